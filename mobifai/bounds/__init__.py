@@ -1,0 +1,9 @@
+"""The only containers of the product that may grow, each with a declared limit and an entry in the ledger."""
+
+from mobifai.bounds.bounded_map import BoundedMap
+from mobifai.bounds.byte_queue import ByteQueue
+from mobifai.bounds.byte_ring import ByteRing
+from mobifai.bounds.ledger import Bound, Entry, Ledger
+from mobifai.bounds.subscriptions import Subscriptions
+
+__all__ = ["Bound", "BoundedMap", "ByteQueue", "ByteRing", "Entry", "Ledger", "Subscriptions"]

@@ -1,0 +1,131 @@
+"""The account of everything that can grow.
+
+`Ledger` opens a `Bound` for each living container, knows what each uses, and keeps per limit the peak and what was
+evicted or refused, also of containers that are gone. It counts; it never stores what it counts.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mobifai.errors import ConfigError, LimitReached
+from mobifai.limits import LIMITS, Limit
+
+
+class Bound:
+    """One living container's account. `used` and `peak` are in the limit's unit."""
+
+    __slots__ = ("_totals", "capacity", "limit", "used")
+
+    def __init__(self, limit: Limit, capacity: int, totals: "_Totals") -> None:
+        self.limit = limit
+        self.capacity = capacity
+        self.used = 0
+        self._totals = totals
+
+    def set(self, used: int) -> None:
+        """Record what is in use now; above the capacity it is recorded all the same, for the check to find."""
+        self.used = used
+        self._totals.peak = max(self._totals.peak, used)
+
+    def evicted(self, amount: int) -> None:
+        """Record what was dropped to make room."""
+        self._totals.evicted += amount
+
+    def refuse(self, what: str) -> LimitReached:
+        """Record a refusal; the error to raise for it."""
+        self._totals.refused += 1
+        limit = self.limit
+        return LimitReached(f"{what}: at most {self.capacity} {limit.unit} ({limit.name}), and {self.used} are in use")
+
+    @property
+    def room(self) -> int:
+        """How much fits still; never negative."""
+        return max(0, self.capacity - self.used)
+
+
+@dataclass(slots=True)
+class _Totals:
+    capacity: int
+    bounds: dict[int, Bound]  # bounded by the limit named in `per`
+    peak: int = 0
+    evicted: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger knows of one limit: `used` and `peak` are of the fullest container, `total` of all together."""
+
+    name: str
+    unit: str
+    capacity: int
+    instances: int
+    used: int
+    total: int
+    peak: int
+    evicted: int
+    refused: int
+
+
+class Ledger:
+    """All bounds of a process. `overrides` replaces values of `limits.LIMITS` by name.
+
+    Raises ConfigError for a name that is no limit or a value below 1.
+    """
+
+    def __init__(self, overrides: Mapping[str, int] | None = None) -> None:
+        overrides = overrides or {}
+        for name, value in overrides.items():
+            _check_override(name, value)
+        self._totals = {name: _Totals(overrides.get(name, limit.value), {}) for name, limit in LIMITS.items()}
+
+    def capacity(self, limit: Limit) -> int:
+        """The value in force for a limit."""
+        return self._totals[limit.name].capacity
+
+    def open(self, limit: Limit) -> Bound:
+        """Open the account of a new container. Its owner closes it when the container ends."""
+        totals = self._totals[limit.name]
+        bound = Bound(limit, totals.capacity, totals)
+        totals.bounds[id(bound)] = bound
+        return bound
+
+    def close(self, bound: Bound) -> None:
+        """Close an account; peak and evictions stay known. Closing twice changes nothing."""
+        self._totals[bound.limit.name].bounds.pop(id(bound), None)
+
+    @contextmanager
+    def bound(self, limit: Limit) -> Iterator[Bound]:
+        """Open an account for the length of a scope."""
+        opened = self.open(limit)
+        try:
+            yield opened
+        finally:
+            self.close(opened)
+
+    def entries(self) -> list[Entry]:
+        """One entry for every declared limit, used or not, in the table's order."""
+        return [_entry(name, totals) for name, totals in self._totals.items()]
+
+
+def _entry(name: str, totals: _Totals) -> Entry:
+    used = [bound.used for bound in totals.bounds.values()]
+    return Entry(
+        name=name,
+        unit=LIMITS[name].unit,
+        capacity=totals.capacity,
+        instances=len(used),
+        used=max(used, default=0),
+        total=sum(used),
+        peak=totals.peak,
+        evicted=totals.evicted,
+        refused=totals.refused,
+    )
+
+
+def _check_override(name: str, value: int) -> None:
+    if name not in LIMITS:
+        raise ConfigError(f"limits: expected one of {', '.join(LIMITS)}; found {name!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"limits.{name}: expected a whole number of {LIMITS[name].unit} from 1; found {value!r}")

@@ -1,0 +1,1 @@
+"""The commands: each parses, builds its settings, runs and reports."""

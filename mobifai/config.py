@@ -1,0 +1,36 @@
+"""The settings of a running agent or relay: one frozen value, made by the command line.
+
+Precedence is option, then environment (`MOBIFAI_*`), then the file `config.toml` of the state directory.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PUBLIC_STUN = "stun:stun.l.google.com:19302"
+DEFAULT_PORT = 8765
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """Where an own relay listens. Port 0 is any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that a person can set.
+
+    `relay` is an own relay's place, or the URL of one elsewhere. `ice_servers` are STUN or TURN URLs; empty: none
+    is asked.
+    """
+
+    state_dir: Path
+    relay: RelayConfig | str
+    shell: tuple[str, ...]
+    device_name: str
+    ice_servers: tuple[str, ...] = ()
+    ready_file: Path | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)

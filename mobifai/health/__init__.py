@@ -1,0 +1,1 @@
+"""What the running process knows of itself, and the socket over which its owner asks."""

@@ -1,0 +1,151 @@
+"""Every limit of the product, one table.
+
+A limit has a name, a value, a unit, the reason for the value, what happens when it is reached, and the limit that
+bounds how many things of its kind exist (`per`; None: there is one). Nothing here counts anything: that is
+`bounds.Ledger`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Unit(StrEnum):
+    """What a limit counts."""
+
+    BYTES = "bytes"
+    ITEMS = "items"
+    SECONDS = "seconds"
+
+
+class WhenFull(StrEnum):
+    """What happens to the next thing when a bound is full."""
+
+    EVICT_OLDEST = "evict-oldest"
+    BLOCK = "block"
+    REJECT = "reject"
+    DISCONNECT = "disconnect"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One declared limit. `value` is in `unit`."""
+
+    name: str
+    value: int
+    unit: Unit
+    when_full: WhenFull
+    reason: str
+    per: str | None = None
+
+
+_TABLE: dict[str, Limit] = {}
+
+
+def _declare(name: str, value: int, unit: Unit, when_full: WhenFull, reason: str, per: Limit | None = None) -> Limit:
+    limit = Limit(name, value, unit, when_full, reason, per.name if per else None)
+    _TABLE[name] = limit
+    return limit
+
+
+# Terminals
+TERMINALS = _declare(
+    "terminals", 64, Unit.ITEMS, WhenFull.REJECT,
+    "macOS allows 511 PTYs to everybody together; nobody keeps more tabs than this in sight on a phone",
+)  # fmt: skip
+TERMINAL_RING = _declare(
+    "terminal.ring", 100_000, Unit.BYTES, WhenFull.EVICT_OLDEST,
+    "the 100 KB of screen that phones are promised on a switch: about 1,000 full lines", TERMINALS,
+)  # fmt: skip
+TERMINAL_INPUT = _declare(
+    "terminal.input", 1 << 20, Unit.BYTES, WhenFull.REJECT,
+    "a large paste that waits for a busy program; the kernel itself takes only some 4 KiB at a time", TERMINALS,
+)  # fmt: skip
+TERMINAL_OUTBOX = _declare(
+    "terminal.outbox", 128 << 10, Unit.BYTES, WhenFull.BLOCK,
+    "read from the shell and not yet handed to a path: reading stops at half of it, one read of 64 KiB fits above",
+    TERMINALS,
+)  # fmt: skip
+SEQUENCE = _declare(
+    "terminal.sequence", 4096, Unit.BYTES, WhenFull.EVICT_OLDEST,
+    "the part of an escape sequence that waits for its end; xterm's longest useful ones are titles", TERMINALS,
+)  # fmt: skip
+
+# The agent's links
+RELAY_QUEUE = _declare(
+    "link.relay_queue", 64, Unit.ITEMS, WhenFull.BLOCK,
+    "packets handed to Socket.IO and not yet on the wire; its own queue has no end", None,
+)  # fmt: skip
+CHANNEL_BUFFER = _declare(
+    "link.channel_buffer", 512 << 10, Unit.BYTES, WhenFull.BLOCK,
+    "bytes handed to the data channel and not acknowledged; bulk stops at 64 KiB, control may go on to here", None,
+)  # fmt: skip
+CANDIDATES = _declare(
+    "link.candidates", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "ICE candidates that came before the answer; a phone has a handful of addresses", None,
+)  # fmt: skip
+FRAME = _declare(
+    "wire.frame", 60_000, Unit.BYTES, WhenFull.REJECT,
+    "one message on the data channel: libwebrtc's phones advertise 65,536 bytes at least", None,
+)  # fmt: skip
+
+# The relay
+RELAY_SOCKETS = _declare(
+    "relay.sockets", 64, Unit.ITEMS, WhenFull.REJECT,
+    "connections at a time, signed in or not: one household, with room for reconnects that overlap", None,
+)  # fmt: skip
+RELAY_MESSAGE = _declare(
+    "relay.message", 1 << 20, Unit.BYTES, WhenFull.DISCONNECT,
+    "one Socket.IO packet: an SDP is 2 KiB, the largest paste that a terminal takes is this", RELAY_SOCKETS,
+)  # fmt: skip
+RELAY_BACKLOG = _declare(
+    "relay.backlog", 64, Unit.ITEMS, WhenFull.BLOCK,
+    "packets that wait for a device to read them; then its peer waits, and after 10 s the device is dropped",
+    RELAY_SOCKETS,
+)  # fmt: skip
+RELAY_DEVICES = _declare(
+    "relay.devices", 100, Unit.ITEMS, WhenFull.REJECT,
+    "devices that are signed in to an account and not revoked", None,
+)  # fmt: skip
+RELAY_CODES = _declare(
+    "relay.codes", 16, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "pairing codes that wait to be used; one a phone, for 10 minutes", None,
+)  # fmt: skip
+RELAY_ATTEMPTS = _declare(
+    "relay.attempts", 1024, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "addresses whose failed sign-ins are remembered for a minute", None,
+)  # fmt: skip
+RELAY_SETTINGS = _declare(
+    "relay.settings", 16 << 10, Unit.BYTES, WhenFull.REJECT,
+    "one account's settings as JSON: theme, fonts, key bar", None,
+)  # fmt: skip
+
+# Control
+CONTROL_CLIENTS = _declare(
+    "control.clients", 16, Unit.ITEMS, WhenFull.REJECT,
+    "commands that talk to the running process at one time", None,
+)  # fmt: skip
+CONTROL_REQUEST = _declare(
+    "control.request", 64 << 10, Unit.BYTES, WhenFull.DISCONNECT,
+    "one request of a command, as JSON", CONTROL_CLIENTS,
+)  # fmt: skip
+SUBSCRIBERS = _declare(
+    "subscribers", 16, Unit.ITEMS, WhenFull.REJECT,
+    "listeners of one event source: every one is a named part of the agent, none is made per message", TERMINALS,
+)  # fmt: skip
+
+LIMITS: Mapping[str, Limit] = MappingProxyType(_TABLE)
+
+# Field sizes of the wire protocol. They bound one message, not a container, so no ledger counts them.
+MAX_ID = 64
+MAX_NAME = 100
+MAX_INPUT = 1 << 20
+MAX_PATH = 4096
+MAX_SDP = 64 << 10
+MAX_PROMPT = 32 << 10
+MAX_ACTIONS = 200
+MAX_COLS = 1000
+MAX_ROWS = 1000
+MAX_FEATURES = 32
+MAX_TOKEN = 4096

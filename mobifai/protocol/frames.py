@@ -1,0 +1,63 @@
+"""Messages as text frames of the data channel (section 1).
+
+The agent's form is `{"type", "payload"}`. A phone's form is that, or `{"namespace", "action", "payload"}`.
+"""
+
+import msgspec
+
+from mobifai.errors import BadMessage
+
+CODE = "code"
+
+
+class _PhoneFrame(msgspec.Struct, frozen=True):
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+    type: str | None = None
+    namespace: str | None = None
+    action: str | None = None
+
+
+class _AgentFrame(msgspec.Struct, frozen=True):
+    type: str
+    payload: object
+
+
+_decoder = msgspec.json.Decoder(_PhoneFrame)
+_encoder = msgspec.json.Encoder()
+
+
+def encode_frame(event: str, payload: object) -> str:
+    """The agent's frame for the data channel."""
+    return _encoder.encode(_AgentFrame(event, payload)).decode()
+
+
+def decode_frame(text: str) -> tuple[str, msgspec.Raw]:
+    """The event that a phone's frame names, and its payload, not decoded yet.
+
+    An action of the namespace `code` becomes the event `code:ACTION`. Raises BadMessage.
+    """
+    try:
+        frame = _decoder.decode(text)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise BadMessage("message", f"expected a JSON object with type or action, and payload: {error}") from None
+    event = frame.action if frame.action is not None else frame.type
+    if not event:
+        raise BadMessage("message", "expected a type or an action; found neither")
+    if frame.namespace == CODE and not event.startswith("code:"):
+        return f"code:{event}", frame.payload
+    if frame.namespace not in (None, CODE, "terminal"):
+        raise BadMessage(event, f"expected the namespace terminal or code; found {frame.namespace[:64]!r}")
+    return event, frame.payload
+
+
+def event_json(event: str, payload: object) -> int:
+    """How many bytes the frame of this message has."""
+    return len(_encoder.encode(_AgentFrame(event, payload)))
+
+
+def split_text(event: str, uuid: str, text: str, limit: int) -> list[str]:
+    """Cut `text` so that each part, as the `data` of a frame, stays within `limit` bytes; joined, they are `text`."""
+    if event_json(event, {"uuid": uuid, "data": text}) <= limit:
+        return [text]
+    half = len(text) // 2
+    return split_text(event, uuid, text[:half], limit) + split_text(event, uuid, text[half:], limit)

@@ -1,0 +1,319 @@
+"""The messages of the wire protocol (sections 2 to 5), as strict types.
+
+`decode` turns what came from outside into one of these values or raises BadMessage; nothing else in the product reads a
+payload from outside. The wire's names are camelCase, as today's peers write them.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from mobifai import limits
+from mobifai.errors import BadMessage
+
+Id = Annotated[str, Meta(min_length=1, max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Name = Annotated[str, Meta(max_length=limits.MAX_NAME)]
+Text = Annotated[str, Meta(max_length=limits.MAX_INPUT)]
+Token = Annotated[str, Meta(max_length=limits.MAX_TOKEN)]
+Sdp = Annotated[str, Meta(max_length=limits.MAX_SDP)]
+Hex = Annotated[str, Meta(min_length=2, max_length=256, pattern=r"^[0-9a-fA-F]+$")]
+Feature = Annotated[str, Meta(max_length=limits.MAX_ID)]
+Features = Annotated[tuple[Feature, ...], Meta(max_length=limits.MAX_FEATURES)]
+
+
+class Message(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """The base of every payload. Fields that a type does not know are passed over."""
+
+
+# -- section 2: registration and sign-in
+
+
+class Register(Message, frozen=True):
+    """A device says who it is."""
+
+    type: Literal["mac", "mobile"]
+    device_id: Id
+    public_key: Hex
+    token: Token | None = None
+    device_name: Name | None = None
+    tab_count: int | None = None
+    features: Features = ()
+
+
+class User(Message, frozen=True, omit_defaults=False):
+    """An account, as a device sees it."""
+
+    id: str
+    email: str
+    name: str
+    photo: str | None = None
+
+
+class Authenticated(Message, frozen=True):
+    """The relay knows the device. The device keeps the token."""
+
+    token: Token
+    user: User
+
+
+class LoginRequired(Message, frozen=True):
+    """The device has no valid token. `login_url` is a path on the relay."""
+
+    message: str
+    login_url: Annotated[str, Meta(max_length=2048)]
+
+
+class Notice(Message, frozen=True):
+    """`auth_error`, `error`, `waiting_for_peer` and `paired_device_disconnected`."""
+
+    message: Annotated[str, Meta(max_length=2000)] = ""
+
+
+class AvailableDevice(Message, frozen=True):
+    """One agent that a phone can ask for."""
+
+    device_id: str
+    device_name: str
+    status: str
+    tab_count: int
+
+
+# -- section 3: pairing
+
+
+class RequestConnection(Message, frozen=True):
+    """A phone asks for an agent."""
+
+    target_device_id: Id
+
+
+class HandshakeInitiate(Message, frozen=True):
+    """Prove yourself to the peer. `peer_challenge` and `peer_features` are this project's additions."""
+
+    peer_id: Id
+    peer_public_key: Hex
+    challenge: Hex
+    peer_challenge: Hex | None = None
+    peer_features: Features = ()
+
+
+class HandshakeSignature(Message, frozen=True):
+    """`handshake:response` and `handshake:verify`."""
+
+    peer_id: Id
+    signature: Hex
+
+
+class HandshakeConfirmed(Message, frozen=True):
+    """The device accepts its peer."""
+
+    peer_id: Id | None = None
+
+
+class Paired(Message, frozen=True):
+    """Two devices are joined."""
+
+    peer_id: Id
+    message: str = ""
+
+
+class DeviceRevoked(Message, frozen=True):
+    """An addition of this project: a device of this account may no longer come in."""
+
+    device_id: Id
+
+
+class Empty(Message, frozen=True):
+    """A payload of which nothing is read."""
+
+
+# -- section 4: WebRTC
+
+
+class Description(Message, frozen=True):
+    """An SDP description."""
+
+    type: Literal["offer", "answer", "pranswer", "rollback"]
+    sdp: Sdp
+
+
+class Offer(Message, frozen=True):
+    """`webrtc:offer`."""
+
+    offer: Description
+
+
+class Answer(Message, frozen=True):
+    """`webrtc:answer`."""
+
+    answer: Description
+
+
+class Candidate(
+    Message, frozen=True, omit_defaults=False, rename={"sdp_mid": "sdpMid", "sdp_mline_index": "sdpMLineIndex"}
+):
+    """One ICE candidate; an empty `candidate` ends the list."""
+
+    candidate: Annotated[str, Meta(max_length=2048)]
+    sdp_mid: Annotated[str, Meta(max_length=limits.MAX_ID)] | None = None
+    sdp_mline_index: int | None = None
+
+
+class IceCandidate(Message, frozen=True):
+    """`webrtc:ice-candidate`; None ends the list."""
+
+    candidate: Candidate | None = None
+
+
+# -- section 5: terminals. Sizes are plain integers here: whether one fits is for the terminal to say.
+
+
+class ProcessCreate(Message, frozen=True):
+    """`process:create`."""
+
+    uuid: Id
+    name: Name | None = None
+    cols: int | None = None
+    rows: int | None = None
+
+
+class ProcessRef(Message, frozen=True):
+    """`process:terminate`, and the agent's `process:terminated` and `process:exited`."""
+
+    uuid: Id
+
+
+class ProcessNamed(Message, frozen=True):
+    """`process:rename`, and the agent's `process:created` and `process:renamed`."""
+
+    uuid: Id
+    name: Annotated[str, Meta(min_length=1, max_length=limits.MAX_NAME)]
+
+
+class ProcessSwitch(Message, frozen=True, omit_defaults=False):
+    """`process:switch`: only these forward output."""
+
+    active_uuids: Annotated[tuple[Id, ...], Meta(max_length=512)]
+
+
+class ProcessData(Message, frozen=True):
+    """`process:screen`, `terminal:output`, and a phone's `terminal:input`."""
+
+    uuid: Id
+    data: Text
+
+
+class ProcessError(Message, frozen=True):
+    """`process:error`; `uuid` is empty when the message named none."""
+
+    uuid: str
+    error: str
+
+
+class ProcessInfo(Message, frozen=True, omit_defaults=False):
+    """One terminal of `processes:sync`. `created_at` is in ms since the epoch."""
+
+    uuid: str
+    name: str
+    created_at: int
+
+
+class ProcessesSync(Message, frozen=True, omit_defaults=False):
+    """`processes:sync`."""
+
+    processes: tuple[ProcessInfo, ...]
+    active_uuids: tuple[str, ...]
+
+
+class Action(Message, frozen=True):
+    """One entry of `terminal:actions`: `command` is typed with Enter, `text` without."""
+
+    type: Literal["text", "command"]
+    value: Text
+    label: Name | None = None
+
+
+class TerminalActions(Message, frozen=True):
+    """`terminal:actions`."""
+
+    uuid: Id
+    actions: Annotated[tuple[Action, ...], Meta(max_length=limits.MAX_ACTIONS)]
+
+
+class TerminalResize(Message, frozen=True):
+    """`terminal:resize` and `terminal:dimensions`; without `uuid` all terminals."""
+
+    cols: int
+    rows: int
+    uuid: Id | None = None
+
+
+class SystemMessage(Message, frozen=True):
+    """`system:message`."""
+
+    type: str
+
+
+class Prompt(Message, frozen=True):
+    """`ai:prompt`."""
+
+    prompt: Annotated[str, Meta(min_length=1, max_length=limits.MAX_PROMPT)]
+    uuid: Id | None = None
+
+
+TerminalInput = ProcessData | Text
+
+FROM_DEVICE: Mapping[str, Any] = {
+    "register": Register,
+    "request_connection": RequestConnection,
+    "handshake:response": HandshakeSignature,
+    "handshake:confirmed": HandshakeConfirmed | None,
+    "error": Notice,
+}
+"""What a relay understands of a device; all else it forwards or refuses."""
+
+FROM_RELAY: Mapping[str, Any] = {
+    "authenticated": Authenticated,
+    "login_required": LoginRequired,
+    "auth_error": Notice,
+    "error": Notice,
+    "waiting_for_peer": Notice | None,
+    "handshake:initiate": HandshakeInitiate,
+    "handshake:verify": HandshakeSignature,
+    "paired": Paired,
+    "request_dimensions": Empty | None,
+    "paired_device_disconnected": Notice | None,
+    "device_revoked": DeviceRevoked,
+    "settings:updated": dict[str, Any],
+    "webrtc:answer": Answer,
+    "webrtc:ice-candidate": IceCandidate,
+}
+"""What an agent understands of a relay."""
+
+FROM_PHONE: Mapping[str, Any] = {
+    "process:create": ProcessCreate,
+    "process:terminate": ProcessRef,
+    "process:rename": ProcessNamed,
+    "process:switch": ProcessSwitch,
+    "terminal:input": TerminalInput,
+    "terminal:actions": TerminalActions,
+    "terminal:resize": TerminalResize,
+    "terminal:dimensions": TerminalResize,
+    "ai:prompt": Prompt,
+}
+"""What an agent understands of a phone, on the data channel or through the relay."""
+
+
+def decode(table: Mapping[str, Any], event: str, payload: object) -> Any:
+    """Give the message that `payload` (JSON as Python values, or msgspec.Raw) is. Raises BadMessage."""
+    expected = table.get(event)
+    if expected is None:
+        raise BadMessage(event[: limits.MAX_ID], "is not an event of the protocol")
+    try:
+        if isinstance(payload, msgspec.Raw):
+            return msgspec.json.decode(payload, type=expected, strict=True)
+        return msgspec.convert(payload, type=expected, strict=True)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise BadMessage(event, str(error)) from None

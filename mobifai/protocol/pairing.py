@@ -1,0 +1,242 @@
+"""The agent's side of registration and pairing (sections 2 and 3), as a state machine.
+
+`Pairing` is told what the relay said and what became of the peer connection, and returns commands. It keeps at most one
+peer. It does no I/O; whether a data channel is open is told to it.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from mobifai.errors import HandshakeFailed
+from mobifai.protocol import messages as wire
+from mobifai.protocol.handshake import Identity, sign, verifies
+
+FEATURES: tuple[str, ...] = ()
+"""What this agent can do beyond sections 1 to 6 (section 7)."""
+
+
+class Stage(Enum):
+    """Where the agent is with the relay."""
+
+    OFFLINE = "offline"
+    REGISTERING = "registering"
+    SIGN_IN = "sign-in"
+    WAITING = "waiting"
+    HANDSHAKE = "handshake"
+    PAIRED = "paired"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Emit an event to the relay."""
+
+    event: str
+    payload: object
+
+
+@dataclass(frozen=True, slots=True)
+class KeepToken:
+    """Store the token for the next time."""
+
+    token: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropToken:
+    """Forget the stored token."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLogin:
+    """A person has to sign this agent in, at a path on the relay."""
+
+    login_url: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPeer:
+    """Close any peer connection and begin a new one with this phone."""
+
+    peer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePeer:
+    """Close the peer connection; every terminal lives on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Tell the person who reads the log. `warning` when something should be looked at."""
+
+    text: str
+    warning: bool = False
+
+
+Command = Send | KeepToken | DropToken | ShowLogin | OpenPeer | ClosePeer | Say
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The phone of this handshake."""
+
+    peer_id: str
+    secret: bytes
+    challenge: str | None
+    features: tuple[str, ...] = ()
+    verified: bool = False
+
+
+class Pairing:
+    """One agent's pairing. `device_id` and `name` are what phones see."""
+
+    def __init__(self, device_id: str, name: str, identity: Identity, token: str | None) -> None:
+        self.stage = Stage.OFFLINE
+        self.peer: Peer | None = None
+        self._device_id = device_id
+        self._name = name
+        self._identity = identity
+        self._token = token
+        self._channel_peer: str | None = None
+        self._warned_unverified = False
+
+    # -- the connection to the relay
+
+    def relay_connected(self, tab_count: int) -> list[Command]:
+        """A fresh connection to the relay: register on it."""
+        self.stage = Stage.REGISTERING
+        return [self._register(tab_count)]
+
+    def relay_lost(self, channel_open: bool) -> list[Command]:
+        """The relay is gone. An open data channel serves on."""
+        self.stage = Stage.OFFLINE
+        return [] if channel_open else self._close_peer("the relay is gone and no data channel is open")
+
+    def _register(self, tab_count: int) -> Send:
+        return Send(
+            "register",
+            wire.Register(
+                type="mac",
+                device_id=self._device_id,
+                public_key=self._identity.public_hex,
+                token=self._token,
+                device_name=self._name,
+                tab_count=tab_count,
+                features=FEATURES,
+            ),
+        )
+
+    def authenticated(self, message: wire.Authenticated) -> list[Command]:
+        """The relay knows us."""
+        if self.stage in (Stage.REGISTERING, Stage.SIGN_IN):
+            self.stage = Stage.WAITING
+        renewed = message.token != self._token
+        self._token = message.token
+        return [KeepToken(message.token, message.user.email)] if renewed else []
+
+    def login_required(self, message: wire.LoginRequired) -> list[Command]:
+        """A person has to sign us in first."""
+        self.stage = Stage.SIGN_IN
+        return [ShowLogin(message.login_url, message.message)]
+
+    def auth_error(self, message: wire.Notice, tab_count: int) -> list[Command]:
+        """The token is no good: register again without one, once."""
+        if self._token is None:
+            return [Say(f"the relay refuses this agent: {message.message}", warning=True)]
+        self._token = None
+        said = Say(f"the relay did not take the stored token ({message.message}); signing in anew", warning=True)
+        return [DropToken(), said, self._register(tab_count)]
+
+    # -- the handshake
+
+    def initiate(self, message: wire.HandshakeInitiate) -> list[Command]:
+        """A phone wants in: sign our challenge, and be ready to check its signature."""
+        try:
+            secret = self._identity.shared_secret(message.peer_public_key)
+        except HandshakeFailed as error:
+            return self._refuse(str(error))
+        self.stage = Stage.HANDSHAKE
+        self.peer = Peer(message.peer_id, secret, message.peer_challenge, message.peer_features)
+        signature = sign(secret, message.challenge)
+        return [
+            Send("handshake:response", wire.HandshakeSignature(peer_id=message.peer_id, signature=signature)),
+            *self._warn_unverified(),
+        ]
+
+    def _warn_unverified(self) -> list[Command]:
+        if self._warned_unverified or (self.peer is not None and self.peer.challenge is not None):
+            return []
+        self._warned_unverified = True
+        return [
+            Say(
+                "this relay gives no way to verify a phone's key; pairing rests on the relay alone",
+                warning=True,
+            )
+        ]
+
+    def verify(self, message: wire.HandshakeSignature) -> list[Command]:
+        """The phone's signature: confirm it, or drop the pairing."""
+        peer = self.peer
+        if peer is None or self.stage not in (Stage.HANDSHAKE, Stage.PAIRED):
+            return []
+        if peer.challenge is not None and not verifies(peer.secret, peer.challenge, message.signature):
+            return self._refuse("the phone's signature does not match its key")
+        self.peer = replace(peer, verified=True)
+        return [Send("handshake:confirmed", wire.HandshakeConfirmed(peer_id=peer.peer_id))]
+
+    def _refuse(self, reason: str) -> list[Command]:
+        self.stage = Stage.WAITING
+        self.peer = None
+        return [Send("error", wire.Notice(message=reason)), Say(f"refused a pairing: {reason}", warning=True)]
+
+    def paired(self, message: wire.Paired) -> list[Command]:
+        """Both sides confirmed. Said twice for one handshake, the second time changes nothing."""
+        if self.stage is Stage.PAIRED:
+            return []
+        if self.stage is not Stage.HANDSHAKE or self.peer is None:
+            return [Say("the relay announced a pairing without a handshake; ignored", warning=True)]
+        if self.peer.challenge is not None and not self.peer.verified:
+            return self._refuse("the relay announced a pairing that this agent had not confirmed")
+        self.stage = Stage.PAIRED
+        self._channel_peer = self.peer.peer_id
+        return [OpenPeer(self.peer.peer_id), Say(message.message or "paired with a phone")]
+
+    # -- parting
+
+    def peer_left_relay(self, channel_open: bool, tab_count: int) -> list[Command]:
+        """The phone left the relay. With an open data channel it is served on."""
+        if self.stage in (Stage.PAIRED, Stage.HANDSHAKE):
+            self.stage = Stage.WAITING
+        if channel_open:
+            return [Say("the phone left the relay; its data channel is open and goes on")]
+        return [*self._close_peer("the phone left"), self._register(tab_count)]
+
+    def channel_lost(self, tab_count: int) -> list[Command]:
+        """The data channel ended. On the relay the phone is served on, and the channel is tried again."""
+        if self.stage is Stage.PAIRED:
+            return []
+        commands = self._close_peer("the data channel ended")
+        return [*commands, self._register(tab_count)] if self.stage is Stage.WAITING else commands
+
+    def revoked(self, message: wire.DeviceRevoked) -> list[Command]:
+        """The account shut a device out: if it is our phone, it goes now."""
+        if message.device_id != self._channel_peer:
+            return []
+        if self.stage is Stage.PAIRED:
+            self.stage = Stage.WAITING
+        return self._close_peer("the phone was revoked")
+
+    def _close_peer(self, reason: str) -> list[Command]:
+        if self.stage is not Stage.HANDSHAKE:
+            self.peer = None
+        self._channel_peer = None
+        return [ClosePeer(reason)]
+
+    @property
+    def phone_on_relay(self) -> bool:
+        """Whether the relay forwards to a phone now."""
+        return self.stage is Stage.PAIRED

@@ -1,0 +1,304 @@
+"""Who is on the relay, and who is joined with whom (sections 2 to 4, the relay's side).
+
+`Rooms` is told what happened and returns what to do, as commands. It knows no socket, only the ids that the server
+gives them, and no clock: `now` is in seconds of any monotonic clock.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.errors import PairingRefused
+from mobifai.limits import RELAY_SOCKETS
+from mobifai.protocol import messages as wire
+
+HANDSHAKE_SECONDS = 15.0
+"""How long two devices have to confirm each other; a phone on a bad line answers within 3 round trips."""
+
+CODE_ACTIONS = frozenset(
+    {
+        "initProject", "openCurrentDir", "getFolderChildren", "getFile", "saveFile", "createFile", "createFolder",
+        "renameItem", "deleteItem", "openFile", "closeFile", "setActiveFile", "syncOpenFiles", "getFileDiff",
+        "getProjectChanges", "closeProject", "getProjectsHistory",
+    }
+)  # fmt: skip
+"""A phone's actions of section 6, which have no prefix when they come through a relay."""
+
+_APPLICATION = re.compile(r"(?:webrtc|terminal|process|processes|system|ai|code):[A-Za-z-]{1,40}\Z")
+
+
+def is_forwarded(event: str) -> bool:
+    """Whether this relay hands the event on to the paired device: every application event of sections 4 to 6."""
+    return event in CODE_ACTIONS or _APPLICATION.match(event) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Send an event to a socket."""
+
+    sid: str
+    event: str
+    payload: object
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Close a socket."""
+
+    sid: str
+
+
+Command = Emit | Disconnect
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A signed-in device on a socket."""
+
+    sid: str
+    user: str
+    device_id: str
+    type: str
+    name: str
+    public_key: str
+    tab_count: int = 0
+    features: tuple[str, ...] = ()
+
+
+class Stage(Enum):
+    """How far two devices are."""
+
+    HANDSHAKE = "handshake"
+    PAIRED = "paired"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two devices that are joined or about to be."""
+
+    agent: str
+    phone: str
+    stage: Stage
+    since: float
+    confirmed: frozenset[str] = field(default=frozenset())
+
+    def other(self, sid: str) -> str:
+        """The socket at the other end."""
+        return self.phone if sid == self.agent else self.agent
+
+
+class Rooms:
+    """The devices of all accounts. `new_challenge` gives 64 random hex digits."""
+
+    def __init__(self, ledger: Ledger, new_challenge: Callable[[], str]) -> None:
+        self._devices: BoundedMap[str, Device] = BoundedMap(ledger.open(RELAY_SOCKETS))
+        self._pairs: BoundedMap[str, Pair] = BoundedMap(ledger.open(RELAY_SOCKETS))  # both ends name the pair
+        self._new_challenge = new_challenge
+
+    def __contains__(self, sid: object) -> bool:
+        return sid in self._devices
+
+    def device(self, sid: str) -> Device | None:
+        """The device on a socket, when it is signed in."""
+        return self._devices.get(sid)
+
+    def pair_of(self, sid: str) -> Pair | None:
+        """The pair that a socket is part of."""
+        return self._pairs.get(sid)
+
+    def sockets_of(self, device_id: str) -> list[str]:
+        """The sockets on which a device is signed in: none, or one."""
+        return [device.sid for device in self._devices.values() if device.device_id == device_id]
+
+    # -- coming and going
+
+    def join(self, device: Device) -> list[Command]:
+        """A device signed in. One that is here already on another socket is replaced: the newer one wins."""
+        before = self._available(device.user)
+        commands: list[Command] = []
+        for sid in self.sockets_of(device.device_id):
+            if sid != device.sid:
+                commands += [*self._leave(sid), Disconnect(sid)]
+        known = self._devices.get(device.sid)
+        if known is not None and known.device_id != device.device_id:
+            commands += self._leave(device.sid)
+        self._devices[device.sid] = device
+        if device.type == "mobile":
+            commands.append(self._list_for(device))
+        elif device.sid not in self._pairs:
+            commands.append(Emit(device.sid, "waiting_for_peer", wire.Notice(message="Waiting for a phone")))
+        return commands + self._tell_changes(device.user, before, except_for=device.sid)
+
+    def leave(self, sid: str) -> list[Command]:
+        """A socket is gone. One that never signed in changes nothing."""
+        device = self._devices.get(sid)
+        if device is None:
+            return []
+        before = self._available(device.user)
+        return self._leave(sid) + self._tell_changes(device.user, before)
+
+    def _leave(self, sid: str) -> list[Command]:
+        commands = self._part(sid, "The paired device disconnected")
+        del self._devices[sid]
+        return commands
+
+    def _part(self, sid: str, message: str) -> list[Command]:
+        pair = self._pairs.pop(sid, None)
+        if pair is None:
+            return []
+        other = pair.other(sid)
+        del self._pairs[other]
+        event = "paired_device_disconnected" if pair.stage is Stage.PAIRED else "error"
+        return [Emit(other, event, wire.Notice(message=message))]
+
+    # -- pairing
+
+    def request(self, sid: str, target: str, now: float) -> list[Command]:
+        """A phone asks for an agent. Raises PairingRefused; then `refusal` says the rest."""
+        phone, agent = self._devices.get(sid), self._agent(sid, target)
+        if phone is None or phone.type != "mobile":
+            raise PairingRefused("expected request_connection from a phone that is signed in")
+        if agent is None:
+            raise PairingRefused("that device is not an agent of this account, or it is not connected now")
+        held = self._pairs.get(agent.sid)
+        if held is not None and held.phone != sid:
+            raise PairingRefused("that device is paired with another phone now")
+        before = self._available(phone.user)
+        commands = self._part(sid, "The phone asked for a new connection") if held is None else []
+        if held is not None:
+            self._part(sid, "")
+        pair = Pair(agent.sid, phone.sid, Stage.HANDSHAKE, now)
+        self._pairs[agent.sid] = self._pairs[phone.sid] = pair
+        return commands + self._initiate(agent, phone) + self._tell_changes(phone.user, before, except_for=sid)
+
+    def refusal(self, sid: str, error: PairingRefused) -> list[Command]:
+        """What a refused phone is told: why, and who can be asked."""
+        commands: list[Command] = [Emit(sid, "error", wire.Notice(message=str(error)))]
+        device = self._devices.get(sid)
+        return [*commands, self._list_for(device)] if device is not None else commands
+
+    def _agent(self, sid: str, target: str) -> Device | None:
+        asking = self._devices.get(sid)
+        for device in self._devices.values():
+            if device.device_id == target and device.type == "mac" and asking and device.user == asking.user:
+                return device
+        return None
+
+    def _initiate(self, agent: Device, phone: Device) -> list[Command]:
+        challenges = {agent.sid: self._new_challenge(), phone.sid: self._new_challenge()}
+        return [
+            Emit(
+                one.sid,
+                "handshake:initiate",
+                wire.HandshakeInitiate(
+                    peer_id=other.device_id,
+                    peer_public_key=other.public_key,
+                    challenge=challenges[one.sid],
+                    peer_challenge=challenges[other.sid],
+                    peer_features=other.features,
+                ),
+            )
+            for one, other in ((agent, phone), (phone, agent))
+        ]
+
+    def respond(self, sid: str, signature: str) -> list[Command]:
+        """A device signed its challenge; its peer is to verify that."""
+        pair, device = self._pairs.get(sid), self._devices.get(sid)
+        if pair is None or device is None or pair.stage is not Stage.HANDSHAKE:
+            return []
+        message = wire.HandshakeSignature(peer_id=device.device_id, signature=signature)
+        return [Emit(pair.other(sid), "handshake:verify", message)]
+
+    def confirm(self, sid: str) -> list[Command]:
+        """A device accepts its peer. When both have, they are paired."""
+        pair = self._pairs.get(sid)
+        if pair is None or pair.stage is not Stage.HANDSHAKE:
+            return []
+        pair = replace(pair, confirmed=pair.confirmed | {sid})
+        both = len(pair.confirmed) == 2
+        if both:
+            pair = replace(pair, stage=Stage.PAIRED)
+        self._pairs[pair.agent] = self._pairs[pair.phone] = pair
+        return self._announce(pair) if both else []
+
+    def _announce(self, pair: Pair) -> list[Command]:
+        agent, phone = self._devices[pair.agent], self._devices[pair.phone]
+        return [
+            Emit(agent.sid, "paired", wire.Paired(peer_id=phone.device_id, message=f"Paired with {phone.name}")),
+            Emit(phone.sid, "paired", wire.Paired(peer_id=agent.device_id, message=f"Paired with {agent.name}")),
+            Emit(agent.sid, "request_dimensions", wire.Empty()),
+        ]
+
+    def fail(self, sid: str, message: str) -> list[Command]:
+        """A device reports that the handshake failed: the pairing is dropped, and both are told."""
+        pair, device = self._pairs.get(sid), self._devices.get(sid)
+        if pair is None or device is None or pair.stage is not Stage.HANDSHAKE:
+            return []
+        return self._drop(pair, f"The pairing was dropped: {message}"[:500])
+
+    def expire(self, now: float) -> list[Command]:
+        """Drop what takes longer than HANDSHAKE_SECONDS."""
+        late = [
+            pair
+            for sid, pair in self._pairs.items()
+            if sid == pair.agent and pair.stage is Stage.HANDSHAKE and now - pair.since > HANDSHAKE_SECONDS
+        ]
+        return [command for pair in late for command in self._drop(pair, "The handshake took too long; try again")]
+
+    def _drop(self, pair: Pair, message: str) -> list[Command]:
+        user = self._devices[pair.agent].user
+        before = self._available(user)
+        del self._pairs[pair.agent], self._pairs[pair.phone]
+        told: list[Command] = [Emit(sid, "error", wire.Notice(message=message)) for sid in (pair.agent, pair.phone)]
+        return told + self._tell_changes(user, before)
+
+    def revoke(self, user: str, device_id: str) -> list[Command]:
+        """An account shuts a device out: it leaves at once, and the account's agents drop its data channel."""
+        commands: list[Command] = []
+        for sid in self.sockets_of(device_id):
+            notice = wire.Notice(message="This device was revoked")
+            commands += [Emit(sid, "auth_error", notice), *self.leave(sid), Disconnect(sid)]
+        revoked = wire.DeviceRevoked(device_id=device_id)
+        return commands + [Emit(agent.sid, "device_revoked", revoked) for agent in self._of(user, "mac")]
+
+    # -- traffic
+
+    def forward(self, sid: str, event: str, payload: object) -> list[Command]:
+        """Hand an application event on to the paired device; without one it is dropped."""
+        pair = self._pairs.get(sid)
+        if pair is None or pair.stage is not Stage.PAIRED or not is_forwarded(event):
+            return []
+        return [Emit(pair.other(sid), event, payload)]
+
+    def broadcast(self, user: str, event: str, payload: object) -> list[Command]:
+        """Tell every device of an account."""
+        return [Emit(device.sid, event, payload) for device in self._devices.values() if device.user == user]
+
+    # -- who can be asked
+
+    def _of(self, user: str, kind: str) -> Iterator[Device]:
+        return (device for device in self._devices.values() if device.user == user and device.type == kind)
+
+    def _available(self, user: str) -> list[wire.AvailableDevice]:
+        return [
+            wire.AvailableDevice(
+                device_id=agent.device_id,
+                device_name=agent.name,
+                status="available",
+                tab_count=agent.tab_count,
+            )
+            for agent in self._of(user, "mac")
+            if agent.sid not in self._pairs
+        ]
+
+    def _list_for(self, phone: Device) -> Emit:
+        return Emit(phone.sid, "available_devices", self._available(phone.user))
+
+    def _tell_changes(
+        self, user: str, before: list[wire.AvailableDevice], except_for: str | None = None
+    ) -> list[Command]:
+        if self._available(user) == before:
+            return []
+        return [self._list_for(phone) for phone in self._of(user, "mobile") if phone.sid != except_for]

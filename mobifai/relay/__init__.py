@@ -1,0 +1,1 @@
+"""The relay that phones and agents meet on."""

@@ -1,0 +1,1 @@
+"""Shells on pseudo-terminals, and the tabs that phones see of them."""

@@ -1,0 +1,1 @@
+"""The hunt: which line makes memory grow, and what holds it."""
