@@ -3,6 +3,7 @@
 Precedence is option, then environment (`MOBIFAI_*`), then the file `config.toml` of the state directory.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,24 +14,25 @@ DEFAULT_PORT = 8765
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
-    """Where an own relay listens. Port 0 is any free one."""
+    """Where an own relay listens. Port 0 is any free one; `allowed_hosts` are names by which a proxy reaches it."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
+    allowed_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that a person can set.
+    """Everything that a person can set about an agent.
 
-    `relay` is an own relay's place, or the URL of one elsewhere. `ice_servers` are STUN or TURN URLs; empty: none
-    is asked.
+    `relay` is an own relay's place, or the URL of one elsewhere. `ice_servers` are STUN or TURN URLs; empty: none is
+    asked. `limits` replaces values of `limits.LIMITS`. `restart_daily` is a local time at which the agent starts anew.
     """
 
-    state_dir: Path
     relay: RelayConfig | str
     shell: tuple[str, ...]
     device_name: str
     ice_servers: tuple[str, ...] = ()
     ready_file: Path | None = None
+    restart_daily: dt.time | None = None
     limits: Mapping[str, int] = field(default_factory=dict)

@@ -34,7 +34,11 @@ class SignInRefused(MobiFaiError):
 
 
 class TerminalError(MobiFaiError):
-    """A request about a terminal that can't be met; the text is what the phone shows."""
+    """A request about a terminal that can't be met; the text is what the phone shows. `uuid` is empty for none."""
+
+    def __init__(self, message: str, uuid: str = "") -> None:
+        super().__init__(message)
+        self.uuid = uuid
 
 
 class ConfigError(MobiFaiError):

@@ -54,6 +54,17 @@ TERMINALS = _declare(
     "terminals", 64, Unit.ITEMS, WhenFull.REJECT,
     "macOS allows 511 PTYs to everybody together; nobody keeps more tabs than this in sight on a phone",
 )  # fmt: skip
+TERMINAL_CHILDREN = _declare(
+    "terminal.children",
+    128,
+    Unit.ITEMS,
+    WhenFull.REJECT,
+    "shells that run or are being ended: twice the terminals, since an ended one may take 2 s to go",
+)
+KEEPER_NEWS = _declare(
+    "terminal.keeper_news", 256, Unit.ITEMS, WhenFull.REJECT,
+    "ends of shells that came while the keeper was asked something: at most one for each shell", None,
+)  # fmt: skip
 TERMINAL_RING = _declare(
     "terminal.ring", 100_000, Unit.BYTES, WhenFull.EVICT_OLDEST,
     "the 100 KB of screen that phones are promised on a switch: about 1,000 full lines", TERMINALS,
@@ -63,8 +74,8 @@ TERMINAL_INPUT = _declare(
     "a large paste that waits for a busy program; the kernel itself takes only some 4 KiB at a time", TERMINALS,
 )  # fmt: skip
 TERMINAL_OUTBOX = _declare(
-    "terminal.outbox", 128 << 10, Unit.BYTES, WhenFull.BLOCK,
-    "read from the shell and not yet handed to a path: reading stops at half of it, one read of 64 KiB fits above",
+    "terminal.outbox", 192 << 10, Unit.BYTES, WhenFull.BLOCK,
+    "a screen or output that waits for a path: reading stops when 64 KiB wait; a screen of 100 KB and a read fit",
     TERMINALS,
 )  # fmt: skip
 SEQUENCE = _declare(
@@ -73,6 +84,10 @@ SEQUENCE = _declare(
 )  # fmt: skip
 
 # The agent's links
+CONTROL_QUEUE = _declare(
+    "link.control_queue", 512, Unit.ITEMS, WhenFull.DISCONNECT,
+    "answers and news that wait for a path; a phone that asks so much without reading is hung up on", None,
+)  # fmt: skip
 RELAY_QUEUE = _declare(
     "link.relay_queue", 64, Unit.ITEMS, WhenFull.BLOCK,
     "packets handed to Socket.IO and not yet on the wire; its own queue has no end", None,
@@ -80,6 +95,10 @@ RELAY_QUEUE = _declare(
 CHANNEL_BUFFER = _declare(
     "link.channel_buffer", 512 << 10, Unit.BYTES, WhenFull.BLOCK,
     "bytes handed to the data channel and not acknowledged; bulk stops at 64 KiB, control may go on to here", None,
+)  # fmt: skip
+SIGNALS = _declare(
+    "link.signals", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "answers and candidates that wait for the peer connection to take them", None,
 )  # fmt: skip
 CANDIDATES = _declare(
     "link.candidates", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
@@ -133,6 +152,24 @@ CONTROL_REQUEST = _declare(
 SUBSCRIBERS = _declare(
     "subscribers", 16, Unit.ITEMS, WhenFull.REJECT,
     "listeners of one event source: every one is a named part of the agent, none is made per message", TERMINALS,
+)  # fmt: skip
+
+# Logs
+LOG_FILES = _declare(
+    "log.files", 5, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "log files on disk, the one being written among them: weeks of a quiet agent, or the last hours of a noisy one",
+)  # fmt: skip
+LOG_FILE = _declare(
+    "log.file", 2 << 20, Unit.BYTES, WhenFull.EVICT_OLDEST,
+    "one log file on disk (not memory): some 20,000 lines, which an editor still opens at once", LOG_FILES,
+)  # fmt: skip
+LOG_LINE = _declare(
+    "log.line", 16 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
+    "one record in the log file: the longest traceback of a bug seen so far has 6 KB; of more, the middle goes",
+)  # fmt: skip
+LOG_KINDS = _declare(
+    "log.kinds", 256, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "kinds of messages that are watched for repeats at a time; the product itself has fewer",
 )  # fmt: skip
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(_TABLE)

@@ -2,74 +2,136 @@
 
 A ring never grows: its buffer is allocated once. Positions count from the first byte ever appended, so that a
 reader can say how far it got (`end`) and learn what is gone (`start`).
+
+A ring can live in memory that outlives the process: what is beyond its end is kept zero, so that bytes that were read
+into it (`window`) and not yet counted (`published`) when the process died can be found again (`recover`).
 """
 
+import struct
 from collections.abc import Callable
 
 from mobifai.bounds.ledger import Bound
+
+_MARKS = struct.Struct("<QQ")
+MARKS_BYTES = _MARKS.size
+
+OnEvict = Callable[[bytes], None]
+
+
+def _ignore(_: bytes) -> None:
+    """Nobody cares what is evicted."""
 
 
 class ByteRing:
     """Keep the newest `capacity` bytes of what is appended.
 
     `buffer` is any writable buffer of at least the bound's capacity (a bytearray, a memory map); by default a
-    bytearray.
+    bytearray. What it has beyond the capacity is the window into which bytes can be read directly. In `marks`,
+    MARKS_BYTES of memory beside it, `start` and `end` are kept, and found again.
     """
 
-    def __init__(self, bound: Bound, buffer: memoryview | None = None) -> None:
+    def __init__(self, bound: Bound, buffer: memoryview | None = None, marks: memoryview | None = None) -> None:
         self._bound = bound
-        self._size = bound.capacity
-        self._buffer = buffer if buffer is not None else memoryview(bytearray(self._size))
-        self.start = 0
-        self.end = 0
+        self._capacity = bound.capacity
+        self._buffer = buffer if buffer is not None else memoryview(bytearray(self._capacity))
+        self._size = len(self._buffer)
+        self._marks = marks
+        self.start: int = 0
+        self.end: int = 0
+        if marks is not None:
+            self.start, self.end = _MARKS.unpack(marks)
+        bound.set(len(self))
 
     def __len__(self) -> int:
         return self.end - self.start
 
-    def append(self, data: bytes, on_evict: Callable[[bytes], None] | None = None) -> None:
+    # -- writing
+
+    def append(self, data: bytes, on_evict: OnEvict = _ignore) -> None:
         """Add `data`; what must go for it is handed to `on_evict` in order, oldest first."""
-        excess = len(self) + len(data) - self._size
+        excess = len(self) + len(data) - self._capacity
         if excess > 0:
-            self._evict(data, excess, on_evict)
-        skipped = max(0, len(data) - self._size)
+            self._evict_for(data, excess, on_evict)
+        skipped = max(0, len(data) - self._capacity)
         if skipped:
             self.end += skipped
             self.start = self.end
-        kept = data[skipped:]
-        self._write(kept)
+        self._put(self.end, data[skipped:])
+        self.end += len(data) - skipped
+        self._count()
+
+    def _evict_for(self, data: bytes, excess: int, on_evict: OnEvict) -> None:
+        from_ring = min(excess, len(self))
+        self._evict(from_ring, on_evict)
+        if excess > from_ring:
+            on_evict(data[: excess - from_ring])
+            self._bound.evicted(excess - from_ring)
+
+    def _evict(self, amount: int, on_evict: OnEvict) -> None:
+        on_evict(self.read(self.start, amount))
+        self.start += amount
+        self._bound.evicted(amount)
+        self._keep_marks()
+
+    def window(self) -> list[memoryview]:
+        """Where the next bytes may be read into, in order; `published` counts them."""
+        return self._views(self.end, self._size - self._capacity)
+
+    def published(self, amount: int, on_evict: OnEvict = _ignore) -> None:
+        """Count the bytes that were read into the window."""
+        excess = len(self) + amount - self._capacity
+        if excess > 0:
+            self._evict(excess, on_evict)
+        if self._marks is not None:
+            for view in self._views(self.end + self._size - self._capacity, amount):
+                view[:] = bytes(len(view))  # before the end moves: beyond it there are only zeros, or news
+        self.end += amount
+        self._count()
+
+    def recover(self, on_evict: OnEvict = _ignore) -> int:
+        """Count what a process that died had read and not counted; how many bytes. Zeros at their end are not seen."""
+        news = b"".join(self.window()).rstrip(b"\0")
+        self.published(len(news), on_evict)
+        return len(news)
+
+    def trim(self, keep: int, on_evict: OnEvict = _ignore) -> int:
+        """Drop all but the newest `keep` bytes; how many went."""
+        gone = max(0, len(self) - keep)
+        if gone:
+            self._evict(gone, on_evict)
+            self._count()
+        return gone
+
+    def _count(self) -> None:
+        self._keep_marks()
         self._bound.set(len(self))
 
-    def _evict(self, data: bytes, excess: int, on_evict: Callable[[bytes], None] | None) -> None:
-        from_ring = min(excess, len(self))
-        if on_evict is not None:
-            on_evict(self.read(self.start, from_ring))
-            if excess > from_ring:
-                on_evict(data[: excess - from_ring])
-        self.start += from_ring
-        self._bound.evicted(excess)
+    def _keep_marks(self) -> None:
+        if self._marks is not None:
+            _MARKS.pack_into(self._marks, 0, self.start, self.end)
 
-    def _write(self, data: bytes) -> None:
-        at = self.end % self._size
-        first = min(len(data), self._size - at)
-        self._buffer[at : at + first] = data[:first]
-        self._buffer[: len(data) - first] = data[first:]
-        self.end += len(data)
+    def _put(self, position: int, data: bytes) -> None:
+        at = 0
+        for view in self._views(position, len(data)):
+            view[:] = data[at : at + len(view)]
+            at += len(view)
+
+    def _views(self, position: int, length: int) -> list[memoryview]:
+        at = position % self._size
+        first = min(length, self._size - at)
+        return [view for view in (self._buffer[at : at + first], self._buffer[: length - first]) if len(view)]
+
+    # -- reading
 
     def read(self, position: int, length: int | None = None) -> bytes:
         """The bytes from `position` on, at most `length`. Raises IndexError outside `start`..`end`."""
         if not self.start <= position <= self.end:
             raise IndexError(f"expected a position from {self.start} to {self.end}; found {position}")
         length = min(self.end - position, length if length is not None else self._size)
-        at = position % self._size
-        first = min(length, self._size - at)
-        return bytes(self._buffer[at : at + first]) + bytes(self._buffer[: length - first])
+        return b"".join(self._views(position, length))
 
-    def trim(self, keep: int, on_evict: Callable[[bytes], None] | None = None) -> int:
-        """Drop all but the newest `keep` bytes; how many went."""
-        gone = max(0, len(self) - keep)
-        if gone and on_evict is not None:
-            on_evict(self.read(self.start, gone))
-        self.start += gone
-        self._bound.evicted(gone)
-        self._bound.set(len(self))
-        return gone
+    def release(self) -> None:
+        """Let go of the memory, so that a map can be closed. The ring is of no use after it."""
+        self._buffer.release()
+        if self._marks is not None:
+            self._marks.release()

@@ -35,6 +35,8 @@ class Subscriptions(Generic[P]):
             self._bound.set(len(self._callbacks))
 
     def notify(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call every listener that is subscribed now; one that ends its scope meanwhile disturbs nobody."""
-        for callback in list(self._callbacks.values()):
-            callback(*args, **kwargs)
+        """Call every listener that is subscribed now; one whose scope ends meanwhile is not called any more."""
+        for key in list(self._callbacks):
+            callback = self._callbacks.get(key)
+            if callback is not None:
+                callback(*args, **kwargs)

@@ -3,8 +3,11 @@
 The agent's form is `{"type", "payload"}`. A phone's form is that, or `{"namespace", "action", "payload"}`.
 """
 
+import json
+
 import msgspec
 
+from mobifai import limits
 from mobifai.errors import BadMessage
 
 CODE = "code"
@@ -28,7 +31,15 @@ _encoder = msgspec.json.Encoder()
 
 def encode_frame(event: str, payload: object) -> str:
     """The agent's frame for the data channel."""
-    return _encoder.encode(_AgentFrame(event, payload)).decode()
+    return _encode(event, payload).decode()
+
+
+def _encode(event: str, payload: object) -> bytes:
+    frame = _AgentFrame(event, payload)
+    try:
+        return _encoder.encode(frame)
+    except UnicodeEncodeError:  # half a character, as in the name of a file that is not UTF-8: as an escape it passes
+        return json.dumps(msgspec.to_builtins(frame), separators=(",", ":")).encode()
 
 
 def decode_frame(text: str) -> tuple[str, msgspec.Raw]:
@@ -46,18 +57,23 @@ def decode_frame(text: str) -> tuple[str, msgspec.Raw]:
     if frame.namespace == CODE and not event.startswith("code:"):
         return f"code:{event}", frame.payload
     if frame.namespace not in (None, CODE, "terminal"):
-        raise BadMessage(event, f"expected the namespace terminal or code; found {frame.namespace[:64]!r}")
+        raise BadMessage(
+            event[: limits.MAX_ID], f"expected the namespace terminal or code; found {frame.namespace[:64]!r}"
+        )
     return event, frame.payload
 
 
 def event_json(event: str, payload: object) -> int:
     """How many bytes the frame of this message has."""
-    return len(_encoder.encode(_AgentFrame(event, payload)))
+    return len(_encode(event, payload))
 
 
 def split_text(event: str, uuid: str, text: str, limit: int) -> list[str]:
-    """Cut `text` so that each part, as the `data` of a frame, stays within `limit` bytes; joined, they are `text`."""
-    if event_json(event, {"uuid": uuid, "data": text}) <= limit:
+    """Cut `text` so that each part, as the `data` of a frame, stays within `limit` bytes; joined, they are `text`.
+
+    A single character is not cut, however small the limit.
+    """
+    if len(text) <= 1 or event_json(event, {"uuid": uuid, "data": text}) <= limit:
         return [text]
     half = len(text) // 2
     return split_text(event, uuid, text[:half], limit) + split_text(event, uuid, text[half:], limit)

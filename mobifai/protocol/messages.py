@@ -13,12 +13,13 @@ from msgspec import Meta, Struct
 from mobifai import limits
 from mobifai.errors import BadMessage
 
-Id = Annotated[str, Meta(min_length=1, max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Id = Annotated[str, Meta(min_length=1, max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
 Name = Annotated[str, Meta(max_length=limits.MAX_NAME)]
 Text = Annotated[str, Meta(max_length=limits.MAX_INPUT)]
 Token = Annotated[str, Meta(max_length=limits.MAX_TOKEN)]
 Sdp = Annotated[str, Meta(max_length=limits.MAX_SDP)]
-Hex = Annotated[str, Meta(min_length=2, max_length=256, pattern=r"^[0-9a-fA-F]+$")]
+Number = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # what JSON holds exactly everywhere
+Hex = Annotated[str, Meta(min_length=2, max_length=256, pattern=r"^[0-9a-fA-F]+\Z")]
 Feature = Annotated[str, Meta(max_length=limits.MAX_ID)]
 Features = Annotated[tuple[Feature, ...], Meta(max_length=limits.MAX_FEATURES)]
 
@@ -38,7 +39,7 @@ class Register(Message, frozen=True):
     public_key: Hex
     token: Token | None = None
     device_name: Name | None = None
-    tab_count: int | None = None
+    tab_count: Number | None = None
     features: Features = ()
 
 
@@ -77,7 +78,7 @@ class AvailableDevice(Message, frozen=True):
     device_id: str
     device_name: str
     status: str
-    tab_count: int
+    tab_count: Number
 
 
 # -- section 3: pairing
@@ -158,7 +159,7 @@ class Candidate(
 
     candidate: Annotated[str, Meta(max_length=2048)]
     sdp_mid: Annotated[str, Meta(max_length=limits.MAX_ID)] | None = None
-    sdp_mline_index: int | None = None
+    sdp_mline_index: Number | None = None
 
 
 class IceCandidate(Message, frozen=True):
@@ -175,8 +176,8 @@ class ProcessCreate(Message, frozen=True):
 
     uuid: Id
     name: Name | None = None
-    cols: int | None = None
-    rows: int | None = None
+    cols: Number | None = None
+    rows: Number | None = None
 
 
 class ProcessRef(Message, frozen=True):
@@ -217,7 +218,7 @@ class ProcessInfo(Message, frozen=True, omit_defaults=False):
 
     uuid: str
     name: str
-    created_at: int
+    created_at: Number
 
 
 class ProcessesSync(Message, frozen=True, omit_defaults=False):
@@ -245,8 +246,8 @@ class TerminalActions(Message, frozen=True):
 class TerminalResize(Message, frozen=True):
     """`terminal:resize` and `terminal:dimensions`; without `uuid` all terminals."""
 
-    cols: int
-    rows: int
+    cols: Number
+    rows: Number
     uuid: Id | None = None
 
 
@@ -312,8 +313,15 @@ def decode(table: Mapping[str, Any], event: str, payload: object) -> Any:
     if expected is None:
         raise BadMessage(event[: limits.MAX_ID], "is not an event of the protocol")
     try:
-        if isinstance(payload, msgspec.Raw):
-            return msgspec.json.decode(payload, type=expected, strict=True)
-        return msgspec.convert(payload, type=expected, strict=True)
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        return _read(expected, payload)
+    except (msgspec.MsgspecError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise BadMessage(event, str(error)) from None
+
+
+def _read(expected: Any, payload: object) -> Any:
+    if isinstance(payload, msgspec.Raw):
+        message = msgspec.json.decode(payload, type=expected, strict=True)
+    else:
+        message = msgspec.convert(payload, type=expected, strict=True)
+    msgspec.json.encode(message)  # fails on half a character (a lone surrogate) and on a number of 400 digits
+    return message

@@ -184,7 +184,8 @@ class Pairing:
         if peer is None or self.stage not in (Stage.HANDSHAKE, Stage.PAIRED):
             return []
         if peer.challenge is not None and not verifies(peer.secret, peer.challenge, message.signature):
-            return self._refuse("the phone's signature does not match its key")
+            # Once paired, a signature proves nothing further: a wrong one must not half undo a pairing.
+            return [] if self.stage is Stage.PAIRED else self._refuse("the phone's signature does not match its key")
         self.peer = replace(peer, verified=True)
         return [Send("handshake:confirmed", wire.HandshakeConfirmed(peer_id=peer.peer_id))]
 
@@ -240,3 +241,13 @@ class Pairing:
     def phone_on_relay(self) -> bool:
         """Whether the relay forwards to a phone now."""
         return self.stage is Stage.PAIRED
+
+    @property
+    def relay_is_ours(self) -> bool:
+        """Whether the relay is one of this project, which forwards every application event (section 7)."""
+        return self.peer is not None and self.peer.challenge is not None
+
+    @property
+    def phone_id(self) -> str | None:
+        """The phone that is served, by relay or by channel."""
+        return self._channel_peer

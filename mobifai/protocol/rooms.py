@@ -66,6 +66,11 @@ class Device:
     tab_count: int = 0
     features: tuple[str, ...] = ()
 
+    @property
+    def proven(self) -> tuple[str, str, str, str]:
+        """What a pairing rests on: a device that shows another one of these is another device."""
+        return self.user, self.device_id, self.type, self.public_key
+
 
 class Stage(Enum):
     """How far two devices are."""
@@ -82,6 +87,7 @@ class Pair:
     phone: str
     stage: Stage
     since: float
+    challenges: tuple[str, str]  # the agent's, the phone's
     confirmed: frozenset[str] = field(default=frozenset())
 
     def other(self, sid: str) -> str:
@@ -108,22 +114,20 @@ class Rooms:
         """The pair that a socket is part of."""
         return self._pairs.get(sid)
 
-    def sockets_of(self, device_id: str) -> list[str]:
-        """The sockets on which a device is signed in: none, or one."""
-        return [device.sid for device in self._devices.values() if device.device_id == device_id]
+    def sockets_of(self, user: str, device_id: str) -> list[str]:
+        """The sockets on which a device of an account is signed in: none, or one."""
+        return [one.sid for one in self._devices.values() if (one.user, one.device_id) == (user, device_id)]
 
     # -- coming and going
 
     def join(self, device: Device) -> list[Command]:
         """A device signed in. One that is here already on another socket is replaced: the newer one wins."""
+        known = self._devices.get(device.sid)
+        commands = self.leave(device.sid) if known is not None and known.proven != device.proven else []
         before = self._available(device.user)
-        commands: list[Command] = []
-        for sid in self.sockets_of(device.device_id):
+        for sid in self.sockets_of(device.user, device.device_id):
             if sid != device.sid:
                 commands += [*self._leave(sid), Disconnect(sid)]
-        known = self._devices.get(device.sid)
-        if known is not None and known.device_id != device.device_id:
-            commands += self._leave(device.sid)
         self._devices[device.sid] = device
         if device.type == "mobile":
             commands.append(self._list_for(device))
@@ -169,9 +173,9 @@ class Rooms:
         commands = self._part(sid, "The phone asked for a new connection") if held is None else []
         if held is not None:
             self._part(sid, "")
-        pair = Pair(agent.sid, phone.sid, Stage.HANDSHAKE, now)
+        pair = Pair(agent.sid, phone.sid, Stage.HANDSHAKE, now, self._challenges(held))
         self._pairs[agent.sid] = self._pairs[phone.sid] = pair
-        return commands + self._initiate(agent, phone) + self._tell_changes(phone.user, before, except_for=sid)
+        return commands + self._initiate(agent, phone, pair) + self._tell_changes(phone.user, before)
 
     def refusal(self, sid: str, error: PairingRefused) -> list[Command]:
         """What a refused phone is told: why, and who can be asked."""
@@ -186,8 +190,13 @@ class Rooms:
                 return device
         return None
 
-    def _initiate(self, agent: Device, phone: Device) -> list[Command]:
-        challenges = {agent.sid: self._new_challenge(), phone.sid: self._new_challenge()}
+    def _challenges(self, held: Pair | None) -> tuple[str, str]:
+        if held is not None and held.stage is Stage.HANDSHAKE:
+            return held.challenges  # asked twice: an answer to the first time, still under way, is as good
+        return self._new_challenge(), self._new_challenge()
+
+    def _initiate(self, agent: Device, phone: Device, pair: Pair) -> list[Command]:
+        challenges = dict(zip((agent.sid, phone.sid), pair.challenges, strict=True))
         return [
             Emit(
                 one.sid,
@@ -257,7 +266,7 @@ class Rooms:
     def revoke(self, user: str, device_id: str) -> list[Command]:
         """An account shuts a device out: it leaves at once, and the account's agents drop its data channel."""
         commands: list[Command] = []
-        for sid in self.sockets_of(device_id):
+        for sid in self.sockets_of(user, device_id):
             notice = wire.Notice(message="This device was revoked")
             commands += [Emit(sid, "auth_error", notice), *self.leave(sid), Disconnect(sid)]
         revoked = wire.DeviceRevoked(device_id=device_id)

@@ -1,0 +1,5 @@
+"""`python -m mobifai`."""
+
+from mobifai.cli.main import main
+
+main()

@@ -1,0 +1,42 @@
+"""`mobifai devices`: which phones and agents may come in, and shutting one out."""
+
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from mobifai.cli.running import ask_running
+from mobifai.cli.settings import state_dir_option
+
+
+@click.group()
+def devices() -> None:
+    """Show the devices that may come in, or shut one out."""
+
+
+@devices.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@state_dir_option
+def list_devices(as_json: bool, state_dir: Path) -> None:
+    """List the devices of this account."""
+    answer = ask_running(state_dir, "devices")
+    if as_json:
+        click.echo(msgspec.json.encode(answer))
+        return
+    table = Table("Device", "Name", "Kind", "Last seen", "Now", box=None)
+    for device in answer["devices"]:
+        kind = "agent" if device["type"] == "mac" else "phone"
+        now = "connected" if device["connected"] else ""
+        table.add_row(device["deviceId"], device["name"], kind, device["lastSeen"], now)
+    Console(soft_wrap=True).print(table)
+
+
+@devices.command()
+@click.argument("device_id")
+@state_dir_option
+def revoke(device_id: str, state_dir: Path) -> None:
+    """Shut a device out, at once: its token is void and its session ends."""
+    ask_running(state_dir, "revoke", device_id=device_id)
+    click.echo(f"{device_id} may no longer come in.")

@@ -1,0 +1,97 @@
+"""The command `mobifai`: finds the command that is asked for, and turns every failure into a sentence and a status."""
+
+import importlib
+import logging
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+import platformdirs
+
+from mobifai import __version__
+from mobifai.cli.settings import read_settings
+from mobifai.errors import CommandError, MobiFaiError
+
+_COMMANDS = {
+    "serve": "mobifai.cli.serve:serve",
+    "pair": "mobifai.cli.pair:pair",
+    "devices": "mobifai.cli.devices:devices",
+    "status": "mobifai.cli.status:status",
+    "restart": "mobifai.cli.restart:restart",
+    "relay": "mobifai.cli.relay:relay",
+}
+"""Where each command is. A module is imported when its command is used, so that none pays for another."""
+
+ENTRY_POINTS = "mobifai.commands"
+"""The entry point group in which other packages (the proof, the hunt) offer commands."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, the daily ones first."""
+        offered = sorted(point.name for point in entry_points(group=ENTRY_POINTS))
+        return [*_COMMANDS, *(name for name in offered if name not in _COMMANDS)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, or None."""
+        if cmd_name in _COMMANDS:
+            module, _, attribute = _COMMANDS[cmd_name].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+        for point in entry_points(group=ENTRY_POINTS, name=cmd_name):
+            loaded: click.Command = point.load()
+            return loaded
+        return None
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mobifai")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="MOBIFAI_CONFIG",
+    help="Settings file (TOML). Options and MOBIFAI_* variables come before it. "
+    f"[default: {platformdirs.user_config_path('mobifai') / 'config.toml'}]",
+)
+@click.pass_context
+def cli(context: click.Context, config_file: Path | None) -> None:
+    """The terminals of this machine on your phone.
+
+    `mobifai serve` is all that it takes: it shows a QR code and a pairing code for the first phone.
+    """
+    settings = read_settings(config_file)
+    context.obj = settings
+    context.default_map = {name: dict(settings.options) for name in cli.list_commands(context)}
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run a command, and exit with its status. No traceback reaches a person unless they log at `debug`."""
+    try:
+        sys.exit(cli.main(arguments, prog_name="mobifai", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except CommandError as error:
+        _complain(str(error))
+        sys.exit(error.status)
+    except MobiFaiError as error:
+        _complain(str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away
+        sys.exit(1)
+    except Exception as error:  # the last resort
+        logging.getLogger("mobifai").debug("internal error", exc_info=error)
+        _complain(f"an internal error, which should not be: {error!r}; --log-level debug shows where")
+        sys.exit(1)
+
+
+def _complain(text: str) -> None:
+    click.echo(f"mobifai: {text}", err=True)

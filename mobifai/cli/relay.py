@@ -1,0 +1,71 @@
+"""`mobifai relay`: the relay alone, for an agent elsewhere."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mobifai import __version__
+from mobifai.bounds import Ledger
+from mobifai.cli import invitation
+from mobifai.cli.logs import set_up_logs
+from mobifai.cli.running import run, stop_signals
+from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
+from mobifai.config import DEFAULT_PORT, RelayConfig
+from mobifai.health.control import Handler, control_server
+from mobifai.relay.addresses import public_url
+from mobifai.relay.server import Relay
+from mobifai.state import StateDir, open_state
+
+
+@click.command()
+@listen_options
+@state_dir_option
+@log_options
+@click.pass_obj
+def relay(
+    settings: Settings,
+    host: str | None,
+    port: int | None,
+    allow_host: tuple[str, ...],
+    state_dir: Path,
+    log_level: str,
+    log_format: str,
+) -> None:
+    """Run a relay alone, for an agent elsewhere (`mobifai serve --relay URL`).
+
+    `mobifai pair` shows a code for one more device: the agent and the phones sign in with one each.
+    """
+    set_up_logs(log_level, log_format)
+    place = RelayConfig(host or "127.0.0.1", DEFAULT_PORT if port is None else port, allow_host)
+    with open_state(state_dir) as state:
+        run(_serve(place, state, Ledger(settings.limits)))
+
+
+async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger) -> None:
+    async with stop_signals() as stop, Relay.open(place, state.path, ledger) as running:
+        questions = _questions(running, public_url(place.host, running.port))
+        async with control_server(state.control_socket, questions, ledger):
+            invitation.show(await questions["pair"]({}))  # type: ignore[arg-type]
+            click.echo("Agents use it with `mobifai serve --relay`. Ctrl-C stops.")
+            await stop.wait()
+
+
+def _questions(running: Relay, url: str) -> dict[str, Handler]:
+    async def pair(_: dict[str, Any]) -> object:
+        made = running.sign_in.invite()
+        way_in = {"token": made.token, "code": made.code, "expires_at": made.expires_at}
+        return {"relay_url": url, "page_url": f"{url}/", "device_id": None, **way_in}
+
+    async def devices(_: dict[str, Any]) -> object:
+        return {"devices": running.devices()}
+
+    async def revoke(arguments: dict[str, Any]) -> object:
+        await running.revoke(str(arguments.get("device_id", "")))
+        return {}
+
+    async def status(_: dict[str, Any]) -> object:
+        return {"version": __version__, "relay_pid": os.getpid(), "relay_url": url, "devices": running.devices()}
+
+    return {"pair": pair, "devices": devices, "revoke": revoke, "status": status}

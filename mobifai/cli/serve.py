@@ -1,0 +1,305 @@
+"""`mobifai serve`: the agent, until it is told to stop."""
+
+import asyncio
+import datetime as dt
+import os
+import shlex
+import shutil
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import msgspec
+
+import mobifai
+from mobifai.agent import Agent, open_agent
+from mobifai.bounds import Ledger
+from mobifai.cli import invitation
+from mobifai.cli.logs import set_up_logs
+from mobifai.cli.running import run, stop_signals
+from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
+from mobifai.config import DEFAULT_PORT, PUBLIC_STUN, Config, RelayConfig
+from mobifai.errors import ConfigError, MobiFaiError, StateError
+from mobifai.health.control import control_server
+from mobifai.limits import TERMINAL_RING
+from mobifai.state import StateDir, open_state
+from mobifai.terminals import keeper, keeper_wire
+from mobifai.terminals.kept import KeptShells
+from mobifai.terminals.local import LocalSpawner
+from mobifai.terminals.shells import login_shell
+
+
+def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt.time | None:
+    try:
+        return dt.datetime.strptime(value, "%H:%M").time() if value else None
+    except ValueError:
+        raise click.BadParameter(f"expected a time of day as HH:MM; found {value!r}") from None
+
+
+@click.command()
+@click.option("--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Let phones on the same network in: listen everywhere.")
+@listen_options
+@click.option("--relay", "relay_url", envvar="MOBIFAI_RELAY", help="Use the relay at this URL instead of an own one.")
+@click.option(
+    "--shell", envvar="MOBIFAI_SHELL", help="The program in a new terminal, with arguments.  [default: your shell]"
+)
+@click.option(
+    "--name",
+    envvar="MOBIFAI_NAME",
+    default=socket.gethostname,
+    help="What phones call this machine.  [default: its name]",
+)
+@click.option(
+    "--ice-server",
+    multiple=True,
+    envvar="MOBIFAI_ICE_SERVER",
+    help=f"STUN or TURN server for WebRTC.  [default: none; with --relay {PUBLIC_STUN}]",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="MOBIFAI_READY_FILE",
+    help="Written once phones can pair, as JSON; gone when the agent is.",
+)
+@click.option("--no-keeper", is_flag=True, help="Run in one process, whose crash would end every terminal.")
+@click.option(
+    "--restart-daily", metavar="HH:MM", callback=_time_of_day, help="Start the agent anew at this time of day."
+)
+@state_dir_option
+@log_options
+@click.pass_obj
+def serve(
+    settings: Settings,
+    lan: bool,
+    host: str | None,
+    port: int | None,
+    allow_host: tuple[str, ...],
+    relay_url: str | None,
+    shell: str | None,
+    name: str,
+    ice_server: tuple[str, ...],
+    ready_file: Path | None,
+    no_keeper: bool,
+    restart_daily: dt.time | None,
+    state_dir: Path,
+    log_level: str,
+    log_format: str,
+) -> int:
+    """Put this machine's terminals on your phone.
+
+    Starts a relay on this machine, for this machine only, and shows how a phone gets in. With --lan, phones on the same
+    network can use it; with --relay, a relay elsewhere is used.
+    """
+    set_up_logs(log_level, log_format)
+    config = Config(
+        relay=_relay(lan, host, port, allow_host, relay_url),
+        shell=_shell(shell),
+        device_name=name[:100],
+        ice_servers=ice_server or ((PUBLIC_STUN,) if relay_url else ()),
+        ready_file=ready_file,
+        restart_daily=restart_daily,
+        limits=settings.limits,
+    )
+    keeper_fd = os.environ.pop(keeper_wire.FD_VARIABLE, None)
+    if keeper_fd is not None:
+        return run(_serve(config, StateDir(state_dir), int(keeper_fd)))
+    with open_state(state_dir) as state:
+        if not no_keeper:
+            _keep(state, config)
+        return run(_serve(config, state, None))
+
+
+def _relay(
+    lan: bool, host: str | None, port: int | None, allowed: tuple[str, ...], url: str | None
+) -> RelayConfig | str:
+    if url is None:
+        everywhere = "0.0.0.0" if lan else "127.0.0.1"
+        return RelayConfig(host or everywhere, DEFAULT_PORT if port is None else port, allowed)
+    if lan or host is not None or port is not None:
+        raise ConfigError("expected either --relay, or an own relay with --lan, --host and --port; found both")
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError(f"--relay: expected an address that begins with https:// or http://; found {url!r}")
+    return url.rstrip("/")
+
+
+def _shell(command: str | None) -> tuple[str, ...]:
+    try:
+        argv = tuple(shlex.split(command)) if command else login_shell()
+    except ValueError as error:
+        raise ConfigError(f"--shell: expected a program with arguments; {error} in {command!r}") from None
+    if not argv or shutil.which(argv[0]) is None:
+        raise ConfigError(f"--shell: expected a program that can be run; found {command or argv[0]!r}")
+    return argv
+
+
+class _Person:
+    """Speaks with the person at the machine (see `Presenter`)."""
+
+    def __init__(self) -> None:
+        self.is_ready = asyncio.Event()
+        self._login_url: str | None = None
+        self._listening = False
+
+    def sign_in(self, url: str, message: str) -> None:
+        """Show where to sign this agent in; Enter opens it."""
+        self._login_url = url
+        click.echo(f"{message or 'The relay wants to know whose agent this is.'}\nSign in at:  {url}")
+        if _in_foreground():
+            click.echo("Press Enter to open it in your browser.")
+            if not self._listening:
+                self._listening = True
+                asyncio.get_running_loop().add_reader(sys.stdin, self._enter)
+
+    def _enter(self) -> None:
+        line = sys.stdin.readline()
+        if line and self._login_url is not None and not self.is_ready.is_set():
+            click.launch(self._login_url)
+        elif not line or self.is_ready.is_set():
+            self.close()
+
+    def ready(self, agent: Agent) -> None:
+        """Phones can pair."""
+        self.is_ready.set()
+
+    def close(self) -> None:
+        """Listen to nobody."""
+        if self._listening:
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+            self._listening = False
+
+
+def _in_foreground() -> bool:
+    """Whether somebody may type to us: reading in the background would stop the process."""
+    try:
+        return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError):
+        return False
+
+
+def _keep(state: StateDir, config: Config) -> NoReturn:
+    """Become the keeper, which starts this command again as the agent. The lock goes along."""
+    assert state.lock is not None  # noqa: S101
+    os.set_inheritable(state.lock, True)
+    capacity = Ledger(config.limits).capacity(TERMINAL_RING)
+    root = str(Path(mobifai.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
+    agent = [sys.executable, "-P", "-m", "mobifai", *sys.argv[1:]]
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-P", keeper.__file__, str(capacity), *agent], environment)  # noqa: S606
+
+
+async def _serve(config: Config, state: StateDir, keeper_fd: int | None) -> int:
+    """Serve until told to stop; the exit status."""
+    async with AsyncExitStack() as scope:
+        stop = await scope.enter_async_context(stop_signals())
+        ledger = Ledger(config.limits)
+        spawner = await _enter_spawner(scope, keeper_fd, ledger, stop)
+        config = _with_port_of_before(config, spawner)
+        person = _Person()
+        scope.callback(person.close)
+        if config.ready_file is not None:
+            config.ready_file.unlink(missing_ok=True)
+            scope.callback(config.ready_file.unlink, missing_ok=True)
+        agent = await scope.enter_async_context(open_agent(config, state, ledger, spawner, person))
+        restart = _Restart(stop, possible=keeper_fd is not None)
+        questions = {**agent.questions, "restart": restart.asked}
+        await scope.enter_async_context(control_server(state.control_socket, questions, ledger))
+        if isinstance(spawner, KeptShells):
+            spawner.end_unclaimed()
+            spawner.started(agent.endpoint.port)
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(agent.run()),
+                tasks.create_task(_announce(agent, person, config, spawner)),
+                tasks.create_task(restart.daily(config.restart_daily)),
+            ]
+            await stop.wait()
+            for task in running:
+                task.cancel()
+    return keeper_wire.RESTART_STATUS if restart.wanted else 0
+
+
+async def _enter_spawner(
+    scope: AsyncExitStack, keeper_fd: int | None, ledger: Ledger, stop: asyncio.Event
+) -> KeptShells | LocalSpawner:
+    if keeper_fd is None:
+        return await scope.enter_async_context(LocalSpawner(ledger))
+    return await scope.enter_async_context(KeptShells(keeper_fd, ledger, stop.set))
+
+
+def _with_port_of_before(config: Config, spawner: KeptShells | LocalSpawner) -> Config:
+    """An own relay on any port keeps the one that phones know when the agent starts again."""
+    port = spawner.notes.get("port") if isinstance(spawner, KeptShells) else None
+    if port is None or not isinstance(config.relay, RelayConfig):
+        return config
+    return replace(config, relay=replace(config.relay, port=port))
+
+
+def _pid(spawner: KeptShells | LocalSpawner) -> int:
+    """The process that a person ends."""
+    return spawner.keeper_pid if isinstance(spawner, KeptShells) else os.getpid()
+
+
+class _Restart:
+    """Starts the agent anew, when asked or daily: it stops with the status by which the keeper knows."""
+
+    def __init__(self, stop: asyncio.Event, *, possible: bool) -> None:
+        self.wanted = False
+        self._stop = stop
+        self._possible = possible
+
+    async def asked(self, _: dict[str, Any]) -> object:
+        if not self._possible:
+            raise StateError("this agent runs without a keeper (--no-keeper), so its terminals would end with it")
+        asyncio.get_running_loop().call_later(0.1, self._begin)  # the answer goes first
+        return {}
+
+    def _begin(self) -> None:
+        self.wanted = True
+        self._stop.set()
+
+    async def daily(self, at: dt.time | None) -> None:
+        if at is None:
+            return
+        now = dt.datetime.now().astimezone()
+        today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
+        due = today if today > now else today + dt.timedelta(days=1)
+        await asyncio.sleep((due - now).total_seconds())
+        self._begin()
+
+
+async def _announce(agent: Agent, person: _Person, config: Config, spawner: KeptShells | LocalSpawner) -> None:
+    await person.is_ready.wait()
+    if config.ready_file is not None:
+        ready = {
+            "pid": _pid(spawner),
+            "relay_url": agent.endpoint.public_url,
+            "page_url": f"{agent.endpoint.public_url}/",
+            "device_id": agent.device.device_id,
+        }
+        _write_whole(config.ready_file, ready)
+    if isinstance(spawner, KeptShells) and spawner.life > 1:
+        click.echo("The agent runs again. Codes shown before are void; `mobifai pair` shows a new one.")
+        return
+    try:
+        invitation.show(await agent.invite())
+    except MobiFaiError as error:
+        click.echo(f"Ready at {agent.endpoint.public_url}. ({error})")
+    if isinstance(config.relay, RelayConfig) and config.relay.host == "127.0.0.1":
+        click.echo("Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network.")
+    click.echo("`mobifai pair` shows a new code. Ctrl-C stops.")
+
+
+def _write_whole(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file so that nobody sees a part of it. Raises StateError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(msgspec.json.encode(content) + b"\n")
+        draft.replace(path)
+    except OSError as error:
+        raise StateError(f"--ready-file: {path} can't be written: {error}") from None

@@ -1,0 +1,130 @@
+"""The settings file, and the options that several commands share."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import platformdirs
+
+from mobifai.bounds import Ledger
+from mobifai.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_KNOWN: Mapping[str, type] = {
+    "state_dir": str,
+    "lan": bool,
+    "host": str,
+    "port": int,
+    "relay": str,
+    "shell": str,
+    "name": str,
+    "ice_server": list,
+    "allow_host": list,
+    "log_level": str,
+    "log_format": str,
+}
+"""What may stand in the file: the options' names, with underscores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the file says: values for options, and limits."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_settings(path: Path | None) -> Settings:
+    """Read the settings file; the default one need not exist. Raises ConfigError."""
+    file = path or platformdirs.user_config_path("mobifai") / "config.toml"
+    try:
+        content = tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        if path is None:
+            return Settings()
+        raise ConfigError(f"expected a settings file at {path}; there is none") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: expected settings as TOML: {error}") from None
+    try:
+        return _settings(content)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from None
+
+
+def _settings(content: dict[str, Any]) -> Settings:
+    limits = _flat(content.pop("limits", {}))
+    Ledger(limits)  # says what is wrong with a limit
+    for name, value in content.items():
+        expected = _KNOWN.get(name)
+        if expected is None:
+            raise ConfigError(f"expected one of {', '.join(_KNOWN)} or [limits]; found {name!r}")
+        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+            raise ConfigError(f"{name}: expected a {expected.__name__}; found {value!r}")
+    return Settings(content, limits)
+
+
+def _flat(table: object, prefix: str = "") -> dict[str, Any]:
+    """A table's values by dotted name: TOML reads `terminal.ring = 1` as a table in a table."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"limits: expected a table; found {table!r}")
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def state_dir_option(command: F) -> F:
+    """`--state-dir`."""
+    return click.option(
+        "--state-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="MOBIFAI_STATE_DIR",
+        default=platformdirs.user_state_path("mobifai"),
+        show_default=True,
+        help="Where identity, devices and tabs are kept.",
+    )(command)
+
+
+def log_options(command: F) -> F:
+    """`--log-level` and `--log-format`."""
+    level = click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        envvar="MOBIFAI_LOG_LEVEL",
+        default="info",
+        show_default=True,
+        help="How much is logged.",
+    )
+    form = click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        envvar="MOBIFAI_LOG_FORMAT",
+        default="text",
+        show_default=True,
+        help="Log lines for people, or for programs.",
+    )
+    return level(form(command))
+
+
+def listen_options(command: F) -> F:
+    """`--host`, `--port` and `--allow-host`."""
+    host = click.option(
+        "--host", envvar="MOBIFAI_HOST", help="Address on which the relay listens.  [default: 127.0.0.1]"
+    )
+    port = click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        envvar="MOBIFAI_PORT",
+        help="Port on which the relay listens; 0 is any free one.  [default: 8765]",
+    )
+    allowed = click.option(
+        "--allow-host",
+        multiple=True,
+        envvar="MOBIFAI_ALLOW_HOST",
+        help="A further name under which the relay is reached, as by a proxy.",
+    )
+    return host(port(allowed(command)))

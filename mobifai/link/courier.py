@@ -1,0 +1,179 @@
+"""What goes to the phone: over which path, in which order, and when.
+
+The courier chooses the path for every message: the data channel when it is open, the relay otherwise. Short messages
+go before output; active terminals take turns. Output leaves at once after a pause, then every 4 ms or 16 KiB; it leaves
+the terminals' outboxes only as the path has room, so nothing piles up here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from mobifai.bounds import BoundedMap, ItemQueue, Ledger
+from mobifai.errors import LimitReached
+from mobifai.limits import CONTROL_QUEUE, FRAME, TERMINALS
+from mobifai.link.path import Path, PathClosed
+from mobifai.protocol.frames import split_text
+from mobifai.protocol.messages import ProcessData
+
+_log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 16 << 10
+COALESCE_SECONDS = 0.004
+
+
+class Chunk(Protocol):
+    """Some output as text; `begins_screen`: it starts a replay of the screen."""
+
+    @property
+    def begins_screen(self) -> bool: ...  # noqa: D102
+    @property
+    def text(self) -> str: ...  # noqa: D102
+
+
+class Source(Protocol):
+    """A terminal with output that waits."""
+
+    @property
+    def uuid(self) -> str:
+        """Whose output it is."""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait."""
+
+    def take(self, length: int) -> Chunk:
+        """The next output, of at most `length` bytes."""
+
+
+class Courier:
+    """Sends to one phone. `relay` is the path by relay; `overflow` is called when the phone lets answers pile up."""
+
+    def __init__(self, ledger: Ledger, relay: Path, overflow: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ledger = ledger
+        self._bounds = (ledger.open(CONTROL_QUEUE), ledger.open(TERMINALS))
+        self._control: ItemQueue[tuple[str, object]] = ItemQueue(self._bounds[0])
+        self._ready: BoundedMap[str, Source] = BoundedMap(self._bounds[1])
+        self._relay = relay
+        self._channel: Path | None = None
+        self._overflow = overflow
+        self._held = False
+        self._last_output = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.relay_serves = False
+        self.relay_knows_screens = True
+
+    # -- which path
+
+    @property
+    def path(self) -> str | None:
+        """`channel`, `relay`, or None when nobody is there."""
+        path = self._path()
+        if path is None:
+            return None
+        return "relay" if path is self._relay else "channel"
+
+    def _path(self) -> Path | None:
+        if self._channel is not None and self._channel.open:
+            return self._channel
+        return self._relay if self.relay_serves and self._relay.open else None
+
+    def hold(self) -> None:
+        """Send nothing for now: the path is about to change, and what is under way on the old one must come first."""
+        self._held = True
+
+    def use(self, channel: Path | None) -> None:
+        """Send over this channel while it is open, or over the relay."""
+        self._channel = channel
+        self._held = False
+        self.pump()
+
+    # -- what is to be sent
+
+    def say(self, event: str, payload: object) -> None:
+        """Send a short message, before any output that waits. Without a phone it is dropped."""
+        if self._path() is None:
+            return
+        try:
+            self._control.append((event, payload))
+        except LimitReached as error:
+            _log.warning("the phone does not read its answers: %s", error)
+            self._control.clear()
+            self._overflow()
+            return
+        self.pump()
+
+    def output_ready(self, terminal: Source) -> None:
+        """A terminal's outbox has something."""
+        self._ready[terminal.uuid] = terminal
+        since = self._loop.time() - self._last_output
+        if since >= COALESCE_SECONDS or terminal.waiting >= CHUNK_BYTES:
+            self.pump()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(COALESCE_SECONDS - since, self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        self.pump()
+
+    # -- sending
+
+    def pump(self) -> None:
+        """Send what the path has room for."""
+        if self._held:
+            return
+        try:
+            while self._send_one():
+                pass
+        except PathClosed as error:
+            _log.debug("a path closed under a message: %s", error)
+            self._loop.call_soon(self.pump)
+
+    def _send_one(self) -> bool:
+        path = self._path()
+        if path is None:
+            self._control.clear()
+            self._ready.clear()
+            return False
+        if len(self._control):
+            if not path.room_for_control():
+                return False
+            path.send(*self._control.take())
+            return True
+        terminal = self._next_terminal() if path.room_for_bulk() else None
+        if terminal is not None:
+            self._send_output(path, terminal)
+        return terminal is not None
+
+    def _next_terminal(self) -> Source | None:
+        """The terminal whose turn it is; it goes to the end of the line while it has more."""
+        while self._ready:
+            uuid = next(iter(self._ready))
+            terminal = self._ready.pop(uuid)
+            if terminal.waiting:
+                self._ready[uuid] = terminal
+                return terminal
+        return None
+
+    def _send_output(self, path: Path, terminal: Source) -> None:
+        chunk = terminal.take(CHUNK_BYTES)
+        self._last_output = self._loop.time()
+        screen = chunk.begins_screen and (path is not self._relay or self.relay_knows_screens)
+        event = "process:screen" if screen else "terminal:output"
+        if not chunk.text:
+            return
+        for part in split_text(event, terminal.uuid, chunk.text, FRAME.value):
+            path.send(event, ProcessData(uuid=terminal.uuid, data=part))
+            event = "terminal:output"
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._held = True
+        self._control.clear()
+        self._ready.clear()
+        for bound in self._bounds:
+            self._ledger.close(bound)

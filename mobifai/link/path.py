@@ -1,0 +1,26 @@
+"""What the courier needs of a way to the phone."""
+
+from typing import Protocol
+
+from mobifai.errors import MobiFaiError
+
+
+class PathClosed(MobiFaiError):
+    """The way to the phone has just gone; what was to be sent was not."""
+
+
+class Path(Protocol):
+    """A way to the phone: the data channel, or the relay."""
+
+    @property
+    def open(self) -> bool:
+        """Whether something sent now may arrive."""
+
+    def room_for_bulk(self) -> bool:
+        """Whether output may be sent now."""
+
+    def room_for_control(self) -> bool:
+        """Whether a short message may be sent now."""
+
+    def send(self, event: str, payload: object) -> None:
+        """Hand a message over. Never waits. Raises PathClosed."""

@@ -1,0 +1,209 @@
+"""One WebRTC peer connection with a phone: the agent offers, and makes the data channel `terminal` (section 4).
+
+It owns the connection, its listeners and its sockets; at the end of its scope nothing of them is left. aiortc is
+imported when the first phone pairs: it costs 23 MB and most of a second.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mobifai.bounds import Bound, ItemQueue, Ledger
+from mobifai.errors import BadMessage
+from mobifai.limits import CANDIDATES, CHANNEL_BUFFER
+from mobifai.link.path import PathClosed
+from mobifai.protocol import messages as wire
+from mobifai.protocol.frames import encode_frame
+
+if TYPE_CHECKING:
+    from aiortc import RTCDataChannel, RTCPeerConnection
+
+GATHER_SECONDS = 2.0
+BULK_MARK = 64 << 10
+"""Bytes in the channel's buffer at which output waits: more only delays the echo."""
+LOW_MARK = 32 << 10
+CLOSE_SECONDS = 1.5
+
+
+class PeerListener(Protocol):
+    """Who is told. No call may wait."""
+
+    def channel_opened(self) -> None:
+        """The data channel is open."""
+
+    def channel_said(self, text: str) -> None:
+        """A text frame came from the phone."""
+
+    def channel_has_room(self) -> None:
+        """The buffer fell below its low mark."""
+
+
+async def load_aiortc() -> Any:
+    """The aiortc module, imported on a thread of its own so that the loop goes on meanwhile."""
+    loop, imported = asyncio.get_running_loop(), asyncio.Event()
+
+    def work() -> None:
+        try:
+            importlib.import_module("aiortc")
+        finally:
+            loop.call_soon_threadsafe(imported.set)
+
+    thread = threading.Thread(target=work, name="import-aiortc", daemon=True)
+    thread.start()
+    try:
+        await imported.wait()
+    finally:
+        thread.join()
+    return importlib.import_module("aiortc")
+
+
+class PeerConnection:
+    """A path to the phone over WebRTC. `async with` closes it.
+
+    `opened` is set when the channel opens or never will, `ended` when the connection is of no more use.
+    """
+
+    def __init__(self, aiortc: Any, ice_servers: tuple[str, ...], ledger: Ledger, listener: PeerListener) -> None:
+        self._aiortc = aiortc
+        self._ice_servers = ice_servers
+        self._ledger = ledger
+        self._listener = listener
+        self._bounds = (ledger.open(CANDIDATES), ledger.open(CHANNEL_BUFFER))
+        self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
+        self._connection, self._channel = self._connect(ice_servers)
+        self.opened = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.was_open = False
+
+    def _connect(self, ice_servers: tuple[str, ...]) -> "tuple[RTCPeerConnection, RTCDataChannel]":
+        servers = [self._aiortc.RTCIceServer(urls=url) for url in ice_servers]
+        connection = self._aiortc.RTCPeerConnection(self._aiortc.RTCConfiguration(iceServers=servers))
+        channel = connection.createDataChannel("terminal")
+        channel.bufferedAmountLowThreshold = LOW_MARK
+        return connection, channel
+
+    def _listen(self) -> None:
+        self._connection.on("connectionstatechange", self._state_changed)
+        self._channel.on("open", self._open)
+        self._channel.on("close", self._end)
+        self._channel.on("message", self._heard)
+        self._channel.on("bufferedamountlow", self._listener.channel_has_room)
+
+    async def __aenter__(self) -> "PeerConnection":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._end()
+        self._channel.remove_all_listeners()
+        self._connection.remove_all_listeners()
+        await _close(self._connection)
+        for bound in self._bounds:
+            self._ledger.close(bound)
+
+    def _state_changed(self) -> None:
+        if self._connection.connectionState in ("failed", "closed"):
+            self._end()
+
+    def _open(self) -> None:
+        self.was_open = True
+        self.opened.set()
+        self._listener.channel_opened()
+
+    def _end(self) -> None:
+        self.opened.set()
+        self.ended.set()
+
+    def _heard(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self._listener.channel_said(message)
+
+    # -- signalling
+
+    async def offer(self) -> wire.Offer:
+        """The offer, with the addresses gathered. A STUN server that does not answer in time is done without."""
+        try:
+            async with asyncio.timeout(GATHER_SECONDS):
+                await self._connection.setLocalDescription(await self._connection.createOffer())
+        except TimeoutError:
+            await _close(self._connection)
+            self._connection, self._channel = self._connect(())
+            await self._connection.setLocalDescription(await self._connection.createOffer())
+        self._listen()
+        return wire.Offer(offer=wire.Description(type="offer", sdp=self._connection.localDescription.sdp))
+
+    async def answer(self, message: wire.Answer) -> None:
+        """Take the phone's answer, and the candidates that came before it; another answer changes nothing.
+
+        Raises BadMessage for one that makes no sense.
+        """
+        if self._connection.signalingState != "have-local-offer" or message.answer.type != "answer":
+            return
+        description = self._aiortc.RTCSessionDescription(sdp=message.answer.sdp, type="answer")
+        try:
+            await self._connection.setRemoteDescription(description)
+        except Exception as error:  # the SDP is the phone's, and aiortc raises whatever its parser met
+            raise BadMessage("webrtc:answer", f"not a usable answer: {error!r}") from None
+        while len(self._early):
+            await self._add(self._early.take())
+
+    async def candidate(self, message: wire.IceCandidate) -> None:
+        """Take one of the phone's addresses, or keep it until the answer is there. Raises BadMessage."""
+        if self._connection.remoteDescription is None:
+            self._early.append(message.candidate)
+        else:
+            await self._add(message.candidate)
+
+    async def _add(self, candidate: wire.Candidate | None) -> None:
+        if candidate is None or not candidate.candidate:
+            await self._connection.addIceCandidate(None)
+            return
+        try:
+            parsed = self._aiortc.sdp.candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
+            parsed.sdpMid, parsed.sdpMLineIndex = candidate.sdp_mid, candidate.sdp_mline_index
+            await self._connection.addIceCandidate(parsed)
+        except Exception as error:  # as above
+            raise BadMessage("webrtc:ice-candidate", f"not a usable candidate: {error!r}") from None
+
+    # -- the path
+
+    @property
+    def open(self) -> bool:
+        """Whether the data channel is open."""
+        return self._channel.readyState == "open" and not self.ended.is_set()
+
+    @property
+    def state(self) -> str:
+        """The connection's state in WebRTC's words."""
+        return str(self._connection.connectionState)
+
+    def room_for_bulk(self) -> bool:
+        """Whether output may be sent now."""
+        return self.open and self._channel.bufferedAmount < BULK_MARK
+
+    def room_for_control(self) -> bool:
+        """Whether a short message may be sent now."""
+        return self.open and self._channel.bufferedAmount < self._buffer.capacity - BULK_MARK
+
+    @property
+    def _buffer(self) -> Bound:
+        return self._bounds[1]
+
+    def send(self, event: str, payload: object) -> None:
+        """Hand a message over. Raises PathClosed."""
+        if not self.open:
+            raise PathClosed("the data channel is not open")
+        try:
+            self._channel.send(encode_frame(event, payload))
+        except Exception as error:  # aiortc's InvalidStateError, or what its transport raises as it dies
+            self._end()
+            raise PathClosed(f"the data channel failed: {error!r}") from None
+        self._buffer.set(self._channel.bufferedAmount)
+
+
+async def _close(connection: "RTCPeerConnection") -> None:
+    """Close; a phone that is gone can't hold it up."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await connection.close()

@@ -1,0 +1,50 @@
+"""The relay's HTTP interface, as the agent uses it: ways in for phones, and which devices there are."""
+
+from typing import Any
+
+import aiohttp
+
+from mobifai.errors import RelayUnreachable, SignInRefused
+
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+class RelayApi:
+    """One relay, asked with the agent's token."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._url = url
+        self._token = token
+
+    async def invite(self) -> dict[str, Any]:
+        """A new phone's way in: `{token, code, expires_at}`."""
+        return await self._ask("POST", "/api/pairing")
+
+    async def devices(self) -> dict[str, Any]:
+        """The account's devices."""
+        return await self._ask("GET", "/api/devices")
+
+    async def revoke(self, device_id: str) -> dict[str, Any]:
+        """Shut a device out, at once."""
+        return await self._ask("DELETE", f"/api/devices/{device_id}")
+
+    async def _ask(self, method: str, path: str) -> dict[str, Any]:
+        """The JSON answer. Raises SignInRefused with what the relay says, or RelayUnreachable."""
+        if self._token is None:
+            raise SignInRefused("this agent is not signed in to the relay yet; follow what `mobifai serve` says")
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+                session.request(method, self._url + path, headers=headers) as response,
+            ):
+                if response.status == 404 and not path.startswith("/api/devices/"):
+                    raise SignInRefused(
+                        f"the relay {self._url} lets no agent manage phones; sign the phone in there, with this account"
+                    )
+                body = await response.json()
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise RelayUnreachable(f"the relay {self._url} gives no usable answer: {error or 'time-out'}") from None
+        if response.status >= 400:
+            raise SignInRefused(str(body.get("message", response.reason)))
+        return dict(body)

@@ -1,0 +1,223 @@
+"""The relay's HTTP: health, the login page, and the API of signed-in devices.
+
+Reads every body strictly. What it decides nothing about: signing in is `signin`'s, sockets are `sockets`'.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from aiohttp import hdrs, web
+
+from mobifai.bounds import Bound
+from mobifai.errors import SignInRefused
+from mobifai.protocol import messages as wire
+from mobifai.relay import pages
+from mobifai.relay.signin import OWNER, SignIn, iso_time
+from mobifai.relay.sockets import Sockets
+from mobifai.relay.store import Store, StoredDevice
+from mobifai.relay.tokens import DeviceType
+
+MOST_BODY_BYTES = 64 << 10
+"""More than any request needs; the settings have a limit of their own."""
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+class Asking(wire.Message, frozen=True):
+    """The device that a person signs in."""
+
+    device_id: wire.Id
+    type: DeviceType
+
+
+class KnownDevice(wire.Message, frozen=True, omit_defaults=False):
+    """A device of the account, as the API tells of it. Times are ISO 8601, UTC."""
+
+    device_id: str
+    name: str
+    type: str
+    created_at: str
+    last_seen: str
+    connected: bool
+
+
+class Http:
+    """The routes. `settings` bounds one account's settings, in bytes of JSON; `now` is in seconds since the epoch."""
+
+    def __init__(
+        self, store: Store, sign_in: SignIn, sockets: Sockets, settings: Bound, now: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._sign_in = sign_in
+        self._sockets = sockets
+        self._settings = settings
+        self._now = now
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every route but the sockets'."""
+        return [
+            web.get("/", self._home),
+            web.get("/health", self._health),
+            web.get("/static/style.css", self._style),
+            web.get("/login", self._login_page),
+            web.post("/login", self._login),
+            web.get("/api/me", self._me),
+            web.get("/api/settings", self._get_settings),
+            web.put("/api/settings", self._put_settings),
+            web.post("/api/pairing", self._pair),
+            web.get("/api/devices", self._list_devices),
+            web.delete("/api/devices/{device_id}", self._revoke),
+        ]
+
+    # -- pages
+
+    async def _home(self, _request: web.Request) -> web.Response:
+        return _html(pages.home())
+
+    async def _style(self, _request: web.Request) -> web.Response:
+        return web.Response(body=pages.STYLE, content_type="text/css")
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return _json({"status": "ok", "timestamp": iso_time(self._now())})
+
+    async def _login_page(self, request: web.Request) -> web.Response:
+        asking = _asking(request.query)
+        return _html(pages.login(asking.device_id, asking.type)) if asking else _html(pages.no_device(), 400)
+
+    async def _login(self, request: web.Request) -> web.Response:
+        if request.content_type != FORM_TYPE:
+            raise web.HTTPUnsupportedMediaType(text=f"expected {FORM_TYPE}")
+        form = await request.post()
+        asking = _asking(form)
+        if asking is None:
+            return _html(pages.no_device(), 400)
+        address = request.remote or ""
+        try:
+            self._sign_in.check(address)
+        except SignInRefused as refused:
+            return _html(pages.login(asking.device_id, asking.type, str(refused)), 429)
+        try:
+            token = self._sign_in.redeem(str(form.get("code", "")), asking.device_id, asking.type, address)
+        except SignInRefused as refused:
+            return _html(pages.login(asking.device_id, asking.type, str(refused)), 403)
+        return self._signed_in(asking, token)
+
+    def _signed_in(self, asking: Asking, token: str) -> web.Response:
+        self._sockets.let_in(asking.device_id, asking.type, token)
+        if asking.type == "mac":
+            return _html(pages.signed_in())
+        query = urlencode({"token": token, "email": self._sign_in.user.email})
+        return web.Response(status=302, headers={hdrs.LOCATION: f"mobifai://auth?{query}"})
+
+    # -- the API of every device
+
+    async def _me(self, request: web.Request) -> web.Response:
+        self._device(request)
+        return _json(self._sign_in.user)
+
+    async def _get_settings(self, request: web.Request) -> web.Response:
+        self._device(request)
+        return _json(msgspec.Raw(self._store.settings(OWNER).encode()))
+
+    async def _put_settings(self, request: web.Request) -> web.Response:
+        self._device(request)
+        changes = _decode_object(await request.read())
+        merged = {**_decode_object(self._store.settings(OWNER).encode()), **changes}
+        encoded = msgspec.json.encode(merged)
+        if len(encoded) > self._settings.capacity:
+            raise web.HTTPRequestEntityTooLarge(
+                self._settings.capacity, len(encoded), text=str(self._settings.refuse(f"{len(encoded)} bytes"))
+            )
+        self._store.put_settings(OWNER, encoded.decode())
+        self._settings.set(len(encoded))
+        self._sockets.broadcast_settings(merged)
+        return _json(merged)
+
+    def _device(self, request: web.Request) -> StoredDevice:
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise web.HTTPUnauthorized(text="expected Authorization: Bearer TOKEN; sign in for a token")
+        address = request.remote or ""
+        try:
+            return self._sign_in.identify(token.strip(), address)
+        except SignInRefused as refused:
+            raise self._unauthorized(address, refused) from None
+
+    def _unauthorized(self, address: str, refused: SignInRefused) -> web.HTTPError:
+        try:
+            self._sign_in.check(address)
+        except SignInRefused as too_many:
+            return web.HTTPTooManyRequests(text=str(too_many))
+        return web.HTTPUnauthorized(text=str(refused))
+
+    # -- the API of agents only
+
+    async def _pair(self, request: web.Request) -> web.Response:
+        self._agent(request)
+        invitation = self._sign_in.invite()
+        return _json({"token": invitation.token, "code": invitation.code, "expires_at": invitation.expires_at})
+
+    async def _list_devices(self, request: web.Request) -> web.Response:
+        self._agent(request)
+        return _json({"devices": self.devices()})
+
+    async def _revoke(self, request: web.Request) -> web.Response:
+        agent = self._agent(request)
+        device_id = request.match_info["device_id"]
+        if device_id == agent.device_id:
+            raise web.HTTPConflict(text="this is the device that asks; it can't revoke itself")
+        try:
+            self.revoke(device_id)
+        except SignInRefused as unknown:
+            raise web.HTTPNotFound(text=str(unknown)) from None
+        return _json({"deviceId": device_id})
+
+    def _agent(self, request: web.Request) -> StoredDevice:
+        device = self._device(request)
+        if device.type != "mac":
+            raise web.HTTPForbidden(text="expected an agent's token; phones can't do this")
+        return device
+
+    def devices(self) -> list[KnownDevice]:
+        """The account's devices, oldest first."""
+        return [
+            KnownDevice(
+                device_id=device.device_id,
+                name=device.name,
+                type=device.type,
+                created_at=iso_time(device.created_at),
+                last_seen=iso_time(device.last_seen),
+                connected=self._sockets.is_connected(device.device_id),
+            )
+            for device in self._sign_in.devices()
+        ]
+
+    def revoke(self, device_id: str) -> None:
+        """Shut a device out, at once. Raises SignInRefused for one that is not let in."""
+        self._sign_in.shut_out(device_id)
+        self._sockets.revoke(device_id)
+
+
+def _asking(fields: Mapping[str, object]) -> Asking | None:
+    try:
+        found = {name: fields[name] for name in ("deviceId", "type") if name in fields}
+        return msgspec.convert(found, Asking)
+    except msgspec.ValidationError:
+        return None
+
+
+def _decode_object(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise web.HTTPBadRequest(text=f"expected a JSON object: {error}") from None
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _html(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status, content_type="text/html")

@@ -1,0 +1,97 @@
+"""The relay's listening socket, and how many connections it takes.
+
+Owns the socket. Beside the devices' WebSockets, which the endpoint counts, at most as many plain connections are open;
+one that asks for nothing is closed.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from mobifai.bounds import Bound, BoundedMap
+from mobifai.config import RelayConfig
+from mobifai.errors import StateError
+
+SILENT_SECONDS = 20.0
+"""How long a connection may take to send its first request."""
+
+_BACKLOG = 64
+_SEND_BUFFER = 256 << 10
+"""What the kernel holds for one device. Left to itself it takes megabytes, all of it older than what is shown."""
+
+
+class Listener:
+    """Accepts connections. `count_sockets` says how many of them are WebSockets."""
+
+    def __init__(self, bound: Bound, count_sockets: Callable[[], int], monotonic: Callable[[], float]) -> None:
+        self._bound = bound
+        self._count_sockets = count_sockets
+        self._monotonic = monotonic
+        self._silent: BoundedMap[RequestHandler, float] = BoundedMap(bound)
+
+    @asynccontextmanager
+    async def listen(self, server: web.Server, listening: socket.socket) -> AsyncIterator[None]:
+        """Accept for an aiohttp server, for the length of a scope."""
+        loop = asyncio.get_running_loop()
+        accepting = await loop.create_server(lambda: self._accept(server), sock=listening, backlog=_BACKLOG)
+        try:
+            yield
+        finally:
+            accepting.close()
+
+    def _accept(self, server: web.Server) -> asyncio.Protocol:
+        plain = len(server.connections) - self._count_sockets()
+        if plain >= self._bound.capacity:
+            self._bound.refuse("one more connection")
+            return _Refused()
+        if not self._bound.room:
+            for gone in set(self._silent) - set(server.connections):
+                del self._silent[gone]
+        handler = server()
+        self._silent[handler] = self._monotonic()
+        return handler
+
+    def heard(self, request: web.Request) -> None:
+        """A connection sent a request."""
+        self._silent.pop(request.protocol, None)
+
+    def expire(self, now: float) -> None:
+        """Close the connections that asked for nothing in time."""
+        for handler, since in list(self._silent.items()):
+            if now - since > SILENT_SECONDS:
+                del self._silent[handler]
+                handler.force_close()
+
+
+class _Refused(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+
+def bind(config: RelayConfig) -> socket.socket:
+    """The socket of a host and port; port 0 is any free one. Raises StateError that says what to do."""
+    try:
+        # Resolved here and not in the loop, which would start a thread for it.
+        family, *_, address = socket.getaddrinfo(
+            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise StateError(f"expected an address of this machine; found {config.host!r}: {error}") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        listening.setblocking(False)
+        listening.bind(address)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise StateError(
+            f"the relay can't listen on {config.host} port {config.port} ({error}); "
+            "give another --port, or --port 0 for any free one"
+        ) from error
+    return listening

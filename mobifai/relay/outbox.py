@@ -1,0 +1,121 @@
+"""The packets that wait for one device to read them.
+
+Stands where Engine.IO has a queue without an end. A packet stays in the account until the one after it is asked for,
+which is when it has left for the network. It never blocks what puts: who forwards asks for `room` first, and a device
+whose account overflows is dropped.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from engineio.packet import Packet
+
+from mobifai.bounds import Bound, BoundedMap
+from mobifai.errors import LimitReached
+
+
+class Outbox:
+    """At most the bound's number of packets, and no room from `most_bytes` on. `overflow` is called when it is full.
+
+    `get`, `put`, `get_nowait`, `put_nowait`, `task_done` and `join` are what Engine.IO calls.
+    """
+
+    def __init__(self, bound: Bound, most_bytes: int, overflow: Callable[[], None]) -> None:
+        self._packets: BoundedMap[int, Packet] = BoundedMap(bound)
+        # Forwarded events stop here, so that what the relay itself has to say still fits.
+        self._most_packets = bound.capacity - bound.capacity // 4
+        self._most_bytes = most_bytes
+        self._overflow = overflow
+        self._first = self._next = 0
+        self._bytes = 0
+        self._leaving = False
+        self._ended = False
+        self._filled = asyncio.Event()
+        self._moved = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._packets)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._ended
+
+    @property
+    def waiting_bytes(self) -> int:
+        """The memory of the packets that wait."""
+        return self._bytes
+
+    def has_room(self) -> bool:
+        """Whether one more forwarded packet may come."""
+        return self._ended or (len(self) < self._most_packets and self._bytes < self._most_bytes)
+
+    async def room(self) -> None:
+        """Wait until one more forwarded packet may come. It ends when the device reads, or is gone."""
+        while not self.has_room():
+            self._moved.clear()
+            await self._moved.wait()
+
+    def put_nowait(self, packet: Packet | None) -> None:
+        """Add a packet; None ends the outbox. After the end nothing is added."""
+        if packet is None:
+            self.finish()
+        if self._ended:
+            return
+        try:
+            self._packets[self._next] = packet
+        except LimitReached:
+            self._overflow()
+            return
+        self._next += 1
+        self._bytes += _size(packet)
+        self._filled.set()
+
+    async def put(self, packet: Packet | None) -> None:
+        """The same as `put_nowait`."""
+        self.put_nowait(packet)
+
+    def finish(self) -> None:
+        """Take nothing more; what waits is still handed out, then None."""
+        self._ended = True
+        self._filled.set()
+        self._moved.set()
+
+    def clear(self) -> None:
+        """End, and drop what waits."""
+        self.finish()
+        while self._first < self._next:
+            self._drop_first()
+
+    async def get(self) -> Packet | None:
+        """The next packet, or None at the end. The one before has left by now."""
+        if self._leaving and self._first < self._next:
+            self._drop_first()
+        self._leaving = False
+        while not len(self) and not self._ended:
+            self._filled.clear()
+            await self._filled.wait()
+        if not len(self):
+            return None
+        self._leaving = True
+        return self._packets[self._first]
+
+    def get_nowait(self) -> Packet:
+        """Never anything: packets are handed out one at a time, or the account would not know of the others."""
+        raise asyncio.QueueEmpty
+
+    def task_done(self) -> None:
+        """Nothing: see `get`."""
+
+    async def join(self) -> None:
+        """Nothing waits for an outbox to empty; see `finish`."""
+
+    def _drop_first(self) -> None:
+        self._bytes -= _size(self._packets.pop(self._first))
+        self._first += 1
+        self._moved.set()
+
+
+def _size(packet: Packet) -> int:
+    return sys.getsizeof(packet.data)

@@ -1,0 +1,69 @@
+"""The relay's few pages, as text. Everything that comes from outside is escaped; no page has a script."""
+
+from html import escape
+from importlib import resources
+
+STYLE = resources.files("mobifai.relay").joinpath("static", "style.css").read_bytes()
+
+_FRAME = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="stylesheet" href="/static/style.css">
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{body}
+</main>
+</body>
+</html>
+"""
+
+_LOGIN = """<form method="post" action="/login">
+<input type="hidden" name="deviceId" value="{device_id}">
+<input type="hidden" name="type" value="{kind}">
+<label for="code">Pairing code</label>
+<input id="code" name="code" placeholder="XXXX-XXXX" maxlength="40" required autofocus
+ autocomplete="one-time-code" autocapitalize="characters" spellcheck="false">
+{problem}
+<button>Sign in</button>
+</form>
+<p>On the machine whose terminals you want, <code>mobifai pair</code> shows a code. It works once,
+for 10 minutes.</p>"""
+
+
+def home() -> str:
+    """The placeholder at `/`."""
+    return _page(
+        "MobiFai relay",
+        "<ol>\n<li>Open the MobiFai app on your phone.</li>\n"
+        "<li>Add this relay: the address that you see in the address bar now.</li>\n"
+        "<li>Enter the pairing code that <code>mobifai pair</code> shows.</li>\n</ol>",
+    )
+
+
+def login(device_id: str, kind: str, problem: str = "") -> str:
+    """The form for a pairing code. `problem` says what was wrong with the last one."""
+    told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    return _page("Sign in", _LOGIN.format(device_id=escape(device_id), kind=escape(kind), problem=told))
+
+
+def signed_in() -> str:
+    """What a person sees who has signed an agent in."""
+    return _page("The agent is signed in", "<p>You can close this page.</p>")
+
+
+def no_device() -> str:
+    """What a person sees who came without a device."""
+    return _page(
+        "Sign in",
+        '<p class="problem" role="alert">This address is missing the device that wants to sign in.</p>\n'
+        "<p>Open the MobiFai app, or run <code>mobifai serve</code>, and follow the link that it shows.</p>",
+    )
+
+
+def _page(title: str, body: str) -> str:
+    return _FRAME.format(title=escape(title), body=body)

@@ -1,0 +1,173 @@
+"""What devices say on their connections: registration, pairing and traffic.
+
+An adapter between the connections and `protocol.rooms`, which decides. A decision is carried out before anything else
+happens, so no device learns things in the wrong order; whatever has to wait, waits before the decision.
+"""
+
+import logging
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import WSCloseCode
+
+from mobifai.errors import BadMessage, MobiFaiError, PairingRefused, SignInRefused
+from mobifai.protocol import messages as wire
+from mobifai.protocol.rooms import Command, Device, Disconnect, Emit, Rooms, is_forwarded
+from mobifai.relay.connection import Connection
+from mobifai.relay.packets import MALFORMED
+from mobifai.relay.signin import OWNER, SignIn
+
+SIGN_IN_SECONDS = 600.0
+"""How long a connection may stay without a device that is signed in; as long as a pairing code."""
+
+_NAMES = {"mac": "Agent", "mobile": "Phone"}
+
+log = logging.getLogger(__name__)
+
+
+class Sockets:
+    """The devices of this relay. `connections` are all that are open, by key, oldest first."""
+
+    def __init__(self, rooms: Rooms, sign_in: SignIn, connections: Mapping[str, Connection]) -> None:
+        self._rooms = rooms
+        self._sign_in = sign_in
+        self._connections = connections
+
+    # -- events
+
+    async def on_event(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+        """Handle one event of a device, and answer it with `error` when it can't be. `now` is monotonic."""
+        await connection.outbox.room()  # a device that does not read its answers is not listened to
+        try:
+            await self._handle(connection, event, arguments, now)
+        except PairingRefused as refused:
+            self._carry_out(self._rooms.refusal(connection.key, refused))
+        except MobiFaiError as error:
+            _tell(connection, "error", str(error))
+        except Exception:
+            log.exception("event %r failed", event)
+            _tell(connection, "error", f"{event}: the relay could not handle this; its log says why")
+
+    async def _handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+        if connection.outbox.ended:
+            return
+        if event == MALFORMED:
+            raise BadMessage("packet", str(*arguments))
+        if len(arguments) > 1:
+            raise BadMessage(event, f"expected one payload or none; found {len(arguments)}")
+        payload = arguments[0] if arguments else msgspec.Raw(b"null")
+        if event != "register" and connection.key not in self._rooms:
+            raise BadMessage(event, "expected register first")
+        if is_forwarded(event):
+            await self._forward(connection, event, payload)
+        else:
+            self._decide(connection, wire.decode(wire.FROM_DEVICE, event, payload), now)
+
+    def _decide(self, connection: Connection, message: object, now: float) -> None:
+        key = connection.key
+        match message:
+            case wire.Register():
+                self._register(connection, message)
+            case wire.RequestConnection():
+                self._carry_out(self._rooms.request(key, message.target_device_id, now))
+            case wire.HandshakeSignature():
+                self._carry_out(self._rooms.respond(key, message.signature))
+            case wire.HandshakeConfirmed() | None:
+                self._carry_out(self._rooms.confirm(key))
+            case wire.Notice():
+                self._carry_out(self._rooms.fail(key, message.message))
+
+    async def _forward(self, connection: Connection, event: str, payload: object) -> None:
+        pair = self._rooms.pair_of(connection.key)
+        peer = self._connections.get(pair.other(connection.key)) if pair is not None else None
+        if peer is not None:
+            await peer.outbox.room()  # the peer that does not read makes this device wait, until it is dropped
+        self._carry_out(self._rooms.forward(connection.key, event, payload))
+
+    # -- coming and going
+
+    def _register(self, connection: Connection, register: wire.Register) -> None:
+        try:
+            answer = self._sign_in.authenticate(register, connection.address)
+        except SignInRefused as refused:
+            self._refuse(connection, refused)
+            return
+        if isinstance(answer, wire.Authenticated):
+            self._join(connection, register, answer)
+            return
+        self._carry_out(self._rooms.leave(connection.key))
+        connection.waiting = register
+        connection.send("login_required", answer)
+
+    def _refuse(self, connection: Connection, refused: SignInRefused) -> None:
+        self._carry_out(self._rooms.leave(connection.key))
+        _tell(connection, "auth_error", str(refused))
+        try:
+            self._sign_in.check(connection.address)
+        except SignInRefused as too_many:
+            _tell(connection, "error", str(too_many))
+            connection.close(WSCloseCode.POLICY_VIOLATION)
+
+    def _join(self, connection: Connection, register: wire.Register, answer: wire.Authenticated) -> None:
+        connection.waiting = None
+        connection.send("authenticated", answer)
+        device = Device(
+            sid=connection.key,
+            user=answer.user.id,
+            device_id=register.device_id,
+            type=register.type,
+            name=register.device_name or _NAMES[register.type],
+            public_key=register.public_key,
+            tab_count=max(0, register.tab_count or 0),
+            features=register.features,
+        )
+        self._carry_out(self._rooms.join(device))
+
+    def let_in(self, device_id: str, kind: str, token: str) -> None:
+        """A device signed in by code: if it waits on a connection, it comes in there. Of several, the newest."""
+        for connection in reversed(list(self._connections.values())):
+            register = connection.waiting
+            if register is not None and (register.device_id, register.type) == (device_id, kind):
+                self._register(connection, msgspec.structs.replace(register, token=token))
+                return
+
+    def on_end(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._carry_out(self._rooms.leave(connection.key))
+
+    def expire(self, now: float) -> None:
+        """End handshakes that take too long, and connections that never sign in."""
+        self._carry_out(self._rooms.expire(now))
+        for connection in list(self._connections.values()):
+            if connection.key not in self._rooms and now - connection.opened_at > SIGN_IN_SECONDS:
+                _tell(connection, "error", "nobody signed in on this connection; connect again")
+                connection.close(WSCloseCode.POLICY_VIOLATION)
+
+    # -- what others do to devices
+
+    def is_connected(self, device_id: str) -> bool:
+        """Whether a device is signed in on a connection now."""
+        return bool(self._rooms.sockets_of(OWNER, device_id))
+
+    def revoke(self, device_id: str) -> None:
+        """A device was shut out: it goes now, and the agents are told."""
+        self._carry_out(self._rooms.revoke(OWNER, device_id))
+
+    def broadcast_settings(self, settings: Mapping[str, object]) -> None:
+        """The account's settings changed."""
+        self._carry_out(self._rooms.broadcast(OWNER, "settings:updated", settings))
+
+    def _carry_out(self, commands: list[Command]) -> None:
+        for command in commands:
+            connection = self._connections.get(command.sid)
+            match command:
+                case _ if connection is None:
+                    pass
+                case Emit(_, event, payload):
+                    connection.send(event, payload)
+                case Disconnect():
+                    connection.disconnect()
+
+
+def _tell(connection: Connection, event: str, message: str) -> None:
+    connection.send(event, wire.Notice(message=message[:2000]))

@@ -1,0 +1,144 @@
+"""The state directory: who this machine is, what it is trusted with, and that only one process uses it.
+
+Directories are 0700, files with secrets 0600 and written whole or not at all. Nothing here runs a network or a shell.
+"""
+
+import fcntl
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from mobifai.errors import StateError
+from mobifai.protocol.handshake import Identity
+
+MAX_SOCKET_PATH = 100
+"""Bytes of a Unix socket's path that every system takes (macOS: 103, Linux: 107)."""
+
+
+class _DeviceFile(msgspec.Struct, frozen=True):
+    device_id: str
+    private_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """This machine's lasting identity."""
+
+    device_id: str
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class StateDir:
+    """A state directory that exists and is ours. `lock` is the descriptor that keeps others out."""
+
+    path: Path
+    lock: int | None = None
+
+    @property
+    def tabs(self) -> Path:
+        """The data base of the tabs."""
+        return self.path / "tabs.sqlite"
+
+    @property
+    def control_socket(self) -> Path:
+        """Where commands reach the running process: inside, or in a private directory if that path is too long."""
+        inside = self.path / "control.sock"
+        if len(os.fsencode(inside)) <= MAX_SOCKET_PATH:
+            return inside
+        digest = sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"mobifai-{os.getuid()}" / f"{digest}.sock"
+
+    def device(self) -> Device:
+        """This machine's id and key; made when there are none. Raises StateError."""
+        file = self.path / "device.json"
+        if not file.exists():
+            made = Identity.generate()
+            write_secret(file, msgspec.json.encode(_DeviceFile(str(uuid.uuid4()), made.secret_hex)))
+        try:
+            known = msgspec.json.decode(file.read_bytes(), type=_DeviceFile)
+            return Device(known.device_id, Identity.from_hex(known.private_key))
+        except (msgspec.MsgspecError, ValueError, OSError) as error:
+            raise StateError(f"{file}: expected this machine's id and key as JSON ({error}); move it away") from None
+
+    def token(self, relay_url: str) -> str | None:
+        """The token that a relay gave us."""
+        return self._tokens().get(relay_url)
+
+    def keep_token(self, relay_url: str, token: str | None) -> None:
+        """Keep a relay's token, or forget it."""
+        tokens = {url: kept for url, kept in self._tokens().items() if url != relay_url}
+        if token is not None:
+            tokens[relay_url] = token
+        write_secret(self.path / "tokens.json", msgspec.json.encode(dict(list(tokens.items())[-32:])))
+
+    def _tokens(self) -> dict[str, str]:
+        try:
+            return msgspec.json.decode((self.path / "tokens.json").read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.MsgspecError):
+            return {}  # signing in again makes it anew
+
+
+def private_directory(path: Path) -> None:
+    """Make a directory that only we may enter. Raises StateError."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat().st_uid != os.getuid():
+            raise StateError(f"{path} belongs to somebody else; choose another with --state-dir")
+        path.chmod(0o700)
+    except OSError as error:
+        raise StateError(
+            f"{path} can't be used as the state directory ({error}); choose another with --state-dir"
+        ) from None
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that only we may read, whole or not at all. Raises StateError."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StateError(f"{path} can't be written ({error}); free some space or choose another --state-dir") from None
+
+
+@contextmanager
+def open_state(path: Path) -> Iterator[StateDir]:
+    """Use a state directory, alone: the lock goes with the process, however it ends. Raises StateError."""
+    private_directory(path)
+    try:
+        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(f"{path} can't be written ({error}); choose another with --state-dir") from None
+    try:
+        _lock(lock, path)
+        yield StateDir(path, lock)
+    finally:
+        os.close(lock)
+
+
+def _lock(lock: int, path: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+        raise StateError(
+            f"another mobifai (process {holder}) is running with the state directory {path}; "
+            "stop it, or give this one its own with --state-dir"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)

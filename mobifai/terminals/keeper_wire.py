@@ -1,0 +1,62 @@
+"""What the keeper and the agent say to each other: JSON lines on a Unix socket pair, some with descriptors.
+
+Standard library only. A line is at most LINE_BYTES; descriptors come with the line that they belong to, and are kept in
+order until it is complete.
+"""
+
+import json
+import os
+import socket
+from typing import Any
+
+LINE_BYTES = 256 << 10
+"""One message: the largest is a shell's environment, which systems bound at 128 KiB a variable."""
+
+_MOST_DESCRIPTORS = 8
+
+FD_VARIABLE = "MOBIFAI_KEEPER_FD"
+"""Names the agent's end of the socket pair, in the agent's environment."""
+
+RESTART_STATUS = 75
+"""The agent's exit status for: start me again (EX_TEMPFAIL)."""
+
+
+def send(connection: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+    """Send a message. Raises OSError (also BlockingIOError and TimeoutError, as the socket is set)."""
+    line = json.dumps(message).encode() + b"\n"
+    if descriptors:
+        sent = socket.send_fds(connection, [line], descriptors)
+        line = line[sent:]
+    connection.sendall(line)
+
+
+class Receiver:
+    """Reads messages from a socket. It owns the descriptors that came until they are taken."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._data = b""
+        self._descriptors: list[int] = []  # bounded: more than _MOST_DESCRIPTORS are closed
+
+    def receive(self) -> bool:
+        """Read what is there once; False at the end of the connection. Raises OSError, as the socket is set."""
+        data, descriptors, _, _ = socket.recv_fds(self._connection, 64 << 10, _MOST_DESCRIPTORS)
+        self._descriptors += descriptors
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        self._data += data
+        return bool(data) and len(self._data) <= LINE_BYTES
+
+    def next(self) -> dict[str, Any] | None:
+        """The next complete message, if there is one."""
+        line, newline, rest = self._data.partition(b"\n")
+        if not newline:
+            return None
+        self._data = rest
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def take_descriptors(self, count: int) -> list[int]:
+        """The descriptors that came with the message just read."""
+        taken, self._descriptors = self._descriptors[:count], self._descriptors[count:]
+        return taken

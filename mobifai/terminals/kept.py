@@ -1,0 +1,178 @@
+"""Shells that a keeper holds: the agent's side.
+
+Asking the keeper takes a fork's time; it is done without the loop, with a time limit, since the keeper does nothing
+else. What the keeper says unasked (a shell has ended) comes through the loop.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from mobifai.bounds import BoundedMap, ItemQueue, Ledger
+from mobifai.errors import StateError, TerminalError
+from mobifai.limits import KEEPER_NEWS, TERMINAL_CHILDREN
+from mobifai.terminals import keeper_wire as wire
+from mobifai.terminals.shells import ShellSpec, Spawned
+from mobifai.terminals.spawning import map_ring, signal_session
+
+ANSWER_SECONDS = 5.0
+GRACE_SECONDS = 1.5
+ALIVE_SECONDS = 10.0
+"""How often the keeper is told that the agent lives; it waits six times as long."""
+
+
+class KeptShells:
+    """The agent's end of the keeper. `lost` is called when the keeper is gone: then the agent must end too."""
+
+    def __init__(self, descriptor: int, ledger: Ledger, lost: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ledger = ledger
+        self._connection = socket.socket(fileno=descriptor)
+        self._connection.set_inheritable(False)
+        self._connection.settimeout(ANSWER_SECONDS)
+        self._receiver = wire.Receiver(self._connection)
+        self._bounds = (ledger.open(TERMINAL_CHILDREN), ledger.open(KEEPER_NEWS))
+        self._on_exit: BoundedMap[int, Callable[[], None]] = BoundedMap(self._bounds[0])
+        self._news: ItemQueue[dict[str, Any]] = ItemQueue(self._bounds[1])
+        self._lost = lost
+        hello = self._ask({"ask": "hello"})
+        self.keeper_pid: int = hello["pid"]
+        self.life: int = hello["life"]
+        self.notes: dict[str, Any] = hello["notes"]
+        self._orphans: list[int] = []  # bounded by _on_exit
+        self._adoptable: set[str] = set(hello["shells"])
+        self._alive = self._loop.call_soon(self._say_alive)
+
+    async def __aenter__(self) -> "KeptShells":
+        self._loop.add_reader(self._connection, self._readable)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._orphans:
+            await asyncio.sleep(GRACE_SECONDS)
+            for pid in self._orphans:
+                signal_session(pid, signal.SIGKILL)
+        self._alive.cancel()
+        self._loop.remove_reader(self._connection)
+        self._connection.close()
+        for bound in self._bounds:
+            self._ledger.close(bound)
+
+    # -- asking
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The answer; news that come before it wait. Raises StateError when there is none."""
+        try:
+            wire.send(self._connection, question)
+            while True:
+                while (message := self._receiver.next()) is not None:
+                    if "ended" not in message:
+                        return message
+                    self._news.append(message)
+                    self._loop.call_soon(self._tell)
+                if not self._receiver.receive():
+                    raise StateError("the keeper closed the connection")
+        except OSError as error:
+            raise StateError(f"the keeper does not answer: {error}") from None
+
+    def tell(self, what: str, **details: object) -> None:
+        """Tell the keeper something that it does not answer."""
+        with contextlib.suppress(OSError):  # a keeper that is gone is noticed by its closed socket
+            wire.send(self._connection, {"ask": what, **details})
+
+    def started(self, port: int | None) -> None:
+        """The agent serves: from now on it is started again when it dies, with this port."""
+        if port is not None:
+            self.tell("note", port=port)
+        self.tell("ready")
+
+    def _say_alive(self) -> None:
+        self.tell("alive")
+        self._alive = self._loop.call_later(ALIVE_SECONDS, self._say_alive)
+
+    # -- news
+
+    def _readable(self) -> None:
+        try:
+            alive = self._receiver.receive()
+        except OSError:
+            alive = False
+        while (message := self._receiver.next()) is not None:
+            self._news.append(message)
+        self._tell()
+        if not alive:
+            self._loop.remove_reader(self._connection)
+            self._lose()
+
+    def _tell(self) -> None:
+        while len(self._news):
+            on_exit = self._on_exit.pop(self._news.take().get("ended", 0), None)
+            if on_exit is not None:
+                on_exit()
+
+    def _lose(self) -> None:
+        """The keeper died: its shells go with it, now or after the grace period."""
+        self._orphans = list(self._on_exit)
+        for pid in self._orphans:
+            signal_session(pid, signal.SIGHUP)
+            signal_session(pid, signal.SIGCONT)
+        self._lost()
+
+    # -- the spawner
+
+    def spawn(self, uuid: str, spec: ShellSpec, on_exit: Callable[[], None]) -> Spawned:
+        """Have a shell started (see `Spawner`)."""
+        question = {
+            "ask": "spawn",
+            "uuid": uuid,
+            "argv": list(spec.argv),
+            "env": dict(spec.env),
+            "cwd": spec.cwd,
+            "size": [spec.rows, spec.cols],
+        }
+        return self._receive_shell(uuid, question, on_exit, adopted=False)
+
+    def adopt(self, uuid: str, on_exit: Callable[[], None]) -> Spawned | None:
+        """A shell of the agent before this one (see `Spawner`)."""
+        if uuid not in self._adoptable:
+            return None
+        self._adoptable.discard(uuid)
+        return self._receive_shell(uuid, {"ask": "take", "uuid": uuid}, on_exit, adopted=True)
+
+    def _receive_shell(
+        self, uuid: str, question: dict[str, Any], on_exit: Callable[[], None], *, adopted: bool
+    ) -> Spawned:
+        answer = self._ask(question)
+        if "error" in answer:
+            raise TerminalError(answer["error"], uuid)
+        master, memory = self._receiver.take_descriptors(2)
+        self._on_exit[answer["pid"]] = on_exit
+        if not answer["running"]:
+            self._news.append({"ended": answer["pid"]})
+            self._loop.call_soon(self._tell)
+        try:
+            return Spawned(answer["pid"], master, map_ring(memory), adopted)
+        finally:
+            os.close(memory)
+
+    def end(self, pid: int) -> None:
+        """Hang up (see `Spawner`)."""
+        self._on_exit.pop(pid, None)
+        self.tell("end", pid=pid)
+
+    def release(self, pid: int) -> None:
+        """The keeper keeps it."""
+        self._on_exit.pop(pid, None)
+
+    def end_unclaimed(self) -> None:
+        """End the shells that belong to no tab."""
+        for uuid in list(self._adoptable):
+            spawned = self.adopt(uuid, lambda: None)
+            if spawned is not None:
+                os.close(spawned.master)
+                spawned.memory.close()
+                self.end(spawned.pid)

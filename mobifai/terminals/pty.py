@@ -1,0 +1,122 @@
+"""The master side of a terminal: reads and writes without blocking, and stops reading when told to.
+
+It owns the descriptor. It keeps no output; what the kernel does not take of the input waits in a bounded queue.
+"""
+
+import asyncio
+import contextlib
+import os
+import select
+import termios
+from collections.abc import Callable
+
+from mobifai.bounds import ByteQueue
+
+_WRITE_BYTES = 4096
+
+
+class Pty:
+    """One terminal's master.
+
+    Output is read into the buffers that `window` gives; `on_read` is told how many bytes. `on_end` is called once, when
+    nothing more will come. Input that the kernel does not take yet waits in `waiting`.
+    """
+
+    def __init__(
+        self,
+        master: int,
+        waiting: ByteQueue,
+        window: Callable[[], list[memoryview]],
+        on_read: Callable[[int], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._master: int | None = master
+        self._waiting = waiting
+        self._window = window
+        self._on_read = on_read
+        self._on_end = on_end
+        self._reading = False
+        self.resume()
+
+    @property
+    def reading(self) -> bool:
+        """Whether output is taken from the kernel; while it is not, the kernel stops the program."""
+        return self._reading
+
+    def resume(self) -> None:
+        """Take output."""
+        if self._master is not None and not self._reading:
+            self._loop.add_reader(self._master, self._readable)
+            self._reading = True
+
+    def pause(self) -> None:
+        """Leave output with the kernel."""
+        if self._master is not None and self._reading:
+            self._loop.remove_reader(self._master)
+            self._reading = False
+
+    def _readable(self) -> None:
+        if self._master is None:
+            return
+        try:
+            length = os.readv(self._master, self._window())
+        except BlockingIOError:
+            return
+        except OSError:
+            length = 0  # Linux says EIO when the last slave closed
+        if length:
+            self._on_read(length)
+        else:
+            self.close()
+            self._on_end()
+
+    def holds_output(self) -> bool:
+        """Whether the kernel has output that was not read yet."""
+        if self._master is None:
+            return False
+        poll = select.poll()
+        poll.register(self._master, select.POLLIN)
+        return any(events & select.POLLIN for _, events in poll.poll(0))
+
+    def write(self, data: bytes) -> None:
+        """Type. What the kernel does not take now follows later. Raises LimitReached when too much waits."""
+        if self._master is None:
+            return
+        if not len(self._waiting):
+            data = data[self._write_now(data) :]
+        if data:
+            first = not len(self._waiting)
+            self._waiting.append(data)
+            if first:
+                self._loop.add_writer(self._master, self._writable)
+
+    def _write_now(self, data: bytes) -> int:
+        assert self._master is not None  # noqa: S101
+        try:
+            return os.write(self._master, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)  # nobody is there to read it; the reader sees the end
+
+    def _writable(self) -> None:
+        self._waiting.drop(self._write_now(self._waiting.peek(_WRITE_BYTES)))
+        if not len(self._waiting) and self._master is not None:
+            self._loop.remove_writer(self._master)
+
+    def resize(self, cols: int, rows: int) -> None:
+        """Set the size in character cells; the kernel tells the programs."""
+        if self._master is not None:
+            with contextlib.suppress(termios.error, OSError):
+                termios.tcsetwinsize(self._master, (rows, cols))
+
+    def close(self) -> None:
+        """Close the master: the kernel hangs up on what still uses the terminal. Twice changes nothing."""
+        if self._master is None:
+            return
+        self.pause()
+        self._loop.remove_writer(self._master)
+        os.close(self._master)
+        self._master = None
+        self._waiting.drop(len(self._waiting))

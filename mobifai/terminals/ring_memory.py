@@ -1,0 +1,46 @@
+"""The memory of a terminal's ring: marks, the modes in which the kept bytes begin, and the bytes.
+
+It may be shared with the keeper, and then outlives the agent. The first page holds the marks and the modes, the
+rest the bytes and the window into which the next ones are read.
+"""
+
+import mmap
+import struct
+
+from mobifai.bounds.byte_ring import MARKS_BYTES
+from mobifai.terminals.modes import Modes
+from mobifai.terminals.spawning import RING_PAGE
+
+_LENGTH = struct.Struct("<H")
+_MODES_AT = MARKS_BYTES + _LENGTH.size
+
+
+class RingMemory:
+    """Views of a ring's memory. It owns the map; `close` gives it back."""
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self._memory = memory
+        self._page = memoryview(memory)[:RING_PAGE]
+        self.marks = memoryview(memory)[:MARKS_BYTES]
+        self.buffer = memoryview(memory)[RING_PAGE:]
+
+    def modes(self) -> Modes:
+        """The modes that were kept."""
+        (length,) = _LENGTH.unpack_from(self._page, MARKS_BYTES)
+        modes = Modes()
+        modes.feed(bytes(self._page[_MODES_AT : _MODES_AT + length]))
+        return modes
+
+    def keep_modes(self, modes: Modes) -> None:
+        """Keep the modes. What does not fit (a sequence of kilobytes that has not ended) is left out."""
+        state = modes.state()[: RING_PAGE - _MODES_AT]
+        _LENGTH.pack_into(self._page, MARKS_BYTES, len(state))
+        self._page[_MODES_AT : _MODES_AT + len(state)] = state
+
+    def close(self) -> None:
+        """Unmap. Every view of it must have been released; twice changes nothing."""
+        if self._memory.closed:
+            return
+        for view in (self._page, self.marks, self.buffer):
+            view.release()
+        self._memory.close()

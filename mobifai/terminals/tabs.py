@@ -1,0 +1,255 @@
+"""All terminals of the agent, as tabs (section 5 of the protocol), and what of them persists.
+
+`Tabs` does what a phone's messages ask and tells its `Outlet` what phones should know. It knows no path to a phone,
+only whether somebody is there (`phone_came`, `phone_left`): only then, and only for active tabs, is output
+forwarded.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import psutil
+
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.errors import LimitReached, TerminalError
+from mobifai.limits import TERMINALS
+from mobifai.protocol import messages as wire
+from mobifai.terminals.shells import ShellSpec, Spawned, Spawner
+from mobifai.terminals.store import SavedTab, TabStore
+from mobifai.terminals.terminal import Tab, Terminal, check_size
+
+
+class Outlet(Protocol):
+    """Where tabs' news go. Neither call may fail or wait."""
+
+    def say(self, event: str, payload: object) -> None:
+        """A message for the phone, if one is there."""
+
+    def output_ready(self, terminal: Terminal) -> None:
+        """A forwarded terminal's outbox has something."""
+
+
+class Tabs:
+    """The tabs. `new_shell` describes a shell to start; `now_ms` is the time in ms since the epoch."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        spawner: Spawner,
+        store: TabStore,
+        outlet: Outlet,
+        new_shell: Callable[[], ShellSpec],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._ledger = ledger
+        self._bound = ledger.open(TERMINALS)
+        self._terminals: BoundedMap[str, Terminal] = BoundedMap(self._bound)
+        self._active: tuple[str, ...] = ()
+        self._shown: frozenset[str] = frozenset()
+        self._phone = False
+        self._spawner = spawner
+        self._store = store
+        self._outlet = outlet
+        self._new_shell = new_shell
+        self._now_ms = now_ms
+
+    # -- what there is
+
+    def __len__(self) -> int:
+        return len(self._terminals)
+
+    @property
+    def terminals(self) -> list[Terminal]:
+        """All terminals, in the order of their tabs."""
+        return sorted(self._terminals.values(), key=lambda terminal: terminal.tab.created_at)
+
+    @property
+    def active(self) -> list[Terminal]:
+        """The terminals whose output a phone gets."""
+        return [self._terminals[uuid] for uuid in self._active]
+
+    def sync(self) -> wire.ProcessesSync:
+        """What a phone is told when it comes."""
+        tabs = [terminal.tab for terminal in self.terminals]
+        return wire.ProcessesSync(
+            processes=tuple(wire.ProcessInfo(uuid=t.uuid, name=t.name, created_at=t.created_at) for t in tabs),
+            active_uuids=self._active,
+        )
+
+    def find(self, uuid: str | None) -> Terminal:
+        """A terminal by its id, or the first active one. Raises TerminalError."""
+        if uuid is None:
+            if not self._active:
+                raise TerminalError("no terminal is active; switch to one or create one")
+            return self._terminals[self._active[0]]
+        terminal = self._terminals.get(uuid)
+        if terminal is None:
+            raise TerminalError(f"no terminal has the id {uuid}; it may have ended", uuid)
+        return terminal
+
+    # -- a phone comes and goes
+
+    def phone_came(self) -> None:
+        """Somebody is there: active tabs are forwarded, from their screens on. Told again, the screens come again."""
+        self._phone = True
+        self._shown = frozenset()
+        for terminal in self.active:
+            terminal.forward()
+
+    def phone_left(self) -> None:
+        """Nobody is there: every terminal runs on, into its ring."""
+        self._phone = False
+        for terminal in self.active:
+            terminal.stop_forwarding()
+
+    def _activate(self, uuids: tuple[str, ...]) -> None:
+        before, self._active = self._active, uuids
+        self._store.set_active(uuids)
+        for uuid in before:
+            if uuid not in uuids and uuid in self._terminals:
+                self._terminals[uuid].stop_forwarding()
+        fresh = [uuid for uuid in uuids if uuid not in before or uuid not in self._shown]
+        self._shown = frozenset(uuids)
+        for uuid in fresh if self._phone else ():
+            self._terminals[uuid].forward()
+
+    # -- what a phone asks for
+
+    def create(self, message: wire.ProcessCreate) -> None:
+        """Open a tab, which becomes the only active one. One that exists is only made active."""
+        if message.uuid not in self._terminals:
+            self._open(message)
+        tab = self._terminals[message.uuid].tab
+        first = len(self._terminals) == 1
+        self._outlet.say("process:created", wire.ProcessNamed(uuid=tab.uuid, name=tab.name))
+        if first:
+            self._outlet.say("system:message", wire.SystemMessage(type="terminal_ready"))
+        self._activate((tab.uuid,))
+
+    def _open(self, message: wire.ProcessCreate) -> None:
+        spec = self._new_shell()
+        cols = spec.cols if message.cols is None else message.cols
+        rows = spec.rows if message.rows is None else message.rows
+        check_size(cols, rows, message.uuid)
+        newest = max((terminal.tab.created_at for terminal in self._terminals.values()), default=0)
+        tab = Tab(message.uuid, message.name or self._free_name(), max(self._now_ms(), newest + 1))
+        self._start(tab, replace(spec, cols=cols, rows=rows))
+        self._store.save(tab, spec.cwd)
+
+    def _free_name(self) -> str:
+        taken = {terminal.tab.name for terminal in self._terminals.values()}
+        return next(name for n in range(1, len(taken) + 2) if (name := f"Tab {n}") not in taken)
+
+    def _start(self, tab: Tab, spec: ShellSpec) -> None:
+        if not self._bound.room:
+            raise TerminalError(str(self._bound.refuse("one more terminal")), tab.uuid)
+        spawned = self._spawner.spawn(tab.uuid, spec, lambda: self._shell_ended(tab.uuid))
+        self._add(tab, spawned)
+
+    def _add(self, tab: Tab, spawned: Spawned) -> None:
+        self._terminals[tab.uuid] = Terminal(tab, spawned, self._ledger, self._outlet.output_ready, self._ended)
+
+    def terminate(self, message: wire.ProcessRef) -> None:
+        """End a tab and its shell."""
+        terminal = self.find(message.uuid)
+        self._remove(terminal)
+        self._outlet.say("process:terminated", message)
+
+    def rename(self, message: wire.ProcessNamed) -> None:
+        """Give a tab another name."""
+        terminal = self.find(message.uuid)
+        terminal.tab = replace(terminal.tab, name=message.name)
+        self._store.save(terminal.tab, self._directory(terminal))
+        self._outlet.say("process:renamed", message)
+
+    def switch(self, message: wire.ProcessSwitch) -> None:
+        """Make these tabs the active ones; unknown ids are dropped."""
+        known = (uuid for uuid in message.active_uuids if uuid in self._terminals)
+        self._activate(tuple(dict.fromkeys(known)))
+
+    def type(self, message: wire.TerminalInput) -> None:
+        """Type into a terminal; a bare text goes to the first active one."""
+        if isinstance(message, str):
+            self.find(None).write(message)
+        else:
+            self.find(message.uuid).write(message.data)
+
+    def act(self, message: wire.TerminalActions) -> None:
+        """Type texts and commands, in order."""
+        terminal = self.find(message.uuid)
+        for action in message.actions:
+            terminal.write(action.value + ("\r" if action.type == "command" else ""))
+
+    def resize(self, message: wire.TerminalResize) -> None:
+        """Set the size of one terminal, or of all."""
+        check_size(message.cols, message.rows, message.uuid or "")
+        for terminal in self.terminals if message.uuid is None else [self.find(message.uuid)]:
+            terminal.resize(message.cols, message.rows)
+
+    # -- the end of a terminal
+
+    def _shell_ended(self, uuid: str) -> None:
+        terminal = self._terminals.get(uuid)
+        if terminal is not None:
+            terminal.finish()
+
+    def _ended(self, terminal: Terminal) -> None:
+        if self._terminals.get(terminal.uuid) is terminal:
+            self._outlet.say("process:exited", wire.ProcessRef(uuid=terminal.uuid))
+            self._remove(terminal)
+
+    def _remove(self, terminal: Terminal) -> None:
+        self._discard(terminal)
+        self._spawner.end(terminal.pid)
+        self._store.remove(terminal.uuid)
+        self._store.set_active(self._active)
+
+    def _discard(self, terminal: Terminal) -> None:
+        del self._terminals[terminal.uuid]
+        self._active = tuple(uuid for uuid in self._active if uuid != terminal.uuid)
+        terminal.close()
+
+    # -- across restarts
+
+    def restore(self) -> list[TerminalError]:
+        """Adopt or open the tabs that were there before, the active ones first; what could not be opened."""
+        failed: list[TerminalError] = []
+        saved = self._store.load()
+        for one in sorted(saved, key=lambda saved_tab: not saved_tab.active):
+            try:
+                self._restore_one(one)
+            except (TerminalError, LimitReached) as error:
+                failed.append(TerminalError(str(error), one.tab.uuid))
+        self._active = tuple(one.tab.uuid for one in saved if one.active and one.tab.uuid in self._terminals)
+        return failed
+
+    def _restore_one(self, saved: SavedTab) -> None:
+        uuid = saved.tab.uuid
+        adopted = self._spawner.adopt(uuid, lambda: self._shell_ended(uuid))
+        if adopted is not None:
+            self._add(saved.tab, adopted)
+            return
+        spec = self._new_shell()
+        usable = os.access(saved.cwd, os.X_OK)
+        self._start(saved.tab, replace(spec, cwd=saved.cwd if usable else spec.cwd))
+
+    def save_directories(self) -> None:
+        """Keep where each shell is now."""
+        for terminal in self._terminals.values():
+            self._store.save(terminal.tab, self._directory(terminal))
+
+    def _directory(self, terminal: Terminal) -> str:
+        with contextlib.suppress(psutil.Error, OSError):
+            return psutil.Process(terminal.pid).cwd()
+        return self._new_shell().cwd
+
+    def close(self) -> None:
+        """Let go of every terminal; the tabs stay in the store, and the shells with who keeps them."""
+        self.save_directories()
+        for terminal in self.terminals:
+            self._discard(terminal)
+            self._spawner.release(terminal.pid)
+        self._ledger.close(self._bound)

@@ -1,0 +1,234 @@
+"""The synthetic phone: what the apps do, in Python, lean enough for hundreds in one process.
+
+Owns its connection to the relay, its peer connection, and one task that answers handshakes and offers in the order in
+which they come. Speaks sections 1 to 5 of the protocol to any relay and any agent.
+"""
+
+import asyncio
+import json
+
+from aiortc import InvalidAccessError, InvalidStateError
+
+from mobifai.errors import HandshakeFailed
+from mobifai.protocol.handshake import Identity, sign, verifies
+from soak.phone_face import PhoneFace
+from soak.phone_link import PhoneLink
+from soak.phone_log import Json, PhoneError
+from soak.phone_peer import PhonePeer
+from soak.phone_wire import FrameStyle, frame
+
+SIGNALS = 256
+"""Handshakes, offers and candidates that wait for their turn; an agent sends some ten for one pairing."""
+CANDIDATES = 64
+"""Candidates that came before their offer."""
+
+_SIGNALS = frozenset({"handshake:initiate", "handshake:verify", "webrtc:offer", "webrtc:ice-candidate"})
+
+
+class Phone(PhoneFace):
+    """A phone for one relay.
+
+    `identity` is made when none is given. Without `webrtc` offers are not answered, and everything goes through the
+    relay. `frame_style` is the form of its frames: React Native's or Flutter's.
+    """
+
+    def __init__(
+        self,
+        relay_url: str,
+        token: str | None = None,
+        *,
+        name: str,
+        device_id: str | None = None,
+        identity: Identity | None = None,
+        webrtc: bool = True,
+        frame_style: FrameStyle = "react",
+        keep_output: bool = False,
+    ) -> None:
+        super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output)
+        self.relay_url = relay_url
+        self.identity = identity or Identity.generate()
+        self._webrtc = webrtc
+        self._frame_style = frame_style
+        self._link: PhoneLink | None = None
+        self._peer: PhonePeer | None = None
+        self._early: list[dict[str, Json]] = []
+        self._secret = b""
+        self._challenge: str | None = None
+        self._signals: asyncio.Queue[tuple[str, Json] | None] = asyncio.Queue(SIGNALS)
+        self._answering: asyncio.Task[None] | None = None
+
+    # -- coming and going
+
+    async def leave(self) -> None:
+        """Say goodbye on every path; an answer that is being made is dropped. Twice changes nothing."""
+        try:
+            await self._stop_answering()
+        finally:
+            await super().leave()
+
+    async def vanish(self) -> None:
+        """Be gone without a goodbye: UDP falls silent, TCP ends without a close frame."""
+        try:
+            await self._stop_answering()
+        finally:
+            link, self._link = self._link, None
+            peer, self._peer = self._peer, None
+            if peer is not None:
+                await peer.vanish()
+            if link is not None:
+                await link.cut()
+            self._relay_is_gone()
+
+    def _start_answering(self) -> None:
+        if self._answering is None:
+            self._signals = asyncio.Queue(SIGNALS)
+            self._answering = asyncio.create_task(self._answer_signals(), name=f"{self.name} answers")
+
+    async def _stop_answering(self) -> None:
+        """End the task in the midst of whatever it does; what it had opened is in `_peer`. Raises its failure."""
+        answering, self._answering = self._answering, None
+        if answering is None:
+            return
+        answering.cancel()
+        await asyncio.wait([answering])
+        if not answering.cancelled() and (failure := answering.exception()) is not None:
+            raise failure
+
+    # -- the relay
+
+    @property
+    def relay_is_up(self) -> bool:
+        """Whether the connection to the relay stands."""
+        return self._link is not None and self._link.is_up
+
+    async def _open_relay(self) -> None:
+        await self.drop_relay()
+        self._start_answering()
+        link = PhoneLink(self._from_relay, self._relay_is_gone)
+        await link.open(self.relay_url, self.token)
+        self._link = link
+
+    async def _register(self) -> None:
+        token = {} if self.token is None else {"token": self.token}
+        who = {"type": "mobile", "deviceId": self.device_id, "deviceName": self.name}
+        await self._to_relay("register", {**who, **token, "publicKey": self.identity.public_hex})
+
+    async def _to_relay(self, event: str, payload: Json) -> None:
+        if self._link is None:
+            raise PhoneError("not_connected", f"{self.name} has no connection to the relay; {event} was not sent")
+        await self._link.emit(event, payload)
+
+    def _from_relay(self, event: str, payload: Json) -> None:
+        if event in _SIGNALS:
+            self._signal(event, payload)
+        self._hear(event, payload, "relay")
+
+    async def drop_relay(self) -> None:
+        """Close the connection to the relay; the data channel stays."""
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+            self._relay_is_gone()
+
+    # -- handshakes and offers, one after the other
+
+    def _signal(self, event: str, payload: Json) -> None:
+        try:
+            self._signals.put_nowait((event, payload))
+        except asyncio.QueueFull:
+            self._news.fail(PhoneError("error", f"more than {SIGNALS} signals wait for {self.name} to answer them"))
+
+    async def _answer_signals(self) -> None:
+        while True:
+            signal = await self._signals.get()
+            try:
+                await self._answer(*signal) if signal else await self._drop_dead_peer()
+            except (HandshakeFailed, PhoneError, InvalidAccessError, InvalidStateError, OSError) as error:
+                # The other side's fault, or the connection's: what waits for the outcome is told as by an event.
+                self._hear("error", {"message": f"{type(error).__name__}: {error}"}, "phone")
+            except Exception as error:
+                self._news.fail(error)
+                raise
+
+    async def _answer(self, event: str, payload: Json) -> None:
+        match event:
+            case "handshake:initiate":
+                await self._respond(payload)
+            case "handshake:verify":
+                await self._confirm(payload)
+            case "webrtc:offer" if self._webrtc:
+                await self._accept(payload["offer"])
+            case "webrtc:ice-candidate" if self._webrtc:
+                await self._add_candidate(payload["candidate"])
+
+    async def _respond(self, payload: dict[str, Json]) -> None:
+        self._secret = self.identity.shared_secret(payload["peerPublicKey"])
+        self._challenge, self.verified = payload.get("peerChallenge"), None
+        signature = sign(self._secret, payload["challenge"])
+        await self._to_relay("handshake:response", {"peerId": payload["peerId"], "signature": signature})
+
+    async def _confirm(self, payload: dict[str, Json]) -> None:
+        if self._challenge is not None:
+            self.verified = verifies(self._secret, self._challenge, payload["signature"])
+        if self.verified is False:
+            await self._to_relay("error", {"message": "the agent's signature does not match its key"})
+            raise HandshakeFailed("expected the agent's signature over its challenge; found another")
+        await self._to_relay("handshake:confirmed", {"peerId": payload["peerId"]})
+
+    async def _accept(self, offer: dict[str, Json]) -> None:
+        """Answer an offer; a peer connection from before ends. Candidates go ahead of the answer, as with the apps."""
+        early = self._early
+        await self.drop_channel()
+        peer = self._peer = PhonePeer(self._from_channel, self._channel_changed)
+        answer = await peer.answer(offer)
+        for candidate in early:
+            await peer.add_candidate(candidate)
+        for candidate in answer.candidates:
+            await self._to_relay("webrtc:ice-candidate", {"candidate": candidate})
+        await self._to_relay("webrtc:answer", {"answer": answer.description})
+
+    async def _add_candidate(self, candidate: dict[str, Json]) -> None:
+        if self._peer is not None:
+            await self._peer.add_candidate(candidate)
+        else:
+            self._early = [*self._early, candidate][-CANDIDATES:]
+
+    # -- the data channel
+
+    @property
+    def channel_is_open(self) -> bool:
+        """Whether the data channel can be written to."""
+        return self._peer is not None and self._peer.is_open
+
+    async def _to_channel(self, event: str, payload: Json) -> None:
+        if self._peer is None:
+            raise PhoneError("not_connected", f"{self.name} has no data channel; {event} was not sent")
+        await self._peer.send(json.dumps(frame(self._frame_style, event, payload)))
+
+    def _from_channel(self, text: str) -> None:
+        try:
+            message = json.loads(text)
+            event, payload = message["type"], message["payload"]
+        except (ValueError, LookupError, TypeError) as error:
+            self._news.fail(
+                PhoneError("error", f"expected a frame with type and payload; found {text[:200]!r}: {error}")
+            )
+        else:
+            self._hear(event, payload, "channel")
+
+    def _channel_changed(self) -> None:
+        if self._peer is not None and self._peer.is_over and not self._signals.full():
+            self._signals.put_nowait(None)
+        self._news.tell()
+
+    async def _drop_dead_peer(self) -> None:
+        if self._peer is not None and self._peer.is_over:
+            await self.drop_channel()
+
+    async def drop_channel(self) -> None:
+        """Close the peer connection; the relay stays."""
+        peer, self._peer = self._peer, None
+        self._early = []
+        if peer is not None:
+            await peer.close()
+            self._news.tell()

@@ -1,0 +1,143 @@
+"""What a phone has heard, within bounds, and waiting for what it has not heard yet.
+
+Owns the recent events of one phone, apart by name, so that a flood of one name pushes out none of another. Never acts
+on them.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mobifai.errors import MobiFaiError
+
+T = TypeVar("T")
+
+Json = Any
+"""JSON as Python values, of whatever form."""
+
+NAMES = 128
+"""Different event names that are kept apart; the protocol has some 60."""
+EVENTS = 64
+"""Recent events of one name."""
+CHARACTERS = 256 << 10
+"""Text in the recent events of one name: 2 screens of 100 KB and some."""
+
+
+class PhoneError(MobiFaiError):
+    """Something that a phone asked for did not come, or was refused.
+
+    `event` is the refusal's event (`login_required`, `auth_error`, `error`, `process:error`), or `timeout`,
+    `not_connected`, `handshake`; `payload` is what came with it.
+    """
+
+    def __init__(self, event: str, detail: str, payload: Json = None) -> None:
+        super().__init__(f"{event}: {detail}")
+        self.event = event
+        self.payload = payload
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One event. `number` counts up over all events of a phone; `path` is `channel`, `relay` or `phone` itself."""
+
+    number: int
+    event: str
+    payload: Json
+    path: str
+
+
+class News:
+    """Wakes those who wait for something to become true."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._next = 0
+        self._failure: BaseException | None = None
+
+    def tell(self) -> None:
+        """Something changed."""
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def fail(self, failure: BaseException) -> None:
+        """Nothing more will come, for this reason: everybody who waits, now or later, gets it."""
+        self._failure = failure
+        self.tell()
+
+    async def until(self, ready: Callable[[], T | None], timeout: float, what: Callable[[], str]) -> T:
+        """Give what `ready` gives once that is not None. Raises PhoneError after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                while (found := ready()) is None:
+                    if self._failure is not None:
+                        raise self._failure
+                    await self._turn()
+        except TimeoutError:
+            raise PhoneError("timeout", f"expected {what()} within {timeout:g} s") from None
+        return found
+
+    async def _turn(self) -> None:
+        key, self._next = self._next, self._next + 1
+        self._waiting[key] = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiting[key]
+        finally:
+            del self._waiting[key]
+
+
+class EventLog:
+    """The recent events. An event that was taken is gone from it."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, deque[Heard]] = {}
+        self._sizes: dict[str, int] = {}
+        self.count = 0
+        """Events ever heard: the `number` of the next one."""
+
+    def add(self, event: str, payload: Json, path: str) -> Heard:
+        """Keep an event; the oldest of its name goes when there is no room."""
+        heard = Heard(self.count, event, payload, path)
+        self.count += 1
+        kept = self._events.get(event)
+        if kept is None and len(self._events) >= NAMES:
+            return heard
+        self._keep(self._events.setdefault(event, deque()), heard)
+        return heard
+
+    def _keep(self, kept: deque[Heard], heard: Heard) -> None:
+        kept.append(heard)
+        size = self._sizes.get(heard.event, 0) + _size(heard.payload)
+        while len(kept) > 1 and (len(kept) > EVENTS or size > CHARACTERS):
+            size -= _size(kept.popleft().payload)
+        self._sizes[heard.event] = size
+
+    def take(self, events: tuple[str, ...], where: Callable[[Any], bool] | None, since: int) -> Heard | None:
+        """Take out the oldest event of these names, numbered from `since` on, whose payload fits."""
+        fitting = [
+            heard for event in events for heard in self._of(event, since) if where is None or where(heard.payload)
+        ]
+        if not fitting:
+            return None
+        first = min(fitting, key=lambda heard: heard.number)
+        self._events[first.event].remove(first)
+        self._sizes[first.event] -= _size(first.payload)
+        return first
+
+    def _of(self, event: str, since: int) -> Iterator[Heard]:
+        return (heard for heard in self._events.get(event, ()) if heard.number >= since)
+
+    def names(self, since: int = 0) -> list[str]:
+        """The names of what is kept, oldest first: for messages to people."""
+        kept = [heard for events in self._events.values() for heard in events if heard.number >= since]
+        return [heard.event for heard in sorted(kept, key=lambda heard: heard.number)]
+
+
+def _size(payload: Json) -> int:
+    if isinstance(payload, str):
+        return len(payload)
+    if isinstance(payload, dict):
+        return sum(len(value) for value in payload.values() if isinstance(value, str))
+    return 0

@@ -1,0 +1,79 @@
+"""What every test of this project runs in: a network of its own, a fresh event loop, and a check for leftovers.
+
+Tests are plain functions or `async def`; they open what they need with `async with` from `tests.support`.
+"""
+
+import inspect
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import leftovers, loops, netns, node
+
+ROOT = Path(__file__).parent.parent
+
+FAILED = pytest.StashKey[bool]()
+HEADER = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How patient the check for leftovers is."""
+    parser.addoption(
+        "--leak-grace",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
+        help="how long a test's tasks, threads, descriptors and children may take to go after it (default: 3)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Install the Node phone while there is a network, then leave it. Workers inherit both."""
+    config.stash[HEADER] = [
+        f"node phone: {node.prepare(ROOT)}",
+        f"network: {netns.enter()}",
+        f"loop: {loops.loop_factory().__module__.split('.')[0]}",
+    ]
+    loops.warm_up()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what the tests run in."""
+    return config.stash[HEADER]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def` tests, also those that hypothesis calls many times, each call in a loop of its own."""
+    grace = pyfuncitem.config.getoption("leak_grace")
+    function = pyfuncitem.obj
+    property_test = getattr(function, "hypothesis", None)
+    if property_test is not None and inspect.iscoroutinefunction(property_test.inner_test):
+        property_test.inner_test = loops.synchronous(property_test.inner_test, grace)
+    if not inspect.iscoroutinefunction(function):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    loops.run(lambda: function(**arguments), grace)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember which tests failed: what those leave behind would only hide why."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread, a descriptor or a child process; tasks are checked in their loop."""
+    before = leftovers.take()
+    yield
+    if request.node.stash.get(FAILED, False):
+        return
+    left = leftovers.settle(before, request.config.getoption("leak_grace"))
+    if left:
+        pytest.fail("left behind:\n" + "\n".join(f"  - {line}" for line in left), pytrace=False)

@@ -1,0 +1,96 @@
+"""Strategies for what comes over the wire: anything at all, and every message that the protocol allows."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+from msgspec import inspect as types
+
+LONE_SURROGATES = "".join(chr(number) for number in (0xD800, 0xDBFF, 0xDC00, 0xDFFF))
+
+any_text = st.text(st.characters(exclude_categories=()) | st.sampled_from(LONE_SURROGATES))
+"""Also what is no Unicode: lone surrogates, as a JSON text can spell them."""
+
+plain_text = st.text(st.characters(exclude_categories=["Cs"]))
+
+_scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(10**4000), 10**4000)
+    | st.floats()
+    | any_text
+    | st.sampled_from(["", "mac", "mobile", "a" * 65, "0" * 257, "answer", "text", "\ud800", "a\n", "0x10"])
+)
+
+anything = st.recursive(
+    _scalars | st.binary(max_size=8),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(any_text | st.integers(), inner, max_size=5),
+    max_leaves=20,
+)
+"""Whatever a library for JSON, or Socket.IO with its binary parts, can make of a packet."""
+
+
+def almost(kind: object) -> st.SearchStrategy[dict[str, Any]]:
+    """An object with the fields of a message, in which any may be missing, or hold anything."""
+    fields = [field.encode_name for struct in _structs(types.type_info(kind)) for field in struct.fields]
+    return st.dictionaries(st.sampled_from([*fields, "unknown"]), anything | valid(kind), max_size=8)
+
+
+def valid(kind: object) -> st.SearchStrategy[Any]:
+    """The values of a message's type, as JSON gives them."""
+    return _of(types.type_info(kind))
+
+
+def _structs(info: types.Type) -> list[types.StructType]:
+    if isinstance(info, types.UnionType):
+        return [struct for each in info.types for struct in _structs(each)]
+    return [info] if isinstance(info, types.StructType) else []
+
+
+def _of(info: types.Type) -> st.SearchStrategy[Any]:
+    match info:
+        case types.StructType():
+            return _object(info)
+        case types.UnionType():
+            return st.one_of([_of(each) for each in info.types])
+        case types.StrType():
+            return _string(info)
+        case types.LiteralType():
+            return st.sampled_from(info.values)
+        case types.IntType():
+            return st.integers(-(2**63), 2**63 - 1)
+        case types.VarTupleType():
+            return st.lists(_of(info.item_type), max_size=min(info.max_length or 5, 5))
+        case types.DictType():
+            return st.dictionaries(plain_text, st.integers() | plain_text | st.booleans(), max_size=3)
+        case types.NoneType():
+            return st.none()
+    raise NotImplementedError(f"expected a type that a message uses; found {info}: teach `_of` how to make one")
+
+
+def _object(info: types.StructType) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {field.encode_name: _of(field.type) for field in info.fields if field.required},
+        optional={field.encode_name: _of(field.type) for field in info.fields if not field.required},
+    )
+
+
+def _string(info: types.StrType) -> st.SearchStrategy[str]:
+    longest = min(info.max_length or 40, 40)
+    if info.pattern is None:
+        return st.text(st.characters(exclude_categories=["Cs"]), min_size=info.min_length or 0, max_size=longest)
+    return st.text("0123456789abcdefABCDEF", min_size=info.min_length or 0, max_size=longest)
+
+
+def nested(depth: int) -> object:
+    """An object within an object within ... ."""
+    value: object = 1
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+def json_of(value: object) -> msgspec.Raw:
+    """The JSON that a peer sends for a value."""
+    return msgspec.Raw(msgspec.json.encode(value))

@@ -1,0 +1,137 @@
+"""Frames of the data channel: both of a phone's shapes are read, and output is cut to fit."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mobifai import limits
+from mobifai.errors import BadMessage
+from mobifai.protocol import frames
+from mobifai.protocol import messages as wire
+from tests.protocol.payloads import any_text, anything, plain_text
+
+OUTPUT = "terminal:output"
+control_characters = st.text(st.characters(max_codepoint=31))
+
+
+def event_or_refusal(text: str) -> None:
+    try:
+        event, payload = frames.decode_frame(text)
+    except BadMessage as error:
+        assert len(str(error)) < 1000
+        return
+    assert event
+    assert isinstance(payload, msgspec.Raw)
+
+
+@given(any_text)
+@example("\ud800")
+@example('{"type":"a","payload":"\\ud800"}')
+@example('{"type":"\\ud800"}')
+@example('{"type":"a","payload":NaN}')
+@example('{"type":"a","payload":' + "9" * 10_000 + "}")
+@example('{"action":""}')
+@settings(deadline=None)
+def test_any_text_is_a_frame_or_refused(text: str) -> None:
+    event_or_refusal(text)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["type", "namespace", "action", "payload"]),
+        anything | st.sampled_from(["terminal", "code", "terminal:input", "getFile"]),
+    )
+)
+@settings(deadline=None)
+def test_any_object_is_a_frame_or_refused(value: dict[str, object]) -> None:
+    event_or_refusal(json.dumps(value, default=list, skipkeys=True))
+
+
+@pytest.mark.parametrize("end", ["", "1", "]" * 50_000 + "}"])
+def test_deep_nesting_is_refused(end: str) -> None:
+    with pytest.raises(BadMessage, match="recursion"):
+        frames.decode_frame('{"type":"a","payload":' + "[" * 50_000 + end)
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        ('{"type":"terminal:input","payload":1}', "terminal:input"),
+        ('{"namespace":"terminal","action":"terminal:input","payload":1}', "terminal:input"),
+        ('{"namespace":"terminal","action":"process:create","type":"terminal","payload":1}', "process:create"),
+        ('{"namespace":"code","action":"getFile","payload":1}', "code:getFile"),
+        ('{"namespace":"code","action":"code:getFile","payload":1}', "code:getFile"),
+        ('{"namespace":null,"type":"ai:prompt","payload":1,"other":[]}', "ai:prompt"),
+    ],
+)
+def test_both_shapes_of_a_phone_are_read(text: str, event: str) -> None:
+    assert frames.decode_frame(text) == (event, msgspec.Raw(b"1"))
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "1", "null", '{"type":""}', '{"payload":{}}', '{"type":5}', ""])
+def test_a_frame_that_names_no_event_is_refused(text: str) -> None:
+    with pytest.raises(BadMessage, match="expected"):
+        frames.decode_frame(text)
+
+
+def test_a_namespace_that_is_not_known_is_refused_briefly() -> None:
+    with pytest.raises(BadMessage, match="expected the namespace terminal or code") as refused:
+        frames.decode_frame(json.dumps({"namespace": "n" * 10_000, "action": "a" * 10_000}))
+    assert len(str(refused.value)) < 300
+
+
+def test_a_frame_without_payload_has_none() -> None:
+    assert frames.decode_frame('{"type":"processes:sync"}') == ("processes:sync", msgspec.Raw(b"null"))
+
+
+@given(uuid=st.from_regex(r"[a-z0-9-]{1,36}", fullmatch=True), data=plain_text)
+@settings(deadline=None)
+def test_what_is_framed_is_read_back(uuid: str, data: str) -> None:
+    message = wire.ProcessData(uuid=uuid, data=data)
+    event, payload = frames.decode_frame(frames.encode_frame("terminal:input", message))
+    assert wire.decode(wire.FROM_PHONE, event, payload) == message
+
+
+def test_a_frame_is_what_the_phones_expect() -> None:
+    text = frames.encode_frame("process:exited", wire.ProcessRef(uuid="u"))
+    assert json.loads(text) == {"type": "process:exited", "payload": {"uuid": "u"}}
+
+
+@given(any_text)
+@settings(deadline=None)
+def test_half_a_character_of_ours_passes_as_an_escape(name: str) -> None:
+    message = wire.ProcessNamed(uuid="u", name=name)
+    text = frames.encode_frame("process:renamed", message)
+    assert json.loads(text)["payload"]["name"] == name
+    assert len(text.encode()) == frames.event_json("process:renamed", message)
+
+
+@given(text=any_text | control_characters | st.text("\x1b[31mäß€😀\ud800", max_size=3000), limit=st.integers(130, 2000))
+@example(text="\x00" * 5000, limit=200)
+@example(text="\ud800" * 1000, limit=200)
+@example(text="😀" * 1000, limit=130)
+@example(text="", limit=130)
+@settings(deadline=None)
+def test_parts_fit_and_joined_are_the_text(text: str, limit: int) -> None:
+    parts = frames.split_text(OUTPUT, "3f0e5a52-6a0b-4c0e-9d57-0d6d7c9a2f10", text, limit)
+    assert "".join(parts) == text
+    assert all(
+        len(frames.encode_frame(OUTPUT, {"uuid": "3f0e5a52-6a0b-4c0e-9d57-0d6d7c9a2f10", "data": part}).encode())
+        <= limit
+        for part in parts
+    )
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_a_text_is_cut_only_when_its_frame_is_too_long(more: int) -> None:
+    limit = limits.FRAME.value
+    room = limit - frames.event_json(OUTPUT, {"uuid": "u", "data": ""})
+    parts = frames.split_text(OUTPUT, "u", "x" * (room + more), limit)
+    assert len(parts) == (1 if more <= 0 else 2)
+
+
+def test_a_limit_that_nothing_fits_still_ends() -> None:
+    assert frames.split_text(OUTPUT, "u", "abc", 1) == ["a", "b", "c"]

@@ -1,0 +1,109 @@
+"""A phone or an agent as the relay sees it: python-socketio's own client, and what it heard."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import socketio
+from aiohttp import ClientSession, ClientWebSocketResponse
+
+from mobifai.protocol.handshake import Identity, sign, verifies
+from mobifai.protocol.wire_json import WireJson
+
+SECONDS = 10.0
+
+
+class Device:
+    """One device on one connection. `heard` has every event in order, until it is asked for."""
+
+    def __init__(self, kind: str, device_id: str | None = None, token: str | None = None) -> None:
+        self.kind = kind
+        self.device_id = device_id or str(uuid4())
+        self.token = token
+        self.identity = Identity.generate()
+        self.heard: list[tuple[str, Any]] = []
+        self.gone = asyncio.Event()
+        self._news = asyncio.Condition()
+        self.client = socketio.AsyncClient(reconnection=False, handle_sigint=False, json=WireJson)
+        self.client.on("*", self._hear)
+        self.client.on("disconnect", lambda _reason: self.gone.set())
+
+    @asynccontextmanager
+    async def connected(self, url: str) -> AsyncIterator["Device"]:
+        try:
+            await self.client.connect(url, transports=["websocket"])
+            yield self
+        finally:
+            await self.client.disconnect()
+            if self.client.eio.http is not None:
+                await self.client.eio.http.close()
+
+    async def _hear(self, event: str, *arguments: Any) -> None:
+        async with self._news:
+            self.heard.append((event, *arguments) if arguments else (event, None))
+            self._news.notify_all()
+
+    async def hear(self, event: str, where: Callable[[Any], bool] = lambda _: True) -> Any:
+        """The payload of the next such event, which is forgotten then."""
+
+        def found() -> tuple[str, Any] | None:
+            return next((one for one in self.heard if one[0] == event and where(one[1])), None)
+
+        try:
+            async with asyncio.timeout(SECONDS), self._news:
+                one = await self._news.wait_for(found)
+        except TimeoutError:
+            raise AssertionError(f"expected {event}; heard {self.heard}") from None
+        self.heard.remove(one)
+        return one[1]
+
+    async def say(self, event: str, *arguments: Any) -> None:
+        await self.client.emit(event, arguments)
+
+    async def settle(self) -> None:
+        """Wait until the relay has handled all that was said, by the answer to one thing more."""
+        marker = f"marker-{uuid4()}"
+        await self.say(marker)
+        await self.hear("error", lambda error: marker in error["message"] or "register first" in error["message"])
+
+    async def register(self, **changes: Any) -> None:
+        payload = {"type": self.kind, "deviceId": self.device_id, "publicKey": self.identity.public_hex}
+        await self.say("register", payload | ({"token": self.token} if self.token else {}) | changes)
+
+    async def sign_in(self, **changes: Any) -> Any:
+        """Register, and be let in."""
+        await self.register(**changes)
+        answer = await self.hear("authenticated")
+        self.token = answer["token"]
+        return answer
+
+    async def answer_handshake(self) -> None:
+        """Sign the challenge, and check the peer's signature as this project's peers do."""
+        asked = await self.hear("handshake:initiate")
+        secret = self.identity.shared_secret(asked["peerPublicKey"])
+        await self.say("handshake:response", {"peerId": asked["peerId"], "signature": sign(secret, asked["challenge"])})
+        told = await self.hear("handshake:verify")
+        if not verifies(secret, asked["peerChallenge"], told["signature"]):
+            await self.say("error", {"message": "the signature does not match"})
+            return
+        await self.say("handshake:confirmed", {"peerId": asked["peerId"]})
+
+
+async def pair(phone: Device, agent: Device) -> None:
+    """The whole dialogue of two devices that are signed in."""
+    await phone.say("request_connection", {"targetDeviceId": agent.device_id})
+    await asyncio.gather(phone.answer_handshake(), agent.answer_handshake())
+    await asyncio.gather(phone.hear("paired"), agent.hear("paired"))
+
+
+@asynccontextmanager
+async def raw_socket(url: str, **options: Any) -> AsyncIterator[ClientWebSocketResponse]:
+    """A WebSocket on which anything can be sent; Engine.IO is open and the namespace connected."""
+    address = f"{url.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket"
+    async with ClientSession() as session, session.ws_connect(address, **options) as socket:
+        assert (await socket.receive_str()).startswith("0{")
+        await socket.send_str("40")
+        assert (await socket.receive_str()).startswith('40{"sid"')
+        yield socket

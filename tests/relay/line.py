@@ -1,0 +1,68 @@
+"""A phone line: a TCP proxy to the relay that a test can hold, so that the phone behind it stops reading."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Line:
+    """The way of one phone to the relay."""
+
+    def __init__(self, relay_port: int) -> None:
+        self._relay_port = relay_port
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self.url = ""
+
+    def hold(self) -> None:
+        """Read nothing of the relay from now on."""
+        self._flowing.clear()
+
+    def release(self) -> None:
+        """Read again."""
+        self._flowing.set()
+
+    async def carry(self, phone_reader: asyncio.StreamReader, phone_writer: asyncio.StreamWriter) -> None:
+        relay_reader, relay_writer = await asyncio.open_connection("127.0.0.1", self._relay_port, limit=4096)
+        up = asyncio.create_task(_pump(phone_reader, relay_writer))
+        try:
+            await self._down(relay_reader, phone_writer)
+        finally:
+            up.cancel()
+            await asyncio.gather(up, return_exceptions=True)
+            for writer in (relay_writer, phone_writer):
+                writer.transport.abort()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+
+    async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                await self._flowing.wait()
+                data = await reader.read(4096)
+                if not data:
+                    return
+                await self._flowing.wait()
+                writer.write(data)
+                await writer.drain()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
+
+
+@asynccontextmanager
+async def line_to(relay_port: int) -> AsyncIterator[Line]:
+    """A line for the length of a scope."""
+    line = Line(relay_port)
+    server = await asyncio.start_server(line.carry, "127.0.0.1", 0)
+    line.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield line
+    finally:
+        line.release()
+        server.close()

@@ -1,0 +1,79 @@
+"""A relay on a free port, with clocks that a test can set."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientResponse, ClientSession
+
+from mobifai.bounds import Ledger
+from mobifai.config import RelayConfig
+from mobifai.relay.server import Relay
+from tests.relay.device import Device
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self, start: float = 1_800_000_000.0) -> None:
+        self.seconds = start
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def pass_by(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class Place:
+    """A relay that runs, and ways in."""
+
+    def __init__(self, relay: Relay, ledger: Ledger, clock: Clock) -> None:
+        self.relay = relay
+        self.ledger = ledger
+        self.clock = clock
+        self.url = f"http://127.0.0.1:{relay.port}"
+
+    @asynccontextmanager
+    async def phone(self, **options: Any) -> AsyncIterator[Device]:
+        """A phone that is signed in."""
+        options.setdefault("token", self.relay.sign_in.invite().token)
+        async with Device("mobile", **options).connected(self.url) as phone:
+            await phone.sign_in(deviceName="Pixel")
+            await phone.hear("available_devices")
+            yield phone
+
+    @asynccontextmanager
+    async def agent(self, device_id: str = "agent-1") -> AsyncIterator[Device]:
+        """An agent that is signed in."""
+        token = self.relay.sign_in.agent_token(device_id, "Laptop")
+        async with Device("mac", device_id, token).connected(self.url) as agent:
+            await agent.sign_in(deviceName="Laptop", tabCount=2)
+            await agent.hear("waiting_for_peer")
+            yield agent
+
+    @asynccontextmanager
+    async def ask(self, method: str, path: str, token: str = "", **options: Any) -> AsyncIterator[ClientResponse]:
+        """One HTTP request."""
+        headers = options.pop("headers", {})
+        if token:
+            headers = {"Authorization": f"Bearer {token}"} | headers
+        async with (
+            ClientSession() as session,
+            session.request(method, self.url + path, headers=headers, allow_redirects=False, **options) as response,
+        ):
+            yield response
+
+    def entry(self, name: str) -> Any:
+        """What the ledger knows of a limit."""
+        return next(entry for entry in self.ledger.entries() if entry.name == name)
+
+
+@asynccontextmanager
+async def open_place(state_dir: Path, limits: dict[str, int] | None = None, **options: Any) -> AsyncIterator[Place]:
+    """A relay for the length of a scope."""
+    ledger, clock = Ledger(limits), Clock()
+    config = RelayConfig("127.0.0.1", 0)
+    async with Relay.open(config, state_dir, ledger, now=clock, monotonic=clock, **options) as relay:
+        yield Place(relay, ledger, clock)

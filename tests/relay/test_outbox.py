@@ -1,0 +1,105 @@
+"""What waits for a device to read it."""
+
+import asyncio
+
+import pytest
+from engineio.packet import MESSAGE, Packet
+
+from mobifai.bounds import Ledger
+from mobifai.limits import RELAY_BACKLOG
+from mobifai.relay.outbox import Outbox
+
+
+class Box:
+    """An outbox of a few packets, and whether it overflowed."""
+
+    def __init__(self, capacity: int, most_bytes: int = 1 << 20) -> None:
+        self.ledger = Ledger({"relay.backlog": capacity})
+        self.overflows = 0
+        self.outbox = Outbox(self.ledger.open(RELAY_BACKLOG), most_bytes, self._overflow)
+
+    def _overflow(self) -> None:
+        self.overflows += 1
+
+    def put(self, count: int, size: int = 1) -> None:
+        for _ in range(count):
+            self.outbox.put_nowait(Packet(MESSAGE, "x" * size))
+
+
+async def test_packets_leave_in_the_order_in_which_they_came() -> None:
+    box = Box(8)
+    packets = [Packet(MESSAGE, str(number)) for number in range(5)]
+    for packet in packets:
+        box.outbox.put_nowait(packet)
+    assert [await box.outbox.get() for _ in packets] == packets
+
+
+async def test_a_packet_stays_in_the_account_until_the_next_one_is_asked_for() -> None:
+    box = Box(8)
+    box.put(2)
+    await box.outbox.get()
+    assert len(box.outbox) == 2
+    await box.outbox.get()
+    assert len(box.outbox) == 1
+
+
+@pytest.mark.parametrize(("count", "has_room"), [(5, True), (6, False), (7, False)])
+async def test_forwarded_packets_stop_at_three_quarters(count: int, has_room: bool) -> None:
+    box = Box(8)
+    box.put(count)
+    assert box.outbox.has_room() is has_room
+
+
+@pytest.mark.parametrize(("count", "overflows"), [(7, 0), (8, 0), (9, 1)])
+async def test_more_than_the_capacity_drops_the_device(count: int, overflows: int) -> None:
+    box = Box(8)
+    box.put(count)
+    assert box.overflows == overflows
+    assert len(box.outbox) == min(count, 8)
+
+
+async def test_few_large_packets_leave_no_room_either() -> None:
+    box = Box(8, most_bytes=1000)
+    box.put(1, size=500)
+    assert box.outbox.has_room()
+    box.put(1, size=500)
+    assert not box.outbox.has_room()
+
+
+async def test_waiting_for_room_ends_when_the_device_reads() -> None:
+    box = Box(4)
+    box.put(3)
+    waiting = asyncio.ensure_future(box.outbox.room())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await box.outbox.get()
+    await box.outbox.get()
+    await waiting
+
+
+async def test_waiting_for_room_ends_when_the_device_is_gone() -> None:
+    box = Box(4)
+    box.put(4)
+    waiting = asyncio.ensure_future(box.outbox.room())
+    await asyncio.sleep(0)
+    box.outbox.clear()
+    await waiting
+    assert (len(box.outbox), box.outbox.waiting_bytes) == (0, 0)
+
+
+async def test_at_the_end_what_waits_is_still_handed_out_and_nothing_is_added() -> None:
+    box = Box(4)
+    box.put(1)
+    await box.outbox.put(None)
+    box.put(1)
+    assert await box.outbox.get() is not None
+    assert await box.outbox.get() is None
+    assert await box.outbox.get() is None
+
+
+async def test_a_reader_that_waits_is_woken_by_the_end() -> None:
+    box = Box(4)
+    reading = asyncio.ensure_future(box.outbox.get())
+    await asyncio.sleep(0)
+    box.outbox.finish()
+    assert await reading is None

@@ -1,0 +1,259 @@
+"""Who is let in, and who is not. The rules, without a socket."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from mobifai.bounds import Ledger
+from mobifai.errors import SignInRefused, StateError
+from mobifai.protocol import messages as wire
+from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE, CODE_SECONDS, WRONG_TRIES
+from mobifai.relay.signin import SignIn
+from mobifai.relay.store import Store
+from mobifai.relay.tokens import TOKEN_SECONDS, Tokens, load_secret
+from tests.relay.place import Clock
+
+KEY = "04" + "ab" * 64
+PHONE, OTHER = "phone-1", "phone-2"
+
+
+class Desk:
+    """Where devices sign in, with a clock to set."""
+
+    def __init__(self, store: Store, state_dir: Path, limits: dict[str, int] | None = None) -> None:
+        self.store = store
+        self.clock = Clock()
+        self.secret = load_secret(state_dir)
+        self.ledger = Ledger(limits)
+        self.sign_in = SignIn(store, Tokens(self.secret), self.ledger, now=self.clock, monotonic=self.clock)
+
+    def register(self, device_id: str, token: str | None, kind: Any = "mobile") -> str:
+        message = wire.Register(type=kind, device_id=device_id, public_key=KEY, token=token)
+        answer = self.sign_in.authenticate(message, "10.0.0.9")
+        assert isinstance(answer, wire.Authenticated)
+        return answer.token
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Store.open(tmp_path) as store:
+        yield Desk(store, tmp_path)
+
+
+def test_without_a_token_a_device_is_told_where_to_sign_in(desk: Desk) -> None:
+    answer = desk.sign_in.authenticate(wire.Register(type="mobile", device_id=PHONE, public_key=KEY))
+    assert isinstance(answer, wire.LoginRequired)
+    assert answer.login_url == "/login?deviceId=phone-1&type=mobile"
+
+
+def test_a_token_says_who_and_what_for_thirty_days(desk: Desk) -> None:
+    token = desk.sign_in.redeem(desk.sign_in.invite().code, PHONE, "mobile", "a")
+    claims = jwt.decode(token, desk.secret, algorithms=["HS256"], options={"verify_iat": False})
+    assert {"id", "email", "name", "type", "jti", "iat", "exp"} == set(claims)
+    assert (claims["id"], claims["type"], claims["exp"] - claims["iat"]) == ("owner", "mobile", 30 * 24 * 3600)
+
+
+def test_an_invitations_token_is_bound_to_the_first_device_that_registers(desk: Desk) -> None:
+    token = desk.sign_in.invite().token
+    desk.register(PHONE, token)
+    desk.register(PHONE, token)
+    with pytest.raises(SignInRefused, match="belongs to another device"):
+        desk.register(OTHER, token)
+
+
+def test_a_code_uses_its_token_up_and_the_token_its_code(desk: Desk) -> None:
+    by_code, by_token = desk.sign_in.invite(), desk.sign_in.invite()
+    desk.sign_in.redeem(by_code.code, PHONE, "mobile", "a")
+    with pytest.raises(SignInRefused, match="belongs to another device"):
+        desk.register(OTHER, by_code.token)
+    desk.register("phone-3", by_token.token)
+    with pytest.raises(SignInRefused, match="wrong, used, expired or locked"):
+        desk.sign_in.redeem(by_token.code, OTHER, "mobile", "a")
+
+
+def test_a_code_is_read_whatever_its_case_and_dashes(desk: Desk) -> None:
+    code = desk.sign_in.invite().code
+    assert desk.sign_in.redeem(f" {code.lower().replace('-', ' ')} ", PHONE, "mobile", "a")
+
+
+def test_a_code_and_its_token_are_void_after_ten_minutes(desk: Desk) -> None:
+    invitation = desk.sign_in.invite()
+    desk.clock.pass_by(CODE_SECONDS)
+    with pytest.raises(SignInRefused):
+        desk.sign_in.redeem(invitation.code, PHONE, "mobile", "a")
+    with pytest.raises(SignInRefused):
+        desk.register(PHONE, invitation.token)
+
+
+def test_the_fifth_wrong_try_locks_the_codes_that_wait(desk: Desk) -> None:
+    right = desk.sign_in.invite().code
+    for _ in range(WRONG_TRIES - 1):
+        with pytest.raises(SignInRefused):
+            desk.sign_in.redeem("AAAA-AAAA", PHONE, "mobile", "a")
+    assert desk.sign_in.redeem(right, PHONE, "mobile", "a")
+    right = desk.sign_in.invite().code
+    for _ in range(WRONG_TRIES):
+        with pytest.raises(SignInRefused):
+            desk.sign_in.redeem("AAAA-AAAA", PHONE, "mobile", "b")
+    with pytest.raises(SignInRefused, match="wrong, used, expired or locked"):
+        desk.sign_in.redeem(right, PHONE, "mobile", "c")
+
+
+def test_an_address_that_failed_too_often_waits_a_minute(desk: Desk) -> None:
+    for _ in range(ATTEMPTS_PER_MINUTE):
+        with pytest.raises(SignInRefused):
+            desk.sign_in.redeem("AAAA-AAAA", PHONE, "mobile", "a")
+    right = desk.sign_in.invite().code
+    with pytest.raises(SignInRefused, match="too many failed attempts"):
+        desk.sign_in.redeem(right, PHONE, "mobile", "a")
+    desk.clock.pass_by(60)
+    assert desk.sign_in.redeem(right, PHONE, "mobile", "a")
+
+
+def test_a_good_token_lets_in_however_often_its_address_failed(desk: Desk) -> None:
+    token = desk.sign_in.redeem(desk.sign_in.invite().code, PHONE, "mobile", "a")
+    for _ in range(ATTEMPTS_PER_MINUTE + 1):
+        desk.sign_in.failed("10.0.0.9")
+    assert desk.register(PHONE, token)
+
+
+def test_a_token_is_renewed_when_it_is_used_and_expires_when_it_is_not(desk: Desk) -> None:
+    token = desk.sign_in.redeem(desk.sign_in.invite().code, PHONE, "mobile", "a")
+    desk.clock.pass_by(TOKEN_SECONDS - 1)
+    renewed = desk.register(PHONE, token)
+    desk.clock.pass_by(1)
+    with pytest.raises(SignInRefused, match="expired"):
+        desk.register(PHONE, token)
+    assert desk.register(PHONE, renewed)
+
+
+def _of_another_relay(token: str, _: bytes) -> str:
+    return jwt.encode(jwt.decode(token, options={"verify_signature": False}), b"x" * 32, algorithm="HS256")
+
+
+def _without_signature(token: str, _: bytes) -> str:
+    return jwt.encode(jwt.decode(token, options={"verify_signature": False}), None, algorithm="none")
+
+
+def _with_less(token: str, secret: bytes) -> str:
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode({"id": claims["id"], "jti": claims["jti"]}, secret, algorithm="HS256")
+
+
+def _with_other_types(token: str, secret: bytes) -> str:
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode(claims | {"exp": "never"}, secret, algorithm="HS256")
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        _of_another_relay, _without_signature, _with_less, _with_other_types,
+        lambda _token, _secret: "", lambda _token, _secret: "a.b.c", lambda _token, _secret: "x" * 5000,
+        lambda token, _secret: token[:-2],
+    ],
+)  # fmt: skip
+def test_a_token_that_is_not_ours_lets_nobody_in(desk: Desk, forge: Any) -> None:
+    token = desk.sign_in.redeem(desk.sign_in.invite().code, PHONE, "mobile", "a")
+    with pytest.raises(SignInRefused):
+        desk.register(PHONE, forge(token, desk.secret))
+
+
+def test_a_phones_token_makes_no_agent(desk: Desk) -> None:
+    with pytest.raises(SignInRefused, match="for the type mobile"):
+        desk.register("agent-1", desk.sign_in.invite().token, "mac")
+
+
+def test_nobody_takes_the_id_of_another_kind_of_device(desk: Desk) -> None:
+    desk.sign_in.agent_token("agent-1", "Laptop")
+    with pytest.raises(SignInRefused, match="another kind of device"):
+        desk.sign_in.redeem(desk.sign_in.invite().code, "agent-1", "mobile", "a")
+    with pytest.raises(SignInRefused, match="another kind of device"):
+        desk.register("agent-1", desk.sign_in.invite().token)
+
+
+def test_a_revoked_device_stays_out_until_it_is_invited_anew(desk: Desk) -> None:
+    token = desk.sign_in.redeem(desk.sign_in.invite().code, PHONE, "mobile", "a")
+    desk.sign_in.shut_out(PHONE)
+    with pytest.raises(SignInRefused, match="revoked"):
+        desk.register(PHONE, token)
+    with pytest.raises(SignInRefused):
+        desk.sign_in.identify(token)
+    desk.register(PHONE, desk.sign_in.invite().token)
+    with pytest.raises(SignInRefused, match="never used|void"):
+        desk.register(PHONE, token)
+
+
+def test_revoking_what_is_not_there_says_so(desk: Desk) -> None:
+    with pytest.raises(SignInRefused, match="mobifai devices list"):
+        desk.sign_in.shut_out("nobody")
+
+
+def test_signing_in_again_voids_the_token_of_before(desk: Desk) -> None:
+    before = desk.sign_in.redeem(desk.sign_in.invite().code, PHONE, "mobile", "a")
+    after = desk.sign_in.redeem(desk.sign_in.invite().code, PHONE, "mobile", "a")
+    with pytest.raises(SignInRefused):
+        desk.register(PHONE, before)
+    assert desk.register(PHONE, after)
+    assert len(desk.sign_in.devices()) == 1
+
+
+@pytest.mark.parametrize(("devices", "is_let_in"), [(1, True), (2, True), (3, False)])
+def test_only_so_many_devices_are_let_in(tmp_path: Path, devices: int, is_let_in: bool) -> None:
+    with Store.open(tmp_path) as store:
+        desk = Desk(store, tmp_path, {"relay.devices": 3 - 1})
+        for number in range(devices - 1):
+            desk.register(f"phone-{number}", desk.sign_in.invite().token)
+        invitation = desk.sign_in.invite()
+        if is_let_in:
+            assert desk.register("last", invitation.token)
+            return
+        with pytest.raises(SignInRefused, match="revoke one"):
+            desk.sign_in.redeem(invitation.code, "last", "mobile", "a")
+        with pytest.raises(SignInRefused, match="revoke one"):
+            desk.register("last", invitation.token)
+        desk.sign_in.shut_out("phone-0")
+        assert desk.register("last", invitation.token)
+
+
+def test_only_so_many_revoked_devices_are_remembered(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        desk = Desk(store, tmp_path, {"relay.devices": 2})
+        for number in range(5):
+            desk.clock.pass_by(1)
+            desk.register(f"phone-{number}", desk.sign_in.invite().token)
+            desk.sign_in.shut_out(f"phone-{number}")
+        known = [number for number in range(5) if store.device(f"phone-{number}")]
+        assert known == [3, 4]
+
+
+def test_an_unused_token_opens_no_interface(desk: Desk) -> None:
+    with pytest.raises(SignInRefused, match="not used to register yet"):
+        desk.sign_in.identify(desk.sign_in.invite().token)
+
+
+def test_devices_and_secret_survive_a_restart_and_are_ours_alone(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        token = Desk(store, tmp_path).sign_in.agent_token("agent-1", "Laptop")
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes and set(modes.values()) == {0o600}, modes
+    with Store.open(tmp_path) as store:
+        assert Desk(store, tmp_path).sign_in.identify(token).device_id == "agent-1"
+
+
+def test_a_secret_that_is_no_secret_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "relay.key").write_bytes(b"short")
+    with pytest.raises(StateError, match="remove it"):
+        load_secret(tmp_path)
+
+
+def test_a_file_that_is_no_database_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "relay.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(StateError, match="move it away"), Store.open(tmp_path):
+        pass
+    assert os.listdir(tmp_path) == ["relay.sqlite"]

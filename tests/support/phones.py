@@ -1,0 +1,43 @@
+"""The phones that the tests use: a Node one on the libraries of the apps in the field, and the synthetic one.
+
+Owns nothing: `open_phone` gives one for a scope. Both have the interface of `soak.phone_face.PhoneFace`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal, TypedDict, Unpack
+
+import pytest
+
+from mobifai.protocol.handshake import Identity
+from soak.phone import Phone
+from soak.phone_face import PhoneFace
+from soak.phone_wire import FrameStyle
+from tests.support.node_phone import NodePhone
+
+Kind = Literal["node", "python"]
+
+KINDS: dict[Kind, type[Phone] | type[NodePhone]] = {"node": NodePhone, "python": Phone}
+
+phone_kinds = pytest.mark.parametrize("kind", KINDS)
+"""Run a test with each kind of phone."""
+
+
+class Options(TypedDict, total=False):
+    """What both kinds take."""
+
+    device_id: str | None
+    identity: Identity | None
+    webrtc: bool
+    frame_style: FrameStyle
+    keep_output: bool
+
+
+@asynccontextmanager
+async def open_phone(
+    kind: Kind, relay_url: str, token: str | None = None, *, name: str | None = None, **options: Unpack[Options]
+) -> AsyncIterator[PhoneFace]:
+    """A phone of a kind, not connected yet; all of its output is kept unless `keep_output=False` is given."""
+    kept: Options = {"keep_output": True, **options}
+    async with KINDS[kind](relay_url, token, name=name or f"{kind} phone", **kept) as phone:
+        yield phone

@@ -1,0 +1,85 @@
+"""Shells without processes: real pseudo-terminals whose other side the test holds."""
+
+import mmap
+import os
+import tty
+from collections.abc import Callable
+from contextlib import suppress
+
+from mobifai.errors import TerminalError
+from mobifai.limits import TERMINAL_RING
+from mobifai.terminals.shells import ShellSpec, Spawned
+from mobifai.terminals.spawning import ring_bytes
+from mobifai.terminals.terminal import Terminal
+
+
+class FakeSpawner:
+    """Hands out pseudo-terminals. `slaves` are the programs' sides, by pid."""
+
+    def __init__(self) -> None:
+        self.slaves: dict[int, int] = {}
+        self.specs: dict[int, ShellSpec] = {}
+        self.exits: dict[int, Callable[[], None]] = {}
+        self.ended: list[int] = []
+        self.fails_with: str | None = None
+        self._next_pid = 2**30  # no process has it
+
+    def spawn(self, uuid: str, spec: ShellSpec, on_exit: Callable[[], None]) -> Spawned:
+        if self.fails_with is not None:
+            raise TerminalError(self.fails_with, uuid)
+        master, slave = os.openpty()
+        os.set_blocking(master, False)
+        tty.setraw(slave)  # no echo: only what the test prints comes out
+        self._next_pid += 1
+        self.slaves[self._next_pid], self.specs[self._next_pid] = slave, spec
+        self.exits[self._next_pid] = on_exit
+        return Spawned(self._next_pid, master, mmap.mmap(-1, ring_bytes(TERMINAL_RING.value)))
+
+    def adopt(self, uuid: str, on_exit: Callable[[], None]) -> Spawned | None:
+        return None
+
+    def release(self, pid: int) -> None:
+        self.end(pid)
+
+    def end(self, pid: int) -> None:
+        self.ended.append(pid)
+        self.close_slave(pid)
+
+    def exit(self, pid: int) -> None:
+        """The shell ends by itself."""
+        self.close_slave(pid)
+        self.exits[pid]()
+
+    def close_slave(self, pid: int) -> None:
+        slave = self.slaves.pop(pid, None)
+        if slave is not None:
+            with suppress(OSError):
+                os.close(slave)
+
+    def close(self) -> None:
+        for pid in list(self.slaves):
+            self.close_slave(pid)
+
+
+class Notes:
+    """An outlet that notes what it is told; output is taken as it comes, as a phone with room does."""
+
+    def __init__(self, takes: bool = True) -> None:
+        self.said: list[tuple[str, object]] = []
+        self.output: dict[str, str] = {}
+        self.screens: dict[str, int] = {}
+        self._takes = takes
+
+    def say(self, event: str, payload: object) -> None:
+        self.said.append((event, payload))
+
+    def output_ready(self, terminal: Terminal) -> None:
+        while self._takes and terminal.waiting:
+            chunk = terminal.take(16 << 10)
+            if chunk.begins_screen:
+                self.screens[terminal.uuid] = self.screens.get(terminal.uuid, 0) + 1
+                self.output[terminal.uuid] = ""
+            self.output[terminal.uuid] = self.output.get(terminal.uuid, "") + chunk.text
+
+    def events(self, name: str) -> list[object]:
+        return [payload for event, payload in self.said if event == name]
