@@ -165,7 +165,7 @@ LOG_FILE = _declare(
 )  # fmt: skip
 LOG_LINE = _declare(
     "log.line", 16 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
-    "one record in the log file: the longest traceback of a bug seen so far has 6 KB; of more, the middle goes",
+    "one record in the log file: a traceback of 100 frames has some 10 KB; of a longer one, the middle goes",
 )  # fmt: skip
 LOG_KINDS = _declare(
     "log.kinds", 256, Unit.ITEMS, WhenFull.EVICT_OLDEST,

@@ -75,7 +75,9 @@ async def test_nothing_is_handed_on_before_the_pairing(tmp_path: Path) -> None:
         assert agent.heard == []
 
 
-@pytest.mark.parametrize("event", ["terminal:input", "request_connection", "handshake:confirmed", "error", "initProject"])
+@pytest.mark.parametrize(
+    "event", ["terminal:input", "request_connection", "handshake:confirmed", "error", "initProject"]
+)
 async def test_who_has_not_registered_may_do_nothing(tmp_path: Path, event: str) -> None:
     async with open_place(tmp_path) as place, Device("mobile").connected(place.url) as stranger:
         await stranger.say(event, {})

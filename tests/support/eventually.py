@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
-from tests.support.leftovers import waits
-
 
 async def eventually(ready: Callable[[], object], timeout: float = 10) -> None:
-    """Look again and again, ever less often, until something is true. Raises AssertionError after `timeout` seconds."""
-    for pause in waits(timeout):
-        if ready():
-            return
-        await asyncio.sleep(min(pause, 0.1))
-    if not ready():
-        raise AssertionError(f"expected {getattr(ready, '__qualname__', ready)} to become true within {timeout:g} s")
+    """Look again and again, soon less often, until something is true. Raises AssertionError after `timeout` seconds."""
+    loop, pause = asyncio.get_running_loop(), 0.002
+    until = loop.time() + timeout
+    while not ready():
+        if loop.time() > until:
+            raise AssertionError(
+                f"expected {getattr(ready, '__qualname__', ready)} to become true within {timeout:g} s"
+            )
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.1)

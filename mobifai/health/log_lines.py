@@ -1,0 +1,120 @@
+"""Log records as lines: without secrets, in one of three forms.
+
+What a line must never hold is taken out by its shape: tokens, keys, pairing codes, passwords in addresses, and the
+values that asyncio shows of a callback's arguments (they may be a terminal's output). That is the second guard; the
+first is that no call in the product logs one.
+"""
+
+import logging
+import re
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from mobifai.protocol.codes import ALPHABET
+
+HIDDEN = "<hidden>"
+
+_CODE_HALF = f"[{ALPHABET}]{{4}}"
+_SECRET = re.compile(
+    r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*"  # a JWT
+    rf"|(?<![\w-]){_CODE_HALF}-{_CODE_HALF}(?![\w-])"  # a pairing code
+    r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{64,}(?![0-9A-Za-z])"  # a private key, a signature
+    r"|\bsk-[\w-]{16,}"  # a model's API key
+)
+_NAMED_SECRET = re.compile(
+    r"(\bbearer\s+|\b(?:token|password|secret|api[_-]?key|private[_-]?key)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;<}]+",
+    re.IGNORECASE,
+)
+_PASSWORD = re.compile(r"(://)[^/\s@]+@")
+_QUOTED = re.compile(r"b?'(?:[^'\\]|\\.)*'|b?\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+_CONVERSION = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is written of a record. `time` is in seconds since the epoch, `exception` a traceback or empty."""
+
+    time: float
+    level: int
+    logger: str
+    message: str
+    exception: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What makes two messages the same: who says it, how grave it is, and the words without the values."""
+
+    logger: str
+    level: int
+    template: str
+
+
+def line_of(record: logging.LogRecord) -> Line:
+    """The line of a record, without secrets."""
+    message = _message(record)
+    if record.name == "asyncio":
+        message = _QUOTED.sub("'...'", message)
+    return Line(record.created, record.levelno, record.name, without_secrets(message), _exception(record))
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001 - whatever the values raise, the log goes on
+        return f"{record.msg} (its values can't be shown: {type(error).__name__})"
+
+
+def _exception(record: logging.LogRecord) -> str:
+    if not record.exc_info or record.exc_info[0] is None:
+        return ""
+    return without_secrets("".join(traceback.format_exception(*record.exc_info)).rstrip())
+
+
+def without_secrets(text: str) -> str:
+    """The text with every secret hidden that can be told by its shape, and with half characters escaped."""
+    text = _NAMED_SECRET.sub(rf"\1{HIDDEN}", _SECRET.sub(HIDDEN, text))
+    return _PASSWORD.sub(rf"\1{HIDDEN}@", text).encode(errors="backslashreplace").decode()
+
+
+def kind_of(record: logging.LogRecord, message: str) -> Kind:
+    """The record's kind. A template without words of its own (`%s`) says nothing: there the message counts."""
+    template = str(record.msg) if record.args else _ADDRESS.sub("0x", message)
+    if not re.search(r"\w", _CONVERSION.sub("", template)):
+        template = message
+    return Kind(record.name, record.levelno, template[:200])
+
+
+def for_people(line: Line, with_traceback: bool) -> str:
+    """The line for a terminal: the time of day, and no traceback unless asked for."""
+    time = datetime.fromtimestamp(line.time).strftime("%H:%M:%S")  # noqa: DTZ006 - the wall clock of who reads it
+    return _text(f"{time} {_level(line):<7} {line.message}", line.exception if with_traceback else "")
+
+
+def for_file(line: Line) -> str:
+    """The line for a file that is read days later: the whole date, who says it, and the traceback."""
+    time = datetime.fromtimestamp(line.time).astimezone().isoformat(timespec="milliseconds")
+    return _text(f"{time} {_level(line):<7} {line.logger}: {line.message}", line.exception)
+
+
+def for_programs(line: Line) -> str:
+    """The line as one JSON object."""
+    time = datetime.fromtimestamp(line.time, UTC).isoformat(timespec="milliseconds")
+    parts = {"time": time, "level": _level(line).lower(), "logger": line.logger, "message": line.message}
+    return msgspec.json.encode(parts | ({"exception": line.exception} if line.exception else {})).decode()
+
+
+def _level(line: Line) -> str:
+    return logging.getLevelName(line.level)
+
+
+def _text(head: str, exception: str) -> str:
+    """Control characters escaped, and every further line indented: nobody outside can forge a line of its own."""
+    text = f"{head}\n{exception}" if exception else head
+    shown = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return re.sub(r"\n(?! )", "\n  ", shown)
