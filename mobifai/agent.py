@@ -10,16 +10,18 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
-
-import psutil
 
 from mobifai import __version__
 from mobifai.bounds import Ledger
 from mobifai.config import Config, RelayConfig
 from mobifai.errors import BadMessage, TerminalError
+from mobifai.health.census import take_census
 from mobifai.health.control import Handler
+from mobifai.health.housekeeping import Housekeeping
+from mobifai.health.metrics import metrics_server
+from mobifai.health.monitor import Monitor, Vitals
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
 from mobifai.link.path import PathClosed
@@ -42,6 +44,9 @@ _log = logging.getLogger(__name__)
 SETTLE_SECONDS = 0.1
 """From the open channel to the first message on it (section 4): the phone installs its listeners meanwhile."""
 
+ECHO_SECONDS = 5.0
+QUIET_SECONDS = 30.0
+
 SAVE_SECONDS = 10.0
 """How often the shells' directories are kept, for a restart that comes without a word."""
 
@@ -54,6 +59,17 @@ class Presenter(Protocol):
 
     def ready(self, agent: "Agent") -> None:
         """Phones can pair now. Called once."""
+
+
+class KeeperLink(Protocol):
+    """Who keeps the shells when the agent starts anew."""
+
+    @property
+    def pid(self) -> int | None:
+        """The keeper's process; None when there is none."""
+
+    def restart(self) -> bool:
+        """Start the agent anew for the same terminals; False when that is not possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +86,18 @@ class Agent:
     """One agent. Its public methods are what commands ask and what its links tell; none of the latter waits."""
 
     def __init__(
-        self, config: Config, state: StateDir, endpoint: Endpoint, ledger: Ledger, presenter: Presenter
+        self,
+        config: Config,
+        state: StateDir,
+        endpoint: Endpoint,
+        ledger: Ledger,
+        presenter: Presenter,
+        keeper: KeeperLink,
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._config = config
         self._state = state
         self._presenter = presenter
-        self._started = time.monotonic()
         self._was_ready = False
         self._settling: asyncio.TimerHandle | None = None
         self.ledger = ledger
@@ -86,6 +108,10 @@ class Agent:
         self._relay = RelayClient(endpoint.url, ledger, self, lambda: self._token)
         self._caller = Caller(ledger, config.ice_servers, self)
         self._courier = Courier(ledger, self._relay, self._phone_does_not_read)
+        self._monitor = Monitor(self, config.health)
+        self._echo: asyncio.Future[None] | None = None
+        self._relay_echoes = False
+        self._keeper = keeper
         self.tabs: Tabs | None = None
 
     # -- the scope
@@ -96,6 +122,8 @@ class Agent:
             tasks.create_task(self._relay.run(), name="relay")
             tasks.create_task(self._caller.run(), name="caller")
             tasks.create_task(self._save_directories(), name="save-directories")
+            tasks.create_task(self._monitor.run(), name="health")
+            tasks.create_task(Housekeeping(self._tabs, self._config.health).run(), name="housekeeping")
 
     async def _save_directories(self) -> None:
         while True:
@@ -175,6 +203,8 @@ class Agent:
                 self._do(self._pairing.revoked(message))
             case "webrtc:answer" | "webrtc:ice-candidate":
                 self._caller.signal(message)
+            case "relay:echo":
+                self._echo_came(message)
             case "error":
                 _log.warning("the relay says: %s", message.message)
             case _:
@@ -340,20 +370,89 @@ class Agent:
         uuid = error.uuid if isinstance(error, TerminalError) else ""
         self.say("process:error", wire.ProcessError(uuid=uuid, error=str(error)))
 
+    # -- what the monitor asks (Subject)
+
+    def vitals(self) -> Vitals:
+        """What the agent has."""
+        peer = self._caller.peer
+        behind = peer.behind_bytes if peer is not None and peer.open else None
+        return Vitals(
+            terminals=len(self._tabs),
+            buffer_bytes=self._tabs.buffer_bytes,
+            webrtc="connected" if self._channel_open else "disconnected",
+            behind_bytes=behind,
+            delivered_bytes=self._courier.sent_bytes - (behind or 0),
+        )
+
+    async def relay_round_trip(self) -> float | None:
+        """Have the relay send something back over the very connection that phones' messages take.
+
+        A relay that does not know `relay:echo` is asked over HTTP.
+        """
+        if not self._relay.open:
+            return None
+        began = self._loop.time()
+        self._echo = self._loop.create_future()
+        self._send_to_relay("relay:echo", wire.Echo(nonce=f"{began:.6f}"))
+        try:
+            async with asyncio.timeout(ECHO_SECONDS):
+                await self._echo
+        except TimeoutError:
+            if self._relay_echoes:
+                raise
+            return await RelayApi(self.endpoint.url, None).health()
+        finally:
+            self._echo = None
+        return self._loop.time() - began
+
+    def _echo_came(self, _: wire.Echo) -> None:
+        self._relay_echoes = True
+        if self._echo is not None and not self._echo.done():
+            self._echo.set_result(None)
+
+    def relay_is_deaf(self) -> None:
+        """Connect anew."""
+        self._relay.drop()
+
+    def phone_is_deaf(self) -> None:
+        """Drop the channel; it is made anew, and the relay serves meanwhile."""
+        if self._caller.peer is not None:
+            self._caller.peer.drop()
+
+    def is_quiet(self) -> bool:
+        """Whether no phone is there, or nothing was printed or typed for a while."""
+        return self._courier.path is None or self._loop.time() - self._courier.last_sent > QUIET_SECONDS
+
+    def restart(self) -> bool:
+        """Start anew, if a keeper holds the shells."""
+        return self._keeper.restart()
+
     # -- what commands ask
 
     @property
     def questions(self) -> dict[str, Handler]:
         """What the control socket answers."""
-        return {"status": self._status, "pair": self._pair, "devices": self._devices, "revoke": self._revoke}
+        return {
+            "status": self._status,
+            "check": self._check,
+            "pair": self._pair,
+            "devices": self._devices,
+            "revoke": self._revoke,
+        }
 
     async def _status(self, _: dict[str, Any]) -> object:
-        memory = psutil.Process().memory_info().rss
+        census = take_census()
         return {
             "version": __version__,
             "agent_pid": os.getpid(),
-            "uptime_s": round(time.monotonic() - self._started, 1),
-            "memory_bytes": memory,
+            "keeper_pid": self._keeper.pid,
+            "uptime_s": round(self._monitor.uptime_seconds, 1),
+            **asdict(census),
+            "buffer_bytes": self._tabs.buffer_bytes,
+            "memory_limit_bytes": self._config.health.memory_limit_bytes,
+            "last_check": self._monitor.last,
+            "worst_case_bytes": self.ledger.worst_case_bytes,
+            "bounds": [asdict(entry) for entry in self.ledger.entries()],
             "relay_url": self.endpoint.public_url,
             "relay": self._pairing.stage.value,
             "phone": self._pairing.phone_id,
@@ -363,6 +462,10 @@ class Agent:
                 for terminal in self._tabs.terminals
             ],
         }
+
+    async def _check(self, _: dict[str, Any]) -> object:
+        await self._monitor.check()
+        return self._monitor.last
 
     async def _pair(self, _: dict[str, Any]) -> object:
         return await self.invite()
@@ -386,15 +489,23 @@ class Agent:
 
 @asynccontextmanager
 async def open_agent(
-    config: Config, state: StateDir, ledger: Ledger, spawner: Spawner, presenter: Presenter
+    config: Config,
+    state: StateDir,
+    ledger: Ledger,
+    spawner: Spawner,
+    presenter: Presenter,
+    keeper: KeeperLink,
 ) -> AsyncIterator[Agent]:
     """An agent with all that it needs, for the length of this scope; `run` makes it serve."""
     async with AsyncExitStack() as scope:
         endpoint = await _endpoint(config, state, ledger, scope)
         store = scope.enter_context(TabStore(state.tabs))
-        agent = Agent(config, state, endpoint, ledger, presenter)
+        agent = Agent(config, state, endpoint, ledger, presenter, keeper)
         agent.tabs = Tabs(ledger, spawner, store, agent, lambda: _new_shell(config), lambda: time.time_ns() // 10**6)
         scope.callback(agent.tabs.close)
+        if config.metrics_port is not None:
+            port = await scope.enter_async_context(metrics_server(config.metrics_port, ledger, agent.vitals))
+            _log.info("figures for Prometheus are at http://127.0.0.1:%d/metrics", port)
         scope.callback(agent.close)
         for failure in agent.tabs.restore():
             _log.warning("a tab could not be opened again: %s", failure)

@@ -22,6 +22,17 @@ class RelayConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthConfig:
+    """Settings of health and housekeeping. Seconds, and bytes."""
+
+    check_seconds: float = 600.0
+    memory_limit_bytes: int = 512 * 10**6
+    housekeeping_seconds: float = 300.0
+    inactive_seconds: float = 300.0
+    inactive_screen_bytes: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that a person can set about an agent.
 
@@ -35,4 +46,6 @@ class Config:
     ice_servers: tuple[str, ...] = ()
     ready_file: Path | None = None
     restart_daily: dt.time | None = None
+    metrics_port: int | None = None
+    health: HealthConfig = HealthConfig()
     limits: Mapping[str, int] = field(default_factory=dict)

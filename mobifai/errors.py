@@ -41,6 +41,10 @@ class TerminalError(MobiFaiError):
         self.uuid = uuid
 
 
+class AssistantError(MobiFaiError):
+    """A conversation with the model can't begin or go on; the text is what the phone shows."""
+
+
 class ConfigError(MobiFaiError):
     """A setting that can't be used."""
 

@@ -30,7 +30,11 @@ class WhenFull(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One declared limit. `value` is in `unit`."""
+    """One declared limit. `value` is in `unit`.
+
+    `item_bytes` is the most memory that one item takes beside what other limits count; 0 for what is counted and not
+    kept. `on_disk`: it takes no memory.
+    """
 
     name: str
     value: int
@@ -38,13 +42,25 @@ class Limit:
     when_full: WhenFull
     reason: str
     per: str | None = None
+    item_bytes: int = 256
+    on_disk: bool = False
 
 
 _TABLE: dict[str, Limit] = {}
 
 
-def _declare(name: str, value: int, unit: Unit, when_full: WhenFull, reason: str, per: Limit | None = None) -> Limit:
-    limit = Limit(name, value, unit, when_full, reason, per.name if per else None)
+def _declare(
+    name: str,
+    value: int,
+    unit: Unit,
+    when_full: WhenFull,
+    reason: str,
+    per: Limit | None = None,
+    *,
+    item_bytes: int = 256,
+    on_disk: bool = False,
+) -> Limit:
+    limit = Limit(name, value, unit, when_full, reason, per.name if per else None, item_bytes, on_disk)
     _TABLE[name] = limit
     return limit
 
@@ -53,6 +69,7 @@ def _declare(name: str, value: int, unit: Unit, when_full: WhenFull, reason: str
 TERMINALS = _declare(
     "terminals", 64, Unit.ITEMS, WhenFull.REJECT,
     "macOS allows 511 PTYs to everybody together; nobody keeps more tabs than this in sight on a phone",
+    item_bytes=24 << 10,
 )  # fmt: skip
 TERMINAL_CHILDREN = _declare(
     "terminal.children",
@@ -86,11 +103,12 @@ SEQUENCE = _declare(
 # The agent's links
 CONTROL_QUEUE = _declare(
     "link.control_queue", 512, Unit.ITEMS, WhenFull.DISCONNECT,
-    "answers and news that wait for a path; a phone that asks so much without reading is hung up on", None,
+    "answers and news that wait for a path; a phone that asks so much without reading is hung up on",
+    None, item_bytes=4 << 10,
 )  # fmt: skip
 RELAY_QUEUE = _declare(
     "link.relay_queue", 64, Unit.ITEMS, WhenFull.BLOCK,
-    "packets handed to Socket.IO and not yet on the wire; its own queue has no end", None,
+    "packets handed to Socket.IO and not yet on the wire; its own queue has no end", None, item_bytes=100_000,
 )  # fmt: skip
 CHANNEL_BUFFER = _declare(
     "link.channel_buffer", 512 << 10, Unit.BYTES, WhenFull.BLOCK,
@@ -98,11 +116,11 @@ CHANNEL_BUFFER = _declare(
 )  # fmt: skip
 SIGNALS = _declare(
     "link.signals", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "answers and candidates that wait for the peer connection to take them", None,
+    "answers and candidates that wait for the peer connection to take them", None, item_bytes=70 << 10,
 )  # fmt: skip
 CANDIDATES = _declare(
     "link.candidates", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "ICE candidates that came before the answer; a phone has a handful of addresses", None,
+    "ICE candidates that came before the answer; a phone has a handful of addresses", None, item_bytes=4 << 10,
 )  # fmt: skip
 FRAME = _declare(
     "wire.frame", 60_000, Unit.BYTES, WhenFull.REJECT,
@@ -112,7 +130,8 @@ FRAME = _declare(
 # The relay
 RELAY_SOCKETS = _declare(
     "relay.sockets", 64, Unit.ITEMS, WhenFull.REJECT,
-    "connections at a time, signed in or not: one household, with room for reconnects that overlap", None,
+    "connections at a time, signed in or not: one household, with room for reconnects that overlap",
+    None, item_bytes=64 << 10,
 )  # fmt: skip
 RELAY_MESSAGE = _declare(
     "relay.message", 1 << 20, Unit.BYTES, WhenFull.DISCONNECT,
@@ -121,15 +140,15 @@ RELAY_MESSAGE = _declare(
 RELAY_BACKLOG = _declare(
     "relay.backlog", 64, Unit.ITEMS, WhenFull.BLOCK,
     "packets that wait for a device to read them; then its peer waits, and after 10 s the device is dropped",
-    RELAY_SOCKETS,
+    RELAY_SOCKETS, item_bytes=16 << 10,
 )  # fmt: skip
 RELAY_DEVICES = _declare(
     "relay.devices", 100, Unit.ITEMS, WhenFull.REJECT,
-    "devices that are signed in to an account and not revoked", None,
+    "devices that are signed in to an account and not revoked", None, on_disk=True,
 )  # fmt: skip
 RELAY_CODES = _declare(
     "relay.codes", 16, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "pairing codes that wait to be used; one a phone, for 10 minutes", None,
+    "pairing codes that wait to be used; one a phone, for 10 minutes", None, item_bytes=1 << 10,
 )  # fmt: skip
 RELAY_ATTEMPTS = _declare(
     "relay.attempts", 1024, Unit.ITEMS, WhenFull.EVICT_OLDEST,
@@ -137,13 +156,76 @@ RELAY_ATTEMPTS = _declare(
 )  # fmt: skip
 RELAY_SETTINGS = _declare(
     "relay.settings", 16 << 10, Unit.BYTES, WhenFull.REJECT,
-    "one account's settings as JSON: theme, fonts, key bar", None,
+    "one account's settings as JSON: theme, fonts, key bar", None, on_disk=True,
+)  # fmt: skip
+
+# The assistant
+ASSISTANT_CONVERSATIONS = _declare(
+    "assistant.conversations", 4, Unit.ITEMS, WhenFull.REJECT,
+    "conversations with the model at a time, each in a terminal of its own: each may hold some 6 MiB and a connection",
+    item_bytes=1 << 20,
+)  # fmt: skip
+ASSISTANT_HISTORY = _declare(
+    "assistant.history", 20, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "messages that the model is shown again: the person's request, and the newest after it", ASSISTANT_CONVERSATIONS,
+    item_bytes=0,
+)  # fmt: skip
+ASSISTANT_HISTORY_BYTES = _declare(
+    "assistant.history_bytes", 512 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
+    "the same messages as JSON: some 130,000 tokens; the longest request, answer and screen fit", ASSISTANT_CONVERSATIONS,
+)  # fmt: skip
+ASSISTANT_SCREEN = _declare(
+    "assistant.screen", 30_000, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "characters of the screen in one message: 15,000 by default, twice that if the model asks for a slice",
+    ASSISTANT_CONVERSATIONS, item_bytes=4,
+)  # fmt: skip
+ASSISTANT_ANSWER = _declare(
+    "assistant.answer", 192 << 10, Unit.BYTES, WhenFull.REJECT,
+    "one answer of the model as JSON: 16,000 tokens with the signature of its thinking", ASSISTANT_CONVERSATIONS,
+)  # fmt: skip
+ASSISTANT_REPLY = _declare(
+    "assistant.reply", 4 << 20, Unit.BYTES, WhenFull.DISCONNECT,
+    "one reply of the model's API on the wire: a streamed answer takes some 150 bytes for each token",
+    ASSISTANT_CONVERSATIONS,
+)  # fmt: skip
+ASSISTANT_ACTIONS = _declare(
+    "assistant.actions", 50, Unit.ITEMS, WhenFull.REJECT,
+    "actions of one turn: after a handful a model does better to look at the screen", ASSISTANT_CONVERSATIONS,
+    item_bytes=10_000,
+)  # fmt: skip
+ASSISTANT_TYPED = _declare(
+    "assistant.typed", 8_000, Unit.ITEMS, WhenFull.REJECT,
+    "characters typed in one turn: a person who approves them sees all of them in one message", ASSISTANT_CONVERSATIONS,
+    item_bytes=4,
+)  # fmt: skip
+ASSISTANT_TURNS = _declare(
+    "assistant.turns", 20, Unit.ITEMS, WhenFull.REJECT,
+    "questions to the model for one request of a person; a model that goes round in circles ends here",
+    ASSISTANT_CONVERSATIONS, item_bytes=0,
+)  # fmt: skip
+ASSISTANT_TOKENS = _declare(
+    "assistant.tokens", 1_000_000, Unit.ITEMS, WhenFull.REJECT,
+    "tokens read and written for one request of a person: 20 turns with some 50,000 tokens each",
+    ASSISTANT_CONVERSATIONS, item_bytes=0,
+)  # fmt: skip
+ASSISTANT_SECONDS = _declare(
+    "assistant.seconds", 900, Unit.SECONDS, WhenFull.REJECT,
+    "one request of a person from beginning to end, with what it waits for", ASSISTANT_CONVERSATIONS,
+)  # fmt: skip
+ASSISTANT_EVENTS = _declare(
+    "assistant.events", 256, Unit.ITEMS, WhenFull.DISCONNECT,
+    "steps that wait for the command that follows them: two turns with all their actions", ASSISTANT_CONVERSATIONS,
+    item_bytes=8 << 10,
+)  # fmt: skip
+ASSISTANT_AUDIT = _declare(
+    "assistant.audit", 1 << 20, Unit.BYTES, WhenFull.EVICT_OLDEST,
+    "one file of the record of what was asked for and typed; there are two, some thousand turns", None, on_disk=True,
 )  # fmt: skip
 
 # Control
 CONTROL_CLIENTS = _declare(
     "control.clients", 16, Unit.ITEMS, WhenFull.REJECT,
-    "commands that talk to the running process at one time", None,
+    "commands that talk to the running process at one time", None, item_bytes=128 << 10,
 )  # fmt: skip
 CONTROL_REQUEST = _declare(
     "control.request", 64 << 10, Unit.BYTES, WhenFull.DISCONNECT,
@@ -158,10 +240,12 @@ SUBSCRIBERS = _declare(
 LOG_FILES = _declare(
     "log.files", 5, Unit.ITEMS, WhenFull.EVICT_OLDEST,
     "log files on disk, the one being written among them: weeks of a quiet agent, or the last hours of a noisy one",
+    item_bytes=0,
 )  # fmt: skip
 LOG_FILE = _declare(
     "log.file", 2 << 20, Unit.BYTES, WhenFull.EVICT_OLDEST,
     "one log file on disk (not memory): some 20,000 lines, which an editor still opens at once", LOG_FILES,
+    on_disk=True,
 )  # fmt: skip
 LOG_LINE = _declare(
     "log.line", 16 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
@@ -169,7 +253,7 @@ LOG_LINE = _declare(
 )  # fmt: skip
 LOG_KINDS = _declare(
     "log.kinds", 256, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "kinds of messages that are watched for repeats at a time; the product itself has fewer",
+    "kinds of messages that are watched for repeats at a time; the product itself has fewer", item_bytes=1 << 10,
 )  # fmt: skip
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(_TABLE)
@@ -186,3 +270,6 @@ MAX_COLS = 1000
 MAX_ROWS = 1000
 MAX_FEATURES = 32
 MAX_TOKEN = 4096
+MAX_AI_KEYSTROKE = 2_000
+MAX_AI_MESSAGE = 4_000
+MAX_AI_DELAY = 10_000  # ms

@@ -46,16 +46,24 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run `async def` tests, also those that hypothesis calls many times, each call in a loop of its own."""
-    grace = pyfuncitem.config.getoption("leak_grace")
+    patience = _patience(pyfuncitem)
     function = pyfuncitem.obj
     property_test = getattr(function, "hypothesis", None)
     if property_test is not None and inspect.iscoroutinefunction(property_test.inner_test):
-        property_test.inner_test = loops.synchronous(property_test.inner_test, grace)
+        property_test.inner_test = loops.synchronous(property_test.inner_test, patience)
     if not inspect.iscoroutinefunction(function):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    loops.run(lambda: function(**arguments), grace)
+    loops.run(lambda: function(**arguments), patience)
     return True
+
+
+def _patience(item: pytest.Function) -> loops.Patience:
+    """A little less than pytest-timeout has, which is left to stop what does not even yield to its loop."""
+    marker = item.get_closest_marker("timeout")
+    given = item.config.getoption("timeout") or item.config.getini("timeout")
+    whole = float(marker.args[0] if marker and marker.args else given or 0) or 3600
+    return loops.Patience(test=whole * 0.9, leftovers=item.config.getoption("leak_grace"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -130,8 +130,8 @@ class ByteRing:
         length = min(self.end - position, length if length is not None else self._size)
         return b"".join(self._views(position, length))
 
-    def release(self) -> None:
-        """Let go of the memory, so that a map can be closed. The ring is of no use after it."""
-        self._buffer.release()
-        if self._marks is not None:
-            self._marks.release()
+    def unused(self) -> list[tuple[int, int]]:
+        """The parts of the buffer that hold nothing kept, as (index, length)."""
+        at, length = self.end % self._size, self._size - len(self)
+        first = min(length, self._size - at)
+        return [(at, first), (0, length - first)]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mobifai.errors import ConfigError, LimitReached
-from mobifai.limits import LIMITS, Limit
+from mobifai.limits import LIMITS, Limit, Unit
 
 
 class Bound:
@@ -66,6 +66,8 @@ class Entry:
     peak: int
     evicted: int
     refused: int
+    when_full: str
+    worst_case_bytes: int
 
 
 class Ledger:
@@ -106,22 +108,39 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """One entry for every declared limit, used or not, in the table's order."""
-        return [_entry(name, totals) for name, totals in self._totals.items()]
+        return [self._entry(name, totals) for name, totals in self._totals.items()]
 
+    @property
+    def worst_case_bytes(self) -> int:
+        """The memory that everything counted takes when every bound is full, by the limits alone."""
+        return sum(self._worst_case(name, totals) for name, totals in self._totals.items())
 
-def _entry(name: str, totals: _Totals) -> Entry:
-    used = [bound.used for bound in totals.bounds.values()]
-    return Entry(
-        name=name,
-        unit=LIMITS[name].unit,
-        capacity=totals.capacity,
-        instances=len(used),
-        used=max(used, default=0),
-        total=sum(used),
-        peak=totals.peak,
-        evicted=totals.evicted,
-        refused=totals.refused,
-    )
+    def _worst_case(self, name: str, totals: _Totals) -> int:
+        limit = LIMITS[name]
+        if limit.on_disk or limit.unit is Unit.SECONDS:
+            return 0
+        each = totals.capacity * (1 if limit.unit is Unit.BYTES else limit.item_bytes)
+        return each * max(self._most(limit.per), len(totals.bounds))
+
+    def _most(self, per: str | None) -> int:
+        """How many there can be of what this limit bounds."""
+        return 1 if per is None else self._totals[per].capacity * self._most(LIMITS[per].per)
+
+    def _entry(self, name: str, totals: _Totals) -> Entry:
+        used = [bound.used for bound in totals.bounds.values()]
+        return Entry(
+            name=name,
+            unit=LIMITS[name].unit,
+            capacity=totals.capacity,
+            instances=len(used),
+            used=max(used, default=0),
+            total=sum(used),
+            peak=totals.peak,
+            evicted=totals.evicted,
+            refused=totals.refused,
+            when_full=LIMITS[name].when_full,
+            worst_case_bytes=self._worst_case(name, totals),
+        )
 
 
 def _check_override(name: str, value: int) -> None:

@@ -9,11 +9,11 @@ import click
 from mobifai import __version__
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
-from mobifai.cli.logs import set_up_logs
 from mobifai.cli.running import run, stop_signals
 from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
 from mobifai.config import DEFAULT_PORT, RelayConfig
 from mobifai.health.control import Handler, control_server
+from mobifai.health.logs import set_up_logs
 from mobifai.relay.addresses import public_url
 from mobifai.relay.server import Relay
 from mobifai.state import StateDir, open_state

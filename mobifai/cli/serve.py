@@ -20,12 +20,12 @@ import mobifai
 from mobifai.agent import Agent, open_agent
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
-from mobifai.cli.logs import set_up_logs
 from mobifai.cli.running import run, stop_signals
 from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
-from mobifai.config import DEFAULT_PORT, PUBLIC_STUN, Config, RelayConfig
+from mobifai.config import DEFAULT_PORT, PUBLIC_STUN, Config, HealthConfig, RelayConfig
 from mobifai.errors import ConfigError, MobiFaiError, StateError
 from mobifai.health.control import control_server
+from mobifai.health.logs import set_up_logs
 from mobifai.limits import TERMINAL_RING
 from mobifai.state import StateDir, open_state
 from mobifai.terminals import keeper, keeper_wire
@@ -66,6 +66,37 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     envvar="MOBIFAI_READY_FILE",
     help="Written once phones can pair, as JSON; gone when the agent is.",
 )
+@click.option(
+    "--memory-limit",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    envvar="MOBIFAI_MEMORY_LIMIT",
+    help="Memory in MB from which the health check warns and acts.",
+)
+@click.option(
+    "--health-interval",
+    type=click.FloatRange(min=1),
+    default=600,
+    show_default=True,
+    envvar="MOBIFAI_HEALTH_INTERVAL",
+    help="Seconds between health checks.",
+)
+@click.option(
+    "--metrics",
+    "metrics_port",
+    type=click.IntRange(0, 65535),
+    envvar="MOBIFAI_METRICS",
+    help="Serve figures for Prometheus on this port, to this machine only.",
+)
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=1),
+    default=1,
+    hidden=True,
+    envvar="MOBIFAI_TIME_SCALE",
+    help="Run the timers of health and housekeeping this many times as fast.",
+)
 @click.option("--no-keeper", is_flag=True, help="Run in one process, whose crash would end every terminal.")
 @click.option(
     "--restart-daily", metavar="HH:MM", callback=_time_of_day, help="Start the agent anew at this time of day."
@@ -84,6 +115,10 @@ def serve(
     name: str,
     ice_server: tuple[str, ...],
     ready_file: Path | None,
+    memory_limit: int,
+    health_interval: float,
+    metrics_port: int | None,
+    time_scale: float,
     no_keeper: bool,
     restart_daily: dt.time | None,
     state_dir: Path,
@@ -103,6 +138,8 @@ def serve(
         ice_servers=ice_server or ((PUBLIC_STUN,) if relay_url else ()),
         ready_file=ready_file,
         restart_daily=restart_daily,
+        metrics_port=metrics_port,
+        health=_health(memory_limit, health_interval, time_scale),
         limits=settings.limits,
     )
     keeper_fd = os.environ.pop(keeper_wire.FD_VARIABLE, None)
@@ -125,6 +162,16 @@ def _relay(
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"--relay: expected an address that begins with https:// or http://; found {url!r}")
     return url.rstrip("/")
+
+
+def _health(memory_limit: int, interval: float, time_scale: float) -> HealthConfig:
+    usual = HealthConfig()
+    return HealthConfig(
+        check_seconds=interval / time_scale,
+        memory_limit_bytes=memory_limit * 10**6,
+        housekeeping_seconds=usual.housekeeping_seconds / time_scale,
+        inactive_seconds=usual.inactive_seconds / time_scale,
+    )
 
 
 def _shell(command: str | None) -> tuple[str, ...]:
@@ -205,8 +252,8 @@ async def _serve(config: Config, state: StateDir, keeper_fd: int | None) -> int:
         if config.ready_file is not None:
             config.ready_file.unlink(missing_ok=True)
             scope.callback(config.ready_file.unlink, missing_ok=True)
-        agent = await scope.enter_async_context(open_agent(config, state, ledger, spawner, person))
-        restart = _Restart(stop, possible=keeper_fd is not None)
+        restart = _Restart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
+        agent = await scope.enter_async_context(open_agent(config, state, ledger, spawner, person, restart))
         questions = {**agent.questions, "restart": restart.asked}
         await scope.enter_async_context(control_server(state.control_socket, questions, ledger))
         if isinstance(spawner, KeptShells):
@@ -248,16 +295,22 @@ def _pid(spawner: KeptShells | LocalSpawner) -> int:
 class _Restart:
     """Starts the agent anew, when asked or daily: it stops with the status by which the keeper knows."""
 
-    def __init__(self, stop: asyncio.Event, *, possible: bool) -> None:
+    def __init__(self, stop: asyncio.Event, keeper_pid: int | None) -> None:
         self.wanted = False
+        self.pid = keeper_pid
         self._stop = stop
-        self._possible = possible
 
     async def asked(self, _: dict[str, Any]) -> object:
-        if not self._possible:
+        if self.pid is None:
             raise StateError("this agent runs without a keeper (--no-keeper), so its terminals would end with it")
         asyncio.get_running_loop().call_later(0.1, self._begin)  # the answer goes first
         return {}
+
+    def restart(self) -> bool:
+        """Restart, if a keeper is there to do it."""
+        if self.pid is not None:
+            self._begin()
+        return self.pid is not None
 
     def _begin(self) -> None:
         self.wanted = True
@@ -269,7 +322,8 @@ class _Restart:
         now = dt.datetime.now().astimezone()
         today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
         due = today if today > now else today + dt.timedelta(days=1)
-        await asyncio.sleep((due - now).total_seconds())
+        while (left := (due - dt.datetime.now().astimezone()).total_seconds()) > 0:
+            await asyncio.sleep(min(left, 60))  # the wall clock may jump, and the machine sleep
         self._begin()
 
 

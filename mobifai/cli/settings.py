@@ -24,6 +24,9 @@ _KNOWN: Mapping[str, type] = {
     "name": str,
     "ice_server": list,
     "allow_host": list,
+    "memory_limit": int,
+    "health_interval": int,
+    "metrics_port": int,
     "log_level": str,
     "log_format": str,
 }

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 import msgspec
+from rich.console import Console
+from rich.table import Table
 
 from mobifai.cli.running import ask_running
 from mobifai.cli.settings import state_dir_option
@@ -12,25 +14,75 @@ from mobifai.cli.settings import state_dir_option
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--limits", is_flag=True, help="Show every limit, what is used of it, and the worst case in memory.")
+@click.option("--check", is_flag=True, help="Have a health check made now.")
 @state_dir_option
-def status(as_json: bool, state_dir: Path) -> None:
-    """Show how the running agent is."""
+def status(as_json: bool, limits: bool, check: bool, state_dir: Path) -> None:
+    """Show how the running agent is: live figures, the last health check, and every bound."""
+    if check:
+        ask_running(state_dir, "check")
     answer = ask_running(state_dir, "status")
-    click.echo(msgspec.json.encode(answer) if as_json else _text(answer))
+    if as_json:
+        click.echo(msgspec.json.encode(answer))
+    elif limits:
+        _print_limits(answer)
+    else:
+        click.echo(_relay_text(answer) if "relay_pid" in answer else _text(answer))
+
+
+def _relay_text(answer: dict[str, Any]) -> str:
+    connected = sum(device["connected"] for device in answer["devices"])
+    return (
+        f"MobiFai relay {answer['version']}, process {answer['relay_pid']}\n"
+        f"Relay      {answer['relay_url']}\n"
+        f"Devices    {len(answer['devices'])}, {connected} connected"
+    )
 
 
 def _text(answer: dict[str, Any]) -> str:
     phone = f"{answer['phone']} by {answer['path']}" if answer["path"] else "none"
+    keeper = f" (keeper {answer['keeper_pid']})" if answer["keeper_pid"] else ""
     lines = [
-        f"MobiFai {answer['version']}, process {answer['agent_pid']}, up for {_duration(answer['uptime_s'])}",
-        f"Memory     {answer['memory_bytes'] / 1e6:.0f} MB",
+        f"MobiFai {answer['version']}, process {answer['agent_pid']}{keeper}, up for {_duration(answer['uptime_s'])}",
+        f"Memory     {answer['memory_bytes'] / 1e6:.0f} MB of {answer['memory_limit_bytes'] / 1e6:.0f} MB",
         f"Relay      {answer['relay_url']} ({answer['relay']})",
         f"Phone      {phone}",
-        f"Terminals  {len(answer['terminals'])}",
+        f"Process    {answer['descriptors']} descriptors, {answer['threads']} threads, {answer['tasks']} tasks",
+        f"Check      {_last_check(answer['last_check'])}",
+        f"Terminals  {len(answer['terminals'])}, {answer['buffer_bytes'] / 1000:.0f} KB of output kept",
     ]
     for terminal in answer["terminals"]:
         lines.append(f"  {'*' if terminal['active'] else ' '} {terminal['name']}  ({terminal['uuid']})")
     return "\n".join(lines)
+
+
+def _last_check(check: dict[str, Any] | None) -> str:
+    if check is None:
+        return "none yet"
+    trip = check["relay_round_trip_s"]
+    relay = "relay not connected" if trip is None else f"relay there and back in {1000 * trip:.1f} ms"
+    return f"at {_duration(check['uptime_s'])}: {check['memory_bytes'] / 1e6:.0f} MB, {relay}"
+
+
+def _print_limits(answer: dict[str, Any]) -> None:
+    table = Table("Limit", "Used", "Peak", "Most", "Unit", "Evicted", "Refused", "When full", "Worst case", box=None)
+    for name in ("Used", "Peak", "Most", "Evicted", "Refused", "Worst case"):
+        next(column for column in table.columns if column.header == name).justify = "right"
+    for bound in answer["bounds"]:
+        figures = [f"{bound[name]:,}" for name in ("used", "peak", "capacity")]
+        table.add_row(
+            bound["name"],
+            *figures,
+            bound["unit"],
+            f"{bound['evicted']:,}",
+            f"{bound['refused']:,}",
+            bound["when_full"],
+            f"{bound['worst_case_bytes'] / 1000:,.0f} KB",
+        )
+    console = Console()
+    console.width = max(console.width, 120)  # a table that is cut tells nobody anything
+    console.print(table)
+    click.echo(f"Everything full at once takes {answer['worst_case_bytes'] / 1e6:.0f} MB beside the program itself.")
 
 
 def _duration(seconds: float) -> str:

@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,18 +84,19 @@ class LogFile:
         os.fchmod(self._descriptor, 0o600)
         self._account(_fit(self._path, capacity))
 
-    def _older(self) -> list[int]:
-        """The numbers of the older files, oldest first; those beyond the limit are removed."""
+    def _older(self) -> range:
+        """The numbers of the older files, oldest first; gaps are closed, and those beyond the limit are removed."""
         numbers = []
         for path in self._path.parent.glob(f"{self._path.name}.*"):
-            number = path.name.removeprefix(f"{self._path.name}.")
-            if not re.fullmatch(r"[1-9]\d{0,8}", number):
-                continue
-            if int(number) < self._files.capacity:
-                numbers.append(int(number))
-            else:
-                path.unlink()
-        return sorted(numbers, reverse=True)
+            suffix = path.name.removeprefix(f"{self._path.name}.")
+            if re.fullmatch(r"[1-9]\d{0,8}", suffix):
+                numbers.append(int(suffix))
+        for position, number in enumerate(sorted(numbers), 1):
+            if position >= self._files.capacity:
+                self._place(number).unlink()
+            elif position != number:
+                self._place(number).rename(self._place(position))
+        return range(min(len(numbers), self._files.capacity - 1), 0, -1)
 
     def _place(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
@@ -107,18 +107,21 @@ class LogFile:
         self._sizes.append(self._current)
 
     def _close_file(self) -> None:
+        self._close_descriptor()
+        while len(self._sizes):
+            self._ledger.close(self._sizes.take())
+
+    def _close_descriptor(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        while len(self._sizes):
-            self._ledger.close(self._sizes.take())
 
     # -- writing
 
     def _put(self, line: Line) -> None:
         assert self._current is not None  # noqa: S101
         if self._missing:
-            reason = f"{self._missing} lines are missing here: the file could not be written"
+            reason = f"lines missing here: {self._missing} (the file could not be written)"
             self._append(self._cut(Line(line.time, logging.WARNING, __name__, reason)))
             self._missing = 0
         self._append(self._cut(line))
@@ -151,20 +154,18 @@ class LogFile:
 
     def _rotate(self) -> None:
         """Every file's number goes up by one; the oldest goes if there are enough."""
-        assert self._descriptor is not None  # noqa: S101
         if not self._files.room:
             oldest = self._sizes.take()
             oldest.evicted(oldest.used)
             self._files.evicted(1)
             self._ledger.close(oldest)
-        for number in range(min(len(self._sizes), self._files.capacity - 1), 0, -1):
+        for number in range(len(self._sizes), 0, -1):
             with contextlib.suppress(FileNotFoundError):
                 self._place(number - 1).replace(self._place(number))
         if self._files.capacity == 1:
             self._path.unlink(missing_ok=True)
-        descriptor = os.open(self._path, _FLAGS, 0o600)
-        os.close(self._descriptor)
-        self._descriptor = descriptor
+        self._close_descriptor()  # first: there may be no other left to open the next one with
+        self._descriptor = os.open(self._path, _FLAGS, 0o600)
         self._account(0)
 
     # -- when it is not possible
@@ -208,8 +209,3 @@ def _fit(path: Path, capacity: int) -> int:
         file.write(newest)
         file.truncate()
         return len(newest)
-
-
-def now_line(level: int, message: str, exception: str = "") -> Line:
-    """A line of the log itself."""
-    return Line(time.time(), level, __name__, message, exception)

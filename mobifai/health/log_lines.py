@@ -25,7 +25,7 @@ _SECRET = re.compile(
     r"|\bsk-[\w-]{16,}"  # a model's API key
 )
 _NAMED_SECRET = re.compile(
-    r"(\bbearer\s+|\b(?:token|password|secret|api[_-]?key|private[_-]?key)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;<}]+",
+    r"(\bbearer\s+|(?:token|password|secret|api[_-]?key|private[_-]?key)(?:[\"']\s*:|\s*=)\s*[\"']?)[^\s\"'&,;<}]+",
     re.IGNORECASE,
 )
 _PASSWORD = re.compile(r"(://)[^/\s@]+@")
@@ -66,7 +66,7 @@ def line_of(record: logging.LogRecord) -> Line:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception as error:  # noqa: BLE001 - whatever the values raise, the log goes on
+    except Exception as error:  # whatever the values raise, the log goes on
         return f"{record.msg} (its values can't be shown: {type(error).__name__})"
 
 
@@ -92,7 +92,7 @@ def kind_of(record: logging.LogRecord, message: str) -> Kind:
 
 def for_people(line: Line, with_traceback: bool) -> str:
     """The line for a terminal: the time of day, and no traceback unless asked for."""
-    time = datetime.fromtimestamp(line.time).strftime("%H:%M:%S")  # noqa: DTZ006 - the wall clock of who reads it
+    time = datetime.fromtimestamp(line.time).strftime("%H:%M:%S")  # the wall clock of who reads it
     return _text(f"{time} {_level(line):<7} {line.message}", line.exception if with_traceback else "")
 
 

@@ -1,7 +1,7 @@
 """What repeats is counted, and said once a minute.
 
-It owns the counts of a bounded number of kinds and decides; it neither writes nor waits. Whoever speaks asks `due` first
-and `hear` then.
+It owns the counts of a bounded number of kinds and decides; it neither writes nor waits. Whoever speaks asks `due`
+first and `hear` then.
 """
 
 from collections.abc import Callable, Iterator

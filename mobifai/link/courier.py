@@ -60,8 +60,9 @@ class Courier:
         self._channel: Path | None = None
         self._overflow = overflow
         self._held = False
-        self._last_output = 0.0
+        self.last_sent = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self.sent_bytes = 0
         self.relay_serves = False
         self.relay_knows_screens = True
 
@@ -108,7 +109,7 @@ class Courier:
     def output_ready(self, terminal: Source) -> None:
         """A terminal's outbox has something."""
         self._ready[terminal.uuid] = terminal
-        since = self._loop.time() - self._last_output
+        since = self._loop.time() - self.last_sent
         if since >= COALESCE_SECONDS or terminal.waiting >= CHUNK_BYTES:
             self.pump()
         elif self._timer is None:
@@ -159,13 +160,14 @@ class Courier:
 
     def _send_output(self, path: Path, terminal: Source) -> None:
         chunk = terminal.take(CHUNK_BYTES)
-        self._last_output = self._loop.time()
+        self.last_sent = self._loop.time()
         screen = chunk.begins_screen and (path is not self._relay or self.relay_knows_screens)
         event = "process:screen" if screen else "terminal:output"
         if not chunk.text:
             return
         for part in split_text(event, terminal.uuid, chunk.text, FRAME.value):
             path.send(event, ProcessData(uuid=terminal.uuid, data=part))
+            self.sent_bytes += len(part)
             event = "terminal:output"
 
     def close(self) -> None:

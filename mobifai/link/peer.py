@@ -166,6 +166,10 @@ class PeerConnection:
         except Exception as error:  # as above
             raise BadMessage("webrtc:ice-candidate", f"not a usable candidate: {error!r}") from None
 
+    def drop(self) -> None:
+        """Count it as ended: who holds it closes it."""
+        self._end()
+
     # -- the path
 
     @property
@@ -177,6 +181,11 @@ class PeerConnection:
     def state(self) -> str:
         """The connection's state in WebRTC's words."""
         return str(self._connection.connectionState)
+
+    @property
+    def behind_bytes(self) -> int:
+        """Bytes that the phone has not confirmed."""
+        return int(self._channel.bufferedAmount)
 
     def room_for_bulk(self) -> bool:
         """Whether output may be sent now."""

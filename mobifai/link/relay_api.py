@@ -1,5 +1,6 @@
 """The relay's HTTP interface, as the agent uses it: ways in for phones, and which devices there are."""
 
+import asyncio
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,20 @@ class RelayApi:
     async def revoke(self, device_id: str) -> dict[str, Any]:
         """Shut a device out, at once."""
         return await self._ask("DELETE", f"/api/devices/{device_id}")
+
+    async def health(self) -> float:
+        """Seconds that the relay takes to say that it is well. Raises TimeoutError when it says nothing like it."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+                session.get(f"{self._url}/health") as response,
+            ):
+                response.raise_for_status()
+        except aiohttp.ClientError as error:
+            raise TimeoutError(str(error)) from None
+        return loop.time() - began
 
     async def _ask(self, method: str, path: str) -> dict[str, Any]:
         """The JSON answer. Raises SignInRefused with what the relay says, or RelayUnreachable."""

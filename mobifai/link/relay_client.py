@@ -62,6 +62,7 @@ class RelayClient:
         self._sending = 0
         self._connected = False
         self._said_lost = False
+        self._drop = asyncio.Event()
 
     # -- the path
 
@@ -95,6 +96,10 @@ class RelayClient:
 
     # -- the connection
 
+    def drop(self) -> None:
+        """End this connection; the next one follows."""
+        self._drop.set()
+
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
         delay = FIRST_DELAY
@@ -109,7 +114,7 @@ class RelayClient:
 
     async def _one_connection(self) -> bool:
         """Connect and serve until the connection ends; whether there was one at all."""
-        lost = asyncio.Event()
+        self._drop = lost = asyncio.Event()
         client = self._new_client(lost)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):

@@ -126,6 +126,12 @@ class DeviceRevoked(Message, frozen=True):
     device_id: Id
 
 
+class Echo(Message, frozen=True):
+    """`relay:echo`, an addition of this project: it comes back, so that an agent knows that bytes get through."""
+
+    nonce: Id
+
+
 class Empty(Message, frozen=True):
     """A payload of which nothing is read."""
 
@@ -264,6 +270,88 @@ class Prompt(Message, frozen=True):
     uuid: Id | None = None
 
 
+# -- the assistant: additions of this project, but for the prompt. `conversation` says which one an event is of.
+
+
+class AiCancel(Message, frozen=True):
+    """`ai:cancel`: stop what runs in this terminal, or in all of them."""
+
+    uuid: Id | None = None
+
+
+class AiApprove(Message, frozen=True):
+    """`ai:approve`: the answer to the `ai:approval` of this id."""
+
+    id: Id
+    ok: bool
+
+
+class AiStarted(Message, frozen=True):
+    """`ai:started`: the assistant works on a prompt, in this terminal."""
+
+    uuid: str
+    conversation: int
+    prompt: str
+
+
+class AiStep(Message, frozen=True):
+    """One action: a text or key that is typed, a pause of `ms`, or a look at the screen. `risk` says why it is risky."""
+
+    type: Literal["keystroke", "delay", "request_screen"]
+    text: str | None = None
+    key: str | None = None
+    ms: int | None = None
+    risk: str | None = None
+
+
+class AiAction(Message, frozen=True):
+    """`ai:action`: what the assistant does now, in this turn (from 1)."""
+
+    uuid: str
+    conversation: int
+    turn: int
+    action: AiStep
+
+
+class AiMessage(Message, frozen=True):
+    """`ai:message`: what the model says to the person, or the agent about the model (`source`)."""
+
+    uuid: str
+    conversation: int
+    text: str
+    source: Literal["model", "agent"] = "model"
+
+
+class AiFinished(Message, frozen=True):
+    """`ai:finished`: the conversation is over, as the model or the person wanted."""
+
+    uuid: str
+    conversation: int
+    turns: int
+    tokens: int
+    outcome: Literal["done", "cancelled"]
+
+
+class AiError(Message, frozen=True):
+    """`ai:error`: the conversation is over, or (without `conversation`) could not begin, or a request was refused."""
+
+    uuid: str
+    error: str
+    conversation: int | None = None
+    turns: int | None = None
+    tokens: int | None = None
+
+
+class AiApproval(Message, frozen=True):
+    """`ai:approval`: these actions wait for an `ai:approve` with this id, for so many seconds."""
+
+    uuid: str
+    conversation: int
+    id: str
+    actions: tuple[AiStep, ...]
+    seconds: float
+
+
 TerminalInput = ProcessData | Text
 
 FROM_DEVICE: Mapping[str, Any] = {
@@ -272,6 +360,7 @@ FROM_DEVICE: Mapping[str, Any] = {
     "handshake:response": HandshakeSignature,
     "handshake:confirmed": HandshakeConfirmed | None,
     "error": Notice,
+    "relay:echo": Echo,
 }
 """What a relay understands of a device; all else it forwards or refuses."""
 
@@ -287,6 +376,7 @@ FROM_RELAY: Mapping[str, Any] = {
     "request_dimensions": Empty | None,
     "paired_device_disconnected": Notice | None,
     "device_revoked": DeviceRevoked,
+    "relay:echo": Echo,
     "settings:updated": dict[str, Any],
     "webrtc:answer": Answer,
     "webrtc:ice-candidate": IceCandidate,
@@ -303,6 +393,8 @@ FROM_PHONE: Mapping[str, Any] = {
     "terminal:resize": TerminalResize,
     "terminal:dimensions": TerminalResize,
     "ai:prompt": Prompt,
+    "ai:cancel": AiCancel,
+    "ai:approve": AiApprove,
 }
 """What an agent understands of a phone, on the data channel or through the relay."""
 

@@ -87,7 +87,6 @@ class Pair:
     phone: str
     stage: Stage
     since: float
-    challenges: tuple[str, str]  # the agent's, the phone's
     confirmed: frozenset[str] = field(default=frozenset())
 
     def other(self, sid: str) -> str:
@@ -169,13 +168,15 @@ class Rooms:
         held = self._pairs.get(agent.sid)
         if held is not None and held.phone != sid:
             raise PairingRefused("that device is paired with another phone now")
+        if held is not None and held.stage is Stage.HANDSHAKE:
+            return []  # tapped twice: answers to the first time are under way, and would not fit new challenges
         before = self._available(phone.user)
         commands = self._part(sid, "The phone asked for a new connection") if held is None else []
         if held is not None:
             self._part(sid, "")
-        pair = Pair(agent.sid, phone.sid, Stage.HANDSHAKE, now, self._challenges(held))
+        pair = Pair(agent.sid, phone.sid, Stage.HANDSHAKE, now)
         self._pairs[agent.sid] = self._pairs[phone.sid] = pair
-        return commands + self._initiate(agent, phone, pair) + self._tell_changes(phone.user, before)
+        return commands + self._initiate(agent, phone) + self._tell_changes(phone.user, before)
 
     def refusal(self, sid: str, error: PairingRefused) -> list[Command]:
         """What a refused phone is told: why, and who can be asked."""
@@ -190,13 +191,8 @@ class Rooms:
                 return device
         return None
 
-    def _challenges(self, held: Pair | None) -> tuple[str, str]:
-        if held is not None and held.stage is Stage.HANDSHAKE:
-            return held.challenges  # asked twice: an answer to the first time, still under way, is as good
-        return self._new_challenge(), self._new_challenge()
-
-    def _initiate(self, agent: Device, phone: Device, pair: Pair) -> list[Command]:
-        challenges = dict(zip((agent.sid, phone.sid), pair.challenges, strict=True))
+    def _initiate(self, agent: Device, phone: Device) -> list[Command]:
+        challenges = {agent.sid: self._new_challenge(), phone.sid: self._new_challenge()}
         return [
             Emit(
                 one.sid,

@@ -76,6 +76,8 @@ class Sockets:
                 self._carry_out(self._rooms.confirm(key))
             case wire.Notice():
                 self._carry_out(self._rooms.fail(key, message.message))
+            case wire.Echo():
+                connection.send("relay:echo", message)
 
     async def _forward(self, connection: Connection, event: str, payload: object) -> None:
         pair = self._rooms.pair_of(connection.key)

@@ -155,7 +155,7 @@ class KeptShells:
             self._news.append({"ended": answer["pid"]})
             self._loop.call_soon(self._tell)
         try:
-            return Spawned(answer["pid"], master, map_ring(memory), adopted)
+            return Spawned(answer["pid"], master, map_ring(memory), shared=True, adopted=adopted)
         finally:
             os.close(memory)
 

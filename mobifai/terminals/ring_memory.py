@@ -7,6 +7,7 @@ rest the bytes and the window into which the next ones are read.
 import mmap
 import struct
 
+from mobifai.bounds import ByteRing
 from mobifai.bounds.byte_ring import MARKS_BYTES
 from mobifai.terminals.modes import Modes
 from mobifai.terminals.spawning import RING_PAGE
@@ -18,8 +19,9 @@ _MODES_AT = MARKS_BYTES + _LENGTH.size
 class RingMemory:
     """Views of a ring's memory. It owns the map; `close` gives it back."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
+    def __init__(self, memory: mmap.mmap, *, shared: bool) -> None:
         self._memory = memory
+        self._shared = shared
         self._page = memoryview(memory)[:RING_PAGE]
         self.marks = memoryview(memory)[:MARKS_BYTES]
         self.buffer = memoryview(memory)[RING_PAGE:]
@@ -36,6 +38,16 @@ class RingMemory:
         state = modes.state()[: RING_PAGE - _MODES_AT]
         _LENGTH.pack_into(self._page, MARKS_BYTES, len(state))
         self._page[_MODES_AT : _MODES_AT + len(state)] = state
+
+    def give_back(self, ring: ByteRing) -> None:
+        """Let the system have the pages again that hold nothing kept. They read as zeros after it."""
+        advice = getattr(mmap, "MADV_REMOVE" if self._shared else "MADV_DONTNEED", None)
+        if advice is None:
+            return
+        for start, length in ring.unused():
+            first, last = -(-(RING_PAGE + start) // mmap.PAGESIZE), (RING_PAGE + start + length) // mmap.PAGESIZE
+            if last > first:
+                self._memory.madvise(advice, first * mmap.PAGESIZE, (last - first) * mmap.PAGESIZE)
 
     def close(self) -> None:
         """Unmap. Every view of it must have been released; twice changes nothing."""

@@ -36,12 +36,14 @@ class ShellSpec:
 class Spawned:
     """A running shell. Who gets it owns `master`, a non-blocking descriptor, and `memory`, its ring's, and closes both.
 
-    `adopted`: it has run before, and its ring may have something in it.
+    `shared`: the memory outlives this process. `adopted`: the shell has run before, and its ring may have something
+    in it.
     """
 
     pid: int
     master: int
     memory: mmap.mmap
+    shared: bool = False
     adopted: bool = False
 
 

@@ -107,6 +107,8 @@ class Tabs:
 
     def _activate(self, uuids: tuple[str, ...]) -> None:
         before, self._active = self._active, uuids
+        for uuid, terminal in self._terminals.items():
+            terminal.set_active(uuid in uuids)
         self._store.set_active(uuids)
         for uuid in before:
             if uuid not in uuids and uuid in self._terminals:
@@ -223,7 +225,7 @@ class Tabs:
                 self._restore_one(one)
             except (TerminalError, LimitReached) as error:
                 failed.append(TerminalError(str(error), one.tab.uuid))
-        self._active = tuple(one.tab.uuid for one in saved if one.active and one.tab.uuid in self._terminals)
+        self._activate(tuple(one.tab.uuid for one in saved if one.active and one.tab.uuid in self._terminals))
         return failed
 
     def _restore_one(self, saved: SavedTab) -> None:
@@ -235,6 +237,15 @@ class Tabs:
         spec = self._new_shell()
         usable = os.access(saved.cwd, os.X_OK)
         self._start(saved.tab, replace(spec, cwd=saved.cwd if usable else spec.cwd))
+
+    def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
+        """Shrink the screens of terminals that were inactive for so long; how many shrank."""
+        return sum([terminal.trim(inactive_seconds, keep_bytes) for terminal in self.terminals])
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Kept output of all terminals."""
+        return sum(len(terminal.ring) for terminal in self._terminals.values())
 
     def save_directories(self) -> None:
         """Keep where each shell is now."""

@@ -58,9 +58,11 @@ class Terminal:
         self.tab = tab
         self.pid = spawned.pid
         self.forwarded = False
+        self._loop = asyncio.get_running_loop()
+        self.inactive_since: float | None = self._loop.time()
         self._ledger = ledger
         self._bounds = [ledger.open(limit) for limit in (TERMINAL_RING, TERMINAL_OUTBOX, TERMINAL_INPUT)]
-        self._memory = RingMemory(spawned.memory)
+        self._memory = RingMemory(spawned.memory, shared=spawned.shared)
         self._modes = self._memory.modes()
         self.ring = ByteRing(self._bounds[0], self._memory.buffer, self._memory.marks)
         self.outbox = ByteQueue(self._bounds[1])
@@ -69,7 +71,6 @@ class Terminal:
         self._screen_begins = False
         self._on_output = on_output
         self._on_end = on_end
-        self._loop = asyncio.get_running_loop()
         self._finish_by: float | None = None
         self._finish_timer: asyncio.TimerHandle | None = None
         if spawned.adopted:
@@ -130,6 +131,22 @@ class Terminal:
         if len(self.outbox) < READING_STOPS_AT:
             self._pty.resume()
         return Chunk(begins_screen, self._decoder.decode(data))
+
+    def set_active(self, active: bool) -> None:
+        """Whether a phone has this terminal in sight, or had before it left."""
+        if active:
+            self.inactive_since = None
+        elif self.inactive_since is None:
+            self.inactive_since = self._loop.time()
+
+    def trim(self, inactive_seconds: float, keep_bytes: int) -> bool:
+        """Shrink the screen when the terminal was inactive for so long; whether it shrank."""
+        if self.inactive_since is None or self._loop.time() - self.inactive_since < inactive_seconds:
+            return False
+        if not self.ring.trim(keep_bytes, self._evicted):
+            return False
+        self._memory.give_back(self.ring)
+        return True
 
     # -- input
 

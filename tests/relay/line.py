@@ -10,7 +10,7 @@ class Line:
     """The way of one phone to the relay."""
 
     def __init__(self, relay_port: int) -> None:
-        self._relay_port = relay_port
+        self.relay_port = relay_port
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.url = ""
@@ -24,7 +24,7 @@ class Line:
         self._flowing.set()
 
     async def carry(self, phone_reader: asyncio.StreamReader, phone_writer: asyncio.StreamWriter) -> None:
-        relay_reader, relay_writer = await asyncio.open_connection("127.0.0.1", self._relay_port, limit=4096)
+        relay_reader, relay_writer = await asyncio.open_connection("127.0.0.1", self.relay_port, limit=4096)
         up = asyncio.create_task(_pump(phone_reader, relay_writer))
         try:
             await self._down(relay_reader, phone_writer)

@@ -138,8 +138,10 @@ class FieldRelay:
         self._devices.clear()
         if server is None or runner is None:
             return
-        for sid in list(server.eio.sockets):
-            await server.eio.disconnect(sid)
+        for connection in list(server.eio.sockets.values()):
+            # The library's own disconnect waits for ever for one that is gone already.
+            await connection.close(wait=False, abort=True)
+            await connection.queue.put(None)
         await runner.cleanup()
         background = list(server.eio.background)
         for task in background:
@@ -176,7 +178,7 @@ class FieldRelay:
 
     # -- events
 
-    async def _received(self, event: str, sid: str, payload: Any = None) -> None:  # noqa: ANN401 - JSON
+    async def _received(self, event: str, sid: str, payload: Any = None) -> None:
         device = self._devices.get(sid)
         act = {
             "register": self._register,
@@ -191,7 +193,7 @@ class FieldRelay:
         elif forwarded and device is not None and device.peer is not None:
             await self._emit(device.peer, event, payload)
 
-    async def _emit(self, sid: str, event: str, payload: Any) -> None:  # noqa: ANN401 - JSON
+    async def _emit(self, sid: str, event: str, payload: Any) -> None:
         if self._server is not None:
             await self._server.emit(event, payload, to=sid)
 

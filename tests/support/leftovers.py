@@ -133,12 +133,17 @@ async def settle_in_loop(before: Snapshot, seconds: float, tasks: Callable[[], l
     """The tasks that stay for `seconds`. Descriptors and children get the same time, while the loop still runs."""
     left = tasks()
     for pause in waits(seconds):
-        if not left and not list(_new_descriptors(before)) and not list(_new_children(before)):
+        if not left and not _may_go(before):
             break
         gc.collect()
         await asyncio.sleep(pause)
         left = tasks()
     return left
+
+
+def _may_go(before: Snapshot) -> list[str]:
+    # libuv opens /dev/null with a loop's first listener, as a reserve for when descriptors run out, until it closes.
+    return [one for one in [*_new_descriptors(before), *_new_children(before)] if not one.endswith(": /dev/null")]
 
 
 def made_at(skip: tuple[str, ...]) -> str:

@@ -6,9 +6,11 @@ Owns the loop for the length of one call; never shares it.
 import asyncio
 import functools
 import gc
+import io
 import os
 import weakref
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -19,11 +21,25 @@ P = ParamSpec("P")
 CHOICE = "MOBIFAI_TEST_LOOP"
 """`uvloop` (the default where it is installed) or `asyncio`."""
 
+STUBBORN_SECONDS = 5.0
+
 _FOREIGN = (str(Path(asyncio.__file__).parent), __file__, leftovers.__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that a test may take, and that what it started may take to go after it."""
+
+    test: float
+    leftovers: float
 
 
 class TasksLeft(AssertionError):
     """A test ended and tasks that it had started did not."""
+
+
+class TestTookTooLong(AssertionError):
+    """A test did not end; the text says where each of its tasks stood."""
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -42,36 +58,67 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-def run(make: Callable[[], Coroutine[Any, Any, None]], grace: float) -> None:
-    """Run a coroutine in a loop of its own. Raises TasksLeft when tasks stay for `grace` seconds after it."""
+def run(make: Callable[[], Coroutine[Any, Any, None]], patience: Patience) -> None:
+    """Run a coroutine in a loop of its own. Raises TasksLeft, TestTookTooLong."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_watched(make, grace))
+        runner.run(_watched(make, patience))
 
 
 def warm_up() -> None:
     """Use a loop once: libuv opens descriptors with the first loop that it keeps for the process's lifetime."""
-    run(lambda: asyncio.sleep(0), 0)
+    run(lambda: asyncio.sleep(0), Patience(10, 0))
     gc.collect()
 
 
-def synchronous(make: Callable[P, Coroutine[Any, Any, None]], grace: float) -> Callable[P, None]:
+def synchronous(make: Callable[P, Coroutine[Any, Any, None]], patience: Patience) -> Callable[P, None]:
     """The same function, to be called without a loop."""
 
     @functools.wraps(make)
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
-        run(lambda: make(*args, **kwargs), grace)
+        run(lambda: make(*args, **kwargs), patience)
 
     return call
 
 
-async def _watched(make: Callable[[], Coroutine[Any, Any, None]], grace: float) -> None:
+async def _watched(make: Callable[[], Coroutine[Any, Any, None]], patience: Patience) -> None:
     origins: weakref.WeakKeyDictionary[asyncio.Task[Any], str] = weakref.WeakKeyDictionary()
     asyncio.get_running_loop().set_task_factory(_remembering(origins))
     before = leftovers.take()
-    await make()
-    left = await leftovers.settle_in_loop(before, grace, lambda: _others(origins))
+    await _in_time(make, patience.test)
+    left = await leftovers.settle_in_loop(before, patience.leftovers, lambda: _others(origins))
     if left:
         raise TasksLeft("left behind:\n" + "\n".join(f"  - {line}" for line in left))
+
+
+async def _in_time(make: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
+    """Stop a test that hangs from within: an alarm from outside tears a running loop apart, or does not get in."""
+    test, loop = asyncio.current_task(), asyncio.get_running_loop()
+    stood: list[str] = []
+
+    def stop() -> None:
+        nonlocal alarm
+        stood.extend(_stack(task) for task in asyncio.all_tasks() if not stood or task is test)
+        alarm = loop.call_later(STUBBORN_SECONDS, stop)  # what hangs while it closes is stopped again
+        if test is not None:
+            test.cancel()
+
+    alarm = loop.call_later(seconds, stop)
+    try:
+        await make()
+    except asyncio.CancelledError:
+        if stood:
+            raise TestTookTooLong(
+                f"not done after {seconds:g} s; its tasks stood here:\n\n" + "\n".join(stood)
+            ) from None
+        raise
+    finally:
+        alarm.cancel()
+
+
+def _stack(task: asyncio.Task[Any]) -> str:
+    text = io.StringIO()
+    task.print_stack(file=text)
+    return text.getvalue()
 
 
 def _remembering(origins: "weakref.WeakKeyDictionary[asyncio.Task[Any], str]") -> Callable[..., asyncio.Task[Any]]:

@@ -1,0 +1,181 @@
+"""What a model can do: the tool that it calls, the strict form of its input, and the bounds within which it is done.
+
+Pure. A request out of bounds is cut where that can do no harm, else refused with all that follows it; both with a word
+to the model. Text that is typed is never cut: half a command is another command.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from mobifai.assistant import keys
+from mobifai.limits import MAX_AI_DELAY, MAX_AI_KEYSTROKE, MAX_AI_MESSAGE
+
+TOOL = "act"
+
+
+class _Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+    """The base of every action."""
+
+
+class Keystroke(_Action, frozen=True, tag="keystroke"):
+    """Type a text, or press one key. `risky`: the model says that it may do harm."""
+
+    text: str | None = None
+    key: str | None = None
+    risky: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError (which becomes a ValidationError) for anything but one text or one known key."""
+        if (self.text is None) == (self.key is None):
+            raise ValueError("a keystroke has either text or key")
+        if self.key is not None and self.key not in keys.NAMES:
+            raise ValueError(f"key: expected one of {', '.join(keys.NAMES)}; found {self.key[:40]!r}")
+
+
+class Delay(_Action, frozen=True, tag="delay"):
+    """Wait for `ms` milliseconds."""
+
+    ms: int
+
+
+class Message(_Action, frozen=True, tag="message"):
+    """Tell the person something."""
+
+    text: str
+
+
+class RequestScreen(_Action, frozen=True, tag="request_screen"):
+    """Show the screen again, or these characters of it."""
+
+    start: int | None = None
+    end: int | None = None
+
+
+Action = Keystroke | Delay | Message | RequestScreen
+
+
+class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tool's input."""
+
+    actions: tuple[Action, ...]
+
+
+def _object(kind: str, required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"type": {"type": "string", "const": kind}, **required, **(optional or {})},
+        "required": ["type", *required],
+        "additionalProperties": False,
+    }
+
+
+_RISKY = {"risky": {"type": "boolean", "description": "whether it may do harm that can't be undone"}}
+_NUMBER = {"type": "integer"}
+
+INPUT_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "actions": {
+            "type": "array",
+            "description": "run in this order",
+            "items": {
+                "anyOf": [
+                    _object("keystroke", {"text": {"type": "string"}, **_RISKY}),
+                    _object("keystroke", {"key": {"type": "string", "enum": list(keys.NAMES)}, **_RISKY}),
+                    _object("delay", {"ms": _NUMBER}),
+                    _object("message", {"text": {"type": "string"}}),
+                    _object("request_screen", {}, {"start": _NUMBER, "end": _NUMBER}),
+                ]
+            },
+        }
+    },
+    "required": ["actions"],
+    "additionalProperties": False,
+}
+"""In the subset of JSON Schema that the API's strict tools take: no bounds on numbers and lengths."""
+
+TOOLS: Sequence[Mapping[str, Any]] = (
+    {
+        "name": TOOL,
+        "description": "Act on the terminal. If the last action is request_screen you get another turn.",
+        "input_schema": INPUT_SCHEMA,
+        "strict": True,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, and what the model must know about the rest. `refused`: some of it will not be done."""
+
+    actions: tuple[Action, ...]
+    words: tuple[str, ...] = ()
+    refused: bool = False
+
+    @property
+    def typed(self) -> int:
+        """How many characters are typed; a key counts as one."""
+        return sum(_length(action) for action in self.actions)
+
+    @property
+    def looks_on(self) -> RequestScreen | None:
+        """The last action, if it asks for the screen."""
+        last = self.actions[-1] if self.actions else None
+        return last if isinstance(last, RequestScreen) else None
+
+
+def within_bounds(actions: Sequence[Action], most_actions: int, most_typed: int) -> Plan:
+    """What of these actions is done: so many at most, with so many typed characters."""
+    planned: list[Action] = []
+    words: list[str] = []
+    typed = 0
+    for number, action in enumerate(actions, 1):
+        typed += _length(action)
+        refusal = _refusal(action)
+        if number > most_actions:
+            refusal = f"at most {most_actions} actions are run in one turn"
+        elif typed > most_typed:
+            refusal = f"at most {most_typed} characters are typed in one turn"
+        if refusal:
+            words.append(f"Action {number} and all after it were not run: {refusal}.")
+            return Plan(tuple(planned), tuple(words), refused=True)
+        fitting, word = _cut(action)
+        planned.append(fitting)
+        words += [f"Action {number}: {word}."] if word else []
+    return Plan(tuple(planned), tuple(words))
+
+
+_UNTYPED = re.compile(r"[^\t\n\r\x20-\x7e\x80-\U0010ffff]|[\x80-\x9f]")
+
+
+def _length(action: Action) -> int:
+    return len(action.text or " ") if isinstance(action, Keystroke) else 0
+
+
+def _refusal(action: Action) -> str:
+    if not isinstance(action, Keystroke) or action.text is None:
+        return ""
+    if len(action.text) > MAX_AI_KEYSTROKE:
+        return f"a keystroke has at most {MAX_AI_KEYSTROKE} characters, this one {len(action.text)}"
+    odd = _UNTYPED.search(action.text)
+    return f"text has no control characters, this one has {odd.group()!a}; use key" if odd else ""
+
+
+def _cut(action: Action) -> tuple[Action, str]:
+    if isinstance(action, Delay) and not 0 <= action.ms <= MAX_AI_DELAY:
+        ms = min(max(action.ms, 0), MAX_AI_DELAY)
+        return Delay(ms), f"a delay is 0 to {MAX_AI_DELAY} ms; it was cut to {ms}"
+    if isinstance(action, Message) and len(action.text) > MAX_AI_MESSAGE:
+        return Message(action.text[:MAX_AI_MESSAGE]), f"a message has at most {MAX_AI_MESSAGE} characters; it was cut"
+    return action, ""
+
+
+def typed_text(keystroke: Keystroke, application: bool) -> str:
+    """What the terminal gets: a line's end is the Enter key's."""
+    if keystroke.key is not None:
+        return keys.encode(keystroke.key, application)
+    return (keystroke.text or "").replace("\r\n", "\r").replace("\n", "\r")

@@ -1,0 +1,116 @@
+"""What a model's answer means: a call of the tool, or actions as JSON in its text. Pure; any input is taken."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from mobifai.assistant.actions import TOOL, Action, Actions
+from mobifai.limits import MAX_ID
+
+CANDIDATES = 64
+"""Places in a text at which JSON is looked for, at most."""
+
+Block = Mapping[str, Any]
+
+_FENCE = re.compile(r"```[A-Za-z0-9]{0,16}[ \t]*\r?\n(.*?)```", re.DOTALL)
+_OPENING = re.compile(r"[{\[]")
+_decoder = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """Actions, in order; `calls` are the ids of the tool calls that want a result."""
+
+    actions: tuple[Action, ...]
+    calls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotUnderstood:
+    """Neither a call of the tool nor JSON; `why` is for the model."""
+
+    why: str
+    calls: tuple[str, ...]
+
+
+def understand(blocks: Sequence[Block], cut_off: bool = False) -> Understood | NotUnderstood:
+    """What these blocks of an answer ask for. `cut_off`: the answer was longer than allowed, and the rest is missing."""
+    called = [block for block in blocks if block["type"] == "tool_use"]
+    calls = tuple(str(block["id"]) for block in called)
+    try:
+        if cut_off:
+            raise ValueError("your answer was cut off, since it was too long; be brief")
+        actions = _from_calls(called) if called else _from_text(blocks)
+    except (ValueError, RecursionError) as error:
+        return NotUnderstood(str(error)[:1000], calls)
+    return Understood(actions, calls)
+
+
+def _from_calls(called: Sequence[Block]) -> tuple[Action, ...]:
+    actions: list[Action] = []
+    for block in called:
+        if block["name"] != TOOL:
+            raise ValueError(f"the only tool is {TOOL}; found {str(block['name'])[:MAX_ID]!r}")
+        actions += _convert(block["input"])
+    return tuple(actions)
+
+
+def _from_text(blocks: Sequence[Block]) -> tuple[Action, ...]:
+    text = "\n".join(str(block["text"]) for block in blocks if block["type"] == "text")
+    why = f"expected a call of the tool {TOOL}, or its input as JSON; found neither"
+    for value in _values(text):
+        try:
+            return _convert(_as_input(value))
+        except ValueError as error:
+            if _looks_meant(value):
+                why = str(error)
+    raise ValueError(why)
+
+
+def _values(text: str) -> Iterator[object]:
+    """The JSON values in a text: code blocks first, then wherever one begins."""
+    for fenced in _FENCE.findall(text)[:CANDIDATES]:
+        yield from _scan(fenced)
+    yield from _scan(text)
+
+
+def _scan(text: str) -> Iterator[object]:
+    position = 0
+    for _ in range(CANDIDATES):
+        opening = _OPENING.search(text, position)
+        if opening is None:
+            return
+        try:
+            value, position = _decoder.raw_decode(text, opening.start())
+        except (ValueError, RecursionError):
+            position = opening.end()
+        else:
+            yield value
+
+
+def _as_input(value: object) -> object:
+    """An object with actions; a list of actions and a single one are taken as that."""
+    if isinstance(value, list):
+        return {"actions": value}
+    return {"actions": [value]} if isinstance(value, dict) and "type" in value else value
+
+
+def _looks_meant(value: object) -> bool:
+    if isinstance(value, list):
+        return any(_looks_meant(each) for each in value)
+    return isinstance(value, dict) and ("actions" in value or "type" in value)
+
+
+def _convert(value: object) -> tuple[Action, ...]:
+    """Raises ValueError."""
+    try:
+        actions = msgspec.convert(value, type=Actions, strict=True).actions
+    except msgspec.ValidationError as error:
+        raise ValueError(f"the input of {TOOL} is not as its schema says: {error}") from None
+    if not actions:
+        raise ValueError("expected at least one action; found none")
+    return actions

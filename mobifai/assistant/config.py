@@ -1,0 +1,122 @@
+"""The assistant's settings, and the key for the model's API. Nothing here speaks to a model."""
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from mobifai.errors import AssistantError, ConfigError
+
+DEFAULT_MODEL = "claude-opus-5-5"
+KEY_VARIABLE = "ANTHROPIC_API_KEY"
+KEY_FILE = "anthropic.key"
+SCRIPTED = "scripted:"
+"""A model name that begins so is a file with a script: no model is asked, and no key needed."""
+
+_KEY_BYTES = 4096
+
+
+class Approvals(StrEnum):
+    """When a person is asked before something is typed."""
+
+    NEVER = "never"
+    ALWAYS = "always"
+    RISKY = "risky"
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantConfig:
+    """What a person can set. Sizes and numbers of things are in `limits.LIMITS`, for the ledger to count.
+
+    `base_url`: None is the API's own. `key_file` is read when the environment has no key. `answer_seconds` bounds one
+    question to the model with all its retries. `quiet_seconds` without output make a screen worth looking at, and
+    `quiet_limit_seconds` are waited for it at most. `screen_characters` are shown unless the model asks for others.
+    `risky_patterns` (regular expressions) add to those of `risk`.
+    """
+
+    model: str = DEFAULT_MODEL
+    base_url: str | None = None
+    key_file: Path | None = None
+    max_tokens: int = 16_000
+    stream: bool = True
+    retries: int = 2
+    connect_seconds: float = 10.0
+    read_seconds: float = 60.0
+    answer_seconds: float = 180.0
+    quiet_seconds: float = 0.3
+    quiet_limit_seconds: float = 10.0
+    screen_characters: int = 15_000
+    approvals: Approvals = Approvals.NEVER
+    approval_seconds: float = 120.0
+    risky_patterns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for what can't be used."""
+        for name, least in _LEAST.items():
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"assistant.{name}: expected at least {least}; found {getattr(self, name)!r}")
+        if self.base_url is not None and not self.base_url.startswith(("https://", "http://")):
+            raise ConfigError(f"assistant.base_url: expected an https:// or http:// address; found {self.base_url!r}")
+        for pattern in self.risky_patterns:
+            _check_pattern(pattern)
+
+
+_LEAST: Mapping[str, float] = {
+    "max_tokens": 256,
+    "retries": 0,
+    "connect_seconds": 0.01,
+    "read_seconds": 0.01,
+    "answer_seconds": 0.01,
+    "quiet_seconds": 0,
+    "quiet_limit_seconds": 0,
+    "screen_characters": 100,
+    "approval_seconds": 0.01,
+}
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"assistant.risky_patterns: expected a regular expression; {pattern!r}: {error}") from None
+
+
+def read_key(environ: Mapping[str, str], file: Path | None) -> str:
+    """The key for the model's API, from the environment or a file. Raises AssistantError when there is none to use."""
+    key = environ.get(KEY_VARIABLE, "").strip()
+    source = KEY_VARIABLE
+    if not key and file is not None:
+        key, source = _from_file(file), str(file)
+    if not key:
+        place = f", or put it into {file} (mode 0600)" if file is not None else ""
+        raise AssistantError(f"the assistant has no key for its model: set {KEY_VARIABLE}{place}")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise AssistantError(f"{source}: expected a key of printable ASCII characters; found others")
+    return key
+
+
+def _from_file(file: Path) -> str:
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise AssistantError(f"{file}: expected the key for the model; it can't be read: {error.strerror}") from None
+    try:
+        _check_private(file, os.fstat(descriptor))
+        return os.read(descriptor, _KEY_BYTES).decode("utf-8", "replace").strip()
+    finally:
+        os.close(descriptor)
+
+
+def _check_private(file: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise AssistantError(f"{file}: expected a file with the key for the model; found something else")
+    if status.st_uid not in (0, os.geteuid()):
+        raise AssistantError(f"{file}: expected a file of your own; it belongs to another user (id {status.st_uid})")
+    if status.st_mode & 0o077:
+        mode = stat.S_IMODE(status.st_mode)
+        raise AssistantError(f"{file}: others may read it (mode {mode:04o}); run `chmod 600 {file}`")

@@ -1,0 +1,41 @@
+"""Keys by name, and the bytes that a terminal sends for them (xterm's). Pure."""
+
+import re
+from collections.abc import Mapping
+
+_PLAIN: Mapping[str, str] = {
+    "Enter": "\r",
+    "Tab": "\t",
+    "Escape": "\x1b",
+    "Backspace": "\x7f",
+    "Delete": "\x1b[3~",
+    "PageUp": "\x1b[5~",
+    "PageDown": "\x1b[6~",
+    "Ctrl+[": "\x1b",
+    **{f"Ctrl+{letter}": chr(ord(letter) & 0x1F) for letter in "CDZLAEKUWR"},
+}
+_CURSOR: Mapping[str, str] = {"Up": "A", "Down": "B", "Right": "C", "Left": "D", "Home": "H", "End": "F"}
+
+NAMES: tuple[str, ...] = (
+    *("Enter", "Tab", "Escape", "Backspace", "Delete", "Up", "Down", "Left", "Right", "Home", "End"),
+    *("PageUp", "PageDown"),
+    *("Ctrl+C", "Ctrl+D", "Ctrl+Z", "Ctrl+L", "Ctrl+A", "Ctrl+E", "Ctrl+K", "Ctrl+U", "Ctrl+W", "Ctrl+R", "Ctrl+["),
+)
+"""Every key that can be pressed."""
+
+_CURSOR_MODE = re.compile(rb"\x1b(?:c|\[!p|\[\?(?:[0-9]{1,5};){0,16}1(?:;[0-9]{1,5}){0,16}([hl]))")
+
+
+def encode(key: str, application: bool) -> str:
+    """What pressing a key of NAMES sends; `application`: the program has switched on application cursor keys."""
+    if key in _CURSOR:
+        return f"\x1b{'O' if application else '['}{_CURSOR[key]}"
+    return _PLAIN[key]
+
+
+def application_mode(output: bytes) -> bool:
+    """Whether application cursor keys (DECCKM) are on after this output of a freshly reset terminal."""
+    on = False
+    for change in _CURSOR_MODE.finditer(output):
+        on = change[1] == b"h"
+    return on

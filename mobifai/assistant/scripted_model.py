@@ -1,0 +1,77 @@
+"""A model that answers from a script: for tests, for soak, and to try the assistant without a key."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from mobifai.assistant.actions import TOOL
+from mobifai.assistant.answers import Block
+from mobifai.assistant.model import Answer, Notice, Question
+from mobifai.errors import AssistantError
+
+Step = str | Sequence[dict[str, Any]] | Answer | BaseException | Callable[[Question], Any]
+"""A text, a list of actions, a whole answer, an error to raise, or a function that gives one of these (or awaits it)."""
+
+SCRIPT_BYTES = 1 << 20
+
+
+class ScriptedModel:
+    """Answers the first question with the first step, and so on; after the last one comes the first again."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = itertools.cycle(steps)
+        self._calls = itertools.count(1)
+        self.secret = ""
+
+    @classmethod
+    def from_file(cls, path: Path) -> "ScriptedModel":
+        """A script as JSON: a list of texts and lists of actions. Raises AssistantError."""
+        try:
+            with path.open("rb") as file:
+                steps = msgspec.json.decode(file.read(SCRIPT_BYTES), type=list[str | list[dict[str, Any]]])
+        except (OSError, msgspec.MsgspecError) as error:
+            raise AssistantError(
+                f"{path}: expected a script as JSON, a list of texts and of actions: {error}"
+            ) from None
+        if not steps:
+            raise AssistantError(f"{path}: expected a script with at least one step; found none")
+        return cls(steps)
+
+    async def __aenter__(self) -> "ScriptedModel":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is open."""
+
+    async def answer(self, question: Question, notice: Notice) -> Answer:
+        """The next step's answer."""
+        step: Any = next(self._steps)
+        if callable(step):
+            step = step(question)
+        if asyncio.iscoroutine(step):
+            step = await step
+        if isinstance(step, BaseException):
+            raise step
+        return step if isinstance(step, Answer) else Answer((self._block(step),), tokens=_tokens(question))
+
+    def _block(self, step: str | Sequence[dict[str, Any]]) -> Block:
+        if isinstance(step, str):
+            return {"type": "text", "text": step}
+        return {
+            "type": "tool_use",
+            "id": f"toolu_{next(self._calls)}",
+            "name": TOOL,
+            "input": {"actions": list(step)},
+        }
+
+
+def _tokens(question: Question) -> int:
+    """About what a model would count: four bytes each."""
+    return len(msgspec.json.encode(question.messages)) // 4

@@ -1,0 +1,127 @@
+"""What the assistant needs of terminals, and looking at one. It keeps no output: a look reads the terminal's own ring."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2s
+from typing import Protocol
+
+from mobifai.assistant import keys
+from mobifai.assistant.screen import Emulator, Picture
+
+POLL_SECONDS = 0.03
+"""How often a terminal is asked whether it has printed, while somebody waits for quiet."""
+
+
+class Named(Protocol):
+    """What a tab is to people."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+class Terminal(Protocol):
+    """A running terminal."""
+
+    @property
+    def uuid(self) -> str:
+        """Its id."""
+
+    @property
+    def tab(self) -> Named:
+        """Its tab."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+
+    @property
+    def position(self) -> int:
+        """How many bytes it has printed so far."""
+
+    def replay(self) -> bytes:
+        """The kept output, safe to be shown to a freshly reset emulator: its modes first."""
+
+    def write(self, text: str) -> None:
+        """Type. Raises TerminalError."""
+
+
+class Terminals(Protocol):
+    """All of them."""
+
+    @property
+    def terminals(self) -> Sequence[Terminal]:
+        """In the order of their tabs."""
+
+    def find(self, uuid: str | None) -> Terminal:
+        """One by its id, or the first active one. Raises TerminalError."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of a screen, for the model: characters `start` to `end` of `total`. `id` changes with the content."""
+
+    id: str
+    text: str
+    start: int
+    end: int
+    total: int
+    picture: Picture
+
+    def __str__(self) -> str:
+        """The message's part. What is printed can't end it early: it would have to know its own digest."""
+        picture = self.picture
+        return (
+            f"The screen: characters {self.start} to {self.end} of {self.total}; the terminal has {picture.cols} columns "
+            f"and {picture.rows} rows, its visible part begins at character {picture.screen_at}, and the cursor is in "
+            f"row {picture.row}, column {picture.column} of it.\n"
+            f'<screen id="{self.id}">\n{self.text}\n</screen id="{self.id}">'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which characters are wanted. Without `start` and `end`: the last `length`."""
+
+    length: int
+    start: int | None = None
+    end: int | None = None
+
+    def of(self, total: int) -> tuple[int, int]:
+        """The first and the last (exclusive) of at most `length` characters, within `total`."""
+        if self.start is None:
+            end = total if self.end is None else min(max(self.end, 0), total)
+            return max(0, end - self.length), end
+        start = min(max(self.start, 0), total)
+        end = total if self.end is None else min(max(self.end, start), total)
+        return start, min(end, start + self.length)
+
+
+async def look(terminal: Terminal, wanted: Slice) -> View:
+    """Look at a terminal. Others run meanwhile: a full ring of a full-screen program takes some 50 ms."""
+    emulator = Emulator(*terminal.size)
+    for _ in emulator.feed(terminal.replay()):
+        await asyncio.sleep(0)
+    picture = emulator.picture()
+    start, end = wanted.of(len(picture.text))
+    digest = blake2s(picture.text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return View(digest, picture.text[start:end], start, end, len(picture.text), picture)
+
+
+def application_keys(terminal: Terminal) -> bool:
+    """Whether the program in it wants application cursor keys."""
+    return keys.application_mode(terminal.replay())
+
+
+async def quiet(terminal: Terminal, seconds: float, at_most: float, clock: Callable[[], float]) -> bool:
+    """Wait until it has printed nothing for `seconds`; False when it still prints after `at_most`."""
+    give_up = clock() + at_most
+    position, since = terminal.position, clock()
+    while (now := clock()) - since < seconds:
+        if now >= give_up:
+            return False
+        await asyncio.sleep(min(POLL_SECONDS, seconds))
+        if terminal.position != position:
+            position, since = terminal.position, clock()
+    return True

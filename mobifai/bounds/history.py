@@ -1,0 +1,78 @@
+"""A conversation's entries: the first one for good, and the newest after it, within two limits.
+
+What goes, goes in groups, oldest first, so that entries that belong together (an answer and what came of it) leave
+together, and the last, still incomplete group never does.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from mobifai.bounds.ledger import Bound
+from mobifai.errors import LimitReached
+
+T = TypeVar("T")
+
+
+class History(Generic[T]):
+    """At most `items.capacity` entries, which `measure` together to at most `size.capacity`.
+
+    After the first entry come groups of `group` entries each.
+    """
+
+    def __init__(self, items: Bound, size: Bound, measure: Callable[[T], int], group: int = 2) -> None:
+        self._items = items
+        self._size = size
+        self._measure = measure
+        self._group = group
+        self._entries: list[T] = []
+        self._sizes: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._entries)
+
+    @property
+    def size(self) -> int:
+        """What all entries measure together."""
+        return sum(self._sizes)
+
+    def append(self, entry: T) -> int:
+        """Add an entry at the end; how many went for it. Raises LimitReached, and then nothing has changed."""
+        size = self._measure(entry)
+        gone = self._to_evict(size)
+        del self._entries[1 : 1 + gone], self._sizes[1 : 1 + gone]
+        self._entries.append(entry)
+        self._sizes.append(size)
+        self._items.evicted(gone)
+        self._count()
+        return gone
+
+    def _to_evict(self, size: int) -> int:
+        whole_groups = max(0, len(self._entries) - 1) // self._group
+        for gone in range(0, whole_groups * self._group + 1, self._group):
+            fits = len(self._entries) - gone < self._items.capacity
+            if fits and self.size - sum(self._sizes[1 : 1 + gone]) + size <= self._size.capacity:
+                return gone
+        raise self._refusal(size)
+
+    def _refusal(self, size: int) -> LimitReached:
+        full = self._items if self._items.capacity <= self._group else self._size
+        return full.refuse(f"one more entry of {size}")
+
+    def rewrite(self, change: Callable[[T], T]) -> None:
+        """Replace every entry by what `change` makes of it, which must not be larger."""
+        self._entries = [change(entry) for entry in self._entries]
+        self._sizes = [self._measure(entry) for entry in self._entries]
+        self._count()
+
+    def clear(self) -> None:
+        """Drop all."""
+        self._entries.clear()
+        self._sizes.clear()
+        self._count()
+
+    def _count(self) -> None:
+        self._items.set(len(self._entries))
+        self._size.set(self.size)

@@ -1,0 +1,456 @@
+"""The agent's side of pairing: no phone gets in that did not prove its key, and none gets in twice."""
+
+import itertools
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from mobifai.protocol import messages as wire
+from mobifai.protocol.handshake import Identity, sign
+from mobifai.protocol.pairing import (
+    ClosePeer,
+    Command,
+    DropToken,
+    KeepToken,
+    OpenPeer,
+    Pairing,
+    Say,
+    Send,
+    ShowLogin,
+    Stage,
+)
+
+AGENT = Identity.from_hex("a1")
+PHONES = {"phone-1": Identity.from_hex("b1"), "phone-2": Identity.from_hex("b2")}
+STRANGER = Identity.from_hex("c1")
+OURS, THEIRS = "aa" * 32, "bb" * 32
+USER = wire.User(id="1", email="me@here", name="Me")
+NOT_A_POINT = "04" + "11" * 64
+
+
+def a_pairing(token: str | None = "token") -> Pairing:
+    return Pairing("agent", "Mac", AGENT, token)
+
+
+def waiting() -> Pairing:
+    pairing = a_pairing()
+    pairing.relay_connected(0)
+    pairing.authenticated(wire.Authenticated(token="token", user=USER))
+    return pairing
+
+
+def initiate(phone: str = "phone-1", peer_challenge: str | None = THEIRS) -> wire.HandshakeInitiate:
+    return wire.HandshakeInitiate(
+        peer_id=phone,
+        peer_public_key=PHONES[phone].public_hex,
+        challenge=OURS,
+        peer_challenge=peer_challenge,
+    )
+
+
+def signature(phone: str = "phone-1", challenge: str = THEIRS) -> wire.HandshakeSignature:
+    return wire.HandshakeSignature(
+        peer_id=phone, signature=sign(PHONES[phone].shared_secret(AGENT.public_hex), challenge)
+    )
+
+
+def forged(phone: str = "phone-1") -> wire.HandshakeSignature:
+    return wire.HandshakeSignature(peer_id=phone, signature=sign(STRANGER.shared_secret(AGENT.public_hex), THEIRS))
+
+
+def paired(phone: str = "phone-1") -> wire.Paired:
+    return wire.Paired(peer_id=phone)
+
+
+def joined(phone: str = "phone-1") -> Pairing:
+    pairing = waiting()
+    pairing.initiate(initiate(phone))
+    pairing.verify(signature(phone))
+    pairing.paired(paired(phone))
+    return pairing
+
+
+def sent(commands: list[Command]) -> list[str]:
+    return [command.event for command in commands if isinstance(command, Send)]
+
+
+def kinds(commands: list[Command]) -> list[type]:
+    return [type(command) for command in commands]
+
+
+# -- dialogues
+
+
+def test_it_registers_as_an_agent_with_its_key_and_token() -> None:
+    (register,) = a_pairing().relay_connected(3)
+    assert register == Send(
+        "register",
+        wire.Register(
+            type="mac",
+            device_id="agent",
+            public_key=AGENT.public_hex,
+            token="token",
+            device_name="Mac",
+            tab_count=3,
+        ),
+    )
+
+
+def test_a_pairing_from_first_to_last() -> None:
+    pairing = waiting()
+    assert sent(pairing.initiate(initiate())) == ["handshake:response"]
+    assert sent(pairing.verify(signature())) == ["handshake:confirmed"]
+    commands = pairing.paired(paired())
+    assert kinds(commands) == [OpenPeer, Say]
+    assert commands[0] == OpenPeer("phone-1")
+    assert pairing.phone_on_relay
+
+
+def test_it_signs_its_own_challenge_and_not_the_peers() -> None:
+    answer = waiting().initiate(initiate())[0]
+    secret = PHONES["phone-1"].shared_secret(AGENT.public_hex)
+    expected = wire.HandshakeSignature(peer_id="phone-1", signature=sign(secret, OURS))
+    assert answer == Send("handshake:response", expected)
+
+
+def test_a_phone_that_does_not_hold_its_key_is_refused() -> None:
+    pairing = waiting()
+    pairing.initiate(initiate())
+    refused = pairing.verify(forged())
+    assert sent(refused) == ["error"]
+    assert "does not match" in str(refused)
+    assert OpenPeer not in kinds(pairing.paired(paired()))
+
+
+def test_an_answer_to_our_own_challenge_proves_nothing() -> None:
+    pairing = waiting()
+    pairing.initiate(initiate())
+    assert sent(pairing.verify(signature(challenge=OURS))) == ["error"]
+
+
+def test_a_key_that_is_no_point_is_refused() -> None:
+    pairing = waiting()
+    bad = wire.HandshakeInitiate(peer_id="phone-1", peer_public_key=NOT_A_POINT, challenge=OURS, peer_challenge=THEIRS)
+    assert sent(pairing.initiate(bad)) == ["error"]
+    assert OpenPeer not in kinds(pairing.paired(paired()))
+
+
+def test_a_relay_that_says_paired_before_the_agent_confirmed_opens_nothing() -> None:
+    pairing = waiting()
+    pairing.initiate(initiate())
+    commands = pairing.paired(paired())
+    assert sent(commands) == ["error"]
+    assert OpenPeer not in kinds(commands)
+
+
+def test_with_a_relay_in_the_field_pairing_is_unverified_and_that_is_said_once() -> None:
+    pairing = waiting()
+    first = pairing.initiate(initiate(peer_challenge=None))
+    assert [command.warning for command in first if isinstance(command, Say)] == [True]
+    assert sent(pairing.verify(forged())) == ["handshake:confirmed"]
+    assert OpenPeer in kinds(pairing.paired(paired()))
+    assert kinds(pairing.initiate(initiate(peer_challenge=None))) == [Send]
+
+
+def test_paired_twice_changes_nothing() -> None:
+    pairing = joined()
+    peer = pairing.peer
+    assert pairing.paired(paired()) == []
+    assert pairing.peer is peer
+    assert pairing.phone_on_relay
+
+
+def test_a_relay_in_the_field_may_say_paired_before_and_after_the_signature() -> None:
+    pairing = waiting()
+    pairing.initiate(initiate(peer_challenge=None))
+    assert OpenPeer in kinds(pairing.paired(paired()))
+    assert sent(pairing.verify(signature())) == ["handshake:confirmed"]
+    assert pairing.paired(paired()) == []
+
+
+def test_a_wrong_signature_after_the_pairing_undoes_nothing() -> None:
+    pairing = joined()
+    assert pairing.verify(forged()) == []
+    assert pairing.phone_on_relay
+
+
+def test_paired_without_a_handshake_opens_nothing() -> None:
+    commands = waiting().paired(paired())
+    assert kinds(commands) == [Say]
+
+
+def test_a_new_phone_wins_over_one_that_left_without_a_word() -> None:
+    pairing = joined("phone-1")
+    pairing.initiate(initiate("phone-2"))
+    pairing.verify(signature("phone-2"))
+    assert pairing.paired(paired("phone-2"))[0] == OpenPeer("phone-2")
+
+
+def test_an_old_phones_signature_is_no_new_phones() -> None:
+    pairing = joined("phone-1")
+    pairing.initiate(initiate("phone-2"))
+    assert sent(pairing.verify(signature("phone-1"))) == ["error"]
+
+
+def test_a_handshake_does_not_outlive_the_relays_connection() -> None:
+    pairing = waiting()
+    pairing.initiate(initiate())
+    pairing.verify(signature())
+    pairing.relay_lost(channel_open=False)
+    pairing.relay_connected(0)
+    pairing.authenticated(wire.Authenticated(token="token", user=USER))
+    assert OpenPeer not in kinds(pairing.paired(paired()))
+
+
+def test_a_relay_lost_under_an_open_channel_closes_nothing() -> None:
+    pairing = joined()
+    assert pairing.relay_lost(channel_open=True) == []
+    assert not pairing.phone_on_relay
+
+
+def test_a_relay_lost_without_a_channel_closes_the_peer_connection() -> None:
+    assert kinds(joined().relay_lost(channel_open=False)) == [ClosePeer]
+
+
+def test_a_channel_lost_after_the_relay_closes_the_peer_connection() -> None:
+    pairing = joined()
+    pairing.relay_lost(channel_open=True)
+    assert kinds(pairing.channel_lost(0)) == [ClosePeer]
+
+
+def test_a_channel_lost_under_an_open_relay_leaves_the_phone_on_the_relay() -> None:
+    pairing = joined()
+    assert pairing.channel_lost(0) == []
+    assert pairing.phone_on_relay
+
+
+def test_a_phone_that_left_the_relay_is_served_on_its_channel_and_then_let_go() -> None:
+    pairing = joined()
+    assert kinds(pairing.peer_left_relay(channel_open=True, tab_count=0)) == [Say]
+    assert pairing.phone_id == "phone-1"
+    commands = pairing.channel_lost(2)
+    assert kinds(commands) == [ClosePeer, Send]
+    assert sent(commands) == ["register"]
+
+
+def test_a_phone_that_left_without_a_channel_is_let_go_and_the_agent_registers_again() -> None:
+    commands = joined().peer_left_relay(channel_open=False, tab_count=2)
+    assert kinds(commands) == [ClosePeer, Send]
+    assert sent(commands) == ["register"]
+
+
+def test_a_revoked_phone_goes_also_when_only_its_channel_is_left() -> None:
+    pairing = joined()
+    pairing.peer_left_relay(channel_open=True, tab_count=0)
+    assert kinds(pairing.revoked(wire.DeviceRevoked(device_id="phone-1"))) == [ClosePeer]
+
+
+def test_another_devices_revocation_is_nothing_to_the_phone() -> None:
+    pairing = joined()
+    assert pairing.revoked(wire.DeviceRevoked(device_id="phone-2")) == []
+    assert pairing.phone_on_relay
+
+
+def test_a_token_that_is_refused_is_dropped_once() -> None:
+    pairing = a_pairing()
+    pairing.relay_connected(0)
+    commands = pairing.auth_error(wire.Notice(message="expired"), 0)
+    assert kinds(commands) == [DropToken, Say, Send]
+    register = commands[-1]
+    assert isinstance(register, Send)
+    assert isinstance(register.payload, wire.Register)
+    assert register.payload.token is None
+    assert sent(pairing.auth_error(wire.Notice(message="no"), 0)) == []
+
+
+def test_a_new_token_is_kept_and_the_same_one_is_not_kept_again() -> None:
+    pairing = a_pairing(token=None)
+    pairing.relay_connected(0)
+    assert pairing.authenticated(wire.Authenticated(token="new", user=USER)) == [KeepToken("new", "me@here")]
+    assert pairing.authenticated(wire.Authenticated(token="new", user=USER)) == []
+
+
+def test_a_person_is_asked_to_sign_in() -> None:
+    pairing = a_pairing(token=None)
+    pairing.relay_connected(0)
+    shown = pairing.login_required(wire.LoginRequired(message="Please", login_url="/login?x"))
+    assert shown == [ShowLogin("/login?x", "Please")]
+    assert pairing.stage is Stage.SIGN_IN
+
+
+# -- any order of events
+
+
+class AgentAgainstAnyRelay(RuleBasedStateMachine):
+    """A relay that says anything at any time, with phones that sign rightly or not."""
+
+    @initialize(token=st.none() | st.just("t0"))
+    def begin(self, token: str | None) -> None:
+        self.pairing = Pairing("agent", "Mac", AGENT, token)
+        self.token = token
+        self.tokens = (f"t{number}" for number in itertools.count(1))
+        self.relay_open = False
+        self.handshake: wire.HandshakeInitiate | None = None
+        self.proven = False
+        self.opened = False
+        self.unverified_said = 0
+        self.connection: str | None = None  # the phone of the peer connection
+        self.channel_open = False
+
+    def obey(self, commands: list[Command]) -> list[Command]:
+        for command in commands:
+            match command:
+                case OpenPeer(peer_id):
+                    self._may_open(peer_id)
+                    self.connection, self.channel_open, self.opened = peer_id, False, True
+                case ClosePeer():
+                    self.connection, self.channel_open = None, False
+                case Send("handshake:confirmed"):
+                    assert self.handshake is not None
+                    assert self.handshake.peer_challenge is None or self.proven
+                case Send("register", wire.Register() as register):
+                    assert register.token == self.token
+                    assert self.relay_open
+                case KeepToken(token):
+                    assert token != self.token
+                    self.token = token
+                case DropToken():
+                    assert self.token is not None
+                    self.token = None
+                case Say(text, warning=True) if "verify a phone's key" in text:
+                    self.unverified_said += 1
+                case _:
+                    pass
+        return commands
+
+    def _may_open(self, peer_id: str) -> None:
+        assert self.handshake is not None
+        assert peer_id == self.handshake.peer_id
+        assert not self.opened, "opened twice for one handshake"
+        assert self.handshake.peer_challenge is None or self.proven
+
+    @precondition(lambda self: not self.relay_open)
+    @rule()
+    def relay_connects(self) -> None:
+        self.relay_open = True
+        assert sent(self.obey(self.pairing.relay_connected(1))) == ["register"]
+
+    @precondition(lambda self: self.relay_open)
+    @rule()
+    def relay_goes(self) -> None:
+        self.relay_open = False
+        self.handshake = None
+        before = self.connection
+        commands = self.obey(self.pairing.relay_lost(self.channel_open))
+        assert self.connection == (before if self.channel_open else None)
+        assert sent(commands) == []
+
+    @precondition(lambda self: self.relay_open)
+    @rule(renewed=st.booleans())
+    def authenticated(self, renewed: bool) -> None:
+        token = next(self.tokens) if renewed or self.token is None else self.token
+        self.obey(self.pairing.authenticated(wire.Authenticated(token=token, user=USER)))
+        assert self.token == token
+
+    @precondition(lambda self: self.relay_open)
+    @rule()
+    def login_required(self) -> None:
+        self.handshake = None
+        self.obey(self.pairing.login_required(wire.LoginRequired(message="", login_url="/login")))
+
+    @precondition(lambda self: self.relay_open)
+    @rule()
+    def auth_error(self) -> None:
+        commands = self.obey(self.pairing.auth_error(wire.Notice(message="no"), 1))
+        assert (DropToken in kinds(commands)) == (sent(commands) == ["register"])
+
+    @precondition(lambda self: self.relay_open)
+    @rule(phone=st.sampled_from(sorted(PHONES)), challenge=st.none() | st.sampled_from([OURS, THEIRS]))
+    def initiate(self, phone: str, challenge: str | None) -> None:
+        message = initiate(phone, challenge)
+        self.handshake, self.proven, self.opened = message, False, False
+        assert sent(self.obey(self.pairing.initiate(message))) == ["handshake:response"]
+
+    @precondition(lambda self: self.relay_open)
+    @rule(key=st.sampled_from(["04", NOT_A_POINT, "00" * 65]))
+    def initiate_with_a_bad_key(self, key: str) -> None:
+        self.handshake = None
+        message = wire.HandshakeInitiate(peer_id="phone-1", peer_public_key=key, challenge=OURS)
+        assert sent(self.obey(self.pairing.initiate(message))) == ["error"]
+
+    @precondition(lambda self: self.relay_open)
+    @rule(phone=st.sampled_from(sorted(PHONES)), challenge=st.sampled_from([OURS, THEIRS]), forge=st.booleans())
+    def verify(self, phone: str, challenge: str, forge: bool) -> None:
+        right = self.handshake is not None and (phone, challenge) == (
+            self.handshake.peer_id,
+            self.handshake.peer_challenge,
+        )
+        self.proven = self.proven or (right and not forge)
+        commands = self.obey(self.pairing.verify(forged(phone) if forge else signature(phone, challenge)))
+        if sent(commands) == ["error"]:
+            self.handshake = None
+
+    @precondition(lambda self: self.relay_open)
+    @rule(phone=st.sampled_from(sorted(PHONES)), twice=st.booleans())
+    def says_paired(self, phone: str, twice: bool) -> None:
+        commands = self.obey(self.pairing.paired(paired(phone)))
+        if sent(commands) == ["error"]:
+            self.handshake = None
+        if twice and OpenPeer in kinds(commands):
+            peer, stage = self.pairing.peer, self.pairing.stage
+            assert self.pairing.paired(paired(phone)) == []
+            assert (self.pairing.peer, self.pairing.stage) == (peer, stage)
+
+    @precondition(lambda self: self.relay_open)
+    @rule()
+    def phone_leaves_the_relay(self) -> None:
+        before = self.connection
+        self.handshake = None
+        self.obey(self.pairing.peer_left_relay(self.channel_open, 1))
+        assert self.connection == (before if self.channel_open else None)
+        assert not self.pairing.phone_on_relay
+
+    @precondition(lambda self: self.connection and not self.channel_open)
+    @rule()
+    def channel_opens(self) -> None:
+        self.channel_open = True
+
+    @precondition(lambda self: self.connection)
+    @rule()
+    def channel_ends(self) -> None:
+        self.channel_open = False
+        on_relay = self.pairing.phone_on_relay
+        self.obey(self.pairing.channel_lost(1))
+        assert on_relay or self.connection is None
+
+    @precondition(lambda self: self.relay_open)
+    @rule(phone=st.sampled_from([*PHONES, "phone-3"]))
+    def revoked(self, phone: str) -> None:
+        before = self.connection
+        self.obey(self.pairing.revoked(wire.DeviceRevoked(device_id=phone)))
+        if before == phone:
+            assert self.connection is None
+            assert not self.pairing.phone_on_relay
+        else:
+            assert self.connection == before
+
+    @invariant()
+    def a_phone_on_the_relay_went_through_a_handshake(self) -> None:
+        if hasattr(self, "pairing") and self.pairing.phone_on_relay:
+            assert self.relay_open
+            assert self.opened
+            assert self.connection is not None
+
+    @invariant()
+    def whoever_has_a_connection_is_known(self) -> None:
+        if hasattr(self, "pairing"):
+            assert self.pairing.phone_id == self.connection
+
+    @invariant()
+    def that_nothing_is_verified_is_said_once(self) -> None:
+        assert getattr(self, "unverified_said", 0) <= 1
+
+
+TestAgentAgainstAnyRelay = AgentAgainstAnyRelay.TestCase
+TestAgentAgainstAnyRelay.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

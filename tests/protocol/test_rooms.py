@@ -1,0 +1,551 @@
+"""The relay's side of pairing: dialogues, and a world of accounts, devices and sockets that stays true to a model."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from mobifai.bounds import Ledger
+from mobifai.errors import LimitReached, PairingRefused
+from mobifai.limits import RELAY_SOCKETS
+from mobifai.protocol import messages as wire
+from mobifai.protocol.rooms import (
+    CODE_ACTIONS,
+    HANDSHAKE_SECONDS,
+    Command,
+    Device,
+    Disconnect,
+    Emit,
+    Rooms,
+    Stage,
+    is_forwarded,
+)
+
+APPLICATION_EVENTS = ["webrtc:offer", "webrtc:ice-candidate", "terminal:output", "process:create", "processes:sync"]
+OTHER_EVENTS = ["register", "paired", "error", "settings:updated", "handshake:confirmed", "auth_error", "disconnect"]
+
+
+def challenges() -> Iterator[str]:
+    return (f"{number:064x}" for number in itertools.count())
+
+
+def rooms_for(sockets: int = 64) -> Rooms:
+    numbers = challenges()
+    return Rooms(Ledger({"relay.sockets": sockets}), lambda: next(numbers))
+
+
+def an_agent(sid: str = "A", user: str = "u", device_id: str = "agent", **more: object) -> Device:
+    return Device(sid, user, device_id, "mac", "Mac", "04aa", **more)  # type: ignore[arg-type]
+
+
+def a_phone(sid: str = "P", user: str = "u", device_id: str = "phone", **more: object) -> Device:
+    return Device(sid, user, device_id, "mobile", "Phone", "04bb", **more)  # type: ignore[arg-type]
+
+
+def told(commands: list[Command]) -> list[tuple[str, str]]:
+    """Who was told what, in order; a socket that is closed shows as told `-`."""
+    return [(each.sid, each.event) if isinstance(each, Emit) else (each.sid, "-") for each in commands]
+
+
+def payloads(commands: list[Command], sid: str, event: str) -> list[object]:
+    return [each.payload for each in commands if isinstance(each, Emit) and (each.sid, each.event) == (sid, event)]
+
+
+def paired(rooms: Rooms) -> Rooms:
+    rooms.join(an_agent())
+    rooms.join(a_phone())
+    rooms.request("P", "agent", 0.0)
+    rooms.confirm("A")
+    rooms.confirm("P")
+    return rooms
+
+
+# -- dialogues
+
+
+def test_a_pairing_from_first_to_last() -> None:
+    rooms = rooms_for()
+    assert told(rooms.join(an_agent(tab_count=2))) == [("A", "waiting_for_peer")]
+    joined = rooms.join(a_phone())
+    assert told(joined) == [("P", "available_devices")]
+    assert payloads(joined, "P", "available_devices") == [
+        [wire.AvailableDevice(device_id="agent", device_name="Mac", status="available", tab_count=2)]
+    ]
+    asked = rooms.request("P", "agent", 0.0)
+    assert told(asked) == [("A", "handshake:initiate"), ("P", "handshake:initiate"), ("P", "available_devices")]
+    assert told(rooms.respond("P", "ab")) == [("A", "handshake:verify")]
+    assert told(rooms.respond("A", "cd")) == [("P", "handshake:verify")]
+    assert told(rooms.confirm("A")) == []
+    assert told(rooms.confirm("P")) == [("A", "paired"), ("P", "paired"), ("A", "request_dimensions")]
+    assert told(rooms.forward("P", "terminal:input", "x")) == [("A", "terminal:input")]
+    assert told(rooms.leave("P")) == [("A", "paired_device_disconnected")]
+
+
+def test_each_side_gets_its_challenge_the_peers_key_and_the_peers_challenge() -> None:
+    rooms = rooms_for()
+    rooms.join(an_agent(features=("resume",)))
+    rooms.join(a_phone(features=("ack",)))
+    asked = rooms.request("P", "agent", 0.0)
+    (to_agent,) = payloads(asked, "A", "handshake:initiate")
+    (to_phone,) = payloads(asked, "P", "handshake:initiate")
+    one, other = f"{0:064x}", f"{1:064x}"
+    assert to_agent == wire.HandshakeInitiate(
+        peer_id="phone", peer_public_key="04bb", challenge=one, peer_challenge=other, peer_features=("ack",)
+    )
+    assert to_phone == wire.HandshakeInitiate(
+        peer_id="agent", peer_public_key="04aa", challenge=other, peer_challenge=one, peer_features=("resume",)
+    )
+
+
+def test_a_verifier_learns_whose_signature_it_is() -> None:
+    rooms = rooms_for()
+    rooms.join(an_agent())
+    rooms.join(a_phone())
+    rooms.request("P", "agent", 0.0)
+    (verify,) = payloads(rooms.respond("P", "ab"), "A", "handshake:verify")
+    assert verify == wire.HandshakeSignature(peer_id="phone", signature="ab")
+
+
+def test_nothing_is_paired_by_one_side_confirming_twice() -> None:
+    rooms = rooms_for()
+    rooms.join(an_agent())
+    rooms.join(a_phone())
+    rooms.request("P", "agent", 0.0)
+    assert told(rooms.confirm("P")) == told(rooms.confirm("P")) == []
+    assert rooms.forward("P", "terminal:input", "x") == []
+
+
+def test_a_third_confirmation_announces_nothing() -> None:
+    assert paired(rooms_for()).confirm("A") == []
+
+
+def test_a_phone_that_asks_twice_during_the_handshake_begins_no_second_one() -> None:
+    rooms = rooms_for()
+    rooms.join(an_agent())
+    rooms.join(a_phone())
+    rooms.request("P", "agent", 0.0)
+    assert rooms.request("P", "agent", 1.0) == []
+    rooms.confirm("A")
+    assert ("P", "paired") in told(rooms.confirm("P"))
+
+
+def test_a_paired_phone_that_asks_for_the_same_agent_shakes_hands_anew() -> None:
+    rooms = paired(rooms_for())
+    assert told(rooms.request("P", "agent", 1.0)) == [("A", "handshake:initiate"), ("P", "handshake:initiate")]
+    assert rooms.forward("P", "terminal:input", "x") == []
+
+
+def test_a_phone_that_asks_for_another_agent_leaves_the_first() -> None:
+    rooms = paired(rooms_for())
+    rooms.join(an_agent("B", device_id="other"))
+    asked = rooms.request("P", "other", 1.0)
+    assert told(asked)[0] == ("A", "paired_device_disconnected")
+    (devices,) = payloads(asked, "P", "available_devices")
+    assert [device.device_id for device in devices] == ["agent"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("sid", "target"), [("Q", "agent"), ("P", "elsewhere"), ("P", "phone"), ("A", "agent"), ("X", "agent"), ("P", "no")]
+)
+def test_a_request_that_can_not_be_met_is_refused_with_what_can(sid: str, target: str) -> None:
+    rooms = paired(rooms_for())
+    rooms.join(a_phone("Q", device_id="second"))
+    rooms.join(an_agent("E", user="other", device_id="elsewhere"))
+    with pytest.raises(PairingRefused) as refused:
+        rooms.request(sid, target, 0.0)
+    answer = rooms.refusal(sid, refused.value)
+    assert payloads(answer, sid, "error") == [wire.Notice(message=str(refused.value))]
+    assert payloads(answer, sid, "available_devices") == ([] if sid == "X" else [[]])
+
+
+def test_a_handshake_that_fails_is_dropped_and_both_are_told_why() -> None:
+    rooms = rooms_for()
+    rooms.join(an_agent())
+    rooms.join(a_phone())
+    rooms.request("P", "agent", 0.0)
+    failed = rooms.fail("A", "the signature does not match" + "x" * 1000)
+    assert told(failed) == [("A", "error"), ("P", "error"), ("P", "available_devices")]
+    (notice,) = payloads(failed, "P", "error")
+    assert "the signature does not match" in notice.message  # type: ignore[attr-defined]
+    assert len(notice.message) <= 500  # type: ignore[attr-defined]
+    assert rooms.pair_of("A") is rooms.pair_of("P") is None
+
+
+def test_an_error_after_the_handshake_parts_nobody() -> None:
+    rooms = paired(rooms_for())
+    assert rooms.fail("P", "no") == []
+    assert rooms.forward("P", "terminal:input", "x") != []
+
+
+@pytest.mark.parametrize(("after", "dropped"), [(HANDSHAKE_SECONDS, False), (HANDSHAKE_SECONDS + 0.001, True)])
+def test_a_handshake_has_its_time(after: float, dropped: bool) -> None:
+    rooms = rooms_for()
+    rooms.join(an_agent())
+    rooms.join(a_phone())
+    rooms.request("P", "agent", 5.0)
+    assert (("P", "error") in told(rooms.expire(5.0 + after))) is dropped
+    assert (rooms.pair_of("A") is None) is dropped
+
+
+def test_a_pairing_has_no_end_of_its_own() -> None:
+    assert paired(rooms_for()).expire(1e9) == []
+
+
+def test_a_device_on_a_new_socket_replaces_itself() -> None:
+    rooms = paired(rooms_for())
+    assert told(rooms.join(a_phone("P2"))) == [
+        ("A", "paired_device_disconnected"),
+        ("P", "-"),
+        ("P2", "available_devices"),
+    ]
+    assert "P" not in rooms
+    assert "P2" in rooms
+
+
+def test_the_same_device_id_in_another_account_is_another_device() -> None:
+    rooms = paired(rooms_for())
+    assert told(rooms.join(a_phone("Q", user="other"))) == [("Q", "available_devices")]
+    assert rooms.pair_of("P") is not None
+    assert told(rooms.revoke("other", "phone")) == [("Q", "auth_error"), ("Q", "-")]
+    assert rooms.pair_of("P") is not None
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        a_phone(user="other"),
+        a_phone(device_id="second"),
+        Device("P", "u", "phone", "mobile", "Phone", "04cc"),
+        Device("P", "u", "phone", "mac", "Phone", "04bb"),
+    ],
+    ids=["another account", "another device", "another key", "another type"],
+)
+def test_a_socket_that_signs_in_as_somebody_else_keeps_no_pairing(now: Device) -> None:
+    rooms = paired(rooms_for())
+    assert ("A", "paired_device_disconnected") in told(rooms.join(now))
+    assert rooms.pair_of("A") is rooms.pair_of("P") is None
+
+
+def test_a_device_that_registers_again_as_itself_keeps_its_pairing() -> None:
+    rooms = paired(rooms_for())
+    assert rooms.join(an_agent(tab_count=7)) == []
+    assert rooms.pair_of("A") is not None
+
+
+def test_phones_hear_of_a_changed_number_of_tabs() -> None:
+    rooms = rooms_for()
+    rooms.join(a_phone())
+    rooms.join(an_agent(tab_count=1))
+    (devices,) = payloads(rooms.join(an_agent(tab_count=2)), "P", "available_devices")
+    assert [device.tab_count for device in devices] == [2]  # type: ignore[attr-defined]
+    assert rooms.join(an_agent(tab_count=2)) == [
+        Emit("A", "waiting_for_peer", wire.Notice(message="Waiting for a phone"))
+    ]
+
+
+def test_a_revoked_device_goes_at_once_and_agents_drop_its_data_channel() -> None:
+    rooms = paired(rooms_for())
+    rooms.join(an_agent("E", user="other"))
+    assert told(rooms.revoke("u", "phone")) == [
+        ("P", "auth_error"),
+        ("A", "paired_device_disconnected"),
+        ("P", "-"),
+        ("A", "device_revoked"),
+    ]
+
+
+@pytest.mark.parametrize(("before", "fits"), [(1, True), (2, False)])
+def test_sockets_are_taken_up_to_the_limit(before: int, fits: bool) -> None:
+    rooms = rooms_for(sockets=2)
+    for number in range(before):
+        rooms.join(an_agent(str(number), device_id=str(number)))
+    if fits:
+        rooms.join(a_phone())
+    else:
+        with pytest.raises(LimitReached):
+            rooms.join(a_phone())
+    assert ("P" in rooms) is fits
+
+
+def test_a_full_relay_still_takes_a_device_that_comes_back() -> None:
+    rooms = rooms_for(sockets=2)
+    paired(rooms)
+    rooms.join(a_phone("P2"))
+    assert "P2" in rooms
+
+
+@pytest.mark.parametrize("event", [*APPLICATION_EVENTS, *sorted(CODE_ACTIONS), "system:message", "ai:prompt", "code:x"])
+def test_application_events_are_forwarded(event: str) -> None:
+    assert is_forwarded(event)
+
+
+@pytest.mark.parametrize(
+    "event", [*OTHER_EVENTS, "", "terminal:", "terminal:a\n", "terminal:a b", "xterminal:a", "process:" + "a" * 41]
+)
+def test_other_events_are_not_forwarded(event: str) -> None:
+    assert not is_forwarded(event)
+
+
+def test_settings_reach_every_device_of_their_account_and_no_other() -> None:
+    rooms = paired(rooms_for())
+    rooms.join(a_phone("Q", user="other"))
+    assert told(rooms.broadcast("u", "settings:updated", {})) == [("A", "settings:updated"), ("P", "settings:updated")]
+
+
+# -- the world
+
+USERS = ["ann", "bob"]
+IDS = ["d1", "d2", "d3"]
+CAPACITY = 5
+
+
+@dataclass(slots=True)
+class Couple:
+    """What the model knows of a pair."""
+
+    agent: str
+    phone: str
+    since: float
+    confirmed: set[str] = field(default_factory=set)
+
+    @property
+    def joined(self) -> bool:
+        return self.confirmed == {self.agent, self.phone}
+
+
+class World(RuleBasedStateMachine):
+    """Sockets come and go in any order; what the model says must be what the relay says, and what phones were told."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.ledger = Ledger({"relay.sockets": CAPACITY})
+        numbers = challenges()
+        self.rooms = Rooms(self.ledger, lambda: next(numbers))
+        self.now = 0.0
+        self.next_sid = itertools.count()
+        self.open: list[str] = []
+        self.devices: dict[str, Device] = {}
+        self.couples: list[Couple] = []
+        self.told: dict[str, list[str]] = {}
+        self.gone: list[str] = []
+
+    # - the model
+
+    def couple_of(self, sid: str) -> Couple | None:
+        return next((couple for couple in self.couples if sid in (couple.agent, couple.phone)), None)
+
+    def part(self, sid: str) -> None:
+        self.couples = [couple for couple in self.couples if sid not in (couple.agent, couple.phone)]
+
+    def forget(self, sid: str) -> None:
+        self.part(sid)
+        if self.devices.pop(sid, None) is not None:
+            self.told.pop(sid, None)
+            self.gone = [*self.gone[-10:], sid]
+
+    def available(self, user: str) -> list[str]:
+        return [
+            f"{device.device_id} {device.tab_count}"
+            for device in self.devices.values()
+            if device.user == user and device.type == "mac" and self.couple_of(device.sid) is None
+        ]
+
+    def happen(self, commands: list[Command], *leaving: str) -> list[Emit]:
+        """Deliver: only to sockets that are there, or that are told why they go."""
+        for command in commands:
+            assert command.sid in self.open or command.sid in leaving
+            if isinstance(command, Disconnect):
+                assert self.rooms.leave(command.sid) == []  # what the server says of the closed socket comes too late
+                if command.sid in self.open:
+                    self.open.remove(command.sid)
+            elif command.event == "available_devices":
+                self.told[command.sid] = [f"{device.device_id} {device.tab_count}" for device in command.payload]  # type: ignore[attr-defined]
+        for sid in leaving:
+            self.told.pop(sid, None)
+        return [command for command in commands if isinstance(command, Emit)]
+
+    def some_sid(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from([*self.open, *self.gone, "nobody"]))
+
+    # - what happens
+
+    @precondition(lambda self: len(self.open) < CAPACITY + 2)
+    @rule()
+    def connect(self) -> None:
+        self.open.append(f"s{next(self.next_sid)}")
+
+    @precondition(lambda self: self.open)
+    @rule(
+        data=st.data(),
+        user=st.sampled_from(USERS),
+        device_id=st.sampled_from(IDS),
+        kind=st.sampled_from(["mac", "mobile"]),
+        key=st.sampled_from(["04aa", "04bb"]),
+        tabs=st.integers(0, 2),
+    )
+    def register(self, data: st.DataObject, user: str, device_id: str, kind: str, key: str, tabs: int) -> None:
+        device = Device(data.draw(st.sampled_from(self.open)), user, device_id, kind, f"{user}'s", key, tabs)
+        replaced = [d.sid for d in self.devices.values() if (d.user, d.device_id) == (user, device_id)]
+        replaced = [sid for sid in replaced if sid != device.sid]
+        if device.sid not in self.devices and not replaced and len(self.devices) == CAPACITY:
+            with pytest.raises(LimitReached):
+                self.rooms.join(device)
+            return
+        commands = self.rooms.join(device)
+        for sid in replaced:
+            assert Disconnect(sid) in commands
+            self.forget(sid)
+        known = self.devices.get(device.sid)
+        if known is not None and known.proven != device.proven:
+            self.forget(device.sid)
+            self.gone.remove(device.sid)
+        self.devices[device.sid] = device
+        self.happen(commands, *replaced)
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def disconnect(self, data: st.DataObject) -> None:
+        sid = data.draw(st.sampled_from(self.open))
+        couple = self.couple_of(sid)
+        self.open.remove(sid)
+        emits = self.happen(self.rooms.leave(sid))
+        if couple is not None:
+            other = couple.phone if sid == couple.agent else couple.agent
+            expected = "paired_device_disconnected" if couple.joined else "error"
+            assert (other, expected) in [(emit.sid, emit.event) for emit in emits]
+        self.forget(sid)
+
+    @rule(data=st.data(), wanted=st.sampled_from([*IDS, "nothing"]))
+    def request(self, data: st.DataObject, wanted: str) -> None:
+        sid = self.some_sid(data)
+        phone = self.devices.get(sid)
+        agent = next(
+            (
+                device
+                for device in self.devices.values()
+                if phone and (device.user, device.device_id, device.type) == (phone.user, wanted, "mac")
+            ),
+            None,
+        )
+        held = self.couple_of(agent.sid) if agent else None
+        if phone is None or phone.type != "mobile" or agent is None or (held and held.phone != sid):
+            with pytest.raises(PairingRefused) as refused:
+                self.rooms.request(sid, wanted, self.now)
+            beyond = [] if sid in self.open else [sid]
+            assert self.happen(self.rooms.refusal(sid, refused.value), *beyond)[0].event == "error"
+            return
+        emits = self.happen(self.rooms.request(sid, wanted, self.now))
+        if held and not held.joined:
+            assert emits == []
+            return
+        self.part(sid)
+        self.couples.append(Couple(agent.sid, sid, self.now))
+        assert {emit.sid for emit in emits if emit.event == "handshake:initiate"} == {sid, agent.sid}
+
+    @rule(data=st.data())
+    def respond(self, data: st.DataObject) -> None:
+        sid = self.some_sid(data)
+        couple = self.couple_of(sid)
+        emits = self.happen(self.rooms.respond(sid, "ab"))
+        if couple is None or couple.joined:
+            assert emits == []
+        else:
+            other = couple.phone if sid == couple.agent else couple.agent
+            assert [(emit.sid, emit.event) for emit in emits] == [(other, "handshake:verify")]
+
+    @rule(data=st.data())
+    def confirm(self, data: st.DataObject) -> None:
+        sid = self.some_sid(data)
+        couple = self.couple_of(sid)
+        emits = self.happen(self.rooms.confirm(sid))
+        if couple is None or couple.joined:
+            assert emits == []
+            return
+        couple.confirmed.add(sid)
+        expected = {couple.agent, couple.phone} if couple.joined else set()
+        assert {emit.sid for emit in emits if emit.event == "paired"} == expected
+
+    @rule(data=st.data())
+    def fail(self, data: st.DataObject) -> None:
+        sid = self.some_sid(data)
+        couple = self.couple_of(sid)
+        emits = self.happen(self.rooms.fail(sid, "no"))
+        if couple is not None and not couple.joined:
+            assert {emit.sid for emit in emits if emit.event == "error"} == {couple.agent, couple.phone}
+            self.part(sid)
+        else:
+            assert emits == []
+
+    @rule(data=st.data(), event=st.sampled_from([*APPLICATION_EVENTS, *OTHER_EVENTS, "getFile"]))
+    def forward(self, data: st.DataObject, event: str) -> None:
+        sid = self.some_sid(data)
+        couple = self.couple_of(sid)
+        emits = self.happen(self.rooms.forward(sid, event, {"n": 1}))
+        if couple is None or not couple.joined or event in OTHER_EVENTS:
+            assert emits == []
+        else:
+            assert emits == [Emit(couple.phone if sid == couple.agent else couple.agent, event, {"n": 1})]
+
+    @rule(user=st.sampled_from(USERS), device_id=st.sampled_from(IDS))
+    def revoke(self, user: str, device_id: str) -> None:
+        sids = [d.sid for d in self.devices.values() if (d.user, d.device_id) == (user, device_id)]
+        commands = self.rooms.revoke(user, device_id)
+        for sid in sids:
+            self.forget(sid)
+        emits = self.happen(commands, *sids)
+        warned = {emit.sid for emit in emits if emit.event == "device_revoked"}
+        assert warned == {d.sid for d in self.devices.values() if (d.user, d.type) == (user, "mac")}
+
+    @rule(seconds=st.sampled_from([1.0, 8.0, HANDSHAKE_SECONDS, 100.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        late = [one for one in self.couples if not one.joined and self.now - one.since > HANDSHAKE_SECONDS]
+        self.couples = [one for one in self.couples if one not in late]
+        emits = self.happen(self.rooms.expire(self.now))
+        assert sorted(emit.sid for emit in emits if emit.event == "error") == sorted(
+            sid for one in late for sid in (one.agent, one.phone)
+        )
+
+    # - what is always so
+
+    @invariant()
+    def pairs_are_those_of_the_model_symmetric_and_within_an_account(self) -> None:
+        for sid, device in getattr(self, "devices", {}).items():
+            pair, couple = self.rooms.pair_of(sid), self.couple_of(sid)
+            assert (pair is None) == (couple is None)
+            if pair is None or couple is None:
+                continue
+            assert (pair.agent, pair.phone) == (couple.agent, couple.phone)
+            assert (pair.stage is Stage.PAIRED) == couple.joined
+            assert self.rooms.pair_of(pair.other(sid)) == pair
+            assert self.devices[pair.other(sid)].user == device.user
+            assert (self.devices[pair.agent].type, self.devices[pair.phone].type) == ("mac", "mobile")
+
+    @invariant()
+    def every_phone_was_told_the_truth(self) -> None:
+        for sid, device in getattr(self, "devices", {}).items():
+            if device.type == "mobile":
+                assert sorted(self.told[sid]) == sorted(self.available(device.user))
+
+    @invariant()
+    def a_device_is_on_one_socket(self) -> None:
+        names = [(device.user, device.device_id) for device in getattr(self, "devices", {}).values()]
+        assert len(names) == len(set(names))
+
+    @invariant()
+    def sockets_that_left_are_forgotten(self) -> None:
+        if not hasattr(self, "rooms"):
+            return
+        for sid in self.gone:
+            assert sid not in self.rooms
+            assert self.rooms.pair_of(sid) is None
+        entry = next(entry for entry in self.ledger.entries() if entry.name == RELAY_SOCKETS.name)
+        assert entry.total == len(self.devices) + 2 * len(self.couples)
+
+
+TestWorld = World.TestCase
+TestWorld.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

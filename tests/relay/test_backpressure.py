@@ -1,0 +1,142 @@
+"""A phone that does not read makes its agent wait; memory stays bounded; then the phone is dropped."""
+
+import asyncio
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from tests.relay.device import SECONDS, Device, pair
+from tests.relay.line import line_to
+from tests.relay.place import Place, open_place
+
+CHUNK = "x" * 16_000
+
+
+async def _flood(agent: Device, chunks: int, chunk: str = CHUNK) -> int:
+    """Say so many chunks, as fast as the relay takes them; how many it took before the phone was gone."""
+    for number in range(chunks):
+        if any(event == "paired_device_disconnected" for event, _ in agent.heard):
+            return number
+        await agent.say("terminal:output", {"uuid": "t", "data": f"{number:08}{chunk}"})
+    return chunks
+
+
+async def _until_it_waits(place: Place) -> None:
+    """Wait until something is held back for the phone, and no more comes."""
+    async with asyncio.timeout(SECONDS):
+        while place.entry("relay.backlog").used < 20:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_phone_that_stops_reading_costs_little_and_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobifai.relay.connection.STALL_SECONDS", 1.0)
+    async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
+        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        async with phone.connected(line.url):
+            await phone.sign_in()
+            await pair(phone, agent)
+            line.hold()
+            tracemalloc.start()
+            try:
+                taken = await _flood(agent, 20_000)
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            await agent.hear("paired_device_disconnected")
+            line.release()
+            await phone.gone.wait()
+        assert taken < 20_000
+        assert peak < 8 << 20, "what waits for a phone is bounded in bytes"
+        assert 0 < place.entry("relay.backlog").peak <= place.entry("relay.backlog").capacity
+        await agent.settle()
+
+
+async def test_a_phone_that_reads_again_in_time_has_missed_nothing(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
+        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        async with phone.connected(line.url):
+            await phone.sign_in()
+            await pair(phone, agent)
+            line.hold()
+            flood = asyncio.create_task(_flood(agent, 1000))
+            await _until_it_waits(place)
+            assert not flood.done()
+            line.release()
+            assert await flood == 1000
+            heard = [(await phone.hear("terminal:output"))["data"][:8] for _ in range(1000)]
+            assert heard == [f"{number:08}" for number in range(1000)]
+
+
+async def test_many_small_messages_wait_in_a_bounded_number(tmp_path: Path) -> None:
+    async with (
+        open_place(tmp_path, {"relay.backlog": 8}) as place,
+        place.agent() as agent,
+        line_to(place.relay.port) as line,
+    ):
+        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        async with phone.connected(line.url):
+            await phone.sign_in()
+            await pair(phone, agent)
+            line.hold()
+            flood = asyncio.create_task(_flood(agent, 2000))
+            async with asyncio.timeout(SECONDS):
+                while place.entry("relay.backlog").used < 6:
+                    await asyncio.sleep(0.01)
+            line.release()
+            assert await flood == 2000
+            await phone.hear("terminal:output", lambda output: output["data"].startswith("00001999"))
+        assert place.entry("relay.backlog").peak <= 8
+
+
+async def test_an_agent_that_waits_for_its_phone_is_not_taken_for_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("connection.PING_SECONDS", "endpoint.PING_SECONDS", "endpoint.SILENT_SECONDS"):
+        monkeypatch.setattr(f"mobifai.relay.{name}", 1.0)
+    async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
+        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        async with phone.connected(line.url):
+            await phone.sign_in()
+            await pair(phone, agent)
+            line.hold()
+            flood = asyncio.create_task(_flood(agent, 1000))
+            await _until_it_waits(place)
+            done, _ = await asyncio.wait([flood], timeout=3.5)  # longer than a ping and its answer may take
+            assert not done
+            line.release()
+            assert await flood == 1000
+            await agent.settle()
+
+
+async def test_a_revocation_does_not_wait_for_the_phone_that_is_revoked(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
+        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        async with phone.connected(line.url):
+            await phone.sign_in()
+            await pair(phone, agent)
+            line.hold()
+            flood = asyncio.create_task(_flood(agent, 100_000))
+            await _until_it_waits(place)
+            await place.relay.revoke(phone.device_id)
+            await agent.hear("device_revoked")
+            await flood
+            line.release()
+            await phone.gone.wait()
+
+
+async def test_who_does_not_read_its_own_answers_is_not_listened_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobifai.relay.connection.STALL_SECONDS", 1.0)
+    async with open_place(tmp_path) as place, line_to(place.relay.port) as line:
+        rude = Device("mobile")
+        async with rude.connected(line.url):
+            line.hold()
+            async with asyncio.timeout(SECONDS * 2):
+                while not rude.gone.is_set():
+                    await rude.say("e" * 60)
+                    line.release() if not place.entry("relay.backlog").instances else None
+        assert place.entry("relay.backlog").peak <= place.entry("relay.backlog").capacity

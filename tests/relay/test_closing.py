@@ -1,0 +1,144 @@
+"""Opening and closing: what is in the way is said, and nothing is left."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from mobifai.bounds import Ledger
+from mobifai.config import RelayConfig
+from mobifai.errors import StateError
+from mobifai.relay.server import Relay
+from tests.relay.device import Device, pair, raw_socket
+from tests.relay.line import line_to
+from tests.relay.place import open_place
+
+
+def _tasks() -> set[str]:
+    return {str(task.get_coro()) for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+
+async def test_a_relay_that_closes_frees_its_port_and_ends_its_tasks(tmp_path: Path) -> None:
+    before = _tasks()
+    async with open_place(tmp_path) as place:
+        port = place.relay.port
+    assert _tasks() == before
+    async with Relay.open(RelayConfig("127.0.0.1", port), tmp_path, Ledger()) as again:
+        assert again.port == port
+
+
+async def test_every_device_is_told_and_may_come_back(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place:
+        agent = Device("mac", "agent-1", place.relay.sign_in.agent_token("agent-1", "Laptop"))
+        phone = Device("mobile", "phone-1", place.relay.sign_in.invite().token)
+        agent_scope, phone_scope = agent.connected(place.url), phone.connected(place.url)
+        await agent_scope.__aenter__()
+        await phone_scope.__aenter__()
+        await asyncio.gather(agent.sign_in(), phone.sign_in())
+        await pair(phone, agent)
+    await asyncio.gather(agent.gone.wait(), phone.gone.wait())
+    for scope in (agent_scope, phone_scope):
+        await scope.__aexit__(None, None, None)
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_it_closes_within_two_seconds_whoever_stays(tmp_path: Path, is_held: bool) -> None:
+    began = 0.0
+    async with line_to(0) as line:
+        async with open_place(tmp_path) as place:
+            line.relay_port = place.relay.port
+            deaf = Device("mobile", "deaf", place.relay.sign_in.invite().token)
+            scope = deaf.connected(line.url)
+            await scope.__aenter__()
+            agent = Device("mac", "agent-1", place.relay.sign_in.agent_token("agent-1", "Laptop"))
+            agent_scope = agent.connected(place.url)
+            await agent_scope.__aenter__()
+            await asyncio.gather(agent.sign_in(), deaf.sign_in())
+            await pair(deaf, agent)
+            silent = await asyncio.open_connection("127.0.0.1", place.relay.port)
+            if is_held:
+                line.hold()
+                flood = asyncio.create_task(_say_for_ever(agent))
+                while place.entry("relay.backlog").used < 20:
+                    await asyncio.sleep(0.01)
+            began = time.monotonic()
+        assert time.monotonic() - began < 2
+        left = [one for one in _tasks() if "/relay/" in one or "mobifai" in one or "engineio.async_s" in one]
+        assert not left
+        if is_held:
+            flood.cancel()
+            await asyncio.gather(flood, return_exceptions=True)
+        line.release()
+        silent[1].close()
+        for one in (scope, agent_scope):
+            await one.__aexit__(None, None, None)
+
+
+async def _say_for_ever(agent: Device) -> None:
+    while True:
+        await agent.say("terminal:output", {"uuid": "t", "data": "x" * 16_000})
+
+
+async def test_nothing_of_a_connection_stays_in_memory(tmp_path: Path) -> None:
+    def count() -> int:
+        gc.collect()
+        return sum(type(one).__module__.startswith(("mobifai.relay.c", "mobifai.relay.o")) for one in gc.get_objects())
+
+    async with open_place(tmp_path) as place:
+        before = count()
+        for _ in range(3):
+            async with place.agent() as agent, place.phone() as phone:
+                await pair(phone, agent)
+            async with raw_socket(place.url) as stranger:
+                await stranger.send_str("")
+                await stranger.receive()
+        await _until(lambda: count() <= before)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_port_that_is_taken_is_named_and_what_to_do(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place:
+        config = RelayConfig("127.0.0.1", place.relay.port)
+        with pytest.raises(StateError, match=rf"127\.0\.0\.1 port {place.relay.port} .*--port 0"):
+            async with Relay.open(config, tmp_path, Ledger()):
+                pass
+
+
+@pytest.mark.parametrize(("host", "port"), [("192.0.2.1", 0), ("no such host", 0), ("127.0.0.1", 99999), ("127.0.0.1", -1)])
+async def test_a_place_that_is_not_here_is_named(tmp_path: Path, host: str, port: int) -> None:
+    with pytest.raises(StateError, match=host):
+        async with Relay.open(RelayConfig(host, port), tmp_path, Ledger()):
+            pass
+
+
+async def test_a_state_that_cannot_be_used_stops_it(tmp_path: Path) -> None:
+    (tmp_path / "relay.key").write_bytes(b"x")
+    with pytest.raises(StateError, match=r"relay\.key"):
+        async with open_place(tmp_path):
+            pass
+
+
+async def test_ipv6_is_served_where_there_is_any(tmp_path: Path) -> None:
+    try:
+        scope = Relay.open(RelayConfig("::1", 0), tmp_path, Ledger())
+        relay = await scope.__aenter__()
+    except StateError:
+        pytest.skip("no IPv6 loopback here")
+    async with aiohttp.ClientSession() as session, session.get(f"http://[::1]:{relay.port}/health") as response:
+        assert response.status == 200
+    await scope.__aexit__(None, None, None)
+
+
+async def test_an_error_in_its_scope_comes_out_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with open_place(tmp_path):
+            raise ZeroDivisionError
