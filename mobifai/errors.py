@@ -53,6 +53,10 @@ class StateError(MobiFaiError):
     """The state directory can't be used as it is."""
 
 
+class ServiceError(MobiFaiError):
+    """The system's manager of services, or a program of the system, does not do what it is asked."""
+
+
 class RelayUnreachable(MobiFaiError):
     """No connection to the relay could be made."""
 

@@ -90,8 +90,9 @@ class PhoneLink:
         client = self._socket
         if client is not None and client.connected:
             transport = client.eio.ws.get_extra_info("socket")
-            with socket.socket(fileno=os.dup(transport.fileno())) as twin:
-                twin.shutdown(socket.SHUT_RDWR)
+            if transport is not None:  # else the other side was quicker
+                with socket.socket(fileno=os.dup(transport.fileno())) as twin, suppress(OSError):
+                    twin.shutdown(socket.SHUT_RDWR)
             await self._read_to_the_end(client)
         await self._end()
 

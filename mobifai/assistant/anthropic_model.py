@@ -1,18 +1,22 @@
 """The model behind Anthropic's Messages API, asked with Anthropic's own client.
 
-It owns the client and its connections, for one conversation. The package is imported with the first question: it takes
-two seconds and 70 MB. Redirects are not followed (the key would go along), replies are bounded while they arrive, and
-no key but ours is looked for.
+It owns the client and its connections, for one conversation. Redirects are not followed (the key would go along),
+replies are bounded while they arrive, and no other key than the given one is looked for. The client's own rules say
+what is asked again and when; a reply is read within such a try, so that one that is cut off counts as a failed one.
+
+Importing this module imports the package `anthropic`, which takes two seconds and 70 MB: see `models`.
 """
 
 import asyncio
-import importlib
+import contextlib
 import re
-import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+import anthropic
+import httpx2
 
 from mobifai.assistant import replies
 from mobifai.assistant.config import KEY_VARIABLE, AssistantConfig
@@ -21,27 +25,228 @@ from mobifai.bounds import Bound, Ledger
 from mobifai.errors import AssistantError
 from mobifai.limits import ASSISTANT_ANSWER, ASSISTANT_REPLY
 
-if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
-
 _RETRIED = (408, 409, 429)
+_PASSING = ("overloaded_error", "rate_limit_error", "api_error", "timeout_error")
+"""Failures within a stream that may be gone at the next try."""
+
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
-async def load_anthropic() -> Any:
-    """The package, imported on a thread of its own so that the loop goes on meanwhile."""
-    loop, imported = asyncio.get_running_loop(), asyncio.Event()
+class AnthropicModel:
+    """A model, for one conversation. `async with` closes its connections."""
 
-    def work() -> None:
+    def __init__(self, config: AssistantConfig, key: str, ledger: Ledger) -> None:
+        self.secret = key
+        self._config = config
+        self._ledger = ledger
+        self._scope = AsyncExitStack()
+
+    async def __aenter__(self) -> "AnthropicModel":
+        self._reply = self._scope.enter_context(self._ledger.bound(ASSISTANT_REPLY))
+        self._answer = self._scope.enter_context(self._ledger.bound(ASSISTANT_ANSWER))
+        self._client = await self._scope.enter_async_context(self._make_client())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._scope.aclose()
+
+    def _make_client(self) -> anthropic.AsyncAnthropic:
+        config = self._config
+        timeout = anthropic.Timeout(config.read_seconds, connect=config.connect_seconds)
+        hooks: Any = {"response": [self._limit]}
+        http = anthropic.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False, event_hooks=hooks)
+        return anthropic.AsyncAnthropic(
+            api_key=self.secret,
+            base_url=config.base_url,
+            timeout=timeout,
+            max_retries=config.retries,
+            http_client=http,
+            middleware=[self._attempt],
+            default_headers={"Accept-Encoding": "identity"},  # so that what arrives is as large as it is
+            open_telemetry=False,
+        )
+
+    async def _limit(self, response: httpx2.Response) -> None:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise AssistantError("the model's API answers compressed, which it was asked not to do")
+        response.stream = _Limited(cast(httpx2.AsyncByteStream, response.stream), self._reply)
+
+    async def answer(self, question: Question, notice: Notice) -> Answer:
+        """Ask. Raises AssistantError."""
+        seconds = self._config.answer_seconds
+        self._notice, self._deadline = notice, asyncio.get_running_loop().time() + seconds
         try:
-            importlib.import_module("anthropic")
+            async with asyncio.timeout(seconds):
+                return await self._ask(question)
+        except TimeoutError:
+            raise AssistantError(f"the model did not answer within {seconds:g} s; try again later") from None
+        except anthropic.AnthropicError as error:
+            raise AssistantError(self._explain(error)) from None
         finally:
-            loop.call_soon_threadsafe(imported.set)
+            self._notice = _ignore
 
-    thread = threading.Thread(target=work, name="import-anthropic", daemon=True)
-    thread.start()
+    async def _ask(self, question: Question) -> Answer:
+        create: Any = self._client.messages.create
+        answer = await create(
+            model=self._config.model,
+            max_tokens=self._config.max_tokens,
+            system=question.system,
+            messages=question.messages,
+            tools=question.tools,
+            tool_choice={"type": "auto", "disable_parallel_tool_use": True},
+            cache_control={"type": "ephemeral"},
+            stream=self._config.stream,
+        )
+        return cast(Answer, answer)  # the middleware has made it one
+
+    # -- one try (middleware of the client)
+
+    async def _attempt(self, request: anthropic.APIRequest, call_next: anthropic.AsyncCallNext) -> Any:
+        """One request, and reading its reply. What the client retries is told; it does so by what is raised here."""
+        last = request.retries_taken >= self._config.retries
+        try:
+            response = await call_next(request)
+            if response.http_response.is_success:
+                return await self._read(response.http_response)
+        except (anthropic.APIConnectionError, anthropic.RetryableError) as error:
+            if isinstance(error.__cause__, AssistantError):  # ours, from within the transport: the client wrapped it
+                raise error.__cause__ from None
+            self._tell(self._explain(error), request, last)
+            raise
+        if _is_retried(response.http_response) and not last:
+            self._check_wait(response.http_response)
+            self._tell(_in_words(response.http_response.status_code), request, last)
+        return response
+
+    def _tell(self, why: str, request: anthropic.APIRequest, last: bool) -> None:
+        if not last:
+            self._notice(f"{why}; asking again ({request.retries_taken + 1} of {self._config.retries})")
+
+    def _check_wait(self, response: httpx2.Response) -> None:
+        """The client would wait for days if the API said so."""
+        seconds = _wait_wanted(response)
+        if seconds > self._deadline - asyncio.get_running_loop().time():
+            words = _in_words(response.status_code)
+            raise AssistantError(f"{words}, and asks to come again in {seconds:.0f} s; try again then")
+
+    async def _read(self, response: httpx2.Response) -> Answer:
+        if not self._config.stream:
+            return replies.whole(response.content, self._answer)
+        try:
+            return await self._read_stream(response)
+        except httpx2.TimeoutException:
+            raise anthropic.APITimeoutError(response.request) from None
+        except (httpx2.TransportError, httpx2.StreamError) as error:
+            raise anthropic.APIConnectionError(message=str(error), request=response.request) from None
+        finally:
+            await response.aclose()
+
+    async def _read_stream(self, response: httpx2.Response) -> Answer:
+        stream = replies.Stream(self._answer)
+        async with aclosing(_events(response)) as events:
+            async for event in events:
+                if event.event == "error":
+                    _fail(replies.failure(event.data))
+                elif event.data:
+                    stream.take(event.data)
+        if not stream.ended:
+            message = "the connection to the model's API was cut in the middle of an answer"
+            raise anthropic.APIConnectionError(message=message, request=response.request)
+        return stream.answer()
+
+    # -- errors in words
+
+    def _explain(self, error: anthropic.AnthropicError) -> str:
+        match error:
+            case anthropic.AuthenticationError() | anthropic.PermissionDeniedError():
+                source = f"{KEY_VARIABLE} or {self._config.key_file}" if self._config.key_file else KEY_VARIABLE
+                return f"the model's API does not accept the key ({error.status_code}): check {source}"
+            case anthropic.NotFoundError():
+                return f"the model's API knows no {self._config.model!r} (404): check the model's name and base_url"
+            case anthropic.APIStatusError():
+                return f"{_in_words(error.status_code)}: {_plain(error.api_message or error.message)}"
+            case anthropic.APITimeoutError():
+                return f"the model's API said nothing for {self._config.read_seconds:g} s"
+            case anthropic.APIConnectionError():
+                return f"no good connection to the model's API: {_plain(str(error.__cause__ or error))}"
+            case _:
+                return _plain(str(error))
+
+
+class _Limited(httpx2.AsyncByteStream):
+    """A reply's body that may only have so many bytes."""
+
+    def __init__(self, body: httpx2.AsyncByteStream, bound: Bound) -> None:
+        self._body = body
+        self._bound = bound
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._body:
+            size += len(chunk)
+            if size > self._bound.capacity:
+                raise AssistantError(str(self._bound.refuse(f"a reply of the model's API of {size} bytes or more")))
+            self._bound.set(size)
+            yield chunk
+        self._bound.set(0)
+
+    async def aclose(self) -> None:
+        self._bound.set(0)
+        await self._body.aclose()
+
+
+async def _events(response: httpx2.Response) -> Any:
     try:
-        await imported.wait()
-    finally:
-        thread.join()
-    return importlib.import_module("anthropic")
+        async with aclosing(anthropic.AsyncStream.raw_events(response)) as events:  # type: ignore[type-var]
+            async for event in events:
+                yield event
+    except UnicodeDecodeError:
+        raise AssistantError("the model's API answered with what is no text") from None
+
+
+def _fail(failure: replies.Failure) -> None:
+    words = f"the model's API failed in the middle of an answer ({_plain(failure.type)}): {_plain(failure.message)}"
+    if failure.type in _PASSING:
+        raise anthropic.RetryableError(words)
+    raise AssistantError(words)
+
+
+def _is_retried(response: httpx2.Response) -> bool:
+    """Whether the client asks again after this one, unless it was the last try."""
+    wish = response.headers.get("x-should-retry")
+    if wish in ("true", "false"):
+        return bool(wish == "true")
+    return response.status_code in _RETRIED or response.status_code >= 500
+
+
+def _wait_wanted(response: httpx2.Response) -> float:
+    """How many seconds the API wants us to wait; 0 if it does not say."""
+    for header, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        with contextlib.suppress(ValueError):
+            return float(response.headers.get(header, "")) / unit
+    return 0.0
+
+
+def _in_words(status: int) -> str:
+    match status:
+        case 400 | 422:
+            return f"the model's API does not take the request ({status})"
+        case 413:
+            return "the request is too large for the model's API (413)"
+        case 429:
+            return "the model's API says that there were too many requests (429)"
+        case 529:
+            return "the model's API is overloaded (529)"
+        case _:
+            return f"the model's API has {'an internal error' if status >= 500 else 'refused the request'} ({status})"
+
+
+def _plain(text: str) -> str:
+    """What a server says, in one line of a bounded length."""
+    return _CONTROLS.sub(" ", text)[:300].strip() or "no reason was given"
+
+
+def _ignore(_: str) -> None:
+    """Nobody is asked now."""

@@ -189,7 +189,8 @@ class Emulator:
                 self._top, self._bottom, self._wraps, self._inserts = 0, self._rows - 1, True, False
             return
         given = _numbers(numbers)
-        self._move(final, given) or self._edit(final, given)
+        if not self._move(final, given):
+            self._edit(final, given)
 
     def _mode(self, number: int, on: bool) -> None:
         if number == 7:

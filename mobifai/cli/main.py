@@ -21,6 +21,8 @@ _COMMANDS = {
     "status": "mobifai.cli.status:status",
     "restart": "mobifai.cli.restart:restart",
     "relay": "mobifai.cli.relay:relay",
+    "service": "mobifai.cli.service:service",
+    "doctor": "mobifai.cli.doctor:doctor",
 }
 """Where each command is. A module is imported when its command is used, so that none pays for another."""
 

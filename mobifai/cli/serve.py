@@ -322,7 +322,7 @@ class _Restart:
         now = dt.datetime.now().astimezone()
         today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
         due = today if today > now else today + dt.timedelta(days=1)
-        while (left := (due - dt.datetime.now().astimezone()).total_seconds()) > 0:
+        while (left := (due - dt.datetime.now().astimezone()).total_seconds()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(left, 60))  # the wall clock may jump, and the machine sleep
         self._begin()
 

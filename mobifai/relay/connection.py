@@ -5,7 +5,8 @@ Owns the outbox and the ping task of one WebSocket. It knows no account and no p
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+import weakref
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
 
 import engineio
@@ -84,12 +85,30 @@ class Connection:
             self._transport.abort()
         if self._pings is not None:
             self._pings.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pings
+            await asyncio.gather(self._pings, return_exceptions=True)
+            self._pings = None
 
 
-CURRENT: ContextVar[Connection] = ContextVar("connection")
-"""The connection that the running task serves. Engine.IO's hooks don't say for whom they are called."""
+_current: ContextVar[weakref.ref[Connection]] = ContextVar("connection")
+
+
+@contextlib.contextmanager
+def serving(connection: Connection) -> Iterator[None]:
+    """In this scope `current` is this connection; also in the tasks that begin in it."""
+    # Weak, since a cancelled timer keeps its context until it would have been due.
+    token = _current.set(weakref.ref(connection))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current() -> Connection:
+    """The connection that the running task serves. Engine.IO's hooks don't say for whom they are called."""
+    connection = _current.get()()
+    if connection is None:
+        raise LookupError("expected a connection that is served; found one that has ended")
+    return connection
 
 
 class Socket:
@@ -101,7 +120,7 @@ class Socket:
         size = server.max_http_buffer_size + 1
         # Compressing hands larger messages to threads, and pays nothing on a home network.
         self._socket = web.WebSocketResponse(max_msg_size=size, compress=False, timeout=CLOSE_SECONDS)
-        self._connection = CURRENT.get()
+        self._connection = current()
 
     async def __call__(self, environ: Mapping[str, web.Request]) -> web.StreamResponse:
         """Serve the connection to its end."""

@@ -17,7 +17,7 @@ from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_SOCKETS
 from mobifai.protocol.wire_json import WireJson
-from mobifai.relay.connection import CURRENT, PING_SECONDS, SILENT_SECONDS, Connection, Socket
+from mobifai.relay.connection import PING_SECONDS, SILENT_SECONDS, Connection, Socket, current, serving
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.packets import StrictPacket
 
@@ -41,11 +41,11 @@ class _Engine(engineio.AsyncServer):  # type: ignore[misc]
         self._async = {**self._async, "websocket": Socket}
 
     def create_queue(self, *_args: object, **_kwargs: object) -> Outbox:
-        return CURRENT.get().outbox
+        return current().outbox
 
     def start_background_task(self, *_args: object, **_kwargs: object) -> asyncio.Task[None]:
         """Engine.IO has one background task for each connection, its ping; ours stands for it."""
-        return CURRENT.get().start_pings()
+        return current().start_pings()
 
 
 class _Server(socketio.AsyncServer):  # type: ignore[misc]
@@ -82,19 +82,18 @@ class Endpoint:
             connection = Connection(str(self._count), request, backlog, frame, self._monotonic())
             self._count += 1
             self._add(connection)
-            token = CURRENT.set(connection)
-            try:
-                return await self._serve(request)
-            finally:
-                self._remove(connection)
-                await connection.end()
-                await self._forget(connection)
-                CURRENT.reset(token)
-                self._note_empty()
+            with serving(connection):
+                return await self._serve(connection, request)
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        response: web.StreamResponse = await self._server.handle_request(request)
-        return response
+    async def _serve(self, connection: Connection, request: web.Request) -> web.StreamResponse:
+        try:
+            response: web.StreamResponse = await self._server.handle_request(request)
+            return response
+        finally:
+            self._remove(connection)
+            await connection.end()
+            await self._forget(connection)
+            self._note_empty()
 
     def _add(self, connection: Connection) -> None:
         try:
@@ -155,10 +154,10 @@ def _make_server(most_bytes: int, on_event: OnEvent) -> _Server:
     )
 
     async def handle_event(event: str, _sid: str, *arguments: object) -> None:
-        await on_event(CURRENT.get(), event, arguments)
+        await on_event(current(), event, arguments)
 
     async def handle_disconnect(_sid: str, _reason: str) -> None:
-        CURRENT.get().close(WSCloseCode.OK)
+        current().close(WSCloseCode.OK)
 
     server.on("*", handle_event)
     server.on("disconnect", handle_disconnect)

@@ -20,6 +20,7 @@ SILENT_SECONDS = 20.0
 """How long a connection may take to send its first request."""
 
 _BACKLOG = 64
+_LAST_PORT = 65535
 _SEND_BUFFER = 256 << 10
 """What the kernel holds for one device. Left to itself it takes megabytes, all of it older than what is shown."""
 
@@ -75,20 +76,22 @@ class _Refused(asyncio.Protocol):
 
 def bind(config: RelayConfig) -> socket.socket:
     """The socket of a host and port; port 0 is any free one. Raises StateError that says what to do."""
+    if not 0 <= config.port <= _LAST_PORT:
+        raise StateError(f"expected a port from 0 to {_LAST_PORT} on {config.host}; found {config.port}")
     try:
         # Resolved here and not in the loop, which would start a thread for it.
         family, *_, address = socket.getaddrinfo(
             config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise StateError(f"expected an address of this machine; found {config.host!r}: {error}") from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         listening.setblocking(False)
         listening.bind(address)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listening.close()
         raise StateError(
             f"the relay can't listen on {config.host} port {config.port} ({error}); "

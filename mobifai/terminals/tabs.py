@@ -22,6 +22,10 @@ from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
 
 
+HOLD_SECONDS = 5.0
+"""How long the programs in active tabs wait, after the agent starts anew, for the phone that was watching them."""
+
+
 class Outlet(Protocol):
     """Where tabs' news go. Neither call may fail or wait."""
 
@@ -233,6 +237,8 @@ class Tabs:
         adopted = self._spawner.adopt(uuid, lambda: self._shell_ended(uuid))
         if adopted is not None:
             self._add(saved.tab, adopted)
+            if saved.active:
+                self._terminals[uuid].hold(HOLD_SECONDS)
             return
         spec = self._new_shell()
         usable = os.access(saved.cwd, os.X_OK)

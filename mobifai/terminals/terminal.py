@@ -73,6 +73,7 @@ class Terminal:
         self._on_end = on_end
         self._finish_by: float | None = None
         self._finish_timer: asyncio.TimerHandle | None = None
+        self._hold_timer: asyncio.TimerHandle | None = None
         if spawned.adopted:
             self.ring.recover(self._evicted)
         self._pty = Pty(spawned.master, ByteQueue(self._bounds[2]), self.ring.window, self._printed, self.finish)
@@ -114,8 +115,19 @@ class Terminal:
         self._screen_left, self._screen_begins = len(screen), True
         self._queue(screen)
 
+    def hold(self, seconds: float) -> None:
+        """Leave output with the kernel for a while, unless a phone comes: what it has not seen stays to be shown."""
+        self._pty.pause()
+        self._hold_timer = self._loop.call_later(seconds, self._pty.resume)
+
+    def _end_hold(self) -> None:
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+            self._hold_timer = None
+
     def stop_forwarding(self) -> None:
         """Leave output to the ring; the program is stopped by nobody."""
+        self._end_hold()
         self.forwarded = False
         self._screen_left, self._screen_begins = 0, False
         self._decoder.reset()
@@ -183,6 +195,7 @@ class Terminal:
         """Close the terminal's descriptor and accounts. Twice changes nothing."""
         if self._finish_timer is not None:
             self._finish_timer.cancel()
+        self._end_hold()
         self._pty.close()
         self._memory.close()
         self.outbox.drop(len(self.outbox))

@@ -14,7 +14,7 @@ import pytest
 from mobifai.health.awake import KeepAwake, keep_awake_command
 from tests.support.eventually import eventually
 
-ALONE = 'mkdir "$0" || exit 1; echo $$ >> "$0.pids"; cat; rmdir "$0"'
+ALONE = 'trap : TERM; set -C; : > "$0" || exit 1; echo $$ >> "$0.pids"; cat; trap "" TERM; rm "$0"'
 """A helper that fails when it is not the only one, and ends when its input does."""
 
 
@@ -34,7 +34,7 @@ async def test_a_helper_runs_while_it_is_needed(tmp_path: Path) -> None:
     async with KeepAwake(a_helper(tmp_path)) as awake:
         assert awake.pid is None
         awake.need(True)
-        await eventually(held.exists)
+        await eventually(lambda: held.exists() and awake.pid is not None)
         first = awake.pid
         awake.need(True)
         awake.need(False)
@@ -59,7 +59,7 @@ async def test_there_is_never_more_than_one(tmp_path: Path, caplog: pytest.LogCa
 async def test_closing_ends_a_helper_that_is_needed_still(tmp_path: Path) -> None:
     async with KeepAwake(a_helper(tmp_path)) as awake:
         awake.need(True)
-        await eventually((tmp_path / "held").exists)
+        await eventually(lambda: awake.pid is not None)
         pid = awake.pid
     assert pid is not None and is_gone(pid)
     awake.need(True)

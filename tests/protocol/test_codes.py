@@ -93,8 +93,12 @@ class CodesAgainstModel(RuleBasedStateMachine):
         assert self.codes.claim(grant_id, self.now).grant_id == grant_id
         self._forget(grant_id)
 
-    @rule(data=st.data())
-    def a_wrong_code_counts_against_all_that_wait(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), times=st.integers(1, 3))
+    def a_wrong_code_counts_against_all_that_wait(self, data: st.DataObject, times: int) -> None:
+        for _ in range(times):
+            self._type_a_wrong_code(data)
+
+    def _type_a_wrong_code(self, data: st.DataObject) -> None:
         typed = data.draw(st.sampled_from([NO_CODE, "", "-", "\ud800", "ß" * 8, *(grant.code for grant in self.void)]))
         assert refused(lambda: self.codes.redeem(typed, self.now))
         for grant_id, (grant, wrong) in list(self.waiting.items()):
@@ -108,7 +112,7 @@ class CodesAgainstModel(RuleBasedStateMachine):
         grant = data.draw(st.sampled_from(self.void))
         assert refused(lambda: self.codes.claim(grant.grant_id, self.now))
 
-    @rule(seconds=st.sampled_from([1.0, 60.0, 299.5, 599.0, 600.0, 601.0]))
+    @rule(seconds=st.sampled_from([1.0, 300.0, 599.0, 600.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
         for grant_id, (grant, _) in list(self.waiting.items()):

@@ -25,11 +25,12 @@ AGENT = Identity.from_hex("a1")
 PHONES = {"phone-1": Identity.from_hex("b1"), "phone-2": Identity.from_hex("b2")}
 STRANGER = Identity.from_hex("c1")
 OURS, THEIRS = "aa" * 32, "bb" * 32
+TOKEN = "token"
 USER = wire.User(id="1", email="me@here", name="Me")
 NOT_A_POINT = "04" + "11" * 64
 
 
-def a_pairing(token: str | None = "token") -> Pairing:
+def a_pairing(token: str | None = TOKEN) -> Pairing:
     return Pairing("agent", "Mac", AGENT, token)
 
 
@@ -297,6 +298,10 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
         self.unverified_said = 0
         self.connection: str | None = None  # the phone of the peer connection
         self.channel_open = False
+        if token is not None:
+            self.relay_connects()
+            self.authenticated(renewed=False)
+            self.initiate("phone-1", THEIRS)
 
     def obey(self, commands: list[Command]) -> list[Command]:
         for command in commands:
@@ -379,9 +384,16 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
         message = wire.HandshakeInitiate(peer_id="phone-1", peer_public_key=key, challenge=OURS)
         assert sent(self.obey(self.pairing.initiate(message))) == ["error"]
 
+    @precondition(lambda self: self.handshake)
+    @rule()
+    def the_right_signature(self) -> None:
+        assert self.handshake is not None
+        self.proven = True
+        self.obey(self.pairing.verify(signature(self.handshake.peer_id, self.handshake.peer_challenge or OURS)))
+
     @precondition(lambda self: self.relay_open)
     @rule(phone=st.sampled_from(sorted(PHONES)), challenge=st.sampled_from([OURS, THEIRS]), forge=st.booleans())
-    def verify(self, phone: str, challenge: str, forge: bool) -> None:
+    def any_signature(self, phone: str, challenge: str, forge: bool) -> None:
         right = self.handshake is not None and (phone, challenge) == (
             self.handshake.peer_id,
             self.handshake.peer_challenge,

@@ -332,6 +332,9 @@ class World(RuleBasedStateMachine):
         self.couples: list[Couple] = []
         self.told: dict[str, list[str]] = {}
         self.gone: list[str] = []
+        for device_id, kind in [("d1", "mac"), ("d2", "mobile"), ("d3", "mobile")]:
+            self.connect()
+            self._join(Device(self.open[-1], "ann", device_id, kind, "ann's", "04aa"))
 
     # - the model
 
@@ -369,7 +372,14 @@ class World(RuleBasedStateMachine):
         return [command for command in commands if isinstance(command, Emit)]
 
     def some_sid(self, data: st.DataObject) -> str:
-        return data.draw(st.sampled_from([*self.open, *self.gone, "nobody"]))
+        """A socket that is in a pair, most often, or any other one, or one that is gone."""
+        anybody = st.sampled_from([*self.open, *self.gone, "nobody"])
+        in_pairs = [sid for couple in self.couples for sid in (couple.agent, couple.phone)]
+        return data.draw(st.sampled_from(in_pairs) | st.sampled_from(in_pairs) | anybody if in_pairs else anybody)
+
+    def some_phone(self, data: st.DataObject) -> str:
+        phones = [device.sid for device in self.devices.values() if device.type == "mobile"]
+        return data.draw(st.sampled_from(phones)) if phones else self.some_sid(data)
 
     # - what happens
 
@@ -388,9 +398,11 @@ class World(RuleBasedStateMachine):
         tabs=st.integers(0, 2),
     )
     def register(self, data: st.DataObject, user: str, device_id: str, kind: str, key: str, tabs: int) -> None:
-        device = Device(data.draw(st.sampled_from(self.open)), user, device_id, kind, f"{user}'s", key, tabs)
-        replaced = [d.sid for d in self.devices.values() if (d.user, d.device_id) == (user, device_id)]
-        replaced = [sid for sid in replaced if sid != device.sid]
+        self._join(Device(data.draw(st.sampled_from(self.open)), user, device_id, kind, f"{user}'s", key, tabs))
+
+    def _join(self, device: Device) -> None:
+        name = (device.user, device.device_id)
+        replaced = [d.sid for d in self.devices.values() if (d.user, d.device_id) == name and d.sid != device.sid]
         if device.sid not in self.devices and not replaced and len(self.devices) == CAPACITY:
             with pytest.raises(LimitReached):
                 self.rooms.join(device)
@@ -419,9 +431,9 @@ class World(RuleBasedStateMachine):
             assert (other, expected) in [(emit.sid, emit.event) for emit in emits]
         self.forget(sid)
 
-    @rule(data=st.data(), wanted=st.sampled_from([*IDS, "nothing"]))
-    def request(self, data: st.DataObject, wanted: str) -> None:
-        sid = self.some_sid(data)
+    @rule(data=st.data(), wanted=st.sampled_from([*IDS, "d1", "d1", "nothing"]), anybody=st.booleans())
+    def request(self, data: st.DataObject, wanted: str, anybody: bool) -> None:
+        sid = self.some_sid(data) if anybody else self.some_phone(data)
         phone = self.devices.get(sid)
         agent = next(
             (
@@ -479,6 +491,14 @@ class World(RuleBasedStateMachine):
             self.part(sid)
         else:
             assert emits == []
+
+    @precondition(lambda self: self.couples)
+    @rule(data=st.data())
+    def both_confirm(self, data: st.DataObject) -> None:
+        couple = data.draw(st.sampled_from(self.couples))
+        for sid in (couple.agent, couple.phone):
+            self.happen(self.rooms.confirm(sid))
+            couple.confirmed.add(sid)
 
     @rule(data=st.data(), event=st.sampled_from([*APPLICATION_EVENTS, *OTHER_EVENTS, "getFile"]))
     def forward(self, data: st.DataObject, event: str) -> None:

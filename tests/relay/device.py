@@ -60,7 +60,13 @@ class Device:
         return one[1]
 
     async def say(self, event: str, *arguments: Any) -> None:
+        """Send an event, and wait until it is on the wire or the connection is gone."""
         await self.client.emit(event, arguments)
+        waits = [asyncio.create_task(self.client.eio.queue.join()), asyncio.create_task(self.gone.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for one in waits:
+            one.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
     async def settle(self) -> None:
         """Wait until the relay has handled all that was said, by the answer to one thing more."""

@@ -35,7 +35,9 @@ async def test_a_device_learns_whose_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/me", "/api/settings", "/api/devices"])
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer"}, {"Authorization": "Bearer x"}, {"Authorization": "Basic x"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer"}, {"Authorization": "Bearer x"}, {"Authorization": "Basic x"}]
+)
 async def test_without_a_good_token_there_is_nothing(tmp_path: Path, path: str, headers: dict[str, str]) -> None:
     async with open_place(tmp_path) as place:
         status, answer = await _ask(place, "GET", path, headers=headers)
@@ -66,7 +68,9 @@ async def test_settings_are_merged_kept_and_told_to_every_device(tmp_path: Path)
         assert await _ask(place, "GET", "/api/settings", str(phone.token)) == (200, merged)
 
 
-@pytest.mark.parametrize("body", ["", "[]", "7", "null", "{", '{"a": NaN}', "[" * 5000, '{"a":' * 5000, '{"\ud800": 1}'])
+@pytest.mark.parametrize(
+    "body", ["", "[]", "7", "null", "{", '{"a": NaN}', "[" * 5000, '{"a":' * 5000, '{"\ud800": 1}']
+)
 async def test_settings_that_are_no_object_are_refused(tmp_path: Path, body: str) -> None:
     async with open_place(tmp_path) as place, place.phone() as phone:
         data = body.encode("utf-8", "surrogatepass")

@@ -88,7 +88,21 @@ async def _until_closed(socket: ClientWebSocketResponse) -> int | None:
 
 @pytest.mark.parametrize(
     "frame",
-    ["", "x", "4", "4x", "43[]", '451-["a",{"_placeholder":true,"num":0}]', "46", "5", "6", "2probe", "0{}", "b4AAA", "\u00b2"],
+    [
+        "",
+        "x",
+        "4",
+        "4x",
+        "43[]",
+        '451-["a",{"_placeholder":true,"num":0}]',
+        "46",
+        "5",
+        "6",
+        "2probe",
+        "0{}",
+        "b4AAA",
+        "\u00b2",
+    ],
 )
 async def test_frames_that_no_client_sends_close_the_connection(tmp_path: Path, frame: str) -> None:
     async with open_place(tmp_path) as place, raw_socket(place.url) as stranger:
@@ -147,7 +161,9 @@ async def test_there_is_no_transport_but_websockets(tmp_path: Path, query: str, 
         assert place.entry("relay.backlog").instances == 0
 
 
-@pytest.mark.parametrize("query", ["?EIO=3&transport=websocket", "?transport=websocket", "?EIO=4&transport=websocket&sid=x", "?EIO=4"])
+@pytest.mark.parametrize(
+    "query", ["?EIO=3&transport=websocket", "?transport=websocket", "?EIO=4&transport=websocket&sid=x", "?EIO=4"]
+)
 async def test_a_websocket_that_speaks_another_protocol_is_refused(tmp_path: Path, query: str) -> None:
     async with open_place(tmp_path) as place, ClientSession() as session:
         with pytest.raises(WSServerHandshakeError, match="400"):

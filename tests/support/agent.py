@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,8 @@ class RunningAgent:
     state_dir: Path
     ready_file: Path
     log: Path
-
-    @property
-    def ready(self) -> dict[str, Any]:
-        """What the ready file says."""
-        return dict(json.loads(self.ready_file.read_text()))
+    ready: dict[str, Any] = field(default_factory=dict)
+    """What the ready file said at first."""
 
     @property
     def relay_url(self) -> str:
@@ -109,6 +106,7 @@ async def serving(
         if ready:
             await eventually(lambda: ready_file.exists() or process.returncode is not None, 30)
             assert ready_file.exists(), f"the agent did not get ready: {log.read_text()}"
+            agent.ready = json.loads(ready_file.read_text())
         yield agent
     except BaseException:
         sys.stderr.write(f"--- the agent's log\n{log.read_text(errors='replace')[-8000:]}\n")

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,11 +102,15 @@ def _named_by_psutil() -> list[str]:
 
 def _new_children(before: Snapshot) -> Iterator[str]:
     for child in _children():
-        try:
+        with suppress(psutil.NoSuchProcess):
             if (child.pid, child.create_time()) not in before.children:
-                yield f"child process {child.pid} ({child.status()}): {' '.join(child.cmdline()) or child.name()}"
-        except psutil.NoSuchProcess:
-            continue
+                yield f"child process {child.pid} ({child.status()}): {_command(child)}"
+
+
+def _command(child: psutil.Process) -> str:
+    with suppress(psutil.ZombieProcess):
+        return " ".join(child.cmdline())
+    return f"{child.name()}, ended and not waited for"
 
 
 def waits(seconds: float) -> Iterator[float]:

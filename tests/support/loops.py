@@ -8,6 +8,7 @@ import functools
 import gc
 import io
 import os
+import signal
 import weakref
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ CHOICE = "MOBIFAI_TEST_LOOP"
 """`uvloop` (the default where it is installed) or `asyncio`."""
 
 STUBBORN_SECONDS = 5.0
+ALARM_SECONDS = 60.0
 
 _FOREIGN = (str(Path(asyncio.__file__).parent), __file__, leftovers.__file__)
 
@@ -97,8 +99,9 @@ async def _in_time(make: Callable[[], Coroutine[Any, Any, None]], seconds: float
 
     def stop() -> None:
         nonlocal alarm
-        stood.extend(_stack(task) for task in asyncio.all_tasks() if not stood or task is test)
-        alarm = loop.call_later(STUBBORN_SECONDS, stop)  # what hangs while it closes is stopped again
+        _postpone_alarm()
+        stood.extend([_stack(task) for task in asyncio.all_tasks() if not stood or task is test])
+        alarm = loop.call_later(min(STUBBORN_SECONDS, seconds), stop)  # what hangs while it closes is stopped again
         if test is not None:
             test.cancel()
 
@@ -113,6 +116,12 @@ async def _in_time(make: Callable[[], Coroutine[Any, Any, None]], seconds: float
         raise
     finally:
         alarm.cancel()
+
+
+def _postpone_alarm() -> None:
+    """Give pytest-timeout's alarm, which may go off in the midst of the report, more time."""
+    if signal.getitimer(signal.ITIMER_REAL)[0] > 0:
+        signal.setitimer(signal.ITIMER_REAL, ALARM_SECONDS)
 
 
 def _stack(task: asyncio.Task[Any]) -> str:

@@ -1,0 +1,263 @@
+"""One conversation: the model looks, acts and looks again, until the task is done or a bound is reached.
+
+It owns what a conversation needs and leaves nothing of it; it is run by one task, and ended by cancelling that. It
+decides nothing about who may ask and where events go.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from mobifai.assistant import prompts
+from mobifai.assistant.actions import TOOLS, Action, Delay, Keystroke, Message, Plan, typed_text, within_bounds
+from mobifai.assistant.answers import NotUnderstood, understand
+from mobifai.assistant.approvals import Approval, step_of
+from mobifai.assistant.audit import Audit
+from mobifai.assistant.blanking import Secrets
+from mobifai.assistant.config import AssistantConfig
+from mobifai.assistant.conversation import Conversation, problems
+from mobifai.assistant.model import ModelClient, OpenModel, Question
+from mobifai.assistant.risk import RiskPatterns
+from mobifai.assistant.terminal import Slice, Terminal, application_keys, look, quiet
+from mobifai.bounds import Ledger
+from mobifai.errors import AssistantError, TerminalError
+from mobifai.limits import (
+    ASSISTANT_ACTIONS,
+    ASSISTANT_HISTORY,
+    ASSISTANT_HISTORY_BYTES,
+    ASSISTANT_SCREEN,
+    ASSISTANT_SECONDS,
+    ASSISTANT_TOKENS,
+    ASSISTANT_TURNS,
+    ASSISTANT_TYPED,
+    Limit,
+)
+from mobifai.protocol import messages as wire
+
+_BOUNDS: Mapping[str, Limit] = {
+    "messages": ASSISTANT_HISTORY,
+    "bytes": ASSISTANT_HISTORY_BYTES,
+    "screen": ASSISTANT_SCREEN,
+    "actions": ASSISTANT_ACTIONS,
+    "typed": ASSISTANT_TYPED,
+    "turns": ASSISTANT_TURNS,
+    "tokens": ASSISTANT_TOKENS,
+    "seconds": ASSISTANT_SECONDS,
+}
+
+
+_ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What a prompt does not need, and JSON or a person's eyes may not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What all conversations share."""
+
+    config: AssistantConfig
+    ledger: Ledger
+    open_model: OpenModel
+    audit: Audit
+    secrets: Secrets
+    patterns: RiskPatterns
+
+
+class _After(Enum):
+    """How it goes on after a turn."""
+
+    GO_ON = auto()
+    NOT_UNDERSTOOD = auto()
+    DONE = auto()
+
+
+class Run:
+    """One conversation, number `number`, about one prompt. `say` tells whoever asked; it never fails or waits."""
+
+    def __init__(
+        self, number: int, prompt: str, terminal: Terminal, means: Means, say: Callable[[str, object], None]
+    ) -> None:
+        self.number = number
+        self.prompt = _ODD.sub(" ", prompt)
+        self.turn = 0
+        self.tokens = 0
+        self._terminal = terminal
+        self._uuid = terminal.uuid
+        self._means = means
+        self._config = means.config
+        self._secrets = means.secrets
+        self._say = say
+        self._clock = asyncio.get_running_loop().time
+        self._approval = Approval(means.config.approvals, means.patterns, means.config.approval_seconds, self._ask)
+
+    # -- the whole
+
+    async def run(self) -> None:
+        """Do what was asked. Ends in a bounded time. Raises AssistantError, LimitReached."""
+        with ExitStack() as scope:
+            ledger = self._means.ledger
+            self._bounds = {name: scope.enter_context(ledger.bound(limit)) for name, limit in _BOUNDS.items()}
+            self._conversation = Conversation(self._bounds["messages"], self._bounds["bytes"])
+            scope.callback(self._conversation.clear)
+            seconds = self._bounds["seconds"].capacity
+            try:
+                async with asyncio.timeout(seconds) as limit:
+                    await self._converse()
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                raise AssistantError(f"stopped after {seconds} s; the task may be unfinished") from None
+
+    async def _converse(self) -> None:
+        self._record("prompt", self.prompt)
+        self._say(
+            "ai:started", wire.AiStarted(uuid=self._uuid, conversation=self.number, prompt=self.prompt[:200])
+        )
+        began, before = self._clock(), _After.GO_ON
+        async with self._means.open_model() as model:
+            self._secrets = self._secrets.also(model.secret)
+            self._conversation.begin(prompts.request(self.prompt, await self._screen(), self._turns))
+            while (after := await self._take_turn(model)) is not _After.DONE:
+                if after is before is _After.NOT_UNDERSTOOD:
+                    raise AssistantError("the model answered twice with what are no actions; ask again, in other words")
+                before = after
+                self._bounds["seconds"].set(int(self._clock() - began))
+
+    @property
+    def _turns(self) -> int:
+        return self._bounds["turns"].capacity
+
+    # -- one turn
+
+    async def _take_turn(self, model: ModelClient) -> _After:
+        if self.turn >= self._turns:
+            raise AssistantError(f"stopped after {self.turn} turns; the task may be unfinished")
+        self.turn += 1
+        self._bounds["turns"].set(self.turn)
+        answer = await model.answer(self._question(), self._notice)
+        self._count(answer.tokens)
+        if answer.refused:
+            raise AssistantError("the model declines to do this")
+        self._conversation.answered(answer.blocks)
+        meaning = understand(answer.blocks, answer.cut_off)
+        if isinstance(meaning, NotUnderstood):
+            self._conversation.told(prompts.not_understood(meaning.why), meaning.calls, failed=True)
+            return _After.NOT_UNDERSTOOD
+        self._record("asked", "\n".join(map(_in_words, meaning.actions)))
+        return await self._act(meaning.actions, meaning.calls)
+
+    def _question(self) -> Question:
+        wrong = problems(self._conversation.messages)
+        if wrong:
+            raise AssistantError(f"the conversation is not as the model's API wants it: {wrong[0]}")
+        config, bounds = self._config, self._bounds
+        system = prompts.system(
+            turns=self._turns,
+            actions=bounds["actions"].capacity,
+            typed=bounds["typed"].capacity,
+            screen=bounds["screen"].capacity,
+            quiet=config.quiet_seconds,
+        )
+        return Question(system, self._conversation.messages, TOOLS)
+
+    def _count(self, tokens: int) -> None:
+        self.tokens += tokens
+        bound = self._bounds["tokens"]
+        if self.tokens > bound.capacity:
+            bound.refuse("tokens")
+            raise AssistantError(f"stopped after {self.tokens} tokens, of at most {bound.capacity}; it may be unfinished")
+        bound.set(self.tokens)
+
+    async def _act(self, actions: Sequence[Action], calls: Sequence[str]) -> _After:
+        plan = within_bounds(actions, self._bounds["actions"].capacity, self._bounds["typed"].capacity)
+        self._bounds["actions"].set(len(plan.actions))
+        self._bounds["typed"].set(plan.typed)
+        failure = await self._perform(plan)
+        if plan.looks_on is None and not plan.refused and not failure:
+            return _After.DONE
+        words = [failure or f"{len(plan.actions)} of {len(actions)} actions were run.", *plan.words]
+        screen = await self._next_screen(plan, words)
+        self._conversation.told(prompts.report(" ".join(words), screen, self.turn + 1, self._turns), calls)
+        return _After.GO_ON
+
+    async def _perform(self, plan: Plan) -> str:
+        """Run the actions, in order; empty, or why they were not all run."""
+        if not await self._approval.granted(f"{self.number}.{self.turn}", plan.actions):
+            return "The person did not allow these actions; none was run. Find another way, or ask what is wanted."
+        for number, action in enumerate(plan.actions, 1):
+            try:
+                await self._do(action)
+            except TerminalError as error:
+                return f"Action {number} failed, and none after it was run: {error}."
+        return ""
+
+    async def _do(self, action: Action) -> None:
+        if isinstance(action, Message):
+            self._say("ai:message", wire.AiMessage(uuid=self._uuid, conversation=self.number, text=action.text))
+            return
+        if isinstance(action, Keystroke):
+            self._record("typed", _in_words(action))
+            self._terminal.write(typed_text(action, action.key is not None and application_keys(self._terminal)))
+            self._approval.typed(action)
+        step = wire.AiAction(uuid=self._uuid, conversation=self.number, turn=self.turn, action=step_of(action))
+        self._say("ai:action", step)
+        await asyncio.sleep(action.ms / 1000 if isinstance(action, Delay) else 0)
+
+    # -- the screen
+
+    async def _next_screen(self, plan: Plan, words: list[str]) -> str:
+        config, most = self._config, self._bounds["screen"].capacity
+        if not await quiet(self._terminal, config.quiet_seconds, config.quiet_limit_seconds, self._clock):
+            words.append(f"The terminal still prints after {config.quiet_limit_seconds:g} s.")
+        asked = plan.looks_on
+        if asked is None or (asked.start is None and asked.end is None):
+            return await self._screen()
+        view = await look(self._terminal, Slice(most, asked.start, asked.end))
+        if (view.start, view.end) != (asked.start, asked.end):
+            words.append(f"A slice has at most {most} characters within 0 to {view.total}; it was fitted.")
+        self._bounds["screen"].set(len(view.text))
+        return str(view)
+
+    async def _screen(self) -> str:
+        length = min(self._config.screen_characters, self._bounds["screen"].capacity)
+        view = await look(self._terminal, Slice(length))
+        self._bounds["screen"].set(len(view.text))
+        return str(view)
+
+    # -- the person
+
+    def answer(self, question: str, ok: bool) -> bool:
+        """A person's answer to an approval; False when nothing waits under this id."""
+        return self._approval.answer(question, ok)
+
+    def _ask(self, question: str, actions: tuple[wire.AiStep, ...]) -> None:
+        seconds = self._config.approval_seconds
+        payload = wire.AiApproval(
+            uuid=self._uuid, conversation=self.number, id=question, actions=actions, seconds=seconds
+        )
+        self._say("ai:approval", payload)
+
+    def _notice(self, text: str) -> None:
+        text = self._secrets.blank(text)
+        payload = wire.AiMessage(uuid=self._uuid, conversation=self.number, text=text, source="agent")
+        self._say("ai:message", payload)
+
+    def _record(self, event: str, text: str) -> None:
+        self._means.audit.write(self._secrets, event, self._uuid, self.number, text)
+
+
+def _in_words(action: Action) -> str:
+    """An action as the record has it."""
+    match action:
+        case Keystroke(key=None):
+            return f"text {action.text}"
+        case Keystroke():
+            return f"key {action.key}"
+        case Delay():
+            return f"delay {action.ms} ms"
+        case Message():
+            return f"message {action.text}"
+        case _:
+            return "request_screen"

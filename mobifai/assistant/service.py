@@ -1,0 +1,233 @@
+"""The assistant of an agent: who may start a conversation in which terminal, and what ends it.
+
+It owns the conversations' tasks: one for each terminal at most. Conversations end with their terminal, with the phone
+or command that asked, when somebody says so, or with the agent; then everything of them is gone.
+"""
+
+import asyncio
+import functools
+import gc
+import itertools
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from mobifai.assistant.audit import Audit
+from mobifai.assistant.blanking import Secrets
+from mobifai.assistant.config import KEY_FILE, AssistantConfig
+from mobifai.assistant.loop import Means, Run
+from mobifai.assistant.model import OpenModel
+from mobifai.assistant.models import open_model
+from mobifai.assistant.risk import RiskPatterns
+from mobifai.assistant.terminal import Terminal, Terminals
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.errors import AssistantError, LimitReached, MobiFaiError, TerminalError
+from mobifai.limits import ASSISTANT_CONVERSATIONS, MAX_PROMPT
+from mobifai.protocol import messages as wire
+
+_log = logging.getLogger(__name__)
+
+Say = Callable[[str, object], None]
+"""Takes an event and its payload. Never fails or waits."""
+
+AUDIT_FILE = "assistant.log"
+
+
+class Ending(Enum):
+    """Why a conversation is ended from outside; the text is what whoever asked is told."""
+
+    CANCELLED = ""
+    TERMINAL_CLOSED = "the terminal was closed"
+    ASKER_LEFT = "whoever asked has left"
+    AGENT_STOPS = "the agent is stopping"
+
+
+class Going:
+    """A conversation that is going on, in a task of its own. `say` reaches whoever asked."""
+
+    def __init__(self, run: Run, uuid: str, say: Say, of_phone: bool) -> None:
+        self.run = run
+        self.of_phone = of_phone
+        self._uuid = uuid
+        self._say = say
+        self._ending: Ending | None = None
+        self.task = asyncio.get_running_loop().create_task(self._serve(), name="assistant")
+
+    def end(self, ending: Ending) -> None:
+        """End it now; told twice, the first word counts."""
+        if self._ending is None:
+            self._ending = ending
+            self.task.cancel()
+
+    async def _serve(self) -> None:
+        """Run it, and say how it ended."""
+        error = await self._run()
+        run = self.run
+        if error:
+            counts = {"conversation": run.number, "turns": run.turn, "tokens": run.tokens}
+            self._say("ai:error", wire.AiError(uuid=self._uuid, error=error[:1000], **counts))
+            return
+        outcome: Literal["done", "cancelled"] = "cancelled" if self._ending else "done"
+        finished = wire.AiFinished(
+            uuid=self._uuid, conversation=run.number, turns=run.turn, tokens=run.tokens, outcome=outcome
+        )
+        self._say("ai:finished", finished)
+
+    async def _run(self) -> str:
+        """Why it failed; empty when it did not."""
+        try:
+            await self.run.run()
+        except asyncio.CancelledError:
+            if self._ending is None:
+                raise
+            return self._ending.value
+        except MobiFaiError as error:
+            return str(error)
+        except Exception as error:
+            _log.exception("a conversation with the model failed")
+            return f"an internal error, which should not be: {error!r}"
+        return ""
+
+
+class Assistant:
+    """All conversations. `say` reaches the phone. `async with` ends them.
+
+    The audit log, and the key if the settings name no other file for it, are in `state_dir`.
+    """
+
+    def __init__(
+        self,
+        config: AssistantConfig,
+        state_dir: Path,
+        ledger: Ledger,
+        terminals: Terminals,
+        say: Say,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        model: OpenModel | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        config = replace(config, key_file=config.key_file or state_dir / KEY_FILE)
+        self._ledger = ledger
+        self._terminals = terminals
+        self._say = say
+        self._numbers = itertools.count(1)
+        self._bound = ledger.open(ASSISTANT_CONVERSATIONS)
+        self._going: BoundedMap[str, Going] = BoundedMap(self._bound)
+        self._audit = Audit(state_dir / AUDIT_FILE, ledger, now)
+        self._means = Means(
+            config,
+            ledger,
+            model or (lambda: open_model(config, environ, ledger)),
+            self._audit,
+            Secrets(environ),
+            RiskPatterns(config.risky_patterns),
+        )
+
+    async def __aenter__(self) -> "Assistant":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all conversations. Twice changes nothing."""
+        tasks = [going.task for going in self._going.values()]
+        for going in list(self._going.values()):
+            going.end(Ending.AGENT_STOPS)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._audit.close()
+        self._ledger.close(self._bound)
+
+    # -- what the phone says
+
+    def prompt(self, message: wire.Prompt) -> None:
+        """Start a conversation; what is wrong is said as `ai:error`."""
+        try:
+            self.start(message.prompt, self._terminal(message.uuid), self._say, of_phone=True)
+        except (AssistantError, LimitReached, TerminalError) as error:
+            self._say("ai:error", wire.AiError(uuid=message.uuid or "", error=str(error)))
+
+    def cancel(self, message: wire.AiCancel) -> None:
+        """Stop the conversation in a terminal, or all of them."""
+        found = [going for uuid, going in self._going.items() if message.uuid in (None, uuid)]
+        for going in found:
+            going.end(Ending.CANCELLED)
+        if not found:
+            self._say("ai:error", wire.AiError(uuid=message.uuid or "", error="the assistant does nothing here now"))
+
+    def approve(self, message: wire.AiApprove) -> None:
+        """Take a person's answer to an approval."""
+        if not self.answer(message.id, message.ok):
+            self._say("ai:error", wire.AiError(uuid="", error=f"nothing waits for an approval as {message.id}"))
+
+    def answer(self, question: str, ok: bool) -> bool:
+        """The same, from anybody; False when nothing waits under this id."""
+        return any([going.run.answer(question, ok) for going in self._going.values()])
+
+    # -- what happens
+
+    def terminal_closed(self, uuid: str) -> None:
+        """This terminal is no more."""
+        going = self._going.get(uuid)
+        if going is not None:
+            going.end(Ending.TERMINAL_CLOSED)
+
+    def phone_left(self) -> None:
+        """Nobody is there to see what phones asked for."""
+        for going in list(self._going.values()):
+            if going.of_phone:
+                going.end(Ending.ASKER_LEFT)
+
+    # -- conversations
+
+    def start(self, prompt: str, terminal: Terminal, say: Say, *, of_phone: bool) -> Going:
+        """Start a conversation. Raises AssistantError, LimitReached."""
+        if not prompt.strip() or len(prompt) > MAX_PROMPT:
+            raise AssistantError(f"expected a prompt of 1 to {MAX_PROMPT} characters; found {len(prompt)}")
+        busy = self._going.get(terminal.uuid)
+        if busy is not None:
+            at_work = f"{busy.run.prompt[:100]!r}, in turn {busy.run.turn}"
+            raise AssistantError(f"the assistant is at work here already: {at_work}; cancel that first")
+        if not self._bound.room:
+            raise self._bound.refuse("one more conversation of the assistant")
+        run = Run(next(self._numbers), prompt, terminal, self._means, say)
+        going = self._going[terminal.uuid] = Going(run, terminal.uuid, say, of_phone)
+        going.task.add_done_callback(functools.partial(self._ended, terminal.uuid))
+        return going
+
+    def _ended(self, uuid: str, _: asyncio.Task[None]) -> None:
+        del self._going[uuid]
+        gc.collect()
+
+    def _terminal(self, uuid: str | None) -> Terminal:
+        """The terminal of this id, or the first active one. Raises TerminalError."""
+        try:
+            return self._terminals.find(uuid)
+        except TerminalError:
+            return self._terminals.find(None)
+
+    def tab(self, wanted: str | None) -> Terminal:
+        """The terminal of this name or id; the first active one, or any. Raises TerminalError."""
+        terminals = self._terminals.terminals
+        if not terminals:
+            raise TerminalError("there is no terminal; open one on a phone first")
+        if wanted is None:
+            try:
+                return self._terminals.find(None)
+            except TerminalError:
+                return terminals[0]
+        found = [terminal for terminal in terminals if wanted in (terminal.uuid, terminal.tab.name)]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(f"{terminal.tab.name} ({terminal.uuid})" for terminal in terminals)
+        raise TerminalError(f"expected the name or id of one tab; {len(found)} are {wanted!r}. There are: {names}")
+

@@ -1,0 +1,51 @@
+"""The options that a service is installed with: `serve` says whether they are right, and paths become absolute."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mobifai.cli.serve import serve
+from mobifai.service.definition import STATE_DIR
+
+
+def serve_command(context: click.Context, options: Sequence[str]) -> tuple[str, ...]:
+    """The whole command of a service that serves with these options. Raises click.UsageError for a wrong one.
+
+    The state directory and the settings file are named in it, since a service has neither our environment nor our
+    current directory. `-P` keeps what lies in its own current directory from being imported.
+    """
+    root = context.find_root()
+    with serve.make_context("serve", list(options), parent=root) as parsed:
+        given = list(_given(parsed, options))
+        state_dir: Path = parsed.params["state_dir"]
+    config: Path | None = root.params.get("config_file")
+    config_words = ("--config", str(config.absolute())) if config is not None else ()
+    return (
+        *(sys.executable, "-P", "-m", "mobifai", *config_words, "serve"),
+        *(word for word in given if not word.startswith(STATE_DIR)),
+        f"{STATE_DIR}{state_dir.expanduser().absolute()}",
+    )
+
+
+def _given(parsed: click.Context, options: Sequence[str]) -> Iterator[str]:
+    """The given options in their long form, one word each."""
+    values, _, order = serve.make_parser(parsed).parse_args(list(options))
+    seen: dict[str, None] = {}
+    for parameter in order:
+        if isinstance(parameter, click.Option) and parameter.name and parameter.name not in seen:
+            seen[parameter.name] = None
+            value = values[parameter.name]
+            for one in value if parameter.multiple else [value]:
+                yield _word(parameter, one)
+
+
+def _word(option: click.Option, value: Any) -> str:
+    if option.is_flag:
+        names = option.opts if value == option.flag_value or not option.secondary_opts else option.secondary_opts
+        return max(names, key=len)
+    if isinstance(option.type, click.Path):
+        value = Path(value).absolute()
+    return f"{max(option.opts, key=len)}={value}"

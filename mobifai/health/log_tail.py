@@ -1,0 +1,62 @@
+"""Reading the log that another process writes: its last lines, and what comes, also across a change of files.
+
+Owns the file that it reads; never writes.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+FOLLOW_SECONDS = 0.25
+_PIECE = 64 << 10
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The last lines, oldest first, with older files' where the newest has not so many. Raises OSError for none."""
+    lines = _lines(path)
+    number = 1
+    while len(lines) < count:
+        try:
+            lines = _lines(path.with_name(f"{path.name}.{number}")) + lines
+        except FileNotFoundError:
+            break
+        number += 1
+    return lines[-count:] if count else []
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+
+
+def follow(path: Path, begin: os.stat_result, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
+    """What is written from `begin` on (the file as it was), for ever. A renamed file is read to its end first."""
+    position = begin.st_size
+    current = _open(path)
+    try:
+        if os.fstat(current).st_ino != begin.st_ino:
+            position = 0
+        while True:
+            moved = _moved(path, current)
+            while piece := os.pread(current, _PIECE, position):
+                position += len(piece)
+                yield piece.decode(errors="replace")
+            if moved:
+                os.close(current)
+                current, position = _open(path), 0
+            else:
+                pause(FOLLOW_SECONDS)
+    finally:
+        os.close(current)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _moved(path: Path, current: int) -> bool:
+    """Whether another file has taken the place: asked before the last read, so that nothing is missed."""
+    try:
+        return path.stat().st_ino != os.fstat(current).st_ino
+    except FileNotFoundError:
+        return False

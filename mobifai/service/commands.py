@@ -1,0 +1,70 @@
+"""Programs of the system, run to their end within a time limit.
+
+Where they are looked for is a parameter, so that others can stand in for them.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mobifai.errors import ServiceError
+
+SECONDS = 60.0
+"""Starting a service may take its program's time to start; stopping one, its time to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """Its last words, for a person."""
+        lines = (self.err.strip() or self.out.strip() or f"status {self.status}, without a word").splitlines()
+        return "; ".join(line.strip() for line in lines[-3:])
+
+
+class Commands:
+    """Runs programs of `path`, a list of directories as in $PATH; None is $PATH."""
+
+    def __init__(self, path: str | None = None) -> None:
+        self._path = os.environ.get("PATH", os.defpath) if path is None else path
+
+    def has(self, program: str) -> bool:
+        """Whether there is such a program."""
+        return shutil.which(program, path=self._path) is not None
+
+    def run(self, program: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Answer:
+        """Run a program. Raises ServiceError when it can't be started, or does not end."""
+        found = shutil.which(program, path=self._path)
+        if found is None:
+            raise ServiceError(f"expected the program {program} on the PATH; there is none")
+        try:
+            ended = subprocess.run(  # noqa: S603 - the arguments are ours, and no shell reads them
+                [found, *arguments],
+                env={**os.environ, "PATH": self._path, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+                text=True,
+                errors="replace",
+            )
+        except OSError as error:
+            raise ServiceError(f"{found} can't be run: {error}") from None
+        except subprocess.TimeoutExpired:
+            raise ServiceError(f"`{program} {' '.join(arguments)}` did not end within {SECONDS:g} s") from None
+        return Answer(ended.returncode, ended.stdout, ended.stderr)
+
+    def must(self, program: str, *arguments: str) -> Answer:
+        """Run a program that has to succeed. Raises ServiceError with what it said."""
+        answer = self.run(program, *arguments)
+        if answer.status != 0:
+            raise ServiceError(f"`{program} {' '.join(arguments)}` failed: {answer.said}")
+        return answer

@@ -1,0 +1,156 @@
+"""The service as a launchd agent (macOS)."""
+
+import os
+import plistlib
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from mobifai.errors import ServiceError
+from mobifai.service.commands import Answer, Commands
+from mobifai.service.definition import Service, ServiceState, check_words, write_definition
+
+LABEL = "mobifai.agent"
+
+SETTLE_SECONDS = 15.0
+"""launchd answers before it has done what it was told; a service may take its time to stop."""
+
+_IN_PROGRESS = (5, 17, 36, 37)
+"""What `bootstrap` answers while the service from before is being removed."""
+
+
+def properties(service: Service) -> dict[str, Any]:
+    """The property list.
+
+    launchd gives each start 10 s at least; that is its back-off. The default of 256 descriptors is too few for many
+    terminals. Its output goes nowhere: a file of launchd's grows for ever, and the agent keeps its own log.
+    """
+    return {
+        "Label": LABEL,
+        "ProgramArguments": list(service.argv),
+        "EnvironmentVariables": dict(service.environment),
+        "WorkingDirectory": str(service.home),
+        "RunAtLoad": True,
+        "KeepAlive": {"SuccessfulExit": False},
+        "ThrottleInterval": 10,
+        "ExitTimeOut": 15,
+        "ProcessType": "Interactive",
+        "SoftResourceLimits": {"NumberOfFiles": 4096},
+        "StandardOutPath": "/dev/null",
+        "StandardErrorPath": "/dev/null",
+    }
+
+
+def plist_text(service: Service) -> str:
+    """The property list as XML, read back and compared. Raises ServiceError."""
+    wanted = properties(service)
+    text = plistlib.dumps(wanted, sort_keys=False)
+    if plistlib.loads(text) != wanted:
+        raise ServiceError(
+            "expected a property list that reads as it was written; choose options without odd characters"
+        )
+    return text.decode()
+
+
+def argv_of(content: bytes) -> tuple[str, ...]:
+    """The command of a property list; () for what is none."""
+    try:
+        return tuple(str(word) for word in plistlib.loads(content).get("ProgramArguments", ()))
+    except (plistlib.InvalidFileException, ExpatError, ValueError, AttributeError, TypeError):
+        return ()
+
+
+class Launchd:
+    """launchd's domain of this user's desktop. `home` is where ~/Library is."""
+
+    def __init__(self, commands: Commands, home: Path, uid: int, settle_seconds: float = SETTLE_SECONDS) -> None:
+        self._commands = commands
+        self._domain = f"gui/{uid}"
+        self._target = f"{self._domain}/{LABEL}"
+        self._settle_seconds = settle_seconds
+        self.file = home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+
+    def text(self, service: Service) -> str:
+        """The property list (see `Manager`)."""
+        check_words(service)
+        return plist_text(service)
+
+    def install(self, service: Service) -> list[str]:
+        """Write, check and start the agent (see `Manager`)."""
+        text = self.text(service)
+        if not self._commands.has("launchctl"):
+            raise ServiceError(
+                "expected launchd (`launchctl`); there is none: let another supervisor run `mobifai serve`"
+            )
+        self._lint(text)
+        changed = write_definition(self.file, text)
+        self._launchctl("enable", self._target)
+        if changed and self._loaded():
+            self._remove()
+        if self._loaded():
+            self._launchctl("kickstart", self._target)
+        else:
+            self._bootstrap()
+        return []
+
+    def uninstall(self) -> bool:
+        """Stop and remove the agent (see `Manager`)."""
+        loaded = self._commands.has("launchctl") and self._loaded()
+        if loaded:
+            self._remove()
+        there = self.file.exists()
+        self.file.unlink(missing_ok=True)
+        return loaded or there
+
+    def state(self) -> ServiceState:
+        """How the agent is (see `Manager`)."""
+        argv = argv_of(self.file.read_bytes()) if self.file.is_file() else ()
+        installed = self.file.is_file()
+        if not self._commands.has("launchctl"):
+            return ServiceState(self.file, installed, False, False, "no launchd here", argv)
+        shown = self._print()
+        found = dict(re.findall(r"^\s*(state|pid|last exit code|runs) = (.+)$", shown.out, re.MULTILINE))
+        detail = ", ".join(f"{name} {value}" for name, value in found.items()) or "not loaded"
+        running = shown.status == 0 and found.get("state") == "running"
+        return ServiceState(self.file, installed, running, shown.status == 0, detail, argv)
+
+    def _print(self) -> Answer:
+        return self._commands.run("launchctl", "print", self._target)
+
+    def _loaded(self) -> bool:
+        return self._print().status == 0
+
+    def _lint(self, text: str) -> None:
+        if not self._commands.has("plutil"):
+            return
+        with tempfile.TemporaryDirectory(prefix="mobifai-") as place:
+            draft = Path(place, self.file.name)
+            draft.write_text(text)
+            self._commands.must("plutil", "-lint", str(draft))
+
+    def _remove(self) -> None:
+        self._commands.run("launchctl", "bootout", self._target)
+        until = time.monotonic() + self._settle_seconds
+        while self._loaded():
+            if time.monotonic() > until:
+                raise ServiceError(f"launchd did not stop {LABEL} within {self._settle_seconds:g} s; try again")
+            time.sleep(0.1)
+
+    def _bootstrap(self) -> None:
+        until = time.monotonic() + self._settle_seconds
+        while True:
+            answer = self._commands.run("launchctl", "bootstrap", self._domain, str(self.file))
+            if answer.status == 0:
+                return
+            if answer.status not in _IN_PROGRESS or time.monotonic() > until:
+                raise ServiceError(
+                    f"launchd does not start {self.file}: {answer.said}. A launchd agent belongs to a desktop session: "
+                    f"sign in as user {os.getuid()} there first, not only over SSH"
+                )
+            time.sleep(0.2)
+
+    def _launchctl(self, *words: str) -> None:
+        self._commands.must("launchctl", *words)

@@ -1,0 +1,180 @@
+"""The service as a systemd user unit (Linux)."""
+
+import getpass
+import os
+import re
+import shlex
+import tempfile
+from pathlib import Path
+
+from mobifai.errors import ServiceError
+from mobifai.service.commands import Commands
+from mobifai.service.definition import Service, ServiceState, check_words, write_definition
+
+UNIT = "mobifai.service"
+
+_MARK = "# Written by `mobifai service install`; it is written anew by it, so change nothing here."
+_BACK_OFF_SINCE = 254
+"""The first version of systemd that can wait longer from restart to restart."""
+
+
+def unit_text(service: Service, version: int) -> str:
+    """The unit file for this version of systemd.
+
+    An agent that dies is started again, less and less often; an older systemd, which can't do that, gives up in the end.
+    Status 2 is a wrong option, which no restart mends. What it prints (a pairing code among it) is for a person who
+    looks on, so nobody keeps it; what it logs goes to the journal. A terminal's program that takes too much memory is no
+    reason to stop everything.
+    """
+    backs_off = version >= _BACK_OFF_SINCE
+    lines = (
+        _MARK,
+        "[Unit]",
+        "Description=MobiFai: the terminals of this machine on your phone",
+        *(("StartLimitIntervalSec=0",) if backs_off else ("StartLimitIntervalSec=10min", "StartLimitBurst=20")),
+        "",
+        "[Service]",
+        "Type=exec",
+        f"ExecStart={' '.join(_quoted(word.replace('$', '$$')) for word in service.argv)}",
+        f"WorkingDirectory={_escaped(str(service.home))}",
+        *(f"Environment={_quoted(f'{name}={value}')}" for name, value in sorted(service.environment.items())),
+        "Restart=on-failure",
+        *(("RestartSec=2s", "RestartSteps=6", "RestartMaxDelaySec=5min") if backs_off else ("RestartSec=15s",)),
+        "RestartPreventExitStatus=2",
+        "KillMode=mixed",
+        "TimeoutStopSec=15s",
+        "OOMPolicy=continue",
+        "StandardOutput=null",
+        "StandardError=journal",
+        "",
+        "[Install]",
+        "WantedBy=default.target",
+        "",
+    )
+    return "\n".join(lines)
+
+
+def _escaped(word: str) -> str:
+    return word.replace("%", "%%")
+
+
+def _quoted(word: str) -> str:
+    escaped = _escaped(word.replace("\\", "\\\\").replace('"', '\\"'))
+    return escaped if re.fullmatch(r"[\w@%+=:,./-]+", escaped) else f'"{escaped}"'
+
+
+def argv_of(text: str) -> tuple[str, ...]:
+    """The command of a unit file that `unit_text` made; () for any other."""
+    found = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)
+    if found is None:
+        return ()
+    try:
+        words = shlex.split(found[1])
+    except ValueError:
+        return ()
+    return tuple(word.replace("$$", "$").replace("%%", "%") for word in words)
+
+
+class Systemd:
+    """The user manager of systemd. `config_home` is $XDG_CONFIG_HOME."""
+
+    def __init__(self, commands: Commands, config_home: Path) -> None:
+        self._commands = commands
+        self.file = config_home / "systemd" / "user" / UNIT
+
+    def text(self, service: Service) -> str:
+        """The unit file for the systemd that runs here, or the newest."""
+        check_words(service)
+        try:
+            return unit_text(service, self._version())
+        except ServiceError:
+            return unit_text(service, _BACK_OFF_SINCE)
+
+    def install(self, service: Service) -> list[str]:
+        """Write, check and start the unit (see `Manager`)."""
+        check_words(service)
+        text = unit_text(service, self._version())
+        self._refuse_foreign()
+        notes = self._verify(text)
+        was_running = self.state().running
+        changed = write_definition(self.file, text)
+        self._systemctl("daemon-reload")
+        self._commands.run("systemctl", "--user", "reset-failed", UNIT)
+        self._systemctl("enable", "--now", UNIT)
+        if changed and was_running:
+            self._systemctl("restart", UNIT)
+        return notes + self._linger()
+
+    def uninstall(self) -> bool:
+        """Stop and remove the unit (see `Manager`)."""
+        if not self.file.exists():
+            return False
+        self._refuse_foreign()
+        if self._commands.has("systemctl"):
+            self._version()
+            self._systemctl("disable", "--now", UNIT)
+        self.file.unlink(missing_ok=True)
+        if self._commands.has("systemctl"):
+            self._systemctl("daemon-reload")
+            self._commands.run("systemctl", "--user", "reset-failed", UNIT)
+        return True
+
+    def state(self) -> ServiceState:
+        """How the unit is (see `Manager`)."""
+        text = self.file.read_text(errors="replace") if self.file.is_file() else ""
+        if not self._commands.has("systemctl"):
+            return ServiceState(self.file, bool(text), False, False, "no systemd here", argv_of(text))
+        shown = self._commands.run(
+            "systemctl", "--user", "show", UNIT, "--property=ActiveState,SubState,UnitFileState,NRestarts"
+        )
+        found = dict(line.split("=", 1) for line in shown.out.splitlines() if "=" in line)
+        active, sub = found.get("ActiveState", ""), found.get("SubState", "")
+        detail = f"{active} ({sub}), restarts: {found.get('NRestarts', '?')}" if active else shown.said
+        enabled = found.get("UnitFileState") == "enabled"
+        return ServiceState(self.file, bool(text), active in ("active", "reloading"), enabled, detail, argv_of(text))
+
+    def _version(self) -> int:
+        if not self._commands.has("systemctl"):
+            raise ServiceError(self._unusable("there is no systemctl on the PATH"))
+        answer = self._commands.run("systemctl", "--user", "show", "--property=Version")
+        found = re.search(r"Version=\D*(\d+)", answer.out)
+        if answer.status != 0 or found is None:
+            raise ServiceError(self._unusable(answer.said))
+        return int(found[1])
+
+    def _unusable(self, found: str) -> str:
+        return (
+            f"expected systemd's manager of this user (`systemctl --user`); found: {found}. In a container, or with "
+            "another init system, let that run `mobifai serve` (`mobifai service install --print` shows how systemd "
+            f"would). After su or sudo, sign in as {getpass.getuser()} instead, or: sudo loginctl enable-linger "
+            f"{getpass.getuser()}; export XDG_RUNTIME_DIR=/run/user/{os.getuid()}"
+        )
+
+    def _refuse_foreign(self) -> None:
+        if self.file.is_file() and _MARK not in self.file.read_text(errors="replace"):
+            raise ServiceError(f"{self.file} is not a unit that this command wrote; move it away first")
+
+    def _verify(self, text: str) -> list[str]:
+        """Have systemd read the unit. Raises ServiceError when it refuses it; answers what it remarks."""
+        if not self._commands.has("systemd-analyze"):
+            return []
+        with tempfile.TemporaryDirectory(prefix="mobifai-") as place:
+            draft = Path(place, UNIT)
+            draft.write_text(text)
+            own = {"XDG_RUNTIME_DIR": os.environ.get("XDG_RUNTIME_DIR", place)}
+            answer = self._commands.run("systemd-analyze", "--user", "verify", "--man=no", str(draft), environment=own)
+            said = (answer.err + answer.out).replace(f"{place}/", "").splitlines()
+        about_us = [line for line in said if UNIT in line]
+        if answer.status != 0 and about_us:
+            raise ServiceError(f"systemd does not take the unit: {'; '.join(about_us)}")
+        return [f"systemd remarks: {line}" for line in about_us]
+
+    def _linger(self) -> list[str]:
+        if self._commands.has("loginctl"):
+            user = str(os.getuid())
+            if "Linger=yes" in self._commands.run("loginctl", "show-user", user, "--property=Linger").out:
+                return []
+        return ["It ends when you log out. `loginctl enable-linger` lets it run on, and start with the machine."]
+
+    def _systemctl(self, *words: str) -> None:
+        self._commands.must("systemctl", "--user", *words)

@@ -1,0 +1,182 @@
+"""The agent dies in the midst of output, and nobody loses anything: terminals, screens, numbers, the phone."""
+
+import asyncio
+import os
+import re
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from soak.phone_face import PhoneFace
+from soak.phone_log import PhoneError
+from tests.support.agent import RunningAgent, serving
+from tests.support.eventually import eventually
+from tests.support.phones import Kind, open_phone, phone_kinds
+
+paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
+
+COUNT_ALOUD = "i=0; while :; do i=$((i+1)); echo n$i; [ $((i % 20)) = 0 ] && sleep 0.01; done\r"
+
+
+async def come_back(phone: PhoneFace, agent: RunningAgent, *, webrtc: bool, active: str) -> None:
+    """What an app does when everything broke off: try until it is in again, then show the tab that it showed."""
+    async with asyncio.timeout(20):
+        while True:
+            away = phone.mark()
+            try:
+                await phone.vanish()
+                await phone.connect(timeout=5)
+                await phone.pair(agent.device_id, timeout=5)
+                if webrtc:
+                    await phone.channel_open(timeout=5)
+                break
+            except PhoneError:
+                await asyncio.sleep(0.1)
+    await phone.expect("processes:sync", since=away)
+    await phone.switch(active)
+
+
+def numbers(text: str) -> list[int]:
+    """The whole numbers counted aloud."""
+    return [int(found) for found in re.findall(r"n(\d+)\r?\n", text)]
+
+
+def assert_none_missing(heard: list[int]) -> None:
+    """Each number is there, up to the last; a screen that is shown again may say some twice."""
+    assert heard
+    missing = set(range(1, max(heard) + 1)) - set(heard)
+    assert not missing, f"{len(missing)} missing, first {min(missing)}"
+
+
+@phone_kinds
+@paths
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL], ids=["SIGSEGV", "SIGKILL"])
+async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
+    tmp_path: Path, kind: Kind, webrtc: bool, number: int
+) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone(kind, agent.relay_url, invitation["token"], webrtc=webrtc) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            if webrtc:
+                await phone.channel_open()
+            terminal = await phone.create()
+            other = await phone.create(name="other")
+            await phone.type(other, "echo kept-$((40+2))\r")
+            await phone.wait_output(other, "kept-42")
+            await phone.switch(terminal)
+            await phone.type(terminal, COUNT_ALOUD)
+            heard: list[int] = []
+            for _ in range(2):
+                await phone.wait_output(terminal, lambda text: len(numbers(text)) > 500)
+                before = (await agent.status())["agent_pid"]
+                os.kill(before, number)
+                await eventually(lambda: not psutil.pid_exists(before))
+                heard += numbers(phone.output(terminal))
+                await come_back(phone, agent, webrtc=webrtc, active=terminal)
+                assert (await agent.status())["agent_pid"] != before
+            await phone.wait_output(terminal, lambda text: len(numbers(text)) > 500)
+            await phone.type(terminal, "\x03")
+            await phone.type(terminal, "echo the-$((1+1))nd-end\r")
+            await phone.wait_output(terminal, "the-2nd-end")
+            heard += numbers(phone.output(terminal))
+            assert_none_missing(heard)
+            await phone.switch(other)
+            await phone.wait_output(other, "kept-42")  # the screen of the other tab is as it was
+
+
+async def test_a_phone_is_back_within_five_seconds_of_a_crash(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            await phone.channel_open()
+            terminal = await phone.create()
+            os.kill((await agent.status())["agent_pid"], signal.SIGKILL)
+            async with asyncio.timeout(5):
+                await come_back(phone, agent, webrtc=True, active=terminal)
+                await phone.type(terminal, "echo back-$((1+1))\r")
+                await phone.wait_output(terminal, "back-2")
+
+
+async def test_a_restart_on_purpose_keeps_everything(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            terminal = await phone.create()
+            await phone.type(terminal, "X=still-here; echo ready-$((1+1))\r")
+            await phone.wait_output(terminal, "ready-2")
+            before = await agent.status()
+            await agent.command("restart")
+            await eventually(lambda: not psutil.pid_exists(before["agent_pid"]))
+            await come_back(phone, agent, webrtc=True, active=terminal)
+            await phone.type(terminal, "echo $X-$$\r")
+            await phone.wait_output(terminal, f"still-here-{before['terminals'][0]['pid']}")
+            after = await agent.status()
+            assert after["keeper_pid"] == before["keeper_pid"]
+            assert after["relay_url"] == before["relay_url"]
+
+
+async def test_a_shell_that_ends_while_no_agent_is_there_is_told_with_its_last_words(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            terminal, flag = await phone.create(), tmp_path / "flag"
+            await phone.type(terminal, f"while [ ! -e {flag} ]; do :; done; echo last-$((1+1))-words; exit\r")
+            await phone.wait_output(terminal, "do :; done")
+            status = await agent.status()
+            os.kill(status["agent_pid"], signal.SIGSTOP)  # so that it sees nothing of the end
+            flag.touch()
+            await eventually(lambda: not runs(status["terminals"][0]["pid"]))
+            os.kill(status["agent_pid"], signal.SIGKILL)
+            away = phone.mark()
+            await come_back(phone, agent, webrtc=True, active=terminal)
+            await phone.expect("process:exited", lambda payload: payload["uuid"] == terminal, since=away)
+            assert (await agent.status())["terminals"] == []
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_keeper_that_dies_leaves_no_orphan(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            terminal = await phone.create()
+            await phone.type(terminal, "trap '' HUP; sh -c \"trap '' HUP; sleep 1000\" & echo started-$((1+1))\r")
+            await phone.wait_output(terminal, "started-2")
+            status = await agent.status()
+            shell = psutil.Process(status["terminals"][0]["pid"])
+            family = [shell, *shell.children(recursive=True)]
+            assert len(family) >= 3
+            os.kill(status["keeper_pid"], signal.SIGKILL)
+            await eventually(lambda: not any(runs(one.pid) for one in family))
+            await eventually(lambda: not runs(status["agent_pid"]))
+        await agent.process.wait()
+
+
+async def test_an_agent_that_always_dies_is_given_up_with_a_clear_message(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        for _ in range(8):
+            previous = (await agent.status())["agent_pid"]
+            agent.ready_file.unlink(missing_ok=True)
+            os.kill(previous, signal.SIGKILL)
+            await eventually(lambda: agent.ready_file.exists() or agent.process.returncode is not None, 15)
+            if agent.process.returncode is not None:
+                break
+        assert await agent.process.wait() == 1
+        assert "giving up" in agent.log.read_text()
