@@ -46,7 +46,7 @@ class Limit:
     on_disk: bool = False
 
 
-_TABLE: dict[str, Limit] = {}
+_TABLE: dict[str, Limit] = {}  # bounded by this module: it is closed below
 
 
 def _declare(

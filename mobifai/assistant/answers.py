@@ -38,12 +38,12 @@ class NotUnderstood:
 
 
 def understand(blocks: Sequence[Block], cut_off: bool = False) -> Understood | NotUnderstood:
-    """What these blocks of an answer ask for. `cut_off`: the answer was longer than allowed, and the rest is missing."""
+    """What these blocks of an answer ask for. `cut_off`: it was longer than allowed, and the rest is missing."""
     called = [block for block in blocks if block["type"] == "tool_use"]
     calls = tuple(str(block["id"]) for block in called)
+    if cut_off:
+        return NotUnderstood("your answer was cut off, since it was too long; be brief", calls)
     try:
-        if cut_off:
-            raise ValueError("your answer was cut off, since it was too long; be brief")
         actions = _from_calls(called) if called else _from_text(blocks)
     except (ValueError, RecursionError) as error:
         return NotUnderstood(str(error)[:1000], calls)

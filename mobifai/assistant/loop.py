@@ -112,9 +112,7 @@ class Run:
 
     async def _converse(self) -> None:
         self._record("prompt", self.prompt)
-        self._say(
-            "ai:started", wire.AiStarted(uuid=self._uuid, conversation=self.number, prompt=self.prompt[:200])
-        )
+        self._say("ai:started", wire.AiStarted(uuid=self._uuid, conversation=self.number, prompt=self.prompt[:200]))
         began, before = self._clock(), _After.GO_ON
         async with self._means.open_model() as model:
             self._secrets = self._secrets.also(model.secret)
@@ -167,7 +165,9 @@ class Run:
         bound = self._bounds["tokens"]
         if self.tokens > bound.capacity:
             bound.refuse("tokens")
-            raise AssistantError(f"stopped after {self.tokens} tokens, of at most {bound.capacity}; it may be unfinished")
+            raise AssistantError(
+                f"stopped after {self.tokens} tokens, of at most {bound.capacity}; it may be unfinished"
+            )
         bound.set(self.tokens)
 
     async def _act(self, actions: Sequence[Action], calls: Sequence[str]) -> _After:

@@ -1,4 +1,4 @@
-"""What the assistant needs of a model: one question, one answer. Here are the values; the clients have their own modules."""
+"""What the assistant needs of a model: one answer to one question. The clients have modules of their own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager

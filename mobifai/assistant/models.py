@@ -19,9 +19,7 @@ _CLIENT = "mobifai.assistant.anthropic_model"
 
 
 @asynccontextmanager
-async def open_model(
-    config: AssistantConfig, environ: Mapping[str, str], ledger: Ledger
-) -> AsyncIterator[ModelClient]:
+async def open_model(config: AssistantConfig, environ: Mapping[str, str], ledger: Ledger) -> AsyncIterator[ModelClient]:
     """The model for one conversation, for the length of this scope. Raises AssistantError."""
     if config.model.startswith(SCRIPTED):
         yield ScriptedModel.from_file(Path(config.model.removeprefix(SCRIPTED)))

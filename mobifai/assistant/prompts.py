@@ -1,4 +1,4 @@
-"""What the model is told: who it is, what it may do, and what came of it. Pure; numbers come from the bounds in force."""
+"""What the model is told: who it is, what it may do, and what came of it. Pure; the numbers are the bounds in force."""
 
 from mobifai.assistant import keys
 from mobifai.assistant.actions import TOOL
@@ -10,8 +10,8 @@ into it as well.
 
 You see the terminal as text, and act only by calling the tool {tool}. Its actions are run in order:
 - keystroke: types text exactly as given (a line's end is the Enter key), at most {keystroke} characters, or presses \
-one key: {keys}. Set risky when it may do harm that can't be undone: it deletes, overwrites, publishes, spends, changes \
-permissions or the system, or runs what was downloaded.
+one key: {keys}. Set risky when it may do harm that can't be undone: it deletes, overwrites, publishes, spends, \
+changes permissions or the system, or runs what was downloaded.
 - delay: waits ms milliseconds, at most {delay}.
 - message: tells the person something, at most {message} characters.
 - request_screen: shows you the screen again once the terminal has been quiet for {quiet} s; with start and end, those \

@@ -21,7 +21,7 @@ _PATTERNS: Mapping[str, str] = {
     "stops the machine or services": r"\b(?:shutdown|reboot|poweroff|halt|init\s+[06]|systemctl|launchctl|service)\b",
     "ends other programs": r"\b(?:kill|pkill|killall|xkill)\b",
     "changes permissions": r"\b(?:chmod|chown|chgrp|setfacl|usermod|passwd)\b",
-    "runs what it downloads": rf"\b(?:curl|wget|fetch)\b[^\n]{{0,400}}\|\s*(?:\w+\s+)?(?:ba|z|da|k|fi)?sh\b|\beval\b",
+    "runs what it downloads": r"\b(?:curl|wget|fetch)\b[^\n]{0,400}\|\s*(?:\w+\s+)?(?:ba|z|da|k|fi)?sh\b|\beval\b",
     "rewrites version history": rf"\bgit\b{_WORD}\b(?:push|reset|clean|rebase|filter-branch|checkout|restore)\b",
     "changes a data base": r"(?i:\b(?:drop|truncate|alter)\s+(?:table|database|schema)\b|\bdelete\s+from\b)",
     "publishes": r"\b(?:npm|yarn|pnpm|cargo|gem|poetry|uv|hatch)\s+publish\b|\btwine\s+upload\b|\bdocker\s+push\b",

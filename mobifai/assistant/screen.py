@@ -1,18 +1,14 @@
-"""A terminal's output as the text that a person would see: a small emulator of an xterm.
+"""A terminal's output as the text that a person would see: a small emulator of an xterm, for one look.
 
-It keeps one screen, the lines that scrolled out at its top, and the main screen while a full-screen program has the
-alternate one; all of it lives for one look. Sequences are those of ECMA-48 and xterm's ctlseqs. Colours are passed
-over. Pure; any input is taken, and what it does not know changes nothing.
+Sequences are those of ECMA-48 and xterm's ctlseqs; colours are passed over. Pure; any input is taken, and what it does
+not know changes nothing.
 """
 
 import re
-import unicodedata
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-HISTORY_LINES = 5_000
-"""Lines kept above the screen: a ring of 100 KB with lines of 20 characters."""
+from mobifai.assistant.grid import Grid, cells
 
 SLICE = 1_000
 """Pieces of output between two pauses: about a millisecond of work."""
@@ -24,9 +20,7 @@ _PIECE = re.compile(
     r"|\x1b([ -/]*)([0-~])"  # escape sequence
     r"|([\x00-\x1f\x7f-\x9f])"  # control character
 )
-_GRAPHICS = str.maketrans("`afgijklmnopqrstuvwxyz{|}~", "◆▒°±␉␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·")
-_FILLER = "\0"
-"""The second cell of a wide character."""
+_GRAPHICS = str.maketrans("`afgijklmnopqrstuvwxyz{|}~", "◆▒°±␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +40,23 @@ class Emulator:
 
     def __init__(self, cols: int, rows: int) -> None:
         self._cols, self._rows = max(1, cols), max(1, rows)
-        self._above: deque[str] = deque(maxlen=HISTORY_LINES)
         self._reset()
 
     def _reset(self) -> None:
-        self._lines = [""] * self._rows
-        self._main: list[str] | None = None
+        self._grid = Grid(self._cols, self._rows)
+        self._y = self._x = 0  # _x is _cols after a character in the last column: the next one goes to the next line
         self._saved = (0, 0)
-        self._y = self._x = 0
-        self._top, self._bottom = 0, self._rows - 1
         self._wraps, self._inserts, self._graphics = True, False, False
         self._last = " "
 
     def picture(self) -> Picture:
-        """What is to be seen now. Blank lines at the end are left out."""
-        screen = [line.replace(_FILLER, "").rstrip() for line in self._lines]
-        while len(screen) > self._y + 1 and not screen[-1]:
-            screen.pop()
-        above = [] if self._main is not None else [line.replace(_FILLER, "").rstrip() for line in self._above]
-        head = "".join(f"{line}\n" for line in above)
-        column = min(self._x, self._cols - 1) + 1
-        return Picture(head + "\n".join(screen), len(head), self._y + 1, column, self._cols, self._rows)
+        """What is to be seen now."""
+        text, screen_at = self._grid.text(self._y)
+        return Picture(text, screen_at, self._y + 1, self._column + 1, self._cols, self._rows)
+
+    @property
+    def _column(self) -> int:
+        return min(self._x, self._cols - 1)
 
     def feed(self, output: bytes) -> Iterator[None]:
         """Take output; pauses now and then, for others to run."""
@@ -87,31 +77,24 @@ class Emulator:
 
     def _put(self, text: str) -> None:
         if not text.isascii():
-            text = _cells(text)
+            text = cells(text)
         elif self._graphics:
             text = text.translate(_GRAPHICS)
         self._last = text[-1:] or self._last
-        while text:
-            if self._x >= self._cols:
-                text = self._at_the_edge(text)
-            part, text = text[: self._cols - self._x], text[self._cols - self._x :]
-            self._write(part)
+        self._put_cells(text)
 
-    def _at_the_edge(self, text: str) -> str:
-        if self._wraps:
-            self._x = 0
-            self._line_feed()
-            return text
-        self._x = self._cols - 1
-        return text[-1]
-
-    def _write(self, part: str) -> None:
-        line = self._lines[self._y]
-        if len(line) < self._x:
-            line = line.ljust(self._x)
-        end = self._x if self._inserts else self._x + len(part)
-        self._lines[self._y] = (line[: self._x] + part + line[end:])[: self._cols]
-        self._x += len(part)
+    def _put_cells(self, text: str) -> None:
+        at = 0
+        while at < len(text):
+            if self._x >= self._cols and not self._wraps:
+                self._x, at = self._cols - 1, len(text) - 1
+            elif self._x >= self._cols:
+                self._x = 0
+                self._line_feed()
+            part = text[at : at + self._cols - self._x]
+            self._grid.write(self._y, self._x, part, self._inserts)
+            self._x += len(part)
+            at += len(part)
 
     # -- control characters and escape sequences
 
@@ -122,7 +105,7 @@ class Emulator:
             case "\n" | "\v" | "\f" | "\x84":
                 self._line_feed()
             case "\b":
-                self._x = max(0, min(self._x, self._cols - 1) - 1)
+                self._x = max(0, self._column - 1)
             case "\t":
                 self._x = min(self._cols - 1, self._x // 8 * 8 + 8)
             case "\x85":
@@ -131,175 +114,130 @@ class Emulator:
                 self._escape("", "M")
 
     def _escape(self, charset: str, escape: str) -> None:
-        if charset:
-            if charset == "(":
+        match charset, escape:
+            case "(", _:
                 self._graphics = escape == "0"
-            return
-        match escape:
-            case "7":
+            case "", "7":
                 self._saved = (self._y, self._x)
-            case "8":
+            case "", "8":
                 self._y, self._x = self._saved
-            case "D":
+            case "", "D":
                 self._line_feed()
-            case "E":
+            case "", "E":
                 self._x = 0
                 self._line_feed()
-            case "M":
+            case "", "M":
                 self._reverse_line_feed()
-            case "c":
+            case "", "c":
                 self._reset()
 
     def _line_feed(self) -> None:
-        if self._y == self._bottom:
-            self._scroll_up(1)
+        if self._y == self._grid.bottom:
+            self._grid.scroll_up(1)
         elif self._y < self._rows - 1:
             self._y += 1
 
     def _reverse_line_feed(self) -> None:
-        if self._y == self._top:
-            self._shift_down(self._top, 1)
+        if self._y == self._grid.top:
+            self._grid.insert_lines(self._y, 1)
         elif self._y > 0:
             self._y -= 1
-
-    def _scroll_up(self, count: int) -> None:
-        count = min(count, self._bottom - self._top + 1)
-        if self._top == 0 and self._main is None:
-            self._above.extend(self._lines[:count])
-        self._shift_up(self._top, count)
-
-    def _shift_up(self, top: int, count: int) -> None:
-        count = min(count, self._bottom - top + 1)
-        self._lines[top : self._bottom + 1] = self._lines[top + count : self._bottom + 1] + [""] * count
-
-    def _shift_down(self, top: int, count: int) -> None:
-        count = min(count, self._bottom - top + 1)
-        self._lines[top : self._bottom + 1] = [""] * count + self._lines[top : self._bottom + 1 - count]
 
     # -- control sequences
 
     def _sequence(self, numbers: str, between: str, final: str) -> None:
-        if numbers[:1] in ("?", ">", "<", "="):
-            if numbers[0] == "?" and not between and final in "hl":
-                for number in _numbers(numbers[1:]):
-                    self._mode(number, final == "h")
-            return
-        if between:
-            if between == "!" and final == "p":
-                self._top, self._bottom, self._wraps, self._inserts = 0, self._rows - 1, True, False
-            return
-        given = _numbers(numbers)
-        if not self._move(final, given):
+        if numbers[:1] == "?" and not between and final in "hl":
+            for number in _numbers(numbers[1:]):
+                self._mode(number, final == "h")
+        elif between == "!" and final == "p":
+            self._grid.region(0, self._rows - 1)
+            self._wraps, self._inserts = True, False
+        elif not between and numbers[:1] not in ("?", ">", "<", "="):
+            given = _numbers(numbers)
+            self._move_across(final, max(1, given[0]))
+            self._move_down(final, given)
             self._edit(final, given)
 
     def _mode(self, number: int, on: bool) -> None:
         if number == 7:
             self._wraps = on
         elif number in (47, 1047, 1049):
-            self._switch(on)
+            if on and not self._grid.alternate:
+                self._saved = (self._y, self._x)
+            self._grid.switch(on)
             if number == 1049 and not on:
                 self._y, self._x = self._saved
         elif number == 1048:
             self._escape("", "7" if on else "8")
 
-    def _switch(self, to_alternate: bool) -> None:
-        if to_alternate and self._main is None:
-            self._saved = (self._y, self._x)
-            self._main, self._lines = self._lines, [""] * self._rows
-        elif not to_alternate and self._main is not None:
-            self._lines, self._main = self._main, None
-
-    def _move(self, final: str, given: list[int]) -> bool:
-        count = max(1, given[0])
-        column = min(self._x, self._cols - 1)
+    def _move_across(self, final: str, count: int) -> None:
         match final:
-            case "A":
-                self._y = max(self._top if self._y >= self._top else 0, self._y - count)
-            case "B" | "e":
-                self._y = min(self._bottom if self._y <= self._bottom else self._rows - 1, self._y + count)
             case "C" | "a":
-                self._x = min(self._cols - 1, column + count)
+                self._x = min(self._cols - 1, self._column + count)
             case "D":
-                self._x = max(0, column - count)
+                self._x = max(0, self._column - count)
             case "E" | "F":
                 self._x = 0
-                self._move("B" if final == "E" else "A", given)
             case "G" | "`":
                 self._x = min(self._cols, count) - 1
+            case "I":
+                self._x = min(self._cols - 1, (self._column // 8 + count) * 8)
+            case "Z":
+                self._x = max(0, (self._column + 7) // 8 - count) * 8
+
+    def _move_down(self, final: str, given: list[int]) -> None:
+        count, grid = max(1, given[0]), self._grid
+        match final:
+            case "A" | "F":
+                self._y = max(grid.top if self._y >= grid.top else 0, self._y - count)
+            case "B" | "E" | "e":
+                self._y = min(grid.bottom if self._y <= grid.bottom else self._rows - 1, self._y + count)
             case "d":
                 self._y = min(self._rows, count) - 1
             case "H" | "f":
                 self._y = min(self._rows, count) - 1
                 self._x = min(self._cols, max(1, given[1] if len(given) > 1 else 1)) - 1
-            case "I":
-                self._x = min(self._cols - 1, (column // 8 + count) * 8)
-            case "Z":
-                self._x = max(0, (column + 7) // 8 - count) * 8
             case "s":
                 self._saved = (self._y, self._x)
             case "u":
                 self._y, self._x = self._saved
-            case _:
-                return False
-        return True
 
     def _edit(self, final: str, given: list[int]) -> None:
-        count = max(1, given[0])
+        count, grid = max(1, given[0]), self._grid
         match final:
             case "J":
-                self._erase_screen(given[0])
+                grid.erase_screen(self._y, self._column, given[0])
             case "K":
-                self._erase_line(given[0])
-            case "L" | "M" if self._top <= self._y <= self._bottom:
-                (self._shift_down if final == "L" else self._shift_up)(self._y, count)
+                grid.erase_line(self._y, self._column, given[0])
+            case "L" if grid.top <= self._y <= grid.bottom:
+                grid.insert_lines(self._y, count)
+            case "M" if grid.top <= self._y <= grid.bottom:
+                grid.delete_lines(self._y, count)
             case "S":
-                self._scroll_up(count)
+                grid.scroll_up(count)
             case "T" if len(given) == 1:
-                self._shift_down(self._top, count)
-            case "@" | "P" | "X":
-                self._edit_line(final, min(count, self._cols))
-            case "b":
-                self._put(self._last * min(count, self._cols))
+                grid.insert_lines(grid.top, count)
             case "r":
-                self._region(given)
+                self._set_region(given)
+            case _:
+                self._edit_line(final, min(count, self._cols), given)
+
+    def _edit_line(self, final: str, count: int, given: list[int]) -> None:
+        match final:
+            case "@":
+                self._grid.insert_blanks(self._y, self._column, count)
+            case "P":
+                self._grid.delete_characters(self._y, self._column, count)
+            case "X":
+                self._grid.write(self._y, self._column, " " * count, insert=False)
+            case "b":
+                self._put_cells(self._last * count)
             case "h" | "l" if given[0] == 4:
                 self._inserts = final == "h"
 
-    def _edit_line(self, final: str, count: int) -> None:
-        line = self._lines[self._y].ljust(self._x)
-        before, after = line[: self._x], line[self._x :]
-        if final == "@":
-            after = " " * count + after
-        else:
-            after = (" " * count if final == "X" else "") + after[count:]
-        self._lines[self._y] = (before + after)[: self._cols]
-
-    def _erase_line(self, what: int) -> None:
-        line = self._lines[self._y]
-        if what == 0:
-            self._lines[self._y] = line[: self._x]
-        elif what == 1:
-            self._lines[self._y] = " " * (self._x + 1) + line[self._x + 1 :]
-        elif what == 2:
-            self._lines[self._y] = ""
-
-    def _erase_screen(self, what: int) -> None:
-        if what == 0:
-            self._erase_line(0)
-            self._lines[self._y + 1 :] = [""] * (self._rows - self._y - 1)
-        elif what == 1:
-            self._erase_line(1)
-            self._lines[: self._y] = [""] * self._y
-        elif what == 2:
-            self._lines = [""] * self._rows
-        elif what == 3:
-            self._above.clear()
-
-    def _region(self, given: list[int]) -> None:
-        top = max(1, given[0]) - 1
-        bottom = min(self._rows, given[1] if len(given) > 1 and given[1] else self._rows) - 1
-        if top < bottom:
-            self._top, self._bottom = top, bottom
+    def _set_region(self, given: list[int]) -> None:
+        last = given[1] if len(given) > 1 and given[1] else self._rows
+        if self._grid.region(max(1, given[0]) - 1, min(self._rows, last) - 1):
             self._y = self._x = 0
 
 
@@ -307,15 +245,3 @@ def _numbers(text: str) -> list[int]:
     """The parameters of a sequence, at least one; a missing one is 0, and none is larger than any screen."""
     parts = re.split("[;:]", text[:64])[:16]
     return [min(int(part), 9999) if part.isdecimal() else 0 for part in parts]
-
-
-def _cells(text: str) -> str:
-    """A text with one character for each cell: marks are composed or dropped, a wide one is followed by a filler."""
-    cells = []
-    for character in unicodedata.normalize("NFC", text):
-        if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-            continue
-        cells.append(character)
-        if unicodedata.east_asian_width(character) in "WF":
-            cells.append(_FILLER)
-    return "".join(cells)

@@ -15,7 +15,7 @@ from mobifai.assistant.model import Answer, Notice, Question
 from mobifai.errors import AssistantError
 
 Step = str | Sequence[dict[str, Any]] | Answer | BaseException | Callable[[Question], Any]
-"""A text, a list of actions, a whole answer, an error to raise, or a function that gives one of these (or awaits it)."""
+"""A text, a list of actions, a whole answer, an error to raise, or a (coroutine) function that gives one of these."""
 
 SCRIPT_BYTES = 1 << 20
 

@@ -56,24 +56,29 @@ class Going:
         self.of_phone = of_phone
         self._uuid = uuid
         self._say = say
-        self._ending: Ending | None = None
+        self.ending: Ending | None = None
         self.task = asyncio.get_running_loop().create_task(self._serve(), name="assistant")
 
     def end(self, ending: Ending) -> None:
         """End it now; told twice, the first word counts."""
-        if self._ending is None:
-            self._ending = ending
+        if self.ending is None:
+            self.ending = ending
             self.task.cancel()
 
     async def _serve(self) -> None:
         """Run it, and say how it ended."""
-        error = await self._run()
+        self.say_end(await self._run())
+
+    def say_end(self, error: str) -> None:
+        """Say how it ended; `error` is empty if it did not fail."""
         run = self.run
         if error:
-            counts = {"conversation": run.number, "turns": run.turn, "tokens": run.tokens}
-            self._say("ai:error", wire.AiError(uuid=self._uuid, error=error[:1000], **counts))
+            failed = wire.AiError(
+                uuid=self._uuid, error=error[:1000], conversation=run.number, turns=run.turn, tokens=run.tokens
+            )
+            self._say("ai:error", failed)
             return
-        outcome: Literal["done", "cancelled"] = "cancelled" if self._ending else "done"
+        outcome: Literal["done", "cancelled"] = "cancelled" if self.ending else "done"
         finished = wire.AiFinished(
             uuid=self._uuid, conversation=run.number, turns=run.turn, tokens=run.tokens, outcome=outcome
         )
@@ -84,9 +89,9 @@ class Going:
         try:
             await self.run.run()
         except asyncio.CancelledError:
-            if self._ending is None:
+            if self.ending is None:
                 raise
-            return self._ending.value
+            return self.ending.value
         except MobiFaiError as error:
             return str(error)
         except Exception as error:
@@ -171,7 +176,7 @@ class Assistant:
 
     def answer(self, question: str, ok: bool) -> bool:
         """The same, from anybody; False when nothing waits under this id."""
-        return any([going.run.answer(question, ok) for going in self._going.values()])
+        return any(going.run.answer(question, ok) for going in self._going.values())
 
     # -- what happens
 
@@ -204,8 +209,11 @@ class Assistant:
         going.task.add_done_callback(functools.partial(self._ended, terminal.uuid))
         return going
 
-    def _ended(self, uuid: str, _: asyncio.Task[None]) -> None:
-        del self._going[uuid]
+    def _ended(self, uuid: str, task: asyncio.Task[None]) -> None:
+        going = self._going.pop(uuid)
+        if task.cancelled() and going.ending is not None:  # before it had begun
+            going.say_end(going.ending.value)
+        del going, task
         gc.collect()
 
     def _terminal(self, uuid: str | None) -> Terminal:
@@ -230,4 +238,3 @@ class Assistant:
             return found[0]
         names = ", ".join(f"{terminal.tab.name} ({terminal.uuid})" for terminal in terminals)
         raise TerminalError(f"expected the name or id of one tab; {len(found)} are {wanted!r}. There are: {names}")
-

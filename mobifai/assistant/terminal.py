@@ -1,4 +1,4 @@
-"""What the assistant needs of terminals, and looking at one. It keeps no output: a look reads the terminal's own ring."""
+"""What the assistant needs of terminals, and looking at one. Output is read from the terminal's ring, and not kept."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -71,11 +71,11 @@ class View:
 
     def __str__(self) -> str:
         """The message's part. What is printed can't end it early: it would have to know its own digest."""
-        picture = self.picture
+        seen = self.picture
         return (
-            f"The screen: characters {self.start} to {self.end} of {self.total}; the terminal has {picture.cols} columns "
-            f"and {picture.rows} rows, its visible part begins at character {picture.screen_at}, and the cursor is in "
-            f"row {picture.row}, column {picture.column} of it.\n"
+            f"The screen: characters {self.start} to {self.end} of {self.total}; the terminal has {seen.cols} columns "
+            f"and {seen.rows} rows, its visible part begins at character {seen.screen_at}, and the cursor is in row "
+            f"{seen.row}, column {seen.column} of it.\n"
             f'<screen id="{self.id}">\n{self.text}\n</screen id="{self.id}">'
         )
 

@@ -1,6 +1,8 @@
 """The socket over which commands ask the running process: JSON lines, for its owner only.
 
-One line `{"ask": NAME, "with": {...}}`, one line back: `{"answer": ...}` or `{"error": TEXT}`.
+One line `{"ask": NAME, "with": {...}}`, one line back: `{"answer": ...}` or `{"error": TEXT}`. A question whose handler
+is an async generator is answered with a line `{"event": ...}` for everything that it gives, then `{"answer": null}`;
+`{"event": null}` says that it goes on. A command that hangs up ends such a handler.
 """
 
 import asyncio
@@ -8,7 +10,7 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,16 +24,22 @@ from mobifai.state import private_directory
 
 ANSWER_SECONDS = 30.0
 
+BEAT_SECONDS = 10.0
+"""How often a command that follows a question hears of it, also when nothing happens."""
+
 Handler = Callable[[dict[str, Any]], Awaitable[object]]
+Follower = Callable[[dict[str, Any]], AsyncGenerator[object, None]]
+
+_END = object()
 
 
 class _Question(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
     ask: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}  # bounded by CONTROL_REQUEST
 
 
 @asynccontextmanager
-async def control_server(path: Path, handlers: Mapping[str, Handler], ledger: Ledger) -> AsyncIterator[None]:
+async def control_server(path: Path, handlers: Mapping[str, Handler | Follower], ledger: Ledger) -> AsyncIterator[None]:
     """Answer questions on a Unix socket for the length of this scope; then the socket file is gone."""
     private_directory(path.parent)
     path.unlink(missing_ok=True)  # a killed process left it: we hold the lock
@@ -49,7 +57,7 @@ async def control_server(path: Path, handlers: Mapping[str, Handler], ledger: Le
 
 
 class _Conversations:
-    def __init__(self, handlers: Mapping[str, Handler], bound: Bound) -> None:
+    def __init__(self, handlers: Mapping[str, Handler | Follower], bound: Bound) -> None:
         self._handlers = handlers
         self._bound = bound
         self._tasks: dict[asyncio.Task[None], None] = {}  # bounded by _bound
@@ -62,9 +70,7 @@ class _Conversations:
         try:
             if len(self._tasks) > self._bound.capacity or not _is_owner(writer.get_extra_info("socket")):
                 return
-            async with asyncio.timeout(ANSWER_SECONDS):
-                writer.write(await self._answer(await reader.readline()) + b"\n")
-                await writer.drain()
+            await self._converse(reader, writer)
         except (OSError, ValueError, TimeoutError):
             pass  # the command went away, or never said anything
         finally:
@@ -74,21 +80,66 @@ class _Conversations:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _answer(self, line: bytes) -> bytes:
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        last: dict[str, object]
         try:
-            question = msgspec.json.decode(line, type=_Question)
-            handler = self._handlers.get(question.ask)
-            if handler is None:
-                raise StateError(f"the running process does not know {question.ask!r}; restart it to update it")
-            return msgspec.json.encode({"answer": await handler(question.arguments)})
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = self._handled(await reader.readline())
+                last = {"answer": None if isinstance(answer, AsyncGenerator) else await answer}
+            if isinstance(answer, AsyncGenerator):
+                await _send_events(answer, reader, writer)
         except (MobiFaiError, msgspec.MsgspecError) as error:
-            return msgspec.json.encode({"error": str(error)})
+            last = {"error": str(error)}
+        await _send(writer, last)
+
+    def _handled(self, line: bytes) -> Awaitable[object] | AsyncGenerator[object, None]:
+        question = msgspec.json.decode(line, type=_Question)
+        handler = self._handlers.get(question.ask)
+        if handler is None:
+            raise StateError(f"the running process does not know {question.ask!r}; restart it to update it")
+        return handler(question.arguments)
 
     async def close(self) -> None:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _send(writer: asyncio.StreamWriter, line: dict[str, object]) -> None:
+    writer.write(msgspec.json.encode(line) + b"\n")
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await writer.drain()
+
+
+async def _send_events(
+    events: AsyncGenerator[object, None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Send every event when it comes. Raises ConnectionError when the command goes away."""
+    gone = asyncio.ensure_future(reader.read(1))
+    event: asyncio.Future[object] = asyncio.ensure_future(anext(events, _END))
+    try:
+        while (given := await _next_event(event, gone, writer)) is not _END:
+            await _send(writer, {"event": given})
+            event = asyncio.ensure_future(anext(events, _END))
+    finally:
+        for waiting in (gone, event):
+            waiting.cancel()
+        await asyncio.gather(gone, event, return_exceptions=True)
+        await events.aclose()
+
+
+async def _next_event(
+    event: "asyncio.Future[object]", gone: "asyncio.Future[bytes]", writer: asyncio.StreamWriter
+) -> object:
+    while not event.done():
+        waiting: set[asyncio.Future[Any]] = {event, gone}
+        await asyncio.wait(waiting, timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            raise ConnectionAbortedError("the command went away")
+        if not event.done():
+            await _send(writer, {"event": None})
+    return event.result()
 
 
 def _is_owner(connection: socket.socket) -> bool:
@@ -101,23 +152,53 @@ def _is_owner(connection: socket.socket) -> bool:
 
 async def ask(path: Path, question: str, arguments: Mapping[str, object] | None = None) -> Any:
     """Ask the running process. Raises StateError when none runs, when it refuses, or when it does not answer."""
+    async with _asked(path, question, arguments) as reader:
+        return (await _line(reader))["answer"]
+
+
+async def follow(path: Path, question: str, arguments: Mapping[str, object] | None = None) -> AsyncGenerator[Any, None]:
+    """Ask the running process what it answers with events. Closing this tells it to stop. Raises StateError."""
+    async with _asked(path, question, arguments) as reader:
+        while "answer" not in (line := await _line(reader)):
+            if line.get("event") is not None:
+                yield line["event"]
+
+
+@asynccontextmanager
+async def _asked(
+    path: Path, question: str, arguments: Mapping[str, object] | None
+) -> AsyncIterator[asyncio.StreamReader]:
+    line = msgspec.json.encode({"ask": question, "with": dict(arguments or {})}) + b"\n"
+    if len(line) > CONTROL_REQUEST.value:
+        raise StateError(f"expected a request of at most {CONTROL_REQUEST.value} bytes; this one has {len(line)}")
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await asyncio.open_unix_connection(path, limit=1 << 26)
-            try:
-                writer.write(msgspec.json.encode({"ask": question, "with": dict(arguments or {})}) + b"\n")
-                line = await reader.readline()
-            finally:
-                writer.close()
     except (FileNotFoundError, ConnectionError):
         raise StateError(
             f"no mobifai is running with the state directory {path.parent}; start `mobifai serve`"
         ) from None
+    except OSError as error:  # TimeoutError is one
+        raise StateError(f"the running mobifai can't be reached at {path}: {error}") from None
+    try:
+        writer.write(line)
+        yield reader
+    finally:
+        writer.close()
+
+
+async def _line(reader: asyncio.StreamReader) -> dict[str, Any]:
+    """The next line of an answer. Raises StateError."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            line = await reader.readline()
     except TimeoutError:
         raise StateError("the running mobifai does not answer; look at its log, or restart it") from None
-    except OSError as error:
-        raise StateError(f"the running mobifai can't be reached at {path}: {error}") from None
-    answer = msgspec.json.decode(line or b'{"error": "the running mobifai closed the connection without an answer"}')
+    except (OSError, ValueError) as error:
+        raise StateError(f"the connection to the running mobifai broke: {error}") from None
+    answer: dict[str, Any] = msgspec.json.decode(
+        line or b'{"error": "the running mobifai closed the connection without an answer"}'
+    )
     if "error" in answer:
         raise StateError(answer["error"])
-    return answer["answer"]
+    return answer

@@ -47,12 +47,13 @@ def properties(service: Service) -> dict[str, Any]:
 def plist_text(service: Service) -> str:
     """The property list as XML, read back and compared. Raises ServiceError."""
     wanted = properties(service)
-    text = plistlib.dumps(wanted, sort_keys=False)
-    if plistlib.loads(text) != wanted:
-        raise ServiceError(
-            "expected a property list that reads as it was written; choose options without odd characters"
-        )
-    return text.decode()
+    try:
+        content = plistlib.dumps(wanted, sort_keys=False)
+        if plistlib.loads(content) == wanted:
+            return content.decode()
+    except (ValueError, ExpatError):
+        pass
+    raise ServiceError("expected a property list that reads as it was written; choose options without odd characters")
 
 
 def argv_of(content: bytes) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ _BACK_OFF_SINCE = 254
 def unit_text(service: Service, version: int) -> str:
     """The unit file for this version of systemd.
 
-    An agent that dies is started again, less and less often; an older systemd, which can't do that, gives up in the end.
+    An agent that dies is started again, less and less often; an older systemd, which can't do that, gives up at last.
     Status 2 is a wrong option, which no restart mends. What it prints (a pairing code among it) is for a person who
-    looks on, so nobody keeps it; what it logs goes to the journal. A terminal's program that takes too much memory is no
-    reason to stop everything.
+    looks on, so nobody keeps it; what it logs goes to the journal. A terminal's program that takes too much memory is
+    no reason to stop everything.
     """
     backs_off = version >= _BACK_OFF_SINCE
     lines = (

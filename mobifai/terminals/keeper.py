@@ -68,7 +68,7 @@ class Keeper:
     """One keeper. `agent` is the command that starts the agent; `run` returns the exit status."""
 
     def __init__(self, agent: Sequence[str], ring_capacity: int) -> None:
-        self._agent_command = list(agent)
+        self._agent_command = tuple(agent)
         self._ring_capacity = ring_capacity
         self._shells: dict[str, Shell] = {}  # bounded by MOST_SHELLS
         self._agent: subprocess.Popen[bytes] | None = None

@@ -116,7 +116,7 @@ class KeptShells:
 
     def _lose(self) -> None:
         """The keeper died: its shells go with it, now or after the grace period."""
-        self._orphans = list(self._on_exit)
+        self._orphans = list(self._on_exit)  # bounded by _on_exit
         for pid in self._orphans:
             signal_session(pid, signal.SIGHUP)
             signal_session(pid, signal.SIGCONT)
@@ -149,7 +149,13 @@ class KeptShells:
         answer = self._ask(question)
         if "error" in answer:
             raise TerminalError(answer["error"], uuid)
-        master, memory = self._receiver.take_descriptors(2)
+        descriptors = self._receiver.take_descriptors(2)
+        if len(descriptors) < 2:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self.tell("end", pid=answer["pid"])
+            raise TerminalError("no descriptor is left for a terminal; close some terminals", uuid)
+        master, memory = descriptors
         self._on_exit[answer["pid"]] = on_exit
         if not answer["running"]:
             self._news.append({"ended": answer["pid"]})

@@ -57,7 +57,7 @@ class Modes:
     def after(self, data: bytes) -> "Modes":
         """The modes after some more bytes; these ones stay."""
         later = copy(self)
-        later._set = dict(self._set)
+        later._set = dict(self._set)  # bounded by _TRACKED
         later.feed(data)
         return later
 

@@ -36,7 +36,11 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
         raise SpawnError(
             f"the shell {argv[0]} could not be started in {cwd}: {error}; choose another with --shell"
         ) from None
-    master = fcntl.fcntl(process.fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    try:
+        master = fcntl.fcntl(process.fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    except OSError as error:
+        process.close(force=True)
+        raise SpawnError(f"no descriptor is left for a terminal ({error}); close some terminals") from None
     os.set_blocking(master, False)
     process.fileobj.close()
     process.closed = True  # it would hang up and wait in its destructor

@@ -1,21 +1,21 @@
 """The tabs that outlive the agent, in SQLite: which, in which directory, in which order, which were active."""
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobifai.errors import StateError
+from mobifai.database import open_database
 from mobifai.terminals.terminal import Tab
 
+_log = logging.getLogger(__name__)
+
+_VERSION = 1
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS tabs (
-    uuid TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    cwd TEXT NOT NULL,
-    active INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID
+CREATE TABLE tabs (
+    uuid TEXT PRIMARY KEY, name TEXT NOT NULL, created_at INTEGER NOT NULL, cwd TEXT NOT NULL, active INTEGER NOT NULL
+) STRICT, WITHOUT ROWID
 """
 
 
@@ -29,17 +29,14 @@ class SavedTab:
 
 
 class TabStore:
-    """Owns the data base file. A write is durable against a crash of the agent (WAL, synchronous=NORMAL)."""
+    """Owns the data base file. A write is durable against a crash of the agent (WAL, synchronous=NORMAL).
+
+    A write that fails (a full disk) is said once and costs only what would have come back after a restart.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.touch(mode=0o600)
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute(_SCHEMA)
-        except sqlite3.Error as error:
-            raise StateError(f"the tabs' data base {path} can't be used: {error}; move it away to start anew") from None
+        self._db = open_database(path, _SCHEMA, _VERSION)
+        self._said = False
 
     def __enter__(self) -> "TabStore":
         return self
@@ -58,33 +55,27 @@ class TabStore:
 
     def save(self, tab: Tab, cwd: str) -> None:
         """Keep a tab, or change it."""
-        self._db.execute(
-            "INSERT INTO tabs (uuid, name, created_at, cwd) VALUES (?, ?, ?, ?)"
+        self._write(
+            "INSERT INTO tabs (uuid, name, created_at, cwd, active) VALUES (?, ?, ?, ?, 0)"
             " ON CONFLICT (uuid) DO UPDATE SET name = excluded.name, cwd = excluded.cwd",
             (tab.uuid, tab.name, tab.created_at, cwd),
         )
 
     def remove(self, uuid: str) -> None:
         """Forget a tab."""
-        self._db.execute("DELETE FROM tabs WHERE uuid = ?", (uuid,))
+        self._write("DELETE FROM tabs WHERE uuid = ?", (uuid,))
 
     def set_active(self, uuids: Iterable[str]) -> None:
         """Keep which tabs are active."""
-        marks = [(uuid,) for uuid in uuids]
-        with self._transaction():
-            self._db.execute("UPDATE tabs SET active = 0")
-            self._db.executemany("UPDATE tabs SET active = 1 WHERE uuid = ?", marks)
+        marks = tuple(uuids)
+        places = ", ".join("?" * len(marks))
+        self._write(f"UPDATE tabs SET active = uuid IN ({places})", marks)  # noqa: S608 - only question marks
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._db)
-
-
-class _Transaction:
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN")
-
-    def __exit__(self, kind: object, *exc_info: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        try:
+            self._db.execute(statement, values)
+            self._said = False
+        except sqlite3.Error as error:
+            if not self._said:
+                _log.warning("tabs can't be kept for a restart (%s); free some space", error)
+            self._said = True

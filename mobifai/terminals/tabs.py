@@ -21,7 +21,6 @@ from mobifai.terminals.shells import ShellSpec, Spawned, Spawner
 from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
 
-
 HOLD_SECONDS = 5.0
 """How long the programs in active tabs wait, after the agent starts anew, for the phone that was watching them."""
 

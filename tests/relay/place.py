@@ -1,6 +1,7 @@
 """A relay on a free port, with clocks that a test can set."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from aiohttp import ClientResponse, ClientSession
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.relay.server import Relay
-from tests.relay.device import Device
+from tests.relay.device import SECONDS, Device
 
 
 class Clock:
@@ -68,6 +69,13 @@ class Place:
     def entry(self, name: str) -> Any:
         """What the ledger knows of a limit."""
         return next(entry for entry in self.ledger.entries() if entry.name == name)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that nothing tells of."""
+    async with asyncio.timeout(SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientWebSocketResponse
 
-from tests.relay.device import SECONDS, Device, pair, raw_socket
+from tests.relay.device import Device, pair, raw_socket
 from tests.relay.line import line_to
-from tests.relay.place import Place, open_place
+from tests.relay.place import Place, open_place, until
 
 CHUNK = "x" * 16_000
 
@@ -26,9 +26,7 @@ async def _flood(agent: Device, chunks: int, chunk: str = CHUNK) -> int:
 
 async def _until_it_waits(place: Place) -> None:
     """Wait until something is held back for the phone, and no more comes."""
-    async with asyncio.timeout(SECONDS):
-        while place.entry("relay.backlog").used < 20:
-            await asyncio.sleep(0.01)
+    await until(lambda: place.entry("relay.backlog").used >= 20)
 
 
 async def test_a_phone_that_stops_reading_costs_little_and_is_dropped(
@@ -84,9 +82,7 @@ async def test_many_small_messages_wait_in_a_bounded_number(tmp_path: Path) -> N
             await pair(phone, agent)
             line.hold()
             flood = asyncio.create_task(_flood(agent, 2000))
-            async with asyncio.timeout(SECONDS):
-                while place.entry("relay.backlog").used < 6:
-                    await asyncio.sleep(0.01)
+            await until(lambda: place.entry("relay.backlog").used >= 6)
             line.release()
             assert await flood == 2000
             await phone.hear("terminal:output", lambda output: output["data"].startswith("00001999"))
@@ -140,9 +136,7 @@ async def test_who_does_not_read_its_own_answers_is_not_listened_to(
         async with raw_socket(line.url) as rude:
             line.hold()
             said = asyncio.create_task(_say_nonsense(rude))
-            async with asyncio.timeout(SECONDS * 2):
-                while place.entry("relay.backlog").instances:
-                    await asyncio.sleep(0.01)
+            await until(lambda: not place.entry("relay.backlog").instances)
             line.release()
             await said
         assert 0 < place.entry("relay.backlog").peak <= place.entry("relay.backlog").capacity

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -18,7 +17,7 @@ from mobifai.relay.outbox import Outbox
 from mobifai.relay.server import Relay
 from tests.relay.device import Device, pair, raw_socket
 from tests.relay.line import line_to
-from tests.relay.place import open_place
+from tests.relay.place import open_place, until
 
 
 def _tasks() -> set[str]:
@@ -66,8 +65,7 @@ async def test_it_closes_within_two_seconds_whoever_stays(tmp_path: Path, is_hel
             if is_held:
                 line.hold()
                 flood = asyncio.create_task(_say_for_ever(agent))
-                while place.entry("relay.backlog").used < 20:
-                    await asyncio.sleep(0.01)
+                await until(lambda: place.entry("relay.backlog").used >= 20)
             began = time.monotonic()
         assert time.monotonic() - began < 2
         left = [one for one in _tasks() if "/relay/" in one or "mobifai" in one or "engineio.async_s" in one]
@@ -99,13 +97,7 @@ async def test_nothing_of_a_connection_stays_in_memory(tmp_path: Path) -> None:
             async with raw_socket(place.url) as stranger:
                 await stranger.send_str("")
                 await stranger.receive()
-        await _until(lambda: count() <= before)
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.02)
+        await until(lambda: count() <= before)
 
 
 async def test_a_port_that_is_taken_is_named_and_what_to_do(tmp_path: Path) -> None:

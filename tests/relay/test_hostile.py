@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mobifai.protocol import messages as wire
 from mobifai.relay.listener import SILENT_SECONDS
 from tests.relay.device import SECONDS, Device, pair, raw_socket
-from tests.relay.place import Place, open_place
+from tests.relay.place import Place, open_place, until
 
 MODEST = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -74,9 +74,7 @@ async def _send(socket: ClientWebSocketResponse, frame: str | bytes) -> None:
 
 
 async def _until_sockets(place: Place, count: int) -> None:
-    async with asyncio.timeout(SECONDS):
-        while place.entry("relay.backlog").instances != count:
-            await asyncio.sleep(0.01)
+    await until(lambda: place.entry("relay.backlog").instances == count)
 
 
 async def _until_closed(socket: ClientWebSocketResponse) -> int | None:

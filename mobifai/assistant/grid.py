@@ -1,0 +1,127 @@
+"""The lines of a terminal's screen, and those that scrolled out at its top. Pure.
+
+A line is a text with one character for each cell, as far as it was written; a wide character is followed by FILLER. It
+knows no cursor: rows and columns, from 0, are given, and are within the screen.
+"""
+
+import unicodedata
+from collections import deque
+
+HISTORY_LINES = 5_000
+"""Lines kept above the screen: a ring of 100 KB with lines of 20 characters."""
+
+FILLER = "\0"
+
+
+class Grid:
+    """A screen of `cols` by `rows` cells, of which the lines `top` to `bottom` scroll."""
+
+    def __init__(self, cols: int, rows: int) -> None:
+        self.cols, self.rows = cols, rows
+        self.lines = [""] * rows
+        self.above: deque[str] = deque(maxlen=HISTORY_LINES)
+        self.top, self.bottom = 0, rows - 1
+        self._main: list[str] | None = None
+
+    @property
+    def alternate(self) -> bool:
+        """Whether a full-screen program has a screen of its own, from which nothing scrolls out."""
+        return self._main is not None
+
+    def switch(self, to_alternate: bool) -> None:
+        """Go to the alternate screen, or back to the main one."""
+        if to_alternate and self._main is None:
+            self._main, self.lines = self.lines, [""] * self.rows
+        elif not to_alternate and self._main is not None:
+            self.lines, self._main = self._main, None
+
+    def region(self, top: int, bottom: int) -> bool:
+        """Let only these lines scroll; False, and no change, if they are less than two."""
+        if top < bottom:
+            self.top, self.bottom = top, bottom
+        return top < bottom
+
+    # -- scrolling
+
+    def scroll_up(self, count: int) -> None:
+        """Move the scrolling lines up; at the top they leave the screen."""
+        count = min(count, self.bottom - self.top + 1)
+        if self.top == 0 and not self.alternate:
+            self.above.extend(self.lines[:count])
+        self.delete_lines(self.top, count)
+
+    def delete_lines(self, row: int, count: int) -> None:
+        """Take lines away at a row; those below move up."""
+        count = min(count, self.bottom - row + 1)
+        self.lines[row : self.bottom + 1] = self.lines[row + count : self.bottom + 1] + [""] * count
+
+    def insert_lines(self, row: int, count: int) -> None:
+        """Put blank lines at a row; those below move down."""
+        count = min(count, self.bottom - row + 1)
+        self.lines[row : self.bottom + 1] = [""] * count + self.lines[row : self.bottom + 1 - count]
+
+    # -- one line
+
+    def write(self, row: int, column: int, text: str, insert: bool) -> None:
+        """Put a text there, over what stands there or before it."""
+        line = self.lines[row].ljust(column)
+        rest = line[column if insert else column + len(text) :]
+        self.lines[row] = (line[:column] + text + rest)[: self.cols]
+
+    def insert_blanks(self, row: int, column: int, count: int) -> None:
+        """Move what stands there to the right."""
+        self.write(row, column, " " * count, insert=True)
+
+    def delete_characters(self, row: int, column: int, count: int) -> None:
+        """Take characters away; what follows moves to the left."""
+        line = self.lines[row]
+        self.lines[row] = line[:column] + line[column + count :]
+
+    def erase_line(self, row: int, column: int, what: int) -> None:
+        """Blank a line from there (0), up to there (1), or whole (2)."""
+        line = self.lines[row]
+        if what == 0:
+            self.lines[row] = line[:column]
+        elif what == 1:
+            self.lines[row] = " " * (column + 1) + line[column + 1 :]
+        elif what == 2:
+            self.lines[row] = ""
+
+    def erase_screen(self, row: int, column: int, what: int) -> None:
+        """Blank the screen from there (0), up to there (1), or whole (2); 3 is what scrolled out."""
+        if what == 0:
+            self.erase_line(row, column, 0)
+            self.lines[row + 1 :] = [""] * (self.rows - row - 1)
+        elif what == 1:
+            self.erase_line(row, column, 1)
+            self.lines[:row] = [""] * row
+        elif what == 2:
+            self.lines = [""] * self.rows
+        elif what == 3:
+            self.above.clear()
+
+    # -- as text
+
+    def text(self, cursor_row: int) -> tuple[str, int]:
+        """All lines, and where the screen begins in them. Blank lines at the end, below the cursor, are left out."""
+        screen = [_plain(line) for line in self.lines]
+        while len(screen) > cursor_row + 1 and not screen[-1]:
+            screen.pop()
+        head = "" if self.alternate else "".join(f"{_plain(line)}\n" for line in self.above)
+        return head + "\n".join(screen), len(head)
+
+
+def _plain(line: str) -> str:
+    return line.replace(FILLER, "").rstrip()
+
+
+def cells(text: str) -> str:
+    """A text with one character for each cell: marks are composed or dropped."""
+    found = []
+    for character in unicodedata.normalize("NFC", text):
+        if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+            continue
+        found.append(character)
+        if unicodedata.east_asian_width(character) in "WF":
+            found.append(FILLER)
+    return "".join(found)

@@ -1,0 +1,112 @@
+"""`mobifai ask`: the assistant, from the command line."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from mobifai.cli.settings import state_dir_option
+from mobifai.errors import CommandError
+from mobifai.health.control import ask as ask_once
+from mobifai.health.control import follow
+from mobifai.state import StateDir
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@click.command()
+@click.argument("prompt")
+@click.option("--tab", metavar="NAME", help="Name or id of the tab to work in.  [default: the active one]")
+@click.option("--json", "as_json", is_flag=True, help="Print every step as a line of JSON.")
+@state_dir_option
+def ask(prompt: str, tab: str | None, as_json: bool, state_dir: Path) -> None:
+    """Ask the assistant to do something in a terminal of the running agent.
+
+    Shows what it does, step by step; Ctrl-C stops it.
+    """
+    if tab is None and os.environ.get("TERM_PROGRAM") == "MobiFai":
+        raise CommandError("this runs in a terminal of MobiFai, into which it would type; name another with --tab")
+    asyncio.run(_ask(StateDir(state_dir).control_socket, {"prompt": prompt, "tab": tab}, as_json))
+
+
+async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> None:
+    async with aclosing(follow(socket, "ask", request)) as steps:
+        async for step in steps:
+            event, payload = step["type"], step["payload"]
+            click.echo(msgspec.json.encode(step) if as_json else _text(event, payload))
+            if event == "ai:approval":
+                answer = await _approved(payload["seconds"])
+                await ask_once(socket, "approve", {"id": payload["id"], "ok": answer})
+            if event == "ai:error":
+                raise CommandError(_plain(payload["error"]))
+
+
+def _text(event: str, payload: dict[str, Any]) -> str:
+    match event:
+        case "ai:started":
+            return f"Working in terminal {payload['uuid']}. Ctrl-C stops it."
+        case "ai:action":
+            return f"  {_step(payload['action'])}"
+        case "ai:message":
+            who = "model" if payload.get("source", "model") == "model" else "agent"
+            return f"{who}: {_plain(payload['text'])}"
+        case "ai:approval":
+            return "\n".join(["It wants to:", *(f"  {_step(step)}" for step in payload["actions"])])
+        case "ai:finished":
+            return f"{payload['outcome'].capitalize()}: {payload['turns']} turns, {payload['tokens']:,} tokens."
+        case _:
+            return f"Failed: {_plain(payload['error'])}" if event == "ai:error" else event
+
+
+def _step(step: dict[str, Any]) -> str:
+    match step["type"]:
+        case "keystroke":
+            what = f"press {step['key']}" if step.get("key") else f"type {_plain(step.get('text') or '')!r}"
+        case "delay":
+            what = f"wait {step['ms']} ms"
+        case _:
+            what = "look at the screen"
+    return f"{what}   ({step['risk']})" if step.get("risk") else what
+
+
+def _plain(text: str) -> str:
+    """A text of the model, without what would drive the terminal that it is shown in."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+async def _approved(seconds: float) -> bool:
+    """Whether a person at this terminal says yes."""
+    if not sys.stdin.isatty():
+        click.echo("Not allowed: there is nobody here to ask.", err=True)
+        return False
+    click.echo("Allow it? [y/N] ", nl=False)
+    async with _input() as lines:
+        try:
+            async with asyncio.timeout(seconds):
+                return (await lines).strip().lower() in ("y", "yes")
+        except TimeoutError:
+            return False
+
+
+@asynccontextmanager
+async def _input() -> AsyncIterator["asyncio.Future[str]"]:
+    """The next line that is typed."""
+    loop = asyncio.get_running_loop()
+    line: asyncio.Future[str] = loop.create_future()
+
+    def typed() -> None:
+        loop.remove_reader(sys.stdin)
+        line.set_result(sys.stdin.readline())
+
+    loop.add_reader(sys.stdin, typed)
+    try:
+        yield line
+    finally:
+        loop.remove_reader(sys.stdin)
