@@ -7,8 +7,11 @@ knows no cursor: rows and columns, from 0, are given, and are within the screen.
 import unicodedata
 from collections import deque
 
-HISTORY_LINES = 5_000
-"""Lines kept above the screen: a ring of 100 KB with lines of 20 characters."""
+HISTORY_LINES = 2_500
+"""Lines kept above the screen: a ring of 100 KB with lines of 40 characters."""
+
+HISTORY_CHARACTERS = 100_000
+"""Characters of them that are shown: a ring of 100 KB. A program can print more with less: there is a "repeat"."""
 
 FILLER = "\0"
 
@@ -53,12 +56,14 @@ class Grid:
     def delete_lines(self, row: int, count: int) -> None:
         """Take lines away at a row; those below move up."""
         count = min(count, self.bottom - row + 1)
-        self.lines[row : self.bottom + 1] = self.lines[row + count : self.bottom + 1] + [""] * count
+        del self.lines[row : row + count]
+        self.lines[self.bottom + 1 - count : self.bottom + 1 - count] = [""] * count
 
     def insert_lines(self, row: int, count: int) -> None:
         """Put blank lines at a row; those below move down."""
         count = min(count, self.bottom - row + 1)
-        self.lines[row : self.bottom + 1] = [""] * count + self.lines[row : self.bottom + 1 - count]
+        del self.lines[self.bottom + 1 - count : self.bottom + 1]
+        self.lines[row:row] = [""] * count
 
     # -- one line
 
@@ -107,7 +112,7 @@ class Grid:
         screen = [_plain(line) for line in self.lines]
         while len(screen) > cursor_row + 1 and not screen[-1]:
             screen.pop()
-        head = "" if self.alternate else "".join(f"{_plain(line)}\n" for line in self.above)
+        head = "" if self.alternate else "".join(f"{_plain(line)}\n" for line in self.above)[-HISTORY_CHARACTERS:]
         return head + "\n".join(screen), len(head)
 
 

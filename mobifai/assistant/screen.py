@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from mobifai.assistant.grid import Grid, cells
 
-SLICE = 1_000
-"""Pieces of output between two pauses: about a millisecond of work."""
+SLICE = 500
+"""Pieces of output, and lines that they fill, between two pauses: about a millisecond of work."""
 
 _PIECE = re.compile(
-    r"([^\x00-\x1f\x7f-\x9f]+)"  # text
+    r"([^\x00-\x1f\x7f-\x9f]{1,512})"  # text
     r"|\x1b\[([0-?]*)([ -/]*)([@-~])"  # control sequence
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # title, settings and other strings
     r"|\x1b([ -/]*)([0-~])"  # escape sequence
@@ -48,6 +48,7 @@ class Emulator:
         self._saved = (0, 0)
         self._wraps, self._inserts, self._graphics = True, False, False
         self._last = " "
+        self._work = 0
 
     def picture(self) -> Picture:
         """What is to be seen now."""
@@ -60,7 +61,7 @@ class Emulator:
 
     def feed(self, output: bytes) -> Iterator[None]:
         """Take output; pauses now and then, for others to run."""
-        for number, piece in enumerate(_PIECE.finditer(output.decode("utf-8", "replace")), 1):
+        for piece in _PIECE.finditer(output.decode("utf-8", "replace")):
             text, numbers, between, final, charset, escape, control = piece.groups()
             if text is not None:
                 self._put(text)
@@ -70,7 +71,9 @@ class Emulator:
                 self._escape(charset, escape)
             elif control is not None:
                 self._control(control)
-            if not number % SLICE:
+            self._work += 1
+            if self._work >= SLICE:
+                self._work = 0
                 yield
 
     # -- text
@@ -90,6 +93,7 @@ class Emulator:
                 self._x, at = self._cols - 1, len(text) - 1
             elif self._x >= self._cols:
                 self._x = 0
+                self._work += 1
                 self._line_feed()
             part = text[at : at + self._cols - self._x]
             self._grid.write(self._y, self._x, part, self._inserts)

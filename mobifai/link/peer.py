@@ -6,6 +6,7 @@ imported when the first phone pairs: it costs 23 MB and most of a second.
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
@@ -72,16 +73,18 @@ class PeerConnection:
         self._listener = listener
         self._bounds = (ledger.open(CANDIDATES), ledger.open(CHANNEL_BUFFER))
         self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
-        self._connection, self._channel = self._connect(ice_servers)
+        self._connection, self._channel = self._connect()
+        self._gathering: asyncio.Task[None] | None = None
         self.opened = asyncio.Event()
         self.ended = asyncio.Event()
         self.was_open = False
 
-    def _connect(self, ice_servers: tuple[str, ...]) -> "tuple[RTCPeerConnection, RTCDataChannel]":
-        servers = [self._aiortc.RTCIceServer(urls=url) for url in ice_servers]
+    def _connect(self) -> "tuple[RTCPeerConnection, RTCDataChannel]":
+        servers = [self._aiortc.RTCIceServer(urls=url) for url in self._ice_servers]
         connection = self._aiortc.RTCPeerConnection(self._aiortc.RTCConfiguration(iceServers=servers))
         channel = connection.createDataChannel("terminal")
         channel.bufferedAmountLowThreshold = LOW_MARK
+        _limit_gathering(connection)
         return connection, channel
 
     def _listen(self) -> None:
@@ -98,6 +101,8 @@ class PeerConnection:
         self._end()
         self._channel.remove_all_listeners()
         self._connection.remove_all_listeners()
+        if self._gathering is not None:  # cut short, it would leave its questions to servers behind
+            await asyncio.gather(self._gathering, return_exceptions=True)
         await _close(self._connection)
         for bound in self._bounds:
             self._ledger.close(bound)
@@ -123,15 +128,13 @@ class PeerConnection:
 
     async def offer(self) -> wire.Offer:
         """The offer, with the addresses gathered. A STUN server that does not answer in time is done without."""
-        try:
-            async with asyncio.timeout(GATHER_SECONDS):
-                await self._connection.setLocalDescription(await self._connection.createOffer())
-        except TimeoutError:
-            await _close(self._connection)
-            self._connection, self._channel = self._connect(())
-            await self._connection.setLocalDescription(await self._connection.createOffer())
+        self._gathering = asyncio.create_task(self._gather(), name="gather")
+        await asyncio.shield(self._gathering)
         self._listen()
         return wire.Offer(offer=wire.Description(type="offer", sdp=self._connection.localDescription.sdp))
+
+    async def _gather(self) -> None:
+        await self._connection.setLocalDescription(await self._connection.createOffer())
 
     async def answer(self, message: wire.Answer) -> None:
         """Take the phone's answer, and the candidates that came before it; another answer changes nothing.
@@ -209,6 +212,12 @@ class PeerConnection:
             self._end()
             raise PathClosed(f"the data channel failed: {error!r}") from None
         self._buffer.set(self._channel.bufferedAmount)
+
+
+def _limit_gathering(connection: "RTCPeerConnection") -> None:
+    """Have aioice give up on servers after GATHER_SECONDS: it cancels what asks them, unless it is cancelled itself."""
+    ice = connection.sctp.transport.transport._connection
+    ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
 
 
 async def _close(connection: "RTCPeerConnection") -> None:

@@ -172,8 +172,6 @@ class Rooms:
             return []  # tapped twice: answers to the first time are under way, and would not fit new challenges
         before = self._available(phone.user)
         commands = self._part(sid, "The phone asked for a new connection") if held is None else []
-        if held is not None:
-            self._part(sid, "")
         pair = Pair(agent.sid, phone.sid, Stage.HANDSHAKE, now)
         self._pairs[agent.sid] = self._pairs[phone.sid] = pair
         return commands + self._initiate(agent, phone) + self._tell_changes(phone.user, before)

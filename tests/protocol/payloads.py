@@ -61,6 +61,8 @@ def _of(info: types.Type) -> st.SearchStrategy[Any]:
             return st.sampled_from(info.values)
         case types.IntType():
             return st.integers(info.ge, info.le)
+        case types.BoolType():
+            return st.booleans()
         case types.VarTupleType():
             return st.lists(_of(info.item_type), max_size=min(info.max_length or 5, 5))
         case types.DictType():

@@ -78,6 +78,7 @@ class CodesAgainstModel(RuleBasedStateMachine):
         grant = self.codes.issue(next(self.ids), self.now)
         assert grant.expires_at == self.now + CODE_SECONDS
         self.waiting[grant.grant_id] = (grant, 0)
+        assert len(self.codes) == len(self.waiting)
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data(), typed=st.sampled_from([str, str.lower, lambda code: f" {code[:3]} - {code[3:]}\n"]))
@@ -105,6 +106,7 @@ class CodesAgainstModel(RuleBasedStateMachine):
             self.waiting[grant_id] = (grant, wrong + 1)
             if wrong + 1 == WRONG_TRIES:
                 self._forget(grant_id)
+        assert len(self.codes) == len(self.waiting)
 
     @precondition(lambda self: self.void)
     @rule(data=st.data())

@@ -346,9 +346,9 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
     def relay_goes(self) -> None:
         self.relay_open = False
         self.handshake = None
-        before = self.connection
+        stays = self.connection if self.channel_open else None
         commands = self.obey(self.pairing.relay_lost(self.channel_open))
-        assert self.connection == (before if self.channel_open else None)
+        assert self.connection == stays
         assert sent(commands) == []
 
     @precondition(lambda self: self.relay_open)
@@ -417,10 +417,10 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
     @precondition(lambda self: self.relay_open)
     @rule()
     def phone_leaves_the_relay(self) -> None:
-        before = self.connection
+        stays = self.connection if self.channel_open else None
         self.handshake = None
         self.obey(self.pairing.peer_left_relay(self.channel_open, 1))
-        assert self.connection == (before if self.channel_open else None)
+        assert self.connection == stays
         assert not self.pairing.phone_on_relay
 
     @precondition(lambda self: self.connection and not self.channel_open)

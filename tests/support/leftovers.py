@@ -114,11 +114,10 @@ def _command(child: psutil.Process) -> str:
 
 
 def waits(seconds: float) -> Iterator[float]:
-    """Pauses that grow, and together last `seconds`."""
-    pause, left = 0.005, seconds
-    while left > 0:
+    """Pauses that grow, for `seconds` by the clock; what is done between them counts too."""
+    pause, end = 0.005, time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
         yield min(pause, left)
-        left -= pause
         pause *= 1.6
 
 

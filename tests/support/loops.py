@@ -6,9 +6,9 @@ Owns the loop for the length of one call; never shares it.
 import asyncio
 import functools
 import gc
-import io
 import os
 import signal
+import traceback
 import weakref
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -125,9 +125,12 @@ def _postpone_alarm() -> None:
 
 
 def _stack(task: asyncio.Task[Any]) -> str:
-    text = io.StringIO()
-    task.print_stack(file=text)
-    return text.getvalue()
+    """Where a task stands: not only its outermost coroutine, but what that awaits, and so on."""
+    lines, awaited = [f"{task.get_name()}:"], task.get_coro()
+    while (frame := getattr(awaited, "cr_frame", None)) is not None:
+        lines += traceback.format_list(traceback.StackSummary.extract([(frame, frame.f_lineno)]))
+        awaited = getattr(awaited, "cr_await", None)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _remembering(origins: "weakref.WeakKeyDictionary[asyncio.Task[Any], str]") -> Callable[..., asyncio.Task[Any]]:

@@ -1,0 +1,98 @@
+"""Terminals without shells, and somebody who notes what the assistant says."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from mobifai.errors import TerminalError
+from tests.support.eventually import eventually
+
+KEPT_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class FakeTab:
+    name: str = "Tab 1"
+
+
+class FakeTerminal:
+    """Keeps what is typed; `program` is told of it, and prints by `output`."""
+
+    def __init__(self, uuid: str = "a", program: Callable[["FakeTerminal", str], None] | None = None) -> None:
+        self.uuid = uuid
+        self.tab = FakeTab()
+        self.size = (80, 24)
+        self.position = 0
+        self.typed: list[str] = []
+        self.full = False
+        self._kept = b""
+        self._program = program
+
+    def replay(self) -> bytes:
+        return b"\x1bc" + self._kept
+
+    def output(self, data: str | bytes) -> None:
+        data = data.encode() if isinstance(data, str) else data
+        self.position += len(data)
+        self._kept = (self._kept + data)[-KEPT_BYTES:]
+
+    def write(self, text: str) -> None:
+        if self.full:
+            raise TerminalError("the program in this terminal does not read", self.uuid)
+        self.typed.append(text)
+        if self._program is not None:
+            self._program(self, text)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.typed)
+
+
+class FakeTerminals:
+    """Some terminals, the first of which is active."""
+
+    def __init__(self, terminals: Iterable[FakeTerminal]) -> None:
+        self.terminals = list(terminals)
+        self.active = True
+
+    def find(self, uuid: str | None) -> FakeTerminal:
+        for terminal in self.terminals:
+            if (uuid is None and self.active) or terminal.uuid == uuid:
+                return terminal
+        raise TerminalError("no terminal has that id", uuid or "")
+
+
+class Notes:
+    """Notes every event, as the phone gets it."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self._news = asyncio.Event()
+
+    def say(self, event: str, payload: object) -> None:
+        self.said.append((event, msgspec.json.decode(msgspec.json.encode(payload))))
+        self._news.set()
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [payload for name, payload in self.said if name == event]
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.said]
+
+    async def until(self, event: str, number: int = 1) -> dict[str, Any]:
+        """Wait for so many of an event; the newest of them."""
+        await eventually(lambda: len(self.of(event)) >= number)
+        return self.of(event)[number - 1]
+
+    async def end(self, number: int = 1) -> tuple[str, dict[str, Any]]:
+        """Wait until so many conversations are over; how the last of them was."""
+
+        def ends() -> list[tuple[str, dict[str, Any]]]:
+            return [said for said in self.said if said[0] in ("ai:finished", "ai:error")]
+
+        await eventually(lambda: len(ends()) >= number)
+        return ends()[number - 1]
