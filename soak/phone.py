@@ -19,6 +19,8 @@ from soak.phone_wire import FrameStyle, frame
 
 SIGNALS = 256
 """Handshakes, offers and candidates that wait for their turn; an agent sends some ten for one pairing."""
+ANSWER_SECONDS = 5.0
+"""How long the answer to one signal may take once the phone wants to go."""
 CANDIDATES = 64
 """Candidates that came before their offer."""
 
@@ -85,10 +87,17 @@ class Phone(PhoneFace):
             self._answering = asyncio.create_task(self._answer_signals(), name=f"{self.name} answers")
 
     async def _stop_answering(self) -> None:
-        """End the task in the midst of whatever it does; what it had opened is in `_peer`. Raises its failure."""
+        """End the task after the signal that it is at: cut short, an answer would leave sockets behind.
+
+        What it had opened is in `_peer`. Raises its failure.
+        """
         answering, self._answering = self._answering, None
         if answering is None:
             return
+        while not self._signals.empty():
+            self._signals.get_nowait()
+        self._signals.put_nowait(None)
+        await asyncio.wait([answering], timeout=ANSWER_SECONDS)
         answering.cancel()
         await asyncio.wait([answering])
         if not answering.cancelled() and (failure := answering.exception()) is not None:
@@ -139,10 +148,9 @@ class Phone(PhoneFace):
             self._news.fail(PhoneError("error", f"more than {SIGNALS} signals wait for {self.name} to answer them"))
 
     async def _answer_signals(self) -> None:
-        while True:
-            signal = await self._signals.get()
+        while (signal := await self._signals.get()) is not None:
             try:
-                await self._answer(*signal) if signal else await self._drop_dead_peer()
+                await self._answer(*signal)
             except (HandshakeFailed, PhoneError, InvalidAccessError, InvalidStateError, OSError) as error:
                 # The other side's fault, or the connection's: what waits for the outcome is told as by an event.
                 self._hear("error", {"message": f"{type(error).__name__}: {error}"}, "phone")
@@ -156,6 +164,8 @@ class Phone(PhoneFace):
                 await self._respond(payload)
             case "handshake:verify":
                 await self._confirm(payload)
+            case "channel:ended":
+                await self._drop_dead_peer()
             case "webrtc:offer" if self._webrtc:
                 await self._accept(payload["offer"])
             case "webrtc:ice-candidate" if self._webrtc:
@@ -218,7 +228,7 @@ class Phone(PhoneFace):
 
     def _channel_changed(self) -> None:
         if self._peer is not None and self._peer.is_over and not self._signals.full():
-            self._signals.put_nowait(None)
+            self._signals.put_nowait(("channel:ended", None))
         self._news.tell()
 
     async def _drop_dead_peer(self) -> None:

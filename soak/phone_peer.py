@@ -101,13 +101,28 @@ class PhonePeer:
 
     async def close(self) -> None:
         """Say goodbye and be gone."""
-        await self._connection.close()
+        await close_connection(self._connection)
 
     async def vanish(self) -> None:
         """Be gone without a word: the sockets go first, so that nothing said after can leave."""
         if self._connection.sctp is not None:
             await self._connection.sctp.transport.transport.stop()
-        await self._connection.close()
+        await close_connection(self._connection)
+
+
+async def close_connection(connection: RTCPeerConnection) -> None:
+    """Close a peer connection, also in the midst of connecting.
+
+    aioice 0.13 begins to ask for consent even when it was closed in the 20 ms before, and then asks for ever.
+    """
+    if connection.sctp is not None:
+        ice = connection.sctp.transport.transport._connection
+        ice.query_consent = _ask_nothing  # type: ignore[method-assign]
+    await connection.close()
+
+
+async def _ask_nothing() -> None:
+    """In place of the question for consent."""
 
 
 def _candidates(sdp: str) -> list[dict[str, Any]]:

@@ -81,7 +81,11 @@ class ByteRing:
         """Count the bytes that were read into the window."""
         excess = len(self) + amount - self._capacity
         if excess > 0:
-            self._evict(excess, on_evict)
+            news = b"".join(self._views(self.end, max(0, amount - self._capacity)))
+            self._evict(min(excess, len(self)), on_evict)
+            on_evict(news)
+            self._bound.evicted(len(news))
+            self.start += len(news)
         if self._marks is not None:
             for view in self._views(self.end + self._size - self._capacity, amount):
                 view[:] = bytes(len(view))  # before the end moves: beyond it there are only zeros, or news

@@ -45,6 +45,7 @@ class Caller:
         self._signal_came = asyncio.Event()
         self._changed = asyncio.Event()
         self._wanted: str | None = None
+        self._count = 0
         self.peer: PeerConnection | None = None
 
     def call(self, peer_id: str) -> None:
@@ -96,7 +97,8 @@ class Caller:
 
     async def _one_call(self, aiortc: object) -> bool:
         """One peer connection, from offer to end; whether its channel was ever open."""
-        async with PeerConnection(aiortc, self._ice_servers, self._ledger, self._listener) as peer:
+        self._count += 1
+        async with PeerConnection(aiortc, self._ice_servers, self._ledger, self._listener, str(self._count)) as peer:
             self._signals.clear()
             self.peer = peer
             signals = asyncio.create_task(self._take_signals(peer), name="signals")

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import re
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +27,9 @@ BULK_MARK = 64 << 10
 """Bytes in the channel's buffer at which output waits: more only delays the echo."""
 LOW_MARK = 32 << 10
 CLOSE_SECONDS = 1.5
+
+_OUR_MID = re.compile(r"(?m)^(a=mid:|a=group:BUNDLE )0(?=\r?$)")
+_MID = re.compile(r"(?m)^a=mid:([^\s]+)")
 
 
 class PeerListener(Protocol):
@@ -63,11 +67,15 @@ async def load_aiortc() -> Any:
 class PeerConnection:
     """A path to the phone over WebRTC. `async with` closes it.
 
-    `opened` is set when the channel opens or never will, `ended` when the connection is of no more use.
+    `opened` is set when the channel opens or never will, `ended` when the connection is of no more use. `mid` names
+    this offer: an answer repeats it (RFC 8829, section 5.3.1), so that the late answer to another offer is known.
     """
 
-    def __init__(self, aiortc: Any, ice_servers: tuple[str, ...], ledger: Ledger, listener: PeerListener) -> None:
+    def __init__(
+        self, aiortc: Any, ice_servers: tuple[str, ...], ledger: Ledger, listener: PeerListener, mid: str = "0"
+    ) -> None:
         self._aiortc = aiortc
+        self._mid = mid
         self._ice_servers = ice_servers
         self._ledger = ledger
         self._listener = listener
@@ -134,14 +142,20 @@ class PeerConnection:
         return wire.Offer(offer=wire.Description(type="offer", sdp=self._connection.localDescription.sdp))
 
     async def _gather(self) -> None:
-        await self._connection.setLocalDescription(await self._connection.createOffer())
+        offer = await self._connection.createOffer()
+        offer.sdp = _OUR_MID.sub(rf"\g<1>{self._mid}", offer.sdp)
+        await self._connection.setLocalDescription(offer)
 
     async def answer(self, message: wire.Answer) -> None:
-        """Take the phone's answer, and the candidates that came before it; another answer changes nothing.
+        """Take the phone's answer, and the candidates that came before it; another answer changes nothing, nor does the
+        answer to another offer.
 
         Raises BadMessage for one that makes no sense.
         """
         if self._connection.signalingState != "have-local-offer" or message.answer.type != "answer":
+            return
+        mid = _MID.search(message.answer.sdp)
+        if mid is not None and mid[1] != self._mid:
             return
         description = self._aiortc.RTCSessionDescription(sdp=message.answer.sdp, type="answer")
         try:

@@ -60,7 +60,8 @@ class Endpoint:
         self._ledger = ledger
         self._on_end = on_end
         self._monotonic = monotonic
-        self._connections: BoundedMap[str, Connection] = BoundedMap(ledger.open(RELAY_SOCKETS))
+        self._bound = ledger.open(RELAY_SOCKETS)
+        self._connections: BoundedMap[str, Connection] = BoundedMap(self._bound)
         self._count = 0
         self._empty = asyncio.Event()
         self._empty.set()
@@ -121,11 +122,11 @@ class Endpoint:
         self._closing = True
         for connection in list(self._connections.values()):
             connection.close(WSCloseCode.GOING_AWAY)
-        if await self._is_empty_within(GOODBYE_SECONDS):
-            return
-        for connection in list(self._connections.values()):
-            connection.abort()
-        await self._is_empty_within(GOODBYE_SECONDS / 2)
+        if not await self._is_empty_within(GOODBYE_SECONDS):
+            for connection in list(self._connections.values()):
+                connection.abort()
+            await self._is_empty_within(GOODBYE_SECONDS / 2)
+        self._ledger.close(self._bound)
 
     async def _is_empty_within(self, seconds: float) -> bool:
         try:

@@ -53,6 +53,8 @@ class Guard:
                 return json_error(error.status, error.text or error.reason, error.headers)
             except TimeoutError:
                 return json_error(408, f"expected the whole request within {REQUEST_SECONDS:.0f} s")
+            except ConnectionError:
+                return json_error(400, "the connection broke")  # nobody reads it; aiohttp would log a traceback
             except Exception:
                 log.exception("%s %s failed", request.method, request.path)
                 return json_error(500, "the relay could not handle this; its log says why")

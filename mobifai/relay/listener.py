@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from mobifai.bounds import Bound, BoundedMap
+from mobifai.bounds import BoundedMap, Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
+from mobifai.limits import RELAY_SOCKETS
 
 SILENT_SECONDS = 20.0
 """How long a connection may take to send its first request."""
@@ -28,11 +29,12 @@ _SEND_BUFFER = 256 << 10
 class Listener:
     """Accepts connections. `count_sockets` says how many of them are WebSockets."""
 
-    def __init__(self, bound: Bound, count_sockets: Callable[[], int], monotonic: Callable[[], float]) -> None:
-        self._bound = bound
+    def __init__(self, ledger: Ledger, count_sockets: Callable[[], int], monotonic: Callable[[], float]) -> None:
+        self._ledger = ledger
+        self._bound = ledger.open(RELAY_SOCKETS)
         self._count_sockets = count_sockets
         self._monotonic = monotonic
-        self._silent: BoundedMap[RequestHandler, float] = BoundedMap(bound)
+        self._silent: BoundedMap[RequestHandler, float] = BoundedMap(self._bound)
 
     @asynccontextmanager
     async def listen(self, server: web.Server, listening: socket.socket) -> AsyncIterator[None]:
@@ -43,6 +45,7 @@ class Listener:
             yield
         finally:
             accepting.close()
+            self._ledger.close(self._bound)
 
     def _accept(self, server: web.Server) -> asyncio.Protocol:
         plain = len(server.connections) - self._count_sockets()
@@ -70,8 +73,7 @@ class Listener:
 
 class _Refused(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
+        transport.close()
 
 
 def bind(config: RelayConfig) -> socket.socket:

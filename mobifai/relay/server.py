@@ -18,7 +18,7 @@ from aiohttp.typedefs import Handler, Middleware
 from mobifai.bounds import Bound, Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
-from mobifai.limits import RELAY_SETTINGS, RELAY_SOCKETS
+from mobifai.limits import RELAY_SETTINGS
 from mobifai.protocol.rooms import Rooms
 from mobifai.relay.connection import Connection
 from mobifai.relay.endpoint import PATH, Endpoint
@@ -80,6 +80,7 @@ class Relay:
             private_directory(state_dir)
             store = stack.enter_context(Store.open(state_dir))
             sign_in = SignIn(store, Tokens(load_secret(state_dir)), ledger, now=now, monotonic=monotonic)
+            stack.callback(sign_in.close)
             parts = _Parts(store, sign_in, ledger, stack.enter_context(_settings(ledger, store)), now, monotonic)
             runner = parts.runner(Guard((*config.allowed_hosts, *allowed_hosts)))
             await runner.setup()
@@ -107,7 +108,7 @@ class _Parts:
         connections = self.endpoint.connections
         self.sockets = Sockets(Rooms(ledger, lambda: secrets.token_hex(32)), sign_in, connections)
         self.http = Http(store, sign_in, self.sockets, settings, now)
-        self.listener = Listener(ledger.open(RELAY_SOCKETS), connections.__len__, monotonic)
+        self.listener = Listener(ledger, connections.__len__, monotonic)
 
     async def _on_event(self, connection: Connection, event: str, arguments: tuple[object, ...]) -> None:
         await self.sockets.on_event(connection, event, arguments, self._monotonic())

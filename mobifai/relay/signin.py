@@ -56,7 +56,12 @@ class SignIn:
         self._attempts = Attempts(ledger)
         self._devices = ledger.open(RELAY_DEVICES)
         self._devices.set(store.count(OWNER))
+        self._ledger = ledger
         self.user = wire.User(id=OWNER, email=f"{OWNER}@{socket.gethostname()}", name=_login_name())
+
+    def close(self) -> None:
+        """Close its account in the ledger."""
+        self._ledger.close(self._devices)
 
     # -- new devices
 

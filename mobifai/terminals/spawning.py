@@ -30,6 +30,7 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
     """Start a shell on a new terminal of `size` (rows, columns); its pid and the master side. Raises SpawnError."""
     if not os.access(cwd, os.X_OK):  # ptyprocess would raise it in the forked child
         raise SpawnError(f"expected a directory to start a shell in; found {cwd}")
+    _check_terminals_are_left()
     try:
         process = PtyProcess.spawn(list(argv), cwd=cwd, env=dict(env), dimensions=size)
     except Exception as error:
@@ -45,6 +46,19 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
     process.fileobj.close()
     process.closed = True  # it would hang up and wait in its destructor
     return process.pid, master
+
+
+def _check_terminals_are_left() -> None:
+    """Raise SpawnError when no terminal can be had: ptyprocess leaves a pipe open when it finds that out."""
+    descriptors: list[int] = []
+    try:
+        descriptors += os.openpty()
+        descriptors += os.pipe()
+    except OSError as error:
+        raise SpawnError(f"no terminal can be had ({error}); close some, or `mobifai doctor` says more") from None
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def ring_bytes(capacity: int) -> int:

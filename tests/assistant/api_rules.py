@@ -53,7 +53,9 @@ class ApiRules:
     def _check_thinking(self, messages: list[dict[str, Any]], at: int) -> None:
         for block in messages[at]["content"]:
             if block["type"] == "thinking":
-                assert self._prefixes[block["signature"]] == json.dumps(messages[:at]), "thinking after a changed prefix"
+                assert self._prefixes[block["signature"]] == json.dumps(messages[:at]), (
+                    "thinking after a changed prefix"
+                )
 
 
 def _check_blocks(role: str, content: list[dict[str, Any]]) -> None:

@@ -20,6 +20,7 @@ from mobifai.protocol import pairing
 from mobifai.protocol.frames import decode_frame, encode_frame
 from mobifai.protocol.handshake import Identity
 from soak.phone_log import Json
+from soak.phone_peer import close_connection
 
 RESET = "\x1bc"
 
@@ -33,12 +34,11 @@ class EchoAgent:
         self.frames: list[str] = []
         self.said: list[str] = []
         self.offers = 0
-        self.early_candidates = 0
         self.peer: RTCPeerConnection | None = None
         self.channel: Any = None
         self._url, self._token = relay_url, token
         self._machine = pairing.Pairing(self.device_id, "echo", identity or Identity.generate(), token)
-        self._signals: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(100)
+        self._signals: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue(100)
         self._terminals: dict[str, str] = {}
         self._text: dict[str, str] = {}
         self._stack = AsyncExitStack()
@@ -50,8 +50,8 @@ class EchoAgent:
         await self._relay.connect(self._url, transports=["websocket"])
         self._stack.push_async_callback(self._relay.disconnect)
         self._stack.push_async_callback(self.close_peer)
-        answering = asyncio.create_task(self._answer_signals())
-        self._stack.callback(answering.cancel)
+        self._answering = asyncio.create_task(self._answer_signals())
+        self._stack.push_async_callback(self._stop_answering)
         await self._obey(self._machine.relay_connected(0))
         return self
 
@@ -61,8 +61,8 @@ class EchoAgent:
     # -- the relay
 
     async def _answer_signals(self) -> None:
-        while True:
-            event, payload = await self._signals.get()
+        while (signal := await self._signals.get()) is not None:
+            event, payload = signal
             if event in wire.FROM_PHONE:
                 self._from_phone("relay", event, payload)
             elif event == "webrtc:answer":
@@ -72,6 +72,10 @@ class EchoAgent:
                 await self._candidate(wire.decode(wire.FROM_RELAY, event, payload).candidate)
             elif event in wire.FROM_RELAY:
                 await self._obey(self._decide(event, wire.decode(wire.FROM_RELAY, event, payload)))
+
+    async def _stop_answering(self) -> None:
+        self._signals.put_nowait(None)
+        await self._answering
 
     def _decide(self, event: str, message: Json) -> list[pairing.Command]:
         decisions = {
@@ -113,8 +117,7 @@ class EchoAgent:
         if self.peer is None or candidate is None or not candidate.candidate:
             return
         if self.peer.signalingState != "stable":
-            self.early_candidates += 1  # the answer has them all too
-            return
+            return  # the answer has them all too
         parsed = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
         parsed.sdpMid, parsed.sdpMLineIndex = candidate.sdp_mid, candidate.sdp_mline_index
         await self.peer.addIceCandidate(parsed)
@@ -126,7 +129,7 @@ class EchoAgent:
     async def close_peer(self) -> None:
         peer, self.peer, self.channel = self.peer, None, None
         if peer is not None:
-            await peer.close()
+            await close_connection(peer)
 
     async def offer_again(self) -> None:
         await self._offer()

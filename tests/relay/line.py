@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,7 +25,7 @@ class Line:
         self._flowing.set()
 
     async def carry(self, phone_reader: asyncio.StreamReader, phone_writer: asyncio.StreamWriter) -> None:
-        relay_reader, relay_writer = await asyncio.open_connection("127.0.0.1", self.relay_port, limit=4096)
+        relay_reader, relay_writer = await asyncio.open_connection(sock=_narrow(self.relay_port), limit=4096)
         up = asyncio.create_task(_pump(phone_reader, relay_writer))
         try:
             await self._down(relay_reader, phone_writer)
@@ -46,6 +47,15 @@ class Line:
                 await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()
+
+
+def _narrow(port: int) -> socket.socket:
+    """A connection of which the kernel holds little, so that holding the line is soon felt."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
+    narrow.connect(("127.0.0.1", port))
+    narrow.setblocking(False)
+    return narrow
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

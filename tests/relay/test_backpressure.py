@@ -131,6 +131,7 @@ async def test_a_revocation_does_not_wait_for_the_phone_that_is_revoked(tmp_path
 async def test_who_does_not_read_its_own_answers_is_not_listened_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mobifai.relay.listener._SEND_BUFFER", 16 << 10)
     monkeypatch.setattr("mobifai.relay.connection.STALL_SECONDS", 1.0)
     async with open_place(tmp_path) as place, line_to(place.relay.port) as line:
         async with raw_socket(line.url) as rude:
@@ -146,3 +147,4 @@ async def _say_nonsense(socket: ClientWebSocketResponse) -> None:
     with contextlib.suppress(ConnectionError):
         while not socket.closed:
             await socket.send_str('42["x"]')
+            await asyncio.sleep(0)  # sending alone would not let the relay run

@@ -12,7 +12,7 @@ from engineio.async_socket import AsyncSocket
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
-from mobifai.relay.connection import Connection
+from mobifai.relay.connection import Connection, Socket
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.server import Relay
 from tests.relay.device import Device, pair, raw_socket
@@ -98,6 +98,29 @@ async def test_nothing_of_a_connection_stays_in_memory(tmp_path: Path) -> None:
                 await stranger.send_str("")
                 await stranger.receive()
         await until(lambda: count() <= before)
+
+
+async def test_a_connection_that_breaks_while_it_begins_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def break_off(_self: Socket, _environ: object) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(Socket, "__call__", break_off)
+    async with open_place(tmp_path) as place:
+        with pytest.raises(aiohttp.ClientError):
+            async with raw_socket(place.url):
+                pass
+        await until(lambda: not place.entry("relay.backlog").instances)
+        gc.collect()
+        assert not [one for one in gc.get_objects() if isinstance(one, AsyncSocket)]
+
+
+async def test_its_accounts_are_closed_with_it(tmp_path: Path) -> None:
+    async with open_place(tmp_path, {"relay.sockets": 3}) as place, place.phone():
+        ledger = place.ledger
+    closed = ("relay.backlog", "relay.message", "relay.settings", "relay.devices")
+    assert [entry.name for entry in ledger.entries() if entry.name in closed and entry.instances] == []
 
 
 async def test_a_port_that_is_taken_is_named_and_what_to_do(tmp_path: Path) -> None:

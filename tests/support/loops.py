@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import traceback
+import warnings
 import weakref
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -36,8 +37,11 @@ class Patience:
     leftovers: float
 
 
-class TasksLeft(AssertionError):
-    """A test ended and tasks that it had started did not."""
+class Left(AssertionError):
+    """A test ended, and what it had started in its loop did not."""
+
+    def __init__(self, what: list[str]) -> None:
+        super().__init__("left behind:\n" + "\n".join(f"  - {line}" for line in what))
 
 
 class TestTookTooLong(AssertionError):
@@ -61,9 +65,25 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def run(make: Callable[[], Coroutine[Any, Any, None]], patience: Patience) -> None:
-    """Run a coroutine in a loop of its own. Raises TasksLeft, TestTookTooLong."""
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    """Run a coroutine in a loop of its own. Raises Left, TestTookTooLong."""
+    runner = asyncio.Runner(loop_factory=loop_factory())
+    try:
         runner.run(_watched(make, patience))
+    finally:
+        left = _close(runner)
+    if left:
+        raise Left(left)
+
+
+def _close(runner: asyncio.Runner) -> list[str]:
+    """Close a loop; what was still open in it.
+
+    uvloop says that by a warning for each handle, and must not get an exception for it: it would wait for ever then.
+    """
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ResourceWarning)
+        runner.close()
+    return [str(one.message) for one in said]
 
 
 def warm_up() -> None:
@@ -89,7 +109,7 @@ async def _watched(make: Callable[[], Coroutine[Any, Any, None]], patience: Pati
     await _in_time(make, patience.test)
     left = await leftovers.settle_in_loop(before, patience.leftovers, lambda: _others(origins))
     if left:
-        raise TasksLeft("left behind:\n" + "\n".join(f"  - {line}" for line in left))
+        raise Left(left)
 
 
 async def _in_time(make: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:

@@ -1,0 +1,87 @@
+"""`mobifai doctor`: what is wrong with this installation, and what to do about it."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mobifai.cli.running import run
+from mobifai.cli.settings import state_dir_option
+from mobifai.config import DEFAULT_PORT
+from mobifai.errors import ConfigError
+from mobifai.health.checks.finding import State, Subject
+from mobifai.health.doctor import Finding, examine, is_well
+from mobifai.terminals.shells import login_shell, shell_environment
+
+_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--relay", envvar="MOBIFAI_RELAY", help="Look at the relay at this URL, too.")
+@click.option("--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Look as for `serve --lan`.")
+@click.option("--host", envvar="MOBIFAI_HOST", help="Address for the own relay.  [default: 127.0.0.1]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), envvar="MOBIFAI_PORT", default=DEFAULT_PORT, show_default=True,
+    help="Port for the own relay.",
+)  # fmt: skip
+@click.option("--shell", envvar="MOBIFAI_SHELL", help="The program in a new terminal.  [default: your shell]")
+@state_dir_option
+def doctor(
+    as_json: bool, relay: str | None, lan: bool, host: str | None, port: int, shell: str | None, state_dir: Path
+) -> int:
+    """Look for what keeps MobiFai from working, and say what to do about it.
+
+    Changes nothing, and speaks to this machine only, and to the relay that is named. The exit status is 0 when there is
+    no problem (warnings are none), else 1.
+    """
+    argv = _shell(shell)
+    environment = shell_environment(os.environ, argv[0])
+    place = host or ("0.0.0.0" if lan else "127.0.0.1")
+    findings = run(examine(Subject(state_dir, argv, environment, place, port, relay)))
+    _show(findings, as_json)
+    return 0 if is_well(findings) else 1
+
+
+def _shell(command: str | None) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command or "")) or login_shell()
+    except ValueError as error:
+        raise ConfigError(f"--shell: expected a program with arguments; {error} in {command!r}") from None
+
+
+def _show(findings: Sequence[Finding], as_json: bool) -> None:
+    if as_json:
+        told = {"ok": is_well(findings), "findings": [asdict(finding) for finding in findings]}
+        click.echo(msgspec.json.encode(told))
+    elif sys.stdout.isatty():
+        Console().print(_table(findings))
+    else:
+        click.echo("\n".join(_lines(findings)))
+
+
+def _table(findings: Sequence[Finding]) -> Table:
+    table = Table("", "Check", "Found, and what to do", box=None, padding=(0, 2, 0, 0))
+    for finding in findings:
+        told = Text(finding.found)
+        if finding.remedy:
+            told.append(f"\n{finding.remedy}", style="italic")
+        table.add_row(Text(finding.state.value, style=_STYLES[finding.state]), Text(finding.name), told)
+    return table
+
+
+def _lines(findings: Sequence[Finding]) -> list[str]:
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.state.value:<8} {finding.name:<17} {finding.found}")
+        if finding.remedy:
+            lines.append(f"{'':<26} -> {finding.remedy}")
+    return lines

@@ -1,0 +1,78 @@
+"""What MobiFai is made of: versions, and whether the native libraries can be loaded at all."""
+
+import asyncio
+import contextlib
+import platform
+import signal
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from mobifai import __version__
+from mobifai.health.checks.finding import Look, Subject, Verdict, ok, problem, warning
+
+OLDEST_PYTHON = (3, 11)
+
+NATIVE = ("msgspec", "psutil", "cryptography.hazmat.bindings._rust", "av", "aiortc")
+"""Modules with machine code; aiortc brings OpenSSL and av FFmpeg, which have crashed whole processes elsewhere."""
+
+_IMPORT = """
+import importlib, sys
+for name in sys.argv[1:]:
+    print(name, flush=True)
+    importlib.import_module(name)
+"""
+
+
+def versions(_: Subject) -> Verdict:
+    """What is installed."""
+    told = f"MobiFai {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
+    if sys.version_info < OLDEST_PYTHON:
+        return problem(told, "install Python 3.11 or newer")
+    missing = [name for name in ("aiortc", "aiohttp", "python-socketio") if _version(name) is None]
+    if missing:
+        return problem(f"{told}; {', '.join(missing)} missing", "install MobiFai anew, with all that it needs")
+    uvloop = _version("uvloop")
+    told = f"{told}, aiortc {_version('aiortc')}, uvloop {uvloop or 'missing'}"
+    if uvloop is None and platform.python_implementation() == "CPython":
+        return warning(told, "install uvloop: the data channel is twice as fast with it")
+    return ok(told)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def natives(modules: tuple[str, ...] = NATIVE) -> Look:
+    """Import each in a process of its own, whose crash is a finding."""
+
+    async def look(_: Subject) -> Verdict:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-c", _IMPORT, *modules), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        )
+        try:
+            out, err = await process.communicate()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        reached = out.decode().split()[-1:] or ["Python"]
+        return _judge(process.returncode or 0, reached[0], err.decode(errors="replace"), modules)
+
+    return look
+
+
+def _judge(status: int, reached: str, said: str, modules: tuple[str, ...]) -> Verdict:
+    package = reached.partition(".")[0]
+    if status < 0:
+        return problem(
+            f"loading {package} crashes ({signal.Signals(-status).name})",
+            f"install {package} anew, or another version of it",
+        )
+    if status > 0:
+        why = (said.strip().splitlines() or ["it did not say why"])[-1]
+        return problem(f"{package} can't be loaded: {why}", f"install {package} anew")
+    return ok(f"{', '.join(name.partition('.')[0] for name in modules)} can be loaded")

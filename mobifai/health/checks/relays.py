@@ -1,0 +1,128 @@
+"""The relays: the own one, asked over loopback only, and one elsewhere that a person named."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import aiohttp
+import msgspec
+
+from mobifai.errors import StateError
+from mobifai.health.checks.finding import Subject, Verdict, ok, problem, warning
+from mobifai.health.control import ask
+from mobifai.health.log_lines import without_secrets
+from mobifai.state import StateDir
+
+CLOCK_SECONDS = 60.0
+"""Two clocks that differ by more are worth a word: codes are good for ten minutes, tokens for thirty days."""
+
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_MOST_BYTES = 4096
+
+
+async def running_agent(state_dir: Path) -> dict[str, Any] | None:
+    """What the agent of this state directory says of itself; None when none runs. Raises StateError."""
+    path = StateDir(state_dir).control_socket
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    writer.close()
+    return dict(await ask(path, "status"))
+
+
+async def agent(subject: Subject) -> Verdict:
+    """Whether the running agent answers, and its relay."""
+    try:
+        status = await running_agent(subject.state_dir)
+    except (StateError, OSError) as error:
+        return problem(str(error), "look at its log (`mobifai service logs`); `mobifai restart` starts it anew")
+    if status is None:
+        return ok("none is running with this state directory")
+    url = without_secrets(str(status.get("relay_url", "")))
+    who = f"process {status.get('agent_pid', status.get('relay_pid', '?'))}"
+    here = _on_this_machine(urlsplit(url))
+    if here is None:
+        return ok(f"{who} answers; its relay {url} is elsewhere and was not asked (--relay {url} does)")
+    verdict = await _ask_health(here)
+    return Verdict(verdict.state, f"{who} answers; its relay: {verdict.found}", verdict.remedy)
+
+
+def _on_this_machine(url: SplitResult) -> str | None:
+    """The relay's address if it is on this machine, on loopback where it listens there; None: it is elsewhere."""
+    try:
+        address = ipaddress.ip_address(url.hostname or "")
+    except ValueError:
+        return None  # a name: to ask where it is would be to ask somebody
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))  # only an own address can be bound; nothing is sent
+    except OSError:
+        return None
+    host = "127.0.0.1" if _listens("127.0.0.1", url.port) else str(address)
+    return f"http://{f'[{host}]' if ':' in host else host}:{url.port}"
+
+
+def _listens(host: str, port: int | None) -> bool:
+    try:
+        socket.create_connection((host, port or 80), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+async def relay(subject: Subject) -> Verdict:
+    """Whether the relay that a person named is there, and how its clock goes."""
+    if subject.relay_url is None:
+        return ok("none elsewhere is named (--relay)")
+    if not subject.relay_url.startswith(("http://", "https://")):
+        return problem(
+            f"{without_secrets(subject.relay_url)} is no address",
+            "begin it with https:// or http://, as --relay wants it",
+        )
+    return await _ask_health(subject.relay_url.rstrip("/"), subject)
+
+
+async def _ask_health(url: str, subject: Subject | None = None) -> Verdict:
+    shown = without_secrets(url)
+    try:
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+            sent = subject.now() if subject else 0.0
+            async with session.get(f"{url}/health", allow_redirects=False) as response:
+                body = await response.content.read(_MOST_BYTES)
+                status = response.status
+            came = subject.now() if subject else 0.0
+    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+        why = str(error) or type(error).__name__
+        return problem(
+            f"{shown} can't be reached: {without_secrets(why)}", "look at the address, the network and whether it runs"
+        )
+    timestamp = _timestamp(body)
+    if status != 200 or timestamp is None:
+        return problem(f"{shown} answers with {status}, not as a relay does", "name a relay's address, without a path")
+    return _compared(shown, timestamp - (sent + came) / 2) if subject else ok(f"{shown} answers")
+
+
+def _timestamp(body: bytes) -> float | None:
+    """The relay's time from `{"status": "ok", "timestamp": ISO}`; None for any other body."""
+    try:
+        told = msgspec.json.decode(body, type=dict[str, Any])
+        if told.get("status") != "ok":
+            return None
+        return dt.datetime.fromisoformat(str(told["timestamp"])).timestamp()
+    except (msgspec.MsgspecError, ValueError, KeyError, OverflowError):
+        return None
+
+
+def _compared(shown: str, ahead: float) -> Verdict:
+    if abs(ahead) > CLOCK_SECONDS:
+        found = (
+            f"{shown} answers; its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
+        )
+        return warning(found, "set the clock that is wrong: tokens and pairing codes end by it")
+    return ok(f"{shown} answers; the clocks differ by {abs(ahead):.1f} s")

@@ -1,0 +1,134 @@
+"""Whether the shell that terminals get starts on a terminal, and does what is typed."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from sys import executable
+
+import psutil
+
+from mobifai.health.checks.finding import Subject, Verdict, ok, problem
+
+TYPED = b' echo mobi"fai"-answers\n'
+"""Every shell leaves the quotes out; the terminal's own echo has them. The space keeps it out of many histories."""
+
+_ANSWER = b"mobifai-answers"
+_AGAIN_SECONDS = 1.5
+_MOST_KEPT = 4096
+_ON_TERMINAL = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+async def shell(subject: Subject) -> Verdict:
+    """Start it, type, and wait for the answer. The time limit is the caller's."""
+    program = subject.shell[0]
+    if shutil.which(program, path=subject.environment.get("PATH")) is None:
+        return problem(f"{program} is not a program that can be run", "choose another with --shell, or set SHELL")
+    try:
+        master, slave = os.openpty()
+    except OSError as error:
+        return problem(f"no terminal to be had: {error}", "end programs that hold terminals; see `terminals`")
+    with _descriptor(master):
+        with _descriptor(slave):
+            process = await _start(subject, slave)
+        try:
+            return await _talk(master, process, program)
+        finally:
+            await _end(process)
+
+
+@contextmanager
+def _descriptor(number: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(number)
+
+
+async def _start(subject: Subject, slave: int) -> asyncio.subprocess.Process:
+    # Not forked from here, where threads may run: a small Python makes the terminal its own, and becomes the shell.
+    return await asyncio.create_subprocess_exec(
+        *(executable, "-I", "-S", "-c", _ON_TERMINAL, *subject.shell),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=_home(subject),
+        env={**subject.environment, "HISTFILE": os.devnull, "fish_history": ""},
+    )
+
+
+def _home(subject: Subject) -> str:
+    home = subject.environment.get("HOME", "/")
+    return home if Path(home).is_dir() else "/"
+
+
+async def _talk(master: int, process: asyncio.subprocess.Process, program: str) -> Verdict:
+    began = asyncio.get_running_loop().time()
+    async with _reading(master) as (seen, news):
+        while True:
+            with contextlib.suppress(OSError):
+                os.write(master, TYPED)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_AGAIN_SECONDS):
+                    while _ANSWER not in seen and process.returncode is None:
+                        news.clear()
+                        await news.wait()
+            if _ANSWER in seen:
+                return ok(f"{program} answers after {asyncio.get_running_loop().time() - began:.1f} s")
+            if process.returncode is not None:
+                return problem(
+                    f"{program} ended at once with status {process.returncode}: {_last_line(seen)}",
+                    "run it by hand, look at its start files, or choose another with --shell",
+                )
+
+
+@asynccontextmanager
+async def _reading(master: int) -> AsyncIterator[tuple[bytearray, asyncio.Event]]:
+    """The last of what the terminal shows, and an event for more of it or for its end."""
+    loop, seen, news = asyncio.get_running_loop(), bytearray(), asyncio.Event()
+
+    def readable() -> None:
+        try:
+            data = os.read(master, _MOST_KEPT)
+        except OSError:  # Linux says so at the end
+            data = b""
+        if not data:
+            loop.remove_reader(master)
+        seen.extend(data)
+        del seen[:-_MOST_KEPT]
+        news.set()
+
+    os.set_blocking(master, False)
+    loop.add_reader(master, readable)
+    try:
+        yield seen, news
+    finally:
+        loop.remove_reader(master)
+
+
+def _last_line(seen: bytearray) -> str:
+    lines = [line for line in seen.decode(errors="replace").split("\n") if line.strip() and _typed() not in line]
+    return repr(lines[-1].strip()) if lines else "it said nothing"
+
+
+def _typed() -> str:
+    return TYPED.decode().strip()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """SIGKILL, for it and all of its session: nothing of this is worth a place in the shell's history."""
+    for pid in (process.pid, *_session(process.pid)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _session(leader: int) -> Iterator[int]:
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError):
+            if pid != leader and os.getsid(pid) == leader:
+                yield pid

@@ -1,0 +1,139 @@
+"""What is checked before a change lands: `nox` runs it all, `nox -l` lists it, `nox -s NAME` runs one part.
+
+Every session installs what it needs at the versions of `requirements/lock.txt`.
+"""
+
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "imports", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+LOCK = "requirements/lock.txt"
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+IN_THE_WHEEL = {"mobifai", "soak", "profiles"}
+
+# The checkout must not stand in for what is installed: nothing may put the working directory on the import path.
+INSTALLED_ONLY = {"PYTHONSAFEPATH": "1", "PYTHONPATH": None}
+WHERE = """
+import sys
+from pathlib import Path
+import mobifai
+found = Path(mobifai.__file__).resolve()
+if "site-packages" not in found.parts:
+    sys.exit(f"expected the installed wheel; found the checkout: {found}")
+print(f"mobifai is {found.parent}")
+"""
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and mistakes: ruff check, ruff format --check. `-- --fix` mends what it can."""
+    install(session, "lint")
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types: mypy, strict."""
+    install(session, "types", with_dependencies=True)
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Direction of imports: import-linter, by the contracts in pyproject.toml."""
+    install(session, "imports")
+    session.run("lint-imports", "--no-logo", *session.posargs, env={"PYTHONPATH": "."})
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Tests, against the installed wheel. `-- tests/bounds -k ring` picks some."""
+    run_tests(session)
+
+
+def tests_on(version: str) -> None:
+    """Declare the tests on one version of Python, which runs only when it is asked for."""
+
+    @nox.session(name=f"tests-{version}", python=version, default=False)
+    def on_this_version(session: nox.Session) -> None:
+        run_tests(session)
+
+    on_this_version.__doc__ = f"The same on Python {version}."
+
+
+for each in PYTHONS:
+    tests_on(each)
+
+
+@nox.session(default=False)
+def wheel(session: nox.Session) -> None:
+    """Build the wheel into dist/ and check what is in it."""
+    built = build_wheel(session, Path("dist"))
+    names = set(zipfile.ZipFile(built).namelist())
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    if tops != IN_THE_WHEEL:
+        session.error(f"{built.name}: expected {sorted(IN_THE_WHEEL)} at its top; found {sorted(tops)}")
+    sources = {str(path) for top in IN_THE_WHEEL for path in Path(top).rglob("*.py")}
+    if sources - names:
+        session.error(f"{built.name}: expected every module; missing: {sorted(sources - names)}")
+    for part in ("entry_points.txt", "licenses/LICENSE"):
+        if not any(name.endswith(f".dist-info/{part}") for name in names):
+            session.error(f"{built.name}: expected {part} in its metadata; found none")
+    session.log(f"{built} holds {', '.join(sorted(tops))}: {len(sources)} modules")
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Renew requirements/lock.txt: the newest versions that fit, for every Python and platform."""
+    session.install("uv")
+    groups = [part for name in PROJECT["dependency-groups"] for part in ("--group", name)]
+    session.run(
+        *("uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", PYTHONS[0], "--upgrade"),
+        *("--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--quiet"),
+        *("--custom-compile-command", "nox -s lock", "--output-file", LOCK, *groups),
+    )
+
+
+def run_tests(session: nox.Session) -> None:
+    """Build the wheel, install it, make sure that it is what is imported, run pytest in as many processes as help."""
+    install(session, "test", with_dependencies=True)
+    built = build_wheel(session, Path(session.create_tmp(), "wheel"))
+    session.install("--force-reinstall", "--no-deps", str(built))
+    session.run("python", "-c", WHERE, env=INSTALLED_ONLY)
+    session.run("pytest", *PROCESSES, *session.posargs, env=INSTALLED_ONLY)
+
+
+PROCESSES = ("--numprocesses", "logical", "--maxprocesses", "4", "--dist", "loadgroup")
+
+
+def install(session: nox.Session, group: str, *, with_dependencies: bool = False) -> None:
+    """Install a dependency group, and what mobifai itself needs, at the locked versions."""
+    wanted = nox.project.dependency_groups(PROJECT, group)
+    needed = PROJECT["project"]["dependencies"] if with_dependencies else []
+    session.install("--constraint", LOCK, *wanted, *needed)
+
+
+def build_wheel(session: nox.Session, folder: Path) -> Path:
+    """Build the one wheel of this checkout into an empty folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    install(session, "build")
+    session.run(
+        *("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"),
+        *("--wheel-dir", str(folder), "."),
+    )
+    (built,) = folder.glob("mobifai-*.whl")
+    return built
+
+
+if __name__ == "__main__":
+    sys.exit("run this with nox: .venv/bin/nox")

@@ -1,0 +1,83 @@
+"""An assistant in a state directory of its own, with a scripted model and terminals without shells."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mobifai.assistant.config import AssistantConfig
+from mobifai.assistant.model import OpenModel
+from mobifai.assistant.scripted_model import ScriptedModel, Step
+from mobifai.assistant.service import Assistant
+from mobifai.bounds import Entry, Ledger
+from mobifai.protocol import messages as wire
+from tests.assistant.fakes import FakeTerminal, FakeTerminals, Notes
+
+FAST = AssistantConfig(quiet_seconds=0.01, quiet_limit_seconds=0.2)
+
+
+@dataclass
+class Place:
+    """What a test of the assistant needs."""
+
+    assistant: Assistant
+    ledger: Ledger
+    phone: Notes
+    terminals: FakeTerminals
+    state: Path
+
+    @property
+    def terminal(self) -> FakeTerminal:
+        return self.terminals.terminals[0]
+
+    def prompt(self, prompt: str = "do it", uuid: str | None = None) -> None:
+        self.assistant.prompt(wire.Prompt(prompt=prompt, uuid=uuid))
+
+    def entry(self, name: str) -> Entry:
+        return next(entry for entry in self.ledger.entries() if entry.name == name)
+
+    def no_bound_was_broken(self) -> bool:
+        return all(entry.peak <= entry.capacity for entry in self.ledger.entries())
+
+
+@asynccontextmanager
+async def a_place(
+    state: Path,
+    *steps: Step,
+    config: AssistantConfig = FAST,
+    limits: Mapping[str, int] | None = None,
+    model: OpenModel | None = None,
+    environ: Mapping[str, str] | None = None,
+    terminals: int = 1,
+    **settings: Any,
+) -> AsyncIterator[Place]:
+    """An assistant whose model answers with these steps, for the length of this scope. Checks every bound at its end."""
+    ledger, phone = Ledger(limits), Notes()
+    tabs = FakeTerminals(FakeTerminal(uuid) for uuid in "abcdefgh"[:terminals])
+    opened = model or ((lambda: ScriptedModel(steps)) if steps else None)
+    config = replace(config, **settings)
+    async with Assistant(config, state, ledger, tabs, phone.say, environ=environ or {}, model=opened) as assistant:
+        place = Place(assistant, ledger, phone, tabs, state)
+        yield place
+    assert place.no_bound_was_broken()
+    assert all(entry.instances == 0 for entry in ledger.entries())
+
+
+def types(text: str) -> dict[str, Any]:
+    return {"type": "keystroke", "text": text}
+
+
+def presses(key: str) -> dict[str, Any]:
+    return {"type": "keystroke", "key": key}
+
+
+def says(text: str) -> dict[str, Any]:
+    return {"type": "message", "text": text}
+
+
+def waits(ms: int) -> dict[str, Any]:
+    return {"type": "delay", "ms": ms}
+
+
+LOOK: dict[str, Any] = {"type": "request_screen"}

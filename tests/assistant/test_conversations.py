@@ -1,0 +1,508 @@
+"""What a phone sees of a conversation, and what the model is asked."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobifai.assistant.config import Approvals
+from mobifai.assistant.model import Answer, Question
+from mobifai.errors import AssistantError
+from mobifai.protocol import messages as wire
+from tests.assistant.fakes import FakeTerminal
+from tests.assistant.place import LOOK, a_place, presses, says, types, waits
+from tests.support.eventually import eventually
+
+
+class Asked:
+    """A step that notes what the model was asked."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.questions: list[Question] = []
+        self._answers = answers
+
+    def __call__(self, question: Question) -> Any:
+        self.questions.append(question)
+        return self._answers[min(len(self.questions), len(self._answers)) - 1]
+
+    def told(self, number: int = -1) -> str:
+        """The last message of a question, as text."""
+        block = self.questions[number].messages[-1]["content"][0]
+        return str(block["text"] if block["type"] == "text" else block["content"][0]["text"])
+
+
+async def test_a_task_of_one_turn(tmp_path: Path) -> None:
+    async with a_place(tmp_path, [types("ls\n"), presses("Ctrl+C"), waits(5), says("done")]) as place:
+        place.prompt("list files")
+        event, finished = await place.phone.end()
+        assert place.phone.names == ["ai:started", "ai:action", "ai:action", "ai:action", "ai:message", "ai:finished"]
+        assert place.phone.said[0][1] == {"uuid": "a", "conversation": 1, "prompt": "list files"}
+        assert [payload["action"] for payload in place.phone.of("ai:action")] == [
+            {"type": "keystroke", "text": "ls\n"},
+            {"type": "keystroke", "key": "Ctrl+C"},
+            {"type": "delay", "ms": 5},
+        ]
+        assert place.phone.of("ai:message") == [{"uuid": "a", "conversation": 1, "text": "done"}]
+        assert event == "ai:finished"
+        assert (finished["turns"], finished["outcome"]) == (1, "done")
+        assert finished["tokens"] > 0
+        assert place.terminal.typed == ["ls\r", "\x03"]
+
+
+async def test_the_model_sees_the_request_with_the_screen_and_then_what_came_of_it(tmp_path: Path) -> None:
+    asked = Asked([types("x\n"), LOOK], [says("done")])
+    async with a_place(tmp_path, asked) as place:
+        place.terminal.output("hello\r\n$ ")
+        place.terminal._program = lambda terminal, text: terminal.output("x: command not found\r\n$ ")
+        place.prompt("make x")
+        await place.phone.end()
+    assert "make x" in asked.told(0)
+    assert "characters 0 to 7 of 7" in asked.told(0)
+    assert "80 columns and 24 rows" in asked.told(0)
+    assert "row 2, column 3" in asked.told(0)
+    first, second = (
+        re.search(r'<screen id="(\w+)">\n(.*)\n</screen id="\1">', asked.told(n), re.DOTALL) for n in (0, 1)
+    )
+    assert first is not None
+    assert second is not None
+    assert first[2] == "hello\n$"
+    assert second[2] == "hello\n$ x: command not found\n$"
+    assert first[1] != second[1]
+    assert "2 of 2 actions were run." in asked.told(1)
+    assert "Turn 2 of 20" in asked.told(1)
+
+
+async def test_the_same_screen_has_the_same_id(tmp_path: Path) -> None:
+    asked = Asked([LOOK], [LOOK], [says("done")])
+    async with a_place(tmp_path, asked) as place:
+        place.terminal.output("same")
+        place.prompt()
+        await place.phone.end()
+    ids = {re.search(r'<screen id="(\w+)">', asked.told(n))[1] for n in range(3)}  # type: ignore[index]
+    assert len(ids) == 1
+
+
+async def test_a_long_screen_shows_its_end_and_any_slice_that_is_asked_for(tmp_path: Path) -> None:
+    slices = [{"start": 0, "end": 3}, {"start": 5}, {"end": 4}, {"start": -5, "end": 10**9}, {"start": 99, "end": 2}]
+    asked = Asked(*[[{**LOOK, **one}] for one in slices], [says("done")])
+    limits = {"assistant.screen": 120}
+    async with a_place(tmp_path, asked, limits=limits, screen_characters=100) as place:
+        place.terminal.output("".join(f"line {number:04}\r\n" for number in range(30)))
+        place.prompt()
+        await place.phone.end()
+        assert place.entry("assistant.screen").peak == 120
+    total = 300
+    shown = [re.search(r"characters (\d+) to (\d+) of (\d+)", asked.told(n)) for n in range(6)]
+    spans = [tuple(map(int, one.groups())) for one in shown if one is not None]
+    expected = [(200, 300), (0, 3), (5, 125), (0, 4), (0, 120), (99, 99)]
+    assert spans == [(*span, total) for span in expected]
+    fitted = ["was fitted" in asked.told(n) for n in range(6)]
+    assert fitted == [False, False, True, True, True, True]
+
+
+async def test_the_next_turn_waits_until_the_terminal_is_quiet(tmp_path: Path) -> None:
+    asked = Asked([types("go\n"), LOOK], [says("done")])
+    ticks = 8
+
+    def program(terminal: FakeTerminal, text: str) -> None:
+        loop = asyncio.get_running_loop()
+        for number in range(ticks):
+            loop.call_later(0.02 * number, terminal.output, f"tick {number}\r\n")
+
+    async with a_place(tmp_path, asked, quiet_seconds=0.15, quiet_limit_seconds=30) as place:
+        place.terminal._program = program
+        place.prompt()
+        await place.phone.end()
+    assert f"tick {ticks - 1}" in asked.told(1)
+
+
+async def test_a_terminal_that_is_never_quiet_is_looked_at_all_the_same(tmp_path: Path) -> None:
+    asked = Asked([types("yes\n"), LOOK], [says("done")])
+    async with a_place(tmp_path, asked, quiet_seconds=0.1, quiet_limit_seconds=0.2) as place:
+        going = asyncio.get_running_loop()
+
+        def print_on() -> None:
+            nonlocal timer
+            place.terminal.output("y\r\n")
+            timer = going.call_later(0.01, print_on)
+
+        timer = going.call_later(0, print_on)
+        place.prompt()
+        event, _ = await place.phone.end()
+        timer.cancel()
+    assert event == "ai:finished"
+    assert "still prints after 0.2 s" in asked.told(1)
+
+
+async def test_cursor_keys_are_sent_as_the_program_wants_them(tmp_path: Path) -> None:
+    def program(terminal: FakeTerminal, text: str) -> None:
+        if text == "vi\r":
+            terminal.output("\x1b[?1h\x1b=")
+
+    async with a_place(tmp_path, [presses("Up"), types("vi\n"), presses("Up"), presses("Enter")]) as place:
+        place.terminal._program = program
+        place.prompt()
+        await place.phone.end()
+        assert place.terminal.typed == ["\x1b[A", "vi\r", "\x1bOA", "\r"]
+
+
+async def test_an_answer_in_plain_json_is_done(tmp_path: Path) -> None:
+    asked = Asked(
+        "Sure:\n```json\n" + json.dumps({"actions": [types("a"), LOOK]}) + "\n```", json.dumps([says("done")])
+    )
+    async with a_place(tmp_path, asked) as place:
+        place.prompt()
+        assert (await place.phone.end())[0] == "ai:finished"
+        assert place.terminal.text == "a"
+
+
+async def test_an_answer_that_is_neither_is_given_back_once(tmp_path: Path) -> None:
+    asked = Asked("I have no idea.", [says("now I have"), LOOK], "Hm.", [says("done")])
+    async with a_place(tmp_path, asked) as place:
+        place.prompt()
+        assert (await place.phone.end())[0] == "ai:finished"
+    assert "Nothing was done: expected a call of the tool act" in asked.told(1)
+    assert "Nothing was done" in asked.told(3)
+
+
+@pytest.mark.parametrize(
+    "answer", ["no", "", [], Answer(()), [{"type": "dance"}], Answer(({"type": "text", "text": "x"},), 1, True)]
+)
+async def test_two_such_answers_end_with_an_error(tmp_path: Path, answer: Any) -> None:
+    async with a_place(tmp_path, answer) as place:
+        place.prompt()
+        event, error = await place.phone.end()
+        assert event == "ai:error"
+        assert "answered twice with what are no actions" in error["error"]
+        assert error["turns"] == 2
+        assert place.terminal.typed == []
+
+
+async def test_what_is_refused_is_told_to_the_model_and_not_done(tmp_path: Path) -> None:
+    asked = Asked([types("a"), types("b\x1b"), types("rm -rf /\n")], [says("done")])
+    async with a_place(tmp_path, asked) as place:
+        place.prompt()
+        await place.phone.end()
+        assert place.terminal.text == "a"
+    assert "Action 2 and all after it were not run" in asked.told(1)
+
+
+async def test_a_program_that_does_not_read_is_told_to_the_model(tmp_path: Path) -> None:
+    asked = Asked([types("a"), types("b"), waits(1)], [says("done")])
+    async with a_place(tmp_path, asked) as place:
+        place.terminal.full = True
+        place.prompt()
+        await place.phone.end()
+    assert "Action 1 failed, and none after it was run" in asked.told(1)
+
+
+# -- bounds
+
+
+@pytest.mark.parametrize(("turns", "event"), [(4, "ai:error"), (5, "ai:finished"), (6, "ai:finished")])
+async def test_a_conversation_has_so_many_turns(tmp_path: Path, turns: int, event: str) -> None:
+    asked = Asked([LOOK], [LOOK], [LOOK], [LOOK], [says("done")])
+    async with a_place(tmp_path, asked, limits={"assistant.turns": turns}) as place:
+        place.prompt()
+        ended, payload = await place.phone.end()
+        assert ended == event
+        assert payload["turns"] == min(turns, 5)
+        if event == "ai:error":
+            assert "stopped after 4 turns" in payload["error"]
+
+
+@pytest.mark.parametrize(("tokens", "event"), [(29, "ai:error"), (30, "ai:finished"), (31, "ai:finished")])
+async def test_a_conversation_has_so_many_tokens(tmp_path: Path, tokens: int, event: str) -> None:
+    look = Answer(({"type": "text", "text": json.dumps([LOOK])},), 15)
+    done = Answer(({"type": "text", "text": json.dumps([types("x")])},), 15)
+    async with a_place(tmp_path, look, done, limits={"assistant.tokens": tokens}) as place:
+        place.prompt()
+        ended, payload = await place.phone.end()
+        assert (ended, payload["tokens"]) == (event, 30)
+        assert bool(place.terminal.typed) is (event == "ai:finished")
+
+
+async def test_a_conversation_has_so_much_time(tmp_path: Path) -> None:
+    async with a_place(tmp_path, [waits(10_000), LOOK], limits={"assistant.seconds": 1}) as place:
+        place.prompt()
+        event, payload = await place.phone.end()
+        assert (event, payload["error"]) == ("ai:error", "stopped after 1 s; the task may be unfinished")
+
+
+@pytest.mark.parametrize("limits", [{"assistant.history": 2}, {"assistant.history_bytes": 600}])
+async def test_limits_too_small_for_any_conversation_end_it_with_an_error(
+    tmp_path: Path, limits: dict[str, int]
+) -> None:
+    async with a_place(tmp_path, [LOOK], limits=limits) as place:
+        place.prompt()
+        event, payload = await place.phone.end()
+        assert event == "ai:error"
+        assert next(iter(limits)) in payload["error"]
+
+
+@pytest.mark.parametrize("prompt", ["   ", "\n", "x" * 32_769])
+async def test_a_prompt_has_a_size(tmp_path: Path, prompt: str) -> None:
+    async with a_place(tmp_path, [LOOK]) as place:
+        place.prompt(prompt)
+        assert place.phone.names == ["ai:error"]
+        assert "expected a prompt of 1 to 32768 characters" in place.phone.said[0][1]["error"]
+
+
+# -- the model fails
+
+
+async def test_what_the_model_client_says_is_the_error(tmp_path: Path) -> None:
+    async with a_place(tmp_path, AssistantError("the model is asleep")) as place:
+        place.prompt()
+        event, payload = await place.phone.end()
+        assert (event, payload["error"]) == ("ai:error", "the model is asleep")
+
+
+async def test_a_model_that_declines_ends_it(tmp_path: Path) -> None:
+    async with a_place(tmp_path, Answer((), refused=True)) as place:
+        place.prompt()
+        assert "declines" in (await place.phone.end())[1]["error"]
+
+
+async def test_a_bug_ends_only_that_conversation(tmp_path: Path) -> None:
+    async with a_place(tmp_path, ZeroDivisionError("oops")) as place:
+        place.prompt()
+        assert "internal error" in (await place.phone.end())[1]["error"]
+        place.prompt()
+        await place.phone.end(2)
+
+
+async def test_without_a_key_a_prompt_is_answered_with_a_clear_error(tmp_path: Path) -> None:
+    async with a_place(tmp_path) as place:
+        place.prompt()
+        event, payload = await place.phone.end()
+        assert event == "ai:error"
+        assert "has no key for its model: set ANTHROPIC_API_KEY, or put it into" in payload["error"]
+        assert str(tmp_path / "anthropic.key") in payload["error"]
+
+
+async def test_a_script_in_a_file_needs_no_key(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps([[types("x\n"), LOOK], "nothing", [says("bye")]]))
+    async with a_place(tmp_path, model=None, **{"model_name": None} if False else {}) as place:
+        assert place.phone.said == []
+    from dataclasses import replace
+
+    from tests.assistant.place import FAST
+
+    async with a_place(tmp_path, config=replace(FAST, model=f"scripted:{script}")) as place:
+        place.prompt()
+        assert (await place.phone.end())[0] == "ai:finished"
+        assert place.phone.of("ai:message")[0]["text"] == "bye"
+
+
+# -- who may start, and what ends it
+
+
+async def test_a_second_prompt_is_told_what_is_running(tmp_path: Path) -> None:
+    async with a_place(tmp_path, [waits(10_000)]) as place:
+        place.prompt("the first")
+        await place.phone.until("ai:action")
+        place.prompt("the second")
+        error = place.phone.of("ai:error")[0]
+        assert "at work here already: 'the first', in turn 1" in error["error"]
+        assert "conversation" not in error
+
+
+async def test_terminals_work_side_by_side_up_to_a_limit(tmp_path: Path) -> None:
+    async with a_place(tmp_path, [waits(10_000)], terminals=3, limits={"assistant.conversations": 2}) as place:
+        for uuid in "abc":
+            place.prompt(f"in {uuid}", uuid)
+        await eventually(lambda: len(place.phone.of("ai:action")) == 2)
+        assert "assistant.conversations" in place.phone.of("ai:error")[0]["error"]
+
+
+async def test_without_a_known_terminal_the_first_active_one_is_used(tmp_path: Path) -> None:
+    async with a_place(tmp_path, [says("hi")]) as place:
+        place.prompt(uuid="unknown")
+        assert (await place.phone.end())[1]["uuid"] == "a"
+        place.terminals.active = False
+        place.prompt(uuid="unknown")
+        assert "no terminal" in (await place.phone.end(2))[1]["error"]
+
+
+async def hangs(_: Question) -> Any:
+    await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("step", [[waits(10_000)], hangs], ids=["in a delay", "in a request"])
+async def test_a_cancel_stops_at_once(tmp_path: Path, step: Any) -> None:
+    async with a_place(tmp_path, step) as place:
+        place.prompt()
+        await place.phone.until("ai:started")
+        await eventually(lambda: place.entry("assistant.turns").used == 1)
+        place.assistant.cancel(wire.AiCancel(uuid="a"))
+        event, payload = await place.phone.end()
+        assert (event, payload["outcome"], payload["turns"]) == ("ai:finished", "cancelled", 1)
+        assert place.entry("assistant.conversations").total == 0
+
+
+async def test_a_cancel_right_after_the_prompt_is_answered_too(tmp_path: Path) -> None:
+    async with a_place(tmp_path, hangs) as place:
+        place.prompt()
+        place.assistant.cancel(wire.AiCancel())
+        assert (await place.phone.end())[1]["outcome"] == "cancelled"
+
+
+async def test_a_cancel_without_a_terminal_stops_all_and_with_one_only_that(tmp_path: Path) -> None:
+    async with a_place(tmp_path, hangs, terminals=3) as place:
+        for uuid in "abc":
+            place.prompt(uuid=uuid)
+        place.assistant.cancel(wire.AiCancel(uuid="b"))
+        assert (await place.phone.end())[1]["uuid"] == "b"
+        place.assistant.cancel(wire.AiCancel())
+        await place.phone.end(3)
+        place.assistant.cancel(wire.AiCancel())
+        assert "does nothing here" in (await place.phone.end(4))[1]["error"]
+
+
+async def test_the_end_of_the_terminal_ends_it(tmp_path: Path) -> None:
+    async with a_place(tmp_path, hangs) as place:
+        place.prompt()
+        await place.phone.until("ai:started")
+        place.assistant.terminal_closed("b")
+        place.assistant.terminal_closed("a")
+        event, payload = await place.phone.end()
+        assert (event, payload["error"]) == ("ai:error", "the terminal was closed")
+
+
+async def test_the_phone_leaving_ends_what_it_asked_for(tmp_path: Path) -> None:
+    async with a_place(tmp_path, hangs) as place:
+        place.prompt()
+        await place.phone.until("ai:started")
+        place.assistant.phone_left()
+        assert (await place.phone.end())[1]["error"] == "whoever asked has left"
+
+
+async def test_the_agent_stopping_ends_it(tmp_path: Path) -> None:
+    async with a_place(tmp_path, hangs, terminals=2) as place:
+        place.prompt(uuid="a")
+        place.prompt(uuid="b")
+        await place.phone.until("ai:started", 2)
+    assert [payload["error"] for payload in place.phone.of("ai:error")] == ["the agent is stopping"] * 2
+
+
+# -- approvals
+
+
+async def test_risky_actions_wait_for_a_person(tmp_path: Path) -> None:
+    steps = [types("rm -r"), types("f build"), presses("Enter"), waits(1)]
+    async with a_place(tmp_path, steps, approvals=Approvals.RISKY) as place:
+        place.prompt()
+        asked = await place.phone.until("ai:approval")
+        assert place.terminal.typed == []
+        assert [step.get("text") or step["key"] for step in asked["actions"]] == ["rm -r", "f build", "Enter"]
+        assert "deletes files" in asked["actions"][0]["risk"]
+        place.assistant.approve(wire.AiApprove(id="1.9", ok=True))
+        assert "nothing waits" in place.phone.of("ai:error")[0]["error"]
+        assert place.terminal.typed == []
+        place.assistant.approve(wire.AiApprove(id=asked["id"], ok=True))
+        await place.phone.until("ai:finished")
+        assert place.terminal.typed == ["rm -r", "f build", "\r"]
+
+
+async def test_what_the_model_marks_is_risky_and_the_rest_is_not_asked(tmp_path: Path) -> None:
+    asked = Asked([types("ls\n"), LOOK], [{**types("make deploy\n"), "risky": True}])
+    async with a_place(tmp_path, asked, approvals=Approvals.RISKY) as place:
+        place.prompt()
+        question = await place.phone.until("ai:approval")
+        assert place.terminal.text == "ls\r"
+        assert question["actions"][0]["risk"] == "the model says so"
+
+
+async def test_a_risky_line_typed_over_several_turns_is_found(tmp_path: Path) -> None:
+    asked = Asked([types("r"), LOOK], [types("m -rf"), LOOK], [says("done")])
+    async with a_place(tmp_path, asked, approvals=Approvals.RISKY) as place:
+        place.prompt()
+        question = await place.phone.until("ai:approval")
+        assert "deletes files" not in str(question["actions"][0].get("text"))
+        assert place.terminal.text == "r"
+
+
+async def test_always_asks_and_a_no_is_told_to_the_model(tmp_path: Path) -> None:
+    asked = Asked([types("ls\n")], [says("I see"), waits(1)])
+    async with a_place(tmp_path, asked, approvals=Approvals.ALWAYS) as place:
+        place.prompt()
+        question = await place.phone.until("ai:approval")
+        place.assistant.approve(wire.AiApprove(id=question["id"], ok=False))
+        assert (await place.phone.end())[0] == "ai:finished"
+        assert place.terminal.typed == []
+        assert len(place.phone.of("ai:approval")) == 1
+    assert "did not allow" in asked.told(1)
+
+
+async def test_never_asks_nobody(tmp_path: Path) -> None:
+    async with a_place(tmp_path, [{**types("rm -rf x\n"), "risky": True}]) as place:
+        place.prompt()
+        await place.phone.end()
+        assert place.phone.of("ai:approval") == []
+        assert place.terminal.text == "rm -rf x\r"
+
+
+async def test_an_approval_has_a_time_limit(tmp_path: Path) -> None:
+    async with a_place(tmp_path, [types("x")], approvals=Approvals.ALWAYS, approval_seconds=0.05) as place:
+        place.prompt()
+        event, payload = await place.phone.end()
+        assert (event, payload["error"]) == ("ai:error", "nobody approved the actions within 0.05 s; nothing was typed")
+
+
+async def test_an_approval_of_everything_a_turn_may_type_fits_one_message(tmp_path: Path) -> None:
+    steps = [{**types("\U0001f600" * 160), "risky": True} for _ in range(50)]
+    async with a_place(tmp_path, steps, approvals=Approvals.RISKY) as place:
+        place.prompt()
+        question = await place.phone.until("ai:approval")
+        assert len(question["actions"]) == 50
+        assert len(json.dumps(question, ensure_ascii=False).encode()) < 60_000
+
+
+# -- the record
+
+
+async def test_what_was_asked_for_and_typed_is_recorded_without_secrets(tmp_path: Path) -> None:
+    steps = [types("export T=tok-12345\n"), presses("Enter"), says("tok-12345"), waits(1)]
+    async with a_place(tmp_path, steps, environ={"A_TOKEN": "tok-12345"}) as place:
+        place.prompt("use tok-12345")
+        await place.phone.end()
+    records = [json.loads(line) for line in (tmp_path / "assistant.log").read_text().splitlines()]
+    assert [(record["event"], record["text"]) for record in records] == [
+        ("prompt", "use [secret]"),
+        ("asked", "text export T=[secret]\n\nkey Enter\nmessage [secret]\ndelay 1 ms"),
+        ("typed", "text export T=[secret]\n"),
+        ("typed", "key Enter"),
+    ]
+    assert {(record["terminal"], record["conversation"]) for record in records} == {("a", 1)}
+
+
+async def test_what_cannot_be_recorded_is_not_typed(tmp_path: Path) -> None:
+    def step(_: Question) -> Any:
+        (tmp_path / "assistant.log").rename(tmp_path / "gone")
+        (tmp_path / "assistant.log").mkdir()
+        return [types("x")]
+
+    async with a_place(tmp_path, step) as place:
+        place.prompt()
+        event, payload = await place.phone.end()
+        assert event == "ai:error"
+        assert "nothing was done" in payload["error"]
+        assert place.terminal.typed == []
+
+
+async def test_a_prompt_with_odd_characters_is_sent_without_them(tmp_path: Path) -> None:
+    asked = Asked([says("ok")])
+    async with a_place(tmp_path, asked) as place:
+        place.assistant.prompt(wire.Prompt(prompt="a\x00b\x1b[2Jc\ud800d\ne"))
+        await place.phone.end()
+    assert "a b [2Jc d\ne" in asked.told()
+
+
+def test_callables_are_typed() -> None:
+    assert isinstance(hangs, Callable)  # type: ignore[arg-type]

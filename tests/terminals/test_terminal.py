@@ -1,0 +1,207 @@
+"""One terminal: its screen, its outbox, and when it stops the program."""
+
+import asyncio
+import mmap
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mobifai.bounds import Ledger
+from mobifai.errors import TerminalError
+from mobifai.terminals.spawning import ring_bytes, start_shell
+from mobifai.terminals.shells import ShellSpec, Spawned
+from mobifai.terminals.terminal import READING_STOPS_AT, Tab, Terminal
+from tests.support.eventually import eventually
+from tests.terminals.fakes import FakeSpawner
+
+SPEC = ShellSpec(("/bin/sh",), {}, "/")
+
+
+@asynccontextmanager
+async def a_terminal(ledger: Ledger | None = None) -> AsyncIterator[tuple[Terminal, int]]:
+    """A terminal and the other side of it, where a test prints as a program does."""
+    spawner = FakeSpawner()
+    spawned = spawner.spawn("tab", SPEC, lambda: None)
+    terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, ledger or Ledger(), lambda _: None, lambda _: None)
+    try:
+        yield terminal, spawner.slaves[spawned.pid]
+    finally:
+        terminal.close()
+        spawner.close()
+
+
+def taken(terminal: Terminal) -> str:
+    text = ""
+    while terminal.waiting:
+        text += terminal.take(1000).text
+    return text
+
+
+async def test_a_screen_comes_first_and_then_what_follows() -> None:
+    async with a_terminal() as (terminal, program):
+        os.write(program, b"before")
+        await eventually(lambda: terminal.ring.end == 6)
+        terminal.forward()
+        os.write(program, b" after")
+        await eventually(lambda: terminal.ring.end == 12)
+        first = terminal.take(1000)
+        assert (first.begins_screen, first.text) == (True, "\x1bcbefore")
+        rest = terminal.take(1000)
+        assert (rest.begins_screen, rest.text) == (False, " after")
+
+
+async def test_a_character_cut_in_two_comes_whole() -> None:
+    async with a_terminal() as (terminal, program):
+        terminal.forward()
+        os.write(program, "漢".encode()[:2])
+        await eventually(lambda: terminal.waiting == 2)
+        assert terminal.take(10).text == ""
+        os.write(program, "漢".encode()[2:])
+        await eventually(lambda: terminal.waiting == 1)
+        assert terminal.take(10).text == "漢"
+
+
+async def test_a_full_outbox_stops_the_program_and_taking_lets_it_run() -> None:
+    async with a_terminal() as (terminal, program):
+        os.set_blocking(program, False)
+        terminal.forward()
+        async with asyncio.timeout(10):
+            while terminal.waiting < READING_STOPS_AT:
+                with_room(program)
+                await asyncio.sleep(0)
+        stopped_at = terminal.ring.end
+        while with_room(program):
+            await asyncio.sleep(0)  # the kernel takes some more, and then no more
+        assert terminal.ring.end == stopped_at
+        taken(terminal)
+        await eventually(lambda: terminal.ring.end > stopped_at)
+
+
+def with_room(program: int) -> int:
+    try:
+        return os.write(program, b"x" * 4096)
+    except BlockingIOError:
+        return 0
+
+
+async def test_without_a_phone_nothing_waits_and_the_program_runs() -> None:
+    async with a_terminal() as (terminal, program):
+        for _ in range(50):
+            os.write(program, b"y" * 4000)
+            end = terminal.ring.end
+            await eventually(lambda end=end: terminal.ring.end > end)
+        assert terminal.waiting == 0
+        assert len(terminal.ring) <= 100_000
+
+
+@pytest.mark.parametrize(("cols", "rows"), [(0, 24), (80, 0), (1001, 24), (80, 100_000), (-1, -1)])
+async def test_a_size_that_no_screen_has_is_refused(cols: int, rows: int) -> None:
+    async with a_terminal() as (terminal, _):
+        with pytest.raises(TerminalError, match=r"expected 1 to 1000; found"):
+            terminal.resize(cols, rows)
+
+
+async def test_input_that_nobody_reads_is_refused_at_its_limit() -> None:
+    async with a_terminal(Ledger({"terminal.input": 1000})) as (terminal, _):
+        with pytest.raises(TerminalError, match="does not read"):
+            for _ in range(1000):
+                terminal.write("z" * 100)
+
+
+async def test_only_a_terminal_that_was_inactive_long_enough_shrinks() -> None:
+    async with a_terminal() as (terminal, program):
+        os.write(program, b"k" * 2000)
+        await eventually(lambda: terminal.ring.end >= 2000)
+        terminal.set_active(True)
+        assert not terminal.trim(0, 100)
+        terminal.set_active(False)
+        assert not terminal.trim(300, 100)
+        assert terminal.trim(0, 100)
+        assert len(terminal.ring) == 100
+        assert not terminal.trim(0, 100)
+        os.write(program, b"more")
+        await eventually(lambda: terminal.ring.read(terminal.ring.start).endswith(b"kmore"))
+
+
+async def test_a_shrunken_screen_gives_its_memory_back() -> None:
+    async with a_terminal() as (terminal, program):
+        for _ in range(40):
+            os.write(program, b"m" * 3000)
+            end = terminal.ring.end
+            await eventually(lambda end=end: terminal.ring.end > end)
+        terminal.set_active(False)
+        terminal.trim(0, 10_000)
+        assert len(terminal.ring) == 10_000
+        assert set(terminal.ring.read(terminal.ring.start)) == {ord("m")}
+
+
+async def test_an_adopted_shell_shows_what_the_agent_before_had_read() -> None:
+    memory, spawner = mmap.mmap(-1, ring_bytes(100_000)), FakeSpawner()
+    try:
+        first = spawner.spawn("tab", SPEC, lambda: None)
+        first.memory.close()
+        masters_twin = os.dup(first.master)
+        before = Terminal(
+            Tab("tab", "Tab 1", 1), Spawned(first.pid, first.master, memory, shared=True), Ledger(), ignore, ignore
+        )
+        os.write(spawner.slaves[first.pid], b"\x1b[?2004hread before the crash")
+        await eventually(lambda: before.ring.end == 29)
+        copy = mmap.mmap(-1, ring_bytes(100_000))
+        copy[:] = memory[:]
+        before.close()
+        after = Terminal(
+            Tab("tab", "Tab 1", 1),
+            Spawned(first.pid, masters_twin, copy, shared=True, adopted=True),
+            Ledger(),
+            ignore,
+            ignore,
+        )
+        after.forward()
+        assert after.take(1000).text == "\x1bc\x1b[?2004hread before the crash"
+        after.close()
+    finally:
+        spawner.close()
+
+
+def ignore(_: Terminal) -> None:
+    pass
+
+
+def test_a_shell_that_is_not_there_is_named() -> None:
+    with pytest.raises(Exception, match=r"/no/such/shell could not be started.*choose another"):
+        start_shell(["/no/such/shell"], {}, "/", (24, 80))
+
+
+def test_a_directory_that_is_not_there_is_named() -> None:
+    with pytest.raises(Exception, match=r"expected a directory to start a shell in; found /no/such/directory"):
+        start_shell(["/bin/sh"], {}, "/no/such/directory", (24, 80))
+
+
+def test_a_machine_without_terminals_left_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> tuple[int, int]:
+        raise OSError(28, "out of pty devices")
+
+    monkeypatch.setattr("os.openpty", none_left)
+    with pytest.raises(Exception, match="out of pty devices"):
+        start_shell(["/bin/sh"], {}, "/", (24, 80))
+
+
+async def test_a_clock_that_goes_back_does_not_change_the_order_of_tabs(tmp_path) -> None:
+    from mobifai.protocol import messages as wire  # noqa: PLC0415
+    from mobifai.terminals.store import TabStore  # noqa: PLC0415
+    from mobifai.terminals.tabs import Tabs  # noqa: PLC0415
+    from tests.terminals.fakes import Notes  # noqa: PLC0415
+
+    clock = iter([time.time_ns() // 10**6, 5, 3])
+    spawner = FakeSpawner()
+    with TabStore(tmp_path / "tabs.sqlite") as store:
+        tabs = Tabs(Ledger(), spawner, store, Notes(), lambda: SPEC, lambda: next(clock))
+        for name in ("one", "two", "three"):
+            tabs.create(wire.ProcessCreate(uuid=name, name=name))
+        assert [process.name for process in tabs.sync().processes] == ["one", "two", "three"]
+        tabs.close()
+        assert [saved.tab.name for saved in store.load()] == ["one", "two", "three"]
+    spawner.close()
