@@ -17,6 +17,7 @@ from mobifai import __version__
 from mobifai.bounds import Ledger
 from mobifai.config import Config, RelayConfig
 from mobifai.errors import BadMessage, TerminalError
+from mobifai.health.awake import KeepAwake
 from mobifai.health.census import take_census
 from mobifai.health.control import Handler
 from mobifai.health.housekeeping import Housekeeping
@@ -121,14 +122,20 @@ class Agent:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._relay.run(), name="relay")
             tasks.create_task(self._caller.run(), name="caller")
-            tasks.create_task(self._save_directories(), name="save-directories")
+            tasks.create_task(self._look_after_shells(), name="look-after-shells")
             tasks.create_task(self._monitor.run(), name="health")
             tasks.create_task(Housekeeping(self._tabs, self._config.health).run(), name="housekeeping")
 
-    async def _save_directories(self) -> None:
-        while True:
-            await asyncio.sleep(SAVE_SECONDS)
-            self._tabs.save_directories()
+    async def _look_after_shells(self) -> None:
+        async with AsyncExitStack() as scope:
+            awake = await scope.enter_async_context(KeepAwake()) if self._config.keep_awake else None
+            printed = 0
+            while True:
+                await asyncio.sleep(SAVE_SECONDS)
+                self._tabs.save_directories()
+                before, printed = printed, self._tabs.printed_bytes
+                if awake is not None:
+                    awake.need(printed != before or self._courier.path is not None)
 
     def close(self) -> None:
         """Say and send nothing any more."""

@@ -47,5 +47,6 @@ class Config:
     ready_file: Path | None = None
     restart_daily: dt.time | None = None
     metrics_port: int | None = None
+    keep_awake: bool = False
     health: HealthConfig = HealthConfig()
     limits: Mapping[str, int] = field(default_factory=dict)

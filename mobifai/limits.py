@@ -253,7 +253,7 @@ LOG_LINE = _declare(
 )  # fmt: skip
 LOG_KINDS = _declare(
     "log.kinds", 256, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "kinds of messages that are watched for repeats at a time; the product itself has fewer", item_bytes=1 << 10,
+    "kinds of messages that are watched for repeats at a time; the product itself has fewer", item_bytes=2_500,
 )  # fmt: skip
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(_TABLE)

@@ -11,15 +11,12 @@ from mobifai.protocol.messages import AiStep
 
 
 class Approval:
-    """One conversation's approvals. `ask` shows actions to a person, with the id under which `answer` is awaited."""
+    """One conversation's approvals."""
 
-    def __init__(
-        self, mode: Approvals, patterns: RiskPatterns, seconds: float, ask: Callable[[str, tuple[AiStep, ...]], None]
-    ) -> None:
+    def __init__(self, mode: Approvals, patterns: RiskPatterns, seconds: float) -> None:
         self._mode = mode
         self._patterns = patterns
         self._seconds = seconds
-        self._ask = ask
         self._typing = Typing()
         self._waiting: tuple[str, asyncio.Future[bool]] | None = None
 
@@ -34,15 +31,20 @@ class Approval:
         """Remember what was typed: a risky line may be typed in pieces."""
         self._typing.typed(keystroke)
 
-    async def granted(self, question: str, actions: Sequence[Action]) -> bool:
-        """Whether these may be done; waits for a person where the settings say so. Raises AssistantError."""
+    async def granted(
+        self, question: str, actions: Sequence[Action], ask: Callable[[tuple[AiStep, ...]], None]
+    ) -> bool:
+        """Whether these may be done; waits for a person where the settings say so. Raises AssistantError.
+
+        `ask` shows them to the person, who is answered for with `answer` and the id `question`.
+        """
         keystrokes = [action for action in actions if isinstance(action, Keystroke)]
         steps = tuple(map(self._step, keystrokes, self._typing.after(keystrokes)))
         if not self._must_ask(steps):
             return True
         self._waiting = (question, asyncio.get_running_loop().create_future())
         try:
-            self._ask(question, steps)
+            ask(steps)
             async with asyncio.timeout(self._seconds):
                 return await self._waiting[1]
         except TimeoutError:

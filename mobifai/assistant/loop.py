@@ -90,7 +90,7 @@ class Run:
         self._secrets = means.secrets
         self._say = say
         self._clock = asyncio.get_running_loop().time
-        self._approval = Approval(means.config.approvals, means.patterns, means.config.approval_seconds, self._ask)
+        self._approval = Approval(means.config.approvals, means.patterns, means.config.approval_seconds)
 
     # -- the whole
 
@@ -184,7 +184,7 @@ class Run:
 
     async def _perform(self, plan: Plan) -> str:
         """Run the actions, in order; empty, or why they were not all run."""
-        if not await self._approval.granted(f"{self.number}.{self.turn}", plan.actions):
+        if not await self._approval.granted(self._question_id, plan.actions, self._ask):
             return "The person did not allow these actions; none was run. Find another way, or ask what is wanted."
         for number, action in enumerate(plan.actions, 1):
             try:
@@ -232,10 +232,17 @@ class Run:
         """A person's answer to an approval; False when nothing waits under this id."""
         return self._approval.answer(question, ok)
 
-    def _ask(self, question: str, actions: tuple[wire.AiStep, ...]) -> None:
-        seconds = self._config.approval_seconds
+    @property
+    def _question_id(self) -> str:
+        return f"{self.number}.{self.turn}"
+
+    def _ask(self, actions: tuple[wire.AiStep, ...]) -> None:
         payload = wire.AiApproval(
-            uuid=self._uuid, conversation=self.number, id=question, actions=actions, seconds=seconds
+            uuid=self._uuid,
+            conversation=self.number,
+            id=self._question_id,
+            actions=actions,
+            seconds=self._config.approval_seconds,
         )
         self._say("ai:approval", payload)
 

@@ -145,10 +145,9 @@ class Assistant:
 
     async def close(self) -> None:
         """End all conversations. Twice changes nothing."""
-        tasks = [going.task for going in self._going.values()]
-        for going in list(self._going.values()):
+        for going in self._going.values():
             going.end(Ending.AGENT_STOPS)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(going.task for going in self._going.values()), return_exceptions=True)
         self._audit.close()
         self._ledger.close(self._bound)
 

@@ -12,8 +12,10 @@ from mobifai.cli.settings import state_dir_option
 
 
 @click.group()
-def devices() -> None:
+@click.pass_context
+def devices(context: click.Context) -> None:
     """Show the devices that may come in, or shut one out."""
+    context.default_map = dict.fromkeys(devices.commands, context.default_map)
 
 
 @devices.command("list")

@@ -37,10 +37,12 @@ def relay(
 
     `mobifai pair` shows a code for one more device: the agent and the phones sign in with one each.
     """
-    set_up_logs(log_level, log_format)
+    logs = set_up_logs(log_level, log_format)
     place = RelayConfig(host or "127.0.0.1", DEFAULT_PORT if port is None else port, allow_host)
     with open_state(state_dir) as state:
-        run(_serve(place, state, Ledger(settings.limits)))
+        ledger = Ledger(settings.limits)
+        with logs.to_file(state, ledger):
+            run(_serve(place, state, ledger))
 
 
 async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger) -> None:

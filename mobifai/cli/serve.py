@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import logging
 import os
 import shlex
 import shutil
@@ -25,13 +26,15 @@ from mobifai.cli.settings import Settings, listen_options, log_options, state_di
 from mobifai.config import DEFAULT_PORT, PUBLIC_STUN, Config, HealthConfig, RelayConfig
 from mobifai.errors import ConfigError, MobiFaiError, StateError
 from mobifai.health.control import control_server
-from mobifai.health.logs import set_up_logs
+from mobifai.health.logs import Logs, set_up_logs
 from mobifai.limits import TERMINAL_RING
 from mobifai.state import StateDir, open_state
 from mobifai.terminals import keeper, keeper_wire
 from mobifai.terminals.kept import KeptShells
 from mobifai.terminals.local import LocalSpawner
 from mobifai.terminals.shells import login_shell
+
+_log = logging.getLogger(__name__)
 
 
 def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt.time | None:
@@ -44,7 +47,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
 @click.command()
 @click.option("--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Let phones on the same network in: listen everywhere.")
 @listen_options
-@click.option("--relay", "relay_url", envvar="MOBIFAI_RELAY", help="Use the relay at this URL instead of an own one.")
+@click.option("--relay", envvar="MOBIFAI_RELAY", help="Use the relay at this URL instead of an own one.")
 @click.option(
     "--shell", envvar="MOBIFAI_SHELL", help="The program in a new terminal, with arguments.  [default: your shell]"
 )
@@ -84,7 +87,6 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
 )
 @click.option(
     "--metrics",
-    "metrics_port",
     type=click.IntRange(0, 65535),
     envvar="MOBIFAI_METRICS",
     help="Serve figures for Prometheus on this port, to this machine only.",
@@ -96,6 +98,12 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     hidden=True,
     envvar="MOBIFAI_TIME_SCALE",
     help="Run the timers of health and housekeeping this many times as fast.",
+)
+@click.option(
+    "--keep-awake",
+    is_flag=True,
+    envvar="MOBIFAI_KEEP_AWAKE",
+    help="Keep this machine from sleeping while a phone is there or a terminal prints.",
 )
 @click.option("--no-keeper", is_flag=True, help="Run in one process, whose crash would end every terminal.")
 @click.option(
@@ -110,15 +118,16 @@ def serve(
     host: str | None,
     port: int | None,
     allow_host: tuple[str, ...],
-    relay_url: str | None,
+    relay: str | None,
     shell: str | None,
     name: str,
     ice_server: tuple[str, ...],
     ready_file: Path | None,
     memory_limit: int,
     health_interval: float,
-    metrics_port: int | None,
+    metrics: int | None,
     time_scale: float,
+    keep_awake: bool,
     no_keeper: bool,
     restart_daily: dt.time | None,
     state_dir: Path,
@@ -130,25 +139,26 @@ def serve(
     Starts a relay on this machine, for this machine only, and shows how a phone gets in. With --lan, phones on the same
     network can use it; with --relay, a relay elsewhere is used.
     """
-    set_up_logs(log_level, log_format)
+    logs = set_up_logs(log_level, log_format)
     config = Config(
-        relay=_relay(lan, host, port, allow_host, relay_url),
+        relay=_relay(lan, host, port, allow_host, relay),
         shell=_shell(shell),
         device_name=name[:100],
-        ice_servers=ice_server or ((PUBLIC_STUN,) if relay_url else ()),
+        ice_servers=ice_server or ((PUBLIC_STUN,) if relay else ()),
         ready_file=ready_file,
         restart_daily=restart_daily,
-        metrics_port=metrics_port,
+        keep_awake=keep_awake,
+        metrics_port=metrics,
         health=_health(memory_limit, health_interval, time_scale),
         limits=settings.limits,
     )
     keeper_fd = os.environ.pop(keeper_wire.FD_VARIABLE, None)
     if keeper_fd is not None:
-        return run(_serve(config, StateDir(state_dir), int(keeper_fd)))
+        return run(_serve(config, StateDir(state_dir), logs, int(keeper_fd)))
     with open_state(state_dir) as state:
         if not no_keeper:
             _keep(state, config)
-        return run(_serve(config, state, None))
+        return run(_serve(config, state, logs, None))
 
 
 def _relay(
@@ -195,6 +205,7 @@ class _Person:
     def sign_in(self, url: str, message: str) -> None:
         """Show where to sign this agent in; Enter opens it."""
         self._login_url = url
+        _log.info("the relay wants this agent to be signed in at %s", url)
         click.echo(f"{message or 'The relay wants to know whose agent this is.'}\nSign in at:  {url}")
         if _in_foreground():
             click.echo("Press Enter to open it in your browser.")
@@ -240,11 +251,12 @@ def _keep(state: StateDir, config: Config) -> NoReturn:
     os.execve(sys.executable, [sys.executable, "-P", keeper.__file__, str(capacity), *agent], environment)  # noqa: S606
 
 
-async def _serve(config: Config, state: StateDir, keeper_fd: int | None) -> int:
+async def _serve(config: Config, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
     """Serve until told to stop; the exit status."""
     async with AsyncExitStack() as scope:
         stop = await scope.enter_async_context(stop_signals())
         ledger = Ledger(config.limits)
+        scope.enter_context(logs.to_file(state, ledger))
         spawner = await _enter_spawner(scope, keeper_fd, ledger, stop)
         config = _with_port_of_before(config, spawner)
         person = _Person()
@@ -264,6 +276,7 @@ async def _serve(config: Config, state: StateDir, keeper_fd: int | None) -> int:
                 tasks.create_task(agent.run()),
                 tasks.create_task(_announce(agent, person, config, spawner)),
                 tasks.create_task(restart.daily(config.restart_daily)),
+                tasks.create_task(_say_repeats(logs)),
             ]
             await stop.wait()
             for task in running:
@@ -285,6 +298,12 @@ def _with_port_of_before(config: Config, spawner: KeptShells | LocalSpawner) -> 
     if port is None or not isinstance(config.relay, RelayConfig):
         return config
     return replace(config, relay=replace(config.relay, port=port))
+
+
+async def _say_repeats(logs: Logs) -> None:
+    while True:
+        await asyncio.sleep(60)
+        logs.say_repeats()
 
 
 def _pid(spawner: KeptShells | LocalSpawner) -> int:

@@ -12,7 +12,6 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from mobifai.cli.service_options import serve_command
 from mobifai.cli.settings import state_dir_option
 from mobifai.errors import CommandError, ServiceError, StateError
 from mobifai.health.control import ask
@@ -60,6 +59,8 @@ def install(context: click.Context, only_print: bool, wait: float, serve_options
 
     What follows `--` are options of `mobifai serve`: `mobifai service install -- --lan --port 9000`.
     """
+    from mobifai.cli.service_options import serve_command  # noqa: PLC0415 - it brings the whole agent
+
     argv = serve_command(context, serve_options)
     wanted = Service(argv, minimal_environment(os.environ), Path.home())
     system = manager()

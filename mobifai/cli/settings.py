@@ -26,7 +26,8 @@ _KNOWN: Mapping[str, type] = {
     "allow_host": list,
     "memory_limit": int,
     "health_interval": int,
-    "metrics_port": int,
+    "metrics": int,
+    "keep_awake": bool,
     "log_level": str,
     "log_format": str,
 }

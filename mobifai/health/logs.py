@@ -28,7 +28,10 @@ from mobifai.state import StateDir
 OURS = "mobifai"
 
 _OWN_HANDLERS = ("engineio.client", "engineio.server", "socketio.client", "socketio.server")
-"""Loggers that their libraries give a level and a handler to, unless they have a level already."""
+"""Loggers that their libraries give a handler and the level `error` to, unless they have a level already.
+
+They keep the level: at `warning` they tell of every ordinary end of a connection, with what was in its last packet.
+"""
 
 
 class Logs(logging.Handler):
@@ -62,7 +65,7 @@ class Logs(logging.Handler):
         root.setLevel(max(self._level, logging.WARNING))
         logging.getLogger(OURS).setLevel(self._level)
         for name in _OWN_HANDLERS:
-            logging.getLogger(name).setLevel(root.level)
+            logging.getLogger(name).setLevel(logging.ERROR)
 
     def close(self) -> None:
         """Say what is left to say, and be the log no more. Twice changes nothing."""

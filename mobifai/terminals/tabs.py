@@ -252,6 +252,11 @@ class Tabs:
         """Kept output of all terminals."""
         return sum(len(terminal.ring) for terminal in self._terminals.values())
 
+    @property
+    def printed_bytes(self) -> int:
+        """What the present terminals have ever printed."""
+        return sum(terminal.ring.end for terminal in self._terminals.values())
+
     def save_directories(self) -> None:
         """Keep where each shell is now."""
         for terminal in self._terminals.values():

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from mobifai.assistant.model import Answer, Question
 from mobifai.errors import AssistantError
 from mobifai.protocol import messages as wire
 from tests.assistant.fakes import FakeTerminal
-from tests.assistant.place import LOOK, a_place, presses, says, types, waits
+from tests.assistant.place import FAST, LOOK, a_place, presses, says, types, waits
 from tests.support.eventually import eventually
 
 
@@ -288,12 +288,6 @@ async def test_without_a_key_a_prompt_is_answered_with_a_clear_error(tmp_path: P
 async def test_a_script_in_a_file_needs_no_key(tmp_path: Path) -> None:
     script = tmp_path / "script.json"
     script.write_text(json.dumps([[types("x\n"), LOOK], "nothing", [says("bye")]]))
-    async with a_place(tmp_path, model=None, **{"model_name": None} if False else {}) as place:
-        assert place.phone.said == []
-    from dataclasses import replace
-
-    from tests.assistant.place import FAST
-
     async with a_place(tmp_path, config=replace(FAST, model=f"scripted:{script}")) as place:
         place.prompt()
         assert (await place.phone.end())[0] == "ai:finished"
@@ -502,7 +496,3 @@ async def test_a_prompt_with_odd_characters_is_sent_without_them(tmp_path: Path)
         place.assistant.prompt(wire.Prompt(prompt="a\x00b\x1b[2Jc\ud800d\ne"))
         await place.phone.end()
     assert "a b [2Jc d\ne" in asked.told()
-
-
-def test_callables_are_typed() -> None:
-    assert isinstance(hangs, Callable)  # type: ignore[arg-type]

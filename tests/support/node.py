@@ -24,8 +24,8 @@ CHOICE = "MOBIFAI_TEST_NODE"
 OLDEST = 18
 SOURCE = Path(__file__).with_name("node_phone")
 
-_INSTALLED = "MOBIFAI_TEST_NODE_PHONE"
-_FAILED = "MOBIFAI_TEST_NODE_PHONE_ERROR"
+INSTALLED = "MOBIFAI_TEST_NODE_PHONE"
+FAILED = "MOBIFAI_TEST_NODE_PHONE_ERROR"
 _INSTALL_SECONDS = 300
 
 
@@ -93,24 +93,24 @@ def prepare(root: Path) -> str:
 
     What fails is not raised here, since most tests need no Node; `ready` raises it where it is needed.
     """
-    if _INSTALLED in os.environ or _FAILED in os.environ:
-        return os.environ.get(_INSTALLED) or "unavailable, as the parent process said"
+    if INSTALLED in os.environ or FAILED in os.environ:
+        return os.environ.get(INSTALLED) or "unavailable, as the parent process said"
     try:
         node = find_node()
-        os.environ[_INSTALLED] = str(_install(node, root))
+        os.environ[INSTALLED] = str(_install(node, root))
     except NodeUnavailable as error:
-        os.environ[_FAILED] = str(error)
+        os.environ[FAILED] = str(error)
         return f"unavailable: {error}"
     return f"{node.version.strip()} of the {node.source}"
 
 
 def ready() -> tuple[Node, Path]:
     """The Node program and the folder with the installed packages. Raises NodeUnavailable."""
-    if _FAILED in os.environ:
-        raise NodeUnavailable(os.environ[_FAILED])
-    if _INSTALLED not in os.environ:
+    if FAILED in os.environ:
+        raise NodeUnavailable(os.environ[FAILED])
+    if INSTALLED not in os.environ:
         raise NodeUnavailable("the Node phone's packages were not installed; run this under the project's pytest")
-    return find_node(), Path(os.environ[_INSTALLED])
+    return find_node(), Path(os.environ[INSTALLED])
 
 
 def _install(node: Node, root: Path) -> Path:

@@ -1,0 +1,186 @@
+"""After a conversation everything of it is gone, and none grows however long it is."""
+
+import asyncio
+import gc
+import json
+import sys
+import tracemalloc
+import weakref
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from mobifai.assistant.approvals import Approval
+from mobifai.assistant.conversation import Conversation
+from mobifai.assistant.loop import Run
+from mobifai.assistant.model import Answer, Question
+from mobifai.assistant.scripted_model import ScriptedModel
+from mobifai.assistant.service import Going
+from mobifai.bounds import Bound, History
+from mobifai.protocol import messages as wire
+from tests.assistant.api_rules import ApiRules
+from tests.assistant.messages_server import messages_server
+from tests.assistant.place import LOOK, Place, a_place, says, types
+from tests.support.eventually import eventually
+
+OURS = (Run, Going, Conversation, Approval, History, ScriptedModel)
+
+
+def living(*kinds: type) -> list[Any]:
+    return [one for one in gc.get_objects() if isinstance(one, kinds)]
+
+
+def canaries(place: Place, *kinds: type) -> list["weakref.ref[Any]"]:
+    """Weak references to what is of a conversation now: at least one of each kind."""
+    assert place.entry("assistant.conversations").used == 1
+    found = living(*OURS, *kinds)
+    assert {type(one) for one in found} >= set(kinds)
+    return [weakref.ref(one) for one in found]
+
+
+async def hangs(_: Question) -> Any:
+    await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("ending", ["done", "error", "cancel", "terminal", "phone", "agent"])
+async def test_nothing_of_a_conversation_lives_on(tmp_path: Path, ending: str) -> None:
+    steps = {"done": ([LOOK], [says("x")]), "error": ([LOOK], "no", "no")}.get(ending, ([LOOK], hangs))
+    gc.collect()
+    gc.disable()  # what stays must be gone by what the assistant itself does
+    try:
+        birds: list[weakref.ref[Any]] = []
+
+        def note(question: Question) -> Any:
+            birds.extend(canaries(place, Run, Going, Conversation, History, ScriptedModel))
+            return steps[0]
+
+        async with a_place(tmp_path, note, *steps[1:]) as place:
+            bounds = len(living(Bound))
+            place.prompt()
+            await place.phone.until("ai:action")
+            if ending in ("cancel", "terminal", "phone"):
+                await eventually(lambda: place.entry("assistant.turns").used == 2)
+                {
+                    "cancel": lambda: place.assistant.cancel(wire.AiCancel()),
+                    "terminal": lambda: place.assistant.terminal_closed("a"),
+                    "phone": place.assistant.phone_left,
+                }[ending]()
+            if ending != "agent":
+                await place.phone.end()
+                await eventually(lambda: place.entry("assistant.conversations").used == 0)
+                assert birds
+                assert [bird() for bird in birds if bird() is not None] == []
+                assert len(living(Bound)) == bounds
+        assert [bird() for bird in birds if bird() is not None] == []
+    finally:
+        gc.enable()
+
+
+async def test_nothing_of_the_real_client_lives_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    anthropic = pytest.importorskip("anthropic")
+    from mobifai.assistant.anthropic_model import AnthropicModel  # noqa: PLC0415 - imports the package
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with messages_server() as server:
+        server.then(server.fails(529, retry_after_ms="1"), server.streams(end="hang"))
+        settings: dict[str, Any] = {"base_url": server.url, "environ": {"ANTHROPIC_API_KEY": "sk-test"}}
+        async with a_place(tmp_path, **settings) as place:
+            place.prompt()
+            await asyncio.wait_for(server.reached.wait(), 20)
+            birds = canaries(place, AnthropicModel, anthropic.AsyncAnthropic)
+            place.assistant.cancel(wire.AiCancel())
+            await place.phone.end()
+            await eventually(lambda: [bird() for bird in birds if bird() is not None] == [])
+
+
+class EndlessTask:
+    """A model that always looks again, and checks every request by the API's rules."""
+
+    def __init__(self, turns: int) -> None:
+        self.rules = ApiRules(20, 1 << 19)
+        self._left = turns
+        self._calls = 0
+
+    def __call__(self, question: Question) -> Answer:
+        messages = json.loads(msgspec.json.encode(question.messages))
+        self.rules.check(messages)
+        self._left -= 1
+        self._calls += 1
+        actions = [says("done")] if self._left <= 0 else [types("x" * (self._calls % 1500)), LOOK]
+        call = {"type": "tool_use", "id": f"c{self._calls}", "name": "act", "input": {"actions": actions}}
+        thought = {"type": "thinking", "thinking": "", "signature": f"s{self._calls}"}
+        blocks = [call] if self._calls % 3 else [thought, call]
+        self.rules.answered(messages, blocks)
+        return Answer(blocks, 10)
+
+
+LONG = {"assistant.turns": 10_000, "assistant.tokens": 10**9, "assistant.seconds": 10_000, "assistant.audit": 100_000}
+
+
+async def one_long_conversation(place: Place, turns: int) -> EndlessTask:
+    task = EndlessTask(turns)
+    tasks[:] = [task]
+    place.phone.said.clear()
+    place.terminal.typed.clear()
+    place.prompt()
+    await eventually(lambda: place.phone.said and place.phone.said[-1][0] in ("ai:finished", "ai:error"), timeout=100)
+    assert place.phone.said[-1][0] == "ai:finished", place.phone.said[-1]
+    assert place.phone.said[-1][1]["turns"] == turns
+    return task
+
+
+tasks: list[EndlessTask] = []
+
+
+def prints(place: Place) -> None:
+    """A program that echoes what is typed, colourfully."""
+    place.terminal._program = lambda terminal, text: terminal.output(f"\x1b[32m{text[:300]}\x1b[0m\r\n$ ")
+
+
+@pytest.mark.timeout(300)
+async def test_ten_thousand_turns_stay_within_the_limits(tmp_path: Path) -> None:
+    async with a_place(tmp_path, lambda question: tasks[0](question), limits=LONG, quiet_seconds=0) as place:
+        prints(place)
+        place.terminal.output = lambda data: setattr(
+            place.terminal, "_kept", (place.terminal._kept + data.encode())[-2000:]
+        )  # type: ignore[method-assign]
+        task = await one_long_conversation(place, 10_000)
+        assert task.rules.requests == 10_000
+        messages, size = place.entry("assistant.history"), place.entry("assistant.history_bytes")
+        assert (messages.peak, messages.evicted) == (20, 2 * 10_000 - 20)
+        assert 0 < size.peak <= size.capacity
+        tasks.clear()
+
+
+def in_use() -> tuple[int, int, int]:
+    """Bytes that Python holds, its blocks, and its objects, after a collection."""
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0], sys.getallocatedblocks(), len(gc.get_objects())
+
+
+@pytest.mark.timeout(300)
+async def test_memory_after_many_conversations_is_what_it_was(tmp_path: Path) -> None:
+    async with a_place(tmp_path, lambda question: tasks[0](question), limits=LONG, quiet_seconds=0) as place:
+        prints(place)
+        tracemalloc.start()
+        try:
+            for _ in range(6):  # until every cache and bound is full
+                await one_long_conversation(place, 25)
+            place.terminal._kept = place.terminal._kept[-1:].rjust(1)
+            before: list[tuple[int, int, int]] = []
+            for _ in range(8):
+                place.terminal._kept = b""
+                await one_long_conversation(place, 25)
+                tasks.clear()
+                place.phone.said.clear()
+                place.terminal.typed.clear()
+                place.terminal._kept = b""
+                before.append(in_use())
+        finally:
+            tracemalloc.stop()
+    for what, series in zip(("bytes", "blocks", "objects"), zip(*before, strict=True), strict=True):
+        grew = [later - earlier for earlier, later in zip(series, series[1:], strict=False)]
+        assert min(series[4:]) <= max(series[:4]), f"{what} rose over eight blocks: {series}"
+        assert not all(step > 0 for step in grew), f"{what} rose with every block: {series}"
