@@ -57,11 +57,10 @@ class Asking:
 
             terminal = self._assistant.tab(request.tab)
             going = self._assistant.start(request.prompt, terminal, say, of_phone=False)
-            task = going.task
+            over = going.over
             del terminal  # the conversation's to keep, and to let go
-            task.add_done_callback(lambda _: news.set())
             try:
-                while len(steps) or not task.done():
+                while len(steps) or not over.is_set():
                     if len(steps):
                         yield steps.take()
                     else:
@@ -70,5 +69,5 @@ class Asking:
             finally:
                 going.end(Ending.CANCELLED)
                 going = None  # it knows `say`, which knows it
-                await asyncio.wait([task])
+                await over.wait()
                 steps.clear()

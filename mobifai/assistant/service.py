@@ -5,7 +5,6 @@ or command that asked, when somebody says so, or with the agent; then everything
 """
 
 import asyncio
-import functools
 import gc
 import itertools
 import logging
@@ -49,55 +48,57 @@ class Ending(Enum):
 
 
 class Going:
-    """A conversation that is going on, in a task of its own. `say` reaches whoever asked."""
+    """A conversation that is going on, in a task of its own.
 
-    def __init__(self, run: Run, uuid: str, say: Say, of_phone: bool) -> None:
+    `say` reaches whoever asked; `forget` is told when it is over, before the last word is said.
+    """
+
+    def __init__(self, run: Run, uuid: str, say: Say, of_phone: bool, forget: Callable[[str], None]) -> None:
         self.run = run
         self.of_phone = of_phone
+        self.over = asyncio.Event()
         self._uuid = uuid
         self._say = say
-        self.ending: Ending | None = None
-        self.task = asyncio.get_running_loop().create_task(self._serve(), name="assistant")
+        self._forget = forget
+        self._ending: Ending | None = None
+        self._task = asyncio.get_running_loop().create_task(self._serve(), name="assistant")
+        self._task.add_done_callback(self._ended)
 
     def end(self, ending: Ending) -> None:
         """End it now; told twice, the first word counts."""
-        if self.ending is None:
-            self.ending = ending
-            self.task.cancel()
+        if self._ending is None:
+            self._ending = ending
+            self._task.cancel()
 
-    async def _serve(self) -> None:
-        """Run it, and say how it ended."""
-        self.say_end(await self._run())
-
-    def say_end(self, error: str) -> None:
-        """Say how it ended; `error` is empty if it did not fail."""
-        run = self.run
-        if error:
-            failed = wire.AiError(
-                uuid=self._uuid, error=error[:1000], conversation=run.number, turns=run.turn, tokens=run.tokens
-            )
-            self._say("ai:error", failed)
-            return
-        outcome: Literal["done", "cancelled"] = "cancelled" if self.ending else "done"
-        finished = wire.AiFinished(
-            uuid=self._uuid, conversation=run.number, turns=run.turn, tokens=run.tokens, outcome=outcome
-        )
-        self._say("ai:finished", finished)
-
-    async def _run(self) -> str:
+    async def _serve(self) -> str:
         """Why it failed; empty when it did not."""
         try:
             await self.run.run()
-        except asyncio.CancelledError:
-            if self.ending is None:
-                raise
-            return self.ending.value
         except MobiFaiError as error:
             return str(error)
         except Exception as error:
             _log.exception("a conversation with the model failed")
             return f"an internal error, which should not be: {error!r}"
         return ""
+
+    def _ended(self, task: asyncio.Task[str]) -> None:
+        self._forget(self._uuid)
+        if not task.cancelled():
+            self._say(*self._last_word(task.result(), "done"))
+        elif self._ending is not None:
+            self._say(*self._last_word(self._ending.value, "cancelled"))
+        self.over.set()
+        gc.collect()
+
+    def _last_word(self, error: str, outcome: Literal["done", "cancelled"]) -> tuple[str, object]:
+        number, turns, tokens = self.run.number, self.run.turn, self.run.tokens
+        if error:
+            return "ai:error", wire.AiError(
+                uuid=self._uuid, error=error[:1000], conversation=number, turns=turns, tokens=tokens
+            )
+        return "ai:finished", wire.AiFinished(
+            uuid=self._uuid, conversation=number, turns=turns, tokens=tokens, outcome=outcome
+        )
 
 
 class Assistant:
@@ -145,9 +146,10 @@ class Assistant:
 
     async def close(self) -> None:
         """End all conversations. Twice changes nothing."""
-        for going in self._going.values():
+        while self._going:
+            going = next(iter(self._going.values()))
             going.end(Ending.AGENT_STOPS)
-        await asyncio.gather(*(going.task for going in self._going.values()), return_exceptions=True)
+            await going.over.wait()
         self._audit.close()
         self._ledger.close(self._bound)
 
@@ -155,10 +157,13 @@ class Assistant:
 
     def prompt(self, message: wire.Prompt) -> None:
         """Start a conversation; what is wrong is said as `ai:error`."""
+        uuid = message.uuid or ""
         try:
-            self.start(message.prompt, self._terminal(message.uuid), self._say, of_phone=True)
+            terminal = self._terminal(message.uuid)
+            uuid = terminal.uuid
+            self.start(message.prompt, terminal, self._say, of_phone=True)
         except (AssistantError, LimitReached, TerminalError) as error:
-            self._say("ai:error", wire.AiError(uuid=message.uuid or "", error=str(error)))
+            self._say("ai:error", wire.AiError(uuid=uuid, error=str(error)))
 
     def cancel(self, message: wire.AiCancel) -> None:
         """Stop the conversation in a terminal, or all of them."""
@@ -204,16 +209,11 @@ class Assistant:
         if not self._bound.room:
             raise self._bound.refuse("one more conversation of the assistant")
         run = Run(next(self._numbers), prompt, terminal, self._means, say)
-        going = self._going[terminal.uuid] = Going(run, terminal.uuid, say, of_phone)
-        going.task.add_done_callback(functools.partial(self._ended, terminal.uuid))
+        going = self._going[terminal.uuid] = Going(run, terminal.uuid, say, of_phone, self._forget)
         return going
 
-    def _ended(self, uuid: str, task: asyncio.Task[None]) -> None:
-        going = self._going.pop(uuid)
-        if task.cancelled() and going.ending is not None:  # before it had begun
-            going.say_end(going.ending.value)
-        del going, task
-        gc.collect()
+    def _forget(self, uuid: str) -> None:
+        del self._going[uuid]
 
     def _terminal(self, uuid: str | None) -> Terminal:
         """The terminal of this id, or the first active one. Raises TerminalError."""

@@ -3,16 +3,18 @@
 Owns `relay.sqlite` of the state directory (mode 0600). It never sees a pairing code, and never decides anything.
 """
 
-import os
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobifai.errors import StateError
+from mobifai.database import open_database
 
 FILE = "relay.sqlite"
+
+log = logging.getLogger(__name__)
 
 _VERSION = 1
 _SCHEMA = """
@@ -20,7 +22,7 @@ CREATE TABLE devices (
   device_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, public_key TEXT NOT NULL,
   token_id TEXT NOT NULL UNIQUE, created_at REAL NOT NULL, last_seen REAL NOT NULL, revoked_at REAL
 ) STRICT;
-CREATE TABLE settings (user_id TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
+CREATE TABLE settings (user_id TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT
 """
 _COLUMNS = "device_id, user_id, type, name, public_key, token_id, created_at, last_seen, revoked_at"
 
@@ -50,14 +52,7 @@ class Store:
     @contextmanager
     def open(cls, state_dir: Path) -> Iterator["Store"]:
         """Open the file, or make it, for the length of a scope. Raises StateError for one that can't be used."""
-        path = state_dir / FILE
-        try:
-            connection = _connect(path)
-        except (OSError, sqlite3.Error) as error:
-            raise StateError(
-                f"expected the relay's database at {path}; found one that can't be used ({error}); "
-                "move it away to begin with an empty one"
-            ) from error
+        connection = open_database(state_dir / FILE, _SCHEMA, _VERSION)
         try:
             yield cls(connection)
         finally:
@@ -93,12 +88,14 @@ class Store:
             self._connection.execute("INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values,))
 
     def seen(self, device_id: str, name: str, public_key: str, now: float) -> None:
-        """Note that a device came in, and what it says of itself."""
-        with self._connection:
+        """Note that a device came in, and what it says of itself. A full disk keeps nobody out."""
+        try:
             self._connection.execute(
                 "UPDATE devices SET name = ?, public_key = ?, last_seen = ? WHERE device_id = ?",
                 (name, public_key, now, device_id),
             )
+        except sqlite3.Error as error:
+            log.warning("what is known of the devices can't be kept (%s); free some space", error)
 
     def revoke(self, device_id: str, now: float, keep: int) -> bool:
         """Shut a device out; False when it is not one that was let in. Only the `keep` newest revoked ones are kept."""
@@ -124,26 +121,3 @@ class Store:
         """Replace an account's settings."""
         with self._connection:
             self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (user_id, json))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # SQLite gives its own files (-wal, -shm) the mode of the database, so that is made first.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
-    connection = sqlite3.connect(path)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        _migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found == 0:
-        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-    elif found != _VERSION:
-        raise sqlite3.DatabaseError(f"expected version {_VERSION}, found {found}")

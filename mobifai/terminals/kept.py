@@ -53,9 +53,7 @@ class KeptShells:
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._orphans:
-            await asyncio.sleep(GRACE_SECONDS)
-            for pid in self._orphans:
-                signal_session(pid, signal.SIGKILL)
+            await self._end_orphans()
         self._alive.cancel()
         self._loop.remove_reader(self._connection)
         self._connection.close()
@@ -115,12 +113,17 @@ class KeptShells:
                 on_exit()
 
     def _lose(self) -> None:
-        """The keeper died: its shells go with it, now or after the grace period."""
+        """The keeper died: its shells go with it, but only once the tabs are closed, which are to come back."""
         self._orphans = list(self._on_exit)  # bounded by _on_exit
+        self._lost()
+
+    async def _end_orphans(self) -> None:
         for pid in self._orphans:
             signal_session(pid, signal.SIGHUP)
             signal_session(pid, signal.SIGCONT)
-        self._lost()
+        await asyncio.sleep(GRACE_SECONDS)
+        for pid in self._orphans:
+            signal_session(pid, signal.SIGKILL)
 
     # -- the spawner
 

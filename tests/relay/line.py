@@ -14,6 +14,7 @@ class Line:
         self.relay_port = relay_port
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._calls: set[asyncio.Task[None]] = set()
         self.url = ""
 
     def hold(self) -> None:
@@ -25,6 +26,20 @@ class Line:
         self._flowing.set()
 
     async def carry(self, phone_reader: asyncio.StreamReader, phone_writer: asyncio.StreamWriter) -> None:
+        """Carry one connection; its end, also when the line is cut, is not an error."""
+        call = asyncio.create_task(self._carry(phone_reader, phone_writer))
+        self._calls.add(call)
+        await asyncio.wait([call])
+        self._calls.discard(call)
+
+    async def cut(self) -> None:
+        """End every connection."""
+        calls = list(self._calls)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    async def _carry(self, phone_reader: asyncio.StreamReader, phone_writer: asyncio.StreamWriter) -> None:
         relay_reader, relay_writer = await asyncio.open_connection(sock=_narrow(self.relay_port), limit=4096)
         up = asyncio.create_task(_pump(phone_reader, relay_writer))
         try:
@@ -74,5 +89,17 @@ async def line_to(relay_port: int) -> AsyncIterator[Line]:
     try:
         yield line
     finally:
-        line.release()
         server.close()
+        await line.cut()
+
+
+@asynccontextmanager
+async def silent_connection(port: int) -> AsyncIterator[asyncio.StreamReader]:
+    """A connection that asks for nothing."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

@@ -128,6 +128,20 @@ async def test_a_revocation_does_not_wait_for_the_phone_that_is_revoked(tmp_path
             await phone.gone.wait()
 
 
+async def test_who_reads_its_own_answers_late_gets_every_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobifai.relay.listener._SEND_BUFFER", 16 << 10)
+    async with open_place(tmp_path) as place, line_to(place.relay.port) as line:
+        async with raw_socket(line.url) as late:
+            line.hold()
+            for _ in range(5000):
+                await late.send_str('42["x"]')
+            await until(lambda: place.entry("relay.backlog").used >= 48)
+            line.release()
+            async with asyncio.timeout(10):
+                for _ in range(5000):
+                    assert "register first" in await late.receive_str()
+
+
 async def test_who_does_not_read_its_own_answers_is_not_listened_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,6 @@
 """What breaks the rules of the wire: an answer or a closed door, never a crash, and nothing kept."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from mobifai.protocol import messages as wire
 from mobifai.relay.listener import SILENT_SECONDS
 from tests.relay.device import SECONDS, Device, pair, raw_socket
+from tests.relay.line import silent_connection
 from tests.relay.place import Place, open_place, until
 
 MODEST = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -185,20 +185,9 @@ async def test_there_are_only_so_many_connections(tmp_path: Path, open_now: int,
                 await first.settle()
 
 
-@asynccontextmanager
-async def _silent_connection(place: Place) -> AsyncIterator[asyncio.StreamReader]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", place.relay.port)
-    try:
-        yield reader
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-
 async def test_plain_connections_that_ask_for_nothing_are_few_and_soon_closed(tmp_path: Path) -> None:
     async with open_place(tmp_path, {"relay.sockets": 2}) as place:
-        async with _silent_connection(place) as one, _silent_connection(place) as other:
+        async with silent_connection(place.relay.port) as one, silent_connection(place.relay.port) as other:
             with pytest.raises(ClientConnectionError):
                 async with place.ask("GET", "/health"):
                     pass
@@ -214,7 +203,7 @@ async def test_connections_that_come_and_go_take_no_place(tmp_path: Path) -> Non
         for _ in range(10):
             async with place.ask("GET", "/health") as response:
                 assert response.status == 200
-            async with _silent_connection(place):
+            async with silent_connection(place.relay.port):
                 pass
 
 

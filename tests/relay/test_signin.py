@@ -251,8 +251,18 @@ def test_a_secret_that_is_no_secret_is_not_used(tmp_path: Path) -> None:
         load_secret(tmp_path)
 
 
-def test_a_file_that_is_no_database_is_not_used(tmp_path: Path) -> None:
-    (tmp_path / "relay.sqlite").write_bytes(b"no database at all" * 100)
-    with pytest.raises(StateError, match="move it away"), Store.open(tmp_path):
-        pass
-    assert [path.name for path in tmp_path.iterdir()] == ["relay.sqlite"]
+def test_a_file_that_is_no_database_is_kept_and_not_used(tmp_path: Path) -> None:
+    damaged = b"no database at all" * 100
+    (tmp_path / "relay.sqlite").write_bytes(damaged)
+    with Store.open(tmp_path) as store:
+        assert store.devices("owner") == []
+    assert [path.read_bytes() for path in tmp_path.glob("relay.sqlite.kept-*")] == [damaged]
+
+
+def test_a_full_disk_keeps_nobody_out(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        desk = Desk(store, tmp_path)
+        token = desk.sign_in.agent_token("agent-1", "Laptop")
+        store._connection.execute("PRAGMA query_only = ON")  # every write fails, as on a full disk
+        assert desk.sign_in.identify(token).device_id == "agent-1"
+        store.seen("agent-1", "Laptop", "04", 5.0)

@@ -11,8 +11,8 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.errors import TerminalError
-from mobifai.terminals.spawning import ring_bytes, start_shell
 from mobifai.terminals.shells import ShellSpec, Spawned
+from mobifai.terminals.spawning import ring_bytes, start_shell
 from mobifai.terminals.terminal import READING_STOPS_AT, Tab, Terminal
 from tests.support.eventually import eventually
 from tests.terminals.fakes import FakeSpawner
