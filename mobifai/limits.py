@@ -172,7 +172,8 @@ ASSISTANT_HISTORY = _declare(
 )  # fmt: skip
 ASSISTANT_HISTORY_BYTES = _declare(
     "assistant.history_bytes", 512 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
-    "the same messages as JSON: some 130,000 tokens; the longest request, answer and screen fit", ASSISTANT_CONVERSATIONS,
+    "the same messages as JSON: some 130,000 tokens; the longest request, answer and screen fit",
+    ASSISTANT_CONVERSATIONS,
 )  # fmt: skip
 ASSISTANT_SCREEN = _declare(
     "assistant.screen", 30_000, Unit.ITEMS, WhenFull.EVICT_OLDEST,

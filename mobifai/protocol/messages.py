@@ -295,7 +295,7 @@ class AiStarted(Message, frozen=True):
 
 
 class AiStep(Message, frozen=True):
-    """One action: a text or key that is typed, a pause of `ms`, or a look at the screen. `risk` says why it is risky."""
+    """One action: a text or key that is typed, a pause of `ms`, or a look at the screen. `risk` says why it is one."""
 
     type: Literal["keystroke", "delay", "request_screen"]
     text: str | None = None

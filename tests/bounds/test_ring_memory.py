@@ -67,9 +67,9 @@ def test_lives_that_end_between_reading_and_counting_lose_nothing(
             life.read(piece)
             whole += piece
         if dies_reading:
-            last = last.rstrip(b"\0") or b"x"  # zeros at the very end can't be told from nothing
-            life.read_without_counting(last)
-            whole += last
+            unread = last.rstrip(b"\0") or b"x"  # zeros at the very end can't be told from nothing
+            life.read_without_counting(unread)
+            whole += unread
     life = Process(memory_of_all, capacity)
     life.ring.recover()
     assert life.ring.end == len(whole)

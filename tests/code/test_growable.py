@@ -1,7 +1,7 @@
 """Nothing that can grow stands outside `bounds/` without a word on what bounds it.
 
-The scan finds containers that outlive a call: attributes and module names that are assigned an empty or growable container,
-queues without a size, caches without a size. One is let pass when its line says `bounded` and by what.
+The scan finds containers that outlive a call: attributes and module names that are assigned an empty or growable
+container, queues without a size, caches without a size. One is let pass when its line says `bounded` and by what.
 """
 
 import ast

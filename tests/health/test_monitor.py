@@ -1,4 +1,4 @@
-"""The health check says what there is, gives memory back, plans a restart at the third strike, and tests the real path."""
+"""The health check says what there is, gives memory back, restarts at the third strike, and tests the real path."""
 
 import asyncio
 import logging
@@ -178,7 +178,7 @@ def test_housekeeping_that_did_nothing_says_nothing(log: pytest.LogCaptureFixtur
 
 async def test_the_census_counts_what_is_there() -> None:
     before = take_census()
-    reader, writer = await asyncio.open_connection(*(await a_server()))
+    _reader, writer = await asyncio.open_connection(*(await a_server()))
     try:
         after = take_census()
         assert after.descriptors > before.descriptors

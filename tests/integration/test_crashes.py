@@ -50,6 +50,10 @@ def assert_none_missing(heard: list[int]) -> None:
     assert not missing, f"{len(missing)} missing, first {min(missing)}"
 
 
+async def gone(pid: int) -> None:
+    await eventually(lambda: not psutil.pid_exists(pid))
+
+
 @phone_kinds
 @paths
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL], ids=["SIGSEGV", "SIGKILL"])
@@ -74,7 +78,7 @@ async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
                 await phone.wait_output(terminal, lambda text: len(numbers(text)) > 500)
                 before = (await agent.status())["agent_pid"]
                 os.kill(before, number)
-                await eventually(lambda: not psutil.pid_exists(before))
+                await gone(before)
                 heard += numbers(phone.output(terminal))
                 await come_back(phone, agent, webrtc=webrtc, active=terminal)
                 assert (await agent.status())["agent_pid"] != before

@@ -68,12 +68,17 @@ def test_a_line_cut_by_the_ring_is_left_out_on_the_normal_screen() -> None:
     assert ring.read(safe_start(ring, modes)) == b"second\n"
 
 
+QUESTIONS = (
+    b"\x1b[c", b"\x1b[>0c", b"\x1b[6n", b"\x1b[?6n", b"\x1b[>q", b"\x1b[?2004$p", b"\x1b]11;?\x07", b"\x1b]4;1;?\x1b\\",
+    b"\x1b]52;c;?\x07", b"\x1bP+q544e\x1b\\", b"\x05", b"\x1b[18t", b"\x1b[?u",
+)  # fmt: skip
+
+
 def test_questions_to_the_emulator_are_left_out() -> None:
     ring, modes = ByteRing(Ledger().open(TERMINAL_RING)), Modes()
-    for question in (b"\x1b[c", b"\x1b[>0c", b"\x1b[6n", b"\x1b[?6n", b"\x1b[>q", b"\x1b[?2004$p", b"\x1b]11;?\x07",
-                     b"\x1b]4;1;?\x1b\\", b"\x1b]52;c;?\x07", b"\x1bP+q544e\x1b\\", b"\x05", b"\x1b[18t", b"\x1b[?u"):  # fmt: skip
+    for question in QUESTIONS:
         ring.append(b"a" + question)
-    assert snapshot(ring, modes) == RESET + b"a" * 13
+    assert snapshot(ring, modes) == RESET + b"a" * len(QUESTIONS)
 
 
 def test_a_reset_forgets_the_modes() -> None:
