@@ -4,7 +4,6 @@ Every session installs what it needs at the versions of `requirements/lock.txt`.
 """
 
 import shutil
-import sys
 import zipfile
 from pathlib import Path
 
@@ -19,6 +18,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 LOCK = "requirements/lock.txt"
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 IN_THE_WHEEL = {"mobifai", "soak", "profiles"}
+PROCESSES = ("--numprocesses", "logical", "--maxprocesses", "4", "--dist", "loadgroup")
 
 # The checkout must not stand in for what is installed: nothing may put the working directory on the import path.
 INSTALLED_ONLY = {"PYTHONSAFEPATH": "1", "PYTHONPATH": None}
@@ -83,13 +83,13 @@ def wheel(session: nox.Session) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     if tops != IN_THE_WHEEL:
         session.error(f"{built.name}: expected {sorted(IN_THE_WHEEL)} at its top; found {sorted(tops)}")
-    sources = {str(path) for top in IN_THE_WHEEL for path in Path(top).rglob("*.py")}
+    sources = {str(path) for top in IN_THE_WHEEL for path in Path(top).rglob("*") if is_source(path)}
     if sources - names:
-        session.error(f"{built.name}: expected every module; missing: {sorted(sources - names)}")
+        session.error(f"{built.name}: expected every file of the packages; missing: {sorted(sources - names)}")
     for part in ("entry_points.txt", "licenses/LICENSE"):
         if not any(name.endswith(f".dist-info/{part}") for name in names):
             session.error(f"{built.name}: expected {part} in its metadata; found none")
-    session.log(f"{built} holds {', '.join(sorted(tops))}: {len(sources)} modules")
+    session.log(f"{built} holds {', '.join(sorted(tops))}: {len(sources)} files")
 
 
 @nox.session(default=False)
@@ -113,7 +113,9 @@ def run_tests(session: nox.Session) -> None:
     session.run("pytest", *PROCESSES, *session.posargs, env=INSTALLED_ONLY)
 
 
-PROCESSES = ("--numprocesses", "logical", "--maxprocesses", "4", "--dist", "loadgroup")
+def is_source(path: Path) -> bool:
+    """Whether a path in a package is a file that belongs into the wheel."""
+    return path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
 
 
 def install(session: nox.Session, group: str, *, with_dependencies: bool = False) -> None:
@@ -133,7 +135,3 @@ def build_wheel(session: nox.Session, folder: Path) -> Path:
     )
     (built,) = folder.glob("mobifai-*.whl")
     return built
-
-
-if __name__ == "__main__":
-    sys.exit("run this with nox: .venv/bin/nox")

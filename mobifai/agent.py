@@ -23,6 +23,7 @@ from mobifai.health.control import Handler
 from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.metrics import metrics_server
 from mobifai.health.monitor import Monitor, Vitals
+from mobifai.limits import TASKS
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
 from mobifai.link.path import PathClosed
@@ -128,11 +129,13 @@ class Agent:
 
     async def _look_after_shells(self) -> None:
         async with AsyncExitStack() as scope:
+            tasks = scope.enter_context(self.ledger.bound(TASKS))
             awake = await scope.enter_async_context(KeepAwake()) if self._config.keep_awake else None
             printed = 0
             while True:
                 await asyncio.sleep(SAVE_SECONDS)
                 self._tabs.save_directories()
+                tasks.set(len(asyncio.all_tasks()))
                 before, printed = printed, self._tabs.printed_bytes
                 if awake is not None:
                     awake.need(printed != before or self._courier.path is not None)

@@ -122,6 +122,28 @@ CANDIDATES = _declare(
     "link.candidates", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
     "ICE candidates that came before the answer; a phone has a handful of addresses", None, item_bytes=4 << 10,
 )  # fmt: skip
+LISTENERS = _declare(
+    "link.listeners", 8, Unit.ITEMS, WhenFull.DISCONNECT,
+    "foreign: event handlers on one peer connection with its channel; five are installed, once", None,
+)  # fmt: skip
+HANDLERS = _declare(
+    "link.handlers", 4, Unit.ITEMS, WhenFull.DISCONNECT,
+    "foreign: event handlers on the relay's socket; two are installed, once", None,
+)  # fmt: skip
+ACKS = _declare(
+    "link.acks", 1, Unit.ITEMS, WhenFull.DISCONNECT,
+    "foreign: acknowledgements that Socket.IO waits for; none is ever asked for", None,
+)  # fmt: skip
+SOCKET_QUEUE = _declare(
+    "link.socket_queue", 4, Unit.ITEMS, WhenFull.BLOCK,
+    "foreign: packets in Socket.IO's own queue; one is handed over at a time, beside answers to pings", None,
+    item_bytes=100_000,
+)  # fmt: skip
+TASKS = _declare(
+    "agent.tasks", 400, Unit.ITEMS, WhenFull.DISCONNECT,
+    "foreign: tasks of the loop: 20 of the agent, 4 a connection of the relay, one for each message on the channel",
+    item_bytes=4 << 10,
+)  # fmt: skip
 FRAME = _declare(
     "wire.frame", 60_000, Unit.BYTES, WhenFull.REJECT,
     "one message on the data channel: libwebrtc's phones advertise 65,536 bytes at least", None,

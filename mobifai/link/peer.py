@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
-from mobifai.limits import CANDIDATES, CHANNEL_BUFFER
+from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, LISTENERS
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.frames import encode_frame
@@ -79,7 +79,7 @@ class PeerConnection:
         self._ice_servers = ice_servers
         self._ledger = ledger
         self._listener = listener
-        self._bounds = (ledger.open(CANDIDATES), ledger.open(CHANNEL_BUFFER))
+        self._bounds = (ledger.open(CANDIDATES), ledger.open(CHANNEL_BUFFER), ledger.open(LISTENERS))
         self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
         self._connection, self._channel = self._connect()
         self._gathering: asyncio.Task[None] | None = None
@@ -101,6 +101,11 @@ class PeerConnection:
         self._channel.on("close", self._end)
         self._channel.on("message", self._heard)
         self._channel.on("bufferedamountlow", self._listener.channel_has_room)
+        self._count_listeners()
+
+    def _count_listeners(self) -> None:
+        emitters = (self._connection, self._channel)
+        self._bounds[2].set(sum(len(one.listeners(event)) for one in emitters for event in one.event_names()))
 
     async def __aenter__(self) -> "PeerConnection":
         return self
@@ -109,6 +114,7 @@ class PeerConnection:
         self._end()
         self._channel.remove_all_listeners()
         self._connection.remove_all_listeners()
+        self._count_listeners()
         if self._gathering is not None:  # cut short, it would leave its questions to servers behind
             await asyncio.gather(self._gathering, return_exceptions=True)
         await _close(self._connection)

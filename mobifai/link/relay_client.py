@@ -16,7 +16,7 @@ import socketio.exceptions
 
 from mobifai.bounds import ItemQueue, Ledger
 from mobifai.errors import LimitReached
-from mobifai.limits import RELAY_MESSAGE, RELAY_QUEUE
+from mobifai.limits import ACKS, HANDLERS, RELAY_MESSAGE, RELAY_QUEUE, SOCKET_QUEUE
 from mobifai.link.path import PathClosed
 from mobifai.protocol.wire_json import WireJson
 
@@ -55,6 +55,7 @@ class RelayClient:
         self.url = url
         self._ledger = ledger
         self._bound = ledger.open(RELAY_QUEUE)
+        self._foreign = (ledger.open(SOCKET_QUEUE), ledger.open(ACKS), ledger.open(HANDLERS))
         self._waiting: ItemQueue[tuple[str, object]] = ItemQueue(self._bound)
         self._to_send = asyncio.Event()
         self._listener = listener
@@ -110,7 +111,8 @@ class RelayClient:
                 await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 delay = min(delay * 2, LONGEST_DELAY)
         finally:
-            self._ledger.close(self._bound)
+            for bound in (self._bound, *self._foreign):
+                self._ledger.close(bound)
 
     async def _one_connection(self) -> bool:
         """Connect and serve until the connection ends; whether there was one at all."""
@@ -169,9 +171,23 @@ class RelayClient:
                 event, payload = self._waiting.take()
                 self._sending = 1
                 await client.emit(event, payload)
+                self._count_foreign(client)
                 await client.eio.queue.join()
                 self._sending = 0
                 self._listener.relay_has_room()
+
+    def _count_foreign(self, client: socketio.AsyncClient) -> None:
+        """Hold the library to its bounds: above one, the connection is made anew."""
+        counts = (
+            client.eio.queue.qsize(),
+            sum(len(waiting) for waiting in client.callbacks.values()),
+            sum(len(handlers) for handlers in client.handlers.values()),
+        )
+        for bound, count in zip(self._foreign, counts, strict=True):
+            bound.set(count)
+            if count > bound.capacity:
+                _log.warning("%s: at most %d, and Socket.IO has %d", bound.limit.name, bound.capacity, count)
+                self.drop()
 
     async def _close(self, client: socketio.AsyncClient) -> None:
         with contextlib.suppress(Exception):

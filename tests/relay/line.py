@@ -46,11 +46,9 @@ class Line:
             await self._down(relay_reader, phone_writer)
         finally:
             up.cancel()
-            await asyncio.gather(up, return_exceptions=True)
             for writer in (relay_writer, phone_writer):
                 writer.transport.abort()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+            await asyncio.gather(up, relay_writer.wait_closed(), phone_writer.wait_closed(), return_exceptions=True)
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

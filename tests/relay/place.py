@@ -74,7 +74,7 @@ class Place:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition that nothing tells of."""
     async with asyncio.timeout(SECONDS):
-        while not condition():  # noqa: ASYNC110 - it is of the relay's inside, which tells nobody
+        while not condition():
             await asyncio.sleep(0.01)
 
 
