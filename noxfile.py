@@ -107,7 +107,7 @@ def lock(session: nox.Session) -> None:
 def run_tests(session: nox.Session) -> None:
     """Build the wheel, install it, make sure that it is what is imported, run pytest in as many processes as help."""
     install(session, "test", with_dependencies=True)
-    built = build_wheel(session, Path(session.create_tmp(), "wheel"))
+    built = build_wheel(session, Path(session.virtualenv.location, "built"))
     session.install("--force-reinstall", "--no-deps", str(built))
     session.run("python", "-c", WHERE, env=INSTALLED_ONLY)
     session.run("pytest", *PROCESSES, *session.posargs, env=INSTALLED_ONLY)

@@ -61,12 +61,12 @@ class Going:
         self._say = say
         self._forget = forget
         self._ending: Ending | None = None
-        self._task = asyncio.get_running_loop().create_task(self._serve(), name="assistant")
+        self._task: asyncio.Task[str] | None = asyncio.get_running_loop().create_task(self._serve(), name="assistant")
         self._task.add_done_callback(self._ended)
 
     def end(self, ending: Ending) -> None:
         """End it now; told twice, the first word counts."""
-        if self._ending is None:
+        if self._ending is None and self._task is not None:
             self._ending = ending
             self._task.cancel()
 
@@ -82,13 +82,14 @@ class Going:
         return ""
 
     def _ended(self, task: asyncio.Task[str]) -> None:
+        self._task = None  # a cancelled one keeps its error, and that all that was on its way
         self._forget(self._uuid)
         if not task.cancelled():
             self._say(*self._last_word(task.result(), "done"))
         elif self._ending is not None:
             self._say(*self._last_word(self._ending.value, "cancelled"))
+        asyncio.get_running_loop().call_soon(gc.collect)  # by then nobody holds the task
         self.over.set()
-        gc.collect()
 
     def _last_word(self, error: str, outcome: Literal["done", "cancelled"]) -> tuple[str, object]:
         number, turns, tokens = self.run.number, self.run.turn, self.run.tokens

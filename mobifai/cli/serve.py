@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import logging
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -13,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -35,6 +37,8 @@ from mobifai.terminals.local import LocalSpawner
 from mobifai.terminals.shells import login_shell
 
 _log = logging.getLogger(__name__)
+
+_ICE_SERVER = re.compile(r"stuns?:[^\s?:]+(:[0-9]{1,5})?|turns?:[^\s?:]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 
 
 def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt.time | None:
@@ -144,7 +148,7 @@ def serve(
         relay=_relay(lan, host, port, allow_host, relay),
         shell=_shell(shell),
         device_name=name[:100],
-        ice_servers=ice_server or ((PUBLIC_STUN,) if relay else ()),
+        ice_servers=_ice_servers(ice_server) or ((PUBLIC_STUN,) if relay else ()),
         ready_file=ready_file,
         restart_daily=restart_daily,
         keep_awake=keep_awake,
@@ -169,9 +173,24 @@ def _relay(
         return RelayConfig(host or everywhere, DEFAULT_PORT if port is None else port, allowed)
     if lan or host is not None or port is not None:
         raise ConfigError("expected either --relay, or an own relay with --lan, --host and --port; found both")
-    if not url.startswith(("http://", "https://")):
-        raise ConfigError(f"--relay: expected an address that begins with https:// or http://; found {url!r}")
+    if not _is_http(url):
+        raise ConfigError(f"--relay: expected an address as https://HOST or http://HOST:PORT; found {url!r}")
     return url.rstrip("/")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # what is no port
+        return False
+
+
+def _ice_servers(urls: tuple[str, ...]) -> tuple[str, ...]:
+    for url in urls:
+        if not _ICE_SERVER.fullmatch(url):
+            raise ConfigError(f"--ice-server: expected stun:HOST[:PORT] or turn:HOST[:PORT]; found {url!r}")
+    return urls
 
 
 def _health(memory_limit: int, interval: float, time_scale: float) -> HealthConfig:
@@ -220,7 +239,7 @@ class _Person:
         elif not line or self.is_ready.is_set():
             self.close()
 
-    def ready(self, agent: Agent) -> None:
+    def ready(self) -> None:
         """Phones can pair."""
         self.is_ready.set()
 

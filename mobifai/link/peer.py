@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import importlib
+import logging
 import re
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,11 +23,18 @@ from mobifai.protocol.frames import encode_frame
 if TYPE_CHECKING:
     from aiortc import RTCDataChannel, RTCPeerConnection
 
-GATHER_SECONDS = 2.0
+_log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 2
 BULK_MARK = 64 << 10
 """Bytes in the channel's buffer at which output waits: more only delays the echo."""
 LOW_MARK = 32 << 10
 CLOSE_SECONDS = 1.5
+
+SEND_SECONDS = 1.0
+CONFIRM_SECONDS = 3.0
+"""How long the answer to a message that came by another path may take to leave, and then to be confirmed, until the
+channel counts as dead: a phone uses it while it has it. ICE itself needs 30 s to notice (RFC 7675)."""
 
 _OUR_MID = re.compile(r"(?m)^(a=mid:|a=group:BUNDLE )0(?=\r?$)")
 _MID = re.compile(r"(?m)^a=mid:([^\s]+)")
@@ -83,6 +91,7 @@ class PeerConnection:
         self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
         self._connection, self._channel = self._connect()
         self._gathering: asyncio.Task[None] | None = None
+        self._doubts: asyncio.TimerHandle | None = None
         self.opened = asyncio.Event()
         self.ended = asyncio.Event()
         self.was_open = False
@@ -112,6 +121,8 @@ class PeerConnection:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._end()
+        if self._doubts is not None:
+            self._doubts.cancel()
         self._channel.remove_all_listeners()
         self._connection.remove_all_listeners()
         self._count_listeners()
@@ -193,6 +204,27 @@ class PeerConnection:
         """Count it as ended: who holds it closes it."""
         self._end()
 
+    def doubt(self) -> None:
+        """The phone said something by another path: see whether it still confirms what it is sent on this one."""
+        if self._doubts is None and self.open:
+            self._doubts = asyncio.get_running_loop().call_later(SEND_SECONDS, self._look)
+
+    def _look(self) -> None:
+        unconfirmed, self._doubts = self._oldest_unconfirmed(), None
+        if unconfirmed is not None:
+            self._doubts = asyncio.get_running_loop().call_later(CONFIRM_SECONDS, self._decide, unconfirmed)
+
+    def _decide(self, unconfirmed: int) -> None:
+        self._doubts = None
+        if self._oldest_unconfirmed() == unconfirmed:
+            _log.info("the phone confirms nothing on the data channel and uses the relay")
+            self.drop()
+
+    def _oldest_unconfirmed(self) -> int | None:
+        """The number of the oldest piece that the phone has not confirmed."""
+        sent = self._connection.sctp._sent_queue
+        return int(sent[0].tsn) if sent else None
+
     # -- the path
 
     @property
@@ -236,7 +268,8 @@ class PeerConnection:
 
 def _limit_gathering(connection: "RTCPeerConnection") -> None:
     """Have aioice give up on servers after GATHER_SECONDS: it cancels what asks them, unless it is cancelled itself."""
-    ice = connection.sctp.transport.transport._connection
+    assert connection.sctp is not None  # noqa: S101 - it has a channel
+    ice: Any = connection.sctp.transport.transport._connection
     ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
 
 

@@ -4,8 +4,10 @@ import asyncio
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from mobifai.errors import RelayUnreachable, SignInRefused
+from mobifai.protocol import messages as wire
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
@@ -27,6 +29,10 @@ class RelayApi:
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
         """Shut a device out, at once."""
+        try:
+            msgspec.convert(device_id, wire.Id)
+        except msgspec.ValidationError:
+            raise SignInRefused(f"expected a device as `mobifai devices list` shows it; found {device_id!r}") from None
         return await self._ask("DELETE", f"/api/devices/{device_id}")
 
     async def health(self) -> float:

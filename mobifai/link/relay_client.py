@@ -135,7 +135,7 @@ class RelayClient:
             reconnection=False,
             handle_sigint=False,
             json=WireJson,
-            websocket_extra_options={"max_msg_size": RELAY_MESSAGE.value, "compress": 0},
+            websocket_extra_options={"max_msg_size": RELAY_MESSAGE.value + 1, "compress": 0},
         )
         client.on("disconnect", lambda _reason: lost.set())
         client.on("*", self._heard)

@@ -154,8 +154,10 @@ async def test_ten_thousand_turns_stay_within_the_limits(tmp_path: Path) -> None
         tasks.clear()
 
 
-SMALLEST_LEAK = {"bytes": 500, "blocks": 8, "objects": 3}
-"""What has to stay of every conversation to be called a leak: a hundredth of what a conversation holds."""
+SMALLEST_LEAK = {"bytes": 150, "blocks": 3, "objects": 1}
+"""What has to stay of every conversation to be called a leak: less than the least object that one owns."""
+
+WINDOW = 10
 
 
 def in_use() -> dict[str, int]:
@@ -170,7 +172,7 @@ def in_use() -> dict[str, int]:
 
 async def after_one(place: Place) -> dict[str, int]:
     """What is in use after one more conversation."""
-    await one_long_conversation(place, 25)
+    await one_long_conversation(place, 10)
     tasks.clear()
     place.phone.said.clear()
     place.terminal.typed.clear()
@@ -178,15 +180,27 @@ async def after_one(place: Place) -> dict[str, int]:
     return in_use()
 
 
-async def settled(place: Place) -> None:
-    """Go on until two conversations in a row made nothing rise: every cache is full then."""
-    before, quiet = await after_one(place), 0
-    for _ in range(60):
-        now = await after_one(place)
-        quiet = quiet + 1 if all(now[what] <= before[what] + SMALLEST_LEAK[what] for what in now) else 0
-        if quiet == 2:
-            return
+async def window(place: Place) -> dict[str, int]:
+    """The least that is in use after each of some conversations."""
+    after = [await after_one(place) for _ in range(WINDOW)]
+    return {what: min(each[what] for each in after) for what in SMALLEST_LEAK}
+
+
+def risen(before: dict[str, int], after: dict[str, int], conversations: int) -> dict[str, float]:
+    """What rose by more than the smallest leak, for each conversation."""
+    steps = {what: (after[what] - before[what]) / conversations for what in SMALLEST_LEAK}
+    return {what: step for what, step in steps.items() if step >= SMALLEST_LEAK[what]}
+
+
+async def settled(place: Place) -> dict[str, int]:
+    """Go on until the last conversations rose no more than noise does: every cache is full then."""
+    before = await window(place)
+    for _ in range(20):
+        now = await window(place)
+        if not risen(before, now, WINDOW // 5):
+            break
         before = now
+    return now
 
 
 @pytest.mark.timeout(300)
@@ -195,11 +209,8 @@ async def test_memory_after_many_conversations_is_what_it_was(tmp_path: Path) ->
         prints(place)
         tracemalloc.start()
         try:
-            await settled(place)
-            blocks = [await after_one(place) for _ in range(8)]
+            before = await settled(place)
+            windows = [await window(place) for _ in range(4)]
         finally:
             tracemalloc.stop()
-    for what, least in SMALLEST_LEAK.items():
-        series = [block[what] for block in blocks]
-        risen = (min(series[4:]) - min(series[:4])) / 4
-        assert risen < least, f"{risen:.0f} {what} more with every conversation: {series}"
+    assert not risen(before, windows[-1], 4 * WINDOW), f"{before} -> {windows}"

@@ -80,7 +80,7 @@ def test_it_holds_what_its_limit_says_and_then_drops_a_pair(entries: int, kept: 
     for number in range(entries):
         history.append(str(number))
     assert len(history) == kept
-    assert list(history)[0] == "0"
+    assert next(iter(history)) == "0"
     assert list(history)[-1] == str(entries - 1)
 
 

@@ -1,0 +1,230 @@
+"""The agent: puts terminals, links, relay and health together, and owns the outermost scope."""
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+from mobifai import __version__
+from mobifai.agent.checkup import Checkup
+from mobifai.agent.endpoint import Endpoint, open_endpoint
+from mobifai.agent.links import Links
+from mobifai.agent.people import KeeperLink, Presenter
+from mobifai.agent.reception import Reception
+from mobifai.bounds import Ledger
+from mobifai.config import Config
+from mobifai.errors import TerminalError
+from mobifai.health.awake import KeepAwake
+from mobifai.health.census import take_census
+from mobifai.health.control import Handler
+from mobifai.health.housekeeping import Housekeeping
+from mobifai.health.metrics import metrics_server
+from mobifai.health.monitor import Monitor
+from mobifai.limits import TASKS
+from mobifai.link.relay_api import RelayApi
+from mobifai.protocol import messages as wire
+from mobifai.state import StateDir
+from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
+from mobifai.terminals.store import TabStore
+from mobifai.terminals.tabs import Tabs
+
+_log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 10.0
+"""How often the shells' directories are kept, for a restart that comes without a word."""
+
+
+class Agent:
+    """One agent. Its questions are what commands ask; none of what its links tell it waits."""
+
+    def __init__(
+        self,
+        config: Config,
+        state: StateDir,
+        endpoint: Endpoint,
+        ledger: Ledger,
+        presenter: Presenter,
+        keeper: KeeperLink,
+        make_tabs: Callable[["Agent"], Tabs],
+    ) -> None:
+        self._config = config
+        self._presenter = presenter
+        self._keeper = keeper
+        self._was_ready = False
+        self._garbage_due = False
+        self.ledger = ledger
+        self.endpoint = endpoint
+        self.device = state.device()
+        self.links = Links(config, state, self.device, endpoint, ledger, self)
+        self.tabs = self.links.tabs = make_tabs(self)
+        self.checkup = Checkup(self.links, self.tabs, endpoint, keeper)
+        self._monitor = Monitor(self.checkup, config.health)
+        self._reception = Reception(self._handlers(), self.links.courier.say)
+
+    def _handlers(self) -> dict[str, Callable[[Any], None]]:
+        tabs = self.tabs
+        return {
+            "process:create": tabs.create,
+            "process:terminate": tabs.terminate,
+            "process:rename": tabs.rename,
+            "process:switch": tabs.switch,
+            "terminal:input": tabs.type,
+            "terminal:actions": tabs.act,
+            "terminal:resize": tabs.resize,
+            "terminal:dimensions": tabs.resize,
+            "ai:prompt": self._prompt,
+        }
+
+    def _prompt(self, message: wire.Prompt) -> None:
+        raise TerminalError("this agent has no assistant", message.uuid or "")
+
+    # -- the scope
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.links.run(), name="links")
+            tasks.create_task(self._look_after_shells(), name="look-after-shells")
+            tasks.create_task(self._monitor.run(), name="health")
+            tasks.create_task(Housekeeping(self.tabs, self._config.health).run(), name="housekeeping")
+
+    async def _look_after_shells(self) -> None:
+        async with AsyncExitStack() as scope:
+            tasks = scope.enter_context(self.ledger.bound(TASKS))
+            awake = await scope.enter_async_context(KeepAwake()) if self._config.keep_awake else None
+            printed = 0
+            while True:
+                await asyncio.sleep(SAVE_SECONDS)
+                self.tabs.save_directories()
+                self._collect_garbage()
+                tasks.set(len(asyncio.all_tasks()))
+                before, printed = printed, self.tabs.printed_bytes
+                if awake is not None:
+                    awake.need(printed != before or self.links.courier.path is not None)
+
+    def _collect_garbage(self) -> None:
+        if self._garbage_due:
+            self._garbage_due = False
+            gc.collect()
+
+    # -- what its links tell (LinkListener)
+
+    def phone_said(self, event: str, payload: object) -> None:
+        """Do it."""
+        self._reception.hear(event, payload)
+
+    def phone_sent(self, text: str) -> None:
+        """Do it."""
+        self._reception.hear_frame(text)
+
+    def phone_left(self) -> None:
+        """Every terminal runs on; what the phone leaves behind is collected once its connection is closed."""
+        self._garbage_due = True
+
+    def relay_echoed(self) -> None:
+        """Tell who waits for it."""
+        self.checkup.relay_echoed()
+
+    def sign_in(self, url: str, message: str) -> None:
+        """Tell the person."""
+        self._presenter.sign_in(url, message)
+
+    def signed_in(self) -> None:
+        """Phones can pair."""
+        if not self._was_ready:
+            self._was_ready = True
+            self._presenter.ready()
+
+    # -- what commands ask
+
+    @property
+    def questions(self) -> dict[str, Handler]:
+        """What the control socket answers."""
+        return {
+            "status": self._status,
+            "check": self._check,
+            "pair": self._pair,
+            "devices": self._devices,
+            "revoke": self._revoke,
+        }
+
+    async def _status(self, _: dict[str, Any]) -> object:
+        return {
+            "version": __version__,
+            "agent_pid": os.getpid(),
+            "keeper_pid": self._keeper.pid,
+            "uptime_s": round(self._monitor.uptime_seconds, 1),
+            **asdict(take_census()),
+            "buffer_bytes": self.tabs.buffer_bytes,
+            "memory_limit_bytes": self._config.health.memory_limit_bytes,
+            "last_check": self._monitor.last,
+            "worst_case_bytes": self.ledger.worst_case_bytes,
+            "bounds": [asdict(entry) for entry in self.ledger.entries()],
+            "relay_url": self.endpoint.public_url,
+            "relay": self.links.pairing.stage.value,
+            "phone": self.links.pairing.phone_id,
+            "path": self.links.courier.path,
+            "terminals": [
+                {"uuid": terminal.uuid, "name": terminal.tab.name, "pid": terminal.pid, "active": terminal.forwarded}
+                for terminal in self.tabs.terminals
+            ],
+        }
+
+    async def _check(self, _: dict[str, Any]) -> object:
+        await self._monitor.check()
+        return self._monitor.last
+
+    async def _pair(self, _: dict[str, Any]) -> object:
+        return await self.invite()
+
+    async def invite(self) -> dict[str, Any]:
+        """A new phone's way in. Raises SignInRefused, RelayUnreachable."""
+        invitation = await self._relay_api().invite()
+        return {
+            "relay_url": self.endpoint.public_url,
+            "page_url": f"{self.endpoint.public_url}/",
+            "device_id": self.device.device_id,
+            **invitation,
+        }
+
+    async def _devices(self, _: dict[str, Any]) -> object:
+        return await self._relay_api().devices()
+
+    async def _revoke(self, arguments: dict[str, Any]) -> object:
+        return await self._relay_api().revoke(str(arguments.get("device_id", "")))
+
+    def _relay_api(self) -> RelayApi:
+        return RelayApi(self.endpoint.url, self.links.token)
+
+
+@asynccontextmanager
+async def open_agent(
+    config: Config, state: StateDir, ledger: Ledger, spawner: Spawner, presenter: Presenter, keeper: KeeperLink
+) -> AsyncIterator[Agent]:
+    """An agent with all that it needs, for the length of this scope; `run` makes it serve."""
+    async with AsyncExitStack() as scope:
+        endpoint = await open_endpoint(config, state, ledger, scope)
+        store = scope.enter_context(TabStore(state.tabs))
+
+        def make_tabs(agent: Agent) -> Tabs:
+            outlet = agent.links.courier
+            return Tabs(ledger, spawner, store, outlet, lambda: _new_shell(config), lambda: time.time_ns() // 10**6)
+
+        agent = Agent(config, state, endpoint, ledger, presenter, keeper, make_tabs)
+        scope.callback(agent.tabs.close)
+        scope.callback(agent.links.close)
+        if config.metrics_port is not None:
+            port = await scope.enter_async_context(metrics_server(config.metrics_port, ledger, agent.checkup.vitals))
+            _log.info("figures for Prometheus are at http://127.0.0.1:%d/metrics", port)
+        for failure in agent.tabs.restore():
+            _log.warning("a tab could not be opened again: %s", failure)
+        yield agent
+
+
+def _new_shell(config: Config) -> ShellSpec:
+    return ShellSpec(config.shell, shell_environment(os.environ, config.shell[0]), home_directory())

@@ -1,0 +1,271 @@
+"""The agent's links: the relay, the call, and the courier that sends over either, for one phone at a time.
+
+`Pairing` decides what to do about the relay, `Courier` which path a message takes; here their words are passed on.
+What a phone says goes to the reception.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from mobifai.agent.endpoint import Endpoint
+from mobifai.bounds import Ledger
+from mobifai.config import Config
+from mobifai.errors import BadMessage
+from mobifai.link.caller import Caller
+from mobifai.link.courier import Courier
+from mobifai.link.path import PathClosed
+from mobifai.link.relay_client import RelayClient
+from mobifai.protocol import messages as wire
+from mobifai.protocol import pairing
+from mobifai.protocol.rooms import CODE_ACTIONS
+from mobifai.state import Device, StateDir
+from mobifai.terminals.tabs import Tabs
+
+_log = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 0.1
+"""From the open channel to the first message on it (section 4): the phone installs its listeners meanwhile."""
+
+
+class LinkListener(Protocol):
+    """Who is told. No call may wait."""
+
+    def phone_said(self, event: str, payload: object) -> None:
+        """A message of the phone; a code action is `code:ACTION`."""
+
+    def phone_sent(self, text: str) -> None:
+        """A frame of the phone, on the data channel."""
+
+    def phone_left(self) -> None:
+        """No phone is there any more."""
+
+    def relay_echoed(self) -> None:
+        """What was sent to be sent back came back."""
+
+    def sign_in(self, url: str, message: str) -> None:
+        """Somebody has to open this address to sign the agent in."""
+
+    def signed_in(self) -> None:
+        """The relay knows this agent."""
+
+
+class Links:
+    """The ways to one phone. `tabs` is set before anything runs."""
+
+    def __init__(
+        self,
+        config: Config,
+        state: StateDir,
+        device: Device,
+        endpoint: Endpoint,
+        ledger: Ledger,
+        listener: LinkListener,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._state = state
+        self._endpoint = endpoint
+        self._listener = listener
+        self._settling: asyncio.TimerHandle | None = None
+        self._phone_here = False
+        self.token = endpoint.token
+        self.pairing = pairing.Pairing(device.device_id, config.device_name, device.identity, endpoint.token)
+        self.relay = RelayClient(endpoint.url, ledger, self, lambda: self.token)
+        self.caller = Caller(ledger, config.ice_servers, self)
+        self.courier = Courier(ledger, self.relay, self._phone_does_not_read)
+        self.tabs: Tabs | None = None
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.relay.run(), name="relay")
+            tasks.create_task(self.caller.run(), name="caller")
+
+    def close(self) -> None:
+        """Say and send nothing any more."""
+        self._stop_settling()
+        self.courier.close()
+
+    @property
+    def _tabs(self) -> Tabs:
+        assert self.tabs is not None  # noqa: S101 - set before anything runs
+        return self.tabs
+
+    # -- what the relay says (RelayListener)
+
+    def relay_connected(self) -> None:
+        """Register."""
+        self._do(self.pairing.relay_connected(len(self._tabs)))
+
+    def relay_lost(self) -> None:
+        """Serve on over an open channel, or let go of the phone."""
+        self.courier.relay_serves = False
+        self._do(self.pairing.relay_lost(self.channel_open))
+        self._let_go_without_path()
+
+    def relay_has_room(self) -> None:
+        """Send on."""
+        self.courier.pump()
+
+    def relay_said(self, event: str, payload: object) -> None:
+        """Pass on what the relay says itself, and what it forwards from the phone."""
+        if event not in wire.FROM_RELAY:
+            if self.pairing.phone_on_relay:
+                self._listener.phone_said(f"code:{event}" if event in CODE_ACTIONS else event, payload)
+            else:
+                _log.debug("ignored %s: no phone is paired", event)
+            return
+        try:
+            self._relay_means(event, wire.decode(wire.FROM_RELAY, event, payload))
+        except BadMessage as error:
+            _log.warning("the relay sent what the protocol does not allow: %s", error)
+
+    def _relay_means(self, event: str, message: Any) -> None:
+        tabs = len(self._tabs)
+        match event:
+            case "authenticated":
+                self._do(self.pairing.authenticated(message))
+                self._listener.signed_in()
+            case "login_required":
+                self._do(self.pairing.login_required(message))
+            case "auth_error":
+                self._do(self.pairing.auth_error(message, tabs))
+            case "handshake:initiate":
+                self._do(self.pairing.initiate(message))
+            case "handshake:verify":
+                self._do(self.pairing.verify(message))
+            case "paired":
+                self._do(self.pairing.paired(message))
+            case "paired_device_disconnected":
+                self.courier.relay_serves = False
+                self._do(self.pairing.peer_left_relay(self.channel_open, tabs))
+                self._let_go_without_path()
+            case "device_revoked":
+                self._do(self.pairing.revoked(message))
+            case "webrtc:answer" | "webrtc:ice-candidate":
+                self.caller.signal(message)
+            case "relay:echo":
+                self._listener.relay_echoed()
+            case "error":
+                _log.warning("the relay says: %s", message.message)
+            case _:
+                _log.debug("the relay says %s", event)
+
+    # -- what the pairing wants
+
+    def _do(self, commands: Iterable[pairing.Command]) -> None:
+        for command in commands:
+            self._do_one(command)
+
+    def _do_one(self, command: pairing.Command) -> None:
+        match command:
+            case pairing.Send(event, payload):
+                self.send_to_relay(event, payload)
+            case pairing.KeepToken(token):
+                self._keep_token(token)
+            case pairing.DropToken():
+                self._keep_token(None)
+            case pairing.ShowLogin(login_url, message):
+                self._listener.sign_in(self._endpoint.url + login_url, message)
+            case pairing.OpenPeer(peer_id):
+                self._begin_with(peer_id)
+            case pairing.ClosePeer(reason):
+                self._let_go(reason)
+            case pairing.Say(text, warning):
+                _log.log(logging.WARNING if warning else logging.INFO, "%s", text)
+
+    def send_to_relay(self, event: str, payload: object) -> None:
+        """Tell the relay something; without a connection it is lost."""
+        try:
+            self.relay.send(event, payload)
+        except PathClosed as error:
+            _log.warning("%s could not be sent: %s", event, error)
+
+    def _keep_token(self, token: str | None) -> None:
+        self.token = token
+        self._state.keep_token(self._endpoint.url, token)
+
+    # -- a phone comes and goes
+
+    def _begin_with(self, peer_id: str) -> None:
+        self._stop_settling()
+        self._phone_here = True
+        self.courier.use(None)
+        self.courier.relay_serves = True
+        self.courier.relay_knows_screens = self.pairing.relay_is_ours
+        self.courier.say("processes:sync", self._tabs.sync())
+        if len(self._tabs):
+            self.courier.say("system:message", wire.SystemMessage(type="terminal_ready"))
+        self._tabs.phone_came()
+        self.caller.call(peer_id)
+
+    def _let_go(self, reason: str) -> None:
+        _log.info("%s", reason)
+        self._stop_settling()
+        self.caller.hang_up()
+        self.courier.use(None)
+        self._let_go_without_path()
+
+    def _let_go_without_path(self) -> None:
+        self.courier.relay_serves = self.pairing.phone_on_relay
+        if self._phone_here and self.courier.path is None:
+            self._phone_here = False
+            self._tabs.phone_left()
+            self._listener.phone_left()
+
+    def _phone_does_not_read(self) -> None:
+        self._let_go("hung up on a phone that does not read what it asked for")
+
+    @property
+    def channel_open(self) -> bool:
+        """Whether a phone has the data channel."""
+        return self.caller.peer is not None and self.caller.peer.open
+
+    # -- what the call says (CallListener)
+
+    def offer_made(self, offer: wire.Offer) -> None:
+        """Send the offer to the phone."""
+        self.send_to_relay("webrtc:offer", offer)
+
+    def channel_opened(self) -> None:
+        """Change over to the channel, once what the relay carries has had time to arrive."""
+        _log.info("the data channel is open")
+        self.courier.hold()
+        self._stop_settling()
+        self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel)
+
+    def _use_channel(self) -> None:
+        self._settling = None
+        if self.relay.open and self.relay.in_flight:
+            self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel)
+            return
+        came_by_relay = self.courier.relay_serves and self.courier.relay_knows_screens
+        self.courier.use(self.caller.peer)
+        self.courier.say("processes:sync", self._tabs.sync())
+        if not came_by_relay:
+            self._tabs.phone_came()
+
+    def _stop_settling(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+
+    def channel_said(self, text: str) -> None:
+        """A phone's message over the channel."""
+        self._listener.phone_sent(text)
+
+    def channel_has_room(self) -> None:
+        """Send on."""
+        self.courier.pump()
+
+    def call_ended(self, was_open: bool) -> None:
+        """Go on by relay: what the channel had not delivered comes again with the screens."""
+        if was_open:
+            _log.info("the data channel ended")
+        self._stop_settling()
+        self.courier.use(None)
+        self._do(self.pairing.channel_lost(len(self._tabs)))
+        self._let_go_without_path()
+        if was_open and self.pairing.phone_on_relay:
+            self._tabs.phone_came()

@@ -1,0 +1,46 @@
+"""What phones say: decoded, done, and answered with what is wrong when it can't be done."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mobifai.errors import BadMessage, TerminalError
+from mobifai.protocol import messages as wire
+from mobifai.protocol.frames import decode_frame
+
+_log = logging.getLogger(__name__)
+
+Say = Callable[[str, object], None]
+
+
+class Reception:
+    """Hands each message to who does it. `handlers` may raise BadMessage and TerminalError; `say` answers the phone."""
+
+    def __init__(self, handlers: Mapping[str, Callable[[Any], None]], say: Say) -> None:
+        self._handlers = handlers
+        self._say = say
+
+    def hear_frame(self, text: str) -> None:
+        """A frame from the data channel."""
+        try:
+            event, payload = decode_frame(text)
+        except BadMessage as error:
+            self._complain(error)
+            return
+        self.hear(event, payload)
+
+    def hear(self, event: str, payload: object) -> None:
+        """A message, by whichever path."""
+        try:
+            if event.startswith("code:"):
+                action = event.removeprefix("code:")
+                self._say("code:error", {"action": action, "error": "this agent has no editor"})
+                return
+            self._handlers[event](wire.decode(wire.FROM_PHONE, event, payload))
+        except (BadMessage, TerminalError) as error:
+            self._complain(error)
+
+    def _complain(self, error: BadMessage | TerminalError) -> None:
+        _log.debug("refused: %s", error)
+        uuid = error.uuid if isinstance(error, TerminalError) else ""
+        self._say("process:error", wire.ProcessError(uuid=uuid, error=str(error)))

@@ -1,0 +1,118 @@
+"""A running agent, seen from outside and asked: what it says of itself, and what its process holds.
+
+Owns nothing: everything is looked up anew, by the control socket (fast enough to be asked in a loop) and psutil.
+"""
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from mobifai.health.control import ask
+from mobifai.state import StateDir
+from soak.phone_face import Path, PhoneFace
+from tests.support.agent import RunningAgent
+
+_numbers = itertools.count(1000)
+
+
+async def until(look: Callable[[], Awaitable[object]], timeout: float) -> None:
+    """Look again and again until something is true. Raises TimeoutError."""
+    async with asyncio.timeout(timeout):
+        while True:
+            if await look():
+                return
+            await asyncio.sleep(0.05)
+
+
+async def asked(agent: RunningAgent, question: str = "status", **arguments: object) -> dict[str, Any]:
+    """What `mobifai status --json` prints, without a process for it."""
+    return dict(await ask(StateDir(agent.state_dir).control_socket, question, arguments))
+
+
+async def status_when(
+    agent: RunningAgent, is_so: Callable[[dict[str, Any]], object], what: str, timeout: float = 20
+) -> dict[str, Any]:
+    """The agent's status, once something is true of it. Raises AssertionError."""
+    status: dict[str, Any] = {}
+
+    async def look() -> object:
+        nonlocal status
+        status = await asked(agent)
+        return is_so(status)
+
+    try:
+        await until(look, timeout)
+    except TimeoutError:
+        known = {name: status.get(name) for name in ("relay", "phone", "path", "terminals")}
+        raise AssertionError(f"expected {what} within {timeout:g} s; the agent says {known}") from None
+    return status
+
+
+async def on_path(agent: RunningAgent, path: Path | None, phone: PhoneFace | None = None) -> dict[str, Any]:
+    """The status, once the agent serves by this path (and this phone)."""
+    return await status_when(
+        agent,
+        lambda status: status["path"] == path and (phone is None or status["phone"] == phone.device_id),
+        f"the agent to serve {phone.name if phone else 'nobody in particular'} by {path}",
+    )
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What an agent has open. `bounds` counts the accounts of its ledger by name."""
+
+    descriptors: dict[str, int]
+    udp_sockets: int
+    threads: int
+    tasks: int
+    children: int
+    bounds: dict[str, int]
+
+
+async def holdings(agent: RunningAgent) -> Holdings:
+    """Count. The question itself is among it, each time alike."""
+    status = await asked(agent)
+    process = psutil.Process(status["agent_pid"])
+    return Holdings(
+        descriptors=status["descriptors_by_kind"],
+        udp_sockets=sum(1 for one in process.net_connections("inet") if one.type.name == "SOCK_DGRAM"),
+        threads=process.num_threads(),
+        tasks=status["tasks"],
+        children=len(process.children(recursive=True)),
+        bounds=dict(Counter(entry["name"] for entry in status["bounds"])),
+    )
+
+
+async def same_holdings(agent: RunningAgent, before: Holdings, timeout: float = 15) -> None:
+    """Wait until the agent has what it had; what was closed may take a moment to go. Raises AssertionError."""
+    now = before
+
+    async def look() -> bool:
+        nonlocal now
+        now = await holdings(agent)
+        return now == before
+
+    try:
+        await until(look, timeout)
+    except TimeoutError:
+        raise AssertionError(f"the agent holds other things than before:\n  then {before}\n  now  {now}") from None
+
+
+async def answers(phone: PhoneFace, terminal: str, via: Path | None = None) -> None:
+    """Type a calculation and see its result: the terminal works, in both directions."""
+    number = next(_numbers)
+    await phone.type(terminal, f"echo is-$(({number}*3))-so\r", via)
+    await phone.wait_output(terminal, f"is-{number * 3}-so")
+
+
+async def arrive(phone: PhoneFace, device_id: str, *, channel: bool = True) -> None:
+    """Connect, pair, and have the data channel, or be served by relay."""
+    await phone.connect()
+    await phone.pair(device_id)
+    if channel:
+        await phone.channel_open()

@@ -1,0 +1,114 @@
+"""What a program prints is what the phone gets, byte for byte, on both paths."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from soak.phone_face import PhoneFace
+from tests.integration.insight import arrive, on_path
+from tests.support.agent import serving
+from tests.support.phones import Kind, open_phone, phone_kinds
+
+paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
+
+BEGIN, END = "<<-", "->>"
+
+ALL_CHARACTERS = """
+import sys
+out, number = sys.stdout.buffer, 0
+for first in range(0, 0x110000, 64):
+    if not 0xD800 <= first < 0xE000:
+        number += 1
+        out.write(b"%d:" % number + "".join(map(chr, range(first, first + 64))).encode() + b"\\n")
+"""
+"""Numbered lines of all 1,112,064 characters, those that control a terminal among them: 4.5 MB."""
+
+LINES = """
+import sys
+sys.stdout.write("".join(f"line {number} \\U0001f600\\n" for number in range(20000)))
+"""
+
+SPLIT = """
+import os
+for byte in ("a\\u00e9\\u20ac\\U0001f600\\U0010ffff" * 60).encode():
+    os.write(1, bytes([byte]))
+os.write(1, b"[\\xff\\xc3(\\xe2\\x82|\\xf0\\x9f\\x98]")
+"""
+"""Characters of every length, a byte at a time, and some that are none."""
+
+
+def all_characters() -> str:
+    starts = [first for first in range(0, 0x110000, 64) if not 0xD800 <= first < 0xE000]
+    return "".join(
+        f"{number}:{''.join(map(chr, range(first, first + 64)))}\n" for number, first in enumerate(starts, 1)
+    )
+
+
+async def printed(phone: PhoneFace, terminal: str, program: Path, *, raw: bool) -> str:
+    """What a phone gets of what a program prints."""
+    phone.forget_output(terminal)
+    mode = "stty -opost; " if raw else ""
+    # The marks are put together by printf, so that the echo of the command does not hold them.
+    marked = f"printf '<%s' '<-'; {sys.executable} {program}; printf -- '-%s' '>>'"
+    await phone.type(terminal, f"{mode}{marked}; stty sane\r")
+    text = await phone.wait_output(terminal, END, timeout=60)
+    return text.partition(BEGIN)[2].partition(END)[0]
+
+
+@phone_kinds
+@paths
+async def test_a_program_s_output_arrives_byte_for_byte(tmp_path: Path, kind: Kind, channel: bool) -> None:
+    programs = {}
+    for name, source in (("all", ALL_CHARACTERS), ("lines", LINES), ("split", SPLIT)):
+        programs[name] = tmp_path / f"{name}.py"
+        programs[name].write_text(source)
+    async with serving(tmp_path / "state") as agent:
+        token = (await agent.invite())["token"]
+        async with open_phone(kind, agent.relay_url, token, webrtc=channel) as phone:
+            await arrive(phone, agent.device_id, channel=channel)
+            await on_path(agent, "channel" if channel else "relay", phone)
+            terminal = await phone.create()
+            assert await printed(phone, terminal, programs["all"], raw=True) == all_characters()
+            cooked = "".join(f"line {number} \U0001f600\r\n" for number in range(20000))
+            assert await printed(phone, terminal, programs["lines"], raw=False) == cooked
+            whole = "a\u00e9\u20ac\U0001f600\U0010ffff" * 60
+            assert await printed(phone, terminal, programs["split"], raw=True) == f"{whole}[\ufffd\ufffd(\ufffd|\ufffd]"
+
+
+COUNTING = """
+import select, sys
+for number in range(1, 1000000):
+    print(f"line {number} of many", flush=True)
+    if select.select([sys.stdin], [], [], 0.0005)[0]:
+        break
+print(f"counted to {number}.")
+"""
+"""Counts, some thousand lines a second, until somebody presses Enter."""
+
+
+@phone_kinds
+async def test_no_line_is_lost_or_doubled_when_the_path_changes_under_it(tmp_path: Path, kind: Kind) -> None:
+    program = tmp_path / "counting.py"
+    program.write_text(COUNTING)
+    async with serving(tmp_path / "state") as agent:
+        token = (await agent.invite())["token"]
+        async with open_phone(kind, agent.relay_url, token) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            terminal = await phone.create()
+            await phone.type(terminal, f"{sys.executable} {program}\r")
+            await phone.channel_open()
+            for _ in range(2):
+                await on_path(agent, "channel", phone)
+                await phone.drop_channel()
+                await on_path(agent, "relay", phone)
+                await phone.channel_open()
+            await on_path(agent, "channel", phone)
+            await phone.type(terminal, "\r")
+            text = await phone.wait_output(terminal, "counted to ")
+            shown = [int(number) for number in re.findall(r"^line (\d+) of many\r$", text, re.MULTILINE)]
+            assert len(shown) > 100
+            assert shown == list(range(shown[0], shown[-1] + 1))
+            await phone.wait_output(terminal, f"counted to {shown[-1]}.")

@@ -1,0 +1,143 @@
+"""The agent with a relay as it is in the field: signing in, pairings announced twice, and what that relay drops."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from soak.phone_face import PhoneFace
+from soak.phone_log import Json
+from tests.integration.insight import answers, arrive, holdings, on_path, same_holdings, status_when
+from tests.integration.relays import NO_STUN, login_url, ready
+from tests.support.agent import RunningAgent, run_command, serving
+from tests.support.eventually import eventually
+from tests.support.field_relay import FieldRelay
+from tests.support.phones import Kind, open_phone, phone_kinds
+
+
+@asynccontextmanager
+async def agent_at(relay: FieldRelay, state_dir: Path) -> AsyncIterator[RunningAgent]:
+    """An agent that uses this relay, signed in."""
+    async with serving(state_dir, "--relay", relay.url, *NO_STUN, ready=False) as agent:
+        await sign_in(agent, relay)
+        yield agent
+
+
+async def sign_in(agent: RunningAgent, relay: FieldRelay) -> None:
+    if not tokens(agent):
+        await login_url(agent)
+        await relay.sign_in(relay.device_ids()[0])
+    await ready(agent)
+
+
+def tokens(agent: RunningAgent) -> dict[str, str]:
+    """The tokens that the agent keeps, by relay."""
+    file = agent.state_dir / "tokens.json"
+    return dict(json.loads(file.read_text())) if file.exists() else {}
+
+
+def sent(relay: FieldRelay, agent: RunningAgent, event: str) -> list[Json]:
+    """What the agent has sent of an event."""
+    return [seen.payload for seen in relay.seen if seen.device_id == agent.device_id and seen.event == event]
+
+
+async def test_the_agent_is_signed_in_once_and_keeps_its_token(tmp_path: Path) -> None:
+    async with FieldRelay() as relay:
+        async with serving(tmp_path / "state", "--relay", relay.url, *NO_STUN, ready=False) as agent:
+            url = await login_url(agent)
+            assert url.startswith(f"{relay.url}/login?deviceId=")
+            assert url.endswith("&type=mac")
+            assert not agent.ready_file.exists()
+            await relay.sign_in(relay.device_ids()[0])
+            await ready(agent)
+            assert tokens(agent).keys() == {relay.url}
+            assert (agent.state_dir / "tokens.json").stat().st_mode & 0o777 == 0o600
+            shown = agent.log.read_text().count("Sign in at")
+            assert await agent.stop() == 0
+        async with serving(tmp_path / "state", "--relay", relay.url, *NO_STUN) as agent:
+            assert agent.log.read_text().count("Sign in at") == shown
+            registered = [seen.payload for seen in relay.seen if seen.event == "register"]
+            assert [one.get("token") for one in registered] == [None, tokens(agent)[relay.url]]
+
+
+async def test_a_token_that_is_refused_is_dropped_and_signing_in_begins_anew(tmp_path: Path) -> None:
+    async with FieldRelay() as relay:
+        async with agent_at(relay, tmp_path / "state") as agent:
+            old = tokens(agent)[relay.url]
+            await relay.stop()
+            await status_when(agent, lambda status: status["relay"] == "offline", "no relay")
+            # Another relay at the same address: it knows none of the tokens.
+            async with FieldRelay(port=relay.port) as other:
+                await eventually(lambda: not tokens(agent))
+                await login_url(agent, times=2)
+                registered = [seen.payload for seen in other.seen if seen.event == "register"]
+                assert [one.get("token") for one in registered] == [old, None]
+                await other.sign_in(agent.device_id)
+                await eventually(lambda: tokens(agent).keys() == {other.url})
+                assert tokens(agent)[other.url] != old
+                await status_when(agent, lambda status: status["relay"] == "waiting", "the agent to wait for a phone")
+
+
+@phone_kinds
+@pytest.mark.parametrize("early", [False, True], ids=["twice", "early"])
+async def test_a_pairing_announced_twice_makes_one_channel(tmp_path: Path, kind: Kind, early: bool) -> None:
+    async with FieldRelay(stale_verified=early) as relay, agent_at(relay, tmp_path / "state") as agent:
+        async with open_phone(kind, relay.url, relay.token()) as phone:
+            before = None
+            for number in (1, 2, 3):
+                await arrive(phone, agent.device_id)
+                await on_path(agent, "channel", phone)
+                assert len(sent(relay, agent, "webrtc:offer")) == number
+                assert len(sent(relay, agent, "handshake:confirmed")) >= number
+                terminal = await phone.create()
+                await answers(phone, terminal)
+                await phone.terminate(terminal)
+                before = before or await holdings(agent)
+                assert before.udp_sockets == 1
+                if number == 3:
+                    await same_holdings(agent, before)
+                await phone.leave()
+                await on_path(agent, None)
+        assert agent.log.read_text().count("no way to verify") == 1
+
+
+@phone_kinds
+async def test_terminals_are_made_on_the_channel_and_go_on_over_the_relay(tmp_path: Path, kind: Kind) -> None:
+    async with FieldRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
+        async with open_phone(kind, relay.url, relay.token()) as phone:
+            await arrive(phone, agent.device_id)
+            terminal = await phone.create()
+            await answers(phone, terminal)
+            for _ in range(2):
+                await phone.drop_channel()
+                await on_path(agent, "relay", phone)
+                await answers(phone, terminal, "relay")
+                await only_dropped(relay, phone)
+                await phone.channel_open()
+                await on_path(agent, "channel", phone)
+                await answers(phone, terminal, "channel")
+            await phone.leave()
+
+        async with open_phone(kind, relay.url, relay.token(), webrtc=False, name="relay phone") as phone:
+            await arrive(phone, agent.device_id, channel=False)
+            await phone.wait_output(terminal, "-so")  # the screen, as output: that relay drops process:screen
+            await answers(phone, terminal, "relay")
+            await phone.send("terminal:input", "echo bare-$((6*7))\r")
+            await phone.wait_output(terminal, "bare-42")
+
+
+async def only_dropped(relay: FieldRelay, phone: PhoneFace) -> None:
+    await phone.send("process:create", {"uuid": "never-made"}, "relay")
+    await eventually(lambda: [seen.dropped for seen in relay.seen if seen.event == "process:create"][-1:] == [True])
+
+
+async def test_a_relay_that_lets_no_agent_manage_phones_is_explained(tmp_path: Path) -> None:
+    async with FieldRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
+        for words in (["pair"], ["devices", "list"], ["devices", "revoke", "some-device"]):
+            status, out, err = await run_command(*words, "--state-dir", str(agent.state_dir))
+            assert (status, out) == (1, "")
+            assert "Traceback" not in err
+            assert relay.url in err
+        assert "Traceback" not in agent.log.read_text()

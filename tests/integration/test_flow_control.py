@@ -1,0 +1,108 @@
+"""A program that prints without end: it can be stopped, and a phone that does not read costs the agent nothing."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from soak.phone_face import PhoneFace
+from tests.integration.insight import answers, arrive, asked, on_path
+from tests.support.agent import RunningAgent, serving
+from tests.support.eventually import eventually
+from tests.support.node_phone import NodePhone
+from tests.support.phones import Kind, open_phone, phone_kinds
+
+paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
+
+MOST_GROWTH = 6 << 20
+"""Bytes: what is under way to one phone is bounded by 64 KiB here and there, and by 1 MiB in an own relay's outbox."""
+
+
+@asynccontextmanager
+async def flooded(
+    directory: Path, kind: Kind, channel: bool
+) -> AsyncIterator[tuple[RunningAgent, PhoneFace, str, psutil.Process]]:
+    """A phone in whose terminal `yes` prints."""
+    async with serving(directory / "state") as agent:
+        token = (await agent.invite())["token"]
+        async with open_phone(kind, agent.relay_url, token, webrtc=channel, keep_output=False) as phone:
+            await arrive(phone, agent.device_id, channel=channel)
+            terminal = await phone.create()
+            await answers(phone, terminal)
+            await phone.type(terminal, "yes\r")
+            await phone.until(lambda: phone.totals(terminal).bytes > 1 << 20, "a megabyte of output", 30)
+            shell = psutil.Process((await asked(agent))["terminals"][0]["pid"])
+            yield agent, phone, terminal, shell.children()[0]
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+async def until_stopped(process: psutil.Process) -> None:
+    """Wait until a process has used no time for a second."""
+    async with asyncio.timeout(20):
+        calm, used = 0, cpu_seconds(process)
+        while calm < 10:
+            await asyncio.sleep(0.1)
+            calm, used = calm + 1 if cpu_seconds(process) == used else 0, cpu_seconds(process)
+
+
+async def until_running(process: psutil.Process, timeout: float = 20) -> None:
+    """Wait until a process has used some time."""
+    used = cpu_seconds(process)
+    await eventually(lambda: cpu_seconds(process) > used + 0.05, timeout)
+
+
+@phone_kinds
+@paths
+async def test_ctrl_c_gets_through_a_flood(tmp_path: Path, kind: Kind, channel: bool) -> None:
+    async with flooded(tmp_path, kind, channel) as (_, phone, terminal, _yes):
+        await phone.type(terminal, "\x03")
+        await answers(phone, terminal)
+
+
+@paths
+async def test_a_phone_that_does_not_read_stops_the_program_and_costs_no_memory(tmp_path: Path, channel: bool) -> None:
+    async with flooded(tmp_path, "node", channel) as (agent, phone, terminal, yes):
+        assert isinstance(phone, NodePhone) and phone._process is not None
+        process = psutil.Process((await asked(agent))["agent_pid"])
+        before = process.memory_info().rss
+        os.kill(phone._process.pid, signal.SIGSTOP)
+        try:
+            await until_stopped(yes)
+            assert process.memory_info().rss - before < MOST_GROWTH
+            assert (await asked(agent))["path"] == ("channel" if channel else "relay")
+        finally:
+            os.kill(phone._process.pid, signal.SIGCONT)
+        await until_running(yes)
+        await phone.type(terminal, "\x03")
+        await answers(phone, terminal)
+        assert process.memory_info().rss - before < MOST_GROWTH
+
+
+@phone_kinds
+async def test_the_program_runs_on_when_the_phone_vanishes_from_the_relay(tmp_path: Path, kind: Kind) -> None:
+    async with flooded(tmp_path, kind, channel=False) as (agent, phone, terminal, yes):
+        await phone.vanish()
+        await on_path(agent, None)
+        await until_running(yes)
+        await arrive(phone, agent.device_id, channel=False)
+        await phone.type(terminal, "\x03")
+        await answers(phone, terminal)
+
+
+async def test_the_program_runs_on_once_a_vanished_phone_is_missed_on_the_channel(tmp_path: Path) -> None:
+    async with flooded(tmp_path, "python", channel=True) as (agent, phone, terminal, yes):
+        await phone.vanish()
+        await until_running(yes, 60)  # nothing says goodbye: consent to send has to run out (RFC 7675)
+        await on_path(agent, None)
+        await arrive(phone, agent.device_id)
+        await phone.type(terminal, "\x03")
+        await answers(phone, terminal)

@@ -1,0 +1,48 @@
+"""An agent that uses a relay elsewhere, and that relay going away and coming back."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.integration.insight import answers, arrive, holdings, on_path, same_holdings, status_when
+from tests.integration.relays import NO_STUN, relaying, sign_in
+from tests.support.agent import serving
+from tests.support.phones import Kind, open_phone, phone_kinds
+
+
+@phone_kinds
+async def test_the_relay_restarts_under_an_open_channel(tmp_path: Path, kind: Kind) -> None:
+    async with AsyncExitStack() as scope:
+        relay = await scope.enter_async_context(relaying(tmp_path / "relay"))
+        agent = await scope.enter_async_context(
+            serving(tmp_path / "state", "--relay", relay.url, *NO_STUN, ready=False)
+        )
+        await sign_in(agent, relay)
+        token = (await relay.invite())["token"]
+        phone = await scope.enter_async_context(open_phone(kind, relay.url, token))
+        await arrive(phone, agent.device_id)
+        terminal = await phone.create()
+        await answers(phone, terminal)
+        before = None
+        for _ in range(2):
+            assert await relay.stop() == 0
+            await phone.until(lambda: not phone.relay_is_up, "the relay to be gone")
+            assert (await status_when(agent, lambda status: status["relay"] == "offline", "no relay"))[
+                "path"
+            ] == "channel"
+            await answers(phone, terminal)
+            relay = await scope.enter_async_context(relaying(tmp_path / "relay", urlsplit(relay.url).port or 0))
+            await answers(phone, terminal)
+            await status_when(agent, lambda status: status["relay"] == "waiting", "the agent to be registered")
+            await phone.reconnect()
+            await phone.until(lambda: bool(phone.devices), "the agent to be on offer")
+            assert [one["connected"] for one in await relay.devices()] == [True, True]
+            await answers(phone, terminal, "channel")
+            await phone.pair(agent.device_id)
+            await phone.until(lambda: not phone.channel_is_open, "the old channel to end")
+            await phone.channel_open()
+            await on_path(agent, "channel", phone)
+            await answers(phone, terminal, "channel")
+            before = before or await holdings(agent)
+        await same_holdings(agent, before)
+        assert 1 <= agent.log.read_text().count("trying again") <= 2

@@ -1,0 +1,114 @@
+"""What must not get out: keys and tokens to other users, to shells, to the log, or to web pages elsewhere."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.integration.insight import answers, arrive
+from tests.support.agent import RunningAgent, serving
+from tests.support.phones import open_phone
+
+OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def readable_by_others(directory: Path) -> list[Path]:
+    return [path for path in (directory, *directory.rglob("*")) if path.lstat().st_mode & OPEN_TO_OTHERS]
+
+
+def secrets_of(agent: RunningAgent) -> set[str]:
+    """The agent's key, its tokens, and every other secret in its state directory that is text."""
+    device = json.loads((agent.state_dir / "device.json").read_text())
+    found = {device["private_key"]}
+    for path in agent.state_dir.iterdir():
+        if "secret" in path.name or "token" in path.name:
+            found.add(path.read_bytes().strip().decode("utf-8", "replace"))
+    return found
+
+
+async def test_nobody_else_may_read_the_state_directory(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with serving(tmp_path / "state") as agent:
+            token = (await agent.invite())["token"]
+            async with open_phone("python", agent.relay_url, token) as phone:
+                await arrive(phone, agent.device_id)
+                await answers(phone, await phone.create())
+                assert readable_by_others(agent.state_dir) == []
+            assert await agent.stop() == 0
+            assert readable_by_others(agent.state_dir) == []
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("options", [(), ("--no-keeper",)], ids=["keeper", "no keeper"])
+async def test_a_shell_s_environment_and_descriptors_hold_nothing_of_the_agent(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    environment = {
+        "MOBIFAI_NAME": "secret name",
+        "ANTHROPIC_API_KEY": "sk-secret",
+        "AWS_SECRET_ACCESS_KEY": "aws-secret",
+    }
+    async with serving(tmp_path / "state", *options, environment=environment) as agent:
+        token = (await agent.invite())["token"]
+        async with open_phone("python", agent.relay_url, token) as phone:
+            await arrive(phone, agent.device_id)
+            terminal = await phone.create()
+            await phone.type(terminal, "env; ls -l /proc/$$/fd; echo $TERM.$COLORTERM.$((6*7))\r")
+            shown = await phone.wait_output(terminal, "xterm-256color.truecolor.42")
+            assert "HOME=" in shown
+            for forbidden in ("MOBIFAI", "secret", "PYTHONPATH", "socket:", str(tmp_path), *secrets_of(agent), token):
+                assert forbidden not in shown
+
+
+async def test_the_log_and_the_process_list_hold_no_secret(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state", "--log-level", "debug") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await arrive(phone, agent.device_id)
+            terminal = await phone.create()
+            await phone.type(terminal, "echo hunter-$((1+1))\r")
+            await phone.wait_output(terminal, "hunter-2")
+            used = phone.token
+        logs = agent.log.read_text() + "".join(
+            path.read_text() for path in agent.state_dir.rglob("*.log*") if path.is_file()
+        )
+        for secret in (invitation["token"], invitation["code"], used, "hunter-2", *secrets_of(agent)):
+            assert secret not in logs
+
+
+HTTP = [
+    "/health",
+    "/",
+    "/login?deviceId=x&type=mobile",
+    "/api/me",
+    "/api/settings",
+    "/api/devices",
+    "/socket.io/?EIO=4&transport=websocket",
+]
+
+
+async def test_web_pages_elsewhere_get_nothing_from_the_relay(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent, aiohttp.ClientSession() as session:
+        token = (await agent.invite())["token"]
+        foreign = [
+            {"Host": "evil.example"},
+            {"Host": "evil.example:80"},
+            {"Origin": "http://evil.example"},
+            {"Origin": "null"},
+        ]
+        for path in HTTP:
+            for headers in foreign:
+                sent = {**headers, "Authorization": f"Bearer {token}"}
+                async with session.get(agent.relay_url + path, headers=sent) as answer:
+                    assert answer.status == 403, (path, headers)
+                    assert "Access-Control-Allow-Origin" not in answer.headers
+        async with session.get(f"{agent.relay_url}/health") as answer:
+            assert (await answer.json())["status"] == "ok"
+        for path in ("/api/me", "/api/settings", "/api/devices"):
+            async with session.get(agent.relay_url + path) as answer:
+                assert answer.status == 401

@@ -1,0 +1,109 @@
+"""Whatever happens to a path, it ends with a working phone, one peer connection, and nothing left over."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from soak.phone_face import PhoneFace
+from tests.integration.insight import answers, arrive, holdings, on_path, same_holdings
+from tests.support.agent import RunningAgent, serving
+from tests.support.phones import Kind, open_phone, phone_kinds
+
+ROUNDS = 3
+
+Scenario = Callable[[RunningAgent, PhoneFace, str], Awaitable[None]]
+
+
+async def the_channel_dies(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
+    await phone.drop_channel()
+    assert phone.path == "relay"
+    await answers(phone, terminal)
+    await phone.channel_open()
+    await on_path(agent, "channel", phone)
+
+
+async def the_phones_relay_connection_dies(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
+    await phone.drop_relay()
+    await answers(phone, terminal, "channel")
+    await phone.reconnect()
+    assert (await on_path(agent, "channel", phone))["relay"] == "waiting"
+    await answers(phone, terminal, "channel")
+    await phone.pair(agent.device_id)
+    await phone.until(lambda: not phone.channel_is_open, "the old channel to end")
+    await phone.channel_open()
+    await on_path(agent, "channel", phone)
+
+
+async def the_phone_vanishes_and_comes_back(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
+    await phone.vanish()
+    await arrive(phone, agent.device_id)
+    await on_path(agent, "channel", phone)
+
+
+async def it_pairs_again_on_both_paths(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
+    mark = phone.mark()
+    await phone.pair(agent.device_id)
+    await phone.expect("webrtc:offer", since=mark)
+    await phone.until(lambda: phone.events("processes:sync", mark) >= 2, "a sync by relay and one by channel")
+    await phone.channel_open()
+    await on_path(agent, "channel", phone)
+
+
+@phone_kinds
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        the_channel_dies,
+        the_phones_relay_connection_dies,
+        the_phone_vanishes_and_comes_back,
+        it_pairs_again_on_both_paths,
+    ],
+    ids=lambda scenario: scenario.__name__,
+)
+async def test_a_path_changes_and_nothing_is_left_over(tmp_path: Path, kind: Kind, scenario: Scenario) -> None:
+    async with serving(tmp_path / "state") as agent:
+        token = (await agent.invite())["token"]
+        async with open_phone(kind, agent.relay_url, token) as phone:
+            nobody = await holdings(agent)
+            await arrive(phone, agent.device_id)
+            terminal = await phone.create()
+            await answers(phone, terminal)
+            await scenario(agent, phone, terminal)  # the first time brings in what is loaded once
+            await answers(phone, terminal)
+            before = await holdings(agent)
+            assert before.udp_sockets == 1
+            for _ in range(ROUNDS):
+                await scenario(agent, phone, terminal)
+                await answers(phone, terminal)
+            await same_holdings(agent, before)
+            await phone.terminate(terminal)
+        await on_path(agent, None)
+        gone = await holdings(agent)
+        assert gone.udp_sockets == 0
+        assert gone.bounds == nobody.bounds
+
+
+@phone_kinds
+async def test_another_phone_takes_over_from_one_that_vanished(tmp_path: Path, kind: Kind) -> None:
+    async with serving(tmp_path / "state") as agent:
+        tokens = [(await agent.invite())["token"] for _ in range(2)]
+        async with (
+            open_phone(kind, agent.relay_url, tokens[0], name="first") as first,
+            open_phone(kind, agent.relay_url, tokens[1], name="second") as second,
+        ):
+            await arrive(first, agent.device_id)
+            terminal = await first.create()
+            await answers(first, terminal)
+            before = None
+            for going, coming in [(first, second), (second, first), (first, second)]:
+                await going.vanish()
+                away = coming.mark()
+                await arrive(coming, agent.device_id)
+                await on_path(agent, "channel", coming)
+                sync = await coming.expect("processes:sync", since=away)
+                assert [one["uuid"] for one in sync["processes"]] == [terminal]
+                await coming.wait_output(terminal, "-so")  # its screen
+                await answers(coming, terminal)
+                before = before or await holdings(agent)
+            await same_holdings(agent, before)
