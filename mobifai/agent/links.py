@@ -112,6 +112,8 @@ class Links:
         """Pass on what the relay says itself, and what it forwards from the phone."""
         if event not in wire.FROM_RELAY:
             if self.pairing.phone_on_relay:
+                if self.caller.peer is not None:
+                    self.caller.peer.doubt()
                 self._listener.phone_said(f"code:{event}" if event in CODE_ACTIONS else event, payload)
             else:
                 _log.debug("ignored %s: no phone is paired", event)

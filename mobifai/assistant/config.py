@@ -4,9 +4,11 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
+
+import msgspec
 
 from mobifai.errors import AssistantError, ConfigError
 
@@ -82,6 +84,24 @@ def _check_pattern(pattern: str) -> None:
         re.compile(pattern)
     except re.error as error:
         raise ConfigError(f"assistant.risky_patterns: expected a regular expression; {pattern!r}: {error}") from None
+
+
+def from_table(table: Mapping[str, object]) -> AssistantConfig:
+    """The settings that a table of the settings file names. Raises ConfigError."""
+    known = [field.name for field in fields(AssistantConfig)]
+    for name in table:
+        if name not in known:
+            raise ConfigError(f"assistant: expected one of {', '.join(known)}; found {name!r}")
+    try:
+        return msgspec.convert(dict(table), type=AssistantConfig, strict=True, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"assistant: {error}") from None
+
+
+def _path(kind: type, value: object) -> Path:
+    if kind is not Path or not isinstance(value, str):
+        raise TypeError(f"expected a path as text; found {value!r}")
+    return Path(value).expanduser()
 
 
 def read_key(environ: Mapping[str, str], file: Path | None) -> str:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from mobifai.cli.running import ask_running
 from mobifai.cli.settings import state_dir_option
+from mobifai.cli.tables import print_table
 
 
 @click.group()
@@ -32,7 +32,7 @@ def list_devices(as_json: bool, state_dir: Path) -> None:
         kind = "agent" if device["type"] == "mac" else "phone"
         now = "connected" if device["connected"] else ""
         table.add_row(device["deviceId"], device["name"], kind, device["lastSeen"], now)
-    Console(soft_wrap=True).print(table)
+    print_table(table)
 
 
 @devices.command()

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from mobifai.cli.running import ask_running
 from mobifai.cli.settings import state_dir_option
+from mobifai.cli.tables import print_table
 
 
 @click.command()
@@ -79,9 +79,7 @@ def _print_limits(answer: dict[str, Any]) -> None:
             bound["when_full"],
             f"{bound['worst_case_bytes'] / 1000:,.0f} KB",
         )
-    console = Console()
-    console.width = max(console.width, 120)  # a table that is cut tells nobody anything
-    console.print(table)
+    print_table(table)
     click.echo(f"Everything full at once takes {answer['worst_case_bytes'] / 1e6:.0f} MB beside the program itself.")
 
 

@@ -141,12 +141,21 @@ class Courier:
         if len(self._control):
             if not path.room_for_control():
                 return False
-            path.send(*self._control.take())
+            self._send_control(path, *self._control.take())
             return True
         terminal = self._next_terminal() if path.room_for_bulk() else None
         if terminal is not None:
             self._send_output(path, terminal)
         return terminal is not None
+
+    def _send_control(self, path: Path, event: str, payload: object) -> None:
+        try:
+            path.send(event, payload)
+        except PathClosed:
+            other = self._path()
+            if other is None or other is path:
+                raise
+            other.send(event, payload)
 
     def _next_terminal(self) -> Source | None:
         """The terminal whose turn it is; it goes to the end of the line while it has more."""

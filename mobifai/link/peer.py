@@ -11,6 +11,7 @@ import importlib
 import logging
 import re
 import threading
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mobifai.bounds import Bound, ItemQueue, Ledger
@@ -126,6 +127,9 @@ class PeerConnection:
         self._channel.remove_all_listeners()
         self._connection.remove_all_listeners()
         self._count_listeners()
+        await _to_the_end(self._close())
+
+    async def _close(self) -> None:
         if self._gathering is not None:  # cut short, it would leave its questions to servers behind
             await asyncio.gather(self._gathering, return_exceptions=True)
         await _close(self._connection)
@@ -222,8 +226,8 @@ class PeerConnection:
 
     def _oldest_unconfirmed(self) -> int | None:
         """The number of the oldest piece that the phone has not confirmed."""
-        sent = self._connection.sctp._sent_queue
-        return int(sent[0].tsn) if sent else None
+        sctp = self._connection.sctp
+        return int(sctp._sent_queue[0].tsn) if sctp is not None and sctp._sent_queue else None
 
     # -- the path
 
@@ -273,8 +277,20 @@ def _limit_gathering(connection: "RTCPeerConnection") -> None:
     ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
 
 
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for the end of it, also when cancelled meanwhile: half closed, a connection keeps its sockets."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait([task])
+
+
 async def _close(connection: "RTCPeerConnection") -> None:
     """Close; a phone that is gone can't hold it up."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await connection.close()
+    closing = asyncio.create_task(connection.close())
+    done, _ = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+    if not done:
+        _log.warning("a peer connection did not close within %.1f s; something of it may stay", CLOSE_SECONDS)
+        closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)

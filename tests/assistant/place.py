@@ -52,7 +52,7 @@ async def a_place(
     terminals: int = 1,
     **settings: Any,
 ) -> AsyncIterator[Place]:
-    """An assistant whose model answers with these steps, for the length of this scope. Checks every bound at its end."""
+    """An assistant whose model answers with these steps, for the length of this scope. Every bound is checked."""
     ledger, phone = Ledger(limits), Notes()
     tabs = FakeTerminals(FakeTerminal(uuid) for uuid in "abcdefgh"[:terminals])
     opened = model or ((lambda: ScriptedModel(steps)) if steps else None)

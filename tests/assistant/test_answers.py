@@ -97,13 +97,13 @@ def test_hostile_texts_take_no_time(hostile: str) -> None:
     assert time.process_time() - began < 2
 
 
+_names = st.sampled_from(["type", "actions", "text", "key", "ms", "start", "risky"]) | st.text(max_size=3)
+_words = st.sampled_from(["keystroke", "delay", "message", "request_screen", "Enter"]) | st.text(max_size=5)
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-    | st.sampled_from(["keystroke", "delay", "message", "request_screen", "Enter"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["type", "actions", "text", "key", "ms", "start", "risky"]) | st.text(max_size=3), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.floats() | _words,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_names, inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(_json, st.sampled_from(["{}", "```json\n{}\n```", "so: {} ok", "```{}```", "{}{}"]))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.assistant.config import AssistantConfig, read_key
+from mobifai.assistant.config import Approvals, AssistantConfig, from_table, read_key
 from mobifai.errors import AssistantError, ConfigError
 
 
@@ -74,3 +74,20 @@ def test_the_key_is_not_part_of_any_error(key_file: Path) -> None:
 def test_what_cannot_be_used_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"assistant.{name}: expected"):
         AssistantConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_a_table_of_the_settings_file_is_read() -> None:
+    table = {"model": "m", "approvals": "risky", "key_file": "/k", "answer_seconds": 5, "risky_patterns": ["x"]}
+    assert from_table(table) == AssistantConfig(
+        model="m", approvals=Approvals.RISKY, key_file=Path("/k"), answer_seconds=5, risky_patterns=("x",)
+    )
+    assert from_table({}) == AssistantConfig()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("modell", "m"), ("approvals", "sometimes"), ("retries", "2"), ("key_file", 5), ("stream", 1), ("retries", -1)],
+)
+def test_what_a_table_says_wrong_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=name):
+        from_table({name: value})

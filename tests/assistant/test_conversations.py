@@ -3,12 +3,14 @@
 import asyncio
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mobifai.assistant import models
 from mobifai.assistant.config import Approvals
 from mobifai.assistant.model import Answer, Question
 from mobifai.errors import AssistantError
@@ -456,6 +458,31 @@ async def test_an_approval_of_everything_a_turn_may_type_fits_one_message(tmp_pa
         question = await place.phone.until("ai:approval")
         assert len(question["actions"]) == 50
         assert len(json.dumps(question, ensure_ascii=False).encode()) < 60_000
+
+
+async def test_a_cancel_does_not_wait_for_the_clients_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "slow_client_for_this_test.py"
+    module.write_text("import time\ntime.sleep(1)\nimported = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(models, "_CLIENT", module.stem)
+    async with a_place(tmp_path, environ={"ANTHROPIC_API_KEY": "sk-test"}) as place:
+        place.prompt()
+        await place.phone.until("ai:started")
+        await eventually(lambda: module.stem in sys.modules)
+        place.assistant.cancel(wire.AiCancel())
+        assert (await place.phone.end())[1]["outcome"] == "cancelled"
+        assert not hasattr(sys.modules[module.stem], "imported")
+        await eventually(lambda: hasattr(sys.modules[module.stem], "imported"))
+    del sys.modules[module.stem]
+
+
+async def test_without_the_package_the_error_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "_CLIENT", "no_such_client_for_this_test")
+    async with a_place(tmp_path, environ={"ANTHROPIC_API_KEY": "sk-test"}) as place:
+        place.prompt()
+        assert "needs the package anthropic" in (await place.phone.end())[1]["error"]
 
 
 # -- the record

@@ -141,7 +141,7 @@ def prints(place: Place) -> None:
 
 @pytest.mark.timeout(300)
 async def test_ten_thousand_turns_stay_within_the_limits(tmp_path: Path) -> None:
-    async with a_place(tmp_path, lambda question: tasks[0](question), limits=LONG, quiet_seconds=0) as place:
+    async with a_place(tmp_path, tasks[0], limits=LONG, quiet_seconds=0) as place:
         prints(place)
         place.terminal.output = lambda data: setattr(
             place.terminal, "_kept", (place.terminal._kept + data.encode())[-2000:]
@@ -205,7 +205,7 @@ async def settled(place: Place) -> dict[str, int]:
 
 @pytest.mark.timeout(300)
 async def test_memory_after_many_conversations_is_what_it_was(tmp_path: Path) -> None:
-    async with a_place(tmp_path, lambda question: tasks[0](question), limits=LONG, quiet_seconds=0) as place:
+    async with a_place(tmp_path, tasks[0], limits=LONG, quiet_seconds=0) as place:
         prints(place)
         tracemalloc.start()
         try:

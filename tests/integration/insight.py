@@ -5,7 +5,6 @@ Owns nothing: everything is looked up anew, by the control socket (fast enough t
 
 import asyncio
 import itertools
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +63,7 @@ async def on_path(agent: RunningAgent, path: Path | None, phone: PhoneFace | Non
 
 @dataclass(frozen=True)
 class Holdings:
-    """What an agent has open. `bounds` counts the accounts of its ledger by name."""
+    """What an agent has open. `bounds` are the open accounts of its ledger, by name."""
 
     descriptors: dict[str, int]
     udp_sockets: int
@@ -84,7 +83,7 @@ async def holdings(agent: RunningAgent) -> Holdings:
         threads=process.num_threads(),
         tasks=status["tasks"],
         children=len(process.children(recursive=True)),
-        bounds=dict(Counter(entry["name"] for entry in status["bounds"])),
+        bounds={entry["name"]: entry["instances"] for entry in status["bounds"]},
     )
 
 

@@ -1,0 +1,13 @@
+"""Tables for people, never cut: a table without its ends tells nobody anything."""
+
+from rich.console import Console
+from rich.table import Table
+
+LEAST_COLUMNS = 120
+
+
+def print_table(table: Table) -> None:
+    """Print it in full; a narrow window wraps its lines."""
+    console = Console()
+    console.width = max(console.width, LEAST_COLUMNS)
+    console.print(table)

@@ -1,0 +1,170 @@
+"""The control socket: one answer, or events until an end."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobifai.bounds import Ledger
+from mobifai.errors import StateError
+from mobifai.health import control
+from mobifai.health.control import Follower, Handler, ask, control_server, follow
+from tests.support.eventually import eventually
+
+
+class Questions:
+    """What the process under test can be asked."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def echo(self, arguments: dict[str, Any]) -> object:
+        return arguments
+
+    async def refuse(self, _: dict[str, Any]) -> object:
+        raise StateError("not today")
+
+    async def count(self, arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
+        try:
+            for number in range(arguments["to"]):
+                yield {"number": number}
+            if arguments.get("refuse"):
+                raise StateError("no further")
+        finally:
+            self.ended.set()
+
+    async def wait(self, _: dict[str, Any]) -> AsyncGenerator[object, None]:
+        try:
+            yield "first"
+            await self.go_on.wait()
+            yield "last"
+        finally:
+            await asyncio.sleep(0)  # an ending that takes its time is waited for
+            self.ended.set()
+
+    async def flood(self, _: dict[str, Any]) -> AsyncGenerator[object, None]:
+        try:
+            while True:
+                yield "x" * 10_000
+        finally:
+            self.ended.set()
+
+    @property
+    def handlers(self) -> Mapping[str, Handler | Follower]:
+        return {name: getattr(self, name) for name in ("echo", "refuse", "count", "wait", "flood")}
+
+
+@asynccontextmanager
+async def a_process(directory: Path) -> AsyncIterator[tuple[Questions, Path]]:
+    """A process that answers, for the length of this scope."""
+    questions, ledger = Questions(), Ledger()
+    async with control_server(directory / "c.sock", questions.handlers, ledger):
+        yield questions, directory / "c.sock"
+    assert all(entry.instances == 0 for entry in ledger.entries())
+
+
+async def all_of(path: Path, question: str, **arguments: object) -> list[Any]:
+    return [event async for event in follow(path, question, arguments)]
+
+
+async def test_a_question_has_one_answer(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as (_, path):
+        assert await ask(path, "echo", {"a": 1}) == {"a": 1}
+
+
+async def test_what_is_refused_is_said(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as (_, path):
+        with pytest.raises(StateError, match="not today"):
+            await ask(path, "refuse")
+        with pytest.raises(StateError, match="does not know 'sing'"):
+            await ask(path, "sing")
+
+
+async def test_a_question_may_be_answered_with_events(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as (questions, path):
+        assert await all_of(path, "count", to=3) == [{"number": 0}, {"number": 1}, {"number": 2}]
+        assert await all_of(path, "count", to=0) == []
+        assert questions.ended.is_set()
+
+
+async def test_an_event_comes_when_it_happens(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as (questions, path):
+        async with aclosing(follow(path, "wait")) as events:
+            assert await anext(events) == "first"
+            questions.go_on.set()
+            assert await anext(events) == "last"
+
+
+async def test_events_may_end_with_a_refusal(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as (questions, path):
+        with pytest.raises(StateError, match="no further"):
+            await all_of(path, "count", to=2, refuse=True)
+        assert questions.ended.is_set()
+
+
+async def test_who_hangs_up_ends_what_it_followed(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as (questions, path):
+        async with aclosing(follow(path, "wait")) as events:
+            assert await anext(events) == "first"
+        await asyncio.wait_for(questions.ended.wait(), 10)
+
+
+async def test_who_does_not_read_ends_what_it_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ANSWER_SECONDS", 0.2)
+    async with a_process(tmp_path) as (questions, path):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b'{"ask": "flood"}\n')
+        await asyncio.wait_for(questions.ended.wait(), 10)
+        writer.close()
+        assert reader is not None
+
+
+async def test_the_process_stopping_ends_it(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as (questions, path):
+        events = follow(path, "wait")
+        assert await anext(events) == "first"
+    assert questions.ended.is_set()
+    with pytest.raises(StateError, match="closed the connection"):
+        await anext(events)
+
+
+async def test_silence_is_told_from_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(control, "ANSWER_SECONDS", 1)
+    async with a_process(tmp_path) as (questions, path):
+        asyncio.get_running_loop().call_later(2, questions.go_on.set)
+        assert await all_of(path, "wait") == ["first", "last"]
+
+
+async def test_a_process_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ANSWER_SECONDS", 0.2)
+    async with a_process(tmp_path) as (questions, path):
+        with pytest.raises(StateError, match="does not answer"):
+            await all_of(path, "wait")
+        await eventually(questions.ended.is_set)
+
+
+async def test_a_request_has_a_size(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as (_, path):
+        with pytest.raises(StateError, match="at most 65536 bytes"):
+            await ask(path, "echo", {"a": "x" * 70_000})
+
+
+async def test_without_a_process_the_error_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="start `mobifai serve`"):
+        await all_of(tmp_path / "c.sock", "count", to=1)
+
+
+@pytest.mark.parametrize(
+    "line", [b"\n", b"{}\n", b"not json\n", b'{"ask": 1}\n', b'{"ask": "echo", "with": []}\n', b"[" * 99 + b"\n"]
+)
+async def test_what_is_no_question_is_refused(tmp_path: Path, line: bytes) -> None:
+    async with a_process(tmp_path) as (_, path):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(line)
+        assert (await reader.readline()).startswith(b'{"error":')
+        writer.close()

@@ -1,0 +1,217 @@
+"""What goes to the phone, in which order, over which path: with paths and terminals that are played here."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mobifai.bounds import Ledger
+from mobifai.limits import CONTROL_QUEUE, FRAME
+from mobifai.link.courier import CHUNK_BYTES, Courier
+from mobifai.link.path import PathClosed
+from mobifai.protocol.frames import encode_frame
+from mobifai.protocol.messages import ProcessData
+from tests.support.eventually import eventually
+
+
+@dataclass
+class Way:
+    """A path that writes down what it carries. `bulk` and `control` are how many messages it still takes."""
+
+    bulk: int = 1000
+    control: int = 1000
+    open: bool = True
+    fails: bool = False
+    carried: list[tuple[str, object]] = field(default_factory=list)
+
+    def room_for_bulk(self) -> bool:
+        return self.bulk > 0
+
+    def room_for_control(self) -> bool:
+        return self.control > 0
+
+    def send(self, event: str, payload: object) -> None:
+        if self.fails or not self.open:
+            self.open = False
+            raise PathClosed("it has just gone")
+        self.bulk, self.control = self.bulk - 1, self.control - 1
+        self.carried.append((event, payload))
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.carried]
+
+    @property
+    def text(self) -> str:
+        return "".join(payload.data for _, payload in self.carried if isinstance(payload, ProcessData))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chunk of output."""
+
+    text: str
+    begins_screen: bool = False
+
+
+@dataclass
+class Source:
+    """A terminal whose outbox holds a text, and maybe begins with a screen."""
+
+    uuid: str
+    left: str
+    screen: bool = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self.left)
+
+    def take(self, length: int) -> Part:
+        text, self.left = self.left[:length], self.left[length:]
+        screen, self.screen = self.screen, False
+        return Part(text, screen)
+
+
+@dataclass
+class Desk:
+    """A courier with its relay."""
+
+    relay: Way = field(default_factory=Way)
+    overflows: int = 0
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger()
+        self.courier = Courier(self.ledger, self.relay, self._overflowed)
+        self.courier.relay_serves = True
+
+    def _overflowed(self) -> None:
+        self.overflows += 1
+
+
+async def test_without_a_phone_nothing_is_kept() -> None:
+    desk = Desk()
+    desk.courier.relay_serves = False
+    terminal = Source("a", "x" * 100)
+    desk.courier.say("process:created", {})
+    desk.courier.output_ready(terminal)
+    desk.courier.relay_serves = True
+    desk.courier.pump()
+    assert desk.courier.path == "relay"
+    assert desk.relay.carried == []
+
+
+async def test_the_channel_is_used_while_it_is_open_and_the_relay_otherwise() -> None:
+    desk, channel = Desk(), Way()
+    desk.courier.use(channel)
+    desk.courier.say("one", {})
+    channel.open = False
+    desk.courier.say("two", {})
+    channel.open = True
+    desk.courier.say("three", {})
+    assert channel.events == ["one", "three"]
+    assert desk.relay.events == ["two"]
+
+
+async def test_a_message_under_which_the_channel_closes_goes_by_relay() -> None:
+    desk, channel = Desk(), Way(fails=True)
+    desk.courier.use(channel)
+    desk.courier.say("process:created", {"uuid": "a"})
+    assert desk.relay.carried == [("process:created", {"uuid": "a"})]
+
+
+async def test_short_messages_overtake_output_that_waits() -> None:
+    desk = Desk(Way(bulk=0))
+    desk.courier.output_ready(Source("a", "x" * 50_000))
+    desk.courier.say("process:renamed", {})
+    assert desk.relay.events == ["process:renamed"]
+    desk.relay.bulk = 1000
+    desk.courier.pump()
+    assert desk.relay.events[1:] == ["terminal:output"] * 4
+
+
+async def test_output_waits_for_room_and_its_terminal_keeps_it() -> None:
+    desk = Desk(Way(bulk=1))
+    terminal = Source("a", "x" * 3 * CHUNK_BYTES)
+    desk.courier.output_ready(terminal)
+    assert (len(desk.relay.text), terminal.waiting) == (CHUNK_BYTES, 2 * CHUNK_BYTES)
+    desk.courier.pump()
+    assert terminal.waiting == 2 * CHUNK_BYTES
+    desk.relay.bulk = 10
+    desk.courier.pump()
+    assert terminal.waiting == 0
+
+
+async def test_active_terminals_take_turns() -> None:
+    desk = Desk(Way(bulk=0))
+    for uuid in "abc":
+        desk.courier.output_ready(Source(uuid, uuid * 2 * CHUNK_BYTES))
+    desk.relay.bulk = 1000
+    desk.courier.pump()
+    assert [payload.uuid for _, payload in desk.relay.carried if isinstance(payload, ProcessData)] == list("abcabc")
+
+
+async def test_output_in_quick_succession_leaves_together() -> None:
+    desk, terminal = Desk(), Source("a", "1")
+    desk.courier.output_ready(terminal)
+    for _ in range(50):
+        terminal.left += "x"
+        desk.courier.output_ready(terminal)
+    assert desk.relay.text == "1"
+    await eventually(lambda: not terminal.waiting)
+    assert desk.relay.events == ["terminal:output"] * 2
+    assert desk.relay.text == "1" + "x" * 50
+
+
+async def test_nothing_leaves_while_the_path_changes() -> None:
+    desk, channel = Desk(), Way()
+    desk.courier.hold()
+    desk.courier.say("one", {})
+    desk.courier.output_ready(Source("a", "x"))
+    await asyncio.sleep(0)
+    assert desk.relay.carried == []
+    desk.courier.use(channel)
+    assert channel.events == ["one", "terminal:output"]
+    assert desk.relay.carried == []
+
+
+@pytest.mark.parametrize(("knows", "first"), [(True, "process:screen"), (False, "terminal:output")])
+async def test_a_screen_is_output_to_a_relay_that_knows_no_screens(knows: bool, first: str) -> None:
+    desk = Desk()
+    desk.courier.relay_knows_screens = knows
+    desk.courier.output_ready(Source("a", "s" * 20_000, screen=True))
+    assert desk.relay.events == [first, "terminal:output"]
+
+
+async def test_a_phone_that_lets_answers_pile_up_is_given_up_at_the_limit() -> None:
+    desk = Desk(Way(control=0))
+    for _ in range(CONTROL_QUEUE.value):
+        desk.courier.say("process:error", {})
+    assert desk.overflows == 0
+    desk.courier.say("process:error", {})
+    assert desk.overflows == 1
+
+
+@given(st.text(max_size=300).map(lambda text: text * 100))
+async def test_every_message_fits_into_a_frame_and_all_of_the_text_arrives(text: str) -> None:
+    desk = Desk()
+    desk.courier.output_ready(Source("a", text))
+    desk.courier.pump()
+    assert desk.relay.text == text
+    for event, payload in desk.relay.carried:
+        frame = encode_frame(event, payload)
+        assert len(frame.encode()) <= FRAME.value
+        assert msgspec.json.decode(frame)["type"] == event
+
+
+async def test_a_closed_courier_sends_nothing_and_leaves_no_account() -> None:
+    ledger = Ledger()
+    courier = Courier(ledger, Way(), lambda: None)
+    courier.relay_serves = True
+    courier.output_ready(Source("a", "x"))
+    courier.output_ready(Source("a", "y"))  # this one waits for its time
+    courier.close()
+    courier.say("one", {})
+    assert {entry.name: entry.instances for entry in ledger.entries() if entry.instances} == {}
