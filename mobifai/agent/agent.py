@@ -16,18 +16,19 @@ from mobifai.agent.endpoint import Endpoint, open_endpoint
 from mobifai.agent.links import Links
 from mobifai.agent.people import KeeperLink, Presenter
 from mobifai.agent.reception import Reception
+from mobifai.assistant.asking import Asking
+from mobifai.assistant.config import AssistantConfig
+from mobifai.assistant.service import Assistant
 from mobifai.bounds import Ledger
 from mobifai.config import Config
-from mobifai.errors import TerminalError
 from mobifai.health.awake import KeepAwake
 from mobifai.health.census import take_census
-from mobifai.health.control import Handler
+from mobifai.health.control import Follower, Handler
 from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.metrics import metrics_server
 from mobifai.health.monitor import Monitor
 from mobifai.limits import TASKS
 from mobifai.link.relay_api import RelayApi
-from mobifai.protocol import messages as wire
 from mobifai.state import StateDir
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore
@@ -51,6 +52,7 @@ class Agent:
         presenter: Presenter,
         keeper: KeeperLink,
         make_tabs: Callable[["Agent"], Tabs],
+        make_assistant: Callable[["Agent"], Assistant],
     ) -> None:
         self._config = config
         self._presenter = presenter
@@ -62,6 +64,7 @@ class Agent:
         self.device = state.device()
         self.links = Links(config, state, self.device, endpoint, ledger, self)
         self.tabs = self.links.tabs = make_tabs(self)
+        self.assistant = make_assistant(self)
         self.checkup = Checkup(self.links, self.tabs, endpoint, keeper)
         self._monitor = Monitor(self.checkup, config.health)
         self._reception = Reception(self._handlers(), self.links.courier.say)
@@ -77,11 +80,10 @@ class Agent:
             "terminal:actions": tabs.act,
             "terminal:resize": tabs.resize,
             "terminal:dimensions": tabs.resize,
-            "ai:prompt": self._prompt,
+            "ai:prompt": self.assistant.prompt,
+            "ai:cancel": self.assistant.cancel,
+            "ai:approve": self.assistant.approve,
         }
-
-    def _prompt(self, message: wire.Prompt) -> None:
-        raise TerminalError("this agent has no assistant", message.uuid or "")
 
     # -- the scope
 
@@ -112,6 +114,10 @@ class Agent:
             self._garbage_due = False
             gc.collect()
 
+    def terminal_closed(self, uuid: str) -> None:
+        """A terminal is no more."""
+        self.assistant.terminal_closed(uuid)
+
     # -- what its links tell (LinkListener)
 
     def phone_said(self, event: str, payload: object) -> None:
@@ -125,6 +131,7 @@ class Agent:
     def phone_left(self) -> None:
         """Every terminal runs on; what the phone leaves behind is collected once its connection is closed."""
         self._garbage_due = True
+        self.assistant.phone_left()
 
     def relay_echoed(self) -> None:
         """Tell who waits for it."""
@@ -143,9 +150,12 @@ class Agent:
     # -- what commands ask
 
     @property
-    def questions(self) -> dict[str, Handler]:
+    def questions(self) -> dict[str, Handler | Follower]:
         """What the control socket answers."""
+        asking = Asking(self.assistant, self.ledger)
         return {
+            "ask": asking.ask,
+            "approve": asking.approve,
             "status": self._status,
             "check": self._check,
             "pair": self._pair,
@@ -204,7 +214,13 @@ class Agent:
 
 @asynccontextmanager
 async def open_agent(
-    config: Config, state: StateDir, ledger: Ledger, spawner: Spawner, presenter: Presenter, keeper: KeeperLink
+    config: Config,
+    assistant: AssistantConfig,
+    state: StateDir,
+    ledger: Ledger,
+    spawner: Spawner,
+    presenter: Presenter,
+    keeper: KeeperLink,
 ) -> AsyncIterator[Agent]:
     """An agent with all that it needs, for the length of this scope; `run` makes it serve."""
     async with AsyncExitStack() as scope:
@@ -212,11 +228,22 @@ async def open_agent(
         store = scope.enter_context(TabStore(state.tabs))
 
         def make_tabs(agent: Agent) -> Tabs:
-            outlet = agent.links.courier
-            return Tabs(ledger, spawner, store, outlet, lambda: _new_shell(config), lambda: time.time_ns() // 10**6)
+            return Tabs(
+                ledger,
+                spawner,
+                store,
+                agent.links.courier,
+                lambda: _new_shell(config),
+                lambda: time.time_ns() // 10**6,
+                agent.terminal_closed,
+            )
 
-        agent = Agent(config, state, endpoint, ledger, presenter, keeper, make_tabs)
+        def make_assistant(agent: Agent) -> Assistant:
+            return Assistant(assistant, state.path, ledger, agent.tabs, agent.links.courier.say)
+
+        agent = Agent(config, state, endpoint, ledger, presenter, keeper, make_tabs, make_assistant)
         scope.callback(agent.tabs.close)
+        await scope.enter_async_context(agent.assistant)
         scope.callback(agent.links.close)
         if config.metrics_port is not None:
             port = await scope.enter_async_context(metrics_server(config.metrics_port, ledger, agent.checkup.vitals))

@@ -18,6 +18,7 @@ _COMMANDS = {
     "serve": "mobifai.cli.serve:serve",
     "pair": "mobifai.cli.pair:pair",
     "devices": "mobifai.cli.devices:devices",
+    "ask": "mobifai.cli.ask:ask",
     "status": "mobifai.cli.status:status",
     "restart": "mobifai.cli.restart:restart",
     "relay": "mobifai.cli.relay:relay",

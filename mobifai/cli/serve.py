@@ -21,6 +21,7 @@ import msgspec
 
 import mobifai
 from mobifai.agent import Agent, open_agent
+from mobifai.assistant.config import DEFAULT_MODEL, Approvals, AssistantConfig, from_table
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
 from mobifai.cli.running import run, stop_signals
@@ -103,6 +104,14 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     envvar="MOBIFAI_TIME_SCALE",
     help="Run the timers of health and housekeeping this many times as fast.",
 )
+@click.option("--model", envvar="MOBIFAI_MODEL", help=f"The assistant's model.  [default: {DEFAULT_MODEL}]")
+@click.option("--model-url", envvar="MOBIFAI_MODEL_URL", help="Address of the model's API.  [default: Anthropic's]")
+@click.option(
+    "--approvals",
+    type=click.Choice([choice.value for choice in Approvals]),
+    envvar="MOBIFAI_APPROVALS",
+    help="When the assistant asks before it types.  [default: never]",
+)
 @click.option(
     "--keep-awake",
     is_flag=True,
@@ -131,6 +140,9 @@ def serve(
     health_interval: float,
     metrics: int | None,
     time_scale: float,
+    model: str | None,
+    model_url: str | None,
+    approvals: str | None,
     keep_awake: bool,
     no_keeper: bool,
     restart_daily: dt.time | None,
@@ -156,13 +168,17 @@ def serve(
         health=_health(memory_limit, health_interval, time_scale),
         limits=settings.limits,
     )
+    named = {"model": model, "base_url": model_url, "approvals": approvals}
+    assistant = from_table(
+        {**settings.assistant, **{name: value for name, value in named.items() if value is not None}}
+    )
     keeper_fd = os.environ.pop(keeper_wire.FD_VARIABLE, None)
     if keeper_fd is not None:
-        return run(_serve(config, StateDir(state_dir), logs, int(keeper_fd)))
+        return run(_serve(config, assistant, StateDir(state_dir), logs, int(keeper_fd)))
     with open_state(state_dir) as state:
         if not no_keeper:
             _keep(state, config)
-        return run(_serve(config, state, logs, None))
+        return run(_serve(config, assistant, state, logs, None))
 
 
 def _relay(
@@ -270,7 +286,7 @@ def _keep(state: StateDir, config: Config) -> NoReturn:
     os.execve(sys.executable, [sys.executable, "-P", keeper.__file__, str(capacity), *agent], environment)  # noqa: S606
 
 
-async def _serve(config: Config, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
+async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
     """Serve until told to stop; the exit status."""
     async with AsyncExitStack() as scope:
         stop = await scope.enter_async_context(stop_signals())
@@ -284,7 +300,7 @@ async def _serve(config: Config, state: StateDir, logs: Logs, keeper_fd: int | N
             config.ready_file.unlink(missing_ok=True)
             scope.callback(config.ready_file.unlink, missing_ok=True)
         restart = _Restart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
-        agent = await scope.enter_async_context(open_agent(config, state, ledger, spawner, person, restart))
+        agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
         questions = {**agent.questions, "restart": restart.asked}
         await scope.enter_async_context(control_server(state.control_socket, questions, ledger))
         if isinstance(spawner, KeptShells):

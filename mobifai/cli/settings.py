@@ -28,6 +28,9 @@ _KNOWN: Mapping[str, type] = {
     "health_interval": int,
     "metrics": int,
     "keep_awake": bool,
+    "model": str,
+    "model_url": str,
+    "approvals": str,
     "log_level": str,
     "log_format": str,
 }
@@ -36,10 +39,11 @@ _KNOWN: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the file says: values for options, and limits."""
+    """What the file says: values for options, limits, and the assistant's settings."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
+    assistant: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -62,13 +66,16 @@ def read_settings(path: Path | None) -> Settings:
 def _settings(content: dict[str, Any]) -> Settings:
     limits = _flat(content.pop("limits", {}))
     Ledger(limits)  # says what is wrong with a limit
+    assistant = content.pop("assistant", {})
+    if not isinstance(assistant, dict):
+        raise ConfigError(f"assistant: expected a table; found {assistant!r}")
     for name, value in content.items():
         expected = _KNOWN.get(name)
         if expected is None:
-            raise ConfigError(f"expected one of {', '.join(_KNOWN)} or [limits]; found {name!r}")
+            raise ConfigError(f"expected one of {', '.join(_KNOWN)} [limits] or [assistant]; found {name!r}")
         if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
             raise ConfigError(f"{name}: expected a {expected.__name__}; found {value!r}")
-    return Settings(content, limits)
+    return Settings(content, limits, assistant)
 
 
 def _flat(table: object, prefix: str = "") -> dict[str, Any]:

@@ -5,7 +5,6 @@ imported when the first phone pairs: it costs 23 MB and most of a second.
 """
 
 import asyncio
-import contextlib
 import functools
 import importlib
 import logging

@@ -105,6 +105,15 @@ class Pty:
         if not len(self._waiting) and self._master is not None:
             self._loop.remove_writer(self._master)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows; 80 and 24 where nobody has set any."""
+        rows, cols = 0, 0
+        if self._master is not None:
+            with contextlib.suppress(termios.error, OSError):
+                rows, cols = termios.tcgetwinsize(self._master)
+        return cols or 80, rows or 24
+
     def resize(self, cols: int, rows: int) -> None:
         """Set the size in character cells; the kernel tells the programs."""
         if self._master is not None:

@@ -26,6 +26,11 @@ class RingMemory:
         self.marks = memoryview(memory)[:MARKS_BYTES]
         self.buffer = memoryview(memory)[RING_PAGE:]
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was given back."""
+        return self._memory.closed
+
     def modes(self) -> Modes:
         """The modes that were kept."""
         (length,) = _LENGTH.unpack_from(self._page, MARKS_BYTES)

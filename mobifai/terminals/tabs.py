@@ -35,8 +35,15 @@ class Outlet(Protocol):
         """A forwarded terminal's outbox has something."""
 
 
+def _ignore(_: str) -> None:
+    """Nobody asked to be told."""
+
+
 class Tabs:
-    """The tabs. `new_shell` describes a shell to start; `now_ms` is the time in ms since the epoch."""
+    """The tabs. `new_shell` describes a shell to start; `now_ms` is the time in ms since the epoch.
+
+    `on_closed` is told the id of every terminal that is no more.
+    """
 
     def __init__(
         self,
@@ -46,6 +53,7 @@ class Tabs:
         outlet: Outlet,
         new_shell: Callable[[], ShellSpec],
         now_ms: Callable[[], int],
+        on_closed: Callable[[str], None] = _ignore,
     ) -> None:
         self._ledger = ledger
         self._bound = ledger.open(TERMINALS)
@@ -58,6 +66,7 @@ class Tabs:
         self._outlet = outlet
         self._new_shell = new_shell
         self._now_ms = now_ms
+        self._on_closed = on_closed
 
     # -- what there is
 
@@ -216,6 +225,7 @@ class Tabs:
         del self._terminals[terminal.uuid]
         self._active = tuple(uuid for uuid in self._active if uuid != terminal.uuid)
         terminal.close()
+        self._on_closed(terminal.uuid)
 
     # -- across restarts
 

@@ -84,6 +84,20 @@ class Terminal:
         return self.tab.uuid
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        return self._pty.size
+
+    @property
+    def position(self) -> int:
+        """How many bytes it has printed so far."""
+        return self.ring.end
+
+    def replay(self) -> bytes:
+        """The screen for a freshly reset emulator; nothing once the terminal is closed."""
+        return b"" if self._memory.closed else snapshot(self.ring, self._modes)
+
+    @property
     def waiting(self) -> int:
         """Bytes of output that wait to be taken."""
         return len(self.outbox)

@@ -8,6 +8,7 @@
 """
 
 import json
+from hashlib import sha256
 from typing import Any
 
 Request = dict[str, Any]
@@ -48,14 +49,16 @@ class ApiRules:
         """Remember what a thinking block of an answer to this request was thought after."""
         for block in blocks:
             if block["type"] == "thinking":
-                self._prefixes[block["signature"]] = json.dumps(messages)
+                self._prefixes[block["signature"]] = _digest(messages)
 
     def _check_thinking(self, messages: list[dict[str, Any]], at: int) -> None:
         for block in messages[at]["content"]:
             if block["type"] == "thinking":
-                assert self._prefixes[block["signature"]] == json.dumps(messages[:at]), (
-                    "thinking after a changed prefix"
-                )
+                assert self._prefixes[block["signature"]] == _digest(messages[:at]), "thinking after a changed prefix"
+
+
+def _digest(messages: list[dict[str, Any]]) -> str:
+    return sha256(json.dumps(messages).encode()).hexdigest()
 
 
 def _check_blocks(role: str, content: list[dict[str, Any]]) -> None:

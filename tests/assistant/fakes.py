@@ -21,7 +21,7 @@ class FakeTab:
 class FakeTerminal:
     """Keeps what is typed; `program` is told of it, and prints by `output`."""
 
-    def __init__(self, uuid: str = "a", program: Callable[["FakeTerminal", str], None] | None = None) -> None:
+    def __init__(self, uuid: str = "a", program: "Program | None" = None, kept_bytes: int = KEPT_BYTES) -> None:
         self.uuid = uuid
         self.tab = FakeTab()
         self.size = (80, 24)
@@ -29,7 +29,8 @@ class FakeTerminal:
         self.typed: list[str] = []
         self.full = False
         self._kept = b""
-        self._program = program
+        self._kept_bytes = kept_bytes
+        self.program = program
 
     def replay(self) -> bytes:
         return b"\x1bc" + self._kept
@@ -37,18 +38,27 @@ class FakeTerminal:
     def output(self, data: str | bytes) -> None:
         data = data.encode() if isinstance(data, str) else data
         self.position += len(data)
-        self._kept = (self._kept + data)[-KEPT_BYTES:]
+        self._kept = (self._kept + data)[-self._kept_bytes :]
 
     def write(self, text: str) -> None:
         if self.full:
             raise TerminalError("the program in this terminal does not read", self.uuid)
         self.typed.append(text)
-        if self._program is not None:
-            self._program(self, text)
+        if self.program is not None:
+            self.program(self, text)
+
+    def clear(self) -> None:
+        """Forget what was printed and typed."""
+        self._kept = b""
+        self.typed.clear()
 
     @property
     def text(self) -> str:
         return "".join(self.typed)
+
+
+Program = Callable[[FakeTerminal, str], None]
+"""Is told what is typed, and prints."""
 
 
 class FakeTerminals:

@@ -12,7 +12,7 @@ from mobifai.assistant.scripted_model import ScriptedModel, Step
 from mobifai.assistant.service import Assistant
 from mobifai.bounds import Entry, Ledger
 from mobifai.protocol import messages as wire
-from tests.assistant.fakes import FakeTerminal, FakeTerminals, Notes
+from tests.assistant.fakes import KEPT_BYTES, FakeTerminal, FakeTerminals, Notes, Program
 
 FAST = AssistantConfig(quiet_seconds=0.01, quiet_limit_seconds=0.2)
 
@@ -50,11 +50,13 @@ async def a_place(
     model: OpenModel | None = None,
     environ: Mapping[str, str] | None = None,
     terminals: int = 1,
+    program: Program | None = None,
+    kept_bytes: int = KEPT_BYTES,
     **settings: Any,
 ) -> AsyncIterator[Place]:
     """An assistant whose model answers with these steps, for the length of this scope. Every bound is checked."""
     ledger, phone = Ledger(limits), Notes()
-    tabs = FakeTerminals(FakeTerminal(uuid) for uuid in "abcdefgh"[:terminals])
+    tabs = FakeTerminals(FakeTerminal(uuid, program, kept_bytes) for uuid in "abcdefgh"[:terminals])
     opened = model or ((lambda: ScriptedModel(steps)) if steps else None)
     config = replace(config, **settings)
     async with Assistant(config, state, ledger, tabs, phone.say, environ=environ or {}, model=opened) as assistant:

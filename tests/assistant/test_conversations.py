@@ -59,7 +59,7 @@ async def test_the_model_sees_the_request_with_the_screen_and_then_what_came_of_
     asked = Asked([types("x\n"), LOOK], [says("done")])
     async with a_place(tmp_path, asked) as place:
         place.terminal.output("hello\r\n$ ")
-        place.terminal._program = lambda terminal, text: terminal.output("x: command not found\r\n$ ")
+        place.terminal.program = lambda terminal, text: terminal.output("x: command not found\r\n$ ")
         place.prompt("make x")
         await place.phone.end()
     assert "make x" in asked.told(0)
@@ -116,7 +116,7 @@ async def test_the_next_turn_waits_until_the_terminal_is_quiet(tmp_path: Path) -
             loop.call_later(0.02 * number, terminal.output, f"tick {number}\r\n")
 
     async with a_place(tmp_path, asked, quiet_seconds=0.15, quiet_limit_seconds=30) as place:
-        place.terminal._program = program
+        place.terminal.program = program
         place.prompt()
         await place.phone.end()
     assert f"tick {ticks - 1}" in asked.told(1)
@@ -146,7 +146,7 @@ async def test_cursor_keys_are_sent_as_the_program_wants_them(tmp_path: Path) ->
             terminal.output("\x1b[?1h\x1b=")
 
     async with a_place(tmp_path, [presses("Up"), types("vi\n"), presses("Up"), presses("Enter")]) as place:
-        place.terminal._program = program
+        place.terminal.program = program
         place.prompt()
         await place.phone.end()
         assert place.terminal.typed == ["\x1b[A", "vi\r", "\x1bOA", "\r"]

@@ -21,6 +21,7 @@ from mobifai.assistant.service import Going
 from mobifai.bounds import Bound, History
 from mobifai.protocol import messages as wire
 from tests.assistant.api_rules import ApiRules
+from tests.assistant.fakes import FakeTerminal
 from tests.assistant.messages_server import messages_server
 from tests.assistant.place import LOOK, Place, a_place, says, types
 from tests.support.eventually import eventually
@@ -95,63 +96,72 @@ async def test_nothing_of_the_real_client_lives_on(tmp_path: Path, monkeypatch: 
             await eventually(lambda: [bird() for bird in birds if bird() is not None] == [])
 
 
+LONG = {"assistant.turns": 10_000, "assistant.tokens": 10**9, "assistant.seconds": 10_000, "assistant.audit": 100_000}
+
+
 class EndlessTask:
-    """A model that always looks again, and checks every request by the API's rules."""
+    """A model that looks again and again, so often, and checks every request by the API's rules."""
 
     def __init__(self, turns: int) -> None:
+        self.turns = turns
         self.rules = ApiRules(20, 1 << 19)
-        self._left = turns
-        self._calls = 0
 
     def __call__(self, question: Question) -> Answer:
         messages = json.loads(msgspec.json.encode(question.messages))
         self.rules.check(messages)
-        self._left -= 1
-        self._calls += 1
-        actions = [says("done")] if self._left <= 0 else [types("x" * (self._calls % 1500)), LOOK]
-        call = {"type": "tool_use", "id": f"c{self._calls}", "name": "act", "input": {"actions": actions}}
-        thought = {"type": "thinking", "thinking": "", "signature": f"s{self._calls}"}
-        blocks = [call] if self._calls % 3 else [thought, call]
+        turn = self.rules.requests
+        actions = [types("x" * (turn % 1500)), LOOK] if turn < self.turns else [says("done")]
+        call = {"type": "tool_use", "id": f"c{turn}", "name": "act", "input": {"actions": actions}}
+        thought = {"type": "thinking", "thinking": "", "signature": f"s{turn}"}
+        blocks = [call] if turn % 3 else [thought, call]
         self.rules.answered(messages, blocks)
         return Answer(blocks, 10)
 
+    def begin_again(self) -> None:
+        """Forget the conversation."""
+        self.rules = ApiRules(20, 1 << 19)
 
-LONG = {"assistant.turns": 10_000, "assistant.tokens": 10**9, "assistant.seconds": 10_000, "assistant.audit": 100_000}
+
+def echoes(terminal: FakeTerminal, text: str) -> None:
+    """A program that prints what is typed, colourfully."""
+    terminal.output(f"\x1b[32m{text[:300]}\x1b[0m\r\n$ ")
 
 
-async def one_long_conversation(place: Place, turns: int) -> EndlessTask:
-    task = EndlessTask(turns)
-    tasks[:] = [task]
+async def to_the_end(place: Place, turns: int) -> None:
+    """One conversation of so many turns; then nothing of it is in the test's own notes."""
+    place.terminal.clear()
     place.phone.said.clear()
-    place.terminal.typed.clear()
     place.prompt()
-    await eventually(lambda: place.phone.said and place.phone.said[-1][0] in ("ai:finished", "ai:error"), timeout=100)
-    assert place.phone.said[-1][0] == "ai:finished", place.phone.said[-1]
-    assert place.phone.said[-1][1]["turns"] == turns
-    return task
-
-
-tasks: list[EndlessTask] = []
-
-
-def prints(place: Place) -> None:
-    """A program that echoes what is typed, colourfully."""
-    place.terminal._program = lambda terminal, text: terminal.output(f"\x1b[32m{text[:300]}\x1b[0m\r\n$ ")
+    await eventually(lambda: place.phone.said and place.phone.said[-1][0] in ("ai:finished", "ai:error"), timeout=200)
+    event, payload = place.phone.said[-1]
+    assert (event, payload["turns"]) == ("ai:finished", turns), payload
+    place.phone.said.clear()
+    place.terminal.clear()
 
 
 @pytest.mark.timeout(300)
 async def test_ten_thousand_turns_stay_within_the_limits(tmp_path: Path) -> None:
-    async with a_place(tmp_path, tasks[0], limits=LONG, quiet_seconds=0) as place:
-        prints(place)
-        place.terminal.output = lambda data: setattr(
-            place.terminal, "_kept", (place.terminal._kept + data.encode())[-2000:]
-        )  # type: ignore[method-assign]
-        task = await one_long_conversation(place, 10_000)
+    task = EndlessTask(10_000)
+    async with a_place(tmp_path, task, limits=LONG, quiet_seconds=0, program=echoes, kept_bytes=2_000) as place:
+        await to_the_end(place, 10_000)
         assert task.rules.requests == 10_000
         messages, size = place.entry("assistant.history"), place.entry("assistant.history_bytes")
         assert (messages.peak, messages.evicted) == (20, 2 * 10_000 - 20)
         assert 0 < size.peak <= size.capacity
-        tasks.clear()
+
+
+@pytest.mark.timeout(300)
+async def test_large_screens_stay_within_the_bytes_of_the_history(tmp_path: Path) -> None:
+    task = EndlessTask(100)
+    limits = {**LONG, "assistant.history_bytes": 200_000}
+    async with a_place(tmp_path, task, limits=limits, quiet_seconds=0, program=echoes) as place:
+        task.rules = ApiRules(20, 200_000)
+        place.terminal.output("\u6f22" * 15_000)
+        place.terminal.clear = lambda: None  # type: ignore[method-assign]
+        await to_the_end(place, 100)
+        size = place.entry("assistant.history_bytes")
+        assert 150_000 < size.peak <= 200_000
+        assert place.entry("assistant.history").peak < 20
 
 
 SMALLEST_LEAK = {"bytes": 150, "blocks": 3, "objects": 1}
@@ -170,19 +180,17 @@ def in_use() -> dict[str, int]:
     }
 
 
-async def after_one(place: Place) -> dict[str, int]:
+async def after_one(place: Place, task: EndlessTask) -> dict[str, int]:
     """What is in use after one more conversation."""
-    await one_long_conversation(place, 10)
-    tasks.clear()
-    place.phone.said.clear()
-    place.terminal.typed.clear()
-    place.terminal._kept = b""
+    task.begin_again()
+    await to_the_end(place, task.turns)
+    task.begin_again()
     return in_use()
 
 
-async def window(place: Place) -> dict[str, int]:
+async def window(place: Place, task: EndlessTask) -> dict[str, int]:
     """The least that is in use after each of some conversations."""
-    after = [await after_one(place) for _ in range(WINDOW)]
+    after = [await after_one(place, task) for _ in range(WINDOW)]
     return {what: min(each[what] for each in after) for what in SMALLEST_LEAK}
 
 
@@ -192,11 +200,11 @@ def risen(before: dict[str, int], after: dict[str, int], conversations: int) -> 
     return {what: step for what, step in steps.items() if step >= SMALLEST_LEAK[what]}
 
 
-async def settled(place: Place) -> dict[str, int]:
+async def settled(place: Place, task: EndlessTask) -> dict[str, int]:
     """Go on until the last conversations rose no more than noise does: every cache is full then."""
-    before = await window(place)
+    before = await window(place, task)
     for _ in range(20):
-        now = await window(place)
+        now = await window(place, task)
         if not risen(before, now, WINDOW // 5):
             break
         before = now
@@ -205,12 +213,12 @@ async def settled(place: Place) -> dict[str, int]:
 
 @pytest.mark.timeout(300)
 async def test_memory_after_many_conversations_is_what_it_was(tmp_path: Path) -> None:
-    async with a_place(tmp_path, tasks[0], limits=LONG, quiet_seconds=0) as place:
-        prints(place)
+    task = EndlessTask(10)
+    async with a_place(tmp_path, task, limits=LONG, quiet_seconds=0, program=echoes) as place:
         tracemalloc.start()
         try:
-            before = await settled(place)
-            windows = [await window(place) for _ in range(4)]
+            before = await settled(place, task)
+            windows = [await window(place, task) for _ in range(4)]
         finally:
             tracemalloc.stop()
     assert not risen(before, windows[-1], 4 * WINDOW), f"{before} -> {windows}"
