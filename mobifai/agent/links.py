@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from mobifai.agent.endpoint import Endpoint
 from mobifai.bounds import Ledger
 from mobifai.config import Config
-from mobifai.errors import BadMessage
+from mobifai.errors import BadMessage, StateError
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
 from mobifai.link.path import PathClosed
@@ -186,7 +186,10 @@ class Links:
 
     def _keep_token(self, token: str | None) -> None:
         self.token = token
-        self._state.keep_token(self._endpoint.url, token)
+        try:
+            self._state.keep_token(self._endpoint.url, token)
+        except StateError as error:
+            _log.warning("the relay's token can't be kept for the next start: %s", error)
 
     # -- a phone comes and goes
 

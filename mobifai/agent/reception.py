@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mobifai.errors import BadMessage, TerminalError
+from mobifai.errors import BadMessage, MobiFaiError, TerminalError
+from mobifai.limits import MAX_ID
 from mobifai.protocol import messages as wire
 from mobifai.protocol.frames import decode_frame
 
@@ -14,7 +15,7 @@ Say = Callable[[str, object], None]
 
 
 class Reception:
-    """Hands each message to who does it. `handlers` may raise BadMessage and TerminalError; `say` answers the phone."""
+    """Hands each message to who does it. `handlers` may raise any MobiFaiError or OSError; `say` answers the phone."""
 
     def __init__(self, handlers: Mapping[str, Callable[[Any], None]], say: Say) -> None:
         self._handlers = handlers
@@ -33,14 +34,15 @@ class Reception:
         """A message, by whichever path."""
         try:
             if event.startswith("code:"):
-                action = event.removeprefix("code:")
+                action = event.removeprefix("code:")[:MAX_ID]
                 self._say("code:error", {"action": action, "error": "this agent has no editor"})
                 return
-            self._handlers[event](wire.decode(wire.FROM_PHONE, event, payload))
-        except (BadMessage, TerminalError) as error:
+            message = wire.decode(wire.FROM_PHONE, event, payload)
+            self._handlers[event](message)
+        except (MobiFaiError, OSError) as error:
             self._complain(error)
 
-    def _complain(self, error: BadMessage | TerminalError) -> None:
+    def _complain(self, error: MobiFaiError | OSError) -> None:
         _log.debug("refused: %s", error)
         uuid = error.uuid if isinstance(error, TerminalError) else ""
         self._say("process:error", wire.ProcessError(uuid=uuid, error=str(error)))

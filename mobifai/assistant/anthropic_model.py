@@ -25,6 +25,9 @@ from mobifai.bounds import Bound, Ledger
 from mobifai.errors import AssistantError
 from mobifai.limits import ASSISTANT_ANSWER, ASSISTANT_REPLY
 
+CLOSE_SECONDS = 2.0
+"""How long connections may take to close; what is left then is dropped. Stopping the agent has 5 s in all."""
+
 _RETRIED = (408, 409, 429)
 _PASSING = ("overloaded_error", "rate_limit_error", "api_error", "timeout_error")
 """Failures within a stream that may be gone at the next try."""
@@ -50,7 +53,9 @@ class AnthropicModel:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._scope.aclose()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._scope.aclose()
 
     def _make_client(self) -> anthropic.AsyncAnthropic:
         config = self._config

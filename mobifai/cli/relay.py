@@ -1,6 +1,7 @@
 """`mobifai relay`: the relay alone, for an agent elsewhere."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import click
 from mobifai import __version__
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
-from mobifai.cli.running import run, stop_signals
+from mobifai.cli.running import is_set_within, run, stop_signals
 from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
 from mobifai.config import DEFAULT_PORT, RelayConfig
+from mobifai.errors import StateError
 from mobifai.health.control import Handler, control_server
-from mobifai.health.logs import set_up_logs
+from mobifai.health.logs import Logs, set_up_logs
 from mobifai.relay.addresses import public_url
 from mobifai.relay.server import Relay
 from mobifai.state import StateDir, open_state
@@ -42,19 +44,20 @@ def relay(
     with open_state(state_dir) as state:
         ledger = Ledger(settings.limits)
         with logs.to_file(state, ledger):
-            run(_serve(place, state, ledger))
+            run(_serve(place, state, ledger, logs))
 
 
-async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger) -> None:
+async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs) -> None:
     async with stop_signals() as stop, Relay.open(place, state.path, ledger) as running:
-        questions = _questions(running, public_url(place.host, running.port))
+        questions = _questions(running, public_url(place.host, running.port), ledger)
         async with control_server(state.control_socket, questions, ledger):
             invitation.show(await questions["pair"]({}))  # type: ignore[arg-type]
             click.echo("Agents use it with `mobifai serve --relay`. Ctrl-C stops.")
-            await stop.wait()
+            while not await is_set_within(stop, 60):
+                logs.say_repeats()
 
 
-def _questions(running: Relay, url: str) -> dict[str, Handler]:
+def _questions(running: Relay, url: str, ledger: Ledger) -> dict[str, Handler]:
     async def pair(_: dict[str, Any]) -> object:
         made = running.sign_in.invite()
         way_in = {"token": made.token, "code": made.code, "expires_at": made.expires_at}
@@ -68,6 +71,16 @@ def _questions(running: Relay, url: str) -> dict[str, Handler]:
         return {}
 
     async def status(_: dict[str, Any]) -> object:
-        return {"version": __version__, "relay_pid": os.getpid(), "relay_url": url, "devices": running.devices()}
+        return {
+            "version": __version__,
+            "relay_pid": os.getpid(),
+            "relay_url": url,
+            "devices": running.devices(),
+            "worst_case_bytes": ledger.worst_case_bytes,
+            "bounds": [asdict(entry) for entry in ledger.entries()],
+        }
 
-    return {"pair": pair, "devices": devices, "revoke": revoke, "status": status}
+    async def check(_: dict[str, Any]) -> object:
+        raise StateError("a relay alone has no health check; `mobifai doctor --relay URL` looks at one")
+
+    return {"pair": pair, "devices": devices, "revoke": revoke, "status": status, "check": check}

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sqlite3
 import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 
 from mobifai.bounds import Bound, Ledger
 from mobifai.errors import MobiFaiError, StateError
@@ -85,10 +87,10 @@ class _Conversations:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = self._handled(await reader.readline())
-                last = {"answer": None if isinstance(answer, AsyncGenerator) else await answer}
+                last = {"answer": None if isinstance(answer, AsyncGenerator) else await _calmly(answer)}
             if isinstance(answer, AsyncGenerator):
                 await _send_events(answer, reader, writer)
-        except (MobiFaiError, msgspec.MsgspecError) as error:
+        except (MobiFaiError, msgspec.MsgspecError, sqlite3.Error) as error:
             last = {"error": str(error)}
         await _send(writer, last)
 
@@ -104,6 +106,14 @@ class _Conversations:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _calmly(answer: Awaitable[object]) -> object:
+    """The answer. Raises StateError for what the system refuses the handler: it is not the connection's fault."""
+    try:
+        return await answer
+    except (OSError, psutil.Error) as error:
+        raise StateError(f"the running process can't answer now: {error}") from None
 
 
 async def _send(writer: asyncio.StreamWriter, line: dict[str, object]) -> None:

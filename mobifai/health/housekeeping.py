@@ -6,6 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import psutil
+
 from mobifai.config import HealthConfig
 from mobifai.health.census import take_census
 from mobifai.health.monitor import megabytes
@@ -39,7 +41,10 @@ class Housekeeping:
         """Tidy up until cancelled."""
         while True:
             await self._sleep(self._config.housekeeping_seconds)
-            self.tidy()
+            try:
+                self.tidy()
+            except (OSError, psutil.Error) as error:
+                _log.warning("housekeeping could not be done: %s", error)
 
     def tidy(self) -> None:
         """Once."""

@@ -84,7 +84,10 @@ class Monitor:
         """Check until cancelled."""
         while True:
             await self._sleep(self._config.check_seconds)
-            await self.check()
+            try:
+                await self.check()
+            except (OSError, psutil.Error) as error:  # no descriptor left to count with, say: it costs one check
+                _log.warning("the health check could not be made: %s", error)
             if self._strikes >= STRIKES:
                 await self._restart_when_quiet()
 

@@ -9,7 +9,7 @@ import logging
 from typing import Protocol
 
 from mobifai.bounds import ItemQueue, Ledger
-from mobifai.errors import BadMessage
+from mobifai.errors import BadMessage, MobiFaiError
 from mobifai.limits import SIGNALS
 from mobifai.link.peer import PeerConnection, PeerListener, load_aiortc
 from mobifai.protocol import messages as wire
@@ -90,10 +90,18 @@ class Caller:
     async def _calls(self) -> None:
         aiortc, delay = await load_aiortc(), FIRST_DELAY
         while True:
-            was_open = await self._one_call(aiortc)
+            was_open = await self._try_call(aiortc)
             self._listener.call_ended(was_open)
             delay = FIRST_DELAY if was_open else min(delay * 2, LONGEST_DELAY)
             await asyncio.sleep(delay)
+
+    async def _try_call(self, aiortc: object) -> bool:
+        """One call; one that can't even begin (no descriptor left, no network) is like one that was not answered."""
+        try:
+            return await self._one_call(aiortc)
+        except (OSError, ConnectionError, MobiFaiError) as error:
+            _log.warning("a phone could not be called: %s", error)
+            return False
 
     async def _one_call(self, aiortc: object) -> bool:
         """One peer connection, from offer to end; whether its channel was ever open."""

@@ -66,6 +66,8 @@ class RelayApi:
                 body = await response.json()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise RelayUnreachable(f"the relay {self._url} gives no usable answer: {error or 'time-out'}") from None
+        if not isinstance(body, dict):
+            raise RelayUnreachable(f"the relay {self._url} gives no usable answer")
         if response.status >= 400:
             raise SignInRefused(str(body.get("message", response.reason)))
         return dict(body)

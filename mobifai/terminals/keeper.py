@@ -152,15 +152,28 @@ class Keeper:
     # -- the agent
 
     def _start_agent(self, now: float) -> None:
+        try:
+            self._lives.start_at = None
+            self._launch(now)
+        except OSError as error:
+            self._lives.start_at = now + LONGEST_DELAY
+            _say(f"the agent can't be started ({error}); every terminal is kept, and it is tried again")
+
+    def _launch(self, now: float) -> None:
+        """Start the agent's process, connected to us. Raises OSError."""
         ours, agents = socket.socketpair()
         environment = {**os.environ, wire.FD_VARIABLE: str(agents.fileno())}
-        self._agent = subprocess.Popen(self._agent_command, env=environment, pass_fds=[agents.fileno()])  # noqa: S603
-        agents.close()
+        try:
+            self._agent = subprocess.Popen(self._agent_command, env=environment, pass_fds=[agents.fileno()])  # noqa: S603
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            agents.close()
         ours.setblocking(False)
         self._connection, self._receiver = ours, wire.Receiver(ours)
         self._selector.register(ours, selectors.EVENT_READ)
         self._lives.started = self._lives.heard = now
-        self._lives.start_at = None
         self._lives.count += 1
 
     def _hear(self) -> None:

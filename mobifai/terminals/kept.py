@@ -159,14 +159,19 @@ class KeptShells:
             self.tell("end", pid=answer["pid"])
             raise TerminalError("no descriptor is left for a terminal; close some terminals", uuid)
         master, memory = descriptors
+        try:
+            ring = map_ring(memory)
+        except (OSError, ValueError) as error:
+            os.close(master)
+            self.tell("end", pid=answer["pid"])
+            raise TerminalError(f"no memory is left for a terminal ({error}); close some terminals", uuid) from None
+        finally:
+            os.close(memory)
         self._on_exit[answer["pid"]] = on_exit
         if not answer["running"]:
             self._news.append({"ended": answer["pid"]})
             self._loop.call_soon(self._tell)
-        try:
-            return Spawned(answer["pid"], master, map_ring(memory), shared=True, adopted=adopted)
-        finally:
-            os.close(memory)
+        return Spawned(answer["pid"], master, ring, shared=True, adopted=adopted)
 
     def end(self, pid: int) -> None:
         """Hang up (see `Spawner`)."""

@@ -153,14 +153,11 @@ class Command:
         return self.process.returncode or 0, out.decode(), error.decode()
 
 
-RUN = "from mobifai.cli import main; main._COMMANDS['ask'] = 'mobifai.cli.ask:ask'; main.main()"
-
-
 @asynccontextmanager
 async def a_command(*arguments: str, stdin: int = asyncio.subprocess.DEVNULL, **environ: str) -> AsyncIterator[Command]:
     """`mobifai ask` as a process of its own; it is gone at the end of this scope."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", RUN, "ask", *arguments,
+        sys.executable, "-m", "mobifai", "ask", *arguments,
         stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={"PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(Path(__file__).parents[2]), **environ},
     )  # fmt: skip

@@ -82,7 +82,7 @@ class AnyConversation(RuleBasedStateMachine):
 
 
 TestAnyConversation = AnyConversation.TestCase
-TestAnyConversation.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyConversation.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 
 
 def exchange(conversation: Conversation, number: int, thinks: bool = False) -> None:

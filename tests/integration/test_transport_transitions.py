@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from soak.phone import Phone
 from soak.phone_face import PhoneFace
 from tests.integration.insight import answers, arrive, holdings, on_path, same_holdings
 from tests.support.agent import RunningAgent, serving
@@ -82,6 +83,26 @@ async def test_a_path_changes_and_nothing_is_left_over(tmp_path: Path, kind: Kin
         gone = await holdings(agent)
         assert gone.udp_sockets == 0
         assert gone.bounds == nobody.bounds
+
+
+async def test_a_channel_that_falls_silent_is_left_as_soon_as_the_phone_uses_the_relay(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        token = (await agent.invite())["token"]
+        async with Phone(agent.relay_url, token, name="half deaf phone") as phone:
+            await arrive(phone, agent.device_id)
+            terminal = await phone.create()
+            await answers(phone, terminal)
+            before = await holdings(agent)
+            for _ in range(2):
+                await on_path(agent, "channel", phone)
+                peer, phone._peer = phone._peer, None
+                assert peer is not None
+                await peer.vanish()
+                await answers(phone, terminal, "relay")
+                await phone.channel_open()
+            await on_path(agent, "channel", phone)
+            await answers(phone, terminal, "channel")
+            await same_holdings(agent, before)
 
 
 @phone_kinds

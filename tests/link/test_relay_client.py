@@ -1,14 +1,20 @@
 """The agent's connection to a relay, against the double of the one in the field."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from mobifai.bounds import Ledger
+from mobifai.limits import RELAY_QUEUE
 from mobifai.link import relay_client
+from mobifai.link.path import PathClosed
 from mobifai.link.relay_client import RelayClient
+from mobifai.protocol import messages as wire
 from tests.support.eventually import eventually
 from tests.support.field_relay import FieldRelay
 
@@ -32,28 +38,80 @@ class Listener:
         pass
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_client, "FIRST_DELAY", 0.02)
+
+
 @asynccontextmanager
-async def running(relay: FieldRelay) -> AsyncIterator[tuple[RelayClient, Listener]]:
-    listener = Listener()
-    client = RelayClient(relay.url, Ledger(), listener, lambda: None)
+async def connecting(url: str) -> AsyncIterator[tuple[RelayClient, Listener]]:
+    ledger, listener = Ledger(), Listener()
+    client = RelayClient(url, ledger, listener, lambda: None)
     task = asyncio.create_task(client.run())
     try:
         yield client, listener
     finally:
         task.cancel()
         await asyncio.wait([task])
+    assert [entry.name for entry in ledger.entries() if entry.instances] == []
 
 
-async def test_a_relay_that_restarts_leaves_no_task(monkeypatch) -> None:
-    monkeypatch.setattr(relay_client, "FIRST_DELAY", 0.01)
-    async with FieldRelay() as relay, running(relay) as (client, listener):
-        for round_number in range(4):
+REGISTER = wire.Register(type="mac", device_id="device", public_key="04")
+
+
+async def test_it_connects_again_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="mobifai")
+    async with FieldRelay() as relay, connecting(relay.url) as (client, listener):
+        for _ in range(3):
             await eventually(lambda: client.open)
-            await asyncio.sleep(0.2)
-            print(len(asyncio.all_tasks()))
-            if round_number == 3:
-                for t in asyncio.all_tasks():
-                    print(t)
             await relay.stop()
             await eventually(lambda: not client.open)
+            with pytest.raises(PathClosed):
+                client.send("register", REGISTER)
+            await asyncio.sleep(0.2)  # several tries fall into this
             await relay.start()
+        await eventually(lambda: client.open)
+        assert listener.told == ["connected", "lost"] * 3 + ["connected"]
+    assert sum("trying again" in message for message in caplog.messages) == 3
+
+
+async def test_messages_arrive_in_their_order_and_are_answered() -> None:
+    async with FieldRelay() as relay, connecting(relay.url) as (client, listener):
+        await eventually(lambda: client.open)
+        client.send("register", REGISTER)
+        for number in range(RELAY_QUEUE.value - 1):
+            client.send("number", number)
+        await eventually(lambda: len(relay.seen) == RELAY_QUEUE.value)
+        assert [seen.payload for seen in relay.seen][1:] == list(range(RELAY_QUEUE.value - 1))
+        await eventually(lambda: client.in_flight == 0)
+        login = [payload for event, payload in listener.told[1:] if event == "login_required"]
+        assert login[0]["loginUrl"].startswith("/login?")
+
+
+async def test_more_than_may_wait_is_refused() -> None:
+    async with FieldRelay() as relay, connecting(relay.url) as (client, _):
+        await eventually(lambda: client.open)
+        for number in range(RELAY_QUEUE.value):
+            client.send("number", number)
+        assert not client.room_for_control()
+        with pytest.raises(PathClosed):
+            client.send("number", -1)
+        await eventually(client.room_for_bulk)
+        client.send("number", "last")
+        await eventually(lambda: relay.seen and relay.seen[-1].payload == "last")
+
+
+async def test_a_connection_that_is_dropped_on_purpose_is_followed_by_another() -> None:
+    async with FieldRelay() as relay, connecting(relay.url) as (client, listener):
+        for number in (1, 2, 3):
+            await eventually(lambda number=number: listener.told.count("connected") == number)
+            client.drop()
+
+
+async def test_where_nobody_listens_it_tries_on_and_can_be_stopped() -> None:
+    async with FieldRelay() as relay:
+        url = relay.url
+    async with connecting(url) as (client, listener):
+        await asyncio.sleep(0.2)
+        assert not client.open
+        assert listener.told == []

@@ -1,0 +1,77 @@
+"""The two ends of a call in one process: who listens to the agent's end, and a phone's end that answers it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import psutil
+
+from mobifai.protocol import messages as wire
+from soak.phone_peer import PhonePeer
+
+
+@dataclass
+class Listener:
+    """Writes down what the agent's end says (PeerListener, CallListener)."""
+
+    told: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    offers: list[wire.Offer] = field(default_factory=list)
+
+    def channel_opened(self) -> None:
+        self.told.append("opened")
+
+    def channel_said(self, text: str) -> None:
+        self.heard.append(text)
+
+    def channel_has_room(self) -> None:
+        pass
+
+    def offer_made(self, offer: wire.Offer) -> None:
+        self.offers.append(offer)
+
+    def call_ended(self, was_open: bool) -> None:
+        self.told.append("ended" if was_open else "never opened")
+
+
+@dataclass
+class End:
+    """A phone's end, with its answer to one offer as the agent is told of it."""
+
+    peer: PhonePeer
+    heard: list[str]
+    answer: wire.Answer
+    candidates: list[wire.IceCandidate]
+
+
+@asynccontextmanager
+async def answering(offer: wire.Offer) -> AsyncIterator[End]:
+    """A phone that answers this offer."""
+    heard: list[str] = []
+    peer = PhonePeer(heard.append, lambda: None)
+    try:
+        made = await peer.answer({"type": offer.offer.type, "sdp": offer.offer.sdp})
+        answer = wire.Answer(answer=wire.Description(type="answer", sdp=made.description["sdp"]))
+        candidates = [
+            wire.IceCandidate(
+                candidate=wire.Candidate(
+                    candidate=one["candidate"], sdp_mid=one["sdpMid"], sdp_mline_index=one["sdpMLineIndex"]
+                )
+            )
+            for one in made.candidates
+        ]
+        yield End(peer, heard, answer, candidates)
+    finally:
+        await peer.close()
+
+
+def without_addresses(answer: wire.Answer) -> wire.Answer:
+    """The answer of a phone that names its addresses one by one."""
+    lines = answer.answer.sdp.splitlines(keepends=True)
+    bare = "".join(line for line in lines if not line.startswith(("a=candidate:", "a=end-of-candidates")))
+    return wire.Answer(answer=wire.Description(type="answer", sdp=bare))
+
+
+def udp_sockets() -> int:
+    """The UDP sockets of this process."""
+    return len(psutil.Process().net_connections("udp"))

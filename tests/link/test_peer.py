@@ -1,0 +1,164 @@
+"""One peer connection: its offer, the answers that fit it, and that nothing of it stays, however it ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mobifai.bounds import Ledger
+from mobifai.errors import BadMessage
+from mobifai.link import peer as peer_module
+from mobifai.link.path import PathClosed
+from mobifai.link.peer import GATHER_SECONDS, PeerConnection, load_aiortc
+from mobifai.protocol import messages as wire
+from tests.link.calls import Listener, answering, udp_sockets, without_addresses
+from tests.support.eventually import eventually
+
+SILENT_STUN = "stun:127.0.0.1:9"
+
+
+@asynccontextmanager
+async def calling(
+    listener: Listener, mid: str = "1", ice_servers: tuple[str, ...] = ()
+) -> AsyncIterator[PeerConnection]:
+    """The agent's end; at the end no account and no socket of it is left."""
+    ledger, aiortc, sockets = Ledger(), await load_aiortc(), udp_sockets()
+    try:
+        async with PeerConnection(aiortc, ice_servers, ledger, listener, mid) as peer:
+            yield peer
+    finally:
+        assert [entry.name for entry in ledger.entries() if entry.instances] == []
+        await eventually(lambda: udp_sockets() <= sockets)
+
+
+async def test_both_ends_hear_each_other() -> None:
+    listener = Listener()
+    async with calling(listener) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(phone.answer)
+        await agent.opened.wait()
+        await eventually(lambda: phone.peer.is_open)
+        await phone.peer.send("from the phone")
+        agent.send("event", {"to": "the phone"})
+        await eventually(lambda: listener.heard and phone.heard)
+        assert listener.told == ["opened"]
+        assert listener.heard == ["from the phone"]
+        assert phone.heard == ['{"type":"event","payload":{"to":"the phone"}}']
+
+
+async def test_addresses_that_come_before_the_answer_count() -> None:
+    async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+        for candidate in phone.candidates:
+            await agent.candidate(candidate)
+        await agent.answer(without_addresses(phone.answer))
+        await agent.opened.wait()
+        assert agent.open
+
+
+async def test_the_answer_to_another_offer_changes_nothing() -> None:
+    async with calling(Listener(), "1") as before, answering(await before.offer()) as gone:
+        late = gone.answer
+    async with calling(Listener(), "2") as agent, answering(await agent.offer()) as phone:
+        await agent.answer(late)
+        await agent.answer(phone.answer)
+        await agent.answer(late)
+        await agent.opened.wait()
+        assert agent.open
+
+
+@pytest.mark.parametrize(
+    "sdp", ["", "nonsense", "v=0\r\n", "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"]
+)
+async def test_an_answer_that_makes_no_sense_is_refused_and_the_next_one_counts(sdp: str) -> None:
+    async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+        with pytest.raises(BadMessage):
+            await agent.answer(wire.Answer(answer=wire.Description(type="answer", sdp=sdp)))
+        await agent.answer(phone.answer)
+        await agent.opened.wait()
+        assert agent.open
+
+
+@pytest.mark.parametrize("candidate", ["nonsense", "candidate:1 1 udp x 10.64.0.1 1 typ host"])
+async def test_an_address_that_makes_no_sense_is_refused(candidate: str) -> None:
+    async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(phone.answer)
+        with pytest.raises(BadMessage):
+            await agent.candidate(wire.IceCandidate(candidate=wire.Candidate(candidate=candidate, sdp_mid="1")))
+        await agent.candidate(wire.IceCandidate(candidate=None))
+        await agent.opened.wait()
+        assert agent.open
+
+
+async def test_a_server_that_does_not_answer_is_done_without_in_time() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with calling(Listener(), ice_servers=(SILENT_STUN,)) as agent, answering(await agent.offer()) as phone:
+        assert loop.time() - began < GATHER_SECONDS + 1
+        await agent.answer(phone.answer)
+        await agent.opened.wait()
+        assert agent.open
+
+
+async def test_cancelled_while_it_asks_a_server_it_leaves_no_question_behind() -> None:
+    async def call() -> None:
+        async with calling(Listener(), ice_servers=(SILENT_STUN,)) as agent:
+            await agent.offer()
+
+    task, sockets = asyncio.create_task(call()), udp_sockets()
+    await eventually(lambda: udp_sockets() > sockets)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_cancelled_while_it_closes_it_still_closes() -> None:
+    closing = asyncio.Event()
+
+    async def call() -> None:
+        async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+            await agent.answer(phone.answer)
+            await agent.opened.wait()
+            closing.set()
+
+    task = asyncio.create_task(call())
+    await closing.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_what_is_said_after_the_end_is_an_error_of_the_path() -> None:
+    async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+        with pytest.raises(PathClosed):
+            agent.send("event", {})
+        await agent.answer(phone.answer)
+        await agent.opened.wait()
+        await phone.peer.close()
+        await agent.ended.wait()
+        assert not agent.room_for_control()
+        with pytest.raises(PathClosed):
+            agent.send("event", {})
+
+
+async def test_a_phone_that_confirms_nothing_while_it_speaks_elsewhere_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(peer_module, "SEND_SECONDS", 0.05)
+    monkeypatch.setattr(peer_module, "CONFIRM_SECONDS", 0.5)
+    async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(phone.answer)
+        await agent.opened.wait()
+        for number in range(100):  # for longer than a doubt lasts, a phone that confirms is believed
+            agent.doubt()
+            agent.send("event", number)
+            await eventually(lambda number=number: len(phone.heard) > number)
+            await asyncio.sleep(0.01)
+        assert agent.open
+        await phone.peer.vanish()
+        agent.send("event", "into the void")
+
+        def given_up() -> bool:
+            agent.doubt()
+            return agent.ended.is_set()
+
+        await eventually(given_up)
