@@ -16,7 +16,7 @@ from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.metrics import _Figures
 from mobifai.health.monitor import Monitor, Vitals
 
-VITALS = Vitals(terminals=20, buffer_bytes=2_000_000, webrtc="connected", behind_bytes=0, delivered_bytes=0)
+VITALS = Vitals(terminals=20, buffer_bytes=2_000_000, webrtc="connected", behind_bytes=0, confirmed=0)
 SCRAPE_SECONDS = 15
 
 

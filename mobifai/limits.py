@@ -33,7 +33,7 @@ class Limit:
     """One declared limit. `value` is in `unit`.
 
     `item_bytes` is the most memory that one item takes beside what other limits count; 0 for what is counted and not
-    kept. `on_disk`: it takes no memory.
+    kept. `on_disk`: it takes no memory. `fixed`: no setting replaces it, since other code or a library relies on it.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Limit:
     per: str | None = None
     item_bytes: int = 256
     on_disk: bool = False
+    fixed: bool = False
 
 
 _TABLE: dict[str, Limit] = {}  # bounded by this module: it is closed below
@@ -59,8 +60,9 @@ def _declare(
     *,
     item_bytes: int = 256,
     on_disk: bool = False,
+    fixed: bool = False,
 ) -> Limit:
-    limit = Limit(name, value, unit, when_full, reason, per.name if per else None, item_bytes, on_disk)
+    limit = Limit(name, value, unit, when_full, reason, per.name if per else None, item_bytes, on_disk, fixed)
     _TABLE[name] = limit
     return limit
 
@@ -77,10 +79,12 @@ TERMINAL_CHILDREN = _declare(
     Unit.ITEMS,
     WhenFull.REJECT,
     "shells that run or are being ended: twice the terminals, since an ended one may take 2 s to go",
+    fixed=True,
 )
 KEEPER_NEWS = _declare(
     "terminal.keeper_news", 256, Unit.ITEMS, WhenFull.REJECT,
     "ends of shells that came while the keeper was asked something: at most one for each shell", None,
+    fixed=True,
 )  # fmt: skip
 TERMINAL_RING = _declare(
     "terminal.ring", 100_000, Unit.BYTES, WhenFull.EVICT_OLDEST,
@@ -95,16 +99,12 @@ TERMINAL_OUTBOX = _declare(
     "a screen or output that waits for a path: reading stops when 64 KiB wait; a screen of 100 KB and a read fit",
     TERMINALS,
 )  # fmt: skip
-SEQUENCE = _declare(
-    "terminal.sequence", 4096, Unit.BYTES, WhenFull.EVICT_OLDEST,
-    "the part of an escape sequence that waits for its end; xterm's longest useful ones are titles", TERMINALS,
-)  # fmt: skip
 
 # The agent's links
 CONTROL_QUEUE = _declare(
-    "link.control_queue", 512, Unit.ITEMS, WhenFull.DISCONNECT,
+    "link.control_queue", 256, Unit.ITEMS, WhenFull.DISCONNECT,
     "answers and news that wait for a path; a phone that asks so much without reading is hung up on",
-    None, item_bytes=4 << 10,
+    None, item_bytes=60_000,
 )  # fmt: skip
 RELAY_QUEUE = _declare(
     "link.relay_queue", 64, Unit.ITEMS, WhenFull.BLOCK,
@@ -125,28 +125,29 @@ CANDIDATES = _declare(
 LISTENERS = _declare(
     "link.listeners", 8, Unit.ITEMS, WhenFull.DISCONNECT,
     "foreign: event handlers on one peer connection with its channel; five are installed, once", None,
+    fixed=True,
 )  # fmt: skip
 HANDLERS = _declare(
     "link.handlers", 4, Unit.ITEMS, WhenFull.DISCONNECT,
     "foreign: event handlers on the relay's socket; two are installed, once", None,
+    fixed=True,
 )  # fmt: skip
 ACKS = _declare(
     "link.acks", 1, Unit.ITEMS, WhenFull.DISCONNECT,
     "foreign: acknowledgements that Socket.IO waits for; none is ever asked for", None,
+    fixed=True,
 )  # fmt: skip
 SOCKET_QUEUE = _declare(
     "link.socket_queue", 4, Unit.ITEMS, WhenFull.BLOCK,
     "foreign: packets in Socket.IO's own queue; one is handed over at a time, beside answers to pings", None,
     item_bytes=100_000,
+    fixed=True,
 )  # fmt: skip
 TASKS = _declare(
     "agent.tasks", 400, Unit.ITEMS, WhenFull.DISCONNECT,
     "foreign: tasks of the loop: 20 of the agent, 4 a connection of the relay, one for each message on the channel",
     item_bytes=4 << 10,
-)  # fmt: skip
-FRAME = _declare(
-    "wire.frame", 60_000, Unit.BYTES, WhenFull.REJECT,
-    "one message on the data channel: libwebrtc's phones advertise 65,536 bytes at least", None,
+    fixed=True,
 )  # fmt: skip
 
 # The relay
@@ -250,14 +251,6 @@ CONTROL_CLIENTS = _declare(
     "control.clients", 16, Unit.ITEMS, WhenFull.REJECT,
     "commands that talk to the running process at one time", None, item_bytes=128 << 10,
 )  # fmt: skip
-CONTROL_REQUEST = _declare(
-    "control.request", 64 << 10, Unit.BYTES, WhenFull.DISCONNECT,
-    "one request of a command, as JSON", CONTROL_CLIENTS,
-)  # fmt: skip
-SUBSCRIBERS = _declare(
-    "subscribers", 16, Unit.ITEMS, WhenFull.REJECT,
-    "listeners of one event source: every one is a named part of the agent, none is made per message", TERMINALS,
-)  # fmt: skip
 
 # Logs
 LOG_FILES = _declare(
@@ -281,11 +274,13 @@ LOG_KINDS = _declare(
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(_TABLE)
 
-# Field sizes of the wire protocol. They bound one message, not a container, so no ledger counts them.
+# Sizes of one message or sequence. They bound no container that may grow, so no ledger counts them.
+MAX_FRAME = 60_000  # bytes of one message on the data channel: libwebrtc's phones advertise 65,536 at least
+MAX_SEQUENCE = 4096  # bytes of an escape sequence that waits for its end; xterm's longest useful ones are titles
+MAX_REQUEST = 64 << 10  # bytes of one request of a command, as JSON
 MAX_ID = 64
 MAX_NAME = 100
 MAX_INPUT = 1 << 20
-MAX_PATH = 4096
 MAX_SDP = 64 << 10
 MAX_PROMPT = 32 << 10
 MAX_ACTIONS = 200

@@ -65,7 +65,7 @@ class Agent:
         self.links = Links(config, state, self.device, endpoint, ledger, self)
         self.tabs = self.links.tabs = make_tabs(self)
         self.assistant = make_assistant(self)
-        self.checkup = Checkup(self.links, self.tabs, endpoint, keeper)
+        self.checkup = Checkup(self.links, self.tabs, endpoint, keeper, self.assistant)
         self._monitor = Monitor(self.checkup, config.health)
         self._reception = Reception(self._handlers(), self.links.courier.say)
 
@@ -243,8 +243,8 @@ async def open_agent(
 
         agent = Agent(config, state, endpoint, ledger, presenter, keeper, make_tabs, make_assistant)
         scope.callback(agent.tabs.close)
-        await scope.enter_async_context(agent.assistant)
         scope.callback(agent.links.close)
+        await scope.enter_async_context(agent.assistant)
         if config.metrics_port is not None:
             port = await scope.enter_async_context(metrics_server(config.metrics_port, ledger, agent.checkup.vitals))
             _log.info("figures for Prometheus are at http://127.0.0.1:%d/metrics", port)

@@ -5,6 +5,7 @@ import asyncio
 from mobifai.agent.endpoint import Endpoint
 from mobifai.agent.links import Links
 from mobifai.agent.people import KeeperLink
+from mobifai.assistant.service import Assistant
 from mobifai.health.monitor import Vitals
 from mobifai.link.relay_api import RelayApi
 from mobifai.protocol import messages as wire
@@ -18,12 +19,13 @@ QUIET_SECONDS = 30.0
 class Checkup:
     """Answers the monitor (see `health.monitor.Subject`)."""
 
-    def __init__(self, links: Links, tabs: Tabs, endpoint: Endpoint, keeper: KeeperLink) -> None:
+    def __init__(self, links: Links, tabs: Tabs, endpoint: Endpoint, keeper: KeeperLink, assistant: Assistant) -> None:
         self._loop = asyncio.get_running_loop()
         self._links = links
         self._tabs = tabs
         self._endpoint = endpoint
         self._keeper = keeper
+        self._assistant = assistant
         self._echo: asyncio.Future[None] | None = None
         self._relay_echoes = False
 
@@ -36,7 +38,7 @@ class Checkup:
             buffer_bytes=self._tabs.buffer_bytes,
             webrtc="connected" if self._links.channel_open else "disconnected",
             behind_bytes=behind,
-            delivered_bytes=self._links.courier.sent_bytes - (behind or 0),
+            confirmed=peer.confirmed if peer is not None else 0,
         )
 
     async def relay_round_trip(self) -> float | None:
@@ -76,8 +78,10 @@ class Checkup:
             self._links.caller.peer.drop()
 
     def is_quiet(self) -> bool:
-        """Whether no phone is there, or nothing was sent to it for a while."""
+        """Whether the assistant rests, and no phone is there or nothing was sent to it for a while."""
         courier = self._links.courier
+        if self._assistant.busy:
+            return False
         return courier.path is None or self._loop.time() - courier.last_sent > QUIET_SECONDS
 
     def restart(self) -> bool:

@@ -182,7 +182,7 @@ class Links:
         try:
             self.relay.send(event, payload)
         except PathClosed as error:
-            _log.warning("%s could not be sent: %s", event, error)
+            _log.log(logging.WARNING if self.relay.open else logging.DEBUG, "%s could not be sent: %s", event, error)
 
     def _keep_token(self, token: str | None) -> None:
         self.token = token

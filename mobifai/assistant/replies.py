@@ -186,7 +186,7 @@ class Stream:
             case "content_block_start":
                 block = event.content_block or {}
                 self._open = dict(block) if block.get("type") in _KNOWN else None
-                self._parts = []
+                self._parts = []  # bounded by ASSISTANT_REPLY
             case "content_block_delta" if event.delta is not None:
                 self._extend(event.delta)
             case "content_block_stop":
@@ -210,7 +210,7 @@ class Stream:
         if block is None:
             return
         text = "".join(self._parts)
-        self._parts = []
+        self._parts = []  # bounded by ASSISTANT_REPLY
         match block["type"]:
             case "text" | "thinking" as kind:
                 block[kind] = str(block.get(kind, "")) + text

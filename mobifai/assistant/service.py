@@ -154,6 +154,11 @@ class Assistant:
         self._audit.close()
         self._ledger.close(self._bound)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a conversation is going on."""
+        return bool(self._going)
+
     # -- what the phone says
 
     def prompt(self, message: wire.Prompt) -> None:

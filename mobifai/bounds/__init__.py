@@ -6,6 +6,5 @@ from mobifai.bounds.byte_ring import ByteRing
 from mobifai.bounds.history import History
 from mobifai.bounds.item_queue import ItemQueue
 from mobifai.bounds.ledger import Bound, Entry, Ledger
-from mobifai.bounds.subscriptions import Subscriptions
 
-__all__ = ["Bound", "BoundedMap", "ByteQueue", "ByteRing", "Entry", "History", "ItemQueue", "Ledger", "Subscriptions"]
+__all__ = ["Bound", "BoundedMap", "ByteQueue", "ByteRing", "Entry", "History", "ItemQueue", "Ledger"]

@@ -9,7 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mobifai.errors import ConfigError, LimitReached
-from mobifai.limits import LIMITS, Limit, Unit
+from mobifai.limits import LIMITS, TERMINAL_OUTBOX, TERMINAL_RING, Limit, Unit
+
+MOST_TIMES = 100
+"""A setting may raise a limit so many times: more is a slip of the finger."""
+
+SCREEN_ROOM = 88 << 10
+"""What the outbox holds beside a screen: 64 KiB at which reading stops, one read of 16 KiB, the modes."""
 
 
 class Bound:
@@ -80,6 +86,7 @@ class Ledger:
         overrides = overrides or {}
         for name, value in overrides.items():
             _check_override(name, value)
+        _check_together(overrides)
         self._totals = {name: _Totals(overrides.get(name, limit.value), {}) for name, limit in LIMITS.items()}
 
     def capacity(self, limit: Limit) -> int:
@@ -144,7 +151,23 @@ class Ledger:
 
 
 def _check_override(name: str, value: int) -> None:
-    if name not in LIMITS:
+    limit = LIMITS.get(name)
+    if limit is None:
         raise ConfigError(f"limits: expected one of {', '.join(LIMITS)}; found {name!r}")
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"limits.{name}: expected a whole number of {LIMITS[name].unit} from 1; found {value!r}")
+    if limit.fixed:
+        raise ConfigError(f"limits.{name}: this limit can't be set; leave it out")
+    most = MOST_TIMES * limit.value
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ConfigError(f"limits.{name}: expected a whole number of {limit.unit} from 1 to {most}; found {value!r}")
+
+
+def _check_together(overrides: Mapping[str, int]) -> None:
+    """A screen has to fit into what waits for the phone, beside what is read meanwhile."""
+    ring = overrides.get(TERMINAL_RING.name, TERMINAL_RING.value)
+    outbox = overrides.get(TERMINAL_OUTBOX.name, TERMINAL_OUTBOX.value)
+    least = ring + SCREEN_ROOM
+    if outbox < least:
+        raise ConfigError(
+            f"limits.{TERMINAL_OUTBOX.name}: expected at least {least} bytes beside {TERMINAL_RING.name} = {ring}; "
+            f"found {outbox}"
+        )

@@ -81,19 +81,30 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except CommandError as error:
-        _complain(str(error))
-        sys.exit(error.status)
-    except MobiFaiError as error:
-        _complain(str(error))
-        sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away
         sys.exit(1)
-    except Exception as error:  # the last resort
+    except Exception as error:
+        sys.exit(_explain(error))
+
+
+def _explain(error: Exception) -> int:
+    """Tell a person what happened; the exit status."""
+    named = _named(error)
+    if named is None:
         logging.getLogger("mobifai").debug("internal error", exc_info=error)
         _complain(f"an internal error, which should not be: {error!r}; --log-level debug shows where")
-        sys.exit(1)
+        return 1
+    _complain(str(named))
+    return named.status if isinstance(named, CommandError) else 1
+
+
+def _named(error: BaseException) -> MobiFaiError | None:
+    """The failure that has a name, also when it comes out of a group of tasks."""
+    if isinstance(error, MobiFaiError):
+        return error
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return next((found for part in parts if (found := _named(part)) is not None), None)
 
 
 def _complain(text: str) -> None:

@@ -172,6 +172,8 @@ def serve(
     assistant = from_table(
         {**settings.assistant, **{name: value for name, value in named.items() if value is not None}}
     )
+    if ready_file is not None:
+        _check_place(ready_file)
     keeper_fd = os.environ.pop(keeper_wire.FD_VARIABLE, None)
     if keeper_fd is not None:
         return run(_serve(config, assistant, StateDir(state_dir), logs, int(keeper_fd)))
@@ -373,10 +375,10 @@ class _Restart:
     async def daily(self, at: dt.time | None) -> None:
         if at is None:
             return
-        now = dt.datetime.now().astimezone()
+        now = dt.datetime.now()  # local time without an offset: the clock on the wall is meant, also when it is set
         today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
         due = today if today > now else today + dt.timedelta(days=1)
-        while (left := (due - dt.datetime.now().astimezone()).total_seconds()) > 0:  # noqa: ASYNC110
+        while (left := (due - dt.datetime.now()).total_seconds()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(left, 60))  # the wall clock may jump, and the machine sleep
         self._begin()
 
@@ -390,7 +392,10 @@ async def _announce(agent: Agent, person: _Person, config: Config, spawner: Kept
             "page_url": f"{agent.endpoint.public_url}/",
             "device_id": agent.device.device_id,
         }
-        _write_whole(config.ready_file, ready)
+        try:
+            _write_whole(config.ready_file, ready)
+        except StateError as error:
+            _log.error("%s", error)
     if isinstance(spawner, KeptShells) and spawner.life > 1:
         click.echo("The agent runs again. Codes shown before are void; `mobifai pair` shows a new one.")
         return
@@ -401,6 +406,12 @@ async def _announce(agent: Agent, person: _Person, config: Config, spawner: Kept
     if isinstance(config.relay, RelayConfig) and config.relay.host == "127.0.0.1":
         click.echo("Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network.")
     click.echo("`mobifai pair` shows a new code. Ctrl-C stops.")
+
+
+def _check_place(file: Path) -> None:
+    """Raise StateError for a file that can't be written, before anything is started."""
+    if not file.parent.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK) or file.is_dir():
+        raise StateError(f"--ready-file: expected a file in a directory that can be written; found {file}")
 
 
 def _write_whole(path: Path, content: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ import psutil
 
 from mobifai.bounds import Bound, Ledger
 from mobifai.errors import MobiFaiError, StateError
-from mobifai.limits import CONTROL_CLIENTS, CONTROL_REQUEST
+from mobifai.limits import CONTROL_CLIENTS, MAX_REQUEST
 from mobifai.state import private_directory
 
 ANSWER_SECONDS = 30.0
@@ -37,7 +37,7 @@ _END = object()
 
 class _Question(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
     ask: str
-    arguments: dict[str, Any] = {}  # bounded by CONTROL_REQUEST
+    arguments: dict[str, Any] = {}  # bounded by MAX_REQUEST
 
 
 @asynccontextmanager
@@ -47,7 +47,7 @@ async def control_server(path: Path, handlers: Mapping[str, Handler | Follower],
     path.unlink(missing_ok=True)  # a killed process left it: we hold the lock
     with ledger.bound(CONTROL_CLIENTS) as bound:
         conversations = _Conversations(handlers, bound)
-        server = await asyncio.start_unix_server(conversations.serve, path, limit=CONTROL_REQUEST.value)
+        server = await asyncio.start_unix_server(conversations.serve, path, limit=MAX_REQUEST)
         path.chmod(0o600)
         try:
             yield
@@ -179,8 +179,8 @@ async def _asked(
     path: Path, question: str, arguments: Mapping[str, object] | None
 ) -> AsyncIterator[asyncio.StreamReader]:
     line = msgspec.json.encode({"ask": question, "with": dict(arguments or {})}) + b"\n"
-    if len(line) > CONTROL_REQUEST.value:
-        raise StateError(f"expected a request of at most {CONTROL_REQUEST.value} bytes; this one has {len(line)}")
+    if len(line) > MAX_REQUEST:
+        raise StateError(f"expected a request of at most {MAX_REQUEST} bytes; this one has {len(line)}")
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await asyncio.open_unix_connection(path, limit=1 << 26)

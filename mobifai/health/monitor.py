@@ -29,13 +29,17 @@ QUIET_POLL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What only the agent knows. `behind_bytes` is what a phone was sent and has not confirmed; None: no channel."""
+    """What only the agent knows.
+
+    `behind_bytes` is what a phone was sent and has not confirmed (None: no channel); `confirmed` changes whenever it
+    confirms something.
+    """
 
     terminals: int
     buffer_bytes: int
     webrtc: str
     behind_bytes: int | None
-    delivered_bytes: int
+    confirmed: int
 
 
 class Subject(Protocol):
@@ -83,13 +87,28 @@ class Monitor:
     async def run(self) -> None:
         """Check until cancelled."""
         while True:
-            await self._sleep(self._config.check_seconds)
+            await self._pause()
             try:
                 await self.check()
             except (OSError, psutil.Error) as error:  # no descriptor left to count with, say: it costs one check
                 _log.warning("the health check could not be made: %s", error)
-            if self._strikes >= STRIKES:
-                await self._restart_when_quiet()
+            if self._strikes == STRIKES:
+                _log.warning(
+                    "memory was above %s in %d checks in a row; the agent starts anew at the next quiet moment",
+                    megabytes(self._config.memory_limit_bytes),
+                    STRIKES,
+                )
+
+    async def _pause(self) -> None:
+        """Wait for the next check; meanwhile, if a restart is due, for a quiet moment."""
+        if self._strikes < STRIKES:
+            await self._sleep(self._config.check_seconds)
+            return
+        for _ in range(max(1, int(self._config.check_seconds / QUIET_POLL_SECONDS))):
+            if self._subject.is_quiet():
+                self._restart()
+                return
+            await self._sleep(QUIET_POLL_SECONDS)
 
     async def check(self) -> None:
         """One check."""
@@ -127,15 +146,8 @@ class Monitor:
         )
         return int(after > self._config.memory_limit_bytes)
 
-    async def _restart_when_quiet(self) -> None:
-        _log.warning(
-            "memory was above %s in %d checks in a row; the agent starts anew at the next quiet moment",
-            megabytes(self._config.memory_limit_bytes),
-            self._strikes,
-        )
+    def _restart(self) -> None:
         self._strikes = 0
-        while not self._subject.is_quiet():
-            await self._sleep(QUIET_POLL_SECONDS)
         if not self._subject.restart():
             _log.warning("it can't: it runs without a keeper (--no-keeper); start it again yourself")
 
@@ -151,8 +163,8 @@ class Monitor:
             return None
 
     def _try_phone(self, vitals: Vitals) -> None:
-        stuck = bool(vitals.behind_bytes) and vitals.delivered_bytes == self._stuck_at
-        self._stuck_at = vitals.delivered_bytes if vitals.behind_bytes else None
+        stuck = bool(vitals.behind_bytes) and vitals.confirmed == self._stuck_at
+        self._stuck_at = vitals.confirmed if vitals.behind_bytes else None
         if stuck:
             _log.warning("the phone is %d bytes behind and has taken none since the last check", vitals.behind_bytes)
             self._subject.phone_is_deaf()

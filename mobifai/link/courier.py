@@ -12,7 +12,7 @@ from typing import Protocol
 
 from mobifai.bounds import BoundedMap, ItemQueue, Ledger
 from mobifai.errors import LimitReached
-from mobifai.limits import CONTROL_QUEUE, FRAME, TERMINALS
+from mobifai.limits import CONTROL_QUEUE, MAX_FRAME, TERMINALS
 from mobifai.link.path import Path, PathClosed
 from mobifai.protocol.frames import split_text
 from mobifai.protocol.messages import ProcessData
@@ -62,7 +62,6 @@ class Courier:
         self._held = False
         self.last_sent = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self.sent_bytes = 0
         self.relay_serves = False
         self.relay_knows_screens = True
 
@@ -105,6 +104,13 @@ class Courier:
             self._overflow()
             return
         self.pump()
+
+    def say_by_relay(self, event: str, payload: object) -> None:
+        """Send a short message by the relay, also when the channel is open, if a phone is there to get it."""
+        if self.relay_serves and self._relay.open and self._relay.room_for_control():
+            self._relay.send(event, payload)
+        else:
+            self.say(event, payload)
 
     def output_ready(self, terminal: Source) -> None:
         """A terminal's outbox has something."""
@@ -174,9 +180,8 @@ class Courier:
         event = "process:screen" if screen else "terminal:output"
         if not chunk.text:
             return
-        for part in split_text(event, terminal.uuid, chunk.text, FRAME.value):
+        for part in split_text(event, terminal.uuid, chunk.text, MAX_FRAME):
             path.send(event, ProcessData(uuid=terminal.uuid, data=part))
-            self.sent_bytes += len(part)
             event = "terminal:output"
 
     def close(self) -> None:

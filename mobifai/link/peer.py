@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
-from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, LISTENERS
+from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, LISTENERS, MAX_FRAME
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.frames import encode_frame
@@ -241,6 +241,12 @@ class PeerConnection:
         return str(self._connection.connectionState)
 
     @property
+    def confirmed(self) -> int:
+        """A number that changes whenever the phone confirms something."""
+        sctp = self._connection.sctp
+        return int(sctp._last_sacked_tsn) if sctp is not None else 0
+
+    @property
     def behind_bytes(self) -> int:
         """Bytes that the phone has not confirmed."""
         return int(self._channel.bufferedAmount)
@@ -261,8 +267,12 @@ class PeerConnection:
         """Hand a message over. Raises PathClosed."""
         if not self.open:
             raise PathClosed("the data channel is not open")
+        frame = encode_frame(event, payload)
+        if 4 * len(frame) > MAX_FRAME and (length := len(frame.encode())) > MAX_FRAME:
+            _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], length)
+            return
         try:
-            self._channel.send(encode_frame(event, payload))
+            self._channel.send(frame)
         except Exception as error:  # aiortc's InvalidStateError, or what its transport raises as it dies
             self._end()
             raise PathClosed(f"the data channel failed: {error!r}") from None

@@ -18,6 +18,7 @@ from mobifai.bounds import ItemQueue, Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import ACKS, HANDLERS, RELAY_MESSAGE, RELAY_QUEUE, SOCKET_QUEUE
 from mobifai.link.path import PathClosed
+from mobifai.link.relay_packet import UNREADABLE, RelayPacket
 from mobifai.protocol.wire_json import WireJson
 
 _log = logging.getLogger(__name__)
@@ -27,6 +28,9 @@ LONGEST_DELAY = 30.0
 """Seconds between tries: a relay that restarts is back at once, one that is gone for a day is asked twice a minute."""
 
 CONNECT_SECONDS = 15.0
+
+LASTING_SECONDS = 5.0
+"""A connection that ends sooner does not reset the delay: some relays accept and then drop."""
 
 _BULK_PACKETS = 4
 """Packets of output that may wait: 16 KiB each, enough to keep the wire busy, little enough for an echo to overtake."""
@@ -63,6 +67,7 @@ class RelayClient:
         self._sending = 0
         self._connected = False
         self._said_lost = False
+        self._lasted = False
         self._drop = asyncio.Event()
 
     # -- the path
@@ -115,8 +120,9 @@ class RelayClient:
                 self._ledger.close(bound)
 
     async def _one_connection(self) -> bool:
-        """Connect and serve until the connection ends; whether there was one at all."""
+        """Connect and serve until the connection ends; whether it lasted."""
         self._drop = lost = asyncio.Event()
+        self._lasted = False
         client = self._new_client(lost)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -128,30 +134,33 @@ class RelayClient:
             if not client.connected:
                 await self._close(client)
         await self._serve(client, lost)
-        return True
+        return self._lasted
 
     def _new_client(self, lost: asyncio.Event) -> socketio.AsyncClient:
         client = socketio.AsyncClient(
             reconnection=False,
             handle_sigint=False,
             json=WireJson,
-            websocket_extra_options={"max_msg_size": RELAY_MESSAGE.value + 1, "compress": 0},
+            serializer=RelayPacket,
+            websocket_extra_options={"max_msg_size": self._ledger.capacity(RELAY_MESSAGE) + 1, "compress": 0},
         )
         client.on("disconnect", lambda _reason: lost.set())
         client.on("*", self._heard)
         return client
 
     def _heard(self, event: str, *args: object) -> None:
+        if event == UNREADABLE:
+            _log.warning("the relay sent a packet that can't be read: %s", *args)
         self._listener.relay_said(event, args[0] if args else None)
 
     async def _serve(self, client: socketio.AsyncClient, lost: asyncio.Event) -> None:
-        _log.info("connected to the relay %s", self.url)
-        self._said_lost = False
+        if not self._said_lost:
+            _log.info("connected to the relay %s", self.url)
         self._connected = True
         self._listener.relay_connected()
         writer = asyncio.create_task(self._write(client), name="relay-writer")
         try:
-            await lost.wait()
+            await self._until_lost(lost)
             self._say_lost("the connection ended")
         finally:
             self._connected = False
@@ -161,6 +170,18 @@ class RelayClient:
             self._sending = 0
             await self._close(client)
             self._listener.relay_lost()
+
+    async def _until_lost(self, lost: asyncio.Event) -> None:
+        """Wait for the end; a connection that lasted is a good one, after which the next outage is said again."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LASTING_SECONDS):
+                await lost.wait()
+                return
+        self._lasted = True
+        if self._said_lost:
+            _log.info("connected to the relay %s again", self.url)
+        self._said_lost = False
+        await lost.wait()
 
     async def _write(self, client: socketio.AsyncClient) -> None:
         """Hand one message at a time to Socket.IO, whose own queue has no end, and wait until it is on the wire."""

@@ -7,7 +7,7 @@ kept bytes begin. Sequences are those of ECMA-48 and xterm's ctlseqs. Pure; boun
 import re
 from copy import copy
 
-from mobifai.limits import SEQUENCE
+from mobifai.limits import MAX_SEQUENCE
 
 _TRACKED = (1, 7, 9, 12, 25, 47, 66, 1000, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1047, 1049, 2004, 2031)
 _ON_AT_START = frozenset({7, 25})
@@ -37,7 +37,7 @@ class Modes:
         data = self._unfinished + data
         for change in _CHANGE.finditer(data):
             self._apply(change)
-        unfinished = _UNFINISHED.search(data, max(0, len(data) - SEQUENCE.value))
+        unfinished = _UNFINISHED.search(data, max(0, len(data) - MAX_SEQUENCE))
         self._unfinished = unfinished.group() if unfinished else b""
         return True
 
@@ -65,7 +65,7 @@ class Modes:
         """How many bytes of `following` still belong to a sequence that began in what was fed."""
         if not self._unfinished:
             return 0
-        whole = _FINISHED.match(self._unfinished + following[: SEQUENCE.value])
+        whole = _FINISHED.match(self._unfinished + following[:MAX_SEQUENCE])
         return whole.end() - len(self._unfinished) if whole else 0
 
     @property

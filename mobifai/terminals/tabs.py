@@ -26,10 +26,13 @@ HOLD_SECONDS = 5.0
 
 
 class Outlet(Protocol):
-    """Where tabs' news go. Neither call may fail or wait."""
+    """Where tabs' news go. No call may fail or wait."""
 
     def say(self, event: str, payload: object) -> None:
         """A message for the phone, if one is there."""
+
+    def say_by_relay(self, event: str, payload: object) -> None:
+        """A message that belongs on the relay, if the phone is there."""
 
     def output_ready(self, terminal: Terminal) -> None:
         """A forwarded terminal's outbox has something."""
@@ -134,13 +137,14 @@ class Tabs:
 
     def create(self, message: wire.ProcessCreate) -> None:
         """Open a tab, which becomes the only active one. One that exists is only made active."""
-        if message.uuid not in self._terminals:
+        is_new = message.uuid not in self._terminals
+        if is_new:
             self._open(message)
         tab = self._terminals[message.uuid].tab
-        first = len(self._terminals) == 1
+        first = is_new and len(self._terminals) == 1
         self._outlet.say("process:created", wire.ProcessNamed(uuid=tab.uuid, name=tab.name))
         if first:
-            self._outlet.say("system:message", wire.SystemMessage(type="terminal_ready"))
+            self._outlet.say_by_relay("system:message", wire.SystemMessage(type="terminal_ready"))
         self._activate((tab.uuid,))
 
     def _open(self, message: wire.ProcessCreate) -> None:

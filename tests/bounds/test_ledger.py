@@ -118,9 +118,9 @@ def test_ledgers_do_not_share_accounts() -> None:
     assert entry(other, TERMINALS).peak == 0
 
 
-@pytest.mark.parametrize("value", [0, -1, True, False, 1.0, "12", None, [1]])
-def test_a_value_that_is_no_number_from_1_is_refused(value: object) -> None:
-    with pytest.raises(ConfigError, match=r"limits\.terminals: expected a whole number of items from 1; found"):
+@pytest.mark.parametrize("value", [0, -1, True, False, 1.0, "12", None, [1], 6401])
+def test_a_value_that_is_no_number_in_reason_is_refused(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"limits\.terminals: expected a whole number of items from 1 to 6400; found"):
         Ledger({"terminals": value})  # type: ignore[dict-item]
 
 
@@ -130,9 +130,28 @@ def test_a_name_that_is_no_limit_is_refused_with_those_that_are(name: str) -> No
         Ledger({name: 1})
 
 
-@given(st.dictionaries(st.sampled_from(sorted(LIMITS)), st.integers(1, 1 << 40)))
+SETTABLE = sorted(name for name, limit in LIMITS.items() if not limit.fixed and name != "terminal.outbox")
+
+
+@pytest.mark.parametrize("name", [name for name, limit in LIMITS.items() if limit.fixed])
+def test_a_limit_that_other_code_relies_on_can_not_be_set(name: str) -> None:
+    with pytest.raises(ConfigError, match="can't be set"):
+        Ledger({name: LIMITS[name].value})
+
+
+@pytest.mark.parametrize(("ring", "outbox", "fits"), [(10_000, 100_112, True), (10_000, 100_111, False)])
+def test_a_screen_has_to_fit_into_what_waits_for_the_phone(ring: int, outbox: int, fits: bool) -> None:
+    overrides = {"terminal.ring": ring, "terminal.outbox": outbox}
+    if fits:
+        assert Ledger(overrides)
+    else:
+        with pytest.raises(ConfigError, match=r"terminal\.outbox: expected at least 100112"):
+            Ledger(overrides)
+
+
+@given(st.dictionaries(st.sampled_from(SETTABLE), st.integers(1, 100)))
 @settings(deadline=None)
-def test_any_numbers_from_1_are_taken(overrides: dict[str, int]) -> None:
+def test_any_numbers_in_reason_are_taken(overrides: dict[str, int]) -> None:
     entries = Ledger(overrides).entries()
     assert {entry.name: entry.capacity for entry in entries} == {
         name: overrides.get(name, limit.value) for name, limit in LIMITS.items()

@@ -10,7 +10,7 @@ from mobifai.health.metrics import metrics_server
 from mobifai.health.monitor import Vitals
 from mobifai.limits import TERMINALS
 
-VITALS = Vitals(terminals=3, buffer_bytes=45_000, webrtc="connected", behind_bytes=None, delivered_bytes=0)
+VITALS = Vitals(terminals=3, buffer_bytes=45_000, webrtc="connected", behind_bytes=None, confirmed=0)
 
 
 async def test_the_figures_can_be_scraped() -> None:

@@ -13,7 +13,7 @@ from mobifai.health.monitor import Monitor, Vitals
 
 SMALL = Census(234 * 10**6, 10**6, 26, {"socket": 9}, 1, 19, 0, 1.5)
 LARGE = replace(SMALL, memory_bytes=567 * 10**6)
-VITALS = Vitals(terminals=3, buffer_bytes=45_000, webrtc="connected", behind_bytes=0, delivered_bytes=100)
+VITALS = Vitals(terminals=3, buffer_bytes=45_000, webrtc="connected", behind_bytes=0, confirmed=100)
 
 
 class Agent:
@@ -129,7 +129,7 @@ async def test_a_deaf_relay_is_connected_anew() -> None:
 async def test_a_phone_that_takes_nothing_between_two_checks_is_deaf() -> None:
     agent = Agent()
     monitor = Monitor(agent, HealthConfig(), lambda: SMALL)
-    agent.now = replace(VITALS, behind_bytes=50, delivered_bytes=100)
+    agent.now = replace(VITALS, behind_bytes=50, confirmed=100)
     await monitor.check()
     assert agent.told == []
     await monitor.check()
@@ -138,12 +138,12 @@ async def test_a_phone_that_takes_nothing_between_two_checks_is_deaf() -> None:
 
 @pytest.mark.parametrize(
     "second",
-    [replace(VITALS, behind_bytes=50, delivered_bytes=101), replace(VITALS, behind_bytes=0, delivered_bytes=100)],
+    [replace(VITALS, behind_bytes=50, confirmed=101), replace(VITALS, behind_bytes=0, confirmed=100)],
 )
 async def test_a_phone_that_took_something_is_not_deaf(second: Vitals) -> None:
     agent = Agent()
     monitor = Monitor(agent, HealthConfig(), lambda: SMALL)
-    agent.now = replace(VITALS, behind_bytes=50, delivered_bytes=100)
+    agent.now = replace(VITALS, behind_bytes=50, confirmed=100)
     await monitor.check()
     agent.now = second
     await monitor.check()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
-from mobifai.limits import CONTROL_QUEUE, FRAME
+from mobifai.limits import CONTROL_QUEUE, MAX_FRAME
 from mobifai.link.courier import CHUNK_BYTES, Courier
 from mobifai.link.path import PathClosed
 from mobifai.protocol.frames import encode_frame
@@ -202,7 +202,7 @@ async def test_every_message_fits_into_a_frame_and_all_of_the_text_arrives(text:
     assert desk.relay.text == text
     for event, payload in desk.relay.carried:
         frame = encode_frame(event, payload)
-        assert len(frame.encode()) <= FRAME.value
+        assert len(frame.encode()) <= MAX_FRAME
         assert msgspec.json.decode(frame)["type"] == event
 
 

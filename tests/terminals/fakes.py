@@ -73,6 +73,8 @@ class Notes:
     def say(self, event: str, payload: object) -> None:
         self.said.append((event, payload))
 
+    say_by_relay = say
+
     def output_ready(self, terminal: Terminal) -> None:
         while self._takes and terminal.waiting:
             chunk = terminal.take(16 << 10)
