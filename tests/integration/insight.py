@@ -5,6 +5,7 @@ Owns nothing: everything is looked up anew, by the control socket (fast enough t
 
 import asyncio
 import itertools
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -115,3 +116,10 @@ async def arrive(phone: PhoneFace, device_id: str, *, channel: bool = True) -> N
     await phone.pair(device_id)
     if channel:
         await phone.channel_open()
+
+
+def nothing_went_wrong(agent: RunningAgent) -> None:
+    """Nothing in the log that a programmer would have to look at. Raises AssertionError."""
+    log = agent.log.read_text()
+    bad = [line for line in log.splitlines() if re.search(r"Traceback| ERROR |internal error|never retrieved", line)]
+    assert not bad, "\n".join(bad)

@@ -173,6 +173,44 @@ async def test_a_keeper_that_dies_leaves_no_orphan(tmp_path: Path) -> None:
         await agent.process.wait()
 
 
+async def test_the_keeper_is_small_and_never_on_the_network(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            for _ in range(5):
+                await phone.create()
+            keeper = psutil.Process((await agent.status())["keeper_pid"])
+            assert keeper.memory_info().rss < 20e6
+            assert keeper.net_connections("inet") == []
+
+
+async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tmp_path: Path) -> None:
+    note = tmp_path / "daemon.pid"
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            terminal = await phone.create()
+            await phone.type(
+                terminal, f"setsid sh -c 'echo $$ > {note}; exec sleep 1000' & sleep 1000 & echo on-$((1+1))\r"
+            )
+            await phone.wait_output(terminal, "on-2")
+            await eventually(lambda: note.exists() and note.read_text().strip())
+            daemon = psutil.Process(int(note.read_text()))
+            shell = psutil.Process((await agent.status())["terminals"][0]["pid"])
+            rest = [one for one in shell.children(recursive=True) if one.pid != daemon.pid]
+            assert await agent.stop() == 0
+    try:
+        assert not any(runs(one.pid) for one in (shell, *rest))
+        assert runs(daemon.pid)
+    finally:
+        daemon.kill()
+        await eventually(lambda: not runs(daemon.pid))
+
+
 async def test_an_agent_that_always_dies_is_given_up_with_a_clear_message(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         for _ in range(8):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from soak.phone_face import PhoneFace
-from tests.integration.insight import arrive, on_path
+from tests.integration.insight import arrive, nothing_went_wrong, on_path
 from tests.support.agent import serving
 from tests.support.phones import Kind, open_phone, phone_kinds
 
@@ -112,3 +112,4 @@ async def test_no_line_is_lost_or_doubled_when_the_path_changes_under_it(tmp_pat
             assert len(shown) > 100
             assert shown == list(range(shown[0], shown[-1] + 1))
             await phone.wait_output(terminal, f"counted to {shown[-1]}.")
+        nothing_went_wrong(agent)

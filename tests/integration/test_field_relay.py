@@ -9,7 +9,7 @@ import pytest
 
 from soak.phone_face import PhoneFace
 from soak.phone_log import Json
-from tests.integration.insight import answers, arrive, holdings, on_path, same_holdings, status_when
+from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, same_holdings, status_when
 from tests.integration.relays import NO_STUN, login_url, ready
 from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.eventually import eventually
@@ -23,6 +23,7 @@ async def agent_at(relay: FieldRelay, state_dir: Path) -> AsyncIterator[RunningA
     async with serving(state_dir, "--relay", relay.url, *NO_STUN, ready=False) as agent:
         await sign_in(agent, relay)
         yield agent
+        nothing_went_wrong(agent)
 
 
 async def sign_in(agent: RunningAgent, relay: FieldRelay) -> None:
@@ -140,4 +141,3 @@ async def test_a_relay_that_lets_no_agent_manage_phones_is_explained(tmp_path: P
             assert (status, out) == (1, "")
             assert "Traceback" not in err
             assert relay.url in err
-        assert "Traceback" not in agent.log.read_text()

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from soak.phone_face import PhoneFace
-from tests.integration.insight import answers, arrive, asked, on_path
+from tests.integration.insight import answers, arrive, asked, nothing_went_wrong, on_path
 from tests.support.agent import RunningAgent, serving
 from tests.support.eventually import eventually
 from tests.support.node_phone import NodePhone
@@ -38,6 +38,7 @@ async def flooded(
             await phone.until(lambda: phone.totals(terminal).bytes > 1 << 20, "a megabyte of output", 30)
             shell = psutil.Process((await asked(agent))["terminals"][0]["pid"])
             yield agent, phone, terminal, shell.children()[0]
+        nothing_went_wrong(agent)
 
 
 def cpu_seconds(process: psutil.Process) -> float:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soak.phone import Phone
 from soak.phone_log import Json
-from tests.integration.insight import answers, arrive, holdings, on_path, same_holdings
+from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, same_holdings
 from tests.support.agent import serving
 from tests.support.phones import Kind, open_phone, phone_kinds
 
@@ -72,3 +72,4 @@ async def test_a_phone_that_pairs_again_and_again_ends_with_one_channel(tmp_path
             await on_path(agent, "channel", phone)
             await answers(phone, terminal, "channel")
             await same_holdings(agent, before)
+            nothing_went_wrong(agent)

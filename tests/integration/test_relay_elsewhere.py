@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.integration.insight import answers, arrive, holdings, on_path, same_holdings, status_when
+from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, same_holdings, status_when
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving
 from tests.support.phones import Kind, open_phone, phone_kinds
@@ -45,4 +45,5 @@ async def test_the_relay_restarts_under_an_open_channel(tmp_path: Path, kind: Ki
             await answers(phone, terminal, "channel")
             before = before or await holdings(agent)
         await same_holdings(agent, before)
+        nothing_went_wrong(agent)
         assert 1 <= agent.log.read_text().count("trying again") <= 2

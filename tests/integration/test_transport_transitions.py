@@ -7,11 +7,11 @@ import pytest
 
 from soak.phone import Phone
 from soak.phone_face import PhoneFace
-from tests.integration.insight import answers, arrive, holdings, on_path, same_holdings
+from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, same_holdings
 from tests.support.agent import RunningAgent, serving
 from tests.support.phones import Kind, open_phone, phone_kinds
 
-ROUNDS = 3
+ROUNDS = 2
 
 Scenario = Callable[[RunningAgent, PhoneFace, str], Awaitable[None]]
 
@@ -83,6 +83,7 @@ async def test_a_path_changes_and_nothing_is_left_over(tmp_path: Path, kind: Kin
         gone = await holdings(agent)
         assert gone.udp_sockets == 0
         assert gone.bounds == nobody.bounds
+        nothing_went_wrong(agent)
 
 
 async def test_a_channel_that_falls_silent_is_left_as_soon_as_the_phone_uses_the_relay(tmp_path: Path) -> None:
@@ -128,3 +129,4 @@ async def test_another_phone_takes_over_from_one_that_vanished(tmp_path: Path, k
                 await answers(coming, terminal)
                 before = before or await holdings(agent)
             await same_holdings(agent, before)
+            nothing_went_wrong(agent)
