@@ -89,6 +89,8 @@ class StateDir:
 def private_directory(path: Path) -> None:
     """Make a directory that only we may enter. Raises StateError."""
     try:
+        if path.is_symlink() and path.lstat().st_uid != os.getuid():
+            raise StateError(f"{path} is a link that somebody else made; choose another with --state-dir")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.stat().st_uid != os.getuid():
             raise StateError(f"{path} belongs to somebody else; choose another with --state-dir")

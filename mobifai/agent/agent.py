@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
+import psutil
+
 from mobifai import __version__
 from mobifai.agent.checkup import Checkup
 from mobifai.agent.endpoint import Endpoint, open_endpoint
@@ -102,12 +104,18 @@ class Agent:
             printed = 0
             while True:
                 await asyncio.sleep(SAVE_SECONDS)
-                self.tabs.save_directories()
+                self._save_directories()
                 self._collect_garbage()
                 tasks.set(len(asyncio.all_tasks()))
                 before, printed = printed, self.tabs.printed_bytes
                 if awake is not None:
                     awake.need(printed != before or self.links.courier.path is not None)
+
+    def _save_directories(self) -> None:
+        try:
+            self.tabs.save_directories()
+        except (OSError, psutil.Error) as error:
+            _log.warning("the shells' directories could not be looked up: %s", error)
 
     def _collect_garbage(self) -> None:
         if self._garbage_due:

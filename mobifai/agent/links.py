@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 SETTLE_SECONDS = 0.1
 """From the open channel to the first message on it (section 4): the phone installs its listeners meanwhile."""
 
+FLUSH_SECONDS = 2.0
+"""How long a relay may take to carry what it was given before the channel opened; then the screens come again."""
+
 
 class LinkListener(Protocol):
     """Who is told. No call may wait."""
@@ -169,13 +172,19 @@ class Links:
             case pairing.DropToken():
                 self._keep_token(None)
             case pairing.ShowLogin(login_url, message):
-                self._listener.sign_in(self._endpoint.url + login_url, message)
+                self._ask_to_sign_in(login_url, message)
             case pairing.OpenPeer(peer_id):
                 self._begin_with(peer_id)
             case pairing.ClosePeer(reason):
                 self._let_go(reason)
             case pairing.Say(text, warning):
                 _log.log(logging.WARNING if warning else logging.INFO, "%s", text)
+
+    def _ask_to_sign_in(self, path: str, message: str) -> None:
+        if not path.startswith("/") or path.startswith("//"):  # it would lead elsewhere than to this relay
+            _log.warning("the relay wants a sign-in at %r, which is no path on it", path[:100])
+            return
+        self._listener.sign_in(self._endpoint.url + path, message)
 
     def send_to_relay(self, event: str, payload: object) -> None:
         """Tell the relay something; without a connection it is lost."""
@@ -214,7 +223,7 @@ class Links:
 
     def _let_go_without_path(self) -> None:
         self.courier.relay_serves = self.pairing.phone_on_relay
-        if self._phone_here and self.courier.path is None:
+        if self._phone_here and self.courier.path is None and self._settling is None:
             self._phone_here = False
             self._tabs.phone_left()
             self._listener.phone_left()
@@ -238,14 +247,15 @@ class Links:
         _log.info("the data channel is open")
         self.courier.hold()
         self._stop_settling()
-        self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel)
+        self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel, self._loop.time() + FLUSH_SECONDS)
 
-    def _use_channel(self) -> None:
+    def _use_channel(self, flushed_by: float) -> None:
         self._settling = None
-        if self.relay.open and self.relay.in_flight:
-            self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel)
+        flushed = not (self.relay.open and self.relay.in_flight)
+        if not flushed and self._loop.time() < flushed_by:
+            self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel, flushed_by)
             return
-        came_by_relay = self.courier.relay_serves and self.courier.relay_knows_screens
+        came_by_relay = flushed and self.courier.relay_serves and self.courier.relay_knows_screens
         self.courier.use(self.caller.peer)
         self.courier.say("processes:sync", self._tabs.sync())
         if not came_by_relay:

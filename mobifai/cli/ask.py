@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -12,13 +11,12 @@ from typing import Any
 import click
 import msgspec
 
+from mobifai.cli.plain import plain
 from mobifai.cli.settings import state_dir_option
 from mobifai.errors import CommandError
 from mobifai.health.control import ask as ask_once
 from mobifai.health.control import follow
 from mobifai.state import StateDir
-
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @click.command()
@@ -45,7 +43,7 @@ async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> No
                 answer = await _approved(payload["seconds"])
                 await ask_once(socket, "approve", {"id": payload["id"], "ok": answer})
             if event == "ai:error":
-                raise CommandError(_plain(payload["error"]))
+                raise CommandError(plain(payload["error"]))
 
 
 def _text(event: str, payload: dict[str, Any]) -> str:
@@ -56,29 +54,24 @@ def _text(event: str, payload: dict[str, Any]) -> str:
             return f"  {_step(payload['action'])}"
         case "ai:message":
             who = "model" if payload.get("source", "model") == "model" else "agent"
-            return f"{who}: {_plain(payload['text'])}"
+            return f"{who}: {plain(payload['text'])}"
         case "ai:approval":
             return "\n".join(["It wants to:", *(f"  {_step(step)}" for step in payload["actions"])])
         case "ai:finished":
             return f"{payload['outcome'].capitalize()}: {payload['turns']} turns, {payload['tokens']:,} tokens."
         case _:
-            return f"Failed: {_plain(payload['error'])}" if event == "ai:error" else event
+            return f"Failed: {plain(payload['error'])}" if event == "ai:error" else event
 
 
 def _step(step: dict[str, Any]) -> str:
     match step["type"]:
         case "keystroke":
-            what = f"press {step['key']}" if step.get("key") else f"type {_plain(step.get('text') or '')!r}"
+            what = f"press {step['key']}" if step.get("key") else f"type {plain(step.get('text') or '')!r}"
         case "delay":
             what = f"wait {step['ms']} ms"
         case _:
             what = "look at the screen"
     return f"{what}   ({step['risk']})" if step.get("risk") else what
-
-
-def _plain(text: str) -> str:
-    """A text of the model, without what would drive the terminal that it is shown in."""
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 async def _approved(seconds: float) -> bool:

@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 import msgspec
 from rich.table import Table
+from rich.text import Text
 
+from mobifai.cli.plain import plain
 from mobifai.cli.running import ask_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
@@ -31,7 +33,8 @@ def list_devices(as_json: bool, state_dir: Path) -> None:
     for device in answer["devices"]:
         kind = "agent" if device["type"] == "mac" else "phone"
         now = "connected" if device["connected"] else ""
-        table.add_row(device["deviceId"], device["name"], kind, device["lastSeen"], now)
+        cells = (device["deviceId"], device["name"], kind, device["lastSeen"], now)
+        table.add_row(*(Text(plain(cell)) for cell in cells))
     print_table(table)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import click
 import segno
 
+from mobifai.cli.plain import plain
+
 
 def invitation_text(invitation: dict[str, Any]) -> str:
     """What to do on the phone. `invitation` is what `mobifai pair --json` prints."""
@@ -35,4 +37,4 @@ def _qr(text: str) -> str:
 
 def show(invitation: dict[str, Any]) -> None:
     """Print it."""
-    click.echo(invitation_text(invitation))
+    click.echo(plain(invitation_text(invitation)))

@@ -11,6 +11,7 @@ import click
 import platformdirs
 
 from mobifai import __version__
+from mobifai.cli.plain import plain
 from mobifai.cli.settings import read_settings
 from mobifai.errors import CommandError, MobiFaiError
 
@@ -108,4 +109,4 @@ def _named(error: BaseException) -> MobiFaiError | None:
 
 
 def _complain(text: str) -> None:
-    click.echo(f"mobifai: {text}", err=True)
+    click.echo(f"mobifai: {plain(text)}", err=True)

@@ -24,6 +24,7 @@ from mobifai.agent import Agent, open_agent
 from mobifai.assistant.config import DEFAULT_MODEL, Approvals, AssistantConfig, from_table
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
+from mobifai.cli.plain import plain
 from mobifai.cli.running import run, stop_signals
 from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
 from mobifai.config import DEFAULT_PORT, PUBLIC_STUN, Config, HealthConfig, RelayConfig
@@ -243,7 +244,7 @@ class _Person:
         """Show where to sign this agent in; Enter opens it."""
         self._login_url = url
         _log.info("the relay wants this agent to be signed in at %s", url)
-        click.echo(f"{message or 'The relay wants to know whose agent this is.'}\nSign in at:  {url}")
+        click.echo(plain(f"{message or 'The relay wants to know whose agent this is.'}\nSign in at:  {url}"))
         if _in_foreground():
             click.echo("Press Enter to open it in your browser.")
             if not self._listening:

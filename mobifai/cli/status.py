@@ -7,6 +7,7 @@ import click
 import msgspec
 from rich.table import Table
 
+from mobifai.cli.plain import plain
 from mobifai.cli.running import ask_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
@@ -40,7 +41,7 @@ def _relay_text(answer: dict[str, Any]) -> str:
 
 
 def _text(answer: dict[str, Any]) -> str:
-    phone = f"{answer['phone']} by {answer['path']}" if answer["path"] else "none"
+    phone = f"{plain(answer['phone'])} by {answer['path']}" if answer["path"] else "none"
     keeper = f" (keeper {answer['keeper_pid']})" if answer["keeper_pid"] else ""
     lines = [
         f"MobiFai {answer['version']}, process {answer['agent_pid']}{keeper}, up for {_duration(answer['uptime_s'])}",
@@ -52,7 +53,7 @@ def _text(answer: dict[str, Any]) -> str:
         f"Terminals  {len(answer['terminals'])}, {answer['buffer_bytes'] / 1000:.0f} KB of output kept",
     ]
     for terminal in answer["terminals"]:
-        lines.append(f"  {'*' if terminal['active'] else ' '} {terminal['name']}  ({terminal['uuid']})")
+        lines.append(f"  {'*' if terminal['active'] else ' '} {plain(terminal['name'])}  ({terminal['uuid']})")
     return "\n".join(lines)
 
 

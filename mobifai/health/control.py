@@ -152,6 +152,14 @@ async def _next_event(
     return event.result()
 
 
+def _check_owner(path: Path) -> None:
+    """Raise StateError when somebody else may answer at a socket."""
+    for place in (path.parent, path):
+        with contextlib.suppress(OSError):
+            if place.lstat().st_uid not in (0, os.getuid()):
+                raise StateError(f"{place} belongs to somebody else, who may answer there; nothing was asked")
+
+
 def _is_owner(connection: socket.socket) -> bool:
     """Whether our own user (or root) is at the other end. The 0600 socket in a 0700 directory says so already."""
     if not hasattr(socket, "SO_PEERCRED"):
@@ -181,6 +189,7 @@ async def _asked(
     line = msgspec.json.encode({"ask": question, "with": dict(arguments or {})}) + b"\n"
     if len(line) > MAX_REQUEST:
         raise StateError(f"expected a request of at most {MAX_REQUEST} bytes; this one has {len(line)}")
+    _check_owner(path)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await asyncio.open_unix_connection(path, limit=1 << 26)

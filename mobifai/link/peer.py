@@ -95,6 +95,7 @@ class PeerConnection:
         self.opened = asyncio.Event()
         self.ended = asyncio.Event()
         self.was_open = False
+        self._candidates = 0
 
     def _connect(self) -> "tuple[RTCPeerConnection, RTCDataChannel]":
         servers = [self._aiortc.RTCIceServer(urls=url) for url in self._ice_servers]
@@ -109,6 +110,7 @@ class PeerConnection:
         self._channel.on("open", self._open)
         self._channel.on("close", self._end)
         self._channel.on("message", self._heard)
+        self._connection.on("datachannel", self._has_another)
         self._channel.on("bufferedamountlow", self._listener.channel_has_room)
         self._count_listeners()
 
@@ -148,6 +150,10 @@ class PeerConnection:
         self.opened.set()
         self.ended.set()
 
+    def _has_another(self, _: object) -> None:
+        _log.warning("the phone opened a data channel of its own, which no phone does; its connection is closed")
+        self._end()
+
     def _heard(self, message: str | bytes) -> None:
         if isinstance(message, str):
             self._listener.channel_said(message)
@@ -186,7 +192,13 @@ class PeerConnection:
             await self._add(self._early.take())
 
     async def candidate(self, message: wire.IceCandidate) -> None:
-        """Take one of the phone's addresses, or keep it until the answer is there. Raises BadMessage."""
+        """Take one of the phone's addresses, or keep it until the answer is there. Raises BadMessage.
+
+        Those that are too many, or come when the channel is open already, are passed over.
+        """
+        self._candidates += 1
+        if self._candidates > self._bounds[0].capacity or self.was_open:
+            return
         if self._connection.remoteDescription is None:
             self._early.append(message.candidate)
         else:

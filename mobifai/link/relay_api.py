@@ -9,6 +9,9 @@ import msgspec
 from mobifai.errors import RelayUnreachable, SignInRefused
 from mobifai.protocol import messages as wire
 
+ANSWER_BYTES = 64 << 10
+"""As much as is read of an answer: 100 devices take some 20 KiB."""
+
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -21,7 +24,11 @@ class RelayApi:
 
     async def invite(self) -> dict[str, Any]:
         """A new phone's way in: `{token, code, expires_at}`."""
-        return await self._ask("POST", "/api/pairing")
+        body = await self._ask("POST", "/api/pairing")
+        try:
+            return msgspec.to_builtins(msgspec.convert(body, wire.Invitation))  # type: ignore[no-any-return]
+        except msgspec.ValidationError as error:
+            raise RelayUnreachable(f"the relay {self._url} gives no usable answer: {error}") from None
 
     async def devices(self) -> dict[str, Any]:
         """The account's devices."""
@@ -63,7 +70,7 @@ class RelayApi:
                     raise SignInRefused(
                         f"the relay {self._url} lets no agent manage phones; sign the phone in there, with this account"
                     )
-                body = await response.json()
+                body = msgspec.json.decode(await _body(response))
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise RelayUnreachable(f"the relay {self._url} gives no usable answer: {error or 'time-out'}") from None
         if not isinstance(body, dict):
@@ -71,3 +78,13 @@ class RelayApi:
         if response.status >= 400:
             raise SignInRefused(str(body.get("message", response.reason)))
         return dict(body)
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The whole answer. Raises ValueError for one that is too long."""
+    body = b""
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > ANSWER_BYTES:
+            raise ValueError(f"it is longer than {ANSWER_BYTES} bytes")
+    return body

@@ -7,6 +7,8 @@ for each, and would wait for announced binary parts without a bound.
 import socketio.packet
 from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
 
+from mobifai.protocol.wire_json import WireJson
+
 UNREADABLE = "unreadable packet"
 """The event that an unreadable packet becomes."""
 
@@ -17,6 +19,7 @@ class RelayPacket(socketio.packet.Packet):  # type: ignore[misc]
     """A packet of the default namespace without attachments."""
 
     uses_binary_events = False
+    json = WireJson
 
     def decode(self, encoded_packet: str | bytes) -> int:
         """Read a packet. Raises nothing; the number of attachments is always 0."""

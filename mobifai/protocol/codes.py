@@ -31,6 +31,11 @@ class Grant:
     expires_at: float
     wrong_tries: int = 0
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether its code was guessed at too often. Its token is a secret that nobody can guess, and still good."""
+        return self.wrong_tries >= WRONG_TRIES
+
 
 class Codes:
     """The grants that wait to be used."""
@@ -53,7 +58,7 @@ class Codes:
     def redeem(self, typed: str, now: float) -> Grant:
         """Use a code up. Case, spaces and dashes don't matter. Raises SignInRefused."""
         self._forget_old(now)
-        found = [grant for grant in self._grants.values() if _same(grant.code, typed)]
+        found = [grant for grant in self._grants.values() if _same(grant.code, typed) and not grant.is_locked]
         if not found:
             self._count_wrong_try()
             raise SignInRefused("this pairing code is wrong, used, expired or locked; `mobifai pair` shows a new one")
@@ -71,10 +76,7 @@ class Codes:
     def _count_wrong_try(self) -> None:
         for key, grant in list(self._grants.items()):
             tried = replace(grant, wrong_tries=grant.wrong_tries + 1)
-            if tried.wrong_tries >= WRONG_TRIES:
-                del self._grants[key]
-            else:
-                self._grants[key] = tried
+            self._grants[key] = tried
 
     def _forget_old(self, now: float) -> None:
         for key, grant in list(self._grants.items()):

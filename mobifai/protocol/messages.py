@@ -5,6 +5,7 @@ payload from outside. The wire's names are camelCase, as today's peers write the
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -118,6 +119,14 @@ class Paired(Message, frozen=True):
 
     peer_id: Id
     message: str = ""
+
+
+class Invitation(Message, frozen=True, rename=None):
+    """A new phone's way in, as the relay's `POST /api/pairing` answers; `expires_at` is ISO 8601."""
+
+    token: Token
+    code: Annotated[str, Meta(max_length=limits.MAX_ID)]
+    expires_at: datetime
 
 
 class DeviceRevoked(Message, frozen=True):

@@ -38,6 +38,7 @@ class Connection:
         self.frame = frame
         self.outbox = Outbox(backlog, frame.capacity, self.abort)
         self.waiting: wire.Register | None = None
+        self.signed_in = False
         self.close_code = WSCloseCode.OK
         self._transport = request.transport
         self._pings: asyncio.Task[None] | None = None

@@ -6,6 +6,7 @@ a pong as missing while nobody listens for it, and its binary packets are replac
 """
 
 import asyncio
+import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -23,6 +24,9 @@ from mobifai.relay.packets import StrictPacket
 
 PATH = "/socket.io/"
 GOODBYE_SECONDS = 1.0
+
+STRANGERS = 8
+"""Connections that one address may have without being signed in: a household behind one router signs in in turn."""
 """How long the devices have to say goodbye when the relay closes; then they are cut off."""
 
 OnEvent = Callable[[Connection, str, tuple[object, ...]], Awaitable[None]]
@@ -97,11 +101,20 @@ class Endpoint:
             self._note_empty()
 
     def _add(self, connection: Connection) -> None:
+        if self._has_too_many(connection.address):
+            raise web.HTTPServiceUnavailable(text="too many connections from this address that are not signed in")
         try:
             self._connections[connection.key] = connection
         except LimitReached as full:
             raise web.HTTPServiceUnavailable(text=f"{full}; try again later") from None
         self._empty.clear()
+
+    def _has_too_many(self, address: str) -> bool:
+        """Whether an address holds all the connections that a stranger may; a proxy on this machine may hold more."""
+        if ipaddress.ip_address(address).is_loopback if address else True:
+            return False
+        unknown = [one for one in self._connections.values() if one.address == address and not one.signed_in]
+        return len(unknown) >= STRANGERS
 
     def _remove(self, connection: Connection) -> None:
         del self._connections[connection.key]

@@ -112,6 +112,7 @@ class Sockets:
 
     def _join(self, connection: Connection, register: wire.Register, answer: wire.Authenticated) -> None:
         connection.waiting = None
+        connection.signed_in = True
         connection.send("authenticated", answer)
         device = Device(
             sid=connection.key,

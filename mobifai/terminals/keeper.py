@@ -78,6 +78,7 @@ class Keeper:
         self._selector = selectors.DefaultSelector()
         self._stopping_since: float | None = None
         self._status = 0
+        self._question: int | None = None
 
     # -- the loop
 
@@ -197,6 +198,7 @@ class Keeper:
             self._connection = self._receiver = None
 
     def _obey(self, message: dict[str, Any]) -> None:
+        self._question = message.get("id")
         match message.get("ask"):
             case "hello":
                 held = [shell.uuid for shell in self._shells.values() if shell.kill_at is None]
@@ -215,6 +217,10 @@ class Keeper:
                 self._end(message["pid"])
 
     def _answer(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+        """Answer the question that is being obeyed."""
+        self._tell({**message, "id": self._question}, descriptors)
+
+    def _tell(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
         if self._connection is None:
             return
         try:
@@ -301,7 +307,7 @@ class Keeper:
 
     def _shell_ended(self, shell: Shell) -> None:
         shell.running = False
-        self._answer({"ended": shell.pid})
+        self._tell({"ended": shell.pid})
         if shell.kill_at is not None:  # it was told to end: so is what it left behind
             signal_session(shell.pid, signal.SIGKILL)
             self._forget(shell)

@@ -1,7 +1,7 @@
 """What the keeper and the agent say to each other: JSON lines on a Unix socket pair, some with descriptors.
 
-Standard library only. A line is at most LINE_BYTES; descriptors come with the line that they belong to, and are kept in
-order until it is complete.
+Standard library only. A line is at most LINE_BYTES; descriptors come with the line that they belong to, which says how
+many they are. An answer repeats the question's `id`, so that one which comes too late is not taken for another.
 """
 
 import json
@@ -23,7 +23,7 @@ RESTART_STATUS = 75
 
 def send(connection: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
     """Send a message. Raises OSError (also BlockingIOError and TimeoutError, as the socket is set)."""
-    line = json.dumps(message).encode() + b"\n"
+    line = json.dumps({**message, "descriptors": len(descriptors or ())}).encode() + b"\n"
     if descriptors:
         sent = socket.send_fds(connection, [line], descriptors)
         line = line[sent:]

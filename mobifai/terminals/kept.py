@@ -6,6 +6,7 @@ else. What the keeper says unasked (a shell has ended) comes through the loop.
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -39,6 +40,7 @@ class KeptShells:
         self._on_exit: BoundedMap[int, Callable[[], None]] = BoundedMap(self._bounds[0])
         self._news: ItemQueue[dict[str, Any]] = ItemQueue(self._bounds[1])
         self._lost = lost
+        self._numbers = itertools.count(1)
         hello = self._ask({"ask": "hello"})
         self.keeper_pid: int = hello["pid"]
         self.life: int = hello["life"]
@@ -64,13 +66,14 @@ class KeptShells:
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """The answer; news that come before it wait. Raises StateError when there is none."""
+        number = next(self._numbers)
         try:
-            wire.send(self._connection, question)
+            wire.send(self._connection, {**question, "id": number})
             while True:
                 while (message := self._receiver.next()) is not None:
-                    if "ended" not in message:
+                    if message.get("id") == number:
                         return message
-                    self._news.append(message)
+                    self._hear(message)
                     self._loop.call_soon(self._tell)
                 if not self._receiver.receive():
                     raise StateError("the keeper closed the connection")
@@ -100,11 +103,21 @@ class KeptShells:
         except OSError:
             alive = False
         while (message := self._receiver.next()) is not None:
-            self._news.append(message)
+            self._hear(message)
         self._tell()
         if not alive:
             self._loop.remove_reader(self._connection)
             self._lose()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        """News waits to be told. An answer that comes too late is for nobody: a shell in it is ended."""
+        if "ended" in message:
+            self._news.append(message)
+            return
+        for descriptor in self._receiver.take_descriptors(message.get("descriptors", 0)):
+            os.close(descriptor)
+        if "pid" in message and "running" in message:
+            self.tell("end", pid=message["pid"])
 
     def _tell(self) -> None:
         while len(self._news):
@@ -152,7 +165,7 @@ class KeptShells:
         answer = self._ask(question)
         if "error" in answer:
             raise TerminalError(answer["error"], uuid)
-        descriptors = self._receiver.take_descriptors(2)
+        descriptors = self._receiver.take_descriptors(answer["descriptors"])
         if len(descriptors) < 2:
             for descriptor in descriptors:
                 os.close(descriptor)

@@ -11,6 +11,7 @@ import termios
 from collections.abc import Callable
 
 from mobifai.bounds import ByteQueue
+from mobifai.limits import MAX_COLS, MAX_ROWS
 
 _WRITE_BYTES = 4096
 
@@ -107,12 +108,12 @@ class Pty:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows; 80 and 24 where nobody has set any."""
+        """Columns and rows, as far as a screen has them; 80 and 24 where nobody has set any."""
         rows, cols = 0, 0
         if self._master is not None:
             with contextlib.suppress(termios.error, OSError):
                 rows, cols = termios.tcgetwinsize(self._master)
-        return cols or 80, rows or 24
+        return min(cols, MAX_COLS) or 80, min(rows, MAX_ROWS) or 24
 
     def resize(self, cols: int, rows: int) -> None:
         """Set the size in character cells; the kernel tells the programs."""

@@ -10,6 +10,9 @@ RESET = b"\x1bc"
 
 _LINE_BYTES = 1024
 
+_CANCEL = b"\x18"
+"""Stands for what is left out: with nothing there, what was before and after it might make a question."""
+
 _QUERY = re.compile(
     rb"\x1b\[[?>=]?[0-9;]*c"  # device attributes
     rb"|\x1b\[\??[0-9;]*n"  # status and cursor reports
@@ -18,7 +21,7 @@ _QUERY = re.compile(
     rb"|\x1b\[\?u"  # keyboard protocol
     rb"|\x1b\[[0-9;]*x"  # parameters
     rb"|\x1b\[(?:1[1345689]|2[01])(?:;[0-9;]*)?t"  # window reports
-    rb"|\x1b\](?:4;[0-9]+|1[0-9]|5[0-9]?|52;[a-z0-9]*);\?(?:\x07|\x1b\\)"  # colours, clipboard
+    rb"|\x1b\](?:4(?:;[0-9]+;[^\x07\x1b;]*)*;[0-9]+|1[0-9]|5[0-9]?|52;[a-z0-9]*);\?(?:\x07|\x1b\\)"  # colours
     rb"|\x1bP[$+]q[^\x07\x1b]*(?:\x07|\x1b\\)"  # settings and terminfo
     rb"|\x1bZ|\x05"  # identify, answer-back
 )
@@ -41,4 +44,4 @@ def snapshot(ring: ByteRing, modes: Modes) -> bytes:
     """The screen of a terminal whose ring begins in these modes."""
     start = safe_start(ring, modes)
     skipped = ring.read(ring.start, start - ring.start)
-    return RESET + modes.after(skipped).prefix() + _QUERY.sub(b"", ring.read(start))
+    return RESET + modes.after(skipped).prefix() + _QUERY.sub(_CANCEL, ring.read(start))

@@ -1,6 +1,7 @@
 """The tabs that outlive the agent, in SQLite: which, in which directory, in which order, which were active."""
 
 import logging
+import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ _log = logging.getLogger(__name__)
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE tabs (
-    uuid TEXT PRIMARY KEY, name TEXT NOT NULL, created_at INTEGER NOT NULL, cwd TEXT NOT NULL, active INTEGER NOT NULL
+    uuid TEXT PRIMARY KEY, name TEXT NOT NULL, created_at INTEGER NOT NULL, cwd BLOB NOT NULL, active INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID
 """
 
@@ -51,14 +52,17 @@ class TabStore:
     def load(self) -> list[SavedTab]:
         """All tabs, in their order."""
         rows = self._db.execute("SELECT uuid, name, created_at, cwd, active FROM tabs ORDER BY created_at, uuid")
-        return [SavedTab(Tab(uuid, name, created), cwd, bool(active)) for uuid, name, created, cwd, active in rows]
+        return [
+            SavedTab(Tab(uuid, name, created), os.fsdecode(cwd), bool(active))
+            for uuid, name, created, cwd, active in rows
+        ]
 
     def save(self, tab: Tab, cwd: str) -> None:
         """Keep a tab, or change it."""
         self._write(
             "INSERT INTO tabs (uuid, name, created_at, cwd, active) VALUES (?, ?, ?, ?, 0)"
             " ON CONFLICT (uuid) DO UPDATE SET name = excluded.name, cwd = excluded.cwd",
-            (tab.uuid, tab.name, tab.created_at, cwd),
+            (tab.uuid, tab.name, tab.created_at, os.fsencode(cwd)),
         )
 
     def remove(self, uuid: str) -> None:
@@ -75,7 +79,7 @@ class TabStore:
         try:
             self._db.execute(statement, values)
             self._said = False
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:
             if not self._said:
                 _log.warning("tabs can't be kept for a restart (%s); free some space", error)
             self._said = True

@@ -16,6 +16,7 @@ from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.phone_face import Path, PhoneFace
 from tests.support.agent import RunningAgent
+from tests.support.eventually import eventually
 
 _numbers = itertools.count(1000)
 
@@ -123,3 +124,15 @@ def nothing_went_wrong(agent: RunningAgent) -> None:
     log = agent.log.read_text()
     bad = [line for line in log.splitlines() if re.search(r"Traceback| ERROR |internal error|never retrieved", line)]
     assert not bad, "\n".join(bad)
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """The time that a process has used."""
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+async def until_running(process: psutil.Process, timeout: float = 20) -> None:
+    """Wait until a process has used some time."""
+    used = cpu_seconds(process)
+    await eventually(lambda: cpu_seconds(process) > used + 0.05, timeout)

@@ -1,5 +1,6 @@
 """Damaged files, full disks, no descriptors, nonsense settings: a clear word, and nothing is lost."""
 
+import os
 import resource
 import sqlite3
 import sys
@@ -117,3 +118,40 @@ async def test_a_full_disk_costs_only_what_would_be_kept(tmp_path: Path) -> None
         assert agent.log.read_text().count("tabs can't be kept") == 1
     async with serving(tmp_path / "state") as agent:
         assert [one["name"] for one in (await agent.status())["terminals"]] == ["after"]
+
+
+async def test_a_directory_whose_name_is_no_text_costs_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            terminal = await phone.create()
+            await phone.type(
+                terminal, f'cd {tmp_path}; d=$(printf \'caf\\351\'); mkdir "$d"; cd "$d"; echo in-$((1+1))\r'
+            )
+            await phone.wait_output(terminal, "in-2")
+            await phone.rename(terminal, "odd place")
+            before = await agent.status()
+        assert await agent.stop() == 0
+    async with serving(tmp_path / "state") as agent:
+        after = await agent.status()
+        assert [one["name"] for one in after["terminals"]] == ["odd place"]
+        directory = psutil.Process(after["terminals"][0]["pid"]).cwd()
+        assert os.fsencode(directory).endswith(b"caf\xe9")
+        assert before["agent_pid"] != after["agent_pid"]
+
+
+async def test_names_that_would_drive_the_terminal_are_shown_plainly(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        name = "[/x][link=http://evil.example]Work\x1b]0;owned\x07"
+        async with open_phone("python", agent.relay_url, invitation["token"], name=name) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            await phone.create(name="tab\x1b]0;owned\x07")
+            for words in (("devices", "list"), ("status",)):
+                printed = await agent.command(*words)
+                assert "owned" in printed
+                assert "\x1b]" not in printed
+            assert "[/x][link=http://evil.example]Work" in await agent.command("devices", "list")

@@ -1,15 +1,27 @@
 """The agent with a relay as it is in the field: signing in, pairings announced twice, and what that relay drops."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from soak.phone_face import PhoneFace
 from soak.phone_log import Json
-from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, same_holdings, status_when
+from tests.integration.insight import (
+    answers,
+    arrive,
+    asked,
+    holdings,
+    nothing_went_wrong,
+    on_path,
+    same_holdings,
+    status_when,
+    until_running,
+)
 from tests.integration.relays import NO_STUN, login_url, ready
 from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.eventually import eventually
@@ -141,3 +153,58 @@ async def test_a_relay_that_lets_no_agent_manage_phones_is_explained(tmp_path: P
             assert (status, out) == (1, "")
             assert "Traceback" not in err
             assert relay.url in err
+
+
+async def test_a_relay_that_goes_just_as_the_channel_opens_leaves_no_program_waiting(tmp_path: Path) -> None:
+    async with FieldRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
+        async with open_phone("python", relay.url, relay.token(), keep_output=False) as phone:
+            await arrive(phone, agent.device_id)
+            terminal = await phone.create()
+            await phone.type(terminal, "yes\r")
+            await phone.until(lambda: phone.totals(terminal).bytes > 1 << 20, "a megabyte of output", 30)
+            shell = psutil.Process((await asked(agent))["terminals"][0]["pid"])
+            program = shell.children()[0]
+            await phone.leave()
+            await on_path(agent, None)
+            await until_running(program)
+            phone.forget_output(terminal)
+            await arrive(phone, agent.device_id)
+            await relay.stop()
+            await phone.until(lambda: phone.totals(terminal).bytes > 1 << 20, "more output", 30)
+            await on_path(agent, "channel", phone)
+            await phone.leave()
+            await on_path(agent, None)
+            await until_running(program)
+
+
+class StuckRelay(FieldRelay):
+    """Takes nothing more from a device that has sent its offer, until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = asyncio.Event()
+        self._stuck: set[str] = set()
+
+    async def _received(self, event: str, sid: str, payload: Json = None) -> None:
+        if sid in self._stuck:
+            await self.released.wait()
+        await super()._received(event, sid, payload)
+        if event == "webrtc:offer":
+            self._stuck.add(sid)
+
+
+async def test_a_relay_that_takes_nothing_more_does_not_hold_up_the_channel(tmp_path: Path) -> None:
+    async with StuckRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
+        async with open_phone("python", relay.url, relay.token(), keep_output=False) as phone:
+            relay.released.set()
+            await arrive(phone, agent.device_id)
+            terminal = await phone.create()
+            await phone.type(terminal, "yes\r")
+            await phone.until(lambda: phone.totals(terminal).bytes > 1 << 20, "a megabyte of output", 30)
+            await phone.leave()
+            await on_path(agent, None)
+            relay.released.clear()
+            await arrive(phone, agent.device_id)
+            await phone.type(terminal, "\x03")
+            await answers(phone, terminal, "channel")
+            relay.released.set()

@@ -11,9 +11,16 @@ import psutil
 import pytest
 
 from soak.phone_face import PhoneFace
-from tests.integration.insight import answers, arrive, asked, nothing_went_wrong, on_path
+from tests.integration.insight import (
+    answers,
+    arrive,
+    asked,
+    cpu_seconds,
+    nothing_went_wrong,
+    on_path,
+    until_running,
+)
 from tests.support.agent import RunningAgent, serving
-from tests.support.eventually import eventually
 from tests.support.node_phone import NodePhone
 from tests.support.phones import Kind, open_phone, phone_kinds
 
@@ -41,11 +48,6 @@ async def flooded(
         nothing_went_wrong(agent)
 
 
-def cpu_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
-
-
 async def until_stopped(process: psutil.Process) -> None:
     """Wait until a process has used no time for a second."""
     async with asyncio.timeout(20):
@@ -53,12 +55,6 @@ async def until_stopped(process: psutil.Process) -> None:
         while calm < 10:
             await asyncio.sleep(0.1)
             calm, used = calm + 1 if cpu_seconds(process) == used else 0, cpu_seconds(process)
-
-
-async def until_running(process: psutil.Process, timeout: float = 20) -> None:
-    """Wait until a process has used some time."""
-    used = cpu_seconds(process)
-    await eventually(lambda: cpu_seconds(process) > used + 0.05, timeout)
 
 
 @phone_kinds

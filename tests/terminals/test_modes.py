@@ -78,7 +78,7 @@ def test_questions_to_the_emulator_are_left_out() -> None:
     ring, modes = ByteRing(Ledger().open(TERMINAL_RING)), Modes()
     for question in QUESTIONS:
         ring.append(b"a" + question)
-    assert snapshot(ring, modes) == RESET + b"a" * len(QUESTIONS)
+    assert snapshot(ring, modes) == RESET + b"a\x18" * len(QUESTIONS)
 
 
 def test_a_reset_forgets_the_modes() -> None:

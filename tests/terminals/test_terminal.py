@@ -3,6 +3,7 @@
 import asyncio
 import mmap
 import os
+import termios
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -102,6 +103,12 @@ async def test_a_size_that_no_screen_has_is_refused(cols: int, rows: int) -> Non
     async with a_terminal() as (terminal, _):
         with pytest.raises(TerminalError, match=r"expected 1 to 1000; found"):
             terminal.resize(cols, rows)
+
+
+async def test_a_program_that_says_it_is_huge_is_taken_for_as_large_as_a_screen_can_be() -> None:
+    async with a_terminal() as (terminal, program):
+        termios.tcsetwinsize(program, (65535, 65535))
+        assert terminal.size == (1000, 1000)
 
 
 async def test_input_that_nobody_reads_is_refused_at_its_limit() -> None:

@@ -1,0 +1,88 @@
+"""The agent's end of the keeper: an answer that comes too late is not taken for another."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from mobifai.bounds import Ledger
+from mobifai.errors import StateError
+from mobifai.terminals import keeper_wire, kept
+from mobifai.terminals.kept import KeptShells
+from mobifai.terminals.shells import ShellSpec
+from mobifai.terminals.spawning import ring_descriptor
+from tests.support.eventually import eventually
+
+SPEC = ShellSpec(("/bin/sh",), {}, "/")
+
+
+class Keeper:
+    """A keeper whose answers a test can hold back. Every shell's master is a pipe, with its pid as the only content."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.told: list[dict[str, object]] = []
+        self._thread = threading.Thread(target=self._serve, name="keeper")
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # the agent is gone
+            self._obey()
+
+    def _obey(self) -> None:
+        receiver, pid = keeper_wire.Receiver(self._end), 1000
+        while receiver.receive():
+            while (question := receiver.next()) is not None:
+                if question["ask"] == "hello":
+                    answer = {"shells": [], "notes": {}, "pid": 1, "life": 1}
+                    keeper_wire.send(self._end, {**answer, "id": question["id"]})
+                elif question["ask"] == "spawn":
+                    self.may_answer.wait()
+                    pid += 1
+                    self._hand_over(pid, question["id"])
+                else:
+                    self.told.append(question)
+
+    def _hand_over(self, pid: int, number: int) -> None:
+        reader, writer = os.pipe()
+        os.write(writer, str(pid).encode())
+        memory = ring_descriptor(1000)
+        keeper_wire.send(self._end, {"pid": pid, "running": True, "id": number}, [reader, memory])
+        for descriptor in (reader, writer, memory):
+            os.close(descriptor)
+
+    def close(self) -> None:
+        self.may_answer.set()
+        with contextlib.suppress(OSError):
+            self._end.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._end.close()
+
+
+async def test_a_late_answer_is_for_nobody_and_its_shell_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "ANSWER_SECONDS", 0.05)
+    ours, theirs = socket.socketpair()
+    keeper, nothing = Keeper(theirs), no_exit
+    try:
+        async with KeptShells(ours.detach(), Ledger(), lambda: None) as shells:
+            keeper.may_answer.clear()
+            with pytest.raises(StateError, match="does not answer"):
+                shells.spawn("late", SPEC, nothing)
+            shells._connection.settimeout(5)
+            keeper.may_answer.set()
+            for uuid in ("one", "two"):
+                spawned = shells.spawn(uuid, SPEC, nothing)
+                assert os.read(spawned.master, 10).decode() == str(spawned.pid)
+                os.close(spawned.master)
+                spawned.memory.close()
+            await eventually(lambda: {"ask": "end", "pid": 1001, "descriptors": 0} in keeper.told)
+    finally:
+        keeper.close()
+
+
+no_exit: Callable[[], None] = lambda: None  # noqa: E731
