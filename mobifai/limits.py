@@ -114,6 +114,11 @@ CHANNEL_BUFFER = _declare(
     "link.channel_buffer", 512 << 10, Unit.BYTES, WhenFull.BLOCK,
     "bytes handed to the data channel and not acknowledged; bulk stops at 64 KiB, control may go on to here", None,
 )  # fmt: skip
+CHANNEL_INBOUND = _declare(
+    "link.channel_inbound", 4 << 20, Unit.BYTES, WhenFull.DISCONNECT,
+    "foreign: pieces of a phone's messages that wait for the rest in the data channel's library, which has no end to it",
+    None, fixed=True,
+)  # fmt: skip
 SIGNALS = _declare(
     "link.signals", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
     "answers and candidates that wait for the peer connection to take them", None, item_bytes=70 << 10,

@@ -106,6 +106,8 @@ class Agent:
                 await asyncio.sleep(SAVE_SECONDS)
                 self._save_directories()
                 self._collect_garbage()
+                if self.links.caller.peer is not None:
+                    self.links.caller.peer.check_inbound()
                 tasks.set(len(asyncio.all_tasks()))
                 before, printed = printed, self.tabs.printed_bytes
                 if awake is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
-from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, LISTENERS, MAX_FRAME
+from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.frames import encode_frame
@@ -29,6 +29,9 @@ GATHER_SECONDS = 2
 BULK_MARK = 64 << 10
 """Bytes in the channel's buffer at which output waits: more only delays the echo."""
 LOW_MARK = 32 << 10
+_RECEIVE_WINDOW = 1 << 20
+"""What aiortc offers a peer to send; it does not hold it to that."""
+
 CLOSE_SECONDS = 1.5
 
 SEND_SECONDS = 1.0
@@ -87,7 +90,12 @@ class PeerConnection:
         self._ice_servers = ice_servers
         self._ledger = ledger
         self._listener = listener
-        self._bounds = (ledger.open(CANDIDATES), ledger.open(CHANNEL_BUFFER), ledger.open(LISTENERS))
+        self._bounds = (
+            ledger.open(CANDIDATES),
+            ledger.open(CHANNEL_BUFFER),
+            ledger.open(LISTENERS),
+            ledger.open(CHANNEL_INBOUND),
+        )
         self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
         self._connection, self._channel = self._connect()
         self._gathering: asyncio.Task[None] | None = None
@@ -214,6 +222,14 @@ class PeerConnection:
             await self._connection.addIceCandidate(parsed)
         except Exception as error:  # as above
             raise BadMessage("webrtc:ice-candidate", f"not a usable candidate: {error!r}") from None
+
+    def check_inbound(self) -> None:
+        """Hang up on a phone whose messages never end: what waits for their rest is held by nobody else."""
+        sctp, bound = self._connection.sctp, self._bounds[3]
+        bound.set(max(0, _RECEIVE_WINDOW - sctp._advertised_rwnd) if sctp is not None else 0)
+        if bound.used > bound.capacity:
+            _log.warning("the phone sent %d bytes of messages that do not end; its connection is closed", bound.used)
+            self._end()
 
     def drop(self) -> None:
         """Count it as ended: who holds it closes it."""

@@ -178,7 +178,7 @@ async def test_a_relay_that_goes_just_as_the_channel_opens_leaves_no_program_wai
 
 
 class StuckRelay(FieldRelay):
-    """Takes nothing more from a device that has sent its offer, until it is released."""
+    """While it is not released, it takes nothing more from a device that has sent its offer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ class StuckRelay(FieldRelay):
         if sid in self._stuck:
             await self.released.wait()
         await super()._received(event, sid, payload)
-        if event == "webrtc:offer":
+        if event == "webrtc:offer" and not self.released.is_set():
             self._stuck.add(sid)
 
 

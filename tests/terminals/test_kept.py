@@ -64,25 +64,29 @@ class Keeper:
         self._end.close()
 
 
+def test_the_keeper_holds_as_many_shells_as_the_agent_has() -> None:
+    assert TERMINAL_CHILDREN.value == keeper.MOST_SHELLS
+
+
 async def test_a_late_answer_is_for_nobody_and_its_shell_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "ANSWER_SECONDS", 0.05)
     ours, theirs = socket.socketpair()
-    keeper, nothing = Keeper(theirs), no_exit
+    held, nothing = Keeper(theirs), no_exit
     try:
         async with KeptShells(ours.detach(), Ledger(), lambda: None) as shells:
-            keeper.may_answer.clear()
+            held.may_answer.clear()
             with pytest.raises(StateError, match="does not answer"):
                 shells.spawn("late", SPEC, nothing)
             shells._connection.settimeout(5)
-            keeper.may_answer.set()
+            held.may_answer.set()
             for uuid in ("one", "two"):
                 spawned = shells.spawn(uuid, SPEC, nothing)
                 assert os.read(spawned.master, 10).decode() == str(spawned.pid)
                 os.close(spawned.master)
                 spawned.memory.close()
-            await eventually(lambda: {"ask": "end", "pid": 1001, "descriptors": 0} in keeper.told)
+            await eventually(lambda: {"ask": "end", "pid": 1001, "descriptors": 0} in held.told)
     finally:
-        keeper.close()
+        held.close()
 
 
 no_exit: Callable[[], None] = lambda: None  # noqa: E731
