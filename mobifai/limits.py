@@ -116,7 +116,7 @@ CHANNEL_BUFFER = _declare(
 )  # fmt: skip
 CHANNEL_INBOUND = _declare(
     "link.channel_inbound", 4 << 20, Unit.BYTES, WhenFull.DISCONNECT,
-    "foreign: pieces of a phone's messages that wait for the rest in the data channel's library, which has no end to it",
+    "foreign: pieces of a phone's messages that wait for the rest in aiortc, which has no end to it",
     None, fixed=True,
 )  # fmt: skip
 SIGNALS = _declare(

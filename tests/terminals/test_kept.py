@@ -10,7 +10,8 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.errors import StateError
-from mobifai.terminals import keeper_wire, kept
+from mobifai.limits import TERMINAL_CHILDREN
+from mobifai.terminals import keeper, keeper_wire, kept
 from mobifai.terminals.kept import KeptShells
 from mobifai.terminals.shells import ShellSpec
 from mobifai.terminals.spawning import ring_descriptor
