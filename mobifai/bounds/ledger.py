@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mobifai.errors import ConfigError, LimitReached
 from mobifai.limits import LIMITS, TERMINAL_OUTBOX, TERMINAL_RING, Limit, Unit
 
-MOST_TIMES = 100
+MOST_TIMES = 1000
 """A setting may raise a limit so many times: more is a slip of the finger."""
 
 SCREEN_ROOM = 88 << 10
