@@ -34,7 +34,7 @@ needs_vim = pytest.mark.skipif(
 class Outlet(Notes):
     """Takes what tabs say; nobody is there for the output."""
 
-    say_by_relay = say
+    say_by_relay = Notes.say
 
     def output_ready(self, terminal: object) -> None:
         """Nothing is forwarded."""
