@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import mobifai
 from mobifai.bounds import Ledger
 from mobifai.health.control import control_server
 from mobifai.health.log_file import log_path
@@ -34,7 +35,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        root = Path(__file__).parents[2]
+        root = Path(mobifai.__file__).parents[1]
         return {"HOME": str(self.place), "PATH": str(self.fake.place), "PYTHONPATH": str(root)}
 
     async def start(self, *words: str, **environment: str) -> asyncio.subprocess.Process:

@@ -20,6 +20,9 @@ from mobifai.health.log_lines import Line
 from mobifai.limits import LOG_FILE, LOG_FILES, LOG_LINE
 from tests.health.clock import Clock
 
+ROOT = Path(__file__).parents[2]
+"""Where `tests` is: the wheel that is tested does not have it."""
+
 
 class Place:
     """A log file with limits of the test's own."""
@@ -199,7 +202,11 @@ def test_a_full_disk_leaves_whole_lines_and_is_survived(tmp_path: Path) -> None:
         """
     )
     ended = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", f"import sys; sys.path.append({str(ROOT)!r})\n{script}", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
 
