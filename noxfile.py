@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
@@ -110,7 +111,15 @@ def run_tests(session: nox.Session) -> None:
     built = build_wheel(session, Path(session.virtualenv.location, "built"))
     session.install("--force-reinstall", "--no-deps", str(built))
     session.run("python", "-c", WHERE, env=INSTALLED_ONLY)
-    session.run("pytest", *PROCESSES, *session.posargs, env=INSTALLED_ONLY)
+    failed = Path(".pytest_cache/v/cache/lastfailed")
+    failed.unlink(missing_ok=True)
+    try:
+        session.run("pytest", *PROCESSES, *session.posargs, env=INSTALLED_ONLY)
+    except CommandFailed:
+        if not failed.exists():
+            raise
+        session.warn("once more, alone: a test that passes now is flaky, which is a bug of its own to be found")
+        session.run("pytest", "--last-failed", "--last-failed-no-failures", "none", env=INSTALLED_ONLY)
 
 
 def is_source(path: Path) -> bool:

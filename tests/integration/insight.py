@@ -119,6 +119,18 @@ async def arrive(phone: PhoneFace, device_id: str, *, channel: bool = True) -> N
         await phone.channel_open()
 
 
+async def pair_anew(agent: RunningAgent, phone: PhoneFace) -> None:
+    """Pair once more, on a relay that forwards everything, and have a new channel in place of the old one."""
+    mark = phone.mark()
+    await phone.pair(agent.device_id)
+
+    def changed_over() -> bool:
+        return [heard.path for heard in phone._log._of("processes:sync", mark)][-2:] == ["relay", "channel"]
+
+    await phone.until(changed_over, "a sync by relay, then one by the new channel", 20)
+    await on_path(agent, "channel", phone)
+
+
 def nothing_went_wrong(agent: RunningAgent) -> None:
     """Nothing in the log that a programmer would have to look at. Raises AssertionError."""
     log = agent.log.read_text()
@@ -136,3 +148,12 @@ async def until_running(process: psutil.Process, timeout: float = 20) -> None:
     """Wait until a process has used some time."""
     used = cpu_seconds(process)
     await eventually(lambda: cpu_seconds(process) > used + 0.05, timeout)
+
+
+async def until_stopped(process: psutil.Process) -> None:
+    """Wait until a process has used no time for a second."""
+    async with asyncio.timeout(20):
+        calm, used = 0, cpu_seconds(process)
+        while calm < 10:
+            await asyncio.sleep(0.1)
+            calm, used = calm + 1 if cpu_seconds(process) == used else 0, cpu_seconds(process)

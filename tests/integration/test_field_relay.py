@@ -21,6 +21,7 @@ from tests.integration.insight import (
     same_holdings,
     status_when,
     until_running,
+    until_stopped,
 )
 from tests.integration.relays import NO_STUN, login_url, ready
 from tests.support.agent import RunningAgent, run_command, serving
@@ -178,16 +179,21 @@ async def test_a_relay_that_goes_just_as_the_channel_opens_leaves_no_program_wai
 
 
 class StuckRelay(FieldRelay):
-    """While it is not released, it takes nothing more from a device that has sent its offer."""
+    """While it is not released, it takes nothing more from an agent that has sent its offer.
+
+    Phones' answers wait for `answers`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.released = asyncio.Event()
+        self.released, self.answers = asyncio.Event(), asyncio.Event()
         self._stuck: set[str] = set()
 
     async def _received(self, event: str, sid: str, payload: Json = None) -> None:
         if sid in self._stuck:
             await self.released.wait()
+        if event == "webrtc:answer":
+            await self.answers.wait()
         await super()._received(event, sid, payload)
         if event == "webrtc:offer" and not self.released.is_set():
             self._stuck.add(sid)
@@ -197,14 +203,20 @@ async def test_a_relay_that_takes_nothing_more_does_not_hold_up_the_channel(tmp_
     async with StuckRelay() as relay, agent_at(relay, tmp_path / "state") as agent:
         async with open_phone("python", relay.url, relay.token(), keep_output=False) as phone:
             relay.released.set()
+            relay.answers.set()
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
             await phone.type(terminal, "yes\r")
             await phone.until(lambda: phone.totals(terminal).bytes > 1 << 20, "a megabyte of output", 30)
+            shell = psutil.Process((await asked(agent))["terminals"][0]["pid"])
             await phone.leave()
             await on_path(agent, None)
             relay.released.clear()
-            await arrive(phone, agent.device_id)
-            await phone.type(terminal, "\x03")
+            relay.answers.clear()
+            await arrive(phone, agent.device_id, channel=False)
+            await until_stopped(shell.children()[0])  # all that may wait for the relay waits
+            relay.answers.set()
+            await phone.channel_open()
+            await phone.type(terminal, "\x03", "channel")
             await answers(phone, terminal, "channel")
             relay.released.set()

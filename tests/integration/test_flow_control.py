@@ -1,6 +1,5 @@
 """A program that prints without end: it can be stopped, and a phone that does not read costs the agent nothing."""
 
-import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -15,10 +14,10 @@ from tests.integration.insight import (
     answers,
     arrive,
     asked,
-    cpu_seconds,
     nothing_went_wrong,
     on_path,
     until_running,
+    until_stopped,
 )
 from tests.support.agent import RunningAgent, serving
 from tests.support.node_phone import NodePhone
@@ -46,15 +45,6 @@ async def flooded(
             shell = psutil.Process((await asked(agent))["terminals"][0]["pid"])
             yield agent, phone, terminal, shell.children()[0]
         nothing_went_wrong(agent)
-
-
-async def until_stopped(process: psutil.Process) -> None:
-    """Wait until a process has used no time for a second."""
-    async with asyncio.timeout(20):
-        calm, used = 0, cpu_seconds(process)
-        while calm < 10:
-            await asyncio.sleep(0.1)
-            calm, used = calm + 1 if cpu_seconds(process) == used else 0, cpu_seconds(process)
 
 
 @phone_kinds

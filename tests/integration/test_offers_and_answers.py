@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soak.phone import Phone
 from soak.phone_log import Json
-from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, same_holdings
+from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, pair_anew, same_holdings
 from tests.support.agent import serving
 from tests.support.phones import Kind, open_phone, phone_kinds
 
@@ -65,11 +65,9 @@ async def test_a_phone_that_pairs_again_and_again_ends_with_one_channel(tmp_path
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
             before = await holdings(agent)
-            for _ in range(4):
+            for _ in range(3):
                 await phone.pair(agent.device_id)
-            await phone.until(lambda: not phone.channel_is_open, "the old channel to end")
-            await phone.channel_open(timeout=10)
-            await on_path(agent, "channel", phone)
+            await pair_anew(agent, phone)
             await answers(phone, terminal, "channel")
             await same_holdings(agent, before)
             nothing_went_wrong(agent)

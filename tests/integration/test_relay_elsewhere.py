@@ -4,7 +4,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, same_holdings, status_when
+from tests.integration.insight import (
+    answers,
+    arrive,
+    holdings,
+    nothing_went_wrong,
+    pair_anew,
+    same_holdings,
+    status_when,
+)
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving
 from tests.support.phones import Kind, open_phone, phone_kinds
@@ -38,10 +46,7 @@ async def test_the_relay_restarts_under_an_open_channel(tmp_path: Path, kind: Ki
             await phone.until(lambda: bool(phone.devices), "the agent to be on offer")
             assert [one["connected"] for one in await relay.devices()] == [True, True]
             await answers(phone, terminal, "channel")
-            await phone.pair(agent.device_id)
-            await phone.until(lambda: not phone.channel_is_open, "the old channel to end")
-            await phone.channel_open()
-            await on_path(agent, "channel", phone)
+            await pair_anew(agent, phone)
             await answers(phone, terminal, "channel")
             before = before or await holdings(agent)
         await same_holdings(agent, before)

@@ -91,6 +91,22 @@ async def test_it_can_be_stopped_before_it_is_ready(tmp_path: Path) -> None:
             nothing_went_wrong(agent)
 
 
+@modes
+async def test_it_can_be_stopped_while_it_asks_a_server_that_does_not_answer(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    async with serving(tmp_path / "state", "--ice-server", "stun:127.0.0.1:9", *options) as agent:
+        token = (await agent.invite())["token"]
+        async with open_phone("python", agent.relay_url, token) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            await phone.create()
+            processes = family(agent)
+            assert await agent.stop() == 0
+            assert alive(processes) == []
+        nothing_went_wrong(agent)
+
+
 @pytest.mark.parametrize("killed", ["agent", "keeper", "both", "single process"])
 async def test_killed_it_leaves_no_shell_and_the_next_start_finds_its_tabs(tmp_path: Path, killed: str) -> None:
     options = ("--no-keeper",) if killed == "single process" else ()

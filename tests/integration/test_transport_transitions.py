@@ -7,7 +7,7 @@ import pytest
 
 from soak.phone import Phone
 from soak.phone_face import PhoneFace
-from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, same_holdings
+from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, pair_anew, same_holdings
 from tests.support.agent import RunningAgent, serving
 from tests.support.phones import Kind, open_phone, phone_kinds
 
@@ -30,10 +30,7 @@ async def the_phones_relay_connection_dies(agent: RunningAgent, phone: PhoneFace
     await phone.reconnect()
     assert (await on_path(agent, "channel", phone))["relay"] == "waiting"
     await answers(phone, terminal, "channel")
-    await phone.pair(agent.device_id)
-    await phone.until(lambda: not phone.channel_is_open, "the old channel to end")
-    await phone.channel_open()
-    await on_path(agent, "channel", phone)
+    await pair_anew(agent, phone)
 
 
 async def the_phone_vanishes_and_comes_back(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
@@ -43,12 +40,7 @@ async def the_phone_vanishes_and_comes_back(agent: RunningAgent, phone: PhoneFac
 
 
 async def it_pairs_again_on_both_paths(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
-    mark = phone.mark()
-    await phone.pair(agent.device_id)
-    await phone.expect("webrtc:offer", since=mark)
-    await phone.until(lambda: phone.events("processes:sync", mark) >= 2, "a sync by relay and one by channel")
-    await phone.channel_open()
-    await on_path(agent, "channel", phone)
+    await pair_anew(agent, phone)
 
 
 @phone_kinds

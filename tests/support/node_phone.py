@@ -72,7 +72,8 @@ class NodePhone(PhoneFace):
     async def _listen(self, process: Process) -> None:
         assert process.stdout is not None
         try:
-            while line := await process.stdout.readline():
+            # A process that is killed may leave half a line behind.
+            while (line := await process.stdout.readline()).endswith(b"\n"):
                 self._take(json.loads(line))
         finally:
             self._over()
