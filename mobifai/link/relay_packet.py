@@ -12,7 +12,8 @@ from mobifai.protocol.wire_json import WireJson
 UNREADABLE = "unreadable packet"
 """The event that an unreadable packet becomes."""
 
-_RESERVED = frozenset({"connect", "disconnect", "connect_error", "__disconnect_final"})
+_RESERVED = frozenset({"connect", "disconnect", "connect_error", "__disconnect_final", "*"})
+"""Names by which python-socketio finds handlers that are not for events."""
 
 
 class RelayPacket(socketio.packet.Packet):  # type: ignore[misc]

@@ -37,6 +37,7 @@ def test_a_packet_of_the_protocol_is_read(text: str, kind: int, data: object) ->
         '2[["event"]]',
         '2["disconnect"]',
         '2["__disconnect_final","/"]',
+        '2["*",{}]',
         '2["event",NaN]',
         '2["event","\\ud800"]',
         "2" + "[" * 100_000,

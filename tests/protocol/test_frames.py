@@ -127,7 +127,7 @@ def test_parts_fit_and_joined_are_the_text(text: str, limit: int) -> None:
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_a_text_is_cut_only_when_its_frame_is_too_long(more: int) -> None:
-    limit = limits.FRAME.value
+    limit = limits.MAX_FRAME
     room = limit - frames.event_json(OUTPUT, {"uuid": "u", "data": ""})
     parts = frames.split_text(OUTPUT, "u", "x" * (room + more), limit)
     assert len(parts) == (1 if more <= 0 else 2)
