@@ -13,7 +13,7 @@ from mobifai.limits import MAX_ID
 MALFORMED = ""
 """The event that an unreadable one becomes. No device can name it: an empty name is unreadable itself."""
 
-_RESERVED = frozenset({"connect", "disconnect", "connect_error"})
+_RESERVED = frozenset({"connect", "disconnect", "connect_error", "*"})
 _FORM = re.compile(r"([012])(?:(/[^,]{0,64}),?)?([0-9]{0,15})(.*)\Z", re.DOTALL)
 _ENGINE = frozenset({"1", "3"})
 """Engine.IO's own packets of a client: it closes, or answers a ping."""
