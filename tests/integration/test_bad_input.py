@@ -28,7 +28,7 @@ from tests.support.phones import Kind, open_phone, phone_kinds
 
 paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
 
-ECHO = "#!/bin/sh\nstty raw -echo\nexec cat\n"
+ECHO = "#!/bin/sh\nstty raw -echo\nprintf listening.\nexec cat\n"
 """A shell that says back what it is told, and does nothing else: what is typed at random here is no command."""
 
 VICTIM = "11111111-2222-3333-4444-555555555555"
@@ -241,8 +241,7 @@ async def test_a_large_paste_arrives_whole_and_what_is_too_much_is_refused(tmp_p
         async with open_phone("python", agent.relay_url, token, webrtc=channel) as phone:
             await arrive(phone, agent.device_id, channel=channel)
             terminal = await phone.create()
-            await phone.type(terminal, "ready?")
-            await phone.wait_output(terminal, "ready?")
+            await phone.wait_output(terminal, "listening.")
             phone.forget_output(terminal)
             program = (await asked(agent))["terminals"][0]["pid"]
             os.kill(program, signal.SIGSTOP)
