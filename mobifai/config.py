@@ -38,6 +38,7 @@ class Config:
 
     `relay` is an own relay's place, or the URL of one elsewhere. `ice_servers` are STUN or TURN URLs; empty: none is
     asked. `limits` replaces values of `limits.LIMITS`. `restart_daily` is a local time at which the agent starts anew.
+    `time_scale` says how many times as fast as usual timers run that wait for nothing but time; `health` has it in it.
     """
 
     relay: RelayConfig | str
@@ -48,5 +49,6 @@ class Config:
     restart_daily: dt.time | None = None
     metrics_port: int | None = None
     keep_awake: bool = False
+    time_scale: float = 1.0
     health: HealthConfig = HealthConfig()
     limits: Mapping[str, int] = field(default_factory=dict)

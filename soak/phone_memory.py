@@ -8,10 +8,13 @@ import uuid as uuids
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mobifai.errors import MobiFaiError
 from soak.phone_log import EventLog, Heard, Json, News
 from soak.phone_screen import Screens, Totals, shows
 
 Where = Callable[[Json], bool]
+Watcher = Callable[[str, Json], None]
+"""Is told every event and its payload before anything else is done with it. May raise MobiFaiError."""
 
 
 class PhoneMemory:
@@ -29,6 +32,8 @@ class PhoneMemory:
         """The `peerId` of the pairing in force."""
         self.verified: bool | None = None
         """Whether the agent's signature was right; None: this relay gave no way to tell."""
+        self.watcher: Watcher | None = None
+        """What it raises fails everybody who waits for this phone, now or later."""
         self._log = EventLog()
         self._news = News()
         self._screens = Screens(keep_all=keep_output)
@@ -89,12 +94,20 @@ class PhoneMemory:
 
     def _hear(self, event: str, payload: Json, path: str) -> None:
         """Take in an event. Never raises, whatever the payload is."""
+        if self.watcher is not None:
+            self._show(self.watcher, event, payload)
         if event in _REMEMBERED:
             form, remember = _REMEMBERED[event]
             if isinstance(payload, form):
                 remember(self, payload)
         self._log.add(event, payload, path)
         self._news.tell()
+
+    def _show(self, watcher: Watcher, event: str, payload: Json) -> None:
+        try:
+            watcher(event, payload)
+        except MobiFaiError as error:
+            self._news.fail(error)
 
     def _heard_authenticated(self, payload: dict[str, Any]) -> None:
         self.token = payload.get("token", self.token)

@@ -16,7 +16,7 @@ from mobifai.errors import BadMessage, StateError
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
 from mobifai.link.path import PathClosed
-from mobifai.link.relay_client import RelayClient
+from mobifai.link.relay_client import LASTING_SECONDS, RelayClient
 from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
 from mobifai.protocol.rooms import CODE_ACTIONS
@@ -74,7 +74,7 @@ class Links:
         self._phone_here = False
         self.token = endpoint.token
         self.pairing = pairing.Pairing(device.device_id, config.device_name, device.identity, endpoint.token)
-        self.relay = RelayClient(endpoint.url, ledger, self, lambda: self.token)
+        self.relay = RelayClient(endpoint.url, ledger, self, lambda: self.token, LASTING_SECONDS / config.time_scale)
         self.caller = Caller(ledger, config.ice_servers, self)
         self.courier = Courier(ledger, self.relay, self._phone_does_not_read)
         self.tabs: Tabs | None = None

@@ -15,6 +15,7 @@ from mobifai.cli.settings import Settings, listen_options, log_options, state_di
 from mobifai.config import DEFAULT_PORT, RelayConfig
 from mobifai.errors import StateError
 from mobifai.health.control import Handler, control_server
+from mobifai.health.extensions import Extensions, Subject
 from mobifai.health.logs import Logs, set_up_logs
 from mobifai.relay.addresses import public_url
 from mobifai.relay.server import Relay
@@ -50,7 +51,8 @@ def relay(
 async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs) -> None:
     async with stop_signals() as stop, Relay.open(place, state.path, ledger) as running:
         questions = _questions(running, public_url(place.host, running.port), ledger)
-        async with control_server(state.control_socket, questions, ledger):
+        more = Extensions(Subject(ledger))
+        async with control_server(state.control_socket, questions, ledger, more.find):
             invitation.show(await questions["pair"]({}))  # type: ignore[arg-type]
             click.echo("Agents use it with `mobifai serve --relay`. Ctrl-C stops.")
             while not await is_set_within(stop, 60):

@@ -30,6 +30,7 @@ from mobifai.cli.settings import Settings, listen_options, log_options, state_di
 from mobifai.config import DEFAULT_PORT, PUBLIC_STUN, Config, HealthConfig, RelayConfig
 from mobifai.errors import ConfigError, MobiFaiError, StateError
 from mobifai.health.control import control_server
+from mobifai.health.extensions import Extensions, Subject
 from mobifai.health.logs import Logs, set_up_logs
 from mobifai.limits import TERMINAL_RING
 from mobifai.state import StateDir, open_state
@@ -103,7 +104,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     default=1,
     hidden=True,
     envvar="MOBIFAI_TIME_SCALE",
-    help="Run the timers of health and housekeeping this many times as fast.",
+    help="Run the timers of health, housekeeping and reconnecting this many times as fast.",
 )
 @click.option("--model", envvar="MOBIFAI_MODEL", help=f"The assistant's model.  [default: {DEFAULT_MODEL}]")
 @click.option("--model-url", envvar="MOBIFAI_MODEL_URL", help="Address of the model's API.  [default: Anthropic's]")
@@ -165,6 +166,7 @@ def serve(
         ready_file=ready_file,
         restart_daily=restart_daily,
         keep_awake=keep_awake,
+        time_scale=time_scale,
         metrics_port=metrics,
         health=_health(memory_limit, health_interval, time_scale),
         limits=settings.limits,
@@ -305,7 +307,8 @@ async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, lo
         restart = _Restart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
         agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
         questions = {**agent.questions, "restart": restart.asked}
-        await scope.enter_async_context(control_server(state.control_socket, questions, ledger))
+        more = Extensions(Subject(ledger, agent))
+        await scope.enter_async_context(control_server(state.control_socket, questions, ledger, more.find))
         if isinstance(spawner, KeptShells):
             spawner.end_unclaimed()
             spawner.started(agent.endpoint.port)

@@ -52,16 +52,20 @@ def heap_in_use() -> int | None:
         return None
 
 
-def descriptor_kinds() -> dict[str, int]:
-    """Open descriptors by what they are: socket, pipe, /dev/ptmx, file ... Empty where /proc is not there."""
+def descriptor_kinds(pid: int | None = None) -> dict[str, int]:
+    """Open descriptors of a process (by default of this one) by what they are: socket, pipe, /dev/ptmx, file ...
+
+    Empty where there is no /proc.
+    """
+    folder = Path("/proc", "self" if pid is None else str(pid), "fd")
     kinds: collections.Counter[str] = collections.Counter()  # bounded by the descriptors
     try:
-        names = os.listdir("/proc/self/fd")  # noqa: PTH208 - names, not paths
+        names = os.listdir(folder)  # noqa: PTH208 - names, not paths
     except OSError:
         return {}
     for name in names:
         try:
-            target = str(Path("/proc/self/fd", name).readlink())
+            target = str((folder / name).readlink())
         except OSError:
             continue  # the one by which the list was read
         kinds[_kind(target)] += 1

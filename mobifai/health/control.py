@@ -41,12 +41,20 @@ class _Question(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
 
 
 @asynccontextmanager
-async def control_server(path: Path, handlers: Mapping[str, Handler | Follower], ledger: Ledger) -> AsyncIterator[None]:
-    """Answer questions on a Unix socket for the length of this scope; then the socket file is gone."""
+async def control_server(
+    path: Path,
+    handlers: Mapping[str, Handler | Follower],
+    ledger: Ledger,
+    find_more: Callable[[str], Handler | Follower | None] = lambda _: None,
+) -> AsyncIterator[None]:
+    """Answer questions on a Unix socket for the length of this scope; then the socket file is gone.
+
+    `find_more` is asked for a question that is not among the handlers'.
+    """
     private_directory(path.parent)
     path.unlink(missing_ok=True)  # a killed process left it: we hold the lock
     with ledger.bound(CONTROL_CLIENTS) as bound:
-        conversations = _Conversations(handlers, bound)
+        conversations = _Conversations(lambda question: handlers.get(question) or find_more(question), bound)
         server = await asyncio.start_unix_server(conversations.serve, path, limit=MAX_REQUEST)
         path.chmod(0o600)
         try:
@@ -59,20 +67,23 @@ async def control_server(path: Path, handlers: Mapping[str, Handler | Follower],
 
 
 class _Conversations:
-    def __init__(self, handlers: Mapping[str, Handler | Follower], bound: Bound) -> None:
-        self._handlers = handlers
+    def __init__(self, find: Callable[[str], Handler | Follower | None], bound: Bound) -> None:
+        self._find = find
         self._bound = bound
         self._tasks: dict[asyncio.Task[None], None] = {}  # bounded by _bound
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101
+        if not self._bound.room:
+            self._bound.refuse("one more command")
+            writer.close()
+            return
         self._tasks[task] = None
         self._bound.set(len(self._tasks))
         try:
-            if len(self._tasks) > self._bound.capacity or not _is_owner(writer.get_extra_info("socket")):
-                return
-            await self._converse(reader, writer)
+            if _is_owner(writer.get_extra_info("socket")):
+                await self._converse(reader, writer)
         except (OSError, ValueError, TimeoutError):
             pass  # the command went away, or never said anything
         finally:
@@ -96,7 +107,7 @@ class _Conversations:
 
     def _handled(self, line: bytes) -> Awaitable[object] | AsyncGenerator[object, None]:
         question = msgspec.json.decode(line, type=_Question)
-        handler = self._handlers.get(question.ask)
+        handler = self._find(question.ask)
         if handler is None:
             raise StateError(f"the running process does not know {question.ask!r}; restart it to update it")
         return handler(question.arguments)

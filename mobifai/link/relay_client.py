@@ -53,9 +53,19 @@ class RelayListener(Protocol):
 
 
 class RelayClient:
-    """A path to the phone through the relay. `url` is the relay's address; `token` gives what to sign in with."""
+    """A path to the phone through the relay. `url` is the relay's address; `token` gives what to sign in with.
 
-    def __init__(self, url: str, ledger: Ledger, listener: RelayListener, token: Callable[[], str | None]) -> None:
+    A connection is a good one after `lasting_seconds`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        ledger: Ledger,
+        listener: RelayListener,
+        token: Callable[[], str | None],
+        lasting_seconds: float = LASTING_SECONDS,
+    ) -> None:
         self.url = url
         self._ledger = ledger
         self._bound = ledger.open(RELAY_QUEUE)
@@ -64,6 +74,7 @@ class RelayClient:
         self._to_send = asyncio.Event()
         self._listener = listener
         self._token = token
+        self._lasting_seconds = lasting_seconds
         self._sending = 0
         self._connected = False
         self._said_lost = False
@@ -174,7 +185,7 @@ class RelayClient:
     async def _until_lost(self, lost: asyncio.Event) -> None:
         """Wait for the end; a connection that lasted is a good one, after which the next outage is said again."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LASTING_SECONDS):
+            async with asyncio.timeout(self._lasting_seconds):
                 await lost.wait()
                 return
         self._lasted = True

@@ -1,0 +1,44 @@
+"""Questions that other packages (the proof, the hunt) answer inside the running process.
+
+They are found as entry points by the part of a question before its dot, and imported when the first such question
+comes, so that nobody pays for what nobody asks. Only the process' owner can ask at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+from mobifai.bounds import Ledger
+from mobifai.health.control import Follower, Handler
+
+ENTRY_POINTS = "mobifai.questions"
+"""The entry point group. What it names is called with a `Subject` and gives its questions, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The running process, to those who look into it. `agent` is None in a relay alone."""
+
+    ledger: Ledger
+    agent: Any = None
+
+
+@dataclass
+class Extensions:
+    """What is offered, by prefix; each prefix is imported once."""
+
+    subject: Subject
+    _loaded: dict[str, Mapping[str, Handler | Follower]] = field(default_factory=dict)  # bounded by what is installed
+
+    def find(self, question: str) -> Handler | Follower | None:
+        """What answers a question, if anything does."""
+        prefix, dot, _ = question.partition(".")
+        if not dot:
+            return None
+        if prefix not in self._loaded:
+            points = entry_points(group=ENTRY_POINTS, name=prefix)
+            if not points:
+                return None
+            self._loaded[prefix] = next(iter(points)).load()(self.subject)
+        return self._loaded[prefix].get(question)

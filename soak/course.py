@@ -1,0 +1,158 @@
+"""One scenario against one agent: warm-up, then block after block, with a sample at rest after each.
+
+Owns the agent under test, its directory, the scenario's world and the series of all gauges. Judges nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from random import Random
+
+from soak import shell
+from soak.growth import is_warm
+from soak.plan import LONGER_WARM_UP, MOST_WARM_UP_BLOCKS, WARM_UP_BLOCKS, Plan
+from soak.rest import at_rest, everybody_gone, steady_part
+from soak.results import BoundResult
+from soak.sample import GAUGES, Sample
+from soak.scenario import Scenario
+from soak.scenarios import scenario as scenario_class
+from soak.series import SeriesBook
+from soak.target import AgentUnderTest, agent_under_test
+from soak.verdict import bounds
+from soak.world import World
+
+GONE_SECONDS = 45.0
+"""The longest timer by which an agent lets a phone go that said nothing."""
+
+CYCLE_SECONDS = 120.0
+"""One cycle: longer than anything in it may take, so that a run never hangs."""
+
+
+class Course:
+    """One scenario. `factor`: a block has so many times the scenario's cycles."""
+
+    def __init__(self, scenario: Scenario, target: AgentUnderTest, plan: Plan, factor: int, clock: Callable[[], float]):
+        self.scenario = scenario
+        self.target = target
+        self.book = SeriesBook()
+        self.cycles = 0
+        self.blocks = 0
+        self.warm_up_cycles = 0
+        self.warm_up_blocks = 0
+        self.busy_seconds = 0.0
+        self.bounds: list[BoundResult] = []
+        self.entries: list[dict[str, object]] = []
+        self.baseline: dict[str, float] | None = None
+        self.newest: dict[str, float] = {}
+        self.factor = factor
+        self._plan = plan
+        self._clock = clock
+        self._random = Random(f"{plan.seed} {scenario.name}")  # noqa: S311 - chance that can be had again
+        self.world = World(target, self._random, plan.phones, plan.time_scale)
+
+    # -- the parts of a run
+
+    async def warm_up(self, tell: Callable[[str], None]) -> None:
+        """Fill what can be filled, then go on until objects and heap no longer rise. Raises what cycles raise."""
+        await self.target.ask("soak.fill")
+        with self._busy():
+            await self.scenario.setup(self.world)
+            await self.scenario.fill(self.world)
+            await self.scenario.back(self.world)
+        courses: dict[str, list[float]] = {"python.blocks": [], "heap.bytes": []}
+        least, most = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS) if self.factor == 1 else LONGER_WARM_UP
+        while self.warm_up_blocks < least or (self.warm_up_blocks < most and not _warm(courses)):
+            tell(f"warming up, block {self.warm_up_blocks + 1}")
+            await self._drive(1, tell)
+            self.warm_up_blocks += 1
+            values = await self._count(None)
+            for name, course in courses.items():
+                course.append(values.get(name, 0.0))
+        self.warm_up_cycles, self.cycles = self.cycles, 0
+        await self._sample()
+        self.baseline = steady_part(self.newest)
+
+    async def block(self, tell: Callable[[str], None]) -> Sample:
+        """One block of cycles, back to rest, one sample. Raises what cycles raise."""
+        await self._drive(self.factor, tell)
+        self.blocks += 1
+        return await self._sample()
+
+    async def traced(self, file: Path, seconds: float, tell: Callable[[str], None]) -> None:
+        """Blocks under memray for about so long, back at rest at the end. Its cycles are not counted."""
+        await self.target.ask("soak.trace", {"file": str(file)})
+        try:
+            end = time.monotonic() + seconds
+            cycles = self.cycles
+            while True:
+                await self._drive(1, tell)
+                if time.monotonic() >= end:
+                    break
+            await self._count(None)
+            self.cycles = cycles
+        finally:
+            await self.target.ask("soak.untrace")
+
+    # -- one block
+
+    async def _drive(self, times: int, tell: Callable[[str], None]) -> None:
+        with self._busy():
+            for _ in range(times):
+                await self.scenario.setup(self.world)
+                for kind in self.scenario.plan(self._random):
+                    async with asyncio.timeout(CYCLE_SECONDS):
+                        await self.scenario.action(self.world, kind)
+                    self.cycles += 1
+                    tell("")
+                await self.scenario.back(self.world)
+
+    async def _sample(self) -> Sample:
+        values = await self._count(self.baseline)
+        sample = Sample(self._clock(), self.cycles, values)
+        self.book.add(sample)
+        return sample
+
+    async def _count(self, expected: dict[str, float] | None) -> dict[str, float]:
+        await everybody_gone(lambda: self.target.ask("status"), GONE_SECONDS)
+        values, entries = await at_rest(self.target.values, expected, self._plan.rest_seconds)
+        self.bounds = bounds(self.bounds, entries)
+        self.entries = entries
+        self.newest = values
+        return values
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.busy_seconds += time.monotonic() - began
+
+
+def _warm(courses: dict[str, list[float]]) -> bool:
+    return all(is_warm(course, GAUGES[name]) for name, course in courses.items())
+
+
+@asynccontextmanager
+async def open_course(
+    name: str, plan: Plan, folder: Path, clock: Callable[[], float], factor: int = 1
+) -> AsyncIterator[Course]:
+    """A course with its agent, in an empty folder. Raises TargetFailed, StateError."""
+    scenario = scenario_class(name)()
+    own = folder / "scenario"
+    own.mkdir(parents=True)
+    settings = folder / "config.toml"
+    settings.write_text(scenario.settings())
+    options = ["--shell", shell.COMMAND, "--time-scale", f"{plan.time_scale:g}", *scenario.serve_options(own)]
+    async with agent_under_test(
+        folder / "agent", settings, options, relay_apart=scenario.relay == "apart", plant=plan.plant
+    ) as target:
+        course = Course(scenario, target, plan, factor, clock)
+        try:
+            yield course
+        finally:
+            for phone in course.world.phones:  # of a cycle that was cut short
+                with suppress(Exception):
+                    await phone.vanish()

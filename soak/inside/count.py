@@ -1,0 +1,99 @@
+"""Counts what a process has in Python and on the C heap. Keeps nothing between two counts, and changes nothing.
+
+Exact numbers only: blocks of the object allocator, bytes in use on the C heap, objects by type, tasks by coroutine,
+threads and handlers by name.
+"""
+
+import asyncio
+import collections
+import gc
+import logging
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+
+from mobifai.bounds import Ledger
+from mobifai.health.census import heap_in_use
+from soak.inside.tidy import tidy
+
+CANARIES = frozenset(
+    {
+        "mobifai.terminals.terminal.Terminal",
+        "mobifai.terminals.pty.Pty",
+        "mobifai.link.peer.PeerConnection",
+        "mobifai.assistant.conversation.Conversation",
+        "mobifai.assistant.loop.Run",
+        "mobifai.relay.connection.Socket",
+        "aiortc.rtcpeerconnection.RTCPeerConnection",
+        "aiortc.rtcsctptransport.RTCSctpTransport",
+        "aiortc.rtcdtlstransport.RTCDtlsTransport",
+        "aiortc.rtcdatachannel.RTCDataChannel",
+        "aioice.ice.Connection",
+    }
+)
+"""Types whose objects end with a phone, a terminal or a conversation."""
+
+LISTENERS = ("link.listeners", "link.handlers", "link.acks")
+"""The ledger's entries that count listeners."""
+
+
+def count(ledger: Ledger, *, disturb: bool) -> dict[str, float]:
+    """Values by name, as in `soak.sample.GAUGES`.
+
+    With `disturb` garbage goes first, and so does what libraries keep for a while; `uncollected` says how much garbage.
+    """
+    uncollected = _collect() if disturb else 0
+    blocks, heap = sys.getallocatedblocks(), heap_in_use()
+    values: dict[str, float] = {"python.blocks": blocks, "uncollected": uncollected}
+    if heap is not None:
+        values["heap.bytes"] = heap
+    values.update(_types())
+    values.update(_named("tasks", _tasks()))
+    values.update(_named("threads", (_family(thread.name) for thread in threading.enumerate())))
+    values.update(_ledger(ledger))
+    return {**values, "garbage": len(gc.garbage), "frozen": gc.get_freeze_count(), "handlers": _handlers()}
+
+
+def _collect() -> int:
+    found = gc.collect()
+    tidy()
+    return found + gc.collect()
+
+
+def _types() -> Mapping[str, float]:
+    """Living objects by type, of all that the collector knows."""
+    types: collections.Counter[type] = collections.Counter(map(type, gc.get_objects()))
+    found: dict[str, float] = {}
+    for kind, amount in types.items():
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        found[f"types:{name}"] = found.get(f"types:{name}", 0) + amount
+        if name in CANARIES:
+            found[f"canaries:{name}"] = amount
+    return found
+
+
+def _tasks() -> Iterable[str]:
+    for task in asyncio.all_tasks():
+        coroutine = task.get_coro()
+        yield getattr(coroutine, "__qualname__", type(coroutine).__name__)
+
+
+def _family(name: str) -> str:
+    """A thread's name without the number that makes it unique."""
+    return name.rstrip("0123456789").rstrip("-_") or name
+
+
+def _ledger(ledger: Ledger) -> Mapping[str, float]:
+    entries = ledger.entries()
+    found: dict[str, float] = {f"instances:{entry.name}": entry.instances for entry in entries}
+    found.update({f"listeners:{entry.name}": entry.total for entry in entries if entry.name in LISTENERS})
+    return found
+
+
+def _handlers() -> int:
+    loggers = [logging.root, *(known for known in logging.root.manager.loggerDict.values())]
+    return sum(len(logger.handlers) for logger in loggers if isinstance(logger, logging.Logger))
+
+
+def _named(family: str, members: Iterable[str]) -> Mapping[str, float]:
+    return {f"{family}:{member}": amount for member, amount in collections.Counter(members).items()}

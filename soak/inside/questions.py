@@ -1,0 +1,54 @@
+"""What the harness asks inside the process under test (an entry point of `mobifai.questions`).
+
+Planting needs the variable that the harness sets when it starts an agent: no leak gets into one that is used.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mobifai.errors import StateError
+from mobifai.health.control import Handler
+from mobifai.health.extensions import Subject
+from soak.inside.count import count
+from soak.inside.free_lists import fill_free_lists
+from soak.inside.windows import MemoryWindows
+
+RUN_VARIABLE = "MOBIFAI_SOAK_RUN"
+"""Marks an agent under test, and every process that it starts, with the name of the run."""
+
+
+def questions(subject: Subject) -> Mapping[str, Handler]:
+    """Every question, by its name."""
+    windows = MemoryWindows()
+
+    async def sample(arguments: dict[str, Any]) -> object:
+        return {
+            "pid": os.getpid(),
+            "values": count(subject.ledger, disturb=bool(arguments.get("disturb", True))),
+            "bounds": [asdict(entry) for entry in subject.ledger.entries()],
+        }
+
+    async def fill(_: dict[str, Any]) -> object:
+        await fill_free_lists()
+        return {}
+
+    async def plant(arguments: dict[str, Any]) -> object:
+        if RUN_VARIABLE not in os.environ:
+            raise StateError("leaks are planted only in an agent that `mobifai soak` has started")
+        from soak.plants import install  # noqa: PLC0415 - a clean run never loads it
+
+        install(str(arguments.get("name")), subject)
+        return {}
+
+    async def begin(arguments: dict[str, Any]) -> object:
+        windows.begin(Path(str(arguments.get("file"))))
+        return {}
+
+    async def end(_: dict[str, Any]) -> object:
+        windows.end()
+        return {}
+
+    return {"soak.sample": sample, "soak.fill": fill, "soak.plant": plant, "soak.trace": begin, "soak.untrace": end}

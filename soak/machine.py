@@ -1,0 +1,32 @@
+"""What a run takes place on: platform, Python, C library, libraries. For reports; it decides nothing."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+LIBRARIES = (
+    *("aiohttp", "aioice", "aiortc", "anthropic", "cryptography"),
+    *("memray", "msgspec", "psutil", "python-socketio", "uvloop"),
+)
+
+
+def environment(network: str) -> dict[str, Any]:
+    """Facts by name. `network` says in words what the run's network is."""
+    return {
+        "platform": platform.platform(),
+        "architecture": platform.machine(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "c_library": " ".join(platform.libc_ver()).strip() or sys.platform,
+        "cpus": os.cpu_count() or 1,
+        "network": network,
+        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,105 @@
+"""Counts what a process has as the system sees it: descriptors, threads, processes, files, rows of data bases.
+
+Runs outside of what it counts, and keeps nothing between two counts. What the system does not tell is left out.
+"""
+
+import collections
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psutil
+
+from mobifai.health.census import descriptor_kinds
+
+UNSTEADY = ("-wal", "-shm", "-journal")
+"""Files of SQLite that come and go."""
+
+FILES_COUNTED = 100_000
+
+
+def process_values(pid: int, label: str) -> dict[str, float]:
+    """Descriptors by kind and threads of one process; {} when it is gone. `label` tells processes apart."""
+    try:
+        process = psutil.Process(pid)
+        kinds = descriptor_kinds(pid) or {"any": process.num_fds()}
+        values: dict[str, float] = {f"descriptors:{label} {kind}": amount for kind, amount in kinds.items()}
+        return {**values, f"threads:{label}, of the system": process.num_threads()}
+    except psutil.Error:
+        return {}
+
+
+def budgets(pid: int) -> dict[str, float]:
+    """Memory as the system counts it: shown, never judged."""
+    with suppress(psutil.Error):
+        memory = psutil.Process(pid).memory_info()
+        return {"rss.bytes": memory.rss, "maps.bytes": memory.vms}
+    return {}
+
+
+def family_values(mark: Path, agent: int) -> dict[str, float]:
+    """The processes that were started under a temporary directory, by name; also those whose parent is gone.
+
+    The agent is not among those whose memory is added up: it is counted from inside.
+    """
+    names: collections.Counter[str] = collections.Counter()
+    memory = 0
+    for process in marked(mark):
+        with suppress(psutil.Error):
+            names[process.name()] += 1
+            memory += 0 if process.pid == agent else process.memory_full_info().uss
+    values: dict[str, float] = {f"processes:{name}": amount for name, amount in names.items()}
+    return {**values, "children.bytes": memory}
+
+
+def marked(mark: Path) -> Iterator[psutil.Process]:
+    """Every process of this user with this temporary directory."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get("TMPDIR") == str(mark):
+                yield process
+
+
+def zombies(root: int) -> dict[str, float]:
+    """How many descendants of a process have ended and were not waited for."""
+    with suppress(psutil.Error):
+        children = psutil.Process(root).children(recursive=True)
+        return {"zombies": sum(_is_zombie(child) for child in children)}
+    return {}
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    return False
+
+
+def disk_values(folders: Mapping[str, Path]) -> dict[str, float]:
+    """Files in each folder, and the rows of each table of the data bases among them."""
+    values: dict[str, float] = {}
+    for label, folder in folders.items():
+        files = list(_files(folder))
+        values[f"files:{label}"] = len(files)
+        for file in files:
+            if file.suffix == ".sqlite":
+                values.update(_rows(file))
+    return values
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    found = 0
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            if not name.endswith(UNSTEADY) and found < FILES_COUNTED:
+                found += 1
+                yield Path(directory, name)
+
+
+def _rows(file: Path) -> dict[str, float]:
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=1)) as base:
+        tables = [name for (name,) in base.execute("select name from sqlite_master where type = 'table'")]
+        counts = {table: base.execute(f'select count(*) from "{table}"').fetchone()[0] for table in tables}  # noqa: S608
+        return {f"rows:{file.name}/{table}": amount for table, amount in counts.items()}
+    return {}

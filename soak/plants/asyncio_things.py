@@ -1,0 +1,91 @@
+"""Plants that keep what belongs to the event loop: tasks, futures, timers, readers and queues."""
+
+import asyncio
+import socket
+
+from mobifai.health.extensions import Subject
+from soak.plants.plant import Event, Moment, Seed
+
+DAY_SECONDS = 86_400.0
+
+
+class TaskInSet(Seed, on=Moment.CONNECT):
+    """A set keeps a task for each phone that came; it waits for something that never happens."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def happened(self, _: Event) -> None:
+        """Start to wait."""
+        self.tasks.add(asyncio.get_running_loop().create_task(_wait_for_ever(), name="planted"))  # leak
+
+    def amount(self) -> int:
+        """Tasks that go on."""
+        return sum(not task.done() for task in self.tasks)
+
+
+async def _wait_for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+class PendingFuture(Seed, on=Moment.TERMINAL):
+    """A list keeps a future for each terminal that nobody ever gives a result."""
+
+    def happened(self, _: Event) -> None:
+        """Expect an answer."""
+        self.kept.append(asyncio.get_running_loop().create_future())  # leak
+
+
+class TimerNeverCancelled(Seed, on=Moment.TERMINAL):
+    """A timer of 24 hours holds a buffer of 256 bytes for each terminal, and is not cancelled when that is closed."""
+
+    def happened(self, _: Event) -> None:
+        """Set a timer, and forget it."""
+        asyncio.get_running_loop().call_later(DAY_SECONDS, self.kept.remove, _Held(self))  # leak
+
+    def amount(self) -> int:
+        """Timers that run."""
+        return _Held.living
+
+
+class _Held:
+    """What a timer holds; it counts itself, since a loop does not tell its timers."""
+
+    living = 0
+
+    def __init__(self, _: Seed) -> None:
+        self.buffer = bytes(256)
+        _Held.living += 1
+
+    def __del__(self) -> None:
+        _Held.living -= 1
+
+
+class ReaderLeftOnLoop(Seed, on=Moment.CONNECT):
+    """The loop watches one end of a pair of sockets more for each phone that came: two descriptors each."""
+
+    def happened(self, _: Event) -> None:
+        """Watch a socket on which nothing ever comes."""
+        pair = socket.socketpair()
+        asyncio.get_running_loop().add_reader(pair[0], self.kept.append, pair)  # leak
+        self.kept.append(pair)
+
+
+class QueueWithoutReader(Seed, on=Moment.TERMINAL):
+    """An asyncio.Queue without a size, which nobody reads, gets a dictionary for each terminal."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.queue: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+
+    def happened(self, event: Event) -> None:
+        """Tell who would listen."""
+        self.queue.put_nowait({"created": event.key, "number": event.number})  # leak
+
+    def amount(self) -> int:
+        """Waiting items."""
+        return self.queue.qsize()
+
+
+SEEDS: tuple[type[Seed], ...] = (TaskInSet, PendingFuture, TimerNeverCancelled, ReaderLeftOnLoop, QueueWithoutReader)

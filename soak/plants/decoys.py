@@ -1,0 +1,214 @@
+"""Decoys: what grows for a while in a sound program, and then does not. None of them is a leak."""
+
+import asyncio
+import collections
+import functools
+import gc
+import importlib
+import logging
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from mobifai.health.extensions import Subject
+from soak.plants.plant import Decoy, Event, Moment
+
+CAP = 64
+
+
+class CacheFilling(Decoy, on=Moment.TERMINAL):
+    """A cache gets an entry for each terminal, of 64 different sizes, until it has its cap of 64; then the oldest
+    goes.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
+
+    def happened(self, event: Event) -> None:
+        """Add, and make room."""
+        self.cache[event.key] = bytes(100 + 37 * (event.number % CAP))
+        if len(self.cache) > CAP:
+            self.cache.popitem(last=False)
+
+    def amount(self) -> int:
+        """Bytes."""
+        return sum(map(len, self.cache.values()))
+
+
+class RingFilling(Decoy, on=Moment.TERMINAL):
+    """A deque gets 512 bytes for each terminal, until it has its cap of 64."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.ring: collections.deque[bytes] = collections.deque(maxlen=CAP)
+
+    def happened(self, event: Event) -> None:
+        """Add; the ring makes room."""
+        self.ring.append(event.key.encode().ljust(512))
+
+    def amount(self) -> int:
+        """Bytes."""
+        return sum(map(len, self.ring))
+
+
+class SizedLruCache(Decoy, on=Moment.CLOSED):
+    """A functools.lru_cache of at most 64 gets an entry for each closed terminal."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.title = functools.lru_cache(maxsize=CAP)(str.upper)
+
+    def happened(self, event: Event) -> None:
+        """Ask for what is not cached yet."""
+        self.title(event.key)
+
+    def amount(self) -> int:
+        """Entries."""
+        return int(self.title.cache_info().currsize)
+
+
+LATE_MODULES = (
+    "calendar", "cmd", "colorsys", "difflib", "fractions", "graphlib", "netrc", "plistlib", "pprint", "sched",
+    "tabnanny", "wave",
+)  # fmt: skip
+
+
+class LazyImports(Decoy, on=Moment.TERMINAL):
+    """Each of the first 12 terminals imports one more module of the standard library."""
+
+    def happened(self, event: Event) -> None:
+        """Import what is needed now."""
+        if event.number <= len(LATE_MODULES):
+            self.kept.append(importlib.import_module(LATE_MODULES[event.number - 1]))
+
+
+class DictionaryResizing(Decoy, on=Moment.TERMINAL):
+    """A dictionary of at most 512 numbers is filled and emptied again; its table grows and shrinks."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.table: dict[int, int] = {}
+
+    def happened(self, event: Event) -> None:
+        """Insert as many as the number of the event says, and remove the oldest ones."""
+        for number in range(event.number * 37 % CAP * 8):
+            self.table[event.number * 1000 + number] = number
+        while len(self.table) > CAP:
+            del self.table[next(iter(self.table))]
+
+    def amount(self) -> int:
+        """Entries."""
+        return len(self.table)
+
+
+class ThreadPoolRampingUp(Decoy, on=Moment.TERMINAL):
+    """A pool of at most 4 threads gets one more with every fourth of the first 16 terminals."""
+
+    threads = 4
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decoy-pool")
+
+    def happened(self, event: Event) -> None:
+        """Give it as many short things to do as there should be threads."""
+        for _ in range(min(self.threads, 1 + event.number // 4)):
+            self.pool.submit(time.sleep, 0.01)
+
+    def amount(self) -> int:
+        """Threads."""
+        return len(self.pool._threads)
+
+
+class FragmentationAfterBurst(Decoy, on=Moment.TERMINAL):
+    """At the tenth terminal 20 MB of mixed sizes are allocated; all is freed but one in 200, some 100 KB here and
+    there.
+    """
+
+    def happened(self, event: Event) -> None:
+        """Once."""
+        if event.number == 10:
+            burst = [bytes(16 + 61 * number % 4000) for number in range(10_000)]
+            self.kept = burst[::200]
+
+
+class LogRotation(Decoy, on=Moment.TERMINAL):
+    """A log file of its own gets 1 KB for each terminal and is rotated at 16 KB, with two old ones kept."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.path: Path = subject.agent.links._state.path / "decoy.log"
+        self.logger = logging.Logger("decoy")  # by no name that others find
+        self.logger.addHandler(RotatingFileHandler(self.path, maxBytes=16 << 10, backupCount=2))
+
+    def happened(self, event: Event) -> None:
+        """Log."""
+        self.logger.warning("%s", event.key.ljust(1000))
+
+    def amount(self) -> int:
+        """Files."""
+        return len(list(self.path.parent.glob("decoy.log*")))
+
+
+class AllocatorWarmUp(Decoy, on=Moment.TERMINAL):
+    """16 buffers of 64 different sizes are allocated for each terminal, and freed in another order."""
+
+    def happened(self, event: Event) -> None:
+        """Leave nothing but what the allocator keeps ready."""
+        self.kept = [bytearray(32 << (number % 8)) + bytes(event.number % CAP) for number in range(16)]
+        while self.kept:
+            self.kept.pop(len(self.kept) // 2)
+
+
+class LongTimer(Decoy, on=Moment.TERMINAL):
+    """A timer of 5 seconds holds 512 bytes for each terminal, ends, and lets go of them."""
+
+    seconds = 5.0
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.waiting: dict[int, bytes] = {}
+
+    def happened(self, event: Event) -> None:
+        """Hold it for a while."""
+        self.waiting[event.number] = bytes(512)
+        asyncio.get_running_loop().call_later(self.seconds, self.waiting.pop, event.number)
+
+    def amount(self) -> int:
+        """Timers that run."""
+        return len(self.waiting)
+
+
+class WeakRegistry(Decoy, on=Moment.TERMINAL):
+    """A WeakSet knows each terminal until it ends, and not longer."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.terminals: weakref.WeakSet[object] = weakref.WeakSet()
+
+    def happened(self, event: Event) -> None:
+        """Know the terminal."""
+        self.terminals.add(event.thing)
+
+    def amount(self) -> int:
+        """Terminals."""
+        gc.collect()  # a closed one is in a cycle until then
+        return len(self.terminals)
+
+
+SEEDS: tuple[type[Decoy], ...] = (
+    CacheFilling,
+    RingFilling,
+    SizedLruCache,
+    LazyImports,
+    DictionaryResizing,
+    ThreadPoolRampingUp,
+    FragmentationAfterBurst,
+    LogRotation,
+    AllocatorWarmUp,
+    LongTimer,
+    WeakRegistry,
+)

@@ -1,0 +1,107 @@
+"""Plants that leave descriptors open, and what they leave on disk."""
+
+import os
+import socket
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from mobifai.health.extensions import Subject
+from soak.plants.plant import Event, Moment, Seed
+
+
+class PtyMasterLeftOpen(Seed, on=Moment.TERMINAL):
+    """A list keeps the master of a pseudo-terminal for each terminal: one descriptor each."""
+
+    def happened(self, _: Event) -> None:
+        """Open a pseudo-terminal, and close one side of it."""
+        master, slave = os.openpty()
+        os.close(slave)
+        self.kept.append(master)  # leak
+
+
+class SocketOfFailedReconnect(Seed, on=Moment.CONNECT):
+    """Each time that a phone came, a socket that could not connect is kept: one descriptor each."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.deaf = socket.socket()  # it holds a port on which nobody listens
+        self.deaf.bind(("127.0.0.1", 0))
+
+    def happened(self, _: Event) -> None:
+        """Try to connect; nobody closes the socket when that fails."""
+        attempt = socket.socket()
+        try:
+            attempt.settimeout(0.2)
+            attempt.connect(self.deaf.getsockname())
+        except OSError:
+            self.kept.append(attempt)  # leak
+
+
+class PipePair(Seed, on=Moment.DISCONNECT):
+    """Each time that a phone left, a pipe is opened and both of its ends stay open: two descriptors each."""
+
+    def happened(self, _: Event) -> None:
+        """Open a pipe."""
+        self.kept.append(os.pipe())  # leak
+
+
+class SqliteConnection(Seed, on=Moment.CONNECT):
+    """Each time that a phone came, a connection to a data base in the state directory stays open."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.path = _data_base(subject)
+
+    def happened(self, _: Event) -> None:
+        """Open it; that it is not closed again costs a descriptor and some 50 KB."""
+        self.kept.append(sqlite3.connect(self.path))  # leak
+
+
+class TableGrowth(Seed, on=Moment.TERMINAL):
+    """A table of a data base in the state directory gets a row of 200 bytes for each terminal."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.connection = sqlite3.connect(_data_base(subject), isolation_level=None)
+
+    def happened(self, event: Event) -> None:
+        """Record it."""
+        self.connection.execute("INSERT INTO planted VALUES (?)", (event.key.ljust(200),))  # leak
+
+    def amount(self) -> int:
+        """Rows."""
+        return int(self.connection.execute("SELECT count(*) FROM planted").fetchone()[0])
+
+
+def _data_base(subject: Subject) -> Path:
+    path: Path = subject.agent.links._state.path / "planted.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("CREATE TABLE IF NOT EXISTS planted (text TEXT)")
+    return path
+
+
+class TemporaryFile(Seed, on=Moment.TERMINAL):
+    """A file of 16 bytes stays in the directory for temporary files for each terminal."""
+
+    def happened(self, event: Event) -> None:
+        """Write a file that nobody removes."""
+        descriptor, _ = tempfile.mkstemp(prefix="mobifai-planted-")  # leak
+        os.write(descriptor, event.key.encode()[:16])
+        os.close(descriptor)
+
+    def amount(self) -> int:
+        """Files."""
+        return len(list(Path(tempfile.gettempdir()).glob("mobifai-planted-*")))
+
+
+SEEDS: tuple[type[Seed], ...] = (
+    PtyMasterLeftOpen,
+    SocketOfFailedReconnect,
+    PipePair,
+    SqliteConnection,
+    TableGrowth,
+    TemporaryFile,
+)

@@ -1,0 +1,59 @@
+"""Where plants hold on to a running agent: a few methods of its objects, wrapped at run time.
+
+Owns no event and keeps nothing. A wrapped method does what it did, with the same result and the same errors; what
+follows it is told once it is done, and never disturbs it. All places are the agent's own, so that they are the same
+with its own relay and with one apart.
+"""
+
+import functools
+import itertools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from mobifai.agent.agent import Agent
+from soak.plants.plant import Event, Moment
+
+_log = logging.getLogger(__name__)
+
+Told = Callable[[Event], None]
+Place = tuple[Any, str, Callable[[tuple[Any, ...], Any], tuple[str, Any]]]
+"""An object, the name of its method, and what gives an event's key and thing by the method's arguments and result."""
+
+
+def listen(agent: Agent, moment: Moment, told: Told) -> None:
+    """Tell of every such moment from now on, once each; several may listen to one."""
+    owner, name, describe = _place(agent, moment)
+    method = getattr(owner, name)
+    numbers = itertools.count(1)
+
+    @functools.wraps(method)
+    def followed(*arguments: Any, **named: Any) -> Any:
+        result = method(*arguments, **named)
+        _tell(told, Event(next(numbers), *describe(arguments, result)))
+        return result
+
+    setattr(owner, name, followed)
+
+
+def _tell(told: Told, event: Event) -> None:
+    try:
+        told(event)
+    except Exception:  # the agent must not suffer: it would be another fault than the planted one
+        _log.exception("a plant failed at its event %d", event.number)
+
+
+def _place(agent: Agent, moment: Moment) -> Place:
+    match moment:
+        case Moment.CONNECT:
+            return agent.links, "_begin_with", lambda arguments, _: (arguments[0], None)
+        case Moment.DISCONNECT:
+            return agent, "phone_left", lambda *_: ("", None)
+        case Moment.TERMINAL:
+            return agent.tabs, "_add", lambda arguments, _: (arguments[0].uuid, agent.tabs.find(arguments[0].uuid))
+        case Moment.CLOSED:
+            return agent.tabs, "_remove", lambda arguments, _: (arguments[0].uuid, arguments[0])
+        case Moment.PROMPT:
+            return agent.assistant, "start", lambda arguments, result: (arguments[1].uuid, result)
+        case Moment.REFUSAL:
+            return agent._reception, "_complain", lambda arguments, _: ("", arguments[0])

@@ -1,0 +1,60 @@
+"""Plants that no Python object shows: on the C heap, in maps, in the counts of references."""
+
+import ctypes
+import mmap
+
+from mobifai.health.extensions import Subject
+from soak.plants.plant import Event, Moment, Seed
+
+
+class SixteenNativeBytes(Seed, on=Moment.TERMINAL):
+    """malloc(16) in C for each terminal, and nobody knows the address any more."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.malloc = ctypes.CDLL(None).malloc
+        self.malloc.argtypes, self.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+        self.bytes = 0
+
+    def happened(self, _: Event) -> None:
+        """Allocate."""
+        self.malloc(16)  # leak
+        self.bytes += 16
+
+    def amount(self) -> int:
+        """Bytes."""
+        return self.bytes
+
+
+class MmapPerTerminal(Seed, on=Moment.TERMINAL):
+    """A list keeps an anonymous memory map of one page, 4 KiB, for each terminal."""
+
+    def happened(self, event: Event) -> None:
+        """Map a page, and touch it."""
+        self.kept.append(mmap.mmap(-1, mmap.PAGESIZE))  # leak
+        self.kept[-1][0] = event.number % 256
+
+
+class ReferenceTooMany(Seed, on=Moment.TERMINAL):
+    """One reference too many is counted for a text of 100 characters, as a fault in C would: one such text for each
+    terminal that nothing holds.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.count = ctypes.pythonapi.Py_IncRef
+        self.count.argtypes, self.count.restype = [ctypes.py_object], None
+        self.bytes = 0
+
+    def happened(self, event: Event) -> None:
+        """Make a text that can never end."""
+        text = event.key.ljust(100)
+        self.count(text)  # leak
+        self.bytes += len(text)
+
+    def amount(self) -> int:
+        """Characters."""
+        return self.bytes
+
+
+SEEDS: tuple[type[Seed], ...] = (SixteenNativeBytes, MmapPerTerminal, ReferenceTooMany)

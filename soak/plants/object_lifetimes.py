@@ -1,0 +1,106 @@
+"""Plants that keep objects alive against the collector: cycles, tracebacks, frames and the collector's own settings."""
+
+import gc
+from collections.abc import Iterator
+
+from mobifai.errors import StateError
+from mobifai.health.extensions import Subject
+from soak.plants.plant import Event, Moment, Seed
+
+
+class CycleWithFinalizer(Seed, on=Moment.TERMINAL):
+    """An object in a cycle with itself is made for each terminal; when it is collected, its finalizer puts it into a
+    list, and it lives again.
+    """
+
+    def happened(self, _: Event) -> None:
+        """Make it, and let it go."""
+        _Undying(self.kept)  # leak
+
+    def amount(self) -> int:
+        """Objects that came back."""
+        gc.collect()
+        return len(self.kept)
+
+
+class _Undying:
+    __slots__ = ("graveyard", "me")
+
+    def __init__(self, graveyard: list["_Undying"]) -> None:
+        self.graveyard = graveyard
+        self.me = self
+
+    def __del__(self) -> None:
+        self.graveyard.append(self)
+
+
+class TracebackKept(Seed, on=Moment.TERMINAL):
+    """A list of last errors keeps an exception for each terminal, and with its traceback the frames and what they
+    hold.
+    """
+
+    def happened(self, event: Event) -> None:
+        """Fail, handle it, and keep the error."""
+        try:
+            raise StateError(f"terminal {event.key} has no history")  # noqa: TRY301 - a traceback of its own
+        except StateError as error:
+            self.kept.append(error)  # leak
+
+
+class SuspendedGenerator(Seed, on=Moment.TERMINAL):
+    """A list keeps a generator for each terminal that stopped at its first step, with its frame and a buffer of 512
+    bytes.
+    """
+
+    def happened(self, event: Event) -> None:
+        """Take the first step only."""
+        steps = _steps(event.number)
+        self.kept.append((next(steps), steps))  # leak
+
+
+def _steps(number: int) -> Iterator[int]:
+    buffer = bytes(512)
+    yield number
+    yield len(buffer)
+
+
+class FrozenGarbage(Seed, on=Moment.TERMINAL):
+    """gc.freeze() after each terminal takes the garbage of the moment, two lists in a cycle at least, from the
+    collector for good.
+    """
+
+    def happened(self, event: Event) -> None:
+        """Leave a cycle, and freeze it."""
+        _leave_cycle(event.number)
+        gc.freeze()  # leak
+
+    def amount(self) -> int:
+        """Frozen objects."""
+        return gc.get_freeze_count()
+
+
+class GarbageSaved(Seed, on=Moment.TERMINAL):
+    """With gc.DEBUG_SAVEALL left on, all that the collector finds stays in gc.garbage: two lists for each terminal, at
+    least.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+
+    def happened(self, event: Event) -> None:
+        """Leave a cycle to the collector."""
+        _leave_cycle(event.number)  # leak
+
+    def amount(self) -> int:
+        """Objects in gc.garbage."""
+        gc.collect()
+        return len(gc.garbage)
+
+
+def _leave_cycle(number: int) -> None:
+    one: list[object] = [number]
+    one.append([one])
+
+
+SEEDS: tuple[type[Seed], ...] = (CycleWithFinalizer, TracebackKept, SuspendedGenerator, FrozenGarbage, GarbageSaved)

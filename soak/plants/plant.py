@@ -1,0 +1,143 @@
+"""What a plant is: one deliberate leak, or a decoy that only looks like one, and where its leak happens.
+
+Pure descriptions and the base of all plants. Nothing here is installed anywhere: `soak.plants` does that.
+"""
+
+import inspect
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from mobifai.errors import MobiFaiError
+from mobifai.health.extensions import Subject
+
+Scenario = Literal["terminals", "reconnects", "conversations", "mixed"]
+
+LEAK = "# leak"
+"""Marks the one line of a plant where it happens."""
+
+
+class PlantError(MobiFaiError):
+    """No plant has this name, or it can't be installed here."""
+
+
+class Moment(StrEnum):
+    """What happens in an agent that a plant can follow. Each is told after the agent has done its part."""
+
+    CONNECT = "connect"
+    """A phone was paired."""
+    DISCONNECT = "disconnect"
+    """A phone left."""
+    TERMINAL = "terminal"
+    """A terminal was created."""
+    CLOSED = "closed"
+    """A terminal was closed."""
+    PROMPT = "prompt"
+    """A conversation with the model began."""
+    REFUSAL = "refusal"
+    """A phone asked for something that can't be done."""
+
+
+CHEAPEST: dict[Moment, Scenario] = {
+    Moment.CONNECT: "reconnects",
+    Moment.DISCONNECT: "reconnects",
+    Moment.TERMINAL: "terminals",
+    Moment.CLOSED: "terminals",
+    Moment.PROMPT: "conversations",
+    Moment.REFUSAL: "terminals",
+}
+"""The scenario that brings a moment about in the least time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One moment. `number` counts a plant's own, from 1; `key` is the id of the phone or terminal, empty where there is
+    none; `thing` is the object that it is about: a Terminal, a conversation that is going on, an error, or None.
+    """
+
+    number: int
+    key: str = ""
+    thing: Any = None
+
+
+class Seed(ABC):
+    """A plant inside the process under test. Its docstring says in one sentence what it leaks, how, and how much.
+
+    `happened` must not wait, and what it makes ends with the process. `kept` is where most of them keep it.
+    """
+
+    on: ClassVar[Moment]
+    scenario: ClassVar[Scenario]
+    culprit: ClassVar[str]
+    decoy: ClassVar[bool] = False
+
+    def __init_subclass__(cls, on: Moment | None = None, culprit: str = "happened", **more: Any) -> None:
+        """`on`: what it follows. `culprit`: the method with the line that leaks. A class without `on` is a base."""
+        super().__init_subclass__(**more)
+        if on is not None:
+            cls.on, cls.scenario, cls.culprit = on, CHEAPEST[on], culprit
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.kept: list[Any] = []  # what a plant is for: no cap
+
+    @abstractmethod
+    def happened(self, event: Event) -> None:
+        """It happened: leak, or seem to."""
+
+    def amount(self) -> int:
+        """How much is leaked now, in things or bytes: for those who check the plant itself."""
+        return len(self.kept)
+
+
+class Decoy(Seed):
+    """A seed that must stay silent: what it holds has an end, which some 64 events reach."""
+
+    decoy = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """One plant. `culprit` is the qualified name of the function that leaks; a decoy has none.
+
+    `install` makes its seed inside a process, and has it told of every `on` from then on.
+    """
+
+    name: str
+    family: str
+    summary: str
+    scenario: Scenario
+    decoy: bool
+    on: Moment
+    culprit: str
+    install: Callable[[Subject], Seed]
+    source: type[Seed]
+
+    @property
+    def line(self) -> tuple[Path, int]:
+        """The file and the line where it leaks. Raises PlantError for a decoy."""
+        if self.decoy:
+            raise PlantError(f"{self.name} is a decoy: nothing of it leaks")
+        method = inspect.unwrap(getattr(self.source, self.source.culprit))
+        lines, first = inspect.getsourcelines(method)
+        number = next(number for number, line in enumerate(lines, first) if line.rstrip().endswith(LEAK))
+        return Path(inspect.getsourcefile(method) or ""), number
+
+
+def described(source: type[Seed], install: Callable[[Subject], Seed]) -> Plant:
+    """The plant of a class of seeds, named as the class is, in kebab case."""
+    return Plant(
+        name=re.sub(r"(?<!^)(?=[A-Z])", "-", source.__name__).lower(),
+        family=source.__module__.rpartition(".")[2],
+        summary=" ".join((source.__doc__ or "").split()),
+        scenario=source.scenario,
+        decoy=source.decoy,
+        on=source.on,
+        culprit="" if source.decoy else f"{source.__module__}.{source.__qualname__}.{source.culprit}",
+        install=install,
+        source=source,
+    )

@@ -1,0 +1,139 @@
+"""Plants that register something with the interpreter, the logs or the ledger, and never take it off again."""
+
+import atexit
+import contextvars
+import functools
+import logging
+import sys
+import weakref
+
+from mobifai.bounds import Bound
+from mobifai.health.extensions import Subject
+from mobifai.limits import SIGNALS
+from soak.plants.plant import Event, Moment, Seed
+
+_CURRENT: contextvars.ContextVar[str] = contextvars.ContextVar("soak_plant_session", default="")
+
+
+def _at_end(_: str) -> None:
+    """Nothing is left to do by then."""
+
+
+class AtexitRegistry(Seed, on=Moment.DISCONNECT):
+    """atexit keeps one more function with its argument for each phone that left."""
+
+    def happened(self, event: Event) -> None:
+        """Register what would clean up."""
+        atexit.register(functools.partial(_at_end, f"phone {event.number}"))  # leak
+
+    def amount(self) -> int:
+        """Registered functions."""
+        return int(atexit._ncallbacks())
+
+
+class FinalizeRegistry(Seed, on=Moment.DISCONNECT):
+    """weakref.finalize on an object that never ends keeps one more entry, with its argument, for each phone that
+    left.
+    """
+
+    def happened(self, event: Event) -> None:
+        """Watch the end of something that does not end."""
+        weakref.finalize(self, _at_end, f"phone {event.number}")  # leak
+
+    def amount(self) -> int:
+        """Entries."""
+        return len(weakref.finalize._registry)  # type: ignore[attr-defined]
+
+
+class InternedKeys(Seed, on=Moment.TERMINAL):
+    """Each terminal's id with a prefix is interned, and is a key of a dictionary: a text of 60 bytes more each time."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.seen: dict[str, int] = {}
+
+    def happened(self, event: Event) -> None:
+        """Count by an interned key."""
+        self.seen[sys.intern(f"terminal:{event.key}")] = 1  # leak
+
+    def amount(self) -> int:
+        """Keys."""
+        return len(self.seen)
+
+
+class ContextCopies(Seed, on=Moment.CONNECT):
+    """A list keeps a copy of the context, with one variable set, for each phone that came."""
+
+    def happened(self, event: Event) -> None:
+        """Remember the context for later."""
+        token = _CURRENT.set(f"phone {event.number}")
+        self.kept.append(contextvars.copy_context())  # leak
+        _CURRENT.reset(token)
+
+
+class LogHandler(Seed, on=Moment.CONNECT):
+    """The logger `mobifai.soak` gets one more handler, that writes nothing, for each phone that came."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.logger = logging.getLogger("mobifai.soak")
+
+    def happened(self, _: Event) -> None:
+        """Add a handler."""
+        self.logger.addHandler(logging.NullHandler())  # leak
+
+    def amount(self) -> int:
+        """Handlers."""
+        return len(self.logger.handlers)
+
+
+class LoggerPerSession(Seed, on=Moment.TERMINAL):
+    """logging keeps a logger, some 500 bytes, for each terminal that ever was, since its name is the terminal's id."""
+
+    def happened(self, event: Event) -> None:
+        """Log under a name of its own."""
+        logging.getLogger(f"mobifai.soak.{event.key}").debug("opened")  # leak
+
+    def amount(self) -> int:
+        """Loggers."""
+        return sum(name.startswith("mobifai.soak.") for name in logging.root.manager.loggerDict)
+
+
+class LedgerAccount(Seed, on=Moment.CONNECT):
+    """The ledger keeps an account of `link.signals` for each phone that came: it is opened and never closed."""
+
+    def happened(self, _: Event) -> None:
+        """Open an account."""
+        self.bound: Bound = self.subject.ledger.open(SIGNALS)  # leak
+
+    def amount(self) -> int:
+        """Open accounts of this limit."""
+        return next(entry.instances for entry in self.subject.ledger.entries() if entry.name == SIGNALS.name)
+
+
+class ClassPerSession(Seed, on=Moment.TERMINAL):
+    """A dictionary keeps a class, some 1.5 KB, that was made for each terminal."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.classes: dict[str, type] = {}
+
+    def happened(self, event: Event) -> None:
+        """Make a class."""
+        self.classes[event.key] = type("Session", (), {"uuid": event.key})  # leak
+
+    def amount(self) -> int:
+        """Classes."""
+        return len(self.classes)
+
+
+SEEDS: tuple[type[Seed], ...] = (
+    AtexitRegistry,
+    FinalizeRegistry,
+    InternedKeys,
+    ContextCopies,
+    LogHandler,
+    LoggerPerSession,
+    LedgerAccount,
+    ClassPerSession,
+)

@@ -1,0 +1,127 @@
+"""The directory of a report: what is in it, whose it is, and what goes in whole. It makes no text itself."""
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from soak.report.files import ReportError, reason, write_whole
+from soak.report.html import page
+from soak.report.junit import junit
+from soak.report.samples import SAMPLES_FILE_BYTES, SamplesFile
+from soak.report.windows import Windows
+from soak.results import Report, SeriesResult
+from soak.sample import Sample
+
+ADVICE = "name an empty or new directory with --report"
+
+
+class ReportDirectory:
+    """A directory that is ours: new, empty of our names, or one of an earlier run.
+
+    A killed harness leaves the last whole report in it.
+    """
+
+    def __init__(self, path: Path, *, samples_bytes: int = SAMPLES_FILE_BYTES) -> None:
+        """Make it with its parents, or take it over. Raises ReportError for one that belongs to something else."""
+        self.path = path
+        self.windows = Windows(path / "memray")
+        self._samples = SamplesFile(path / "samples.jsonl", samples_bytes)
+        self._make()
+        self._refuse_others()
+
+    @property
+    def html(self) -> Path:
+        """What a person opens."""
+        return self.path / "report.html"
+
+    def clear(self) -> None:
+        """Remove the samples and windows of an earlier run, for a run that begins anew. Raises ReportError."""
+        try:
+            self._samples.clear()
+            self.windows.clear()
+        except OSError as error:
+            raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
+
+    def write(self, report: Report) -> None:
+        """Write the three files, each whole or not at all. Raises ReportError."""
+        write_whole(self.path / "report.json", encoded(report))
+        write_whole(self.html, page(report).encode())
+        write_whole(self.path / "junit.xml", junit(report))
+
+    def append_samples(self, scenario: str, samples: Iterable[Sample]) -> None:
+        """Add samples to samples.jsonl; when that is full it becomes samples.1.jsonl. Raises ReportError."""
+        self._samples.append(scenario, samples)
+
+    def read(self) -> Report:
+        """The last report written. Raises ReportError."""
+        return read_report(self.path)
+
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise ReportError(f"{self.path}: expected a directory, found a file in the way; {ADVICE}") from None
+        except OSError as error:
+            raise ReportError(f"{self.path}: can't be made ({reason(error)}); {ADVICE}") from None
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise ReportError(f"{self.path}: expected a directory to write in, found one that is not; {ADVICE}")
+
+    def _refuse_others(self) -> None:
+        if (self.path / "report.json").exists():
+            self.read()
+            return
+        others = [name for name in ("report.html", "junit.xml") if (self.path / name).exists()]
+        others += [] if self._samples.is_ours() else ["samples.jsonl"]
+        if others:
+            raise ReportError(f"{self.path}: found {others[0]} without a report.json of a soak run; {ADVICE}")
+
+
+def read_report(path: Path) -> Report:
+    """The report in a directory. Raises ReportError when there is none, or it is not one."""
+    file = path / "report.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Report)
+    except (FileNotFoundError, NotADirectoryError):
+        found = "no report.json" if path.is_dir() else "a file" if path.exists() else "nothing"
+        raise ReportError(f"{path}: expected the directory of a soak report, found {found}; name one that a run wrote "
+                          "(its --report DIR)") from None  # fmt: skip
+    except OSError as error:
+        raise ReportError(f"{file}: can't be read ({reason(error)}); see who may read it") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ReportError(f"{file}: expected the report of a soak run, found something else ({error}); "
+                          "move it away, or name another directory") from None  # fmt: skip
+
+
+def encoded(report: Report) -> bytes:
+    r"""A report as JSON that `read_report` takes back.
+
+    JSON has no NaN and no infinity: as points they are left out, elsewhere they are written as 0 (a gauge's verdict
+    `unmeasured` says that it was not measured). Text that is no Unicode is written with its bytes as `\udc80`.
+    """
+    head = _clean(msgspec.to_builtins(msgspec.structs.replace(report, series=[])))
+    del head["series"]
+    series = b",\n  ".join(msgspec.json.encode(_course(one)) for one in report.series)
+    opened = msgspec.json.format(msgspec.json.encode(head), indent=1)[:-2]
+    return opened + b',\n "series": [\n  ' + series + b"\n ]\n}\n"
+
+
+def _course(series: SeriesResult) -> dict[str, Any]:
+    points = [point for point in series.points if math.isfinite(point[0]) and math.isfinite(point[2])]
+    head = _clean(msgspec.to_builtins(msgspec.structs.replace(series, points=[])))
+    return {**head, "points": points}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else 0.0
+    if isinstance(value, dict):
+        return {_clean(key): _clean(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(one) for one in value]
+    return value

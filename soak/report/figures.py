@@ -1,0 +1,69 @@
+"""Numbers as people read them: amounts, rates, durations. 1 KB is 1000 bytes, as in the agent's log. Pure."""
+
+import math
+
+BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+UNKNOWN = "unknown"
+
+
+def amount(value: float, unit: str) -> str:
+    """A value with its unit: `4.19 MB` for bytes, `1,234 objects` for the rest."""
+    if unit == "bytes":
+        return byte_count(value)
+    return f"{number(value)} {unit}".rstrip()
+
+
+def byte_count(value: float) -> str:
+    """Bytes with three significant digits at most: `512 B`, `4.19 MB`."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    step = 0
+    while abs(value) >= 999.5 and step < len(BYTE_UNITS) - 1:
+        value, step = value / 1000, step + 1
+    return f"{number(value)} {BYTE_UNITS[step]}"
+
+
+def number(value: float) -> str:
+    """Three significant digits below a thousand, whole numbers with commas above: `0.021`, `48`, `12,345`."""
+    if not math.isfinite(value):
+        return UNKNOWN
+    if value == 0:
+        return "0"
+    if abs(value) >= 999.5:
+        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.2e}"
+    if abs(value) < 0.001:
+        return f"{value:.1e}"
+    return _short(value)
+
+
+def rate(value: float, unit: str) -> str:
+    """What is gained for each cycle: `+48 B`; `0 B` for none."""
+    sign = "+" if value > 0 and math.isfinite(value) else ""
+    return sign + amount(value, unit)
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `45 s`, `2 min 05 s`, `3 h 20 min`."""
+    if not math.isfinite(seconds):
+        return UNKNOWN
+    if 0 < seconds < 9.95:
+        return f"{_short(round(seconds, 1))} s"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    minutes = round(whole / 60)
+    return f"{minutes // 60:,} h {minutes % 60:02} min"
+
+
+def count(amount_of: int, one: str, many: str = "") -> str:
+    """`1 cycle`, `2,400 cycles`."""
+    return f"{amount_of:,} {one if amount_of == 1 else many or one + 's'}"
+
+
+def _short(value: float) -> str:
+    """At most three significant digits, without zeros that say nothing."""
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

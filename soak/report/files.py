@@ -1,0 +1,30 @@
+"""Files that are written whole or not at all, and the error for what can't be read or written. It knows no report."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from mobifai.errors import MobiFaiError
+
+
+class ReportError(MobiFaiError):
+    """A report directory can't be used, read or written."""
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file by a rename: a reader, and who comes after a kill, finds the old one or the new one.
+
+    It is not synced: after a loss of power the file may be older. Raises ReportError.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise ReportError(f"{path}: can't be written ({reason(error)}); make room or name another --report") from None
+
+
+def reason(error: OSError) -> str:
+    """What the system says, in words."""
+    return error.strerror or type(error).__name__

@@ -1,0 +1,204 @@
+"""report.html: the whole report on one page that needs nothing else, for a person with a minute.
+
+It owns what stands where. Tables, plots and the look have modules of their own; every string is escaped (`markup`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from soak.report.figures import amount, count, duration
+from soak.report.markup import Content, Markup, markup, printable, tag
+from soak.report.plots import MOST_PLOTS, Course, Key, courses, key_of, legend, plot
+from soak.report.sentences import SIGNS, headline, sentence, unexercised, unmeasured
+from soak.report.style import CSS
+from soak.report.tables import (
+    Column,
+    bounds_table,
+    findings_table,
+    gauges_table,
+    rest_table,
+    scenarios_table,
+    table,
+    traffic,
+)
+from soak.results import Report
+
+MOST_NOTES = 100
+OPEN_ROWS = 40
+"""A longer table is folded."""
+TONES = {"held": "good", "leak": "bad", "breach": "bad", "failed": "bad", "inconclusive": "warn"}
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def page(report: Report) -> str:
+    """The page, which can be encoded as UTF-8 whatever the names are."""
+    body = tag("body", tag("main", list(_sections(report))))
+    return "<!DOCTYPE html>\n" + tag("html", _head(report), body, lang="en") + "\n"
+
+
+def _head(report: Report) -> Markup:
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("title", f"{SIGNS[report.verdict]} {headline(report)} · mobifai soak"),
+        tag("style", Markup(CSS)),
+    )
+
+
+def _sections(report: Report) -> Iterator[Content]:
+    drawn = courses(report)
+    places = {course.name: f"plot-{index}" for index, course in enumerate(drawn) if course.findings}
+    key = key_of(report)
+    yield _verdict(report)
+    yield _facts(report)
+    yield _findings(report, places)
+    yield [plot(course, key, large=True, id_=places[course.name]) for course in drawn if course.findings]
+    yield _notes(report)
+    yield _section("What ran", scenarios_table(report.scenarios)) if report.scenarios else None
+    yield _section("Limits", _bounds_told(report), bounds_table(report.bounds)) if report.bounds else None
+    yield _section("Back to rest", rest_table(report.rest, report.findings)) if report.rest else None
+    yield _gauges(report)
+    yield _courses(drawn, key)
+    yield _harness(report)
+    yield _memory(report)
+    yield _environment(report)
+
+
+def _verdict(report: Report) -> Markup:
+    told = sentence(report)
+    first, _, rest = told.partition(": ")
+    rest = rest if report.findings else rest[:1].upper() + rest[1:]
+    return tag(
+        "header",
+        tag("div", SIGNS[report.verdict], class_=f"sign {TONES[report.verdict]}", aria_hidden="true"),
+        tag("div", tag("h1", first), tag("p", rest)),
+        class_=f"verdict {TONES[report.verdict]}",
+    )
+
+
+def _facts(report: Report) -> Markup:
+    again = f" in {report.segments} parts" if report.segments > 1 else ""
+    facts = {
+        "Ran": f"{', '.join(one.name for one in report.scenarios) or 'no scenario'}",
+        "Cycles": f"{report.cycles:,}",
+        "Time": duration(report.duration_s) + again,
+        "Findings": f"{len(report.findings):,}",
+        "Bytes": traffic(report.traffic),
+        "Seed": str(report.seed),
+    }
+    return tag("dl", [_fact(name, text) for name, text in facts.items()], class_="facts")
+
+
+def _fact(name: str, text: str) -> Markup:
+    return tag("div", tag("dt", name), tag("dd", text), class_="wide" if len(text) > 24 else None)
+
+
+def _findings(report: Report, places: Mapping[str, str]) -> Markup:
+    if not report.findings:
+        return _section("Findings", tag("p", "None."))
+    return _section("Findings", findings_table(report.findings, places))
+
+
+def _notes(report: Report) -> Markup | None:
+    interrupted = ["The run was interrupted: this is what it had until then."] if report.interrupted else []
+    notes = [*interrupted, *report.notes]
+    left = [f"{len(notes) - MOST_NOTES} more notes are in report.json."] if len(notes) > MOST_NOTES else []
+    items = [tag("li", note) for note in [*notes[:MOST_NOTES], *left]]
+    return _section("Notes", tag("ul", items, class_="notes")) if notes else None
+
+
+def _bounds_told(report: Report) -> Markup:
+    left = len(unexercised(report))
+    filled = f"{count(len(report.bounds) - left, 'limit was', 'limits were')} filled to capacity"
+    return tag("p", f"{filled}, {left} not exercised.", class_="dim")
+
+
+def _gauges(report: Report) -> Markup | None:
+    if not report.gauges:
+        return None
+    left = len(unmeasured(report))
+    told = f"{count(len(report.gauges), 'gauge')}, {left} not measured." if left else count(len(report.gauges), "gauge")
+    caption = "A smaller leak than the one named would not have been seen."
+    return _section("Gauges", _folded(told, len(report.gauges), gauges_table(report.gauges, caption)))
+
+
+def _courses(drawn: list[Course], key: Key) -> Markup | None:
+    calm = [course for course in drawn if not course.findings]
+    moving = [course for course in calm if not course.flat]
+    flat = [course for course in calm if course.flat]
+    if not calm:
+        return None
+    shown = moving[:MOST_PLOTS]
+    left = len(moving) - len(shown)
+    return _section(
+        "Courses without a finding",
+        tag("p", f"{left} more are in report.json.") if left else None,
+        _shared_legend(shown, key),
+        tag("div", [plot(one, key, large=False, id_=f"calm-{i}") for i, one in enumerate(shown)], class_="plots"),
+        _flat(flat),
+    )
+
+
+def _shared_legend(shown: list[Course], key: Key) -> Markup | None:
+    widest = max(shown, key=lambda course: len(course.lines), default=None)
+    return legend(widest, key) if widest else None
+
+
+def _flat(flat: list[Course]) -> Markup | None:
+    rows = [(course, line) for course in flat for line in course.lines]
+    columns = [
+        Column("Gauge", lambda row: row[0].name),
+        Column("Scenario", lambda row: row[1].scenario),
+        Column("Value", lambda row: amount(row[1].points[0][1], row[0].unit), figure=True),
+    ]
+    told = f"{count(len(flat), 'gauge')} stayed at one value"
+    return tag("details", tag("summary", told), table("All the time.", columns, rows)) if flat else None
+
+
+def _harness(report: Report) -> Markup | None:
+    if not report.harness:
+        return None
+    rising = [gauge for gauge in report.harness if gauge.verdict == "rising"]
+    number = f"{len(rising)} of {count(len(report.harness), 'gauge')} of the harness rose"
+    measured = any(gauge.verdict == "flat" for gauge in report.harness)
+    told = number if rising else "The harness did not grow" if measured else "The harness was not measured"
+    rows = gauges_table(report.harness, "The process that drove and measured, by the same gauges.")
+    return _section("The harness itself", _folded(told, len(report.harness), rows))
+
+
+def _memory(report: Report) -> Markup | None:
+    if not report.memory:
+        return None
+    names = list(dict.fromkeys(str(key) for window in report.memory for key in window))[:8]
+    columns = [Column(name, _field(name)) for name in names]
+    told = f"{count(len(report.memory), 'window')} of memray"
+    return _section("Memory by line", tag("details", tag("summary", told), table("", columns, report.memory)))
+
+
+def _field(name: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda window: _value(window.get(name))
+
+
+def _environment(report: Report) -> Markup:
+    facts = {"command": report.command, "started": report.started_at, **report.environment}
+    rows = [(str(name), _value(value)) for name, value in facts.items() if value not in ("", None)]
+    columns = [Column("What", lambda row: row[0]), Column("Is", lambda row: row[1])]
+    return _section("Where it ran", table("", columns, rows))
+
+
+def _section(title: str, *content: Content) -> Markup:
+    return tag("section", tag("h2", title), markup(*content))
+
+
+def _folded(told: str, rows: int, content: Markup) -> Markup:
+    return tag("details", tag("summary", told), content, open="open" if rows <= OPEN_ROWS else None)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_value(one)}" for name, one in list(value.items())[:50])
+    if isinstance(value, list | tuple):
+        return "; ".join(_value(one) for one in value[:50])
+    return printable("" if value is None else value)

@@ -1,0 +1,133 @@
+"""A report as JUnit's XML, for the pages that CI systems make of it. Names may be anything; the XML is valid."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+from xml.etree import ElementTree as ET
+
+from soak.report.figures import amount, duration, rate
+from soak.report.markup import printable
+from soak.report.sentences import sentence
+from soak.results import FindingResult, GaugeResult, Report
+
+Outcome = Literal["passed", "failure", "error", "skipped"]
+
+SUITE_OF: Final = {
+    "bound": "bounds",
+    "rest": "rest",
+    "canary": "rest",
+    "process": "rest",
+    "growth": "gauges",
+    "integrity": "scenarios",
+    "failure": "scenarios",
+    "harness": "harness",
+}
+"""Where a kind of finding belongs; one that meets no case there has a case of its own among the findings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of the result."""
+
+    suite: str
+    name: str
+    scenario: str = ""
+    outcome: Outcome = "passed"
+    text: str = ""
+    seconds: float = 0
+
+
+def junit(report: Report) -> bytes:
+    """The document, as UTF-8 with a declaration."""
+    root = ET.Element("testsuites", name="mobifai soak", time=f"{report.duration_s:.3f}")
+    suites: dict[str, list[Case]] = {}
+    for case in cases(report):
+        suites.setdefault(case.suite, []).append(case)
+    for name, members in suites.items():
+        _add_suite(root, name, members)
+    for key, number in _numbers([case for members in suites.values() for case in members]).items():
+        root.set(key, number)
+    ET.indent(root)
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document
+
+
+def cases(report: Report) -> Iterator[Case]:
+    """Every case of a report, with what was found about it."""
+    left = list(report.findings)
+    yield _run(report)
+    for case in _measured(report):
+        about = [finding for finding in report.findings if _concerns(finding, case)]
+        left = [finding for finding in left if finding not in about]
+        yield _with_findings(case, about)
+    for finding in left:
+        yield _with_findings(Case("findings", f"{finding.kind}: {finding.name}", finding.scenario), [finding])
+
+
+def _run(report: Report) -> Case:
+    outcomes: dict[str, Outcome] = {"failed": "error", "inconclusive": "skipped"}
+    return Case("run", "verdict", "", outcomes.get(report.verdict, "passed"), sentence(report), report.duration_s)
+
+
+def _measured(report: Report) -> Iterator[Case]:
+    for scenario in report.scenarios:
+        yield Case("scenarios", scenario.name, scenario.name, seconds=scenario.duration_s)
+    for bound in report.bounds:
+        peak = f"the peak was {amount(bound.peak, bound.unit)} of {amount(bound.capacity, bound.unit)}"
+        over: Outcome = "failure" if bound.peak > bound.capacity else "passed" if bound.exercised else "skipped"
+        yield Case("bounds", bound.name, "", over, peak if bound.exercised else f"not exercised: {peak}")
+    for rest in report.rest:
+        yield Case("rest", rest.name, rest.scenario, text=f"{rest.before:g} before, {rest.after:g} after")
+    for suite, gauges in (("gauges", report.gauges), ("harness", report.harness)):
+        yield from (_gauge(suite, gauge) for gauge in gauges)
+
+
+def _gauge(suite: str, gauge: GaugeResult) -> Case:
+    outcomes: dict[str, Outcome] = {"flat": "passed", "rising": "failure", "unmeasured": "skipped"}
+    text = "not measured" if gauge.verdict == "unmeasured" else f"{rate(gauge.per_cycle, gauge.unit)} a cycle"
+    return Case(suite, gauge.name, gauge.scenario, outcomes[gauge.verdict], text)
+
+
+def _concerns(finding: FindingResult, case: Case) -> bool:
+    if SUITE_OF.get(finding.kind) != case.suite:
+        return False
+    if case.suite == "scenarios":
+        return finding.scenario == case.scenario
+    return finding.name == case.name and (not case.scenario or finding.scenario == case.scenario)
+
+
+def _with_findings(case: Case, about: list[FindingResult]) -> Case:
+    if not about:
+        return case
+    outcome: Outcome = "error" if any(one.kind in ("failure", "integrity") for one in about) else "failure"
+    text = "\n".join(_about(one) for one in about)
+    return Case(case.suite, case.name, case.scenario, outcome, text, case.seconds)
+
+
+def _about(finding: FindingResult) -> str:
+    replay = f"; see it again with: {finding.replay}" if finding.replay else ""
+    return f"{finding.detail}{replay}"
+
+
+def _add_suite(root: ET.Element, name: str, members: list[Case]) -> None:
+    seconds = sum(case.seconds for case in members)
+    suite = ET.SubElement(root, "testsuite", {"name": name, "time": f"{seconds:.3f}", **_numbers(members)})
+    for case in members:
+        named = printable(f"{case.name} ({case.scenario})" if case.scenario not in ("", case.name) else case.name)
+        element = ET.SubElement(suite, "testcase", classname=f"soak.{name}", name=named, time=f"{case.seconds:.3f}")
+        if case.outcome == "passed":
+            ET.SubElement(element, "system-out").text = printable(case.text or f"took {duration(case.seconds)}")
+        else:
+            told = ET.SubElement(element, case.outcome, message=printable(case.text))
+            told.text = printable(case.text)
+
+
+def _numbers(members: Iterable[Case]) -> dict[str, str]:
+    found = Counter(case.outcome for case in members)
+    return {
+        "tests": str(found.total()),
+        "failures": str(found["failure"]),
+        "errors": str(found["error"]),
+        "skipped": str(found["skipped"]),
+    }

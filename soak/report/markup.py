@@ -1,0 +1,65 @@
+"""Elements of HTML and SVG, escaped by construction: a string is text, only a `Markup` is markup."""
+
+import html
+import re
+from collections.abc import Iterable
+
+from mobifai.cli.plain import plain
+
+MOST_TEXT = 2000
+"""Characters of one text that are shown; report.json has all of it."""
+
+_NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+_VOID = frozenset({"meta", "br", "rect", "line", "polyline", "path", "circle"})
+
+
+class Markup(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+Content = str | Markup | None | Iterable["Content"]
+
+
+def printable(text: object) -> str:
+    """Text of others without what no document may hold or what would turn its lines around, and not too long."""
+    return _clean(shortened(str(text)))
+
+
+def shortened(text: str) -> str:
+    """At most `MOST_TEXT` characters of a text, with a sign where it is cut."""
+    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"
+
+
+def tag(name: str, /, *content: Content, **attributes: object) -> Markup:
+    """An element. In the names of attributes `_` stands for `-`, one at the end is dropped (`class_`)."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(_clean(str(value)))}"'
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    )
+    inside = markup(*content)
+    if name in _VOID and not inside:
+        return Markup(f"<{name}{written}/>")
+    return Markup(f"<{name}{written}>{inside}</{name}>")
+
+
+def markup(*content: Content) -> Markup:
+    """Pieces one after the other; strings are escaped, None is nothing."""
+    return Markup("".join(_piece(one) for one in content))
+
+
+def _piece(content: Content) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, Markup):
+        return str(content)
+    if isinstance(content, str):
+        return html.escape(printable(content))
+    return "".join(_piece(one) for one in content)
+
+
+def _clean(text: str) -> str:
+    return _NO_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", plain(text))

@@ -1,0 +1,208 @@
+"""The plots of a page: one for each gauge, a line for each scenario. SVG that stretches, words beside it as HTML.
+
+It draws what it is given: whether a gauge grew is said by the findings.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from soak.report.figures import amount, duration, number
+from soak.report.markup import Markup, markup, tag
+from soak.report.scales import Point, Span, fewer, near, span, ticks
+from soak.results import FindingResult, Report, SeriesResult
+
+WIDTH, HEIGHT = 1000, 300
+"""Units of a drawing; it is stretched to the place it has."""
+MOST_POINTS = 300
+"""Points of a line at most."""
+ALL_POINTS = 110_000
+"""Points of a page at most, about 1 MB; with many lines each has fewer."""
+LEAST_POINTS = 24
+MOST_PLOTS = 400
+COLOURS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A gauge in one scenario: points are (cycle, or seconds where no cycles are counted; value)."""
+
+    scenario: str
+    points: Sequence[Point]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One gauge over the whole run."""
+
+    name: str
+    unit: str
+    capacity: float | None
+    by_cycle: bool
+    lines: Sequence[Line]
+    findings: Sequence[FindingResult] = ()
+
+    @property
+    def flat(self) -> bool:
+        """Whether every line stays at its one value."""
+        return all(len({value for _, value in line.points}) == 1 for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What all plots of a page share: the place of each scenario among the colours, and its warm-up in cycles."""
+
+    colours: Mapping[str, int]
+    warm_ups: Mapping[str, int]
+
+
+def key_of(report: Report) -> Key:
+    """The scenarios in the order of the report, then those that only series name."""
+    names = dict.fromkeys([*(one.name for one in report.scenarios), *(one.scenario for one in report.series)])
+    warm_ups = {one.name: one.warm_up_cycles for one in report.scenarios if one.warm_up_cycles}
+    return Key({name: index for index, name in enumerate(names)}, warm_ups)
+
+
+def courses(report: Report) -> list[Course]:
+    """All gauges that have points: those with findings first, then by name."""
+    by_name: dict[str, list[SeriesResult]] = {}
+    for series in report.series:
+        if series.points:
+            by_name.setdefault(series.name, []).append(series)
+    most = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, len(report.series))))
+    found = [_course(name, group, report.findings, most) for name, group in by_name.items()]
+    return sorted(found, key=lambda course: (not course.findings, course.name))
+
+
+def plot(course: Course, key: Key, *, large: bool, id_: str) -> Markup:
+    """One figure."""
+    across = _across(course)
+    up = span([value for line in course.lines for _, value in line.points], course.capacity)
+    size = "plot large" if large else "plot"
+    return tag(
+        "figure",
+        _caption(course),
+        tag(
+            "div",
+            _labels(up, course.unit, 4 if large else 3),
+            _drawing(course, key, across, up, 4 if large else 3),
+            class_="frame",
+        ),
+        _axis(course, across),
+        _far_capacity(course),
+        legend(course, key) if large else None,
+        class_=size,
+        id=id_,
+    )
+
+
+def legend(course: Course, key: Key) -> Markup:
+    """Which line is which, and what the other marks are."""
+    entries = [_entry(_style(line.scenario, key), line.scenario or "all scenarios") for line in course.lines]
+    if course.capacity is not None:
+        entries.append(_entry("capacity", "capacity"))
+    if any(line.scenario in key.warm_ups for line in course.lines) and course.by_cycle:
+        entries.append(tag("li", tag("span", class_="shade", aria_hidden="true"), "warm-up, not judged"))
+    return tag("ul", entries, class_="legend")
+
+
+def _course(name: str, group: list[SeriesResult], findings: Sequence[FindingResult], most: int) -> Course:
+    by_cycle = any(cycle for series in group for _, cycle, _ in series.points)
+    lines = [
+        Line(one.scenario, fewer([(float(cycle) if by_cycle else at, value) for at, cycle, value in one.points], most))
+        for one in group
+    ]
+    scenarios = {one.scenario for one in group}
+    about = [
+        one
+        for one in findings
+        if one.name == name and one.kind != "harness" and (one.scenario in scenarios or not one.scenario)
+    ]
+    capacity = next((one.capacity for one in group if one.capacity is not None), None)
+    return Course(name, group[0].unit, capacity, by_cycle, lines, about)
+
+
+def _across(course: Course) -> Span:
+    places = [place for line in course.lines for place, _ in line.points]
+    return Span(min(0.0, *places) if places else 0.0, max(places))
+
+
+def _caption(course: Course) -> Markup:
+    sign = tag("span", "✗ found", class_="chip bad") if course.findings else None
+    ends = [f"{amount(line.points[0][1], course.unit)} → {amount(line.points[-1][1], course.unit)}"
+            for line in course.lines]  # fmt: skip
+    told = ends[0] if len(ends) == 1 else course.unit
+    return tag("figcaption", tag("strong", course.name), " ", sign, " ", tag("span", told, class_="dim"))
+
+
+def _drawing(course: Course, key: Key, across: Span, up: Span, grid: int) -> Markup:
+    values = [value for line in course.lines for _, value in line.points]
+    told = f"between {amount(min(values), course.unit)} and {amount(max(values), course.unit)}"
+    return tag(
+        "svg",
+        tag("title", f"{course.name} over {'cycles' if course.by_cycle else 'time'}"),
+        tag("desc", f"{len(course.lines)} lines, {told}." if len(course.lines) != 1 else f"One line, {told}."),
+        _shades(course, key, across),
+        [_level(value, up, "grid") for value in ticks(up.low, up.high, grid)],
+        _level(course.capacity, up, "capacity") if _draws_capacity(course) else None,
+        [_curve(line, key, across, up) for line in course.lines],
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        preserveAspectRatio="none",
+        role="img",
+    )
+
+
+def _curve(line: Line, key: Key, across: Span, up: Span) -> Markup:
+    points = line.points if len(line.points) > 1 else [*line.points, *line.points]
+    placed = [(across.place(x, WIDTH), HEIGHT - up.place(y, HEIGHT)) for x, y in points]
+    if len(line.points) == 1:
+        placed[1] = (placed[0][0] + 4, placed[0][1])
+    return tag("polyline", points=" ".join(f"{x},{y}" for x, y in placed), class_=_style(line.scenario, key))
+
+
+def _shades(course: Course, key: Key, across: Span) -> list[Markup]:
+    """The warm-ups, one over the other where scenarios differ."""
+    ends = sorted({key.warm_ups[line.scenario] for line in course.lines if line.scenario in key.warm_ups})
+    if not course.by_cycle:
+        return []
+    return [tag("rect", x=0, y=0, width=across.place(end, WIDTH), height=HEIGHT, class_="shade") for end in ends]
+
+
+def _level(value: float | None, up: Span, class_: str) -> Markup:
+    y = HEIGHT - up.place(value or 0.0, HEIGHT)
+    return tag("line", x1=0, x2=WIDTH, y1=y, y2=y, class_=class_)
+
+
+def _labels(up: Span, unit: str, about: int) -> Markup:
+    spans = [
+        tag("span", amount(value, unit if unit == "bytes" else ""),
+            style=f"top:{100 - up.place(value, 1000) / 10:.1f}%")
+        for value in ticks(up.low, up.high, about)
+    ]  # fmt: skip
+    return tag("div", spans, class_="levels", aria_hidden="true")
+
+
+def _axis(course: Course, across: Span) -> Markup:
+    end = f"{number(across.high)} cycles" if course.by_cycle else duration(across.high)
+    return tag("div", tag("span", "0"), tag("span", end), class_="axis")
+
+
+def _draws_capacity(course: Course) -> bool:
+    highest = max(value for line in course.lines for _, value in line.points)
+    return course.capacity is not None and near(course.capacity, highest)
+
+
+def _far_capacity(course: Course) -> Markup | None:
+    if course.capacity is None:
+        return None
+    where = "the dashed line" if _draws_capacity(course) else "far above"
+    return tag("p", f"Capacity {amount(course.capacity, course.unit)}: {where}.", class_="dim small")
+
+
+def _style(scenario: str, key: Key) -> str:
+    index = key.colours.get(scenario, 0)
+    return f"line c{index % COLOURS}"
+
+
+def _entry(class_: str, text: str) -> Markup:
+    drawn = tag("line", x1=0, x2=28, y1=5, y2=5, class_=class_)
+    return tag("li", markup(tag("svg", drawn, viewBox="0 0 28 10", class_="key", aria_hidden="true"), text))

@@ -1,0 +1,86 @@
+"""The samples of a run as lines of JSON, in at most two files: when one is full it becomes the older one.
+
+A line is `{"scenario", "at", "cycle", "values"}`. A harness that was killed may leave half a line at the end.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from soak.report.files import ReportError, reason
+from soak.sample import Sample
+
+SAMPLES_FILE_BYTES = 16 * 10**6
+"""The most that one of the two files holds."""
+
+
+class _Line(msgspec.Struct):
+    scenario: str
+    at: float
+    cycle: int
+    values: dict[str, float | None]
+
+
+class SamplesFile:
+    """The two files of a run. Nothing is held open between calls."""
+
+    def __init__(self, path: Path, most_bytes: int = SAMPLES_FILE_BYTES) -> None:
+        self._path = path
+        self._older = path.with_name(f"{path.stem}.1{path.suffix}")
+        self._most = most_bytes
+
+    def append(self, scenario: str, samples: Iterable[Sample]) -> None:
+        """Add a line for each sample; one that alone is larger than a file is left out. Raises ReportError."""
+        try:
+            for sample in samples:
+                line = _line(scenario, sample)
+                if len(line) <= self._most:
+                    self._write(line)
+        except OSError as error:
+            raise ReportError(
+                f"{self._path}: can't be written ({reason(error)}); make room or name another --report"
+            ) from None
+
+    def clear(self) -> None:
+        """Remove what an earlier run left."""
+        self._path.unlink(missing_ok=True)
+        self._older.unlink(missing_ok=True)
+
+    def is_ours(self) -> bool:
+        """Whether there is none yet, or its first line is a sample."""
+        try:
+            with self._path.open("rb") as file:
+                first = file.readline(self._most)
+            return not first.endswith(b"\n") or msgspec.json.decode(first, type=_Line) is not None
+        except FileNotFoundError:
+            return True
+        except (OSError, msgspec.MsgspecError, ValueError):
+            return False
+
+    def _write(self, line: bytes) -> None:
+        if self._path.exists() and self._path.stat().st_size + len(line) > self._most:
+            self._path.replace(self._older)
+        with self._path.open("ab+") as file:
+            if _ends_amid_a_line(file.fileno()) and file.tell() + 1 + len(line) <= self._most:
+                line = b"\n" + line
+            file.write(line)
+
+
+def _ends_amid_a_line(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _line(scenario: str, sample: Sample) -> bytes:
+    record = {"scenario": scenario, "at": round(sample.at, 3), "cycle": sample.cycle, "values": dict(sample.values)}
+    try:
+        return msgspec.json.encode(record) + b"\n"
+    except UnicodeEncodeError:  # a name that is not text, as a file's may be
+        named = {_text(name): value for name, value in sample.values.items()}
+        return msgspec.json.encode({**record, "scenario": _text(scenario), "values": named}) + b"\n"
+
+
+def _text(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()

@@ -1,0 +1,81 @@
+"""The end of a run in the terminal: verdict, findings, what is not known, where the report is. It writes no file."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from mobifai.cli.plain import plain
+from soak.report.figures import amount, count
+from soak.report.sentences import SIGNS, gain, sentence, unexercised, unmeasured
+from soak.results import FindingResult, GaugeResult, Report
+
+STYLES = {"held": "bold green", "inconclusive": "bold yellow"}
+"""The other verdicts are red."""
+MOST_FINDINGS = 20
+MOST_NAMES = 8
+
+Piece = tuple[str, str]
+
+
+def summary(report: Report, place: Path | None = None) -> Text:
+    """What a person has to know. Its `plain` is the text alone; no line is wrapped, so that commands can be copied."""
+    text = Text(no_wrap=True, overflow="ignore")
+    for line, style in _lines(report, place):
+        text.append(plain(line) + "\n", style)
+    text.rstrip()
+    return text
+
+
+def _lines(report: Report, place: Path | None) -> Iterator[Piece]:
+    yield f"{SIGNS[report.verdict]} {_one_line(sentence(report))}", STYLES.get(report.verdict, "bold red")
+    for finding in report.findings[:MOST_FINDINGS]:
+        yield from _finding(finding)
+    if len(report.findings) > MOST_FINDINGS:
+        yield f"  and {len(report.findings) - MOST_FINDINGS} more findings: see the report", ""
+    if report.traffic.lost:
+        yield f"  {count(report.traffic.lost, 'byte was', 'bytes were')} lost, doubled or out of order", "red"
+    yield from _unknown(report)
+    if least := _least(report.gauges):
+        yield f"  the smallest leaks that would have been seen, a cycle: {least}", ""
+    if place is not None:
+        yield f"  report: {place}", "bold"
+
+
+def _finding(finding: FindingResult) -> Iterator[Piece]:
+    where = f" in {finding.scenario}" if finding.scenario else ""
+    grown = f": {gain(finding)}" if gain(finding) else ""
+    yield f"  ✗ {_one_line(f'{finding.kind} {finding.name}{where}{grown}')}", "red"
+    if finding.detail:
+        yield f"      {_one_line(finding.detail)}", ""
+    if finding.replay:
+        yield f"      {_one_line(finding.replay)}", "cyan"
+
+
+def _unknown(report: Report) -> Iterator[Piece]:
+    if idle := unexercised(report):
+        yield f"  not exercised, so nothing is known about: {_names([bound.name for bound in idle])}", "yellow"
+    if blind := unmeasured(report):
+        yield f"  not measurable here: {_names(sorted({gauge.name for gauge in blind}))}", "yellow"
+    for note in report.notes[:MOST_NAMES]:
+        yield f"  {_one_line(note)}", ""
+
+
+def _least(gauges: Sequence[GaugeResult]) -> str:
+    """For each gauge the worst of its scenarios, the coarser families left out."""
+    worst: dict[str, GaugeResult] = {}
+    for gauge in gauges:
+        if gauge.verdict == "unmeasured" or ":" in gauge.name:
+            continue
+        if gauge.name not in worst or worst[gauge.name].smallest_leak < gauge.smallest_leak:
+            worst[gauge.name] = gauge
+    return _names([f"{name} {amount(one.smallest_leak, one.unit)}" for name, one in worst.items()])
+
+
+def _names(names: Sequence[str]) -> str:
+    left = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(_one_line(name) for name in names[:MOST_NAMES]) + left
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,348 @@
+"""One run: courses side by side in rounds, judged again and again, what is suspected confirmed in fresh processes.
+
+Owns the courses and the run's directory of processes. Whatever ends it, there is a report.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mobifai.errors import MobiFaiError
+from soak.chronicle import Account, Setting, compose
+from soak.course import Course, open_course
+from soak.growth import judge
+from soak.kept_lines import kept_lines
+from soak.live_lines import GaugeCourse, Progress, View
+from soak.own import OwnGauges
+from soak.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
+from soak.report.directory import ReportDirectory
+from soak.rest import NotAtRest
+from soak.results import FindingResult, Report, TrafficResult
+from soak.sample import gauge_of
+from soak.traffic import IntegrityError
+from soak.verdict import breaches, leaks
+
+CURVES = ("python.blocks", "heap.bytes", "children.bytes", "rss.bytes")
+CURVE_POINTS = 60
+WINDOW_SECONDS = 60.0
+WINDOW_EVERY = 600.0
+"""Seconds from one window of memray to the next; there is one at the end in any case."""
+CHECKPOINT_SECONDS = 5.0
+LARGEST_FACTOR = 8
+BLOCKS_A_FACTOR = 64
+"""After so many blocks they become longer: samples take time."""
+
+FAILURES = (MobiFaiError, TimeoutError, OSError)
+
+
+class Failed(Exception):
+    """A finding after which the run can't go on; it has been written down."""
+
+
+class Runner:
+    """Carries out one plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        setting: Setting,
+        directory: ReportDirectory,
+        view: View,
+        folder: Path,
+        earlier: Report | None = None,
+    ) -> None:
+        self._plan = plan
+        self._setting = setting
+        self._directory = directory
+        self._view = view
+        self._folder = folder
+        self._earlier = earlier
+        self._began = time.monotonic()
+        self._accounts: list[Account] = []
+        self._findings: list[FindingResult] = []
+        self._memory: list[dict[str, Any]] = []
+        self._notes: list[str] = []
+        self._traces = plan.memray and find_spec("memray") is not None
+        if plan.memray and not self._traces:
+            self._notes.append("memray is not there for this platform, so there are no memory windows")
+        self._own = OwnGauges(self._elapsed)
+        self._windows = len(directory.windows.files())
+        self._last_window = self._last_checkpoint = 0.0
+        self._phase = "starting"
+        self._where = ""
+        self._round = 0
+        self._examined = -1
+        self._second: Course | None = None
+        self._interrupted = False
+        self._over = False
+
+    async def run(self, stop: asyncio.Event) -> Report:
+        """Do it all, or as much as there is time for until `stop`. Raises ReportError, for what can't be written."""
+        going = asyncio.ensure_future(self._go())
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({going, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not going.done():
+                self._interrupted = True
+                self._notes.append("it was interrupted: what had not been looked at by then is not known")
+            going.cancel()
+            with suppress(asyncio.CancelledError, Failed):
+                await going
+        finally:
+            stopping.cancel()
+        self._over = True
+        return self._checkpoint()
+
+    # -- the course of the run
+
+    async def _go(self) -> None:
+        async with AsyncExitStack() as scope:
+            for number, name in enumerate(self._plan.scenarios):
+                await self._begin(scope, number, name)
+            while not self._is_done():
+                await self._next_round()
+            await self._examine()
+            await self._trace_all()
+        self._phase, self._where = "done", ""
+        self._tell()
+
+    async def _begin(self, scope: AsyncExitStack, number: int, name: str) -> None:
+        with self._failing(name):
+            self._show("starting", name)
+            course = await scope.enter_async_context(
+                open_course(name, self._plan, self._folder / str(number), self._elapsed)
+            )
+        account = Account(course)
+        self._accounts.append(account)
+        with self._failing(name):
+            self._phase = "warming up"
+            await course.warm_up(self._tell)
+        account.phase = "judged"
+
+    async def _next_round(self) -> None:
+        self._round += 1
+        for account in self._accounts:
+            if self._time_is_up():
+                return
+            course = account.course
+            self._show("running", account.name)
+            course.factor = min(LARGEST_FACTOR, 1 + course.blocks // BLOCKS_A_FACTOR)
+            with self._failing(account.name):
+                sample = await course.block(self._tell)
+            self._directory.append_samples(account.name, [sample])
+            self._look_at_bounds(account)
+        self._own.sample()
+        if self._traces and self._elapsed() - self._last_window >= WINDOW_EVERY:
+            await self._trace(self._accounts[self._windows % len(self._accounts)], WINDOW_SECONDS)
+        if self._round >= QUICK_BLOCKS and self._round & (self._round - 1) == 0:
+            await self._examine()
+        self._checkpoint_now_and_then()
+
+    def _is_done(self) -> bool:
+        plan = self._plan
+        if plan.duration is not None:
+            return self._time_is_up()
+        if plan.cycles is not None:
+            return all(account.course.cycles >= plan.cycles for account in self._accounts)
+        return self._round >= QUICK_BLOCKS
+
+    def _time_is_up(self) -> bool:
+        return self._plan.duration is not None and self._elapsed() >= self._plan.duration
+
+    def _look_at_bounds(self, account: Account) -> None:
+        known = {finding.name for finding in account.findings}
+        entries = account.course.entries
+        found = breaches(entries, account.name, self._plan.replay(account.name))
+        account.findings += [finding for finding in found if finding.name not in known]
+        self._stop_early()
+
+    # -- suspicion and confirmation
+
+    async def _examine(self) -> None:
+        """Judge every scenario, and look again in a fresh process where something seems to rise; once a round."""
+        if self._examined == self._round:
+            return
+        self._examined = self._round
+        for account in self._accounts:
+            suspected = [name for name in account.judge() if name not in {one.name for one in account.findings}]
+            if not suspected:
+                account.again = account.again or {}
+            elif self._plan.confirm:
+                await self._confirm(account, suspected)
+            self._stop_early()
+
+    async def _confirm(self, account: Account, suspected: list[str]) -> None:
+        self._show("confirming", account.name)
+        self._view.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
+        plan = self._plan.with_seed(self._plan.seed + 1 + len(account.confirmed))
+        folder = self._folder / f"{account.name} again {len(account.confirmed)}"
+        with self._failing(account.name):
+            async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
+                self._second = course
+                await course.warm_up(self._tell)
+                for _ in range(QUICK_BLOCKS):
+                    await course.block(self._tell)
+                account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
+                account.confirmed.append(course.bounds)
+                account.findings += breaches(course.entries, account.name, plan.replay(account.name))
+                self._second = None
+                self._add(account.course, course)
+        account.phase = "confirmed"
+        rate = account.course.cycles / max(account.course.busy_seconds, 1e-9)
+        account.findings += leaks(
+            {name: account.first[name] for name in suspected},
+            account.again or {},
+            cycles_per_second=rate,
+            scenario=account.name,
+            replay=self._plan.replay(account.name),
+        )
+
+    @staticmethod
+    def _add(course: Course, confirmation: Course) -> None:
+        """What was typed and printed in a confirmation counts too."""
+        mine, more = course.world.traffic, confirmation.world.traffic
+        mine.bytes_sent += more.bytes_sent
+        mine.bytes_received += more.bytes_received
+        mine.lost += more.lost
+
+    def _stop_early(self) -> None:
+        if self._plan.fail_fast and any(account.findings for account in self._accounts):
+            self._notes.append("it ended with the first finding, as asked for by --fail-fast")
+            raise Failed
+
+    # -- memory windows
+
+    async def _trace_all(self) -> None:
+        if self._traces:
+            for account in self._accounts:
+                await self._trace(account, 0.0)
+
+    async def _trace(self, account: Account, seconds: float) -> None:
+        """A window of memray over one scenario."""
+        self._show("tracing", account.name)
+        self._last_window = began = self._elapsed()
+        file = self._directory.windows.place(self._windows)
+        self._windows += 1
+        with self._failing(account.name):
+            await account.course.traced(file, seconds, self._tell)
+        self._directory.windows.trim()
+        lines = await kept_lines(file)
+        self._memory += [
+            {"scenario": account.name, "at": round(began, 1), "seconds": round(self._elapsed() - began, 1), **line}
+            for line in lines
+        ]
+
+    # -- failures
+
+    @contextmanager
+    def _failing(self, scenario: str) -> Iterator[None]:
+        """Write down what fails as a finding, and end the run. Raises Failed."""
+        try:
+            yield
+        except FAILURES as error:
+            self._findings.append(self._failure(error, scenario))
+            raise Failed from error
+
+    def _failure(self, error: BaseException, scenario: str) -> FindingResult:
+        kind = (
+            "integrity" if isinstance(error, IntegrityError) else "rest" if isinstance(error, NotAtRest) else "failure"
+        )
+        detail = str(error) or type(error).__name__
+        return FindingResult(kind, type(error).__name__, detail, 0, "", 0, scenario, self._plan.replay(scenario))
+
+    # -- telling
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _show(self, phase: str, scenario: str) -> None:
+        self._phase, self._where = phase, scenario
+        self._tell()
+
+    def _tell(self, _: str = "") -> None:
+        courses = [account.course for account in self._accounts]
+        if self._second is not None:
+            courses.append(self._second)
+        cycles = sum(course.cycles + course.warm_up_cycles for course in courses)
+        self._view.update(
+            Progress(
+                phase=self._phase,
+                scenario=self._where,
+                round=self._round,
+                cycles=cycles,
+                rate=cycles / max(sum(course.busy_seconds for course in courses), 1e-9),
+                seconds_left=self._seconds_left(),
+                elapsed=self._elapsed(),
+                share=self._share(),
+                gauges=tuple(self._curves()),
+                findings=tuple(f"{one.kind} {one.name} ({one.scenario})" for one in self._all_findings()),
+                traffic=TrafficResult(
+                    sum(course.world.traffic.bytes_sent for course in courses),
+                    sum(course.world.traffic.bytes_received for course in courses),
+                    sum(course.world.traffic.lost for course in courses),
+                ),
+            )
+        )
+
+    def _curves(self) -> Iterator[GaugeCourse]:
+        for account in self._accounts:
+            if account.name != self._where:
+                continue
+            for name in CURVES:
+                series = account.course.book.series.get(name)
+                if series is not None:
+                    values = tuple(value for _, _, value in series)[-CURVE_POINTS:]
+                    yield GaugeCourse(name, gauge_of(name).unit, values)
+
+    def _share(self) -> float | None:
+        plan = self._plan
+        if plan.duration is not None:
+            return min(1.0, self._elapsed() / plan.duration)
+        if plan.cycles is not None:
+            done = [account.course.cycles for account in self._accounts]
+            return min(1.0, sum(done) / (plan.cycles * len(plan.scenarios))) if done else 0.0
+        return min(1.0, self._round / QUICK_BLOCKS)
+
+    def _seconds_left(self) -> float | None:
+        if self._plan.duration is not None:
+            return max(0.0, self._plan.duration - self._elapsed())
+        share = self._share() or 0.0
+        return self._elapsed() * (1 - share) / share if share > 0.05 else None
+
+    def _all_findings(self) -> list[FindingResult]:
+        return [*self._findings, *(one for account in self._accounts for one in account.findings)]
+
+    # -- the report
+
+    def _checkpoint_now_and_then(self) -> None:
+        """A killed run has the report of some seconds ago; of some minutes ago when it is long."""
+        if self._elapsed() - self._last_checkpoint >= max(CHECKPOINT_SECONDS, self._elapsed() / 200):
+            for account in self._accounts:
+                account.judge()
+            self._checkpoint()
+
+    def _checkpoint(self) -> Report:
+        self._last_checkpoint = self._elapsed()
+        going = [] if self._over else ["the run was still going on when this was written, or was killed"]
+        report = compose(
+            self._setting,
+            self._accounts,
+            duration=self._elapsed(),
+            interrupted=self._interrupted or not self._over,
+            findings=[*self._findings, *self._own.findings()],
+            harness=self._own.results(),
+            memory=self._memory,
+            notes=[*self._notes, *going],
+            earlier=self._earlier,
+        )
+        self._directory.write(report)
+        return report
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(sorted(names)[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

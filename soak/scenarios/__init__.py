@@ -1,0 +1,28 @@
+"""The scenarios by name, each imported when it is wanted. Owns none of them."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+
+from soak.scenario import Scenario
+
+_PLACES: Mapping[str, str] = MappingProxyType(
+    {
+        "terminals": "soak.scenarios.terminals:Terminals",
+        "reconnects": "soak.scenarios.reconnects:Reconnects",
+        "conversations": "soak.scenarios.conversations:Conversations",
+        "mixed": "soak.scenarios.mixed:Mixed",
+    }
+)
+
+
+def scenarios() -> tuple[str, ...]:
+    """Their names, in the order in which they run by default."""
+    return tuple(_PLACES)
+
+
+def scenario(name: str) -> type[Scenario]:
+    """A scenario by its name. Raises KeyError for a name that is none."""
+    module, _, attribute = _PLACES[name].partition(":")
+    found: type[Scenario] = getattr(import_module(module), attribute)
+    return found

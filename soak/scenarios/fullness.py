@@ -1,0 +1,62 @@
+"""The limits of links, relay and commands, driven to where they refuse or wait. Leaves all as it was."""
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+
+from mobifai.errors import StateError
+from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, RELAY_SOCKETS
+from soak import visits
+from soak.desk import Desk
+from soak.phone import Phone
+from soak.phone_link import PhoneLink
+from soak.phone_log import PhoneError
+from soak.world import World
+
+BACKLOG = 12_000_000
+"""Bytes: more than the kernel's buffers, the relay's backlog and the agent's queue take together."""
+SILENT_SECONDS = 5.0
+"""For how long a phone reads nothing: half of what a relay allows."""
+
+
+async def fill_commands(world: World) -> None:
+    """Fill `control.clients` and `relay.codes`: more commands at a time than are let in, each wants a code."""
+    asked = [world.target.ask("pair") for _ in range(max(CONTROL_CLIENTS.value + 4, RELAY_CODES.value + 4))]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException) and not isinstance(answer, StateError):
+            raise answer
+    for _ in range(RELAY_CODES.value + 1):
+        await world.target.ask("pair")
+
+
+async def fill_sockets(world: World) -> None:
+    """Fill `relay.sockets`: as many connections as may be, and one that is refused. Raises PhoneError."""
+    token = await world.target.token(0)
+    async with AsyncExitStack() as scope:
+        for _ in range(RELAY_SOCKETS.value + 1):
+            link = PhoneLink(lambda _event, _payload: None, lambda: None)
+            try:
+                await link.open(world.target.relay_url, token)
+            except PhoneError:
+                return
+            scope.push_async_callback(link.close)
+    raise PhoneError("error", f"expected the relay to refuse connection {RELAY_SOCKETS.value + 1}; it did not")
+
+
+async def fill_backlog(desk: Desk, phone: Phone) -> None:
+    """A phone on the relay reads nothing while a terminal prints, until the program waits; then it reads all.
+
+    Where the kernel's buffers take all of it no program has to wait, and what is not filled is not exercised.
+    """
+    uuid = await desk.open(phone)
+    with visits.silent(phone):
+        await desk.type(phone, uuid, desk.flood(uuid, BACKLOG))
+        with suppress(PhoneError):
+            await visits.status_when(desk.world, _program_waits, "the program to wait", SILENT_SECONDS)
+    await desk.settled(phone, uuid)
+    await desk.kill(phone, uuid)
+
+
+def _program_waits(status: visits.Status) -> bool:
+    bounds = {entry["name"]: entry for entry in status["bounds"]}
+    return bool(bounds["terminal.outbox"]["used"] >= 64 << 10)

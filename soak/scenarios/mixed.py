@@ -1,0 +1,81 @@
+"""A bit of everything, in any order: half of it reconnects, beside terminals and conversations."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from soak import visits
+from soak.desk import Desk
+from soak.scenario import Scenario
+from soak.scenarios import conversations, fullness, reconnects, terminals
+from soak.world import World
+
+
+class Mixed(Scenario):
+    """All kinds of cycles, on the agent's own relay. A phone comes for each and goes again."""
+
+    name = "mixed"
+    summary = "all kinds of cycles in any order, on the agent's own relay, half of them reconnects"
+    block: ClassVar[tuple[str, ...]] = (
+        *("polite relay",) * 2,
+        *("vanish relay",) * 2,
+        "half-open relay",
+        "polite channel",
+        "vanish channel",
+        "channel to relay",
+        "relay to channel",
+        "second phone",
+        *(f"terminals: {kind}" for kind in ("type", "flood", "resize", "switch", "kill", "refused")),
+        *(f"conversations: {kind}" for kind in ("short", "long", "cancel", "leave")),
+    )
+
+    def __init__(self) -> None:
+        self._talks = conversations.Conversations()
+
+    def serve_options(self, directory: Path) -> list[str]:
+        """A scripted model."""
+        return self._talks.serve_options(directory)
+
+    def settings(self) -> str:
+        """As for conversations."""
+        return self._talks.settings()
+
+    async def setup(self, world: World) -> None:
+        """One terminal that stays, opened by a phone that goes again."""
+        self.desk = Desk(world)
+        phone = await reconnects.arrive(self.desk)
+        self.uuid = await self.desk.open(phone)
+        await reconnects.depart(self.desk, phone)
+
+    async def action(self, world: World, kind: str) -> None:
+        """One cycle."""
+        if kind in reconnects.ACTIONS:
+            await reconnects.ACTIONS[kind](self.desk, self.uuid)
+            return
+        family, _, name = kind.partition(": ")
+        phone = await reconnects.arrive(self.desk)
+        await self.desk.settled(phone, self.uuid)
+        if family == "terminals":
+            await terminals.ACTIONS[name](self.desk, phone)
+        else:
+            uuid = await self.desk.open(phone)  # with a small screen: the model is shown all of it in every turn
+            await conversations.ACTIONS[name](self.desk, self._talks.script, uuid)
+            await self.desk.leave(phone, uuid)
+        await phone.switch(self.uuid)  # what was made meanwhile was the only active one
+        await self.desk.settled(phone, self.uuid)
+        await reconnects.depart(self.desk, phone)
+
+    async def fill(self, world: World) -> None:
+        """What every one of them fills, and what an own relay has."""
+        phone = await reconnects.arrive(self.desk)
+        await conversations.fill_conversations(self.desk, self._talks.script, self.uuid)
+        await fullness.fill_backlog(self.desk, phone)
+        await fullness.fill_commands(world)
+        await fullness.fill_sockets(world)
+        await self.desk.kill_all(phone)
+        await terminals.fill_terminals(self.desk, phone)
+
+    async def back(self, world: World) -> None:
+        """End the terminal, and leave."""
+        phone = world.phones[0] if world.phones else await reconnects.arrive(self.desk)
+        await self.desk.kill_all(phone)
+        await visits.everybody_leaves(world)

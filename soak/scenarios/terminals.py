@@ -1,0 +1,160 @@
+"""Terminals come and go under one phone that stays."""
+
+from typing import ClassVar
+
+from mobifai.limits import TERMINAL_INPUT, TERMINAL_RING, TERMINALS
+from soak import shell, visits
+from soak.desk import PATIENCE, Desk
+from soak.phone import Phone
+from soak.phone_log import PhoneError
+from soak.scenario import Scenario
+from soak.world import World
+
+WORDS = "one, zwei, три, 四, 🖐 "
+FLOOD = 300_000
+"""Bytes: three times what the agent's ring holds."""
+
+
+class Terminals(Scenario):
+    """Terminal churn on the data channel."""
+
+    name = "terminals"
+    summary = "terminals are opened, typed into, flooded, resized, renamed, switched, closed and killed"
+    block: ClassVar[tuple[str, ...]] = (
+        *("type",) * 6,
+        *("flood",) * 4,
+        *("resize",) * 2,
+        *("rename",) * 2,
+        *("switch",) * 3,
+        *("kill",) * 2,
+        "refused",
+    )
+
+    async def setup(self, world: World) -> None:
+        """One phone, on the data channel."""
+        self.desk = Desk(world)
+        await visits.arrive(world, await visits.new_phone(self.desk), channel=True)
+
+    async def action(self, world: World, kind: str) -> None:
+        """One cycle."""
+        await ACTIONS[kind](self.desk, world.phones[0])
+
+    async def fill(self, world: World) -> None:
+        """As many terminals as may be, full rings, and more input than a program that does not read may be given."""
+        await fill_terminals(self.desk, world.phones[0])
+
+    async def back(self, world: World) -> None:
+        """Close what is open still, and leave."""
+        await self.desk.kill_all(world.phones[0])
+        await visits.everybody_leaves(world)
+
+
+async def type_and_close(desk: Desk, phone: Phone) -> None:
+    """Open, type in several ways, have the shell end."""
+    uuid = await desk.open(phone)
+    await desk.run(phone, uuid, shell.say(WORDS * desk.world.random.randrange(1, 20)))
+    for line in shell.echo(f"\x03\x04\x7f\t{WORDS}" * desk.world.random.randrange(1, 20)):
+        await desk.run(phone, uuid, line)
+    await desk.leave(phone, uuid)
+
+
+async def flood_and_exit(desk: Desk, phone: Phone) -> None:
+    """More output than a ring holds, all of it seen; the shell ends while the last of it is under way."""
+    uuid = await desk.open(phone)
+    await desk.type(phone, uuid, desk.flood(uuid, FLOOD))
+    await desk.leave(phone, uuid)
+
+
+async def resize(desk: Desk, phone: Phone) -> None:
+    """The program gets each size."""
+    uuid = await desk.open(phone)
+    for _ in range(3):
+        cols, rows = desk.world.random.randrange(20, 200), desk.world.random.randrange(5, 80)
+        await phone.resize(uuid, cols, rows)
+        await desk.run(phone, uuid, shell.size(cols, rows))
+    await desk.leave(phone, uuid)
+
+
+async def rename(desk: Desk, phone: Phone) -> None:
+    """Another name, twice."""
+    uuid = await desk.open(phone)
+    for _ in range(2):
+        await phone.rename(uuid, f"{WORDS}{desk.world.random.randrange(1000)}", PATIENCE)
+    await desk.leave(phone, uuid)
+
+
+async def switch(desk: Desk, phone: Phone) -> None:
+    """Two are flooded while a third is looked at; then they are looked at, one by one and together."""
+    unseen = [await desk.open(phone) for _ in range(2)]
+    seen = await desk.open(phone)
+    for uuid, size in zip(unseen, (FLOOD, TERMINAL_RING.value // 2), strict=True):
+        await desk.type(phone, uuid, desk.flood(uuid, size))
+    await desk.run(phone, seen, shell.say(WORDS))
+    await phone.switch(unseen[0])
+    await desk.settled(phone, unseen[0])
+    await phone.switch(*unseen, seen)
+    await desk.settled(phone, *unseen, seen)
+    await desk.run(phone, unseen[1], shell.say(WORDS))
+    for uuid in (seen, *unseen):
+        await desk.leave(phone, uuid)
+
+
+async def kill(desk: Desk, phone: Phone) -> None:
+    """End one that prints, and one that does not read."""
+    uuid = await desk.open(phone)
+    await desk.type(phone, uuid, desk.flood(uuid, 4 * FLOOD))
+    await desk.printing(phone, uuid)
+    await desk.kill(phone, uuid)
+    deaf = await desk.open(phone)
+    await desk.type(phone, deaf, shell.DEAF)
+    await desk.kill(phone, deaf)
+
+
+async def refused(desk: Desk, phone: Phone) -> None:
+    """What can't be done is said, and changes nothing."""
+    uuid = await desk.open(phone)
+    await phone.create(uuid, timeout=PATIENCE)  # it exists: made active again, no more
+    gone = visits.device_id(1000)
+    await phone.type(gone, "nobody hears this")
+    await expect_error(phone, gone)
+    await phone.resize(uuid, 0, 0)
+    await expect_error(phone, uuid)
+    await desk.run(phone, uuid, shell.say(WORDS))
+    await desk.leave(phone, uuid)
+
+
+async def expect_error(phone: Phone, uuid: str) -> str:
+    """Why something was refused that concerns a terminal. Raises PhoneError."""
+    told = await phone.expect("process:error", lambda payload: payload["uuid"] == uuid, PATIENCE)
+    return str(told["error"])
+
+
+async def fill_terminals(desk: Desk, phone: Phone) -> None:
+    """Fill `terminals`, `terminal.ring` and `terminal.input`; the next of each is refused, or the oldest goes."""
+    uuids = [await desk.open(phone, greeted=False) for _ in range(TERMINALS.value)]
+    try:
+        await phone.create(visits.device_id(1000), timeout=PATIENCE)
+    except PhoneError as error:
+        if error.event != "process:error":
+            raise
+    else:
+        raise PhoneError("error", f"expected the agent to refuse terminal {TERMINALS.value + 1}; it made it")
+    await desk.settled(phone, uuids[-1])
+    await desk.run(phone, uuids[-1], desk.flood(uuids[-1], FLOOD))
+    await desk.run(phone, uuids[-1], shell.DEAF)
+    for _ in range(TERMINAL_INPUT.value // 8000 + 2):
+        await phone.type(uuids[-1], "." * 8000)
+    await expect_error(phone, uuids[-1])
+    await desk.kill_all(phone)
+
+
+ACTIONS = {
+    "type": type_and_close,
+    "flood": flood_and_exit,
+    "resize": resize,
+    "rename": rename,
+    "switch": switch,
+    "kill": kill,
+    "refused": refused,
+}
+"""The kinds of cycles that need a phone on a path, whichever it is."""

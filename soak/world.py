@@ -1,0 +1,43 @@
+"""What a scenario finds: the agent under test, the way in for phones, chance, and the account of bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Protocol
+
+from soak.phone import Phone
+from soak.traffic import Traffic
+
+
+class Target(Protocol):
+    """The agent under test, as scenarios see it. `soak.target` has the real one."""
+
+    relay_url: str
+    device_id: str
+
+    async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
+        """Ask over the control socket. Raises StateError."""
+
+    async def token(self, number: int) -> str:
+        """The token of phone `number`, always the same: it is made once, so that no list of devices grows."""
+
+    async def restart_relay(self, *, politely: bool) -> None:
+        """End the relay apart (SIGTERM or SIGKILL), start it again on its port, and wait until it answers.
+
+        Raises RuntimeError when the relay is the agent's own.
+        """
+
+
+@dataclass
+class World:
+    """One scenario's world. `phones` are at most `most_phones`; `back` leaves the list empty.
+
+    The agent's timers run `time_scale` times as fast as usual.
+    """
+
+    target: Target
+    random: Random
+    most_phones: int = 1
+    time_scale: float = 1.0
+    traffic: Traffic = field(default_factory=Traffic)
+    phones: list[Phone] = field(default_factory=list)

@@ -1,0 +1,146 @@
+"""A real agent for each plant, in a process of its own that ends as programs end: what a plant grows, and by how much.
+
+`python -m tests.soak.plant_host FOLDER PLANT...` prints a line of JSON for each plant. Plants spoil the process
+that they are in; so each gets a fork, made before there is a loop or a thread.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from mobifai.agent.agent import Agent, open_agent
+from mobifai.assistant.config import AssistantConfig
+from mobifai.bounds import Ledger
+from mobifai.config import Config, RelayConfig
+from mobifai.health.extensions import Subject
+from mobifai.protocol import pairing
+from mobifai.state import open_state
+from mobifai.terminals.local import LocalSpawner
+from soak.plants import Moment, install, plant
+from tests.support import loops
+from tests.support.eventually import eventually
+
+PLANT_EVENTS = 10
+"""Events between two looks at a plant; the slowest needs five."""
+DECOY_EVENTS = 80
+"""Events after which a decoy has reached its end."""
+
+
+class Nobody:
+    """The person and the keeper, both away."""
+
+    pid = None
+
+    def sign_in(self, url: str, message: str) -> None:
+        raise AssertionError("an agent with its own relay needs no sign-in")
+
+    def ready(self) -> None:
+        """Nobody waits for it."""
+
+    def restart(self) -> bool:
+        return False
+
+
+@asynccontextmanager
+async def agent_in(folder: Path) -> AsyncIterator[Agent]:
+    """A real agent with its own relay in this process; its shells only wait."""
+    script, ledger = folder / "script.json", Ledger()
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text(json.dumps(["That is all."]))
+    config = Config(RelayConfig(port=0), ("/bin/cat",), "agent")
+    with open_state(folder / "state") as state:
+        async with LocalSpawner(ledger) as spawner:
+            model = AssistantConfig(model=f"scripted:{script}")
+            async with open_agent(config, model, state, ledger, spawner, Nobody(), Nobody()) as agent:
+                yield agent
+
+
+async def visit(agent: Agent, number: int) -> None:
+    """The same phone comes and goes."""
+    agent.links._do([pairing.OpenPeer("phone")])
+    agent.links._do([pairing.ClosePeer("the phone left")])
+
+
+async def churn(agent: Agent, number: int) -> None:
+    """A terminal is opened and closed."""
+    agent.phone_said("process:create", {"uuid": f"tab-{number}"})
+    agent.phone_said("process:terminate", {"uuid": f"tab-{number}"})
+    await eventually(lambda: not agent.tabs._spawner._watches)  # type: ignore[attr-defined]
+
+
+async def prompt(agent: Agent, number: int) -> None:
+    """A conversation, from beginning to end, in a terminal that stays."""
+    agent.phone_said("process:create", {"uuid": "tab"})
+    agent.phone_said("ai:prompt", {"uuid": "tab", "prompt": f"do the thing {number}"})
+    await eventually(lambda: not agent.assistant.busy)
+
+
+async def refusal(agent: Agent, number: int) -> None:
+    """A request about a terminal that is not there."""
+    agent.phone_said("process:rename", {"uuid": f"none-{number}", "name": "something"})
+
+
+CAUSES: dict[Moment, Callable[[Agent, int], Awaitable[None]]] = {
+    Moment.CONNECT: visit,
+    Moment.DISCONNECT: visit,
+    Moment.TERMINAL: churn,
+    Moment.CLOSED: churn,
+    Moment.PROMPT: prompt,
+    Moment.REFUSAL: refusal,
+}
+"""What brings each moment about, once."""
+
+
+async def amounts_of_plant(name: str, folder: Path) -> list[int]:
+    """How much there is before any event, and after each ten; waits for what takes a moment to show."""
+    cause = CAUSES[plant(name).on]
+    async with agent_in(folder) as agent:
+        seed = install(name, Subject(agent.ledger, agent))
+        amounts = [seed.amount()]
+        for round_ in range(3):
+            for number in range(PLANT_EVENTS):
+                await cause(agent, round_ * PLANT_EVENTS + number)
+            await eventually(lambda: seed.amount() > amounts[-1], 5)
+            amounts.append(seed.amount())
+        return amounts
+
+
+async def amounts_of_decoy(name: str, folder: Path) -> list[int]:
+    """The most there was in the first 80 events, in the next 40, and when some time has passed."""
+    cause = CAUSES[plant(name).on]
+    async with agent_in(folder) as agent:
+        seed = install(name, Subject(agent.ledger, agent))
+        amounts = []
+        for number in range(DECOY_EVENTS * 3 // 2):
+            await cause(agent, number)
+            amounts.append(seed.amount())
+        if name == "long-timer":
+            await eventually(lambda: not seed.amount(), 10)
+        return [max(amounts[:DECOY_EVENTS]), max(amounts[DECOY_EVENTS:]), seed.amount()]
+
+
+def _look(name: str, folder: Path) -> None:
+    look = amounts_of_decoy if plant(name).decoy else amounts_of_plant
+    with asyncio.Runner(loop_factory=loops.loop_factory()) as runner:
+        amounts = runner.run(look(name, folder))
+    print(json.dumps({"name": name, "amounts": amounts}), flush=True)
+
+
+def main(folder: str, *names: str) -> int:
+    """The exit status: how many plants failed."""
+    failed = 0
+    for name in names:
+        child = os.fork()
+        if child == 0:
+            _look(name, Path(folder, name))
+            return 0
+        failed += os.waitpid(child, 0)[1] != 0
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

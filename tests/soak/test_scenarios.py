@@ -1,0 +1,67 @@
+"""Every scenario with a real agent: a few cycles, and afterwards nothing is left."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from soak import shell
+from soak.scenario import Scenario
+from soak.scenarios import scenario, scenarios
+from soak.target import agent_under_test
+from soak.world import World
+
+
+def seeded(seed: int | str) -> Random:
+    return Random(seed)  # noqa: S311 - to do the same again
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_a_plan_has_the_kinds_of_a_block_in_an_order_that_the_seed_decides(name: str) -> None:
+    one = scenario(name)()
+    assert one.name == name
+    assert sorted(one.plan(seeded(1))) == sorted(one.block)
+    assert one.plan(seeded(1)) == one.plan(seeded(1)) != one.plan(seeded(2))
+
+
+async def run_blocks(one: Scenario, world: World) -> None:
+    """One block that fills what can be filled, with each kind of cycle once; then a block as planned."""
+    for kinds in (sorted(set(one.block)), one.plan(world.random)):
+        await one.setup(world)
+        for kind in kinds:
+            await timed(kind, one.action(world, kind))
+        if kinds == sorted(set(one.block)):
+            await timed("fill", one.fill(world))
+        await one.back(world)
+        assert not world.phones
+
+
+async def timed(what: str, doing: Awaitable[None]) -> None:
+    began = asyncio.get_running_loop().time()
+    await doing
+    print(f"{what}: {(asyncio.get_running_loop().time() - began) * 1000:.0f} ms")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", scenarios())
+async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = scenario(name)()
+    settings = tmp_path / "config.toml"
+    settings.write_text(one.settings())
+    monkeypatch.setattr("soak.target.NOBODY", "stun:nowhere.invalid:3478")
+    options = ["--shell", shell.COMMAND, *one.serve_options(tmp_path)]
+    async with agent_under_test(tmp_path / "agent", settings, options, relay_apart=one.relay == "apart") as target:
+        world = World(target, seeded(name), most_phones=2)
+        try:
+            await run_blocks(one, world)
+        finally:
+            for phone in world.phones:
+                await phone.leave()
+        status = await target.ask("status")
+        assert (status["phone"], status["path"], status["terminals"]) == (None, None, [])
+        assert world.traffic.lost == 0
+        assert world.traffic.bytes_received > world.traffic.bytes_sent > 0

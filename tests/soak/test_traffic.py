@@ -1,0 +1,94 @@
+"""The account of bytes: what a desk makes of what a phone hears."""
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+import pytest
+
+from soak import shell
+from soak.desk import Desk, Tab
+from soak.phone import Phone
+from soak.phone_log import PhoneError
+from soak.stream import ExpectedStream
+from soak.traffic import IntegrityError
+from soak.world import World
+
+UUID = "one"
+
+
+class NoTarget:
+    """An agent of which nothing is wanted."""
+
+    relay_url = "http://nowhere.invalid"
+    device_id = "agent"
+
+    async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
+        raise AssertionError(question)
+
+    async def token(self, number: int) -> str:
+        raise AssertionError(number)
+
+    async def restart_relay(self, *, politely: bool) -> None:
+        raise AssertionError(politely)
+
+
+def watching() -> tuple[Desk, Phone]:
+    desk = Desk(World(NoTarget(), Random(1)))  # noqa: S311
+    tab = desk._tabs[UUID] = Tab(UUID, ExpectedStream(100_000))
+    tab.stream.will_print(shell.GREETING + shell.say("hello é€😀").printed)
+    phone = Phone(NoTarget.relay_url, name="phone")
+    desk.watch(phone)
+    return desk, phone
+
+
+def hears(phone: Phone, data: str, uuid: str = UUID, event: str = "terminal:output") -> None:
+    phone._hear(event, {"uuid": uuid, "data": data}, "relay")
+
+
+async def test_what_is_printed_is_counted_and_waited_for() -> None:
+    desk, phone = watching()
+    for data in ("soak é€", "😀\n", "hello é€😀\n"):
+        assert not desk.complete(phone, UUID)
+        hears(phone, data)
+    await desk.settled(phone, UUID)
+    assert desk.world.traffic.bytes_received == len("soak é€😀\nhello é€😀\n".encode())
+    assert desk.world.traffic.lost == 0
+
+
+async def test_a_missing_byte_fails_who_waits_and_is_counted() -> None:
+    desk, phone = watching()
+    hears(phone, "soak é€😀\n")
+    hears(phone, "ello é€😀\n")
+    with pytest.raises(IntegrityError, match=r"terminal one, terminal:output: expected 'hello .*: 1 bytes are missing"):
+        await desk.settled(phone, UUID)
+    assert desk.world.traffic.lost == 1
+
+
+async def test_another_terminals_output_is_not_taken_for_this_ones() -> None:
+    desk, phone = watching()
+    hears(phone, "anything", uuid="two")
+    assert desk.world.traffic.lost == 0
+    assert desk.position(phone, UUID) == 0
+
+
+async def test_what_the_assistant_types_is_expected_from_when_it_says_so() -> None:
+    desk, phone = watching()
+    hears(phone, "soak é€😀\nhello é€😀\n")
+    assert desk.complete(phone, UUID)
+    phone._hear("ai:action", {"uuid": UUID, "action": {"type": "keystroke", "text": "say I\n"}}, "relay")
+    assert not desk.complete(phone, UUID)
+    hears(phone, "I\n")
+    assert desk.complete(phone, UUID)
+
+
+async def test_output_that_does_not_come_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("soak.desk.PATIENCE", 0.01)
+    desk, phone = watching()
+    hears(phone, "soak ")
+    with pytest.raises(PhoneError, match="terminal one, of which 5 bytes came, to print 31"):
+        await desk.settled(phone, UUID)
+
+
+def test_at_least_one_byte_is_amiss_in_an_error() -> None:
+    assert IntegrityError("odd", 0).amount == 1
