@@ -115,7 +115,8 @@ def soak(
         from soak.selftest import self_test as run_self_test  # noqa: PLC0415 - only who tests it pays for it
 
         told = network.enter()
-        return _alone(lambda folder: run_self_test(plan, scenario_names, place, folder, environment(told), as_json))
+        facts = environment(told)
+        return _alone(lambda folder: _unless_stopped(run_self_test(plan, scenario_names, place, folder, facts, as_json)))
     if attach is not None:
         from soak.watch import watch  # noqa: PLC0415
 
@@ -186,6 +187,20 @@ def _alone(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
         return run(job(folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _unless_stopped(job: Coroutine[Any, Any, int]) -> int:
+    """Its status; the one of an inconclusive run when it is told to stop."""
+    going = asyncio.ensure_future(job)
+    async with stop_signals() as stop:
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({going, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if going.done():
+            return going.result()
+        going.cancel()
+        await asyncio.wait({going})
+        return EXIT_STATUS["inconclusive"]
 
 
 async def _until_stopped(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from soak import shell
-from soak.growth import is_warm
+from soak.growth import is_even, is_warm
 from soak.plan import LONGER_WARM_UP, MOST_WARM_UP_BLOCKS, WARM_UP_BLOCKS, Plan
 from soak.rest import at_rest, everybody_gone, steady_part
 from soak.results import BoundResult
@@ -63,7 +63,7 @@ class Course:
             await self.scenario.back(self.world)
         courses: dict[str, list[float]] = {"python.blocks": [], "heap.bytes": []}
         least, most = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS) if self.factor == 1 else LONGER_WARM_UP
-        while self.warm_up_blocks < least or (self.warm_up_blocks < most and not _warm(courses)):
+        while self.warm_up_blocks < least or (self.warm_up_blocks < most and not _settled(courses)):
             tell(f"warming up, block {self.warm_up_blocks + 1}")
             await self._drive(1, tell)
             self.warm_up_blocks += 1
@@ -131,8 +131,9 @@ class Course:
             self.busy_seconds += time.monotonic() - began
 
 
-def _warm(courses: dict[str, list[float]]) -> bool:
-    return all(is_warm(course, GAUGES[name]) for name, course in courses.items())
+def _settled(courses: dict[str, list[float]]) -> bool:
+    """Whether nothing settles any more: it no longer rises, or rises as steadily as a leak does."""
+    return all(is_warm(course, GAUGES[name]) or is_even(course) for name, course in courses.items())
 
 
 @asynccontextmanager

@@ -55,6 +55,12 @@ MARGIN: Final = 2.0
 HALVINGS: Final = 16
 """How often the range of the smallest leak is halved: to one part in some thousand."""
 
+CLEARLY: Final = 4.0
+"""A rise of so many times the threshold is clear..."""
+
+FEWEST_CLEAR_BLOCKS: Final = 5
+"""...after so many blocks."""
+
 ROUNDING: Final = 1e-9
 
 Level: TypeAlias = tuple[int, float]
@@ -119,6 +125,17 @@ def is_warm(values: Sequence[float], gauge: Gauge | None = None) -> bool:
     """Whether the last two blocks no longer rose. `values` has one value a block; half the gauge's floor is no rise."""
     slack = 0.0 if gauge is None else gauge.floor / 2
     return len(values) > 2 and all(after - before <= slack for before, after in pairwise(values[-3:]))
+
+
+def is_even(values: Sequence[float]) -> bool:
+    """Whether the last three blocks rose by about the same: no warm-up will end that."""
+    steps = [after - before for before, after in pairwise(values[-4:])]
+    return len(steps) == 3 and min(steps) > 0 and max(steps) - min(steps) <= SLIGHT * max(steps)
+
+
+def is_clear(judgement: Judgement) -> bool:
+    """Whether it rises so much that fewer blocks are enough to say so."""
+    return judgement.suspicious and judgement.total >= CLEARLY * max(judgement.threshold, 1)
 
 
 def _judge_rest(measured: Sequence[Level], levels: tuple[Level, ...], gauge: Gauge) -> Judgement:

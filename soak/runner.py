@@ -14,7 +14,7 @@ from typing import Any
 from mobifai.errors import MobiFaiError
 from soak.chronicle import Account, Setting, compose
 from soak.course import Course, open_course
-from soak.growth import judge
+from soak.growth import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
 from soak.kept_lines import kept_lines
 from soak.live_lines import GaugeCourse, Progress, View
 from soak.own import OwnGauges
@@ -184,7 +184,7 @@ class Runner:
             async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
                 self._second = course
                 await course.warm_up(self._tell)
-                for _ in range(QUICK_BLOCKS):
+                while course.blocks < QUICK_BLOCKS and not self._is_clear(account, course, suspected):
                     await course.block(self._tell)
                 account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
                 account.confirmed.append(course.bounds)
@@ -200,6 +200,13 @@ class Runner:
             scenario=account.name,
             replay=self._plan.replay(account.name),
         )
+
+    def _is_clear(self, account: Account, course: Course, suspected: list[str]) -> bool:
+        """Whether one finding is enough, and there is one already that more blocks would not change."""
+        if not self._plan.fail_fast or course.blocks < FEWEST_CLEAR_BLOCKS:
+            return False
+        again = {name: judge(course.book.window(name), gauge_of(name)) for name in suspected}
+        return any(is_clear(one) and convicted(account.first[name], one) for name, one in again.items())
 
     @staticmethod
     def _add(course: Course, confirmation: Course) -> None:

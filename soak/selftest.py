@@ -72,7 +72,7 @@ async def self_test(
 
 async def _run(plant: Plant, plan: Plan, folder: Path) -> Outcome:
     words = [plant.scenario, "--plant", plant.name, "--seed", str(plan.seed), "--time-scale", f"{plan.time_scale:g}"]
-    words += ["--no-memray", "--json", "--report", str(folder)]
+    words += ["--fail-fast", "--no-memray", "--json", "--report", str(folder)]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mobifai", "soak", *words),
         stdin=asyncio.subprocess.DEVNULL,

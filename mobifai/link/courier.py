@@ -80,6 +80,14 @@ class Courier:
             return self._channel
         return self._relay if self.relay_serves and self._relay.open else None
 
+    @property
+    def _channel_is_ending(self) -> bool:
+        """Whether a channel has closed and nobody has said yet what comes next.
+
+        What was under way on it is lost and comes again with the screens, ahead of which no output may arrive.
+        """
+        return self._channel is not None and not self._channel.open
+
     def hold(self) -> None:
         """Send nothing for now: the path is about to change, and what is under way on the old one must come first."""
         self._held = True
@@ -149,7 +157,7 @@ class Courier:
                 return False
             self._send_control(path, *self._control.take())
             return True
-        terminal = self._next_terminal() if path.room_for_bulk() else None
+        terminal = self._next_terminal() if path.room_for_bulk() and not self._channel_is_ending else None
         if terminal is not None:
             self._send_output(path, terminal)
         return terminal is not None

@@ -1,0 +1,173 @@
+"""One cell of the table: one finder, one plant or none, in a process of its own. Owns that process and its folder."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from memray import FileReader
+
+from benchmarks.leak_finders.host import NO_PLANT
+from soak.plants import Moment
+
+ROOT = Path(__file__).parents[2]
+CELL_SECONDS = 300.0
+REST_SECONDS = 6.0
+"""Rest at the end of a test; a decoy's timer takes five seconds."""
+NO_LIMIT = 1 << 40
+
+MARKED_TEST = """\
+import pathlib
+import pytest
+from benchmarks.leak_finders.host import Hosted
+
+
+@pytest.fixture
+def hosted():
+    with Hosted({moment!r}, {plant!r}, pathlib.Path({folder!r})) as hosted:
+        hosted.drive({events})
+        hosted.rest({rest})
+        yield hosted
+
+
+@pytest.mark.limit_leaks("{limit} B")
+def test_leaks_nothing(hosted):
+    hosted.drive({events})
+    hosted.rest({rest})
+"""
+
+MEMRAY_OPTIONS = ("--memray", "--hide-memray-summary", "-p", "no:logging", "-p", "no:cacheprovider")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is to be measured. `tool`: `memray` or `rss`; `role`: `calibration`, `clean`, `leak`, `decoy`; `limit` in
+    bytes, for memray alone.
+    """
+
+    tool: str
+    role: str
+    moment: Moment
+    plant: str = NO_PLANT
+    number: int = 0
+    limit: int = NO_LIMIT
+
+    @property
+    def key(self) -> str:
+        """The same for the same cell in another run of the program."""
+        return f"{self.tool} {self.role} {self.moment} {self.plant} {self.number}"
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What one cell said. `alarm` is the finder's own answer (memray); `course` is RSS in bytes.
+
+    `largest` is what the worst location kept, in bytes; `at` that location's innermost line of Python; `names_plant`
+    whether any location over the limit was called by the plant. `error`: it said nothing, and why.
+    """
+
+    key: str
+    tool: str
+    role: str
+    moment: str
+    plant: str
+    seconds: float
+    events: int
+    limit: int = 0
+    alarm: bool = False
+    largest: int = 0
+    at: str = ""
+    names_plant: bool = False
+    course: list[int] = []
+    error: str = ""
+
+
+async def measure(cell: Cell, events: int) -> Measured:
+    """Run the cell to its end; an answer in any case."""
+    started, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="leak-finders-"))
+    run = _memray if cell.tool == "memray" else _rss
+    try:
+        said = await run(cell, events, folder)
+    except (OSError, ValueError, LookupError, ElementTree.ParseError, TimeoutError) as error:
+        said = {"error": f"{type(error).__name__}: {error}"[-600:]}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Measured(
+        *(cell.key, cell.tool, cell.role, cell.moment, cell.plant),
+        **{"seconds": time.monotonic() - started, "events": events, "limit": cell.limit, **said},
+    )
+
+
+async def _rss(cell: Cell, events: int, folder: Path) -> dict[str, object]:
+    words = ["-m", "benchmarks.leak_finders.host", cell.moment, cell.plant, str(folder / "host"), str(events)]
+    said = await _python(words, folder)
+    return {"course": json.loads(said.splitlines()[0])}
+
+
+async def _memray(cell: Cell, events: int, folder: Path) -> dict[str, object]:
+    values = {"moment": cell.moment.value, "plant": cell.plant, "folder": str(folder / "host"), "events": events}
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "test_leaks.py").write_text(MARKED_TEST.format(limit=cell.limit, rest=REST_SECONDS, **values))
+    (folder / "bin").mkdir()
+    words = ["-m", "pytest", *MEMRAY_OPTIONS, "--memray-bin-path", str(folder / "bin"), "--junitxml", "junit.xml"]
+    said = await _python([*words, "test_leaks.py"], folder)
+    alarm = _failed_by_memray(folder / "junit.xml", said)
+    return {"alarm": alarm, **_locations(next((folder / "bin").rglob("*.bin")), cell.limit)}
+
+
+def _failed_by_memray(junit: Path, said: str) -> bool:
+    """Raises ValueError if the test failed for another reason."""
+    case = next(ElementTree.parse(junit).iter("testcase"))  # noqa: S314 - written by our own run
+    failure = case.find("failure")
+    if failure is None and case.find("error") is None:
+        return False
+    if failure is None or "allowed to leak" not in "".join(case.itertext()) + failure.get("message", ""):
+        raise ValueError(f"expected a test that passes or leaks; found {said[-500:]}")
+    return True
+
+
+def _locations(recorded: Path, limit: int) -> dict[str, object]:
+    """The worst location, by the same records that the plugin judges."""
+    records = sorted(FileReader(recorded).get_leaked_allocation_records(), key=lambda one: one.size, reverse=True)
+    over = [one.stack_trace() for one in records if one.size >= limit]
+    worst = next(iter(records[0].stack_trace()), ("", "", 0)) if records else ("", "", 0)
+    return {
+        "largest": records[0].size if records else 0,
+        "at": f"{_short(worst[1])}:{worst[2]}",
+        "names_plant": any("soak/plants/" in file and "hooks" not in file for stack in over for _, file, _ in stack),
+    }
+
+
+def _short(file: str) -> str:
+    if file.startswith(str(ROOT)):
+        return str(Path(file).relative_to(ROOT))
+    return "/".join(Path(file).parts[-2:])
+
+
+async def _python(words: list[str], folder: Path) -> str:
+    (folder / "tmp").mkdir()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *words),
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(CELL_SECONDS):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    text = said.decode(errors="replace")
+    if process.returncode not in (0, 1):
+        raise ValueError(f"expected exit status 0 or 1; found {process.returncode}: {text[-500:]}")
+    return text

@@ -1,0 +1,103 @@
+"""An agent in this process, with a plant or without, and the events that every finder drives it with.
+
+`python -m benchmarks.leak_finders.host MOMENT PLANT FOLDER EVENTS` (PLANT may be `-`) prints what RSS was at rest: a
+list of bytes as JSON, the first before the first event. Owns the loop that the agent lives in; judges nothing.
+"""
+
+import asyncio
+import gc
+import json
+import resource
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from mobifai.agent.agent import Agent
+from mobifai.health.extensions import Subject
+from soak.plants import Moment, install
+from tests.soak.plant_host import CAUSES, agent_in
+from tests.support import loops
+
+NO_PLANT = "-"
+EVENTS_A_SAMPLE = 4
+SHORT_REST_SECONDS = 0.05
+DESCRIPTORS = 4096
+"""Enough for plants that leave two open at each event."""
+
+
+class Hosted:
+    """An agent that stands still between the calls; enter and leave it in the same thread."""
+
+    def __init__(self, moment: str, plant: str, folder: Path) -> None:
+        self._cause, self._plant, self._folder = CAUSES[Moment(moment)], plant, folder
+        self._runner = asyncio.Runner(loop_factory=loops.loop_factory())
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        _allow_descriptors()
+        self._runner.run(self._begin())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._runner.run(self._end())
+        self._runner.close()
+
+    def drive(self, events: int) -> None:
+        """Bring about so many events, each with its end."""
+        self._runner.run(self._drive(events))
+
+    def rest(self, seconds: float) -> None:
+        """Let pass what belongs to the last events, and collect garbage."""
+        self._runner.run(asyncio.sleep(seconds))
+        gc.collect()
+
+    async def _begin(self) -> None:
+        self._ready: asyncio.Future[Agent] = asyncio.get_running_loop().create_future()
+        self._done = asyncio.Event()
+        self._life = asyncio.create_task(self._live())
+        await asyncio.wait({self._ready, self._life}, return_when=asyncio.FIRST_COMPLETED)
+        self._agent = self._ready.result() if self._ready.done() else await self._life
+
+    async def _live(self) -> Agent:
+        async with agent_in(self._folder) as agent:
+            if self._plant != NO_PLANT:
+                install(self._plant, Subject(agent.ledger, agent))
+            self._ready.set_result(agent)
+            await self._done.wait()
+            return agent
+
+    async def _drive(self, events: int) -> None:
+        for _ in range(events):
+            await self._cause(self._agent, self._number)
+            self._number += 1
+
+    async def _end(self) -> None:
+        self._done.set()
+        await self._life
+
+
+def _allow_descriptors() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if most == resource.RLIM_INFINITY else min(DESCRIPTORS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def rss_course(moment: str, plant: str, folder: Path, events: int) -> list[int]:
+    """RSS in bytes after a warm-up of `events`, and then after each four of as many again."""
+    process = psutil.Process()
+    with Hosted(moment, plant, folder) as hosted:
+        hosted.drive(events)
+        hosted.rest(SHORT_REST_SECONDS)
+        course = [process.memory_info().rss]
+        for _ in range(events // EVENTS_A_SAMPLE):
+            hosted.drive(EVENTS_A_SAMPLE)
+            hosted.rest(SHORT_REST_SECONDS)
+            course.append(process.memory_info().rss)
+    return course
+
+
+if __name__ == "__main__":
+    print(json.dumps(rss_course(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))), flush=True)
