@@ -69,6 +69,7 @@ class RelayApart:
                 stdout=out,
                 stderr=out,
                 env=self._environment,
+                start_new_session=True,
             )
         self.url = await self._address(self._process)
 

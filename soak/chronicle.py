@@ -20,6 +20,7 @@ from soak.results import (
     ScenarioResult,
     SeriesResult,
     TrafficResult,
+    Verdict,
 )
 from soak.sample import GAUGES, Kind, gauge_of
 from soak.verdict import bounds_together, conclude, gauges, ordered, rest
@@ -29,6 +30,11 @@ MOST_PLOTS = 60
 """Plots of one scenario."""
 PLOT_POINTS = 1000
 MOST_WINDOWS_TOLD = 200
+
+UNFINISHED = "the run was still going on when this was written, or was killed"
+INTERRUPTED = "it was interrupted: what had not been looked at by then is not known"
+PASSING = frozenset({UNFINISHED, INTERRUPTED})
+"""Notes that are no longer true when a run has gone on."""
 
 
 @dataclass
@@ -75,6 +81,7 @@ def compose(
     interrupted: bool,
     findings: list[FindingResult],
     harness: list[GaugeResult],
+    harness_series: list[SeriesResult],
     memory: list[dict[str, Any]],
     notes: list[str],
     earlier: Report | None,
@@ -85,7 +92,7 @@ def compose(
     results = [result for account in accounts for result in _gauges(account)]
     scenarios = [_scenario(account) for account in accounts]
     report = Report(
-        verdict=conclude(found, results, scenarios, setting.planned),
+        verdict=_verdict(conclude(found, results, scenarios, setting.planned), interrupted),
         cycles=sum(scenario.cycles for scenario in scenarios),
         duration_s=round(duration, 1),
         seed=setting.seed,
@@ -102,9 +109,14 @@ def compose(
         harness=harness,
         memory=memory[-MOST_WINDOWS_TOLD:],
         notes=notes,
-        series=[series for account in accounts for series in _series(account)],
+        series=[*(series for account in accounts for series in _series(account)), *harness_series],
     )
     return report if earlier is None else _joined(earlier, report)
+
+
+def _verdict(verdict: Verdict, interrupted: bool) -> Verdict:
+    """What was cut short has not held."""
+    return "inconclusive" if interrupted and verdict == "held" else verdict
 
 
 def _scenario(account: Account) -> ScenarioResult:
@@ -179,7 +191,7 @@ def _joined(earlier: Report, report: Report) -> Report:
     scenarios = [*scenarios, *known.values()]
     return msgspec.structs.replace(
         report,
-        verdict=conclude(findings, gauges_, scenarios, [one.name for one in scenarios]),
+        verdict=_verdict(conclude(findings, gauges_, scenarios, list(known)), report.interrupted),
         cycles=sum(one.cycles for one in scenarios),
         duration_s=round(earlier.duration_s + report.duration_s, 1),
         bounds=bounds_together([earlier.bounds, report.bounds]),
@@ -188,7 +200,7 @@ def _joined(earlier: Report, report: Report) -> Report:
         scenarios=scenarios,
         traffic=_traffic([earlier.traffic, report.traffic]),
         memory=[*earlier.memory, *report.memory][-MOST_WINDOWS_TOLD:],
-        notes=list(dict.fromkeys([*earlier.notes, *report.notes])),
+        notes=list(dict.fromkeys([*(note for note in earlier.notes if note not in PASSING), *report.notes])),
         segments=earlier.segments + 1,
         started_at=earlier.started_at,
         command=earlier.command,

@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 from mobifai.cli.running import run, stop_signals
+from mobifai.errors import CommandError, MobiFaiError
 from soak import network
 from soak.chronicle import Setting
 from soak.duration import Duration
@@ -29,14 +30,30 @@ from soak.report.summary import summary
 from soak.results import EXIT_STATUS, Report
 from soak.runner import Runner
 from soak.scenarios import scenario, scenarios
+from soak.sweeper import swept
 
 T = TypeVar("T")
 
 DEFAULT_REPORT = "soak-report"
 
+LONGEST_TEMPORARY = 48
+"""Bytes of the path of temporary files: with more, the path of a socket in a run's folder would be too long."""
+
+SHORT_TEMPORARY = "/tmp"  # noqa: S108 - a folder of our own is made there
+
 
 class Usage(click.UsageError):
     """What was asked for can not be, or not together: status 2."""
+
+
+class RunFailed(CommandError):
+    """The run could not begin, or has no report: status 3. To others 1 is a failure; here it is a leak."""
+
+    def __init__(self, reason: Exception) -> None:
+        told = (
+            str(reason) if isinstance(reason, MobiFaiError) else f"an internal error, which should not be: {reason!r}"
+        )
+        super().__init__(told, EXIT_STATUS["failed"])
 
 
 @click.command(
@@ -97,8 +114,11 @@ def soak(
     chosen = _scenarios(scenario_names)
     _check_together(duration=duration, cycles=cycles, quick=quick or None, attach=attach)
     _check_together(resume=resume, report=report_dir)
+    if resume is not None and (scenario_names or seed is not None or phones != 2 or not memray):
+        raise Usage("expected --resume with nothing but a new --duration or --cycles; a run goes on as it began")
+    _check_together(attach=attach, resume=resume, self_test=self_test or None, plant=plant_name)
     if plant_name is not None:
-        plant(plant_name)
+        _usable(lambda: plant(plant_name))
     plan = Plan(
         chosen,
         seed=random.SystemRandom().randrange(2**31) if seed is None else seed,
@@ -111,28 +131,50 @@ def soak(
         fail_fast=fail_fast,
     )
     place = report_dir or Path(DEFAULT_REPORT)
-    if self_test:
-        from soak.selftest import self_test as run_self_test  # noqa: PLC0415 - only who tests it pays for it
-
-        told = network.enter()
-        facts = environment(told)
-        return _alone(lambda folder: _unless_stopped(run_self_test(plan, scenario_names, place, folder, facts, as_json)))
-    if attach is not None:
-        from soak.watch import watch  # noqa: PLC0415
-
-        directory = ReportDirectory(place)
-        directory.clear()
-        setting = _setting(plan, "those of the agent that is watched", ("attached",))
-        report = run(_until_stopped(lambda stop: watch(attach, duration, setting, directory, _view(as_json), stop)))
-        return _end(report, place, as_json)
-    earlier = read_report(resume) if resume is not None else None
+    earlier = _usable(lambda: read_report(resume)) if resume is not None else None
     if earlier is not None and resume is not None:
         plan, place = _rest_of(plan, earlier), resume
-    directory = ReportDirectory(place)
+    directory = _usable(lambda: ReportDirectory(place))
+    try:
+        if self_test:
+            return _test_itself(plan, scenario_names, place, as_json)
+        if attach is not None:
+            return _end(_watch(plan, attach, directory, as_json), place, as_json)
+        return _end(_run(plan, directory, earlier, as_json), place, as_json)
+    except (click.ClickException, CommandError):
+        raise
+    except Exception as error:
+        raise RunFailed(error) from error
+
+
+def _test_itself(plan: Plan, scenario_names: tuple[str, ...], place: Path, as_json: bool) -> int:
+    from soak.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
+
+    facts = environment(network.enter())
+    return _alone(lambda folder: _unless_stopped(self_test(plan, scenario_names, place, folder, facts, as_json)))
+
+
+def _watch(plan: Plan, attach: Path, directory: ReportDirectory, as_json: bool) -> Report:
+    from soak.watch import watch  # noqa: PLC0415
+
+    directory.clear()
+    setting = _setting(plan, "those of the agent that is watched", ("attached",))
+    return run(_until_stopped(lambda stop: watch(attach, plan.duration, setting, directory, _view(as_json), stop)))
+
+
+def _run(plan: Plan, directory: ReportDirectory, earlier: Report | None, as_json: bool) -> Report:
     if earlier is None:
         directory.clear()
     setting = _setting(plan, network.enter(), plan.scenarios)
-    return _end(_alone(lambda folder: _drive(plan, setting, directory, folder, earlier, as_json)), place, as_json)
+    return _alone(lambda folder: _drive(plan, setting, directory, folder, earlier, as_json))
+
+
+def _usable(make: Callable[[], T]) -> T:
+    """What was named on the command line. Raises Usage when it can't be used."""
+    try:
+        return make()
+    except MobiFaiError as error:
+        raise Usage(str(error)) from None
 
 
 def _list(rows: list[tuple[str, str]]) -> int:
@@ -150,7 +192,7 @@ def _scenarios(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _check_together(**options: object) -> None:
-    given = [f"--{name}" for name, value in options.items() if value is not None]
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     if len(given) > 1 and set(given) != {"--duration", "--attach"}:
         raise Usage(f"expected one of {', '.join(given)}; they do not go together")
 
@@ -182,11 +224,14 @@ def _rest_of(plan: Plan, earlier: Report) -> Plan:
 
 def _alone(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
     """Run it with a directory for its processes, which is gone at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="mobifai-soak-"))
-    try:
-        return run(job(folder))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    usual = tempfile.gettempdir()
+    place = usual if len(os.fsencode(usual)) <= LONGEST_TEMPORARY else SHORT_TEMPORARY
+    folder = Path(tempfile.mkdtemp(prefix="mobifai-soak-", dir=place))
+    with swept(folder):
+        try:
+            return run(job(folder))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _unless_stopped(job: Coroutine[Any, Any, int]) -> int:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from random import Random
 
+from mobifai.errors import StateError
 from soak import shell
 from soak.growth import is_even, is_warm
 from soak.plan import LONGER_WARM_UP, MOST_WARM_UP_BLOCKS, WARM_UP_BLOCKS, Plan
@@ -25,6 +26,12 @@ from soak.world import World
 
 GONE_SECONDS = 45.0
 """The longest timer by which an agent lets a phone go that said nothing."""
+
+LEAST_PATIENCE = 0.5
+"""Seconds to wait for what did not come back in all the time before."""
+
+BLAME_SECONDS = 1.0
+"""How long after a failure it may take to see that the agent is gone."""
 
 CYCLE_SECONDS = 120.0
 """One cycle: longer than anything in it may take, so that a run never hangs."""
@@ -49,6 +56,7 @@ class Course:
         self.factor = factor
         self._plan = plan
         self._clock = clock
+        self._patience = plan.rest_seconds
         self._random = Random(f"{plan.seed} {scenario.name}")  # noqa: S311 - chance that can be had again
         self.world = World(target, self._random, plan.phones, plan.time_scale)
 
@@ -57,10 +65,10 @@ class Course:
     async def warm_up(self, tell: Callable[[str], None]) -> None:
         """Fill what can be filled, then go on until objects and heap no longer rise. Raises what cycles raise."""
         await self.target.ask("soak.fill")
-        with self._busy():
-            await self.scenario.setup(self.world)
-            await self.scenario.fill(self.world)
-            await self.scenario.back(self.world)
+        if self._plan.memray:
+            await self._trace_nothing()
+        async with self._explained():
+            await self._fill()
         courses: dict[str, list[float]] = {"python.blocks": [], "heap.bytes": []}
         least, most = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS) if self.factor == 1 else LONGER_WARM_UP
         while self.warm_up_blocks < least or (self.warm_up_blocks < most and not _settled(courses)):
@@ -95,13 +103,31 @@ class Course:
         finally:
             await self.target.ask("soak.untrace")
 
+    async def _fill(self) -> None:
+        with self._busy():
+            await self.scenario.setup(self.world)
+            await self.scenario.fill(self.world)
+            await self.scenario.back(self.world)
+
+    async def _trace_nothing(self) -> None:
+        """An empty window. With the first one memray is loaded, and a pipe is opened that stays for good."""
+        file = self.target.folder / "nothing.bin"
+        with suppress(StateError):  # memray is not there
+            await self.target.ask("soak.trace", {"file": str(file)})
+            await self.target.ask("soak.untrace")
+        file.unlink(missing_ok=True)
+
     # -- one block
 
     async def _drive(self, times: int, tell: Callable[[str], None]) -> None:
+        async with self._explained():
+            await self._cycles(times, tell)
+
+    async def _cycles(self, times: int, tell: Callable[[str], None]) -> None:
         with self._busy():
-            for _ in range(times):
+            for part in range(times):
                 await self.scenario.setup(self.world)
-                for kind in self.scenario.plan(self._random):
+                for kind in self.scenario.plan(self._random, part):
                     async with asyncio.timeout(CYCLE_SECONDS):
                         await self.scenario.action(self.world, kind)
                     self.cycles += 1
@@ -115,12 +141,24 @@ class Course:
         return sample
 
     async def _count(self, expected: dict[str, float] | None) -> dict[str, float]:
-        await everybody_gone(lambda: self.target.ask("status"), GONE_SECONDS)
-        values, entries = await at_rest(self.target.values, expected, self._plan.rest_seconds)
+        async with self._explained():
+            await everybody_gone(lambda: self.target.ask("status"), GONE_SECONDS)
+            values, entries = await at_rest(self.target.values, expected, self._patience)
+        back = expected is None or steady_part(values) == expected
+        self._patience = self._plan.rest_seconds if back else max(LEAST_PATIENCE, self._patience / 4)
         self.bounds = bounds(self.bounds, entries)
         self.entries = entries
         self.newest = values
         return values
+
+    @asynccontextmanager
+    async def _explained(self) -> AsyncIterator[None]:
+        """What a phone misses because the agent is gone is told as that. Raises TargetFailed."""
+        try:
+            yield
+        except Exception:
+            await self.target.check_for(BLAME_SECONDS)
+            raise
 
     @contextmanager
     def _busy(self) -> Iterator[None]:

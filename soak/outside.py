@@ -31,6 +31,13 @@ def process_values(pid: int, label: str) -> dict[str, float]:
         return {}
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process is there that has not ended."""
+    with suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
 def budgets(pid: int) -> dict[str, float]:
     """Memory as the system counts it: shown, never judged."""
     with suppress(psutil.Error):
@@ -98,8 +105,17 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _rows(file: Path) -> dict[str, float]:
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=1)) as base:
+    with suppress(sqlite3.Error), closing(_opened(file)) as base:
         tables = [name for (name,) in base.execute("select name from sqlite_master where type = 'table'")]
-        counts = {table: base.execute(f'select count(*) from "{table}"').fetchone()[0] for table in tables}  # noqa: S608
+        counts = {table: base.execute(f"select count(*) from {_quoted(table)}").fetchone()[0] for table in tables}  # noqa: S608
         return {f"rows:{file.name}/{table}": amount for table, amount in counts.items()}
     return {}
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'

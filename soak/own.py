@@ -10,12 +10,14 @@ from mobifai.bounds import Ledger
 from soak import outside
 from soak.growth import convicted, judge
 from soak.inside.count import count
-from soak.results import FindingResult, GaugeResult
+from soak.results import FindingResult, GaugeResult, SeriesResult
 from soak.sample import Sample, gauge_of
 from soak.series import SeriesBook
 
 SHOWN = ("python.blocks", "heap.bytes", "rss.bytes")
 JUDGED = ("python.blocks", "types", "descriptors", "threads", "tasks")
+HARNESS = "harness"
+"""Stands for a scenario where the harness itself is meant."""
 FEWEST_SAMPLES = 64
 """Less is a start, in which everything is loaded for the first time."""
 
@@ -41,12 +43,20 @@ class OwnGauges:
         """What is shown in the report; the unit of a cycle is a round here."""
         found = []
         for name in SHOWN:
-            window = self._book.window(name)
+            window = self._book.window(name, self._rounds // 3)  # before, everything is loaded for the first time
             rise = (window[-1][1] - window[0][1]) / max(1, window[-1][0] - window[0][0]) if window else 0.0
             found.append(
                 GaugeResult(name, gauge_of(name).unit, rise, "flat" if window else "unmeasured", 0.0, "harness")
             )
         return found
+
+    def series(self) -> list[SeriesResult]:
+        """Their course, for plots."""
+        return [
+            SeriesResult(name, HARNESS, gauge_of(name).unit, None, self._book.series[name].measured())
+            for name in SHOWN
+            if name in self._book.series
+        ]
 
     def findings(self) -> list[FindingResult]:
         """What rises in the middle of the run and rises on in its last third."""

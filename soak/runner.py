@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mobifai.errors import MobiFaiError
-from soak.chronicle import Account, Setting, compose
+from soak.chronicle import INTERRUPTED, UNFINISHED, Account, Setting, compose
 from soak.course import Course, open_course
 from soak.growth import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
 from soak.kept_lines import kept_lines
@@ -35,8 +34,6 @@ CHECKPOINT_SECONDS = 5.0
 LARGEST_FACTOR = 8
 BLOCKS_A_FACTOR = 64
 """After so many blocks they become longer: samples take time."""
-
-FAILURES = (MobiFaiError, TimeoutError, OSError)
 
 
 class Failed(Exception):
@@ -88,13 +85,14 @@ class Runner:
             await asyncio.wait({going, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not going.done():
                 self._interrupted = True
-                self._notes.append("it was interrupted: what had not been looked at by then is not known")
+                self._notes.append(INTERRUPTED)
             going.cancel()
             with suppress(asyncio.CancelledError, Failed):
                 await going
         finally:
             stopping.cancel()
         self._over = True
+        self._show("done", "")
         return self._checkpoint()
 
     # -- the course of the run
@@ -107,8 +105,6 @@ class Runner:
                 await self._next_round()
             await self._examine()
             await self._trace_all()
-        self._phase, self._where = "done", ""
-        self._tell()
 
     async def _begin(self, scope: AsyncExitStack, number: int, name: str) -> None:
         with self._failing(name):
@@ -179,7 +175,7 @@ class Runner:
         self._show("confirming", account.name)
         self._view.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
         plan = self._plan.with_seed(self._plan.seed + 1 + len(account.confirmed))
-        folder = self._folder / f"{account.name} again {len(account.confirmed)}"
+        folder = self._folder / f"{self._accounts.index(account)}.{len(account.confirmed)}"  # short: sockets are in it
         with self._failing(account.name):
             async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
                 self._second = course
@@ -250,7 +246,7 @@ class Runner:
         """Write down what fails as a finding, and end the run. Raises Failed."""
         try:
             yield
-        except FAILURES as error:
+        except Exception as error:
             self._findings.append(self._failure(error, scenario))
             raise Failed from error
 
@@ -334,7 +330,7 @@ class Runner:
 
     def _checkpoint(self) -> Report:
         self._last_checkpoint = self._elapsed()
-        going = [] if self._over else ["the run was still going on when this was written, or was killed"]
+        going = [] if self._over else [UNFINISHED]
         report = compose(
             self._setting,
             self._accounts,
@@ -342,6 +338,7 @@ class Runner:
             interrupted=self._interrupted or not self._over,
             findings=[*self._findings, *self._own.findings()],
             harness=self._own.results(),
+            harness_series=self._own.series(),
             memory=self._memory,
             notes=[*self._notes, *going],
             earlier=self._earlier,

@@ -22,10 +22,13 @@ class Scenario(ABC):
     summary: ClassVar[str]
     relay: ClassVar[Literal["own", "apart"]] = "own"
     block: ClassVar[tuple[str, ...]]
+    once: ClassVar[frozenset[str]] = frozenset()
+    """Kinds that are costly: a block has them once, also when it is several times as long."""
 
-    def plan(self, random: Random) -> list[str]:
-        """The kinds of the next block's cycles."""
-        return random.sample(self.block, len(self.block))
+    def plan(self, random: Random, part: int = 0) -> list[str]:
+        """The kinds of the next cycles: of a block's first part, or of a later one."""
+        kinds = [kind for kind in self.block if not part or kind not in self.once]
+        return random.sample(kinds, len(kinds))
 
     def serve_options(self, directory: Path) -> list[str]:
         """Options of `mobifai serve`, by default none. `directory` exists, and is the scenario's own."""

@@ -91,9 +91,19 @@ class AgentUnderTest:
         return self.folder / "agent.log"
 
     def check_alive(self) -> None:
-        """Raise TargetFailed when the agent has ended."""
+        """Raise TargetFailed when the agent has ended, or the process that its keeper had started."""
         if not self.alive:
             raise TargetFailed(f"the agent ended with status {self._process.returncode}; {self.log_end()}")
+        if self.agent_pid and not outside.is_alive(self.agent_pid):
+            raise TargetFailed(f"the agent crashed and was started again by its keeper; {self.log_end()}")
+
+    async def check_for(self, seconds: float) -> None:
+        """The same again and again: phones see the end of an agent before its parent does. Raises TargetFailed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    self.check_alive()
+                    await asyncio.sleep(0.05)
 
     def log_end(self) -> str:
         """The end of what it printed, for messages."""

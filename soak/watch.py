@@ -1,12 +1,12 @@
 """Watches a living agent without driving it: its bounds at every look, its gauges whenever nobody uses it.
 
-Changes nothing in the agent: no garbage is collected, no cache emptied. What rises in two windows one after the other
-is a leak; with too little rest in between, nothing is said about growth.
+Changes nothing in the agent: no cache is emptied. Only garbage is collected before each look: with every question there
+is some, and in an agent that nobody uses it would stay, and look like a leak. What rises in two windows one after the
+other is a leak; with too little rest in between, nothing is said about growth.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from mobifai.cli.running import is_set_within
@@ -59,7 +59,7 @@ class Watch:
         self._pid: int | None = None
         self._notes: list[str] = []
 
-    async def run(self, stop: asyncio.Event, write: Callable[[Report], None]) -> Report:
+    async def run(self, stop: asyncio.Event, directory: ReportDirectory) -> Report:
         """Look again and again until the time is up. Raises StateError when no agent is there at first."""
         while True:
             try:
@@ -69,7 +69,8 @@ class Watch:
                     raise
                 self._notes.append(f"the agent could not be asked any more: {error}")
                 return self._report(interrupted=True)
-            write(self._report(interrupted=True))
+            directory.append_samples(NAME, [sample] if sample else [])
+            directory.write(self._report(interrupted=True))
             self._tell(sample)
             if self._elapsed() >= self._seconds:
                 return self._report(interrupted=False)
@@ -79,7 +80,7 @@ class Watch:
 
     async def _look(self) -> Sample | None:
         """Count once; a sample only when nobody uses it."""
-        told = await ask(self._socket, "soak.sample", {"disturb": False})
+        told = await ask(self._socket, "soak.sample", {"disturb": False, "collect": True})
         status = await ask(self._socket, "status")
         if self._pid not in (None, told["pid"]):
             self._notes.append("the agent was started anew meanwhile; gauges count from there")
@@ -197,6 +198,6 @@ async def watch(
 ) -> Report:
     """Watch for so long (by default ten minutes). Raises StateError, ReportError."""
     with shown:
-        report = await Watch(state_dir, seconds or DEFAULT_SECONDS, setting, shown).run(stop, directory.write)
+        report = await Watch(state_dir, seconds or DEFAULT_SECONDS, setting, shown).run(stop, directory)
     directory.write(report)
     return report

@@ -7,14 +7,14 @@ import shutil
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import msgspec
 from memray import FileReader
 
-from benchmarks.leak_finders.host import NO_PLANT
+from benchmarks.leak_finders.host import NO_PLANT, SHORT_REST_SECONDS
 from soak.plants import Moment
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,7 @@ CELL_SECONDS = 300.0
 REST_SECONDS = 6.0
 """Rest at the end of a test; a decoy's timer takes five seconds."""
 NO_LIMIT = 1 << 40
+MOST_PLACES = 500
 
 MARKED_TEST = """\
 import pathlib
@@ -33,7 +34,7 @@ from benchmarks.leak_finders.host import Hosted
 def hosted():
     with Hosted({moment!r}, {plant!r}, pathlib.Path({folder!r})) as hosted:
         hosted.drive({events})
-        hosted.rest({rest})
+        hosted.rest({short})
         yield hosted
 
 
@@ -84,6 +85,8 @@ class Measured(msgspec.Struct, frozen=True):
     largest: int = 0
     at: str = ""
     names_plant: bool = False
+    places: list[tuple[str, int]] = []
+    """The worst places (innermost line of Python) and what each call stack that ends there kept, in bytes."""
     course: list[int] = []
     error: str = ""
 
@@ -98,10 +101,8 @@ async def measure(cell: Cell, events: int) -> Measured:
         said = {"error": f"{type(error).__name__}: {error}"[-600:]}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Measured(
-        *(cell.key, cell.tool, cell.role, cell.moment, cell.plant),
-        **{"seconds": time.monotonic() - started, "events": events, "limit": cell.limit, **said},
-    )
+    known = {name: getattr(cell, name) for name in ("key", "tool", "role", "moment", "plant", "limit")}
+    return msgspec.convert({**known, "seconds": time.monotonic() - started, "events": events, **said}, Measured)
 
 
 async def _rss(cell: Cell, events: int, folder: Path) -> dict[str, object]:
@@ -113,7 +114,9 @@ async def _rss(cell: Cell, events: int, folder: Path) -> dict[str, object]:
 async def _memray(cell: Cell, events: int, folder: Path) -> dict[str, object]:
     values = {"moment": cell.moment.value, "plant": cell.plant, "folder": str(folder / "host"), "events": events}
     (folder / "pytest.ini").write_text("[pytest]\n")
-    (folder / "test_leaks.py").write_text(MARKED_TEST.format(limit=cell.limit, rest=REST_SECONDS, **values))
+    (folder / "test_leaks.py").write_text(
+        MARKED_TEST.format(limit=cell.limit, rest=REST_SECONDS, short=SHORT_REST_SECONDS, **values)
+    )
     (folder / "bin").mkdir()
     words = ["-m", "pytest", *MEMRAY_OPTIONS, "--memray-bin-path", str(folder / "bin"), "--junitxml", "junit.xml"]
     said = await _python([*words, "test_leaks.py"], folder)
@@ -136,12 +139,18 @@ def _locations(recorded: Path, limit: int) -> dict[str, object]:
     """The worst location, by the same records that the plugin judges."""
     records = sorted(FileReader(recorded).get_leaked_allocation_records(), key=lambda one: one.size, reverse=True)
     over = [one.stack_trace() for one in records if one.size >= limit]
-    worst = next(iter(records[0].stack_trace()), ("", "", 0)) if records else ("", "", 0)
+    places = [(_place(one.stack_trace(max_stacks=1)), one.size) for one in records[:MOST_PLACES]]
+    worst, largest = places[0] if places else ("", 0)
     return {
-        "largest": records[0].size if records else 0,
-        "at": f"{_short(worst[1])}:{worst[2]}",
+        "largest": largest,
+        "at": worst,
+        "places": places,
         "names_plant": any("soak/plants/" in file and "hooks" not in file for stack in over for _, file, _ in stack),
     }
+
+
+def _place(stack: list[tuple[str, str, int]]) -> str:
+    return f"{_short(stack[0][1])}:{stack[0][2]}" if stack else "outside of Python"
 
 
 def _short(file: str) -> str:

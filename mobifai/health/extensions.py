@@ -6,10 +6,11 @@ comes, so that nobody pays for what nobody asks. Only the process' owner can ask
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from mobifai.bounds import Ledger
+from mobifai.errors import StateError
 from mobifai.health.control import Follower, Handler
 
 ENTRY_POINTS = "mobifai.questions"
@@ -32,7 +33,7 @@ class Extensions:
     _loaded: dict[str, Mapping[str, Handler | Follower]] = field(default_factory=dict)  # bounded by what is installed
 
     def find(self, question: str) -> Handler | Follower | None:
-        """What answers a question, if anything does."""
+        """What answers a question, if anything does. Raises StateError for what can't be loaded."""
         prefix, dot, _ = question.partition(".")
         if not dot:
             return None
@@ -40,5 +41,15 @@ class Extensions:
             points = entry_points(group=ENTRY_POINTS, name=prefix)
             if not points:
                 return None
-            self._loaded[prefix] = next(iter(points)).load()(self.subject)
+            self._loaded[prefix] = _load(next(iter(points)), self.subject)
         return self._loaded[prefix].get(question)
+
+
+def _load(point: EntryPoint, subject: Subject) -> Mapping[str, Handler | Follower]:
+    try:
+        offered: Mapping[str, Handler | Follower] = point.load()(subject)
+    except Exception as error:
+        raise StateError(
+            f"what answers questions about {point.name} can't be loaded: {error!r}; install it anew"
+        ) from error
+    return offered

@@ -3,6 +3,7 @@
 Planting needs the variable that the harness sets when it starts an agent: no leak gets into one that is used.
 """
 
+import gc
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -25,6 +26,8 @@ def questions(subject: Subject) -> Mapping[str, Handler]:
     windows = MemoryWindows()
 
     async def sample(arguments: dict[str, Any]) -> object:
+        if arguments.get("collect"):
+            gc.collect()
         return {
             "pid": os.getpid(),
             "values": count(subject.ledger, disturb=bool(arguments.get("disturb", True))),

@@ -45,6 +45,8 @@ class Reconnects(Scenario):
     def __init__(self) -> None:
         self._connected_at = 0.0
 
+    once: ClassVar[frozenset[str]] = frozenset({"relay restart"})
+
     async def setup(self, world: World) -> None:
         """One terminal that stays, opened by a phone that goes again."""
         self._connected_at = self._connected_at or asyncio.get_running_loop().time()

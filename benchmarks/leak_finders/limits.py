@@ -1,0 +1,55 @@
+"""How pytest-memray is set by clean runs: the limits, and the places that a filter lets pass. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from benchmarks.leak_finders.cells import Measured
+from soak.plants import Moment
+from tests.soak.plant_host import CAUSES
+
+KINDS = (Moment.CONNECT, Moment.TERMINAL, Moment.PROMPT, Moment.REFUSAL)
+"""One moment for each kind of event: a phone comes and goes, a terminal, a conversation, a refusal."""
+HOOKS = "soak/plants/hooks.py:"
+"""Lines of the harness, by which every plant is told, a leak or a decoy; clean runs have none of them."""
+CALIBRATION_RUNS, FILTER_RUNS = 5, 3
+"""Clean runs for each kind of event; of these, how many tell the filter what to let pass."""
+
+
+def kind_of(moment: str) -> Moment:
+    """The kind of event that brings a moment about."""
+    return next(kind for kind in KINDS if CAUSES[kind] is CAUSES[Moment(moment)])
+
+
+def limits_of(results: Iterable[Measured]) -> dict[Moment, int]:
+    """For each kind of event the least limit, in bytes, at which none of its calibration runs fails."""
+    limits = dict.fromkeys(KINDS, 1)
+    for one in results:
+        if one.role == "calibration" and not one.error:
+            limits[kind_of(one.moment)] = max(limits[kind_of(one.moment)], one.largest + 1)
+    return limits
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a `filter_fn` for one kind of event would let pass, and the least limit, in bytes, that goes with it.
+
+    The places are those of three calibration runs; the limit is the least at which the other two do not fail.
+    """
+
+    places: frozenset[str]
+    limit: int
+
+    @classmethod
+    def by(cls, kind: Moment, results: Iterable[Measured]) -> Self:
+        """The filter for a kind of event."""
+        own = [one for one in results if one.role == "calibration" and kind_of(one.moment) is kind and not one.error]
+        number = {one.key: int(one.key.rpartition(" ")[2]) for one in own}
+        places = frozenset(at for one in own if number[one.key] < FILTER_RUNS for at, _ in one.places)
+        rest = [kept(one, places) for one in own if number[one.key] >= FILTER_RUNS]
+        return cls(places, max(rest, default=0) + 1)
+
+
+def kept(one: Measured, places: frozenset[str]) -> int:
+    """The most that a call stack kept which ends at none of these places and not in the hooks of plants, in bytes."""
+    return max((size for at, size in one.places if at not in places and not at.startswith(HOOKS)), default=0)

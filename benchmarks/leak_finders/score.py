@@ -1,0 +1,83 @@
+"""What each finder said of each plant, and how often it was right. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from benchmarks.leak_finders.cells import Measured
+from benchmarks.leak_finders.limits import KINDS, Filter, kept, kind_of
+from benchmarks.leak_finders.trend import RULES
+
+SOAK, MEMRAY, FILTERED = "`mobifai soak`", "pytest-memray", "pytest-memray, filtered"
+FINDERS = (SOAK, MEMRAY, FILTERED, *(f"RSS {rule}" for rule in RULES))
+ROLES = ("leak", "decoy", "clean")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`alarm` is None when the finder said nothing that can be used."""
+
+    finder: str
+    role: str
+    plant: str
+    alarm: bool | None
+    seconds: float
+
+
+def answers_of(results: Sequence[Measured], soak: dict[str, Any] | None) -> list[Answer]:
+    """Every finder's answers; those of `mobifai soak` from its self-test."""
+    filters = {kind: Filter.by(kind, results) for kind in KINDS}
+    found = [_by_soak(row) for row in (soak["plants"] if soak else ())]
+    for one in results:
+        if one.role == "calibration":
+            continue
+        if one.tool == "memray":
+            chosen = filters[kind_of(one.moment)]
+            found.append(_answer(MEMRAY, one, lambda one: one.alarm))
+            found.append(_answer(FILTERED, one, lambda one, by=chosen: kept(one, by.places) >= by.limit))  # type: ignore[misc]
+        else:
+            for rule, says in RULES.items():
+                found.append(_answer(f"RSS {rule}", one, lambda one, says=says: says(one.course)))  # type: ignore[misc]
+    return found
+
+
+def _by_soak(row: dict[str, Any]) -> Answer:
+    said = {"leak": True, "breach": True, "held": False}.get(row["verdict"])
+    return Answer(SOAK, "decoy" if row["decoy"] else "leak", row["plant"], said, row["seconds"])
+
+
+def _answer(finder: str, one: Measured, says: Callable[[Measured], bool]) -> Answer:
+    return Answer(finder, one.role, one.plant, None if one.error else says(one), one.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Of one finder, by role. `seconds` is the median of a cell, `total_seconds` their sum."""
+
+    alarms: dict[str, int]
+    answered: dict[str, int]
+    silent: int
+    seconds: float
+    total_seconds: float
+
+
+def score_of(finder: str, answers: Iterable[Answer]) -> Score:
+    """Alarms and answers by role."""
+    own = [one for one in answers if one.finder == finder]
+    return Score(
+        {role: sum(one.role == role and one.alarm is True for one in own) for role in ROLES},
+        {role: sum(one.role == role and one.alarm is not None for one in own) for role in ROLES},
+        sum(one.alarm is None for one in own),
+        median(one.seconds for one in own) if own else 0.0,
+        sum(one.seconds for one in own),
+    )
+
+
+def at_limits(results: Iterable[Measured], factor: float) -> dict[str, int]:
+    """Alarms of pytest-memray by role, had its limits been so many times as high."""
+    alarms = dict.fromkeys(ROLES, 0)
+    for one in results:
+        if one.tool == "memray" and one.role in alarms and not one.error:
+            alarms[one.role] += one.largest >= factor * one.limit
+    return alarms
