@@ -21,6 +21,7 @@ from soak.scenario import Scenario
 from soak.scenarios import scenario as scenario_class
 from soak.series import SeriesBook
 from soak.target import AgentUnderTest, agent_under_test
+from soak.traffic import IntegrityError
 from soak.verdict import bounds
 from soak.world import World
 
@@ -87,6 +88,12 @@ class Course:
         await self._drive(self.factor, tell)
         self.blocks += 1
         return await self._sample()
+
+    def check_bytes(self) -> None:
+        """Raise IntegrityError when a byte was lost, doubled or out of order, whoever waited for it or not."""
+        lost = self.world.traffic.lost
+        if lost:
+            raise IntegrityError(f"expected every byte once and in order; {lost:,} were not", lost)
 
     async def traced(self, file: Path, seconds: float, tell: Callable[[str], None]) -> None:
         """Blocks under memray for about so long, back at rest at the end. Its cycles are not counted."""

@@ -7,29 +7,23 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from soak.chronicle import INTERRUPTED, UNFINISHED, Account, Setting, compose
 from soak.course import Course, open_course
 from soak.growth import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
-from soak.kept_lines import kept_lines
-from soak.live_lines import GaugeCourse, Progress, View
+from soak.live_lines import View
 from soak.own import OwnGauges
 from soak.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
 from soak.report.directory import ReportDirectory
 from soak.rest import NotAtRest
-from soak.results import FindingResult, Report, TrafficResult
+from soak.results import FindingResult, Report
 from soak.sample import gauge_of
+from soak.telling import Telling
+from soak.tracing import WINDOW_SECONDS, Tracing
 from soak.traffic import IntegrityError
 from soak.verdict import breaches, leaks
 
-CURVES = ("python.blocks", "heap.bytes", "children.bytes", "rss.bytes")
-CURVE_POINTS = 60
-WINDOW_SECONDS = 60.0
-WINDOW_EVERY = 600.0
-"""Seconds from one window of memray to the next; there is one at the end in any case."""
 CHECKPOINT_SECONDS = 5.0
 LARGEST_FACTOR = 8
 BLOCKS_A_FACTOR = 64
@@ -55,25 +49,17 @@ class Runner:
         self._plan = plan
         self._setting = setting
         self._directory = directory
-        self._view = view
         self._folder = folder
         self._earlier = earlier
         self._began = time.monotonic()
         self._accounts: list[Account] = []
         self._findings: list[FindingResult] = []
-        self._memory: list[dict[str, Any]] = []
-        self._notes: list[str] = []
-        self._traces = plan.memray and find_spec("memray") is not None
-        if plan.memray and not self._traces:
-            self._notes.append("memray is not there for this platform, so there are no memory windows")
+        self._telling = Telling(view, plan, self._elapsed)
+        self._tracing = Tracing(directory.windows, plan.memray, self._elapsed)
+        self._notes = [*self._tracing.notes]
         self._own = OwnGauges(self._elapsed)
-        self._windows = len(directory.windows.files())
-        self._last_window = self._last_checkpoint = 0.0
-        self._phase = "starting"
-        self._where = ""
-        self._round = 0
+        self._last_checkpoint = 0.0
         self._examined = -1
-        self._second: Course | None = None
         self._interrupted = False
         self._over = False
 
@@ -92,7 +78,7 @@ class Runner:
         finally:
             stopping.cancel()
         self._over = True
-        self._show("done", "")
+        self._show("done")
         return self._checkpoint()
 
     # -- the course of the run
@@ -104,7 +90,8 @@ class Runner:
             while not self._is_done():
                 await self._next_round()
             await self._examine()
-            await self._trace_all()
+            for account in self._accounts if self._tracing.on else ():
+                await self._trace(account, 0.0)
 
     async def _begin(self, scope: AsyncExitStack, number: int, name: str) -> None:
         with self._failing(name):
@@ -115,12 +102,12 @@ class Runner:
         account = Account(course)
         self._accounts.append(account)
         with self._failing(name):
-            self._phase = "warming up"
+            self._show("warming up", name)
             await course.warm_up(self._tell)
         account.phase = "judged"
 
     async def _next_round(self) -> None:
-        self._round += 1
+        self._telling.round += 1
         for account in self._accounts:
             if self._time_is_up():
                 return
@@ -130,13 +117,17 @@ class Runner:
             with self._failing(account.name):
                 sample = await course.block(self._tell)
             self._directory.append_samples(account.name, [sample])
-            self._look_at_bounds(account)
+            self._look_at(account)
         self._own.sample()
-        if self._traces and self._elapsed() - self._last_window >= WINDOW_EVERY:
-            await self._trace(self._accounts[self._windows % len(self._accounts)], WINDOW_SECONDS)
-        if self._round >= QUICK_BLOCKS and self._round & (self._round - 1) == 0:
+        if self._tracing.due:
+            await self._trace(self._accounts[self._tracing.taken % len(self._accounts)], WINDOW_SECONDS)
+        if self._round >= QUICK_BLOCKS and self._round.bit_count() == 1:  # 8, 16, 32 ...
             await self._examine()
         self._checkpoint_now_and_then()
+
+    @property
+    def _round(self) -> int:
+        return self._telling.round
 
     def _is_done(self) -> bool:
         plan = self._plan
@@ -149,7 +140,10 @@ class Runner:
     def _time_is_up(self) -> bool:
         return self._plan.duration is not None and self._elapsed() >= self._plan.duration
 
-    def _look_at_bounds(self, account: Account) -> None:
+    def _look_at(self, account: Account) -> None:
+        """After a block: its bytes, and the agent's bounds."""
+        with self._failing(account.name):
+            account.course.check_bytes()
         known = {finding.name for finding in account.findings}
         entries = account.course.entries
         found = breaches(entries, account.name, self._plan.replay(account.name))
@@ -173,19 +167,19 @@ class Runner:
 
     async def _confirm(self, account: Account, suspected: list[str]) -> None:
         self._show("confirming", account.name)
-        self._view.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
+        self._telling.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
         plan = self._plan.with_seed(self._plan.seed + 1 + len(account.confirmed))
         folder = self._folder / f"{self._accounts.index(account)}.{len(account.confirmed)}"  # short: sockets are in it
         with self._failing(account.name):
             async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
-                self._second = course
+                self._telling.second = course
                 await course.warm_up(self._tell)
                 while course.blocks < QUICK_BLOCKS and not self._is_clear(account, course, suspected):
                     await course.block(self._tell)
                 account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
                 account.confirmed.append(course.bounds)
                 account.findings += breaches(course.entries, account.name, plan.replay(account.name))
-                self._second = None
+                self._telling.second = None
                 self._add(account.course, course)
         account.phase = "confirmed"
         rate = account.course.cycles / max(account.course.busy_seconds, 1e-9)
@@ -217,27 +211,10 @@ class Runner:
             self._notes.append("it ended with the first finding, as asked for by --fail-fast")
             raise Failed
 
-    # -- memory windows
-
-    async def _trace_all(self) -> None:
-        if self._traces:
-            for account in self._accounts:
-                await self._trace(account, 0.0)
-
     async def _trace(self, account: Account, seconds: float) -> None:
-        """A window of memray over one scenario."""
         self._show("tracing", account.name)
-        self._last_window = began = self._elapsed()
-        file = self._directory.windows.place(self._windows)
-        self._windows += 1
         with self._failing(account.name):
-            await account.course.traced(file, seconds, self._tell)
-        self._directory.windows.trim()
-        lines = await kept_lines(file)
-        self._memory += [
-            {"scenario": account.name, "at": round(began, 1), "seconds": round(self._elapsed() - began, 1), **line}
-            for line in lines
-        ]
+            await self._tracing.take(account.course, seconds, self._tell)
 
     # -- failures
 
@@ -251,9 +228,8 @@ class Runner:
             raise Failed from error
 
     def _failure(self, error: BaseException, scenario: str) -> FindingResult:
-        kind = (
-            "integrity" if isinstance(error, IntegrityError) else "rest" if isinstance(error, NotAtRest) else "failure"
-        )
+        kinds = {IntegrityError: "integrity", NotAtRest: "rest"}
+        kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), "failure")
         detail = str(error) or type(error).__name__
         return FindingResult(kind, type(error).__name__, detail, 0, "", 0, scenario, self._plan.replay(scenario))
 
@@ -262,59 +238,12 @@ class Runner:
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
 
-    def _show(self, phase: str, scenario: str) -> None:
-        self._phase, self._where = phase, scenario
+    def _show(self, phase: str, scenario: str = "") -> None:
+        self._telling.enter(phase, scenario)
         self._tell()
 
     def _tell(self, _: str = "") -> None:
-        courses = [account.course for account in self._accounts]
-        if self._second is not None:
-            courses.append(self._second)
-        cycles = sum(course.cycles + course.warm_up_cycles for course in courses)
-        self._view.update(
-            Progress(
-                phase=self._phase,
-                scenario=self._where,
-                round=self._round,
-                cycles=cycles,
-                rate=cycles / max(sum(course.busy_seconds for course in courses), 1e-9),
-                seconds_left=self._seconds_left(),
-                elapsed=self._elapsed(),
-                share=self._share(),
-                gauges=tuple(self._curves()),
-                findings=tuple(f"{one.kind} {one.name} ({one.scenario})" for one in self._all_findings()),
-                traffic=TrafficResult(
-                    sum(course.world.traffic.bytes_sent for course in courses),
-                    sum(course.world.traffic.bytes_received for course in courses),
-                    sum(course.world.traffic.lost for course in courses),
-                ),
-            )
-        )
-
-    def _curves(self) -> Iterator[GaugeCourse]:
-        for account in self._accounts:
-            if account.name != self._where:
-                continue
-            for name in CURVES:
-                series = account.course.book.series.get(name)
-                if series is not None:
-                    values = tuple(value for _, _, value in series)[-CURVE_POINTS:]
-                    yield GaugeCourse(name, gauge_of(name).unit, values)
-
-    def _share(self) -> float | None:
-        plan = self._plan
-        if plan.duration is not None:
-            return min(1.0, self._elapsed() / plan.duration)
-        if plan.cycles is not None:
-            done = [account.course.cycles for account in self._accounts]
-            return min(1.0, sum(done) / (plan.cycles * len(plan.scenarios))) if done else 0.0
-        return min(1.0, self._round / QUICK_BLOCKS)
-
-    def _seconds_left(self) -> float | None:
-        if self._plan.duration is not None:
-            return max(0.0, self._plan.duration - self._elapsed())
-        share = self._share() or 0.0
-        return self._elapsed() * (1 - share) / share if share > 0.05 else None
+        self._telling.tell(self._accounts, self._all_findings())
 
     def _all_findings(self) -> list[FindingResult]:
         return [*self._findings, *(one for account in self._accounts for one in account.findings)]
@@ -339,7 +268,7 @@ class Runner:
             findings=[*self._findings, *self._own.findings()],
             harness=self._own.results(),
             harness_series=self._own.series(),
-            memory=self._memory,
+            memory=self._tracing.found,
             notes=[*self._notes, *going],
             earlier=self._earlier,
         )

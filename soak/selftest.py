@@ -22,6 +22,9 @@ from soak.report.files import write_whole
 from soak.results import Report
 
 RUN_SECONDS = 900.0
+
+FOUND = ("leak", "breach")
+"""What a run says that has found something; a leak of what has a limit breaks the limit."""
 SHOWN_FINDINGS = 3
 
 
@@ -37,7 +40,7 @@ class Outcome:
     @property
     def right(self) -> bool:
         """Whether the run said what is true."""
-        return self.verdict == ("held" if self.plant.decoy else "leak")
+        return self.verdict == "held" if self.plant.decoy else self.verdict in FOUND
 
 
 async def self_test(
@@ -101,7 +104,7 @@ def matrix(outcomes: Iterable[Outcome]) -> dict[str, int]:
     outcomes = list(outcomes)
     counts = {"leaks_found": 0, "leaks_missed": 0, "decoys_silent": 0, "decoys_alarmed": 0, "failed": 0}
     for outcome in outcomes:
-        if outcome.verdict not in ("held", "leak"):
+        if outcome.verdict not in (*FOUND, "held"):
             counts["failed"] += 1
         elif outcome.plant.decoy:
             counts["decoys_silent" if outcome.right else "decoys_alarmed"] += 1
@@ -117,7 +120,7 @@ def table(outcomes: Iterable[Outcome], seed: int) -> str:
     head = [
         f"`mobifai soak --self-test --seed {seed}`",
         "",
-        "| | said: leak | said: held | said neither |",
+        "| | said: leak or breach | said: held | said neither |",
         "| --- | --- | --- | --- |",
         f"| **leak** | {counts['leaks_found']} | {counts['leaks_missed']} | {_neither(outcomes, decoy=False)} |",
         f"| **decoy** | {counts['decoys_alarmed']} | {counts['decoys_silent']} | {_neither(outcomes, decoy=True)} |",
@@ -129,7 +132,7 @@ def table(outcomes: Iterable[Outcome], seed: int) -> str:
 
 
 def _neither(outcomes: Iterable[Outcome], *, decoy: bool) -> int:
-    return sum(one.plant.decoy is decoy and one.verdict not in ("held", "leak") for one in outcomes)
+    return sum(one.plant.decoy is decoy and one.verdict not in (*FOUND, "held") for one in outcomes)
 
 
 def _line(outcome: Outcome) -> str:

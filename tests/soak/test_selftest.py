@@ -31,11 +31,12 @@ def outcome(which: Plant, verdict: str, *findings: str) -> Outcome:
     [
         (LEAK, "leak", True, "leaks_found"),
         (LEAK, "held", False, "leaks_missed"),
-        (LEAK, "breach", False, "failed"),
+        (LEAK, "breach", True, "leaks_found"),
         (LEAK, "failed", False, "failed"),
         (LEAK, "inconclusive", False, "failed"),
         (DECOY, "held", True, "decoys_silent"),
         (DECOY, "leak", False, "decoys_alarmed"),
+        (DECOY, "breach", False, "decoys_alarmed"),
         (DECOY, "inconclusive", False, "failed"),
     ],
 )
