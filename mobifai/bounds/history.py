@@ -42,6 +42,8 @@ class History(Generic[T]):
         """Add an entry at the end; how many went for it. Raises LimitReached, and then nothing has changed."""
         size = self._measure(entry)
         gone = self._to_evict(size)
+        if self.size + size > self._size.capacity:
+            self._size.evicted(sum(self._sizes[1 : 1 + gone]))
         del self._entries[1 : 1 + gone], self._sizes[1 : 1 + gone]
         self._entries.append(entry)
         self._sizes.append(size)

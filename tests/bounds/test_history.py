@@ -98,3 +98,16 @@ def test_what_does_not_fit_beside_the_first_entry_is_refused_and_counted() -> No
     with pytest.raises(LimitReached, match="assistant.history_bytes"):
         history.append("123")
     assert next(entry.refused for entry in ledger.entries() if entry.name == "assistant.history_bytes") == 1
+
+
+@pytest.mark.parametrize(
+    ("items", "size", "evicted"),
+    [(4, 60, {"assistant.history": 2, "assistant.history_bytes": 0}),
+     (9, 10, {"assistant.history": 2, "assistant.history_bytes": 5})],
+)  # fmt: skip
+def test_the_limit_that_was_full_says_what_had_to_go(items: int, size: int, evicted: dict[str, int]) -> None:
+    history, ledger = a_history(items, size)
+    for entry in ("a", "bb", "ccc", "d", "eeee"):
+        history.append(entry)
+    assert list(history) == ["a", "d", "eeee"]
+    assert {entry.name: entry.evicted for entry in ledger.entries() if entry.name in evicted} == evicted
