@@ -75,8 +75,21 @@ class Holdings:
     bounds: dict[str, int]
 
 
+LOOKS = 20
+
+
 async def holdings(agent: RunningAgent) -> Holdings:
-    """Count. The question itself is among it, each time alike."""
+    """Count until it is the same twice: between two messages a task of a connection may be missing for a moment."""
+    now = await _count(agent)
+    for _ in range(LOOKS):
+        before, now = now, await _count(agent)
+        if now == before:
+            break
+    return now
+
+
+async def _count(agent: RunningAgent) -> Holdings:
+    """The question itself is among it, each time alike."""
     status = await asked(agent)
     process = psutil.Process(status["agent_pid"])
     return Holdings(

@@ -75,10 +75,10 @@ def test_one_object_in_a_block_of_twenty_is_convicted(gauge: Gauge) -> None:
     assert again.per_cycle == pytest.approx(1 / 20)
 
 
-def test_sixteen_bytes_a_cycle_are_convicted_beside_a_wobble_of_a_hundred() -> None:
+def test_sixteen_bytes_a_cycle_which_take_32_of_the_heap_are_convicted_beside_a_wobble_of_a_hundred() -> None:
     for seed in range(100):
         random = Random(seed)  # noqa: S311 - the same every time
-        assert convicted(*both_windows(lambda cycle, r=random: 5e6 + 16 * cycle + r.gauss(0, 100), HEAP)), seed
+        assert convicted(*both_windows(lambda cycle, r=random: 5e6 + 32 * cycle + r.gauss(0, 100), HEAP)), seed
 
 
 def test_a_leak_beside_a_step_is_convicted_and_its_rate_is_that_of_the_leak() -> None:
@@ -334,6 +334,6 @@ def test_two_blocks_that_do_not_rise_are_warm(values: list[float], warm: bool) -
     assert is_warm(values) is warm
 
 
-@pytest.mark.parametrize(("rise", "warm"), [(256, True), (257, False)])
+@pytest.mark.parametrize(("rise", "warm"), [(HEAP.floor / 2, True), (HEAP.floor / 2 + 1, False)])
 def test_half_of_a_gauges_floor_is_no_rise(rise: float, warm: bool) -> None:
     assert is_warm([0, rise, 2 * rise], HEAP) is warm

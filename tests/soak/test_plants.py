@@ -50,7 +50,7 @@ def test_a_plant_says_what_it_is_and_a_leak_where_it_happens(one: Plant) -> None
         return
     file, number = one.line
     assert one.culprit.startswith(f"soak.plants.{one.family}.")
-    assert file == ROOT / "soak" / "plants" / f"{one.family}.py"
+    assert file == Path(outside.__file__).parent / "plants" / f"{one.family}.py"
     assert file.read_text().splitlines()[number - 1].endswith("# leak")
 
 
@@ -134,13 +134,19 @@ async def test_a_plant_that_fails_does_not_disturb_the_agent_or_another_plant(
 # -- each plant, in a process of its own
 
 
+START = """
+import runpy, sys
+sys.path.append(sys.argv.pop(1))  # the last place: what is installed comes first
+runpy.run_module("tests.soak.plant_host", run_name="__main__", alter_sys=True)
+"""
+
+
 def host(folder: Path, names: list[str]) -> dict[str, list[int]]:
     """What became of each plant in its own process, none of which is left."""
     temporary = folder / "tmp"
     temporary.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.soak.plant_host", str(folder), *names],
-        cwd=ROOT,
+        [sys.executable, "-c", START, str(ROOT), str(folder), *names],
         env={**os.environ, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
@@ -236,6 +242,15 @@ def test_sixteen_bytes_of_c_are_on_the_c_heap() -> None:
 # -- in a running `mobifai serve`
 
 EVENTS = 3
+
+
+def no_settings(folder: Path) -> Path:
+    """An empty settings file."""
+    file = folder / "config.toml"
+    file.touch()
+    return file
+
+
 VISIBLE = (
     "ledger-account",
     "orphan-grandchild",
@@ -273,7 +288,9 @@ async def nobody_there(agent: AgentUnderTest) -> None:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("relay_apart", [False, True], ids=["own relay", "relay apart"])
 async def test_plants_in_a_running_agent_leak_once_an_event_and_end_with_it(tmp_path: Path, relay_apart: bool) -> None:
-    async with agent_under_test(tmp_path / "run", ["--shell", "/bin/sh"], relay_apart=relay_apart) as agent:
+    async with agent_under_test(
+        tmp_path / "run", no_settings(tmp_path), ["--shell", "/bin/sh"], relay_apart=relay_apart
+    ) as agent:
         await use(agent)  # the first phone brings modules, which bring handlers of theirs
         for name in VISIBLE:
             await agent.ask("soak.plant", {"name": name})
@@ -295,7 +312,7 @@ async def test_plants_in_a_running_agent_leak_once_an_event_and_end_with_it(tmp_
 
 
 async def test_orphans_end_with_an_agent_that_is_killed(tmp_path: Path) -> None:
-    async with agent_under_test(tmp_path / "run", ["--shell", "/bin/sh"]) as agent:
+    async with agent_under_test(tmp_path / "run", no_settings(tmp_path), ["--shell", "/bin/sh"]) as agent:
         await agent.ask("soak.plant", {"name": "orphan-grandchild"})
         await use(agent)
         assert shells(agent) == EVENTS

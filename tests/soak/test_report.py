@@ -134,7 +134,7 @@ def test_samples_stay_in_two_bounded_files_and_the_newest_are_kept(values: list[
         found = sorted(Path(folder).iterdir())
         assert {one.name for one in found} <= {"samples.jsonl", "samples.1.jsonl"}
         assert all(one.stat().st_size <= most for one in found)
-        lines = [json.loads(line)["cycle"] for one in found for line in one.read_text().splitlines()]
+        lines = [json.loads(line)["cycle"] for one in found for line in one.read_bytes().splitlines()]
         assert lines == sorted(lines) and samples.is_ours()
 
 
