@@ -5,9 +5,7 @@ import datetime as dt
 import os
 import random
 import shlex
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from rich.console import Console
 from mobifai.cli.running import run, stop_signals
 from mobifai.errors import CommandError, MobiFaiError
 from soak import network
+from soak.alone import alone, unless_stopped
 from soak.chronicle import Setting
 from soak.duration import Duration
 from soak.live import view
@@ -30,16 +29,12 @@ from soak.report.summary import summary
 from soak.results import EXIT_STATUS, Report
 from soak.runner import Runner
 from soak.scenarios import scenario, scenarios
-from soak.sweeper import swept
 
 T = TypeVar("T")
 
 DEFAULT_REPORT = "soak-report"
 
-LONGEST_TEMPORARY = 48
-"""Bytes of the path of temporary files: with more, the path of a socket in a run's folder would be too long."""
-
-SHORT_TEMPORARY = "/tmp"  # noqa: S108 - a folder of our own is made there
+_STOPPED = EXIT_STATUS["inconclusive"]
 
 
 class Usage(click.UsageError):
@@ -151,7 +146,9 @@ def _test_itself(plan: Plan, scenario_names: tuple[str, ...], place: Path, as_js
     from soak.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
 
     facts = environment(network.enter())
-    return _alone(lambda folder: _unless_stopped(self_test(plan, scenario_names, place, folder, facts, as_json)))
+    return alone(
+        lambda folder: unless_stopped(self_test(plan, scenario_names, place, folder, facts, as_json), _STOPPED)
+    )
 
 
 def _watch(plan: Plan, attach: Path, directory: ReportDirectory, as_json: bool) -> Report:
@@ -166,7 +163,7 @@ def _run(plan: Plan, directory: ReportDirectory, earlier: Report | None, as_json
     if earlier is None:
         directory.clear()
     setting = _setting(plan, network.enter(), plan.scenarios)
-    return _alone(lambda folder: _drive(plan, setting, directory, folder, earlier, as_json))
+    return alone(lambda folder: _drive(plan, setting, directory, folder, earlier, as_json))
 
 
 def _usable(make: Callable[[], T]) -> T:
@@ -220,32 +217,6 @@ def _rest_of(plan: Plan, earlier: Report) -> Plan:
     if (left.duration is not None and left.duration <= 0) or (left.cycles is not None and left.cycles <= 0):
         raise Usage("that run was done; start a new one, or give a longer --duration or more --cycles")
     return left
-
-
-def _alone(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
-    """Run it with a directory for its processes, which is gone at the end."""
-    usual = tempfile.gettempdir()
-    place = usual if len(os.fsencode(usual)) <= LONGEST_TEMPORARY else SHORT_TEMPORARY
-    folder = Path(tempfile.mkdtemp(prefix="mobifai-soak-", dir=place))
-    with swept(folder):
-        try:
-            return run(job(folder))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _unless_stopped(job: Coroutine[Any, Any, int]) -> int:
-    """Its status; the one of an inconclusive run when it is told to stop."""
-    going = asyncio.ensure_future(job)
-    async with stop_signals() as stop:
-        stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({going, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if going.done():
-            return going.result()
-        going.cancel()
-        await asyncio.wait({going})
-        return EXIT_STATUS["inconclusive"]
 
 
 async def _until_stopped(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:

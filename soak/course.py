@@ -63,15 +63,19 @@ class Course:
 
     # -- the parts of a run
 
-    async def warm_up(self, tell: Callable[[str], None]) -> None:
-        """Fill what can be filled, then go on until objects and heap no longer rise. Raises what cycles raise."""
+    async def warm_up(self, tell: Callable[[str], None], blocks: tuple[int, int] | None = None) -> None:
+        """Fill what can be filled, then go on until objects and heap no longer rise. Raises what cycles raise.
+
+        `blocks`: the least and the most of them, by default what a judgement takes.
+        """
         await self.target.ask("soak.fill")
         if self._plan.memray:
             await self._trace_nothing()
         async with self._explained():
             await self._fill()
         courses: dict[str, list[float]] = {"python.blocks": [], "heap.bytes": []}
-        least, most = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS) if self.factor == 1 else LONGER_WARM_UP
+        usual = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS) if self.factor == 1 else LONGER_WARM_UP
+        least, most = blocks or usual
         while self.warm_up_blocks < least or (self.warm_up_blocks < most and not _settled(courses)):
             tell(f"warming up, block {self.warm_up_blocks + 1}")
             await self._drive(1, tell)
@@ -97,16 +101,27 @@ class Course:
 
     async def traced(self, file: Path, seconds: float, tell: Callable[[str], None]) -> None:
         """Blocks under memray for about so long, back at rest at the end. Its cycles are not counted."""
-        await self.target.ask("soak.trace", {"file": str(file)})
-        try:
-            end = time.monotonic() + seconds
-            cycles = self.cycles
+        cycles, end = self.cycles, time.monotonic() + seconds
+        async with self._memray(file):
             while True:
                 await self._drive(1, tell)
                 if time.monotonic() >= end:
                     break
+        self.cycles = cycles
+
+    async def traced_blocks(self, file: Path, blocks: int, tell: Callable[[str], None], *, native: bool) -> int:
+        """So many blocks under memray, back at rest at the end; how many cycles that were. Raises StateError."""
+        before = self.cycles
+        async with self._memray(file, native=native):
+            await self._drive(blocks, tell)
+        return self.cycles - before
+
+    @asynccontextmanager
+    async def _memray(self, file: Path, *, native: bool = False) -> AsyncIterator[None]:
+        await self.target.ask("soak.trace", {"file": str(file), "native": native})
+        try:
+            yield
             await self._count(None)
-            self.cycles = cycles
         finally:
             await self.target.ask("soak.untrace")
 

@@ -47,7 +47,7 @@ def questions(subject: Subject) -> Mapping[str, Handler]:
         return {}
 
     async def begin(arguments: dict[str, Any]) -> object:
-        windows.begin(Path(str(arguments.get("file"))))
+        windows.begin(Path(str(arguments.get("file"))), native=bool(arguments.get("native")))
         return {}
 
     async def end(_: dict[str, Any]) -> object:

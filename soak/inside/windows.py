@@ -12,8 +12,8 @@ class MemoryWindows:
     def __init__(self) -> None:
         self._tracker: Any = None
 
-    def begin(self, file: Path) -> None:
-        """Start a window. Raises StateError where memray is not there or one is open."""
+    def begin(self, file: Path, *, native: bool = False) -> None:
+        """Start a window, with the frames of C functions if `native`. Raises StateError when it can't be."""
         if self._tracker is not None:
             raise StateError("a window is open already; end it first")
         try:
@@ -22,7 +22,7 @@ class MemoryWindows:
             raise StateError(f"memory can't be traced here: {error}") from None
         destination = memray.FileDestination(file, overwrite=True)
         tracker = memray.Tracker(
-            destination=destination, native_traces=False, file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS
+            destination=destination, native_traces=native, file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS
         )
         tracker.__enter__()
         self._tracker = tracker

@@ -39,6 +39,11 @@ class Mixed(Scenario):
         """As for conversations."""
         return self._talks.settings()
 
+    @property
+    def script(self) -> conversations.Script:
+        """What the model answers. Raises AttributeError before `serve_options`."""
+        return self._talks.script
+
     async def setup(self, world: World) -> None:
         """One terminal that stays, opened by a phone that goes again."""
         self.desk = Desk(world)
@@ -58,7 +63,7 @@ class Mixed(Scenario):
             await terminals.ACTIONS[name](self.desk, phone)
         else:
             uuid = await self.desk.open(phone)  # with a small screen: the model is shown all of it in every turn
-            await conversations.ACTIONS[name](self.desk, self._talks.script, uuid)
+            await conversations.ACTIONS[name](self.desk, self.script, uuid)
             await self.desk.leave(phone, uuid)
         await phone.switch(self.uuid)  # what was made meanwhile was the only active one
         await self.desk.settled(phone, self.uuid)
@@ -67,7 +72,7 @@ class Mixed(Scenario):
     async def fill(self, world: World) -> None:
         """What every one of them fills, and what an own relay has."""
         phone = await reconnects.arrive(self.desk)
-        await conversations.fill_conversations(self.desk, self._talks.script, self.uuid)
+        await conversations.fill_conversations(self.desk, self.script, self.uuid)
         await fullness.fill_backlog(self.desk, phone)
         await fullness.fill_commands(world)
         await fullness.fill_sockets(world)

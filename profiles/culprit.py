@@ -1,0 +1,363 @@
+"""From what was seen to who did it: evidence about one scenario becomes culprits, and what nobody can be named for.
+
+Pure: it gets values and a way to name lines. What keeps memory counts for more than what made it: the line that puts
+something into a container that only gets longer is to blame for all that is below it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from profiles.evidence import Container, Evidence, Left, Native, Site
+from profiles.frames import Frame, Role, Stack, blame, blamed, is_of_the_tool, role
+from profiles.results import Confidence, Culprit, Place, Unattributed
+from soak.sample import gauge_of
+from soak.verdict import SECONDS_A_DAY
+
+NameLine = Callable[[Frame], Place]
+
+FAMILIES: Final = {
+    "descriptors": ("descriptors", "descriptor"),
+    "threads": ("threads", "thread"),
+    "tasks": ("tasks", "task"),
+    "zombies": ("children", "child"),
+    "processes": ("children", "child"),
+    "files": ("files", "file"),
+    "rows": ("rows", "row"),
+    "frozen": ("freezes", "frozen"),
+    "children.bytes": ("said", "child-memory"),
+}
+"""For each family of gauges: what is left of it, and the kind of culprit that it makes."""
+
+ENOUGH: Final = 0.5
+"""The part of a rise that things from one line must make up, to be what rose."""
+SAME_RATE: Final = 0.25
+"""How far two rates may differ that are taken for the same."""
+LEAST_BLOCK: Final = 16
+"""Bytes of the smallest block of a C heap."""
+DEEPEST: Final = 12
+"""Lines of a stack that are told."""
+
+
+@dataclass
+class Cause:
+    """A culprit in the making."""
+
+    kind: str
+    frame: Frame
+    function: tuple[str, str]
+    stack: Stack = ()
+    what: str = ""
+    bytes: float = 0.0
+    objects: float = 0.0
+    path: str = ""
+    strength: float = 0.0
+    measured: float = 0.0
+    """Bytes a cycle of the sites that are its own."""
+    holds: dict[str, int] = field(default_factory=dict)
+    sites: set[int] = field(default_factory=set)
+    made_at: list[Frame] = field(default_factory=list)
+    explains: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+    proofs: set[str] = field(default_factory=set)
+    """Kinds of evidence that agree."""
+
+
+class Case:
+    """One scenario's evidence, and the causes that were found so far."""
+
+    def __init__(self, evidence: Evidence, name_line: NameLine) -> None:
+        self._evidence = evidence
+        self._name = name_line
+        self._sites = {site.id: site for site in evidence.sites}
+        self.causes: list[Cause] = []
+
+    def solve(self) -> None:
+        """Find every cause: what keeps, what is left, what was allocated, and what Python can't see."""
+        strong = [one for one in self._evidence.containers if not one.weak]
+        for container in sorted(strong, key=lambda one: -one.entries * one.bytes_each):
+            self._container(container)
+        for name, per_cycle in self._evidence.rising.items():
+            self._left(name, per_cycle)
+        self._foreign()
+        for site in sorted(self._evidence.sites, key=lambda one: -one.bytes):
+            self._site(site)
+        for row in self._evidence.native:
+            self._native(row)
+        for cause in self.causes:
+            cause.bytes = (
+                max(cause.bytes, cause.measured) if cause.kind != "container" else cause.measured or cause.bytes
+            )
+        for name, per_cycle in self._evidence.rising.items():
+            self._explain(name, per_cycle)
+
+    # -- what keeps
+
+    def _container(self, container: Container) -> None:
+        frame, stack = self._kept_at(container)
+        if frame is None:
+            return
+        size = container.entries * container.bytes_each
+        cause = self._at(frame) or self._new("container", frame, stack)
+        cause.sites |= {*container.explains}
+        for kind, amount in container.holds.items():
+            cause.holds[kind] = cause.holds.get(kind, 0) + amount
+        if cause.strength and cause.path:
+            cause.evidence.append(f"also kept by {container.path or container.type}, line {frame[1]}")
+            return
+        cause.strength, cause.path, cause.objects = max(size, 1e-9), container.path, container.entries
+        cause.bytes, cause.frame, cause.stack = size, frame, stack
+        cause.what = _holding(container)
+        cause.made_at = [one for one in container.made_at if one != frame]
+        cause.proofs.add("container")
+        cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each cycle")
+
+    def _kept_at(self, container: Container) -> tuple[Frame | None, Stack]:
+        """The line that puts things into it, and the stack."""
+        made = container.made_at[0] if container.made_at else None
+        if container.cache is not None:
+            inside = (frame for frame in container.made_at if self._function(frame) == self._function(container.cache))
+            return next(inside, container.cache), ()
+        known = bool(container.grown_at) and not is_of_the_tool(container.grown_at)
+        if not known:
+            return made, ()
+        frame = blame(container.grown_at)
+        if made is not None and self._function(frame)[1].endswith("__del__"):
+            return made, ()  # it comes back to life when it is collected: whoever made it let it
+        return frame, container.grown_at
+
+    # -- what is left
+
+    def _left(self, name: str, per_cycle: float) -> None:
+        family = name.partition(":")[0]
+        if family not in FAMILIES:
+            return
+        source, kind = FAMILIES[family]
+        expected = per_cycle * self._evidence.cycles
+        for row in self._rows(source, name, expected):
+            frame = blame(row.stack)
+            cause = self._at(frame) or self._new(kind, frame, row.stack)
+            if cause.kind == "container" or kind == "frozen":
+                cause.kind = kind
+            if kind == "frozen":
+                cause.frame, cause.stack = frame, row.stack
+            cause.what = cause.what or row.what
+            cause.objects = cause.objects or per_cycle
+            cause.bytes = per_cycle if family == "children.bytes" else cause.bytes
+            cause.explains.append(name)
+            cause.proofs.update({source, "count"})
+            cause.evidence.append(
+                f"{row.count:,} {row.what or kind} from line {frame[1]}; {name} rose by {per_cycle:.3g} a cycle"
+            )
+
+    def _rows(self, source: str, name: str, expected: float) -> list[Left]:
+        """The lines that made what rose: the one with most of it, and others that made enough by themselves."""
+        rows = self._evidence.left.get(source, [])
+        if source == "rows":
+            rows = [row for row in rows if row.what == name.rpartition("/")[2]]
+        if source == "children" and name.startswith("zombies"):
+            rows = [row for row in rows if row.what == "zombie"]
+        if source == "children" and not rows:
+            rows = self._evidence.left.get("started", [])
+        known = [row for row in rows if self._is_enough(source, row, expected)]
+        return sorted(known, key=lambda row: -row.count)[:1]
+
+    @staticmethod
+    def _is_enough(source: str, row: Left, expected: float) -> bool:
+        return source in ("freezes", "said") or row.count >= ENOUGH * expected
+
+    # -- what C functions did
+
+    def _foreign(self) -> None:
+        """Memory that was asked for through ctypes, and references that were counted there."""
+        heap, cycles = self._evidence.rising.get("heap.bytes", 0.0), max(1, self._evidence.cycles)
+        for row in self._evidence.left.get("allocated", []):
+            if heap and row.count / cycles * LEAST_BLOCK <= heap / ENOUGH:
+                cause = self._called(row, "heap.bytes")
+                cause.bytes = max(cause.bytes, heap)
+        calls = self._evidence.left.get("foreign", [])
+        released = sum(row.count for row in calls if row.what == "Py_DecRef")
+        for row in calls:
+            if row.what == "Py_IncRef" and row.count > released and self._evidence.sites:
+                self._called(row, "python.blocks")
+
+    def _called(self, row: Left, explains: str) -> Cause:
+        frame = blame(row.stack)
+        cause = self._at(frame) or self._new("native", frame, row.stack)
+        cause.what = cause.what or f"{row.what} through ctypes"
+        cause.objects = cause.objects or row.count / max(1, self._evidence.cycles)
+        cause.explains.append(explains)
+        cause.proofs.add("call")
+        cause.evidence.append(f"{row.what} was called {row.count:,} times at line {frame[1]} without its counterpart")
+        return cause
+
+    # -- what was allocated
+
+    def _site(self, site: Site) -> None:
+        frame = blame(site.stack)
+        cause = self._claiming(site) or self._at(frame) or self._on(site.stack)
+        if cause is None:
+            cause = self._new("allocation", frame, site.stack)
+            cause.path, cause.what = site.path, site.type
+        cause.measured += site.bytes
+        if cause.kind == "allocation":
+            cause.objects += site.blocks
+            cause.holds.setdefault(site.type, 1)
+        if frame != cause.frame and frame not in cause.made_at:
+            cause.made_at.append(frame)
+        if "allocation" not in cause.proofs:
+            cause.proofs.add("allocation")
+            cause.evidence.append(f"memory from line {frame[1]} rises by {site.bytes:.3g} bytes with each cycle")
+
+    def _claiming(self, site: Site) -> Cause | None:
+        """The cause that holds what comes from a site."""
+        holding = (one for one in self.causes if site.id in one.sites or (one.path and site.path.startswith(one.path)))
+        return max(holding, key=lambda one: one.strength, default=None)
+
+    def _on(self, stack: Stack) -> Cause | None:
+        """A cause whose function is on this stack, or below whose stack this one is."""
+        functions = {self._function(frame) for frame in stack if role(frame[0]) is Role.OWN}
+        return next((one for one in self.causes if one.function in functions and one.function[1]), None)
+
+    def _native(self, row: Native) -> None:
+        frame = blame(row.stack)
+        cause = self._at(frame) or self._on(row.stack)
+        if cause is None:
+            cause = self._new("native", frame, row.stack)
+            cause.what = row.functions[0] if row.functions else "C heap"
+            cause.objects, cause.bytes = row.blocks, row.bytes
+            cause.explains.append("heap.bytes")
+        cause.proofs.add("native")
+        below = f", in {' < '.join(row.functions[:3])}" if row.functions else ""
+        cause.evidence.append(f"memray: {row.bytes:.3g} bytes of the C heap stay with each cycle{below}")
+
+    # -- the gauges
+
+    def _explain(self, name: str, per_cycle: float) -> None:
+        """Enter a gauge with the causes that explain it."""
+        for cause in self.causes:
+            if name not in cause.explains and self._explains(cause, name, per_cycle):
+                cause.explains.append(name)
+
+    @staticmethod
+    def _explains(cause: Cause, name: str, per_cycle: float) -> bool:
+        family, _, member = name.partition(":")
+        if family in ("types", "canaries"):
+            return member in cause.holds or _is_alike(cause.objects, per_cycle)
+        if family == "python.blocks":
+            return cause.objects > 0 and cause.kind in (
+                "container",
+                "allocation",
+                "thread",
+                "task",
+                "descriptor",
+                "frozen",
+            )
+        if family == "heap.bytes":
+            return cause.bytes >= ENOUGH * per_cycle or cause.kind in ("thread", "task", "descriptor", "child")
+        if family in ("garbage", "frozen"):
+            return cause.kind in ("allocation", "container", "frozen")
+        return _is_alike(cause.objects, per_cycle) or (family == "tasks" and "_asyncio.Task" in cause.holds)
+
+    # -- finding and making causes
+
+    def _at(self, frame: Frame) -> Cause | None:
+        """The cause in the same function."""
+        function = self._function(frame)
+        return next(
+            (one for one in self.causes if one.function == function and (function[1] or one.frame == frame)), None
+        )
+
+    def _new(self, kind: str, frame: Frame, stack: Stack) -> Cause:
+        cause = Cause(kind, frame, self._function(frame), stack)
+        self.causes.append(cause)
+        return cause
+
+    def _function(self, frame: Frame) -> tuple[str, str]:
+        return frame[0], self._name(frame).function
+
+
+def culprits(evidence: Evidence, name_line: NameLine, replay: str) -> tuple[list[Culprit], list[Unattributed]]:
+    """The causes of one scenario's growth, the largest first, and the gauges that rose without one."""
+    case = Case(evidence, name_line)
+    case.solve()
+    found = [_culprit(cause, evidence, name_line, replay) for cause in case.causes]
+    explained = {name for cause in case.causes for name in cause.explains}
+    open_ = {name: rate for name, rate in evidence.rising.items() if name not in explained}
+    return ranked(found), [_unattributed(name, rate, evidence) for name, rate in _telling(open_)]
+
+
+def ranked(found: Iterable[Culprit]) -> list[Culprit]:
+    """The surest first, and among those the largest."""
+    order = {"high": 0, "medium": 1, "low": 2}
+    return sorted(
+        found, key=lambda one: (order[one.confidence], -one.bytes_per_cycle, -one.objects_per_cycle, one.file)
+    )
+
+
+def _culprit(cause: Cause, evidence: Evidence, name_line: NameLine, replay: str) -> Culprit:
+    place = name_line(cause.frame)
+    a_day = evidence.cycles / max(evidence.seconds, 1e-9) * SECONDS_A_DAY
+    library = _library(cause.stack, name_line)
+    return Culprit(
+        kind=cause.kind,
+        file=place.file,
+        line=place.line,
+        function=place.function,
+        retained_by=cause.path,
+        bytes_per_cycle=cause.bytes,
+        objects_per_cycle=cause.objects,
+        per_24h=(cause.bytes or cause.objects) * a_day,
+        unit="bytes" if cause.bytes else "things",
+        scales_with="",
+        confidence=confidence(cause.proofs),
+        replay=replay,
+        what=cause.what,
+        scenario=evidence.scenario,
+        explains=sorted(cause.explains),
+        made_at=[name_line(frame) for frame in cause.made_at[:8]],
+        library=library,
+        stack=[name_line(frame) for frame in _readable(cause.stack)],
+        evidence=cause.evidence[:12],
+    )
+
+
+def confidence(proofs: set[str]) -> Confidence:
+    """How sure: two kinds of evidence that know nothing of each other make it high."""
+    return "high" if len(proofs) > 1 else "medium" if proofs else "low"
+
+
+def _library(stack: Stack, name_line: NameLine) -> Place | None:
+    """The innermost line of a library that our line called."""
+    inner = stack[: blamed(stack)] if stack else ()
+    return next((name_line(frame) for frame in inner if role(frame[0]) in (Role.LIBRARY, Role.PYTHON)), None)
+
+
+def _readable(stack: Stack) -> Sequence[Frame]:
+    return [frame for frame in stack if role(frame[0]) is not Role.WRAPPER][:DEEPEST]
+
+
+def _holding(container: Container) -> str:
+    kinds = [kind for kind in container.holds if kind.partition(".")[0] not in ("builtins", "_asyncio")]
+    first = next(iter(kinds), next(iter(container.holds), ""))
+    name = container.type.rpartition(".")[2]
+    return f"{name} of {first.removeprefix('builtins.')}" if first else name
+
+
+def _is_alike(one: float, other: float) -> bool:
+    return one > 0 and abs(one - other) <= SAME_RATE * max(one, other)
+
+
+def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
+    """The gauges that say something by themselves: of types only those of the program, when anything else is there."""
+    coarse = [(name, rate) for name, rate in gauges.items() if not name.startswith("types:")]
+    own = [(name, rate) for name, rate in gauges.items() if name.startswith("types:") and "builtins." not in name]
+    return coarse + (own if coarse else list(gauges.items()))[:20]
+
+
+def _unattributed(name: str, per_cycle: float, evidence: Evidence) -> Unattributed:
+    why = (
+        f"it rose over {evidence.cycles:,} cycles; no container that only gets longer, no line whose memory stays, and "
+        "no line that made such a thing was seen with it"
+    )
+    return Unattributed(name, per_cycle, gauge_of(name).unit, evidence.scenario, why)

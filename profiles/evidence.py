@@ -1,0 +1,126 @@
+"""What was seen in a process, as frozen values, for `profiles.culprit` to draw conclusions from. No I/O."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from profiles.frames import Frame, Stack
+from profiles.growth import Rises, Rows
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Memory that was allocated at one line and rises: blocks and bytes for each cycle, and one stack."""
+
+    id: int
+    stack: Stack
+    blocks: float
+    bytes: float
+    path: str = ""
+    type: str = ""
+
+
+class Container(msgspec.Struct, frozen=True):
+    """A container that only gets longer.
+
+    `grown_at` is the stack by which it last got larger, () when not known. `holds` counts objects below its newest
+    elements by type, `explains` are ids of sites whose memory is below it, `cache` where the function is defined whose
+    cache it is. `weak`: it holds nothing alive.
+    """
+
+    id: int
+    type: str
+    entries: float
+    grown_at: Stack
+    holds: dict[str, int]
+    bytes_each: float
+    explains: list[int]
+    made_at: list[Frame]
+    weak: bool
+    cache: Frame | None
+    path: str
+
+
+class Left(msgspec.Struct, frozen=True):
+    """Things that are left, of one name and from one line."""
+
+    what: str
+    count: int
+    stack: Stack
+
+
+class Native(msgspec.Struct, frozen=True):
+    """Memory of the C heap that stays: the Python line that asked for it, and the C functions below."""
+
+    stack: Stack
+    blocks: float
+    bytes: float
+    functions: list[str] = []
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """All of one scenario (or of one agent that was watched).
+
+    `rising` has the gauges of soak that rose, with the rise for each cycle; `left` the things that are left, by kind
+    (`descriptors`, `threads`, `tasks`, `children`, `started`, `files`, `rows`, `freezes`, `at_exit`, `said`).
+    """
+
+    scenario: str
+    cycles: int
+    seconds: float
+    rising: dict[str, float]
+    sites: list[Site] = []
+    containers: list[Container] = []
+    left: dict[str, list[Left]] = {}
+    native: list[Native] = []
+
+
+def left_of(told: dict[str, Any]) -> dict[str, list[Left]]:
+    """The part of an answer about what is left, typed. Raises msgspec.ValidationError."""
+    kinds = {name: rows for name, rows in told.items() if name not in ("containers", "sites")}
+    return msgspec.convert(kinds, dict[str, list[Left]])
+
+
+def sites_of(rises: Rises, told: Rows, examined: Rows) -> list[Site]:
+    """The sites that rise, with what is known of them."""
+    known = {int(row["id"]): row for row in examined}
+    return [_site(row, rises, known.get(int(row["id"]), {})) for row in told if int(row["id"]) in rises]
+
+
+def containers_of(rises: Rises, examined: Rows) -> list[Container]:
+    """The containers that get longer, with what they hold."""
+    return [_container(row, rises) for row in examined]
+
+
+def _site(row: Mapping[str, Any], rises: Rises, known: Mapping[str, Any]) -> Site:
+    blocks, size = rises[int(row["id"])]
+    return Site(
+        id=int(row["id"]),
+        stack=stack_of(row["stack"]),
+        blocks=blocks.per_cycle if blocks else 0.0,
+        bytes=size.per_cycle if size else 0.0,
+        path=str(known.get("path", "")),
+        type=str(known.get("type", "")),
+    )
+
+
+def _container(row: Mapping[str, Any], rises: Rises) -> Container:
+    longer, _ = rises[int(row["id"])]
+    return Container(
+        id=int(row["id"]),
+        type=str(row["type"]),
+        entries=longer.per_cycle if longer else 0.0,
+        grown_at=stack_of(row["grown_at"]),
+        holds=dict(row["holds"]),
+        bytes_each=float(row["bytes_each"]),
+        explains=list(row["explains"]),
+        made_at=list(stack_of(row["made_at"])),
+        weak=bool(row["weak"]),
+        cache=stack_of([row["cache"]])[0] if row["cache"] else None,
+        path=str(row["path"]),
+    )
+
+
+def stack_of(told: Sequence[Sequence[Any]]) -> Stack:
+    """A stack as it comes out of JSON."""
+    return tuple((str(file), int(line)) for file, line in told)

@@ -1,0 +1,69 @@
+"""`mobifai profile heap` in words and tables: what is in the memory of a running process. It asks nobody."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+from rich.table import Table
+
+from mobifai.cli.plain import plain
+from mobifai.cli.tables import print_table
+from profiles.report.places import short
+from soak.report.figures import byte_count, count, duration
+
+LARGE = 50
+"""Entries of a container that is worth a row."""
+
+
+def heap_text(told: Mapping[str, Any]) -> None:
+    """Print it for people."""
+    click.echo(_head(told))
+    _table("Largest types", ("Type", "Objects", "Bytes"),
+           ((one["type"], f"{one['count']:,}", byte_count(one["bytes"])) for one in told["types"]))  # fmt: skip
+    _table("Longest containers, and what holds them", ("Container", "Entries", "Bytes", "Held by"),
+           ((_holding(one), f"{one['length']:,}", byte_count(one["bytes"]), one["path"] or "nothing that Python knows")
+            for one in told["containers"] if one["length"] >= LARGE))  # fmt: skip
+    _table("Oldest survivors: what ends with a phone, a terminal or a conversation", ("Type", "Age", "Held by"),
+           ((one["type"], "unknown" if one["age_s"] is None else duration(one["age_s"]), one["path"])
+            for one in told["old"]))  # fmt: skip
+    _table("Threads", ("Thread", "Is at"), ((one["name"], _place(one["at"])) for one in told["threads"]))
+    _table("Tasks", ("Coroutine", "Tasks", "Code", "Waits at", "Made at"),
+           ((one["coroutine"], str(one["count"]), _place(one["defined_at"]), _place(one["waits_at"]),
+             _place(one["made_at"]) or "?") for one in told["tasks"]))  # fmt: skip
+    _table("Descriptors", ("Kind", "Open"), ((kind, str(number)) for kind, number in told["descriptors"].items()))
+    _table("Children", ("Process", "Name", "Status"),
+           ((str(one["pid"]), one["name"], one["status"]) for one in told["children"]))  # fmt: skip
+    if any(not one["made_at"] for one in told["tasks"]):
+        click.echo("Where a task was made is known only of those made while `mobifai profile attach` looks.")
+
+
+def _head(told: Mapping[str, Any]) -> str:
+    heap = told["heap"]
+    native = (
+        f"C heap {byte_count(heap['used_bytes'])} in use, {byte_count(heap['free_bytes'])} free ({heap['source']})"
+        if heap
+        else "what the C heap has in use can't be told on this system"
+    )
+    return (
+        f"Resident {byte_count(told['rss_bytes'])}; {native}; {count(told['python_blocks'], 'block')} of Python's "
+        f"allocator; {count(told['objects'], 'object')} that are known to the collector, and their texts"
+    )
+
+
+def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    table = Table(*heads, title=title, title_justify="left", box=None)
+    for row in rows:
+        table.add_row(*map(plain, row))
+    if table.row_count:
+        click.echo()
+        print_table(table)
+
+
+def _holding(one: Mapping[str, Any]) -> str:
+    kinds = ", ".join(kind.removeprefix("builtins.") for kind in one["holds"])
+    name = str(one["type"]).removeprefix("builtins.")
+    return f"{name} of {kinds}" if kinds else name
+
+
+def _place(place: str) -> str:
+    return short(place) if place else ""

@@ -1,0 +1,53 @@
+"""A window of memray in an agent that is used, for so many seconds. Owns the tracker, which always comes off.
+
+It ends with its time, when its file gets too large, and when the command that asked hangs up.
+"""
+
+import asyncio
+import stat
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any, Final
+
+from mobifai.errors import StateError
+from soak.inside.windows import MemoryWindows
+
+LONGEST_SECONDS: Final = 600.0
+MOST_FILE: Final = 256 << 20
+LOOK_SECONDS: Final = 0.25
+
+
+async def trace(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
+    """The question `profile.trace {seconds, file, native}`: an event when the window begins, and one at its end.
+
+    `file` must not be there yet, in a directory of this user that nobody else may enter. Raises StateError.
+    """
+    seconds, file = float(arguments.get("seconds", 30)), Path(str(arguments.get("file")))
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise StateError(f"expected a window of at most {LONGEST_SECONDS:g} s; found {seconds:g} s")
+    _check_private(file)
+    windows = MemoryWindows()
+    windows.begin(file, native=bool(arguments.get("native")))
+    try:
+        yield {"began": True}
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and _size(file) <= MOST_FILE:  # noqa: ASYNC110 - a file tells nobody
+            await asyncio.sleep(min(LOOK_SECONDS, left))
+    finally:
+        windows.end()
+    yield {"seconds": seconds - max(0.0, left), "bytes": _size(file)}
+
+
+def _check_private(file: Path) -> None:
+    """Raise StateError when somebody else may have put something in the way."""
+    try:
+        folder = file.parent.stat()
+    except OSError as error:
+        raise StateError(f"{file.parent}: expected a directory; {error.strerror}") from None
+    if folder.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or file.exists():
+        raise StateError(f"{file}: expected a new file in a directory that only its owner may enter")
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

@@ -1,0 +1,178 @@
+"""What a process has in memory now, in one look: types, containers, survivors, C heap, threads, tasks, descriptors.
+
+Runs beside the event loop, changes nothing, and keeps nothing.
+"""
+
+import asyncio
+import collections
+import ctypes
+import gc
+import sys
+import threading
+import time
+import types
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import psutil
+
+from mobifai.health.census import descriptor_kinds
+from profiles.inside.aside import driven, no_pause
+from profiles.inside.containers import among
+from profiles.inside.reach import name_of
+from profiles.inside.retainers import paths
+from profiles.inside.stacks import stack_of
+from soak.inside.count import CANARIES
+
+MOST_TYPES: Final = 30
+MOST_CONTAINERS: Final = 15
+MOST_OLD: Final = 40
+MOST_TASKS: Final = 60
+SAMPLE: Final = 200
+"""Elements of a container whose size is looked at."""
+OLDEST: Final = 2
+"""The collector's generation of what has survived most."""
+
+
+def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
+    """All of it, as what JSON can hold. Sizes are those of `sys.getsizeof`, in bytes."""
+    things = gc.get_objects()
+    largest = _largest(things)
+    old = [thing for thing in gc.get_objects(OLDEST) if name_of(type(thing)) in CANARIES][:MOST_OLD]
+    targets = [*largest, *old]
+    held = driven(paths(targets, no_pause, without={id(things), id(largest), id(old), id(targets)}))
+    counted = types_of(things)
+    return {
+        "types": counted[:MOST_TYPES],
+        "objects": sum(row["count"] for row in counted),
+        "containers": [_container(one, path) for one, path in zip(largest, held, strict=False)],
+        "old": [
+            {"type": name_of(type(one)), "age_s": _age(one), "path": path}
+            for one, path in zip(old, held[len(largest) :], strict=True)
+        ],
+        "heap": native_heap(),
+        "rss_bytes": psutil.Process().memory_info().rss,
+        "python_blocks": sys.getallocatedblocks(),
+        "threads": _threads(),
+        "tasks": _tasks(loop),
+        "descriptors": descriptor_kinds(),
+        "children": [_child(one) for one in psutil.Process().children(recursive=True)],
+    }
+
+
+def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
+    """Objects by type, the largest first; text and bytes are counted where something that is known holds them."""
+    counts: collections.Counter[type] = collections.Counter()
+    sizes: collections.Counter[type] = collections.Counter()
+    seen: set[int] = set()
+    for thing in things:
+        counts[type(thing)] += 1
+        sizes[type(thing)] += sys.getsizeof(thing, 0)
+        for held in gc.get_referents(thing):
+            if type(held) in (str, bytes, bytearray) and id(held) not in seen:
+                seen.add(id(held))
+                counts[type(held)] += 1
+                sizes[type(held)] += sys.getsizeof(held, 0)
+    return [{"type": name_of(kind), "count": counts[kind], "bytes": size} for kind, size in sizes.most_common()]
+
+
+def _largest(things: Sequence[Any]) -> list[Any]:
+    """The longest containers that are not the interpreter's own."""
+    known = {id(things), id(sys.modules), *(id(vars(one)) for one in things if isinstance(one, types.ModuleType))}
+    found = [one for one in among(things) if id(one) not in known]
+    return sorted(found, key=len, reverse=True)[:MOST_CONTAINERS]
+
+
+def _container(one: Any, path: str) -> dict[str, Any]:
+    """Its own bytes, and about those of what is in it, by a sample."""
+    elements = [*one.values()] if isinstance(one, dict) else [*one]
+    sample = elements[:SAMPLE]
+    inside = sum(sys.getsizeof(element, 0) for element in sample) * len(elements) // max(1, len(sample))
+    kinds = collections.Counter(name_of(type(element)) for element in sample)
+    return {
+        "type": name_of(type(one)),
+        "length": len(one),
+        "bytes": sys.getsizeof(one, 0) + inside,
+        "holds": [kind for kind, _ in kinds.most_common(2)],
+        "path": path,
+    }
+
+
+def _age(one: object) -> float | None:
+    """Seconds since it was made, where it knows."""
+    created = getattr(one, "created_at", None)
+    return time.time() - created / 1000 if isinstance(created, int | float) and created > 1e12 else None
+
+
+def native_heap() -> dict[str, Any]:
+    """The C heap: what is handed out, and what is free in it and was not given back. {} where nobody tells."""
+    try:
+        told = _mallinfo()
+    except (AttributeError, OSError):
+        return {}
+    return {"used_bytes": told.uordblks + told.hblkhd, "free_bytes": told.fordblks, "source": "glibc's mallinfo2"}
+
+
+_MALLINFO: Final = (
+    *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+    *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+)
+"""The numbers of `struct mallinfo2` (malloc.h)."""
+
+
+class _Mallinfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO]
+
+
+def _mallinfo() -> Any:
+    """Raises AttributeError where the C library is none of glibc 2.33 or newer."""
+    ask = ctypes.CDLL(None).mallinfo2
+    ask.restype = _Mallinfo
+    return ask()
+
+
+def _threads() -> list[dict[str, Any]]:
+    frames = sys._current_frames()
+    return [
+        {"name": thread.name, "daemon": thread.daemon, "at": _at(frames.get(thread.ident or 0))}
+        for thread in threading.enumerate()
+        if thread is not threading.current_thread()
+    ]
+
+
+def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
+    """Tasks of the same coroutine that wait at the same line, together."""
+    together: collections.Counter[tuple[str, str, str, str]] = collections.Counter()
+    for task in list(asyncio.all_tasks(loop)):
+        coroutine: Any = task.get_coro()
+        code = getattr(coroutine, "cr_code", None)
+        made = stack_of(task)
+        together[
+            getattr(coroutine, "__qualname__", "?"),
+            f"{code.co_filename}:{code.co_firstlineno}" if code else "",
+            _waits_at(coroutine),
+            f"{made[0][0]}:{made[0][1]}" if made else "",
+        ] += 1
+    return [
+        {"coroutine": name, "count": amount, "defined_at": defined, "waits_at": waits, "made_at": made}
+        for (name, defined, waits, made), amount in together.most_common(MOST_TASKS)
+    ]
+
+
+def _waits_at(coroutine: Any) -> str:
+    """The innermost line that it waits at."""
+    place = ""
+    while coroutine is not None and (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        place, coroutine = _at(frame), getattr(coroutine, "cr_await", None)
+    return place
+
+
+def _at(frame: types.FrameType | None) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}" if frame else ""
+
+
+def _child(process: psutil.Process) -> dict[str, Any]:
+    try:
+        return {"pid": process.pid, "name": process.name(), "status": process.status()}
+    except psutil.Error:
+        return {"pid": process.pid, "name": "", "status": "gone"}

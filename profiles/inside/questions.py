@@ -1,0 +1,66 @@
+"""What the hunt asks inside a running process (an entry point of `mobifai.questions`).
+
+The steps of a look are single questions only in an agent under test. One that is used is looked at by `profile.watch`,
+which ends with its time, with too much memory, and with the command that asked.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from mobifai.errors import StateError
+from mobifai.health.control import Follower, Handler
+from mobifai.health.extensions import Subject
+from profiles.inside.aside import aside
+from profiles.inside.flames import trace
+from profiles.inside.heap import snapshot
+from profiles.inside.tracing import Tracing
+from profiles.inside.watching import watching
+from soak.inside.questions import RUN_VARIABLE
+
+
+def questions(subject: Subject) -> Mapping[str, Handler | Follower]:
+    """Every question, by its name."""
+    tracing = Tracing()
+
+    async def begin(_: dict[str, Any]) -> object:
+        _check_under_test()
+        tracing.begin()
+        return {}
+
+    async def window(_: dict[str, Any]) -> object:
+        await tracing.window()
+        return {"peak_bytes": tracing.peak_bytes}
+
+    async def courses(_: dict[str, Any]) -> object:
+        return tracing.courses()
+
+    async def examine(arguments: dict[str, Any]) -> object:
+        return await tracing.examine(arguments["sites"], arguments["containers"], arguments["folders"])
+
+    async def end(_: dict[str, Any]) -> object:
+        tracing.end()
+        return {}
+
+    async def heap(_: dict[str, Any]) -> object:
+        loop = asyncio.get_running_loop()
+        return await aside(lambda: snapshot(loop))
+
+    return {
+        "profile.begin": begin,
+        "profile.window": window,
+        "profile.courses": courses,
+        "profile.examine": examine,
+        "profile.end": end,
+        "profile.watch": watching(tracing, subject),
+        "profile.heap": heap,
+        "profile.trace": trace,
+    }
+
+
+def _check_under_test() -> None:
+    if RUN_VARIABLE not in os.environ:
+        raise StateError(
+            "single steps are taken only in an agent under test; `mobifai profile attach` looks into others"
+        )

@@ -1,0 +1,110 @@
+"""What a growing container holds: its newest elements, and all that they alone keep alive. Keeps nothing itself.
+
+What was allocated before tracing began was there before: the walk ends at it. CPython keeps dead tuples, lists and
+dictionaries for the next one of their kind, which then has no trace: those are known by what was there at the base.
+"""
+
+import collections
+import functools
+import gc
+import sys
+import types
+import weakref
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+from profiles.frames import Frame, is_of_the_tool
+from profiles.inside.stacks import Site, site_of, stack_of
+
+NEWEST: Final = 16
+"""Elements that are looked at."""
+MOST_OBJECTS: Final = 20_000
+"""Objects that are looked at below them."""
+MOST_SCANNED: Final = 100_000
+"""Elements of a set, which has no order, that are looked through for new ones."""
+
+
+@dataclass
+class Held:
+    """What the newest elements hold, in all. `weak`: they are weak references, and hold nothing."""
+
+    elements: int = 0
+    bytes: int = 0
+    kinds: "collections.Counter[str]" = field(default_factory=collections.Counter)
+    sites: "collections.Counter[Site]" = field(default_factory=collections.Counter)
+    weak: bool = False
+
+
+PASSED: Final = (tuple, types.MethodType, types.CellType)
+"""Without a trace these are walked through: they lead nowhere but to what they are made of."""
+
+
+def held_by(container: Any, at_base: Container[int]) -> Held:
+    """Walk through it. `at_base` has the addresses of the lists and dictionaries that were there before."""
+    held, new = Held(), list(newest(container))
+    held.elements = len(new)
+    parts = [part for element in new for part in element]
+    held.weak = bool(parts) and any(isinstance(part, weakref.ref) for part in parts)
+    seen = {id(new), id(parts), id(container), id(held.__dict__), *map(id, new)}
+    _walk(parts, held, seen, at_base)
+    return held
+
+
+def _walk(parts: list[Any], held: Held, seen: set[int], at_base: Container[int]) -> None:
+    """Everything below, breadth first, but what was there before and what measures."""
+    waiting = collections.deque(parts)
+    while waiting and len(seen) < MOST_OBJECTS:
+        thing = waiting.popleft()
+        stack = stack_of(thing)
+        if id(thing) in seen or not (_is_new(thing, at_base) if not stack else not is_of_the_tool(stack)):
+            continue
+        seen.add(id(thing))
+        held.bytes += sys.getsizeof(thing, 0)
+        held.kinds[name_of(type(thing))] += 1
+        if stack:
+            held.sites[site_of(stack)] += 1
+        waiting.extend(gc.get_referents(thing))
+
+
+def _is_new(thing: object, at_base: Container[int]) -> bool:
+    """Whether something without a trace may be of after the base."""
+    return isinstance(thing, PASSED) or (type(thing) in (list, dict) and id(thing) not in at_base)
+
+
+def newest(container: Any) -> Iterator[tuple[Any, ...]]:
+    """The newest elements, each as a tuple of its parts: of a dictionary keys and values."""
+    if isinstance(container, dict):
+        yield from islice(reversed(container.items()), NEWEST)
+    elif isinstance(container, set):
+        new = (thing for thing in islice(container, MOST_SCANNED) if stack_of(thing))
+        yield from ((thing,) for thing in islice(new, NEWEST))
+    else:
+        yield from ((thing,) for thing in list(container)[-NEWEST:])
+
+
+def cached_function(container: object) -> Frame | None:
+    """Where the function is defined whose `functools.cache` a dictionary belongs to."""
+    if type(container) is not dict:
+        return None
+    for owner in gc.get_referrers(container):
+        if isinstance(owner, functools._lru_cache_wrapper):
+            code = getattr(owner.__wrapped__, "__code__", None)
+            return (code.co_filename, code.co_firstlineno) if code is not None else None
+    return None
+
+
+def survivors(sites: set[Site], things: Iterable[Any]) -> dict[Site, Any]:
+    """One object that lives of each site."""
+    found: dict[Site, Any] = {}
+    for thing in things:
+        stack = stack_of(thing)
+        if stack and (site := site_of(stack)) in sites:
+            found[site] = thing
+    return found
+
+
+def name_of(kind: type) -> str:
+    """A type's name, as the gauges of soak have it."""
+    return f"{kind.__module__}.{kind.__qualname__}"

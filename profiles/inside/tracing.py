@@ -1,0 +1,229 @@
+"""The look into a process while it works: where memory that stays was allocated, which containers only get longer, and
+which line made each descriptor, thread, task, child and file that is left.
+
+Owns tracemalloc and the wrappers, and takes both off; `end` leaves nothing behind. It judges nothing.
+"""
+
+import _tracemalloc
+import asyncio
+import gc
+import os
+import threading
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from mobifai.errors import StateError
+from profiles.frames import Frame, Stack, is_of_the_tool
+from profiles.inside.aside import aside, driven, no_pause
+from profiles.inside.containers import Containers, find
+from profiles.inside.reach import cached_function, held_by, name_of, survivors
+from profiles.inside.retainers import paths
+from profiles.inside.stacks import Site, Sites, site_of, stack_of, storage_stack
+from profiles.inside.wrapping import Births
+
+FRAMES: Final = 12
+"""Lines of a stack that are kept: deep enough for a call through two libraries."""
+MOST_TOLD: Final = 2000
+"""Sites and containers that are told, those that rose most."""
+MOST_EXAMINED: Final = 40
+MOST_TYPES: Final = 40
+
+
+class Tracing:
+    """One look, from `begin` to `end`. Windows are to be taken when the process is at rest."""
+
+    def __init__(self) -> None:
+        self._clear()
+        self._ours = False
+
+    def _clear(self) -> None:
+        self.peak_bytes = 0
+        self._births = Births()
+        self._sites = Sites()
+        self._containers = Containers()
+        self._told: list[Site] = []  # bounded by MOST_TOLD
+        self._before: Before | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether this traces."""
+        return self._ours
+
+    def begin(self, frames: int = FRAMES) -> None:
+        """Trace from now on. Raises StateError when somebody does already."""
+        if tracemalloc.is_tracing():
+            raise StateError("memory is being traced in this process already; end that first")
+        tracemalloc.start(frames)
+        self._ours = True
+        self._births.begin()
+
+    async def window(self) -> None:
+        """Look at all that lives. The first window is the base of all others."""
+        self._loop = asyncio.get_running_loop()
+        await aside(self._look)
+        self.peak_bytes = max(self.peak_bytes, traced_bytes())
+
+    def _look(self) -> None:
+        if self._before is None:
+            self._before = Before()
+            self._births.forget()
+        self._sites.look()
+        self._containers.look()
+
+    def end(self) -> None:
+        """Take everything off, and forget. Twice changes nothing."""
+        if self._ours:
+            self._births.end()
+            tracemalloc.stop()
+            self._ours = False
+        self._clear()
+
+    # -- what is told
+
+    def courses(self) -> dict[str, Any]:
+        """Sites and containers that have more than at the base."""
+        grown = [(site, course) for site, course in self._sites.courses.items() if course.bytes[-1] > course.bytes[0]]
+        grown.sort(key=lambda one: one[1].bytes[0] - one[1].bytes[-1])
+        self._told = [site for site, _ in grown[:MOST_TOLD]]
+        longer = [(key, one) for key, one in self._containers.growing.items() if one.points[-1] > one.points[0]]
+        longer.sort(key=lambda one: one[1].points[0] - one[1].points[-1])
+        return {
+            "sites": [
+                {"id": number, "blocks": [*course.blocks], "bytes": [*course.bytes], "stack": course.stack}
+                for number, (_, course) in enumerate(grown[:MOST_TOLD])
+            ],
+            "containers": [
+                {"id": key, "type": name_of(one.kind), "points": [*one.points]} for key, one in longer[:MOST_TOLD]
+            ],
+        }
+
+    async def examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
+        """What the containers hold and what holds them, and what holds what comes from the sites; what else is left.
+
+        `folders`: where files that are left are looked for.
+        """
+        return await aside(lambda: self._examine(sites, containers, folders))
+
+    def _examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
+        found = find({*containers[:MOST_EXAMINED]})
+        living = {address: thing for address, thing in found.items() if not is_of_the_tool(storage_stack(thing) or _ME)}
+        chosen = {self._told[number] for number in sites[:MOST_EXAMINED] if number < len(self._told)}
+        alive = survivors(chosen, gc.get_objects()) if chosen else {}
+        targets = [*living.values(), *alive.values()]
+        told = driven(paths(targets, no_pause, without={id(found), id(living), id(alive), id(targets)}))
+        named = dict(zip([*living, *alive], told, strict=True))
+        return {
+            "containers": [self._container(address, thing, named[address]) for address, thing in living.items()],
+            "sites": [
+                {"id": self._told.index(site), "type": name_of(type(thing)), "path": named[site]}
+                for site, thing in alive.items()
+            ],
+            **self._left(folders),
+        }
+
+    def _container(self, address: int, thing: Any, path: str) -> dict[str, Any]:
+        held = held_by(thing, self._containers.at_base)
+        numbers = {site: number for number, site in enumerate(self._told)}
+        cache = cached_function(thing)
+        return {
+            "id": address,
+            "type": name_of(type(thing)),
+            "grown_at": storage_stack(thing),
+            "holds": dict(held.kinds.most_common(MOST_TYPES)),
+            "bytes_each": held.bytes / max(1, held.elements),
+            "explains": [numbers[site] for site in held.sites if site in numbers],
+            "made_at": [site[0] for site, _ in held.sites.most_common(4)],
+            "weak": held.weak,
+            "cache": cache,
+            "path": path,
+        }
+
+    def _left(self, folders: list[str]) -> dict[str, Any]:
+        before, births = self._before or Before(), self._births
+        children = _children()
+        return {
+            "descriptors": _told(self._descriptors(before)),
+            "threads": _told((thread.name, stack_of(thread)) for thread in threading.enumerate()),
+            "tasks": _told((_coroutine(task), stack_of(task)) for task in self._tasks()),
+            "children": _told((name, births.children[pid]) for pid, name in children.items() if pid in births.children),
+            "started": _told(("", stack) for stack in births.children.values()),
+            "files": _told(
+                ("file", stack)
+                for file, stack in births.files.items()
+                if file.startswith(tuple(folders)) and Path(file).exists()
+            ),
+            "rows": _counted(births.rows),
+            "freezes": _counted(Counter({("gc.freeze", stack): n for stack, n in births.freezes.items()})),
+            "at_exit": _counted(Counter({("atexit", stack): n for stack, n in births.at_exit.items()})),
+            "foreign": _counted(births.foreign),
+            "allocated": _told(births.allocated.values()),
+            "said": _counted(Counter({(str(pid), stack): n for (pid, stack), n in births.said.items()})),
+        }
+
+    def _tasks(self) -> Iterable["asyncio.Task[Any]"]:
+        return asyncio.all_tasks(self._loop) if self._loop is not None else ()
+
+    def _descriptors(self, before: "Before") -> Iterable[tuple[str, Stack]]:
+        for descriptor, target in descriptors().items():
+            if before.descriptors.get(descriptor) != target and descriptor in self._births.descriptors:
+                yield self._births.descriptors[descriptor]
+
+
+class Before:
+    """What there was at the base: numbers only."""
+
+    def __init__(self) -> None:
+        self.descriptors = descriptors()
+
+
+_ME: Final[Stack] = (("", 0),)
+"""Stands for a stack that is not known: not one of the tool."""
+
+
+def descriptors() -> dict[int, str]:
+    """What each descriptor of this process leads to; {} where the system does not tell."""
+    found = {}
+    with suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, not paths
+            with suppress(OSError):
+                found[int(name)] = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
+    return found
+
+
+def _children() -> dict[int, str]:
+    found = {}
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            found[child.pid] = "zombie" if child.status() == psutil.STATUS_ZOMBIE else child.name()
+    return found
+
+
+def _coroutine(task: "asyncio.Task[Any]") -> str:
+    return getattr(task.get_coro(), "__qualname__", "task")
+
+
+def _told(things: Iterable[tuple[str, Stack]]) -> list[dict[str, Any]]:
+    """How many there are of each name and site, with one stack."""
+    return _counted(Counter((name, stack) for name, stack in things if stack))
+
+
+def _counted(counts: Mapping[tuple[str, Stack], int]) -> list[dict[str, Any]]:
+    together: dict[tuple[str, Frame], tuple[int, Stack]] = {}
+    for (name, stack), amount in counts.items():
+        if stack and not is_of_the_tool(stack):
+            key = name, site_of(stack)[0]
+            together[key] = together.get(key, (0, stack))[0] + amount, stack
+    ordered = sorted(together.items(), key=lambda one: -one[1][0])[:MOST_EXAMINED]
+    return [{"what": name, "count": amount, "stack": stack} for (name, _), (amount, stack) in ordered]
+
+
+def traced_bytes() -> int:
+    """What tracing itself has allocated now."""
+    return int(_tracemalloc.get_tracemalloc_memory())

@@ -1,0 +1,282 @@
+"""Stands around the functions that make descriptors, processes and files, and notes the line that called them.
+
+Owns what it put in place of them and takes all of it off again. Notes are bounded, and hold no object of the program:
+a line, a number or a path each.
+"""
+
+import atexit
+import builtins
+import ctypes
+import functools
+import gc
+import io
+import os
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any, Final, TypeAlias
+
+from profiles.frames import Stack
+
+MOST_FRAMES: Final = 16
+MOST_NOTED: Final = 4096
+"""Descriptors, processes, files, and lines for each of the others."""
+
+Wrapper: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+
+_FunctionPointer: Final[Any] = ctypes._CFuncPtr  # type: ignore[attr-defined]
+"""The type of C functions that ctypes has found."""
+
+_INSERT = re.compile(r'\s*(?:INSERT|REPLACE)\b[^(]*?\bINTO\s+["\[`]?(\w+)', re.IGNORECASE)
+ALLOCATING: Final = frozenset({"malloc", "calloc", "realloc", "aligned_alloc", "memalign", "valloc", "strdup"})
+FREEING: Final = frozenset({"free"})
+_CREATES: Final = frozenset("wax+")
+
+
+class Births:
+    """Where descriptors, processes and files came from. `born` has the stacks by descriptor, process id or path."""
+
+    def __init__(self) -> None:
+        self.descriptors: dict[int, tuple[str, Stack]] = {}
+        self.children: dict[int, Stack] = {}
+        self.files: dict[str, Stack] = {}
+        self.rows: Counter[tuple[str, Stack]] = Counter()
+        self.freezes: Counter[Stack] = Counter()
+        self.said: Counter[tuple[int, Stack]] = Counter()
+        """What was written to the standard input of children, by process id."""
+        self.at_exit: Counter[Stack] = Counter()
+        self.foreign: Counter[tuple[str, Stack]] = Counter()
+        """Calls of C functions through ctypes, which no tracer of memory sees."""
+        self.allocated: dict[int, tuple[str, Stack]] = {}
+        """What such calls have allocated and not freed, by address."""
+        self._scope: ExitStack | None = None
+
+    def begin(self) -> None:
+        """Watch from now on. Twice changes nothing."""
+        if self._scope is None:
+            self._scope = ExitStack()
+            for owner, name, wrapper in self._places():
+                self._put(owner, name, wrapper)
+            for thing in gc.get_objects():
+                if type(thing) is sqlite3.Connection:
+                    self._follow_statements(thing)
+                elif type(thing) is subprocess.Popen:
+                    self._follow_input(thing)
+                elif isinstance(thing, _FunctionPointer):
+                    self._follow_calls(thing)
+
+    def end(self) -> None:
+        """Take it all off, and forget. Twice changes nothing."""
+        scope, self._scope = self._scope, None
+        if scope is not None:
+            scope.close()
+            for thing in gc.get_objects():
+                _let_go(thing)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what was noted so far; watching goes on."""
+        for noted in vars(self).values():
+            if isinstance(noted, dict):
+                noted.clear()
+
+    # -- what is watched
+
+    def _places(self) -> Iterator[tuple[Any, str, Wrapper]]:
+        yield os, "open", self._opened
+        yield os, "pipe", self._both_ends("pipe")
+        yield os, "pipe2", self._both_ends("pipe")
+        yield os, "openpty", self._both_ends("pseudo-terminal")
+        yield os, "dup", self._descriptor("descriptor")
+        yield os, "memfd_create", self._descriptor("memory file")
+        yield os, "eventfd", self._descriptor("eventfd")
+        yield os, "posix_spawn", self._child
+        yield os, "posix_spawnp", self._child
+        yield os, "fork", self._child
+        yield os, "forkpty", self._child_with_terminal
+        yield subprocess, "_fork_exec", self._child
+        yield subprocess.Popen, "__init__", self._popen
+        yield builtins, "open", self._file
+        yield io, "open", self._file
+        yield socket.socket, "__init__", self._socket
+        yield sqlite3, "connect", self._connection
+        yield ctypes.CDLL, "__getitem__", self._function
+        yield gc, "freeze", self._frozen
+        yield atexit, "register", self._registered
+
+    def _put(self, owner: Any, name: str, wrapper: Wrapper) -> None:
+        original = vars(owner).get(name)
+        if original is None or self._scope is None:
+            return
+
+        @functools.wraps(original)
+        def watched(*arguments: Any, **named: Any) -> Any:
+            return wrapper(original, arguments, named)
+
+        setattr(owner, name, watched)
+        self._scope.callback(setattr, owner, name, original)
+
+    # -- what each notes
+
+    def _opened(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        descriptor = function(*arguments, **named)
+        stack = here()
+        _note(self.descriptors, descriptor, ("file", stack))
+        flags = arguments[1] if len(arguments) > 1 else named.get("flags", 0)
+        if flags & os.O_CREAT:
+            self._note_path(arguments[0] if arguments else named.get("path"), stack)
+        return descriptor
+
+    def _file(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        file = function(*arguments, **named)
+        stack, mode = here(), arguments[1] if len(arguments) > 1 else named.get("mode", "r")
+        with suppress(OSError, ValueError):
+            _note(self.descriptors, file.fileno(), ("file", stack))
+        if _CREATES & set(str(mode)):
+            self._note_path(arguments[0] if arguments else named.get("file"), stack)
+        return file
+
+    def _note_path(self, path: object, stack: Stack) -> None:
+        if isinstance(path, str | bytes | os.PathLike):
+            _note(self.files, os.path.abspath(os.fsdecode(path)), stack)  # noqa: PTH100 - no links are followed
+
+    def _both_ends(self, what: str) -> Wrapper:
+        def noted(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+            ends = function(*arguments, **named)
+            stack = here()
+            for end in ends:
+                _note(self.descriptors, end, (what, stack))
+            return ends
+
+        return noted
+
+    def _descriptor(self, what: str) -> Wrapper:
+        def noted(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+            descriptor = function(*arguments, **named)
+            _note(self.descriptors, descriptor, (what, here()))
+            return descriptor
+
+        return noted
+
+    def _socket(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        function(*arguments, **named)
+        _note(self.descriptors, arguments[0].fileno(), ("socket", here()))
+
+    def _child(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        pid = function(*arguments, **named)
+        if pid:
+            _note(self.children, pid, here())
+        return pid
+
+    def _child_with_terminal(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        pid, descriptor = function(*arguments, **named)
+        if pid:
+            _note(self.children, pid, here())
+            _note(self.descriptors, descriptor, ("pseudo-terminal", here()))
+        return pid, descriptor
+
+    def _popen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        function(*arguments, **named)
+        self._follow_input(arguments[0])
+
+    def _frozen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self._count(self.freezes, here())
+        function(*arguments, **named)
+
+    def _registered(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        self._count(self.at_exit, here())
+        return function(*arguments, **named)
+
+    def _connection(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        connection = function(*arguments, **named)
+        self._follow_statements(connection)
+        return connection
+
+    def _function(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        found = function(*arguments, **named)
+        self._follow_calls(found)
+        return found
+
+    # -- objects that are told of what is done to them
+
+    def _follow_calls(self, function: Any) -> None:
+        """Note which line calls a C function. One whose results somebody checks already is left alone."""
+        if function.errcheck is None:
+            function.errcheck = self._called
+
+    def _called(self, result: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
+        name, stack = getattr(function, "__name__", "?"), here()
+        if name in ALLOCATING and isinstance(result, int):
+            _note(self.allocated, result, (name, stack))
+        elif name in FREEING and arguments:
+            self.allocated.pop(getattr(arguments[0], "value", arguments[0]), None)
+        else:
+            self._count(self.foreign, (name, stack))
+        return result
+
+    def _follow_statements(self, connection: sqlite3.Connection) -> None:
+        """Note which line inserts rows. A connection of another thread can't be followed."""
+        if self._scope is None:
+            return
+
+        def said(statement: str) -> None:
+            if (found := _INSERT.match(statement)) is not None:
+                self._count(self.rows, (found[1], here()))
+
+        with suppress(sqlite3.Error):
+            connection.set_trace_callback(said)
+
+    def _follow_input(self, child: "subprocess.Popen[Any]") -> None:
+        """Note which line writes to a child."""
+        if child.stdin is None or self._scope is None:
+            return
+        original, pid = child.stdin.write, child.pid
+
+        def write(data: Any) -> Any:
+            self._count(self.said, (pid, here()))
+            return original(data)
+
+        with suppress(AttributeError, TypeError):
+            child.stdin.write = write  # type: ignore[method-assign]
+
+    @staticmethod
+    def _count(counts: "Counter[Any]", key: object) -> None:
+        if key in counts or len(counts) < MOST_NOTED:
+            counts[key] += 1
+
+
+def _let_go(thing: object) -> None:
+    """Take off what was put on an object: nobody kept a list of those, since it would have kept them alive."""
+    if type(thing) is sqlite3.Connection:
+        with suppress(sqlite3.Error):  # it is closed, or of another thread
+            thing.set_trace_callback(None)
+    elif isinstance(thing, _FunctionPointer):
+        if isinstance(getattr(thing.errcheck, "__self__", None), Births):
+            del thing.errcheck
+    elif type(thing) is subprocess.Popen and thing.stdin is not None:
+        getattr(thing.stdin, "__dict__", {}).pop("write", None)
+
+
+def _note(notes: dict[Any, Any], key: object, value: object) -> None:
+    """Keep the newest: numbers and names are used again."""
+    notes.pop(key, None)
+    notes[key] = value
+    if len(notes) > MOST_NOTED:
+        del notes[next(iter(notes))]
+
+
+def here() -> Stack:
+    """The calls that led here, the innermost first, without those of this module."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    found: list[tuple[str, int]] = []
+    while frame is not None and len(found) < MOST_FRAMES:
+        found.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(found)

@@ -1,0 +1,33 @@
+"""How lines are named to people: short, and so that an editor finds them. Pure."""
+
+from pathlib import Path
+
+from profiles.results import Culprit, Place
+from soak.report.figures import rate
+
+_LIBRARIES = ("/site-packages/", "/dist-packages/")
+
+
+def short(file: str) -> str:
+    """A path below the current directory or below where packages are, from there on."""
+    for part in _LIBRARIES:
+        if part in file:
+            return file.rpartition(part)[2]
+    here = f"{Path.cwd()}/"
+    return file.removeprefix(here)
+
+
+def told(place: Place) -> str:
+    """`file:line function`."""
+    return f"{short(place.file)}:{place.line}" + (f" {place.function}" if place.function else "")
+
+
+def rates(culprit: Culprit) -> str:
+    """What it takes for each cycle, and what that makes in a day."""
+    parts = []
+    if culprit.bytes_per_cycle:
+        parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a cycle")
+    if culprit.objects_per_cycle:
+        parts.append(f"{culprit.objects_per_cycle:.3g} things a cycle")
+    parts.append(f"{rate(culprit.per_24h, culprit.unit)} in 24 h")
+    return ", ".join(parts)

@@ -1,0 +1,127 @@
+"""The report of a hunt: what every writer writes and every reader reads. Frozen values, no I/O."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from mobifai.errors import MobiFaiError
+
+Verdict = Literal["clean", "found", "failed", "inconclusive"]
+
+EXIT_STATUS: dict[Verdict, int] = {"clean": 0, "found": 1, "failed": 3, "inconclusive": 4}
+"""The exit status of each verdict, as those of `mobifai soak`; 2 is left for usage."""
+
+Confidence = Literal["high", "medium", "low"]
+
+
+class ProfileError(MobiFaiError):
+    """A hunt can't begin, or can't go on."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A line of a program. `function` is its qualified name, empty where the source is not there."""
+
+    file: str
+    line: int
+    function: str = ""
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """The dose test of one primitive (`connect`, `terminal`, `prompt`, `refusal`).
+
+    `grown` is by how much the culprit grew with 1, 2 and 4 doses (`doses` primitives each), in its unit.
+    """
+
+    primitive: str
+    doses: tuple[int, int, int]
+    grown: tuple[float, float, float]
+    scales: bool
+
+
+class Culprit(msgspec.Struct, frozen=True):
+    """One cause of growth.
+
+    `kind`: `container` (something that only ever gets longer), `allocation` (memory that nothing known holds),
+    `native` (memory of the C heap), `descriptor`, `thread`, `task`, `child`, `child-memory`, `file`, `row`, `frozen`,
+    `listener`. `file`, `line`, `function` say where it happens: the line that keeps it, else the line that makes it.
+    `retained_by` is the path from a module or a frame to what holds it, with the names of attributes; empty when
+    nothing is known to hold it. Rates are for each cycle of the scenario (for an attached agent: each window).
+    `replay` is the command that shows it again.
+    """
+
+    kind: str
+    file: str
+    line: int
+    function: str
+    retained_by: str
+    bytes_per_cycle: float
+    objects_per_cycle: float
+    per_24h: float
+    """Of bytes; of objects where there are no bytes (descriptors, threads, rows ...)."""
+    scales_with: str
+    confidence: Confidence
+    replay: str
+    what: str = ""
+    """In a few words what grows: `list of Terminal`, `pipe`, `thread planted`."""
+    unit: str = "bytes"
+    """Of `per_24h`."""
+    scenario: str = ""
+    explains: list[str] = []
+    """The gauges of soak whose rise it explains."""
+    made_at: list[Place] = []
+    """Where what is kept was made, when that is elsewhere; most first."""
+    library: Place | None = None
+    """The innermost line, when that is in a library that our line calls."""
+    stack: list[Place] = []
+    """How it came there, the innermost call first."""
+    scales: list[Scale] = []
+    evidence: list[str] = []
+    """Sentences: what the judgement rests on."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.file, self.line, self.function)
+
+
+class Unattributed(msgspec.Struct, frozen=True):
+    """Something that grows, and no line can be named for it. `why` says what was looked at."""
+
+    name: str
+    per_cycle: float
+    unit: str
+    scenario: str
+    why: str
+
+
+class Overhead(msgspec.Struct, frozen=True):
+    """What looking added to the process that was looked at.
+
+    `peak_bytes` is the most that tracing had at one time; `left_bytes`, `left_objects` what is there afterwards and
+    was not before.
+    """
+
+    seconds: float = 0.0
+    windows: int = 0
+    peak_bytes: int = 0
+    left_bytes: int = 0
+    left_objects: int = 0
+    longest_pause_s: float = 0.0
+    """The longest time for which the process could do nothing else."""
+
+
+class ProfileReport(msgspec.Struct, frozen=True):
+    """The whole of it. `mode`: `run`, `from`, `attach`. `notes` are sentences for a person."""
+
+    verdict: Verdict
+    mode: str
+    culprits: list[Culprit]
+    unattributed: list[Unattributed]
+    seed: int
+    cycles: int
+    duration_s: float
+    environment: dict[str, Any]
+    command: str = ""
+    started_at: str = ""
+    overhead: Overhead = Overhead()
+    notes: list[str] = []
