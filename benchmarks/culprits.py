@@ -3,9 +3,9 @@
     python -m benchmarks.culprits --jobs 2 --out culprits.jsonl --page docs/culprits.md
 
 Each run is the command that a person would give. What was done so far is in the file, and is not done again.
-*Right*: the first culprit is the plant's line. *Near*: it is in the plant's function, or the plant's line is among the
-lines that are told with it. *Wrong*: lines are named, and none of them is. *Unattributed*: growth was seen, and no line
-named.
+*Right*: the first culprit is the plant's line, or says that it goes through the plant's line, where that stands for a
+library. *Near*: it is in the plant's function, or the plant's line is among those that are told with it. *Wrong*: lines
+are named, and none of them is. *Unattributed*: growth was seen, and no line named.
 """
 
 import argparse
@@ -69,7 +69,8 @@ def said(plant: Plant, report: ProfileReport) -> str:
     if not report.culprits:
         return "unattributed" if report.unattributed else "missed"
     file, line = str(plant.line[0]), plant.line[1]
-    if (report.culprits[0].file, report.culprits[0].line) == (file, line):
+    first = report.culprits[0]
+    if (file, line) in [(one.file, one.line) for one in (first.place, first.library) if one is not None]:
         return "right"
     return "near" if any(_is_near(one, plant, file, line) for one in report.culprits) else "wrong"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from profiles.evidence import Container, Evidence, Left, Native, Site
-from profiles.frames import Frame, Role, Stack, blame, blamed, is_of_the_tool, role
+from profiles.frames import Frame, Role, Stack, blame, blamed, calls, is_of_the_tool, role
 from profiles.results import Confidence, Culprit, Place, Unattributed
 from soak.sample import gauge_of
 from soak.verdict import SECONDS_A_DAY
@@ -25,16 +25,20 @@ FAMILIES: Final = {
     "files": ("files", "file"),
     "rows": ("rows", "row"),
     "frozen": ("freezes", "frozen"),
+    "garbage": ("debug", "garbage"),
     "children.bytes": ("said", "child-memory"),
 }
 """For each family of gauges: what is left of it, and the kind of culprit that it makes."""
 
+GARBAGE: Final = ("frozen", "garbage")
+"""Kinds of culprits that keep whatever is garbage: all that nothing else holds is theirs."""
 ENOUGH: Final = 0.5
 """The part of a rise that things from one line must make up, to be what rose."""
 SAME_RATE: Final = 0.25
 """How far two rates may differ that are taken for the same."""
 LEAST_BLOCK: Final = 16
 """Bytes of the smallest block of a C heap."""
+MOST_TYPES: Final = 20
 DEEPEST: Final = 12
 """Lines of a stack that are told."""
 
@@ -61,6 +65,10 @@ class Cause:
     evidence: list[str] = field(default_factory=list)
     proofs: set[str] = field(default_factory=set)
     """Kinds of evidence that agree."""
+
+    def is_above(self, path: str) -> bool:
+        """Whether a path leads through what this cause fills: both end with the type of what they lead to."""
+        return bool(self.path) and path.startswith(self.path.rpartition(": ")[0])
 
 
 class Case:
@@ -137,9 +145,9 @@ class Case:
         for row in self._rows(source, name, expected):
             frame = blame(row.stack)
             cause = self._at(frame) or self._new(kind, frame, row.stack)
-            if cause.kind == "container" or kind == "frozen":
+            if cause.kind == "container" or kind in GARBAGE:
                 cause.kind = kind
-            if kind == "frozen":
+            if kind in GARBAGE:
                 cause.frame, cause.stack = frame, row.stack
             cause.what = cause.what or row.what
             cause.objects = cause.objects or per_cycle
@@ -164,7 +172,7 @@ class Case:
 
     @staticmethod
     def _is_enough(source: str, row: Left, expected: float) -> bool:
-        return source in ("freezes", "said") or row.count >= ENOUGH * expected
+        return source in ("freezes", "said", "debug") or row.count >= ENOUGH * expected
 
     # -- what C functions did
 
@@ -211,8 +219,9 @@ class Case:
 
     def _claiming(self, site: Site) -> Cause | None:
         """The cause that holds what comes from a site."""
-        holding = (one for one in self.causes if site.id in one.sites or (one.path and site.path.startswith(one.path)))
-        return max(holding, key=lambda one: one.strength, default=None)
+        holding = (one for one in self.causes if site.id in one.sites or one.is_above(site.path))
+        first = max(holding, key=lambda one: one.strength, default=None)
+        return first or next((one for one in self.causes if one.kind in GARBAGE), None)
 
     def _on(self, stack: Stack) -> Cause | None:
         """A cause whose function is on this stack, or below whose stack this one is."""
@@ -242,6 +251,8 @@ class Case:
     @staticmethod
     def _explains(cause: Cause, name: str, per_cycle: float) -> bool:
         family, _, member = name.partition(":")
+        if cause.kind in GARBAGE:
+            return family in ("types", "canaries", "python.blocks", "heap.bytes", *GARBAGE)
         if family in ("types", "canaries"):
             return member in cause.holds or _is_alike(cause.objects, per_cycle)
         if family == "python.blocks":
@@ -317,6 +328,7 @@ def _culprit(cause: Cause, evidence: Evidence, name_line: NameLine, replay: str)
         explains=sorted(cause.explains),
         made_at=[name_line(frame) for frame in cause.made_at[:8]],
         library=library,
+        brought_about_by=_brought_about_by(cause, evidence, name_line),
         stack=[name_line(frame) for frame in _readable(cause.stack)],
         evidence=cause.evidence[:12],
     )
@@ -333,15 +345,23 @@ def _library(stack: Stack, name_line: NameLine) -> Place | None:
     return next((name_line(frame) for frame in inner if role(frame[0]) in (Role.LIBRARY, Role.PYTHON)), None)
 
 
+def _brought_about_by(cause: Cause, evidence: Evidence, name_line: NameLine) -> Place | None:
+    """The line of ours that calls a library's culprit, or made the task that runs it."""
+    if role(cause.frame[0]) is not Role.LIBRARY or not cause.stack:
+        return None
+    outermost = name_line(calls(cause.stack)[-1])
+    name = f"{outermost.file}::{outermost.function}"
+    made = next((row for row in evidence.left.get("spawned", []) if row.what == name), None)
+    return name_line(blame(made.stack)) if made is not None else None
+
+
 def _readable(stack: Stack) -> Sequence[Frame]:
-    return [frame for frame in stack if role(frame[0]) is not Role.WRAPPER][:DEEPEST]
+    return [frame for frame in calls(stack) if role(frame[0]) is not Role.WRAPPER][:DEEPEST]
 
 
 def _holding(container: Container) -> str:
-    kinds = [kind for kind in container.holds if kind.partition(".")[0] not in ("builtins", "_asyncio")]
-    first = next(iter(kinds), next(iter(container.holds), ""))
     name = container.type.rpartition(".")[2]
-    return f"{name} of {first.removeprefix('builtins.')}" if first else name
+    return f"{name} of {container.of.removeprefix('builtins.')}" if container.of else name
 
 
 def _is_alike(one: float, other: float) -> bool:
@@ -349,10 +369,10 @@ def _is_alike(one: float, other: float) -> bool:
 
 
 def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
-    """The gauges that say something by themselves: of types only those of the program, when anything else is there."""
-    coarse = [(name, rate) for name, rate in gauges.items() if not name.startswith("types:")]
-    own = [(name, rate) for name, rate in gauges.items() if name.startswith("types:") and "builtins." not in name]
-    return coarse + (own if coarse else list(gauges.items()))[:20]
+    """The gauges that say something by themselves: types only when all objects together rise without a cause too."""
+    types = [(name, rate) for name, rate in gauges.items() if name.startswith("types:")]
+    others = [(name, rate) for name, rate in gauges.items() if not name.startswith("types:")]
+    return others + (types[:MOST_TYPES] if "python.blocks" in gauges else [])
 
 
 def _unattributed(name: str, per_cycle: float, evidence: Evidence) -> Unattributed:

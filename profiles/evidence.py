@@ -39,6 +39,8 @@ class Container(msgspec.Struct, frozen=True):
     weak: bool
     cache: Frame | None
     path: str
+    of: str = ""
+    """The type of its elements."""
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -118,6 +120,7 @@ def _container(row: Mapping[str, Any], rises: Rises) -> Container:
         weak=bool(row["weak"]),
         cache=stack_of([row["cache"]])[0] if row["cache"] else None,
         path=str(row["path"]),
+        of=str(row["of"]),
     )
 
 

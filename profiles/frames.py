@@ -41,12 +41,15 @@ _PLACES: Final[Sequence[tuple[str, Role]]] = (
     (f"{_PROFILES}/inside/", Role.TOOL),
     (f"{_SOAK}/inside/", Role.TOOL),
     (f"{_SOAK}/plants/hooks.py", Role.FOUNDATION),
+    (f"{_SOAK}/plants/libraries.py", Role.LIBRARY),
     (f"{_MOBIFAI}/bounds/", Role.FOUNDATION),
     (f"{_MOBIFAI}/", Role.OWN),
     (f"{_SOAK}/", Role.OWN),
     ("<frozen", Role.PYTHON),
 )
 _PYTHON: Final = tuple({f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib")})
+_LOOPS: Final = ("/asyncio/runners.py", "/asyncio/base_events.py", "/asyncio/events.py")
+"""Where the event loop is run, and calls what is due."""
 _LIBRARIES: Final = ("/site-packages/", "/dist-packages/")
 
 
@@ -61,10 +64,16 @@ def role(file: str) -> Role:
     return Role.PYTHON if file.startswith(_PYTHON) else Role.OWN
 
 
+def calls(stack: Stack) -> Stack:
+    """A stack without what is below the event loop: that started the loop, and called nothing of it."""
+    below = next((index for index, (file, _) in enumerate(stack) if file.endswith(_LOOPS)), len(stack))
+    return stack[:below] or stack
+
+
 def blamed(stack: Stack) -> int:
     """The index of the line to blame: the innermost of our own, else of a library, else the innermost."""
     for wanted in (Role.OWN, Role.LIBRARY):
-        for index, (file, _) in enumerate(stack):
+        for index, (file, _) in enumerate(calls(stack)):
             if role(file) is wanted:
                 return index
     return 0

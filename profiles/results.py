@@ -72,6 +72,8 @@ class Culprit(msgspec.Struct, frozen=True):
     """Where what is kept was made, when that is elsewhere; most first."""
     library: Place | None = None
     """The innermost line, when that is in a library that our line calls."""
+    brought_about_by: Place | None = None
+    """The line of ours that calls it, or made the task that does, when the culprit is not ours."""
     stack: list[Place] = []
     """How it came there, the innermost call first."""
     scales: list[Scale] = []

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, Final
 
 from profiles.frames import Frame, is_of_the_tool
-from profiles.inside.stacks import Site, site_of, stack_of
+from profiles.inside.stacks import Site, site_of, stack_of, storage_stack
 
 NEWEST: Final = 16
 """Elements that are looked at."""
@@ -35,6 +35,8 @@ class Held:
     kinds: "collections.Counter[str]" = field(default_factory=collections.Counter)
     sites: "collections.Counter[Site]" = field(default_factory=collections.Counter)
     weak: bool = False
+    of: str = ""
+    """The type of most elements; of a dictionary's values."""
 
 
 PASSED: Final = (tuple, types.MethodType, types.CellType)
@@ -46,6 +48,8 @@ def held_by(container: Any, at_base: Container[int]) -> Held:
     held, new = Held(), list(newest(container))
     held.elements = len(new)
     parts = [part for element in new for part in element]
+    kinds = collections.Counter(name_of(type(element[-1])) for element in new)
+    held.of = max(kinds, key=lambda kind: kinds[kind], default="")
     held.weak = bool(parts) and any(isinstance(part, weakref.ref) for part in parts)
     seen = {id(new), id(parts), id(container), id(held.__dict__), *map(id, new)}
     _walk(parts, held, seen, at_base)
@@ -63,8 +67,9 @@ def _walk(parts: list[Any], held: Held, seen: set[int], at_base: Container[int])
         seen.add(id(thing))
         held.bytes += sys.getsizeof(thing, 0)
         held.kinds[name_of(type(thing))] += 1
-        if stack:
-            held.sites[site_of(stack)] += 1
+        for known in (stack, storage_stack(thing)):
+            if known:
+                held.sites[site_of(known)] += 1
         waiting.extend(gc.get_referents(thing))
 
 

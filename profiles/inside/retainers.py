@@ -166,7 +166,7 @@ def _by_kind(owner: Any, held: Any) -> str | None:  # noqa: PLR0911 - a table
         case set() | frozenset():
             return "{member}"
         case types.MethodType():
-            return "(its object)" if owner.__self__ is held else ""
+            return f"(method of {_kind(held)})" if owner.__self__ is held else ""
         case types.FunctionType():
             return _of_function(owner, held)
         case functools.partial():

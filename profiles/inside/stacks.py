@@ -122,8 +122,8 @@ def _stack_at(address: int) -> Stack:
 
 # -- the storage of containers, which is a block of its own
 
-_STORAGE: Final = {"list": 24, "dict": 32, "set": 40, "deque": 32}
-"""Where the address of a container's storage stands in it (Include/cpython/{list,dict,set}object.h,
+_STORAGE: Final = {"list": 24, "dict": 32, "set": 40, "deque": 32, "bytearray": 32}
+"""Where the address of a container's storage stands in it (Include/cpython/{list,dict,set,bytearray}object.h,
 Modules/_collectionsmodule.c; the same in CPython 3.11 to 3.14). A wrong one would only name no stack."""
 
 

@@ -8,6 +8,7 @@ import _tracemalloc
 import asyncio
 import gc
 import os
+import sys
 import threading
 import tracemalloc
 from collections import Counter
@@ -19,7 +20,7 @@ from typing import Any, Final
 import psutil
 
 from mobifai.errors import StateError
-from profiles.frames import Frame, Stack, is_of_the_tool
+from profiles.frames import Frame, Role, Stack, is_of_the_tool, role
 from profiles.inside.aside import aside, driven, no_pause
 from profiles.inside.containers import Containers, find
 from profiles.inside.reach import cached_function, held_by, name_of, survivors
@@ -136,6 +137,7 @@ class Tracing:
             "id": address,
             "type": name_of(type(thing)),
             "grown_at": storage_stack(thing),
+            "of": held.of,
             "holds": dict(held.kinds.most_common(MOST_TYPES)),
             "bytes_each": held.bytes / max(1, held.elements),
             "explains": [numbers[site] for site in held.sites if site in numbers],
@@ -162,6 +164,8 @@ class Tracing:
             "rows": _counted(births.rows),
             "freezes": _counted(Counter({("gc.freeze", stack): n for stack, n in births.freezes.items()})),
             "at_exit": _counted(Counter({("atexit", stack): n for stack, n in births.at_exit.items()})),
+            "debug": _saved_garbage(),
+            "spawned": [{"what": name, "count": 1, "stack": stack} for name, stack in births.spawned.items()],
             "foreign": _counted(births.foreign),
             "allocated": _told(births.allocated.values()),
             "said": _counted(Counter({(str(pid), stack): n for (pid, stack), n in births.said.items()})),
@@ -207,6 +211,21 @@ def _children() -> dict[int, str]:
 
 def _coroutine(task: "asyncio.Task[Any]") -> str:
     return getattr(task.get_coro(), "__qualname__", "task")
+
+
+def _saved_garbage() -> list[dict[str, Any]]:
+    """The lines of our own that tell the collector to keep what it finds, if it does."""
+    if not gc.get_debug() & gc.DEBUG_SAVEALL:
+        return []
+    files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
+    lines = [(file, number) for file in files if role(file) is Role.OWN for number in _lines_with(file, "set_debug(")]
+    return [{"what": "DEBUG_SAVEALL", "count": len(gc.garbage), "stack": [line]} for line in lines[:MOST_EXAMINED]]
+
+
+def _lines_with(file: str, text: str) -> list[int]:
+    with suppress(OSError, UnicodeDecodeError):
+        return [number for number, line in enumerate(Path(file).read_text().splitlines(), 1) if text in line]
+    return []
 
 
 def _told(things: Iterable[tuple[str, Stack]]) -> list[dict[str, Any]]:

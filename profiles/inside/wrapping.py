@@ -4,6 +4,7 @@ Owns what it put in place of them and takes all of it off again. Notes are bound
 a line, a number or a path each.
 """
 
+import asyncio
 import atexit
 import builtins
 import ctypes
@@ -22,10 +23,9 @@ from contextlib import ExitStack, suppress
 from typing import Any, Final, TypeAlias
 
 from profiles.frames import Stack
+from profiles.inside.notes import MOST_NOTED, note, note_path
 
 MOST_FRAMES: Final = 16
-MOST_NOTED: Final = 4096
-"""Descriptors, processes, files, and lines for each of the others."""
 
 Wrapper: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -50,6 +50,8 @@ class Births:
         self.said: Counter[tuple[int, Stack]] = Counter()
         """What was written to the standard input of children, by process id."""
         self.at_exit: Counter[Stack] = Counter()
+        self.spawned: dict[str, Stack] = {}
+        """The line that made the newest task of each coroutine function, by `FILE::QUALIFIED NAME`."""
         self.foreign: Counter[tuple[str, Stack]] = Counter()
         """Calls of C functions through ctypes, which no tracer of memory sees."""
         self.allocated: dict[int, tuple[str, Stack]] = {}
@@ -62,6 +64,7 @@ class Births:
             self._scope = ExitStack()
             for owner, name, wrapper in self._places():
                 self._put(owner, name, wrapper)
+            self._follow_tasks()
             for thing in gc.get_objects():
                 if type(thing) is sqlite3.Connection:
                     self._follow_statements(thing)
@@ -126,31 +129,27 @@ class Births:
     def _opened(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         descriptor = function(*arguments, **named)
         stack = here()
-        _note(self.descriptors, descriptor, ("file", stack))
+        note(self.descriptors, descriptor, ("file", stack))
         flags = arguments[1] if len(arguments) > 1 else named.get("flags", 0)
         if flags & os.O_CREAT:
-            self._note_path(arguments[0] if arguments else named.get("path"), stack)
+            note_path(self.files, arguments[0] if arguments else named.get("path"), stack)
         return descriptor
 
     def _file(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         file = function(*arguments, **named)
         stack, mode = here(), arguments[1] if len(arguments) > 1 else named.get("mode", "r")
         with suppress(OSError, ValueError):
-            _note(self.descriptors, file.fileno(), ("file", stack))
+            note(self.descriptors, file.fileno(), ("file", stack))
         if _CREATES & set(str(mode)):
-            self._note_path(arguments[0] if arguments else named.get("file"), stack)
+            note_path(self.files, arguments[0] if arguments else named.get("file"), stack)
         return file
-
-    def _note_path(self, path: object, stack: Stack) -> None:
-        if isinstance(path, str | bytes | os.PathLike):
-            _note(self.files, os.path.abspath(os.fsdecode(path)), stack)  # noqa: PTH100 - no links are followed
 
     def _both_ends(self, what: str) -> Wrapper:
         def noted(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
             ends = function(*arguments, **named)
             stack = here()
             for end in ends:
-                _note(self.descriptors, end, (what, stack))
+                note(self.descriptors, end, (what, stack))
             return ends
 
         return noted
@@ -158,26 +157,26 @@ class Births:
     def _descriptor(self, what: str) -> Wrapper:
         def noted(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
             descriptor = function(*arguments, **named)
-            _note(self.descriptors, descriptor, (what, here()))
+            note(self.descriptors, descriptor, (what, here()))
             return descriptor
 
         return noted
 
     def _socket(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         function(*arguments, **named)
-        _note(self.descriptors, arguments[0].fileno(), ("socket", here()))
+        note(self.descriptors, arguments[0].fileno(), ("socket", here()))
 
     def _child(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         pid = function(*arguments, **named)
         if pid:
-            _note(self.children, pid, here())
+            note(self.children, pid, here())
         return pid
 
     def _child_with_terminal(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         pid, descriptor = function(*arguments, **named)
         if pid:
-            _note(self.children, pid, here())
-            _note(self.descriptors, descriptor, ("pseudo-terminal", here()))
+            note(self.children, pid, here())
+            note(self.descriptors, descriptor, ("pseudo-terminal", here()))
         return pid, descriptor
 
     def _popen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -204,6 +203,24 @@ class Births:
 
     # -- objects that are told of what is done to them
 
+    def _follow_tasks(self) -> None:
+        """Note who makes tasks, by the loop's own hook. A loop whose tasks somebody makes already is left alone."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if loop.get_task_factory() is not None or self._scope is None:
+            return
+
+        def made(loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any) -> "asyncio.Task[Any]":
+            code = getattr(coroutine, "cr_code", None)
+            if code is not None:
+                note(self.spawned, f"{code.co_filename}::{code.co_qualname}".replace(".<locals>", ""), here())
+            return asyncio.Task(coroutine, loop=loop, **named)
+
+        loop.set_task_factory(made)
+        self._scope.callback(loop.set_task_factory, None)
+
     def _follow_calls(self, function: Any) -> None:
         """Note which line calls a C function. One whose results somebody checks already is left alone."""
         if function.errcheck is None:
@@ -212,7 +229,7 @@ class Births:
     def _called(self, result: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
         name, stack = getattr(function, "__name__", "?"), here()
         if name in ALLOCATING and isinstance(result, int):
-            _note(self.allocated, result, (name, stack))
+            note(self.allocated, result, (name, stack))
         elif name in FREEING and arguments:
             self.allocated.pop(getattr(arguments[0], "value", arguments[0]), None)
         else:
@@ -260,14 +277,6 @@ def _let_go(thing: object) -> None:
             del thing.errcheck
     elif type(thing) is subprocess.Popen and thing.stdin is not None:
         getattr(thing.stdin, "__dict__", {}).pop("write", None)
-
-
-def _note(notes: dict[Any, Any], key: object, value: object) -> None:
-    """Keep the newest: numbers and names are used again."""
-    notes.pop(key, None)
-    notes[key] = value
-    if len(notes) > MOST_NOTED:
-        del notes[next(iter(notes))]
 
 
 def here() -> Stack:

@@ -73,6 +73,7 @@ def _culprit(culprit: Culprit) -> Markup:
         "Grows by": rates(culprit),
         "Held by": culprit.retained_by or "nothing that Python knows",
         "Made at": ", ".join(told(one) for one in culprit.made_at),
+        "Started by": told(culprit.brought_about_by) if culprit.brought_about_by else "",
         "Through": told(culprit.library) if culprit.library else "",
         "Scales with": culprit.scales_with,
         "Explains": ", ".join(culprit.explains),

@@ -62,6 +62,8 @@ def _culprit(culprit: Culprit) -> Iterator[Piece]:
         yield f"      held by   {culprit.retained_by}", ""
     if culprit.made_at:
         yield f"      made at   {', '.join(told(one) for one in culprit.made_at[:4])}", ""
+    if culprit.brought_about_by is not None:
+        yield f"      started by {told(culprit.brought_about_by)}", ""
     if culprit.library is not None:
         yield f"      through   {told(culprit.library)}", ""
     if len(culprit.stack) > 1:

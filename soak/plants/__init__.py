@@ -22,6 +22,7 @@ _FAMILIES = (
     "descriptors",
     "processes",
     "native",
+    "libraries",
     "decoys",
 )
 

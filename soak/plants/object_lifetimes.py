@@ -79,18 +79,18 @@ class FrozenGarbage(Seed, on=Moment.TERMINAL):
         return gc.get_freeze_count()
 
 
-class GarbageSaved(Seed, on=Moment.TERMINAL):
+class GarbageSaved(Seed, on=Moment.TERMINAL, culprit="__init__"):
     """With gc.DEBUG_SAVEALL left on, all that the collector finds stays in gc.garbage: two lists for each terminal, at
     least.
     """
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.set_debug(gc.DEBUG_SAVEALL)  # leak
 
     def happened(self, event: Event) -> None:
         """Leave a cycle to the collector."""
-        _leave_cycle(event.number)  # leak
+        _leave_cycle(event.number)
 
     def amount(self) -> int:
         """Objects in gc.garbage."""
