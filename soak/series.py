@@ -17,6 +17,12 @@ MOST_POINTS: Final = 4096
 MOST_NAMES: Final = 4096
 """Series of one book: an agent has some 1,500 types."""
 
+MANY: Final = "types:"
+"""The family that nearly all series belong to..."""
+
+FEW_POINTS: Final = 64
+"""...and how many points each of them may have: enough for nine stretches, and full after an hour, not after days."""
+
 MOST_TOGETHER: Final = 1 << 19
 """Points of all series of a book: 12 MiB. The more series there are, the fewer points each may have."""
 
@@ -175,6 +181,10 @@ class SeriesBook:
             self.refused += 1
             return
         self._series[name] = self._moments.copy()
+        self._series[name].limit(self._most_of(name))
+
+    def _most_of(self, name: str) -> int:
+        return min(self._most_points, FEW_POINTS) if name.startswith(MANY) else self._most_points
 
     def _share(self) -> None:
         """Keep all series together within their memory."""
@@ -199,7 +209,7 @@ class SeriesBook:
             book.refused = int(saved["refused"])
             book._moments = Series.restored(saved["moments"], most_points)
             for name, points in list(saved["series"].items())[:MOST_NAMES]:
-                book._series[str(name)] = Series.restored(points, most_points)
+                book._series[str(name)] = Series.restored(points, book._most_of(str(name)))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise SeriesDamaged(f"expected series as they were saved; found {error!r}; start a new run") from None
         book._share()

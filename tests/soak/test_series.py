@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.sample import Sample
-from soak.series import Series, SeriesBook, SeriesDamaged
+from soak.series import FEW_POINTS, Series, SeriesBook, SeriesDamaged
 
 VALUES = st.lists(st.none() | st.floats(-1e12, 1e12), max_size=400)
 CAPACITY = st.integers(8, 64)
@@ -141,10 +141,19 @@ def test_names_beyond_the_cap_are_counted_each_time(names: int, kept: int, refus
 
 def test_many_series_share_their_memory() -> None:
     book = SeriesBook()
-    names = {f"types:{number}": 1.0 for number in range(2000)}
+    names = {f"files:{number}": 1.0 for number in range(2000)}
     for number in range(300):
         book.add(Sample(number, number, names))
     assert all(128 <= len(series) <= 262 for series in book.series.values())
+
+
+def test_a_series_of_one_type_is_short_and_keeps_its_ends() -> None:
+    book = SeriesBook()
+    for number in range(3 * FEW_POINTS):
+        book.add(Sample(number, number, {"types:some.Thing": float(number), "heap.bytes": 1.0}))
+    few, many = book.series["types:some.Thing"], book.series["heap.bytes"]
+    assert (len(few) <= FEW_POINTS, len(many)) == (True, 3 * FEW_POINTS)
+    assert (next(iter(few))[2], [*few][-1][2]) == (0, 3 * FEW_POINTS - 1)
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 9)), max_size=40))
