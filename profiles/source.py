@@ -40,7 +40,8 @@ def _spans(node: ast.AST, prefix: str) -> list[tuple[int, int, str]]:
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             name = f"{prefix}{child.name}"
             if not isinstance(child, ast.ClassDef):
-                found.append((child.lineno, child.end_lineno or child.lineno, name))
+                first = min([child.lineno, *(one.lineno for one in child.decorator_list)])
+                found.append((first, child.end_lineno or child.lineno, name))
             found += _spans(child, f"{name}.")
         else:
             found += _spans(child, prefix)

@@ -28,7 +28,7 @@ from profiles.inside.retainers import paths
 from profiles.inside.stacks import Site, Sites, site_of, stack_of, storage_stack
 from profiles.inside.wrapping import Births
 
-FRAMES: Final = 12
+FRAMES: Final = 8
 """Lines of a stack that are kept: deep enough for a call through two libraries."""
 MOST_TOLD: Final = 2000
 """Sites and containers that are told, those that rose most."""

@@ -11,6 +11,8 @@ import gc
 import sqlite3
 import sys
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 ENTRIES = 2
 """A bounded cache with fewer entries is left alone: it may be somebody's way to make a thing only once."""
@@ -29,13 +31,22 @@ def tidy() -> None:
     fill it ever more slowly (Objects/typeobject.c).
     """
     sys._clear_type_cache()
+    known: dict[type, Callable[[Any], None] | None] = {}  # bounded by the types
     for found in gc.get_objects():
-        if isinstance(found, functools._lru_cache_wrapper):
-            _empty(found)
-        elif type(found) is sqlite3.Connection:
-            _forget_cursors(found)
-        elif type(found).__module__ == "uvloop.loop" and type(found).__name__ == "LruCache":
-            _empty_addresses(found)
+        kind = type(found)
+        if kind not in known:
+            known[kind] = _way(kind)
+        if (way := known[kind]) is not None:
+            way(found)
+
+
+def _way(kind: type) -> Callable[[Any], None] | None:
+    """How objects of this type are tidied; None for those that are left alone."""
+    if issubclass(kind, functools._lru_cache_wrapper):
+        return _empty
+    if kind is sqlite3.Connection:
+        return _forget_cursors
+    return _empty_addresses if (kind.__module__, kind.__name__) == ("uvloop.loop", "LruCache") else None
 
 
 def _empty(cache: "functools._lru_cache_wrapper[object]") -> None:
