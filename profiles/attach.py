@@ -15,7 +15,7 @@ from profiles.culprit import culprits
 from profiles.evidence import Evidence, containers_of, left_of, sites_of
 from profiles.growth import COUNT, rise, risen_containers, risen_sites
 from profiles.results import Culprit, Overhead, Unattributed
-from profiles.source import place
+from profiles.source import adding, place
 
 NAME = "attached"
 WINDOWS = 8
@@ -70,7 +70,7 @@ def concluded(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[li
         containers=containers_of(containers, examined["containers"]),
         left=left_of(examined),
     )
-    return culprits(evidence, place, replay)
+    return culprits(evidence, place, adding, replay)
 
 
 def _rising(cycles: Sequence[int], counts: Sequence[Mapping[str, float]]) -> dict[str, float]:

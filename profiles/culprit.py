@@ -4,6 +4,7 @@ Pure: it gets values and a way to name lines. What keeps memory counts for more 
 something into a container that only gets longer is to blame for all that is below it.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +16,10 @@ from soak.sample import gauge_of
 from soak.verdict import SECONDS_A_DAY
 
 NameLine = Callable[[Frame], Place]
+Adders = Callable[[str, str], Sequence[int]]
+"""The lines of a file that add to a container with this name."""
+
+_ATTRIBUTE: Final = re.compile(r"[.\s](\w+): \w+$")
 
 FAMILIES: Final = {
     "descriptors": ("descriptors", "descriptor"),
@@ -74,8 +79,9 @@ class Cause:
 class Case:
     """One scenario's evidence, and the causes that were found so far."""
 
-    def __init__(self, evidence: Evidence, name_line: NameLine) -> None:
+    def __init__(self, evidence: Evidence, name_line: NameLine, adders: Adders) -> None:
         self._evidence = evidence
+        self._adders = adders
         self._name = name_line
         self._sites = {site.id: site for site in evidence.sites}
         self.causes: list[Cause] = []
@@ -128,11 +134,20 @@ class Case:
             return next(inside, container.cache), ()
         known = bool(container.grown_at) and not is_of_the_tool(container.grown_at)
         if not known:
-            return made, ()
+            return self._adding(container, made), ()
         frame = blame(container.grown_at)
         if made is not None and self._function(frame)[1].endswith("__del__"):
             return made, ()  # it comes back to life when it is collected: whoever made it let it
         return frame, container.grown_at
+
+    def _adding(self, container: Container, made: Frame | None) -> Frame | None:
+        """The line by its source: the only one that adds to an attribute of this name, where the elements are made."""
+        name = _ATTRIBUTE.search(container.path)
+        if made is None or name is None:
+            return made
+        lines = [(made[0], line) for line in self._adders(made[0], name[1])]
+        near = [frame for frame in lines if self._function(frame) == self._function(made)]
+        return next((some[0] for some in (near, lines) if len(some) == 1), made)
 
     # -- what is left
 
@@ -288,9 +303,11 @@ class Case:
         return frame[0], self._name(frame).function
 
 
-def culprits(evidence: Evidence, name_line: NameLine, replay: str) -> tuple[list[Culprit], list[Unattributed]]:
+def culprits(
+    evidence: Evidence, name_line: NameLine, adders: Adders, replay: str
+) -> tuple[list[Culprit], list[Unattributed]]:
     """The causes of one scenario's growth, the largest first, and the gauges that rose without one."""
-    case = Case(evidence, name_line)
+    case = Case(evidence, name_line, adders)
     case.solve()
     found = [_culprit(cause, evidence, name_line, replay) for cause in case.causes]
     explained = {name for cause in case.causes for name in cause.explains}

@@ -46,6 +46,16 @@ def risen_sites(cycles: Sequence[int], told: Rows) -> Rises:
     return {key: both for key, both in rises.items() if any(both)}
 
 
+def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
+    """A rise in bytes: steadily, or again and again, as a block does that is made larger than it needs to be."""
+    steady = rise(cycles, sizes, BYTES)
+    if steady is not None:
+        return steady
+    steps = rise(cycles, sizes, COUNT)
+    enough = steps is not None and steps.total >= max(BYTES.floor, BYTES.per_cycle * (cycles[-1] - cycles[0]))
+    return steps if enough else None
+
+
 def risen_containers(cycles: Sequence[int], told: Rows) -> Rises:
     """The containers that get longer."""
     rises = {int(row["id"]): rise(cycles, row["points"], ENTRIES) for row in told}

@@ -20,7 +20,7 @@ from profiles.dose import dose_test
 from profiles.evidence import Evidence
 from profiles.native import native_growth
 from profiles.results import Culprit, Overhead, ProfileReport, Unattributed, Verdict
-from profiles.source import place
+from profiles.source import adding, place
 from soak.plan import Plan
 from soak.results import FindingResult
 
@@ -84,10 +84,10 @@ class Hunt:
             scenario, plan, folder / "c", self._elapsed, lambda what: self._say(scenario, what)
         )
         self._cycles += evidence.cycles
-        found, open_ = culprits(evidence, place, replay)
+        found, open_ = culprits(evidence, place, adding, replay)
         if self._needs_native(open_):
             evidence = await self._with_native(scenario, evidence, folder / "n")
-            found, open_ = culprits(evidence, place, replay)
+            found, open_ = culprits(evidence, place, adding, replay)
         if found and self.wanted.dose:
             found = await dose_test(found, plan, folder / "d", lambda what: self._say(scenario, what))
         self._culprits += found

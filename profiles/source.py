@@ -3,6 +3,7 @@
 import ast
 import functools
 from pathlib import Path
+from typing import Final
 
 from profiles.frames import Frame
 from profiles.results import Place
@@ -23,15 +24,45 @@ def function(frame: Frame) -> tuple[str, str]:
     return frame[0], place(frame).function
 
 
+ADDING: Final = frozenset({"add", "append", "appendleft", "extend", "insert", "put_nowait", "setdefault", "update"})
+"""Methods by which containers get longer."""
+
+
+def adding(file: str, attribute: str) -> list[int]:
+    """The lines of a file that put something into a container that is an attribute, or a variable, of this name."""
+    nodes = (node for node in ast.walk(_tree(file)) if isinstance(node, ast.expr | ast.stmt))
+    return sorted({node.lineno for node in nodes if _adds(node, attribute)})
+
+
+def _adds(node: ast.AST, attribute: str) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(attr=method, value=owner)) if method in ADDING:
+            return _is_named(owner, attribute)
+        case ast.Assign(targets=targets):
+            return any(isinstance(one, ast.Subscript) and _is_named(one.value, attribute) for one in targets)
+        case ast.AugAssign(target=target):
+            return _is_named(target, attribute)
+    return False
+
+
+def _is_named(node: ast.AST, name: str) -> bool:
+    return (isinstance(node, ast.Attribute) and node.attr == name) or (isinstance(node, ast.Name) and node.id == name)
+
+
 @functools.lru_cache(maxsize=512)
 def _functions(file: str) -> tuple[tuple[int, int, str], ...]:
     """(first line, last line, qualified name) of each function; of two nested ones the inner begins later."""
+    return tuple(_spans(_tree(file), ""))
+
+
+@functools.lru_cache(maxsize=64)
+def _tree(file: str) -> ast.Module:
+    """Its syntax; an empty one where there is no source."""
     try:
         source = Path(file)
-        tree = ast.parse(source.read_bytes()) if source.stat().st_size <= MOST_BYTES else ast.Module([], [])
+        return ast.parse(source.read_bytes()) if source.stat().st_size <= MOST_BYTES else ast.Module([], [])
     except (OSError, SyntaxError, ValueError):
-        return ()
-    return tuple(_spans(tree, ""))
+        return ast.Module([], [])
 
 
 def _spans(node: ast.AST, prefix: str) -> list[tuple[int, int, str]]:
