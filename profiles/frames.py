@@ -86,4 +86,10 @@ def blame(stack: Stack) -> Frame:
 
 def is_of_the_tool(stack: Stack) -> bool:
     """Whether something was allocated by, or for, what measures."""
-    return not stack or role(stack[0][0]) is Role.WRAPPER or any(role(file) is Role.TOOL for file, _ in stack)
+    return not unwrapped(stack) or any(role(file) is Role.TOOL for file, _ in stack)
+
+
+def unwrapped(stack: Stack) -> Stack:
+    """A stack without what stands around the innermost call: what that made is the program's."""
+    outer = next((index for index, (file, _) in enumerate(stack) if role(file) is not Role.WRAPPER), len(stack))
+    return stack[outer:]

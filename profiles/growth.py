@@ -42,7 +42,7 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 def risen_sites(cycles: Sequence[int], told: Rows) -> Rises:
     """The sites whose memory rises, in blocks or in bytes."""
-    rises = {int(row["id"]): (rise(cycles, row["blocks"], BLOCKS), rise(cycles, row["bytes"], BYTES)) for row in told}
+    rises = {int(row["id"]): (rise(cycles, row["blocks"], BLOCKS), _larger(cycles, row["bytes"])) for row in told}
     return {key: both for key, both in rises.items() if any(both)}
 
 

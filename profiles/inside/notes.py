@@ -1,18 +1,37 @@
-"""What is noted of the calls that are watched: bounded, and without any object of the program."""
+"""What is noted of the calls that are watched: bounded, and without any object of the program.
+
+Everything that is kept is made here, so that it is known by its stack as what measures.
+"""
 
 import os
+import sys
+from collections import Counter
+from types import CodeType
 from typing import Any, Final
 
-from profiles.frames import Stack
+from profiles.frames import Role, Stack, role
 
+MOST_FRAMES: Final = 16
 MOST_NOTED: Final = 4096
 """Descriptors, processes, files, and lines for each of the others."""
 
 
-def note(notes: dict[Any, Any], key: object, value: object) -> None:
-    """Keep the newest: numbers and names are used again."""
+def here() -> Stack:
+    """The calls that led to what is watched, the innermost first."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and role(frame.f_code.co_filename) is Role.WRAPPER:
+        frame = frame.f_back
+    found: list[tuple[str, int]] = []
+    while frame is not None and len(found) < MOST_FRAMES:
+        found.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(found)
+
+
+def note(notes: dict[Any, Any], key: object, *value: object) -> None:
+    """Keep the newest, several values as a tuple: numbers and names are used again."""
     notes.pop(key, None)
-    notes[key] = value
+    notes[key] = value[0] if len(value) == 1 else value
     if len(notes) > MOST_NOTED:
         del notes[next(iter(notes))]
 
@@ -21,3 +40,15 @@ def note_path(notes: dict[str, Stack], path: object, stack: Stack) -> None:
     """Note which line made a file. A path that is a descriptor is none."""
     if isinstance(path, str | bytes | os.PathLike):
         note(notes, os.path.abspath(os.fsdecode(path)), stack)  # noqa: PTH100 - no links are followed
+
+
+def note_task(notes: dict[str, Stack], code: CodeType | None, stack: Stack) -> None:
+    """Note which line made a task of this coroutine function."""
+    if code is not None:
+        note(notes, f"{code.co_filename}::{code.co_qualname}".replace(".<locals>", ""), stack)
+
+
+def count(counts: "Counter[Any]", *key: object) -> None:
+    """Count one more of a key."""
+    if key in counts or len(counts) < MOST_NOTED:
+        counts[key] += 1

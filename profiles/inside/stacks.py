@@ -11,7 +11,7 @@ from array import array
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from profiles.frames import Frame, Stack, blame, is_of_the_tool
+from profiles.frames import Frame, Stack, blame, is_of_the_tool, unwrapped
 
 Site: TypeAlias = tuple[Frame, Frame]
 """The line to blame, and the innermost line."""
@@ -87,8 +87,8 @@ def _living() -> tuple[dict[Site, tuple[int, int]], dict[Site, Stack]]:
 
 
 def site_of(stack: Stack) -> Site:
-    """Its site."""
-    return blame(stack), stack[0]
+    """Its site. Raises IndexError for an empty stack."""
+    return blame(stack), unwrapped(stack)[0]
 
 
 def stack_of(thing: object) -> Stack:

@@ -162,8 +162,8 @@ class Tracing:
                 if file.startswith(tuple(folders)) and Path(file).exists()
             ),
             "rows": _counted(births.rows),
-            "freezes": _counted(Counter({("gc.freeze", stack): n for stack, n in births.freezes.items()})),
-            "at_exit": _counted(Counter({("atexit", stack): n for stack, n in births.at_exit.items()})),
+            "freezes": _counted(Counter({("gc.freeze", stack): n for (stack,), n in births.freezes.items()})),
+            "at_exit": _counted(Counter({("atexit", stack): n for (stack,), n in births.at_exit.items()})),
             "debug": _saved_garbage(),
             "spawned": [{"what": name, "count": 1, "stack": stack} for name, stack in births.spawned.items()],
             "foreign": _counted(births.foreign),

@@ -16,16 +16,13 @@ import re
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any, Final, TypeAlias
 
 from profiles.frames import Stack
-from profiles.inside.notes import MOST_NOTED, note, note_path
-
-MOST_FRAMES: Final = 16
+from profiles.inside.notes import count, here, note, note_path, note_task
 
 Wrapper: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -46,10 +43,10 @@ class Births:
         self.children: dict[int, Stack] = {}
         self.files: dict[str, Stack] = {}
         self.rows: Counter[tuple[str, Stack]] = Counter()
-        self.freezes: Counter[Stack] = Counter()
+        self.freezes: Counter[tuple[Stack]] = Counter()
         self.said: Counter[tuple[int, Stack]] = Counter()
         """What was written to the standard input of children, by process id."""
-        self.at_exit: Counter[Stack] = Counter()
+        self.at_exit: Counter[tuple[Stack]] = Counter()
         self.spawned: dict[str, Stack] = {}
         """The line that made the newest task of each coroutine function, by `FILE::QUALIFIED NAME`."""
         self.foreign: Counter[tuple[str, Stack]] = Counter()
@@ -129,7 +126,7 @@ class Births:
     def _opened(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         descriptor = function(*arguments, **named)
         stack = here()
-        note(self.descriptors, descriptor, ("file", stack))
+        note(self.descriptors, descriptor, "file", stack)
         flags = arguments[1] if len(arguments) > 1 else named.get("flags", 0)
         if flags & os.O_CREAT:
             note_path(self.files, arguments[0] if arguments else named.get("path"), stack)
@@ -139,7 +136,7 @@ class Births:
         file = function(*arguments, **named)
         stack, mode = here(), arguments[1] if len(arguments) > 1 else named.get("mode", "r")
         with suppress(OSError, ValueError):
-            note(self.descriptors, file.fileno(), ("file", stack))
+            note(self.descriptors, file.fileno(), "file", stack)
         if _CREATES & set(str(mode)):
             note_path(self.files, arguments[0] if arguments else named.get("file"), stack)
         return file
@@ -149,7 +146,7 @@ class Births:
             ends = function(*arguments, **named)
             stack = here()
             for end in ends:
-                note(self.descriptors, end, (what, stack))
+                note(self.descriptors, end, what, stack)
             return ends
 
         return noted
@@ -157,14 +154,14 @@ class Births:
     def _descriptor(self, what: str) -> Wrapper:
         def noted(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
             descriptor = function(*arguments, **named)
-            note(self.descriptors, descriptor, (what, here()))
+            note(self.descriptors, descriptor, what, here())
             return descriptor
 
         return noted
 
     def _socket(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         function(*arguments, **named)
-        note(self.descriptors, arguments[0].fileno(), ("socket", here()))
+        note(self.descriptors, arguments[0].fileno(), "socket", here())
 
     def _child(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         pid = function(*arguments, **named)
@@ -176,7 +173,7 @@ class Births:
         pid, descriptor = function(*arguments, **named)
         if pid:
             note(self.children, pid, here())
-            note(self.descriptors, descriptor, ("pseudo-terminal", here()))
+            note(self.descriptors, descriptor, "pseudo-terminal", here())
         return pid, descriptor
 
     def _popen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -184,11 +181,11 @@ class Births:
         self._follow_input(arguments[0])
 
     def _frozen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        self._count(self.freezes, here())
+        count(self.freezes, here())
         function(*arguments, **named)
 
     def _registered(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        self._count(self.at_exit, here())
+        count(self.at_exit, here())
         return function(*arguments, **named)
 
     def _connection(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -213,9 +210,7 @@ class Births:
             return
 
         def made(loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any) -> "asyncio.Task[Any]":
-            code = getattr(coroutine, "cr_code", None)
-            if code is not None:
-                note(self.spawned, f"{code.co_filename}::{code.co_qualname}".replace(".<locals>", ""), here())
+            note_task(self.spawned, getattr(coroutine, "cr_code", None), here())
             return asyncio.Task(coroutine, loop=loop, **named)
 
         loop.set_task_factory(made)
@@ -229,11 +224,11 @@ class Births:
     def _called(self, result: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
         name, stack = getattr(function, "__name__", "?"), here()
         if name in ALLOCATING and isinstance(result, int):
-            note(self.allocated, result, (name, stack))
+            note(self.allocated, result, name, stack)
         elif name in FREEING and arguments:
             self.allocated.pop(getattr(arguments[0], "value", arguments[0]), None)
         else:
-            self._count(self.foreign, (name, stack))
+            count(self.foreign, name, stack)
         return result
 
     def _follow_statements(self, connection: sqlite3.Connection) -> None:
@@ -243,7 +238,7 @@ class Births:
 
         def said(statement: str) -> None:
             if (found := _INSERT.match(statement)) is not None:
-                self._count(self.rows, (found[1], here()))
+                count(self.rows, found[1], here())
 
         with suppress(sqlite3.Error):
             connection.set_trace_callback(said)
@@ -255,16 +250,11 @@ class Births:
         original, pid = child.stdin.write, child.pid
 
         def write(data: Any) -> Any:
-            self._count(self.said, (pid, here()))
+            count(self.said, pid, here())
             return original(data)
 
         with suppress(AttributeError, TypeError):
             child.stdin.write = write  # type: ignore[method-assign]
-
-    @staticmethod
-    def _count(counts: "Counter[Any]", key: object) -> None:
-        if key in counts or len(counts) < MOST_NOTED:
-            counts[key] += 1
 
 
 def _let_go(thing: object) -> None:
@@ -277,15 +267,3 @@ def _let_go(thing: object) -> None:
             del thing.errcheck
     elif type(thing) is subprocess.Popen and thing.stdin is not None:
         getattr(thing.stdin, "__dict__", {}).pop("write", None)
-
-
-def here() -> Stack:
-    """The calls that led here, the innermost first, without those of this module."""
-    frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename == __file__:
-        frame = frame.f_back
-    found: list[tuple[str, int]] = []
-    while frame is not None and len(found) < MOST_FRAMES:
-        found.append((frame.f_code.co_filename, frame.f_lineno))
-        frame = frame.f_back
-    return tuple(found)

@@ -1,0 +1,193 @@
+"""From evidence to culprits: what keeps is to blame before what makes, and what nobody can be named for is said."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiles.culprit import culprits
+from profiles.evidence import Evidence, Left, Native
+from profiles.results import Culprit, Unattributed
+from tests.profiles.evidence_of import LIBRARY, OTHER, OWN, container, evidence, name_line, site
+
+
+def judged(told: Evidence) -> tuple[list[Culprit], list[Unattributed]]:
+    return culprits(told, name_line, adders, "mobifai profile run")
+
+
+def adders(file: str, name: str) -> list[int]:
+    """Of `program.kept` there are two lines in one file and one in the other."""
+    return {(OWN, "kept"): [12, 25], (OTHER, "kept"): [7]}.get((file, name), [])
+
+
+def only(told: Evidence) -> Culprit:
+    found, open_ = judged(told)
+    assert (len(found), open_) == (1, []), found
+    return found[0]
+
+
+def test_nothing_that_rises_is_nobody_s_fault() -> None:
+    assert judged(evidence()) == ([], [])
+
+
+def test_the_line_that_keeps_is_to_blame_for_what_another_line_made() -> None:
+    keeper = container(((OWN, 12),), explains=(0,), made_at=[(OTHER, 5)])
+    told = evidence(sites=(site(0, ((OTHER, 5),), size=300.0),), containers=(keeper,))
+    found = only(told)
+    assert (found.kind, found.file, found.line, found.function) == ("container", OWN, 12, "keep_it")
+    assert [one.line for one in found.made_at] == [5]
+    assert (found.bytes_per_cycle, found.objects_per_cycle) == (300.0, 1.0)
+    assert found.retained_by == "module program.kept: list"
+    assert found.confidence == "high"
+
+
+def test_a_day_is_reckoned_from_the_cycles_of_this_run() -> None:
+    found = only(evidence(containers=(container(((OWN, 12),)),)))
+    assert found.per_24h == 100.0 * 2 * 86_400
+
+
+def test_what_is_below_the_container_s_path_is_the_container_s_too() -> None:
+    below = site(0, ((OTHER, 5),), path="module program.kept → [3].name: str")
+    assert only(evidence(sites=(below,), containers=(container(((OWN, 12),)),))).line == 12
+
+
+def test_a_library_that_keeps_is_blamed_on_the_line_of_ours_that_calls_it() -> None:
+    found = only(evidence(containers=(container(((LIBRARY, 7), (OWN, 12))),)))
+    assert (found.file, found.line) == (OWN, 12)
+    assert found.library is not None
+    assert (found.library.file, found.library.line) == (LIBRARY, 7)
+
+
+def test_a_library_that_runs_in_a_task_is_named_with_the_line_that_made_the_task() -> None:
+    made = Left(f"{LIBRARY}::", 1, ((OWN, 3),))
+    found = only(evidence(containers=(container(((LIBRARY, 7),)),), left={"spawned": [made]}))
+    assert (found.file, found.line) == (LIBRARY, 7)
+    assert found.brought_about_by is not None
+    assert (found.brought_about_by.line, found.brought_about_by.function) == (3, "open_it")
+
+
+def test_what_a_finalizer_brings_back_is_the_fault_of_who_made_it() -> None:
+    found = only(evidence(containers=(container(((OWN, 22),), made_at=[(OWN, 4)]),)))
+    assert (found.line, found.function) == (4, "open_it")
+
+
+def test_the_function_of_a_cache_is_named_and_not_who_called_it() -> None:
+    cached = container(((OTHER, 5),), made_at=[(OWN, 14)], cache=(OWN, 10))
+    assert only(evidence(containers=(cached,))).line == 14
+
+
+def test_where_it_is_not_known_what_added_last_the_source_is_asked() -> None:
+    assert only(evidence(containers=(container((), made_at=[(OTHER, 5)]),))).line == 7
+    assert only(evidence(containers=(container((), made_at=[(OWN, 14)]),))).line == 12
+    assert only(evidence(containers=(container((), made_at=[(OWN, 4)]),))).line == 4  # two lines: nobody guesses
+
+
+def test_weak_references_keep_nothing() -> None:
+    assert judged(evidence(containers=(container(((OWN, 12),), weak=True),))) == ([], [])
+
+
+def test_two_containers_in_one_function_are_one_culprit() -> None:
+    small = container(((OWN, 14),), id=2, bytes_each=8.0, path="module program.index: dict")
+    found = only(evidence(containers=(container(((OWN, 12),)), small)))
+    assert found.line == 12
+    assert any("module program.index" in line for line in found.evidence)
+
+
+def test_memory_that_nothing_keeps_is_blamed_on_the_line_that_made_it() -> None:
+    found = only(evidence(rising={"python.blocks": 1.0}, sites=(site(0, ((OWN, 4),)),)))
+    assert (found.kind, found.line, found.retained_by, found.confidence) == ("allocation", 4, "", "medium")
+    assert found.explains == ["python.blocks"]
+
+
+def test_a_descriptor_is_named_by_the_line_that_opened_it() -> None:
+    left = {"descriptors": [Left("pipe", 200, ((OWN, 4),)), Left("file", 3, ((OTHER, 4),))]}
+    found = only(evidence(rising={"descriptors:agent pipe": 2.0}, left=left))
+    assert (found.kind, found.line, found.what, found.objects_per_cycle) == ("descriptor", 4, "pipe", 2.0)
+    assert found.unit == "things"
+    assert found.per_24h == 2.0 * 2 * 86_400
+
+
+def test_what_keeps_the_number_of_a_descriptor_is_named_before_what_opened_it() -> None:
+    left = {"descriptors": [Left("pseudo-terminal", 100, ((OWN, 11),))]}
+    told = evidence(rising={"descriptors:agent /dev/ptmx": 1.0}, containers=(container(((OWN, 13),)),), left=left)
+    assert (only(told).kind, only(told).line) == ("descriptor", 13)
+
+
+def test_a_line_that_made_too_few_of_them_is_not_named() -> None:
+    left = {"descriptors": [Left("pipe", 20, ((OWN, 4),))]}
+    found, open_ = judged(evidence(rising={"descriptors:agent pipe": 1.0}, left=left))
+    assert (found, [one.name for one in open_]) == ([], ["descriptors:agent pipe"])
+    assert open_[0].unit == "descriptors"
+
+
+def test_a_zombie_is_named_by_the_line_that_started_the_child() -> None:
+    left = {"children": [Left("sleep", 500, ((OTHER, 4),)), Left("zombie", 100, ((OWN, 4),))]}
+    assert only(evidence(rising={"zombies": 1.0}, left=left)).line == 4
+
+
+def test_rows_are_named_by_the_line_that_inserts_into_their_table() -> None:
+    left = {"rows": [Left("other", 900, ((OTHER, 4),)), Left("planted", 100, ((OWN, 4),))]}
+    assert only(evidence(rising={"rows:base.sqlite/planted": 1.0}, left=left)).line == 4
+
+
+def test_whatever_is_frozen_is_the_fault_of_who_freezes() -> None:
+    told = evidence(
+        rising={"frozen": 7.0, "heap.bytes": 900.0, "canaries:program.Thing": 1.0},
+        sites=(site(0, ((OTHER, 5),)), site(1, ((LIBRARY, 5),))),
+        left={"freezes": [Left("gc.freeze", 100, ((OWN, 15),))]},
+    )
+    assert (only(told).kind, only(told).line) == ("frozen", 15)
+
+
+def test_memory_of_the_c_heap_is_named_by_the_line_that_calls_malloc() -> None:
+    left = {"allocated": [Left("malloc", 100, ((OWN, 4),))]}
+    found = only(evidence(rising={"heap.bytes": 32.0}, left=left))
+    assert (found.kind, found.line, found.bytes_per_cycle) == ("native", 4, 32.0)
+
+
+def test_a_reference_too_many_is_named_by_the_call_that_counted_it() -> None:
+    left = {"foreign": [Left("Py_IncRef", 100, ((OWN, 5),))]}
+    found = only(evidence(rising={"python.blocks": 1.0}, sites=(site(0, ((OWN, 4),)),), left=left))
+    assert (found.kind, found.line) == ("native", 5)
+
+
+def test_references_that_are_given_back_are_no_leak() -> None:
+    left = {"foreign": [Left("Py_IncRef", 100, ((OWN, 5),)), Left("Py_DecRef", 100, ((OWN, 6),))]}
+    assert only(evidence(sites=(site(0, ((OTHER, 4),)),), left=left)).kind == "allocation"
+
+
+def test_what_memray_sees_is_named_by_the_line_of_ours() -> None:
+    told = evidence(rising={"heap.bytes": 64.0})
+    seen = Evidence(**{**_fields(told), "native": [Native(((LIBRARY, 7), (OWN, 4)), 1.0, 64.0, ["copy_it", "malloc"])]})
+    found = only(seen)
+    assert (found.kind, found.line, found.what) == ("native", 4, "copy_it")
+
+
+def _fields(told: Evidence) -> dict[str, object]:
+    return {name: getattr(told, name) for name in told.__struct_fields__}
+
+
+def test_growth_without_a_line_is_said_and_not_guessed() -> None:
+    found, open_ = judged(evidence(rising={"heap.bytes": 64.0, "types:builtins.tuple": 1.0}))
+    assert (found, [one.name for one in open_]) == ([], ["heap.bytes"])
+
+
+LINES = st.tuples(st.sampled_from([OWN, OTHER, LIBRARY]), st.integers(1, 29))
+STACKS = st.lists(LINES, min_size=1, max_size=4).map(tuple)
+SITES = st.lists(STACKS, max_size=6).map(lambda stacks: tuple(site(n, stack) for n, stack in enumerate(stacks)))
+HELD = st.lists(st.tuples(STACKS, st.lists(st.integers(0, 5), max_size=3).map(tuple)), max_size=4)
+RISING = st.dictionaries(
+    st.sampled_from(["python.blocks", "heap.bytes", "frozen", "zombies", "tasks:wait", "descriptors:agent pipe"]),
+    st.floats(0.1, 100),
+)
+
+
+@given(SITES, HELD, RISING)
+def test_every_rising_gauge_has_a_culprit_or_is_said_to_have_none(
+    sites: tuple[object, ...], held: list[tuple[tuple[tuple[str, int], ...], tuple[int, ...]]], rising: dict[str, float]
+) -> None:
+    containers = tuple(container(stack, explains=explains, id=n) for n, (stack, explains) in enumerate(held))
+    found, open_ = judged(evidence(rising=rising, sites=sites, containers=containers))  # type: ignore[arg-type]
+    explained = {name for one in found for name in one.explains}
+    assert explained.isdisjoint(one.name for one in open_)
+    assert explained | {one.name for one in open_} >= set(rising)
+    assert len({(one.file, one.line) for one in found}) == len(found)
+    assert bool(found) == bool(sites or containers)
