@@ -190,7 +190,7 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
     click.echo(f"{out}: what was allocated in {seconds:g} s")
 
 
-@profile.command(epilog="Exit status: 0 nothing new or larger; 1 there is; 2 usage.")
+@profile.command(epilog="Exit status: 0 nothing new or larger; 1 there is; 2 usage; 4 the later report has no verdict.")
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
@@ -200,12 +200,15 @@ def compare(before: Path, after: Path, as_json: bool) -> int:
     from profiles.compare import comparison_text  # noqa: PLC0415
     from profiles.report.directory import read_profile  # noqa: PLC0415
 
-    found = side_by_side(_usable(lambda: read_profile(before)), _usable(lambda: read_profile(after)))
+    earlier, later = _usable(lambda: read_profile(before)), _usable(lambda: read_profile(after))
+    found = side_by_side(earlier, later)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
         Console(highlight=False).print(comparison_text(found), soft_wrap=True)
-    return 1 if found.new or found.larger else 0
+    if found.new or found.larger:
+        return EXIT_STATUS["found"]
+    return 0 if later.verdict in ("clean", "found") else EXIT_STATUS["inconclusive"]
 
 
 # -- what they share

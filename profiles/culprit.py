@@ -230,7 +230,8 @@ class Case:
             cause.made_at.append(frame)
         if "allocation" not in cause.proofs:
             cause.proofs.add("allocation")
-            cause.evidence.append(f"memory from line {frame[1]} rises by {site.bytes:.3g} bytes with each cycle")
+            amount = f"{site.bytes:.3g} bytes" if site.bytes else f"{site.blocks:.3g} blocks"
+            cause.evidence.append(f"memory from line {frame[1]} rises by {amount} with each cycle")
 
     def _claiming(self, site: Site) -> Cause | None:
         """The cause that holds what comes from a site."""

@@ -30,16 +30,20 @@ def questions(subject: Subject) -> Mapping[str, Handler | Follower]:
         return {}
 
     async def window(_: dict[str, Any]) -> object:
+        _check_under_test()
         await tracing.window()
         return {"peak_bytes": tracing.peak_bytes}
 
     async def courses(_: dict[str, Any]) -> object:
+        _check_under_test()
         return tracing.courses()
 
     async def examine(arguments: dict[str, Any]) -> object:
+        _check_under_test()
         return await tracing.examine(arguments["sites"], arguments["containers"], arguments["folders"])
 
     async def end(_: dict[str, Any]) -> object:
+        _check_under_test()
         tracing.end()
         return {}
 

@@ -113,7 +113,7 @@ class Tracing:
         return await aside(lambda: self._examine(sites, containers, folders))
 
     def _examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
-        found = find({*containers[:MOST_EXAMINED]})
+        found = find({*containers[:MOST_EXAMINED]} - {id(gc.garbage)})  # that one the collector fills, wherever it runs
         living = {address: thing for address, thing in found.items() if not is_of_the_tool(storage_stack(thing) or _ME)}
         chosen = {self._told[number] for number in sites[:MOST_EXAMINED] if number < len(self._told)}
         alive = survivors(chosen, gc.get_objects()) if chosen else {}

@@ -1,5 +1,7 @@
 """The directory of a hunt's report: what is in it, whose it is, and what goes in whole."""
 
+import math
+import os
 from pathlib import Path
 
 import msgspec
@@ -7,8 +9,12 @@ import msgspec
 from profiles.report.html import page
 from profiles.results import ProfileReport
 from soak.report.files import ReportError, reason, write_whole
+from soak.results import Report
 
 ADVICE = "name an empty or new directory with --report"
+NAME_ANOTHER = "name the directory that a hunt wrote (its --report DIR), or its report.json"
+OTHERS = ("report.html", "junit.xml", "samples.jsonl")
+"""What other programs write; without a report.json it is theirs. A soak run that is under way has the last one."""
 
 
 class ProfileDirectory:
@@ -17,25 +23,71 @@ class ProfileDirectory:
     def __init__(self, path: Path) -> None:
         """Make it with its parents, or take it over. Raises ReportError for one that belongs to something else."""
         self.path = path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise ReportError(f"{path}: expected a directory, found a file in the way; {ADVICE}") from None
-        except OSError as error:
-            raise ReportError(f"{path}: can't be made ({reason(error)}); {ADVICE}") from None
-        if (path / "report.json").exists():
-            read_profile(path)
-        elif (path / "report.html").exists():
-            raise ReportError(f"{path}: found report.html without a report.json of `mobifai profile`; {ADVICE}")
+        self._make()
+        self._refuse_others()
 
     def write(self, report: ProfileReport) -> None:
         """Write both files, each whole or not at all. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
         write_whole(self.path / "report.html", page(report).encode())
 
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise ReportError(f"{self.path}: expected a directory, found a file in the way; {ADVICE}") from None
+        except OSError as error:
+            raise ReportError(f"{self.path}: can't be made ({reason(error)}); {ADVICE}") from None
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise ReportError(f"{self.path}: expected a directory to write in, found one that is not; {ADVICE}")
+
+    def _refuse_others(self) -> None:
+        if (self.path / "report.json").exists():
+            _read(self.path / "report.json", f"move it away, or {ADVICE}")
+            return
+        for name in OTHERS:
+            if (self.path / name).exists():
+                told = f"{self.path}: found {name} without a report.json of `mobifai profile`; {ADVICE}"
+                raise ReportError(told)
+
+
+def read_profile(path: Path) -> ProfileReport:
+    """The report in a directory, or in a report.json. Raises ReportError when there is none, or it is not one."""
+    try:
+        file = path / "report.json" if path.is_dir() else path
+    except OSError:
+        file = path  # reading it says why
+    return _read(file, NAME_ANOTHER)
+
+
+def _read(file: Path, advice: str) -> ProfileReport:
+    try:
+        data = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise ReportError(f"{file}: expected the report of `mobifai profile`, found nothing; {advice}") from None
+    except OSError as error:
+        raise ReportError(f"{file}: can't be read ({reason(error)}); see who may read it, or {advice}") from None
+    try:
+        return msgspec.json.decode(data, type=ProfileReport)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        found = "the report of a soak run" if _is_soak(data) else f"something else ({error})"
+        raise ReportError(f"{file}: expected the report of `mobifai profile`, found {found}; {advice}") from None
+
+
+def _is_soak(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data, type=Report)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
 
 def encoded(report: ProfileReport) -> bytes:
-    """A report as JSON that `read_profile` takes back. Text that is no Unicode is written with its bytes escaped."""
+    r"""A report as JSON that `read_profile` takes back.
+
+    JSON has no NaN and no infinity: they are written as 0. Text that is no Unicode is written with its bytes as
+    `\udc80`.
+    """
     clean = _clean(msgspec.to_builtins(report))
     return msgspec.json.format(msgspec.json.encode(clean), indent=1) + b"\n"
 
@@ -43,31 +95,8 @@ def encoded(report: ProfileReport) -> bytes:
 def _clean(value: object) -> object:
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else 0.0
     if isinstance(value, dict):
         return {_clean(key): _clean(one) for key, one in value.items()}
     return [_clean(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def read_profile(path: Path) -> ProfileReport:
-    """The report in a directory, or in a report.json. Raises ReportError when there is none, or it is not one."""
-    file = path / "report.json" if path.is_dir() else path
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=ProfileReport)
-    except (FileNotFoundError, NotADirectoryError):
-        raise ReportError(f"{path}: expected the report of `mobifai profile`, found none; name the directory that a "
-                          "hunt wrote (its --report DIR)") from None  # fmt: skip
-    except OSError as error:
-        raise ReportError(f"{file}: can't be read ({reason(error)}); see who may read it") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        kind = "the report of a soak run" if _is_soak(file) else f"something else ({error})"
-        raise ReportError(f"{file}: expected the report of `mobifai profile`, found {kind}; {ADVICE}") from None
-
-
-def _is_soak(file: Path) -> bool:
-    from soak.report.directory import read_report  # noqa: PLC0415 - only to say what it is
-
-    try:
-        read_report(file.parent)
-    except ReportError:
-        return False
-    return True

@@ -3,28 +3,31 @@
 It owns what stands where; the look, the tables and the escaping are those of soak's page.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from profiles.report.places import rates, short, told
-from profiles.report.summary import SIGNS, overhead, sentence
-from profiles.results import Culprit, ProfileReport, Scale, Unattributed
-from soak.report.figures import amount
-from soak.report.html import POLICY
+from profiles.report.places import told
+from profiles.report.summary import SIGNS, facts, headline, looked_at, overhead
+from profiles.results import Culprit, Overhead, Place, ProfileReport, Scale, Unattributed
+from soak.report.figures import duration, number, rate
+from soak.report.html import MOST_NOTES, POLICY
 from soak.report.markup import Content, Markup, markup, tag
 from soak.report.style import CSS
-from soak.report.tables import Column, table
+from soak.report.tables import Column, mark, table
 
 TONES = {"clean": "good", "found": "bad", "failed": "bad", "inconclusive": "warn"}
-AROUND = 4
+AROUND = 5
 """Lines of source before and after the one that is to blame."""
 LONGEST_LINE = 200
 MOST_SOURCE = 4 << 20
+MOST_CARDS = 100
+MOST_VALUES = 50
 
 MORE_CSS = """
 article{background:var(--card);border:1px solid var(--edge);border-left:6px solid var(--bad);border-radius:8px;
 padding:4px 18px 12px;margin:14px 0}
+article .facts>div{background:var(--bg)}
 article h3{margin:.6rem 0 .2rem;font-size:1.05rem;overflow-wrap:anywhere}
 pre{overflow-x:auto;padding:8px 10px;border:1px solid var(--edge);border-radius:6px;background:var(--bg);margin:.5rem 0}
 pre mark{background:transparent;color:var(--bad);font-weight:700}
@@ -32,115 +35,157 @@ pre mark{background:transparent;color:var(--bad);font-weight:700}
 
 
 def page(report: ProfileReport) -> str:
-    """The page, which can be encoded as UTF-8 whatever the names are."""
+    """The page, which can be encoded as UTF-8 whatever the names are. It reads the source of culprits, if it can."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("title", f"{SIGNS[report.verdict]} {sentence(report)} · mobifai profile"),
+        tag("title", f"{SIGNS[report.verdict]} {headline(report)} · mobifai profile"),
         tag("style", Markup(CSS + MORE_CSS)),
     )
     return "<!DOCTYPE html>\n" + tag("html", head, tag("body", tag("main", list(_parts(report)))), lang="en") + "\n"
 
 
 def _parts(report: ProfileReport) -> Iterator[Content]:
-    tone = TONES[report.verdict]
-    first, _, rest = sentence(report).partition("; ")
-    yield tag(
-        "header",
-        tag("div", SIGNS[report.verdict], class_=f"sign {tone}", aria_hidden="true"),
-        tag("div", tag("h1", first), tag("p", rest)),
-        class_=f"verdict {tone}",
-    )
+    yield _verdict(report)
     if report.culprits:
-        yield _section("Culprits", [_culprit(one) for one in report.culprits])
+        yield _section("Culprits", _cards(report.culprits))
     if report.unattributed:
         yield _section("Unattributed", _unattributed(report.unattributed))
-    notes = [*report.notes, *([overhead(report.overhead)] if report.mode == "attach" else [])]
-    if notes:
-        yield _section("Notes", tag("ul", [tag("li", note) for note in notes], class_="notes"))
+    if report.notes:
+        yield _section("Notes", _listed(report.notes))
+    if report.overhead != Overhead():
+        yield _section("What looking cost", tag("p", _sentence(overhead(report.overhead))))
     yield _section("Where it ran", _environment(report))
+
+
+def _verdict(report: ProfileReport) -> Markup:
+    tone = TONES[report.verdict]
+    return tag(
+        "header",
+        tag("div", SIGNS[report.verdict], class_=f"sign {tone}", aria_hidden="true"),
+        tag("div", tag("h1", headline(report)), tag("p", f"{looked_at(report)}.")),
+        class_=f"verdict {tone}",
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _section(title: str, *content: Content) -> Markup:
     return tag("section", tag("h2", title), markup(*content))
 
 
+def _cards(culprits: Sequence[Culprit]) -> list[Content]:
+    left = len(culprits) - MOST_CARDS
+    more = tag("p", f"{left:,} more are in report.json.") if left > 0 else None
+    return [*map(_culprit, culprits[:MOST_CARDS]), more]
+
+
 def _culprit(culprit: Culprit) -> Markup:
     what = f"{culprit.kind}{f', {culprit.what}' if culprit.what else ''}"
-    facts = {
-        "Grows by": rates(culprit),
-        "Held by": culprit.retained_by or "nothing that Python knows",
-        "Made at": ", ".join(told(one) for one in culprit.made_at),
-        "Started by": told(culprit.brought_about_by) if culprit.brought_about_by else "",
-        "Through": told(culprit.library) if culprit.library else "",
-        "Scales with": culprit.scales_with,
-        "Explains": ", ".join(culprit.explains),
-        "Scenario": culprit.scenario,
-    }
     return tag(
         "article",
-        tag("h3", told(culprit.place)),
+        tag("h3", told(culprit.place), title=culprit.file),
         tag("p", tag("span", f"✗ {what}", class_="chip bad"), f" {culprit.confidence} confidence"),
         source(culprit.file, culprit.line),
-        tag("dl", [tag("div", tag("dt", name), tag("dd", text), class_="wide") for name, text in facts.items() if text],
-            class_="facts"),
+        _facts(culprit),
         _doses(culprit.scales),
-        tag("ul", [tag("li", line) for line in culprit.evidence], class_="notes"),
-        _stack(culprit),
-        tag("code", culprit.replay, class_="copy"),
-    )  # fmt: skip
+        tag("h4", "What it rests on") if culprit.evidence else None,
+        _listed(culprit.evidence),
+        _places("Made at", culprit.made_at),
+        _places("Called by, the innermost first", culprit.stack),
+        tag("code", culprit.replay, class_="copy") if culprit.replay else None,
+    )
+
+
+def _facts(culprit: Culprit) -> Markup:
+    known = [(name.capitalize(), fact) for name, fact in facts(culprit)]
+    known += [("Explains", ", ".join(culprit.explains))] if culprit.explains else []
+    rows = [tag("div", tag("dt", name), tag("dd", fact), class_="wide") for name, fact in known]
+    return tag("dl", rows, class_="facts")
 
 
 def source(file: str, line: int) -> Markup | None:
     """The lines around one, which is marked; None where there is no source."""
+    lines = _source_lines(file)
+    first = max(1, line - AROUND)
+    shown = [_source_line(at, text, at == line) for at, text in enumerate(lines[first - 1 : line + AROUND], first)]
+    return tag("pre", tag("code", shown)) if 1 <= line <= len(lines) else None
+
+
+def _source_lines(file: str) -> list[str]:
+    """The lines as Python counts them: a form feed ends none. Nothing for what is no ordinary file, or a huge one."""
     try:
         path = Path(file)
-        lines = path.read_text(errors="replace").splitlines() if path.stat().st_size <= MOST_SOURCE else []
+        readable = path.is_file() and path.stat().st_size <= MOST_SOURCE
+        text = path.read_text(encoding="utf-8", errors="replace") if readable else ""
     except (OSError, ValueError):
+        return []
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _source_line(at: int, text: str, blamed: bool) -> Markup:
+    shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+    return tag("mark" if blamed else "span", f"{'▶' if blamed else ' '}{at:>5}  {shown}\n")
+
+
+def _listed(lines: Sequence[str]) -> Markup | None:
+    left = [f"{len(lines) - MOST_NOTES:,} more are in report.json."] if len(lines) > MOST_NOTES else []
+    items = [tag("li", line) for line in [*lines[:MOST_NOTES], *left]]
+    return tag("ul", items, class_="notes") if items else None
+
+
+def _places(title: str, places: Sequence[Place]) -> Markup | None:
+    """Folded; one alone is told elsewhere on the card."""
+    if len(places) < 2:
         return None
-    shown = [
-        tag("mark" if number == line else "span", f"{number:>5}  {text[:LONGEST_LINE]}\n")
-        for number, text in enumerate(lines, 1)
-        if abs(number - line) <= AROUND
-    ]
-    return tag("pre", tag("code", shown)) if shown else None
+    items = [tag("li", told(one), title=one.file) for one in places[:MOST_NOTES]]
+    return tag("details", tag("summary", f"{title}: {len(places):,} lines"), tag("ol", items, class_="small"))
 
 
-def _stack(culprit: Culprit) -> Markup | None:
-    if len(culprit.stack) < 2:
-        return None
-    calls = [tag("li", told(one)) for one in culprit.stack]
-    return tag("details", tag("summary", f"{len(calls)} calls, the innermost first"), tag("ol", calls, class_="small"))
-
-
-def _doses(scales: list[Scale]) -> Markup | None:
-    if not scales:
-        return None
+def _doses(scales: Sequence[Scale]) -> Markup | None:
     columns = [
         Column("Primitive", lambda one: one.primitive),
-        *(Column(f"{times} x", partial(_dose, number), figure=True) for number, times in enumerate((1, 2, 4))),
-        Column("Outcome", lambda one: "✗ scales" if one.scales else "no"),
-    ]  # fmt: skip
-    return table("The dose test: how much more there was after so many of each.", columns, scales)
+        *(Column(f"{times}x", partial(_dose, at), figure=True) for at, times in enumerate((1, 2, 4))),
+        Column("Outcome", lambda one: mark("bad", "✗ scales") if one.scales else mark("dim", "does not scale")),
+    ]
+    return table("The dose test: how much more there was after so many of each.", columns, scales) if scales else None
 
 
-def _dose(number: int, scale: Scale) -> str:
-    return f"{scale.doses[number]} gave {scale.grown[number]:g}"
+def _dose(at: int, scale: Scale) -> str:
+    return f"{rate(scale.grown[at], '')} after {number(scale.doses[at])}"
 
 
-def _unattributed(rows: list[Unattributed]) -> Markup:
+def _unattributed(rows: Sequence[Unattributed]) -> Markup:
     columns = [
         Column("Gauge", lambda one: one.name),
         Column("Scenario", lambda one: one.scenario),
-        Column("A cycle", lambda one: amount(one.per_cycle, one.unit), figure=True),
+        Column("A cycle", lambda one: rate(one.per_cycle, one.unit), figure=True),
         Column("Why", lambda one: one.why),
     ]
     return table("It grows, and no line can be named for it.", columns, rows)
 
 
 def _environment(report: ProfileReport) -> Markup:
-    facts = {"command": report.command, "started": report.started_at, "seed": report.seed, **report.environment}
-    rows = [(name, str(value)) for name, value in facts.items() if value not in ("", None)]
-    return table("", [Column("What", lambda row: row[0]), Column("Is", lambda row: short(row[1]))], rows)
+    known = {
+        "command": report.command,
+        "started": report.started_at,
+        "took": duration(report.duration_s),
+        "mode": report.mode,
+        "seed": report.seed,
+        **report.environment,
+    }
+    rows = [(name, _value(value)) for name, value in known.items() if value not in ("", None)]
+    return table("", [Column("What", lambda row: row[0]), Column("Is", lambda row: row[1])], rows)
+
+
+def _value(value: object) -> str:
+    """A value of the environment in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_value(one)}" for name, one in list(value.items())[:MOST_VALUES])
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_value, value[:MOST_VALUES]))
+    return "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""How lines are named to people: short, and so that an editor finds them. Pure."""
+"""How lines are named to people: short, and so that an editor finds them. It knows the current directory."""
 
 from pathlib import Path
 
@@ -28,6 +28,6 @@ def rates(culprit: Culprit) -> str:
     if culprit.bytes_per_cycle:
         parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a cycle")
     if culprit.objects_per_cycle:
-        parts.append(f"{culprit.objects_per_cycle:.3g} things a cycle")
+        parts.append(f"{rate(culprit.objects_per_cycle, 'things')} a cycle")
     parts.append(f"{rate(culprit.per_24h, culprit.unit)} in 24 h")
     return ", ".join(parts)

@@ -1,54 +1,107 @@
 """The end of a hunt in the terminal: who did it, what holds it, how to see it again. It writes no file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.text import Text
 
 from mobifai.cli.plain import plain
 from profiles.report.places import rates, told
-from profiles.results import Culprit, Overhead, ProfileReport, Verdict
-from soak.report.figures import amount, byte_count, count, duration
+from profiles.results import Culprit, Overhead, Place, ProfileReport, Scale, Unattributed, Verdict
+from soak.report.figures import byte_count, count, duration, number, rate
 
 SIGNS: dict[Verdict, str] = {"clean": "✓", "found": "✗", "failed": "!", "inconclusive": "?"}
 STYLES: dict[Verdict, str] = {"clean": "bold green", "found": "bold red", "failed": "bold red"}
+HEADLINES: dict[Verdict, str] = {
+    "clean": "Nothing grows",
+    "failed": "The run itself failed",
+    "inconclusive": "No verdict",
+}
 MOST_CULPRITS = 20
 MOST_LINES = 8
+MOST_PLACES = 4
+NOBODY = "nothing that is known"
+"""What holds memory that no path leads to."""
 
 Piece = tuple[str, str]
 
 
 def summary(report: ProfileReport, place: Path | None = None) -> Text:
-    """What a person has to know. No line is wrapped, so that commands can be copied."""
+    """What a person has to know. No line is wrapped or cut, so that commands can be copied; none has a line in it."""
     text = Text(no_wrap=True, overflow="ignore")
     for line, style in _lines(report, place):
-        text.append(plain(" ".join(line.split()) if not line.startswith(" ") else line) + "\n", style)
+        text.append(one_line(line) + "\n", style)
     text.rstrip()
     return text
 
 
-def sentence(report: ProfileReport) -> str:
-    """The verdict in one sentence."""
-    ran = f"{count(report.cycles, 'cycle')} in {duration(report.duration_s)}"
-    if report.verdict == "found":
-        left = f", {count(len(report.unattributed), 'gauge')} without one" if report.unattributed else ""
-        return f"{count(len(report.culprits), 'culprit')} found{left}; {ran}."
-    words = {"clean": "Nothing grows", "failed": "The run itself failed", "inconclusive": "No verdict"}
-    return f"{words[report.verdict]}; {ran}."
+def headline(report: ProfileReport) -> str:
+    """The verdict in a few words."""
+    culprits, gauges = count(len(report.culprits), "culprit"), count(len(report.unattributed), "gauge")
+    if report.verdict != "found":
+        by_then = f", {culprits} by then" if report.culprits else ""
+        return HEADLINES[report.verdict] + by_then
+    if not report.culprits:
+        return f"Something grows, and no line can be named for it: {gauges}"
+    return f"{culprits} found" + (f", {gauges} without one" if report.unattributed else "")
+
+
+def looked_at(report: ProfileReport) -> str:
+    """How much was looked at: `120 cycles in 1 min 32 s`."""
+    unit = "window" if report.mode == "attach" else "cycle"
+    return f"{count(report.cycles, unit)} in {duration(report.duration_s)}"
+
+
+def facts(culprit: Culprit) -> list[tuple[str, str]]:
+    """What is known of a culprit, by name; what is not known has no entry, but for what holds it."""
+    known = [
+        ("held by", culprit.retained_by or NOBODY),
+        ("grows by", rates(culprit)),
+        ("made at", ", ".join(map(told, culprit.made_at[:MOST_PLACES])) + _more(culprit.made_at, MOST_PLACES)),
+        ("started by", _told(culprit.brought_about_by)),
+        ("through", _told(culprit.library)),
+        ("scales with", scaling(culprit)),
+        ("scenario", culprit.scenario),
+    ]
+    return [(name, fact) for name, fact in known if fact]
+
+
+def scaling(culprit: Culprit) -> str:
+    """What it scales with, and what was tried in vain: `terminal: 1x +5, 2x +10, 4x +20 (...); not with connect`."""
+    scales = [_dosed(one) for one in culprit.scales if one.scales] or [culprit.scales_with]
+    others = ", ".join(one.primitive for one in culprit.scales if not one.scales)
+    parts = [one for one in scales if one]
+    if others:
+        parts.append(f"not with {others}" if parts else f"nothing that was tried: {others}")
+    return "; ".join(parts)
+
+
+def overhead(cost: Overhead) -> str:
+    """What looking cost the process that was looked into."""
+    return (
+        f"looking took {duration(cost.seconds)}: at most {byte_count(cost.peak_bytes)} for traces, the event loop was "
+        f"held up for {number(1000 * cost.longest_pause_s)} ms at the longest; {byte_count(cost.left_bytes)} and "
+        f"{count(cost.left_objects, 'object')} more are there now than before"
+    )
+
+
+def one_line(text: str) -> str:
+    """Text of others as one line that drives no terminal and can be encoded. Blanks stay: commands have some."""
+    return plain(" ".join(text.splitlines()).encode(errors="backslashreplace").decode())
 
 
 def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
-    yield f"{SIGNS[report.verdict]} {sentence(report)}", STYLES.get(report.verdict, "bold yellow")
+    style = STYLES.get(report.verdict, "bold yellow")
+    yield f"{SIGNS[report.verdict]} {headline(report)}; {looked_at(report)}.", style
     for culprit in report.culprits[:MOST_CULPRITS]:
         yield from _culprit(culprit)
-    if len(report.culprits) > MOST_CULPRITS:
-        yield f"  and {len(report.culprits) - MOST_CULPRITS} more: see the report", ""
+    yield from _left(report.culprits, MOST_CULPRITS, "culprits")
     for one in report.unattributed[:MOST_CULPRITS]:
-        where = f" in {one.scenario}" if one.scenario else ""
-        yield f"  ? unattributed: {one.name}{where}, {amount(one.per_cycle, one.unit)} a cycle", "yellow"
-        yield f"      {one.why}", ""
+        yield from _unattributed(one)
+    yield from _left(report.unattributed, MOST_CULPRITS, "gauges without a culprit")
     for note in report.notes[:MOST_LINES]:
         yield f"  {note}", ""
+    yield from _left(report.notes, MOST_LINES, "notes")
     if report.mode == "attach":
         yield f"  {overhead(report.overhead)}", ""
     if place is not None:
@@ -57,30 +110,41 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
 
 def _culprit(culprit: Culprit) -> Iterator[Piece]:
     yield f"  ✗ {told(culprit.place)}: {culprit.kind}{f', {culprit.what}' if culprit.what else ''}", "red"
-    yield f"      {rates(culprit)}; {culprit.confidence} confidence", ""
-    if culprit.retained_by:
-        yield f"      held by   {culprit.retained_by}", ""
-    if culprit.made_at:
-        yield f"      made at   {', '.join(told(one) for one in culprit.made_at[:4])}", ""
-    if culprit.brought_about_by is not None:
-        yield f"      started by {told(culprit.brought_about_by)}", ""
-    if culprit.library is not None:
-        yield f"      through   {told(culprit.library)}", ""
+    for name, fact in facts(culprit):
+        yield _row(name, fact), ""
     if len(culprit.stack) > 1:
-        yield f"      called by {' < '.join(told(one) for one in culprit.stack[1:4])}", ""
-    for scale in culprit.scales:
-        if scale.scales:
-            grown = ", ".join(f"{dose} give {grown:g}" for dose, grown in zip(scale.doses, scale.grown, strict=True))
-            yield f"      scales with {scale.primitive}: {grown}", ""
+        yield _row("called by", " < ".join(map(told, culprit.stack[1:MOST_PLACES]))), ""
+    yield _row("how sure", f"{culprit.confidence}{', because' if culprit.evidence else ''}"), ""
     for line in culprit.evidence[:MOST_LINES]:
-        yield f"      · {line}", "dim"
-    yield f"      {culprit.replay}", "cyan"
+        yield _row("", f"· {line}"), "dim"
+    if culprit.replay:
+        yield f"      {culprit.replay}", "cyan"
 
 
-def overhead(cost: Overhead) -> str:
-    """What looking cost the process that was looked into."""
-    return (
-        f"looking took {duration(cost.seconds)}: at most {byte_count(cost.peak_bytes)} for traces, the event loop was "
-        f"held up for {1000 * cost.longest_pause_s:.0f} ms at the longest; {byte_count(cost.left_bytes)} and "
-        f"{count(cost.left_objects, 'object')} more are there now than before"
-    )
+def _row(name: str, fact: str) -> str:
+    return f"      {name:<11} {fact}"
+
+
+def _unattributed(one: Unattributed) -> Iterator[Piece]:
+    where = f" in {one.scenario}" if one.scenario else ""
+    yield f"  ? unattributed: {one.name}{where}, {rate(one.per_cycle, one.unit)} a cycle", "yellow"
+    if one.why:
+        yield f"      {one.why}", ""
+
+
+def _dosed(scale: Scale) -> str:
+    grown = ", ".join(f"{times}x {rate(one, '')}" for times, one in zip((1, 2, 4), scale.grown, strict=True))
+    return f"{scale.primitive}: {grown} ({', '.join(map(str, scale.doses))} of them)"
+
+
+def _left(rows: Sequence[object], most: int, what: str) -> Iterator[Piece]:
+    if len(rows) > most:
+        yield f"  and {len(rows) - most:,} more {what}: see the report", ""
+
+
+def _more(rows: Sequence[object], most: int) -> str:
+    return f" and {len(rows) - most} more" if len(rows) > most else ""
+
+
+def _told(place: Place | None) -> str:
+    return told(place) if place is not None else ""

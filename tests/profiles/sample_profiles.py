@@ -1,0 +1,118 @@
+"""Reports of hunts, as hunts write them and as nobody would, for tests of what people and programs read."""
+
+import msgspec
+from hypothesis import strategies as st
+
+from profiles.results import Culprit, Overhead, Place, ProfileReport, Scale, Unattributed
+
+REPLAY = "mobifai profile run terminals --seed 7 --plant closure-holds-session"
+PACKAGES = "/opt/venv/lib/python3.11/site-packages"
+
+CONTAINER = Culprit(
+    kind="container",
+    file=f"{PACKAGES}/soak/plants/python_objects.py",
+    line=49,
+    function="ClosureHoldsSession.happened",
+    retained_by="module engineio.base_client.connected_clients → [0].handlers → (closure of Tabs._add).kept: list",
+    bytes_per_cycle=4730,
+    objects_per_cycle=1.4,
+    per_24h=1.2e9,
+    scales_with="terminal",
+    confidence="high",
+    replay=REPLAY,
+    what="list of Bound",
+    scenario="terminals",
+    explains=["python.blocks", "types:mobifai.bounds.ledger.Bound"],
+    made_at=[Place(f"{PACKAGES}/mobifai/terminals/terminal.py", 60 + n, "Terminal.__init__") for n in range(6)],
+    library=Place("/usr/lib/python3.11/dataclasses.py", 1501, "replace"),
+    brought_about_by=Place(f"{PACKAGES}/mobifai/agent/links.py", 229, "Links._open"),
+    stack=[
+        Place(f"{PACKAGES}/soak/plants/python_objects.py", 49, "ClosureHoldsSession.happened"),
+        Place(f"{PACKAGES}/soak/plants/hooks.py", 41, "_tell"),
+        Place(f"{PACKAGES}/mobifai/terminals/tabs.py", 168, "Tabs._start"),
+    ],
+    scales=[
+        Scale("connect", (5, 10, 20), (0, 1, 0), scales=False),
+        Scale("terminal", (5, 10, 20), (11, 20, 40), scales=True),
+    ],
+    evidence=["a builtins.list gets 1.4 entries longer with each cycle", "the dose test: it grows in proportion"],
+)
+DESCRIPTOR = Culprit(
+    kind="descriptor", file="/srv/app/pipes.py", line=8, function="", retained_by="", bytes_per_cycle=0,
+    objects_per_cycle=0.5, per_24h=120_000, scales_with="", confidence="medium", replay=REPLAY, what="pipe",
+    unit="things", scenario="reconnects",
+)  # fmt: skip
+OPEN = Unattributed("heap.bytes", 48, "bytes", "terminals", "it rose over 120 cycles; no line was seen with it")
+
+
+def clean() -> ProfileReport:
+    """A hunt that found nothing."""
+    facts = {"python": "3.11.9", "libraries": {"aiortc": "1.13.0"}, "plan": {"scenarios": ["terminals", "mixed"]}}
+    return ProfileReport(
+        verdict="clean", mode="run", culprits=[], unattributed=[], seed=7, cycles=120, duration_s=92.4,
+        environment=facts, command="mobifai profile run", started_at="2024-05-04T10:00:00+00:00",
+    )  # fmt: skip
+
+
+def found() -> ProfileReport:
+    """A hunt that found some of it."""
+    return msgspec.structs.replace(
+        clean(), verdict="found", culprits=[CONTAINER, DESCRIPTOR], unattributed=[OPEN], notes=["a note"]
+    )
+
+
+def attached() -> ProfileReport:
+    """A look into an agent that runs."""
+    cost = Overhead(16, 8, 780_000, 263_000, 967, 0.738)
+    return msgspec.structs.replace(clean(), mode="attach", cycles=8, duration_s=16, overhead=cost)
+
+
+def hostile(name: str, value: float = 1.0) -> ProfileReport:
+    """A report that has `name` wherever text of others can be, and `value` for every rate."""
+    at = Place(name, 1, name)
+    culprit = msgspec.structs.replace(
+        CONTAINER, kind=name, file=name, function=name, retained_by=name, bytes_per_cycle=value,
+        objects_per_cycle=value, per_24h=value, scales_with=name, replay=name, what=name, unit=name, scenario=name,
+        explains=[name], made_at=[at, at], library=at, brought_about_by=at, stack=[at, at], evidence=[name],
+        scales=[Scale(name, (1, 2, 4), (value, value, value), scales=scales) for scales in (True, False)],
+    )  # fmt: skip
+    return ProfileReport(
+        verdict="found", mode="attach", culprits=[culprit], unattributed=[Unattributed(name, value, name, name, name)],
+        seed=1, cycles=1, duration_s=value, environment={name: {name: [name, value, None]}}, command=name,
+        started_at=name, overhead=Overhead(value, 1, 1, 1, 1, value), notes=[name],
+    )  # fmt: skip
+
+
+# -- any report at all
+
+texts = st.text(max_size=12)
+_numbers = st.integers(0, 10**9)
+_rates = st.floats(-1e15, 1e15)
+_few = st.sampled_from(["", "list", "/srv/a.py", f"{PACKAGES}/a.py"])
+_places = st.builds(Place, file=texts, line=_numbers, function=texts)
+_facts = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts | _rates,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
+    max_leaves=5,
+)
+_culprits = st.builds(
+    Culprit,
+    kind=_few, file=_few, line=_numbers, function=_few, retained_by=texts, bytes_per_cycle=_rates | st.just(0.0),
+    objects_per_cycle=_rates | st.just(0.0), per_24h=_rates, scales_with=texts,
+    confidence=st.sampled_from(["high", "medium", "low"]), replay=texts, what=_few, unit=_few, scenario=_few,
+    explains=st.lists(texts, max_size=2), made_at=st.lists(_places, max_size=2), library=st.none() | _places,
+    brought_about_by=st.none() | _places, stack=st.lists(_places, max_size=2), evidence=st.lists(texts, max_size=2),
+    scales=st.lists(
+        st.builds(Scale, primitive=texts, doses=st.tuples(_numbers, _numbers, _numbers),
+                  grown=st.tuples(_rates, _rates, _rates), scales=st.booleans()), max_size=2),
+)  # fmt: skip
+_open = st.builds(Unattributed, name=_few, per_cycle=_rates, unit=_few, scenario=_few, why=texts)
+reports = st.builds(
+    ProfileReport,
+    verdict=st.sampled_from(["clean", "found", "failed", "inconclusive"]),
+    mode=st.sampled_from(["run", "from", "attach"]),
+    culprits=st.lists(_culprits, max_size=4), unattributed=st.lists(_open, max_size=3), seed=_numbers, cycles=_numbers,
+    duration_s=_rates, environment=st.dictionaries(texts, _facts, max_size=2), command=texts, started_at=texts,
+    overhead=st.builds(Overhead, seconds=_rates, windows=_numbers, peak_bytes=_numbers, longest_pause_s=_rates),
+    notes=st.lists(texts, max_size=2),
+)  # fmt: skip

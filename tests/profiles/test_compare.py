@@ -1,0 +1,162 @@
+"""Two reports side by side: what is new, gone, larger, smaller, wherever the lines have gone meanwhile."""
+
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiles.compare import Comparison, Row, compare, comparison_text
+from profiles.results import Culprit, Place, ProfileReport, Unattributed, Verdict
+from tests.profiles import sample_profiles as samples
+
+
+def report(*culprits: Culprit, unattributed: list[Unattributed] | None = None) -> ProfileReport:
+    return msgspec.structs.replace(samples.found(), culprits=list(culprits), unattributed=unattributed or [])
+
+
+def with_bytes(per_cycle: float, **changes: object) -> Culprit:
+    return msgspec.structs.replace(samples.CONTAINER, bytes_per_cycle=per_cycle, **changes)
+
+
+def fates(found: Comparison) -> dict[str, list[str]]:
+    rows = {"new": found.new, "larger": found.larger, "smaller": found.smaller, "same": found.same, "gone": found.gone}
+    return {fate: [row.kind for row in some] for fate, some in rows.items() if some}
+
+
+def turned(rows: list[Row]) -> list[Row]:
+    return [
+        msgspec.structs.replace(row, before=row.after, after=row.before, was_at=row.is_at, is_at=row.was_at)
+        for row in rows
+    ]
+
+
+@given(samples.reports)
+def test_a_report_beside_itself_has_only_what_is_the_same(one: ProfileReport) -> None:
+    found = compare(one, one)
+    assert not (found.new or found.gone or found.larger or found.smaller)
+    assert bool(found.same) == bool(one.culprits or one.unattributed)
+
+
+@given(samples.reports, samples.reports)
+def test_the_other_way_round_everything_is_turned_round(before: ProfileReport, after: ProfileReport) -> None:
+    there, back = compare(before, after), compare(after, before)
+    assert there.new == turned(back.gone) and there.gone == turned(back.new)
+    assert there.larger == turned(back.smaller) and there.smaller == turned(back.larger)
+    assert there.same == turned(back.same)
+
+
+@given(samples.reports, samples.reports, st.randoms(use_true_random=False))
+def test_the_order_within_a_report_does_not_matter(before: ProfileReport, after: ProfileReport, chance: Random) -> None:
+    shuffled = chance.sample(after.culprits, len(after.culprits))
+    found, again = compare(before, after), compare(before, msgspec.structs.replace(after, culprits=shuffled))
+    assert {row.name for row in found.new} == {row.name for row in again.new}
+    assert {row.name for row in found.gone} == {row.name for row in again.gone}
+
+
+@given(samples.reports, samples.reports)
+def test_a_comparison_is_json_and_comes_back(before: ProfileReport, after: ProfileReport) -> None:
+    found = compare(before, after)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
+
+
+def test_what_one_of_them_has_is_new_or_gone() -> None:
+    empty = report()
+    assert fates(compare(empty, samples.found())) == {"new": ["container", "unattributed", "descriptor"]}
+    assert fates(compare(samples.found(), empty)) == {"gone": ["container", "unattributed", "descriptor"]}
+
+
+def test_a_culprit_is_new_even_when_no_rate_is_known() -> None:
+    assert fates(compare(report(), report(with_bytes(0, objects_per_cycle=0)))) == {"new": ["container"]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fate"),
+    [(90, 100, "same"), (89, 100, "larger"), (100, 90, "same"), (100, 89, "smaller"), (100, 100, "same"),
+     (0, 100, "larger"), (100, 0, "smaller"), (float("nan"), 0, "same")],
+)  # fmt: skip
+def test_rates_are_the_same_within_a_tenth_of_the_larger(before: float, after: float, fate: str) -> None:
+    found = compare(report(with_bytes(before, objects_per_cycle=0)), report(with_bytes(after, objects_per_cycle=0)))
+    assert fates(found) == {fate: ["container"]}
+
+
+def test_a_line_that_moved_is_the_same_culprit_and_both_lines_are_told() -> None:
+    found = compare(report(with_bytes(100)), report(with_bytes(100, line=77)))
+    (row,) = found.same
+    assert row.was_at == samples.CONTAINER.place and row.is_at == Place(samples.CONTAINER.file, 77, row.is_at.function)
+    assert "soak/plants/python_objects.py:77 ClosureHoldsSession.happened" in comparison_text(found).plain
+
+
+@pytest.mark.parametrize("change", [{"kind": "native"}, {"function": "other"}, {"what": "dict"}, {"file": "/b.py"}])
+def test_another_kind_function_thing_or_file_is_another_culprit(change: dict[str, str]) -> None:
+    found = compare(report(with_bytes(100)), report(with_bytes(100, **change)))
+    assert len(found.new) == len(found.gone) == 1
+
+
+def test_the_same_package_in_another_environment_is_the_same_file() -> None:
+    elsewhere = samples.CONTAINER.file.replace("/opt/venv", "/home/x/.venv")
+    assert fates(compare(report(with_bytes(9)), report(with_bytes(9, file=elsewhere)))) == {"same": ["container"]}
+
+
+def test_lines_of_one_function_are_added_up_but_not_those_of_different_scenarios() -> None:
+    twice = report(with_bytes(50), with_bytes(50, line=51))
+    assert compare(report(with_bytes(100)), twice).same[0].after == 100
+    found = compare(report(with_bytes(100)), report(with_bytes(100), with_bytes(60, scenario="mixed")))
+    assert found.same[0].after == 100 and found.same[0].scenario == "mixed, terminals"
+
+
+def test_what_has_no_bytes_is_compared_by_number() -> None:
+    more = msgspec.structs.replace(samples.DESCRIPTOR, objects_per_cycle=1.0)
+    (row,) = compare(report(samples.DESCRIPTOR), report(more)).larger
+    assert (row.before, row.after, row.unit) == (0.5, 1.0, "things")
+
+
+def test_bytes_that_only_one_report_knows_are_no_growth() -> None:
+    found = compare(report(with_bytes(0, objects_per_cycle=2)), report(with_bytes(500, objects_per_cycle=2)))
+    assert fates(found) == {"same": ["container"]}
+
+
+def test_gauges_without_a_culprit_are_compared_in_each_scenario() -> None:
+    more = msgspec.structs.replace(samples.OPEN, per_cycle=96)
+    other = msgspec.structs.replace(samples.OPEN, scenario="mixed")
+    found = compare(report(unattributed=[samples.OPEN]), report(unattributed=[more, other]))
+    assert [(row.name, row.scenario) for row in found.larger] == [("heap.bytes", "terminals")]
+    assert [(row.name, row.scenario) for row in found.new] == [("heap.bytes", "mixed")]
+
+
+def test_the_largest_comes_first_and_bytes_before_others() -> None:
+    found = compare(report(), report(samples.DESCRIPTOR, with_bytes(1, what="a"), with_bytes(9, what="b")))
+    assert [row.what for row in found.new] == ["b", "a", "pipe"]
+
+
+def test_the_text_has_a_line_for_each_the_worse_first() -> None:
+    before = report(with_bytes(100), samples.DESCRIPTOR)
+    text = comparison_text(compare(before, report(with_bytes(200), unattributed=[samples.OPEN]))).plain
+    assert text.splitlines() == [
+        "✗ new     heap.bytes (unattributed, in terminals): 0 B → +48 B a cycle",
+        "✗ larger  soak/plants/python_objects.py:49 ClosureHoldsSession.happened (container, list of Bound, in "
+        "terminals): +100 B → +200 B a cycle",
+        "✓ gone    /srv/app/pipes.py:8 (descriptor, pipe, in reconnects): +0.5 things → 0 things a cycle",
+    ]
+    assert comparison_text(compare(report(), report())).plain == "✓ neither report names any growth"
+
+
+@pytest.mark.parametrize("verdict", ["failed", "inconclusive"])
+def test_a_hunt_that_did_not_get_through_is_no_proof_that_something_is_gone(verdict: Verdict) -> None:
+    broken = msgspec.structs.replace(samples.clean(), verdict=verdict)
+    assert f"? the later report is {verdict}: what is gone" in comparison_text(compare(samples.found(), broken)).plain
+    assert f"? the earlier report is {verdict}: what is new" in comparison_text(compare(broken, samples.found())).plain
+
+
+def test_windows_of_time_are_not_compared_with_cycles_in_silence() -> None:
+    assert "rates can't be compared" in compare(samples.clean(), samples.attached()).notes[0]
+    assert not compare(samples.attached(), samples.attached()).notes
+
+
+@given(st.text(st.characters(categories=["Cc", "Cs", "Cf", "Zl", "L"])))
+def test_no_text_drives_the_terminal_or_forges_a_line(name: str) -> None:
+    text = comparison_text(compare(samples.clean(), samples.hostile(name))).plain
+    text.encode()
+    assert len(text.splitlines()) == 3  # a culprit, a gauge, and that it was attached
+    assert not any(ord(sign) < 32 and sign not in "\n\t" for sign in text)
