@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from benchmarks.leak_finders.cells import NO_LIMIT, ROOT, Cell, Measured, measure
-from benchmarks.leak_finders.limits import CALIBRATION_RUNS, KINDS, kind_of, limits_of
+from benchmarks.leak_finders.limits import CALIBRATION_RUNS, KINDS, hosted, kind_of, limits_of
 from benchmarks.leak_finders.page import page_of
-from soak.plants import Moment, plants
+from soak.plants import Moment
 
 EVENTS = 160
 """After a warm-up of as many; a multiple of 80, so that blocks and samples fall together."""
@@ -29,7 +29,7 @@ def calibrations() -> list[Cell]:
 def judged(limits: dict[Moment, int]) -> list[Cell]:
     """All other cells: each plant by both finders, and the clean runs; first those that may be false alarms."""
     cells = []
-    for plant in plants():
+    for plant in hosted():
         role = "decoy" if plant.decoy else "leak"
         cells += [
             Cell("memray", role, plant.on, plant.name, limit=limits[kind_of(plant.on)]),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from benchmarks.leak_finders.cells import Measured
-from soak.plants import Moment
+from soak.plants import Moment, Plant, plants
 from tests.soak.plant_host import CAUSES
 
 KINDS = (Moment.CONNECT, Moment.TERMINAL, Moment.PROMPT, Moment.REFUSAL)
@@ -14,6 +14,11 @@ HOOKS = "soak/plants/hooks.py:"
 """Lines of the harness, by which every plant is told, a leak or a decoy; clean runs have none of them."""
 CALIBRATION_RUNS, FILTER_RUNS = 5, 3
 """Clean runs for each kind of event; of these, how many tell the filter what to let pass."""
+
+
+def hosted() -> tuple[Plant, ...]:
+    """The plants whose moments come about without a network: all but those in libraries."""
+    return tuple(one for one in plants() if one.family != "libraries")
 
 
 def kind_of(moment: str) -> Moment:

@@ -7,11 +7,11 @@ from typing import Any
 
 from benchmarks.leak_finders.cells import MEMRAY_OPTIONS, REST_SECONDS, Measured
 from benchmarks.leak_finders.host import EVENTS_A_SAMPLE, SHORT_REST_SECONDS
-from benchmarks.leak_finders.limits import CALIBRATION_RUNS, FILTER_RUNS, KINDS, Filter, limits_of
+from benchmarks.leak_finders.limits import CALIBRATION_RUNS, FILTER_RUNS, KINDS, Filter, hosted, limits_of
 from benchmarks.leak_finders.score import FINDERS, MEMRAY, ROLES, Answer, Score, answers_of, at_limits, score_of
 from benchmarks.leak_finders.words import HEAD, HOW, LIMITS, PLANT_BY_PLANT
 from soak.machine import environment
-from soak.plants import Plant, plants
+from soak.plants import Plant
 
 ELSEWHERE = ", elsewhere"
 FACTORS = (0.25, 0.5, 1, 2, 4)
@@ -57,8 +57,8 @@ def _figures(results: Sequence[Measured], scores: Mapping[str, Score]) -> dict[s
     limits, filters = limits_of(results), {kind: Filter.by(kind, results) for kind in KINDS}
     own = [one for one in results if one.tool == "memray" and one.role == "leak" and one.alarm]
     return {
-        "leaks": sum(not one.decoy for one in plants()),
-        "decoys": sum(one.decoy for one in plants()),
+        "leaks": sum(not one.decoy for one in hosted()),
+        "decoys": sum(one.decoy for one in hosted()),
         "events": max((one.events for one in results), default=0),
         "every": EVENTS_A_SAMPLE,
         "rest": REST_SECONDS,
@@ -109,7 +109,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _families(answers: Iterable[Answer]) -> str:
-    family = {one.name: one.family.replace("_", " ") for one in plants() if not one.decoy}
+    family = {one.name: one.family.replace("_", " ") for one in hosted() if not one.decoy}
     usable = [one for one in answers if one.plant in family and one.alarm is not None]
 
     def cell(name: str, finder: str) -> str:
@@ -135,7 +135,7 @@ def _plants(answers: Iterable[Answer], results: Iterable[Measured]) -> str:
     said = {(one.plant, one.finder): one for one in answers if one.role != "clean"}
     records = {(one.plant, one.tool): one for one in results if one.role in ("leak", "decoy") and not one.error}
     rows = []
-    for plant in plants():
+    for plant in hosted():
         memray, rss = records.get((plant.name, "memray")), records.get((plant.name, "rss"))
         words = [_word(plant, said.get((plant.name, finder))) for finder in FINDERS]
         if memray and memray.role == "leak" and memray.alarm and not memray.names_plant:

@@ -4,7 +4,8 @@ HEAD = """\
 # The same plants, other finders
 
 What `mobifai soak --self-test` is held to, {leaks} planted leaks and {decoys} decoys, given to two ways in which leaks
-are usually looked for: pytest-memray's `limit_leaks`, and a trend of RSS. This page is written by
+are usually looked for: pytest-memray's `limit_leaks`, and a trend of RSS. (Three more plants are in libraries, and need
+phones on a network.) This page is written by
 
 ```sh
 pip install --group test --group benchmarks

@@ -9,8 +9,12 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+import aiortc
+import socketio
+from socketio.exceptions import SocketIOError
 
 from mobifai.agent.agent import Agent, open_agent
 from mobifai.assistant.config import AssistantConfig
@@ -84,6 +88,16 @@ async def refusal(agent: Agent, number: int) -> None:
     agent.phone_said("process:rename", {"uuid": f"none-{number}", "name": "something"})
 
 
+async def library(agent: Agent, number: int) -> None:
+    """What the agent does with its libraries when a phone comes and goes, done here and now."""
+    connection = aiortc.RTCPeerConnection()
+    connection.createDataChannel("terminal")
+    await connection.createOffer()
+    await connection.close()
+    with suppress(SocketIOError):  # it is on no relay
+        await socketio.AsyncClient().emit("event", number)
+
+
 CAUSES: dict[Moment, Callable[[Agent, int], Awaitable[None]]] = {
     Moment.CONNECT: visit,
     Moment.DISCONNECT: visit,
@@ -95,9 +109,14 @@ CAUSES: dict[Moment, Callable[[Agent, int], Awaitable[None]]] = {
 """What brings each moment about, once."""
 
 
+def cause_of(name: str) -> Callable[[Agent, int], Awaitable[None]]:
+    """What has a plant leak once."""
+    return library if plant(name).family == "libraries" else CAUSES[plant(name).on]
+
+
 async def amounts_of_plant(name: str, folder: Path) -> list[int]:
     """How much there is before any event, and after each ten; waits for what takes a moment to show."""
-    cause = CAUSES[plant(name).on]
+    cause = cause_of(name)
     async with agent_in(folder) as agent:
         seed = install(name, Subject(agent.ledger, agent))
         amounts = [seed.amount()]
@@ -111,7 +130,7 @@ async def amounts_of_plant(name: str, folder: Path) -> list[int]:
 
 async def amounts_of_decoy(name: str, folder: Path) -> list[int]:
     """The most there was in the first 80 events, in the next 40, and when some time has passed."""
-    cause = CAUSES[plant(name).on]
+    cause = cause_of(name)
     async with agent_in(folder) as agent:
         seed = install(name, Subject(agent.ledger, agent))
         amounts = []
