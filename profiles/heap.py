@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from mobifai.cli.plain import plain
 from mobifai.cli.tables import print_table
@@ -13,6 +14,7 @@ from soak.report.figures import byte_count, count, duration
 
 LARGE = 50
 """Entries of a container that is worth a row."""
+NOBODY = "nothing that Python knows"
 
 
 def heap_text(told: Mapping[str, Any]) -> None:
@@ -21,10 +23,10 @@ def heap_text(told: Mapping[str, Any]) -> None:
     _table("Largest types", ("Type", "Objects", "Bytes"),
            ((one["type"], f"{one['count']:,}", byte_count(one["bytes"])) for one in told["types"]))  # fmt: skip
     _table("Longest containers, and what holds them", ("Container", "Entries", "Bytes", "Held by"),
-           ((_holding(one), f"{one['length']:,}", byte_count(one["bytes"]), one["path"] or "nothing that Python knows")
+           ((_holding(one), f"{one['length']:,}", byte_count(one["bytes"]), one["path"] or NOBODY)
             for one in told["containers"] if one["length"] >= LARGE))  # fmt: skip
     _table("Oldest survivors: what ends with a phone, a terminal or a conversation", ("Type", "Age", "Held by"),
-           ((one["type"], "unknown" if one["age_s"] is None else duration(one["age_s"]), one["path"])
+           ((one["type"], "unknown" if one["age_s"] is None else duration(one["age_s"]), one["path"] or NOBODY)
             for one in told["old"]))  # fmt: skip
     _table("Threads", ("Thread", "Is at"), ((one["name"], _place(one["at"])) for one in told["threads"]))
     _table("Tasks", ("Coroutine", "Tasks", "Code", "Waits at", "Made at"),
@@ -38,22 +40,25 @@ def heap_text(told: Mapping[str, Any]) -> None:
 
 
 def _head(told: Mapping[str, Any]) -> str:
-    heap = told["heap"]
-    native = (
-        f"C heap {byte_count(heap['used_bytes'])} in use, {byte_count(heap['free_bytes'])} free ({heap['source']})"
-        if heap
-        else "what the C heap has in use can't be told on this system"
-    )
+    blocks, objects = count(told["python_blocks"], "block"), count(told["objects"], "object")
     return (
-        f"Resident {byte_count(told['rss_bytes'])}; {native}; {count(told['python_blocks'], 'block')} of Python's "
-        f"allocator; {count(told['objects'], 'object')} that are known to the collector, and their texts"
+        f"Resident {byte_count(told['rss_bytes'])}; {_native(told['heap'])}; {blocks} of Python's allocator; "
+        f"{objects} known to the collector, and their texts"
     )
+
+
+def _native(heap: Mapping[str, Any]) -> str:
+    if not heap:
+        return "what the C heap has in use can't be told on this system"
+    free = heap["free_bytes"]
+    told = "how much is free in it can't be told" if free is None else f"{byte_count(free)} free"
+    return f"C heap {byte_count(heap['used_bytes'])} in use, {told} ({heap['source']})"
 
 
 def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     table = Table(*heads, title=title, title_justify="left", box=None)
     for row in rows:
-        table.add_row(*map(plain, row))
+        table.add_row(*(Text(plain(cell)) for cell in row))  # a name in brackets is no markup
     if table.row_count:
         click.echo()
         print_table(table)

@@ -1,6 +1,6 @@
 """What a process has in memory now, in one look: types, containers, survivors, C heap, threads, tasks, descriptors.
 
-Runs beside the event loop, changes nothing, and keeps nothing.
+Runs beside the event loop, runs no code of the objects but their `__len__` and `__sizeof__`, and keeps nothing.
 """
 
 import asyncio
@@ -12,11 +12,13 @@ import threading
 import time
 import types
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import psutil
 
-from mobifai.health.census import descriptor_kinds
+from mobifai.health.census import descriptor_kinds, heap_in_use
+from profiles.frames import blame
 from profiles.inside.aside import driven, no_pause
 from profiles.inside.containers import among
 from profiles.inside.reach import name_of
@@ -28,6 +30,8 @@ MOST_TYPES: Final = 30
 MOST_CONTAINERS: Final = 15
 MOST_OLD: Final = 40
 MOST_TASKS: Final = 60
+MOST_THREADS: Final = 100
+MOST_CHILDREN: Final = 100
 SAMPLE: Final = 200
 """Elements of a container whose size is looked at."""
 OLDEST: Final = 2
@@ -38,7 +42,7 @@ def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
     """All of it, as what JSON can hold. Sizes are those of `sys.getsizeof`, in bytes."""
     things = gc.get_objects()
     largest = _largest(things)
-    old = [thing for thing in gc.get_objects(OLDEST) if name_of(type(thing)) in CANARIES][:MOST_OLD]
+    old = _old()
     targets = [*largest, *old]
     held = driven(paths(targets, no_pause, without={id(things), id(largest), id(old), id(targets)}))
     counted = types_of(things)
@@ -56,7 +60,7 @@ def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
         "threads": _threads(),
         "tasks": _tasks(loop),
         "descriptors": descriptor_kinds(),
-        "children": [_child(one) for one in psutil.Process().children(recursive=True)],
+        "children": [_child(one) for one in psutil.Process().children(recursive=True)[:MOST_CHILDREN]],
     }
 
 
@@ -76,22 +80,37 @@ def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
     return [{"type": name_of(kind), "count": counts[kind], "bytes": size} for kind, size in sizes.most_common()]
 
 
+def _old() -> list[Any]:
+    """What ends with a phone, a terminal or a conversation, and has survived most collections."""
+    known: dict[type, bool] = {}  # bounded by the types: to make a name for each object takes long
+    found = []
+    for thing in gc.get_objects(OLDEST):
+        kind = type(thing)
+        if kind not in known:
+            known[kind] = name_of(kind) in CANARIES
+        if known[kind]:
+            found.append(thing)
+    return found[:MOST_OLD]
+
+
 def _largest(things: Sequence[Any]) -> list[Any]:
     """The longest containers that are not the interpreter's own."""
-    known = {id(things), id(sys.modules), *(id(vars(one)) for one in things if isinstance(one, types.ModuleType))}
+    known = {id(things), id(sys.modules), *(id(vars(one)) for one in things if issubclass(type(one), types.ModuleType))}
     found = [one for one in among(things) if id(one) not in known]
     return sorted(found, key=len, reverse=True)[:MOST_CONTAINERS]
 
 
 def _container(one: Any, path: str) -> dict[str, Any]:
     """Its own bytes, and about those of what is in it, by a sample."""
-    elements = [*one.values()] if isinstance(one, dict) else [*one]
-    sample = elements[:SAMPLE]
-    inside = sum(sys.getsizeof(element, 0) for element in sample) * len(elements) // max(1, len(sample))
+    is_dict = issubclass(type(one), dict)
+    sample = list(islice(one.values() if is_dict else one, SAMPLE))
+    keys = list(islice(one, SAMPLE)) if is_dict else []
+    length = len(one)
+    inside = sum(sys.getsizeof(element, 0) for element in (*sample, *keys)) * length // max(1, len(sample))
     kinds = collections.Counter(name_of(type(element)) for element in sample)
     return {
         "type": name_of(type(one)),
-        "length": len(one),
+        "length": length,
         "bytes": sys.getsizeof(one, 0) + inside,
         "holds": [kind for kind, _ in kinds.most_common(2)],
         "path": path,
@@ -105,11 +124,12 @@ def _age(one: object) -> float | None:
 
 
 def native_heap() -> dict[str, Any]:
-    """The C heap: what is handed out, and what is free in it and was not given back. {} where nobody tells."""
+    """The C heap: what is handed out, and what is free in it and was not given back; None or {} where nobody tells."""
     try:
         told = _mallinfo()
     except (AttributeError, OSError):
-        return {}
+        used = heap_in_use()
+        return {} if used is None else {"used_bytes": used, "free_bytes": None, "source": "psutil's heap_info"}
     return {"used_bytes": told.uordblks + told.hblkhd, "free_bytes": told.fordblks, "source": "glibc's mallinfo2"}
 
 
@@ -135,7 +155,7 @@ def _threads() -> list[dict[str, Any]]:
     frames = sys._current_frames()
     return [
         {"name": thread.name, "daemon": thread.daemon, "at": _at(frames.get(thread.ident or 0))}
-        for thread in threading.enumerate()
+        for thread in threading.enumerate()[:MOST_THREADS]
         if thread is not threading.current_thread()
     ]
 
@@ -146,12 +166,12 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
     for task in list(asyncio.all_tasks(loop)):
         coroutine: Any = task.get_coro()
         code = getattr(coroutine, "cr_code", None)
-        made = stack_of(task)
+        made = blame(stack) if (stack := stack_of(task)) else None
         together[
             getattr(coroutine, "__qualname__", "?"),
             f"{code.co_filename}:{code.co_firstlineno}" if code else "",
             _waits_at(coroutine),
-            f"{made[0][0]}:{made[0][1]}" if made else "",
+            f"{made[0]}:{made[1]}" if made else "",
         ] += 1
     return [
         {"coroutine": name, "count": amount, "defined_at": defined, "waits_at": waits, "made_at": made}
@@ -162,9 +182,17 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
 def _waits_at(coroutine: Any) -> str:
     """The innermost line that it waits at."""
     place = ""
-    while coroutine is not None and (frame := getattr(coroutine, "cr_frame", None)) is not None:
-        place, coroutine = _at(frame), getattr(coroutine, "cr_await", None)
+    while (names := _WAITING.get(type(coroutine))) is not None and (frame := getattr(coroutine, names[0])) is not None:
+        place, coroutine = _at(frame), getattr(coroutine, names[1])
     return place
+
+
+_WAITING: Final = {
+    types.CoroutineType: ("cr_frame", "cr_await"),
+    types.GeneratorType: ("gi_frame", "gi_yieldfrom"),
+    types.AsyncGeneratorType: ("ag_frame", "ag_await"),
+}
+"""Where each kind says which line it is at, and what it waits for."""
 
 
 def _at(frame: types.FrameType | None) -> str:

@@ -1,34 +1,46 @@
 """What holds an object: the shortest path to it from a module, a thread's frame, a task or the event loop, in words.
 
-Walks forward through what the collector can see, once for all objects that are asked for, and keeps nothing. It looks
-at no more than `MOST_OBJECTS`, follows no weak reference, and changes nothing.
+Walks forward through what the collector can see, once for all objects that are asked for. It looks at no more than
+`MOST_OBJECTS` (some 100 bytes for each while it walks), follows no weak reference, runs no code of the objects, and
+keeps nothing. The one trace of a look: before CPython 3.13 an object on a path may get its `__dict__` earlier.
 """
 
 import asyncio
 import collections
+import contextvars
 import functools
 import gc
+import inspect
 import sys
 import types
+import weakref
 from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
-from itertools import islice, pairwise
-from typing import Any, Final
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, Final, TypeAlias
 
 MOST_OBJECTS: Final = 2_000_000
 SLICE: Final = 2000
 """Objects that are looked at before others may run."""
 MOST_SEARCHED: Final = 100_000
 """Entries of one container that are searched for the name of a step."""
+MOST_STEPS: Final = 60
+"""Of a path that is told; of a longer one the middle is left out."""
 LONGEST_NAME: Final = 40
 ARROW: Final = " → "
 
-Root = tuple[str, Any]
+Root: TypeAlias = tuple[str, Any]
 """A name, and what it names."""
 
 _REGISTRIES: Final = frozenset(
-    {"weakref", "threading", "gc", "tracemalloc", "linecache", "abc", "_weakrefset", "copyreg"}
+    {
+        *("weakref", "threading", "gc", "tracemalloc", "linecache", "abc", "_weakrefset", "copyreg"),
+        *("asyncio.tasks", "profiles"),
+    }
 )
 """Modules that know objects of everybody: a path through them says little, and is the last to be tried."""
+
+_HERE: Final = __file__.rpartition("/")[0]
 
 
 async def paths(
@@ -36,13 +48,14 @@ async def paths(
 ) -> list[str]:
     """For each target its path; "" when nothing that Python knows holds it.
 
-    `pause` is called every `SLICE` objects. `without` has addresses that no path may go through.
+    Also "" when `MOST_OBJECTS` others were nearer. `pause` is called every `SLICE` objects. `without` has addresses
+    that no path may go through.
     """
     search = _Search(targets, without)
-    for roots in (_modules(tell=True), _frames(), _tasks(), _modules(tell=False)):
+    for roots in (_modules(registries=False), _frames(), _tasks()):
         await search.walk(roots, pause)
-        if search.done:
-            break
+    search.allow_registries()
+    await search.walk(chain(_modules(registries=True), [_finalizers()]), pause)
     return [search.told(target) for target in targets]
 
 
@@ -54,177 +67,283 @@ class _Search:
         self._without = without
         self._parents: dict[int, Any] = {}  # bounded by MOST_OBJECTS
         self._names: dict[int, str] = {}  # bounded by the roots
+        self._later = {key for _, module in _modules(registries=True) for key in (id(module), id(vars(module)))}
+        self._later.add(id(_finalizers()[1]))
         self._ours = {id(self), id(self._parents), id(self._names), id(self._wanted), id(targets), id(self.__dict__)}
+        self._ours |= {id(self._later), id(self._ours)}
 
-    @property
-    def done(self) -> bool:
-        """Whether all are found, or there were too many objects."""
-        return not self._wanted or len(self._parents) >= MOST_OBJECTS
+    def allow_registries(self) -> None:
+        """From now on paths may go through them."""
+        self._later.clear()
 
     async def walk(self, roots: Iterator[Root], pause: Callable[[], Awaitable[None]]) -> None:
-        """Go on from these roots, breadth first."""
+        """Go on from these roots, breadth first, until all are found or there were too many objects."""
         waiting: collections.deque[Any] = collections.deque()
         self._ours.add(id(waiting))
-        for name, root in roots:
-            if id(root) not in self._parents and id(root) not in self._ours and id(root) not in self._without:
-                self._parents[id(root)] = None
+        for name, root in roots if self._wanted else ():
+            if self._is_news(root):
                 self._names[id(root)] = name
-                waiting.append(root)
+                self._reach(None, root, waiting)
         looked = 0
-        while waiting and not self.done:
+        while waiting and self._wanted and len(self._parents) < MOST_OBJECTS:
             owner = waiting.popleft()
             looked += 1
             if looked % SLICE == 0:
                 await pause()
             for held in gc.get_referents(owner):
                 if self._is_news(held):
-                    self._parents[id(held)] = owner
-                    self._wanted.discard(id(held))
-                    waiting.append(held)
+                    self._reach(owner, held, waiting)
+
+    def _reach(self, owner: Any, held: Any, waiting: "collections.deque[Any]") -> None:
+        self._parents[id(held)] = owner
+        self._wanted.discard(id(held))
+        waiting.append(held)
 
     def _is_news(self, thing: Any) -> bool:
-        key = id(thing)
-        if key in self._parents or key in self._ours or key in self._without:
+        key, kind = id(thing), type(thing)
+        if key in self._parents or key in self._ours or key in self._later or key in self._without:
             return False
-        return not isinstance(thing, types.ModuleType | types.FrameType) and type(thing) not in _ATOMS
+        return key in self._wanted or not (kind in _ATOMS or (kind in _CODE and _is_of_the_search(thing)))
 
     def told(self, target: object) -> str:
         """The path to it, from the root on."""
-        steps = [target]
-        while (owner := self._parents.get(id(steps[-1]))) is not None and len(steps) < 100:
-            steps.append(owner)
-        if id(steps[-1]) not in self._names:
+        links = [target]
+        while (owner := self._parents.get(id(links[-1]))) is not None:
+            links.append(owner)
+        if id(links[-1]) not in self._names:
             return ""
-        steps.reverse()
-        words = [self._names[id(steps[0])]]
-        for owner, held in pairwise(steps):
-            if (word := _step(owner, held)) is not None:
-                words.append(word)
+        links.reverse()
+        words = [self._names[id(links[0])], *filter(None, _words(links))]
+        if len(words) > MOST_STEPS:
+            words[MOST_STEPS // 2 : -MOST_STEPS // 2] = ["…"]
         return ARROW.join(words).replace(f"{ARROW}.", ".") + f": {_kind(target)}"
 
 
-_ATOMS: Final = frozenset({int, float, bool, type(None), types.CodeType})
-"""Types whose objects hold nothing: never a step, though they may be a target of nobody's interest."""
+_ATOMS: Final = frozenset({int, float, bool, str, bytes, type(None), types.CodeType})
+"""Types whose objects hold nothing: a step on the way to nothing."""
+
+_CODE: Final = {
+    types.FrameType: "f_code",
+    types.CoroutineType: "cr_code",
+    types.GeneratorType: "gi_code",
+    types.AsyncGeneratorType: "ag_code",
+}
+
+
+def _is_of_the_search(thing: Any) -> bool:
+    """Whether it is a frame or coroutine of those that look."""
+    code: types.CodeType = getattr(thing, _CODE[type(thing)])
+    return code.co_filename.startswith(_HERE)
 
 
 # -- where paths begin
 
 
-def _modules(*, tell: bool) -> Iterator[Root]:
+def _modules(*, registries: bool) -> Iterator[Root]:
     """All modules but the registries, or those."""
     for name, module in list(sys.modules.items()):
-        if isinstance(module, types.ModuleType) and (name.partition(".")[0] in _REGISTRIES) is not tell:
+        known = name in _REGISTRIES or name.partition(".")[0] in _REGISTRIES
+        if known is registries and issubclass(type(module), types.ModuleType):
             yield f"module {name}", module
 
 
+def _finalizers() -> Root:
+    return "weakref.finalize", vars(weakref.finalize).get("_registry")
+
+
 def _frames() -> Iterator[Root]:
-    """The local names of what every thread does now, but for those of this module."""
+    """The local names of what every thread does now, but for those of who looks."""
     for top in list(sys._current_frames().values()):
         frame: types.FrameType | None = top
         while frame is not None:
             if not frame.f_code.co_filename.startswith(_HERE):
-                for name, held in list(frame.f_locals.items()):
+                for name, held in _locals(frame):
                     yield f"frame of {frame.f_code.co_qualname}, local {name}", held
             frame = frame.f_back
 
 
-_HERE: Final = __file__.rpartition("/")[0]
-
-
 def _tasks() -> Iterator[Root]:
-    """All tasks of all loops: C code holds them, where nothing looks."""
-    for task in gc.get_objects():
-        if isinstance(task, asyncio.Task) and not task.done():
-            coroutine = task.get_coro()
-            yield f"task {getattr(coroutine, '__qualname__', task.get_name())}", task
-            yield "event loop", task.get_loop()
+    """All tasks of all loops, and their loops: C code holds them, where nothing looks."""
+    tasks = [thing for thing in gc.get_objects() if issubclass(type(thing), asyncio.Task) and not thing.done()]
+    for task in tasks:
+        coroutine = task.get_coro()
+        yield f"task {getattr(coroutine, '__qualname__', task.get_name())}", task
+    for task in tasks:
+        yield "event loop", task.get_loop()
+
+
+def _locals(frame: types.FrameType) -> list[tuple[str, Any]]:
+    """The local names of a frame and what they name.
+
+    Before 3.13 the frame keeps the dictionary that it is asked for, and with it what was local then for as long as it
+    lives: so that is emptied, unless somebody else has it too.
+    """
+    found = frame.f_locals
+    pairs = list(found.items())
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(found) <= 3:
+        found.clear()
+    return pairs
 
 
 # -- the names of steps
 
 
-def _step(owner: Any, held: Any) -> str | None:
-    """How one object holds another, in words; None for a step that says nothing."""
-    named = _by_kind(owner, held)
-    if named is not None:
-        return named or None
-    found = _attribute(owner, held)
-    if found:
-        return f".{found}"
-    return None if isinstance(owner, types.CellType | types.MappingProxyType) else f"({_kind(owner)})"
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How one object holds another; `before` is what holds the first, `after` what the second one holds."""
+
+    before: Any
+    owner: Any
+    held: Any
+    after: Any
 
 
-def _by_kind(owner: Any, held: Any) -> str | None:  # noqa: PLR0911 - a table
-    """The name by the kind of the owner; "" for none, None for an owner of no special kind."""
-    match owner:
-        case dict():
-            return _entry(owner, held)
-        case tuple() if isinstance(held, types.CellType):
-            return ""  # a function's closure: the function has named it
-        case list() | tuple() | collections.deque():
-            return next((f"[{n}]" for n, one in enumerate(islice(owner, MOST_SEARCHED)) if one is held), "")
-        case set() | frozenset():
-            return "{member}"
-        case types.MethodType():
-            return f"(method of {_kind(held)})" if owner.__self__ is held else ""
-        case types.FunctionType():
-            return _of_function(owner, held)
-        case functools.partial():
-            return "(partial)"
-        case types.CellType() | types.MappingProxyType():
-            return ""
-        case types.CoroutineType() | types.GeneratorType() | types.AsyncGeneratorType():
-            return _local(owner, held)
-        case asyncio.Future():
-            return "" if isinstance(held, types.CoroutineType) else None
-        case types.TracebackType():
-            return "traceback"
-        case types.ModuleType():
-            return _attribute(owner, held) and f".{_attribute(owner, held)}"
+def _words(links: Sequence[Any]) -> Iterator[str]:
+    """A word for each step; "" for one that says nothing."""
+    around = [None, *links, None]
+    for step in range(1, len(links)):
+        yield _word(_Step(*around[step - 1 : step + 3]))
+
+
+def _word(step: _Step) -> str:
+    for kind in type(step.owner).__mro__:
+        tell = _TELLERS.get(kind)
+        if tell is not None and (told := tell(step)) is not None:
+            return told
+    name = _attribute(step.owner, step.held)
+    if name is not None:
+        return name and f".{name}"
+    return "" if _kind(step.owner) in _PLUMBING else f"({_kind(step.owner)})"
+
+
+_PLUMBING: Final = frozenset(
+    {"_lru_list_elem", "hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node", "managedbuffer"}
+)
+"""Types of the interpreter that stand between others, and say nothing."""
+
+
+def _entry(step: _Step) -> str | None:
+    """An entry of a dictionary; as an attribute where its keys are names, as those of objects and modules are."""
+    for key, value in list(islice(dict.items(step.owner), MOST_SEARCHED)):
+        if value is step.held:
+            short = _short(key)
+            return f".{short}" if short.isidentifier() and type(key) is str else f"[{short}]"
+        if key is step.held:
+            return "{key}"
     return None
 
 
-def _entry(owner: dict[Any, Any], held: Any) -> str:
-    """An entry of a dictionary; as an attribute where its keys are names, as those of objects and modules are."""
-    for key, value in islice(list(owner.items()), MOST_SEARCHED):
-        if value is held:
-            return f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{_short(key)}]"
-        if key is held:
-            return "{key}"
+def _index(base: Any) -> Callable[[_Step], str | None]:
+    def tell(step: _Step) -> str | None:
+        if type(step.held) is types.CellType and type(step.before) is types.FunctionType:
+            return ""  # a function's closure: the function has named it
+        elements = list(islice(base.__iter__(step.owner), MOST_SEARCHED))
+        return next((f"[{n}]" for n, one in enumerate(elements) if one is step.held), None)
+
+    return tell
+
+
+def _bound(step: _Step) -> str:
+    return f"(method of {_kind(step.held)})" if step.owner.__self__ is step.held else ""
+
+
+def _function(step: _Step) -> str | None:
+    owner, held, name = step.owner, step.held, step.owner.__qualname__
+    if held is owner.__closure__:
+        cells = zip(owner.__code__.co_freevars, owner.__closure__ or (), strict=False)
+        free = next((f": {free}" for free, cell in cells if cell is step.after), "")
+        return f"(closure of {name}{free})"
+    if held is owner.__globals__:
+        return f"(globals of {name})"
+    if held is owner.__defaults__ or held is owner.__kwdefaults__:
+        return f"(defaults of {name})"
+    return None
+
+
+def _cache(step: _Step) -> str | None:
+    """A function with `functools.lru_cache`."""
+    if step.held is _own(step.owner):
+        return None
+    function = step.owner.__wrapped__
+    return ".__wrapped__" if step.held is function else f"(cache of {getattr(function, '__qualname__', '?')})"
+
+
+def _local(step: _Step) -> str:
+    """A local name of a coroutine, a generator or a frame; of a name that closures share, what is in its cell."""
+    owner = step.owner
+    frame = next((getattr(owner, name) for name in ("cr_frame", "gi_frame", "ag_frame") if hasattr(owner, name)), owner)
+    if type(step.held) in _CODE or frame is None:
+        return ""  # what it waits for: its locals say whose they are
+    held = step.after if type(step.held) is types.CellType else step.held
+    name = frame.f_code.co_qualname
+    found = next((local for local, value in _locals(frame) if value is held), None)
+    return f"local {found} of {name}" if found else f"(at work in {name})"
+
+
+def _future(step: _Step) -> str | None:
+    owner, held = step.owner, step.held
+    if type(held) in _CODE:
+        return f"(coroutine {held.__qualname__})" if step.before is not None else ""
+    for name in ("_result", "_exception", "_fut_waiter", "_loop"):
+        if getattr(owner, name, None) is held:
+            return f".{name}"
+    callbacks = owner._callbacks or ()
+    return "(callback)" if any(held is callbacks or held is pair or held is pair[0] for pair in callbacks) else None
+
+
+def _exception(step: _Step) -> str | None:
+    names = ("__traceback__", "__cause__", "__context__", "args")
+    return next((f".{name}" for name in names if getattr(step.owner, name) is step.held), None)
+
+
+def _class(step: _Step) -> str | None:
+    return "" if type(step.held) is dict else ".__mro__" if type(step.held) is tuple else None
+
+
+def _nothing(_: _Step) -> str:
     return ""
 
 
-def _of_function(owner: types.FunctionType, held: Any) -> str:
-    for name, cell in zip(owner.__code__.co_freevars, owner.__closure__ or (), strict=False):
-        if cell is held:
-            return f"(closure of {owner.__qualname__}: {name})"
-    if held is owner.__closure__:
-        return f"(closure of {owner.__qualname__})"
-    return "" if held is owner.__dict__ else f"(defaults of {owner.__qualname__})"
+_TELLERS: Final[dict[type, Callable[[_Step], str | None]]] = {
+    dict: _entry,
+    **{base: _index(base) for base in (list, tuple, collections.deque)},
+    **dict.fromkeys((set, frozenset), lambda _: "{member}"),
+    **dict.fromkeys((types.MethodType, types.BuiltinFunctionType), _bound),
+    types.FunctionType: _function,
+    functools._lru_cache_wrapper: _cache,
+    **dict.fromkeys(_CODE, _local),
+    asyncio.Future: _future,
+    BaseException: _exception,
+    type: _class,
+    memoryview: lambda _: ".obj",
+    contextvars.Context: lambda _: "(context)",
+    weakref.ref: lambda step: None if type(step.owner) is not weakref.ref else "(callback of a weak reference)",
+    **dict.fromkeys((types.CellType, types.MappingProxyType, types.TracebackType), _nothing),
+}
 
 
-def _local(owner: Any, held: Any) -> str:
-    frame = next((getattr(owner, name) for name in ("cr_frame", "gi_frame", "ag_frame") if hasattr(owner, name)), None)
-    if frame is None:
-        return ""
-    found = next((name for name, value in frame.f_locals.items() if value is held), None)
-    return f"local {found} of {owner.__qualname__}" if found else f"({owner.__qualname__})"
-
-
-def _attribute(owner: Any, held: Any) -> str:
-    """The name of an attribute that holds it, by dictionary or slot; "" when there is none."""
-    own = getattr(owner, "__dict__", None)
+def _attribute(owner: Any, held: Any) -> str | None:
+    """The name of the attribute that holds it, in a dictionary or a slot; "" for the dictionary, None for none."""
+    own = _own(owner)
     if own is held:
         return ""
-    if isinstance(own, dict | types.MappingProxyType):
-        for name, value in list(own.items()):
-            if value is held:
-                return str(name)
+    for name, value in list(own.items()) if own is not None else ():
+        if value is held:
+            return str(name)
     for kind in type(owner).__mro__:
-        for name, slot in vars(kind).items():
-            if isinstance(slot, types.MemberDescriptorType) and _value(slot, owner) is held:
+        for name, slot in list(vars(kind).items()):
+            if type(slot) is types.MemberDescriptorType and _value(slot, owner) is held:
                 return name
-    return ""
+    return None
+
+
+def _own(owner: Any) -> Any:
+    """An object's dictionary, None where it has none. Runs no code of its class."""
+    try:
+        own = object.__getattribute__(owner, "__dict__")
+    except AttributeError:
+        return None
+    return own if type(own) in (dict, types.MappingProxyType) else None
 
 
 def _value(slot: types.MemberDescriptorType, owner: Any) -> Any:
@@ -239,7 +358,12 @@ def _kind(thing: object) -> str:
 
 
 def _short(key: object) -> str:
-    if not isinstance(key, str | int | bytes | tuple):
-        return _kind(key)
-    text = repr(key)
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+    """A key in at most `LONGEST_NAME` characters or so; of others than text and numbers the type."""
+    if type(key) is tuple:
+        return f"({', '.join(map(_short, key[:3]))}{', …' if len(key) > 3 else ''})"
+    if type(key) is str and key.isidentifier() and len(key) <= LONGEST_NAME:
+        return key
+    if type(key) in (str, bytes):
+        text = repr(key[:LONGEST_NAME])  # type: ignore[index]
+        return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+    return repr(key)[:LONGEST_NAME] if type(key) in (int, float, bool, type(None)) else _kind(key)

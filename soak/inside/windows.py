@@ -24,7 +24,10 @@ class MemoryWindows:
         tracker = memray.Tracker(
             destination=destination, native_traces=native, file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS
         )
-        tracker.__enter__()
+        try:
+            tracker.__enter__()
+        except RuntimeError as error:  # one of somebody else's is at work
+            raise StateError(f"memory can't be traced here: {error}") from None
         self._tracker = tracker
 
     def end(self) -> None:
