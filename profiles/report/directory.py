@@ -1,14 +1,13 @@
 """The directory of a hunt's report: what is in it, whose it is, and what goes in whole."""
 
 import math
-import os
 from pathlib import Path
 
 import msgspec
 
 from profiles.report.html import page
 from profiles.results import ProfileReport
-from soak.report.files import ReportError, reason, write_whole
+from soak.report.files import ReportError, make_directory, reason, write_whole
 from soak.results import Report
 
 ADVICE = "name an empty or new directory with --report"
@@ -23,23 +22,13 @@ class ProfileDirectory:
     def __init__(self, path: Path) -> None:
         """Make it with its parents, or take it over. Raises ReportError for one that belongs to something else."""
         self.path = path
-        self._make()
+        make_directory(path, ADVICE)
         self._refuse_others()
 
     def write(self, report: ProfileReport) -> None:
         """Write both files, each whole or not at all. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
         write_whole(self.path / "report.html", page(report).encode())
-
-    def _make(self) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise ReportError(f"{self.path}: expected a directory, found a file in the way; {ADVICE}") from None
-        except OSError as error:
-            raise ReportError(f"{self.path}: can't be made ({reason(error)}); {ADVICE}") from None
-        if not os.access(self.path, os.W_OK | os.X_OK):
-            raise ReportError(f"{self.path}: expected a directory to write in, found one that is not; {ADVICE}")
 
     def _refuse_others(self) -> None:
         if (self.path / "report.json").exists():

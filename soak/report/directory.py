@@ -1,14 +1,13 @@
 """The directory of a report: what is in it, whose it is, and what goes in whole. It makes no text itself."""
 
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from soak.report.files import ReportError, reason, write_whole
+from soak.report.files import ReportError, make_directory, reason, write_whole
 from soak.report.html import page
 from soak.report.junit import junit
 from soak.report.samples import SAMPLES_FILE_BYTES, SamplesFile
@@ -30,7 +29,7 @@ class ReportDirectory:
         self.path = path
         self.windows = Windows(path / "memray")
         self._samples = SamplesFile(path / "samples.jsonl", samples_bytes)
-        self._make()
+        make_directory(path, ADVICE)
         self._refuse_others()
 
     @property
@@ -59,16 +58,6 @@ class ReportDirectory:
     def read(self) -> Report:
         """The last report written. Raises ReportError."""
         return read_report(self.path)
-
-    def _make(self) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise ReportError(f"{self.path}: expected a directory, found a file in the way; {ADVICE}") from None
-        except OSError as error:
-            raise ReportError(f"{self.path}: can't be made ({reason(error)}); {ADVICE}") from None
-        if not os.access(self.path, os.W_OK | os.X_OK):
-            raise ReportError(f"{self.path}: expected a directory to write in, found one that is not; {ADVICE}")
 
     def _refuse_others(self) -> None:
         if (self.path / "report.json").exists():

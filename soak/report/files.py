@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, and the error for what can't be read or written. It knows no report."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,3 +29,15 @@ def write_whole(path: Path, data: bytes) -> None:
 def reason(error: OSError) -> str:
     """What the system says, in words."""
     return error.strerror or type(error).__name__
+
+
+def make_directory(path: Path, advice: str) -> None:
+    """Make a directory to write in, with its parents, or see that it is one. Raises ReportError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ReportError(f"{path}: expected a directory, found a file in the way; {advice}") from None
+    except OSError as error:
+        raise ReportError(f"{path}: can't be made ({reason(error)}); {advice}") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ReportError(f"{path}: expected a directory to write in, found one that is not; {advice}")

@@ -251,7 +251,7 @@ def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
         "✗ 2 culprits found, 1 gauge without one; 120 cycles in 1 min 32 s.",
         "  ✗ soak/plants/python_objects.py:49 ClosureHoldsSession.happened: container, list of Bound",
         f"      held by     {samples.CONTAINER.retained_by}",
-        "      grows by    +4.73 KB a cycle, 1.4 things a cycle, +1.2 GB in 24 h",
+        "      grows by    +4.73 KB a cycle, +1.4 things a cycle, +1.2 GB in 24 h",
         "      made at     "
         + ", ".join(f"mobifai/terminals/terminal.py:{60 + n} Terminal.__init__" for n in range(4))
         + " and 2 more",
@@ -266,7 +266,7 @@ def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
         f"      {samples.REPLAY}",
         "  ✗ /srv/app/pipes.py:8: descriptor, pipe",
         "      held by     nothing that is known",
-        "      grows by    0.5 things a cycle, +120,000 things in 24 h",
+        "      grows by    +0.5 things a cycle, +120,000 things in 24 h",
     ]
     assert lines[-4:] == [
         "  ? unattributed: heap.bytes in terminals, +48 B a cycle",
