@@ -100,7 +100,7 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
         yield from _unattributed(one)
     yield from _left(report.unattributed, MOST_CULPRITS, "gauges without a culprit")
     for note in report.notes[:MOST_LINES]:
-        yield f"  {note}", ""
+        yield f"  · {note}", ""
     yield from _left(report.notes, MOST_LINES, "notes")
     if report.mode == "attach":
         yield f"  {overhead(report.overhead)}", ""

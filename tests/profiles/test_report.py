@@ -271,7 +271,7 @@ def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
     assert lines[-4:] == [
         "  ? unattributed: heap.bytes in terminals, +48 B a cycle",
         "      it rose over 120 cycles; no line was seen with it",
-        "  a note",
+        "  · a note",
         "  report: profile-report/report.html",
     ]
 
