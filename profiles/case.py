@@ -129,11 +129,15 @@ class Case:
             return next(inside, container.cache), ()
         known = bool(container.grown_at) and not is_of_the_tool(container.grown_at)
         if not known:
-            return self._adding(container, made), ()
+            return self._adding(container, made), self._stack_of(made)
         frame = blame(container.grown_at)
         if made is not None and self._function(frame)[1].endswith("__del__"):
             return made, ()  # it comes back to life when it is collected: whoever made it let it
         return frame, container.grown_at
+
+    def _stack_of(self, made: Frame | None) -> Stack:
+        """How what is kept was made, where it is not known how it was put there."""
+        return next((site.stack for site in self._evidence.sites if blame(site.stack) == made), ())
 
     def _adding(self, container: Container, made: Frame | None) -> Frame | None:
         """The line by its source: the only one that adds to an attribute of this name, where the elements are made."""

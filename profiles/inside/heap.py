@@ -22,7 +22,7 @@ from profiles.frames import blame
 from profiles.inside.aside import driven, no_pause
 from profiles.inside.containers import among
 from profiles.inside.reach import name_of
-from profiles.inside.retainers import paths
+from profiles.inside.retainers import paths, referents
 from profiles.inside.stacks import stack_of
 from soak.inside.count import CANARIES
 
@@ -40,7 +40,8 @@ OLDEST: Final = 2
 
 def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
     """All of it, as what JSON can hold. Sizes are those of `sys.getsizeof`, in bytes."""
-    things = gc.get_objects()
+    asyncio_itself = sys.modules.get("_asyncio")  # its referents are not safe to touch: see `referents`
+    things = [thing for thing in gc.get_objects() if thing is not asyncio_itself]
     largest = _largest(things)
     old = _old()
     targets = [*largest, *old]
@@ -72,7 +73,7 @@ def types_of(things: Iterable[Any]) -> list[dict[str, Any]]:
     for thing in things:
         counts[type(thing)] += 1
         sizes[type(thing)] += sys.getsizeof(thing, 0)
-        for held in gc.get_referents(thing):
+        for held in referents(thing):
             if type(held) in (str, bytes, bytearray) and id(held) not in seen:
                 seen.add(id(held))
                 counts[type(held)] += 1

@@ -48,8 +48,8 @@ async def paths(
 ) -> list[str]:
     """For each target its path; "" when nothing that Python knows holds it.
 
-    Also "" when `MOST_OBJECTS` others were nearer. `pause` is called every `SLICE` objects. `without` has addresses
-    that no path may go through.
+    Also "" when `MOST_OBJECTS` others were nearer. `pause` is called every `SLICE` objects that are looked at.
+    `without` has addresses that no path may go through.
     """
     search = _Search(targets, without)
     for roots in (_modules(registries=False), _frames(), _tasks()):
@@ -87,10 +87,10 @@ class _Search:
         looked = 0
         while waiting and self._wanted and len(self._parents) < MOST_OBJECTS:
             owner = waiting.popleft()
-            looked += 1
-            if looked % SLICE == 0:
-                await pause()
-            for held in gc.get_referents(owner):
+            for held in referents(owner):
+                looked += 1
+                if looked % SLICE == 0:
+                    await pause()
                 if self._is_news(held):
                     self._reach(owner, held, waiting)
 
@@ -117,6 +117,15 @@ class _Search:
         if len(words) > MOST_STEPS:
             words[MOST_STEPS // 2 : -MOST_STEPS // 2] = ["…"]
         return ARROW.join(words).replace(f"{ARROW}.", ".") + f": {_kind(target)}"
+
+
+def referents(owner: Any) -> list[Any]:
+    """What an object holds, as the collector sees it.
+
+    Of `_asyncio` only what has a name: some releases of CPython 3.12 show the collector the dead objects that it keeps
+    for the next of their kind, and who only touches one of those breaks the event loop.
+    """
+    return [vars(owner)] if owner is sys.modules.get("_asyncio") else gc.get_referents(owner)
 
 
 _ATOMS: Final = frozenset({int, float, bool, str, bytes, type(None), types.CodeType})

@@ -1,5 +1,6 @@
 """What holds an object, in words: every kind of holder, and nobody."""
 
+import _asyncio
 import asyncio
 import collections
 import contextvars
@@ -15,7 +16,7 @@ from typing import Any, Final
 import pytest
 
 from profiles.inside.aside import aside, driven, no_pause
-from profiles.inside.retainers import paths
+from profiles.inside.retainers import SLICE, paths, referents
 from tests.support.eventually import eventually
 
 
@@ -335,9 +336,15 @@ async def test_the_event_loop_runs_on_while_somebody_looks() -> None:
         turns += 1
         await asyncio.sleep(0)
 
+    OWNER.large = [[] for _ in range(10 * SLICE)]  # type: ignore[attr-defined]
     told = await paths([[]], pause)
     assert told == [""]
-    assert turns > 5
+    assert turns > 20
+
+
+def test_the_dead_objects_that_a_module_keeps_for_the_next_are_not_touched() -> None:
+    (names,) = referents(_asyncio)
+    assert names is vars(_asyncio)
 
 
 async def test_all_targets_are_found_in_one_look() -> None:
@@ -401,7 +408,7 @@ async def test_a_path_that_says_more_goes_before_one_through_a_registry() -> Non
 
 LOOK_OFTEN: Final = """
 import array, asyncio, functools, gc, sys
-from profiles.inside.retainers import paths
+from profiles.inside.retainers import SLICE, paths, referents
 
 class Target:
     pass
