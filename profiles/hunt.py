@@ -7,7 +7,7 @@ import asyncio
 import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from soak.results import FindingResult
 Tell = Callable[[str], None]
 
 HEAP = "heap.bytes"
+TIME_SCALE = 20.0
+"""How many times as fast the agent's timers run, by default."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Hunt:
     def _replay(self, scenario: str) -> str:
         plan = self.wanted.plan
         words = ["mobifai", "profile", "run", scenario, "--seed", str(plan.seed)]
-        words += ["--time-scale", f"{plan.time_scale:g}"] if plan.time_scale != replace(plan).time_scale else []
+        words += ["--time-scale", f"{plan.time_scale:g}"] if plan.time_scale != TIME_SCALE else []
         words += ["--plant", plan.plant] if plan.plant is not None else []
         return shlex.join(words)
 

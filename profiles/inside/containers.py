@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from profiles.inside.retainers import referents
+
 KINDS: Final = (list, dict, set, collections.deque)
 LATEST_START: Final = 3
 """What gets longer only in a later window is not followed any more."""
@@ -75,7 +77,7 @@ def among(things: Sequence[Any]) -> list[Any]:
         if kind in _PLAIN:
             continue
         if not issubclass(kind, KINDS):
-            inner: Any = gc.get_referents(thing)
+            inner: Any = referents(thing)
         else:
             found.append(thing)
             inner = thing.values() if kind is dict else ()

@@ -153,7 +153,9 @@ def _mallinfo() -> Any:
 
 
 def _threads() -> list[dict[str, Any]]:
-    frames = sys._current_frames()
+    me = threading.get_ident()
+    # not our own frame: as a local of itself it would keep all that we looked at, until garbage is collected
+    frames = {thread: frame for thread, frame in sys._current_frames().items() if thread != me}
     return [
         {"name": thread.name, "daemon": thread.daemon, "at": _at(frames.get(thread.ident or 0))}
         for thread in threading.enumerate()[:MOST_THREADS]

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, Final
 
 from profiles.frames import Frame, is_of_the_tool
+from profiles.inside.retainers import referents
 from profiles.inside.stacks import Site, site_of, stack_of, storage_stack
 
 NEWEST: Final = 16
@@ -70,7 +71,7 @@ def _walk(parts: list[Any], held: Held, seen: set[int], at_base: Container[int])
         for known in (stack, storage_stack(thing)):
             if known:
                 held.sites[site_of(known)] += 1
-        waiting.extend(gc.get_referents(thing))
+        waiting.extend(referents(thing))
 
 
 def _is_new(thing: object, at_base: Container[int]) -> bool:

@@ -56,7 +56,7 @@ async def test_a_planted_leak_is_named_by_line_holder_rate_and_dose_and_can_be_s
     assert found.bytes_per_cycle > 64
     assert found.scales_with == "terminal"
     assert found.confidence == "high"
-    assert found.replay == "mobifai profile run terminals --seed 3 --time-scale 20 --plant dict-by-session"
+    assert found.replay == "mobifai profile run terminals --seed 3 --plant dict-by-session"
     assert "python.blocks" in found.explains
     page = (tmp_path / "report" / "report.html").read_text()
     assert "self.sessions[event.key]" in page

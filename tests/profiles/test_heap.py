@@ -192,6 +192,21 @@ async def test_a_dead_proxy_is_no_hindrance() -> None:
     assert (await looked())["objects"] > 1000
 
 
+async def test_what_was_looked_at_ends_as_ever_and_needs_no_collection() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        survivor = Survivor(0)
+        known = weakref.ref(survivor)
+        BIG["kept"] = [survivor]  # type: ignore[list-item]
+        await looked()
+        BIG.clear()
+        del survivor
+        assert known() is None
+    finally:
+        gc.enable()
+
+
 async def test_a_look_leaves_nothing() -> None:
     gc.collect()
     gc.freeze()

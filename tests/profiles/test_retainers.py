@@ -304,6 +304,18 @@ async def test_a_look_keeps_nothing_of_what_was_local_then() -> None:
     await task
 
 
+async def test_what_was_looked_at_ends_as_ever_and_needs_no_collection() -> None:
+    gc.disable()
+    try:
+        OWNER.held = [Target()]  # type: ignore[attr-defined]
+        known = weakref.ref(OWNER.held[0])  # type: ignore[attr-defined]
+        assert (await path_to_weak(known))[0]
+        OWNER.clear()
+        assert known() is None
+    finally:
+        gc.enable()
+
+
 def test_names_that_the_program_has_asked_for_stay_its_own() -> None:
     kept = 17
     names = locals()
