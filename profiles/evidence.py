@@ -64,7 +64,7 @@ class Evidence(msgspec.Struct, frozen=True):
     """All of one scenario (or of one agent that was watched).
 
     `rising` has the gauges of soak that rose, with the rise for each cycle; `left` the things that are left, by kind
-    (`descriptors`, `threads`, `tasks`, `children`, `started`, `files`, `rows`, `freezes`, `at_exit`, `said`).
+    (`descriptors`, `threads`, `tasks`, `children`, `started`, `files`, `rows`, `freezes`, `said`).
     """
 
     scenario: str

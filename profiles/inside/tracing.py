@@ -163,7 +163,6 @@ class Tracing:
             ),
             "rows": _counted(births.rows),
             "freezes": _counted(Counter({("gc.freeze", stack): n for (stack,), n in births.freezes.items()})),
-            "at_exit": _counted(Counter({("atexit", stack): n for (stack,), n in births.at_exit.items()})),
             "debug": _saved_garbage(),
             "spawned": [{"what": name, "count": 1, "stack": stack} for name, stack in births.spawned.items()],
             "foreign": _counted(births.foreign),

@@ -5,7 +5,6 @@ a line, a number or a path each.
 """
 
 import asyncio
-import atexit
 import builtins
 import ctypes
 import functools
@@ -46,7 +45,6 @@ class Births:
         self.freezes: Counter[tuple[Stack]] = Counter()
         self.said: Counter[tuple[int, Stack]] = Counter()
         """What was written to the standard input of children, by process id."""
-        self.at_exit: Counter[tuple[Stack]] = Counter()
         self.spawned: dict[str, Stack] = {}
         """The line that made the newest task of each coroutine function, by `FILE::QUALIFIED NAME`."""
         self.foreign: Counter[tuple[str, Stack]] = Counter()
@@ -107,7 +105,6 @@ class Births:
         yield sqlite3, "connect", self._connection
         yield ctypes.CDLL, "__getitem__", self._function
         yield gc, "freeze", self._frozen
-        yield atexit, "register", self._registered
 
     def _put(self, owner: Any, name: str, wrapper: Wrapper) -> None:
         original = vars(owner).get(name)
@@ -183,10 +180,6 @@ class Births:
     def _frozen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         count(self.freezes, here())
         function(*arguments, **named)
-
-    def _registered(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        count(self.at_exit, here())
-        return function(*arguments, **named)
 
     def _connection(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         connection = function(*arguments, **named)

@@ -2,7 +2,6 @@
 
 import _tracemalloc
 import asyncio
-import atexit
 import builtins
 import contextlib
 import ctypes
@@ -31,7 +30,7 @@ EVENTS = 20
 WRAPPED: tuple[tuple[Any, str], ...] = (
     *((os, name) for name in ("open", "pipe", "openpty", "dup", "posix_spawn", "fork", "forkpty")),
     *((builtins, "open"), (io, "open"), (socket.socket, "__init__"), (sqlite3, "connect"), (gc, "freeze")),
-    *((atexit, "register"), (subprocess.Popen, "__init__"), (ctypes.CDLL, "__getitem__")),
+    *((subprocess.Popen, "__init__"), (ctypes.CDLL, "__getitem__")),
 )
 
 
