@@ -17,6 +17,7 @@ from mobifai.cli.running import ask_running, run
 from mobifai.cli.settings import state_dir_option
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.state import StateDir
+from profiles.gate.command import gate
 from profiles.results import EXIT_STATUS, ProfileReport
 from soak import network
 from soak.alone import alone, until_stopped
@@ -209,6 +210,9 @@ def compare(before: Path, after: Path, as_json: bool) -> int:
     if found.new or found.larger:
         return EXIT_STATUS["found"]
     return 0 if later.verdict in ("clean", "found") else EXIT_STATUS["inconclusive"]
+
+
+profile.add_command(gate)
 
 
 # -- what they share

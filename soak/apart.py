@@ -5,7 +5,6 @@ Owns the process; it is gone at the end of the scope.
 
 import asyncio
 import re
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import aiohttp
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.health.control import ask
 from mobifai.state import StateDir
+from soak.installation import HERE, Installation
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -31,8 +31,11 @@ class RelayFailed(MobiFaiError):
 class RelayApart:
     """A running relay. Its port and its state stay over a restart."""
 
-    def __init__(self, folder: Path, settings: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, settings: Path, environment: Mapping[str, str], installation: Installation = HERE
+    ) -> None:
         self.url = ""
+        self._command = installation.command
         self._state = StateDir(folder / "relay")
         self._settings = settings
         self._log = folder / "relay.log"
@@ -64,7 +67,8 @@ class RelayApart:
         words = ("--config", str(self._settings), "relay", "--state-dir", str(self._state.path), "--port", str(port))
         with self._log.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "mobifai", *words),
+                *self._command,
+                *words,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

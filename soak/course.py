@@ -13,6 +13,7 @@ from random import Random
 from mobifai.errors import StateError
 from soak import shell
 from soak.growth import is_even, is_warm
+from soak.installation import HERE, Installation
 from soak.plan import LONGER_WARM_UP, MOST_WARM_UP_BLOCKS, WARM_UP_BLOCKS, Plan
 from soak.rest import at_rest, everybody_gone, steady_part
 from soak.results import BoundResult
@@ -198,7 +199,12 @@ def _settled(courses: dict[str, list[float]]) -> bool:
 
 @asynccontextmanager
 async def open_course(
-    name: str, plan: Plan, folder: Path, clock: Callable[[], float], factor: int = 1
+    name: str,
+    plan: Plan,
+    folder: Path,
+    clock: Callable[[], float],
+    factor: int = 1,
+    installation: Installation = HERE,
 ) -> AsyncIterator[Course]:
     """A course with its agent, in an empty folder. Raises TargetFailed, StateError."""
     scenario = scenario_class(name)()
@@ -208,7 +214,12 @@ async def open_course(
     settings.write_text(scenario.settings())
     options = ["--shell", shell.COMMAND, "--time-scale", f"{plan.time_scale:g}", *scenario.serve_options(own)]
     async with agent_under_test(
-        folder / "agent", settings, options, relay_apart=scenario.relay == "apart", plant=plan.plant
+        folder / "agent",
+        settings,
+        options,
+        relay_apart=scenario.relay == "apart",
+        plant=plan.plant,
+        installation=installation,
     ) as target:
         course = Course(scenario, target, plan, factor, clock)
         try:

@@ -11,17 +11,16 @@ from pathlib import Path
 
 from soak.chronicle import INTERRUPTED, UNFINISHED, Account, Setting, compose
 from soak.course import Course, open_course
+from soak.failures import failure
 from soak.growth import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
 from soak.live_lines import View
 from soak.own import OwnGauges
 from soak.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
 from soak.report.directory import ReportDirectory
-from soak.rest import NotAtRest
 from soak.results import FindingResult, Report
 from soak.sample import gauge_of
 from soak.telling import Telling
 from soak.tracing import WINDOW_SECONDS, Tracing
-from soak.traffic import IntegrityError
 from soak.verdict import breaches, leaks
 
 CHECKPOINT_SECONDS = 5.0
@@ -224,14 +223,8 @@ class Runner:
         try:
             yield
         except Exception as error:
-            self._findings.append(self._failure(error, scenario))
+            self._findings.append(failure(error, scenario, self._plan.replay(scenario)))
             raise Failed from error
-
-    def _failure(self, error: BaseException, scenario: str) -> FindingResult:
-        kinds = {IntegrityError: "integrity", NotAtRest: "rest"}
-        kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), "failure")
-        detail = str(error) or type(error).__name__
-        return FindingResult(kind, type(error).__name__, detail, 0, "", 0, scenario, self._plan.replay(scenario))
 
     # -- telling
 

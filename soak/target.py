@@ -5,8 +5,6 @@ Owns those processes and their directory: whatever happens, both are gone at the
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -18,6 +16,7 @@ from mobifai.state import StateDir
 from soak import outside
 from soak.apart import RelayApart
 from soak.inside.questions import RUN_VARIABLE
+from soak.installation import HERE, Installation
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -86,6 +85,11 @@ class AgentUnderTest:
         self.agent_pid = int((await self.ask("status"))["agent_pid"])
 
     @property
+    def keeper_pid(self) -> int:
+        """Of the process that was started."""
+        return self._process.pid
+
+    @property
     def log_file(self) -> Path:
         """What the agent printed."""
         return self.folder / "agent.log"
@@ -147,22 +151,31 @@ class AgentUnderTest:
 
 @asynccontextmanager
 async def agent_under_test(
-    folder: Path, settings: Path, options: Sequence[str] = (), *, relay_apart: bool = False, plant: str | None = None
+    folder: Path,
+    settings: Path,
+    options: Sequence[str] = (),
+    *,
+    relay_apart: bool = False,
+    plant: str | None = None,
+    installation: Installation = HERE,
+    variables: Mapping[str, str] | None = None,
 ) -> AsyncIterator[AgentUnderTest]:
     """`mobifai serve` in an empty folder, once phones can pair, with one planted leak if one is named.
 
-    `settings` is its settings file. Raises TargetFailed, StateError.
+    `settings` is its settings file, `variables` go into its environment. Raises TargetFailed, StateError.
     """
     (folder / "tmp").mkdir(parents=True)
-    environment = {**os.environ, **EXACT_HEAP, "TMPDIR": str(folder / "tmp"), RUN_VARIABLE: folder.name}
+    own = {"TMPDIR": str(folder / "tmp"), RUN_VARIABLE: folder.name}
+    environment = {**installation.environment(), **EXACT_HEAP, **own, **(variables or {})}
     ready_file = folder / "ready.json"
     async with AsyncExitStack() as scope:
-        relay = await scope.enter_async_context(RelayApart(folder, settings, environment)) if relay_apart else None
+        apart = RelayApart(folder, settings, environment, installation) if relay_apart else None
+        relay = await scope.enter_async_context(apart) if apart else None
         place = ["--relay", relay.url, "--ice-server", NOBODY] if relay else ["--port", "0"]
         words = ["--config", settings, "serve", "--state-dir", folder / "state", "--ready-file", ready_file, *place]
         with (folder / "agent.log").open("ab") as out:
             process = await asyncio.create_subprocess_exec(
-                *mobifai(),
+                *installation.command,
                 *map(str, words),
                 *options,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -181,8 +194,3 @@ async def agent_under_test(
 
 NOBODY = "stun:nowhere.invalid:3478"
 """No server: with a relay elsewhere an agent would ask a public one for its address."""
-
-
-def mobifai() -> list[str]:
-    """The command, by this very interpreter."""
-    return [sys.executable, "-m", "mobifai"]

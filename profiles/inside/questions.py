@@ -15,6 +15,7 @@ from mobifai.health.extensions import Subject
 from profiles.inside.aside import aside
 from profiles.inside.flames import trace
 from profiles.inside.heap import snapshot
+from profiles.inside.standing import standing
 from profiles.inside.tracing import Tracing
 from profiles.inside.watching import watching
 from soak.inside.questions import RUN_VARIABLE
@@ -47,6 +48,10 @@ def questions(subject: Subject) -> Mapping[str, Handler | Follower]:
         tracing.end()
         return {}
 
+    async def standing_(_: dict[str, Any]) -> object:
+        _check_under_test()
+        return standing()
+
     async def heap(_: dict[str, Any]) -> object:
         loop = asyncio.get_running_loop()
         return await aside(lambda: snapshot(loop))
@@ -59,6 +64,7 @@ def questions(subject: Subject) -> Mapping[str, Handler | Follower]:
         "profile.end": end,
         "profile.watch": watching(tracing, subject),
         "profile.heap": heap,
+        "profile.standing": standing_,
         "profile.trace": trace,
     }
 

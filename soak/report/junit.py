@@ -40,17 +40,22 @@ class Case:
 
 def junit(report: Report) -> bytes:
     """The document, as UTF-8 with a declaration."""
-    root = ET.Element("testsuites", name="mobifai soak", time=f"{report.duration_s:.3f}")
+    return document("soak", report.duration_s, cases(report))
+
+
+def document(program: str, seconds: float, told: Iterable[Case]) -> bytes:
+    """Any cases of `mobifai PROGRAM`, in the order of their suites' first ones."""
+    root = ET.Element("testsuites", name=f"mobifai {program}", time=f"{seconds:.3f}")
     suites: dict[str, list[Case]] = {}
-    for case in cases(report):
+    for case in told:
         suites.setdefault(case.suite, []).append(case)
     for name, members in suites.items():
-        _add_suite(root, name, members)
+        _add_suite(root, program, name, members)
     for key, number in _numbers([case for members in suites.values() for case in members]).items():
         root.set(key, number)
     ET.indent(root)
-    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return document
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
 
 
 def cases(report: Report) -> Iterator[Case]:
@@ -110,12 +115,14 @@ def _about(finding: FindingResult) -> str:
     return f"{finding.detail}{replay}"
 
 
-def _add_suite(root: ET.Element, name: str, members: list[Case]) -> None:
+def _add_suite(root: ET.Element, program: str, name: str, members: list[Case]) -> None:
     seconds = sum(case.seconds for case in members)
     suite = ET.SubElement(root, "testsuite", {"name": name, "time": f"{seconds:.3f}", **_numbers(members)})
     for case in members:
         named = printable(f"{case.name} ({case.scenario})" if case.scenario not in ("", case.name) else case.name)
-        element = ET.SubElement(suite, "testcase", classname=f"soak.{name}", name=named, time=f"{case.seconds:.3f}")
+        element = ET.SubElement(
+            suite, "testcase", classname=f"{program}.{name}", name=named, time=f"{case.seconds:.3f}"
+        )
         if case.outcome == "passed":
             ET.SubElement(element, "system-out").text = printable(case.text or f"took {duration(case.seconds)}")
         else:

@@ -1,0 +1,82 @@
+"""Growth that is meant: entries with a reason and an end, from `profiles/accepted.toml`. Pure, but for reading it.
+
+Figures at rest can be accepted. A breach or a slope can not: whatever grows for ever is no decision.
+"""
+
+import datetime as dt
+import tomllib
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mobifai.errors import MobiFaiError
+from profiles.gate.figures import FIGURES
+from soak.report.files import reason as why
+
+SHORTEST_REASON: Final = 10
+"""Characters: less says nothing."""
+
+
+class AcceptedError(MobiFaiError):
+    """The file of accepted growth can't be read."""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """One entry: a figure (a name of `FIGURES`, or a pattern such as `used.heap:*`) may be `grows_by` above the base.
+
+    It holds until the end of the day `expires`.
+    """
+
+    figure: str
+    grows_by: float
+    reason: str
+    expires: dt.date
+
+    def is_over(self, today: dt.date) -> bool:
+        """Whether its last day is past."""
+        return today > self.expires
+
+    def covers(self, name: str) -> bool:
+        """Whether it is about this figure."""
+        return fnmatchcase(name, self.figure)
+
+
+def read_accepted(file: Path) -> list[Accepted]:
+    """The entries of a file. Raises AcceptedError, with the entry's number."""
+    try:
+        told = tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        raise AcceptedError(f"{file}: can't be read ({why(error)})") from None
+    except ValueError as error:
+        raise AcceptedError(f"{file}: expected TOML; {error}") from None
+    entries = told.pop("accepted", [])
+    if told or not isinstance(entries, list):
+        raise AcceptedError(f"{file}: expected nothing but [[accepted]] tables; found {', '.join(told) or 'another'}")
+    return [_entry(one, f"{file}: entry {number}") for number, one in enumerate(entries, 1)]
+
+
+def _entry(told: Any, where: str) -> Accepted:
+    try:
+        entry = msgspec.convert(told, Accepted)
+    except msgspec.ValidationError as error:
+        advice = 'figure = "idle.heap", grows_by = 300_000, reason = "...", expires = 2027-01-31'
+        raise AcceptedError(f"{where}: {error}; expected {advice}") from None
+    unknown = {*told} - {*Accepted.__struct_fields__}
+    if unknown:
+        raise AcceptedError(f"{where}: expected figure, grows_by, reason and expires; found {', '.join(unknown)} too")
+    if not any(fnmatchcase(family, entry.figure.partition(":")[0]) for family in FIGURES):
+        raise AcceptedError(f"{where}: expected a figure of {', '.join(FIGURES)}; found {entry.figure!r}")
+    if entry.grows_by <= 0:
+        raise AcceptedError(f"{where}: expected grows_by above 0; found {entry.grows_by:g}")
+    if len(entry.reason.strip()) < SHORTEST_REASON:
+        raise AcceptedError(f"{where}: expected a reason that a reviewer can judge; found {entry.reason!r}")
+    return entry
+
+
+def most_accepted(entries: Sequence[Accepted], name: str, today: dt.date) -> Accepted | None:
+    """The entry in force that lets this figure grow most."""
+    about = [one for one in entries if one.covers(name) and not one.is_over(today)]
+    return max(about, key=lambda one: one.grows_by, default=None)

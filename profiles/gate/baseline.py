@@ -1,0 +1,110 @@
+"""Stored figures to compare with: one entry for each environment, and the workload that they belong to.
+
+Owns the form of `profiles/baseline.json`. An entry fits only the Python, C library and architecture that it was
+measured with, and only the workload that drove it: with another one figures differ for reasons that are no growth.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+import soak
+from mobifai.errors import MobiFaiError
+from profiles.gate.figures import FIGURES
+from profiles.gate.trial import WARM_UP
+from soak.plan import QUICK_BLOCKS, Plan
+from soak.report.files import reason, write_whole
+
+WORK: Final = ("scenarios", "shell", "inside", "desk.py", "visits.py", "stream.py", "course.py", "rest.py")
+"""The parts of `soak` that decide what an agent is put through, and how it is counted."""
+
+UPDATE: Final = "write one for it with --update"
+
+
+class BaselineError(MobiFaiError):
+    """A file of stored figures can't be read."""
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """The figures of one environment. `libraries` are told of when they differ; they need not be the same."""
+
+    python: str
+    c_library: str
+    architecture: str
+    workload: str
+    figures: dict[str, float]
+    libraries: dict[str, str] = {}
+    measured: str = ""
+    """The day, and the version of mobifai."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What must be the same."""
+        return self.python, self.c_library, self.architecture
+
+
+class Baselines(msgspec.Struct, frozen=True):
+    """The file: one entry for each environment."""
+
+    baselines: list[Baseline]
+
+
+def read_baselines(file: Path) -> list[Baseline]:
+    """The entries. Raises BaselineError."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Baselines).baselines
+    except FileNotFoundError:
+        raise BaselineError(f"{file}: expected stored figures, found nothing; {UPDATE}") from None
+    except OSError as error:
+        raise BaselineError(f"{file}: can't be read ({reason(error)})") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BaselineError(f"{file}: expected stored figures, found something else ({error}); {UPDATE}") from None
+
+
+def write_baseline(file: Path, known: Sequence[Baseline], new: Baseline) -> None:
+    """Put an entry in the place of that of the same environment; those of other workloads go. Raises ReportError."""
+    kept = [one for one in known if one.place != new.place and one.workload == new.workload]
+    told = Baselines(sorted([*kept, new], key=lambda one: one.place))
+    write_whole(file, msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+
+
+def fitting(known: Sequence[Baseline], wanted: Baseline) -> Baseline | None:
+    """The entry of the same environment and workload."""
+    return next((one for one in known if one.place == wanted.place and one.workload == wanted.workload), None)
+
+
+def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
+    """Why none fits, in a sentence."""
+    if any(one.place == wanted.place for one in known):
+        return f"what drives the agent has changed since the figures were stored; {UPDATE}"
+    there = "; ".join(sorted(", ".join(one.place) for one in known)) or "none"
+    return f"expected stored figures of {', '.join(wanted.place)}; found those of {there}; {UPDATE}"
+
+
+def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, float], measured: str) -> Baseline:
+    """The entry of this environment (`soak.machine.environment`). Python counts by its minor version."""
+    implementation, _, version = str(environment["python"]).partition(" ")
+    return Baseline(
+        python=f"{implementation} {'.'.join(version.split('.')[:2])}",
+        c_library=str(environment["c_library"]),
+        architecture=str(environment["architecture"]),
+        workload=workload,
+        figures=dict(figures),
+        libraries=dict(environment["libraries"]),
+        measured=measured,
+    )
+
+
+def workload_of(plan: Plan) -> str:
+    """A name for what agents are put through: it changes when that does."""
+    told = hashlib.sha256(repr((plan.scenarios, plan.seed, plan.time_scale, plan.phones)).encode())
+    told.update(repr((QUICK_BLOCKS, WARM_UP, sorted(FIGURES))).encode())
+    home = Path(str(soak.__file__)).parent
+    for part in WORK:
+        for file in sorted((home / part).rglob("*")) if (home / part).is_dir() else [home / part]:
+            if file.suffix in (".py", ".sh"):
+                told.update(file.read_bytes())
+    return told.hexdigest()[:16]

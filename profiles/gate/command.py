@@ -1,0 +1,221 @@
+"""`mobifai profile gate`: does this change make memory grow?"""
+
+import datetime as dt
+import os
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from mobifai import __version__
+from mobifai.errors import MobiFaiError
+from profiles.gate.accepted import Accepted, read_accepted
+from profiles.gate.baseline import Baseline, fitting, here, misfit, read_baselines, workload_of, write_baseline
+from profiles.gate.documents import GateDirectory, annotations, encoded
+from profiles.gate.gate import SCENARIOS, SEED, TIME_SCALE, Comparison, Gate
+from profiles.gate.results import EXIT_STATUS, GateReport
+from profiles.gate.sides import Side, base, candidate, commit_of, toplevel
+from profiles.gate.table import markdown, summary
+from profiles.results import ProfileError
+from soak import network
+from soak.alone import alone, until_stopped
+from soak.command import RunFailed, Usage
+from soak.machine import environment
+from soak.plan import Plan
+from soak.scenarios import scenarios
+from soak.sweeper import swept
+
+DEFAULT_REPORT = "gate-report"
+ACCEPTED = Path("profiles", "accepted.toml")
+
+
+@click.command(
+    "gate",
+    epilog="Exit status: 0 memory does not grow; 1 it grows, a bound was breached, or accepted growth has expired; "
+    "2 usage; 3 the run itself failed; 4 inconclusive: the base or the stored figures can't be compared with.",
+)
+@click.argument("scenario_names", nargs=-1, metavar="[SCENARIO]...")
+@click.option("--base", "revision", metavar="REV", help="Compare with this revision of the checkout, built here and "
+              "run in turns with what is installed.")  # fmt: skip
+@click.option("--baseline", "baseline_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Compare with the figures stored in this file.")  # fmt: skip
+@click.option("--update", is_flag=True, help="Store the figures of this run in the file of --baseline.")
+@click.option("--accepted", "accepted_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help=f"Growth that is meant, with reasons.  [default: {ACCEPTED}, where it is]")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**31), default=SEED, show_default=True, help="Chance, on both sides.")
+@click.option("--culprits/--no-culprits", default=True, help="Have the line named when it fails.  [default: on]")
+@click.option("--report", "report_dir", type=click.Path(path_type=Path), default=DEFAULT_REPORT, show_default=True,
+              help="Where report.json, report.md and junit.xml go.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON on standard output.")
+def gate(
+    scenario_names: tuple[str, ...],
+    revision: str | None,
+    baseline_file: Path | None,
+    update: bool,
+    accepted_file: Path | None,
+    seed: int,
+    culprits: bool,
+    report_dir: Path,
+    as_json: bool,
+) -> int:
+    """Say whether a change makes memory grow, in a few minutes.
+
+    The MobiFai that is installed is put through the same work as its base: a revision that is built and run in turns
+    with it, or figures that were stored in the same environment. It fails on a breached bound, on what does not come
+    back to rest, on a slope that a second run confirms, and on growth at rest above a declared step.
+    """
+    if (revision is None) == (baseline_file is None):
+        raise Usage("expected one of --base REV and --baseline FILE")
+    if update and baseline_file is None:
+        raise Usage("expected --update with --baseline FILE, which it writes")
+    for name in scenario_names:
+        if name not in scenarios():
+            raise Usage(f"expected one of {', '.join(scenarios())}; found {name!r}")
+    plan = Plan(tuple(dict.fromkeys(scenario_names)) or SCENARIOS, seed, time_scale=TIME_SCALE, phones=2)
+    try:
+        directory = GateDirectory(report_dir)
+        accepted, where = _accepted(accepted_file)
+        against = Revision(plan, revision) if revision is not None else Stored(plan, baseline_file or Path(), update)
+    except MobiFaiError as error:
+        raise Usage(str(error)) from None
+    try:
+        report = _gated(plan, against, accepted, where, culprits)
+        directory.write(report)
+    except Exception as error:
+        raise RunFailed(error) from error
+    return _end(report, as_json)
+
+
+class Revision:
+    """A revision of the checkout that this is run in, to be built and run."""
+
+    update = False
+
+    def __init__(self, plan: Plan, name: str) -> None:
+        """Raises GitError when it is not there."""
+        self._name = name
+        self._checkout = toplevel(Path.cwd())
+        self.told = f"{name} ({commit_of(self._checkout, name)[:12]})"
+        self.stored: dict[str, float] | None = None
+        self.notes: list[str] = []
+
+    def sides(self, folder: Path) -> list[Side]:
+        """The base and the candidate, laid out. Raises ProfileError."""
+        _tell(f"building {self._name}")
+        return [base(self._checkout, self._name, folder / "a"), candidate(folder / "b" / "side")]
+
+
+class Stored:
+    """Figures in a file, or what is to become of it."""
+
+    def __init__(self, plan: Plan, file: Path, update: bool) -> None:
+        """Raises BaselineError when there are none, or they can't be read."""
+        self._file = file
+        self.update = update
+        self._known = read_baselines(file) if file.exists() or not update else []
+        self._wanted = here(environment(""), workload_of(plan), {}, _measured())
+        found = fitting(self._known, self._wanted)
+        self.misfit = "" if found is not None or update else misfit(self._known, self._wanted)
+        self.stored = found.figures if found is not None and not update else None
+        self.told = f"the figures stored in {file}" if not update else "itself: its figures are stored"
+        self.notes = _differing(found, self._wanted) if found is not None and not update else []
+
+    def sides(self, folder: Path) -> list[Side]:
+        """The candidate alone, laid out."""
+        return [candidate(folder / "b" / "side")]
+
+    def keep(self, figures: dict[str, float]) -> None:
+        """Store these figures. Raises ReportError."""
+        write_baseline(self._file, self._known, msgspec.structs.replace(self._wanted, figures=figures))
+
+
+def _gated(plan: Plan, against: Revision | Stored, accepted: list[Accepted], where: str, culprits: bool) -> GateReport:
+    """Lay out, run, and store what is to be stored."""
+    if isinstance(against, Stored) and against.misfit:
+        return _inconclusive(plan, against, against.misfit, fits=False)
+    with tempfile.TemporaryDirectory(prefix="mobifai-gate-") as laid_out, swept(Path(laid_out)):
+        try:
+            sides = against.sides(Path(laid_out))
+        except ProfileError as error:
+            return _inconclusive(plan, against, str(error))
+        wanted = Comparison(plan, sides, against.stored, against.told, accepted, where, culprits, against.notes)
+        facts = environment(network.enter())
+
+        async def run(folder: Path) -> tuple[GateReport, Gate]:
+            running = Gate(wanted, folder, facts, _command(), _now(), _tell)
+            return await until_stopped(running.run()), running
+
+        report, ran = alone(run)
+        if not isinstance(against, Stored) or not against.update:
+            return report
+        if ran.clean:
+            against.keep(ran.figures)
+            return report
+        return msgspec.structs.replace(report, notes=[*report.notes, "its figures were not stored: see above"])
+
+
+def _inconclusive(plan: Plan, against: Revision | Stored, why: str, *, fits: bool = True) -> GateReport:
+    """Nothing was run."""
+    return GateReport(
+        "inconclusive", against.told, [], [], [], environment("not used"), plan.seed, 0.0,
+        notes=[why], fits=fits, command=_command(), started_at=_now(),
+    )  # fmt: skip
+
+
+def _differing(found: Baseline, wanted: Baseline) -> list[str]:
+    """A sentence when libraries are not those of the stored figures: growth may be theirs."""
+    names = sorted({*found.libraries, *wanted.libraries})
+    told = [
+        f"{name} {found.libraries.get(name, 'not there')} -> {wanted.libraries.get(name, 'not there')}"
+        for name in names if found.libraries.get(name) != wanted.libraries.get(name)
+    ]  # fmt: skip
+    return [f"libraries differ from those of the stored figures: {', '.join(told)}"] if told else []
+
+
+def _accepted(file: Path | None) -> tuple[list[Accepted], str]:
+    """What is accepted, and where that is said. Raises AcceptedError."""
+    if file is None and not ACCEPTED.exists():
+        return [], ""
+    place = file or ACCEPTED
+    return read_accepted(place), str(place)
+
+
+def _end(report: GateReport, as_json: bool) -> int:
+    if as_json:
+        click.echo(encoded(report).decode(), nl=False)
+    else:
+        Console(highlight=False).print(summary(report), soft_wrap=True)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in annotations(report):
+            click.echo(line, err=as_json)
+    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        _append(Path(page), markdown(report))
+    return EXIT_STATUS[report.verdict]
+
+
+def _append(file: Path, text: str) -> None:
+    try:
+        with file.open("a", encoding="utf-8") as out:
+            out.write(text + "\n")
+    except OSError as error:
+        _tell(f"{file}: the summary can't be written ({error.strerror}); it is in report.md too")
+
+
+def _tell(what: str) -> None:
+    click.echo(what, err=True)
+
+
+def _command() -> str:
+    return shlex.join(["mobifai", *sys.argv[1:]])
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
+def _measured() -> str:
+    return f"{dt.datetime.now(dt.UTC).date()}, mobifai {__version__}"

@@ -1,0 +1,149 @@
+"""What both sides showed, and what that makes of the change. Pure: it gets figures and judgements, and decides.
+
+Contracts are absolute: a breached bound fails, whoever breached it before. What rises is the change's only when the
+base does not rise as well, or rises less: the difference of both sides is judged by the rules that convict a gauge.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from profiles.gate.accepted import Accepted, most_accepted
+from profiles.gate.figures import FIGURES, figure_of
+from profiles.gate.results import Checked, Row, Verdict
+from profiles.gate.trial import Look, Points, Trial
+from soak.growth import convicted, judge
+from soak.report.figures import amount
+from soak.results import FindingResult
+from soak.sample import gauge_of
+from soak.verdict import FAILED_KINDS, REQUIRED, leaks, ordered
+
+_ORDER: Final = {name: place for place, name in enumerate(FIGURES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a trial makes of the change: its own findings, slopes that the base has too, sentences about the base."""
+
+    findings: list[FindingResult]
+    as_before: list[FindingResult]
+    notes: list[str]
+
+
+# -- figures at rest
+
+
+def rows(
+    base: Mapping[str, float], now: Mapping[str, float], accepted: Sequence[Accepted], today: dt.date
+) -> list[Row]:
+    """Every figure that one of the two has, in the table's order."""
+    names = sorted({*base, *now}, key=lambda name: (_ORDER[name.partition(":")[0]], name))
+    return [_row(name, base.get(name), now.get(name), accepted, today) for name in names]
+
+
+def _row(name: str, base: float | None, now: float | None, accepted: Sequence[Accepted], today: dt.date) -> Row:
+    figure = figure_of(name)
+    if base is None or now is None:
+        missing = "the base" if base is None else "the change"
+        return Row(name, figure.unit, base, now, None, "unknown", figure.summary, f"{missing} was not measured")
+    allowed = figure.allowed(base)
+    entry = most_accepted(accepted, name, today)
+    if now <= allowed:
+        return Row(name, figure.unit, base, now, allowed, "ok", figure.summary)
+    if entry is None:
+        return Row(name, figure.unit, base, now, allowed, "grown", figure.summary)
+    allowed = max(allowed, base + entry.grows_by)
+    if now <= allowed:
+        note = f"until {entry.expires}: {entry.reason}"
+        return Row(name, figure.unit, base, now, allowed, "accepted", figure.summary, note)
+    note = f"more than the {amount(entry.grows_by, figure.unit)} that were accepted"
+    return Row(name, figure.unit, base, now, allowed, "grown", figure.summary, note)
+
+
+def expired(accepted: Iterable[Accepted], today: dt.date, where: str) -> list[FindingResult]:
+    """A finding for every entry whose last day is past."""
+    return [
+        FindingResult(
+            "accepted", one.figure,
+            f"{where}: the entry for {one.figure} ended on {one.expires} ({one.reason}); remove it when the growth is "
+            "in the base by now, or decide again and renew it", 0, "", 0, "", "",
+        )
+        for one in accepted if one.is_over(today)
+    ]  # fmt: skip
+
+
+def unneeded(accepted: Iterable[Accepted], told: Iterable[Row], today: dt.date) -> list[str]:
+    """A sentence for every entry in force that let nothing through."""
+    used = [row.name for row in told if row.verdict == "accepted" or row.note]
+    idle = [one for one in accepted if not one.is_over(today) and not any(map(one.covers, used))]
+    return [f"the accepted growth of {one.figure} (until {one.expires}) was not needed" for one in idle]
+
+
+# -- what a scenario showed
+
+
+def found(trial: Trial) -> Found:
+    """Findings of the candidate in one scenario."""
+    now, again = trial.first[-1], trial.again[-1] if trial.again else None
+    base = trial.first[0] if len(trial.first) > 1 else None
+    notes = [_gone(base.failure)] if base is not None and base.failure is not None else []
+    failures = [one.failure for one in (now, again) if one is not None and one.failure is not None]
+    findings = [*failures, *_breaches([now, *([again] if again else [])])]
+    if now.failure is not None or again is None or again.failure is not None:
+        return Found(findings, [], notes)
+    suspected = {name: now.judged[name] for name in now.suspected}
+    rising = leaks(
+        suspected, again.judged,
+        cycles_per_second=now.cycles_per_second, scenario=trial.scenario, replay=trial.replay,
+    )  # fmt: skip
+    before = [one for one in rising if _is_as_before(one.name, trial)]
+    return Found(ordered([*findings, *(one for one in rising if one not in before)]), before, notes)
+
+
+def _breaches(looks: Iterable[Look]) -> list[FindingResult]:
+    known = {finding.name: finding for look in looks for finding in look.breached}
+    return list(known.values())
+
+
+def _gone(failure: FindingResult) -> str:
+    return f"{failure.scenario} could not be tried with the base: {failure.detail}"
+
+
+def _is_as_before(name: str, trial: Trial) -> bool:
+    """Whether the base rises too, and the candidate not more."""
+    if len(trial.first) < 2 or len(trial.again) < 2:
+        return False
+    (base, now), (base_again, now_again) = trial.first, trial.again
+    if name not in base.judged or name not in base_again.judged:
+        return False
+    if not convicted(base.judged[name], base_again.judged[name]):
+        return False
+    gauge = gauge_of(name)
+    first = judge(difference(base.points[name], now.points[name]), gauge)
+    return not convicted(first, judge(difference(base_again.points[name], now_again.points[name]), gauge))
+
+
+def difference(base: Points, now: Points) -> Points:
+    """By how much more there is after each block, at the candidate's cycles."""
+    return [(cycle, value - other) for (_, other), (cycle, value) in zip(base, now, strict=False)]
+
+
+def checked(trial: Trial) -> Checked:
+    """How much was looked at, on the candidate's side."""
+    look = trial.first[-1]
+    smallest = [look.judged[name].smallest_leak if name in look.judged else 0.0 for name in REQUIRED]
+    return Checked(trial.scenario, look.cycles, look.bounds, len(look.judged), len(look.suspected), *smallest)
+
+
+# -- the whole
+
+
+def conclude(told: Iterable[Row], findings: Iterable[FindingResult], *, whole: bool) -> Verdict:
+    """Failed > grown > inconclusive > passed. `whole`: everything that was to be looked at was looked at."""
+    told, kinds = list(told), {finding.kind for finding in findings}
+    if kinds & FAILED_KINDS:
+        return "failed"
+    if kinds or any(row.verdict == "grown" for row in told):
+        return "grown"
+    return "passed" if whole and told and all(row.verdict != "unknown" for row in told) else "inconclusive"

@@ -1,0 +1,126 @@
+"""What a gate leaves for machines: JUnit, annotations of lines, and the directory that all of it is written to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from profiles.gate.results import GateReport, Row
+from profiles.gate.table import HEADLINES, headline, markdown
+from profiles.report.places import short
+from profiles.report.summary import one_line
+from soak.report.figures import amount, rate
+from soak.report.files import ReportError, make_directory, reason, write_whole
+from soak.report.junit import Case, Outcome, document
+from soak.results import FindingResult
+
+ADVICE: Final = "name an empty or new directory with --report"
+FILES: Final = ("report.json", "report.md", "junit.xml")
+
+
+class GateDirectory:
+    """A directory that is ours: new, empty of our names, or one of an earlier run."""
+
+    def __init__(self, path: Path) -> None:
+        """Make it, or take it over. Raises ReportError for one that belongs to something else."""
+        self.path = path
+        make_directory(path, ADVICE)
+        if (path / FILES[0]).exists():
+            read_gate(path)
+        elif others := [name for name in FILES if (path / name).exists()]:
+            raise ReportError(f"{path}: found {others[0]} without a report.json of `mobifai profile gate`; {ADVICE}")
+
+    def write(self, report: GateReport) -> None:
+        """Write the three files, each whole or not at all. Raises ReportError."""
+        write_whole(self.path / "report.json", encoded(report))
+        write_whole(self.path / "report.md", markdown(report).encode())
+        write_whole(self.path / "junit.xml", junit(report))
+
+
+def read_gate(path: Path) -> GateReport:
+    """The report in a directory. Raises ReportError when there is none, or it is not one."""
+    file = path / "report.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=GateReport)
+    except OSError as error:
+        raise ReportError(f"{file}: can't be read ({reason(error)}); {ADVICE}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ReportError(
+            f"{file}: expected the report of `mobifai profile gate`, found something else ({error}); {ADVICE}"
+        ) from None
+
+
+def encoded(report: GateReport) -> bytes:
+    """A report as JSON that `read_gate` takes back."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+
+
+# -- JUnit
+
+
+def junit(report: GateReport) -> bytes:
+    """A case for the verdict, each figure, each scenario and each finding."""
+    return document("gate", report.duration_s, _cases(report))
+
+
+def _cases(report: GateReport) -> Iterator[Case]:
+    verdicts: dict[str, Outcome] = {"grown": "failure", "failed": "error", "inconclusive": "skipped"}
+    notes = "; ".join([HEADLINES[report.verdict], *report.notes])
+    yield Case("run", "verdict", "", verdicts.get(report.verdict, "passed"), notes, report.duration_s)
+    for row in report.rows:
+        outcomes: dict[str, Outcome] = {"grown": "failure", "unknown": "skipped"}
+        yield Case("at rest", row.name, "", outcomes.get(row.verdict, "passed"), _about(row))
+    for one in report.checked:
+        yield Case("scenarios", one.scenario, one.scenario, text=f"{one.gauges:,} gauges over {one.cycles:,} cycles")
+    for finding in report.findings:
+        outcome: Outcome = "error" if finding.kind in ("failure", "integrity") else "failure"
+        yield Case("findings", f"{finding.kind}: {finding.name}", finding.scenario, outcome, finding.detail)
+
+
+def _about(row: Row) -> str:
+    if row.base is None or row.now is None or row.allowed is None:
+        return row.note
+    told = (
+        f"{amount(row.base, row.unit)} before, {amount(row.now, row.unit)} now ({rate(row.now - row.base, row.unit)})"
+    )
+    return f"{row.summary}: {told}, {rate(row.allowed - row.base, row.unit)} allowed; {row.note}".rstrip("; ")
+
+
+# -- annotations
+
+
+def annotations(report: GateReport) -> Iterator[str]:
+    """Commands of GitHub's runner, by which the lines of what was found are marked in a change."""
+    for culprit in report.culprits:
+        yield _annotation("error", short(culprit.file), culprit.line, f"{culprit.what or culprit.kind} grows",
+                          f"held by {culprit.retained_by or 'nothing that is known'}; {culprit.replay}")  # fmt: skip
+    for line in report.lines:
+        yield _annotation("error", line.file, line.line, "more memory at rest",
+                          f"{rate(line.more_bytes, 'bytes')} that the base does not have")  # fmt: skip
+    if report.verdict != "passed":
+        kind = "warning" if report.verdict == "inconclusive" else "error"
+        yield _annotation(kind, "", 0, "memory gate", _why(report))
+
+
+def _why(report: GateReport) -> str:
+    found = [_sentence(one) for one in report.findings] + [f"{row.name}: {_about(row)}" for row in report.grown]
+    return " ".join([headline(report), *(found or report.notes)])
+
+
+def _sentence(finding: FindingResult) -> str:
+    return f"{finding.scenario}: {finding.detail}." if finding.scenario else f"{finding.detail}."
+
+
+def _annotation(kind: str, file: str, line: int, title: str, message: str) -> str:
+    """`::error file=...,line=...::message`, with what would end a part of it written by its number."""
+    where = f"file={_property(file)},line={line}," if file else ""
+    return f"::{kind} {where}title={_property(title)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return one_line(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,53 @@
+"""What a program has at rest, as figures with a name, and by how much each may grow without being asked about.
+
+Pure: it measures nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """`step` is the growth that is let through, in `unit`; `share` the same as a part of the base. The larger counts."""
+
+    unit: str
+    summary: str
+    step: float
+    share: float = 0.0
+
+    def allowed(self, base: float) -> float:
+        """The most that may be there when the base has so much."""
+        return base + max(self.step, self.share * base)
+
+
+FIGURES: Final[Mapping[str, Figure]] = {
+    "imports.modules": Figure("modules", "loaded with every module of mobifai imported", 20),
+    "imports.objects": Figure("objects", "Python objects after importing all of it", 5_000),
+    "imports.heap": Figure("bytes", "C heap after importing all of it", 256 << 10),
+    "idle.objects": Figure("objects", "Python objects of an agent that waits for its first phone", 3_000),
+    "idle.heap": Figure("bytes", "C heap of that agent", 128 << 10),
+    "idle.pages": Figure("bytes", "memory that only that agent has", 2 << 20),
+    "idle.keeper": Figure("bytes", "memory that only its keeper has", 512 << 10),
+    "idle.threads": Figure("threads", "threads of agent and keeper", 0),
+    "idle.descriptors": Figure("descriptors", "descriptors of agent and keeper", 2),
+    "idle.tasks": Figure("tasks", "tasks of the agent", 2),
+    "limits.bytes": Figure("bytes", "memory when everything that is declared is full", 0, 0.02),
+    "used.objects": Figure("objects", "Python objects once it was used and everybody left", 4_000),
+    "used.heap": Figure("bytes", "C heap once it was used and everybody left", 256 << 10),
+    "used.threads": Figure("threads", "threads once it was used and everybody left", 0),
+    "used.descriptors": Figure("descriptors", "descriptors once it was used and everybody left", 2),
+    "used.tasks": Figure("tasks", "tasks once it was used and everybody left", 2),
+}
+"""The families. Members have the scenario behind a colon: `used.heap:mixed`."""
+
+
+def figure_of(name: str) -> Figure:
+    """The figure of a value by its name. Raises KeyError for a family that is none."""
+    return FIGURES[name.partition(":")[0]]
+
+
+def together(values: Mapping[str, float], family: str) -> float:
+    """The sum of a family of gauges: `descriptors:agent pipe` and the like."""
+    return sum(value for name, value in values.items() if name.partition(":")[0] == family)

@@ -1,0 +1,167 @@
+"""One run of the gate: figures at rest, then each scenario on both sides, then the line of what was found.
+
+Owns the order of things and the deadline of nothing: whatever ends it, there is a report of what was known by then.
+"""
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from mobifai.errors import MobiFaiError
+from profiles.gate.accepted import Accepted
+from profiles.gate.comparison import checked, conclude, expired, found, rows, unneeded
+from profiles.gate.resting import Figures, at_rest_figures
+from profiles.gate.results import Checked, GateReport, GrownLine, Row
+from profiles.gate.sides import Side
+from profiles.gate.standing import grown_at_rest
+from profiles.gate.trial import trial
+from profiles.hunt import Hunt, Wanted
+from profiles.results import Culprit
+from soak.failures import failure
+from soak.plan import Plan
+from soak.results import FindingResult
+
+SCENARIOS: Final = ("mixed", "terminals", "conversations")
+"""What a run goes through by default. Reconnects of all kinds are a half of `mixed`."""
+
+SEED: Final = 20
+TIME_SCALE: Final = 20.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is to be compared: `sides` are the base, if it is to be run, and the candidate; `stored` its figures if not.
+
+    `base` says in words what the candidate is compared with; `where` names the file of accepted growth. With one side and
+    nothing stored it is compared with itself.
+    """
+
+    plan: Plan
+    sides: Sequence[Side]
+    stored: Mapping[str, float] | None
+    base: str
+    accepted: Sequence[Accepted] = ()
+    where: str = ""
+    name_culprits: bool = True
+    notes: Sequence[str] = ()
+
+
+@dataclass
+class Gate:
+    """One run."""
+
+    wanted: Comparison
+    folder: Path
+    environment: dict[str, Any]
+    command: str
+    started_at: str
+    tell: Tell
+    today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
+    figures: Figures = field(default_factory=dict)
+    """Of the candidate."""
+    _began: float = field(default_factory=time.monotonic)
+    _base: Figures = field(default_factory=dict)
+    _findings: list[FindingResult] = field(default_factory=list)
+    _as_before: list[FindingResult] = field(default_factory=list)
+    _checked: list[Checked] = field(default_factory=list)
+    _culprits: list[Culprit] = field(default_factory=list)
+    _lines: list[GrownLine] = field(default_factory=list)
+    _notes: list[str] = field(default_factory=list)
+    _whole: bool = False
+
+    async def run(self) -> GateReport:
+        """Do it all. What fails is told in the report."""
+        try:
+            await self._rest()
+            for number, scenario in enumerate(self.wanted.plan.scenarios):
+                await self._scenario(scenario, self.folder / str(number))
+            self._whole = not self._notes
+            await self._name_culprits()
+            await self._name_lines()
+        except asyncio.CancelledError:
+            self._whole = False
+            self._notes.append("it was interrupted: what had not been looked at by then is not known")
+        except MobiFaiError as error:
+            self._findings.append(failure(error, "", ""))
+        return self.report()
+
+    async def _rest(self) -> None:
+        *base, self.figures = await at_rest_figures(self.wanted.sides, self.folder / "rest", self.tell)
+        self._base = dict(base[0] if base else self.wanted.stored or {})
+
+    async def _scenario(self, scenario: str, folder: Path) -> None:
+        tried = await trial(scenario, self.wanted.plan, self.wanted.sides, folder, self._elapsed, self.tell)
+        told = found(tried)
+        self._findings += told.findings
+        self._as_before += told.as_before
+        self._notes += told.notes
+        self._checked.append(checked(tried))
+        self.figures |= tried.first[-1].figures
+        if len(tried.first) > 1:
+            self._base |= tried.first[0].figures
+
+    async def _name_culprits(self) -> None:
+        """Have `profile` say which line it is, in the scenarios that show it."""
+        growing = [one for one in self._findings if one.scenario in self.wanted.plan.scenarios]
+        names = tuple(dict.fromkeys(one.scenario for one in growing if one.kind not in ("bound", "failure")))
+        if not names or not self.wanted.name_culprits:
+            return
+        plan = Plan(names[:1], self.wanted.plan.seed, time_scale=self.wanted.plan.time_scale, phones=2)
+        wanted = Wanted(plan, dose=False, findings=growing, mode="from")
+        hunt = Hunt(wanted, self.folder / "hunt", self.environment, self.command, self.started_at, self.tell)
+        hunted = await hunt.run()
+        self._culprits = hunted.culprits
+        if hunted.verdict in ("failed", "inconclusive"):
+            self._notes += hunted.notes
+
+    async def _name_lines(self) -> None:
+        """Have it said which lines the base has less for, where figures at rest have grown."""
+        names = [row.name for row in self.rows() if row.verdict == "grown"]
+        if len(self.wanted.sides) < 2 or not names or not self.wanted.name_culprits:
+            return
+        self.tell("at rest: looking which lines have more than in the base")
+        base, now = self.wanted.sides
+        imports = all(name.startswith("imports.") for name in names)
+        self._lines = await grown_at_rest(base, now, self.folder / "lines", imports=imports)
+
+    # -- the report
+
+    def report(self) -> GateReport:
+        """What is known now."""
+        told = self.rows()
+        findings = [*self._findings, *expired(self.wanted.accepted, self.today, self.wanted.where)]
+        return GateReport(
+            verdict=conclude(told, findings, whole=self._whole),
+            base=self.wanted.base,
+            rows=told,
+            findings=findings,
+            as_before=self._as_before,
+            culprits=self._culprits,
+            lines=self._lines,
+            checked=self._checked,
+            environment=self.environment,
+            seed=self.wanted.plan.seed,
+            duration_s=round(self._elapsed(), 1),
+            notes=[*self._notes, *self.wanted.notes, *unneeded(self.wanted.accepted, told, self.today)],
+            command=self.command,
+            started_at=self.started_at,
+        )
+
+    def rows(self) -> list[Row]:
+        """The figures at rest, of both sides."""
+        itself = len(self.wanted.sides) == 1 and self.wanted.stored is None
+        return rows(self.figures if itself else self._base, self.figures, self.wanted.accepted, self.today)
+
+    @property
+    def clean(self) -> bool:
+        """Whether its figures may stand as a baseline: everything was looked at, and nothing grows or broke."""
+        return self._whole and not self._findings and not self._as_before
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began

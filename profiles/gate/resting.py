@@ -1,0 +1,102 @@
+"""What a side has at rest before anybody uses it: after importing it all, and as an agent that waits for a phone.
+
+Each is measured in processes of their own, a few times on both sides in turns; the least of each figure stands.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from profiles.gate.figures import together
+from profiles.gate.sides import Side
+from profiles.results import ProfileError
+from soak import shell
+from soak.rest import at_rest
+from soak.target import EXACT_HEAP, AgentUnderTest, agent_under_test
+
+STARTS = 2
+REST_SECONDS = 10.0
+IMPORT_SECONDS = 120.0
+
+IMPORT_ALL = """
+import gc, importlib, json, pkgutil, sys
+from mobifai.health.census import heap_in_use
+import mobifai
+for found in pkgutil.walk_packages(mobifai.__path__, "mobifai."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+gc.collect()
+told = {"modules": len(sys.modules), "objects": sys.getallocatedblocks(), "heap": heap_in_use()}
+print(json.dumps({name: value for name, value in told.items() if value is not None}))
+"""
+
+Figures = dict[str, float]
+"""Values by the names of `figures.FIGURES`."""
+
+
+async def at_rest_figures(sides: Sequence[Side], folder: Path, tell: Callable[[str], None]) -> list[Figures]:
+    """The figures of each side. Raises ProfileError, TargetFailed, StateError."""
+    found: list[list[Figures]] = [[] for _ in sides]
+    for start in range(STARTS):
+        for number, side in enumerate(sides):
+            tell(f"{side.name}: at rest, {start + 1} of {STARTS}")
+            imports = await _imports(side)
+            found[number].append({**imports, **await _idle(side, folder / f"{number}.{start}")})
+    return [least(of_side) for of_side in found]
+
+
+def least(measured: Sequence[Mapping[str, float]]) -> Figures:
+    """The least of each figure; one that was missing once is missing."""
+    names = set.intersection(*(set(one) for one in measured))
+    return {name: min(one[name] for one in measured) for name in sorted(names)}
+
+
+async def _imports(side: Side) -> Figures:
+    process = await asyncio.create_subprocess_exec(
+        *(side.installation.python, "-c", IMPORT_ALL),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**side.installation.environment(), **EXACT_HEAP},
+    )
+    try:
+        async with asyncio.timeout(IMPORT_SECONDS):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        said = (err.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
+        raise ProfileError(f"{side.name}: expected every module of mobifai to be importable; Python said {said}")
+    return {f"imports.{name}": value for name, value in msgspec.json.decode(out, type=dict[str, float]).items()}
+
+
+async def _idle(side: Side, folder: Path) -> Figures:
+    folder.mkdir(parents=True)
+    settings = folder / "config.toml"
+    settings.write_text("")
+    options = ["--shell", shell.COMMAND]
+    async with agent_under_test(folder / "agent", settings, options, installation=side.installation) as target:
+        await target.ask("soak.fill")  # or the free lists of Python would be counted as they happen to be
+        values, _ = await at_rest(target.values, None, REST_SECONDS)
+        worst = float((await target.ask("status"))["worst_case_bytes"])
+        return {**counted(values, "idle"), **_pages(target), "limits.bytes": worst}
+
+
+def counted(values: Mapping[str, float], prefix: str, suffix: str = "") -> Figures:
+    """What soak counts, as figures."""
+    found = {f"{prefix}.{family}{suffix}": together(values, family) for family in ("threads", "descriptors", "tasks")}
+    for name, gauge in (("objects", "python.blocks"), ("heap", "heap.bytes")):
+        if gauge in values:
+            found[f"{prefix}.{name}{suffix}"] = values[gauge]
+    return found
+
+
+def _pages(target: AgentUnderTest) -> Figures:
+    """Memory that no other process shares: what is gained when it ends."""
+    pids = {"idle.pages": target.agent_pid, "idle.keeper": target.keeper_pid}
+    return {name: float(psutil.Process(pid).memory_full_info().uss) for name, pid in pids.items()}

@@ -1,0 +1,165 @@
+"""What a gate says as a table of few rows, for a terminal and as Markdown. It writes no file, and prints nothing.
+
+Of each family of figures the member that has used up most of its step stands for all.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from rich.text import Text
+
+from profiles.gate.figures import FIGURES
+from profiles.gate.results import Checked, GateReport, Row, RowVerdict, Verdict
+from profiles.report.places import told
+from profiles.report.summary import one_line
+from soak.report.figures import amount, count, duration, rate
+from soak.results import FindingResult
+
+HEADLINES: Final[dict[Verdict, str]] = {
+    "passed": "Memory does not grow",
+    "grown": "Memory grows",
+    "failed": "The run itself failed",
+    "inconclusive": "No verdict",
+}
+SIGNS: Final[dict[Verdict, str]] = {"passed": "✓", "grown": "✗", "failed": "!", "inconclusive": "?"}
+STYLES: Final[dict[Verdict, str]] = {"passed": "bold green", "grown": "bold red", "failed": "bold red"}
+MARKS: Final[dict[RowVerdict, str]] = {"ok": "✓", "grown": "✗", "accepted": "·", "unknown": "?"}
+COLOURS: Final[dict[RowVerdict, str]] = {"grown": "red", "accepted": "yellow", "unknown": "yellow"}
+COLUMNS: Final = ("", "figure", "base", "now", "change", "allowed")
+MOST_FINDINGS: Final = 8
+MOST_CULPRITS: Final = 3
+NOTHING: Final = "-"
+
+
+class Line(NamedTuple):
+    """One row of the table, as text."""
+
+    verdict: RowVerdict
+    cells: tuple[str, ...]
+    note: str
+
+
+def headline(report: GateReport) -> str:
+    """The answer in a line."""
+    told_ = f"{HEADLINES[report.verdict]}, beside {report.base}"
+    return f"{told_}; {duration(report.duration_s)}." if report.fits else f"{told_}."
+
+
+def table(rows: Sequence[Row], checked: Sequence[Checked], findings: Sequence[FindingResult]) -> list[Line]:
+    """The rows that a reviewer has to see."""
+    lines = [_line(row) for row in _shown(rows)]
+    return [*lines, *_contracts(checked, findings)] if checked else lines
+
+
+def _shown(rows: Iterable[Row]) -> Iterator[Row]:
+    families: dict[str, list[Row]] = {name: [] for name in FIGURES}
+    for row in rows:
+        families[row.name.partition(":")[0]].append(row)
+    for members in families.values():
+        telling = [row for row in members if row.verdict != "ok"]
+        yield from telling or sorted(members, key=_used_up)[-1:]
+
+
+def _used_up(row: Row) -> float:
+    """How much of what is allowed has been used."""
+    if row.base is None or row.now is None or row.allowed is None:
+        return 0.0
+    return (row.now - row.base) / max(row.allowed - row.base, 1e-9)
+
+
+def _line(row: Row) -> Line:
+    def shown(value: float | None) -> str:
+        return NOTHING if value is None else amount(value, row.unit)
+
+    base = row.base or 0
+    change = NOTHING if row.base is None or row.now is None else rate(row.now - base, row.unit)
+    allowed = NOTHING if row.allowed is None else rate(row.allowed - base, row.unit)
+    return Line(row.verdict, (row.name, shown(row.base), shown(row.now), change, allowed), row.note)
+
+
+def _contracts(checked: Sequence[Checked], findings: Sequence[FindingResult]) -> Iterator[Line]:
+    """What has no figure: bounds, and slopes by scenario."""
+    breached = [one for one in findings if one.kind == "bound"]
+    bounds = max(one.bounds for one in checked)
+    told_ = f"{count(len(breached), 'limit')} breached" if breached else f"none of {bounds} breached"
+    yield Line("grown" if breached else "ok", ("limits", "", told_, "", ""), "")
+    for one in checked:
+        rising = [finding for finding in findings if finding.scenario == one.scenario and finding.kind != "bound"]
+        told_ = f"{len(rising)} rising" if rising else f"none of {one.gauges:,} gauges rises in {one.cycles:,} cycles"
+        note = f"would have shown {amount(one.smallest_leak_objects, 'objects')} a cycle"
+        verdict: RowVerdict = "grown" if rising else "ok"
+        yield Line(verdict, (f"slopes:{one.scenario}", "", told_, "", ""), "" if rising else note)
+
+
+def summary(report: GateReport) -> Text:
+    """All of it for a terminal. No line is wrapped or cut."""
+    text = Text(no_wrap=True, overflow="ignore")
+    style = STYLES.get(report.verdict, "bold yellow")
+    text.append(f"{SIGNS[report.verdict]} {headline(report)}\n", style)
+    lines = table(report.rows, report.checked, report.findings)
+    if lines:
+        widths = _widths(lines)
+        text.append(f"    {_row(COLUMNS[1:], widths)}\n", "dim")
+        for line in lines:
+            text.append(f"  {MARKS[line.verdict]} {_told(line, widths)}\n", COLOURS.get(line.verdict, ""))
+    for sentence, colour in sentences(report):
+        text.append(f"  {one_line(sentence)}\n", colour)
+    text.rstrip()
+    return text
+
+
+def _widths(lines: Iterable[Line]) -> list[int]:
+    """Of each column; sentences in the place of figures have no column."""
+    rows = [COLUMNS[1:], *(line.cells if line.cells[1] else (line.cells[0], "", "", "", "") for line in lines)]
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _told(line: Line, widths: Sequence[int]) -> str:
+    shown = _row(line.cells, widths) if line.cells[1] else f"{line.cells[0]:<{widths[0]}}  {line.cells[2]}"
+    return f"{shown.rstrip()}  {one_line(line.note)}".rstrip()
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (
+        f"{cell:<{width}}" if not place else f"{cell:>{width}}"
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join([first, *others])
+
+
+def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
+    """What was found, who did it, how to see it again, with a colour each."""
+    for finding in report.findings[:MOST_FINDINGS]:
+        where = f"{finding.scenario}: " if finding.scenario else ""
+        yield f"✗ {where}{finding.detail}", "red"
+    if len(report.findings) > MOST_FINDINGS:
+        yield f"  and {len(report.findings) - MOST_FINDINGS:,} more: see the report", ""
+    for culprit in report.culprits[:MOST_CULPRITS]:
+        held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
+        yield f"→ {told(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
+        yield f"    {culprit.replay}", "cyan"
+    for line in report.lines:
+        yield f"→ {line.file}:{line.line}: {rate(line.more_bytes, 'bytes')} at rest: {line.text}", "bold red"
+    if report.findings and not report.culprits and report.findings[0].replay:
+        yield f"    {report.findings[0].replay}", "cyan"
+    for finding in report.as_before[:MOST_FINDINGS]:
+        yield f"· the base has this too: {finding.scenario}: {finding.detail}", "yellow"
+    for note in report.notes:
+        yield f"· {note}", ""
+
+
+def markdown(report: GateReport) -> str:
+    """The same, for the page that a CI system shows."""
+    lines = table(report.rows, report.checked, report.findings)
+    told_ = [f"### {SIGNS[report.verdict]} {_cell(headline(report))}", ""]
+    if lines:
+        told_ += [f"| {' | '.join(COLUMNS)} | |", "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
+        told_ += [f"| {MARKS[line.verdict]} | {' | '.join(map(_cell, (*line.cells, line.note)))} |" for line in lines]
+        told_.append("")
+    told_ += [f"- {_cell(sentence.strip())}" for sentence, _ in sentences(report)]
+    return "\n".join(told_).rstrip() + "\n"
+
+
+def _cell(text: str) -> str:
+    """Text of others that neither ends a cell nor becomes a tag."""
+    return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "'")

@@ -1,0 +1,177 @@
+"""One scenario on both sides: blocks in turns with the same chance, and what is suspected again in fresh processes.
+
+Owns the agents of both sides while it lasts. What a side breaks by itself is told of that side; the other goes on.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from math import isnan
+from pathlib import Path
+
+import msgspec
+
+from profiles.gate.resting import Figures, counted
+from profiles.gate.sides import Side
+from soak.course import Course, open_course
+from soak.failures import failure
+from soak.growth import Judgement, judge
+from soak.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
+from soak.results import FindingResult
+from soak.sample import gauge_of
+from soak.verdict import breaches
+
+WARM_UP: tuple[int, int] = (7, 7)
+"""As many blocks on both sides: both go through the same chance."""
+LONGER_WARM_UP: tuple[int, int] = (12, 12)
+
+Points = list[tuple[int, float]]
+
+
+@dataclass
+class Look:
+    """What one side showed in one pass over a scenario."""
+
+    side: Side
+    judged: dict[str, Judgement] = field(default_factory=dict)
+    points: dict[str, Points] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)
+    breached: list[FindingResult] = field(default_factory=list)
+    cycles: int = 0
+    bounds: int = 0
+    cycles_per_second: float = 0.0
+    failure: FindingResult | None = None
+
+    @property
+    def suspected(self) -> list[str]:
+        """The gauges that seem to rise."""
+        return [name for name, judgement in self.judged.items() if judgement.suspicious]
+
+
+@dataclass
+class Trial:
+    """What a scenario showed: `first` and, when the candidate is suspected, `again`; looks in the order of the sides."""
+
+    scenario: str
+    replay: str
+    first: list[Look]
+    again: list[Look] = field(default_factory=list)
+
+
+async def trial(
+    scenario: str,
+    plan: Plan,
+    sides: Sequence[Side],
+    folder: Path,
+    clock: Callable[[], float],
+    tell: Callable[[str], None],
+) -> Trial:
+    """Try a scenario; the candidate is the last of the sides. What a side does wrong is told, not raised."""
+    run = _Pass(scenario, plan, folder / "1", clock, tell)
+    found = Trial(scenario, plan.replay(scenario), await run.looks(sides))
+    now = found.first[-1]
+    if now.failure is None and (suspected := now.suspected):
+        tell(f"{scenario}: {', '.join(suspected[:3])} may rise; looking again in fresh processes")
+        rising_too = [one.side for one in found.first[:-1] if {*one.suspected} & {*suspected}]
+        confirmation = replace(run, plan=plan.with_seed(plan.seed + 1), folder=folder / "2", factor=CONFIRMATION_BLOCKS)
+        found.again = await confirmation.looks([*rising_too, now.side])
+    return found
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """Warm-up and blocks of one scenario. `factor`: a block has so many times the scenario's cycles."""
+
+    scenario: str
+    plan: Plan
+    folder: Path
+    clock: Callable[[], float]
+    tell: Callable[[str], None]
+    factor: int = 1
+
+    async def looks(self, sides: Sequence[Side]) -> list[Look]:
+        """Blocks in turns, as long as the candidate has not failed."""
+        async with AsyncExitStack() as scope:
+            contenders = [_Contender(self, side, self.folder / str(number)) for number, side in enumerate(sides)]
+            for one in contenders:
+                await one.begin(scope)
+            for number in range(QUICK_BLOCKS):
+                for one in contenders if contenders[-1].stands else ():
+                    self.tell(f"{self.scenario}, {one.side.name}: block {number + 1} of {QUICK_BLOCKS}")
+                    await one.block()
+            return [one.look() for one in contenders]
+
+
+class _Contender:
+    """One side in one pass."""
+
+    def __init__(self, run: _Pass, side: Side, folder: Path) -> None:
+        self.side = side
+        self._run = run
+        self._folder = folder
+        self._course: Course | None = None
+        self._failure: FindingResult | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it has not failed."""
+        return self._failure is None
+
+    async def begin(self, scope: AsyncExitStack) -> None:
+        """Start its agent, and warm it up."""
+        run = self._run
+        run.tell(f"{run.scenario}, {self.side.name}: warming up")
+        with self._blamed():
+            opened = open_course(
+                run.scenario, run.plan, self._folder, run.clock, run.factor, installation=self.side.installation
+            )
+            course = self._course = await scope.enter_async_context(opened)
+            await course.warm_up(_quiet, LONGER_WARM_UP if run.factor > 1 else WARM_UP)
+
+    async def block(self) -> None:
+        """One block, unless it has failed."""
+        if self._course is not None and self.stands:
+            with self._blamed():
+                await self._course.block(_quiet)
+                self._course.check_bytes()
+
+    def look(self) -> Look:
+        """What it showed."""
+        course, replay = self._course, self._run.plan.replay(self._run.scenario)
+        if course is None or self._failure is not None:
+            return Look(self.side, failure=self._failure)
+        points = {name: course.book.window(name) for name in course.book.series}
+        return Look(
+            self.side,
+            judged={name: judge(window, gauge_of(name)) for name, window in points.items()},
+            points=points,
+            figures=_figures(course),
+            breached=breaches(course.entries, self._run.scenario, replay),
+            cycles=course.cycles,
+            bounds=len(course.bounds),
+            cycles_per_second=course.cycles / max(course.busy_seconds, 1e-9),
+        )
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """Write down what fails as this side's failure."""
+        try:
+            yield
+        except Exception as error:
+            scenario = self._run.scenario
+            found = failure(error, scenario, self._run.plan.replay(scenario))
+            self._failure = msgspec.structs.replace(found, detail=f"{self.side.name}: {found.detail}")
+
+
+def _figures(course: Course) -> Figures:
+    """What is there at rest: the least of all blocks, for what wavers."""
+    steady = dict(course.newest)
+    for name in ("python.blocks", "heap.bytes"):
+        measured = [value for _, value in course.book.window(name) if not isnan(value)]
+        if name in steady and measured:
+            steady[name] = min(measured)
+    return counted(steady, "used", f":{course.scenario.name}")
+
+
+def _quiet(_: str) -> None:
+    """Blocks are told of, their cycles are not."""
