@@ -10,7 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`step` is the growth that is let through, in `unit`; `share` the same as a part of the base. The larger counts."""
+    """`step` is the growth that is let through, in `unit`; `share` the same as a part of the base. The larger one."""
 
     unit: str
     summary: str

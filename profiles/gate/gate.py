@@ -38,8 +38,8 @@ Tell = Callable[[str], None]
 class Comparison:
     """What is to be compared: `sides` are the base, if it is to be run, and the candidate; `stored` its figures if not.
 
-    `base` says in words what the candidate is compared with; `where` names the file of accepted growth. With one side and
-    nothing stored it is compared with itself.
+    `base` says in words what the candidate is compared with; `where` names the file of accepted growth. With one side
+    and nothing stored it is compared with itself.
     """
 
     plan: Plan

@@ -54,8 +54,8 @@ class GateReport(msgspec.Struct, frozen=True):
 
     `base` says in words what it was compared with. `findings` are what fails the change beside `rows`: breached
     bounds, counts that did not come back, slopes, entries that expired. `as_before` are slopes that the base has too.
-    `culprits` are the lines that `mobifai profile` names for what rises, `lines` those of what is there at rest. `fits` is false when the stored baseline is of another
-    environment or workload: then nothing was run.
+    `culprits` are the lines that `mobifai profile` names for what rises, `lines` those of what is there at rest.
+    `fits` is false when the stored baseline is of another environment or workload: then nothing was run.
     """
 
     verdict: Verdict

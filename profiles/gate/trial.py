@@ -50,7 +50,7 @@ class Look:
 
 @dataclass
 class Trial:
-    """What a scenario showed: `first` and, when the candidate is suspected, `again`; looks in the order of the sides."""
+    """What a scenario showed: `first` and, when it is suspected, `again`; looks in the order of the sides."""
 
     scenario: str
     replay: str
