@@ -18,13 +18,16 @@ HEADER = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How patient the check for leftovers is."""
+    """How patient the check for leftovers is, and whether the memory gate is tried on every branch made for it."""
     parser.addoption(
         "--leak-grace",
         type=float,
         default=3.0,
         metavar="SECONDS",
         help="how long a test's tasks, threads, descriptors and children may take to go after it (default: 3)",
+    )
+    parser.addoption(
+        "--every-branch", action="store_true", help="try the memory gate on all ten branches, not on three"
     )
 
 

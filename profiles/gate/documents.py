@@ -96,8 +96,8 @@ def annotations(report: GateReport) -> Iterator[str]:
         yield _annotation("error", short(culprit.file), culprit.line, f"{culprit.what or culprit.kind} grows",
                           f"held by {culprit.retained_by or 'nothing that is known'}; {culprit.replay}")  # fmt: skip
     for line in report.lines:
-        yield _annotation("error", line.file, line.line, "more memory at rest",
-                          f"{rate(line.more_bytes, 'bytes')} that the base does not have")  # fmt: skip
+        message = f"{rate(line.more_bytes, 'bytes')} that the base does not have; {line.why}".rstrip("; ")
+        yield _annotation("error", line.file, line.line, "more memory at rest", message)
     if report.verdict != "passed":
         kind = "warning" if report.verdict == "inconclusive" else "error"
         yield _annotation(kind, "", 0, "memory gate", _why(report))

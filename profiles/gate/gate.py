@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from mobifai.errors import MobiFaiError
 from profiles.gate.accepted import Accepted
 from profiles.gate.comparison import checked, conclude, expired, found, rows, unneeded
@@ -30,6 +32,9 @@ SCENARIOS: Final = ("mixed", "terminals", "conversations")
 
 SEED: Final = 20
 TIME_SCALE: Final = 20.0
+
+UNUSED: Final = ("imports.", "idle.")
+"""Figures of an agent that nobody has used: lines can be named for those."""
 
 Tell = Callable[[str], None]
 
@@ -73,6 +78,9 @@ class Gate:
     _culprits: list[Culprit] = field(default_factory=list)
     _lines: list[GrownLine] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
+    """Why not everything was compared."""
+    _unnamed: list[str] = field(default_factory=list)
+    """Why no line is named."""
     _whole: bool = False
 
     async def run(self) -> GateReport:
@@ -118,17 +126,20 @@ class Gate:
         hunted = await hunt.run()
         self._culprits = hunted.culprits
         if hunted.verdict in ("failed", "inconclusive"):
-            self._notes += hunted.notes
+            self._unnamed += hunted.notes
 
     async def _name_lines(self) -> None:
         """Have it said which lines the base has less for, where figures at rest have grown."""
-        names = [row.name for row in self.rows() if row.verdict == "grown"]
+        names = [row.name for row in self.rows() if row.verdict == "grown" and row.name.startswith(UNUSED)]
         if len(self.wanted.sides) < 2 or not names or not self.wanted.name_culprits:
             return
         self.tell("at rest: looking which lines have more than in the base")
         base, now = self.wanted.sides
         imports = all(name.startswith("imports.") for name in names)
-        self._lines = await grown_at_rest(base, now, self.folder / "lines", imports=imports)
+        try:
+            self._lines = await grown_at_rest(base, now, self.folder / "lines", imports=imports)
+        except (MobiFaiError, msgspec.MsgspecError) as error:
+            self._unnamed.append(f"no line can be named for what is there at rest: {error}")
 
     # -- the report
 
@@ -148,7 +159,7 @@ class Gate:
             environment=self.environment,
             seed=self.wanted.plan.seed,
             duration_s=round(self._elapsed(), 1),
-            notes=[*self._notes, *self.wanted.notes, *unneeded(self.wanted.accepted, told, self.today)],
+            notes=[*self._notes, *self._unnamed, *self.wanted.notes, *unneeded(self.wanted.accepted, told, self.today)],
             command=self.command,
             started_at=self.started_at,
         )

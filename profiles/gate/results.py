@@ -41,12 +41,13 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 class GrownLine(msgspec.Struct, frozen=True):
-    """A line that more memory is there for at rest than in the base."""
+    """A line that more memory is there for at rest than in the base. `why`: the modules that it brings in."""
 
     file: str
     line: int
     text: str
     more_bytes: int
+    why: str = ""
 
 
 class GateReport(msgspec.Struct, frozen=True):

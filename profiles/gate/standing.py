@@ -5,24 +5,27 @@ Owns nothing. Lines are known again by their file and their text: they move when
 
 import asyncio
 import collections
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+import profiles
 from profiles.gate.resting import IMPORT_ALL, REST_SECONDS
 from profiles.gate.results import GrownLine
 from profiles.gate.sides import Side
-from profiles.inside.standing import FRAMES, Line
+from profiles.inside.standing import Line, Module, Standing
 from soak import shell
 from soak.rest import at_rest
 from soak.target import agent_under_test
 
-LEAST_BYTES: Final = 2048
+LEAST_BYTES: Final = 4096
 """A line with so much more is worth being named."""
 MOST_LINES: Final = 5
-TRACED: Final[Mapping[str, str]] = {"PYTHONTRACEMALLOC": str(FRAMES)}
+SHOWN_MODULES: Final = 3
+IMPORTERS: Final = Path(str(profiles.__file__)).parent / "inside" / "importers"
 
 TELL_STANDING = """
 from profiles.inside.standing import standing
@@ -31,7 +34,7 @@ print(json.dumps(standing()))
 
 
 async def grown_at_rest(base: Side, now: Side, folder: Path, *, imports: bool) -> list[GrownLine]:
-    """The lines that have most more than in the base. Raises TargetFailed, StateError, ValueError."""
+    """The lines that have most more than in the base. Raises TargetFailed, StateError, MsgspecError."""
     of_base, of_now = [
         await (_imported(side) if imports else _idle(side, folder / str(number)))
         for number, side in enumerate((base, now))
@@ -39,19 +42,39 @@ async def grown_at_rest(base: Side, now: Side, folder: Path, *, imports: bool) -
     return grown(of_base, of_now, _home(base), _home(now))
 
 
-def grown(base: Iterable[Line], now: Iterable[Line], base_home: Path, home: Path) -> list[GrownLine]:
+def grown(base: Standing, now: Standing, base_home: Path, home: Path) -> list[GrownLine]:
     """The same of two counts that were taken, with where the sources are."""
-    before = _by_text(base, base_home)
-    found = []
-    for key, lines in _lines_by_text(now, home).items():
-        more = sum(one["bytes"] for one in lines) - before.get(key, 0)
-        if more >= LEAST_BYTES:
-            found.append(GrownLine(key[0], max(lines, key=lambda one: one["bytes"])["line"], key[1], more))
+    found = [*_allocating(base, now, base_home, home), *_importing(base, now, home)]
     return sorted(found, key=lambda one: -one.more_bytes)[:MOST_LINES]
 
 
-def _by_text(lines: Iterable[Line], home: Path) -> dict[tuple[str, str], int]:
-    return {key: sum(one["bytes"] for one in same) for key, same in _lines_by_text(lines, home).items()}
+def _allocating(base: Standing, now: Standing, base_home: Path, home: Path) -> Iterable[GrownLine]:
+    """Lines that have allocated more."""
+    before = {key: _bytes(lines) for key, lines in _lines_by_text(base["lines"], base_home).items()}
+    for key, lines in _lines_by_text(now["lines"], home).items():
+        more = _bytes(lines) - before.get(key, 0)
+        if more >= LEAST_BYTES:
+            file, text = key
+            yield GrownLine(file, max(lines, key=lambda one: one["bytes"])["line"], text, more)
+
+
+def _importing(base: Standing, now: Standing, home: Path) -> Iterable[GrownLine]:
+    """Lines that bring in modules which the base does not have then."""
+    known = {one["name"] for one in base["modules"]}
+    brought: dict[tuple[str, int], list[Module]] = collections.defaultdict(list)  # bounded by the modules
+    for one in now["modules"]:
+        if one["name"] not in known:
+            brought[one["file"], one["line"]].append(one)
+    for (file, line), modules in brought.items():
+        source = _source(home / file)
+        names = ", ".join(one["name"] for one in modules[:SHOWN_MODULES])
+        more = f" and {len(modules) - SHOWN_MODULES} more" if len(modules) > SHOWN_MODULES else ""
+        text = source[line - 1].strip() if 0 < line <= len(source) else ""
+        yield GrownLine(file, line, text, _bytes(modules), f"brings in {names}{more}")
+
+
+def _bytes(counted: Iterable[Line] | Iterable[Module]) -> int:
+    return sum(one["bytes"] for one in counted)
 
 
 def _lines_by_text(lines: Iterable[Line], home: Path) -> dict[tuple[str, str], list[Line]]:
@@ -71,23 +94,29 @@ def _source(file: Path) -> Sequence[str]:
         return []
 
 
+def _traced(side: Side) -> dict[str, str]:
+    """Variables by which a process knows at its end what came by which line."""
+    home = str(_home(side))
+    return {"PYTHONTRACEMALLOC": "1", "PYTHONPATH": f"{IMPORTERS}{os.pathsep}{home}", "MOBIFAI_SIDE": home}
+
+
 def _home(side: Side) -> Path:
     return side.installation.path or Path()
 
 
-async def _imported(side: Side) -> list[Line]:
+async def _imported(side: Side) -> Standing:
     process = await asyncio.create_subprocess_exec(
         *(side.installation.python, "-c", IMPORT_ALL + TELL_STANDING),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**side.installation.environment(), **TRACED},
+        env={**side.installation.environment(), **_traced(side)},
     )
     out, _ = await process.communicate()
-    return msgspec.json.decode(out.splitlines()[-1] if out else b"[]", type=list[Line])
+    return msgspec.json.decode(out.splitlines()[-1] if out else b"nothing", type=Standing)
 
 
-async def _idle(side: Side, folder: Path) -> list[Line]:
+async def _idle(side: Side, folder: Path) -> Standing:
     folder.mkdir(parents=True)
     settings = folder / "config.toml"
     settings.write_text("")
@@ -96,7 +125,7 @@ async def _idle(side: Side, folder: Path) -> list[Line]:
         settings,
         ["--shell", shell.COMMAND],
         installation=side.installation,
-        variables=TRACED,
+        variables=_traced(side),
     ) as target:
         await at_rest(target.values, None, REST_SECONDS)
-        return msgspec.convert(await target.ask("profile.standing"), list[Line])
+        return msgspec.convert(await target.ask("profile.standing"), Standing)

@@ -26,7 +26,7 @@ STYLES: Final[dict[Verdict, str]] = {"passed": "bold green", "grown": "bold red"
 MARKS: Final[dict[RowVerdict, str]] = {"ok": "✓", "grown": "✗", "accepted": "·", "unknown": "?"}
 COLOURS: Final[dict[RowVerdict, str]] = {"grown": "red", "accepted": "yellow", "unknown": "yellow"}
 COLUMNS: Final = ("", "figure", "base", "now", "change", "allowed")
-MOST_FINDINGS: Final = 8
+MOST_FINDINGS: Final = 4
 MOST_CULPRITS: Final = 3
 NOTHING: Final = "-"
 
@@ -92,10 +92,11 @@ def _contracts(checked: Sequence[Checked], findings: Sequence[FindingResult]) ->
 
 
 def summary(report: GateReport) -> Text:
-    """All of it for a terminal. No line is wrapped or cut."""
+    """All of it for a terminal: the answer and whose doing it is, the table, the rest. No line is wrapped or cut."""
     text = Text(no_wrap=True, overflow="ignore")
-    style = STYLES.get(report.verdict, "bold yellow")
-    text.append(f"{SIGNS[report.verdict]} {headline(report)}\n", style)
+    text.append(f"{SIGNS[report.verdict]} {headline(report)}\n", STYLES.get(report.verdict, "bold yellow"))
+    for sentence, colour in culprits(report):
+        text.append(f"  {one_line(sentence)}\n", colour)
     lines = table(report.rows, report.checked, report.findings)
     if lines:
         widths = _widths(lines)
@@ -127,21 +128,25 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([first, *others])
 
 
+def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
+    """The lines that did it, and how to see it again; with a colour each."""
+    for culprit in report.culprits[:MOST_CULPRITS]:
+        held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
+        yield f"→ {told(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
+    for line in report.lines:
+        what = line.why or line.text
+        yield f"→ {line.file}:{line.line}: {rate(line.more_bytes, 'bytes')} at rest, {what}", "bold red"
+    replays = [*(one.replay for one in report.culprits), *(one.replay for one in report.findings if one.replay)]
+    yield from ((f"see it again: {replay}", "cyan") for replay in dict.fromkeys(replays[:1]))
+
+
 def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
-    """What was found, who did it, how to see it again, with a colour each."""
+    """What was found, in sentences, with a colour each."""
     for finding in report.findings[:MOST_FINDINGS]:
         where = f"{finding.scenario}: " if finding.scenario else ""
         yield f"✗ {where}{finding.detail}", "red"
     if len(report.findings) > MOST_FINDINGS:
-        yield f"  and {len(report.findings) - MOST_FINDINGS:,} more: see the report", ""
-    for culprit in report.culprits[:MOST_CULPRITS]:
-        held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
-        yield f"→ {told(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
-        yield f"    {culprit.replay}", "cyan"
-    for line in report.lines:
-        yield f"→ {line.file}:{line.line}: {rate(line.more_bytes, 'bytes')} at rest: {line.text}", "bold red"
-    if report.findings and not report.culprits and report.findings[0].replay:
-        yield f"    {report.findings[0].replay}", "cyan"
+        yield f"  and {len(report.findings) - MOST_FINDINGS:,} more: see report.json", ""
     for finding in report.as_before[:MOST_FINDINGS]:
         yield f"· the base has this too: {finding.scenario}: {finding.detail}", "yellow"
     for note in report.notes:
@@ -152,6 +157,8 @@ def markdown(report: GateReport) -> str:
     """The same, for the page that a CI system shows."""
     lines = table(report.rows, report.checked, report.findings)
     told_ = [f"### {SIGNS[report.verdict]} {_cell(headline(report))}", ""]
+    told_ += [f"- {_cell(sentence)}" for sentence, _ in culprits(report)]
+    told_ += [""] if len(told_) > 2 else []
     if lines:
         told_ += [f"| {' | '.join(COLUMNS)} | |", "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
         told_ += [f"| {MARKS[line.verdict]} | {' | '.join(map(_cell, (*line.cells, line.note)))} |" for line in lines]

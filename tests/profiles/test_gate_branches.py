@@ -1,0 +1,50 @@
+"""The gate on branches made for the purpose: right on each of them, and the line is named."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from profiles.gate.documents import read_gate
+from profiles.gate.results import GateReport
+from tests.profiles.gate_branches import BRANCHES, CLEAN, LEAKS, ON_PURPOSE, Branch, check_out, repository
+
+USUAL = (LEAKS[0], ON_PURPOSE[0], CLEAN[1])
+"""One of each kind; `--every-branch` takes them all, some half an hour."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wanted = BRANCHES if metafunc.config.getoption("every_branch") else USUAL
+    metafunc.parametrize("branch", wanted, ids=lambda branch: branch.name)
+
+
+async def gated(checkout: Path, *words: str) -> tuple[int, GateReport]:
+    """`mobifai profile gate`, of what is checked out, to its end."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mobifai", "profile", "gate", *words, "--report", str(checkout.with_name("report"))),
+        cwd=checkout,
+        env={**os.environ, "PYTHONPATH": str(checkout), "GITHUB_STEP_SUMMARY": str(checkout.with_name("page.md"))},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    assert checkout.with_name("report").exists(), out.decode()
+    return process.returncode or 0, read_gate(checkout.with_name("report"))
+
+
+@pytest.mark.timeout(1200)
+async def test_the_gate_is_right_on_a_branch_beside_main(tmp_path: Path, branch: Branch) -> None:
+    checkout = repository(tmp_path / "checkout")
+    check_out(checkout, branch)
+    status, report = await gated(checkout, branch.scenario, "--base", "main")
+    if not branch.leaks:
+        assert (status, report.verdict, report.findings, report.grown) == (0, "passed", [], []), report
+        assert bool(branch.accepted) == any(row.verdict == "accepted" for row in report.rows)
+        return
+    assert (status, report.verdict) == (1, "grown"), report
+    assert branch.names in {finding.name for finding in report.findings}
+    named = [Path(one.file).read_text().splitlines()[one.line - 1].strip() for one in report.culprits]
+    assert any(branch.marked in line for line in named), (named, report.culprits)
+    assert "| ✗ |" in (tmp_path / "page.md").read_text()
