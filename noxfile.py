@@ -3,6 +3,7 @@
 Every session installs what it needs at the versions of `requirements/lock.txt`.
 """
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,7 +14,7 @@ from nox.command import CommandFailed
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "imports", "tests", "soak-quick"]
+nox.options.sessions = ["lint", "types", "imports", "tests", "soak-quick", "memory-gate"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 LOCK = "requirements/lock.txt"
@@ -88,6 +89,35 @@ def self_test(session: nox.Session) -> None:
     soak(session, "--self-test", "--report", "dist/self-test")
 
 
+@nox.session(name="memory-gate")
+def memory_gate(session: nox.Session) -> None:
+    """Memory gate, three minutes: growth beside stored figures. `-- --base main` compares with a revision instead."""
+    install_wheel(session)
+    report = Path(session.virtualenv.location, "gate-report")
+    options = session.posargs or ["--baseline", "profiles/baseline.json"]
+    words = ("mobifai", "profile", "gate", *options, *([] if "--report" in options else ["--report", str(report)]))
+    session.run(*words, env=INSTALLED_ONLY, success_codes=[0, 4])
+    told = json.loads((report / "report.json").read_text())
+    if told["verdict"] == "inconclusive" and told["fits"]:
+        session.error("no verdict: see above")
+    if not told["fits"]:
+        session.skip(f"{told['notes'][0]}, or compare with a revision: nox -s memory-gate -- --base main")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Benchmark, an hour: MobiFai beside what one would use instead, in turns. Writes docs/benchmarks.md."""
+    install(session, "benchmarks", with_dependencies=True)
+    session.install("--no-deps", ".")
+    session.run("python", "-m", "benchmarks.bench", *session.posargs, env={"PYTHONPATH": str(Path.cwd())})
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Documentation: links lead somewhere, and what it says of commands, options and sessions is so."""
+    run_tests(session, "tests/docs")
+
+
 def soak(session: nox.Session, *options: str) -> None:
     """Run `mobifai soak` out of the installed wheel."""
     install_wheel(session)
@@ -123,13 +153,13 @@ def lock(session: nox.Session) -> None:
     )
 
 
-def run_tests(session: nox.Session) -> None:
-    """Run pytest against the installed wheel, in as many processes as help."""
+def run_tests(session: nox.Session, *which: str) -> None:
+    """Run pytest against the installed wheel, in as many processes as help. `which`: what, by default all."""
     install_wheel(session, "test")
     failed = Path(".pytest_cache/v/cache/lastfailed")
     failed.unlink(missing_ok=True)
     try:
-        session.run("pytest", *PROCESSES, *session.posargs, env=INSTALLED_ONLY)
+        session.run("pytest", *PROCESSES, *(session.posargs or which), env=INSTALLED_ONLY)
     except CommandFailed:
         if not failed.exists():
             raise
