@@ -187,8 +187,8 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
     """Write memray's flame graph of what the running agent allocates."""
     from profiles.flame import flame as write  # noqa: PLC0415
 
-    run(write(StateDir(state_dir).control_socket, seconds, out, native=native, kept=kept))
-    click.echo(f"{out}: what was allocated in {seconds:g} s")
+    took = run(write(StateDir(state_dir).control_socket, seconds, out, native=native, kept=kept))
+    click.echo(f"{out}: what was allocated in {took:.3g} s")
 
 
 @profile.command(epilog="Exit status: 0 nothing new or larger; 1 there is; 2 usage; 4 the later report has no verdict.")

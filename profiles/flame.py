@@ -12,8 +12,10 @@ from profiles.results import ProfileError
 RENDER_SECONDS: Final = 300.0
 
 
-async def flame(socket: Path, seconds: float, out: Path, *, native: bool = False, kept: bool = False) -> None:
+async def flame(socket: Path, seconds: float, out: Path, *, native: bool = False, kept: bool = False) -> float:
     """Trace for so long and write the page: with what is still there at the end if `kept`, else as it was at the peak.
+
+    How many seconds it were: fewer when the window got too large.
 
     Raises StateError when the agent can't be asked, ProfileError when there is no page.
     """
@@ -21,9 +23,10 @@ async def flame(socket: Path, seconds: float, out: Path, *, native: bool = False
         raise ProfileError(f"{out}: expected a file in a directory that exists; name another one with --out")
     with tempfile.TemporaryDirectory(prefix="mobifai-flame-") as folder:
         file = Path(folder, "window.bin")
-        async for _ in follow(socket, "profile.trace", {"seconds": seconds, "file": str(file), "native": native}):
-            pass
+        async for told in follow(socket, "profile.trace", {"seconds": seconds, "file": str(file), "native": native}):
+            seconds = float(told.get("seconds", seconds))
         await _render(file, out, kept=kept)
+        return seconds
 
 
 async def _render(file: Path, out: Path, *, kept: bool) -> None:

@@ -11,7 +11,7 @@ from profiles.gate.table import HEADLINES, headline, markdown
 from profiles.report.places import short
 from profiles.report.summary import one_line
 from soak.report.figures import amount, rate
-from soak.report.files import ReportError, make_directory, reason, write_whole
+from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
 from soak.report.junit import Case, Outcome, document
 from soak.results import FindingResult
 
@@ -53,7 +53,7 @@ def read_gate(path: Path) -> GateReport:
 
 def encoded(report: GateReport) -> bytes:
     """A report as JSON that `read_gate` takes back."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(plain_values(msgspec.to_builtins(report))), indent=1) + b"\n"
 
 
 # -- JUnit

@@ -23,9 +23,9 @@ async def trace(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
 
     `file` must not be there yet, in a directory of this user that nobody else may enter. Raises StateError.
     """
-    seconds, file = float(arguments.get("seconds", 30)), Path(str(arguments.get("file")))
-    if not 0 < seconds <= LONGEST_SECONDS:
-        raise StateError(f"expected a window of at most {LONGEST_SECONDS:g} s; found {seconds:g} s")
+    seconds, file = arguments.get("seconds", 30), Path(str(arguments.get("file")))
+    if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_SECONDS:
+        raise StateError(f"expected a window of at most {LONGEST_SECONDS:g} seconds; found {seconds!r}")
     _check_private(file)
     windows = MemoryWindows()
     windows.begin(file, native=bool(arguments.get("native")))

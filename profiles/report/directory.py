@@ -1,13 +1,12 @@
 """The directory of a hunt's report: what is in it, whose it is, and what goes in whole."""
 
-import math
 from pathlib import Path
 
 import msgspec
 
 from profiles.report.html import page
 from profiles.results import ProfileReport
-from soak.report.files import ReportError, make_directory, reason, write_whole
+from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
 from soak.results import Report
 
 ADVICE = "name an empty or new directory with --report"
@@ -77,15 +76,5 @@ def encoded(report: ProfileReport) -> bytes:
     JSON has no NaN and no infinity: they are written as 0. Text that is no Unicode is written with its bytes as
     `\udc80`.
     """
-    clean = _clean(msgspec.to_builtins(report))
+    clean = plain_values(msgspec.to_builtins(report))
     return msgspec.json.format(msgspec.json.encode(clean), indent=1) + b"\n"
-
-
-def _clean(value: object) -> object:
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else 0.0
-    if isinstance(value, dict):
-        return {_clean(key): _clean(one) for key, one in value.items()}
-    return [_clean(one) for one in value] if isinstance(value, list | tuple) else value

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from soak.report.files import ReportError, make_directory, reason, write_whole
+from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
 from soak.report.html import page
 from soak.report.junit import junit
 from soak.report.samples import SAMPLES_FILE_BYTES, SamplesFile
@@ -91,7 +91,7 @@ def encoded(report: Report) -> bytes:
     JSON has no NaN and no infinity: as points they are left out, elsewhere they are written as 0 (a gauge's verdict
     `unmeasured` says that it was not measured). Text that is no Unicode is written with its bytes as `\udc80`.
     """
-    head = _clean(msgspec.to_builtins(msgspec.structs.replace(report, series=[])))
+    head = plain_values(msgspec.to_builtins(msgspec.structs.replace(report, series=[])))
     del head["series"]
     series = b",\n  ".join(msgspec.json.encode(_course(one)) for one in report.series)
     opened = msgspec.json.format(msgspec.json.encode(head), indent=1)[:-2]
@@ -100,17 +100,5 @@ def encoded(report: Report) -> bytes:
 
 def _course(series: SeriesResult) -> dict[str, Any]:
     points = [point for point in series.points if math.isfinite(point[0]) and math.isfinite(point[2])]
-    head = _clean(msgspec.to_builtins(msgspec.structs.replace(series, points=[])))
+    head = plain_values(msgspec.to_builtins(msgspec.structs.replace(series, points=[])))
     return {**head, "points": points}
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else 0.0
-    if isinstance(value, dict):
-        return {_clean(key): _clean(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(one) for one in value]
-    return value

@@ -1,8 +1,10 @@
-"""Files that are written whole or not at all, and the error for what can't be read or written. It knows no report."""
+"""Files that are written whole or not at all, what JSON can hold, and the error for the rest. It knows no report."""
 
+import math
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mobifai.errors import MobiFaiError
 
@@ -41,3 +43,14 @@ def make_directory(path: Path, advice: str) -> None:
         raise ReportError(f"{path}: can't be made ({reason(error)}); {advice}") from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise ReportError(f"{path}: expected a directory to write in, found one that is not; {advice}")
+
+
+def plain_values(value: Any) -> Any:
+    r"""Builtin values as JSON has them: NaN and infinity as 0, text that is no Unicode with its bytes as `\udc80`."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else 0.0
+    if isinstance(value, dict):
+        return {plain_values(key): plain_values(one) for key, one in value.items()}
+    return [plain_values(one) for one in value] if isinstance(value, list | tuple) else value
