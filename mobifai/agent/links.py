@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 SETTLE_SECONDS = 0.1
 """From the open channel to the first message on it (section 4): the phone installs its listeners meanwhile."""
 
+BARRIER = "until the channel: "
+"""Begins what the relay is asked to send back when the channel opens, after all that it still carries to the phone."""
+
 FLUSH_SECONDS = 2.0
 """How long a relay may take to carry what it was given before the channel opened; then the screens come again."""
 
@@ -71,6 +74,8 @@ class Links:
         self._endpoint = endpoint
         self._listener = listener
         self._settling: asyncio.TimerHandle | None = None
+        self._flushed_by = 0.0
+        self._barrier = ""
         self._phone_here = False
         self.token = endpoint.token
         self.pairing = pairing.Pairing(device.device_id, config.device_name, device.identity, endpoint.token)
@@ -151,7 +156,7 @@ class Links:
             case "webrtc:answer" | "webrtc:ice-candidate":
                 self.caller.signal(message)
             case "relay:echo":
-                self._listener.relay_echoed()
+                self._echoed(message.nonce)
             case "error":
                 _log.warning("the relay says: %s", message.message)
             case _:
@@ -247,14 +252,30 @@ class Links:
         _log.info("the data channel is open")
         self.courier.hold()
         self._stop_settling()
-        self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel, self._loop.time() + FLUSH_SECONDS)
+        self._flushed_by = self._loop.time() + FLUSH_SECONDS
+        if self.relay.open and self.courier.relay_serves and self.pairing.relay_is_ours:
+            self._barrier = f"{BARRIER}{self._loop.time():.6f}"
+            self.send_to_relay("relay:echo", wire.Echo(nonce=self._barrier))
+        self._settle()
 
-    def _use_channel(self, flushed_by: float) -> None:
+    def _settle(self) -> None:
+        self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel)
+
+    def _echoed(self, nonce: str) -> None:
+        """The relay has passed on all that it was given before."""
+        if not nonce.startswith(BARRIER):
+            self._listener.relay_echoed()
+        elif nonce == self._barrier and self._settling is not None:
+            self._stop_settling()
+            self._settle()
+
+    def _use_channel(self) -> None:
         self._settling = None
-        flushed = not (self.relay.open and self.relay.in_flight)
-        if not flushed and self._loop.time() < flushed_by:
-            self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel, flushed_by)
+        flushed = not (self.relay.open and (self.relay.in_flight or self._barrier))
+        if not flushed and self._loop.time() < self._flushed_by:
+            self._settle()
             return
+        self._barrier = ""
         came_by_relay = flushed and self.courier.relay_serves and self.courier.relay_knows_screens
         self.courier.use(self.caller.peer)
         self.courier.say("processes:sync", self._tabs.sync())
@@ -262,6 +283,7 @@ class Links:
             self._tabs.phone_came()
 
     def _stop_settling(self) -> None:
+        self._barrier = ""
         if self._settling is not None:
             self._settling.cancel()
             self._settling = None

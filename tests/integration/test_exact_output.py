@@ -2,14 +2,17 @@
 
 import re
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from soak.phone_face import PhoneFace
 from tests.integration.insight import arrive, nothing_went_wrong, on_path
+from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving
 from tests.support.phones import Kind, open_phone, phone_kinds
+from tests.support.slow_wire import slow_wire
 
 paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
 
@@ -112,4 +115,28 @@ async def test_no_line_is_lost_or_doubled_when_the_path_changes_under_it(tmp_pat
             assert len(shown) > 100
             assert shown == list(range(shown[0], shown[-1] + 1))
             await phone.wait_output(terminal, f"counted to {shown[-1]}.")
+        nothing_went_wrong(agent)
+
+
+async def test_what_the_relay_still_carries_when_the_channel_opens_comes_first(tmp_path: Path) -> None:
+    program = tmp_path / "counting.py"
+    program.write_text(COUNTING)
+    async with AsyncExitStack() as scope:
+        relay = await scope.enter_async_context(relaying(tmp_path / "relay"))
+        wire = await scope.enter_async_context(slow_wire(relay.url, 0.5))
+        agent = await scope.enter_async_context(serving(tmp_path / "state", "--relay", wire, *NO_STUN, ready=False))
+        await sign_in(agent, relay)
+        token = (await relay.invite())["token"]
+        phone = await scope.enter_async_context(open_phone("python", relay.url, token))
+        await phone.connect()
+        await phone.pair(agent.device_id)
+        terminal = await phone.create()
+        await phone.type(terminal, f"{sys.executable} {program}\r")
+        await phone.channel_open()
+        await on_path(agent, "channel", phone)
+        await phone.wait_output(terminal, "line 2000 of")
+        await phone.type(terminal, "\r")
+        text = await phone.wait_output(terminal, "counted to ")
+        shown = [int(number) for number in re.findall(r"^line (\d+) of many\r$", text, re.MULTILINE)]
+        assert shown == list(range(1, shown[-1] + 1))
         nothing_went_wrong(agent)
