@@ -107,9 +107,8 @@ def memory_gate(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Benchmark, an hour: MobiFai beside what one would use instead, in turns. Writes docs/benchmarks.md."""
-    install(session, "benchmarks", with_dependencies=True)
-    session.install("--no-deps", ".")
-    session.run("python", "-m", "benchmarks.bench", *session.posargs, env={"PYTHONPATH": str(Path.cwd())})
+    install_wheel(session, "test", "benchmarks")
+    session.run("python", "-m", "benchmarks.bench", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,0 +1,136 @@
+"""The command: measures what is not measured yet, and writes the page. Owns the choice of rows and peers."""
+
+import datetime
+import gzip
+import platform
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from benchmarks.bench import harness
+from benchmarks.bench.harness import FULL_HARNESS, QUICK_HARNESS
+from benchmarks.bench.packages import ROOT, servers_home
+from benchmarks.bench.page import page_of
+from benchmarks.bench.payload import write
+from benchmarks.bench.peers import PEERS, Peer, Tools
+from benchmarks.bench.results import Machine, Results
+from benchmarks.bench.rounds import Course, Rounds
+from benchmarks.bench.rows import FULL, QUICK, ROWS
+from benchmarks.leak_finders.cells import Measured
+from soak.alone import alone, unless_stopped
+from soak.machine import environment
+from tests.support import netns, node
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+FINDERS = ROOT / "benchmarks" / "leak_finders" / "measured.jsonl.gz"
+HARNESS = "harness"
+"""Names the second table, in place of a row."""
+
+
+def tools(peers: Sequence[Peer]) -> Tools:
+    """Node and the packages that these peers need, fetched while there is a network. Raises ClickException."""
+    node.prepare(ROOT)
+    try:
+        program, client_home = node.ready()
+    except node.NodeUnavailable as error:
+        raise click.ClickException(str(error)) from None
+    if not any(peer.on_node for peer in peers):
+        return Tools(program, client_home, None, "nobody needed them")
+    try:
+        return Tools(program, client_home, servers_home(program))
+    except node.NodeUnavailable as error:
+        return Tools(program, client_home, None, str(error))
+
+
+def machine_of(
+    found: Tools, peers: Sequence[Peer], quick: bool, network: str, earlier: Machine | None = None
+) -> Machine:
+    """What is told of this machine: its kind, and nothing by which it could be found."""
+    told = environment(network)
+    facts = {
+        "system": f"{platform.system()} {platform.release()} {told['architecture']}",
+        "cpus": f"{told['cpus']} CPUs",
+        "python": told["python"],
+        "node": f"Node {found.node.version.strip().removeprefix('v')}",
+        "c_library": told["c_library"],
+        "network": told["network"],
+    }
+    versions = {**(earlier.versions if earlier else {}), **{peer.name: peer.version(found) for peer in peers}}
+    return Machine(datetime.datetime.now(datetime.UTC).date().isoformat(), quick, facts, versions)
+
+
+def rows_named(names: str) -> list[str]:
+    """The rows, by their own names or by their stations'; all of them for an empty text. Raises BadParameter."""
+    wanted = _split(names)
+    known = {row.name for row in ROWS} | {row.station for row in ROWS} | {HARNESS}
+    _check(wanted, known, "row or station")
+    return [row.name for row in ROWS if not wanted or {row.name, row.station} & set(wanted)]
+
+
+def peers_named(names: str) -> list[Peer]:
+    """The peers; all of them for an empty text. Raises BadParameter."""
+    wanted = _split(names)
+    _check(wanted, PEERS.keys(), "peer")
+    return [peer for name, peer in PEERS.items() if not wanted or name in wanted]
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _check(wanted: Collection[str], known: Collection[str], what: str) -> None:
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise click.BadParameter(f"expected a {what} among {', '.join(sorted(known))}; found {unknown[0]!r}")
+
+
+@click.command()
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
+@click.option("--rows", default="", help="Rows or stations, by commas; all by default.")
+@click.option("--peers", default="", help="Peers, by commas; all by default.")
+@click.option("--quick", is_flag=True, help="Little of everything, to see that it works.")
+@click.option("--out", type=click.Path(path_type=Path), default=PAGE, help="Where the page goes.")
+@click.option("--jsonl", type=click.Path(path_type=Path), default="bench.jsonl", help="Where results are kept.")
+@click.option("--join", is_flag=True, help="Measure nothing, only write the page.")
+def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path, join: bool) -> None:
+    """Measure MobiFai beside its peers, in interleaved rounds, and write the table."""
+    results, wanted = Results(jsonl), peers_named(peers)
+    course = Course(wanted, rows_named(rows), rounds, QUICK if quick else FULL)
+    if not join:
+        _measure(course, results, quick, HARNESS in _split(rows) or not rows)
+    out.write_text(page_of(results, other_finders()))
+    click.echo(f"wrote {out.name}")
+
+
+def other_finders() -> list[Measured]:
+    """What was measured of other finders of leaks."""
+    return [msgspec.json.decode(line, type=Measured) for line in gzip.decompress(FINDERS.read_bytes()).splitlines()]
+
+
+def _measure(course: Course, results: Results, quick: bool, with_harness: bool) -> None:
+    if results.machine is not None and results.machine.quick != quick:
+        raise click.ClickException(
+            f"expected results that go with {'' if quick else 'no '}--quick in the file; found others. "
+            "Name another file with --jsonl, or delete it"
+        )
+    if results.cells:
+        click.echo(f"goes on from {len(results.cells)} figures that were measured before", err=True)
+    found = tools(course.peers)
+    results.add(machine_of(found, course.peers, quick, netns.enter(), results.machine))
+
+    async def job(folder: Path) -> bool:
+        payload = write(folder / "payload", course.counts.file_bytes)
+        await Rounds(course, found, results, folder, payload).run()
+        if with_harness:
+            await harness.rounds(course.rounds, QUICK_HARNESS if quick else FULL_HARNESS, folder, results)
+        return True
+
+    if not alone(lambda folder: unless_stopped(job(folder), False)):
+        click.echo("interrupted: what was measured is kept, and the same command goes on from there", err=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

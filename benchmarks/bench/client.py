@@ -1,0 +1,110 @@
+"""The client of every peer, one Node program, driven by JSON lines over a pipe.
+
+Owns its process: whatever happens, it is gone at the end of the scope.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+COMMAND_SECONDS = 240.0
+LINE = 1 << 20
+PROGRAM = Path(__file__).with_name("node") / "client.mjs"
+
+
+class ClientFailed(Exception):
+    """The client could not do what it was told; the text says what it expected and found."""
+
+
+class Client:
+    """A running client. One command at a time."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._numbers = itertools.count()
+
+    async def ask(self, command: str, **options: object) -> Any:
+        """Have a command done, and give its value. Raises ClientFailed."""
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
+        number = next(self._numbers)
+        self._process.stdin.write(json.dumps({"id": number, "command": command, **options}).encode() + b"\n")
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                await self._process.stdin.drain()
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            raise ClientFailed(f"expected {command} to be done within {COMMAND_SECONDS:g} s") from None
+        except ConnectionError:
+            line = b""
+        if not line.endswith(b"\n"):
+            raise ClientFailed(f"{command}: the client ended with status {await self._process.wait()}")
+        said = json.loads(line)
+        if "error" in said:
+            raise ClientFailed(f"{command}: {said['error']}")
+        return said["value"]
+
+    @asynccontextmanager
+    async def stopped(self) -> AsyncIterator[None]:
+        """Let the whole process stand still for the length of this scope: it reads nothing, and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGCONT)
+
+    # -- what it is told
+
+    async def open(self) -> str:
+        """A new terminal, once its prompt is there."""
+        return str((await self.open_many(1))[0])
+
+    async def open_many(self, count: int) -> list[str]:
+        """New terminals, one after the other."""
+        return list(await self.ask("openMany", count=count))
+
+    async def show(self, terminals: Sequence[str]) -> None:
+        """Have these terminals sent and no others, where a peer knows the difference."""
+        await self.ask("show", terminals=list(terminals))
+
+    async def echo(self, terminal: str, count: int) -> list[float]:
+        """How long the echo of each of so many keys took, in milliseconds."""
+        return list(await self.ask("echo", terminal=terminal, count=count))
+
+    async def interrupt(self, terminal: str) -> float:
+        """Press Ctrl-C; the milliseconds until the prompt."""
+        return float(await self.ask("interrupt", terminal=terminal))
+
+
+@asynccontextmanager
+async def client_of(node: str, home: Path, options: Mapping[str, object], folder: Path) -> AsyncIterator[Client]:
+    """A client for one peer, not connected yet. `home` has its packages, `options` what the peer told of itself."""
+    with (folder / "client.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            node,
+            str(PROGRAM),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=log,
+            limit=LINE,
+            env={"PATH": os.environ.get("PATH", os.defpath), "BENCH_CLIENT_HOME": str(home), "TMPDIR": str(folder)},
+        )
+    try:
+        client = Client(process)
+        await client.ask("setUp", **options)
+        yield client
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()  # it has nothing to lose, and goodbyes of libwebrtc take their time
+        await process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+            with suppress(ConnectionError):
+                await process.stdin.wait_closed()

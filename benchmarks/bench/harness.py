@@ -1,0 +1,121 @@
+"""What soak's own means cost the agent that they watch, and how small a leak they show. Owns its agent under test.
+
+One course of the scenario `terminals`, in which blocks with and without each means take turns.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.bench import processes
+from benchmarks.bench.results import Cell, Results
+from soak.chronicle import Account
+from soak.course import Course, open_course
+from soak.plan import Plan
+
+SCENARIO = "terminals"
+ROUND_SECONDS = 900.0
+LOOKED_AT = ("python.blocks", "heap.bytes")
+PLAIN, COUNTED, WINDOW, NATIVE = "plain", "counted", "memray", "memray-native"
+
+
+class HarnessCounts(msgspec.Struct, frozen=True):
+    """`turns` of one block of each kind for the cost; blocks after which the smallest leak is asked for."""
+
+    turns: int
+    warm_up: tuple[int, int] | None
+    judged: tuple[int, int]
+
+
+FULL_HARNESS = HarnessCounts(turns=5, warm_up=None, judged=(8, 16))
+QUICK_HARNESS = HarnessCounts(turns=1, warm_up=(1, 1), judged=(4, 8))
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What some cycles took: seconds in all, seconds of the agent's CPU, and how many there were."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    cycles: int = 0
+
+    def plus(self, other: "Cost") -> "Cost":
+        """Both together."""
+        return Cost(self.wall + other.wall, self.cpu + other.cpu, self.cycles + other.cycles)
+
+
+async def measure(number: int, counts: HarnessCounts, folder: Path, results: Results) -> None:
+    """One round; raises what courses raise."""
+    folder.mkdir(parents=True)
+    plan = Plan((SCENARIO,), seed=number, time_scale=20.0, memray=True, confirm=False)
+    async with open_course(SCENARIO, plan, folder / "0", time.monotonic) as course:
+        await course.warm_up(_silent, counts.warm_up)
+        async for cell in _cells(number, course, counts, folder):
+            results.add(cell)
+
+
+async def _cells(number: int, course: Course, counts: HarnessCounts, folder: Path) -> AsyncIterator[Cell]:
+    began = time.monotonic()
+    account, short, long = Account(course), *counts.judged
+    for blocks in range(1, long + 1):
+        await course.block(_silent)
+        if blocks in (short, long):
+            seconds = time.monotonic() - began
+            account.judge()
+            for name in LOOKED_AT:
+                yield Cell(number, f"{blocks} blocks", f"least-{name}", account.first[name].smallest_leak)
+            yield Cell(number, f"{blocks} blocks", "least-seconds", seconds)
+    for name, cost in (await _costs(course, counts.turns, folder)).items():
+        yield Cell(number, name, "cycles", cost.cycles / cost.wall)
+        if name != PLAIN:  # it is the same block as the counted one, with the same CPU
+            yield Cell(number, name, "cycle-cpu", 1000 * cost.cpu / cost.cycles)
+
+
+async def _costs(course: Course, turns: int, folder: Path) -> dict[str, Cost]:
+    costs = dict.fromkeys((PLAIN, COUNTED, WINDOW, NATIVE), Cost())
+    for turn in range(turns):
+        began = time.monotonic()
+        plain = await _cost(course, lambda: course.block(_silent))
+        costs[PLAIN] = costs[PLAIN].plus(plain)
+        # The same block, with the counting at its end.
+        costs[COUNTED] = costs[COUNTED].plus(Cost(time.monotonic() - began, plain.cpu, plain.cycles))
+        for name in (WINDOW, NATIVE):
+            costs[name] = costs[name].plus(await _traced(course, folder / f"{name}-{turn}.bin", name == NATIVE))
+    return costs
+
+
+async def _traced(course: Course, file: Path, native: bool) -> Cost:
+    try:
+        return await _cost(course, lambda: course.traced_blocks(file, 1, _silent, native=native))
+    finally:
+        file.unlink(missing_ok=True)
+
+
+async def _cost(course: Course, block: Callable[[], Awaitable[object]]) -> Cost:
+    """One block: the seconds in which phones did something."""
+    cycles, cpu, busy = course.cycles, _cpu(course), course.busy_seconds
+    await block()
+    return Cost(course.busy_seconds - busy, _cpu(course) - cpu, course.cycles - cycles)
+
+
+def _cpu(course: Course) -> float:
+    return processes.count(course.target.agent_pid).cpu_seconds
+
+
+def _silent(_text: str) -> None:
+    """Nobody is told."""
+
+
+async def rounds(many: int, counts: HarnessCounts, folder: Path, results: Results) -> None:
+    """So many rounds, those that are not measured yet. A round that fails is told as the reason of its last cell."""
+    for number in range(1, many + 1):
+        last = Cell(number, NATIVE, "cycle-cpu")
+        if results.has(last.key):
+            continue
+        try:
+            async with asyncio.timeout(ROUND_SECONDS):
+                await measure(number, counts, folder / f"harness-{number}", results)
+        except Exception as error:  # whatever it is, the others go on, and the page says it
+            results.add(msgspec.structs.replace(last, reason=f"{type(error).__name__}: {error}"[:240]))

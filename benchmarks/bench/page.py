@@ -1,0 +1,197 @@
+"""The page that shows what was measured, as Markdown. Asks the machine nothing; everything comes out of the results."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+
+import msgspec
+
+from benchmarks.bench.harness_page import harness_section
+from benchmarks.bench.peers import PEERS
+from benchmarks.bench.results import Cell, Machine, Results
+from benchmarks.bench.rows import BY_NAME, FULL, QUICK, ROWS, Counts, Row
+from benchmarks.bench.tables import table_of
+from benchmarks.bench.words import BEHIND, HEAD, NOT_BEHIND, NOTES, QUICK_RUN, RATIOS
+from benchmarks.leak_finders.cells import Measured
+
+OURS = ("mobifai", "mobifai-relay")
+NOTHING = "–"
+
+
+class Behind(msgspec.Struct, frozen=True):
+    """MobiFai is worse than a peer at something, in so many of so many rounds."""
+
+    row: Row
+    ours: str
+    theirs: str
+    our_value: float
+    their_value: float
+    times: float | None
+    rounds: int
+    of: int
+
+
+class Table:
+    """The cells by row and peer."""
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        self._cells: dict[tuple[str, str], dict[int, Cell]] = {}
+        for cell in (one for one in cells if one.row in BY_NAME):
+            self._cells.setdefault((cell.row, cell.peer), {})[cell.round] = cell
+
+    @property
+    def peers(self) -> list[str]:
+        """Those of whom anything is said, in the order of the table."""
+        found = {peer for _, peer in self._cells}
+        return [peer for peer in PEERS if peer in found]
+
+    @property
+    def rounds(self) -> int:
+        """The most rounds of any cell."""
+        return max((number for by_round in self._cells.values() for number in by_round), default=0)
+
+    def values(self, row: str, peer: str) -> dict[int, float]:
+        """The figures, by round."""
+        cells = self._cells.get((row, peer), {})
+        return {number: cell.value for number, cell in cells.items() if cell.value is not None}
+
+    def reason(self, row: str, peer: str) -> str:
+        """Why there is no figure: what was said last."""
+        cells = self._cells.get((row, peer), {})
+        return cells[max(cells)].reason if cells else ""
+
+    def rows(self) -> list[Row]:
+        """The rows of which anything is said."""
+        found = {row for row, _ in self._cells}
+        return [row for row in ROWS if row.name in found]
+
+    def ratio(self, row: Row, ours: str, theirs: str) -> float | None:
+        """How many times as good the first is, as the median of what it is in each round."""
+        pairs = self.pairs(row.name, ours, theirs)
+        ratios = [row.times_as_good(our, their) for our, their in pairs]
+        known = [ratio for ratio in ratios if ratio is not None]
+        return median(known) if known and len(known) == len(pairs) else None
+
+    def pairs(self, row: str, ours: str, theirs: str) -> list[tuple[float, float]]:
+        """The figures of both, of each round in which both have one."""
+        first, second = self.values(row, ours), self.values(row, theirs)
+        return [(first[number], second[number]) for number in sorted(first.keys() & second.keys())]
+
+    def behind(self) -> list[Behind]:
+        """Everything in which MobiFai is worse than a peer, worst first within what has a ratio."""
+        found = [
+            one
+            for row in self.rows()
+            for ours in OURS
+            for theirs in self.peers
+            if theirs not in OURS and (one := self._behind(row, ours, theirs)) is not None
+        ]
+        return sorted(found, key=lambda one: (one.times is None, one.times or 0))
+
+    def _behind(self, row: Row, ours: str, theirs: str) -> Behind | None:
+        pairs = self.pairs(row.name, ours, theirs)
+        if not pairs:
+            return None
+        our, their = (median(values) for values in zip(*pairs, strict=True))
+        ratio = self.ratio(row, ours, theirs)
+        shown = (round(our, row.digits), round(their, row.digits))
+        if not (ratio < 1 if ratio is not None else row.is_behind(*shown)):
+            return None
+        worse = sum(row.is_behind(*pair) for pair in pairs)
+        return Behind(row, ours, theirs, our, their, ratio, worse, len(pairs))
+
+
+def page_of(results: Results, finders: Sequence[Measured] = ()) -> str:
+    """The whole page. `finders`: what was measured of other finders of leaks."""
+    table, machine = Table(results.cells), results.machine or Machine("", False, {}, {})
+    parts = [
+        HEAD.format(date=machine.date, facts=_facts(machine.facts), rounds=_rounds(table.rounds)),
+        QUICK_RUN if machine.quick else "",
+        _versions(machine.versions),
+        _figures(table),
+        *(_ratios(table, ours) for ours in OURS if ours in table.peers),
+        _behind_section(table.behind()) if table.rows() else "",
+        NOTES.format(**_amounts(QUICK if machine.quick else FULL)) if table.rows() else "",
+        harness_section(results.cells, finders),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _rounds(number: int) -> str:
+    return "one round" if number == 1 else f"{number} interleaved rounds"
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    return ", ".join(facts.values())
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return "".join(f"- {PEERS[name].title if name in PEERS else name}: {said}\n" for name, said in versions.items())
+
+
+def _amounts(counts: Counts) -> dict[str, str]:
+    amounts = {name: str(value) for name, value in msgspec.structs.asdict(counts).items()}
+    few, some, many = counts.terminals
+    amounts |= {"few": str(few), "some": str(some), "many": str(many), "megabytes": f"{counts.file_bytes / 1e6:g}"}
+    return amounts
+
+
+def _figures(table: Table) -> str:
+    head = ["", *(PEERS[peer].title for peer in table.peers)]
+    rows = ([_title(row), *(_cell(table, row, peer) for peer in table.peers)] for row in table.rows())
+    return "## Medians\n\n" + table_of(head, rows) if table.rows() else ""
+
+
+def _title(row: Row) -> str:
+    unit = f", {row.unit}" if row.unit else ""
+    return f"{row.title}{unit}{' (more is better)' if row.better == 'more' else ''}"
+
+
+def _cell(table: Table, row: Row, peer: str) -> str:
+    values = list(table.values(row.name, peer).values())
+    return _figure(row, median(values)) if values else table.reason(row.name, peer) or NOTHING
+
+
+def _figure(row: Row, value: float) -> str:
+    sign = "+" if row.difference else ""
+    text = f"{value:{sign},.{row.digits}f}"
+    return "0" if not text.strip("+-0.,") else text
+
+
+def _ratios(table: Table, ours: str) -> str:
+    others = [peer for peer in table.peers if peer not in OURS]
+    head = ["", *(PEERS[peer].title for peer in others)]
+    rows = (
+        [row.title, *(_ratio(table.ratio(row, ours, peer)) for peer in others)]
+        for row in table.rows()
+        if not row.difference
+    )
+    return RATIOS.format(ours=PEERS[ours].title) + "\n" + table_of(head, rows) if others else ""
+
+
+def _ratio(ratio: float | None) -> str:
+    if ratio is None:
+        return NOTHING
+    text = f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
+    return f"**{text}**" if ratio < 1 else text
+
+
+def _behind_section(found: Sequence[Behind]) -> str:
+    """A line for each row, with the peers that are ahead of each of MobiFai's paths."""
+    if not found:
+        return NOT_BEHIND
+    rows = list(dict.fromkeys(one.row for one in found))
+    head = ["", *(PEERS[ours].title for ours in OURS)]
+    cells = ([_title(row), *(_behind_cell(found, row, ours) for ours in OURS)] for row in rows)
+    return BEHIND + "\n" + table_of(head, cells)
+
+
+def _behind_cell(found: Sequence[Behind], row: Row, ours: str) -> str:
+    own = [one for one in found if one.row == row and one.ours == ours]
+    if not own:
+        return NOTHING
+    return f"{_figure(row, own[0].our_value)}: " + "; ".join(map(_behind_text, own))
+
+
+def _behind_text(one: Behind) -> str:
+    ratio = f", {_ratio(one.times)}" if one.times is not None else ""
+    return f"{PEERS[one.theirs].title} {_figure(one.row, one.their_value)}{ratio} ({one.rounds} of {one.of})"

@@ -1,0 +1,35 @@
+"""The file that is printed: the same bytes on every machine, with characters of one to four bytes. Owns no file."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+LINE = "{number:012d} 0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ é 漢字 🙂 {check}\n"
+LINES_AT_ONCE = 10_000
+
+
+class Payload(msgspec.Struct, frozen=True):
+    """A file, its bytes, and their SHA-256 in hex."""
+
+    path: Path
+    size: int
+    sha256: str
+
+
+def write(path: Path, size: int) -> Payload:
+    """Make a file of at least so many bytes, ending with a line."""
+    digest, written, number = hashlib.sha256(), 0, 0
+    with path.open("wb") as file:
+        while written < size:
+            line = _line(number)
+            many = min(LINES_AT_ONCE, -(-(size - written) // len(line)))
+            block = b"".join(_line(number + at) for at in range(many))
+            digest.update(block)
+            written, number = written + file.write(block), number + many
+    return Payload(path, written, digest.hexdigest())
+
+
+def _line(number: int) -> bytes:
+    check = f"{number * 2654435761 % (1 << 32):08x}"  # no two lines near each other look alike
+    return LINE.format(number=number, check=check).encode()

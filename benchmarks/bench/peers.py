@@ -1,0 +1,123 @@
+"""Who is measured: how each is started, and which version it has. Starts nothing."""
+
+import importlib.util
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.bench.packages import SOURCE, version_of
+from tests.support.node import Node
+
+HERE = Path(__file__).parent
+SHELL = SOURCE / "shell.sh"
+
+
+class PeerFailed(Exception):
+    """A peer can't be measured; the text says why."""
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """What peers and clients run on. Without the packages of servers, `missing` says why."""
+
+    node: Node
+    client_home: Path
+    servers_home: Path | None
+    missing: str = ""
+
+
+class Launch(msgspec.Struct, frozen=True):
+    """How to start one server: its command, and where it tells that it can be reached (None: on standard output)."""
+
+    words: tuple[str, ...]
+    ready_file: Path | None = None
+    port: int | None = None
+    """It tells nothing: it can be reached when something listens here."""
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """One peer. `launch` says how to start it in a folder, and raises PeerFailed where that can't be."""
+
+    name: str
+    title: str
+    kind: str
+    launch: Callable[[Tools, Path], Launch]
+    version: Callable[[Tools], str]
+    path: str = ""
+    webrtc: bool = False
+    on_node: bool = False
+    """It needs the servers' npm packages."""
+
+
+def _mobifai(_tools: Tools, folder: Path) -> Launch:
+    ready, settings = folder / "ready.json", folder / "config.toml"
+    settings.touch()  # nobody's own settings
+    words = ("--config", str(settings), "serve", "--port", "0", "--state-dir", str(folder / "state"))
+    options = ("--ready-file", str(ready), "--shell", f"/bin/sh {SHELL}")
+    return Launch((sys.executable, "-m", "mobifai", *words, *options), ready)
+
+
+def _on_node(program: str) -> Callable[[Tools, Path], Launch]:
+    def launch(tools: Tools, _folder: Path) -> Launch:
+        if tools.servers_home is None:
+            raise PeerFailed(f"its npm packages are not here: {tools.missing}")
+        return Launch((tools.node.program, str(SOURCE / program)))
+
+    return launch
+
+
+def _node_version(*packages: str) -> Callable[[Tools], str]:
+    def told(tools: Tools) -> str:
+        home = tools.servers_home
+        return "not installed" if home is None else ", ".join(f"{name} {version_of(home, name)}" for name in packages)
+
+    return told
+
+
+def _terminado(_tools: Tools, _folder: Path) -> Launch:
+    if importlib.util.find_spec("terminado") is None:
+        raise PeerFailed("terminado: not in this Python (`pip install --group benchmarks`)")
+    return Launch((sys.executable, str(HERE / "terminado_server.py")))
+
+
+def _terminado_version(_tools: Tools) -> str:
+    found = importlib.util.find_spec("terminado") is not None
+    return f"terminado {version('terminado')}, tornado {version('tornado')}" if found else "not installed"
+
+
+def _ttyd(_tools: Tools, _folder: Path) -> Launch:
+    program = shutil.which("ttyd")
+    if program is None:
+        raise PeerFailed("ttyd: not on this machine")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    words = ("--interface", "127.0.0.1", "--port", str(port), "--writable", "/bin/sh", str(SHELL))
+    return Launch((program, *words), port=port)
+
+
+def _ttyd_version(_tools: Tools) -> str:
+    return "on this machine" if shutil.which("ttyd") else "not on this machine"
+
+
+def _own_version(_tools: Tools) -> str:
+    return f"{version('mobifai')} (aiortc {version('aiortc')}, python-socketio {version('python-socketio')})"
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer("mobifai", "MobiFai, data channel", "mobifai", _mobifai, _own_version, webrtc=True),
+        Peer("mobifai-relay", "MobiFai, relay alone", "mobifai", _mobifai, _own_version),
+        Peer("node-wrtc", "node-pty, data channel", "wrtc", _on_node("agent_wrtc.mjs"),
+             _node_version("@lydell/node-pty", "@roamhq/wrtc"), on_node=True),
+        Peer("node-socketio", "node-pty, Socket.IO", "socketio", _on_node("server_socketio.mjs"),
+             _node_version("@lydell/node-pty", "socket.io"), on_node=True),
+        Peer("terminado", "terminado", "terminado", _terminado, _terminado_version, path="/websocket"),
+        Peer("ttyd", "ttyd", "ttyd", _ttyd, _ttyd_version, path="/ws"),
+    )
+}  # fmt: skip

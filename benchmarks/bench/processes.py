@@ -1,0 +1,106 @@
+"""Counts what a server's processes have, from outside: memory, descriptors, threads, CPU time. Keeps nothing.
+
+Memory is PSS: pages that processes share are counted once, in parts. Where the system has no PSS it is USS.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import psutil
+
+SAMPLE_SECONDS = 0.1
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """One count of a process and all that it started. Memory in bytes; `own_memory` is without what has a terminal."""
+
+    memory: int
+    own_memory: int
+    descriptors: int
+    threads: int
+    cpu_seconds: float
+
+
+def count(root: int) -> Counted:
+    """Count a process and its descendants. Raises psutil.NoSuchProcess when it is gone."""
+    found = [one for process in _family(root) if (one := _one(process)) is not None]
+    return Counted(
+        memory=sum(one.memory for one in found),
+        own_memory=sum(one.own_memory for one in found),
+        descriptors=sum(one.descriptors for one in found),
+        threads=sum(one.threads for one in found),
+        cpu_seconds=sum(one.cpu_seconds for one in found),
+    )
+
+
+def _family(root: int) -> Iterator[psutil.Process]:
+    process = psutil.Process(root)
+    yield process
+    yield from process.children(recursive=True)
+
+
+def _one(process: psutil.Process) -> Counted | None:
+    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess, FileNotFoundError, ProcessLookupError):
+        memory = memory_of(process)
+        own = 0 if _has_terminal(process) else memory
+        return Counted(memory, own, process.num_fds(), process.num_threads(), _cpu_seconds(process))
+    return None
+
+
+def _has_terminal(process: psutil.Process) -> bool:
+    status = Path(f"/proc/{process.pid}/stat")
+    if status.exists():  # psutil knows only the terminals that were there when it was first asked
+        return int(status.read_text().rpartition(")")[2].split()[4]) != 0  # proc_pid_stat(5): tty_nr
+    return process.terminal() is not None
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    """To the nanosecond where the system tells it by thread; else in its ticks of some 10 ms."""
+    threads = list(Path(f"/proc/{process.pid}/task").glob("*/schedstat"))
+    if threads:
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def memory_of(process: psutil.Process) -> int:
+    """Its proportional set, in bytes."""
+    rollup = Path(f"/proc/{process.pid}/smaps_rollup")
+    if rollup.exists():
+        (line,) = [line for line in rollup.read_text().splitlines() if line.startswith("Pss:")]
+        return int(line.split()[1]) << 10
+    return int(process.memory_full_info().uss)
+
+
+def memory(root: int) -> int:
+    """Bytes of a process and its descendants."""
+    total = 0
+    for process in _family(root):
+        with suppress(psutil.Error, OSError, ValueError):
+            total += memory_of(process)
+    return total
+
+
+async def peak_memory(root: int, seconds: float) -> int:
+    """The most bytes that it has within some seconds."""
+    clock = asyncio.get_running_loop().time
+    end, peak = clock() + seconds, 0
+    while clock() < end:
+        peak = max(peak, memory(root))
+        await asyncio.sleep(SAMPLE_SECONDS)
+    return peak
+
+
+async def at_rest(root: int, patience: float) -> Counted:
+    """Count once descriptors and threads have been the same for a second, or after so many seconds."""
+    clock = asyncio.get_running_loop().time
+    end, before = clock() + patience, count(root)
+    while True:
+        await asyncio.sleep(1.0)
+        now = count(root)
+        if (now.descriptors, now.threads) == (before.descriptors, before.threads) or clock() > end:
+            return now
+        before = now

@@ -1,0 +1,82 @@
+"""What was measured, in memory and as JSON lines in a file. Owns that file; an interrupted run keeps what it has."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import msgspec
+
+NOT_TOLD = "not told by this peer"
+"""The reason of a cell for which there will never be a figure."""
+
+
+class Machine(msgspec.Struct, frozen=True, tag="machine"):
+    """What a run takes place on, and how much it does. `facts` and `versions` by name, `date` as in ISO 8601."""
+
+    date: str
+    quick: bool
+    facts: Mapping[str, str]
+    versions: Mapping[str, str]
+
+
+class Cell(msgspec.Struct, frozen=True, tag="cell"):
+    """One figure of one peer in one round, in the unit of its row, or the reason why there is none."""
+
+    round: int
+    peer: str
+    row: str
+    value: float | None = None
+    reason: str = ""
+
+    @property
+    def key(self) -> tuple[int, str, str]:
+        """What it is about."""
+        return self.round, self.peer, self.row
+
+
+Line = Machine | Cell
+
+
+class Results:
+    """The results of a run, by what they are about; a later one replaces an earlier one."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self.machine: Machine | None = None
+        self._cells: dict[tuple[int, str, str], Cell] = {}
+        for number, line in enumerate(path.read_bytes().splitlines() if path and path.exists() else [], 1):
+            self._take(_decoded(path, number, line))
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All of them, in the order in which they first came."""
+        return list(self._cells.values())
+
+    def has(self, key: tuple[int, str, str]) -> bool:
+        """Whether nothing more is to be had; what failed is measured again."""
+        cell = self._cells.get(key)
+        return cell is not None and (cell.value is not None or cell.reason == NOT_TOLD)
+
+    def add(self, line: Line) -> None:
+        """Keep it."""
+        self._take(line)
+        if self._path is not None:
+            with self._path.open("ab") as file:
+                file.write(msgspec.json.encode(line) + b"\n")
+
+    def _take(self, line: Line) -> None:
+        if isinstance(line, Machine):
+            self.machine = line
+        else:
+            self._cells[line.key] = line
+
+
+def _decoded(path: Path | None, number: int, line: bytes) -> Line:
+    try:
+        decoded: Line = msgspec.json.decode(line, type=Line)
+    except msgspec.MsgspecError as error:
+        raise click.ClickException(
+            f"{path}, line {number}: expected a result of this benchmark; found {line[:80]!r} ({error}). "
+            "Name another file with --jsonl, or delete the line"
+        ) from None
+    return decoded

@@ -1,0 +1,99 @@
+"""The rounds: in each, every station is done at one peer after the other, so that a slow minute is slow for all.
+
+Owns nothing that stays: each visit has a folder, a server and a client of its own.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import click
+import msgspec
+import psutil
+
+from benchmarks.bench.client import ClientFailed, client_of
+from benchmarks.bench.payload import Payload
+from benchmarks.bench.peers import Peer, PeerFailed, Tools
+from benchmarks.bench.results import NOT_TOLD, Cell, Results
+from benchmarks.bench.rows import BY_NAME, ROWS, Counts
+from benchmarks.bench.serving import serving
+from benchmarks.bench.stations import LONG, STATIONS, Visit
+from mobifai.errors import MobiFaiError
+
+STATION_SECONDS = 420.0
+SHOWN = 240
+EXPECTED = (ClientFailed, PeerFailed, MobiFaiError, psutil.Error, TimeoutError, OSError, ValueError, LookupError)
+
+
+class Course(msgspec.Struct, frozen=True):
+    """What is to be done: by whom, which rows, how often, how much of it."""
+
+    peers: Sequence[Peer]
+    rows: Collection[str]
+    rounds: int
+    counts: Counts
+
+    def visits(self) -> Iterator[tuple[int, str, Peer]]:
+        """Round, station and peer, in their order."""
+        for number in range(1, self.rounds + 1):
+            for station in STATIONS:
+                if station in LONG and number > self.counts.churn_rounds:
+                    continue
+                if any(BY_NAME[row].station == station for row in self.rows):
+                    yield from ((number, station, peer) for peer in self.peers)
+
+
+class Rounds:
+    """One run of a course."""
+
+    def __init__(self, course: Course, tools: Tools, results: Results, folder: Path, payload: Payload) -> None:
+        self._course, self._tools, self._results = course, tools, results
+        self._folder, self._payload = folder, payload
+        self._visits = 0
+
+    async def run(self) -> None:
+        """Measure what is not measured yet. What fails becomes the reason of its cells."""
+        for number, station, peer in self._course.visits():
+            rows = [row.name for row in ROWS if row.station == station and row.name in self._course.rows]
+            if not all(self._results.has((number, peer.name, row)) for row in rows):
+                await self._visit(number, station, peer, rows)
+
+    async def _visit(self, number: int, station: str, peer: Peer, rows: Sequence[str]) -> None:
+        clock = asyncio.get_running_loop().time
+        start, reason = clock(), NOT_TOLD
+        found: dict[str, float] = {}
+        try:
+            async with asyncio.timeout(STATION_SECONDS):
+                await self._measure(station, peer, found)
+        except EXPECTED as error:
+            reason = _reason(error)
+        for row in rows:
+            self._add(Cell(number, peer.name, row, found.get(row), "" if row in found else reason))
+        told = ", ".join(f"{row} {found[row]:.4g}" for row in rows if row in found)
+        told += f" ({reason})" if len(found) < len(rows) else ""
+        click.echo(f"{number} {station:10} {peer.name:13} {clock() - start:5.1f} s  {told}", err=True)
+
+    def _add(self, cell: Cell) -> None:
+        if not self._results.has(cell.key):
+            self._results.add(cell)
+
+    async def _measure(self, station: str, peer: Peer, found: dict[str, float]) -> None:
+        self._visits += 1
+        place = self._folder / str(self._visits)
+        try:
+            async with (
+                serving(peer, self._tools, place) as server,
+                client_of(self._tools.node.program, self._tools.client_home, server.options, place) as client,
+            ):
+                visit = Visit(server, client, self._course.counts, self._payload)
+                async for row, value in STATIONS[station](visit):
+                    found[row] = value
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _reason(error: BaseException) -> str:
+    """One line, short enough for a cell."""
+    text = str(error) or ("took longer than " + f"{STATION_SECONDS:g} s" if isinstance(error, TimeoutError) else "")
+    return f"{text or type(error).__name__}".replace("\n", " ").replace("|", "/")[:SHOWN]

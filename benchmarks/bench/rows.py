@@ -1,0 +1,103 @@
+"""The rows of the table: what each is called, its unit, what is better, and which station measures it. Pure."""
+
+from typing import Literal
+
+import msgspec
+
+MB = 1e6
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One row. `difference`: a value after minus one before, of which no ratio makes sense."""
+
+    name: str
+    title: str
+    unit: str
+    station: str
+    better: Literal["less", "more"] = "less"
+    difference: bool = False
+    digits: int = 1
+
+    def is_behind(self, ours: float, theirs: float) -> bool:
+        """Whether the first is worse than the second. To have less than before is not better than to have as much."""
+        if self.difference:
+            ours, theirs = max(0.0, ours), max(0.0, theirs)
+        return ours > theirs if self.better == "less" else ours < theirs
+
+    def times_as_good(self, ours: float, theirs: float) -> float | None:
+        """How many times as good the first is as the second; None where that can't be said."""
+        if self.difference or ours <= 0 or theirs <= 0:
+            return None
+        return theirs / ours if self.better == "less" else ours / theirs
+
+
+ROWS = (
+    Row("start", "start until a client can connect", "s", "idle", digits=2),
+    Row("memory-alone", "memory before the first client", "MB", "idle"),
+    Row("memory-idle", "memory with a client and a terminal, idle", "MB", "idle"),
+    Row("cpu-idle", "CPU with a client and a terminal, idle", "% of a core", "idle", digits=2),
+    Row("connect", "connect until the prompt of a new terminal, p50", "ms", "connect", digits=0),
+    Row("echo-idle-p50", "echo of a key, p50", "ms", "echo", digits=2),
+    Row("echo-idle-p99", "echo of a key, p99", "ms", "echo", digits=2),
+    Row("echo-unseen-p50", "echo while a terminal that is not shown floods, p50", "ms", "echo", digits=2),
+    Row("echo-unseen-p99", "echo while a terminal that is not shown floods, p99", "ms", "echo", digits=2),
+    Row("echo-seen-p50", "echo while a terminal that is shown floods, p50", "ms", "echo", digits=2),
+    Row("echo-seen-p99", "echo while a terminal that is shown floods, p99", "ms", "echo", digits=2),
+    Row("file", "`cat` of a file, every byte checked", "MB/s", "file", better="more"),
+    Row("interrupt", "Ctrl-C under `yes` until the prompt, p50", "ms", "interrupt", digits=0),
+    Row("interrupt-worst", "Ctrl-C under `yes` until the prompt, longest", "ms", "interrupt", digits=0),
+    Row("flood-memory", "memory at a flood's peak, over idle", "MB", "flood", difference=True),
+    Row("stopped-memory", "memory at its peak while the client is stopped in a flood, over idle", "MB", "flood",
+        difference=True),
+    Row("terminals-1", "memory with 1 terminal", "MB", "sessions"),
+    Row("terminals-10", "memory with 10 terminals", "MB", "sessions"),
+    Row("terminals-50", "memory with 50 terminals", "MB", "sessions"),
+    Row("terminal", "memory of one more terminal, its shell with it", "KB", "sessions", digits=0),
+    Row("terminal-own", "memory of one more terminal, without its shell", "KB", "sessions", digits=0),
+    Row("reconnects-descriptors", "descriptors kept after reconnects", "", "reconnects", difference=True, digits=0),
+    Row("reconnects-threads", "threads kept after reconnects", "", "reconnects", difference=True, digits=0),
+    Row("reconnects-tasks", "asyncio tasks kept after reconnects", "", "reconnects", difference=True, digits=0),
+    Row("reconnects-memory", "memory kept after reconnects", "MB", "reconnects", difference=True),
+    Row("churn-descriptors", "descriptors kept after terminals came and went", "", "churn", difference=True, digits=0),
+    Row("churn-threads", "threads kept after terminals came and went", "", "churn", difference=True, digits=0),
+    Row("churn-tasks", "asyncio tasks kept after terminals came and went", "", "churn", difference=True, digits=0),
+    Row("churn-memory", "memory kept after terminals came and went", "MB", "churn", difference=True),
+)  # fmt: skip
+
+BY_NAME = {row.name: row for row in ROWS}
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How much is done for each figure. Times in seconds."""
+
+    keys: int = 300
+    connects: int = 20
+    file_bytes: int = 100_000_000
+    interrupts: int = 7
+    idle: float = 10.0
+    rest: float = 2.0
+    flood: float = 5.0
+    stopped: float = 5.0
+    terminals: tuple[int, int, int] = (1, 10, 50)
+    reconnects: int = 300
+    churn: int = 300
+    warm_up: int = 20
+    churn_rounds: int = 2
+    """Coming and going takes minutes and says the same each time: it is left out of later rounds."""
+
+
+FULL = Counts()
+QUICK = Counts(
+    keys=30,
+    connects=3,
+    file_bytes=2_000_000,
+    interrupts=2,
+    idle=2.0,
+    rest=0.5,
+    flood=1.0,
+    stopped=1.0,
+    terminals=(1, 3, 8),
+    reconnects=4,
+    churn=5,
+    warm_up=2,
+)

@@ -1,0 +1,138 @@
+"""Starts a peer's server, waits until a client can connect, and ends it.
+
+Owns its processes for the length of a scope: whatever happens, they are gone then.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from benchmarks.bench.peers import SHELL, Launch, Peer, PeerFailed, Tools
+from mobifai.health.control import ask
+from mobifai.state import StateDir
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+class Started(msgspec.Struct, frozen=True):
+    """What was started: its process, what a client is told of it, and where MobiFai's state is, if it is that."""
+
+    pid: int
+    options: Mapping[str, object]
+    seconds: float
+    state_dir: Path | None = None
+
+    async def tasks(self) -> int | None:
+        """How many asyncio tasks it has; None: it does not tell."""
+        if self.state_dir is None:
+            return None
+        return int((await ask(StateDir(self.state_dir).control_socket, "status"))["tasks"])
+
+
+@asynccontextmanager
+async def serving(peer: Peer, tools: Tools, folder: Path) -> AsyncIterator[Started]:
+    """The peer's server in an empty folder, once a client can connect. Raises PeerFailed."""
+    (folder / "tmp").mkdir(parents=True)
+    launch = peer.launch(tools, folder)
+    start = time.monotonic()
+    with (folder / "server.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *launch.words,
+            stdin=PIPE,
+            stdout=log if launch.ready_file or launch.port else PIPE,
+            stderr=log,
+            env=_environment(tools, folder),
+            start_new_session=True,
+        )
+    try:
+        told = await _ready(process, launch, folder / "server.log")
+        seconds = time.monotonic() - start
+        if launch.ready_file is not None:
+            yield await _started_mobifai(peer, process.pid, told, seconds, folder / "state")
+        else:
+            options = {"kind": peer.kind, "url": f"http://127.0.0.1:{told['port']}{peer.path}"}
+            yield Started(process.pid, options, seconds)
+    finally:
+        await _end(process)
+
+
+def _environment(tools: Tools, folder: Path) -> dict[str, str]:
+    # TMPDIR is the mark by which what outlives a killed run is found and ended.
+    own = {
+        "TMPDIR": str(folder / "tmp"),
+        "BENCH_SHELL": str(SHELL),
+        "BENCH_SERVERS_HOME": str(tools.servers_home or ""),
+    }
+    return {**os.environ, **own}
+
+
+async def _started_mobifai(peer: Peer, pid: int, told: dict[str, Any], seconds: float, state_dir: Path) -> Started:
+    invitation = await ask(StateDir(state_dir).control_socket, "pair")
+    where = {"url": told["relay_url"], "target": told["device_id"], "token": invitation["token"]}
+    return Started(pid, {"kind": peer.kind, "webrtc": peer.webrtc, **where}, seconds, state_dir)
+
+
+async def _ready(process: Process, launch: Launch, log: Path) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            told = await _told(process, launch)
+    except TimeoutError:
+        told = None
+    if told is None:
+        raise PeerFailed(f"expected a server to be ready within {START_SECONDS:g} s; it printed {_last_line(log)!r}")
+    return told
+
+
+async def _told(process: Process, launch: Launch) -> dict[str, Any] | None:
+    if launch.ready_file is None and launch.port is None:
+        assert process.stdout is not None  # noqa: S101
+        line = await process.stdout.readline()
+        return dict(json.loads(line)) if line else None
+    while process.returncode is None:
+        if launch.ready_file is not None and launch.ready_file.exists():
+            return dict(json.loads(launch.ready_file.read_text()))
+        if launch.port is not None and _listens(launch.port):
+            return {"port": launch.port}
+        await asyncio.sleep(0.005)
+    return None
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1][-200:] if lines else "nothing"
+
+
+async def _end(process: Process) -> None:
+    """End it and everything that it started."""
+    family: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        family = psutil.Process(process.pid).children(recursive=True)
+    if process.stdin is not None:
+        process.stdin.close()
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+    for one in family:
+        with suppress(psutil.Error):
+            one.kill()

@@ -1,0 +1,165 @@
+"""What is done to each peer for each figure. A station is given a fresh server and a fresh client, and gives figures.
+
+Each is an async generator of (row, value), so that what it has found is kept when it fails later.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from statistics import median, quantiles
+
+import msgspec
+
+from benchmarks.bench import processes
+from benchmarks.bench.client import Client, ClientFailed
+from benchmarks.bench.payload import Payload
+from benchmarks.bench.rows import MB, Counts
+from benchmarks.bench.serving import Started
+
+Figures = AsyncGenerator[tuple[str, float], None]
+
+FLOOD_BEGINS = 200_000
+"""Characters of a flood after which it is said to go on."""
+PATIENCE = 10.0
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """One station at one peer: its server, a client that is not connected yet, how much is to be done, and the file."""
+
+    server: Started
+    client: Client
+    counts: Counts
+    payload: Payload
+
+    async def rest(self) -> processes.Counted:
+        """Count the server when it has had its rest."""
+        await asyncio.sleep(self.counts.rest)
+        return processes.count(self.server.pid)
+
+
+async def idle(visit: Visit) -> Figures:
+    """Nobody does anything."""
+    yield "start", visit.server.seconds
+    yield "memory-alone", (await visit.rest()).memory / MB
+    await visit.client.ask("connect")
+    await visit.client.open()
+    before = await visit.rest()
+    yield "memory-idle", before.memory / MB
+    await asyncio.sleep(visit.counts.idle)
+    after = processes.count(visit.server.pid)
+    yield "cpu-idle", 100 * (after.cpu_seconds - before.cpu_seconds) / visit.counts.idle
+
+
+async def connect(visit: Visit) -> Figures:
+    """The first connection is not counted: some load what it takes only then."""
+    await visit.client.ask("timeConnects", count=1)
+    yield "connect", median(await visit.client.ask("timeConnects", count=visit.counts.connects))
+
+
+async def echo(visit: Visit) -> Figures:
+    """One key at a time, alone, and beside a flood that is not shown or is shown."""
+    client = visit.client
+    await client.ask("connect")
+    typed, flooded = await client.open_many(2)
+    for name, shown in (("idle", [typed]), ("unseen", [typed]), ("seen", [typed, flooded])):
+        await client.show(shown)
+        if name == "unseen":
+            await client.ask("floodUnseen", terminal=flooded)
+        times = await client.echo(typed, visit.counts.keys)
+        yield f"echo-{name}-p50", median(times)
+        yield f"echo-{name}-p99", quantiles(times, n=100, method="inclusive")[98]
+
+
+async def file(visit: Visit) -> Figures:
+    """A big file is printed."""
+    await visit.client.ask("connect")
+    terminal = await visit.client.open()
+    seen = await visit.client.ask("file", terminal=terminal, path=str(visit.payload.path))
+    if (seen["bytes"], seen["sha256"]) != (visit.payload.size, visit.payload.sha256):
+        wanted = f"{visit.payload.size:,} bytes with hash {visit.payload.sha256[:12]}"
+        raise ClientFailed(f"**damaged**: expected {wanted}; got {seen['bytes']:,} with {seen['sha256'][:12]}")
+    yield "file", visit.payload.size / MB / (seen["ms"] / 1000)
+
+
+async def interrupt(visit: Visit) -> Figures:
+    """Ctrl-C, again and again, each time when a flood is well under way."""
+    await visit.client.ask("connect")
+    terminal = await visit.client.open()
+    times = []
+    for _ in range(visit.counts.interrupts):
+        await visit.client.ask("flood", terminal=terminal, bytes=20 * FLOOD_BEGINS)
+        times.append(await visit.client.interrupt(terminal))
+    yield "interrupt", median(times)
+    yield "interrupt-worst", max(times)
+
+
+async def flood(visit: Visit) -> Figures:
+    """A flood to a client that reads, then to one that has stopped."""
+    await visit.client.ask("connect")
+    terminal = await visit.client.open()
+    before = (await visit.rest()).memory
+    await visit.client.ask("flood", terminal=terminal, bytes=FLOOD_BEGINS)
+    peak = await processes.peak_memory(visit.server.pid, visit.counts.flood)
+    yield "flood-memory", (peak - before) / MB
+    async with visit.client.stopped():
+        stopped = await processes.peak_memory(visit.server.pid, visit.counts.stopped)
+    yield "stopped-memory", (stopped - before) / MB
+
+
+async def sessions(visit: Visit) -> Figures:
+    """Ever more terminals."""
+    await visit.client.ask("connect")
+    counted: dict[int, processes.Counted] = {}
+    for goal in visit.counts.terminals:
+        await visit.client.open_many(goal - max(counted, default=0))
+        counted[goal] = await visit.rest()
+    few, some, many = visit.counts.terminals
+    for row, goal in (("terminals-1", few), ("terminals-10", some), ("terminals-50", many)):
+        yield row, counted[goal].memory / MB
+    yield "terminal", (counted[many].memory - counted[few].memory) / (many - few) / 1000
+    yield "terminal-own", (counted[many].own_memory - counted[few].own_memory) / (many - few) / 1000
+
+
+async def reconnects(visit: Visit) -> Figures:
+    """The client goes and comes back."""
+    await visit.client.ask("connect")
+    await visit.client.open()
+
+    async def again(count: int) -> None:
+        await visit.client.ask("reconnect", count=count)
+
+    async for figure in _kept(visit, "reconnects", again, visit.counts.reconnects):
+        yield figure
+
+
+async def churn(visit: Visit) -> Figures:
+    """Terminals are opened and closed."""
+    await visit.client.ask("connect")
+    await visit.client.open()
+
+    async def again(count: int) -> None:
+        await visit.client.ask("churn", count=count)
+
+    async for figure in _kept(visit, "churn", again, visit.counts.churn):
+        yield figure
+
+
+async def _kept(visit: Visit, name: str, again: Callable[[int], Awaitable[None]], count: int) -> Figures:
+    """What is kept after doing something so often, over what is there after a warm-up."""
+    await again(visit.counts.warm_up)
+    before = await processes.at_rest(visit.server.pid, PATIENCE)
+    tasks_before = await visit.server.tasks()
+    await again(count)
+    after = await processes.at_rest(visit.server.pid, PATIENCE)
+    tasks_after = await visit.server.tasks()
+    yield f"{name}-descriptors", after.descriptors - before.descriptors
+    yield f"{name}-threads", after.threads - before.threads
+    if tasks_before is not None and tasks_after is not None:
+        yield f"{name}-tasks", tasks_after - tasks_before
+    yield f"{name}-memory", (after.memory - before.memory) / MB
+
+
+STATIONS: dict[str, Callable[[Visit], Figures]] = {
+    station.__name__: station for station in (idle, connect, echo, file, interrupt, flood, sessions, reconnects, churn)
+}
+LONG = frozenset({"reconnects", "churn"})
+"""Stations that take minutes."""

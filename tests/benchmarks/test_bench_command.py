@@ -1,0 +1,69 @@
+"""The benchmark's command, as it is run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# What is installed goes before the checkout.
+COMMAND = (
+    f"import runpy, sys; sys.path.append({str(ROOT)!r}); runpy.run_module('benchmarks.bench', run_name='__main__')"
+)
+
+
+def run_bench(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-c", COMMAND, *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=150,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def cells_in(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    lines = map(json.loads, path.read_text().splitlines())
+    return {(line["peer"], line["row"]): line for line in lines if line["type"] == "cell"}
+
+
+@pytest.mark.timeout(180)
+def test_a_quick_run_measures_real_peers_and_writes_the_page(tmp_path) -> None:
+    jsonl, out = tmp_path / "bench.jsonl", tmp_path / "page.md"
+
+    ended = run_bench(
+        *("--quick", "--rounds", "1", "--peers", "mobifai,mobifai-relay,terminado", "--rows", "echo,file,flood,churn"),
+        *("--jsonl", str(jsonl), "--out", str(out)),
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    cells = cells_in(jsonl)
+    for row in ("echo-idle-p50", "echo-seen-p99", "file", "stopped-memory", "churn-descriptors"):
+        for peer in ("mobifai", "mobifai-relay"):
+            assert cells[peer, row]["value"] is not None, cells[peer, row]["reason"]
+        other = cells["terminado", row]
+        assert other["value"] is not None or "terminado: not in this Python" in other["reason"]
+    assert "## Where MobiFai is behind" in out.read_text()
+
+
+def test_a_run_without_new_measurements_writes_the_page_again(tmp_path) -> None:
+    jsonl, out = tmp_path / "bench.jsonl", tmp_path / "page.md"
+    jsonl.write_text('{"type":"cell","round":1,"peer":"mobifai","row":"start","value":1.0}\n')
+
+    ended = run_bench("--join", "--jsonl", str(jsonl), "--out", str(out))
+
+    assert ended.returncode == 0, ended.stderr
+    assert "| start until a client can connect, s | 1.00 |" in out.read_text()
+
+
+@pytest.mark.parametrize(("option", "what"), [("--rows", "row or station"), ("--peers", "peer")])
+def test_a_name_that_is_not_known_is_answered_with_those_that_are(option: str, what: str) -> None:
+    ended = run_bench(option, "nobody")
+
+    assert ended.returncode == 2
+    assert f"expected a {what} among" in ended.stderr.replace("\n", " ")
