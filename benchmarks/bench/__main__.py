@@ -4,15 +4,16 @@ import datetime
 import gzip
 import platform
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import msgspec
 
 from benchmarks.bench import harness
 from benchmarks.bench.harness import FULL_HARNESS, QUICK_HARNESS
-from benchmarks.bench.packages import ROOT, servers_home
+from benchmarks.bench.packages import ROOT, servers_home, terminado_python
 from benchmarks.bench.page import page_of
 from benchmarks.bench.payload import write
 from benchmarks.bench.peers import PEERS, Peer, Tools
@@ -26,6 +27,8 @@ from tests.support import netns, node
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 FINDERS = ROOT / "benchmarks" / "leak_finders" / "measured.jsonl.gz"
+NOBODY = "nobody needed it"
+T = TypeVar("T")
 HARNESS = "harness"
 """Names the second table, in place of a row."""
 
@@ -37,12 +40,18 @@ def tools(peers: Sequence[Peer]) -> Tools:
         program, client_home = node.ready()
     except node.NodeUnavailable as error:
         raise click.ClickException(str(error)) from None
-    if not any(peer.on_node for peer in peers):
-        return Tools(program, client_home, None, "nobody needed them")
+    servers, missing = _tried(lambda: servers_home(program)) if any(peer.on_node for peer in peers) else (None, NOBODY)
+    wanted = any(peer.name == "terminado" for peer in peers)
+    terminado, missing_terminado = _tried(terminado_python) if wanted else (None, NOBODY)
+    return Tools(program, client_home, servers, missing, terminado or "", missing_terminado)
+
+
+def _tried(install: Callable[[], T]) -> tuple[T | None, str]:
+    """What was installed, or why it was not."""
     try:
-        return Tools(program, client_home, servers_home(program))
+        return install(), ""
     except node.NodeUnavailable as error:
-        return Tools(program, client_home, None, str(error))
+        return None, str(error)
 
 
 def machine_of(

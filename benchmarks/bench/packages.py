@@ -1,6 +1,8 @@
-"""The npm packages of the servers on Node, installed once into a folder that is named after the lock file's content.
+"""What peers run on, installed once: npm packages of the servers on Node, and a Python of its own for terminado.
 
-The client needs no others than the tests' phone, which `tests.support.node` installs.
+Each has a folder that is named after what is installed. The client needs no other packages than the tests' phone, which
+`tests.support.node` installs. terminado brings tornado, which python-socketio would load wherever it finds it: beside
+MobiFai it would make that larger than it is.
 """
 
 import hashlib
@@ -9,7 +11,9 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +21,9 @@ from tests.support.node import Node, NodeUnavailable
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).with_name("node")
+LOCK = ROOT / "requirements" / "lock.txt"
+TERMINADO = ("terminado", "tornado", "ptyprocess")
+INSTALLED = "installed.txt"
 INSTALL_SECONDS = 300
 
 
@@ -30,6 +37,25 @@ def servers_home(node: Node) -> Path:
             with suppress(OSError):  # somebody else was faster
                 Path(made, "servers").rename(home)
     return home
+
+
+def terminado_python() -> str:
+    """A Python with terminado. Raises NodeUnavailable where it can't be made."""
+    wanted = [line for line in LOCK.read_text().splitlines() if line.partition("==")[0] in TERMINADO]
+    told = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:16]
+    home = ROOT / ".cache" / f"bench_terminado-{told}"
+    python = home / "bin" / "python"
+    if not (home / INSTALLED).exists():
+        shutil.rmtree(home, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", str(home)], ROOT)
+        _run([str(python), "-m", "pip", "install", "--quiet", *wanted], ROOT)
+        (home / INSTALLED).write_text(", ".join(line.replace("==", " ") for line in wanted))
+    return str(python)
+
+
+def terminado_versions(python: str) -> str:
+    """What is installed there."""
+    return (Path(python).parents[1] / INSTALLED).read_text()
 
 
 def version_of(home: Path, package: str) -> str:
@@ -52,11 +78,16 @@ def _install(node: Node, folder: Path) -> None:
     # Scripts stay off: what is native comes ready-made, in a package for each platform.
     command = [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
     path = os.pathsep.join([str(Path(node.program).parent), os.environ.get("PATH", os.defpath)])
+    _run(command, folder, {"PATH": path})
+
+
+def _run(command: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None) -> None:
+    name = f"`{Path(command[0]).name} {command[1]}`"
     try:
         subprocess.run(  # noqa: S603
             command,
             cwd=folder,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, **(variables or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -64,6 +95,6 @@ def _install(node: Node, folder: Path) -> None:
             check=True,
         )
     except subprocess.CalledProcessError as error:
-        raise NodeUnavailable(f"`npm ci` ended with {error.returncode}: {error.stderr[-300:]}") from error
+        raise NodeUnavailable(f"{name} ended with {error.returncode}: {error.stderr[-300:]}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NodeUnavailable(f"`npm ci` did not end well: {error}") from error
+        raise NodeUnavailable(f"{name} did not end well: {error}") from error

@@ -1,6 +1,5 @@
 """Who is measured: how each is started, and which version it has. Starts nothing."""
 
-import importlib.util
 import shutil
 import socket
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.bench.packages import SOURCE, version_of
+from benchmarks.bench.packages import SOURCE, terminado_versions, version_of
 from tests.support.node import Node
 
 HERE = Path(__file__).parent
@@ -22,12 +21,17 @@ class PeerFailed(Exception):
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """What peers and clients run on. Without the packages of servers, `missing` says why."""
+    """What peers and clients run on. Without the packages of servers, `missing` says why.
+
+    `terminado` is a Python that has it; empty where there is none, and then `missing_terminado` says why.
+    """
 
     node: Node
     client_home: Path
     servers_home: Path | None
     missing: str = ""
+    terminado: str = ""
+    missing_terminado: str = ""
 
 
 class Launch(msgspec.Struct, frozen=True):
@@ -78,15 +82,14 @@ def _node_version(*packages: str) -> Callable[[Tools], str]:
     return told
 
 
-def _terminado(_tools: Tools, _folder: Path) -> Launch:
-    if importlib.util.find_spec("terminado") is None:
-        raise PeerFailed("terminado: not in this Python (`pip install --group benchmarks`)")
-    return Launch((sys.executable, str(HERE / "terminado_server.py")))
+def _terminado(tools: Tools, _folder: Path) -> Launch:
+    if not tools.terminado:
+        raise PeerFailed(f"terminado: can't be installed: {tools.missing_terminado}")
+    return Launch((tools.terminado, str(HERE / "terminado_server.py")))
 
 
-def _terminado_version(_tools: Tools) -> str:
-    found = importlib.util.find_spec("terminado") is not None
-    return f"terminado {version('terminado')}, tornado {version('tornado')}" if found else "not installed"
+def _terminado_version(tools: Tools) -> str:
+    return terminado_versions(tools.terminado) if tools.terminado else "not installed"
 
 
 def _ttyd(_tools: Tools, _folder: Path) -> Launch:

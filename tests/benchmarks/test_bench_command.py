@@ -47,7 +47,7 @@ def test_a_quick_run_measures_real_peers_and_writes_the_page(tmp_path) -> None:
         for peer in ("mobifai", "mobifai-relay"):
             assert cells[peer, row]["value"] is not None, cells[peer, row]["reason"]
         other = cells["terminado", row]
-        assert other["value"] is not None or "terminado: not in this Python" in other["reason"]
+        assert other["value"] is not None or "terminado: can't be installed" in other["reason"]
     assert "## Where MobiFai is behind" in out.read_text()
 
 
