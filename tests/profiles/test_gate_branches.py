@@ -4,18 +4,23 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from profiles.gate.documents import read_gate
 from profiles.gate.results import GateReport
-from tests.profiles.gate_branches import BRANCHES, CLEAN, LEAKS, ON_PURPOSE, Branch, check_out, repository
+from profiles.gate.sides import base
+from profiles.gate.standing import grown_at_rest
+from tests.profiles.gate_branches import BRANCHES, CLEAN, LEAKS, ON_PURPOSE, Branch, check_out, git, repository
 
 USUAL = (LEAKS[0], ON_PURPOSE[0], CLEAN[1])
 """One of each kind; `--every-branch` takes them all, some half an hour."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "branch" not in metafunc.fixturenames:
+        return
     wanted = BRANCHES if metafunc.config.getoption("every_branch") else USUAL
     metafunc.parametrize("branch", wanted, ids=lambda branch: branch.name)
 
@@ -48,3 +53,23 @@ async def test_the_gate_is_right_on_a_branch_beside_main(tmp_path: Path, branch:
     named = [Path(one.file).read_text().splitlines()[one.line - 1].strip() for one in report.culprits]
     assert any(branch.marked in line for line in named), (named, report.culprits)
     assert "| ✗ |" in (tmp_path / "page.md").read_text()
+
+
+@pytest.mark.timeout(300)
+async def test_lines_that_have_more_at_rest_than_the_base_are_named(tmp_path: Path) -> None:
+    checkout = repository(tmp_path / "checkout")
+    for branch in ON_PURPOSE:
+        check_out(checkout, branch)
+        git(checkout, "checkout", "--quiet", "main")
+    before, table, libraries = (
+        base(checkout, revision, tmp_path / revision) for revision in ("main", *(one.name for one in ON_PURPOSE))
+    )
+    with TemporaryDirectory(prefix="gate-", dir="/tmp") as short:  # sockets are in it
+        (line,) = await grown_at_rest(before, table, Path(short, "t"), imports=False)
+        assert (line.file, line.text) == ("mobifai/agent/agent.py", "self._table = b'.' * 3_000_000")
+        assert 3_000_000 <= line.more_bytes < 3_010_000
+        for imports in (False, True):
+            found = await grown_at_rest(before, libraries, Path(short, f"l{imports}"), imports=imports)
+            brought = {one.text.partition("  #")[0]: one.why for one in found}
+            assert "pydoc_data.topics" in brought["import pydoc_data.topics"]
+            assert "xmlrpc" in brought["import xmlrpc.server"]
