@@ -61,6 +61,17 @@ def _row(name: str, base: float | None, now: float | None, accepted: Sequence[Ac
     return Row(name, figure.unit, base, now, allowed, "grown", figure.summary, note)
 
 
+def closest(
+    first: tuple[Mapping[str, float], Mapping[str, float]], again: tuple[Mapping[str, float], Mapping[str, float]]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Of two measurements of (base, now), for each figure the one with less growth: what is real comes again."""
+    base, now = dict(first[0]), dict(first[1])
+    for name in {*again[0]} & {*again[1]} & {*base} & {*now}:
+        if again[1][name] - again[0][name] < now[name] - base[name]:
+            base[name], now[name] = again[0][name], again[1][name]
+    return base, now
+
+
 def expired(accepted: Iterable[Accepted], today: dt.date, where: str) -> list[FindingResult]:
     """A finding for every entry whose last day is past."""
     return [

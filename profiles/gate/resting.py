@@ -97,6 +97,14 @@ def counted(values: Mapping[str, float], prefix: str, suffix: str = "") -> Figur
 
 
 def _pages(target: AgentUnderTest) -> Figures:
-    """Memory that no other process shares: what is gained when it ends."""
-    pids = {"idle.pages": target.agent_pid, "idle.keeper": target.keeper_pid}
-    return {name: float(psutil.Process(pid).memory_full_info().uss) for name, pid in pids.items()}
+    """Memory that each has for itself and has written to."""
+    return {"idle.pages": _written(target.agent_pid), "idle.keeper": _written(target.keeper_pid)}
+
+
+def _written(pid: int) -> float:
+    """Private pages, without those of files that nobody else happens to use (proc_pid_smaps_rollup); else the USS."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup")
+    if rollup.exists():
+        (line,) = [line for line in rollup.read_text().splitlines() if line.startswith("Private_Dirty:")]
+        return float(int(line.split()[1]) << 10)
+    return float(psutil.Process(pid).memory_full_info().uss)

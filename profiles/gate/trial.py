@@ -78,6 +78,22 @@ async def trial(
     return found
 
 
+async def at_rest_again(
+    scenario: str,
+    plan: Plan,
+    sides: Sequence[Side],
+    folder: Path,
+    clock: Callable[[], float],
+    tell: Callable[[str], None],
+) -> list[Look]:
+    """What is at rest once more, in fresh processes with another seed.
+
+    Python's own tables (that of interned strings is 2 MB) get larger at moments that depend on chance.
+    """
+    tell(f"{scenario}: more is there at rest; looking again in fresh processes")
+    return await _Pass(scenario, plan.with_seed(plan.seed + 2), folder, clock, tell, blocks=1).looks(sides)
+
+
 @dataclass(frozen=True)
 class _Pass:
     """Warm-up and blocks of one scenario. `factor`: a block has so many times the scenario's cycles."""
@@ -88,6 +104,7 @@ class _Pass:
     clock: Callable[[], float]
     tell: Callable[[str], None]
     factor: int = 1
+    blocks: int = QUICK_BLOCKS
 
     async def looks(self, sides: Sequence[Side]) -> list[Look]:
         """Blocks in turns, as long as the candidate has not failed."""
@@ -95,9 +112,9 @@ class _Pass:
             contenders = [_Contender(self, side, self.folder / str(number)) for number, side in enumerate(sides)]
             for one in contenders:
                 await one.begin(scope)
-            for number in range(QUICK_BLOCKS):
+            for number in range(self.blocks):
                 for one in contenders if contenders[-1].stands else ():
-                    self.tell(f"{self.scenario}, {one.side.name}: block {number + 1} of {QUICK_BLOCKS}")
+                    self.tell(f"{self.scenario}, {one.side.name}: block {number + 1} of {self.blocks}")
                     await one.block()
             return [one.look() for one in contenders]
 

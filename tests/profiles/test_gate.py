@@ -21,7 +21,7 @@ from profiles.gate.baseline import (
     workload_of,
     write_baseline,
 )
-from profiles.gate.comparison import conclude, difference, expired, found, rows, unneeded
+from profiles.gate.comparison import closest, conclude, difference, expired, found, rows, unneeded
 from profiles.gate.documents import GateDirectory, annotations, encoded, junit, read_gate
 from profiles.gate.figures import FIGURES, figure_of
 from profiles.gate.gate import SCENARIOS, SEED, TIME_SCALE
@@ -112,6 +112,16 @@ def test_the_least_of_each_figure_stands_and_one_that_was_missing_is_missing(sta
     for name in FIGURES:
         values = [one.get(name) for one in starts]
         assert found_.get(name) == (None if None in values else min(value for value in values if value is not None))
+
+
+@given(st.lists(st.tuples(amounts, amounts, amounts, amounts), min_size=1, max_size=5))
+def test_of_two_measurements_the_one_with_less_growth_stands(values: list[tuple[int, int, int, int]]) -> None:
+    names = [f"used.heap:{number}" for number in range(len(values))]
+    parts = [{name: float(four[part]) for name, four in zip(names, values, strict=True)} for part in range(4)]
+    base, now = closest((parts[0], parts[1]), (parts[2], parts[3]))
+    for name, (one, other, one_again, other_again) in zip(names, values, strict=True):
+        assert now[name] - base[name] == min(other - one, other_again - one_again)
+    assert closest((parts[0], parts[1]), ({}, {})) == (parts[0], parts[1])  # it could not be measured again
 
 
 # -- slopes
