@@ -20,6 +20,7 @@ from benchmarks.bench.peers import PEERS, Peer, Tools
 from benchmarks.bench.results import Machine, Results
 from benchmarks.bench.rounds import Course, Rounds
 from benchmarks.bench.rows import FULL, QUICK, ROWS
+from benchmarks.bench.small_leaks import CLEAN_RUNS, give_to_tracemalloc
 from benchmarks.leak_finders.cells import Measured
 from soak.alone import alone, unless_stopped
 from soak.machine import environment
@@ -135,6 +136,7 @@ def _measure(course: Course, results: Results, quick: bool, with_harness: bool) 
         await Rounds(course, found, results, folder, payload).run()
         if with_harness:
             await harness.rounds(course.rounds, QUICK_HARNESS if quick else FULL_HARNESS, folder, results)
+            await give_to_tracemalloc(folder, results, 1 if quick else CLEAN_RUNS)
         return True
 
     if not alone(lambda folder: unless_stopped(job(folder), False)):

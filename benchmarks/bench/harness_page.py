@@ -1,10 +1,12 @@
 """The second table: what soak's own means cost, how small a leak they show, and what other finders show. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
+from typing import NamedTuple
 
 from benchmarks.bench.harness import COUNTED, LOOKED_AT, NATIVE, PLAIN, WINDOW
 from benchmarks.bench.results import Cell
+from benchmarks.bench.small_leaks import CLEAN, LEAST_DIFFERENCE, SMALLEST, found_row
 from benchmarks.bench.tables import table_of
 from benchmarks.bench.words import HARNESS, HARNESS_FAILED, LEAST
 from benchmarks.leak_finders.cells import Measured
@@ -16,8 +18,7 @@ TITLES = {
     WINDOW: "in a window of memray",
     NATIVE: "in a window of memray, native frames too",
 }
-SMALLEST = ("one-in-five", "bytes-only", "text-only", "pty-master-left-open", "sixteen-native-bytes")
-"""The plants that keep least: 0.2 objects, one object, or 16 bytes for each event."""
+MEMRAY = "memray, a call stack with 1 KB left"
 
 
 def harness_section(cells: Iterable[Cell], finders: Sequence[Measured]) -> str:
@@ -31,7 +32,7 @@ def harness_section(cells: Iterable[Cell], finders: Sequence[Measured]) -> str:
         return ""
     reasons = [cell.reason for cell in found if cell.peer == NATIVE and cell.reason]
     failed = [HARNESS_FAILED.format(reason=reason) for reason in reasons]
-    return "\n".join([HARNESS, *failed, _costs(values), LEAST, _least(values), _finders(finders)])
+    return "\n".join([HARNESS, *failed, _costs(values), LEAST, _least(values), _finders(found, finders)])
 
 
 def _costs(values: dict[tuple[str, str], list[float]]) -> str:
@@ -61,14 +62,46 @@ def _least(values: dict[tuple[str, str], list[float]]) -> str:
     return table_of(head, rows)
 
 
-def _finders(measured: Sequence[Measured]) -> str:
-    """What other finders say of the smallest plants, from the comparison that was measured for them."""
-    answers = [one for one in answers_of(measured, None) if one.plant in SMALLEST]
-    finders = list(dict.fromkeys(one.finder for one in answers))
-    said = {(one.finder, one.plant): {True: "found", False: "**missed**", None: "–"}[one.alarm] for one in answers}
-    head = ["finder", "seconds a run", *SMALLEST]
+class Said(NamedTuple):
+    """What a finder said of one plant, or of a clean run (`plant` is empty then)."""
+
+    finder: str
+    plant: str
+    alarm: bool
+    seconds: float
+
+
+def _finders(cells: Sequence[Cell], measured: Sequence[Measured]) -> str:
+    """What other finders say of the smallest plants, and of clean runs."""
+    said = [*_by_others(measured), *_by_memray(measured), *_by_tracemalloc(cells)]
+    head = ["finder", "seconds a run", *SMALLEST, "clean runs alarmed"]
     rows = []
-    for finder in finders:
-        seconds = median(one.seconds for one in answers if one.finder == finder)
-        rows.append([finder, f"{seconds:.0f}", *(said.get((finder, plant), "–") for plant in SMALLEST)])
+    for finder in dict.fromkeys(one.finder for one in said):
+        of_it = [one for one in said if one.finder == finder]
+        found = {one.plant: "found" if one.alarm else "**missed**" for one in of_it}
+        clean = [one.alarm for one in of_it if not one.plant]
+        seconds = median(one.seconds for one in of_it)
+        false_alarms = f"{sum(clean)} of {len(clean)}"
+        rows.append([finder, f"{seconds:.0f}", *(found.get(name, "–") for name in SMALLEST), false_alarms])
     return table_of(head, rows)
+
+
+def _by_others(measured: Sequence[Measured]) -> Iterator[Said]:
+    for one in answers_of(measured, None):
+        if one.alarm is not None and (one.plant in SMALLEST or one.role == "clean"):
+            yield Said(one.finder, one.plant if one.role == "leak" else "", one.alarm, one.seconds)
+
+
+def _by_memray(measured: Sequence[Measured]) -> Iterator[Said]:
+    """The records of the same runs without a limit that somebody has found out first."""
+    for one in measured:
+        if one.tool == "memray" and not one.error and (one.plant in SMALLEST or one.role == "clean"):
+            yield Said(MEMRAY, one.plant if one.role == "leak" else "", one.largest >= LEAST_DIFFERENCE, one.seconds)
+
+
+def _by_tracemalloc(cells: Sequence[Cell]) -> Iterator[Said]:
+    seconds = {(one.peer, one.row.removeprefix("seconds:")): one.value or 0.0 for one in cells}
+    for one in cells:
+        if one.row.startswith(found_row("")) and one.value is not None:
+            name = one.row.removeprefix(found_row(""))
+            yield Said(one.peer, "" if name.startswith(CLEAN) else name, bool(one.value), seconds[one.peer, name])

@@ -77,6 +77,8 @@ HARNESS_FAILED = """\
 
 LEAST = """\
 The smallest steady leak that a run of so many blocks would have shown, as its report says, by the time that it took.
-Below it, what other finders say of the smallest planted leaks; [leak-finders.md](leak-finders.md) has all plants,
-their false alarms, and `mobifai soak` itself, which found all of these:
+Below it, what other finders say of the smallest planted leaks, and of clean runs of the same kinds; all of these were
+found by `mobifai soak` ([leak-finders.md](leak-finders.md) has all plants, and how each finder was used). tracemalloc
+looks at lines after 160 events of warm-up and then after each 20 of 180; memray's records are those of pytest-memray's
+runs, taken without the limit that such a test needs.
 """

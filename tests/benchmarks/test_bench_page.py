@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.bench.harness_page import harness_section
 from benchmarks.bench.page import OURS, Table, page_of
 from benchmarks.bench.peers import PEERS
 from benchmarks.bench.results import NOT_TOLD, Cell, Machine, Results
 from benchmarks.bench.rows import BY_NAME, ROWS, Row
+from benchmarks.bench.small_leaks import RISING, found_row
+from benchmarks.bench.traced_host import compared
 
 MACHINE = Machine("2026-11-26", False, {"system": "Linux", "cpus": "2 CPUs"}, {"mobifai": "0.1.0"})
 
@@ -177,3 +180,30 @@ def test_a_line_that_is_no_result_is_told_with_its_number(tmp_path) -> None:
 
     with pytest.raises(Exception, match="line 2: expected a result of this benchmark; found b'nonsense'"):
         Results(path)
+
+
+# -- tracemalloc, by hand
+
+
+LINES = st.sampled_from([("a.py", 1), ("a.py", 2), ("b.py", 1)])
+
+
+@given(st.lists(st.dictionaries(LINES, st.integers(1, 99)), min_size=2))
+def test_a_line_rises_when_it_does_in_every_block_and_the_most_is_told(looks: list[dict[tuple[str, int], int]]) -> None:
+    told = compared(looks)
+    for file, number in {line for look in looks for line in look}:
+        course = [look.get((file, number), 0) for look in looks]
+        assert (f"{file}:{number}" in told.rising) == (course == sorted(set(course)))
+        assert course[-1] - course[0] <= told.most
+
+
+def test_the_smallest_leaks_have_a_row_for_each_finder_with_its_false_alarms() -> None:
+    cells = [
+        *rounds_of("cycles", plain=(20.0,)),
+        Cell(1, RISING, found_row("one-in-five"), 1.0), Cell(1, RISING, "seconds:one-in-five", 8.0),
+        Cell(1, RISING, found_row("bytes-only"), 0.0), Cell(1, RISING, "seconds:bytes-only", 8.0),
+        Cell(1, RISING, found_row("clean 0 beside bytes-only"), 1.0),
+        Cell(1, RISING, "seconds:clean 0 beside bytes-only", 8.0),
+    ]  # fmt: skip
+    page = harness_section(cells, [])
+    assert f"| {RISING} | 8 | found | **missed** | – | – | – | 1 of 1 |" in page

@@ -1,0 +1,79 @@
+"""The smallest planted leaks given to tracemalloc, beside clean runs of the same kind. Owns the processes it starts."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from benchmarks.bench.packages import ROOT
+from benchmarks.bench.results import Cell, Results
+from benchmarks.bench.traced_host import Traced
+from benchmarks.leak_finders.host import NO_PLANT
+from soak.plants import plant
+
+SMALLEST = ("one-in-five", "bytes-only", "text-only", "pty-master-left-open", "sixteen-native-bytes")
+"""The plants that keep least: 0.2 objects, one object, or 16 bytes for each event."""
+
+DIFFERENCE, RISING = "tracemalloc, a line with 1 KB more", "tracemalloc, a line that rises in 8 of 8 blocks"
+LEAST_DIFFERENCE = 1024
+CLEAN = "clean"
+CLEAN_RUNS = 2
+"""For each plant: of its kind of event."""
+RUN_SECONDS = 300.0
+
+
+def found_row(name: str) -> str:
+    """The row of a plant, or of a clean run."""
+    return f"found:{name}"
+
+
+def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
+    """Moment, plant and the name of each run."""
+    for name in SMALLEST:
+        yield plant(name).on, name, name
+        for number in range(clean_runs):
+            yield plant(name).on, NO_PLANT, f"{CLEAN} {number} beside {name}"
+
+
+async def give_to_tracemalloc(folder: Path, results: Results, clean_runs: int = CLEAN_RUNS) -> None:
+    """Measure what is not measured yet. What fails is told as the reason."""
+    for number, (moment, planted, name) in enumerate(runs(clean_runs)):
+        if results.has((1, RISING, found_row(name))):
+            continue
+        clock = asyncio.get_running_loop().time
+        began, reason, told = clock(), "", None
+        try:
+            told = await _traced(moment, planted, folder / f"traced-{number}")
+        except (OSError, ValueError, TimeoutError) as error:
+            reason = f"{type(error).__name__}: {error}"[:240]
+        alarms = {DIFFERENCE: told and told.most >= LEAST_DIFFERENCE, RISING: told and bool(told.rising)}
+        for finder, alarm in alarms.items():
+            value = None if alarm is None else float(alarm)
+            results.add(Cell(1, finder, found_row(name), value, reason))
+            results.add(Cell(1, finder, f"seconds:{name}", clock() - began))
+        click.echo(f"tracemalloc  {name}: {told or reason}", err=True)
+
+
+async def _traced(moment: str, planted: str, folder: Path) -> Traced:
+    (folder / "tmp").mkdir(parents=True)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.bench.traced_host", moment, planted, str(folder / "host")),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp")},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(RUN_SECONDS):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise ValueError(f"the run ended with {process.returncode}: {err.decode(errors='replace')[-200:]}")
+    return msgspec.json.decode(out.splitlines()[-1], type=Traced)
