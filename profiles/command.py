@@ -196,7 +196,10 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
 @click.argument("after", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def compare(before: Path, after: Path, as_json: bool) -> int:
-    """Lay two reports of `mobifai profile` side by side: what is new, gone, larger."""
+    """Lay two reports side by side.
+
+    What is new in the later one, what is gone, what has become larger.
+    """
     from profiles.compare import compare as side_by_side  # noqa: PLC0415
     from profiles.compare import comparison_text  # noqa: PLC0415
     from profiles.report.directory import read_profile  # noqa: PLC0415

@@ -81,16 +81,17 @@ def commit_of(checkout: Path, revision: str) -> str:
         raise GitError(f"expected the name of a revision, found {revision!r}")
     try:
         return _git(checkout, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
-    except GitError as error:
-        if "not a git repository" in str(error):
-            raise
+    except GitError:
         advice = "fetch it first (a shallow clone has only the newest)"
-        raise GitError(f"expected a revision of {checkout.name or checkout}, found {revision!r}; {advice}") from None
+        raise GitError(f"expected a revision of this checkout, found {revision!r}; {advice}") from None
 
 
 def toplevel(directory: Path) -> Path:
     """The top of the checkout around a directory. Raises GitError."""
-    return Path(_git(directory, "rev-parse", "--show-toplevel").decode().strip())
+    try:
+        return Path(_git(directory, "rev-parse", "--show-toplevel").decode().strip())
+    except GitError as error:
+        raise GitError(f"expected to be run in a clone of the project, where the base is; {error}") from None
 
 
 def needs(tree: Path) -> Needs:
@@ -168,5 +169,5 @@ def _git(directory: Path, *words: str) -> bytes:
         raise GitError(f"expected git, to find a base with; found {error.strerror}") from None
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip() or f"git {words[0]} ended with {done.returncode}"
-        raise GitError(f"{said}; run it in a clone of the project")
+        raise GitError(f"git says: {said}")
     return done.stdout
