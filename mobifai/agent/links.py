@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 SETTLE_SECONDS = 0.1
 """From the open channel to the first message on it (section 4): the phone installs its listeners meanwhile."""
 
-BARRIER = "until the channel: "
+BARRIER = "until-channel:"
 """Begins what the relay is asked to send back when the channel opens, after all that it still carries to the phone."""
 
 FLUSH_SECONDS = 2.0

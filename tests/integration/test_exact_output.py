@@ -131,6 +131,7 @@ async def test_what_the_relay_still_carries_when_the_channel_opens_comes_first(t
         await phone.connect()
         await phone.pair(agent.device_id)
         terminal = await phone.create()
+        screens = phone.events("process:screen")
         await phone.type(terminal, f"{sys.executable} {program}\r")
         await phone.channel_open()
         await on_path(agent, "channel", phone)
@@ -139,4 +140,6 @@ async def test_what_the_relay_still_carries_when_the_channel_opens_comes_first(t
         text = await phone.wait_output(terminal, "counted to ")
         shown = [int(number) for number in re.findall(r"^line (\d+) of many\r$", text, re.MULTILINE)]
         assert shown == list(range(1, shown[-1] + 1))
+        assert phone.events("process:screen") == screens, "the screen came again: the relay was not waited for"
+        assert "the relay says" not in agent.log.read_text()
         nothing_went_wrong(agent)
