@@ -31,13 +31,13 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "idle.pages": Figure("bytes", "private memory that that agent has written to", 2 << 20),
     "idle.keeper": Figure("bytes", "private memory that its keeper has written to", 512 << 10),
     "idle.threads": Figure("threads", "threads of agent and keeper", 0),
-    "idle.descriptors": Figure("descriptors", "descriptors of agent and keeper", 2),
+    "idle.descriptors": Figure("descriptors", "descriptors of the agent", 2),
     "idle.tasks": Figure("tasks", "tasks of the agent", 2),
     "limits.bytes": Figure("bytes", "memory when everything that is declared is full", 0, 0.02),
     "used.objects": Figure("objects", "Python objects once it was used and everybody left", 4_000),
     "used.heap": Figure("bytes", "C heap once it was used and everybody left", 256 << 10),
     "used.threads": Figure("threads", "threads once it was used and everybody left", 0),
-    "used.descriptors": Figure("descriptors", "descriptors once it was used and everybody left", 2),
+    "used.descriptors": Figure("descriptors", "descriptors of the agent once it was used and everybody left", 2),
     "used.tasks": Figure("tasks", "tasks once it was used and everybody left", 2),
 }
 """The families. Members have the scenario behind a colon: `used.heap:mixed`."""
@@ -48,6 +48,6 @@ def figure_of(name: str) -> Figure:
     return FIGURES[name.partition(":")[0]]
 
 
-def together(values: Mapping[str, float], family: str) -> float:
-    """The sum of a family of gauges: `descriptors:agent pipe` and the like."""
-    return sum(value for name, value in values.items() if name.partition(":")[0] == family)
+def together(values: Mapping[str, float], start: str) -> float:
+    """The sum of the gauges whose names begin so: `descriptors:agent ` and the like."""
+    return sum(value for name, value in values.items() if name.startswith(start))

@@ -33,6 +33,9 @@ told = {"modules": len(sys.modules), "objects": sys.getallocatedblocks(), "heap"
 print(json.dumps({name: value for name, value in told.items() if value is not None}))
 """
 
+COUNTED: Mapping[str, str] = {"threads": "threads:", "descriptors": "descriptors:agent ", "tasks": "tasks:"}
+"""How the gauges of each figure begin. The keeper inherits descriptors of whoever starts it."""
+
 Figures = dict[str, float]
 """Values by the names of `figures.FIGURES`."""
 
@@ -89,7 +92,7 @@ async def _idle(side: Side, folder: Path) -> Figures:
 
 def counted(values: Mapping[str, float], prefix: str, suffix: str = "") -> Figures:
     """What soak counts, as figures."""
-    found = {f"{prefix}.{family}{suffix}": together(values, family) for family in ("threads", "descriptors", "tasks")}
+    found = {f"{prefix}.{name}{suffix}": together(values, start) for name, start in COUNTED.items()}
     for name, gauge in (("objects", "python.blocks"), ("heap", "heap.bytes")):
         if gauge in values:
             found[f"{prefix}.{name}{suffix}"] = values[gauge]
