@@ -41,8 +41,14 @@ class Place:
         return log_path(self.state.path).read_text().splitlines()
 
 
+LIBRARIES = ("socketio.client", "socketio.server", "engineio.client", "engineio.server")
+
+
 @contextmanager
 def a_log(tmp_path: Path, level: str = "info", form: str = "text") -> Iterator[Place]:
+    for name in LIBRARIES:  # a test before this one may have had a library make itself a handler
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).setLevel(logging.NOTSET)
     before = _loggers()
     with open_state(tmp_path / "state") as state:
         place = Place(state, level, form)
@@ -90,7 +96,7 @@ def test_libraries_bring_no_handler_of_their_own(tmp_path: Path) -> None:
     with a_log(tmp_path):
         socketio.AsyncClient()
         socketio.AsyncServer(async_mode="aiohttp")
-        for name in ("socketio.client", "socketio.server", "engineio.client", "engineio.server"):
+        for name in LIBRARIES:
             assert logging.getLogger(name).handlers == []
 
 
