@@ -4,7 +4,8 @@ Each is measured in processes of their own, a few times on both sides in turns; 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -58,16 +59,24 @@ def least(measured: Sequence[Mapping[str, float]]) -> Figures:
 
 
 async def _imports(side: Side) -> Figures:
+    told = msgspec.json.decode(await printed(side, IMPORT_ALL, EXACT_HEAP), type=dict[str, float])
+    return {f"imports.{name}": value for name, value in told.items()}
+
+
+async def printed(side: Side, program: str, variables: Mapping[str, str]) -> bytes:
+    """The last line of what a program prints that a side's Python runs. Raises ProfileError when it fails."""
     process = await asyncio.create_subprocess_exec(
-        *(side.installation.python, "-c", IMPORT_ALL),
+        *(side.installation.python, "-c", program),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**side.installation.environment(), **EXACT_HEAP},
+        env={**side.installation.environment(), **variables},
     )
     try:
         async with asyncio.timeout(IMPORT_SECONDS):
             out, err = await process.communicate()
+    except TimeoutError:
+        raise ProfileError(f"{side.name}: expected all imports within {IMPORT_SECONDS:g} s; they took longer") from None
     finally:
         if process.returncode is None:
             process.kill()
@@ -75,15 +84,29 @@ async def _imports(side: Side) -> Figures:
     if process.returncode != 0:
         said = (err.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
         raise ProfileError(f"{side.name}: expected every module of mobifai to be importable; Python said {said}")
-    return {f"imports.{name}": value for name, value in msgspec.json.decode(out, type=dict[str, float]).items()}
+    return out.splitlines()[-1]
 
 
-async def _idle(side: Side, folder: Path) -> Figures:
+@asynccontextmanager
+async def waiting_agent(
+    side: Side, folder: Path, variables: Mapping[str, str] | None = None
+) -> AsyncIterator[AgentUnderTest]:
+    """An agent that waits for its first phone. Raises TargetFailed, StateError."""
     folder.mkdir(parents=True)
     settings = folder / "config.toml"
     settings.write_text("")
-    options = ["--shell", shell.COMMAND]
-    async with agent_under_test(folder / "agent", settings, options, installation=side.installation) as target:
+    async with agent_under_test(
+        folder / "agent",
+        settings,
+        ["--shell", shell.COMMAND],
+        installation=side.installation,
+        variables=variables,
+    ) as target:
+        yield target
+
+
+async def _idle(side: Side, folder: Path) -> Figures:
+    async with waiting_agent(side, folder) as target:
         await target.ask("soak.fill")  # or the free lists of Python would be counted as they happen to be
         values, _ = await at_rest(target.values, None, REST_SECONDS)
         worst = float((await target.ask("status"))["worst_case_bytes"])

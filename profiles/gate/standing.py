@@ -3,7 +3,6 @@
 Owns nothing. Lines are known again by their file and their text: they move when something is added above.
 """
 
-import asyncio
 import collections
 import os
 from collections.abc import Iterable, Sequence
@@ -13,13 +12,11 @@ from typing import Final
 import msgspec
 
 import profiles
-from profiles.gate.resting import IMPORT_ALL, REST_SECONDS
+from profiles.gate.resting import IMPORT_ALL, REST_SECONDS, printed, waiting_agent
 from profiles.gate.results import GrownLine
 from profiles.gate.sides import Side
 from profiles.inside.standing import Line, Module, Standing
-from soak import shell
 from soak.rest import at_rest
-from soak.target import agent_under_test
 
 LEAST_BYTES: Final = 4096
 """A line with so much more is worth being named."""
@@ -105,27 +102,10 @@ def _home(side: Side) -> Path:
 
 
 async def _imported(side: Side) -> Standing:
-    process = await asyncio.create_subprocess_exec(
-        *(side.installation.python, "-c", IMPORT_ALL + TELL_STANDING),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**side.installation.environment(), **_traced(side)},
-    )
-    out, _ = await process.communicate()
-    return msgspec.json.decode(out.splitlines()[-1] if out else b"nothing", type=Standing)
+    return msgspec.json.decode(await printed(side, IMPORT_ALL + TELL_STANDING, _traced(side)), type=Standing)
 
 
 async def _idle(side: Side, folder: Path) -> Standing:
-    folder.mkdir(parents=True)
-    settings = folder / "config.toml"
-    settings.write_text("")
-    async with agent_under_test(
-        folder / "agent",
-        settings,
-        ["--shell", shell.COMMAND],
-        installation=side.installation,
-        variables=_traced(side),
-    ) as target:
+    async with waiting_agent(side, folder, _traced(side)) as target:
         await at_rest(target.values, None, REST_SECONDS)
         return msgspec.convert(await target.ask("profile.standing"), Standing)
