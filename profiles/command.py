@@ -1,9 +1,6 @@
 """`mobifai profile`: names the line that makes memory grow, and what holds it."""
 
-import datetime as dt
 import random
-import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +15,7 @@ from mobifai.cli.settings import state_dir_option
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.state import StateDir
 from profiles.gate.command import gate
+from profiles.invocation import command, now, tell
 from profiles.results import EXIT_STATUS, ProfileReport
 from soak import network
 from soak.alone import alone, until_stopped
@@ -121,7 +119,7 @@ def _hunt(wanted: Any) -> ProfileReport:
     facts = environment(network.enter())
 
     async def hunt(folder: Path) -> ProfileReport:
-        hunting = Hunt(wanted, folder, facts, _command(), _now(), _tell)
+        hunting = Hunt(wanted, folder, facts, command(), now(), tell)
         return await until_stopped(hunting.run())
 
     return alone(hunt)
@@ -143,7 +141,7 @@ def attach(seconds: float, report_dir: Path, as_json: bool, state_dir: Path) -> 
 def _attach(seconds: float, state_dir: Path) -> ProfileReport:
     from profiles.attach import Attached  # noqa: PLC0415
 
-    looking = Attached(StateDir(state_dir).control_socket, seconds, _tell)
+    looking = Attached(StateDir(state_dir).control_socket, seconds, tell)
     run(until_stopped(looking.look()))
     found = bool(looking.culprits or looking.unattributed)
     return ProfileReport(
@@ -155,8 +153,8 @@ def _attach(seconds: float, state_dir: Path) -> ProfileReport:
         cycles=looking.windows,
         duration_s=seconds,
         environment=environment("that of the agent that is looked into"),
-        command=_command(),
-        started_at=_now(),
+        command=command(),
+        started_at=now(),
         overhead=looking.overhead,
         notes=["a cycle is one window of this look"],
     )
@@ -248,15 +246,3 @@ def _usable(make: Callable[[], T]) -> T:
         return make()
     except MobiFaiError as error:
         raise Usage(str(error)) from None
-
-
-def _tell(what: str) -> None:
-    click.echo(what, err=True)
-
-
-def _command() -> str:
-    return shlex.join(["mobifai", *sys.argv[1:]])
-
-
-def _now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

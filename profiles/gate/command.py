@@ -2,8 +2,6 @@
 
 import datetime as dt
 import os
-import shlex
-import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from profiles.gate.gate import SCENARIOS, SEED, TIME_SCALE, Comparison, Gate
 from profiles.gate.results import EXIT_STATUS, GateReport
 from profiles.gate.sides import Side, base, candidate, commit_of, toplevel
 from profiles.gate.table import markdown, summary
+from profiles.invocation import command, now, tell
 from profiles.results import ProfileError
 from soak import network
 from soak.alone import alone, until_stopped
@@ -105,7 +104,7 @@ class Revision:
 
     def sides(self, folder: Path) -> list[Side]:
         """The base and the candidate, laid out. Raises ProfileError."""
-        _tell(f"building {self._name}")
+        tell(f"building {self._name}")
         return [base(self._checkout, self._name, folder / "a"), candidate(folder / "b" / "side")]
 
 
@@ -146,7 +145,7 @@ def _gated(plan: Plan, against: Revision | Stored, accepted: list[Accepted], whe
         facts = environment(network.enter())
 
         async def run(folder: Path) -> tuple[GateReport, Gate]:
-            running = Gate(wanted, folder, facts, _command(), _now(), _tell)
+            running = Gate(wanted, folder, facts, command(), now(), tell)
             return await until_stopped(running.run()), running
 
         report, ran = alone(run)
@@ -162,7 +161,7 @@ def _inconclusive(plan: Plan, against: Revision | Stored, why: str, *, fits: boo
     """Nothing was run."""
     return GateReport(
         "inconclusive", against.told, [], [], [], environment("not used"), plan.seed, 0.0,
-        notes=[why], fits=fits, command=_command(), started_at=_now(),
+        notes=[why], fits=fits, command=command(), started_at=now(),
     )  # fmt: skip
 
 
@@ -202,19 +201,7 @@ def _append(file: Path, text: str) -> None:
         with file.open("a", encoding="utf-8") as out:
             out.write(text + "\n")
     except OSError as error:
-        _tell(f"{file}: the summary can't be written ({error.strerror}); it is in report.md too")
-
-
-def _tell(what: str) -> None:
-    click.echo(what, err=True)
-
-
-def _command() -> str:
-    return shlex.join(["mobifai", *sys.argv[1:]])
-
-
-def _now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        tell(f"{file}: the summary can't be written ({error.strerror}); it is in report.md too")
 
 
 def _measured() -> str:

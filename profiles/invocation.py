@@ -1,0 +1,22 @@
+"""What every command of `profile` tells of itself: how it was called, when, and where it is now."""
+
+import datetime as dt
+import shlex
+import sys
+
+import click
+
+
+def tell(what: str) -> None:
+    """A line of progress, beside what is printed."""
+    click.echo(what, err=True)
+
+
+def command() -> str:
+    """The command line."""
+    return shlex.join(["mobifai", *sys.argv[1:]])
+
+
+def now() -> str:
+    """The moment, as in ISO 8601."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
