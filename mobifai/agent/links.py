@@ -19,6 +19,7 @@ from mobifai.link.path import PathClosed
 from mobifai.link.relay_client import LASTING_SECONDS, RelayClient
 from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
+from mobifai.protocol.features import NO_FEATURES
 from mobifai.protocol.rooms import CODE_ACTIONS
 from mobifai.state import Device, StateDir
 from mobifai.terminals.tabs import Tabs
@@ -77,6 +78,7 @@ class Links:
         self._flushed_by = 0.0
         self._barrier = ""
         self._phone_here = False
+        self._features = NO_FEATURES
         self.token = endpoint.token
         self.pairing = pairing.Pairing(device.device_id, config.device_name, device.identity, endpoint.token)
         self.relay = RelayClient(endpoint.url, ledger, self, lambda: self.token, LASTING_SECONDS / config.time_scale)
@@ -213,11 +215,16 @@ class Links:
         self.courier.use(None)
         self.courier.relay_serves = True
         self.courier.relay_knows_screens = self.pairing.relay_is_ours
-        self.courier.say("processes:sync", self._tabs.sync())
+        self._features = self.pairing.features
+        self.courier.tells_positions = self._features.positions
+        self._sync(comes=True)
         if len(self._tabs):
             self.courier.say("system:message", wire.SystemMessage(type="terminal_ready"))
-        self._tabs.phone_came()
+        self._tabs.phone_came(self._features)
         self.caller.call(peer_id)
+
+    def _sync(self, *, comes: bool) -> None:
+        self.courier.say("processes:sync", self._tabs.sync(self._features, comes=comes))
 
     def _let_go(self, reason: str) -> None:
         _log.info("%s", reason)
@@ -278,9 +285,9 @@ class Links:
         self._barrier = ""
         came_by_relay = flushed and self.courier.relay_serves and self.courier.relay_knows_screens
         self.courier.use(self.caller.peer)
-        self.courier.say("processes:sync", self._tabs.sync())
+        self._sync(comes=not came_by_relay)
         if not came_by_relay:
-            self._tabs.phone_came()
+            self._tabs.phone_came(self._features)
 
     def _stop_settling(self) -> None:
         self._barrier = ""
@@ -297,7 +304,7 @@ class Links:
         self.courier.pump()
 
     def call_ended(self, was_open: bool) -> None:
-        """Go on by relay: what the channel had not delivered comes again with the screens."""
+        """Go on by relay: what the channel had not delivered comes again, at least with the screens."""
         if was_open:
             _log.info("the data channel ended")
         self._stop_settling()
@@ -305,4 +312,7 @@ class Links:
         self._do(self.pairing.channel_lost(len(self._tabs)))
         self._let_go_without_path()
         if was_open and self.pairing.phone_on_relay:
-            self._tabs.phone_came()
+            if self._features.resumes:
+                self._sync(comes=True)
+            self._tabs.phone_came(self._features)
+        self.courier.pump()

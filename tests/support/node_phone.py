@@ -13,6 +13,7 @@ from contextlib import suppress
 from mobifai.protocol.handshake import Identity
 from soak.phone_face import PhoneFace
 from soak.phone_log import Json, PhoneError
+from soak.phone_places import Said
 from soak.phone_wire import FrameStyle, frame
 from tests.support import node
 
@@ -36,8 +37,9 @@ class NodePhone(PhoneFace):
         webrtc: bool = True,
         frame_style: FrameStyle = "react",
         keep_output: bool = False,
+        features: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output)
+        super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output, features=features)
         self.relay_url = relay_url
         self.identity = identity or Identity.generate()
         self._webrtc = webrtc
@@ -161,7 +163,20 @@ class NodePhone(PhoneFace):
         await self._command("connect", url=self.relay_url, token=self.token)
 
     async def _register(self) -> None:
-        await self._command("register", deviceId=self.device_id, deviceName=self.name, token=self.token)
+        known = {"deviceId": self.device_id, "deviceName": self.name, "token": self.token}
+        await self._command("register", **known, features=list(self.features))
+
+    def _reply(self, said: Said, path: str) -> None:
+        event, payload = said
+        if path == "channel":
+            self._tell("sendFrame", frame=frame(self._frame_style, event, payload))
+        else:
+            self._tell("emit", event=event, payload=payload)
+
+    def _tell(self, command: str, **options: Json) -> None:
+        """Have a command done, whatever becomes of it."""
+        if self._process is not None and self._process.stdin is not None and self._process.returncode is None:
+            self._process.stdin.write(json.dumps({"id": -1, "command": command, **options}).encode() + b"\n")
 
     async def _to_relay(self, event: str, payload: Json) -> None:
         await self._command("emit", event=event, payload=payload)

@@ -57,9 +57,11 @@ function emit({ event, payload }) {
   socket.emit(event, payload);
 }
 
-function register({ deviceId, deviceName, token }) {
+function register({ deviceId, deviceName, token, features }) {
   const publicKey = identity.getPublic(false, 'hex');
-  emit({ event: 'register', payload: { type: 'mobile', token: token ?? undefined, deviceId, deviceName, publicKey } });
+  const listed = features.length ? { features } : {}; // a phone of the field lists none
+  const who = { type: 'mobile', token: token ?? undefined, deviceId, deviceName, publicKey };
+  emit({ event: 'register', payload: { ...who, ...listed } });
 }
 
 function dropRelay() {
