@@ -95,7 +95,7 @@ class Places:
         if payload["offset"] == place.end:
             place.asked = False
             return True, self._reached(uuid, place, payload["end"])
-        return False, self._gap(uuid, place, payload["offset"])
+        return False, self._gap(uuid, place, payload["end"])
 
     def _elsewhere(self, path: str) -> bool:
         return self._paths is not None and path not in self._paths
@@ -107,8 +107,9 @@ class Places:
             return [self._resume(uuid)]
         return self._acknowledged(uuid, place)
 
-    def _gap(self, uuid: str, place: Place, offset: int) -> list[Said]:
-        if not self._resumes or place.asked or (place.end is not None and offset < place.end):
+    def _gap(self, uuid: str, place: Place, end: int) -> list[Said]:
+        """Output that does not go on where the phone is: it is passed over, and asked for if there is news in it."""
+        if not self._resumes or place.asked or (place.end is not None and end <= place.end):
             return []
         place.asked = True
         return [self._resume(uuid)]

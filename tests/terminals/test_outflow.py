@@ -231,6 +231,11 @@ class Line(RuleBasedStateMachine):
         self.forwarded = False
         self.to_phone.append(("processes:sync", self.sync(resume=True)))
 
+    @rule()
+    def says_again_where_it_is(self) -> None:
+        """As when a sync by another path crosses what this phone asked for itself."""
+        self.to_agent.append(("terminal:resume", {"terminals": [self.phone._told("t")]}))
+
     @precondition(lambda self: self.forwarded)
     @rule()
     def is_slow(self) -> None:
