@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from mobifai.agent.endpoint import Endpoint
+from mobifai.agent.relay_link import relay_link
 from mobifai.bounds import Ledger
 from mobifai.config import Config
 from mobifai.errors import BadMessage, StateError
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
 from mobifai.link.path import PathClosed
-from mobifai.link.relay_client import LASTING_SECONDS, RelayClient
 from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
 from mobifai.protocol.rooms import CODE_ACTIONS
@@ -79,7 +79,7 @@ class Links:
         self._phone_here = False
         self.token = endpoint.token
         self.pairing = pairing.Pairing(device.device_id, config.device_name, device.identity, endpoint.token)
-        self.relay = RelayClient(endpoint.url, ledger, self, lambda: self.token, LASTING_SECONDS / config.time_scale)
+        self.relay = relay_link(endpoint, ledger, self, lambda: self.token, config.time_scale)
         self.caller = Caller(ledger, config.ice_servers, self)
         self.courier = Courier(ledger, self.relay, self._phone_does_not_read)
         self.tabs: Tabs | None = None

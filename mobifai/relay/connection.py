@@ -5,6 +5,7 @@ Owns the outbox and the ping task of one WebSocket. It knows no account and no p
 
 import asyncio
 import contextlib
+import sys
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -36,7 +37,7 @@ class Connection:
         self.address = request.remote or ""
         self.opened_at = opened_at
         self.frame = frame
-        self.outbox = Outbox(backlog, frame.capacity, self.abort)
+        self.outbox = Outbox(backlog, frame.capacity, _size, self.abort)
         self.waiting: wire.Register | None = None
         self.signed_in = False
         self.close_code = WSCloseCode.OK
@@ -88,6 +89,10 @@ class Connection:
             self._pings.cancel()
             await asyncio.gather(self._pings, return_exceptions=True)
             self._pings = None
+
+
+def _size(packet: engineio.packet.Packet) -> int:
+    return sys.getsizeof(packet.data)
 
 
 _current: ContextVar[weakref.ref[Connection]] = ContextVar("connection")

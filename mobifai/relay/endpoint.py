@@ -8,7 +8,8 @@ a pong as missing while nobody listens for it, and its binary packets are replac
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import engineio
 import socketio
@@ -19,6 +20,7 @@ from mobifai.errors import LimitReached
 from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_SOCKETS
 from mobifai.protocol.wire_json import WireJson
 from mobifai.relay.connection import PING_SECONDS, SILENT_SECONDS, Connection, Socket, current, serving
+from mobifai.relay.local import Handler, LocalConnection
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.packets import StrictPacket
 
@@ -30,7 +32,7 @@ STRANGERS = 8
 """How long the devices have to say goodbye when the relay closes; then they are cut off."""
 
 OnEvent = Callable[[Connection, str, tuple[object, ...]], Awaitable[None]]
-OnEnd = Callable[[Connection], None]
+OnEnd = Callable[[Connection | LocalConnection], None]
 
 # python-socketio logs every broken packet; what comes from outside is answered, not logged.
 _silent = logging.getLogger(f"{__name__}.socketio")
@@ -44,7 +46,7 @@ class _Engine(engineio.AsyncServer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._async = {**self._async, "websocket": Socket}
 
-    def create_queue(self, *_args: object, **_kwargs: object) -> Outbox:
+    def create_queue(self, *_args: object, **_kwargs: object) -> Outbox[engineio.packet.Packet]:
         return current().outbox
 
     def start_background_task(self, *_args: object, **_kwargs: object) -> asyncio.Task[None]:
@@ -65,27 +67,49 @@ class Endpoint:
         self._on_end = on_end
         self._monotonic = monotonic
         self._bound = ledger.open(RELAY_SOCKETS)
-        self._connections: BoundedMap[str, Connection] = BoundedMap(self._bound)
+        self._connections: BoundedMap[str, Connection | LocalConnection] = BoundedMap(self._bound)
         self._count = 0
+        self._local = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._closing = False
         self._server = _make_server(ledger.capacity(RELAY_MESSAGE), on_event)
 
     @property
-    def connections(self) -> Mapping[str, Connection]:
+    def connections(self) -> Mapping[str, Connection | LocalConnection]:
         """Every connection by its key, oldest first."""
         return self._connections
+
+    def count_sockets(self) -> int:
+        """How many of them are WebSockets."""
+        return len(self._connections) - self._local
+
+    @contextmanager
+    def local(self, handler: Handler) -> Iterator[LocalConnection]:
+        """A connection of a device in this process, for the length of a scope. Raises LimitReached."""
+        most_bytes = self._ledger.capacity(RELAY_MESSAGE)
+        with self._ledger.bound(RELAY_BACKLOG) as backlog:
+            connection = LocalConnection(self._new_key(), backlog, most_bytes, handler, self._monotonic)
+            self._keep(connection)
+            self._local += 1
+            try:
+                yield connection
+            finally:
+                self._local -= 1
+                self._remove(connection)
+                connection.abort()
+                self._note_empty()
+
+    def _new_key(self) -> str:
+        self._count += 1
+        return str(self._count)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Handle one connection from its request to its end."""
         if not web.WebSocketResponse().can_prepare(request):
             raise web.HTTPBadRequest(text="expected a WebSocket; this relay has no other transport")
-        if self._closing:
-            raise web.HTTPServiceUnavailable(text="the relay is closing")
         with self._ledger.bound(RELAY_BACKLOG) as backlog, self._ledger.bound(RELAY_MESSAGE) as frame:
-            connection = Connection(str(self._count), request, backlog, frame, self._monotonic())
-            self._count += 1
+            connection = Connection(self._new_key(), request, backlog, frame, self._monotonic())
             self._add(connection)
             with serving(connection):
                 return await self._serve(connection, request)
@@ -104,9 +128,14 @@ class Endpoint:
         if self._has_too_many(connection.address):
             raise web.HTTPServiceUnavailable(text="too many connections from this address that are not signed in")
         try:
-            self._connections[connection.key] = connection
+            self._keep(connection)
         except LimitReached as full:
             raise web.HTTPServiceUnavailable(text=f"{full}; try again later") from None
+
+    def _keep(self, connection: Connection | LocalConnection) -> None:
+        if self._closing:
+            raise LimitReached("the relay is closing")
+        self._connections[connection.key] = connection
         self._empty.clear()
 
     def _has_too_many(self, address: str) -> bool:
@@ -116,7 +145,7 @@ class Endpoint:
         unknown = [one for one in self._connections.values() if one.address == address and not one.signed_in]
         return len(unknown) >= STRANGERS
 
-    def _remove(self, connection: Connection) -> None:
+    def _remove(self, connection: Connection | LocalConnection) -> None:
         del self._connections[connection.key]
         self._on_end(connection)
 

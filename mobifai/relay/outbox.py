@@ -6,27 +6,30 @@ whose account overflows is dropped.
 """
 
 import asyncio
-import sys
 from collections.abc import Callable
-
-from engineio.packet import Packet
+from typing import Generic, TypeVar
 
 from mobifai.bounds import Bound, BoundedMap
 from mobifai.errors import LimitReached
 
+T = TypeVar("T")
 
-class Outbox:
-    """At most the bound's number of packets, and no room from `most_bytes` on. `overflow` is called when it is full.
 
-    `get`, `put`, `get_nowait`, `put_nowait`, `task_done` and `join` are what Engine.IO calls.
+class Outbox(Generic[T]):
+    """At most the bound's number of packets, and no room from `most_bytes` on. `size` is what one of them takes.
+
+    `overflow` is called when it is full. `get`, `put`, `get_nowait`, `put_nowait`, `task_done` and `join` are what
+    Engine.IO calls.
     """
 
-    def __init__(self, bound: Bound, most_bytes: int, overflow: Callable[[], None]) -> None:
-        self._packets: BoundedMap[int, Packet] = BoundedMap(bound)
+    def __init__(self, bound: Bound, most_bytes: int, size: Callable[[T], int], overflow: Callable[[], None]) -> None:
+        self._packets: BoundedMap[int, T] = BoundedMap(bound)
         # Forwarded events stop here, so that what the relay itself has to say still fits.
         self._most_packets = bound.capacity - bound.capacity // 4
         self._most_bytes = most_bytes
+        self._size = size
         self._overflow = overflow
+        self._tell: Callable[[], None] | None = None
         self._first = self._next = 0
         self._bytes = 0
         self._leaving = False
@@ -57,11 +60,15 @@ class Outbox:
             self._moved.clear()
             await self._moved.wait()
 
-    def put_nowait(self, packet: Packet | None) -> None:
+    def tell_when_moved(self, tell: Callable[[], None]) -> None:
+        """Have the loop call `tell` once, when a packet has left or the outbox has ended; of several, the latest."""
+        self._tell = tell
+
+    def put_nowait(self, packet: T | None) -> None:
         """Add a packet; None ends the outbox. After the end nothing is added."""
         if packet is None:
             self.finish()
-        if self._ended:
+        if packet is None or self._ended:
             return
         try:
             self._packets[self._next] = packet
@@ -69,10 +76,10 @@ class Outbox:
             self._overflow()
             return
         self._next += 1
-        self._bytes += _size(packet)
+        self._bytes += self._size(packet)
         self._filled.set()
 
-    async def put(self, packet: Packet | None) -> None:
+    async def put(self, packet: T | None) -> None:
         """The same as `put_nowait`."""
         self.put_nowait(packet)
 
@@ -80,7 +87,7 @@ class Outbox:
         """Take nothing more; what waits is still handed out, then None."""
         self._ended = True
         self._filled.set()
-        self._moved.set()
+        self._has_moved()
 
     def clear(self) -> None:
         """End, and drop what waits."""
@@ -88,7 +95,7 @@ class Outbox:
         while self._first < self._next:
             self._drop_first()
 
-    async def get(self) -> Packet | None:
+    async def get(self) -> T | None:
         """The next packet, or None at the end. The one before has left by now."""
         if self._leaving and self._first < self._next:
             self._drop_first()
@@ -101,7 +108,7 @@ class Outbox:
         self._leaving = True
         return self._packets[self._first]
 
-    def get_nowait(self) -> Packet:
+    def get_nowait(self) -> T:
         """Never anything: packets are handed out one at a time, or the account would not know of the others."""
         raise asyncio.QueueEmpty
 
@@ -112,10 +119,12 @@ class Outbox:
         """Nothing waits for an outbox to empty; see `finish`."""
 
     def _drop_first(self) -> None:
-        self._bytes -= _size(self._packets.pop(self._first))
+        self._bytes -= self._size(self._packets.pop(self._first))
         self._first += 1
+        self._has_moved()
+
+    def _has_moved(self) -> None:
         self._moved.set()
-
-
-def _size(packet: Packet) -> int:
-    return sys.getsizeof(packet.data)
+        if self._tell is not None:
+            tell, self._tell = self._tell, None
+            asyncio.get_running_loop().call_soon(tell)

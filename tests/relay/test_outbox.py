@@ -1,6 +1,7 @@
 """What waits for a device to read it."""
 
 import asyncio
+import sys
 
 import pytest
 from engineio.packet import MESSAGE, Packet
@@ -16,7 +17,8 @@ class Box:
     def __init__(self, capacity: int, most_bytes: int = 1 << 20) -> None:
         self.ledger = Ledger({"relay.backlog": capacity})
         self.overflows = 0
-        self.outbox = Outbox(self.ledger.open(RELAY_BACKLOG), most_bytes, self._overflow)
+        bound = self.ledger.open(RELAY_BACKLOG)
+        self.outbox = Outbox(bound, most_bytes, lambda packet: sys.getsizeof(packet.data), self._overflow)
 
     def _overflow(self) -> None:
         self.overflows += 1
