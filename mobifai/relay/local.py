@@ -55,7 +55,7 @@ class LocalConnection:
 
     def send(self, event: str, payload: object) -> None:
         """Queue an event. A device that let too many of them wait is dropped."""
-        self.outbox.put_nowait((event, payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))))
+        self.outbox.put((event, payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))))
 
     def disconnect(self) -> None:
         """Close; what waits is still handed out."""

@@ -1,8 +1,7 @@
 """The packets that wait for one device to read them.
 
-Stands where Engine.IO has a queue without an end. A packet stays in the account until the one after it is asked for,
-which is when it has left for the network. It never blocks what puts: who forwards asks for `room` first, and a device
-whose account overflows is dropped.
+A packet stays in the account until the one after it is asked for, which is when it has left for the network. An outbox
+never blocks what puts: who forwards asks for `room` first, and a device whose account overflows is dropped.
 """
 
 import asyncio
@@ -18,8 +17,7 @@ T = TypeVar("T")
 class Outbox(Generic[T]):
     """At most the bound's number of packets, and no room from `most_bytes` on. `size` is what one of them takes.
 
-    `overflow` is called when it is full. `get`, `put`, `get_nowait`, `put_nowait`, `task_done` and `join` are what
-    Engine.IO calls.
+    `overflow` is called when it is full.
     """
 
     def __init__(self, bound: Bound, most_bytes: int, size: Callable[[T], int], overflow: Callable[[], None]) -> None:
@@ -64,11 +62,9 @@ class Outbox(Generic[T]):
         """Have the loop call `tell` once, when a packet has left or the outbox has ended; of several, the latest."""
         self._tell = tell
 
-    def put_nowait(self, packet: T | None) -> None:
-        """Add a packet; None ends the outbox. After the end nothing is added."""
-        if packet is None:
-            self.finish()
-        if packet is None or self._ended:
+    def put(self, packet: T) -> None:
+        """Add a packet. After the end nothing is added."""
+        if self._ended:
             return
         try:
             self._packets[self._next] = packet
@@ -78,10 +74,6 @@ class Outbox(Generic[T]):
         self._next += 1
         self._bytes += self._size(packet)
         self._filled.set()
-
-    async def put(self, packet: T | None) -> None:
-        """The same as `put_nowait`."""
-        self.put_nowait(packet)
 
     def finish(self) -> None:
         """Take nothing more; what waits is still handed out, then None."""
@@ -107,16 +99,6 @@ class Outbox(Generic[T]):
             return None
         self._leaving = True
         return self._packets[self._first]
-
-    def get_nowait(self) -> T:
-        """Never anything: packets are handed out one at a time, or the account would not know of the others."""
-        raise asyncio.QueueEmpty
-
-    def task_done(self) -> None:
-        """Nothing: see `get`."""
-
-    async def join(self) -> None:
-        """Nothing waits for an outbox to empty; see `finish`."""
 
     def _drop_first(self) -> None:
         self._bytes -= self._size(self._packets.pop(self._first))

@@ -92,8 +92,8 @@ async def test_many_small_messages_wait_in_a_bounded_number(tmp_path: Path) -> N
 async def test_an_agent_that_waits_for_its_phone_is_not_taken_for_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("connection.PING_SECONDS", "endpoint.PING_SECONDS", "endpoint.SILENT_SECONDS"):
-        monkeypatch.setattr(f"mobifai.relay.{name}", 1.0)
+    for name in ("PING_SECONDS", "SILENT_SECONDS"):
+        monkeypatch.setattr(f"mobifai.relay.connection.{name}", 1.0)
     async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
         phone = Device("mobile", token=place.relay.sign_in.invite().token)
         async with phone.connected(line.url):
