@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
 import tracemalloc
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientWebSocketResponse
 
+from mobifai.config import RelayConfig
+from mobifai.relay.listener import bind
 from tests.relay.device import Device, pair, raw_socket
 from tests.relay.line import line_to
 from tests.relay.place import Place, open_place, until
@@ -162,3 +165,13 @@ async def _say_nonsense(socket: ClientWebSocketResponse) -> None:
         while not socket.closed:
             await socket.send_str('42["x"]')
             await asyncio.sleep(0)  # sending alone would not let the relay run
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no such limit")
+async def test_the_kernel_holds_little_that_is_not_sent_for_every_device() -> None:
+    with bind(RelayConfig("127.0.0.1", 0)) as listening, socket.socket() as device:
+        listening.listen()
+        device.connect(listening.getsockname())
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) <= 16 << 10
