@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 from mobifai.agent.changeover import ChangeOver
 from mobifai.agent.endpoint import Endpoint
+from mobifai.agent.relay_link import relay_link
 from mobifai.bounds import Ledger
 from mobifai.config import Config
 from mobifai.errors import BadMessage, StateError
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
 from mobifai.link.path import PathClosed
-from mobifai.link.relay_client import LASTING_SECONDS, RelayClient
 from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
 from mobifai.protocol.features import NO_FEATURES
@@ -69,7 +69,7 @@ class Links:
         self._features = NO_FEATURES
         self.token = endpoint.token
         self.pairing = pairing.Pairing(device.device_id, config.device_name, device.identity, endpoint.token)
-        self.relay = RelayClient(endpoint.url, ledger, self, lambda: self.token, LASTING_SECONDS / config.time_scale)
+        self.relay = relay_link(endpoint, ledger, self, lambda: self.token, config.time_scale)
         self.caller = Caller(ledger, config.ice_servers, self)
         self.courier = Courier(ledger, self.relay, self._phone_does_not_read)
         self._change_over = ChangeOver(lambda: self.relay.open and self.relay.in_flight > 0, self._use_channel)
