@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -10,14 +9,13 @@ import psutil
 import pytest
 
 from soak.phone_face import PhoneFace
+from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import get_in_again
 from tests.support.agent import RunningAgent, serving
 from tests.support.eventually import eventually
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
-
-COUNT_ALOUD = "i=0; while :; do i=$((i+1)); echo n$i; [ $((i % 20)) = 0 ] && sleep 0.01; done\r"
 
 
 async def come_back(phone: PhoneFace, agent: RunningAgent, *, webrtc: bool, active: str) -> None:
@@ -26,11 +24,6 @@ async def come_back(phone: PhoneFace, agent: RunningAgent, *, webrtc: bool, acti
     await get_in_again(phone, agent, channel=webrtc)
     await phone.expect("processes:sync", since=away)
     await phone.switch(active)
-
-
-def numbers(text: str) -> list[int]:
-    """The whole numbers counted aloud."""
-    return [int(found) for found in re.findall(r"n(\d+)\r?\n", text)]
 
 
 def assert_none_missing(heard: list[int]) -> None:
@@ -62,7 +55,7 @@ async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
             await phone.type(other, "echo kept-$((40+2))\r")
             await phone.wait_output(other, "kept-42")
             await phone.switch(terminal)
-            await phone.type(terminal, COUNT_ALOUD)
+            await start_counting(phone, terminal, tmp_path)
             heard: list[int] = []
             for _ in range(2):
                 await phone.wait_output(terminal, lambda text: len(numbers(text)) > 500)
@@ -73,10 +66,7 @@ async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
                 await come_back(phone, agent, webrtc=webrtc, active=terminal)
                 assert (await agent.status())["agent_pid"] != before
             await phone.wait_output(terminal, lambda text: len(numbers(text)) > 500)
-            await phone.type(terminal, "\x03")
-            await phone.type(terminal, "echo the-$((1+1))nd-end\r")
-            await phone.wait_output(terminal, "the-2nd-end")
-            heard += numbers(phone.output(terminal))
+            heard += await stop_counting(phone, terminal)
             assert_none_missing(heard)
             await phone.switch(other)
             await phone.wait_output(other, "kept-42")  # the screen of the other tab is as it was

@@ -1,7 +1,6 @@
 """A phone that knows how far it is gets exactly the rest, whatever breaks, or is told how much it will never see."""
 
 import os
-import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ import pytest
 from mobifai.limits import TERMINAL_WINDOW
 from soak.phone_face import PhoneFace
 from soak.phone_places import FEATURES, RESUME, Place, Said
+from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import (
     answers,
     arrive,
@@ -29,7 +29,6 @@ from tests.support.phones import Kind, open_phone, phone_kinds
 
 paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
 
-COUNT_ALOUD = "i=0; while :; do i=$((i+1)); echo n$i; [ $((i % 20)) = 0 ] && sleep 0.01; done\r"
 LAST = 400_000
 FLOOD = f"seq -f n%.0f 1 {LAST}\r"
 
@@ -50,22 +49,10 @@ async def following(
         nothing_went_wrong(agent)
 
 
-def numbers(text: str) -> list[int]:
-    """What was counted aloud."""
-    return [int(found) for found in re.findall(r"n(\d+)\r?\n", text)]
-
-
 def place(phone: PhoneFace, terminal: str) -> Place:
     """How far the phone is."""
     assert phone.places is not None
     return phone.places.of(terminal)
-
-
-async def end_of_count(phone: PhoneFace, terminal: str) -> list[int]:
-    """Stop what counts, and give all that it said."""
-    await phone.type(terminal, "\x03")
-    await phone.type(terminal, "echo the-$((1+1))nd-end\r")
-    return numbers(await phone.wait_output(terminal, "the-2nd-end"))
 
 
 def assert_once_and_in_order(heard: list[int]) -> None:
@@ -79,11 +66,11 @@ def assert_once_and_in_order(heard: list[int]) -> None:
 async def test_a_phone_that_comes_back_gets_exactly_the_rest(tmp_path: Path, kind: Kind, channel: bool) -> None:
     async with following(tmp_path, kind, channel=channel) as (agent, phone, terminal):
         screens = phone.events("process:screen")
-        await phone.type(terminal, COUNT_ALOUD)
+        await start_counting(phone, terminal, tmp_path)
         for lost in range(1, 4):
             await phone.wait_output(terminal, lambda text, lost=lost: len(numbers(text)) > 300 * lost)
             await get_in_again(phone, agent, channel=channel)
-        assert_once_and_in_order(await end_of_count(phone, terminal))
+        assert_once_and_in_order(await stop_counting(phone, terminal))
         assert phone.events("process:screen") == screens
         assert place(phone, terminal).skipped == 0
 
@@ -92,7 +79,7 @@ async def test_a_phone_that_comes_back_gets_exactly_the_rest(tmp_path: Path, kin
 @paths
 async def test_it_does_so_too_after_the_agent_crashed(tmp_path: Path, kind: Kind, channel: bool) -> None:
     async with following(tmp_path, kind, channel=channel) as (agent, phone, terminal):
-        await phone.type(terminal, COUNT_ALOUD)
+        await start_counting(phone, terminal, tmp_path)
         for number in (signal.SIGSEGV, signal.SIGKILL):
             said = len(numbers(phone.output(terminal)))
             await phone.wait_output(terminal, lambda text, said=said: len(numbers(text)) > said + 300)
@@ -100,7 +87,7 @@ async def test_it_does_so_too_after_the_agent_crashed(tmp_path: Path, kind: Kind
             os.kill(pid, number)
             await eventually(lambda pid=pid: not psutil.pid_exists(pid))
             await get_in_again(phone, agent, channel=channel)
-        assert_once_and_in_order(await end_of_count(phone, terminal))
+        assert_once_and_in_order(await stop_counting(phone, terminal))
 
 
 @phone_kinds
@@ -121,7 +108,7 @@ async def test_a_channel_that_dies_in_a_flood_loses_nothing(tmp_path: Path, kind
 @paths
 async def test_a_hidden_terminal_goes_on_where_it_was_when_it_is_shown_again(tmp_path: Path, channel: bool) -> None:
     async with following(tmp_path, "node", channel=channel) as (agent, phone, terminal):
-        await phone.type(terminal, COUNT_ALOUD)
+        await start_counting(phone, terminal, tmp_path)
         await phone.wait_output(terminal, lambda text: len(numbers(text)) > 300)
         other = await phone.create()
         printed = (await asked(agent))["buffer_bytes"]
@@ -130,7 +117,7 @@ async def test_a_hidden_terminal_goes_on_where_it_was_when_it_is_shown_again(tmp
             await answers(phone, other)
         screens = phone.events("process:screen")
         await phone.switch(terminal)
-        assert_once_and_in_order(await end_of_count(phone, terminal))
+        assert_once_and_in_order(await stop_counting(phone, terminal))
         assert phone.events("process:screen") == screens
 
 
