@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
 from contextlib import suppress
 
 from mobifai.protocol.handshake import Identity
@@ -36,12 +37,16 @@ class NodePhone(PhoneFace):
         webrtc: bool = True,
         frame_style: FrameStyle = "react",
         keep_output: bool = False,
+        features: Sequence[str] = (),
+        inside: Sequence[str] = (),
     ) -> None:
+        """`features`: what it says it can do. `inside`: words before its command, that put it into another network."""
         super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output)
         self.relay_url = relay_url
         self.identity = identity or Identity.generate()
         self._webrtc = webrtc
         self._frame_style = frame_style
+        self._features, self._inside = tuple(features), tuple(inside)
         self._process: Process | None = None
         self._listening: asyncio.Task[None] | None = None
         self._state = {"relay": False, "channel": False}
@@ -59,6 +64,7 @@ class NodePhone(PhoneFace):
     async def _start(self) -> None:
         program, home = node.ready()
         self._process = await asyncio.create_subprocess_exec(
+            *self._inside,
             program.program,
             str(node.SOURCE / "phone.mjs"),
             stdin=PIPE,
@@ -161,7 +167,8 @@ class NodePhone(PhoneFace):
         await self._command("connect", url=self.relay_url, token=self.token)
 
     async def _register(self) -> None:
-        await self._command("register", deviceId=self.device_id, deviceName=self.name, token=self.token)
+        who = {"deviceId": self.device_id, "deviceName": self.name, "token": self.token}
+        await self._command("register", **who, features=list(self._features))
 
     async def _to_relay(self, event: str, payload: Json) -> None:
         await self._command("emit", event=event, payload=payload)

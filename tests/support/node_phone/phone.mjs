@@ -57,9 +57,9 @@ function emit({ event, payload }) {
   socket.emit(event, payload);
 }
 
-function register({ deviceId, deviceName, token }) {
-  const publicKey = identity.getPublic(false, 'hex');
-  emit({ event: 'register', payload: { type: 'mobile', token: token ?? undefined, deviceId, deviceName, publicKey } });
+function register({ deviceId, deviceName, token, features }) {
+  const who = { type: 'mobile', token: token ?? undefined, deviceId, deviceName, features: features?.length ? features : undefined };
+  emit({ event: 'register', payload: { ...who, publicKey: identity.getPublic(false, 'hex') } });
 }
 
 function dropRelay() {
