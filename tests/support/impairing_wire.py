@@ -1,7 +1,7 @@
 """A wire between two networks that delays, loses and paces what it carries: the program (Linux, root).
 
 It joins two TUN devices, one in the network that it is started in (near) and one in a network of its own (far), and
-carries IP packets between them, so that TCP and UDP suffer alike. Owns both devices and the far network: all three are
+carries IPv4 packets between them, so that TCP and UDP suffer alike. Owns both devices and the far network: all three are
 gone with the process. It is told what to do by JSON lines on standard input, each is answered with one on standard
 output, and it ends when standard input does.
 
@@ -61,6 +61,8 @@ class Way:
             self._enter(packet, time.monotonic())
 
     def _enter(self, packet: bytes, now: float) -> None:
+        if packet[0] >> 4 != 4:
+            return  # IPv6 of the kernel's own, which nobody asked for and whose fate would be part of a seed's
         if self._loss and self._chance.random() < self._loss:
             self.lost += 1
             return

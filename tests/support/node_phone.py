@@ -26,6 +26,9 @@ EXIT_SECONDS = 5.0
 class NodePhone(PhoneFace):
     """A phone for one relay, with the interface of `soak.phone.Phone`."""
 
+    CAN: tuple[str, ...] = ()
+    """The features of section 7 that `phone.mjs` has; a phone in the field has none of them."""
+
     def __init__(
         self,
         relay_url: str,
@@ -46,7 +49,7 @@ class NodePhone(PhoneFace):
         self.identity = identity or Identity.generate()
         self._webrtc = webrtc
         self._frame_style = frame_style
-        self._features, self._inside = tuple(features), tuple(inside)
+        self.features, self._inside = tuple(features), tuple(inside)
         self._process: Process | None = None
         self._listening: asyncio.Task[None] | None = None
         self._state = {"relay": False, "channel": False}
@@ -168,7 +171,7 @@ class NodePhone(PhoneFace):
 
     async def _register(self) -> None:
         who = {"deviceId": self.device_id, "deviceName": self.name, "token": self.token}
-        await self._command("register", **who, features=list(self._features))
+        await self._command("register", **who, features=list(self.features))
 
     async def _to_relay(self, event: str, payload: Json) -> None:
         await self._command("emit", event=event, payload=payload)
