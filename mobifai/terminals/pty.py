@@ -14,7 +14,8 @@ from mobifai.bounds import ByteQueue
 from mobifai.limits import MAX_COLS, MAX_ROWS
 
 _WRITE_BYTES = 4096
-_MORE_LIKELY = 2048
+_AT_ONCE = 4096
+"""Bytes that the kernel gives for one read, at most; after less than half of it there mostly is no more."""
 
 
 class Pty:
@@ -70,20 +71,17 @@ class Pty:
 
     @staticmethod
     def _read(master: int, views: list[memoryview]) -> tuple[int, bool]:
-        """Fill the views as far as there is output; how many bytes that was, and whether it was the last.
-
-        The kernel gives some 4 KiB at a time at most. After less than half of that it mostly has no more to give.
-        """
-        length = 0
+        """Fill the views as far as there is output; how many bytes that was, and whether it was the last."""
+        length, room = 0, sum(map(len, views))
         try:
             for view in views:
                 at = 0
-                while at < len(view):
+                while at < len(view) and (not length or room - length >= _AT_ONCE):
                     read = os.readv(master, [view[at:]])
                     if not read:
                         return length, True
                     at, length = at + read, length + read
-                    if read < _MORE_LIKELY and at < len(view):
+                    if read < _AT_ONCE // 2 and at < len(view):
                         return length, False
         except BlockingIOError:
             return length, False
