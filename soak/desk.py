@@ -14,6 +14,7 @@ from soak import shell
 from soak.phone import Phone
 from soak.phone_face import Path
 from soak.phone_log import Json
+from soak.phone_places import FEATURES
 from soak.shell import Line
 from soak.stream import ExpectedStream, View
 from soak.traffic import IntegrityError
@@ -43,11 +44,17 @@ class Desk:
         self._least_kept = TERMINAL_RING.value if world.time_scale == 1 else HealthConfig().inactive_screen_bytes
         self._tabs: dict[str, Tab] = {}  # bounded by the agent's terminals
         self._first_loss: IntegrityError | None = None
+        self._phones = 0
 
     def __len__(self) -> int:
         return len(self._tabs)
 
     # -- what phones see
+
+    def next_features(self) -> tuple[str, ...]:
+        """What the next phone can do: every other one knows how far it is, and acknowledges."""
+        self._phones += 1
+        return FEATURES if self._phones % 2 else ()
 
     def watch(self, phone: Phone) -> None:
         """Check what this phone gets from now on. A byte out of order fails whoever waits for the phone."""
@@ -59,7 +66,8 @@ class Desk:
                 self._typed(str(payload["uuid"]), str(payload["action"].get("text") or ""))
 
         for tab in self._tabs.values():
-            tab.views.pop(phone.device_id, None)
+            if phone.places is None or phone.places.of(tab.uuid).end is None:
+                tab.views.pop(phone.device_id, None)
         phone.watcher = heard
 
     def ignore(self, phone: Phone) -> None:
@@ -92,8 +100,11 @@ class Desk:
             tab.stream.will_print(text.removeprefix("say ").encode())
 
     def blink(self, phone: Phone) -> None:
-        """This phone is about to lose a path, with what is on it; the screens that then come have to close the gap."""
-        for tab in self._tabs.values() if phone.watcher is not None else ():
+        """This phone is about to lose a path, with what is on it; the screens that then come have to close the gap.
+
+        One that knows how far it is has no gap: it gets exactly the rest.
+        """
+        for tab in self._tabs.values() if phone.watcher is not None and phone.places is None else ():
             if (view := tab.views.get(phone.device_id)) is not None:
                 view.blink()
 

@@ -6,6 +6,7 @@ which they come. Speaks sections 1 to 5 of the protocol to any relay and any age
 
 import asyncio
 import json
+from contextlib import suppress
 
 from aiortc import InvalidAccessError, InvalidStateError
 
@@ -15,6 +16,7 @@ from soak.phone_face import PhoneFace
 from soak.phone_link import PhoneLink
 from soak.phone_log import Json, PhoneError
 from soak.phone_peer import PhonePeer
+from soak.phone_places import Said
 from soak.phone_wire import FrameStyle, frame
 
 SIGNALS = 256
@@ -23,6 +25,9 @@ ANSWER_SECONDS = 5.0
 """How long the answer to one signal may take once the phone wants to go."""
 CANDIDATES = 64
 """Candidates that came before their offer."""
+
+REPLY = "reply"
+"""What this phone itself has to say about output that came."""
 
 _SIGNALS = frozenset({"handshake:initiate", "handshake:verify", "webrtc:offer", "webrtc:ice-candidate"})
 
@@ -45,8 +50,9 @@ class Phone(PhoneFace):
         webrtc: bool = True,
         frame_style: FrameStyle = "react",
         keep_output: bool = False,
+        features: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output)
+        super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output, features=features)
         self.relay_url = relay_url
         self.identity = identity or Identity.generate()
         self._webrtc = webrtc
@@ -120,7 +126,8 @@ class Phone(PhoneFace):
     async def _register(self) -> None:
         token = {} if self.token is None else {"token": self.token}
         who = {"type": "mobile", "deviceId": self.device_id, "deviceName": self.name}
-        await self._to_relay("register", {**who, **token, "publicKey": self.identity.public_hex})
+        listed = {"features": list(self.features)} if self.features else {}
+        await self._to_relay("register", {**who, **token, **listed, "publicKey": self.identity.public_hex})
 
     async def _to_relay(self, event: str, payload: Json) -> None:
         if self._link is None:
@@ -158,8 +165,17 @@ class Phone(PhoneFace):
                 self._news.fail(error)
                 raise
 
+    def _reply(self, said: Said, path: str) -> None:
+        self._signal(REPLY, (said, path))
+
+    async def _say(self, said: Said, path: str) -> None:
+        with suppress(PhoneError):  # the path is gone, and what was to be said with it
+            await (self._to_channel(*said) if path == "channel" else self._to_relay(*said))
+
     async def _answer(self, event: str, payload: Json) -> None:
         match event:
+            case "reply":  # REPLY
+                await self._say(*payload)
             case "handshake:initiate":
                 await self._respond(payload)
             case "handshake:verify":

@@ -10,6 +10,7 @@ from typing import Any
 
 from mobifai.errors import MobiFaiError
 from soak.phone_log import EventLog, Heard, Json, News
+from soak.phone_places import Places, Said
 from soak.phone_screen import Screens, Totals, shows
 
 Where = Callable[[Json], bool]
@@ -18,9 +19,20 @@ Watcher = Callable[[str, Json], None]
 
 
 class PhoneMemory:
-    """A phone's memory. `keep_output` keeps all text of its terminals, else only the end of it."""
+    """A phone's memory. `keep_output` keeps all text of its terminals, else only the end of it.
 
-    def __init__(self, *, name: str, token: str | None, device_id: str | None, keep_output: bool) -> None:
+    `features` are those beyond the protocol of the field that the phone has (see `phone_places`).
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        token: str | None,
+        device_id: str | None,
+        keep_output: bool,
+        features: tuple[str, ...] = (),
+    ) -> None:
         self.name = name
         self.token = token
         self.device_id = device_id or str(uuids.uuid4())
@@ -32,6 +44,9 @@ class PhoneMemory:
         """The `peerId` of the pairing in force."""
         self.verified: bool | None = None
         """Whether the agent's signature was right; None: this relay gave no way to tell."""
+        self.features = features
+        self.places = Places(features) if features else None
+        """How far it is with each terminal; None: it is a phone of the field, which does not know."""
         self.watcher: Watcher | None = None
         """What it raises fails everybody who waits for this phone, now or later."""
         self._log = EventLog()
@@ -77,7 +92,7 @@ class PhoneMemory:
         return self._screens.of(uuid).totals()
 
     def forget_output(self, uuid: str) -> None:
-        """Begin anew with a terminal: text, screen, counts and digest."""
+        """Begin anew with a terminal: text, screen, counts and digest. Its place in it stays."""
         self._screens.forget(uuid)
 
     async def wait_output(self, uuid: str, wanted: str | Callable[[str], bool], timeout: float = 20) -> str:
@@ -94,6 +109,9 @@ class PhoneMemory:
 
     def _hear(self, event: str, payload: Json, path: str) -> None:
         """Take in an event. Never raises, whatever the payload is."""
+        if isinstance(payload, dict) and not self._follow(event, payload, path):
+            self._news.tell()
+            return
         if self.watcher is not None:
             self._show(self.watcher, event, payload)
         if event in _REMEMBERED:
@@ -102,6 +120,26 @@ class PhoneMemory:
                 remember(self, payload)
         self._log.add(event, payload, path)
         self._news.tell()
+
+    def _follow(self, event: str, payload: dict[str, Any], path: str) -> bool:
+        """Answer what has a place in a terminal's stream; whether this is to be taken in."""
+        places, shown, answers = self.places, True, list[Said]()
+        if places is None:
+            return True
+        match event:
+            case "processes:sync":
+                answers = places.sync(payload, path)
+            case "process:screen":
+                shown, answers = places.screen(payload, path)
+            case "terminal:output":
+                shown, answers = places.output(payload, path)
+        for answer in answers:
+            self._reply(answer, path)
+        return shown
+
+    def _reply(self, said: Said, path: str) -> None:
+        """Say this to the agent by this path, when there is time; a path that is gone takes nothing."""
+        raise NotImplementedError
 
     def _show(self, watcher: Watcher, event: str, payload: Json) -> None:
         try:

@@ -29,8 +29,19 @@ def identity(number: int) -> Identity:
     return Identity.from_hex(f"{number + 1:064x}")
 
 
-async def new_phone(desk: Desk, number: int = 0, *, webrtc: bool = True) -> Phone:
-    """A phone that is not connected yet, and is watched. It is among the world's phones. Raises StateError."""
+async def new_phone(
+    desk: Desk,
+    number: int = 0,
+    *,
+    webrtc: bool = True,
+    features: tuple[str, ...] | None = None,
+    after: Phone | None = None,
+) -> Phone:
+    """A phone that is not connected yet, and is watched. It is among the world's phones. Raises StateError.
+
+    Every other one is a phone of the field, without `features`, unless they are given. `after`: the same phone again,
+    which still knows how far it was, if it knows that.
+    """
     world = desk.world
     phone = Phone(
         world.target.relay_url,
@@ -39,7 +50,10 @@ async def new_phone(desk: Desk, number: int = 0, *, webrtc: bool = True) -> Phon
         device_id=device_id(number),
         identity=identity(number),
         webrtc=webrtc,
+        features=after.features if after is not None else desk.next_features() if features is None else features,
     )
+    if after is not None:
+        phone.places = after.places
     world.phones.append(phone)
     desk.watch(phone)
     return phone

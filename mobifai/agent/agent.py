@@ -82,6 +82,8 @@ class Agent:
             "terminal:actions": tabs.act,
             "terminal:resize": tabs.resize,
             "terminal:dimensions": tabs.resize,
+            "terminal:ack": tabs.acknowledge,
+            "terminal:resume": tabs.resume,
             "ai:prompt": self.assistant.prompt,
             "ai:cancel": self.assistant.cancel,
             "ai:approve": self.assistant.approve,

@@ -12,12 +12,16 @@ from mobifai.state import StateDir
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The relay in use: how we reach it, how phones do, and our token for it from before. `port` is an own relay's."""
+    """The relay in use: how we reach it, how phones do, and our token for it from before.
+
+    `port` and `relay` are those of an own relay.
+    """
 
     url: str
     public_url: str
     token: str | None
     port: int | None = None
+    relay: Relay | None = None
 
 
 async def open_endpoint(config: Config, state: StateDir, ledger: Ledger, scope: AsyncExitStack) -> Endpoint:
@@ -26,7 +30,9 @@ async def open_endpoint(config: Config, state: StateDir, ledger: Ledger, scope: 
         return Endpoint(config.relay, config.relay, state.token(config.relay))
     relay = await scope.enter_async_context(Relay.open(config.relay, state.path, ledger))
     token = relay.sign_in.agent_token(state.device().device_id, config.device_name)
-    return Endpoint(_local_url(config.relay, relay.port), public_url(config.relay.host, relay.port), token, relay.port)
+    return Endpoint(
+        _local_url(config.relay, relay.port), public_url(config.relay.host, relay.port), token, relay.port, relay
+    )
 
 
 def _local_url(relay: RelayConfig, port: int) -> str:

@@ -9,30 +9,23 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from mobifai.agent.changeover import ChangeOver
 from mobifai.agent.endpoint import Endpoint
+from mobifai.agent.relay_link import relay_link
 from mobifai.bounds import Ledger
 from mobifai.config import Config
 from mobifai.errors import BadMessage, StateError
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
 from mobifai.link.path import PathClosed
-from mobifai.link.relay_client import LASTING_SECONDS, RelayClient
 from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
+from mobifai.protocol.features import NO_FEATURES
 from mobifai.protocol.rooms import CODE_ACTIONS
 from mobifai.state import Device, StateDir
 from mobifai.terminals.tabs import Tabs
 
 _log = logging.getLogger(__name__)
-
-SETTLE_SECONDS = 0.1
-"""From the open channel to the first message on it (section 4): the phone installs its listeners meanwhile."""
-
-BARRIER = "until-channel:"
-"""Begins what the relay is asked to send back when the channel opens, after all that it still carries to the phone."""
-
-FLUSH_SECONDS = 2.0
-"""How long a relay may take to carry what it was given before the channel opened; then the screens come again."""
 
 
 class LinkListener(Protocol):
@@ -69,19 +62,17 @@ class Links:
         ledger: Ledger,
         listener: LinkListener,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._state = state
         self._endpoint = endpoint
         self._listener = listener
-        self._settling: asyncio.TimerHandle | None = None
-        self._flushed_by = 0.0
-        self._barrier = ""
         self._phone_here = False
+        self._features = NO_FEATURES
         self.token = endpoint.token
         self.pairing = pairing.Pairing(device.device_id, config.device_name, device.identity, endpoint.token)
-        self.relay = RelayClient(endpoint.url, ledger, self, lambda: self.token, LASTING_SECONDS / config.time_scale)
+        self.relay = relay_link(endpoint, ledger, self, lambda: self.token, config.time_scale)
         self.caller = Caller(ledger, config.ice_servers, self)
         self.courier = Courier(ledger, self.relay, self._phone_does_not_read)
+        self._change_over = ChangeOver(lambda: self.relay.open and self.relay.in_flight > 0, self._use_channel)
         self.tabs: Tabs | None = None
 
     async def run(self) -> None:
@@ -92,7 +83,7 @@ class Links:
 
     def close(self) -> None:
         """Say and send nothing any more."""
-        self._stop_settling()
+        self._change_over.stop()
         self.courier.close()
 
     @property
@@ -208,27 +199,32 @@ class Links:
     # -- a phone comes and goes
 
     def _begin_with(self, peer_id: str) -> None:
-        self._stop_settling()
+        self._change_over.stop()
         self._phone_here = True
         self.courier.use(None)
         self.courier.relay_serves = True
         self.courier.relay_knows_screens = self.pairing.relay_is_ours
-        self.courier.say("processes:sync", self._tabs.sync())
+        self._features = self.pairing.features
+        self.courier.tells_positions = self._features.positions
+        self._sync(comes=True)
         if len(self._tabs):
             self.courier.say("system:message", wire.SystemMessage(type="terminal_ready"))
-        self._tabs.phone_came()
+        self._tabs.phone_came(self._features)
         self.caller.call(peer_id)
+
+    def _sync(self, *, comes: bool) -> None:
+        self.courier.say("processes:sync", self._tabs.sync(self._features, comes=comes))
 
     def _let_go(self, reason: str) -> None:
         _log.info("%s", reason)
-        self._stop_settling()
+        self._change_over.stop()
         self.caller.hang_up()
         self.courier.use(None)
         self._let_go_without_path()
 
     def _let_go_without_path(self) -> None:
         self.courier.relay_serves = self.pairing.phone_on_relay
-        if self._phone_here and self.courier.path is None and self._settling is None:
+        if self._phone_here and self.courier.path is None and not self._change_over.pending:
             self._phone_here = False
             self._tabs.phone_left()
             self._listener.phone_left()
@@ -251,42 +247,22 @@ class Links:
         """Change over to the channel, once what the relay carries has had time to arrive."""
         _log.info("the data channel is open")
         self.courier.hold()
-        self._stop_settling()
-        self._flushed_by = self._loop.time() + FLUSH_SECONDS
-        if self.relay.open and self.courier.relay_serves and self.pairing.relay_is_ours:
-            self._barrier = f"{BARRIER}{self._loop.time():.6f}"
-            self.send_to_relay("relay:echo", wire.Echo(nonce=self._barrier))
-        self._settle()
+        asks = self.relay.open and self.courier.relay_serves and self.pairing.relay_is_ours
+        self._change_over.begin(self._ask_echo if asks else None, listens=self._features.positions)
 
-    def _settle(self) -> None:
-        self._settling = self._loop.call_later(SETTLE_SECONDS, self._use_channel)
+    def _ask_echo(self, nonce: str) -> None:
+        self.send_to_relay("relay:echo", wire.Echo(nonce=nonce))
 
     def _echoed(self, nonce: str) -> None:
-        """The relay has passed on all that it was given before."""
-        if not nonce.startswith(BARRIER):
+        if not self._change_over.echoed(nonce):
             self._listener.relay_echoed()
-        elif nonce == self._barrier and self._settling is not None:
-            self._stop_settling()
-            self._settle()
 
-    def _use_channel(self) -> None:
-        self._settling = None
-        flushed = not (self.relay.open and (self.relay.in_flight or self._barrier))
-        if not flushed and self._loop.time() < self._flushed_by:
-            self._settle()
-            return
-        self._barrier = ""
+    def _use_channel(self, flushed: bool) -> None:
         came_by_relay = flushed and self.courier.relay_serves and self.courier.relay_knows_screens
         self.courier.use(self.caller.peer)
-        self.courier.say("processes:sync", self._tabs.sync())
+        self._sync(comes=not came_by_relay)
         if not came_by_relay:
-            self._tabs.phone_came()
-
-    def _stop_settling(self) -> None:
-        self._barrier = ""
-        if self._settling is not None:
-            self._settling.cancel()
-            self._settling = None
+            self._tabs.phone_came(self._features)
 
     def channel_said(self, text: str) -> None:
         """A phone's message over the channel."""
@@ -297,12 +273,15 @@ class Links:
         self.courier.pump()
 
     def call_ended(self, was_open: bool) -> None:
-        """Go on by relay: what the channel had not delivered comes again with the screens."""
+        """Go on by relay: what the channel had not delivered comes again, at least with the screens."""
         if was_open:
             _log.info("the data channel ended")
-        self._stop_settling()
+        self._change_over.stop()
         self.courier.use(None)
         self._do(self.pairing.channel_lost(len(self._tabs)))
         self._let_go_without_path()
         if was_open and self.pairing.phone_on_relay:
-            self._tabs.phone_came()
+            if self._features.resumes:
+                self._sync(comes=True)
+            self._tabs.phone_came(self._features)
+        self.courier.pump()

@@ -1,8 +1,8 @@
 """What goes to the phone: over which path, in which order, and when.
 
 The courier chooses the path for every message: the data channel when it is open, the relay otherwise. Short messages
-go before output; active terminals take turns. Output leaves at once after a pause, then every 4 ms or 16 KiB; it leaves
-the terminals' outboxes only as the path has room, so nothing piles up here.
+go before output, and so does the echo of what was just typed; active terminals take turns. Output leaves at once after
+a pause, then every 4 ms or 16 KiB; it leaves the terminals only as the path has room, so nothing piles up here.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from mobifai.bounds import BoundedMap, ItemQueue, Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import CONTROL_QUEUE, MAX_FRAME, TERMINALS
 from mobifai.link.path import Path, PathClosed
-from mobifai.protocol.frames import split_text
-from mobifai.protocol.messages import ProcessData
+from mobifai.protocol.frames import encode_payload, frame_bytes
+from mobifai.protocol.messages import Output
 
 _log = logging.getLogger(__name__)
 
@@ -23,13 +23,25 @@ CHUNK_BYTES = 16 << 10
 COALESCE_SECONDS = 0.004
 
 
+ECHO_BYTES = 4 << 10
+"""So much output of a terminal in which somebody has just typed goes ahead of all that waits, once for what was typed:
+a line and its prompt."""
+
+
 class Chunk(Protocol):
-    """Some output as text; `begins_screen`: it starts a replay of the screen."""
+    """Some output, with its place in the terminal's stream; `begins_screen`: it starts a replay of the screen."""
 
     @property
     def begins_screen(self) -> bool: ...  # noqa: D102
     @property
     def text(self) -> str: ...  # noqa: D102
+    @property
+    def offset(self) -> int | None: ...  # noqa: D102
+    @property
+    def end(self) -> int | None: ...  # noqa: D102
+    @property
+    def skipped(self) -> int | None: ...  # noqa: D102
+    def halves(self) -> "tuple[Chunk, Chunk] | None": ...  # noqa: D102
 
 
 class Source(Protocol):
@@ -41,7 +53,11 @@ class Source(Protocol):
 
     @property
     def waiting(self) -> int:
-        """Bytes that wait."""
+        """Bytes that may be taken now."""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether the next output is likely the echo of what was just typed."""
 
     def take(self, length: int) -> Chunk:
         """The next output, of at most `length` bytes."""
@@ -59,11 +75,13 @@ class Courier:
         self._relay = relay
         self._channel: Path | None = None
         self._overflow = overflow
+        self._urgent: Source | None = None
         self._held = False
         self.last_sent = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.relay_serves = False
         self.relay_knows_screens = True
+        self.tells_positions = False
 
     # -- which path
 
@@ -93,10 +111,9 @@ class Courier:
         self._held = True
 
     def use(self, channel: Path | None) -> None:
-        """Send over this channel while it is open, or over the relay."""
+        """Send over this channel while it is open, or over the relay: from the next message or `pump` on."""
         self._channel = channel
         self._held = False
-        self.pump()
 
     # -- what is to be sent
 
@@ -121,10 +138,12 @@ class Courier:
             self.say(event, payload)
 
     def output_ready(self, terminal: Source) -> None:
-        """A terminal's outbox has something."""
+        """A terminal has output that may be taken."""
         self._ready[terminal.uuid] = terminal
+        if terminal.urgent:
+            self._urgent = terminal
         since = self._loop.time() - self.last_sent
-        if since >= COALESCE_SECONDS or terminal.waiting >= CHUNK_BYTES:
+        if since >= COALESCE_SECONDS or terminal.waiting >= CHUNK_BYTES or terminal.urgent:
             self.pump()
         elif self._timer is None:
             self._timer = self._loop.call_later(COALESCE_SECONDS - since, self._timer_fired)
@@ -149,6 +168,7 @@ class Courier:
     def _send_one(self) -> bool:
         path = self._path()
         if path is None:
+            self._urgent = None
             self._control.clear()
             self._ready.clear()
             return False
@@ -157,9 +177,15 @@ class Courier:
                 return False
             self._send_control(path, *self._control.take())
             return True
-        terminal = self._next_terminal() if path.room_for_bulk() and not self._channel_is_ending else None
+        if self._channel_is_ending:
+            return False
+        echo, self._urgent = self._urgent, None
+        if echo is not None and echo.urgent and echo.waiting and path.room_for_control():
+            self._send_output(path, echo, ECHO_BYTES)
+            return True
+        terminal = self._next_terminal() if path.room_for_bulk() else None
         if terminal is not None:
-            self._send_output(path, terminal)
+            self._send_output(path, terminal, CHUNK_BYTES)
         return terminal is not None
 
     def _send_control(self, path: Path, event: str, payload: object) -> None:
@@ -181,22 +207,35 @@ class Courier:
                 return terminal
         return None
 
-    def _send_output(self, path: Path, terminal: Source) -> None:
-        chunk = terminal.take(CHUNK_BYTES)
+    def _send_output(self, path: Path, terminal: Source, most_bytes: int) -> None:
+        chunk = terminal.take(most_bytes)
         self.last_sent = self._loop.time()
+        if chunk.text or (chunk.end is not None and chunk.end == chunk.offset and self.tells_positions):
+            self._send_chunk(path, terminal.uuid, chunk)
+
+    def _send_chunk(self, path: Path, uuid: str, chunk: Chunk) -> None:
+        """Send it, in as many messages as it takes for each to fit into a frame."""
         screen = chunk.begins_screen and (path is not self._relay or self.relay_knows_screens)
         event = "process:screen" if screen else "terminal:output"
-        if not chunk.text:
+        payload = encode_payload(self._output(uuid, chunk))
+        halves = chunk.halves() if frame_bytes(event, payload) > MAX_FRAME else None
+        if halves is None:
+            path.send(event, payload)
             return
-        for part in split_text(event, terminal.uuid, chunk.text, MAX_FRAME):
-            path.send(event, ProcessData(uuid=terminal.uuid, data=part))
-            event = "terminal:output"
+        for half in halves:
+            self._send_chunk(path, uuid, half)
+
+    def _output(self, uuid: str, chunk: Chunk) -> Output:
+        if not self.tells_positions:
+            return Output(uuid=uuid, data=chunk.text)
+        return Output(uuid=uuid, data=chunk.text, offset=chunk.offset, end=chunk.end, skipped=chunk.skipped)
 
     def close(self) -> None:
         """Send nothing any more."""
         if self._timer is not None:
             self._timer.cancel()
         self._held = True
+        self._urgent = None
         self._control.clear()
         self._ready.clear()
         for bound in self._bounds:

@@ -27,6 +27,8 @@ class _AgentFrame(msgspec.Struct, frozen=True):
 
 _decoder = msgspec.json.Decoder(_PhoneFrame)
 _encoder = msgspec.json.Encoder()
+_FRAME = _encoder.encode(_AgentFrame("", msgspec.Raw(b"")))
+"""What a frame has beside its type (a plain word) and its payload."""
 
 
 def encode_frame(event: str, payload: object) -> str:
@@ -63,17 +65,11 @@ def decode_frame(text: str) -> tuple[str, msgspec.Raw]:
     return event, frame.payload
 
 
-def event_json(event: str, payload: object) -> int:
+def encode_payload(payload: msgspec.Struct) -> msgspec.Raw:
+    """A payload as JSON, to be put into a frame or a packet as it is. It has whole characters only."""
+    return msgspec.Raw(_encoder.encode(payload))
+
+
+def frame_bytes(event: str, payload: msgspec.Raw) -> int:
     """How many bytes the frame of this message has."""
-    return len(_encode(event, payload))
-
-
-def split_text(event: str, uuid: str, text: str, limit: int) -> list[str]:
-    """Cut `text` so that each part, as the `data` of a frame, stays within `limit` bytes; joined, they are `text`.
-
-    A single character is not cut, however small the limit.
-    """
-    if len(text) <= 1 or event_json(event, {"uuid": uuid, "data": text}) <= limit:
-        return [text]
-    half = len(text) // 2
-    return split_text(event, uuid, text[:half], limit) + split_text(event, uuid, text[half:], limit)
+    return len(_FRAME) + len(event) + len(payload)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mobifai import limits
 from mobifai.errors import BadMessage
@@ -20,6 +20,7 @@ Text = Annotated[str, Meta(max_length=limits.MAX_INPUT)]
 Token = Annotated[str, Meta(max_length=limits.MAX_TOKEN)]
 Sdp = Annotated[str, Meta(max_length=limits.MAX_SDP)]
 Number = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # what JSON holds exactly everywhere
+Position = Annotated[int, Meta(ge=0, le=2**53)]
 Hex = Annotated[str, Meta(min_length=2, max_length=256, pattern=r"^[0-9a-fA-F]+\Z")]
 Feature = Annotated[str, Meta(max_length=limits.MAX_ID)]
 Features = Annotated[tuple[Feature, ...], Meta(max_length=limits.MAX_FEATURES)]
@@ -215,10 +216,45 @@ class ProcessSwitch(Message, frozen=True, omit_defaults=False):
 
 
 class ProcessData(Message, frozen=True):
-    """`process:screen`, `terminal:output`, and a phone's `terminal:input`."""
+    """`terminal:input`."""
 
     uuid: Id
     data: Text
+
+
+class Output(Message, frozen=True):
+    """`process:screen` and `terminal:output`.
+
+    The rest is for phones with `ack` or `resume`: positions in the terminal's stream, in bytes, of the first byte and
+    after the last one (of a screen only its last part has `end`, and none `offset`), and how many bytes are left out.
+    """
+
+    uuid: str
+    data: str
+    offset: int | None = None
+    end: int | None = None
+    skipped: int | None = None
+
+
+class TerminalAck(Message, frozen=True):
+    """`terminal:ack`, for phones with `ack`: all of a terminal's output up to the position `end` is rendered."""
+
+    uuid: Id
+    end: Position
+
+
+class Place(Message, frozen=True):
+    """How far a phone is with one terminal: it has all of `stream` up to `end`. Without them, nothing."""
+
+    uuid: Id
+    stream: Id | None = None
+    end: Position | None = None
+
+
+class TerminalResume(Message, frozen=True):
+    """`terminal:resume`, for phones with `resume`: go on from there with these terminals."""
+
+    terminals: Annotated[tuple[Place, ...], Meta(max_length=512)]
 
 
 class ProcessError(Message, frozen=True):
@@ -229,18 +265,29 @@ class ProcessError(Message, frozen=True):
 
 
 class ProcessInfo(Message, frozen=True, omit_defaults=False):
-    """One terminal of `processes:sync`. `created_at` is in ms since the epoch."""
+    """One terminal of `processes:sync`. `created_at` is in ms since the epoch.
+
+    For phones with `resume`: the name of the stream of its bytes, and how many of them there are.
+    """
 
     uuid: str
     name: str
     created_at: Number
+    stream: str | UnsetType = UNSET
+    end: int | UnsetType = UNSET
 
 
 class ProcessesSync(Message, frozen=True, omit_defaults=False):
-    """`processes:sync`."""
+    """`processes:sync`.
+
+    `resume`: the agent waits for a `terminal:resume`. `window`: bytes of a terminal's output that it sends before it
+    waits for a `terminal:ack`.
+    """
 
     processes: tuple[ProcessInfo, ...]
     active_uuids: tuple[str, ...]
+    resume: bool | UnsetType = UNSET
+    window: int | UnsetType = UNSET
 
 
 class Action(Message, frozen=True):
@@ -401,6 +448,8 @@ FROM_PHONE: Mapping[str, Any] = {
     "terminal:actions": TerminalActions,
     "terminal:resize": TerminalResize,
     "terminal:dimensions": TerminalResize,
+    "terminal:ack": TerminalAck,
+    "terminal:resume": TerminalResume,
     "ai:prompt": Prompt,
     "ai:cancel": AiCancel,
     "ai:approve": AiApprove,

@@ -9,10 +9,8 @@ from enum import Enum
 
 from mobifai.errors import HandshakeFailed
 from mobifai.protocol import messages as wire
+from mobifai.protocol.features import FEATURES, NO_FEATURES, Features
 from mobifai.protocol.handshake import Identity, sign, verifies
-
-FEATURES: tuple[str, ...] = ()
-"""What this agent can do beyond sections 1 to 6 (section 7)."""
 
 
 class Stage(Enum):
@@ -246,6 +244,11 @@ class Pairing:
     def relay_is_ours(self) -> bool:
         """Whether the relay is one of this project, which forwards every application event (section 7)."""
         return self.peer is not None and self.peer.challenge is not None
+
+    @property
+    def features(self) -> Features:
+        """What is used with the phone beyond the protocol of the field (section 7)."""
+        return Features.common(self.peer.features) if self.peer is not None else NO_FEATURES
 
     @property
     def phone_id(self) -> str | None:

@@ -1,5 +1,6 @@
 """JSON for Socket.IO packets: msgspec, in the form that the library wants a `json` module in."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -8,13 +9,21 @@ _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
+def encode(value: object) -> bytes:
+    """The JSON of a value, in UTF-8."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:  # half a character, as in the name of a file that is not UTF-8: as an escape it passes
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
+
+
 class WireJson:
     """`json` with our message types: structs become objects."""
 
     @staticmethod
     def dumps(value: object, **_: object) -> str:
         """The JSON text of a value."""
-        return _encoder.encode(value).decode()
+        return encode(value).decode()
 
     @staticmethod
     def loads(text: str | bytes, **_: object) -> Any:

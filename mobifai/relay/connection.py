@@ -1,23 +1,19 @@
-"""One device's connection: what waits for it, its pings, and its end.
+"""One device's connection: its WebSocket, what waits for it, its pings, and its end.
 
-Owns the outbox and the ping task of one WebSocket. It knows no account and no peer.
+Owns the outbox, the pings and what is read and written. It knows no account and no peer.
 """
 
 import asyncio
-import contextlib
-import weakref
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextvars import ContextVar
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-import engineio
-import engineio.packet
-import socketio.packet
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from mobifai.bounds import Bound
 from mobifai.protocol import messages as wire
+from mobifai.relay import packets
 from mobifai.relay.outbox import Outbox
-from mobifai.relay.packets import StrictPacket, is_packet
 
 PING_SECONDS = 10.0
 SILENT_SECONDS = 10.0
@@ -26,128 +22,143 @@ STALL_SECONDS = 10.0
 """How long one packet may take to leave; a device that reads slower than that is dropped."""
 CLOSE_SECONDS = 1.0
 """How long a device has to answer the closing of its WebSocket."""
+WRITE_BUFFER = 32 << 10
+"""Bytes that wait in the process for the kernel to take them; more only delays what comes next."""
+
+OnEvent = Callable[["Connection", str, tuple[object, ...]], Coroutine[Any, Any, None]]
 
 
 class Connection:
-    """A device on a WebSocket, signed in or not. `key` is its id for the rooms; `opened_at` is monotonic."""
+    """A device on a WebSocket, signed in or not. `key` is its id for the rooms; `opened_at` is monotonic.
+
+    `frame` counts the bytes of the frame that is being handled; its capacity is the longest that a device may send.
+    """
 
     def __init__(self, key: str, request: web.Request, backlog: Bound, frame: Bound, opened_at: float) -> None:
         self.key = key
         self.address = request.remote or ""
         self.opened_at = opened_at
-        self.frame = frame
-        self.outbox = Outbox(backlog, frame.capacity, self.abort)
+        self.outbox: Outbox[bytes] = Outbox(backlog, frame.capacity, len, self.abort)
         self.waiting: wire.Register | None = None
         self.signed_in = False
-        self.close_code = WSCloseCode.OK
-        self._transport = request.transport
-        self._pings: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._request = request
+        self._frame = frame
+        self._close_code = WSCloseCode.OK
+        self._sid = secrets.token_urlsafe(15)
+        self._in_namespace = False
+        self._ping: asyncio.TimerHandle | None = None
+        # aiohttp refuses a message that has exactly as many bytes as it is told. Compressing hands larger messages to
+        # threads, and pays nothing on a home network. Every frame waits for the one before to leave the write buffer.
+        self._socket = web.WebSocketResponse(
+            max_msg_size=frame.capacity + 1, compress=False, timeout=CLOSE_SECONDS, writer_limit=1
+        )
+
+    # -- what the relay does
 
     def send(self, event: str, payload: object) -> None:
         """Queue an event. A device that let too many of them wait is dropped."""
-        self._put(socketio.packet.EVENT, [event, payload])
+        self.outbox.put(packets.event_frame(event, payload))
 
     def disconnect(self) -> None:
         """Send what waits, tell the device that it is to stay away, and close."""
-        self._put(socketio.packet.DISCONNECT, None)
+        self.outbox.put(packets.DISCONNECT)
         self.close(WSCloseCode.OK)
-
-    def _put(self, kind: int, data: list[object] | None) -> None:
-        text = StrictPacket(kind, data=data, namespace="/").encode()
-        self.outbox.put_nowait(engineio.packet.Packet(engineio.packet.MESSAGE, text))
 
     def close(self, code: WSCloseCode) -> None:
         """Send what waits and close. The device may come back at once."""
         if not self.outbox.ended:
-            self.close_code = code
+            self._close_code = code
         self.outbox.finish()
 
     def abort(self) -> None:
         """Drop the device and what waits for it, now."""
         self.outbox.clear()
-        if self._transport is not None:
-            self._transport.abort()
+        if self._request.transport is not None:
+            self._request.transport.abort()
 
-    def start_pings(self) -> asyncio.Task[None]:
-        """Ping from now on, until the end."""
-        if self._pings is None:
-            self._pings = asyncio.create_task(self._ping(), name="relay ping")
-        return self._pings
+    # -- from its request to its end
 
-    async def _ping(self) -> None:
-        while not self.outbox.ended:
-            await asyncio.sleep(PING_SECONDS)
-            self.outbox.put_nowait(engineio.packet.Packet(engineio.packet.PING))
-
-    async def end(self) -> None:
-        """Free everything. What could not be sent is not waited for."""
-        self.outbox.clear()
-        if self._transport is not None and self._transport.get_write_buffer_size():
-            self._transport.abort()
-        if self._pings is not None:
-            self._pings.cancel()
-            await asyncio.gather(self._pings, return_exceptions=True)
-            self._pings = None
-
-
-_current: ContextVar[weakref.ref[Connection]] = ContextVar("connection")
-
-
-@contextlib.contextmanager
-def serving(connection: Connection) -> Iterator[None]:
-    """In this scope `current` is this connection; also in the tasks that begin in it."""
-    # Weak, since a cancelled timer keeps its context until it would have been due.
-    token = _current.set(weakref.ref(connection))
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-def current() -> Connection:
-    """The connection that the running task serves. Engine.IO's hooks don't say for whom they are called."""
-    connection = _current.get()()
-    if connection is None:
-        raise LookupError("expected a connection that is served; found one that has ended")
-    return connection
-
-
-class Socket:
-    """The WebSocket as Engine.IO uses it: `wait`, `send` and `close`, each with an end."""
-
-    def __init__(self, handler: Callable[["Socket"], Awaitable[None]], server: engineio.AsyncServer) -> None:
-        self._handler = handler
-        # aiohttp refuses a message that has exactly as many bytes as it is told.
-        size = server.max_http_buffer_size + 1
-        # Compressing hands larger messages to threads, and pays nothing on a home network.
-        self._socket = web.WebSocketResponse(max_msg_size=size, compress=False, timeout=CLOSE_SECONDS)
-        self._connection = current()
-
-    async def __call__(self, environ: Mapping[str, web.Request]) -> web.StreamResponse:
-        """Serve the connection to its end."""
-        await self._socket.prepare(environ["aiohttp.request"])
-        await self._handler(self)
+    async def serve(self, on_event: OnEvent) -> web.StreamResponse:
+        """Read and write until either side ends it. `on_event` is awaited before the next event is read."""
+        await self._socket.prepare(self._request)
+        if self._request.transport is not None:
+            self._request.transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        most_bytes = self._frame.capacity
+        self.outbox.put(packets.open_frame(self._sid, PING_SECONDS, SILENT_SECONDS, most_bytes))
+        self._ping = self._loop.call_later(PING_SECONDS, self._send_ping)
+        writer = asyncio.create_task(self._write(), name="relay writer")
+        try:
+            await self._read(on_event)
+            self.close(WSCloseCode.OK)
+            await writer
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
         return self._socket
 
-    async def wait(self) -> str:
-        """The next frame. Raises OSError when there is none, or one that no client sends."""
-        self._connection.frame.set(0)
-        message = await self._socket.receive()
-        if message.type is not WSMsgType.TEXT or not is_packet(message.data):
-            self._connection.close(WSCloseCode.POLICY_VIOLATION)
-            raise OSError(f"expected a text packet of Socket.IO; found {message.type.name}")
-        self._connection.frame.set(len(message.data))
-        return str(message.data)
+    def end(self) -> None:
+        """Free everything. What could not be sent is not waited for."""
+        self.outbox.clear()
+        if self._ping is not None:
+            self._ping.cancel()
+        transport = self._request.transport
+        if transport is not None and transport.get_write_buffer_size():
+            transport.abort()
 
-    async def send(self, text: str) -> None:
-        """Send a frame. A device that does not read it in time is dropped; then OSError."""
+    def _send_ping(self) -> None:
+        self.outbox.put(packets.PING)
+        self._ping = self._loop.call_later(PING_SECONDS, self._send_ping)
+
+    async def _write(self) -> None:
+        """Put what waits onto the wire. A device that does not read it in time is dropped."""
         try:
-            async with asyncio.timeout(STALL_SECONDS):
-                await self._socket.send_str(text)
-        except TimeoutError:
-            self._connection.abort()
-            raise OSError("the device does not read") from None
+            while (frame := await self.outbox.get()) is not None:
+                async with asyncio.timeout(STALL_SECONDS):
+                    await self._socket.send_frame(frame, WSMsgType.TEXT)
+            await self._socket.close(code=self._close_code)
+        except (TimeoutError, OSError):
+            self.abort()
 
-    async def close(self) -> None:
-        """Close from this side."""
-        await self._socket.close(code=self._connection.close_code)
+    async def _read(self, on_event: OnEvent) -> None:
+        """Do what the device says, until it says nothing more, or what no client says."""
+        while True:
+            self._frame.set(0)
+            text = await self._next_frame()
+            if text is None:
+                return
+            self._frame.set(len(text))
+            try:
+                packet = packets.read(text)
+            except ValueError:
+                self.close(WSCloseCode.POLICY_VIOLATION)
+                return
+            await self._obey(packet, on_event)
+
+    async def _next_frame(self) -> str | None:
+        try:
+            async with asyncio.timeout(PING_SECONDS + SILENT_SECONDS):
+                message = await self._socket.receive()
+        except TimeoutError:
+            return None
+        if message.type is WSMsgType.TEXT:
+            return str(message.data)
+        if message.type is WSMsgType.BINARY:
+            self.close(WSCloseCode.POLICY_VIOLATION)
+        return None
+
+    async def _obey(self, packet: packets.Packet, on_event: OnEvent) -> None:
+        match packet.kind:
+            case packets.Kind.EVENT if packet.namespace == "/" and self._in_namespace:
+                await on_event(self, packet.event, packet.arguments)
+                if packet.number:
+                    self.outbox.put(packets.acknowledged_frame(packet.number))
+            case packets.Kind.CONNECT if packet.namespace == "/":
+                self._in_namespace = True
+                self.outbox.put(packets.connected_frame(self._sid))
+            case packets.Kind.CONNECT:
+                self.outbox.put(packets.refused_frame(packet.namespace))
+            case packets.Kind.CLOSE:
+                self.close(WSCloseCode.OK)
+            case packets.Kind.DISCONNECT if packet.namespace == "/":
+                self.close(WSCloseCode.OK)

@@ -24,6 +24,9 @@ _BACKLOG = 64
 _LAST_PORT = 65535
 _SEND_BUFFER = 256 << 10
 """What the kernel holds for one device. Left to itself it takes megabytes, all of it older than what is shown."""
+_UNSENT = 16 << 10
+"""How much of that may be unsent, where the system knows such a limit: what comes next waits behind it."""
+_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
 class Listener:
@@ -91,6 +94,8 @@ def bind(config: RelayConfig) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        if _NOTSENT_LOWAT is not None:
+            listening.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, _UNSENT)
         listening.setblocking(False)
         listening.bind(address)
     except OSError as error:

@@ -1,32 +1,33 @@
 """The packets that wait for one device to read them.
 
-Stands where Engine.IO has a queue without an end. A packet stays in the account until the one after it is asked for,
-which is when it has left for the network. It never blocks what puts: who forwards asks for `room` first, and a device
-whose account overflows is dropped.
+A packet stays in the account until the one after it is asked for, which is when it has left for the network. An outbox
+never blocks what puts: who forwards asks for `room` first, and a device whose account overflows is dropped.
 """
 
 import asyncio
-import sys
 from collections.abc import Callable
-
-from engineio.packet import Packet
+from typing import Generic, TypeVar
 
 from mobifai.bounds import Bound, BoundedMap
 from mobifai.errors import LimitReached
 
+T = TypeVar("T")
 
-class Outbox:
-    """At most the bound's number of packets, and no room from `most_bytes` on. `overflow` is called when it is full.
 
-    `get`, `put`, `get_nowait`, `put_nowait`, `task_done` and `join` are what Engine.IO calls.
+class Outbox(Generic[T]):
+    """At most the bound's number of packets, and no room from `most_bytes` on. `size` is what one of them takes.
+
+    `overflow` is called when it is full.
     """
 
-    def __init__(self, bound: Bound, most_bytes: int, overflow: Callable[[], None]) -> None:
-        self._packets: BoundedMap[int, Packet] = BoundedMap(bound)
+    def __init__(self, bound: Bound, most_bytes: int, size: Callable[[T], int], overflow: Callable[[], None]) -> None:
+        self._packets: BoundedMap[int, T] = BoundedMap(bound)
         # Forwarded events stop here, so that what the relay itself has to say still fits.
         self._most_packets = bound.capacity - bound.capacity // 4
         self._most_bytes = most_bytes
+        self._size = size
         self._overflow = overflow
+        self._tell: Callable[[], None] | None = None
         self._first = self._next = 0
         self._bytes = 0
         self._leaving = False
@@ -57,10 +58,12 @@ class Outbox:
             self._moved.clear()
             await self._moved.wait()
 
-    def put_nowait(self, packet: Packet | None) -> None:
-        """Add a packet; None ends the outbox. After the end nothing is added."""
-        if packet is None:
-            self.finish()
+    def tell_when_moved(self, tell: Callable[[], None]) -> None:
+        """Have the loop call `tell` once, when a packet has left or the outbox has ended; of several, the latest."""
+        self._tell = tell
+
+    def put(self, packet: T) -> None:
+        """Add a packet. After the end nothing is added."""
         if self._ended:
             return
         try:
@@ -69,18 +72,14 @@ class Outbox:
             self._overflow()
             return
         self._next += 1
-        self._bytes += _size(packet)
+        self._bytes += self._size(packet)
         self._filled.set()
-
-    async def put(self, packet: Packet | None) -> None:
-        """The same as `put_nowait`."""
-        self.put_nowait(packet)
 
     def finish(self) -> None:
         """Take nothing more; what waits is still handed out, then None."""
         self._ended = True
         self._filled.set()
-        self._moved.set()
+        self._has_moved()
 
     def clear(self) -> None:
         """End, and drop what waits."""
@@ -88,7 +87,7 @@ class Outbox:
         while self._first < self._next:
             self._drop_first()
 
-    async def get(self) -> Packet | None:
+    async def get(self) -> T | None:
         """The next packet, or None at the end. The one before has left by now."""
         if self._leaving and self._first < self._next:
             self._drop_first()
@@ -101,21 +100,13 @@ class Outbox:
         self._leaving = True
         return self._packets[self._first]
 
-    def get_nowait(self) -> Packet:
-        """Never anything: packets are handed out one at a time, or the account would not know of the others."""
-        raise asyncio.QueueEmpty
-
-    def task_done(self) -> None:
-        """Nothing: see `get`."""
-
-    async def join(self) -> None:
-        """Nothing waits for an outbox to empty; see `finish`."""
-
     def _drop_first(self) -> None:
-        self._bytes -= _size(self._packets.pop(self._first))
+        self._bytes -= self._size(self._packets.pop(self._first))
         self._first += 1
+        self._has_moved()
+
+    def _has_moved(self) -> None:
         self._moved.set()
-
-
-def _size(packet: Packet) -> int:
-    return sys.getsizeof(packet.data)
+        if self._tell is not None:
+            tell, self._tell = self._tell, None
+            asyncio.get_running_loop().call_soon(tell)

@@ -1,48 +1,64 @@
-"""Socket.IO packets as this relay reads and writes them: text only, strictly, payloads left as JSON.
+"""Packets of Engine.IO 4 and Socket.IO 5 as this relay reads and writes them: text only, payloads left as JSON.
 
-What a device says is checked for its outer form here and handed on undecoded; `protocol.messages` reads it.
+What a device says is checked for its outer form here and handed on undecoded; `protocol.messages` reads it. Frames to
+a device are bytes, as they go onto its WebSocket.
 """
 
 import re
+from dataclasses import dataclass
+from enum import Enum
 
 import msgspec
-import socketio.packet
 
 from mobifai.limits import MAX_ID
+from mobifai.protocol.wire_json import encode
 
 MALFORMED = ""
 """The event that an unreadable one becomes. No device can name it: an empty name is unreadable itself."""
 
 _RESERVED = frozenset({"connect", "disconnect", "connect_error", "*"})
-_FORM = re.compile(r"([012])(?:(/[^,]{0,64}),?)?([0-9]{0,15})(.*)\Z", re.DOTALL)
-_ENGINE = frozenset({"1", "3"})
-"""Engine.IO's own packets of a client: it closes, or answers a ping."""
+_FORM = re.compile(r"4([012])(?:(/[^,]{0,64}),?)?([0-9]{0,15})(.*)\Z", re.DOTALL)
 
 _decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _name_decoder = msgspec.json.Decoder(str)
 
 
-def is_packet(text: str) -> bool:
-    """Whether a frame is one that a client of this relay sends: a close, a pong, or a text packet of Socket.IO."""
-    return text[:1] in _ENGINE or (text[:1] == "4" and text[1:2] in ("0", "1", "2"))
+class Kind(Enum):
+    """What a device says with a packet."""
+
+    CONNECT = "0"
+    DISCONNECT = "1"
+    EVENT = "2"
+    CLOSE = "close"
+    PONG = "pong"
 
 
-class StrictPacket(socketio.packet.Packet):  # type: ignore[misc]
-    """A packet without attachments: binary ones would wait for their parts without a bound."""
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet of a device. `number` is there when it wants an acknowledgement; only an event has what follows."""
 
-    uses_binary_events = False
+    kind: Kind
+    namespace: str = "/"
+    number: str = ""
+    event: str = MALFORMED
+    arguments: tuple[object, ...] = ()
 
-    def decode(self, encoded_packet: str) -> int:
-        """Read a packet: of an event, `data` is its name, then its arguments as msgspec.Raw. Raises ValueError."""
-        form = _FORM.match(encoded_packet) if isinstance(encoded_packet, str) else None
-        if form is None:
-            raise ValueError("expected a text packet of Socket.IO")
-        kind, self.namespace, number, rest = form.groups()
-        self.packet_type = int(kind)
-        self.id = int(number) if number else None
-        # What comes with a connect is an older way to give a token; `register` is the one that counts.
-        self.data = _read_event(rest) if self.packet_type == socketio.packet.EVENT else None
-        return 0
+
+_SHORT = {"1": Packet(Kind.CLOSE), "3": Packet(Kind.PONG)}  # bounded by this line
+
+
+def read(text: str) -> Packet:
+    """Read a frame. Raises ValueError for one that no client of this relay sends."""
+    short = _SHORT.get(text[:1])
+    if short is not None:
+        return short
+    form = _FORM.match(text)
+    if form is None:
+        raise ValueError("expected a close, a pong, or a text packet of Socket.IO")
+    kind, namespace, number, rest = form.groups()
+    # What comes with a connect is an older way to give a token; `register` is the one that counts.
+    event, *arguments = _read_event(rest) if kind == Kind.EVENT.value else (MALFORMED,)
+    return Packet(Kind(kind), namespace or "/", number, str(event), tuple(arguments))
 
 
 def _read_event(text: str) -> list[object]:
@@ -54,3 +70,42 @@ def _read_event(text: str) -> list[object]:
     if not event or event in _RESERVED or len(event) > MAX_ID:
         return [MALFORMED, f"expected an event's name of 1 to {MAX_ID} characters that Socket.IO does not reserve"]
     return [event, *arguments]
+
+
+# -- what the relay says
+
+PING = b"2"
+DISCONNECT = b"41"
+
+
+def open_frame(sid: str, ping_seconds: float, silent_seconds: float, most_bytes: int) -> bytes:
+    """The first frame of a connection: its id, and what Engine.IO agrees on."""
+    return b"0" + encode(
+        {
+            "sid": sid,
+            "upgrades": [],
+            "pingInterval": int(1000 * ping_seconds),
+            "pingTimeout": int(1000 * silent_seconds),
+            "maxPayload": most_bytes,
+        }
+    )
+
+
+def connected_frame(sid: str) -> bytes:
+    """The answer to a connect."""
+    return b"40" + encode({"sid": sid})
+
+
+def refused_frame(namespace: str) -> bytes:
+    """The answer to a connect to a namespace that is not there."""
+    return b"44%s,%s" % (namespace.encode("utf-8", "replace"), encode({"message": "Unable to connect"}))
+
+
+def acknowledged_frame(number: str) -> bytes:
+    """The acknowledgement of an event that asked for it."""
+    return b"43%s[]" % number.encode()
+
+
+def event_frame(event: str, payload: object) -> bytes:
+    """An event with its payload."""
+    return b"42" + encode([event, payload])

@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
@@ -25,6 +25,7 @@ from mobifai.relay.endpoint import PATH, Endpoint
 from mobifai.relay.guard import Guard, add_headers
 from mobifai.relay.http import MOST_BODY_BYTES, Http, KnownDevice
 from mobifai.relay.listener import Listener, bind
+from mobifai.relay.local import LocalConnection
 from mobifai.relay.signin import OWNER, SignIn
 from mobifai.relay.sockets import Sockets
 from mobifai.relay.store import Store
@@ -44,19 +45,23 @@ log = logging.getLogger(__name__)
 class Relay:
     """An open relay. `host` and `port` are where it listens; `sign_in` lets devices in."""
 
-    def __init__(self, host: str, port: int, sign_in: SignIn, http: Http) -> None:
+    def __init__(self, host: str, port: int, sign_in: SignIn, parts: "_Parts") -> None:
         self.host = host
         self.port = port
         self.sign_in = sign_in
-        self._http = http
+        self._parts = parts
 
     def devices(self) -> list[KnownDevice]:
         """The devices that are let in, oldest first, and whether each is connected."""
-        return self._http.devices()
+        return self._parts.http.devices()
 
     async def revoke(self, device_id: str) -> None:
         """Shut a device out, at once: it leaves and the agents are told. Raises SignInRefused for no device."""
-        self._http.revoke(device_id)
+        self._parts.http.revoke(device_id)
+
+    def local(self) -> AbstractContextManager[LocalConnection]:
+        """A connection for a device in this process, for the length of a scope. Entering raises LimitReached."""
+        return self._parts.endpoint.local(self._parts.sockets)
 
     @classmethod
     @asynccontextmanager
@@ -88,7 +93,7 @@ class Relay:
             stack.push_async_callback(parts.endpoint.close)
             await stack.enter_async_context(parts.listener.listen(_server(runner), listening))
             await stack.enter_async_context(_ticking(parts.tick))
-            yield cls(config.host, listening.getsockname()[1], sign_in, parts.http)
+            yield cls(config.host, listening.getsockname()[1], sign_in, parts)
 
 
 class _Parts:
@@ -108,12 +113,12 @@ class _Parts:
         connections = self.endpoint.connections
         self.sockets = Sockets(Rooms(ledger, lambda: secrets.token_hex(32)), sign_in, connections)
         self.http = Http(store, sign_in, self.sockets, settings, now)
-        self.listener = Listener(ledger, connections.__len__, monotonic)
+        self.listener = Listener(ledger, self.endpoint.count_sockets, monotonic)
 
     async def _on_event(self, connection: Connection, event: str, arguments: tuple[object, ...]) -> None:
         await self.sockets.on_event(connection, event, arguments, self._monotonic())
 
-    def _on_end(self, connection: Connection) -> None:
+    def _on_end(self, connection: Connection | LocalConnection) -> None:
         self.sockets.on_end(connection)
 
     def runner(self, guard: Guard) -> web.AppRunner:

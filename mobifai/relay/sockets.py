@@ -6,6 +6,7 @@ happens, so no device learns things in the wrong order; whatever has to wait, wa
 
 import logging
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import WSCloseCode
@@ -13,7 +14,7 @@ from aiohttp import WSCloseCode
 from mobifai.errors import BadMessage, MobiFaiError, PairingRefused, SignInRefused
 from mobifai.protocol import messages as wire
 from mobifai.protocol.rooms import Command, Device, Disconnect, Emit, Rooms, is_forwarded
-from mobifai.relay.connection import Connection
+from mobifai.relay.outbox import Outbox
 from mobifai.relay.packets import MALFORMED
 from mobifai.relay.signin import OWNER, SignIn
 
@@ -23,6 +24,32 @@ SIGN_IN_SECONDS = 600.0
 _NAMES = {"mac": "Agent", "mobile": "Phone"}
 
 log = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """A device's connection as it is needed here: on a WebSocket, or inside this process.
+
+    `key` is its id for the rooms; `opened_at` is monotonic; `waiting` is the device that is not signed in yet;
+    `outbox` has what it was sent and has not read.
+    """
+
+    key: str
+    address: str
+    opened_at: float
+    waiting: wire.Register | None
+    signed_in: bool
+
+    @property
+    def outbox(self) -> Outbox[Any]: ...  # noqa: D102
+
+    def send(self, event: str, payload: object) -> None:
+        """Queue an event. A device that let too many of them wait is dropped."""
+
+    def disconnect(self) -> None:
+        """Send what waits, tell the device that it is to stay away, and close."""
+
+    def close(self, code: WSCloseCode) -> None:
+        """Send what waits and close. The device may come back at once."""
 
 
 class Sockets:
@@ -36,10 +63,22 @@ class Sockets:
     # -- events
 
     async def on_event(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
-        """Handle one event of a device, and answer it with `error` when it can't be. `now` is monotonic."""
+        """Handle one event of a device as soon as there is room for what follows from it. `now` is monotonic."""
         await connection.outbox.room()  # a device that does not read its answers is not listened to
+        peer = self.peer_of(connection.key) if is_forwarded(event) else None
+        if peer is not None:
+            await peer.outbox.room()  # the peer that does not read makes this device wait, until it is dropped
+        self.handle(connection, event, arguments, now)
+
+    def peer_of(self, key: str) -> Connection | None:
+        """The connection at the other end of a pair."""
+        pair = self._rooms.pair_of(key)
+        return self._connections.get(pair.other(key)) if pair is not None else None
+
+    def handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+        """Handle one event of a device now, and answer it with `error` when it can't be."""
         try:
-            await self._handle(connection, event, arguments, now)
+            self._handle(connection, event, arguments, now)
         except PairingRefused as refused:
             self._carry_out(self._rooms.refusal(connection.key, refused))
         except MobiFaiError as error:
@@ -48,7 +87,7 @@ class Sockets:
             log.exception("event %r failed", event)
             _tell(connection, "error", f"{event}: the relay could not handle this; its log says why")
 
-    async def _handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+    def _handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
         if connection.outbox.ended:
             return
         if event == MALFORMED:
@@ -59,7 +98,7 @@ class Sockets:
         if event != "register" and connection.key not in self._rooms:
             raise BadMessage(event, "expected register first")
         if is_forwarded(event):
-            await self._forward(connection, event, payload)
+            self._carry_out(self._rooms.forward(connection.key, event, payload))
         else:
             self._decide(connection, wire.decode(wire.FROM_DEVICE, event, payload), now)
 
@@ -78,13 +117,6 @@ class Sockets:
                 self._carry_out(self._rooms.fail(key, message.message))
             case wire.Echo():
                 connection.send("relay:echo", message)
-
-    async def _forward(self, connection: Connection, event: str, payload: object) -> None:
-        pair = self._rooms.pair_of(connection.key)
-        peer = self._connections.get(pair.other(connection.key)) if pair is not None else None
-        if peer is not None:
-            await peer.outbox.room()  # the peer that does not read makes this device wait, until it is dropped
-        self._carry_out(self._rooms.forward(connection.key, event, payload))
 
     # -- coming and going
 

@@ -1,10 +1,11 @@
-"""The memory of a terminal's ring: marks, the modes in which the kept bytes begin, and the bytes.
+"""The memory of a terminal's ring: marks, the modes in which the kept bytes begin, the stream's name, and the bytes.
 
-It may be shared with the keeper, and then outlives the agent. The first page holds the marks and the modes, the
-rest the bytes and the window into which the next ones are read.
+It may be shared with the keeper, and then outlives the agent. The first page holds the marks and the modes, and at its
+end the stream's name; the rest holds the bytes and the window into which the next ones are read.
 """
 
 import mmap
+import secrets
 import struct
 
 from mobifai.bounds import ByteRing
@@ -14,6 +15,8 @@ from mobifai.terminals.spawning import RING_PAGE
 
 _LENGTH = struct.Struct("<H")
 _MODES_AT = MARKS_BYTES + _LENGTH.size
+_STREAM_BYTES = 8
+_STREAM_AT = RING_PAGE - _STREAM_BYTES
 
 
 class RingMemory:
@@ -40,9 +43,16 @@ class RingMemory:
 
     def keep_modes(self, modes: Modes) -> None:
         """Keep the modes. What does not fit (a sequence of kilobytes that has not ended) is left out."""
-        state = modes.state()[: RING_PAGE - _MODES_AT]
+        state = modes.state()[: _STREAM_AT - _MODES_AT]
         _LENGTH.pack_into(self._page, MARKS_BYTES, len(state))
         self._page[_MODES_AT : _MODES_AT + len(state)] = state
+
+    def stream(self) -> str:
+        """What tells the bytes of this ring from those of any other shell: 16 hex digits, drawn when there are none."""
+        name = bytes(self._page[_STREAM_AT:])
+        if not any(name):
+            name = self._page[_STREAM_AT:] = secrets.token_bytes(_STREAM_BYTES)
+        return name.hex()
 
     def give_back(self, ring: ByteRing) -> None:
         """Let the system have the pages again that hold nothing kept. They read as zeros after it."""

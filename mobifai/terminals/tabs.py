@@ -5,6 +5,7 @@ only whether somebody is there (`phone_came`, `phone_left`): only then, and only
 forwarded.
 """
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Callable
@@ -12,17 +13,22 @@ from dataclasses import replace
 from typing import Protocol
 
 import psutil
+from msgspec import structs
 
 from mobifai.bounds import BoundedMap, Ledger
-from mobifai.errors import LimitReached, TerminalError
-from mobifai.limits import TERMINALS
+from mobifai.errors import BadMessage, LimitReached, TerminalError
+from mobifai.limits import TERMINAL_WINDOW, TERMINALS
 from mobifai.protocol import messages as wire
+from mobifai.protocol.features import NO_FEATURES, Features
 from mobifai.terminals.shells import ShellSpec, Spawned, Spawner
 from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
 
 HOLD_SECONDS = 5.0
 """How long the programs in active tabs wait, after the agent starts anew, for the phone that was watching them."""
+
+RESUME_SECONDS = 2.0
+"""How long a phone may take to say how far it has got; then it gets the screens, as one that has nothing."""
 
 
 class Outlet(Protocol):
@@ -35,7 +41,7 @@ class Outlet(Protocol):
         """A message that belongs on the relay, if the phone is there."""
 
     def output_ready(self, terminal: Terminal) -> None:
-        """A forwarded terminal's outbox has something."""
+        """A forwarded terminal has output that may be taken."""
 
 
 def _ignore(_: str) -> None:
@@ -64,6 +70,8 @@ class Tabs:
         self._active: tuple[str, ...] = ()
         self._shown: frozenset[str] = frozenset()
         self._phone = False
+        self._features = NO_FEATURES
+        self._resume_timer: asyncio.TimerHandle | None = None
         self._spawner = spawner
         self._store = store
         self._outlet = outlet
@@ -86,13 +94,14 @@ class Tabs:
         """The terminals whose output a phone gets."""
         return [self._terminals[uuid] for uuid in self._active]
 
-    def sync(self) -> wire.ProcessesSync:
-        """What a phone is told when it comes."""
-        tabs = [terminal.tab for terminal in self.terminals]
-        return wire.ProcessesSync(
-            processes=tuple(wire.ProcessInfo(uuid=t.uuid, name=t.name, created_at=t.created_at) for t in tabs),
-            active_uuids=self._active,
+    def sync(self, features: Features = NO_FEATURES, *, comes: bool = False) -> wire.ProcessesSync:
+        """What a phone with these features is told; `comes`: on a path on which `phone_came` follows."""
+        sync = wire.ProcessesSync(
+            processes=tuple(_described(terminal, features) for terminal in self.terminals), active_uuids=self._active
         )
+        if features.acknowledges:
+            sync = structs.replace(sync, window=self._ledger.capacity(TERMINAL_WINDOW))
+        return structs.replace(sync, resume=comes) if features.resumes else sync
 
     def find(self, uuid: str | None) -> Terminal:
         """A terminal by its id, or the first active one. Raises TerminalError."""
@@ -107,16 +116,41 @@ class Tabs:
 
     # -- a phone comes and goes
 
-    def phone_came(self) -> None:
-        """Somebody is there: active tabs are forwarded, from their screens on. Told again, the screens come again."""
-        self._phone = True
+    def phone_came(self, features: Features = NO_FEATURES) -> None:
+        """Somebody is there, or on another path: what was on its way is lost.
+
+        Active tabs are forwarded from their screens on; with a phone that resumes, from where it says that it is.
+        """
+        self._phone, self._features = True, features
         self._shown = frozenset()
+        for terminal in self._terminals.values():
+            terminal.meet(acknowledges=features.acknowledges)
+        if features.resumes:
+            self._await_places()
+        else:
+            self._forward_active()
+
+    def _await_places(self) -> None:
+        self._end_await()
+        self._resume_timer = asyncio.get_running_loop().call_later(RESUME_SECONDS, self._forward_active)
         for terminal in self.active:
-            terminal.forward()
+            terminal.hold(RESUME_SECONDS)
+
+    def _end_await(self) -> None:
+        if self._resume_timer is not None:
+            self._resume_timer.cancel()
+            self._resume_timer = None
+
+    def _forward_active(self) -> None:
+        self._end_await()
+        for terminal in self.active:
+            if not terminal.forwarded:
+                terminal.forward()
 
     def phone_left(self) -> None:
         """Nobody is there: every terminal runs on, into its ring."""
         self._phone = False
+        self._end_await()
         for terminal in self.active:
             terminal.stop_forwarding()
 
@@ -128,10 +162,33 @@ class Tabs:
         for uuid in before:
             if uuid not in uuids and uuid in self._terminals:
                 self._terminals[uuid].stop_forwarding()
+        if self._phone and self._features.resumes:
+            if self._resume_timer is None:
+                self._forward_active()
+            return
         fresh = [uuid for uuid in uuids if uuid not in before or uuid not in self._shown]
         self._shown = frozenset(uuids)
         for uuid in fresh if self._phone else ():
-            self._terminals[uuid].forward()
+            self._terminals[uuid].forward(anew=True)
+
+    def resume(self, message: wire.TerminalResume) -> None:
+        """The phone says how far it is: active tabs go on from there. Raises BadMessage."""
+        if not self._features.resumes:
+            raise BadMessage("terminal:resume", "expected `resume` among the features of phone and agent")
+        for place in message.terminals:
+            terminal = self._terminals.get(place.uuid)
+            if terminal is not None:
+                terminal.place(place.stream, place.end)
+        if self._phone:
+            self._forward_active()
+
+    def acknowledge(self, message: wire.TerminalAck) -> None:
+        """The phone has rendered some output. Raises BadMessage. One of a terminal that ended comes too late."""
+        if not self._features.acknowledges:
+            raise BadMessage("terminal:ack", "expected `ack` among the features of phone and agent")
+        terminal = self._terminals.get(message.uuid)
+        if terminal is not None:
+            terminal.acknowledge(message.end)
 
     # -- what a phone asks for
 
@@ -168,7 +225,9 @@ class Tabs:
         self._add(tab, spawned)
 
     def _add(self, tab: Tab, spawned: Spawned) -> None:
-        self._terminals[tab.uuid] = Terminal(tab, spawned, self._ledger, self._outlet.output_ready, self._ended)
+        terminal = Terminal(tab, spawned, self._ledger, self._outlet.output_ready, self._ended)
+        terminal.meet(acknowledges=self._features.acknowledges)
+        self._terminals[tab.uuid] = terminal
 
     def terminate(self, message: wire.ProcessRef) -> None:
         """End a tab and its shell."""
@@ -283,8 +342,15 @@ class Tabs:
 
     def close(self) -> None:
         """Let go of every terminal; the tabs stay in the store, and the shells with who keeps them."""
+        self._end_await()
         self.save_directories()
         for terminal in self.terminals:
             self._discard(terminal)
             self._spawner.release(terminal.pid)
         self._ledger.close(self._bound)
+
+
+def _described(terminal: Terminal, features: Features) -> wire.ProcessInfo:
+    tab = terminal.tab
+    info = wire.ProcessInfo(uuid=tab.uuid, name=tab.name, created_at=tab.created_at)
+    return structs.replace(info, stream=terminal.stream, end=terminal.position) if features.resumes else info

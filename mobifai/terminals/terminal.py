@@ -1,30 +1,32 @@
-"""One terminal: a shell's pty, the ring of its last output, and what waits to be sent to a phone.
+"""One terminal: a shell's pty, the ring of its last output, and how far a phone is with it.
 
-It knows nothing of phones and paths: while it is *forwarded*, what the shell prints is also put into its outbox,
-and whoever subscribed takes it from there. A full outbox stops reading, and with it the program; without forwarding
-the shell runs on and the ring keeps the last bytes.
+It knows nothing of phones and paths: while it is *forwarded*, whoever subscribed takes what the shell prints from its
+outflow. When too much waits there, or the phone does not acknowledge, reading stops, and with it the program; but only
+for STALL_SECONDS, after which the shell runs on as it does without a phone, and the ring keeps the last bytes.
 """
 
 import asyncio
-import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from mobifai.bounds import ByteQueue, ByteRing, Ledger
 from mobifai.errors import LimitReached, TerminalError
-from mobifai.limits import MAX_COLS, MAX_ROWS, TERMINAL_INPUT, TERMINAL_OUTBOX, TERMINAL_RING
+from mobifai.limits import MAX_COLS, MAX_ROWS, TERMINAL_INPUT, TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
+from mobifai.terminals.outflow import Chunk, Outflow
 from mobifai.terminals.pty import Pty
 from mobifai.terminals.ring_memory import RingMemory
 from mobifai.terminals.screen import snapshot
 from mobifai.terminals.shells import Spawned
+from mobifai.terminals.spawning import WINDOW_BYTES
 
-READING_STOPS_AT = 64 << 10
-"""Bytes in the outbox at which no more is read."""
+ASK_SECONDS = 1.0
+"""How long a phone may leave output unacknowledged before it is asked again: what it said may be lost."""
+
+STALL_SECONDS = 5.0
+"""How long a phone that takes nothing may stop a program. One that is hidden or gone must not stop it for ever."""
 
 FINISH_SECONDS = 5.0
 """How long output of an ended shell may take to reach a slow phone."""
-
-_utf8_decoder = codecs.getincrementaldecoder("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,11 @@ class Tab:
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Some output as text. `begins_screen`: it starts a replay of the screen, with a reset."""
-
-    begins_screen: bool
-    text: str
-
-
 class Terminal:
-    """A running shell with its screen. `on_output` is told that the outbox has something; `on_end` is called once."""
+    """A running shell with its screen. `on_output` is told that something waits; `on_end` is called once.
+
+    `stream` names the bytes of this very shell, also for the next agent.
+    """
 
     def __init__(
         self,
@@ -61,22 +58,26 @@ class Terminal:
         self._loop = asyncio.get_running_loop()
         self.inactive_since: float | None = self._loop.time()
         self._ledger = ledger
-        self._bounds = [ledger.open(limit) for limit in (TERMINAL_RING, TERMINAL_OUTBOX, TERMINAL_INPUT)]
+        self._bounds = [
+            ledger.open(limit) for limit in (TERMINAL_RING, TERMINAL_OUTBOX, TERMINAL_WINDOW, TERMINAL_INPUT)
+        ]
+        ring, outbox, window, waiting_input = self._bounds
         self._memory = RingMemory(spawned.memory, shared=spawned.shared)
         self._modes = self._memory.modes()
-        self.ring = ByteRing(self._bounds[0], self._memory.buffer, self._memory.marks)
-        self.outbox = ByteQueue(self._bounds[1])
-        self._decoder = _utf8_decoder("replace")
-        self._screen_left = 0
-        self._screen_begins = False
+        self.stream = self._memory.stream()
+        self.ring = ByteRing(ring, self._memory.buffer, self._memory.marks)
+        self._outflow = Outflow(self.ring, self._modes, ring.capacity, outbox, window)
+        self.urgent = False
         self._on_output = on_output
         self._on_end = on_end
         self._finish_by: float | None = None
         self._finish_timer: asyncio.TimerHandle | None = None
         self._hold_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._stalled_for = 0.0
         if spawned.adopted:
             self.ring.recover(self._evicted)
-        self._pty = Pty(spawned.master, ByteQueue(self._bounds[2]), self.ring.window, self._printed, self.finish)
+        self._pty = Pty(spawned.master, ByteQueue(waiting_input), self._window, self._printed, self.finish)
 
     @property
     def uuid(self) -> str:
@@ -97,66 +98,131 @@ class Terminal:
         """The screen for a freshly reset emulator; nothing once the terminal is closed."""
         return b"" if self._memory.closed else snapshot(self.ring, self._modes)
 
-    @property
-    def waiting(self) -> int:
-        """Bytes of output that wait to be taken."""
-        return len(self.outbox)
-
     # -- output
+
+    def _window(self) -> list[memoryview]:
+        """Where output is read to: no more than the ring can take without losing what the phone still needs."""
+        window = self.ring.window()
+        if not self.forwarded or (room := self._outflow.room) >= WINDOW_BYTES:
+            return window
+        first = window[0][:room]
+        return [first, *(view[: room - len(first)] for view in window[1:] if room > len(first))]
 
     def _printed(self, length: int) -> None:
         self.ring.published(length, self._evicted)
         if self.forwarded:
-            self._queue(self.ring.read(self.ring.end - length))
+            self._outflow.printed()
+            self._offer()
 
     def _evicted(self, data: bytes) -> None:
         if self._modes.feed(data):
             self._memory.keep_modes(self._modes)
 
-    def _queue(self, data: bytes) -> None:
-        self.outbox.append(data)
-        if len(self.outbox) >= READING_STOPS_AT:
-            self._pty.pause()
-        self._on_output(self)
+    def _offer(self) -> None:
+        self._regulate()
+        if self.forwarded and self._outflow.waiting:
+            self._on_output(self)
 
-    def forward(self) -> None:
-        """Put the screen into the outbox, and all output from now on."""
+    @property
+    def waiting(self) -> int:
+        """Bytes of output that may be taken now."""
+        return self._outflow.waiting if self.forwarded else 0
+
+    def take(self, length: int) -> Chunk:
+        """The next output, of at most `length` bytes; a character cut by it comes whole with the next chunk."""
+        chunk = self._outflow.take(length)
+        self.urgent = False
+        if chunk.data:
+            self._progress()
+        return chunk
+
+    # -- the phone
+
+    def meet(self, *, acknowledges: bool) -> None:
+        """A phone came of which nothing is known: the next thing that it gets is the screen."""
+        self.stop_forwarding()
+        self._outflow.meet(acknowledges=acknowledges)
+
+    def place(self, stream: str | None, end: int | None) -> None:
+        """The phone has this much of that stream: what it gets next is the rest, or the screen where it is too old."""
+        if stream == self.stream and end is not None:
+            self._outflow.place(end)
+        else:
+            self._outflow.forget()
+        if self.forwarded:
+            self._offer()
+
+    def acknowledge(self, end: int) -> None:
+        """The phone has rendered all output up to this position."""
+        if self._outflow.acknowledge(end) and self.forwarded:
+            self._progress()
+            self._offer()
+
+    def forward(self, *, anew: bool = False) -> None:
+        """Offer what the phone has not got, and all output from now on. `anew`: from the screen on."""
         self.stop_forwarding()
         self.forwarded = True
+        if anew:
+            self._outflow.forget()
         if self.ring.end == 0:
-            return
-        screen = snapshot(self.ring, self._modes)
-        self._screen_left, self._screen_begins = len(screen), True
-        self._queue(screen)
+            self._outflow.place(0)
+        self._offer()
+
+    def stop_forwarding(self) -> None:
+        """Leave output to the ring; the program is stopped by nobody."""
+        self._end_hold()
+        self.forwarded = self.urgent = False
+        self._outflow.rest()
+        self._regulate()
 
     def hold(self, seconds: float) -> None:
         """Leave output with the kernel for a while, unless a phone comes: what it has not seen stays to be shown."""
+        self._end_hold()
+        self._hold_timer = self._loop.call_later(seconds, self._hold_is_over)
         self._pty.pause()
-        self._hold_timer = self._loop.call_later(seconds, self._pty.resume)
+
+    def _hold_is_over(self) -> None:
+        self._end_hold()
+        self._regulate()
 
     def _end_hold(self) -> None:
         if self._hold_timer is not None:
             self._hold_timer.cancel()
             self._hold_timer = None
 
-    def stop_forwarding(self) -> None:
-        """Leave output to the ring; the program is stopped by nobody."""
-        self._end_hold()
-        self.forwarded = False
-        self._screen_left, self._screen_begins = 0, False
-        self._decoder.reset()
-        self.outbox.drop(len(self.outbox))
-        self._pty.resume()
+    # -- when the program has to wait
 
-    def take(self, length: int) -> Chunk:
-        """The next output, of at most `length` bytes; a character cut by it comes whole with the next chunk."""
-        begins_screen, is_screen = self._screen_begins, self._screen_left > 0
-        self._screen_begins = False
-        data = self.outbox.take(min(length, self._screen_left) if is_screen else length)
-        self._screen_left -= len(data) if is_screen else 0
-        if len(self.outbox) < READING_STOPS_AT:
+    def _regulate(self) -> None:
+        must_stop = self.forwarded and self._outflow.must_stop
+        if must_stop:
+            self._pty.pause()
+        elif self._hold_timer is None:
             self._pty.resume()
-        return Chunk(begins_screen, self._decoder.decode(data))
+        if not must_stop and not (self.forwarded and self._outflow.out_of_credit):
+            self._end_stall()
+        elif self._stall_timer is None:
+            self._stall_timer = self._loop.call_later(ASK_SECONDS, self._stalled)
+
+    def _progress(self) -> None:
+        """Something was taken or acknowledged."""
+        self._end_stall()
+        self._regulate()
+
+    def _stalled(self) -> None:
+        """The phone neither took nor acknowledged anything for a while."""
+        self._stall_timer = None
+        self._stalled_for += ASK_SECONDS
+        if self._outflow.out_of_credit:
+            self._outflow.ask()
+        if self._stalled_for >= STALL_SECONDS:
+            self._outflow.lag()
+        self._offer()
+
+    def _end_stall(self) -> None:
+        self._stalled_for = 0.0
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
     def set_active(self, active: bool) -> None:
         """Whether a phone has this terminal in sight, or had before it left."""
@@ -180,6 +246,7 @@ class Terminal:
         """Type a text. Raises TerminalError when too much waits already."""
         try:
             self._pty.write(text.encode("utf-8", "replace"))
+            self.urgent = self.forwarded
         except LimitReached as error:
             raise TerminalError(f"the program in this terminal does not read: {error}", self.uuid) from None
 
@@ -198,7 +265,8 @@ class Terminal:
         self._finish_by = self._finish_by or self._loop.time() + FINISH_SECONDS
         if self._finish_timer is not None:
             self._finish_timer.cancel()
-        if (self._pty.holds_output() or len(self.outbox)) and self._loop.time() < self._finish_by:
+        unsent = self.forwarded and self._outflow.behind
+        if (self._pty.holds_output() or unsent) and self._loop.time() < self._finish_by:
             self._finish_timer = self._loop.call_later(0.01, self.finish)
         else:
             self.close()
@@ -210,9 +278,10 @@ class Terminal:
         if self._finish_timer is not None:
             self._finish_timer.cancel()
         self._end_hold()
+        self._end_stall()
+        self.forwarded = False
         self._pty.close()
         self._memory.close()
-        self.outbox.drop(len(self.outbox))
         for bound in self._bounds:
             self._ledger.close(bound)
 

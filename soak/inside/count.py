@@ -23,7 +23,7 @@ CANARIES = frozenset(
         "mobifai.link.peer.PeerConnection",
         "mobifai.assistant.conversation.Conversation",
         "mobifai.assistant.loop.Run",
-        "mobifai.relay.connection.Socket",
+        "mobifai.relay.connection.Connection",
         "aiortc.rtcpeerconnection.RTCPeerConnection",
         "aiortc.rtcsctptransport.RTCSctpTransport",
         "aiortc.rtcdtlstransport.RTCDtlsTransport",

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 
 from mobifai.errors import StateError
-from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, RELAY_SOCKETS
+from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, RELAY_SOCKETS, TERMINAL_WINDOW
 from soak import visits
 from soak.desk import Desk
 from soak.phone import Phone
@@ -55,6 +55,24 @@ async def fill_backlog(desk: Desk, phone: Phone) -> None:
             await visits.status_when(desk.world, _program_waits, "the program to wait", SILENT_SECONDS)
     await desk.settled(phone, uuid)
     await desk.kill(phone, uuid)
+
+
+async def fill_window(desk: Desk, phone: Phone) -> None:
+    """Fill `terminal.window`: a phone that acknowledges reads nothing while a terminal prints, and then reads all.
+
+    Raises PhoneError.
+    """
+    uuid = await desk.open(phone)
+    with visits.silent(phone):
+        await desk.type(phone, uuid, desk.flood(uuid, 2 * TERMINAL_WINDOW.value))
+        await visits.status_when(desk.world, _window_is_full, "the window to be full")
+    await desk.settled(phone, uuid)
+    await desk.kill(phone, uuid)
+
+
+def _window_is_full(status: visits.Status) -> bool:
+    bounds = {entry["name"]: entry for entry in status["bounds"]}
+    return bool(bounds[TERMINAL_WINDOW.name]["used"] == TERMINAL_WINDOW.value)
 
 
 def _program_waits(status: visits.Status) -> bool:

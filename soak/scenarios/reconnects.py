@@ -10,6 +10,7 @@ from soak import shell, visits
 from soak.desk import PATIENCE, Desk
 from soak.phone import Phone
 from soak.phone_log import PhoneError
+from soak.phone_places import FEATURES
 from soak.scenario import Scenario
 from soak.scenarios import fullness
 from soak.scenarios.terminals import WORDS
@@ -70,7 +71,10 @@ class Reconnects(Scenario):
 
     async def fill(self, world: World) -> None:
         """Commands and codes; a relay that waits for a phone, and an agent for the relay."""
-        phone = await arrive(self.desk)
+        phone = await arrive(self.desk, features=FEATURES)
+        await fullness.fill_window(self.desk, phone)
+        await depart(self.desk, phone)
+        phone = await arrive(self.desk, features=())
         await fullness.fill_backlog(self.desk, phone)
         await fullness.fill_commands(world)
         await self.desk.kill_all(phone)
@@ -82,9 +86,11 @@ class Reconnects(Scenario):
         await visits.everybody_leaves(world)
 
 
-async def arrive(desk: Desk, number: int = 0, *, channel: bool = False) -> Phone:
-    """A phone comes, on one path."""
-    phone = await visits.new_phone(desk, number, webrtc=channel)
+async def arrive(
+    desk: Desk, *, channel: bool = False, features: tuple[str, ...] | None = None, after: Phone | None = None
+) -> Phone:
+    """A phone comes, on one path (see `visits.new_phone`)."""
+    phone = await visits.new_phone(desk, webrtc=channel, features=features, after=after)
     await visits.arrive(desk.world, phone, channel=channel)
     return phone
 
@@ -112,7 +118,7 @@ async def come_and_go(desk: Desk, uuid: str, *, channel: bool, politely: bool) -
     if not politely:
         await phone.vanish()
     await depart(desk, phone)
-    phone = await arrive(desk)
+    phone = await arrive(desk, after=phone)
     await use(desk, phone, uuid)
     await depart(desk, phone)
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,7 @@ pytestmark = pytest.mark.skipif("impaired_link.why_not()", reason=impaired_link.
 
 wires = pytest.mark.parametrize("wire", IMPAIRMENTS)
 paths = pytest.mark.parametrize("path", ["channel", "relay"])
-phones = pytest.mark.parametrize(
-    "features", [()] + ([NodePhone.CAN] if NodePhone.CAN else []), ids=lambda given: "+".join(given) or "of-today"
-)
+phones = pytest.mark.parametrize("features", [(), FEATURES], ids=["of the field", "that acknowledges"])
 
 OUTPUT_BYTES = 2_000_000
 BEGINS = 500_000
@@ -36,7 +34,7 @@ BEGINS = 500_000
 KEYS = "abcde"
 
 UNDER_WAY = {"channel": 1 << 20, "relay": 24 << 20}
-"""Bytes of output that may be under way to a phone of today. By channel: an outbox and a buffer of 64 KiB, and what
+"""Bytes of output that may be under way to a phone of the field. By channel: an outbox and a buffer of 64 KiB, and what
 SCTP has sent; by relay: also the buffers of three TCP connections, which the kernel makes as large as it likes."""
 WINDOW = 128 << 10
 """Bytes that a phone which acknowledges what it has shown leaves unacknowledged, of each terminal."""
@@ -59,7 +57,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def apart(folder: Path, path: str, features: Sequence[str]) -> AsyncIterator[Scene]:
+async def apart(folder: Path, path: str, features: tuple[str, ...]) -> AsyncIterator[Scene]:
     """A phone that is served by this path, over a wire that is still clean."""
     async with impaired_link.impaired_link() as link, serving(folder / "state", "--host", link.near) as agent:
         token = (await agent.invite())["token"]
@@ -105,7 +103,7 @@ print(f"counted to {number + 99}.")
 @paths
 @wires
 async def test_all_output_arrives_complete_and_in_order(
-    tmp_path: Path, wire: str, path: str, features: Sequence[str]
+    tmp_path: Path, wire: str, path: str, features: tuple[str, ...]
 ) -> None:
     program = tmp_path / "numbered.py"
     program.write_text(NUMBERED)
@@ -139,7 +137,7 @@ async def echoes(phone: NodePhone, typed: str, flooded: str, keys: str = KEYS) -
 @paths
 @wires
 async def test_a_key_s_echo_takes_the_wire_s_time_and_waits_for_no_more_than_what_is_under_way(
-    tmp_path: Path, wire: str, path: str, features: Sequence[str]
+    tmp_path: Path, wire: str, path: str, features: tuple[str, ...]
 ) -> None:
     program = tmp_path / "flooding.py"
     program.write_text(FLOODING)
@@ -165,7 +163,7 @@ async def test_a_key_s_echo_takes_the_wire_s_time_and_waits_for_no_more_than_wha
 @paths
 @wires
 async def test_ctrl_c_gets_through_a_flood_of_which_no_line_is_lost(
-    tmp_path: Path, wire: str, path: str, features: Sequence[str]
+    tmp_path: Path, wire: str, path: str, features: tuple[str, ...]
 ) -> None:
     program = tmp_path / "flooding.py"
     program.write_text(FLOODING)

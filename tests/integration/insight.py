@@ -15,6 +15,7 @@ import psutil
 from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.phone_face import Path, PhoneFace
+from soak.phone_log import PhoneError
 from tests.support.agent import RunningAgent
 from tests.support.eventually import eventually
 
@@ -130,6 +131,22 @@ async def arrive(phone: PhoneFace, device_id: str, *, channel: bool = True) -> N
     await phone.pair(device_id)
     if channel:
         await phone.channel_open()
+
+
+async def get_in_again(phone: PhoneFace, agent: RunningAgent, *, channel: bool) -> None:
+    """Be gone without a word, and do what an app does when everything broke off: try until it is in again."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await phone.vanish()
+                await phone.connect(timeout=5)
+                await phone.pair(agent.device_id, timeout=5)
+                if channel:
+                    await phone.channel_open(timeout=5)
+            except PhoneError:
+                await asyncio.sleep(0.1)
+            else:
+                return
 
 
 async def pair_anew(agent: RunningAgent, phone: PhoneFace) -> None:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from soak.phone_face import PhoneFace
-from soak.phone_log import PhoneError
+from tests.integration.insight import get_in_again
 from tests.support.agent import RunningAgent, serving
 from tests.support.eventually import eventually
 from tests.support.phones import Kind, open_phone, phone_kinds
@@ -21,19 +21,9 @@ COUNT_ALOUD = "i=0; while :; do i=$((i+1)); echo n$i; [ $((i % 20)) = 0 ] && sle
 
 
 async def come_back(phone: PhoneFace, agent: RunningAgent, *, webrtc: bool, active: str) -> None:
-    """What an app does when everything broke off: try until it is in again, then show the tab that it showed."""
-    async with asyncio.timeout(20):
-        while True:
-            away = phone.mark()
-            try:
-                await phone.vanish()
-                await phone.connect(timeout=5)
-                await phone.pair(agent.device_id, timeout=5)
-                if webrtc:
-                    await phone.channel_open(timeout=5)
-                break
-            except PhoneError:
-                await asyncio.sleep(0.1)
+    """Get in again, and then show the tab that was shown."""
+    away = phone.mark()
+    await get_in_again(phone, agent, channel=webrtc)
     await phone.expect("processes:sync", since=away)
     await phone.switch(active)
 

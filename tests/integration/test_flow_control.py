@@ -16,6 +16,7 @@ from tests.integration.insight import (
     asked,
     nothing_went_wrong,
     on_path,
+    status_when,
     until_running,
     until_stopped,
 )
@@ -85,11 +86,12 @@ async def test_the_program_runs_on_when_the_phone_vanishes_from_the_relay(tmp_pa
         await answers(phone, terminal)
 
 
-async def test_the_program_runs_on_once_a_vanished_phone_is_missed_on_the_channel(tmp_path: Path) -> None:
+async def test_the_program_runs_on_before_anybody_misses_a_phone_that_vanished_from_the_channel(tmp_path: Path) -> None:
     async with flooded(tmp_path, "python", channel=True) as (agent, phone, terminal, yes):
         await phone.vanish()
-        await until_running(yes, 60)  # nothing says goodbye: consent to send has to run out (RFC 7675)
-        await on_path(agent, None)
+        await until_running(yes)
+        # Nothing says goodbye: consent to send has to run out (RFC 7675).
+        await status_when(agent, lambda status: status["path"] is None, "the agent to miss the phone", 60)
         await arrive(phone, agent.device_id)
         await phone.type(terminal, "\x03")
         await answers(phone, terminal)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
 from mobifai.limits import CONTROL_QUEUE, MAX_FRAME
-from mobifai.link.courier import CHUNK_BYTES, Courier
+from mobifai.link.courier import CHUNK_BYTES, ECHO_BYTES, Courier
 from mobifai.link.path import PathClosed
 from mobifai.protocol.frames import encode_frame
-from mobifai.protocol.messages import ProcessData
+from mobifai.protocol.messages import Output
+from mobifai.terminals.outflow import Chunk
 from tests.support.eventually import eventually
 
 
@@ -38,6 +39,8 @@ class Way:
             self.open = False
             raise PathClosed("it has just gone")
         self.bulk, self.control = self.bulk - 1, self.control - 1
+        if isinstance(payload, msgspec.Raw):
+            payload = msgspec.json.decode(payload, type=Output)
         self.carried.append((event, payload))
 
     @property
@@ -46,33 +49,29 @@ class Way:
 
     @property
     def text(self) -> str:
-        return "".join(payload.data for _, payload in self.carried if isinstance(payload, ProcessData))
-
-
-@dataclass(frozen=True)
-class Part:
-    """A chunk of output."""
-
-    text: str
-    begins_screen: bool = False
+        return "".join(payload.data for _, payload in self.carried if isinstance(payload, Output))
 
 
 @dataclass
 class Source:
-    """A terminal whose outbox holds a text, and maybe begins with a screen."""
+    """A terminal in which a text waits, and maybe begins with a screen."""
 
     uuid: str
     left: str
     screen: bool = False
+    urgent: bool = False
+    position: int = 0
 
     @property
     def waiting(self) -> int:
-        return len(self.left)
+        return len(self.left.encode())
 
-    def take(self, length: int) -> Part:
-        text, self.left = self.left[:length], self.left[length:]
+    def take(self, length: int) -> Chunk:
+        text = self.left.encode()[:length].decode(errors="ignore")
+        self.left, self.urgent = self.left[len(text) :], False
+        offset, self.position = self.position, self.position + len(text.encode())
         screen, self.screen = self.screen, False
-        return Part(text, screen)
+        return Chunk(text.encode(), screen, offset=offset, end=self.position)
 
 
 @dataclass
@@ -150,7 +149,7 @@ async def test_active_terminals_take_turns() -> None:
         desk.courier.output_ready(Source(uuid, uuid * 2 * CHUNK_BYTES))
     desk.relay.bulk = 1000
     desk.courier.pump()
-    assert [payload.uuid for _, payload in desk.relay.carried if isinstance(payload, ProcessData)] == list("abcabc")
+    assert [payload.uuid for _, payload in desk.relay.carried if isinstance(payload, Output)] == list("abcabc")
 
 
 async def test_output_in_quick_succession_leaves_together() -> None:
@@ -173,6 +172,7 @@ async def test_nothing_leaves_while_the_path_changes() -> None:
     await asyncio.sleep(0)
     assert desk.relay.carried == []
     desk.courier.use(channel)
+    desk.courier.pump()
     assert channel.events == ["one", "terminal:output"]
     assert desk.relay.carried == []
 
@@ -192,6 +192,39 @@ async def test_a_phone_that_lets_answers_pile_up_is_given_up_at_the_limit() -> N
     assert desk.overflows == 0
     desk.courier.say("process:error", {})
     assert desk.overflows == 1
+
+
+async def test_the_echo_of_what_was_typed_goes_before_output_that_waits() -> None:
+    desk = Desk(Way(bulk=0))
+    desk.courier.output_ready(Source("flood", "x" * 3 * CHUNK_BYTES))
+    desk.courier.output_ready(Source("shell", "l", urgent=True))
+    assert desk.relay.carried == [("terminal:output", Output(uuid="shell", data="l"))]
+
+
+async def test_the_echo_of_what_was_typed_does_not_wait_for_more_to_go_with_it() -> None:
+    desk, terminal = Desk(), Source("a", "1")
+    desk.courier.output_ready(terminal)
+    terminal.left, terminal.urgent = "l", True
+    desk.courier.output_ready(terminal)
+    assert desk.relay.text == "1l"
+
+
+async def test_a_flood_in_which_somebody_types_overtakes_once_and_only_with_a_little() -> None:
+    desk = Desk(Way(bulk=0))
+    flood = Source("flood", "x" * 3 * CHUNK_BYTES, urgent=True)
+    for _ in range(5):
+        desk.courier.output_ready(flood)
+    assert len(desk.relay.text) == ECHO_BYTES
+
+
+async def test_a_phone_that_counts_is_told_where_output_belongs() -> None:
+    desk = Desk()
+    desk.courier.tells_positions = True
+    desk.courier.output_ready(Source("a", "\x00" * 20_000, position=7))
+    parts = [payload for _, payload in desk.relay.carried if isinstance(payload, Output)]
+    assert len(parts) == 3  # 16 KiB, of which each byte takes six as JSON, and the rest
+    assert [part.offset for part in parts] == [7, *[part.end for part in parts[:-1]]]
+    assert parts[-1].end == 20_007
 
 
 @given(st.text(max_size=300).map(lambda text: text * 100))

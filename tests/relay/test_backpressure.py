@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
 import tracemalloc
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientWebSocketResponse
 
+from mobifai.config import RelayConfig
+from mobifai.relay.listener import bind
 from tests.relay.device import Device, pair, raw_socket
 from tests.relay.line import line_to
 from tests.relay.place import Place, open_place, until
@@ -92,8 +95,8 @@ async def test_many_small_messages_wait_in_a_bounded_number(tmp_path: Path) -> N
 async def test_an_agent_that_waits_for_its_phone_is_not_taken_for_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("connection.PING_SECONDS", "endpoint.PING_SECONDS", "endpoint.SILENT_SECONDS"):
-        monkeypatch.setattr(f"mobifai.relay.{name}", 1.0)
+    for name in ("PING_SECONDS", "SILENT_SECONDS"):
+        monkeypatch.setattr(f"mobifai.relay.connection.{name}", 1.0)
     async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
         phone = Device("mobile", token=place.relay.sign_in.invite().token)
         async with phone.connected(line.url):
@@ -162,3 +165,13 @@ async def _say_nonsense(socket: ClientWebSocketResponse) -> None:
         while not socket.closed:
             await socket.send_str('42["x"]')
             await asyncio.sleep(0)  # sending alone would not let the relay run
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no such limit")
+async def test_the_kernel_holds_little_that_is_not_sent_for_every_device() -> None:
+    with bind(RelayConfig("127.0.0.1", 0)) as listening, socket.socket() as device:
+        listening.listen()
+        device.connect(listening.getsockname())
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) <= 16 << 10

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from engineio.async_socket import AsyncSocket
+from aiohttp import web
 
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
-from mobifai.relay.connection import Connection, Socket
+from mobifai.relay.connection import Connection
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.server import Relay
 from tests.relay.device import Device, pair, raw_socket
@@ -66,7 +66,7 @@ async def test_it_closes_within_two_seconds_whoever_stays(tmp_path: Path, is_hel
                 await until(lambda: place.entry("relay.backlog").used >= 20)
             began = time.monotonic()
         assert time.monotonic() - began < 2
-        assert not [one for one in _tasks() if "/mobifai/" in one or "AsyncSocket" in one or "RequestHandler" in one]
+        assert not [one for one in _tasks() if "/mobifai/" in one or "RequestHandler" in one]
         line.release()
 
 
@@ -89,7 +89,7 @@ async def _talk_for_ever(agent: Device) -> None:
 async def test_nothing_of_a_connection_stays_in_memory(tmp_path: Path) -> None:
     def count() -> int:
         gc.collect()
-        return sum(isinstance(one, Connection | Outbox | AsyncSocket) for one in gc.get_objects())
+        return sum(isinstance(one, Connection | Outbox | web.WebSocketResponse) for one in gc.get_objects())
 
     async with open_place(tmp_path) as place:
         before = count()
@@ -105,17 +105,17 @@ async def test_nothing_of_a_connection_stays_in_memory(tmp_path: Path) -> None:
 async def test_a_connection_that_breaks_while_it_begins_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def break_off(_self: Socket, _environ: object) -> None:
+    async def break_off(_self: web.WebSocketResponse, _request: object) -> None:
         raise ConnectionResetError
 
-    monkeypatch.setattr(Socket, "__call__", break_off)
+    monkeypatch.setattr(web.WebSocketResponse, "prepare", break_off)
     async with open_place(tmp_path) as place:
         with pytest.raises(aiohttp.ClientError):
             async with raw_socket(place.url):
                 pass
         await until(lambda: not place.entry("relay.backlog").instances)
         gc.collect()
-        assert not [one for one in gc.get_objects() if isinstance(one, AsyncSocket)]
+        assert not [one for one in gc.get_objects() if isinstance(one, Connection)]
 
 
 async def test_its_accounts_are_closed_with_it(tmp_path: Path) -> None:

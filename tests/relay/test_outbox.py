@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from engineio.packet import MESSAGE, Packet
 
 from mobifai.bounds import Ledger
 from mobifai.limits import RELAY_BACKLOG
@@ -16,21 +15,22 @@ class Box:
     def __init__(self, capacity: int, most_bytes: int = 1 << 20) -> None:
         self.ledger = Ledger({"relay.backlog": capacity})
         self.overflows = 0
-        self.outbox = Outbox(self.ledger.open(RELAY_BACKLOG), most_bytes, self._overflow)
+        bound = self.ledger.open(RELAY_BACKLOG)
+        self.outbox: Outbox[str] = Outbox(bound, most_bytes, len, self._overflow)
 
     def _overflow(self) -> None:
         self.overflows += 1
 
     def put(self, count: int, size: int = 1) -> None:
         for _ in range(count):
-            self.outbox.put_nowait(Packet(MESSAGE, "x" * size))
+            self.outbox.put("x" * size)
 
 
 async def test_packets_leave_in_the_order_in_which_they_came() -> None:
     box = Box(8)
-    packets = [Packet(MESSAGE, str(number)) for number in range(5)]
+    packets = [str(number) for number in range(5)]
     for packet in packets:
-        box.outbox.put_nowait(packet)
+        box.outbox.put(packet)
     assert [await box.outbox.get() for _ in packets] == packets
 
 
@@ -58,12 +58,13 @@ async def test_more_than_the_capacity_drops_the_device(count: int, overflows: in
     assert len(box.outbox) == min(count, 8)
 
 
-async def test_few_large_packets_leave_no_room_either() -> None:
+@pytest.mark.parametrize(("size", "has_room"), [(499, True), (500, False), (501, False)])
+async def test_few_large_packets_leave_no_room_either(size: int, has_room: bool) -> None:
     box = Box(8, most_bytes=1000)
     box.put(1, size=500)
     assert box.outbox.has_room()
-    box.put(1, size=500)
-    assert not box.outbox.has_room()
+    box.put(1, size=size)
+    assert box.outbox.has_room() is has_room
 
 
 async def test_waiting_for_room_ends_when_the_device_reads() -> None:
@@ -90,7 +91,7 @@ async def test_waiting_for_room_ends_when_the_device_is_gone() -> None:
 async def test_at_the_end_what_waits_is_still_handed_out_and_nothing_is_added() -> None:
     box = Box(4)
     box.put(1)
-    await box.outbox.put(None)
+    box.outbox.finish()
     box.put(1)
     assert await box.outbox.get() is not None
     assert await box.outbox.get() is None
@@ -103,3 +104,25 @@ async def test_a_reader_that_waits_is_woken_by_the_end() -> None:
     await asyncio.sleep(0)
     box.outbox.finish()
     assert await reading is None
+
+
+async def test_who_asked_is_told_once_when_a_packet_has_left() -> None:
+    box, told = Box(8), []
+    box.put(3)
+    box.outbox.tell_when_moved(lambda: told.append("moved"))
+    await box.outbox.get()
+    await asyncio.sleep(0)
+    assert told == []  # it is under way
+    for _ in range(2):
+        await box.outbox.get()
+    assert told == []  # told from the loop, not from within
+    await asyncio.sleep(0)
+    assert told == ["moved"]
+
+
+async def test_who_asked_is_told_of_the_end() -> None:
+    box, told = Box(8), []
+    box.outbox.tell_when_moved(lambda: told.append("moved"))
+    box.outbox.clear()
+    await asyncio.sleep(0)
+    assert told == ["moved"]

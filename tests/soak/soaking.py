@@ -65,7 +65,9 @@ class Soaking:
 
     def keepers(self) -> list[psutil.Process]:
         """Their parents, which hold the shells."""
-        return [one for one in self.processes() if any(word.endswith("keeper.py") for word in _words(one))]
+        named = [one for one in self.processes() if any(word.endswith("keeper.py") for word in _words(one))]
+        # What a keeper is about to turn into an agent is still named like it.
+        return [one for one in named if not any(one.ppid() == other.pid for other in named)]
 
     def folder(self) -> Path:
         """The run's directory of processes."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from mobifai.protocol.handshake import Identity
 from soak.phone_face import PhoneFace
 from soak.phone_log import Json, PhoneError
+from soak.phone_places import Said
 from soak.phone_wire import FrameStyle, frame
 from tests.support import node
 
@@ -26,9 +27,6 @@ EXIT_SECONDS = 5.0
 class NodePhone(PhoneFace):
     """A phone for one relay, with the interface of `soak.phone.Phone`."""
 
-    CAN: tuple[str, ...] = ()
-    """The features of section 7 that `phone.mjs` has; a phone in the field has none of them."""
-
     def __init__(
         self,
         relay_url: str,
@@ -40,16 +38,16 @@ class NodePhone(PhoneFace):
         webrtc: bool = True,
         frame_style: FrameStyle = "react",
         keep_output: bool = False,
-        features: Sequence[str] = (),
+        features: tuple[str, ...] = (),
         inside: Sequence[str] = (),
     ) -> None:
-        """`features`: what it says it can do. `inside`: words before its command, that put it into another network."""
-        super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output)
+        """`inside`: words before its command, that put it into another network."""
+        super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output, features=features)
         self.relay_url = relay_url
         self.identity = identity or Identity.generate()
         self._webrtc = webrtc
         self._frame_style = frame_style
-        self.features, self._inside = tuple(features), tuple(inside)
+        self._inside = tuple(inside)
         self._process: Process | None = None
         self._listening: asyncio.Task[None] | None = None
         self._state = {"relay": False, "channel": False}
@@ -170,8 +168,20 @@ class NodePhone(PhoneFace):
         await self._command("connect", url=self.relay_url, token=self.token)
 
     async def _register(self) -> None:
-        who = {"deviceId": self.device_id, "deviceName": self.name, "token": self.token}
-        await self._command("register", **who, features=list(self.features))
+        known = {"deviceId": self.device_id, "deviceName": self.name, "token": self.token}
+        await self._command("register", **known, features=list(self.features))
+
+    def _reply(self, said: Said, path: str) -> None:
+        event, payload = said
+        if path == "channel":
+            self._tell("sendFrame", frame=frame(self._frame_style, event, payload))
+        else:
+            self._tell("emit", event=event, payload=payload)
+
+    def _tell(self, command: str, **options: Json) -> None:
+        """Have a command done, whatever becomes of it."""
+        if self._process is not None and self._process.stdin is not None and self._process.returncode is None:
+            self._process.stdin.write(json.dumps({"id": -1, "command": command, **options}).encode() + b"\n")
 
     async def _to_relay(self, event: str, payload: Json) -> None:
         await self._command("emit", event=event, payload=payload)

@@ -31,6 +31,7 @@ class Options(TypedDict, total=False):
     webrtc: bool
     frame_style: FrameStyle
     keep_output: bool
+    features: tuple[str, ...]
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""One terminal: its screen, its outbox, and when it stops the program."""
+"""One terminal: its screen, what waits for a phone, and when it stops the program."""
 
 import asyncio
 import mmap
@@ -12,9 +12,10 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.errors import TerminalError
+from mobifai.terminals.outflow import READING_STOPS_AT
 from mobifai.terminals.shells import ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_bytes, start_shell
-from mobifai.terminals.terminal import READING_STOPS_AT, Tab, Terminal
+from mobifai.terminals.terminal import Tab, Terminal
 from tests.support.eventually import eventually
 from tests.terminals.fakes import FakeSpawner
 
@@ -46,10 +47,10 @@ async def test_a_screen_comes_first_and_then_what_follows() -> None:
         os.write(program, b"before")
         await eventually(lambda: terminal.ring.end == 6)
         terminal.forward()
-        os.write(program, b" after")
-        await eventually(lambda: terminal.ring.end == 12)
         first = terminal.take(1000)
         assert (first.begins_screen, first.text) == (True, "\x1bcbefore")
+        os.write(program, b" after")
+        await eventually(lambda: terminal.ring.end == 12)
         rest = terminal.take(1000)
         assert (rest.begins_screen, rest.text) == (False, " after")
 
@@ -60,12 +61,13 @@ async def test_a_character_cut_in_two_comes_whole() -> None:
         os.write(program, "漢".encode()[:2])
         await eventually(lambda: terminal.waiting == 2)
         assert terminal.take(10).text == ""
+        assert terminal.waiting == 0
         os.write(program, "漢".encode()[2:])
-        await eventually(lambda: terminal.waiting == 1)
+        await eventually(lambda: terminal.waiting == 3)
         assert terminal.take(10).text == "漢"
 
 
-async def test_a_full_outbox_stops_the_program_and_taking_lets_it_run() -> None:
+async def test_output_that_nobody_takes_stops_the_program_and_taking_lets_it_run() -> None:
     async with a_terminal() as (terminal, program):
         os.set_blocking(program, False)
         terminal.forward()
@@ -79,6 +81,54 @@ async def test_a_full_outbox_stops_the_program_and_taking_lets_it_run() -> None:
         assert terminal.ring.end == stopped_at
         taken(terminal)
         await eventually(lambda: terminal.ring.end > stopped_at)
+
+
+async def test_a_phone_that_takes_nothing_stops_the_program_only_for_a_while() -> None:
+    async with a_terminal() as (terminal, program):
+        os.set_blocking(program, False)
+        terminal.forward()
+        async with asyncio.timeout(30):
+            while terminal.ring.end < 4 * READING_STOPS_AT:
+                with_room(program)
+                await asyncio.sleep(0.001)
+        chunk = terminal.take(1000)
+        assert chunk.begins_screen
+        assert chunk.skipped == terminal.ring.start
+
+
+async def test_a_phone_that_does_not_acknowledge_is_asked_how_far_it_is() -> None:
+    async with a_terminal(Ledger({"terminal.window": 1000})) as (terminal, program):
+        terminal.meet(acknowledges=True)
+        terminal.forward()
+        os.write(program, b"x" * 1500)
+        await eventually(lambda: terminal.ring.end == 1500)
+        assert len(taken(terminal)) == 1000
+        await eventually(lambda: terminal.waiting == 1)
+        question = terminal.take(1000)
+        assert (question.text, question.offset, question.end) == ("", 1000, 1000)
+        terminal.acknowledge(1000)
+        assert len(taken(terminal)) == 500
+
+
+async def test_a_phone_that_says_what_it_has_gets_the_rest() -> None:
+    async with a_terminal() as (terminal, program):
+        os.write(program, b"before after")
+        await eventually(lambda: terminal.ring.end == 12)
+        terminal.meet(acknowledges=False)
+        terminal.place(terminal.stream, 6)
+        terminal.forward()
+        chunk = terminal.take(1000)
+        assert (chunk.begins_screen, chunk.text, chunk.offset, chunk.end) == (False, " after", 6, 12)
+
+
+@pytest.mark.parametrize("stream", ["another", None])
+async def test_a_phone_that_has_another_shell_s_output_gets_the_screen(stream: str | None) -> None:
+    async with a_terminal() as (terminal, program):
+        os.write(program, b"before after")
+        await eventually(lambda: terminal.ring.end == 12)
+        terminal.place(stream, 6)
+        terminal.forward()
+        assert terminal.take(1000).text == "\x1bcbefore after"
 
 
 def with_room(program: int) -> int:
@@ -166,6 +216,7 @@ async def test_an_adopted_shell_shows_what_the_agent_before_had_read() -> None:
             ignore,
             ignore,
         )
+        assert after.stream == before.stream
         after.forward()
         assert after.take(1000).text == "\x1bc\x1b[?2004hread before the crash"
         after.close()

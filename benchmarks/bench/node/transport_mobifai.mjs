@@ -2,6 +2,7 @@
 
 import { createHmac, randomUUID } from 'node:crypto';
 
+import { Places } from './places.mjs';
 import { deferred, gathered, require } from './waiting.mjs';
 
 const { io } = require('socket.io-client');
@@ -13,6 +14,7 @@ const hmac = (key, text) => createHmac('sha256', key).update(text).digest('hex')
 // What a phone keeps between two connections.
 const identity = curve.genKeyPair();
 const deviceId = randomUUID();
+const places = new Places();
 
 export class MobiFai {
   keepsTerminals = true;
@@ -42,7 +44,7 @@ export class MobiFai {
     await up.promise;
     const publicKey = identity.getPublic(false, 'hex');
     const who = { type: 'mobile', token: this.token, deviceId, deviceName: 'benchmark', publicKey };
-    this.#socket.emit('register', who);
+    this.#socket.emit('register', { ...who, features: places.features });
     await this.#paired.promise;
     if (this.webrtc) await this.#usable.promise;
   }
@@ -50,7 +52,7 @@ export class MobiFai {
   #fromRelay(event, payload) {
     const act = this.#signals[event];
     if (act) this.#turn = this.#turn.then(() => act(payload)).catch((error) => this.#fail(error));
-    else this.#hear(event, payload);
+    else this.#hear(event, payload, 'relay');
   }
 
   #fail(error) {
@@ -99,20 +101,31 @@ export class MobiFai {
     this.#channel = channel;
     channel.onmessage = ({ data }) => {
       const { type, payload } = JSON.parse(data);
-      this.#hear(type, payload);
+      this.#hear(type, payload, 'channel');
     };
     channel.onopen = () => this.#usable.resolve();
     if (channel.readyState === 'open') this.#usable.resolve();
   }
 
-  #hear(type, payload) {
-    if (type === 'terminal:output' || type === 'process:screen') this.output(payload.uuid, payload.data);
+  #hear(type, payload, path) {
+    if (type === 'terminal:output' || type === 'process:screen') this.#show(type, payload, path);
+    else if (type === 'processes:sync') this.#answer(places.sync(payload, path), path);
     else if (type === 'process:error') this.#waiting.get(payload.uuid)?.reject(new Error(payload.error));
     else if (type === 'process:created' || type === 'process:terminated') this.#waiting.get(payload.uuid)?.resolve();
   }
 
-  #send(action, payload) {
-    if (this.#channel) this.#channel.send(JSON.stringify({ namespace: 'terminal', action, payload }));
+  #show(type, payload, path) {
+    const [shown, answers] = places.take(type, payload, path);
+    if (shown) this.output(payload.uuid, payload.data);
+    this.#answer(answers, path);
+  }
+
+  #answer(answers, path) {
+    for (const [action, payload] of answers) this.#send(action, payload, path);
+  }
+
+  #send(action, payload, path = this.#channel ? 'channel' : 'relay') {
+    if (path === 'channel') this.#channel.send(JSON.stringify({ namespace: 'terminal', action, payload }));
     else this.#socket.emit(action, payload);
   }
 

@@ -58,8 +58,10 @@ function emit({ event, payload }) {
 }
 
 function register({ deviceId, deviceName, token, features }) {
-  const who = { type: 'mobile', token: token ?? undefined, deviceId, deviceName, features: features?.length ? features : undefined };
-  emit({ event: 'register', payload: { ...who, publicKey: identity.getPublic(false, 'hex') } });
+  const publicKey = identity.getPublic(false, 'hex');
+  const listed = features.length ? { features } : {}; // a phone of the field lists none
+  const who = { type: 'mobile', token: token ?? undefined, deviceId, deviceName, publicKey };
+  emit({ event: 'register', payload: { ...who, ...listed } });
 }
 
 function dropRelay() {

@@ -1,0 +1,39 @@
+"""What a phone and the agent agree on beyond the protocol of the field. Pure.
+
+Each side lists what it can do when it registers; only what both list is used.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+ACK = "ack"
+"""The phone says how much of a terminal's output it has rendered (`terminal:ack`)."""
+
+RESUME = "resume"
+"""The phone says how far it has got when it comes back (`terminal:resume`)."""
+
+FEATURES = (ACK, RESUME)
+"""What this agent lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What is used with one phone."""
+
+    acknowledges: bool = False
+    resumes: bool = False
+
+    @classmethod
+    def common(cls, theirs: Iterable[str]) -> "Features":
+        """What this agent can do too, of what a phone lists."""
+        listed = frozenset(theirs)
+        return cls(acknowledges=ACK in listed, resumes=RESUME in listed)
+
+    @property
+    def positions(self) -> bool:
+        """Whether output tells where in the terminal's stream it belongs."""
+        return self.acknowledges or self.resumes
+
+
+NO_FEATURES = Features()
+"""A phone of the field."""

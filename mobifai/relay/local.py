@@ -1,0 +1,100 @@
+"""The connection of a device that lives in the relay's own process: the agent of `mobifai serve`.
+
+To the rooms it is one more device. What the relay tells it waits in an outbox like any other's, up to the same bound;
+what it says is handled at once, so it asks for room first.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+from aiohttp import WSCloseCode
+
+from mobifai.bounds import Bound
+from mobifai.errors import LimitReached
+from mobifai.protocol import messages as wire
+from mobifai.protocol.rooms import is_forwarded
+from mobifai.protocol.wire_json import encode
+from mobifai.relay.outbox import Outbox
+from mobifai.relay.sockets import Connection
+
+Event = tuple[str, msgspec.Raw]
+"""An event's name, and its payload as JSON."""
+
+ADDRESS = "this process"
+"""Stands where other connections have their network address."""
+
+
+class Handler(Protocol):
+    """Who handles what devices say (see `sockets.Sockets`)."""
+
+    def handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+        """Handle one event now."""
+
+    def peer_of(self, key: str) -> Connection | None:
+        """The connection at the other end of a pair."""
+
+
+class LocalConnection:
+    """A device in this process, signed in or not. `most_bytes` is the longest payload that it may send."""
+
+    def __init__(
+        self, key: str, backlog: Bound, most_bytes: int, handler: Handler, monotonic: Callable[[], float]
+    ) -> None:
+        self.key = key
+        self.address = ADDRESS
+        self.opened_at = monotonic()
+        self.outbox: Outbox[Event] = Outbox(backlog, most_bytes, _size, self.abort)
+        self.waiting: wire.Register | None = None
+        self.signed_in = False
+        self._most_bytes = most_bytes
+        self._handler = handler
+        self._monotonic = monotonic
+
+    # -- what the relay does
+
+    def send(self, event: str, payload: object) -> None:
+        """Queue an event. A device that let too many of them wait is dropped."""
+        self.outbox.put((event, payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))))
+
+    def disconnect(self) -> None:
+        """Close; what waits is still handed out."""
+        self.outbox.finish()
+
+    def close(self, _code: WSCloseCode = WSCloseCode.OK) -> None:
+        """Close; what waits is still handed out."""
+        self.outbox.finish()
+
+    def abort(self) -> None:
+        """Close, and drop what waits."""
+        self.outbox.clear()
+
+    # -- what the device does
+
+    async def hear(self) -> Event | None:
+        """The next event of the relay; None at the end."""
+        return await self.outbox.get()
+
+    def say(self, event: str, payload: object) -> None:
+        """Say something to the relay, or through it to the paired device. Raises LimitReached when there is no room."""
+        if not self.has_room(event):
+            raise LimitReached(f"{event}: expected room for it; found that the paired device does not read")
+        raw = msgspec.Raw(encode(payload))
+        if len(raw) > self._most_bytes:
+            raise LimitReached(f"{event}: expected at most {self._most_bytes} bytes; found {len(raw)}")
+        self._handler.handle(self, event, (raw,), self._monotonic())
+
+    def has_room(self, event: str) -> bool:
+        """Whether this event can be said now."""
+        peer = self.peer if is_forwarded(event) else None
+        return self.outbox.has_room() and (peer is None or peer.has_room())
+
+    @property
+    def peer(self) -> "Outbox[object] | None":
+        """What waits for the paired device; None without one."""
+        peer = self._handler.peer_of(self.key)
+        return peer.outbox if peer is not None else None
+
+
+def _size(event: Event) -> int:
+    return len(event[0]) + len(event[1])

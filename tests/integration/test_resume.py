@@ -1,0 +1,182 @@
+"""A phone that knows how far it is gets exactly the rest, whatever breaks, or is told how much it will never see."""
+
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mobifai.limits import TERMINAL_WINDOW
+from soak.phone_face import PhoneFace
+from soak.phone_places import FEATURES, RESUME, Place, Said
+from tests.integration.insight import (
+    answers,
+    arrive,
+    asked,
+    get_in_again,
+    nothing_went_wrong,
+    on_path,
+    until_running,
+    until_stopped,
+)
+from tests.support.agent import RunningAgent, serving
+from tests.support.eventually import eventually
+from tests.support.phones import Kind, open_phone, phone_kinds
+
+paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
+
+COUNT_ALOUD = "i=0; while :; do i=$((i+1)); echo n$i; [ $((i % 20)) = 0 ] && sleep 0.01; done\r"
+LAST = 400_000
+FLOOD = f"seq -f n%.0f 1 {LAST}\r"
+
+
+@asynccontextmanager
+async def following(
+    directory: Path, kind: Kind, *, channel: bool, features: tuple[str, ...] = FEATURES
+) -> AsyncIterator[tuple[RunningAgent, PhoneFace, str]]:
+    """A phone that knows how far it is, with a terminal."""
+    async with serving(directory / "state") as agent:
+        token = (await agent.invite())["token"]
+        async with open_phone(kind, agent.relay_url, token, webrtc=channel, features=features) as phone:
+            await arrive(phone, agent.device_id, channel=channel)
+            await on_path(agent, "channel" if channel else "relay", phone)
+            terminal = await phone.create()
+            await answers(phone, terminal)
+            yield agent, phone, terminal
+        nothing_went_wrong(agent)
+
+
+def numbers(text: str) -> list[int]:
+    """What was counted aloud."""
+    return [int(found) for found in re.findall(r"n(\d+)\r?\n", text)]
+
+
+def place(phone: PhoneFace, terminal: str) -> Place:
+    """How far the phone is."""
+    assert phone.places is not None
+    return phone.places.of(terminal)
+
+
+async def end_of_count(phone: PhoneFace, terminal: str) -> list[int]:
+    """Stop what counts, and give all that it said."""
+    await phone.type(terminal, "\x03")
+    await phone.type(terminal, "echo the-$((1+1))nd-end\r")
+    return numbers(await phone.wait_output(terminal, "the-2nd-end"))
+
+
+def assert_once_and_in_order(heard: list[int]) -> None:
+    """Every number once, from 1 on."""
+    assert len(heard) > 100
+    assert heard == list(range(1, len(heard) + 1))
+
+
+@phone_kinds
+@paths
+async def test_a_phone_that_comes_back_gets_exactly_the_rest(tmp_path: Path, kind: Kind, channel: bool) -> None:
+    async with following(tmp_path, kind, channel=channel) as (agent, phone, terminal):
+        screens = phone.events("process:screen")
+        await phone.type(terminal, COUNT_ALOUD)
+        for lost in range(1, 4):
+            await phone.wait_output(terminal, lambda text, lost=lost: len(numbers(text)) > 300 * lost)
+            await get_in_again(phone, agent, channel=channel)
+        assert_once_and_in_order(await end_of_count(phone, terminal))
+        assert phone.events("process:screen") == screens
+        assert place(phone, terminal).skipped == 0
+
+
+@phone_kinds
+@paths
+async def test_it_does_so_too_after_the_agent_crashed(tmp_path: Path, kind: Kind, channel: bool) -> None:
+    async with following(tmp_path, kind, channel=channel) as (agent, phone, terminal):
+        await phone.type(terminal, COUNT_ALOUD)
+        for number in (signal.SIGSEGV, signal.SIGKILL):
+            said = len(numbers(phone.output(terminal)))
+            await phone.wait_output(terminal, lambda text, said=said: len(numbers(text)) > said + 300)
+            pid = (await asked(agent))["agent_pid"]
+            os.kill(pid, number)
+            await eventually(lambda pid=pid: not psutil.pid_exists(pid))
+            await get_in_again(phone, agent, channel=channel)
+        assert_once_and_in_order(await end_of_count(phone, terminal))
+
+
+@phone_kinds
+async def test_a_channel_that_dies_in_a_flood_loses_nothing(tmp_path: Path, kind: Kind) -> None:
+    async with following(tmp_path, kind, channel=True) as (agent, phone, terminal):
+        await phone.type(terminal, FLOOD)
+        for part in (1, 2, 3):
+            await phone.wait_output(terminal, f"\nn{part * LAST // 5}\r", timeout=60)
+            await phone.drop_channel()
+            await on_path(agent, "relay", phone)
+            await phone.channel_open()
+            await on_path(agent, "channel", phone)
+        text = await phone.wait_output(terminal, f"\nn{LAST}\r", timeout=60)
+        assert numbers(text) == list(range(1, LAST + 1))
+        assert place(phone, terminal).skipped == 0
+
+
+@paths
+async def test_a_hidden_terminal_goes_on_where_it_was_when_it_is_shown_again(tmp_path: Path, channel: bool) -> None:
+    async with following(tmp_path, "node", channel=channel) as (agent, phone, terminal):
+        await phone.type(terminal, COUNT_ALOUD)
+        await phone.wait_output(terminal, lambda text: len(numbers(text)) > 300)
+        other = await phone.create()
+        printed = (await asked(agent))["buffer_bytes"]
+        await answers(phone, other)
+        while (await asked(agent))["buffer_bytes"] < printed + 2000:
+            await answers(phone, other)
+        screens = phone.events("process:screen")
+        await phone.switch(terminal)
+        assert_once_and_in_order(await end_of_count(phone, terminal))
+        assert phone.events("process:screen") == screens
+
+
+@paths
+async def test_a_phone_that_renders_nothing_costs_its_window_and_stops_no_program_for_long(
+    tmp_path: Path, channel: bool
+) -> None:
+    async with following(tmp_path, "python", channel=channel) as (agent, phone, terminal):
+        replies, kept_back = phone._reply, list[tuple[Said, str]]()
+        phone._reply = lambda said, path: kept_back.append((said, path))  # type: ignore[method-assign]
+        shell = psutil.Process((await asked(agent))["terminals"][0]["pid"])
+        await phone.type(terminal, FLOOD.replace(str(LAST), "100000000"))
+        await eventually(lambda: len(shell.children()) > 0)
+        (program,) = shell.children()
+        await until_stopped(program)
+        window = next(entry for entry in (await asked(agent))["bounds"] if entry["name"] == TERMINAL_WINDOW.name)
+        assert TERMINAL_WINDOW.value // 2 < window["used"] <= TERMINAL_WINDOW.value
+        await until_running(program)  # it was stopped only for so long
+        phone._reply = replies  # type: ignore[method-assign]
+        # No acknowledgement is said again: the agent asks for it.
+        await phone.until(lambda: place(phone, terminal).skipped > 0, "to be told what was missed", 20)
+        await phone.type(terminal, "\x03")
+        await answers(phone, terminal)
+        assert any(said[0] == "terminal:ack" for said, _ in kept_back)
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("terminal:ack", {"uuid": "t", "end": 5}),
+        ("terminal:resume", {"terminals": []}),
+    ],
+)
+async def test_a_phone_of_the_field_has_no_use_for_it(tmp_path: Path, event: str, payload: dict[str, object]) -> None:
+    async with following(tmp_path, "python", channel=False, features=()) as (_, phone, terminal):
+        await phone.send(event, payload)
+        refused = await phone.expect("process:error")
+        assert "among the features" in refused["error"]
+        await answers(phone, terminal)
+
+
+async def test_a_phone_that_does_not_say_how_far_it_is_gets_the_screen(tmp_path: Path) -> None:
+    async with following(tmp_path, "python", channel=False, features=(RESUME,)) as (agent, phone, terminal):
+        phone._reply = lambda said, path: None  # type: ignore[method-assign]
+        mark = phone.mark()
+        await phone.vanish()
+        await arrive(phone, agent.device_id, channel=False)
+        screen = await phone.expect("process:screen", since=mark)
+        assert screen["uuid"] == terminal

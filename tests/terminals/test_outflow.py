@@ -1,0 +1,278 @@
+"""What a phone gets of a terminal when connections break at any point: what was printed, or it is told what is gone."""
+
+import re
+from collections import deque
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from mobifai.bounds import ByteRing, Ledger
+from mobifai.limits import TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
+from mobifai.terminals.modes import Modes
+from mobifai.terminals.outflow import Chunk, Outflow
+from mobifai.terminals.screen import RESET
+from soak.phone_places import Places
+
+RING, WINDOW = 400, 120
+
+
+class Program:
+    """A ring with an outflow, into which tests print."""
+
+    def __init__(self, ring: int = RING, window: int = WINDOW, *, acknowledges: bool = True) -> None:
+        self.ledger = Ledger({"terminal.ring": ring, "terminal.window": window})
+        self.outbox, self.window = self.ledger.open(TERMINAL_OUTBOX), self.ledger.open(TERMINAL_WINDOW)
+        self.modes = Modes()
+        account = self.ledger.open(TERMINAL_RING)
+        self.ring = ByteRing(account)
+        self.outflow = Outflow(self.ring, self.modes, account.capacity, self.outbox, self.window)
+        self.outflow.meet(acknowledges=acknowledges)
+        self.outflow.place(0)
+        self.printed = b""
+
+    def print(self, data: bytes) -> int:
+        """Print what the kernel would let a program print now; how much that was."""
+        if self.outflow.must_stop:
+            return 0
+        data = data[: self.outflow.room]
+        self.ring.append(data, self.modes.feed)
+        self.printed += data
+        self.outflow.printed()
+        return len(data)
+
+    def take(self, length: int = 50) -> Chunk:
+        return self.outflow.take(length)
+
+
+def test_at_most_a_window_is_under_way_until_it_is_acknowledged() -> None:
+    program = Program()
+    program.print(b"x" * 200)
+    taken = sum(len(program.take(50).data) for _ in range(10) if program.outflow.waiting)
+    assert (taken, program.window.used, program.outflow.waiting) == (WINDOW, WINDOW, 0)
+    assert program.outflow.out_of_credit
+    assert program.outflow.acknowledge(50)
+    assert (program.window.used, program.outflow.waiting) == (WINDOW - 50, 50)
+
+
+@pytest.mark.parametrize("position", [0, 1, 119, 120])
+def test_an_acknowledgement_that_comes_twice_or_too_late_changes_nothing(position: int) -> None:
+    program = Program()
+    program.print(b"x" * 200)
+    for _ in range(3):
+        program.take(40)
+    program.outflow.acknowledge(120)
+    assert not program.outflow.acknowledge(position)
+    assert program.outflow.waiting == 80
+
+
+@pytest.mark.parametrize("position", [121, 200, 2**53])
+def test_what_was_never_sent_can_t_be_acknowledged(position: int) -> None:
+    program = Program()
+    program.print(b"x" * 200)
+    for _ in range(3):
+        program.take(40)
+    assert not program.outflow.acknowledge(position)
+    assert program.window.used == 120
+
+
+def test_a_phone_that_is_asked_again_how_far_it_is_gets_nothing_to_show() -> None:
+    program = Program()
+    program.print(b"x" * 200)
+    while program.outflow.waiting:
+        program.take(40)
+    program.outflow.ask()
+    assert program.outflow.waiting == 1
+    assert program.take() == Chunk(b"", offset=120, end=120)
+    assert program.outflow.waiting == 0
+
+
+def test_the_ring_keeps_what_is_not_acknowledged() -> None:
+    program = Program()
+    while program.print(b"x" * 30):
+        while program.outflow.waiting:
+            program.take()
+    assert program.ring.start == 0
+    assert program.outflow.must_stop
+
+
+def test_a_phone_that_lags_lets_the_program_run_and_is_told_what_it_missed() -> None:
+    program = Program()
+    program.print(b"a" * 100)
+    program.take(60)
+    program.outflow.lag()
+    for _ in range(30):
+        assert program.print(b"b" * 30) == 30
+    chunk = program.take(1000)
+    assert chunk.begins_screen
+    assert (chunk.end, chunk.skipped) == (1000, program.ring.start - 60)
+
+
+def test_a_phone_that_lags_and_comes_back_in_time_misses_nothing() -> None:
+    program = Program()
+    program.print(b"a" * 100)
+    program.take(60)
+    program.outflow.lag()
+    program.print(b"b" * 30)
+    assert program.take(40) == Chunk(b"a" * 40, offset=60, end=100)
+
+
+@given(st.binary(max_size=300))
+def test_halves_joined_are_the_chunk_and_cut_no_character(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    chunk = Chunk(data, begins_screen=True, offset=7, end=7 + len(data), skipped=3)
+    halves = chunk.halves()
+    if halves is None:
+        assert len(text) <= 4
+        return
+    first, second = halves
+    assert first.text + second.text == text
+    assert (first.offset, first.end, second.offset, second.end) == (7, second.offset, first.end, chunk.end)
+    assert (first.begins_screen, second.begins_screen) == (True, False)
+    assert (first.skipped, second.skipped) == (3, None)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=20), st.integers(4, 50))
+def test_text_is_the_same_however_the_bytes_come(parts: list[bytes], length: int) -> None:
+    program, text = Program(ring=4000, window=4000), ""
+    for part in parts:
+        program.print(part)
+        while program.outflow.waiting:
+            text += program.take(length).text
+    rest = program.ring.end - (program.take(length).end or 0)
+    assert rest < 4
+    whole = program.printed[: len(program.printed) - rest]
+    assert text == whole.decode("utf-8", "replace")
+
+
+class Line(RuleBasedStateMachine):
+    """A program, a line that breaks, and a phone that comes back. Messages on the line may be lost with it."""
+
+    @initialize(ring=st.sampled_from([100, RING, 4000]), window=st.sampled_from([20, WINDOW, 5000]), ack=st.booleans())
+    def start(self, ring: int, window: int, ack: bool) -> None:
+        self.acknowledges = ack
+        self.program = Program(ring, window, acknowledges=ack)
+        self.phone = Places(("ack", "resume") if ack else ("resume",))
+        self.shown = b""
+        self.begins_at = 0
+        self.number = 0
+        self.to_phone: deque[tuple[str, dict[str, Any]]] = deque()
+        self.to_agent: deque[tuple[str, dict[str, Any]]] = deque()
+        self.forwarded = True
+        self.phone.sync(self.sync(resume=False), "wire")
+
+    def sync(self, *, resume: bool) -> dict[str, Any]:
+        window = {"window": self.program.window.capacity} if self.acknowledges else {}
+        return {"processes": [{"uuid": "t", "stream": "s"}], "resume": resume, **window}
+
+    @rule(lines=st.integers(1, 12))
+    def prints(self, lines: int) -> None:
+        for _ in range(lines):
+            self.program.print(b"%07d\n" % self.number)
+            self.number += 1
+
+    @rule(length=st.integers(4, 200), times=st.integers(1, 8))
+    def sends(self, length: int, times: int) -> None:
+        for _ in range(times if self.forwarded else 0):
+            if self.program.outflow.waiting:
+                chunk = self.program.take(length)
+                payload = {"uuid": "t", "data": chunk.data, "offset": chunk.offset, "end": chunk.end}
+                payload["skipped"] = chunk.skipped
+                known = {name: value for name, value in payload.items() if value is not None}
+                self.to_phone.append(("process:screen" if chunk.begins_screen else "terminal:output", known))
+
+    @rule(times=st.integers(1, 8))
+    def arrives(self, times: int) -> None:
+        for _ in range(min(times, len(self.to_phone))):
+            event, payload = self.to_phone.popleft()
+            if event == "processes:sync":
+                self.to_agent.extend(self.phone.sync(payload, "wire"))
+                continue
+            hears = self.phone.screen if event == "process:screen" else self.phone.output
+            show, answers = hears(payload, "wire")
+            self.to_agent.extend(answers)
+            if show and event == "process:screen":
+                self.shown, self.begins_at = b"", -1
+            if show:
+                self.shown += payload["data"]
+                self.check(payload)
+
+    def check(self, payload: dict[str, Any]) -> None:
+        """What is shown is what was printed, from where it begins to where the phone says that it is."""
+        end = self.phone.of("t").end
+        if end is None:
+            return
+        shown = re.sub(rb"\A\x1bc", b"", self.shown)
+        if self.begins_at < 0:
+            self.begins_at = end - len(shown)
+        assert shown == self.program.printed[self.begins_at : end], payload
+
+    @rule(times=st.integers(1, 8), twice=st.booleans(), lost=st.booleans())
+    def is_heard(self, times: int, twice: bool, lost: bool) -> None:
+        for _ in range(min(times, len(self.to_agent))):
+            event, payload = self.to_agent.popleft()
+            for _ in range(2 if twice and event == "terminal:ack" else 1):
+                if event == "terminal:resume":
+                    (told,) = payload["terminals"]
+                    outflow = self.program.outflow
+                    outflow.place(told["end"]) if "end" in told else outflow.forget()
+                    self.forwarded = True
+                elif not lost:
+                    self.program.outflow.acknowledge(payload["end"])
+
+    @rule()
+    def breaks_and_is_joined_anew(self) -> None:
+        self.to_phone.clear()
+        self.to_agent.clear()
+        self.program.outflow.rest()
+        self.program.outflow.meet(acknowledges=self.acknowledges)
+        self.forwarded = False
+        self.to_phone.append(("processes:sync", self.sync(resume=True)))
+
+    @rule()
+    def says_again_where_it_is(self) -> None:
+        """As when a sync by another path crosses what this phone asked for itself."""
+        self.to_agent.append(("terminal:resume", {"terminals": [self.phone._told("t")]}))
+
+    @precondition(lambda self: self.forwarded)
+    @rule()
+    def is_slow(self) -> None:
+        self.program.outflow.lag()
+
+    @rule()
+    def is_asked(self) -> None:
+        if self.program.outflow.out_of_credit:
+            self.program.outflow.ask()
+
+    @invariant()
+    def bounds_hold(self) -> None:
+        for bound in (self.program.outbox, self.program.window):
+            assert 0 <= bound.used <= bound.capacity
+
+    def teardown(self) -> None:
+        """Whatever happened: with a line that holds, the phone soon has all that was printed."""
+        if not hasattr(self, "program"):
+            return
+        self.program.print(b"the end\n")
+        for _ in range(4000):
+            self.is_asked()
+            self.sends(100, 8)
+            self.arrives(8)
+            self.is_heard(8, twice=False, lost=False)
+            if self.phone.of("t").end == self.program.ring.end:
+                break
+        assert self.phone.of("t").end == self.program.ring.end
+        assert self.shown.endswith(self.program.printed[-8:])
+
+
+TestLine = Line.TestCase
+TestLine.settings = settings(max_examples=500, stateful_step_count=40, deadline=None)
+
+
+def test_a_screen_begins_with_a_reset() -> None:
+    program = Program()
+    program.print(b"hello\n")
+    program.outflow.forget()
+    assert program.take(100).data == RESET + b"hello\n"
