@@ -16,6 +16,8 @@ from statistics import median
 
 import pytest
 
+from mobifai.limits import TERMINAL_WINDOW
+from soak.phone_places import FEATURES
 from tests.integration.insight import answers, arrive, nothing_went_wrong, on_path
 from tests.support import impaired_link
 from tests.support.agent import RunningAgent, serving
@@ -36,10 +38,8 @@ KEYS = "abcde"
 UNDER_WAY = {"channel": 1 << 20, "relay": 24 << 20}
 """Bytes of output that may be under way to a phone of the field. By channel: an outbox and a buffer of 64 KiB, and what
 SCTP has sent; by relay: also the buffers of three TCP connections, which the kernel makes as large as it likes."""
-WINDOW = 128 << 10
-"""Bytes that a phone which acknowledges what it has shown leaves unacknowledged, of each terminal."""
 BESIDE_WINDOW = 64 << 10
-"""Bytes that are acknowledged and come on before an acknowledgement is there, and a screen's worth of prompts."""
+"""Bytes that a phone has rendered and not acknowledged yet, and what comes for its acknowledgement on its way."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Scene:
 
     def under_way(self) -> int:
         """The most bytes of one terminal's output that may be under way."""
-        return WINDOW + BESIDE_WINDOW if "ack" in self.phone.features else UNDER_WAY[self.path]
+        return TERMINAL_WINDOW.value + BESIDE_WINDOW if "ack" in self.phone.features else UNDER_WAY[self.path]
 
 
 @asynccontextmanager
