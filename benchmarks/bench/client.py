@@ -84,10 +84,16 @@ class Client:
 
 
 @asynccontextmanager
-async def client_of(node: str, home: Path, options: Mapping[str, object], folder: Path) -> AsyncIterator[Client]:
-    """A client for one peer, not connected yet. `home` has its packages, `options` what the peer told of itself."""
+async def client_of(
+    node: str, home: Path, options: Mapping[str, object], folder: Path, inside: Sequence[str] = ()
+) -> AsyncIterator[Client]:
+    """A client for one peer, not connected yet. `home` has its packages, `options` what the peer told of itself.
+
+    `inside`: words before its command, that put it into another network.
+    """
     with (folder / "client.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
+            *inside,
             node,
             str(PROGRAM),
             stdin=PIPE,

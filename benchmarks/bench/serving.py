@@ -41,7 +41,9 @@ class Started(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def serving(peer: Peer, tools: Tools, folder: Path) -> AsyncIterator[Started]:
+async def serving(
+    peer: Peer, tools: Tools, folder: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Started]:
     """The peer's server in an empty folder, once a client can connect. Raises PeerFailed."""
     (folder / "tmp").mkdir(parents=True)
     launch = peer.launch(tools, folder)
@@ -52,7 +54,7 @@ async def serving(peer: Peer, tools: Tools, folder: Path) -> AsyncIterator[Start
             stdin=PIPE,
             stdout=log if launch.ready_file or launch.port else PIPE,
             stderr=log,
-            env=_environment(tools, folder),
+            env={**_environment(tools, folder), **(environment or {})},
             start_new_session=True,
         )
     try:

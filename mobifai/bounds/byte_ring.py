@@ -14,6 +14,7 @@ from mobifai.bounds.ledger import Bound
 
 _MARKS = struct.Struct("<QQ")
 MARKS_BYTES = _MARKS.size
+_ZEROS = memoryview(bytes(16 << 10))
 
 OnEvict = Callable[[bytes], None]
 
@@ -81,16 +82,22 @@ class ByteRing:
         """Count the bytes that were read into the window."""
         excess = len(self) + amount - self._capacity
         if excess > 0:
-            news = b"".join(self._views(self.end, max(0, amount - self._capacity)))
-            self._evict(min(excess, len(self)), on_evict)
-            on_evict(news)
-            self._bound.evicted(len(news))
-            self.start += len(news)
+            self._evict_for_news(amount, excess, on_evict)
         if self._marks is not None:
             for view in self._views(self.end + self._size - self._capacity, amount):
-                view[:] = bytes(len(view))  # before the end moves: beyond it there are only zeros, or news
+                _zero(view)  # before the end moves: beyond it there are only zeros, or news
         self.end += amount
         self._count()
+
+    def _evict_for_news(self, amount: int, excess: int, on_evict: OnEvict) -> None:
+        if amount <= self._capacity:
+            self._evict(excess, on_evict)
+            return
+        news = b"".join(self._views(self.end, amount - self._capacity))
+        self._evict(len(self), on_evict)
+        on_evict(news)
+        self._bound.evicted(len(news))
+        self.start += len(news)
 
     def recover(self, on_evict: OnEvict = _ignore) -> int:
         """Count what a process that died had read and not counted; how many bytes. Zeros at their end are not seen."""
@@ -122,8 +129,10 @@ class ByteRing:
 
     def _views(self, position: int, length: int) -> list[memoryview]:
         at = position % self._size
-        first = min(length, self._size - at)
-        return [view for view in (self._buffer[at : at + first], self._buffer[: length - first]) if len(view)]
+        first = self._size - at
+        if length <= first:
+            return [self._buffer[at : at + length]] if length else []
+        return [self._buffer[at:], self._buffer[: length - first]]
 
     # -- reading
 
@@ -139,3 +148,9 @@ class ByteRing:
         at, length = self.end % self._size, self._size - len(self)
         first = min(length, self._size - at)
         return [(at, first), (0, length - first)]
+
+
+def _zero(view: memoryview) -> None:
+    for at in range(0, len(view), len(_ZEROS)):
+        part = view[at : at + len(_ZEROS)]
+        part[:] = _ZEROS[: len(part)]

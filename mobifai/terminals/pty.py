@@ -14,6 +14,8 @@ from mobifai.bounds import ByteQueue
 from mobifai.limits import MAX_COLS, MAX_ROWS
 
 _WRITE_BYTES = 4096
+_AT_ONCE = 4096
+"""Bytes that the kernel gives for one read, at most; after less than half of it there mostly is no more."""
 
 
 class Pty:
@@ -60,17 +62,32 @@ class Pty:
     def _readable(self) -> None:
         if self._master is None:
             return
-        try:
-            length = os.readv(self._master, self._window())
-        except BlockingIOError:
-            return
-        except OSError:
-            length = 0  # Linux says EIO when the last slave closed
+        length, ended = self._read(self._master, self._window())
         if length:
             self._on_read(length)
-        else:
+        if ended and self._master is not None:
             self.close()
             self._on_end()
+
+    @staticmethod
+    def _read(master: int, views: list[memoryview]) -> tuple[int, bool]:
+        """Fill the views as far as there is output; how many bytes that was, and whether it was the last."""
+        length, room = 0, sum(map(len, views))
+        try:
+            for view in views:
+                at = 0
+                while at < len(view) and (not length or room - length >= _AT_ONCE):
+                    read = os.readv(master, [view[at:]])
+                    if not read:
+                        return length, True
+                    at, length = at + read, length + read
+                    if read < _AT_ONCE // 2 and at < len(view):
+                        return length, False
+        except BlockingIOError:
+            return length, False
+        except OSError:
+            return length, True  # Linux says EIO when the last slave closed
+        return length, False
 
     def holds_output(self) -> bool:
         """Whether the kernel has output that was not read yet."""

@@ -26,6 +26,11 @@ def enter() -> str:
     return told
 
 
+def is_inside() -> bool:
+    """Whether this process is in a network that was made by `enter`."""
+    return bool(os.environ.get(INSIDE)) and os.environ[INSIDE] == _current()
+
+
 def _current() -> str:
     place = Path("/proc/self/ns/net")
     return str(place.stat().st_ino) if place.exists() else ""

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
 from contextlib import suppress
 
 from mobifai.protocol.handshake import Identity
@@ -38,12 +39,15 @@ class NodePhone(PhoneFace):
         frame_style: FrameStyle = "react",
         keep_output: bool = False,
         features: tuple[str, ...] = (),
+        inside: Sequence[str] = (),
     ) -> None:
+        """`inside`: words before its command, that put it into another network."""
         super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output, features=features)
         self.relay_url = relay_url
         self.identity = identity or Identity.generate()
         self._webrtc = webrtc
         self._frame_style = frame_style
+        self._inside = tuple(inside)
         self._process: Process | None = None
         self._listening: asyncio.Task[None] | None = None
         self._state = {"relay": False, "channel": False}
@@ -61,6 +65,7 @@ class NodePhone(PhoneFace):
     async def _start(self) -> None:
         program, home = node.ready()
         self._process = await asyncio.create_subprocess_exec(
+            *self._inside,
             program.program,
             str(node.SOURCE / "phone.mjs"),
             stdin=PIPE,

@@ -94,6 +94,13 @@ async function interrupt(id) {
   return ms;
 }
 
+// The same, with the characters that came in between.
+async function interruptCounted(id) {
+  const before = terminals.get(id).received;
+  const ms = await interrupt(id);
+  return { ms, characters: terminals.get(id).received - before };
+}
+
 async function received(id, bytes, ms = OPEN_MS) {
   const goal = terminals.get(id).received + bytes;
   await until(id, `${bytes} characters of a flood`, ms, () => terminals.get(id).received >= goal);
@@ -195,7 +202,9 @@ const commands = {
     await going;
   },
   floodUnseen: ({ terminal }) => transport.input(terminal, FLOOD),
+  receive: ({ terminal, bytes }) => received(terminal, bytes),
   interrupt: ({ terminal }) => interrupt(terminal),
+  interruptCounted: ({ terminal }) => interruptCounted(terminal),
   received: ({ terminal }) => terminals.get(terminal).received,
   file: ({ terminal, path }) => file(terminal, path),
 };

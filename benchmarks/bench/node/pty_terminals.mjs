@@ -40,6 +40,7 @@ export class Terminals {
 
 // Says where it listens, and ends with whoever started it.
 export function listen(server) {
-  server.listen(0, '127.0.0.1', () => process.stdout.write(`${JSON.stringify({ port: server.address().port })}\n`));
+  const host = process.env.BENCH_HOST ?? '127.0.0.1';
+  server.listen(0, host, () => process.stdout.write(`${JSON.stringify({ port: server.address().port })}\n`));
   process.stdin.resume().on('end', () => process.exit(0));
 }

@@ -1,0 +1,392 @@
+"""What one chunk of output and one key cost on their way, counted and not timed: the same on every machine.
+
+    python -m benchmarks.hot_path [--update] [--callgrind]
+
+The product's own code is driven without a network and with a clock that is set by hand: a terminal of which a
+`SOCK_SEQPACKET` socket plays the PTY (each read gives one packet, as the kernel gives a piece of a PTY), the courier,
+and a path that encodes and counts. For each unit it counts Python's function calls, calls of C functions, bytecode
+instructions, and the most bytes allocated at a time. The figures beside this file are of one minor version of Python;
+a count that is more than STEP above them is said to have risen. `--update` stores the counts of this run in their
+place, on purpose. `--callgrind` also prints machine instructions a unit, where valgrind is installed.
+"""
+
+import asyncio
+import gc
+import json
+import mmap
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from mobifai.bounds import Ledger
+from mobifai.limits import MAX_FRAME, RELAY_BACKLOG, TERMINAL_RING
+from mobifai.link.courier import Courier
+from mobifai.protocol import messages as wire
+from mobifai.protocol.frames import decode_frame, encode_frame
+from mobifai.relay import packets
+from mobifai.relay.outbox import Outbox
+from mobifai.terminals.shells import Spawned
+from mobifai.terminals.spawning import ring_bytes
+from mobifai.terminals.terminal import Tab, Terminal
+
+STORED = Path(__file__).with_suffix(".json")
+STEP = 0.005
+"""The share by which a count may be above the stored one. Counts are exact: one call more for a chunk is more."""
+WARM_UP = 50
+UNITS = 50
+PIECE = 4096
+"""Bytes that one read of a PTY gives."""
+PIECES = 4
+UNIT_SECONDS = 0.01
+"""From one unit to the next, so that each is sent at once."""
+TRIES = 3
+
+Count = dict[str, int]
+Unit = Callable[[], object]
+
+COUNTS = {
+    "calls": "calls of Python functions",
+    "c_calls": "calls of C functions",
+    "instructions": "bytecode instructions",
+    "peak_bytes": "most bytes allocated at a time",
+    "sent_bytes": "bytes sent",
+}
+
+
+# -- what is driven
+
+
+@dataclass
+class CountingPath:
+    """A path that always has room, encodes what it is given as the data channel does, and counts it."""
+
+    open: bool = True
+    sent_bytes: int = 0
+
+    def room_for_bulk(self) -> bool:
+        """Always."""
+        return True
+
+    def room_for_control(self) -> bool:
+        """Always."""
+        return True
+
+    def send(self, event: str, payload: object) -> None:
+        """Encode and count."""
+        self.sent_bytes += len(encode_frame(event, payload))
+
+
+@dataclass
+class Bench:
+    """A terminal whose other side `program` is, and its courier; `turn` lets the loop look once."""
+
+    loop: asyncio.AbstractEventLoop
+    program: socket.socket
+    path: CountingPath = field(default_factory=CountingPath)
+    terminal: Terminal = field(init=False)
+    now: float = 1000.0
+
+    def set_up(self, master: int) -> None:
+        """Begin to forward."""
+        ledger = Ledger()
+        courier = Courier(ledger, CountingPath(open=False), _nothing)
+        spawned = Spawned(2**30, master, mmap.mmap(-1, ring_bytes(TERMINAL_RING.value)))
+        self.terminal = Terminal(Tab("uuid", "Tab 1", 1), spawned, ledger, courier.output_ready, _nothing)
+        courier.use(self.path)
+        self.terminal.forward()
+
+    def turn(self) -> None:
+        """One turn of the loop, some time later."""
+        self.now += UNIT_SECONDS
+        self.loop.call_soon(self.loop.stop)
+        self.loop.run_forever()
+
+
+def _nothing(*_: object) -> None:
+    """Nobody is told."""
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    """A terminal and a courier on a loop of their own, whose clock is set by hand."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    near.setblocking(False)
+    loop = asyncio.SelectorEventLoop()
+    made = Bench(loop, far)
+    loop.time = lambda: made.now  # type: ignore[method-assign]
+    started = asyncio.ensure_future(_set_up(made, near.detach()), loop=loop)
+    try:
+        loop.run_until_complete(started)
+        yield made
+    finally:
+        made.terminal.close()
+        far.close()
+        loop.close()
+
+
+async def _set_up(made: Bench, master: int) -> None:
+    made.set_up(master)
+
+
+TEXT = ("0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ é 漢字 🙂\n".encode() * PIECE)[: PIECE * PIECES]
+
+
+@contextmanager
+def output(*, forwarded: bool = True) -> Iterator[tuple[Unit, CountingPath]]:
+    """16 KiB of a program's output, in the pieces that the kernel gives, until they are encoded for the phone."""
+    pieces = [TEXT[at : at + PIECE] for at in range(0, len(TEXT), PIECE)]
+    with bench() as made:
+        if not forwarded:
+            made.terminal.stop_forwarding()
+
+        def unit() -> None:
+            for piece in pieces:
+                made.program.send(piece)
+            made.turn()
+
+        yield unit, made.path
+
+
+def hidden() -> AbstractContextManager[tuple[Unit, CountingPath]]:
+    """The same of a terminal that nobody looks at: it goes into the ring."""
+    return output(forwarded=False)
+
+
+@contextmanager
+def key() -> Iterator[tuple[Unit, CountingPath]]:
+    """A key from the phone's frame to the program, and its echo back to a frame."""
+    text = json.dumps({"namespace": "terminal", "action": "terminal:input", "payload": {"uuid": "uuid", "data": "x"}})
+    with bench() as made:
+
+        def unit() -> None:
+            event, payload = decode_frame(text)
+            message = wire.decode(wire.FROM_PHONE, event, payload)
+            made.terminal.write(message.data)
+            made.program.send(made.program.recv(16))
+            made.turn()
+
+        yield unit, made.path
+
+
+@contextmanager
+def relay() -> Iterator[tuple[Unit, CountingPath]]:
+    """A packet with 16 KiB of output through the relay: read, queued for the other device, and taken from there."""
+    ledger = Ledger()
+    payload = {"uuid": "uuid", "data": TEXT.decode(errors="replace")}
+    text = "42" + json.dumps(["terminal:output", payload], ensure_ascii=False, separators=(",", ":"))
+    outbox: Outbox[bytes] = Outbox(ledger.open(RELAY_BACKLOG), MAX_FRAME, len, _nothing)
+    path = CountingPath()
+
+    def unit() -> None:
+        packet = packets.read(text)
+        _finished(outbox.room())
+        outbox.put(packets.event_frame(packet.event, packet.arguments[0]))
+        path.sent_bytes += len(_finished(outbox.get()) or b"")
+
+    yield unit, path
+
+
+def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("expected nothing to wait for")
+
+
+Driven = Callable[[], AbstractContextManager[tuple[Unit, CountingPath]]]
+
+DRIVEN: Mapping[str, Driven] = {one.__name__: one for one in (output, hidden, key, relay)}
+
+
+# -- how it is counted
+
+
+def count(driven: Driven) -> Count:
+    """What UNITS units cost (`peak_bytes`: one), after so many that nothing is done for the first time."""
+    gc.collect()
+    gc.disable()  # it would come at another time with every change
+    try:
+        with driven() as (unit, path):
+            for _ in range(WARM_UP):
+                unit()
+            before = path.sent_bytes
+            calls, sent = _calls(unit), path.sent_bytes - before
+            return {**calls, "instructions": _instructions(unit), "peak_bytes": _peak(unit), "sent_bytes": sent}
+    finally:
+        gc.enable()
+
+
+def _repeat(unit: Unit) -> None:
+    for _ in range(UNITS):
+        unit()
+
+
+def _calls(unit: Unit) -> Count:
+    counted = {"call": 0, "c_call": 0}
+
+    def profile(_frame: FrameType, event: str, _argument: object) -> None:
+        if event in counted:
+            counted[event] += 1
+
+    sys.setprofile(profile)
+    try:
+        _repeat(unit)
+    finally:
+        sys.setprofile(None)
+    return {"calls": counted["call"], "c_calls": counted["c_call"]}
+
+
+def _instructions(unit: Unit) -> int:
+    counted = 0
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal counted
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        counted += event == "opcode"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        _repeat(unit)
+    finally:
+        sys.settrace(None)
+    return counted
+
+
+def _peak(unit: Unit) -> int:
+    tracemalloc.start()
+    try:
+        unit()
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        unit()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def count_all() -> dict[str, Count]:
+    """What everything that is driven costs, by its name."""
+    return {name: count(driven) for name, driven in DRIVEN.items()}
+
+
+# -- beside what is stored
+
+
+def version() -> str:
+    """The implementation and minor version of this Python, which stored figures go by."""
+    return f"{platform.python_implementation()} {sys.version_info.major}.{sys.version_info.minor}"
+
+
+def stored(path: Path = STORED) -> dict[str, Count] | None:
+    """The stored counts of this version; None when there are none."""
+    return json.loads(path.read_text()).get(version()) if path.exists() else None
+
+
+def store(counted: Mapping[str, Count], path: Path = STORED) -> None:
+    """Put these counts in place of the stored ones of this version."""
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**kept, version(): counted}, indent=2, sort_keys=True) + "\n")
+
+
+def risen(counted: Mapping[str, Count], before: Mapping[str, Count]) -> list[str]:
+    """What costs more than before, in words."""
+    found = []
+    for name, counts in counted.items():
+        for what, now in counts.items():
+            then = before.get(name, {}).get(what)
+            if then is None:
+                found.append(f"{name}: {COUNTS[what]}: nothing is stored; {now / UNITS:g} now")
+            elif now > then * (1 + STEP):
+                rise = f"{now / then - 1:+.1%}" if then else "from nothing"
+                per = UNITS if what != "peak_bytes" else 1
+                found.append(f"{name}: {COUNTS[what]} rose from {then / per:g} to {now / per:g} a unit ({rise})")
+    return found
+
+
+# -- machine instructions
+
+
+def machine_instructions(name: str) -> float:
+    """Instructions that one unit takes, by callgrind: the difference between two runs. Raises ClickException."""
+    few, many = (_instructions_of_process(name, units) for units in (UNITS, 3 * UNITS))
+    return (many - few) / (2 * UNITS)
+
+
+def _instructions_of_process(name: str, units: int) -> int:
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        raise click.ClickException("expected valgrind on the PATH (Debian: apt install valgrind); found none")
+    words = (valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-m", "benchmarks.hot_path")
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    ended = subprocess.run(  # noqa: S603 - our own program
+        [*words, "--drive", f"{name}:{units}"], env=environment, capture_output=True, text=True, check=False
+    )
+    found = [line.split()[-1] for line in ended.stderr.splitlines() if "Collected" in line]
+    if ended.returncode or not found:
+        raise click.ClickException(f"callgrind did not end well: {ended.stderr[-500:]}")
+    return int(found[0])
+
+
+def _drive(name: str, units: int) -> None:
+    gc.disable()
+    with DRIVEN[name]() as (unit, _):
+        for _ in range(units):
+            unit()
+
+
+@click.command()
+@click.option("--update", is_flag=True, help="Store the counts of this run: what costs more now is meant to.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON, and compare nothing.")
+@click.option("--callgrind", is_flag=True, help="Print machine instructions too, by valgrind. Takes minutes.")
+@click.option("--drive", default="", hidden=True, help="NAME:UNITS; only do that.")
+def main(update: bool, as_json: bool, callgrind: bool, drive: str) -> None:
+    """Count what a chunk and a key cost, and say what costs more than is stored."""
+    if drive:
+        name, _, units = drive.partition(":")
+        _drive(name, int(units))
+        return
+    counted = count_all()
+    if as_json:
+        click.echo(json.dumps(counted))
+        return
+    for name, counts in counted.items():
+        told = (f"{value / (1 if what == 'peak_bytes' else UNITS):,g} {COUNTS[what]}" for what, value in counts.items())
+        click.echo(f"{name}: " + ", ".join(told))
+        if callgrind:
+            click.echo(f"{name}: {machine_instructions(name):,.0f} machine instructions")
+    _conclude(counted, update)
+
+
+def _conclude(counted: Mapping[str, Count], update: bool) -> None:
+    if update:
+        store(counted)
+        click.echo(f"stored for {version()} in {STORED.name}")
+        return
+    before = stored()
+    if before is None:
+        click.echo(f"nothing is stored for {version()}; --update does that")
+        return
+    rises = risen(counted, before)
+    if rises:
+        advice = "If that is meant: python -m benchmarks.hot_path --update"
+        raise click.ClickException("\n".join(["it costs more than it did:", *rises, advice]))
+    click.echo(f"nothing costs more than is stored, give or take {STEP:.1%}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

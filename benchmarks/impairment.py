@@ -1,0 +1,215 @@
+"""What a slow, far or lossy network does to echo, to Ctrl-C and to a file, as a table in Markdown (Linux, root).
+
+    python -m benchmarks.impairment [--peers ...] [--wires ...] [--presses N] [--page FILE]
+
+Client and server are in two networks that a wire joins (`tests/support/impairing_wire.py`): it delays, loses and paces
+the packets of TCP and UDP alike. Everything is set up over the clean wire, which is impaired afterwards; each peer
+has one server and one client for all wires, and fresh terminals for each. The client does the timing.
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import click
+import msgspec
+
+from benchmarks.bench.__main__ import tools
+from benchmarks.bench.client import Client, ClientFailed, client_of
+from benchmarks.bench.payload import Payload, write
+from benchmarks.bench.peers import PEERS, Launch, Peer, PeerFailed, Tools
+from benchmarks.bench.serving import Started, serving
+from benchmarks.bench.tables import table_of
+from mobifai.errors import MobiFaiError
+from soak.alone import alone, unless_stopped
+from tests.support import netns
+from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink, NoLink, impaired_link
+
+MEASURED = ("mobifai", "mobifai-relay", "node-wrtc", "node-socketio")
+FLOOD_BEGINS = 1_000_000
+"""Characters of a flood after which every buffer on its way is as full as it gets."""
+STEP_SECONDS = 90.0
+EXPECTED = (ClientFailed, PeerFailed, MobiFaiError, TimeoutError, OSError)
+
+HEAD = """\
+| wire | peer | ping | file, MB/s | echo idle | echo beside an unseen flood | echo beside a seen flood | Ctrl-C, p50 \
+| Ctrl-C, longest | KB after Ctrl-C |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+"""
+
+
+@dataclass
+class Line:
+    """One line of the table: what was measured of a peer over a wire, or what went wrong instead."""
+
+    wire: str
+    peer: str
+    figures: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        names = ("ping", "file", "idle", "unseen", "seen", "interrupt", "interrupt-worst", "after")
+        cells = [self.wire, PEERS[self.peer].title, *(self.figures.get(name, "–") for name in names)]
+        return f"| {' | '.join(cells)} |\n"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A client at a server over a wire, how often keys are pressed, and the file."""
+
+    link: ImpairedLink
+    client: Client
+    presses: int
+    payload: Payload
+
+    async def ping(self, line: Line) -> None:
+        """How far it is."""
+        line.figures["ping"] = f"{1000 * await self.link.ping():.1f} ms"
+
+    async def file(self, line: Line) -> None:
+        """A file is printed, and comes whole."""
+        terminal = await self.client.open()
+        seen = await self.client.ask("file", terminal=terminal, path=str(self.payload.path))
+        whole = (seen["bytes"], seen["sha256"]) == (self.payload.size, self.payload.sha256)
+        line.figures["file"] = f"{self.payload.size / 1000 / seen['ms']:.2f}" if whole else "**damaged**"
+        await self.client.ask("shut", terminal=terminal)
+
+    async def echo(self, line: Line) -> None:
+        """One key at a time, alone, and beside a flood that is not shown or is shown."""
+        typed, flooded = await self.client.open_many(2)
+        for name, shown in (("idle", [typed]), ("unseen", [typed]), ("seen", [typed, flooded])):
+            await self.client.show(shown)
+            if name == "unseen":
+                await self.client.ask("floodUnseen", terminal=flooded)
+            if name == "seen":
+                await self.client.ask("receive", terminal=flooded, bytes=FLOOD_BEGINS)
+            line.figures[name] = _ms(await self.client.echo(typed, self.presses))
+        await self.client.show([typed])
+        for terminal in (flooded, typed):
+            await self.client.ask("shut", terminal=terminal)
+
+    async def interrupt(self, line: Line) -> None:
+        """Ctrl-C, again and again, each time when a flood is well under way."""
+        terminal = await self.client.open()
+        times, after = [], []
+        for _ in range(self.presses):
+            await self.client.ask("flood", terminal=terminal, bytes=FLOOD_BEGINS)
+            told = await self.client.ask("interruptCounted", terminal=terminal)
+            times.append(told["ms"])
+            after.append(told["characters"])
+        line.figures |= {"interrupt": _ms(times), "interrupt-worst": f"{max(times):.0f} ms"}
+        line.figures["after"] = f"{median(after) / 1000:.0f}"
+        await self.client.ask("shut", terminal=terminal)
+
+
+def _ms(times: Sequence[float]) -> str:
+    return f"{median(times):.{0 if median(times) >= 10 else 1}f} ms"
+
+
+def behind(peer: Peer, address: str) -> Peer:
+    """The same peer, whose MobiFai listens where the wire ends."""
+
+    def launch(found: Tools, folder: Path) -> Launch:
+        usual = peer.launch(found, folder)
+        more = ("--host", address) if peer.kind == "mobifai" else ()
+        return msgspec.structs.replace(usual, words=(*usual.words, *more))
+
+    return msgspec.structs.replace(peer, launch=launch)
+
+
+def reached(server: Started, address: str) -> Mapping[str, object]:
+    """What the client is told of a server that is at the near end of the wire."""
+    return {**server.options, "url": str(server.options["url"]).replace("127.0.0.1", address)}
+
+
+@asynccontextmanager
+async def visiting(peer: Peer, found: Tools, folder: Path, presses: int, payload: Payload) -> AsyncIterator[Visit]:
+    """A client that is connected to a fresh server over a clean wire."""
+    async with impaired_link() as link:
+        async with serving(behind(peer, link.near), found, folder, {"BENCH_HOST": link.near}) as server:
+            options, node, home = reached(server, link.near), found.node.program, found.client_home
+            async with client_of(node, home, options, folder, inside=link.inside) as client:
+                await client.ask("connect")
+                yield Visit(link, client, presses, payload)
+
+
+async def measure(peer: Peer, wires: Sequence[str], visit: Visit) -> AsyncIterator[Line]:
+    """A line for each wire. What fails is told in its place, and the peer's other wires are left out."""
+    for wire in wires:
+        line = Line(wire, peer.name)
+        await visit.link.impair(IMPAIRMENTS[wire])
+        try:
+            for step in (visit.ping, visit.file, visit.interrupt, visit.echo):
+                async with asyncio.timeout(STEP_SECONDS):
+                    await step(line)
+        except EXPECTED as error:
+            reason = str(error) or f"not done within {STEP_SECONDS:g} s"
+            line.figures["after"] = f"{line.figures.get('after', '–')} (**{reason.replace('|', '/')[:120]}**)"
+            yield line
+            return
+        finally:
+            await visit.link.impair(CLEAN)
+        yield line
+
+
+async def measure_all(
+    peers: Sequence[Peer], wires: Sequence[str], presses: int, file_bytes: int, found: Tools, folder: Path
+) -> list[Line]:
+    """All lines, by wire and then by peer."""
+    payload, lines = write(folder / "payload", file_bytes), []
+    for peer in peers:
+        place = Path(tempfile.mkdtemp(dir=folder, prefix="visit-")) / peer.name
+        try:
+            async with visiting(peer, found, place, presses, payload) as visit:
+                async for line in measure(peer, wires, visit):
+                    lines.append(line)
+                    click.echo(str(line), err=True, nl=False)
+        except EXPECTED as error:
+            click.echo(f"{peer.name}: {error}", err=True)
+    return sorted(lines, key=lambda line: wires.index(line.wire))
+
+
+def _chosen(known: Sequence[str]) -> click.ParamType:
+    class Chosen(click.ParamType):
+        name = "names"
+
+        def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+            names = [name.strip() for name in str(value).split(",") if name.strip()]
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                self.fail(f"expected names among {', '.join(known)}; found {unknown[0]!r}", param, ctx)
+            return names or list(known)
+
+    return Chosen()
+
+
+@click.command()
+@click.option("--peers", type=_chosen(MEASURED), default="", help="Peers, by commas; all by default.")
+@click.option("--wires", type=_chosen(tuple(IMPAIRMENTS)), default="", help="Wires, by commas; all by default.")
+@click.option("--presses", default=7, show_default=True, type=click.IntRange(1, 1000), help="Keys for each figure.")
+@click.option("--file-bytes", default=4_000_000, show_default=True, type=click.IntRange(1000), help="Size of the file.")
+@click.option("--page", type=click.Path(path_type=Path), help="Where the table goes; by default it is printed.")
+def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page: Path | None) -> None:
+    """Measure each peer over each wire, and write the table: medians of so many presses."""
+    chosen = [PEERS[name] for name in peers]
+    found = tools(chosen)
+    netns.enter()
+    try:
+        lines = alone(
+            lambda folder: unless_stopped(measure_all(chosen, wires, presses, file_bytes, found, folder), [])
+        )
+    except NoLink as error:
+        raise click.ClickException(f"an impaired network can't be had here: {error}") from None
+    text = HEAD + "".join(map(str, lines))
+    if page is None:
+        click.echo(text, nl=False)
+    else:
+        page.write_text(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
