@@ -1,0 +1,129 @@
+"""A relay without its HTTP, and an agent and a phone inside it: the phone reads only when a test says so."""
+
+import asyncio
+import json
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+import msgspec
+
+from mobifai.agent.own_relay import OwnRelay
+from mobifai.bounds import Ledger
+from mobifai.protocol import messages as wire
+from mobifai.protocol.rooms import Rooms
+from mobifai.relay.endpoint import Endpoint
+from mobifai.relay.local import LocalConnection
+from mobifai.relay.signin import OWNER
+from mobifai.relay.sockets import Sockets
+
+AGENT, PHONE = "agent-1", "phone-1"
+
+
+class LetsIn:
+    """Signs everybody in."""
+
+    def authenticate(self, register: wire.Register, _address: str) -> wire.Authenticated:
+        return wire.Authenticated(token=register.device_id, user=wire.User(id=OWNER, email="", name=""))
+
+
+class RelayInside:
+    """The relay's endpoint and rooms. `local` is what the agent uses of `relay.server.Relay`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.now = 0.0
+        self.endpoint = Endpoint(ledger, self._on_event, self._on_end, lambda: self.now)
+        rooms = Rooms(ledger, lambda: "00" * 32)
+        self.sockets = Sockets(rooms, LetsIn(), self.endpoint.connections)  # type: ignore[arg-type]
+
+    async def _on_event(self, connection: Any, event: str, arguments: tuple[object, ...]) -> None:
+        await self.sockets.on_event(connection, event, arguments, self.now)
+
+    def _on_end(self, connection: Any) -> None:
+        self.sockets.on_end(connection)
+
+    def local(self) -> AbstractContextManager[LocalConnection]:
+        return self.endpoint.local(self.sockets)
+
+    def used(self, name: str) -> Any:
+        """What the ledger knows of a limit."""
+        return next(entry for entry in self.ledger.entries() if entry.name == name)
+
+
+class Phone:
+    """A phone. `told` is what it read."""
+
+    def __init__(self, relay: RelayInside) -> None:
+        self._relay = relay
+        self._scope = ExitStack()
+        self.connection = self._scope.enter_context(relay.local())
+        self.told: list[tuple[str, Any]] = []
+        self.connection.say("register", register("mobile", PHONE))
+
+    async def read(self, count: int = 1000) -> None:
+        """Read what waits, at most so many events; accept every agent."""
+        for _ in range(count):
+            try:
+                async with asyncio.timeout(0.001):
+                    heard = await self.connection.hear()
+            except TimeoutError:
+                return
+            if heard is None:
+                return
+            event, payload = heard[0], json.loads(bytes(heard[1]))  # msgspec takes no half character
+            self.told.append((event, payload))
+            if event == "handshake:initiate":
+                self.connection.say("handshake:confirmed", wire.HandshakeConfirmed(peer_id=AGENT))
+
+    async def ask(self) -> None:
+        """Ask for the agent."""
+        await self.say("request_connection", wire.RequestConnection(target_device_id=AGENT))
+
+    async def say(self, event: str, payload: object) -> None:
+        """Say something as a device on a WebSocket does: it waits for room."""
+        raw = msgspec.Raw(msgspec.json.encode(payload))
+        await self._relay.sockets.on_event(self.connection, event, (raw,), self._relay.now)
+
+    def leave(self) -> None:
+        self._scope.close()
+
+
+class Agent:
+    """The agent's listener, which accepts every phone. `told` is what the relay said, and what became of it."""
+
+    def __init__(self, relay: RelayInside) -> None:
+        self.told: list[Any] = []
+        self.rooms_told = 0
+        self.during = lambda _event: None
+        self.link = OwnRelay(relay, self)  # type: ignore[arg-type]
+
+    def relay_connected(self) -> None:
+        self.told.append("connected")
+        self.link.send("register", register("mac", AGENT))
+
+    def relay_lost(self) -> None:
+        self.told.append("lost")
+
+    def relay_said(self, event: str, payload: Any) -> None:
+        self.told.append((event, msgspec.json.decode(payload)))
+        if event == "handshake:initiate":
+            self.link.send("handshake:confirmed", wire.HandshakeConfirmed(peer_id=PHONE))
+        self.during(event)
+
+    def relay_has_room(self) -> None:
+        self.rooms_told += 1
+
+    def heard(self, event: str) -> list[Any]:
+        """The payloads of an event, in order."""
+        return [one[1] for one in self.told if isinstance(one, tuple) and one[0] == event]
+
+
+def register(kind: Any, device_id: str) -> wire.Register:
+    """What a device says first."""
+    return wire.Register(type=kind, device_id=device_id, public_key="04" + "00" * 64)
+
+
+async def settle() -> None:
+    """Let everything that can go on go on."""
+    for _ in range(12):
+        await asyncio.sleep(0)

@@ -1,0 +1,384 @@
+"""The agent inside its own relay: what it sends is bounded by what the phone reads, and arrives in order."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from mobifai.agent import own_relay
+from mobifai.agent.own_relay import BULK_BYTES
+from mobifai.bounds import Ledger
+from mobifai.link.path import PathClosed
+from mobifai.protocol import messages as wire
+from tests.agent.inside import AGENT, Agent, Phone, RelayInside, register, settle
+from tests.support.eventually import eventually
+
+BACKLOG = 8
+FORWARDED = 6
+"""Three quarters of the backlog: as much as may be forwarded to a phone that does not read."""
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_relay, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(own_relay, "LONGEST_DELAY", 0.001)
+
+
+@asynccontextmanager
+async def inside(**limits: int) -> AsyncIterator[tuple[RelayInside, Agent]]:
+    ledger = Ledger({"relay.backlog": BACKLOG} | {f"relay.{name}": value for name, value in limits.items()})
+    relay = RelayInside(ledger)
+    agent = Agent(relay)
+    task = asyncio.create_task(agent.link.run())
+    try:
+        await eventually(lambda: agent.heard("authenticated"))
+        yield relay, agent
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert relay.used("relay.backlog").instances == 0
+    assert not agent.link.open
+
+
+@asynccontextmanager
+async def paired(**limits: int) -> AsyncIterator[tuple[RelayInside, Agent, Phone]]:
+    async with inside(**limits) as (relay, agent):
+        phone = await come(relay, agent)
+        yield relay, agent, phone
+        phone.leave()
+
+
+async def come(relay: RelayInside, agent: Agent) -> Phone:
+    """A phone that is paired, and has read all."""
+    phone, before = Phone(relay), len(agent.heard("paired"))
+    await phone.ask()
+    while len(agent.heard("paired")) == before:
+        await phone.read()
+        await settle()
+    await phone.read()
+    return phone
+
+
+async def test_what_the_agent_sends_is_there_at_once_and_in_order() -> None:
+    async with paired() as (_, agent, phone):
+        for number in range(FORWARDED):
+            agent.link.send("terminal:output", number)
+        assert agent.link.in_flight == FORWARDED
+        await phone.read()
+        assert phone.told[-FORWARDED:] == [("terminal:output", number) for number in range(FORWARDED)]
+        assert agent.link.in_flight == 0
+
+
+@pytest.mark.parametrize(("sent", "has_room"), [(FORWARDED - 1, True), (FORWARDED, False)])
+async def test_a_phone_that_does_not_read_has_room_for_so_many(sent: int, has_room: bool) -> None:
+    async with paired() as (relay, agent, _phone):
+        for number in range(sent):
+            assert agent.link.room_for_control()
+            agent.link.send("terminal:output", number)
+        assert agent.link.room_for_control() is has_room
+        if not has_room:
+            with pytest.raises(PathClosed, match="does not read"):
+                agent.link.send("terminal:output", -1)
+        agent.link.send("relay:echo", wire.Echo(nonce="needs-no-room-at-the-phone"))
+        await eventually(lambda: agent.heard("relay:echo"))
+        assert relay.used("relay.backlog").peak <= BACKLOG
+
+
+@pytest.mark.parametrize(("size", "has_room"), [(BULK_BYTES - 1, True), (BULK_BYTES, False), (BULK_BYTES + 1, False)])
+async def test_output_waits_in_the_terminals_from_so_many_bytes_on(size: int, has_room: bool) -> None:
+    async with paired() as (_, agent, phone):
+        frame = len("terminal:output") + len('""')
+        agent.link.send("terminal:output", "x" * (size - frame))
+        assert agent.link.room_for_bulk() is has_room
+        assert agent.link.room_for_control()
+        await phone.read()
+        await phone.read()
+        assert agent.link.room_for_bulk()
+
+
+@pytest.mark.parametrize(("size", "fits"), [(999, True), (1000, True), (1001, False)])
+async def test_one_message_has_a_size(size: int, fits: bool) -> None:
+    async with paired(message=1000) as (_, agent, phone):
+        if fits:
+            agent.link.send("terminal:output", "x" * (size - 2))
+            await phone.read()
+            assert phone.told[-1][0] == "terminal:output"
+        else:
+            with pytest.raises(PathClosed, match="at most 1000 bytes"):
+                agent.link.send("terminal:output", "x" * (size - 2))
+            assert agent.link.in_flight == 0
+
+
+async def test_who_found_no_room_is_told_when_the_phone_reads_and_not_before() -> None:
+    async with paired() as (_, agent, phone):
+        while agent.link.room_for_control():
+            agent.link.send("terminal:output", "x")
+        await settle()
+        assert agent.rooms_told == 0
+        await phone.read()
+        await settle()
+        assert agent.rooms_told == 1
+
+
+async def test_who_found_no_room_is_told_when_the_phone_leaves() -> None:
+    async with paired() as (_, agent, phone):
+        while agent.link.room_for_control():
+            agent.link.send("terminal:output", "x")
+        phone.leave()
+        await eventually(lambda: agent.heard("paired_device_disconnected"))
+        assert agent.rooms_told == 1
+        assert agent.link.in_flight == 0
+        agent.link.send("terminal:output", "nobody gets it")
+
+
+async def test_half_a_character_passes() -> None:
+    async with paired() as (_, agent, phone):
+        agent.link.send("process:created", {"name": "\udcff"})
+        await phone.read()
+        assert phone.told[-1] == ("process:created", {"name": "\udcff"})
+
+
+async def test_a_phone_that_says_much_at_a_time_waits_until_the_agent_has_heard_it() -> None:
+    async with paired() as (relay, agent, phone):
+        for number in range(10 * BACKLOG):
+            await phone.say("terminal:input", {"uuid": "t", "data": str(number)})
+        await eventually(lambda: len(agent.heard("terminal:input")) == 10 * BACKLOG)
+        assert [said["data"] for said in agent.heard("terminal:input")] == [str(n) for n in range(10 * BACKLOG)]
+        assert relay.used("relay.backlog").peak <= BACKLOG
+
+
+async def test_what_the_relay_answers_comes_after_the_call_that_asked_and_never_within_it() -> None:
+    async with inside() as (_, agent):
+        before = list(agent.told)
+        for number in range(3):
+            agent.link.send("relay:echo", wire.Echo(nonce=str(number)))
+        assert agent.told == before
+        await eventually(lambda: len(agent.heard("relay:echo")) == 3)
+        assert [echo["nonce"] for echo in agent.heard("relay:echo")] == ["0", "1", "2"]
+
+
+async def test_an_agent_that_asks_more_than_it_hears_is_refused_and_stays() -> None:
+    async with inside() as (relay, agent):
+        with pytest.raises(PathClosed):
+            for number in range(BACKLOG):
+                agent.link.send("relay:echo", wire.Echo(nonce=str(number)))
+        assert relay.used("relay.backlog").peak <= BACKLOG
+        await eventually(lambda: len(agent.heard("relay:echo")) == FORWARDED)
+        assert agent.link.open
+
+
+async def test_an_event_whose_handling_fails_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with inside() as (_, agent):
+
+        def fail(_event: str) -> None:
+            raise ZeroDivisionError
+
+        agent.during = fail
+        agent.link.send("relay:echo", wire.Echo(nonce="1"))
+        await eventually(lambda: agent.heard("relay:echo"))
+        assert agent.link.open
+    assert "'relay:echo' failed" in caplog.text
+
+
+async def test_dropped_it_says_so_and_comes_again() -> None:
+    async with paired() as (_, agent, phone):
+        agent.link.drop()
+        assert not agent.link.open
+        with pytest.raises(PathClosed):
+            agent.link.send("terminal:output", "x")
+        await eventually(lambda: len(agent.heard("authenticated")) == 2)
+        assert [one for one in agent.told if isinstance(one, str)] == ["connected", "lost", "connected"]
+        await phone.read()
+        assert ("paired_device_disconnected", {"message": "The paired device disconnected"}) in phone.told
+
+
+async def test_a_newer_agent_of_the_same_id_takes_its_place_and_it_comes_back() -> None:
+    async with inside() as (relay, agent):
+        with relay.local() as other:
+            other.say("register", register("mac", AGENT))
+            await eventually(lambda: len(agent.heard("authenticated")) == 2)
+            assert other.outbox.ended
+
+
+async def test_revoked_it_hears_why() -> None:
+    async with paired() as (relay, agent, phone):
+        relay.sockets.revoke(AGENT)
+        await eventually(lambda: agent.heard("auth_error"))
+        await phone.read()
+        assert phone.told[-1][0] in ("paired_device_disconnected", "available_devices")
+
+
+async def test_of_a_phone_that_is_revoked_it_hears() -> None:
+    async with paired() as (relay, agent, phone):
+        relay.sockets.revoke("phone-1")
+        await eventually(lambda: agent.heard("device_revoked"))
+        assert agent.heard("paired_device_disconnected")
+        assert phone.connection.outbox.ended
+
+
+async def test_settings_are_told() -> None:
+    async with inside() as (relay, agent):
+        relay.sockets.broadcast_settings({"theme": "dark"})
+        await eventually(lambda: agent.heard("settings:updated") == [{"theme": "dark"}])
+
+
+async def test_registered_again_under_way_it_stays_paired() -> None:
+    async with paired() as (_, agent, phone):
+        agent.link.send("register", register("mac", AGENT))
+        agent.link.send("terminal:output", "x")
+        await phone.read()
+        assert phone.told[-1] == ("terminal:output", "x")
+
+
+async def test_where_all_places_are_taken_it_tries_again() -> None:
+    relay = RelayInside(Ledger({"relay.sockets": 1}))
+    agent = Agent(relay)
+    phone = Phone(relay)
+    task = asyncio.create_task(agent.link.run())
+    await settle()
+    assert not agent.link.open
+    phone.leave()
+    await eventually(lambda: agent.heard("authenticated"))
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_relay_that_closes_lets_it_go() -> None:
+    async with inside() as (relay, agent):
+        await relay.endpoint.close()
+        assert not agent.link.open
+        assert agent.told[-1] == "lost"
+
+
+class InsideMachine(RuleBasedStateMachine):
+    """Whatever happens in whatever order: what was taken arrives once and in order, or its phone is gone."""
+
+    @initialize()
+    def start(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.relay: RelayInside
+        self.sent = 0
+        self.under_way: deque[int] = deque()
+        self.phone: Phone | None = None
+        self.do(self._start())
+
+    async def _start(self) -> None:
+        self.relay = RelayInside(Ledger({"relay.backlog": BACKLOG}))
+        self.agent = Agent(self.relay)
+        self.task = asyncio.create_task(self.agent.link.run())
+        await eventually(lambda: self.agent.heard("authenticated"))
+
+    def do(self, what: Awaitable[Any]) -> Any:
+        async def done() -> Any:
+            result = await what
+            await settle()
+            return result
+
+        return self.loop.run_until_complete(done())
+
+    @precondition(lambda self: self.phone is None)
+    @rule()
+    def a_phone_comes(self) -> None:
+        self.phone = self.do(come(self.relay, self.agent))
+
+    @precondition(lambda self: self.phone is not None)
+    @rule()
+    def the_phone_leaves(self) -> None:
+        self.do(self._forget_phone())
+
+    @precondition(lambda self: self.phone is not None)
+    @rule()
+    def the_phone_is_revoked(self) -> None:
+        self.do(self._revoke_phone())
+
+    async def _revoke_phone(self) -> None:
+        self.relay.sockets.revoke("phone-1")
+        await self._forget_phone()
+
+    async def _forget_phone(self) -> None:
+        self.phone.leave()
+        self.phone = None
+        self.under_way.clear()
+
+    @precondition(lambda self: self.phone is not None)
+    @rule(count=st.integers(1, BACKLOG))
+    def the_phone_reads(self, count: int) -> None:
+        before = len(self.phone.told)
+        self.do(self.phone.read(count))
+        for event, payload in self.phone.told[before:]:
+            if event == "terminal:output":
+                assert int(payload[:8]) == self.under_way.popleft()
+
+    @precondition(lambda self: self.phone is not None)
+    @rule(count=st.integers(1, 3 * BACKLOG))
+    def the_phone_types(self, count: int) -> None:
+        async def typing() -> None:
+            for _ in range(count):
+                await self.phone.say("terminal:input", {"uuid": "t", "data": "x"})
+
+        before = len(self.agent.heard("terminal:input"))
+        self.do(typing())
+        assert len(self.agent.heard("terminal:input")) == before + count
+
+    @rule(size=st.sampled_from([0, 1000, BULK_BYTES]), count=st.integers(1, BACKLOG + 1), bulk=st.booleans())
+    def the_agent_sends(self, size: int, count: int, bulk: bool) -> None:
+        self.do(self._send(size, count, bulk))
+
+    async def _send(self, size: int, count: int, bulk: bool) -> None:
+        for _ in range(count):
+            link = self.agent.link
+            may = link.room_for_bulk() if bulk else link.room_for_control()
+            try:
+                link.send("terminal:output", f"{self.sent:08}{'x' * size}")
+            except PathClosed:
+                assert not link.room_for_control()
+            else:
+                assert may or bulk
+                if self.phone is not None:
+                    self.under_way.append(self.sent)
+            self.sent += 1
+
+    @rule()
+    def the_agent_is_told_of_room(self) -> None:
+        told, link = self.agent.rooms_told, self.agent.link
+        if link.room_for_control() or self.phone is None:
+            return
+        self.the_phone_reads(BACKLOG)
+        self.the_phone_reads(BACKLOG)
+        assert self.agent.rooms_told > told
+
+    @rule()
+    def the_link_is_dropped(self) -> None:
+        self.do(self._drop())
+        if self.phone is not None:
+            self.do(self._forget_phone())
+
+    async def _drop(self) -> None:
+        before = len(self.agent.heard("authenticated"))
+        self.agent.link.drop()
+        await eventually(lambda: len(self.agent.heard("authenticated")) > before)
+
+    @invariant()
+    def nothing_is_above_its_bound(self) -> None:
+        entry = self.relay.used("relay.backlog")
+        assert entry.peak <= entry.capacity
+        assert self.relay.used("relay.sockets").used <= 2
+        assert self.agent.link.in_flight <= FORWARDED + 2
+
+    def teardown(self) -> None:
+        if self.phone is not None:
+            self.do(self._forget_phone())
+        self.task.cancel()
+        self.do(asyncio.wait([self.task]))
+        assert self.relay.used("relay.backlog").instances == 0
+        self.loop.close()
+
+
+TestInside = InsideMachine.TestCase
+TestInside.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
