@@ -44,7 +44,8 @@ class Checkup:
     async def relay_round_trip(self) -> float | None:
         """Have the relay send something back over the very connection that phones' messages take.
 
-        A relay that does not know `relay:echo` is asked over HTTP.
+        A relay of our own is in this process: there it is the way through its rooms and this loop; whether it can be
+        reached from outside is asked by `mobifai doctor`. One that does not know `relay:echo` is asked over HTTP.
         """
         if not self._links.relay.open:
             return None

@@ -15,6 +15,7 @@ from mobifai.link.path import PathClosed
 from mobifai.relay.local import LocalConnection
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.server import Relay
+from mobifai.relay.sockets import Connection
 
 if TYPE_CHECKING:
     from mobifai.link.relay_client import RelayListener
@@ -23,6 +24,9 @@ _log = logging.getLogger(__name__)
 
 BULK_BYTES = 32 << 10
 """Bytes in the phone's outbox at which output waits in the terminals: more only delays the echo."""
+
+BULK_PACKETS = 16
+"""Packets there at which it waits too: the outbox takes 48, and the parts of one piece of output must all fit."""
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
@@ -53,25 +57,25 @@ class OwnRelay:
     def in_flight(self) -> int:
         """Messages that are not on the wire to the phone yet."""
         peer = self._peer()
-        return len(peer) if peer is not None else 0
+        return peer.in_flight if peer is not None else 0
 
     def room_for_bulk(self) -> bool:
         """Whether output may be sent now."""
-        return self._has_room(lambda peer: peer.has_room() and peer.waiting_bytes < BULK_BYTES)
+        return self._has_room(_takes_output)
 
     def room_for_control(self) -> bool:
         """Whether a short message may be sent now."""
         return self._has_room(Outbox.has_room)
 
-    def _has_room(self, enough: Callable[["Outbox[Any]"], bool]) -> bool:
+    def _has_room(self, enough: "Callable[[Outbox[Any]], bool]") -> bool:
         """Whether the phone's outbox has enough room; if not, the listener is told when it has moved."""
         peer = self._peer()
-        if peer is None or enough(peer):
+        if peer is None or enough(peer.outbox):
             return self.open
-        peer.tell_when_moved(self._phone_reads)
+        peer.outbox.tell_when_moved(self._phone_reads)
         return False
 
-    def _peer(self) -> "Outbox[Any] | None":
+    def _peer(self) -> Connection | None:
         return self._connection.peer if self._connection is not None else None
 
     def _phone_reads(self) -> None:
@@ -129,3 +133,7 @@ class OwnRelay:
             self._listener.relay_said(event, payload)
         except Exception:
             _log.exception("event %r failed", event)
+
+
+def _takes_output(outbox: "Outbox[Any]") -> bool:
+    return outbox.has_room() and outbox.waiting_bytes < BULK_BYTES and len(outbox) < BULK_PACKETS

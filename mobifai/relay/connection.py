@@ -56,6 +56,12 @@ class Connection:
 
     # -- what the relay does
 
+    @property
+    def in_flight(self) -> int:
+        """Packets that wait, and one for what the kernel has not taken yet."""
+        transport = self._request.transport
+        return len(self.outbox) + bool(transport is not None and transport.get_write_buffer_size())
+
     def send(self, event: str, payload: object) -> None:
         """Queue an event. A device that let too many of them wait is dropped."""
         self.outbox.put(packets.event_frame(event, payload))

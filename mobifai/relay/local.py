@@ -53,6 +53,11 @@ class LocalConnection:
 
     # -- what the relay does
 
+    @property
+    def in_flight(self) -> int:
+        """Events that wait."""
+        return len(self.outbox)
+
     def send(self, event: str, payload: object) -> None:
         """Queue an event. A device that let too many of them wait is dropped."""
         self.outbox.put((event, payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))))
@@ -87,13 +92,12 @@ class LocalConnection:
     def has_room(self, event: str) -> bool:
         """Whether this event can be said now."""
         peer = self.peer if is_forwarded(event) else None
-        return self.outbox.has_room() and (peer is None or peer.has_room())
+        return self.outbox.has_room() and (peer is None or peer.outbox.has_room())
 
     @property
-    def peer(self) -> "Outbox[object] | None":
-        """What waits for the paired device; None without one."""
-        peer = self._handler.peer_of(self.key)
-        return peer.outbox if peer is not None else None
+    def peer(self) -> Connection | None:
+        """The paired device, or the one that is about to be."""
+        return self._handler.peer_of(self.key)
 
 
 def _size(event: Event) -> int:

@@ -42,6 +42,10 @@ class Connection(Protocol):
     @property
     def outbox(self) -> Outbox[Any]: ...  # noqa: D102
 
+    @property
+    def in_flight(self) -> int:
+        """How much of what it was sent is not with the kernel yet, or not handed over; 0: nothing."""
+
     def send(self, event: str, payload: object) -> None:
         """Queue an event. A device that let too many of them wait is dropped."""
 

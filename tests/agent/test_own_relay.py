@@ -115,6 +115,15 @@ async def test_one_message_has_a_size(size: int, fits: bool) -> None:
             assert agent.link.in_flight == 0
 
 
+@pytest.mark.parametrize(("count", "has_room"), [(15, True), (16, False), (17, False)])
+async def test_output_waits_from_so_many_packets_on(count: int, has_room: bool) -> None:
+    async with paired(backlog=64) as (_, agent, _phone):
+        for _ in range(count):
+            agent.link.send("terminal:output", "")
+        assert agent.link.room_for_bulk() is has_room
+        assert agent.link.room_for_control()
+
+
 async def test_who_found_no_room_is_told_when_the_phone_reads_and_not_before() -> None:
     async with paired() as (_, agent, phone):
         while agent.link.room_for_control():
@@ -315,7 +324,7 @@ class InsideMachine(RuleBasedStateMachine):
             if event == "terminal:output":
                 assert int(payload[:8]) == self.under_way.popleft()
 
-    @precondition(lambda self: self.phone is not None)
+    @precondition(lambda self: self.phone is not None and self.phone.connection.outbox.has_room())  # else it must wait
     @rule(count=st.integers(1, 3 * BACKLOG))
     def the_phone_types(self, count: int) -> None:
         async def typing() -> None:

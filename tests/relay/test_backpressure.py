@@ -10,6 +10,8 @@ import pytest
 from aiohttp import ClientWebSocketResponse
 
 from mobifai.config import RelayConfig
+from mobifai.errors import LimitReached
+from mobifai.protocol import messages as wire
 from mobifai.relay.listener import bind
 from tests.relay.device import Device, pair, raw_socket
 from tests.relay.line import line_to
@@ -175,3 +177,33 @@ async def test_the_kernel_holds_little_that_is_not_sent_for_every_device() -> No
         accepted, _ = listening.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) <= 16 << 10
+
+
+async def test_what_the_kernel_has_not_taken_is_in_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobifai.relay.listener._SEND_BUFFER", 16 << 10)
+    async with open_place(tmp_path) as place, line_to(place.relay.port) as line:
+        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        async with phone.connected(line.url):
+            await phone.sign_in()
+            with place.relay.local() as agent:
+                token = place.relay.sign_in.agent_token("agent-1", "Laptop")
+                public_key = phone.identity.public_hex
+                agent.say(
+                    "register", wire.Register(type="mac", device_id="agent-1", public_key=public_key, token=token)
+                )
+                asking = asyncio.create_task(phone.say("request_connection", {"targetDeviceId": "agent-1"}))
+                await until(lambda: agent.peer is not None)
+                await asking
+                agent.say("handshake:confirmed", wire.HandshakeConfirmed(peer_id=phone.device_id))
+                await phone.say("handshake:confirmed", {"peerId": "agent-1"})
+                await phone.hear("paired")
+                assert agent.peer is not None
+                await until(lambda: agent.peer is not None and not agent.peer.in_flight)
+                line.hold()
+                while agent.has_room("terminal:output"):
+                    agent.say("terminal:output", {"uuid": "t", "data": CHUNK})
+                assert agent.peer.in_flight >= 40
+                with pytest.raises(LimitReached):
+                    agent.say("terminal:output", {"uuid": "t", "data": CHUNK})
+                line.release()
+                await until(lambda: agent.peer is not None and not agent.peer.in_flight)
