@@ -1,12 +1,11 @@
 """One WebRTC peer connection with a phone: the agent offers, and makes the data channel `terminal` (section 4).
 
 It owns the connection, its listeners and its sockets; at the end of its scope nothing of them is left. aiortc is
-imported when the first phone pairs: it costs 23 MB and most of a second.
+imported when the first phone pairs, without what only sound and pictures need.
 """
 
 import asyncio
 import functools
-import importlib
 import logging
 import re
 import threading
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
+from mobifai.link import webrtc
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.frames import encode_frame
@@ -62,7 +62,7 @@ async def load_aiortc() -> Any:
 
     def work() -> None:
         try:
-            importlib.import_module("aiortc")
+            webrtc.load()
         finally:
             loop.call_soon_threadsafe(imported.set)
 
@@ -72,7 +72,7 @@ async def load_aiortc() -> Any:
         await imported.wait()
     finally:
         thread.join()
-    return importlib.import_module("aiortc")
+    return webrtc.load()
 
 
 class PeerConnection:

@@ -1,0 +1,141 @@
+"""The WebRTC library without sound and pictures, each time in a process of its own: what is imported stays."""
+
+import subprocess
+import sys
+
+import pytest
+
+CALL = """
+import asyncio, gc, logging, sys, threading
+from mobifai.link import webrtc
+from mobifai.link.peer import PeerConnection, load_aiortc
+from mobifai.bounds import Ledger
+from mobifai.protocol import messages as wire
+
+class Listener:
+    def __init__(self):
+        self.heard = asyncio.Queue()
+    def channel_opened(self): pass
+    def channel_said(self, text): self.heard.put_nowait(text)
+    def channel_has_room(self): pass
+
+async def call():
+    listener, phone_heard = Listener(), asyncio.Queue()
+    aiortc = await load_aiortc()
+    assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
+    from soak.phone_peer import PhonePeer
+    phone = PhonePeer(phone_heard.put_nowait, lambda: None)
+    async with asyncio.timeout(30), PeerConnection(aiortc, (), Ledger(), listener) as agent:
+        try:
+            offer = await agent.offer()
+            made = await phone.answer({"type": "offer", "sdp": offer.offer.sdp})
+            answer = wire.Description(type="answer", sdp=made.description["sdp"])
+            await agent.answer(wire.Answer(answer=answer))
+            await agent.opened.wait()
+            agent.send("event", {"to": "the phone"})
+            print(await phone_heard.get())
+            await phone.send("from the phone")
+            print(await listener.heard.get())
+        finally:
+            await phone.close()
+"""
+
+WORKS = '{"type":"event","payload":{"to":"the phone"}}\nfrom the phone\n'
+
+
+def run(program: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_a_data_channel_needs_nothing_of_sound_and_pictures() -> None:
+    told = run(f"""{CALL}
+asyncio.run(call())
+print([name for name in sys.modules if name.split(".")[0] in ("av", "pylibsrtp", "numpy", "multiprocessing")])
+""")
+    assert told == f"{WORKS}[]\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what is mapped from /proc")
+def test_its_libraries_are_not_in_memory() -> None:
+    told = run(f"""{CALL}
+asyncio.run(call())
+import pathlib
+mapped = {{line.split()[-1] for line in pathlib.Path("/proc/self/maps").read_text().splitlines()}}
+print(sorted(path for path in mapped if any(name in path for name in ("libav", "libsw", "pylibsrtp"))))
+""")
+    assert told == f"{WORKS}[]\n"
+
+
+def test_who_wants_sound_later_gets_the_real_library() -> None:
+    told = run("""
+from mobifai.link import webrtc
+webrtc.load()
+import av, pylibsrtp
+print(av.AudioFrame(format="s16", layout="mono", samples=160).samples, pylibsrtp.Error.__module__)
+""")
+    assert told == "160 pylibsrtp\n"
+
+
+def test_names_of_browsers_are_looked_up_with_the_real_dns_library() -> None:
+    told = run("""
+import asyncio, sys
+from mobifai.link import webrtc
+webrtc.load()
+before = "dns.zone" in sys.modules and type(sys.modules["dns.zone"]).__name__
+import aioice.mdns
+async def main():
+    protocol = aioice.mdns.MDnsProtocol()
+    print(before, type(protocol.zone).__module__, type(sys.modules["dns.zone"]).__name__)
+asyncio.run(main())
+""")
+    assert told == "_LazyModule dns.zone module\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "webrtc._stand_in = types.ModuleType",  # a library that asks for more than the stand-ins have
+        "webrtc.MEDIA = ('aiortc.rtcdatachannel',)",  # one whose modules mean something else
+    ],
+)
+def test_a_library_of_another_shape_is_loaded_whole(change: str) -> None:
+    told = run(f"""{CALL}
+import types
+logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(name)s: %(message).24s")
+logging.getLogger().addFilter(lambda record: record.name.startswith("mobifai"))
+for handler in logging.getLogger().handlers: handler.addFilter(lambda record: record.name.startswith("mobifai"))
+{change}
+webrtc.load()
+import aiortc.mediastreams, av
+assert aiortc.mediastreams.AudioFrame is av.AudioFrame
+asyncio.run(call())
+""")
+    assert told == f"mobifai.link.webrtc: aiortc is loaded with al\n{WORKS}"
+
+
+def test_a_library_that_is_there_is_taken_as_it_is() -> None:
+    told = run("""
+import aiortc, av
+from mobifai.link import webrtc
+print(webrtc.load() is aiortc, aiortc.mediastreams.AudioFrame is av.AudioFrame)
+""")
+    assert told == "True True\n"
+
+
+def test_every_stand_in_is_for_a_module_that_is_there() -> None:
+    told = run("""
+import importlib
+from mobifai.link import webrtc
+for name in webrtc.MEDIA: importlib.import_module(name)
+print("all")
+""")
+    assert told == "all\n"
