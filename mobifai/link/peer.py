@@ -5,7 +5,6 @@ imported when the first phone pairs, without what only sound and pictures need.
 """
 
 import asyncio
-import functools
 import logging
 import re
 import threading
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
-from mobifai.link import webrtc
+from mobifai.link import ice, webrtc
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.frames import encode_frame
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-GATHER_SECONDS = 2
 BULK_MARK = 64 << 10
 """Bytes in the channel's buffer at which output waits: more only delays the echo."""
 LOW_MARK = 32 << 10
@@ -110,7 +108,8 @@ class PeerConnection:
         connection = self._aiortc.RTCPeerConnection(self._aiortc.RTCConfiguration(iceServers=servers))
         channel = connection.createDataChannel("terminal")
         channel.bufferedAmountLowThreshold = LOW_MARK
-        _limit_gathering(connection)
+        assert connection.sctp is not None  # noqa: S101 - it has a channel
+        ice.hasten(connection.sctp.transport.transport._connection)
         return connection, channel
 
     def _listen(self) -> None:
@@ -305,13 +304,6 @@ class PeerConnection:
             self._end()
             raise PathClosed(f"the data channel failed: {error!r}") from None
         self._buffer.set(self._channel.bufferedAmount)
-
-
-def _limit_gathering(connection: "RTCPeerConnection") -> None:
-    """Have aioice give up on servers after GATHER_SECONDS: it cancels what asks them, unless it is cancelled itself."""
-    assert connection.sctp is not None  # noqa: S101 - it has a channel
-    ice: Any = connection.sctp.transport.transport._connection
-    ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

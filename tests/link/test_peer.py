@@ -9,8 +9,9 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage
 from mobifai.link import peer as peer_module
+from mobifai.link.ice import GATHER_SECONDS
 from mobifai.link.path import PathClosed
-from mobifai.link.peer import GATHER_SECONDS, PeerConnection, load_aiortc
+from mobifai.link.peer import PeerConnection, load_aiortc
 from mobifai.protocol import messages as wire
 from tests.link.calls import Listener, answering, udp_sockets, without_addresses
 from tests.support.eventually import eventually
