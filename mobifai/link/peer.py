@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
-from mobifai.link import ice, webrtc
+from mobifai.link import ice, shortcut, webrtc
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
-from mobifai.protocol.frames import encode_frame
+from mobifai.protocol.frames import encode_frame_bytes
 
 if TYPE_CHECKING:
     from aiortc import RTCDataChannel, RTCPeerConnection
@@ -96,6 +96,7 @@ class PeerConnection:
         )
         self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
         self._connection, self._channel = self._connect()
+        self._association = shortcut.association_of(self._connection)
         self._gathering: asyncio.Task[None] | None = None
         self._doubts: asyncio.TimerHandle | None = None
         self.opened = asyncio.Event()
@@ -294,12 +295,15 @@ class PeerConnection:
         """Hand a message over. Raises PathClosed."""
         if not self.open:
             raise PathClosed("the data channel is not open")
-        frame = encode_frame(event, payload)
-        if 4 * len(frame) > MAX_FRAME and (length := len(frame.encode())) > MAX_FRAME:
-            _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], length)
+        frame = encode_frame_bytes(event, payload)
+        if len(frame) > MAX_FRAME:
+            _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
             return
         try:
-            self._channel.send(frame)
+            if self._association is not None:
+                self._association.send_text(self._channel, frame)
+            else:
+                self._channel.send(frame.decode())
         except Exception as error:  # aiortc's InvalidStateError, or what its transport raises as it dies
             self._end()
             raise PathClosed(f"the data channel failed: {error!r}") from None

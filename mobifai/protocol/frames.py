@@ -33,10 +33,11 @@ _FRAME = _encoder.encode(_AgentFrame("", msgspec.Raw(b"")))
 
 def encode_frame(event: str, payload: object) -> str:
     """The agent's frame for the data channel."""
-    return _encode(event, payload).decode()
+    return encode_frame_bytes(event, payload).decode()
 
 
-def _encode(event: str, payload: object) -> bytes:
+def encode_frame_bytes(event: str, payload: object) -> bytes:
+    """The same, in UTF-8."""
     frame = _AgentFrame(event, payload)
     try:
         return _encoder.encode(frame)

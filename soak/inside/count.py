@@ -26,6 +26,8 @@ CANARIES = frozenset(
         "mobifai.relay.connection.Connection",
         "aiortc.rtcpeerconnection.RTCPeerConnection",
         "aiortc.rtcsctptransport.RTCSctpTransport",
+        "mobifai.link.sctp.Association",
+        "mobifai.link.dtls.Records",
         "aiortc.rtcdtlstransport.RTCDtlsTransport",
         "aiortc.rtcdatachannel.RTCDataChannel",
         "aioice.ice.Connection",

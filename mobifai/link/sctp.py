@@ -1,0 +1,283 @@
+"""The SCTP association of a data channel: aiortc's, with the way of plain output made short.
+
+What is on the wire is the same: the same chunks, each in a packet of its own, under the same congestion window. Shorter
+is how they get there: no task for each message, no coroutine for each chunk; acknowledgements that came together are
+taken together, and what they allow leaves together (for each, the burst that RFC 9260, section 6.1 allows). Whatever is
+not plain (loss, gaps, other kinds of messages, other channels, opening, closing) is left to aiortc.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from struct import Struct
+from typing import Any
+
+from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
+    USERDATA_MAX_LENGTH,
+    WEBRTC_STRING,
+    DataChunk,
+    RTCSctpTransport,
+    SackChunk,
+)
+from aiortc.utils import uint32_gt, uint32_gte
+from google_crc32c import extend, value
+
+BURST = 4
+"""Packets that one acknowledgement or one message may send at most (Max.Burst, RFC 9260, section 16)."""
+MOST_AT_ONCE = 32
+"""Packets that leave together, however many acknowledgements came: the phone's socket has to hold them."""
+
+_HEADER = Struct("!BBHLHHL")
+_CHECKSUM = Struct("<L")
+_PORTS = Struct("!HHL")
+_SACK = Struct("!HHLLBBHLLHH")
+_SACK_TYPE = 3
+_SACK_CHUNK = 16
+_TSNS = 1 << 32
+_SEQUENCES = 1 << 16
+
+
+class Piece(DataChunk):
+    """A DATA chunk of plain output: reliable and in order. What every one begins with is said once, here."""
+
+    _abandoned = False
+    _acked = False
+    _expiry = None
+    _in_flight = False
+    _max_retransmits = None
+    _misses = 0
+    _retransmit = False
+    _sent_count = 0
+    _sent_time = None
+
+    def __init__(self, flags: int, tsn: int, stream_id: int, stream_seq: int, protocol: int, user_data: bytes) -> None:
+        self.flags = flags
+        self.tsn = tsn
+        self.stream_id = stream_id
+        self.stream_seq = stream_seq
+        self.protocol = protocol
+        self.user_data = user_data
+        self._book_size = len(user_data)
+
+
+class Association(RTCSctpTransport):
+    """An association of which `begin` has been called, on a transport that is `Records`."""
+
+    _loop: asyncio.AbstractEventLoop
+
+    def begin(self) -> None:
+        """Start with what this class has beside its parent's."""
+        self._credits = 0
+        self._plain = True
+        self._repairing = False
+        self._flushing: asyncio.Handle | None = None
+        self._t3_at = self._t3_due = 0.0
+        self._prefix = b""
+        self._seed = 0
+
+    # -- sending
+
+    def send_text(self, channel: Any, text: bytes) -> None:
+        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does, once the loop comes round."""
+        if not text or (self._remote_max_message_size and len(text) > self._remote_max_message_size):
+            super()._data_channel_send(channel, text.decode())
+            return
+        channel._addBufferedAmount(len(text))
+        self._data_channel_queue.append((channel, WEBRTC_STRING, text))
+        self._credits += 1
+        if self._flushing is None:
+            self._flushing = self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        with contextlib.suppress(ConnectionError):  # who waits for the channel learns of it from its state
+            self.settle()
+
+    async def _data_channel_flush(self) -> None:
+        if self._is_plain():
+            self._push(BURST)
+        if self._is_plain():
+            await self._transmit_reconfig()
+        else:
+            await super()._data_channel_flush()
+
+    def _is_plain(self) -> bool:
+        """Whether what is to be sent next goes the short way."""
+        if self._association_state is not self.State.ESTABLISHED or self._repairing or not self._plain:
+            return False
+        if not self._data_channel_queue:
+            return True
+        channel, protocol, _ = self._data_channel_queue[0]
+        return protocol == WEBRTC_STRING and channel.id is not None and self._is_reliable(channel)
+
+    def _is_reliable(self, channel: Any) -> bool:
+        self._plain = channel.ordered and channel.maxRetransmits is None and channel.maxPacketLifeTime is None
+        return self._plain
+
+    def _push(self, burst: int) -> None:
+        """Send what the window allows, of so many packets. Raises ConnectionError."""
+        waiting, sent = self._outbound_queue, self._sent_queue
+        packets: list[bytes] = []
+        limit = min(self._flight_size + burst * USERDATA_MAX_LENGTH, self._cwnd)
+        taken: list[tuple[Any, int]] = []
+        now = time.time()
+        while self._flight_size < limit:
+            if not waiting and not self._cut_next(taken):
+                break
+            piece = waiting.popleft()
+            sent.append(piece)
+            self._flight_size_increase(piece)
+            piece._sent_count += 1
+            piece._sent_time = now
+            packets.append(self._packet(piece))
+        if packets:
+            self._send_packets(packets)
+        for channel, length in taken:
+            channel._addBufferedAmount(-length)
+
+    def _send_packets(self, packets: list[bytes]) -> None:
+        if self._t3_handle is None:
+            self._t3_start()
+        transport: Any = self.transport
+        transport.send_all(packets)
+
+    def _cut_next(self, taken: list[tuple[Any, int]]) -> bool:
+        """Make pieces of the next message; whether there was one."""
+        if not self._data_channel_queue or not self._is_plain():
+            return False
+        channel: Any
+        channel, protocol, text = self._data_channel_queue.popleft()
+        stream, tsn, length = channel.id, self._local_tsn, len(text)
+        sequence = self._outbound_stream_seq.get(stream, 0)
+        flags, add = SCTP_DATA_FIRST_FRAG, self._outbound_queue.append
+        for at in range(0, length, USERDATA_MAX_LENGTH):
+            end = at + USERDATA_MAX_LENGTH
+            if end >= length:
+                flags |= SCTP_DATA_LAST_FRAG
+            add(Piece(flags, tsn, stream, sequence, protocol, text[at:end]))
+            tsn = (tsn + 1) % _TSNS
+            flags = 0
+        self._local_tsn = tsn
+        self._outbound_stream_seq[stream] = (sequence + 1) % _SEQUENCES
+        taken.append((channel, length))
+        return True
+
+    def _packet(self, piece: DataChunk) -> bytes:
+        """The packet with this chunk alone."""
+        if not self._prefix:
+            self._prefix = _PORTS.pack(self._local_port, self._remote_port, self._remote_verification_tag)
+            self._seed = value(self._prefix + bytes(4))
+        data = piece.user_data
+        length = _HEADER.size + len(data)
+        header = _HEADER.pack(0, piece.flags, length, piece.tsn, piece.stream_id, piece.stream_seq, piece.protocol)
+        chunk = header + data + bytes(-length % 4)
+        return self._prefix + _CHECKSUM.pack(extend(self._seed, chunk)) + chunk
+
+    # -- acknowledgements
+
+    async def _handle_data(self, data: bytes) -> None:
+        if len(data) == _SACK.size and data[12] == _SACK_TYPE and self._plain and not self._repairing:
+            _, _, tag, _, _, _, length, cumulative, _, gaps, duplicates = _SACK.unpack(data)
+            if length == _SACK_CHUNK and not gaps and not duplicates and self._fast_recovery_exit is None:
+                whole = _CHECKSUM.unpack_from(data, 8)[0] == value(data[:8] + bytes(4) + data[12:])
+                if whole and tag == self._local_verification_tag:
+                    self._acknowledged(cumulative)
+                return
+        await super()._handle_data(data)
+
+    def _acknowledged(self, cumulative: int) -> None:
+        """All up to this one has arrived, and nothing after it."""
+        if uint32_gt(self._last_sacked_tsn, cumulative):
+            return
+        full = self._flight_size >= self._cwnd
+        self._last_sacked_tsn = self._advanced_peer_ack_tsn = cumulative
+        count, length = self._strike(cumulative)
+        if count:
+            if full:
+                self._widen(length)
+            if self._sent_queue:
+                self._t3_restart()
+        if not self._sent_queue:
+            self._t3_cancel()
+        self._credits += 1
+
+    def _strike(self, cumulative: int) -> tuple[int, int]:
+        """Forget what has arrived; how many pieces, and how many bytes of them are news."""
+        sent: deque[Any] = self._sent_queue
+        count = length = 0
+        while sent and uint32_gte(cumulative, sent[0].tsn):
+            piece = sent.popleft()
+            count += 1
+            if not piece._acked:
+                length += piece._book_size
+            self._flight_size_decrease(piece)
+            if count == 1 and piece._sent_count == 1:
+                self._update_rto(time.time() - piece._sent_time)
+        return count, length
+
+    def _widen(self, length: int) -> None:
+        """Open the congestion window (RFC 9260, section 7.2)."""
+        if self._cwnd <= self._ssthresh:
+            self._cwnd += min(length, USERDATA_MAX_LENGTH)
+            return
+        self._partial_bytes_acked += length
+        if self._partial_bytes_acked >= self._cwnd:
+            self._partial_bytes_acked -= self._cwnd
+            self._cwnd += USERDATA_MAX_LENGTH
+
+    def settle(self) -> None:
+        """Send what the messages and acknowledgements that have come allow. Raises ConnectionError."""
+        if not self._credits:
+            return
+        burst, self._credits = min(self._credits * BURST, MOST_AT_ONCE), 0
+        if self._is_plain():
+            self._push(burst)
+        if not self._is_plain() or self._reconfig_queue:
+            asyncio.ensure_future(self._go_on())  # noqa: RUF006 - as the parent does
+
+    async def _go_on(self) -> None:
+        with contextlib.suppress(ConnectionError):  # as above
+            await super()._data_channel_flush()
+            await self._transmit()
+
+    # -- what went wrong is repaired by the parent
+
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        self._repairing = True
+        try:
+            await super()._receive_sack_chunk(chunk)
+        finally:
+            self._look_for_repairs()
+
+    def _t3_expired(self) -> None:
+        if (left := self._t3_due - self._loop.time()) > 0:
+            self._t3_at = self._t3_due
+            self._t3_handle = self._loop.call_later(left, self._t3_expired)
+            return
+        self._repairing = True
+        super()._t3_expired()
+
+    async def _transmit(self) -> None:
+        try:
+            await super()._transmit()
+        finally:
+            self._look_for_repairs()
+
+    def _look_for_repairs(self) -> None:
+        if self._repairing:
+            self._repairing = self._fast_recovery_exit is not None or any(one._retransmit for one in self._sent_queue)
+
+    def _t3_start(self) -> None:
+        super()._t3_start()
+        self._t3_at = self._t3_due = self._loop.time() + self._rto
+
+    def _t3_restart(self) -> None:
+        """Put the timer off; it is set anew when it goes off too early, and not for each acknowledgement."""
+        due = self._loop.time() + self._rto
+        if self._t3_handle is None or due < self._t3_at:
+            super()._t3_restart()
+            self._t3_at = due
+        self._t3_due = due

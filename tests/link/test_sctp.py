@@ -1,0 +1,270 @@
+"""The short way through SCTP says what aiortc says, survives what it survives, and keeps the same bounds."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiortc.rtcsctptransport import USERDATA_MAX_LENGTH, DataChunk, RTCSctpTransport, SackChunk, serialize_packet
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mobifai.link.sctp import BURST, MOST_AT_ONCE, Association, Piece
+from tests.link.associations import DELAY, Weather, Wire, association, data_in, in_no_time, two
+
+TEXTS = st.lists(st.tuples(st.text(max_size=3), st.integers(1, 4_000)), max_size=12)
+"""Texts, as what is repeated and how often."""
+SIZES = st.lists(st.integers(1, 15_000), min_size=1, max_size=6)
+FIRST_TSNS = st.sampled_from([1, 1 << 31, (1 << 32) - 20])
+SHARES = st.floats(0, 0.15)
+WEATHERS = st.builds(Weather, lost=SHARES, doubled=SHARES, late=SHARES, seed=st.integers(0, 1 << 32))
+
+
+@settings(max_examples=25, deadline=None)
+@given(TEXTS, FIRST_TSNS)
+def test_what_is_on_the_wire_is_what_aiortc_sends(repeated: list[tuple[str, int]], first_tsn: int) -> None:
+    texts = [text * count for text, count in repeated]
+
+    async def sent(short: bool) -> list[bytes]:
+        ends = await two(Weather(), short=short, first_tsn=first_tsn)
+        for text in texts:
+            ends.say(text)
+            if len(text) % 3 == 0:
+                await asyncio.sleep(DELAY / 2)
+        await ends.until(lambda: len(ends.heard) == len(texts))
+        await ends.close()
+        assert ends.heard == texts
+        return data_in(ends.wire.sent)
+
+    async def both() -> None:
+        assert await sent(short=True) == await sent(short=False)
+
+    in_no_time(both)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SIZES, WEATHERS)
+def test_whatever_is_lost_doubled_or_late_all_arrives_once_and_in_order(sizes: list[int], weather: Weather) -> None:
+    async def work() -> None:  # numbers don't begin again here: a phone on aiortc loses count when they do out of order
+        ends = await two(weather, short=True)
+        texts = [str(number % 10) * size for number, size in enumerate(sizes)]
+        for text in texts:
+            ends.say(text)
+            await asyncio.sleep(DELAY)
+        await ends.until(lambda: len(ends.heard) == len(texts) and not ends.agent._sent_queue)
+        assert ends.heard == texts
+        assert ends.channel.bufferedAmount == ends.agent._flight_size == 0
+        assert ends.agent._t3_handle is None
+        assert not ends.agent._repairing
+        await ends.close()
+
+    in_no_time(work)
+
+
+@settings(max_examples=15, deadline=None)
+@given(WEATHERS)
+def test_it_stays_within_its_window_and_its_bursts(weather: Weather) -> None:
+    async def work() -> None:
+        ends = await two(weather, short=True)
+        agent, send_all, over = ends.agent, ends.wire.send_all, []
+
+        def watched(packets: list[bytes]) -> None:
+            if agent._flight_size >= agent._cwnd + USERDATA_MAX_LENGTH and not agent._repairing:
+                over.append(agent._flight_size - agent._cwnd)
+            send_all(packets)
+
+        ends.wire.send_all = watched
+        for number in range(60):
+            ends.say(str(number) * 8_000)
+        await ends.until(lambda: len(ends.heard) == 60)
+        assert not over
+        assert max(ends.wire.calls) <= MOST_AT_ONCE
+        await ends.close()
+
+    in_no_time(work)
+
+
+def test_megabytes_in_fine_weather_are_never_sent_twice() -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        for _ in range(300):
+            ends.say("x" * 16_000)
+        await ends.until(lambda: len(ends.heard) == 300)
+        again = len(ends.wire.sent) - len(set(ends.wire.sent))
+        assert again == 0
+        await ends.close()
+
+    in_no_time(work)
+
+
+def test_messages_of_one_round_of_the_loop_leave_together() -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        ends.agent._cwnd = 1 << 20
+        for _ in range(3):
+            ends.say("x" * 16_000)
+        await asyncio.sleep(DELAY / 2)
+        assert ends.wire.calls == [3 * BURST]
+        await ends.until(lambda: len(ends.heard) == 3)
+        await ends.close()
+
+    in_no_time(work)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 65_537], ids=["empty", "too long"])
+def test_what_is_no_plain_output_is_left_to_aiortc(text: str) -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        if text:
+            with pytest.raises(ValueError, match="65536"):
+                ends.say(text)
+        else:
+            ends.say(text)
+        ends.channel.send("by its own method")
+        await ends.until(lambda: "by its own method" in ends.heard)
+        assert ends.heard == ([] if text else [""]) + ["by its own method"]
+        await ends.close()
+
+    in_no_time(work)
+
+
+def test_without_an_answer_the_last_packets_come_again_when_the_timer_ends_and_not_before() -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        loop = asyncio.get_running_loop()
+        for _ in range(3):  # each answer puts the timer off
+            ends.say("here")
+            await asyncio.sleep(0.4)
+        ends.wire.cut = True
+        ends.say("lost")
+        began, rto = loop.time(), ends.agent._rto
+        await asyncio.sleep(0)
+        count = len(ends.wire.sent)
+        await ends.until(lambda: len(ends.wire.sent) > count)
+        assert rto - DELAY <= loop.time() - began <= rto + 10 * DELAY
+        ends.wire.cut = False
+        await ends.until(lambda: ends.heard == ["here", "here", "here", "lost"])
+        await ends.close()
+
+    in_no_time(work)
+
+
+def test_a_phone_that_stops_answering_costs_no_more_than_the_window() -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        ends.wire.cut = True
+        for _ in range(10):
+            ends.say("x" * 16_000)
+        await asyncio.sleep(30)
+        assert ends.channel.bufferedAmount > 0
+        assert sum(piece._book_size for piece in ends.agent._sent_queue) <= 16_000
+        await ends.close()
+
+    in_no_time(work)
+
+
+def test_a_channel_that_ends_under_what_waits_leaves_no_timer() -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        ends.wire.cut = True
+        for _ in range(10):
+            ends.say("x" * 16_000)
+        await asyncio.sleep(DELAY)
+        await ends.agent.stop()
+        assert ends.agent._t3_handle is None
+        assert ends.channel.readyState == "closed"
+        await ends.close()
+
+    in_no_time(work)
+
+
+# -- one acknowledgement, beside aiortc's way to take it
+
+STATE = (
+    *("_flight_size", "_cwnd", "_ssthresh", "_partial_bytes_acked", "_last_sacked_tsn", "_advanced_peer_ack_tsn"),
+    *("_fast_recovery_exit", "_rttvar", "_srtt", "_rto"),
+)
+
+
+def in_flight(made: RTCSctpTransport, pieces: list[tuple[int, bool, bool]], cwnd: int, ssthresh: int, tsn: int) -> None:
+    """Have it wait for answers to pieces: their length, whether a gap told of them, and whether they are lost."""
+    made._association_state = RTCSctpTransport.State.ESTABLISHED
+    made._cwnd, made._ssthresh, made._remote_port = cwnd, ssthresh, 5000
+    made._local_tsn, made._last_sacked_tsn = (tsn + len(pieces)) % (1 << 32), (tsn - 1) % (1 << 32)
+    made._advanced_peer_ack_tsn = made._last_sacked_tsn
+    for number, (length, acked, lost) in enumerate(pieces):
+        piece = Piece(3, (tsn + number) % (1 << 32), 0, number, 51, b"x" * length)
+        piece._acked, piece._sent_count, piece._sent_time = acked, 2, 0.0
+        if not acked and not lost:
+            made._flight_size_increase(piece)
+        made._sent_queue.append(piece)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, USERDATA_MAX_LENGTH), st.booleans(), st.booleans()), max_size=12),
+    st.integers(-2, 13),
+    st.integers(USERDATA_MAX_LENGTH, 20_000),
+    st.integers(USERDATA_MAX_LENGTH, 20_000),
+    FIRST_TSNS,
+)
+@settings(deadline=None)
+def test_an_acknowledgement_means_what_it_means_to_aiortc(
+    pieces: list[tuple[int, bool, bool]], position: int, cwnd: int, ssthresh: int, tsn: int
+) -> None:
+    async def outcome(short: bool) -> dict[str, Any]:
+        made = association(Wire("client", Weather()), short)
+        made._local_verification_tag = 7
+        in_flight(made, pieces, cwnd, ssthresh, tsn)
+        sack = SackChunk()
+        sack.cumulative_tsn, sack.advertised_rwnd = (tsn + position) % (1 << 32), 100_000
+        await made._handle_data(serialize_packet(5000, 5000, 7, sack))
+        state = {name: getattr(made, name) for name in STATE}
+        state |= {"left": [piece.tsn for piece in made._sent_queue], "timer": made._t3_handle is not None}
+        made._t3_cancel()
+        return state
+
+    async def both() -> None:
+        assert await outcome(short=True) == await outcome(short=False)
+
+    in_no_time(both)
+
+
+@pytest.mark.parametrize("spoil", ["checksum", "tag"])
+def test_an_acknowledgement_that_is_damaged_or_anothers_changes_nothing(spoil: str) -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        ends.wire.cut = True
+        ends.say("x")
+        await asyncio.sleep(DELAY)
+        sack = SackChunk()
+        sack.cumulative_tsn, sack.advertised_rwnd = ends.agent._sent_queue[-1].tsn, 100_000
+        packet = serialize_packet(5000, 5000, 8 if spoil == "tag" else 7, sack)
+        await ends.agent._handle_data(packet[:-1] + b"x" if spoil == "checksum" else packet)
+        assert len(ends.agent._sent_queue) == 1
+        await ends.close()
+
+    in_no_time(work)
+
+
+@given(st.binary(max_size=60))
+@settings(deadline=None)
+def test_nonsense_is_passed_over(packet: bytes) -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        await ends.agent._handle_data(packet)
+        assert ends.channel.readyState == "open"
+        await ends.close()
+
+    in_no_time(work)
+
+
+@given(st.binary(min_size=1, max_size=USERDATA_MAX_LENGTH), st.integers(0, (1 << 32) - 1))
+def test_a_packet_has_the_bytes_that_aiortc_gives_it(data: bytes, tsn: int) -> None:
+    async def work() -> None:
+        made = association(Wire("client", Weather()), True)
+        assert isinstance(made, Association)
+        made._remote_port, made._remote_verification_tag = 5001, 4_000_000_000
+        chunk = DataChunk(flags=3)
+        chunk.tsn, chunk.stream_id, chunk.stream_seq, chunk.protocol, chunk.user_data = tsn, 2, 65_535, 51, data
+        assert made._packet(chunk) == serialize_packet(5000, 5001, 4_000_000_000, chunk)
+
+    in_no_time(work)

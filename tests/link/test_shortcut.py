@@ -1,0 +1,66 @@
+"""Which way a peer connection takes, and that both are a way."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mobifai.bounds import Ledger
+from mobifai.link import shortcut
+from mobifai.link.peer import PeerConnection, load_aiortc
+from tests.link.calls import End, Listener, answering
+from tests.support.eventually import eventually
+
+
+@asynccontextmanager
+async def call(listener: Listener) -> AsyncIterator[tuple[PeerConnection, End]]:
+    """Two ends with an open channel."""
+    aiortc = await load_aiortc()
+    async with PeerConnection(aiortc, (), Ledger(), listener) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(phone.answer)
+        await agent.opened.wait()
+        await eventually(lambda: phone.peer.is_open)
+        yield agent, phone
+
+
+def change(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Make aiortc one that is not known."""
+    if what == "version":
+        monkeypatch.setattr(shortcut, "KNOWN", "0.0.")
+    elif what == "shape":
+        monkeypatch.setattr(shortcut, "_SCTP", ("_not_there",))
+
+
+@pytest.mark.parametrize("what", ["nothing", "version", "shape"])
+async def test_megabytes_arrive_in_order_by_either_way(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(monkeypatch, what)
+    async with call(Listener()) as (agent, phone):
+        assert (agent._association is not None) == (what == "nothing")
+        sent = []
+        for number in range(150):
+            await eventually(agent.room_for_bulk)
+            sent.append(f"{number} " + "€" * (number * 37 % 15_000))
+            agent.send("event", sent[-1])
+        await eventually(lambda: len(phone.heard) == len(sent))
+        assert phone.heard == [f'{{"type":"event","payload":"{text}"}}' for text in sent]
+        await eventually(lambda: agent.behind_bytes == 0)
+
+
+async def test_the_usual_way_is_the_short_one_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with call(Listener()) as (agent, _):
+        assert type(agent._association).__qualname__ == "Association"
+    assert not [record for record in caplog.records if record.name == "mobifai.link.shortcut"]
+
+
+@pytest.mark.parametrize("what", ["version", "shape"])
+async def test_the_log_says_why_the_way_is_aiortcs_own(
+    what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    change(monkeypatch, what)
+    caplog.set_level("INFO", "mobifai.link.shortcut")
+    aiortc = await load_aiortc()
+    async with PeerConnection(aiortc, (), Ledger(), Listener()):
+        pass
+    assert [record.name for record in caplog.records if "is used as it is" in record.message] == [
+        "mobifai.link.shortcut"
+    ]
