@@ -37,6 +37,7 @@ ROWS = (
     Row("memory-idle", "memory with a client and a terminal, idle", "MB", "idle"),
     Row("cpu-idle", "CPU with a client and a terminal, idle", "% of a core", "idle", digits=2),
     Row("connect", "connect until the prompt of a new terminal, p50", "ms", "connect", digits=0),
+    Row("channel", "connect: from the request to the open data channel, p50", "ms", "connect"),
     Row("echo-idle-p50", "echo of a key, p50", "ms", "echo", digits=2),
     Row("echo-idle-p99", "echo of a key, p99", "ms", "echo", digits=2),
     Row("echo-unseen-p50", "echo while a terminal that is not shown floods, p50", "ms", "echo", digits=2),

@@ -52,7 +52,10 @@ async def idle(visit: Visit) -> Figures:
 async def connect(visit: Visit) -> Figures:
     """The first connection is not counted: some load what it takes only then."""
     await visit.client.ask("timeConnects", count=1)
-    yield "connect", median(await visit.client.ask("timeConnects", count=visit.counts.connects))
+    times = await visit.client.ask("timeConnects", count=visit.counts.connects)
+    yield "connect", median(times["prompts"])
+    if times["channels"]:
+        yield "channel", median(times["channels"])
 
 
 async def echo(visit: Visit) -> Figures:

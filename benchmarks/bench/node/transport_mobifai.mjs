@@ -1,6 +1,7 @@
 // MobiFai as its phones speak to it: Socket.IO to its relay, then a data channel, or the relay alone.
 
 import { createHmac, randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 
 import { Places } from './places.mjs';
 import { deferred, gathered, require } from './waiting.mjs';
@@ -26,6 +27,7 @@ export class MobiFai {
   #usable = deferred('an open data channel');
   #waiting = new Map();
   #turn = Promise.resolve();
+  #asked = 0;
 
   constructor({ url, token, target, webrtc }, output) {
     Object.assign(this, { url, token, target, webrtc, output });
@@ -63,8 +65,9 @@ export class MobiFai {
   #signals = {
     // The list comes again when the agent is there; what is refused before is asked for again.
     available_devices: (devices) => {
-      if (devices.some(({ deviceId: id }) => id === this.target))
-        this.#socket.emit('request_connection', { targetDeviceId: this.target });
+      if (!devices.some(({ deviceId: id }) => id === this.target)) return;
+      this.#asked = performance.now();
+      this.#socket.emit('request_connection', { targetDeviceId: this.target });
     },
     'handshake:initiate': ({ peerId, peerPublicKey, challenge }) => {
       const theirs = curve.keyFromPublic(peerPublicKey, 'hex').getPublic();
@@ -103,8 +106,12 @@ export class MobiFai {
       const { type, payload } = JSON.parse(data);
       this.#hear(type, payload, 'channel');
     };
-    channel.onopen = () => this.#usable.resolve();
-    if (channel.readyState === 'open') this.#usable.resolve();
+    const open = () => {
+      this.channelMs ??= performance.now() - this.#asked;
+      this.#usable.resolve();
+    };
+    channel.onopen = open;
+    if (channel.readyState === 'open') open();
   }
 
   #hear(type, payload, path) {

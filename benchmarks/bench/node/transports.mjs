@@ -1,8 +1,10 @@
-// How each peer is spoken to: connect, open(id), input, show, shut(id), leave. Times nothing.
+// How each peer is spoken to: connect, open(id), input, show, shut(id), leave.
 //
 // A transport hears of a terminal's output by `output(id, text)`. `keepsTerminals`: they outlive the connection.
+// `channelMs`: how long it took from asking for a data channel until it was open.
 
 import { createRequire } from 'node:module';
+import { performance } from 'node:perf_hooks';
 
 import { MobiFai } from './transport_mobifai.mjs';
 import { deferred, gathered, require } from './waiting.mjs';
@@ -70,6 +72,7 @@ class SocketIo extends Shared {
 
 class DataChannel extends Shared {
   async connect() {
+    const asked = performance.now();
     this.connection = new RTCPeerConnection({ iceServers: [] });
     this.channel = this.connection.createDataChannel('terminal', { ordered: true });
     this.channel.onmessage = ({ data }) => {
@@ -85,6 +88,7 @@ class DataChannel extends Shared {
     if (!response.ok) throw new Error(`the agent's answer: ${response.status} ${await response.text()}`);
     await this.connection.setRemoteDescription(await response.json());
     await up.promise;
+    this.channelMs = performance.now() - asked;
   }
 
   send(type, payload) {
