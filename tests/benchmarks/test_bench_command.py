@@ -10,14 +10,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # What is installed goes before the checkout.
-COMMAND = (
-    f"import runpy, sys; sys.path.append({str(ROOT)!r}); runpy.run_module('benchmarks.bench', run_name='__main__')"
-)
+COMMAND = f"import runpy, sys; sys.path.append({str(ROOT)!r}); runpy.run_module({{!r}}, run_name='__main__')"
 
 
-def run_bench(*words: str) -> subprocess.CompletedProcess[str]:
+def run_bench(*words: str, module: str = "benchmarks.bench") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-P", "-c", COMMAND, *words],
+        [sys.executable, "-P", "-c", COMMAND.format(module), *words],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -37,7 +35,15 @@ def test_a_quick_run_measures_real_peers_and_writes_the_page(tmp_path) -> None:
     jsonl, out = tmp_path / "bench.jsonl", tmp_path / "page.md"
 
     ended = run_bench(
-        *("--quick", "--rounds", "1", "--peers", "mobifai,mobifai-relay,terminado", "--rows", "echo,file,flood,churn"),
+        *(
+            "--quick",
+            "--rounds",
+            "1",
+            "--peers",
+            "mobifai,mobifai-relay,terminado",
+            "--rows",
+            "connect,echo,file,flood,churn",
+        ),
         *("--jsonl", str(jsonl), "--out", str(out)),
     )
 
@@ -48,7 +54,19 @@ def test_a_quick_run_measures_real_peers_and_writes_the_page(tmp_path) -> None:
             assert cells[peer, row]["value"] is not None, cells[peer, row]["reason"]
         other = cells["terminado", row]
         assert other["value"] is not None or "terminado: can't be installed" in other["reason"]
+    assert cells["mobifai", "channel"]["value"] > 0
+    assert cells["mobifai-relay", "channel"]["value"] is None
     assert "## Where MobiFai is behind" in out.read_text()
+
+
+def test_the_data_channel_alone_is_measured_beside_the_library_that_it_is_on() -> None:
+    ended = run_bench("1", "1000000", module="benchmarks.channel")
+
+    assert ended.returncode == 0, ended.stderr
+    rows = [line.split(" | ")[0] for line in ended.stdout.splitlines()]
+    assert "| aiortc alone, out of memory" in rows
+    assert "| MobiFai's channel alone, out of memory" in rows
+    assert "| MobiFai, data channel" in rows
 
 
 def test_a_run_without_new_measurements_writes_the_page_again(tmp_path) -> None:

@@ -1,0 +1,90 @@
+"""The least that can send over a data channel: a file out of memory, by aiortc's own way, or with --short by ours.
+
+Speaks as agent_wrtc.mjs does. Prints the port that it listens on as JSON, and ends when standard input does.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from mobifai.cli.running import run
+from mobifai.link import shortcut, webrtc
+
+CHUNK = 16_000
+HIGH, LOW = 64 << 10, 32 << 10
+"""As MobiFai has them."""
+
+
+class Sender:
+    """One data channel, that sends the file that it is asked to print."""
+
+    def __init__(self, channel: Any, association: Any) -> None:
+        self._channel, self._association = channel, association
+        self._frames: list[bytes] = []
+        channel.bufferedAmountLowThreshold = LOW
+        channel.on("message", self._heard)
+        channel.on("bufferedamountlow", self._go_on)
+
+    def _heard(self, text: str) -> None:
+        message = json.loads(text)
+        payload = message["payload"]
+        if message["type"] == "open":
+            self._send(msgspec.json.encode({"type": "opened", "payload": {"id": payload["id"]}}))
+            self._send(self._output(payload["id"], "\x1e"))
+        elif found := re.search("cat '(.*?)'", payload["data"]):
+            text = f"\x01{Path(found[1]).read_text()}\x02"
+            parts = [text[at : at + CHUNK] for at in range(0, len(text), CHUNK)]
+            self._frames = [self._output(payload["id"], part) for part in reversed(parts)]
+            self._go_on()
+
+    def _output(self, terminal: str, data: str) -> bytes:
+        return msgspec.json.encode({"type": "output", "payload": {"id": terminal, "data": data}})
+
+    def _go_on(self) -> None:
+        while self._frames and self._channel.bufferedAmount < HIGH:
+            self._send(self._frames.pop())
+
+    def _send(self, frame: bytes) -> None:
+        if self._association is None:
+            self._channel.send(frame.decode())
+        else:
+            self._association.send_text(self._channel, frame)
+
+
+async def main(short: bool) -> None:
+    """Serve until standard input ends."""
+    aiortc, kept = webrtc.load(), []
+
+    async def answer(request: web.Request) -> web.Response:
+        connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+        await connection.setRemoteDescription(aiortc.RTCSessionDescription(**await request.json()))
+        association = shortcut.association_of(connection) if short else None
+        connection.on("datachannel", lambda channel: kept.append(Sender(channel, association)))
+        await connection.setLocalDescription(await connection.createAnswer())
+        local = connection.localDescription
+        kept.append(connection)
+        return web.json_response({"type": local.type, "sdp": local.sdp})
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    print(json.dumps({"port": runner.addresses[0][1]}), flush=True)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(ended.set)), daemon=True).start()
+    await ended.wait()
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    run(main("--short" in sys.argv))

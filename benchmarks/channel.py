@@ -1,0 +1,90 @@
+"""What the data channel carries, and what stands in the way: the same client takes the same file from each in turn.
+
+    python -m benchmarks.channel [ROUNDS [BYTES]]
+
+Beside MobiFai and the agent on libwebrtc, as in `benchmarks.bench`, a server that sends out of memory and does nothing
+else: by aiortc's own way, and by MobiFai's way through SCTP and DTLS. What it reaches is the library's limit.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks.bench import processes
+from benchmarks.bench.__main__ import tools
+from benchmarks.bench.client import client_of
+from benchmarks.bench.payload import Payload, write
+from benchmarks.bench.peers import PEERS, Launch, Peer, PeerFailed, Tools
+from benchmarks.bench.rows import MB
+from benchmarks.bench.serving import serving
+from soak.alone import alone
+from tests.support import netns
+
+SERVER = Path(__file__).parent / "bench" / "channel_server.py"
+
+
+def _alone(name: str, title: str, *options: str) -> Peer:
+    def launch(_tools: Tools, _folder: Path) -> Launch:
+        return Launch((sys.executable, str(SERVER), *options))
+
+    return Peer(name, title, "wrtc", launch, lambda _: "")
+
+
+WHO = (
+    _alone("aiortc", "aiortc alone, out of memory"),
+    _alone("short", "MobiFai's channel alone, out of memory", "--short"),
+    PEERS["mobifai"],
+    PEERS["node-wrtc"],
+)
+
+
+async def take(peer: Peer, found: Tools, folder: Path, payload: Payload) -> tuple[float, float]:
+    """MB/s, and milliseconds of the server's processor time for a MB. The first file is not counted."""
+    async with (
+        serving(peer, found, folder) as server,
+        client_of(found.node.program, found.client_home, server.options, folder) as client,
+    ):
+        await client.ask("connect")
+        terminal = await client.open()
+        for _ in range(2):
+            before = processes.count(server.pid).cpu_seconds
+            seen = await client.ask("file", terminal=terminal, path=str(payload.path))
+            if seen["sha256"] != payload.sha256:
+                raise SystemExit(f"{peer.title}: expected the file; got {seen['bytes']:,} bytes of something else")
+            used = processes.count(server.pid).cpu_seconds - before
+        return payload.size / MB / (seen["ms"] / 1000), 1000 * used / (payload.size / MB)
+
+
+async def rounds(count: int, size: int, found: Tools, folder: Path) -> None:
+    """Measure each in turn, so often, and print medians."""
+    payload = write(folder / "payload", size)
+    figures: dict[str, list[tuple[float, float]]] = {peer.title: [] for peer in WHO}
+    for number in range(count):
+        for peer in WHO:
+            try:
+                figures[peer.title].append(await take(peer, found, folder / f"{number}-{peer.name}", payload))
+            except PeerFailed as reason:
+                print(f"{peer.title}: {reason}", file=sys.stderr)
+    print("| | MB/s | server's ms for a MB |\n| --- | ---: | ---: |")
+    for title, each in figures.items():
+        if each:
+            rate, used = (median(values) for values in zip(*each, strict=True))
+            print(f"| {title} | {rate:.1f} | {used:.1f} |")
+
+
+def main(words: Sequence[str]) -> None:
+    """As the module says."""
+    count, size = (int(word) for word in (*words, *("3", "100000000")[len(words) :]))
+    found = tools(WHO)
+    netns.enter()
+
+    async def job(folder: Path) -> bool:
+        await rounds(count, size, found, folder)
+        return True
+
+    alone(job)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
