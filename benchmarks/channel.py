@@ -51,7 +51,7 @@ async def take(peer: Peer, found: Tools, folder: Path, payload: Payload) -> tupl
             before = processes.count(server.pid).cpu_seconds
             seen = await client.ask("file", terminal=terminal, path=str(payload.path))
             if seen["sha256"] != payload.sha256:
-                raise SystemExit(f"{peer.title}: expected the file; got {seen['bytes']:,} bytes of something else")
+                raise PeerFailed(f"expected the file; got {seen['bytes']:,} bytes of something else")
             used = processes.count(server.pid).cpu_seconds - before
         return payload.size / MB / (seen["ms"] / 1000), 1000 * used / (payload.size / MB)
 

