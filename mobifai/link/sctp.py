@@ -139,10 +139,10 @@ class Association(RTCSctpTransport):
             channel._addBufferedAmount(-length)
 
     def _send_packets(self, packets: list[bytes]) -> None:
-        if self._t3_handle is None:
-            self._t3_start()
         transport: Any = self.transport
         transport.send_all(packets)
+        if self._t3_handle is None:
+            self._t3_start()
 
     def _cut_next(self, taken: list[tuple[Any, int]]) -> bool:
         """Make pieces of the next message; whether there was one."""
@@ -230,7 +230,7 @@ class Association(RTCSctpTransport):
 
     def settle(self) -> None:
         """Send what the messages and acknowledgements that have come allow. Raises ConnectionError."""
-        if not self._credits:
+        if not self._credits or self._association_state is not self.State.ESTABLISHED:
             return
         burst, self._credits = min(self._credits * BURST, MOST_AT_ONCE), 0
         if self._is_plain():

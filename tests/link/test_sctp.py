@@ -177,6 +177,42 @@ def test_a_channel_that_ends_under_what_waits_leaves_no_timer() -> None:
     in_no_time(work)
 
 
+def test_what_is_said_just_before_the_end_starts_nothing() -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        ends.agent._cwnd = 1 << 20
+        ends.say("x" * 16_000)
+        await asyncio.sleep(DELAY / 2)
+        ends.say("x" * 16_000)
+        await ends.agent.stop()
+        count = len(ends.wire.sent)
+        await asyncio.sleep(100)
+        assert ends.agent._t3_handle is None
+        assert len(ends.wire.sent) == count
+        await ends.close()
+
+    in_no_time(work)
+
+
+def test_a_transport_that_fails_under_a_message_is_no_crash() -> None:
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        failures: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+
+        def fail(_: list[bytes]) -> None:
+            raise ConnectionError
+
+        ends.wire.send_all = fail
+        ends.say("x")
+        await asyncio.sleep(DELAY)
+        assert ends.agent._t3_handle is None
+        assert not failures
+        await ends.close()
+
+    in_no_time(work)
+
+
 # -- one acknowledgement, beside aiortc's way to take it
 
 STATE = (
@@ -238,7 +274,9 @@ def test_an_acknowledgement_that_is_damaged_or_anothers_changes_nothing(spoil: s
         sack = SackChunk()
         sack.cumulative_tsn, sack.advertised_rwnd = ends.agent._sent_queue[-1].tsn, 100_000
         packet = serialize_packet(5000, 5000, 8 if spoil == "tag" else 7, sack)
-        await ends.agent._handle_data(packet[:-1] + b"x" if spoil == "checksum" else packet)
+        if spoil == "checksum":  # in what it says of the phone's window
+            packet = packet[:23] + bytes([packet[23] ^ 1]) + packet[24:]
+        await ends.agent._handle_data(packet)
         assert len(ends.agent._sent_queue) == 1
         await ends.close()
 
