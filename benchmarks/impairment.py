@@ -24,12 +24,12 @@ from benchmarks.bench.client import Client, ClientFailed, client_of
 from benchmarks.bench.payload import Payload, write
 from benchmarks.bench.peers import PEERS, Launch, Peer, PeerFailed, Tools
 from benchmarks.bench.serving import Started, serving
-from benchmarks.bench.tables import table_of
 from mobifai.errors import MobiFaiError
 from soak.alone import alone, unless_stopped
 from tests.support import netns
-from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink, NoLink, impaired_link
+from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink, Impairment, NoLink, impaired_link
 
+WIRES = {**IMPAIRMENTS, "50 ms RTT, 1 MB/s": Impairment(rtt=0.05, rate=1e6)}
 MEASURED = ("mobifai", "mobifai-relay", "node-wrtc", "node-socketio")
 FLOOD_BEGINS = 1_000_000
 """Characters of a flood after which every buffer on its way is as full as it gets."""
@@ -129,19 +129,22 @@ def reached(server: Started, address: str) -> Mapping[str, object]:
 @asynccontextmanager
 async def visiting(peer: Peer, found: Tools, folder: Path, presses: int, payload: Payload) -> AsyncIterator[Visit]:
     """A client that is connected to a fresh server over a clean wire."""
-    async with impaired_link() as link:
-        async with serving(behind(peer, link.near), found, folder, {"BENCH_HOST": link.near}) as server:
-            options, node, home = reached(server, link.near), found.node.program, found.client_home
-            async with client_of(node, home, options, folder, inside=link.inside) as client:
-                await client.ask("connect")
-                yield Visit(link, client, presses, payload)
+    async with (
+        impaired_link() as link,
+        serving(behind(peer, link.near), found, folder, {"BENCH_HOST": link.near}) as server,
+        client_of(
+            found.node.program, found.client_home, reached(server, link.near), folder, inside=link.inside
+        ) as client,
+    ):
+        await client.ask("connect")
+        yield Visit(link, client, presses, payload)
 
 
 async def measure(peer: Peer, wires: Sequence[str], visit: Visit) -> AsyncIterator[Line]:
     """A line for each wire. What fails is told in its place, and the peer's other wires are left out."""
     for wire in wires:
         line = Line(wire, peer.name)
-        await visit.link.impair(IMPAIRMENTS[wire])
+        await visit.link.impair(WIRES[wire])
         try:
             for step in (visit.ping, visit.file, visit.interrupt, visit.echo):
                 async with asyncio.timeout(STEP_SECONDS):
@@ -189,7 +192,7 @@ def _chosen(known: Sequence[str]) -> click.ParamType:
 
 @click.command()
 @click.option("--peers", type=_chosen(MEASURED), default="", help="Peers, by commas; all by default.")
-@click.option("--wires", type=_chosen(tuple(IMPAIRMENTS)), default="", help="Wires, by commas; all by default.")
+@click.option("--wires", type=_chosen(tuple(WIRES)), default="", help="Wires, by commas; all by default.")
 @click.option("--presses", default=7, show_default=True, type=click.IntRange(1, 1000), help="Keys for each figure.")
 @click.option("--file-bytes", default=4_000_000, show_default=True, type=click.IntRange(1000), help="Size of the file.")
 @click.option("--page", type=click.Path(path_type=Path), help="Where the table goes; by default it is printed.")
@@ -199,9 +202,7 @@ def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page
     found = tools(chosen)
     netns.enter()
     try:
-        lines = alone(
-            lambda folder: unless_stopped(measure_all(chosen, wires, presses, file_bytes, found, folder), [])
-        )
+        lines = alone(lambda folder: unless_stopped(measure_all(chosen, wires, presses, file_bytes, found, folder), []))
     except NoLink as error:
         raise click.ClickException(f"an impaired network can't be had here: {error}") from None
     text = HEAD + "".join(map(str, lines))

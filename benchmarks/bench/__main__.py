@@ -11,12 +11,13 @@ from typing import TypeVar
 import click
 import msgspec
 
-from benchmarks.bench import harness
+from benchmarks.bench import harness, reading
 from benchmarks.bench.harness import FULL_HARNESS, QUICK_HARNESS
 from benchmarks.bench.packages import ROOT, servers_home, terminado_python
 from benchmarks.bench.page import page_of
 from benchmarks.bench.payload import write
 from benchmarks.bench.peers import PEERS, Peer, Tools
+from benchmarks.bench.reading import READING
 from benchmarks.bench.results import Machine, Results
 from benchmarks.bench.rounds import Course, Rounds
 from benchmarks.bench.rows import FULL, QUICK, ROWS
@@ -75,7 +76,7 @@ def machine_of(
 def rows_named(names: str) -> list[str]:
     """The rows, by their own names or by their stations'; all of them for an empty text. Raises BadParameter."""
     wanted = _split(names)
-    known = {row.name for row in ROWS} | {row.station for row in ROWS} | {HARNESS}
+    known = {row.name for row in ROWS} | {row.station for row in ROWS} | {HARNESS, READING}
     _check(wanted, known, "row or station")
     return [row.name for row in ROWS if not wanted or {row.name, row.station} & set(wanted)]
 
@@ -110,7 +111,8 @@ def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path
     results, wanted = Results(jsonl), peers_named(peers)
     course = Course(wanted, rows_named(rows), rounds, QUICK if quick else FULL)
     if not join:
-        _measure(course, results, quick, HARNESS in _split(rows) or not rows)
+        tables = _split(rows) or [READING, HARNESS]
+        _measure(course, results, quick, tables)
     out.write_text(page_of(results, other_finders()))
     click.echo(f"wrote {out.name}")
 
@@ -120,7 +122,7 @@ def other_finders() -> list[Measured]:
     return [msgspec.json.decode(line, type=Measured) for line in gzip.decompress(FINDERS.read_bytes()).splitlines()]
 
 
-def _measure(course: Course, results: Results, quick: bool, with_harness: bool) -> None:
+def _measure(course: Course, results: Results, quick: bool, tables: Collection[str]) -> None:
     if results.machine is not None and results.machine.quick != quick:
         raise click.ClickException(
             f"expected results that go with {'' if quick else 'no '}--quick in the file; found others. "
@@ -134,7 +136,9 @@ def _measure(course: Course, results: Results, quick: bool, with_harness: bool) 
     async def job(folder: Path) -> bool:
         payload = write(folder / "payload", course.counts.file_bytes)
         await Rounds(course, found, results, folder, payload).run()
-        if with_harness:
+        if READING in tables:
+            await reading.rounds(course.rounds, payload, folder, results)
+        if HARNESS in tables:
             await harness.rounds(course.rounds, QUICK_HARNESS if quick else FULL_HARNESS, folder, results)
             await give_to_tracemalloc(folder, results, 1 if quick else CLEAN_RUNS)
         return True

@@ -7,6 +7,7 @@ import msgspec
 
 from benchmarks.bench.harness_page import harness_section
 from benchmarks.bench.peers import PEERS
+from benchmarks.bench.reading import reading_section
 from benchmarks.bench.results import Cell, Machine, Results
 from benchmarks.bench.rows import BY_NAME, FULL, QUICK, ROWS, Counts, Row
 from benchmarks.bench.tables import table_of
@@ -111,6 +112,7 @@ def page_of(results: Results, finders: Sequence[Measured] = ()) -> str:
         *(_ratios(table, ours) for ours in OURS if ours in table.peers),
         _behind_section(table.behind()) if table.rows() else "",
         NOTES.format(**_amounts(QUICK if machine.quick else FULL)) if table.rows() else "",
+        reading_section(results.cells),
         harness_section(results.cells, finders),
     ]
     return "\n".join(part for part in parts if part)

@@ -82,3 +82,11 @@ found by `mobifai soak` ([leak-finders.md](leak-finders.md) has all plants, and 
 looks at lines after 160 events of warm-up and then after each 20 of 180; memray's records are those of pytest-memray's
 runs, taken without the limit that such a test needs.
 """
+
+READING_TEXT = """\
+## Reading a terminal
+
+`cat` of the same file, three times, on a raw terminal that nobody looks at: the product's own terminal, which keeps the
+last 100 KB and the modes that they begin in, beside a program in C (`benchmarks/bench/reader.c`) that reads and
+forgets. The kernel gives some 4 KiB for each read, whoever asks. The share is the median of those within each round.
+"""

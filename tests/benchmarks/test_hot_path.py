@@ -14,7 +14,9 @@ from mobifai.terminals.terminal import Chunk, Terminal
 
 ROOT = Path(__file__).parents[2]
 # What is installed goes before the checkout.
-COMMAND = f"import runpy, sys; sys.path.append({str(ROOT)!r}); runpy.run_module('benchmarks.hot_path', run_name='__main__')"
+COMMAND = (
+    f"import runpy, sys; sys.path.append({str(ROOT)!r}); runpy.run_module('benchmarks.hot_path', run_name='__main__')"
+)
 
 
 def counted_afresh(seed: str) -> dict[str, hot_path.Count]:

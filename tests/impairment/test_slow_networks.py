@@ -26,9 +26,12 @@ from tests.support.node_phone import NodePhone
 
 pytestmark = pytest.mark.skipif("impaired_link.why_not()", reason=impaired_link.why_not() or "there is a link")
 
-wires = pytest.mark.parametrize("wire", IMPAIRMENTS)
 paths = pytest.mark.parametrize("path", ["channel", "relay"])
-phones = pytest.mark.parametrize("features", [(), FEATURES], ids=["of the field", "that acknowledges"])
+phones = pytest.mark.parametrize(
+    ("features", "wire"),
+    [(FEATURES, wire) for wire in IMPAIRMENTS] + [((), "none"), ((), "all")],
+    ids=lambda given: given if isinstance(given, str) else "acknowledges" if given else "of the field",
+)
 
 OUTPUT_BYTES = 2_000_000
 BEGINS = 500_000
@@ -101,7 +104,6 @@ print(f"counted to {number + 99}.")
 
 @phones
 @paths
-@wires
 async def test_all_output_arrives_complete_and_in_order(
     tmp_path: Path, wire: str, path: str, features: tuple[str, ...]
 ) -> None:
@@ -135,7 +137,6 @@ async def echoes(phone: NodePhone, typed: str, flooded: str, keys: str = KEYS) -
 
 @phones
 @paths
-@wires
 async def test_a_key_s_echo_takes_the_wire_s_time_and_waits_for_no_more_than_what_is_under_way(
     tmp_path: Path, wire: str, path: str, features: tuple[str, ...]
 ) -> None:
@@ -150,7 +151,9 @@ async def test_a_key_s_echo_takes_the_wire_s_time_and_waits_for_no_more_than_wha
         longest = 2 * await link.ping() + 20 * clean
         assert (await echoes(phone, typed, flooded))[0] <= longest
         await phone.type(flooded, f"{sys.executable} {program}\r")
-        assert (await echoes(phone, typed, flooded))[0] <= longest, "a flood that the phone does not show holds up an echo"
+        assert (await echoes(phone, typed, flooded))[0] <= longest, (
+            "a flood that the phone does not show holds up an echo"
+        )
         await phone.switch(typed, flooded)
         await phone.until(lambda: phone.totals(flooded).bytes > BEGINS, "a flood", 60)
         assert (await echoes(phone, typed, flooded, "z"))[1] <= scene.under_way()
@@ -161,7 +164,6 @@ async def test_a_key_s_echo_takes_the_wire_s_time_and_waits_for_no_more_than_wha
 
 @phones
 @paths
-@wires
 async def test_ctrl_c_gets_through_a_flood_of_which_no_line_is_lost(
     tmp_path: Path, wire: str, path: str, features: tuple[str, ...]
 ) -> None:

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from tests.support import impaired_link
-from tests.support.impaired_link import CLEAN, QUEUE_BYTES, Impairment, ImpairedLink, NoLink
+from tests.support.impaired_link import QUEUE_BYTES, ImpairedLink, Impairment, NoLink
 from tests.support.impaired_link import impaired_link as laid
 
 pytestmark = pytest.mark.skipif("impaired_link.why_not()", reason=impaired_link.why_not() or "there is a link")

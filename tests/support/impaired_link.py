@@ -15,7 +15,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -42,10 +42,6 @@ class Impairment:
     rtt: float = 0.0
     loss: float = 0.0
     rate: float | None = None
-
-    def with_loss(self, loss: float) -> "Impairment":
-        """The same with another loss."""
-        return replace(self, loss=loss)
 
 
 CLEAN = Impairment()
@@ -141,7 +137,9 @@ def why_not() -> str:
         return "expected the program nsenter (of util-linux) on the PATH"
     if not Path("/dev/net/tun").exists():
         return "expected /dev/net/tun: the kernel has no TUN devices, or they are not shown in here"
-    tried = subprocess.run([sys.executable, "-P", str(PROGRAM)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    tried = subprocess.run(
+        [sys.executable, "-P", str(PROGRAM)], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
     said = json.loads(tried.stdout or b"{}")
     return "" if "near" in said else str(said.get("refused", tried.stderr.decode(errors="replace")[-300:]))
 

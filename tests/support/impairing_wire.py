@@ -1,8 +1,8 @@
 """A wire between two networks that delays, loses and paces what it carries: the program (Linux, root).
 
 It joins two TUN devices, one in the network that it is started in (near) and one in a network of its own (far), and
-carries IPv4 packets between them, so that TCP and UDP suffer alike. Owns both devices and the far network: all three are
-gone with the process. It is told what to do by JSON lines on standard input, each is answered with one on standard
+carries IPv4 packets between them, so that TCP and UDP suffer alike. Owns both devices and the far network: all three
+are gone with the process. It is told what to do by JSON lines on standard input, each is answered with one on standard
 output, and it ends when standard input does.
 
 Each way has a queue of bytes, as a router has: what does not fit is dropped (and counted), newest first. Packets keep

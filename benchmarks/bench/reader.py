@@ -1,0 +1,39 @@
+"""The product's own reading of a terminal that nobody looks at: `reader.py DESCRIPTOR BYTES`.
+
+Prints what it took, as JSON. Beside `reader.c`, which does the same in a loop. It is a process of its own, on the loop
+that the agent uses.
+"""
+
+import asyncio
+import json
+import mmap
+import sys
+import time
+
+from mobifai.bounds import Ledger
+from mobifai.cli.running import run
+from mobifai.limits import TERMINAL_RING
+from mobifai.terminals.shells import Spawned
+from mobifai.terminals.spawning import ring_bytes
+from mobifai.terminals.terminal import Tab, Terminal
+
+LOOKS = 0.002
+"""Seconds between two looks at how far it is."""
+
+
+async def read(master: int, wanted: int) -> dict[str, float]:
+    """Read so many bytes into a terminal's ring; what it took."""
+    ring = mmap.mmap(-1, ring_bytes(TERMINAL_RING.value))
+    ended = asyncio.Event()
+    start, cpu = time.monotonic(), time.process_time()
+    spawned = Spawned(2**30, master, ring)
+    terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, Ledger(), lambda _: None, lambda _: ended.set())
+    while terminal.position < wanted and not ended.is_set():  # noqa: ASYNC110 - nobody is told of what is not shown
+        await asyncio.sleep(LOOKS)
+    took = {"bytes": terminal.position, "seconds": time.monotonic() - start, "cpu": time.process_time() - cpu}
+    terminal.close()
+    return took
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(read(int(sys.argv[1]), int(sys.argv[2])))))

@@ -1,0 +1,142 @@
+"""How fast the product reads a terminal that nobody looks at, beside a loop in C on the same kind of terminal.
+
+Owns the compiled loop for the length of a run, and each terminal with its producer for the length of one reading.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import click
+import msgspec
+
+from benchmarks.bench.payload import Payload
+from benchmarks.bench.results import Cell, Results
+from benchmarks.bench.rows import MB
+from benchmarks.bench.tables import table_of
+from benchmarks.bench.words import READING_TEXT
+from mobifai.terminals.spawning import reap, signal_session, start_shell
+
+READING = "reading"
+"""Names this table, in place of a row."""
+SPEED, CPU = "reading", "reading-cpu"
+OURS, LOOP = "mobifai-reader", "c-loop"
+TITLES = {OURS: "MobiFai's terminal, into its ring", LOOP: "a C loop of `read`, 64 KiB, into one buffer"}
+TIMES = 3
+"""How often the file is printed for one figure."""
+READ_SECONDS = 120.0
+HERE = Path(__file__).parent
+
+
+class ReadingFailed(Exception):
+    """There is no figure; the text says why."""
+
+
+@contextmanager
+def printing(payload: Payload) -> Iterator[int]:
+    """The master of a raw terminal on which the file is printed some times."""
+    files = " ".join([f"'{payload.path}'"] * TIMES)
+    command = ("/bin/sh", "-c", f"stty raw -echo; cat {files}; exec sleep 1000")
+    pid, master = start_shell(command, dict(os.environ), "/", (24, 80))
+    try:
+        yield master
+    finally:
+        os.close(master)
+        signal_session(pid, signal.SIGKILL)
+        while not reap(pid):
+            pass
+
+
+async def compiled(folder: Path) -> list[str]:
+    """The C loop's command. Raises ReadingFailed where there is no compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise ReadingFailed("no C compiler on this machine")
+    program = folder / "reader"
+    process = await asyncio.create_subprocess_exec(compiler, "-O2", "-o", str(program), str(HERE / "reader.c"))
+    if await process.wait() != 0:
+        raise ReadingFailed("the C compiler failed")
+    return [str(program)]
+
+
+async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
+    """What it took a reader to read all of it. Raises ReadingFailed."""
+    wanted = TIMES * payload.size
+    with printing(payload) as master:
+        process = await asyncio.create_subprocess_exec(
+            *command, str(master), str(wanted), pass_fds=(master,), stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                told, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise ReadingFailed(f"not done within {READ_SECONDS:g} s") from None
+    took = json.loads(told or b"{}")
+    if took.get("bytes") != wanted:
+        raise ReadingFailed(f"expected {wanted:,} bytes; got {took.get('bytes', 0):,}")
+    return dict(took)
+
+
+async def rounds(many: int, payload: Payload, folder: Path, results: Results) -> None:
+    """So many rounds, those that are not measured yet. What fails becomes the reason of its cells."""
+    for number in range(1, many + 1):
+        for peer in (OURS, LOOP):
+            if not results.has((number, peer, SPEED)):
+                for cell in await _measure(number, peer, payload, folder):
+                    results.add(cell)
+
+
+async def _measure(number: int, peer: str, payload: Payload, folder: Path) -> list[Cell]:
+    try:
+        ours = [sys.executable, "-m", "benchmarks.bench.reader"]
+        took = await read_by(ours if peer == OURS else await compiled(folder), payload)
+    except (ReadingFailed, OSError) as error:
+        return [Cell(number, peer, row, reason=str(error)) for row in (SPEED, CPU)]
+    speed, cpu = took["bytes"] / MB / took["seconds"], took["cpu"] / took["bytes"] * 1e9
+    click.echo(f"{number} {READING:10} {peer:13} {took['seconds']:5.1f} s  {speed:.1f} MB/s", err=True)
+    return [Cell(number, peer, SPEED, speed), Cell(number, peer, CPU, cpu)]
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """The figures of one reader, by round, or why there is none."""
+
+    values: dict[tuple[str, int], float]
+    reason: str
+
+    def of(self, row: str) -> dict[int, float]:
+        return {number: value for (name, number), value in self.values.items() if name == row}
+
+
+def reading_section(cells: Iterable[Cell]) -> str:
+    """The section of the page; nothing when nothing of it was measured."""
+    found = [cell for cell in cells if cell.peer in TITLES]
+    if not found:
+        return ""
+    read = {
+        peer: _Read(
+            {(one.row, one.round): one.value for one in found if one.peer == peer and one.value is not None},
+            next((one.reason for one in found if one.peer == peer and one.reason), "–"),
+        )
+        for peer in TITLES
+    }
+    head = ["", "MB/s", "of the C loop's", "CPU seconds a GB"]
+    rows = [[title, *_cells(read[peer], read[LOOP])] for peer, title in TITLES.items()]
+    return READING_TEXT + "\n" + table_of(head, rows)
+
+
+def _cells(read: _Read, loop: _Read) -> list[str]:
+    speeds, others, cpu = read.of(SPEED), loop.of(SPEED), read.of(CPU)
+    if not speeds:
+        return [read.reason, "–", "–"]
+    ratios = [speeds[number] / others[number] for number in speeds.keys() & others.keys()]
+    share = f"{median(ratios):.2f}" if ratios else "–"
+    return [f"{median(speeds.values()):.0f}", share, f"{median(cpu.values()):.2f}" if cpu else "–"]
