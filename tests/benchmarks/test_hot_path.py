@@ -12,6 +12,10 @@ import pytest
 from benchmarks import hot_path
 from mobifai.terminals.terminal import Chunk, Terminal
 
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="a socket that keeps packets apart plays the terminal: Linux has it"
+)
+
 ROOT = Path(__file__).parents[2]
 # What is installed goes before the checkout.
 COMMAND = (
@@ -34,7 +38,11 @@ def counted_afresh(seed: str) -> dict[str, hot_path.Count]:
 
 def test_nothing_costs_more_than_is_stored_and_two_processes_count_the_same() -> None:
     first, second = counted_afresh("1"), counted_afresh("2")
-    assert first == second
+    for name, counts in first.items():
+        peaks = [one[name].pop("peak_bytes") for one in (first, second)]
+        assert abs(peaks[0] - peaks[1]) <= hot_path.PEAK_SLACK
+        assert counts == second[name], name
+        counts["peak_bytes"] = peaks[0]
     before = hot_path.stored()
     if before is None:
         pytest.skip(f"nothing is stored for {hot_path.version()}: python -m benchmarks.hot_path --update does that")

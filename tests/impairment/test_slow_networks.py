@@ -24,7 +24,7 @@ from tests.support.agent import RunningAgent, serving
 from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink
 from tests.support.node_phone import NodePhone
 
-pytestmark = pytest.mark.skipif("impaired_link.why_not()", reason=impaired_link.why_not() or "there is a link")
+pytestmark = pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
 
 paths = pytest.mark.parametrize("path", ["channel", "relay"])
 phones = pytest.mark.parametrize(

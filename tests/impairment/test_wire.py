@@ -10,7 +10,7 @@ from tests.support import impaired_link
 from tests.support.impaired_link import QUEUE_BYTES, ImpairedLink, Impairment, NoLink
 from tests.support.impaired_link import impaired_link as laid
 
-pytestmark = pytest.mark.skipif("impaired_link.why_not()", reason=impaired_link.why_not() or "there is a link")
+pytestmark = pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
 
 DATAGRAM = 1000
 AT_ONCE = 50

@@ -16,6 +16,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -137,6 +138,12 @@ def why_not() -> str:
         return "expected the program nsenter (of util-linux) on the PATH"
     if not Path("/dev/net/tun").exists():
         return "expected /dev/net/tun: the kernel has no TUN devices, or they are not shown in here"
+    return _why_it_is_refused()
+
+
+@cache
+def _why_it_is_refused() -> str:
+    """What laying a wire runs into here, once tried; empty when it was laid."""
     tried = subprocess.run(
         [sys.executable, "-P", str(PROGRAM)], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
