@@ -3,6 +3,7 @@
 Directories are 0700, files with secrets 0600 and written whole or not at all. Nothing here runs a network or a shell.
 """
 
+import contextlib
 import fcntl
 import os
 import tempfile
@@ -25,6 +26,7 @@ MAX_SOCKET_PATH = 100
 class _DeviceFile(msgspec.Struct, frozen=True):
     device_id: str
     private_key: str
+    public_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,31 @@ class StateDir:
         """This machine's id and key; made when there are none. Raises StateError."""
         file = self.path / "device.json"
         if not file.exists():
-            made = Identity.generate()
-            write_secret(file, msgspec.json.encode(_DeviceFile(str(uuid.uuid4()), made.secret_hex)))
+            _write_device(file, Device(str(uuid.uuid4()), Identity.generate()))
         try:
             known = msgspec.json.decode(file.read_bytes(), type=_DeviceFile)
-            return Device(known.device_id, Identity.from_hex(known.private_key))
+            device = Device(known.device_id, Identity.from_hex(known.private_key, known.public_key))
         except (msgspec.MsgspecError, ValueError, OSError) as error:
             raise StateError(f"{file}: expected this machine's id and key as JSON ({error}); move it away") from None
+        if known.public_key is None:
+            _write_device(file, device)
+        return device
+
+    def prepare_device(self) -> None:
+        """See to it that `device` need not compute a key, for which it would have to keep a library of many megabytes.
+
+        Only for a process without threads: what is missing is made in a fork of it. What fails there fails in `device`.
+        """
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            if msgspec.json.decode((self.path / "device.json").read_bytes(), type=_DeviceFile).public_key is not None:
+                return
+        child = os.fork()
+        if child == 0:
+            try:
+                self.device()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
 
     def token(self, relay_url: str) -> str | None:
         """The token that a relay gave us."""
@@ -84,6 +104,11 @@ class StateDir:
             return msgspec.json.decode((self.path / "tokens.json").read_bytes(), type=dict[str, str])
         except (OSError, msgspec.MsgspecError):
             return {}  # signing in again makes it anew
+
+
+def _write_device(file: Path, device: Device) -> None:
+    key = device.identity
+    write_secret(file, msgspec.json.encode(_DeviceFile(device.device_id, key.secret_hex, key.public_hex)))
 
 
 def private_directory(path: Path) -> None:

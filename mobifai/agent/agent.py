@@ -27,10 +27,9 @@ from mobifai.health.awake import KeepAwake
 from mobifai.health.census import take_census
 from mobifai.health.control import Follower, Handler
 from mobifai.health.housekeeping import Housekeeping
-from mobifai.health.metrics import metrics_server
 from mobifai.health.monitor import Monitor
 from mobifai.limits import TASKS
-from mobifai.link.relay_api import RelayApi
+from mobifai.agent.ways_in import WaysIn, ways_in
 from mobifai.state import StateDir
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore
@@ -206,7 +205,7 @@ class Agent:
 
     async def invite(self) -> dict[str, Any]:
         """A new phone's way in. Raises SignInRefused, RelayUnreachable."""
-        invitation = await self._relay_api().invite()
+        invitation = await self._ways_in().invite()
         return {
             "relay_url": self.endpoint.public_url,
             "page_url": f"{self.endpoint.public_url}/",
@@ -215,13 +214,13 @@ class Agent:
         }
 
     async def _devices(self, _: dict[str, Any]) -> object:
-        return await self._relay_api().devices()
+        return await self._ways_in().devices()
 
     async def _revoke(self, arguments: dict[str, Any]) -> object:
-        return await self._relay_api().revoke(str(arguments.get("device_id", "")))
+        return await self._ways_in().revoke(str(arguments.get("device_id", "")))
 
-    def _relay_api(self) -> RelayApi:
-        return RelayApi(self.endpoint.url, self.links.token)
+    def _ways_in(self) -> WaysIn:
+        return ways_in(self.endpoint, self.device.device_id, self.links.token)
 
 
 @asynccontextmanager
@@ -258,6 +257,8 @@ async def open_agent(
         scope.callback(agent.links.close)
         await scope.enter_async_context(agent.assistant)
         if config.metrics_port is not None:
+            from mobifai.health.metrics import metrics_server  # noqa: PLC0415 - only who asks for figures pays for them
+
             port = await scope.enter_async_context(metrics_server(config.metrics_port, ledger, agent.checkup.vitals))
             _log.info("figures for Prometheus are at http://127.0.0.1:%d/metrics", port)
         for failure in agent.tabs.restore():

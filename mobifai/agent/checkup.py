@@ -7,7 +7,6 @@ from mobifai.agent.links import Links
 from mobifai.agent.people import KeeperLink
 from mobifai.assistant.service import Assistant
 from mobifai.health.monitor import Vitals
-from mobifai.link.relay_api import RelayApi
 from mobifai.protocol import messages as wire
 from mobifai.terminals.tabs import Tabs
 
@@ -58,6 +57,8 @@ class Checkup:
         except TimeoutError:
             if self._relay_echoes:
                 raise
+            from mobifai.link.relay_api import RelayApi  # noqa: PLC0415 - only with such a relay
+
             return await RelayApi(self._endpoint.url, None).health()
         finally:
             self._echo = None

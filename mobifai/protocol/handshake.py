@@ -1,64 +1,90 @@
 """Who holds which key (section 3): ECDH over secp256k1, HMAC-SHA256 over a challenge.
 
-Keys travel as the hex of an uncompressed point (65 bytes, `04` first), as today's apps send them.
+Keys travel as the hex of an uncompressed point (65 bytes, `04` first), as today's apps send them. The library for keys
+is imported when a key is used: an agent that waits for its first phone has no need of it.
 """
 
 import hmac
 import re
-from dataclasses import dataclass
 from hashlib import sha256
-
-from cryptography.hazmat.primitives.asymmetric import ec
+from typing import TYPE_CHECKING
 
 from mobifai.errors import HandshakeFailed
 
-_CURVE = ec.SECP256K1()
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
 _UNCOMPRESSED = re.compile(r"04[0-9a-fA-F]{128}\Z")
 
 
-@dataclass(frozen=True, slots=True)
 class Identity:
     """A device's private key. Its `repr` shows nothing of it."""
 
-    _key: ec.EllipticCurvePrivateKey
+    __slots__ = ("_public", "_secret")
+
+    def __init__(self, secret: int, public_hex: str) -> None:
+        self._secret = secret
+        self._public = public_hex
 
     @classmethod
     def generate(cls) -> "Identity":
         """Make a new key."""
-        return cls(ec.generate_private_key(_CURVE))
+        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - see above
+
+        return cls._of(ec.generate_private_key(ec.SECP256K1()))
 
     @classmethod
-    def from_hex(cls, secret: str) -> "Identity":
-        """Read the form that `secret_hex` gives. Raises ValueError."""
-        return cls(ec.derive_private_key(int(secret, 16), _CURVE))
+    def from_hex(cls, secret: str, public: str | None = None) -> "Identity":
+        """Read the form that `secret_hex` gives, and that of `public_hex` if it is kept too. Raises ValueError."""
+        number = int(secret, 16)
+        if public is None:
+            return cls._of(_private_key(number))
+        if not _UNCOMPRESSED.match(public):
+            raise ValueError("expected a public key as 130 hex digits of an uncompressed secp256k1 point")
+        return cls(number, public)
+
+    @classmethod
+    def _of(cls, key: "ec.EllipticCurvePrivateKey") -> "Identity":
+        numbers = key.private_numbers()
+        point = numbers.public_numbers
+        return cls(numbers.private_value, f"04{point.x:064x}{point.y:064x}")
 
     @property
     def secret_hex(self) -> str:
         """The private scalar: 64 hex digits."""
-        return f"{self._key.private_numbers().private_value:064x}"
+        return f"{self._secret:064x}"
 
     @property
     def public_hex(self) -> str:
         """The public point, uncompressed: 130 hex digits."""
-        numbers = self._key.public_key().public_numbers()
-        return f"04{numbers.x:064x}{numbers.y:064x}"
+        return self._public
 
     def shared_secret(self, peer_public_hex: str) -> bytes:
         """The x coordinate of ECDH with the peer: 32 bytes. Raises HandshakeFailed for a point not on the curve."""
-        return self._key.exchange(ec.ECDH(), _peer_key(peer_public_hex))
+        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - see above
+
+        return _private_key(self._secret).exchange(ec.ECDH(), _peer_key(peer_public_hex))
 
     def __repr__(self) -> str:
         return f"Identity({self.public_hex[:16]}...)"
 
 
-def _peer_key(public_hex: str) -> ec.EllipticCurvePublicKey:
+def _private_key(number: int) -> "ec.EllipticCurvePrivateKey":
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - see above
+
+    return ec.derive_private_key(number, ec.SECP256K1())
+
+
+def _peer_key(public_hex: str) -> "ec.EllipticCurvePublicKey":
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - see above
+
     if not _UNCOMPRESSED.match(public_hex):
         raise HandshakeFailed(
             "expected the peer's public key as 130 hex digits of an uncompressed secp256k1 point; "
             f"found {len(public_hex)} characters"
         )
     try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, bytes.fromhex(public_hex))
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), bytes.fromhex(public_hex))
     except ValueError:
         raise HandshakeFailed("the peer's public key is not a point of secp256k1") from None
 
