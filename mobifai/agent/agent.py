@@ -18,6 +18,7 @@ from mobifai.agent.endpoint import Endpoint, open_endpoint
 from mobifai.agent.links import Links
 from mobifai.agent.people import KeeperLink, Presenter
 from mobifai.agent.reception import Reception
+from mobifai.agent.ways_in import WaysIn, ways_in
 from mobifai.assistant.asking import Asking
 from mobifai.assistant.config import AssistantConfig
 from mobifai.assistant.service import Assistant
@@ -29,7 +30,6 @@ from mobifai.health.control import Follower, Handler
 from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.monitor import Monitor
 from mobifai.limits import TASKS
-from mobifai.agent.ways_in import WaysIn, ways_in
 from mobifai.state import StateDir
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore

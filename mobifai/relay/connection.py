@@ -8,11 +8,12 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSMsgType, web
 
 from mobifai.bounds import Bound
 from mobifai.protocol import messages as wire
 from mobifai.relay import packets
+from mobifai.relay.closing import CloseCode
 from mobifai.relay.outbox import Outbox
 
 PING_SECONDS = 10.0
@@ -44,7 +45,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._request = request
         self._frame = frame
-        self._close_code = WSCloseCode.OK
+        self._close_code = CloseCode.OK
         self._sid = secrets.token_urlsafe(15)
         self._in_namespace = False
         self._ping: asyncio.TimerHandle | None = None
@@ -69,9 +70,9 @@ class Connection:
     def disconnect(self) -> None:
         """Send what waits, tell the device that it is to stay away, and close."""
         self.outbox.put(packets.DISCONNECT)
-        self.close(WSCloseCode.OK)
+        self.close(CloseCode.OK)
 
-    def close(self, code: WSCloseCode) -> None:
+    def close(self, code: CloseCode) -> None:
         """Send what waits and close. The device may come back at once."""
         if not self.outbox.ended:
             self._close_code = code
@@ -96,7 +97,7 @@ class Connection:
         writer = asyncio.create_task(self._write(), name="relay writer")
         try:
             await self._read(on_event)
-            self.close(WSCloseCode.OK)
+            self.close(CloseCode.OK)
             await writer
         finally:
             writer.cancel()
@@ -137,7 +138,7 @@ class Connection:
             try:
                 packet = packets.read(text)
             except ValueError:
-                self.close(WSCloseCode.POLICY_VIOLATION)
+                self.close(CloseCode.POLICY_VIOLATION)
                 return
             await self._obey(packet, on_event)
 
@@ -150,7 +151,7 @@ class Connection:
         if message.type is WSMsgType.TEXT:
             return str(message.data)
         if message.type is WSMsgType.BINARY:
-            self.close(WSCloseCode.POLICY_VIOLATION)
+            self.close(CloseCode.POLICY_VIOLATION)
         return None
 
     async def _obey(self, packet: packets.Packet, on_event: OnEvent) -> None:
@@ -165,6 +166,6 @@ class Connection:
             case packets.Kind.CONNECT:
                 self.outbox.put(packets.refused_frame(packet.namespace))
             case packets.Kind.CLOSE:
-                self.close(WSCloseCode.OK)
+                self.close(CloseCode.OK)
             case packets.Kind.DISCONNECT if packet.namespace == "/":
-                self.close(WSCloseCode.OK)
+                self.close(CloseCode.OK)

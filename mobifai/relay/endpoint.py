@@ -7,14 +7,18 @@ import asyncio
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-
-from aiohttp import WSCloseCode, web
+from typing import TYPE_CHECKING
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_SOCKETS
-from mobifai.relay.connection import Connection, OnEvent
+from mobifai.relay.closing import CloseCode
 from mobifai.relay.local import Handler, LocalConnection
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from mobifai.relay.connection import Connection, OnEvent
 
 PATH = "/socket.io/"
 EXPECTED = {"EIO": "4", "transport": "websocket", "sid": None}  # bounded by this line
@@ -26,13 +30,13 @@ GOODBYE_SECONDS = 1.0
 STRANGERS = 8
 """Connections that one address may have without being signed in: a household behind one router signs in in turn."""
 
-OnEnd = Callable[[Connection | LocalConnection], None]
+OnEnd = Callable[["Connection | LocalConnection"], None]
 
 
 class Endpoint:
     """Serves `PATH`. `on_event` is awaited before the next event of the same connection is read."""
 
-    def __init__(self, ledger: Ledger, on_event: OnEvent, on_end: OnEnd, monotonic: Callable[[], float]) -> None:
+    def __init__(self, ledger: Ledger, on_event: "OnEvent", on_end: OnEnd, monotonic: Callable[[], float]) -> None:
         self._ledger = ledger
         self._on_event = on_event
         self._on_end = on_end
@@ -46,7 +50,7 @@ class Endpoint:
         self._closing = False
 
     @property
-    def connections(self) -> Mapping[str, Connection | LocalConnection]:
+    def connections(self) -> "Mapping[str, Connection | LocalConnection]":
         """Every connection by its key, oldest first."""
         return self._connections
 
@@ -74,8 +78,12 @@ class Endpoint:
         self._count += 1
         return str(self._count)
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: "web.Request") -> "web.StreamResponse":
         """Handle one connection from its request to its end."""
+        from aiohttp import web  # noqa: PLC0415 - it is there by now, and an agent without phones needs none
+
+        from mobifai.relay.connection import Connection  # noqa: PLC0415
+
         if not web.WebSocketResponse().can_prepare(request):
             raise web.HTTPBadRequest(text="expected a WebSocket; this relay has no other transport")
         if {name: request.query.get(name) for name in EXPECTED} != EXPECTED:
@@ -90,7 +98,9 @@ class Endpoint:
                 connection.end()
                 self._note_empty()
 
-    def _add(self, connection: Connection) -> None:
+    def _add(self, connection: "Connection") -> None:
+        from aiohttp import web  # noqa: PLC0415
+
         if self._has_too_many(connection.address):
             raise web.HTTPServiceUnavailable(text="too many connections from this address that are not signed in")
         try:
@@ -98,7 +108,7 @@ class Endpoint:
         except LimitReached as full:
             raise web.HTTPServiceUnavailable(text=f"{full}; try again later") from None
 
-    def _keep(self, connection: Connection | LocalConnection) -> None:
+    def _keep(self, connection: "Connection | LocalConnection") -> None:
         if self._closing:
             raise LimitReached("the relay is closing")
         self._connections[connection.key] = connection
@@ -111,7 +121,7 @@ class Endpoint:
         unknown = [one for one in self._connections.values() if one.address == address and not one.signed_in]
         return len(unknown) >= STRANGERS
 
-    def _remove(self, connection: Connection | LocalConnection) -> None:
+    def _remove(self, connection: "Connection | LocalConnection") -> None:
         del self._connections[connection.key]
         self._on_end(connection)
 
@@ -123,7 +133,7 @@ class Endpoint:
         """Tell every device, then cut off those that stay."""
         self._closing = True
         for connection in list(self._connections.values()):
-            connection.close(WSCloseCode.GOING_AWAY)
+            connection.close(CloseCode.GOING_AWAY)
         if not await self._is_empty_within(GOODBYE_SECONDS):
             for connection in list(self._connections.values()):
                 connection.abort()

@@ -14,6 +14,7 @@ from mobifai.bounds import Bound
 from mobifai.errors import SignInRefused
 from mobifai.protocol import messages as wire
 from mobifai.relay import pages
+from mobifai.relay.devices import Devices
 from mobifai.relay.signin import OWNER, SignIn, iso_time
 from mobifai.relay.sockets import Sockets
 from mobifai.relay.store import Store, StoredDevice
@@ -32,26 +33,22 @@ class Asking(wire.Message, frozen=True):
     type: DeviceType
 
 
-class KnownDevice(wire.Message, frozen=True, omit_defaults=False):
-    """A device of the account, as the API tells of it. Times are ISO 8601, UTC."""
-
-    device_id: str
-    name: str
-    type: str
-    created_at: str
-    last_seen: str
-    connected: bool
-
-
 class Http:
     """The routes. `settings` bounds one account's settings, in bytes of JSON; `now` is in seconds since the epoch."""
 
     def __init__(
-        self, store: Store, sign_in: SignIn, sockets: Sockets, settings: Bound, now: Callable[[], float]
+        self,
+        store: Store,
+        sign_in: SignIn,
+        sockets: Sockets,
+        devices: Devices,
+        settings: Bound,
+        now: Callable[[], float],
     ) -> None:
         self._store = store
         self._sign_in = sign_in
         self._sockets = sockets
+        self._devices = devices
         self._settings = settings
         self._now = now
 
@@ -161,7 +158,7 @@ class Http:
 
     async def _list_devices(self, request: web.Request) -> web.Response:
         self._agent(request)
-        return _json({"devices": self.devices()})
+        return _json({"devices": self._devices.known()})
 
     async def _revoke(self, request: web.Request) -> web.Response:
         agent = self._agent(request)
@@ -169,7 +166,7 @@ class Http:
         if device_id == agent.device_id:
             raise web.HTTPConflict(text="this is the device that asks; it can't revoke itself")
         try:
-            self.revoke(device_id)
+            self._devices.revoke(device_id)
         except SignInRefused as unknown:
             raise web.HTTPNotFound(text=str(unknown)) from None
         return _json({"deviceId": device_id})
@@ -179,25 +176,6 @@ class Http:
         if device.type != "mac":
             raise web.HTTPForbidden(text="expected an agent's token; phones can't do this")
         return device
-
-    def devices(self) -> list[KnownDevice]:
-        """The account's devices, oldest first."""
-        return [
-            KnownDevice(
-                device_id=device.device_id,
-                name=device.name,
-                type=device.type,
-                created_at=iso_time(device.created_at),
-                last_seen=iso_time(device.last_seen),
-                connected=self._sockets.is_connected(device.device_id),
-            )
-            for device in self._sign_in.devices()
-        ]
-
-    def revoke(self, device_id: str) -> None:
-        """Shut a device out, at once. Raises SignInRefused for one that is not let in."""
-        self._sign_in.shut_out(device_id)
-        self._sockets.revoke(device_id)
 
 
 def _asking(fields: Mapping[str, object]) -> Asking | None:

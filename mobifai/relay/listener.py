@@ -5,20 +5,28 @@ one that asks for nothing is closed.
 """
 
 import asyncio
+import contextlib
+import logging
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-
-from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
 from mobifai.limits import RELAY_SOCKETS
 
+if TYPE_CHECKING:
+    from aiohttp import web
+    from aiohttp.web_protocol import RequestHandler
+
+_log = logging.getLogger(__name__)
+
 SILENT_SECONDS = 20.0
 """How long a connection may take to send its first request."""
+
+RETRY_SECONDS = 1.0
 
 _BACKLOG = 64
 _LAST_PORT = 65535
@@ -27,6 +35,9 @@ _SEND_BUFFER = 256 << 10
 _UNSENT = 16 << 10
 """How much of that may be unsent, where the system knows such a limit: what comes next waits behind it."""
 _NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+
+
+OpenServer = Callable[[], Awaitable["web.Server"]]
 
 
 class Listener:
@@ -40,17 +51,29 @@ class Listener:
         self._silent: BoundedMap[RequestHandler, float] = BoundedMap(self._bound)
 
     @asynccontextmanager
-    async def listen(self, server: web.Server, listening: socket.socket) -> AsyncIterator[None]:
-        """Accept for an aiohttp server, for the length of a scope."""
-        loop = asyncio.get_running_loop()
-        accepting = await loop.create_server(lambda: self._accept(server), sock=listening, backlog=_BACKLOG)
-        try:
-            yield
-        finally:
-            accepting.close()
-            self._ledger.close(self._bound)
+    async def listen(self, open_server: OpenServer, listening: socket.socket) -> AsyncIterator[None]:
+        """Listen for the length of a scope. `open_server` makes the aiohttp server, once somebody connects.
 
-    def _accept(self, server: web.Server) -> asyncio.Protocol:
+        Until then the kernel keeps who connects.
+        """
+        async with AsyncExitStack() as scope:
+            scope.callback(self._ledger.close, self._bound)
+            listening.listen(_BACKLOG)
+            opening = asyncio.create_task(self._open(open_server, listening, scope), name="relay door")
+            try:
+                yield
+            finally:
+                opening.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await opening
+
+    async def _open(self, open_server: OpenServer, listening: socket.socket, scope: AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        server = await _opened(open_server, listening)
+        accepting = await loop.create_server(lambda: self._accept(server), sock=listening, backlog=_BACKLOG)
+        scope.callback(accepting.close)
+
+    def _accept(self, server: "web.Server") -> asyncio.Protocol:
         plain = len(server.connections) - self._count_sockets()
         if plain >= self._bound.capacity:
             self._bound.refuse("one more connection")
@@ -62,7 +85,7 @@ class Listener:
         self._silent[handler] = self._monotonic()
         return handler
 
-    def heard(self, request: web.Request) -> None:
+    def heard(self, request: "web.Request") -> None:
         """A connection sent a request."""
         self._silent.pop(request.protocol, None)
 
@@ -72,6 +95,27 @@ class Listener:
             if now - since > SILENT_SECONDS:
                 del self._silent[handler]
                 handler.force_close()
+
+
+async def _opened(open_server: OpenServer, listening: socket.socket) -> "web.Server":
+    """The server, when it is needed. One that can't be made (its library is being replaced) is tried again."""
+    while True:
+        await _somebody_connects(listening)
+        try:
+            return await open_server()
+        except Exception:
+            _log.exception("the relay can't answer who connects; it tries again")
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _somebody_connects(listening: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    comes = loop.create_future()
+    loop.add_reader(listening, lambda: comes.done() or comes.set_result(None))
+    try:
+        await comes
+    finally:
+        loop.remove_reader(listening)
 
 
 class _Refused(asyncio.Protocol):

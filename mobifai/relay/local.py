@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
-from aiohttp import WSCloseCode
 
 from mobifai.bounds import Bound
 from mobifai.errors import LimitReached
 from mobifai.protocol import messages as wire
 from mobifai.protocol.rooms import is_forwarded
 from mobifai.protocol.wire_json import encode
+from mobifai.relay.closing import CloseCode
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.sockets import Connection
 
@@ -66,7 +66,7 @@ class LocalConnection:
         """Close; what waits is still handed out."""
         self.outbox.finish()
 
-    def close(self, _code: WSCloseCode = WSCloseCode.OK) -> None:
+    def close(self, _code: CloseCode = CloseCode.OK) -> None:
         """Close; what waits is still handed out."""
         self.outbox.finish()
 

@@ -11,19 +11,15 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-
-from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from typing import TYPE_CHECKING
 
 from mobifai.bounds import Bound, Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
 from mobifai.limits import RELAY_SETTINGS
 from mobifai.protocol.rooms import Rooms
-from mobifai.relay.connection import Connection
-from mobifai.relay.endpoint import PATH, Endpoint
-from mobifai.relay.guard import Guard, add_headers
-from mobifai.relay.http import MOST_BODY_BYTES, Http, KnownDevice
+from mobifai.relay.devices import Devices, KnownDevice
+from mobifai.relay.endpoint import Endpoint
 from mobifai.relay.listener import Listener, bind
 from mobifai.relay.local import LocalConnection
 from mobifai.relay.signin import OWNER, SignIn
@@ -32,12 +28,13 @@ from mobifai.relay.store import Store
 from mobifai.relay.tokens import Tokens, load_secret
 from mobifai.state import private_directory
 
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from mobifai.relay.connection import Connection
+
 TICK_SECONDS = 1.0
 """How exactly handshakes and silent connections are timed."""
-KEEP_ALIVE_SECONDS = 15.0
-"""How long a browser may keep a connection for its next request."""
-CUT_SECONDS = 0.5
-"""How long a plain request has to end when the relay closes."""
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +50,11 @@ class Relay:
 
     def devices(self) -> list[KnownDevice]:
         """The devices that are let in, oldest first, and whether each is connected."""
-        return self._parts.http.devices()
+        return self._parts.devices.known()
 
     async def revoke(self, device_id: str) -> None:
         """Shut a device out, at once: it leaves and the agents are told. Raises SignInRefused for no device."""
-        self._parts.http.revoke(device_id)
+        self._parts.devices.revoke(device_id)
 
     def local(self) -> AbstractContextManager[LocalConnection]:
         """A connection for a device in this process, for the length of a scope. Entering raises LimitReached."""
@@ -87,11 +84,10 @@ class Relay:
             sign_in = SignIn(store, Tokens(load_secret(state_dir)), ledger, now=now, monotonic=monotonic)
             stack.callback(sign_in.close)
             parts = _Parts(store, sign_in, ledger, stack.enter_context(_settings(ledger, store)), now, monotonic)
-            runner = parts.runner(Guard((*config.allowed_hosts, *allowed_hosts)))
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
+            names = (*config.allowed_hosts, *allowed_hosts)
+            stack.push_async_callback(parts.close_http)
             stack.push_async_callback(parts.endpoint.close)
-            await stack.enter_async_context(parts.listener.listen(_server(runner), listening))
+            await stack.enter_async_context(parts.listener.listen(lambda: parts.open_http(names), listening))
             await stack.enter_async_context(_ticking(parts.tick))
             yield cls(config.host, listening.getsockname()[1], sign_in, parts)
 
@@ -108,40 +104,40 @@ class _Parts:
         now: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
+        self._store = store
+        self._sign_in = sign_in
+        self._settings = settings
+        self._now = now
         self._monotonic = monotonic
+        self._runner: web.AppRunner | None = None
         self.endpoint = Endpoint(ledger, self._on_event, self._on_end, monotonic)
         connections = self.endpoint.connections
         self.sockets = Sockets(Rooms(ledger, lambda: secrets.token_hex(32)), sign_in, connections)
-        self.http = Http(store, sign_in, self.sockets, settings, now)
+        self.devices = Devices(sign_in, self.sockets)
         self.listener = Listener(ledger, self.endpoint.count_sockets, monotonic)
 
-    async def _on_event(self, connection: Connection, event: str, arguments: tuple[object, ...]) -> None:
+    async def _on_event(self, connection: "Connection", event: str, arguments: tuple[object, ...]) -> None:
         await self.sockets.on_event(connection, event, arguments, self._monotonic())
 
-    def _on_end(self, connection: Connection | LocalConnection) -> None:
+    def _on_end(self, connection: "Connection | LocalConnection") -> None:
         self.sockets.on_end(connection)
 
-    def runner(self, guard: Guard) -> web.AppRunner:
-        """The HTTP server, not set up yet."""
-        middlewares: list[Middleware] = [self._note_request(), guard.middleware()]
-        app = web.Application(middlewares=middlewares, client_max_size=MOST_BODY_BYTES)
-        app.add_routes([*self.http.routes(), web.get(PATH, self.endpoint.serve, allow_head=False)])
-        app.on_response_prepare.append(add_headers)
-        return web.AppRunner(
-            app,
-            handle_signals=False,
-            access_log=None,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            shutdown_timeout=CUT_SECONDS,
-        )
+    async def open_http(self, allowed_hosts: tuple[str, ...]) -> "web.Server":
+        """The HTTP server, made and imported now."""
+        from mobifai.relay.front import make_runner  # noqa: PLC0415 - see there
+        from mobifai.relay.http import Http  # noqa: PLC0415
 
-    def _note_request(self) -> Middleware:
-        @web.middleware
-        async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self.listener.heard(request)
-            return await handler(request)
+        http = Http(self._store, self._sign_in, self.sockets, self.devices, self._settings, self._now)
+        self._runner = make_runner(http, self.endpoint, allowed_hosts, self.listener.heard)
+        await self._runner.setup()
+        if self._runner.server is None:
+            raise StateError("expected an HTTP server that is set up; found none")
+        return self._runner.server
 
-        return note_request
+    async def close_http(self) -> None:
+        """End every request."""
+        if self._runner is not None:
+            await self._runner.cleanup()
 
     def tick(self) -> None:
         """End what takes too long."""
@@ -175,10 +171,3 @@ async def _tick_for_ever(tick: Callable[[], None]) -> None:
             tick()
         except Exception:
             log.exception("the relay's timer failed")
-
-
-def _server(runner: web.AppRunner) -> web.Server:
-    server = runner.server
-    if server is None:
-        raise StateError("expected an HTTP server that is set up; found none")
-    return server

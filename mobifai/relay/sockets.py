@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
-from aiohttp import WSCloseCode
 
 from mobifai.errors import BadMessage, MobiFaiError, PairingRefused, SignInRefused
 from mobifai.protocol import messages as wire
 from mobifai.protocol.rooms import Command, Device, Disconnect, Emit, Rooms, is_forwarded
+from mobifai.relay.closing import CloseCode
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.packets import MALFORMED
 from mobifai.relay.signin import OWNER, SignIn
@@ -52,7 +52,7 @@ class Connection(Protocol):
     def disconnect(self) -> None:
         """Send what waits, tell the device that it is to stay away, and close."""
 
-    def close(self, code: WSCloseCode) -> None:
+    def close(self, code: CloseCode) -> None:
         """Send what waits and close. The device may come back at once."""
 
 
@@ -144,7 +144,7 @@ class Sockets:
             self._sign_in.check(connection.address)
         except SignInRefused as too_many:
             _tell(connection, "error", str(too_many))
-            connection.close(WSCloseCode.POLICY_VIOLATION)
+            connection.close(CloseCode.POLICY_VIOLATION)
 
     def _join(self, connection: Connection, register: wire.Register, answer: wire.Authenticated) -> None:
         connection.waiting = None
@@ -180,7 +180,7 @@ class Sockets:
         for connection in list(self._connections.values()):
             if connection.key not in self._rooms and now - connection.opened_at > SIGN_IN_SECONDS:
                 _tell(connection, "error", "nobody signed in on this connection; connect again")
-                connection.close(WSCloseCode.POLICY_VIOLATION)
+                connection.close(CloseCode.POLICY_VIOLATION)
 
     # -- what others do to devices
 

@@ -1,0 +1,11 @@
+"""Why a WebSocket is closed."""
+
+from enum import IntEnum
+
+
+class CloseCode(IntEnum):
+    """The codes that this relay gives (RFC 6455, section 7.4.1)."""
+
+    OK = 1000
+    GOING_AWAY = 1001
+    POLICY_VIOLATION = 1008
