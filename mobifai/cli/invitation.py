@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import click
-import segno
 
 from mobifai.cli.plain import plain
 
@@ -30,6 +29,8 @@ def _clock(expires_at: str) -> str:
 
 
 def _qr(text: str) -> str:
+    import segno  # noqa: PLC0415 - only a terminal shows it
+
     out = io.StringIO()
     segno.make(text, error="l").terminal(out, compact=True)
     return out.getvalue() + "\n"

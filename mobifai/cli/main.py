@@ -3,9 +3,8 @@
 import importlib
 import logging
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import platformdirs
@@ -14,6 +13,9 @@ from mobifai import __version__
 from mobifai.cli.plain import plain
 from mobifai.cli.settings import read_settings
 from mobifai.errors import CommandError, MobiFaiError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _COMMANDS = {
     "serve": "mobifai.cli.serve:serve",
@@ -32,12 +34,18 @@ ENTRY_POINTS = "mobifai.commands"
 """The entry point group in which other packages (the proof, the hunt) offer commands."""
 
 
+def _offered() -> "list[EntryPoint]":
+    from importlib.metadata import entry_points  # noqa: PLC0415 - the daily commands are found without
+
+    return list(entry_points(group=ENTRY_POINTS))
+
+
 class LazyGroup(click.Group):
     """A group that imports a command when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, the daily ones first."""
-        offered = sorted(point.name for point in entry_points(group=ENTRY_POINTS))
+        offered = sorted(point.name for point in _offered())
         return [*_COMMANDS, *(name for name in offered if name not in _COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -46,9 +54,10 @@ class LazyGroup(click.Group):
             module, _, attribute = _COMMANDS[cmd_name].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
-        for point in entry_points(group=ENTRY_POINTS, name=cmd_name):
-            loaded: click.Command = point.load()
-            return loaded
+        for point in _offered():
+            if point.name == cmd_name:
+                loaded: click.Command = point.load()
+                return loaded
         return None
 
 
@@ -70,7 +79,7 @@ def cli(context: click.Context, config_file: Path | None) -> None:
     """
     settings = read_settings(config_file)
     context.obj = settings
-    context.default_map = {name: dict(settings.options) for name in cli.list_commands(context)}
+    context.default_map = {str(context.invoked_subcommand): dict(settings.options)}
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -1,45 +1,32 @@
 """`mobifai serve`: the agent, until it is told to stop."""
 
-import asyncio
 import datetime as dt
-import logging
 import os
 import re
 import shlex
 import shutil
 import socket
 import sys
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import click
-import msgspec
 
 import mobifai
-from mobifai.agent import Agent, open_agent
 from mobifai.assistant.config import DEFAULT_MODEL, Approvals, AssistantConfig, from_table
 from mobifai.bounds import Ledger
-from mobifai.cli import invitation
-from mobifai.cli.plain import plain
-from mobifai.cli.running import run, stop_signals
 from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
 from mobifai.config import DEFAULT_PORT, PUBLIC_STUN, Config, HealthConfig, RelayConfig
-from mobifai.errors import ConfigError, MobiFaiError, StateError
-from mobifai.health.control import control_server
-from mobifai.health.extensions import Extensions, Subject
+from mobifai.errors import ConfigError, StateError
 from mobifai.health.logs import Logs, set_up_logs
 from mobifai.limits import TERMINAL_RING
 from mobifai.state import StateDir, open_state
 from mobifai.terminals import keeper, keeper_wire
-from mobifai.terminals.kept import KeptShells
-from mobifai.terminals.local import LocalSpawner
 from mobifai.terminals.shells import login_shell
 
-_log = logging.getLogger(__name__)
+FORKS = sys.platform != "darwin"
+"""Whether the first agent is a fork of the keeper: macOS' own libraries don't all bear one without an exec."""
 
 _ICE_SERVER = re.compile(r"stuns?:[^\s?:]+(:[0-9]{1,5})?|turns?:[^\s?:]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 
@@ -179,11 +166,21 @@ def serve(
         _check_place(ready_file)
     keeper_fd = os.environ.pop(keeper_wire.FD_VARIABLE, None)
     if keeper_fd is not None:
-        return run(_serve(config, assistant, StateDir(state_dir), logs, int(keeper_fd)))
-    with open_state(state_dir) as state:
-        if not no_keeper:
-            _keep(state, config)
-        return run(_serve(config, assistant, state, logs, None))
+        return _run_agent(config, assistant, StateDir(state_dir), logs, int(keeper_fd))
+    with ExitStack() as scope:
+        state = scope.enter_context(open_state(state_dir))
+        state.prepare_device()
+        if no_keeper:
+            return _run_agent(config, assistant, state, logs, None)
+        descriptor = _keep(config)
+        scope.close()  # the lock is the keeper's
+        return _run_agent(config, assistant, StateDir(state_dir), logs, descriptor)
+
+
+def _run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
+    from mobifai.cli.serving import run_agent  # noqa: PLC0415 - the keeper is to have none of it
+
+    return run_agent(config, assistant, state, logs, keeper_fd)
 
 
 def _relay(
@@ -234,195 +231,25 @@ def _shell(command: str | None) -> tuple[str, ...]:
     return argv
 
 
-class _Person:
-    """Speaks with the person at the machine (see `Presenter`)."""
+def _keep(config: Config) -> int:
+    """Become the keeper, and go on in a fork as the agent: there, the descriptor of its connection to the keeper.
 
-    def __init__(self) -> None:
-        self.is_ready = asyncio.Event()
-        self._login_url: str | None = None
-        self._listening = False
-
-    def sign_in(self, url: str, message: str) -> None:
-        """Show where to sign this agent in; Enter opens it."""
-        self._login_url = url
-        _log.info("the relay wants this agent to be signed in at %s", url)
-        click.echo(plain(f"{message or 'The relay wants to know whose agent this is.'}\nSign in at:  {url}"))
-        if _in_foreground():
-            click.echo("Press Enter to open it in your browser.")
-            if not self._listening:
-                self._listening = True
-                asyncio.get_running_loop().add_reader(sys.stdin, self._enter)
-
-    def _enter(self) -> None:
-        line = sys.stdin.readline()
-        if line and self._login_url is not None and not self.is_ready.is_set():
-            click.launch(self._login_url)
-        elif not line or self.is_ready.is_set():
-            self.close()
-
-    def ready(self) -> None:
-        """Phones can pair."""
-        self.is_ready.set()
-
-    def close(self) -> None:
-        """Listen to nobody."""
-        if self._listening:
-            asyncio.get_running_loop().remove_reader(sys.stdin)
-            self._listening = False
-
-
-def _in_foreground() -> bool:
-    """Whether somebody may type to us: reading in the background would stop the process."""
-    try:
-        return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except (OSError, ValueError):
-        return False
-
-
-def _keep(state: StateDir, config: Config) -> NoReturn:
-    """Become the keeper, which starts this command again as the agent. The lock goes along."""
-    assert state.lock is not None  # noqa: S101
-    os.set_inheritable(state.lock, True)
-    capacity = Ledger(config.limits).capacity(TERMINAL_RING)
+    What is loaded by now is shared by both. The next agent, after a crash or a restart, is a program of its own: what
+    is installed by then may be newer.
+    """
     root = str(Path(mobifai.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
-    agent = [sys.executable, "-P", "-m", "mobifai", *sys.argv[1:]]
+    agent = keeper.Command([sys.executable, "-P", "-m", "mobifai", *sys.argv[1:]], environment)
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, "-P", keeper.__file__, str(capacity), *agent], environment)  # noqa: S606
-
-
-async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
-    """Serve until told to stop; the exit status."""
-    async with AsyncExitStack() as scope:
-        stop = await scope.enter_async_context(stop_signals())
-        ledger = Ledger(config.limits)
-        scope.enter_context(logs.to_file(state, ledger))
-        spawner = await _enter_spawner(scope, keeper_fd, ledger, stop)
-        config = _with_port_of_before(config, spawner)
-        person = _Person()
-        scope.callback(person.close)
-        if config.ready_file is not None:
-            config.ready_file.unlink(missing_ok=True)
-            scope.callback(config.ready_file.unlink, missing_ok=True)
-        restart = _Restart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
-        agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
-        questions = {**agent.questions, "restart": restart.asked}
-        more = Extensions(Subject(ledger, agent))
-        await scope.enter_async_context(control_server(state.control_socket, questions, ledger, more.find))
-        if isinstance(spawner, KeptShells):
-            spawner.end_unclaimed()
-            spawner.started(agent.endpoint.port)
-        async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(agent.run()),
-                tasks.create_task(_announce(agent, person, config, spawner)),
-                tasks.create_task(restart.daily(config.restart_daily)),
-                tasks.create_task(_say_repeats(logs)),
-            ]
-            await stop.wait()
-            for task in running:
-                task.cancel()
-    return keeper_wire.RESTART_STATUS if restart.wanted else 0
-
-
-async def _enter_spawner(
-    scope: AsyncExitStack, keeper_fd: int | None, ledger: Ledger, stop: asyncio.Event
-) -> KeptShells | LocalSpawner:
-    if keeper_fd is None:
-        return await scope.enter_async_context(LocalSpawner(ledger))
-    return await scope.enter_async_context(KeptShells(keeper_fd, ledger, stop.set))
-
-
-def _with_port_of_before(config: Config, spawner: KeptShells | LocalSpawner) -> Config:
-    """An own relay on any port keeps the one that phones know when the agent starts again."""
-    port = spawner.notes.get("port") if isinstance(spawner, KeptShells) else None
-    if port is None or not isinstance(config.relay, RelayConfig):
-        return config
-    return replace(config, relay=replace(config.relay, port=port))
-
-
-async def _say_repeats(logs: Logs) -> None:
-    while True:
-        await asyncio.sleep(60)
-        logs.say_repeats()
-
-
-def _pid(spawner: KeptShells | LocalSpawner) -> int:
-    """The process that a person ends."""
-    return spawner.keeper_pid if isinstance(spawner, KeptShells) else os.getpid()
-
-
-class _Restart:
-    """Starts the agent anew, when asked or daily: it stops with the status by which the keeper knows."""
-
-    def __init__(self, stop: asyncio.Event, keeper_pid: int | None) -> None:
-        self.wanted = False
-        self.pid = keeper_pid
-        self._stop = stop
-
-    async def asked(self, _: dict[str, Any]) -> object:
-        if self.pid is None:
-            raise StateError("this agent runs without a keeper (--no-keeper), so its terminals would end with it")
-        asyncio.get_running_loop().call_later(0.1, self._begin)  # the answer goes first
-        return {}
-
-    def restart(self) -> bool:
-        """Restart, if a keeper is there to do it."""
-        if self.pid is not None:
-            self._begin()
-        return self.pid is not None
-
-    def _begin(self) -> None:
-        self.wanted = True
-        self._stop.set()
-
-    async def daily(self, at: dt.time | None) -> None:
-        if at is None:
-            return
-        now = dt.datetime.now()  # local time without an offset: the clock on the wall is meant, also when it is set
-        today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
-        due = today if today > now else today + dt.timedelta(days=1)
-        while (left := (due - dt.datetime.now()).total_seconds()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(min(left, 60))  # the wall clock may jump, and the machine sleep
-        self._begin()
-
-
-async def _announce(agent: Agent, person: _Person, config: Config, spawner: KeptShells | LocalSpawner) -> None:
-    await person.is_ready.wait()
-    if config.ready_file is not None:
-        ready = {
-            "pid": _pid(spawner),
-            "relay_url": agent.endpoint.public_url,
-            "page_url": f"{agent.endpoint.public_url}/",
-            "device_id": agent.device.device_id,
-        }
-        try:
-            _write_whole(config.ready_file, ready)
-        except StateError as error:
-            _log.error("%s", error)
-    if isinstance(spawner, KeptShells) and spawner.life > 1:
-        click.echo("The agent runs again. Codes shown before are void; `mobifai pair` shows a new one.")
-        return
-    try:
-        invitation.show(await agent.invite())
-    except MobiFaiError as error:
-        click.echo(f"Ready at {agent.endpoint.public_url}. ({error})")
-    if isinstance(config.relay, RelayConfig) and config.relay.host == "127.0.0.1":
-        click.echo("Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network.")
-    click.echo("`mobifai pair` shows a new code. Ctrl-C stops.")
+    first = keeper.fork() if FORKS else None
+    if first is not None and first.process is None:
+        if not sys.flags.safe_path:
+            sys.path[0] = root  # nothing is imported from where this was started, as with -P
+        return first.connection.detach()
+    sys.exit(keeper.Keeper(agent, Ledger(config.limits).capacity(TERMINAL_RING), first).run())
 
 
 def _check_place(file: Path) -> None:
     """Raise StateError for a file that can't be written, before anything is started."""
     if not file.parent.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK) or file.is_dir():
         raise StateError(f"--ready-file: expected a file in a directory that can be written; found {file}")
-
-
-def _write_whole(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file so that nobody sees a part of it. Raises StateError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(msgspec.json.encode(content) + b"\n")
-        draft.replace(path)
-    except OSError as error:
-        raise StateError(f"--ready-file: {path} can't be written: {error}") from None

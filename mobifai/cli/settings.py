@@ -1,6 +1,5 @@
 """The settings file, and the options that several commands share."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,12 +49,18 @@ def read_settings(path: Path | None) -> Settings:
     """Read the settings file; the default one need not exist. Raises ConfigError."""
     file = path or platformdirs.user_config_path("mobifai") / "config.toml"
     try:
-        content = tomllib.loads(file.read_text())
+        text = file.read_text()
     except FileNotFoundError:
         if path is None:
             return Settings()
         raise ConfigError(f"expected a settings file at {path}; there is none") from None
     except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: expected settings as TOML: {error}") from None
+    import tomllib  # noqa: PLC0415 - most people have no such file
+
+    try:
+        content = tomllib.loads(text)
+    except ValueError as error:
         raise ConfigError(f"{file}: expected settings as TOML: {error}") from None
     try:
         return _settings(content)

@@ -6,12 +6,14 @@ comes, so that nobody pays for what nobody asks. Only the process' owner can ask
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mobifai.bounds import Ledger
 from mobifai.errors import StateError
 from mobifai.health.control import Follower, Handler
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "mobifai.questions"
 """The entry point group. What it names is called with a `Subject` and gives its questions, by name."""
@@ -38,6 +40,8 @@ class Extensions:
         if not dot:
             return None
         if prefix not in self._loaded:
+            from importlib.metadata import entry_points  # noqa: PLC0415 - only the proof and the hunt ask
+
             points = entry_points(group=ENTRY_POINTS, name=prefix)
             if not points:
                 return None
@@ -45,7 +49,7 @@ class Extensions:
         return self._loaded[prefix].get(question)
 
 
-def _load(point: EntryPoint, subject: Subject) -> Mapping[str, Handler | Follower]:
+def _load(point: "EntryPoint", subject: Subject) -> Mapping[str, Handler | Follower]:
     try:
         offered: Mapping[str, Handler | Follower] = point.load()(subject)
     except Exception as error:

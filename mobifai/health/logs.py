@@ -7,7 +7,6 @@ record, when the log closes, or when `say_repeats` is called.
 import contextlib
 import logging
 import os
-import platform
 import sys
 import time
 import traceback
@@ -176,7 +175,7 @@ def _own(level: int, message: str, exception: str = "") -> Line:
 
 
 def _greeting() -> str:
-    return f"MobiFai {__version__} begins, process {os.getpid()}, Python {platform.python_version()}, {sys.platform}"
+    return f"MobiFai {__version__} begins, process {os.getpid()}, Python {sys.version.split()[0]}, {sys.platform}"
 
 
 def _last_words(error: Exception) -> Line:

@@ -110,12 +110,17 @@ async def _opened(open_server: OpenServer, listening: socket.socket) -> "web.Ser
 
 async def _somebody_connects(listening: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    comes = loop.create_future()
-    loop.add_reader(listening, lambda: comes.done() or comes.set_result(None))
+    comes: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(listening, _settle, comes)
     try:
         await comes
     finally:
         loop.remove_reader(listening)
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class _Refused(asyncio.Protocol):

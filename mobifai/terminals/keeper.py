@@ -2,7 +2,10 @@
 
 It starts shells, holds the master side of their terminals and the memory of their rings, hands both to the agent,
 reaps what ends, and starts the agent again when that dies. It never reads what a shell prints and never touches the
-network; it imports the standard library and ptyprocess only.
+network; it needs the standard library and ptyprocess only.
+
+The first agent is a fork of the process that becomes the keeper, so that Python starts once and its pages are shared;
+every later one is a program of its own.
 """
 
 import contextlib
@@ -13,9 +16,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from mobifai.terminals import keeper_wire as wire
 from mobifai.terminals.spawning import SpawnError, reap, ring_descriptor, signal_session, start_shell
@@ -64,14 +67,81 @@ class Lives:
     notes: dict[str, Any] = field(default_factory=dict)  # bounded: the agent notes its port, nothing else
 
 
-class Keeper:
-    """One keeper. `agent` is the command that starts the agent; `run` returns the exit status."""
+class Process(Protocol):
+    """The agent's process (see `subprocess.Popen`)."""
 
-    def __init__(self, agent: Sequence[str], ring_capacity: int) -> None:
-        self._agent_command = tuple(agent)
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Its status once it has ended: minus a signal's number, if that ended it."""
+
+    def terminate(self) -> None:
+        """Have it end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+class Forked:
+    """A fork of this process, as `Process`."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """See `Process`."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid == self._pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def terminate(self) -> None:
+        """See `Process`."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """See `Process`."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self._pid, number)
+
+
+class Command(NamedTuple):
+    """What starts an agent as a program of its own."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str]
+
+
+class Fork(NamedTuple):
+    """One side of a fork: the agent's process and the connection to it; no process: this is the agent."""
+
+    process: Forked | None
+    connection: socket.socket
+
+
+def fork() -> Fork:
+    """Fork, with a connection between both sides. Only for a process without threads that handles no signal yet."""
+    ours, agents = socket.socketpair()
+    pid = os.fork()
+    unused, used = (agents, ours) if pid else (ours, agents)
+    unused.close()
+    return Fork(Forked(pid) if pid else None, used)
+
+
+class Keeper:
+    """One keeper. `agent` starts every agent but `first`, if that is there already; `run` returns the exit status."""
+
+    def __init__(self, agent: Command, ring_capacity: int, first: Fork | None = None) -> None:
+        self._agent_command = agent
         self._ring_capacity = ring_capacity
+        self._first = first
         self._shells: dict[str, Shell] = {}  # bounded by MOST_SHELLS
-        self._agent: subprocess.Popen[bytes] | None = None
+        self._agent: Process | None = None
         self._connection: socket.socket | None = None
         self._receiver: wire.Receiver | None = None
         self._lives = Lives()
@@ -85,6 +155,8 @@ class Keeper:
     def run(self) -> int:
         """Keep until told to stop, until the agent ends by itself, or until it can't be kept alive."""
         wakeup = self._watch_signals()
+        if self._first is not None and self._first.process is not None:
+            self._attach(self._first.process, self._first.connection, time.monotonic())
         try:
             while not self._is_over():
                 self._wait(wakeup)
@@ -163,17 +235,22 @@ class Keeper:
     def _launch(self, now: float) -> None:
         """Start the agent's process, connected to us. Raises OSError."""
         ours, agents = socket.socketpair()
-        environment = {**os.environ, wire.FD_VARIABLE: str(agents.fileno())}
+        environment = {**self._agent_command.environment, wire.FD_VARIABLE: str(agents.fileno())}
         try:
-            self._agent = subprocess.Popen(self._agent_command, env=environment, pass_fds=[agents.fileno()])  # noqa: S603
+            agent = subprocess.Popen(self._agent_command.words, env=environment, pass_fds=[agents.fileno()])  # noqa: S603
         except OSError:
             ours.close()
             raise
         finally:
             agents.close()
-        ours.setblocking(False)
-        self._connection, self._receiver = ours, wire.Receiver(ours)
-        self._selector.register(ours, selectors.EVENT_READ)
+        self._attach(agent, ours, now)
+
+    def _attach(self, agent: Process, connection: socket.socket, now: float) -> None:
+        """An agent runs, and is heard on this connection."""
+        connection.setblocking(False)
+        self._agent, self._connection, self._receiver = agent, connection, wire.Receiver(connection)
+        self._selector.register(connection, selectors.EVENT_READ)
+        self._lives.start_at = None
         self._lives.started = self._lives.heard = now
         self._lives.count += 1
 
@@ -302,8 +379,8 @@ class Keeper:
         for shell in [shell for shell in self._shells.values() if shell.running]:
             if reap(shell.pid):
                 self._shell_ended(shell)
-        if self._agent is not None and self._agent.poll() is not None:
-            self._agent_ended(self._agent.returncode)
+        if self._agent is not None and (status := self._agent.poll()) is not None:
+            self._agent_ended(status)
 
     def _shell_ended(self, shell: Shell) -> None:
         shell.running = False
@@ -340,12 +417,3 @@ def _name(status: int) -> str:
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):
         print(f"mobifai keeper: {text}", file=sys.stderr, flush=True)
-
-
-def main() -> None:
-    """`python keeper.py RING_CAPACITY COMMAND...`."""
-    sys.exit(Keeper(sys.argv[2:], int(sys.argv[1])).run())
-
-
-if __name__ == "__main__":
-    main()

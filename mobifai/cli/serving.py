@@ -1,0 +1,171 @@
+"""What `mobifai serve` does once its options are read: the agent, its control socket and the person, until the end.
+
+Imported in the agent's process only; the keeper needs none of it.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from mobifai.agent import Agent, open_agent
+from mobifai.assistant.config import AssistantConfig
+from mobifai.bounds import Ledger
+from mobifai.cli import invitation
+from mobifai.cli.person import Person
+from mobifai.cli.running import run, stop_signals
+from mobifai.config import Config, RelayConfig
+from mobifai.errors import MobiFaiError, StateError
+from mobifai.health.control import control_server
+from mobifai.health.extensions import Extensions, Subject
+from mobifai.health.logs import Logs
+from mobifai.state import StateDir
+from mobifai.terminals import keeper_wire
+from mobifai.terminals.kept import KeptShells
+from mobifai.terminals.local import LocalSpawner
+
+_log = logging.getLogger(__name__)
+
+
+def run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
+    """Serve until told to stop; the exit status. `keeper_fd` is the connection to the keeper, if there is one."""
+    return run(_serve(config, assistant, state, logs, keeper_fd))
+
+
+async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
+    """Serve until told to stop; the exit status."""
+    async with AsyncExitStack() as scope:
+        stop = await scope.enter_async_context(stop_signals())
+        ledger = Ledger(config.limits)
+        scope.enter_context(logs.to_file(state, ledger))
+        spawner = await _enter_spawner(scope, keeper_fd, ledger, stop)
+        config = _with_port_of_before(config, spawner)
+        person = Person()
+        scope.callback(person.close)
+        if config.ready_file is not None:
+            config.ready_file.unlink(missing_ok=True)
+            scope.callback(config.ready_file.unlink, missing_ok=True)
+        restart = _Restart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
+        agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
+        questions = {**agent.questions, "restart": restart.asked}
+        more = Extensions(Subject(ledger, agent))
+        await scope.enter_async_context(control_server(state.control_socket, questions, ledger, more.find))
+        if isinstance(spawner, KeptShells):
+            spawner.end_unclaimed()
+            spawner.started(agent.endpoint.port)
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(agent.run()),
+                tasks.create_task(_announce(agent, person, config, spawner)),
+                tasks.create_task(restart.daily(config.restart_daily)),
+                tasks.create_task(_say_repeats(logs)),
+            ]
+            await stop.wait()
+            for task in running:
+                task.cancel()
+    return keeper_wire.RESTART_STATUS if restart.wanted else 0
+
+
+async def _enter_spawner(
+    scope: AsyncExitStack, keeper_fd: int | None, ledger: Ledger, stop: asyncio.Event
+) -> KeptShells | LocalSpawner:
+    if keeper_fd is None:
+        return await scope.enter_async_context(LocalSpawner(ledger))
+    return await scope.enter_async_context(KeptShells(keeper_fd, ledger, stop.set))
+
+
+def _with_port_of_before(config: Config, spawner: KeptShells | LocalSpawner) -> Config:
+    """An own relay on any port keeps the one that phones know when the agent starts again."""
+    port = spawner.notes.get("port") if isinstance(spawner, KeptShells) else None
+    if port is None or not isinstance(config.relay, RelayConfig):
+        return config
+    return replace(config, relay=replace(config.relay, port=port))
+
+
+async def _say_repeats(logs: Logs) -> None:
+    while True:
+        await asyncio.sleep(60)
+        logs.say_repeats()
+
+
+def _pid(spawner: KeptShells | LocalSpawner) -> int:
+    """The process that a person ends."""
+    return spawner.keeper_pid if isinstance(spawner, KeptShells) else os.getpid()
+
+
+class _Restart:
+    """Starts the agent anew, when asked or daily: it stops with the status by which the keeper knows."""
+
+    def __init__(self, stop: asyncio.Event, keeper_pid: int | None) -> None:
+        self.wanted = False
+        self.pid = keeper_pid
+        self._stop = stop
+
+    async def asked(self, _: dict[str, Any]) -> object:
+        if self.pid is None:
+            raise StateError("this agent runs without a keeper (--no-keeper), so its terminals would end with it")
+        asyncio.get_running_loop().call_later(0.1, self._begin)  # the answer goes first
+        return {}
+
+    def restart(self) -> bool:
+        """Restart, if a keeper is there to do it."""
+        if self.pid is not None:
+            self._begin()
+        return self.pid is not None
+
+    def _begin(self) -> None:
+        self.wanted = True
+        self._stop.set()
+
+    async def daily(self, at: dt.time | None) -> None:
+        if at is None:
+            return
+        now = dt.datetime.now()  # local time without an offset: the clock on the wall is meant, also when it is set
+        today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
+        due = today if today > now else today + dt.timedelta(days=1)
+        while (left := (due - dt.datetime.now()).total_seconds()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(left, 60))  # the wall clock may jump, and the machine sleep
+        self._begin()
+
+
+async def _announce(agent: Agent, person: Person, config: Config, spawner: KeptShells | LocalSpawner) -> None:
+    await person.is_ready.wait()
+    if config.ready_file is not None:
+        ready = {
+            "pid": _pid(spawner),
+            "relay_url": agent.endpoint.public_url,
+            "page_url": f"{agent.endpoint.public_url}/",
+            "device_id": agent.device.device_id,
+        }
+        try:
+            _write_whole(config.ready_file, ready)
+        except StateError as error:
+            _log.error("%s", error)
+    if isinstance(spawner, KeptShells) and spawner.life > 1:
+        click.echo("The agent runs again. Codes shown before are void; `mobifai pair` shows a new one.")
+        return
+    try:
+        invitation.show(await agent.invite())
+    except MobiFaiError as error:
+        click.echo(f"Ready at {agent.endpoint.public_url}. ({error})")
+    if isinstance(config.relay, RelayConfig) and config.relay.host == "127.0.0.1":
+        click.echo("Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network.")
+    click.echo("`mobifai pair` shows a new code. Ctrl-C stops.")
+
+
+def _write_whole(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file so that nobody sees a part of it. Raises StateError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(msgspec.json.encode(content) + b"\n")
+        draft.replace(path)
+    except OSError as error:
+        raise StateError(f"--ready-file: {path} can't be written: {error}") from None
