@@ -3,7 +3,6 @@
 Directories are 0700, files with secrets 0600 and written whole or not at all. Nothing here runs a network or a shell.
 """
 
-import contextlib
 import fcntl
 import os
 import tempfile
@@ -72,21 +71,31 @@ class StateDir:
             _write_device(file, device)
         return device
 
-    def prepare_device(self) -> None:
-        """See to it that `device` need not compute a key, for which it would have to keep a library of many megabytes.
+    @contextmanager
+    def device_prepared(self) -> Iterator[None]:
+        """See to it, beside what is done in this scope, that `device` need not compute a key.
 
-        Only for a process without threads: what is missing is made in a fork of it. What fails there fails in `device`.
+        It would have to load and keep a library of many megabytes for that. What is missing is made in a fork of this
+        process, which must have no threads; what fails there fails in `device`.
         """
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            if msgspec.json.decode((self.path / "device.json").read_bytes(), type=_DeviceFile).public_key is not None:
-                return
-        child = os.fork()
+        child = None if self._has_public_key() else os.fork()
         if child == 0:
             try:
                 self.device()
             finally:
                 os._exit(0)
-        os.waitpid(child, 0)
+        try:
+            yield
+        finally:
+            if child is not None:
+                os.waitpid(child, 0)
+
+    def _has_public_key(self) -> bool:
+        try:
+            file = self.path / "device.json"
+            return msgspec.json.decode(file.read_bytes(), type=_DeviceFile).public_key is not None
+        except (OSError, msgspec.MsgspecError):
+            return False
 
     def token(self, relay_url: str) -> str | None:
         """The token that a relay gave us."""

@@ -8,9 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
-from typing import Any
-
-import psutil
+from typing import TYPE_CHECKING, Any
 
 from mobifai import __version__
 from mobifai.agent.checkup import Checkup
@@ -19,21 +17,25 @@ from mobifai.agent.links import Links
 from mobifai.agent.people import KeeperLink, Presenter
 from mobifai.agent.reception import Reception
 from mobifai.agent.ways_in import WaysIn, ways_in
-from mobifai.assistant.asking import Asking
 from mobifai.assistant.config import AssistantConfig
-from mobifai.assistant.service import Assistant
 from mobifai.bounds import Ledger
 from mobifai.config import Config
+from mobifai.errors import AssistantError
 from mobifai.health.awake import KeepAwake
 from mobifai.health.census import take_census
 from mobifai.health.control import Follower, Handler
 from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.monitor import Monitor
 from mobifai.limits import TASKS
+from mobifai.protocol import messages as wire
 from mobifai.state import StateDir
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs
+
+if TYPE_CHECKING:
+    from mobifai.assistant.asking import Asking
+    from mobifai.assistant.service import Assistant
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class Agent:
         presenter: Presenter,
         keeper: KeeperLink,
         make_tabs: Callable[["Agent"], Tabs],
-        make_assistant: Callable[["Agent"], Assistant],
+        make_assistant: Callable[["Agent"], "Assistant"],
     ) -> None:
         self._config = config
         self._presenter = presenter
@@ -65,8 +67,9 @@ class Agent:
         self.device = state.device()
         self.links = Links(config, state, self.device, endpoint, ledger, self)
         self.tabs = self.links.tabs = make_tabs(self)
-        self.assistant = make_assistant(self)
-        self.checkup = Checkup(self.links, self.tabs, endpoint, keeper, self.assistant)
+        self._make_assistant = make_assistant
+        self._assistant: Assistant | None = None
+        self.checkup = Checkup(self.links, self.tabs, endpoint, keeper, self._assistant_is_busy)
         self._monitor = Monitor(self.checkup, config.health)
         self._reception = Reception(self._handlers(), self.links.courier.say)
 
@@ -83,10 +86,39 @@ class Agent:
             "terminal:dimensions": tabs.resize,
             "terminal:ack": tabs.acknowledge,
             "terminal:resume": tabs.resume,
-            "ai:prompt": self.assistant.prompt,
-            "ai:cancel": self.assistant.cancel,
-            "ai:approve": self.assistant.approve,
+            "ai:prompt": self._prompt,
+            "ai:cancel": self._cancel,
+            "ai:approve": self._approve,
         }
+
+    # -- the assistant
+
+    @property
+    def assistant(self) -> "Assistant":
+        """The assistant, made and imported for who first has to do with it: many never do. Raises AssistantError."""
+        if self._assistant is None:
+            try:
+                self._assistant = self._make_assistant(self)
+            except ImportError as error:
+                raise AssistantError(f"the assistant can't be loaded now: {error}") from None
+        return self._assistant
+
+    def _prompt(self, message: wire.Prompt) -> None:
+        self.assistant.prompt(message)
+
+    def _cancel(self, message: wire.AiCancel) -> None:
+        self.assistant.cancel(message)
+
+    def _approve(self, message: wire.AiApprove) -> None:
+        self.assistant.approve(message)
+
+    def _assistant_is_busy(self) -> bool:
+        return self._assistant is not None and self._assistant.busy
+
+    async def close_assistant(self) -> None:
+        """End its conversations."""
+        if self._assistant is not None:
+            await self._assistant.close()
 
     # -- the scope
 
@@ -117,7 +149,7 @@ class Agent:
     def _save_directories(self) -> None:
         try:
             self.tabs.save_directories()
-        except (OSError, psutil.Error) as error:
+        except OSError as error:
             _log.warning("the shells' directories could not be looked up: %s", error)
 
     def _collect_garbage(self) -> None:
@@ -127,7 +159,8 @@ class Agent:
 
     def terminal_closed(self, uuid: str) -> None:
         """A terminal is no more."""
-        self.assistant.terminal_closed(uuid)
+        if self._assistant is not None:
+            self._assistant.terminal_closed(uuid)
 
     # -- what its links tell (LinkListener)
 
@@ -142,7 +175,8 @@ class Agent:
     def phone_left(self) -> None:
         """Every terminal runs on; what the phone leaves behind is collected once its connection is closed."""
         self._garbage_due = True
-        self.assistant.phone_left()
+        if self._assistant is not None:
+            self._assistant.phone_left()
 
     def relay_echoed(self) -> None:
         """Tell who waits for it."""
@@ -163,16 +197,20 @@ class Agent:
     @property
     def questions(self) -> dict[str, Handler | Follower]:
         """What the control socket answers."""
-        asking = Asking(self.assistant, self.ledger)
         return {
-            "ask": asking.ask,
-            "approve": asking.approve,
+            "ask": lambda arguments: self._asking().ask(arguments),
+            "approve": lambda arguments: self._asking().approve(arguments),
             "status": self._status,
             "check": self._check,
             "pair": self._pair,
             "devices": self._devices,
             "revoke": self._revoke,
         }
+
+    def _asking(self) -> "Asking":
+        from mobifai.assistant.asking import Asking  # noqa: PLC0415 - as the assistant itself
+
+        return Asking(self.assistant, self.ledger)
 
     async def _status(self, _: dict[str, Any]) -> object:
         return {
@@ -249,13 +287,15 @@ async def open_agent(
                 agent.terminal_closed,
             )
 
-        def make_assistant(agent: Agent) -> Assistant:
+        def make_assistant(agent: Agent) -> "Assistant":
+            from mobifai.assistant.service import Assistant  # noqa: PLC0415 - see `Agent.assistant`
+
             return Assistant(assistant, state.path, ledger, agent.tabs, agent.links.courier.say)
 
         agent = Agent(config, state, endpoint, ledger, presenter, keeper, make_tabs, make_assistant)
         scope.callback(agent.tabs.close)
         scope.callback(agent.links.close)
-        await scope.enter_async_context(agent.assistant)
+        scope.push_async_callback(agent.close_assistant)
         if config.metrics_port is not None:
             from mobifai.health.metrics import metrics_server  # noqa: PLC0415 - only who asks for figures pays for them
 

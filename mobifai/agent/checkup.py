@@ -1,11 +1,11 @@
 """The agent as its monitor sees it: what it has, and whether bytes get through."""
 
 import asyncio
+from collections.abc import Callable
 
 from mobifai.agent.endpoint import Endpoint
 from mobifai.agent.links import Links
 from mobifai.agent.people import KeeperLink
-from mobifai.assistant.service import Assistant
 from mobifai.health.monitor import Vitals
 from mobifai.protocol import messages as wire
 from mobifai.terminals.tabs import Tabs
@@ -18,13 +18,20 @@ QUIET_SECONDS = 30.0
 class Checkup:
     """Answers the monitor (see `health.monitor.Subject`)."""
 
-    def __init__(self, links: Links, tabs: Tabs, endpoint: Endpoint, keeper: KeeperLink, assistant: Assistant) -> None:
+    def __init__(
+        self,
+        links: Links,
+        tabs: Tabs,
+        endpoint: Endpoint,
+        keeper: KeeperLink,
+        assistant_is_busy: Callable[[], bool],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._links = links
         self._tabs = tabs
         self._endpoint = endpoint
         self._keeper = keeper
-        self._assistant = assistant
+        self._assistant_is_busy = assistant_is_busy
         self._echo: asyncio.Future[None] | None = None
         self._relay_echoes = False
 
@@ -82,7 +89,7 @@ class Checkup:
     def is_quiet(self) -> bool:
         """Whether the assistant rests, and no phone is there or nothing was sent to it for a while."""
         courier = self._links.courier
-        if self._assistant.busy:
+        if self._assistant_is_busy():
             return False
         return courier.path is None or self._loop.time() - courier.last_sent > QUIET_SECONDS
 

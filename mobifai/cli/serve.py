@@ -169,7 +169,6 @@ def serve(
         return _run_agent(config, assistant, StateDir(state_dir), logs, int(keeper_fd))
     with ExitStack() as scope:
         state = scope.enter_context(open_state(state_dir))
-        state.prepare_device()
         if no_keeper:
             return _run_agent(config, assistant, state, logs, None)
         descriptor = _keep(config)
@@ -178,7 +177,8 @@ def serve(
 
 
 def _run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
-    from mobifai.cli.serving import run_agent  # noqa: PLC0415 - the keeper is to have none of it
+    with state.device_prepared():
+        from mobifai.cli.serving import run_agent  # noqa: PLC0415 - the keeper is to have none of it
 
     return run_agent(config, assistant, state, logs, keeper_fd)
 

@@ -9,8 +9,10 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,24 @@ class Census:
 
 
 def take_census() -> Census:
-    """Count this process. Outside a running loop there are no tasks."""
-    process = psutil.Process()
+    """Count this process. Outside a running loop there are no tasks. Raises OSError when the system tells nothing."""
+    psutil = _psutil()
+    try:
+        return _counted(psutil.Process())
+    except psutil.Error as error:
+        raise OSError(str(error)) from None
+
+
+def _psutil() -> Any:
+    """The library, when it is needed: the first count is minutes after the start. Raises OSError."""
+    try:
+        import psutil  # noqa: PLC0415
+    except ImportError as error:  # as when no descriptor is left
+        raise OSError(f"psutil can't be loaded: {error}") from None
+    return psutil
+
+
+def _counted(process: "psutil.Process") -> Census:
     with process.oneshot():
         times = process.cpu_times()
         return Census(
@@ -47,7 +65,7 @@ def take_census() -> Census:
 def heap_in_use() -> int | None:
     """Bytes that the C heap has handed out, where psutil can tell."""
     try:
-        return int(psutil.heap_info().heap_used)
+        return int(_psutil().heap_info().heap_used)
     except (AttributeError, OSError, NotImplementedError):
         return None
 

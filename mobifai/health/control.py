@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 
 from mobifai.bounds import Bound, Ledger
 from mobifai.errors import MobiFaiError, StateError
@@ -123,7 +122,11 @@ async def _calmly(answer: Awaitable[object]) -> object:
     """The answer. Raises StateError for what the system refuses the handler: it is not the connection's fault."""
     try:
         return await answer
-    except (OSError, psutil.Error) as error:
+    except OSError as error:
+        raise StateError(f"the running process can't answer now: {error}") from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "psutil":  # which is there only once somebody needed it
+            raise
         raise StateError(f"the running process can't answer now: {error}") from None
 
 

@@ -6,8 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import psutil
-
 from mobifai.config import HealthConfig
 from mobifai.health.census import take_census
 from mobifai.health.monitor import megabytes
@@ -43,7 +41,7 @@ class Housekeeping:
             await self._sleep(self._config.housekeeping_seconds)
             try:
                 self.tidy()
-            except (OSError, psutil.Error) as error:
+            except OSError as error:
                 _log.warning("housekeeping could not be done: %s", error)
 
     def tidy(self) -> None:

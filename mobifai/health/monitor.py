@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-import psutil
-
 from mobifai.config import HealthConfig
 from mobifai.health.census import Census, take_census
 
@@ -90,7 +88,7 @@ class Monitor:
             await self._pause()
             try:
                 await self.check()
-            except (OSError, psutil.Error) as error:  # no descriptor left to count with, say: it costs one check
+            except OSError as error:  # no descriptor left to count with, say: it costs one check
                 _log.warning("the health check could not be made: %s", error)
             if self._strikes == STRIKES:
                 _log.warning(
@@ -180,7 +178,9 @@ class Monitor:
 def give_memory_back() -> int:
     """Collect garbage and give the C heap's free pages to the system; how many objects were garbage."""
     found = gc.collect()
-    with contextlib.suppress(AttributeError, OSError, NotImplementedError):  # a C library without it
+    with contextlib.suppress(AttributeError, ImportError, OSError, NotImplementedError):  # a C library without it
+        import psutil  # noqa: PLC0415 - as the census
+
         psutil.heap_trim()
     return found
 

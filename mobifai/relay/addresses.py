@@ -4,8 +4,6 @@ import ipaddress
 import socket
 from collections.abc import Iterator
 
-import psutil
-
 _EVERYWHERE = ("0.0.0.0", "::", "")
 
 
@@ -23,6 +21,8 @@ def lan_address() -> str | None:
 
 
 def _addresses() -> Iterator[str]:
+    import psutil  # noqa: PLC0415 - a relay for this machine only needs none of it
+
     states = psutil.net_if_stats()
     for name, addresses in psutil.net_if_addrs().items():
         if name in states and not states[name].isup:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-import psutil
 from msgspec import structs
 
 from mobifai.bounds import BoundedMap, Ledger
@@ -336,8 +335,11 @@ class Tabs:
             self._store.save(terminal.tab, self._directory(terminal))
 
     def _directory(self, terminal: Terminal) -> str:
-        with contextlib.suppress(psutil.Error, OSError):
-            return psutil.Process(terminal.pid).cwd()
+        with contextlib.suppress(ImportError, OSError):  # as when no descriptor is left to load it with
+            import psutil  # noqa: PLC0415 - no terminal, no need
+
+            with contextlib.suppress(psutil.Error):
+                return psutil.Process(terminal.pid).cwd()
         return self._new_shell().cwd
 
     def close(self) -> None:
