@@ -24,6 +24,7 @@ CANARIES = frozenset(
         "mobifai.assistant.conversation.Conversation",
         "mobifai.assistant.loop.Run",
         "mobifai.relay.connection.Connection",
+        "mobifai.relay.local.LocalConnection",
         "aiortc.rtcpeerconnection.RTCPeerConnection",
         "aiortc.rtcsctptransport.RTCSctpTransport",
         "mobifai.link.sctp.Association",
@@ -33,7 +34,7 @@ CANARIES = frozenset(
         "aioice.ice.Connection",
     }
 )
-"""Types whose objects end with a phone, a terminal or a conversation."""
+"""Types whose objects end with a phone, a terminal, a conversation or the agent's place on its own relay."""
 
 LISTENERS = ("link.listeners", "link.handlers", "link.acks")
 """The ledger's entries that count listeners."""
