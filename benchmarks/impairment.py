@@ -23,18 +23,35 @@ from benchmarks.bench.__main__ import tools
 from benchmarks.bench.client import Client, ClientFailed, client_of
 from benchmarks.bench.payload import Payload, write
 from benchmarks.bench.peers import PEERS, Launch, Peer, PeerFailed, Tools
+from benchmarks.bench.rows import MB
 from benchmarks.bench.serving import Started, serving
 from mobifai.errors import MobiFaiError
 from soak.alone import alone, unless_stopped
 from tests.support import netns
 from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink, Impairment, NoLink, impaired_link
 
-WIRES = {**IMPAIRMENTS, "50 ms RTT, 1 MB/s": Impairment(rtt=0.05, rate=1e6)}
+WIRES = {**IMPAIRMENTS, "50 ms RTT + 1 MB/s": Impairment(rtt=0.05, rate=1e6)}
 MEASURED = ("mobifai", "mobifai-relay", "node-wrtc", "node-socketio")
 FLOOD_BEGINS = 1_000_000
 """Characters of a flood after which every buffer on its way is as full as it gets."""
 STEP_SECONDS = 90.0
 EXPECTED = (ClientFailed, PeerFailed, MobiFaiError, TimeoutError, OSError)
+
+PAGE = """\
+# MobiFai on slow networks
+
+`python -m benchmarks.impairment --page docs/slow-networks.md` writes this page (Linux, root): client and server are in
+two networks, joined by a wire that delays, loses and paces the packets of TCP and UDP alike, both ways; what does not
+fit into a queue of 64 KiB is dropped when it is paced. Medians of {presses} presses; other work was on the machine.
+
+- *ping* is the wire's own round trip, *file* a file of {megabytes:g} MB that came whole.
+- *echo* is a key at a prompt: alone, beside a flood in a terminal that the client does not show, and beside one that it
+  shows. The peers on Node send every terminal's output.
+- *Ctrl-C* is pressed when a megabyte of `yes` has come, and ends with the prompt; *KB after* are those of the flood
+  that came in between: what was under way. MobiFai's client acknowledges what it has shown (`ack`).
+- A peer that does not get through a step has its reason in the last column, and is left out of the wires that follow.
+
+"""
 
 HEAD = """\
 | wire | peer | ping | file, MB/s | echo idle | echo beside an unseen flood | echo beside a seen flood | Ctrl-C, p50 \
@@ -209,7 +226,7 @@ def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page
     if page is None:
         click.echo(text, nl=False)
     else:
-        page.write_text(text)
+        page.write_text(PAGE.format(presses=presses, megabytes=file_bytes / MB) + text)
 
 
 if __name__ == "__main__":
