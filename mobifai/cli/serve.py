@@ -26,7 +26,7 @@ from mobifai.terminals import keeper, keeper_wire
 from mobifai.terminals.shells import login_shell
 
 FORKS = sys.platform != "darwin"
-"""Whether the first agent is a fork of the keeper: macOS' own libraries don't all bear one without an exec."""
+"""Whether the first agent is a fork of this command: macOS' own libraries don't all bear one without an exec."""
 
 _ICE_SERVER = re.compile(r"stuns?:[^\s?:]+(:[0-9]{1,5})?|turns?:[^\s?:]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 
@@ -171,7 +171,7 @@ def serve(
         state = scope.enter_context(open_state(state_dir))
         if no_keeper:
             return _run_agent(config, assistant, state, logs, None)
-        descriptor = _keep(config)
+        descriptor = _keep(state, config)
         scope.close()  # the lock is the keeper's
         return _run_agent(config, assistant, StateDir(state_dir), logs, descriptor)
 
@@ -231,22 +231,29 @@ def _shell(command: str | None) -> tuple[str, ...]:
     return argv
 
 
-def _keep(config: Config) -> int:
+def _keep(state: StateDir, config: Config) -> int:  # noqa: RET503 - the keeper never returns
     """Become the keeper, and go on in a fork as the agent: there, the descriptor of its connection to the keeper.
 
-    What is loaded by now is shared by both. The next agent, after a crash or a restart, is a program of its own: what
-    is installed by then may be newer.
+    The agent starts with what this command has loaded; the keeper is a program of its own, which needs little for as
+    long as it runs. Later agents, after a crash or a restart, are programs too: what is installed by then may be newer.
     """
-    root = str(Path(mobifai.__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
-    agent = keeper.Command([sys.executable, "-P", "-m", "mobifai", *sys.argv[1:]], environment)
     sys.stdout.flush()
-    first = keeper.fork() if FORKS else None
-    if first is not None and first.process is None:
+    root = str(Path(mobifai.__file__).parent.parent)
+    keepers, agents = socket.socketpair()
+    pid = os.fork() if FORKS else 0
+    if FORKS and pid == 0:
+        keepers.close()
         if not sys.flags.safe_path:
             sys.path[0] = root  # nothing is imported from where this was started, as with -P
-        return first.connection.detach()
-    sys.exit(keeper.Keeper(agent, Ledger(config.limits).capacity(TERMINAL_RING), first).run())
+        return agents.detach()
+    assert state.lock is not None  # noqa: S101
+    for descriptor in (state.lock, keepers.fileno()):
+        os.set_inheritable(descriptor, True)
+    first = [str(pid), str(keepers.fileno())]
+    capacity = str(Ledger(config.limits).capacity(TERMINAL_RING))
+    agent = [sys.executable, "-P", "-m", "mobifai", *sys.argv[1:]]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
+    os.execve(sys.executable, [sys.executable, "-P", keeper.__file__, capacity, *first, *agent], environment)  # noqa: S606
 
 
 def _check_place(file: Path) -> None:

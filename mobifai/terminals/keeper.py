@@ -2,10 +2,10 @@
 
 It starts shells, holds the master side of their terminals and the memory of their rings, hands both to the agent,
 reaps what ends, and starts the agent again when that dies. It never reads what a shell prints and never touches the
-network; it needs the standard library and ptyprocess only.
+network. It imports the standard library and ptyprocess only, and of those what it can't do without: whatever it has, it
+has for as long as the agent runs (dataclasses, typing and subprocess alone would add a third to its memory).
 
-The first agent is a fork of the process that becomes the keeper, so that Python starts once and its pages are shared;
-every later one is a program of its own.
+On Linux the first agent runs already when it begins: it is a fork of the command that became the keeper.
 """
 
 import contextlib
@@ -13,15 +13,16 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
 
 from mobifai.terminals import keeper_wire as wire
 from mobifai.terminals.spawning import SpawnError, reap, ring_descriptor, signal_session, start_shell
+
+TYPE_CHECKING = False  # as typing has it, which is not imported here
+if TYPE_CHECKING:
+    from typing import Any
 
 GRACE_SECONDS = 1.5
 """How long a shell may take to end after SIGHUP."""
@@ -42,106 +43,67 @@ MOST_SHELLS = 128
 """As the limit terminal.children: the agent refuses before."""
 
 
-@dataclass
 class Shell:
     """A shell that the keeper holds. `kill_at` is when what is left of it is killed."""
 
-    uuid: str
-    pid: int
-    master: int
-    memory: int
-    running: bool = True
-    kill_at: float | None = None
+    def __init__(self, uuid: str, pid: int, master: int, memory: int) -> None:
+        self.uuid = uuid
+        self.pid = pid
+        self.master = master
+        self.memory = memory
+        self.running = True
+        self.kill_at: float | None = None
 
 
-@dataclass
 class Lives:
     """How the agent has lived."""
 
-    started: float = 0.0
-    heard: float = 0.0
-    short: int = 0
-    count: int = 0
-    was_ready: bool = False
-    start_at: float | None = 0.0
-    notes: dict[str, Any] = field(default_factory=dict)  # bounded: the agent notes its port, nothing else
+    def __init__(self) -> None:
+        self.started = 0.0
+        self.heard = 0.0
+        self.short = 0
+        self.count = 0
+        self.was_ready = False
+        self.start_at: float | None = 0.0
+        self.notes: dict[str, Any] = {}  # bounded: the agent notes its port, nothing else
 
 
-class Process(Protocol):
-    """The agent's process (see `subprocess.Popen`)."""
-
-    returncode: int | None
-
-    def poll(self) -> int | None:
-        """Its status once it has ended: minus a signal's number, if that ended it."""
-
-    def terminate(self) -> None:
-        """Have it end."""
-
-    def kill(self) -> None:
-        """End it."""
-
-
-class Forked:
-    """A fork of this process, as `Process`."""
+class AgentProcess:
+    """A child of this process that is the agent."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self.returncode: int | None = None
+        self._status: int | None = None
 
-    def poll(self) -> int | None:
-        """See `Process`."""
-        if self.returncode is None:
-            pid, status = os.waitpid(self._pid, os.WNOHANG)
-            if pid == self._pid:
-                self.returncode = os.waitstatus_to_exitcode(status)
-        return self.returncode
+    def ended(self) -> int | None:
+        """Its exit status (of a signal: negative), or None while it runs."""
+        if self._status is None:
+            try:
+                pid, status = os.waitpid(self._pid, os.WNOHANG)
+            except ChildProcessError:  # somebody took it from us
+                pid, status = self._pid, 1 << 8
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
 
-    def terminate(self) -> None:
-        """See `Process`."""
-        self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """See `Process`."""
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
-        if self.poll() is None:
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it runs."""
+        if self.ended() is None:
             os.kill(self._pid, number)
 
 
-class Command(NamedTuple):
-    """What starts an agent as a program of its own."""
-
-    words: Sequence[str]
-    environment: Mapping[str, str]
-
-
-class Fork(NamedTuple):
-    """One side of a fork: the agent's process and the connection to it; no process: this is the agent."""
-
-    process: Forked | None
-    connection: socket.socket
-
-
-def fork() -> Fork:
-    """Fork, with a connection between both sides. Only for a process without threads that handles no signal yet."""
-    ours, agents = socket.socketpair()
-    pid = os.fork()
-    unused, used = (agents, ours) if pid else (ours, agents)
-    unused.close()
-    return Fork(Forked(pid) if pid else None, used)
-
-
 class Keeper:
-    """One keeper. `agent` starts every agent but `first`, if that is there already; `run` returns the exit status."""
+    """One keeper. `agent` is the command that starts the agent; `run` returns the exit status.
 
-    def __init__(self, agent: Command, ring_capacity: int, first: Fork | None = None) -> None:
-        self._agent_command = agent
-        self._ring_capacity = ring_capacity
+    `first` is the agent's first life, if that runs already: its pid, and our end of the connection to it.
+    """
+
+    def __init__(self, agent: Sequence[str], ring_capacity: int, first: tuple[int, int] | None = None) -> None:
         self._first = first
+        self._agent_command = tuple(agent)
+        self._ring_capacity = ring_capacity
         self._shells: dict[str, Shell] = {}  # bounded by MOST_SHELLS
-        self._agent: Process | None = None
+        self._agent: AgentProcess | None = None
         self._connection: socket.socket | None = None
         self._receiver: wire.Receiver | None = None
         self._lives = Lives()
@@ -155,8 +117,7 @@ class Keeper:
     def run(self) -> int:
         """Keep until told to stop, until the agent ends by itself, or until it can't be kept alive."""
         wakeup = self._watch_signals()
-        if self._first is not None and self._first.process is not None:
-            self._attach(self._first.process, self._first.connection, time.monotonic())
+        self._adopt_first()
         try:
             while not self._is_over():
                 self._wait(wakeup)
@@ -182,7 +143,7 @@ class Keeper:
             self._stopping_since = time.monotonic()
             self._lives.start_at = None
             if self._agent is not None:
-                self._agent.terminate()
+                self._agent.signal(signal.SIGTERM)
 
     def _is_over(self) -> bool:
         return self._agent is None and self._lives.start_at is None
@@ -216,10 +177,10 @@ class Keeper:
             if self._lives.start_at is not None and self._lives.start_at <= now:
                 self._start_agent(now)
         elif self._stopping_since is not None and now > self._stopping_since + STOP_SECONDS:
-            self._agent.kill()
+            self._agent.signal(signal.SIGKILL)
         elif now > self._lives.heard + SILENT_SECONDS:
             _say(f"the agent said nothing for {SILENT_SECONDS:.0f} s: it hangs, and is started again")
-            self._agent.kill()
+            self._agent.signal(signal.SIGKILL)
             self._lives.heard = now
 
     # -- the agent
@@ -235,22 +196,29 @@ class Keeper:
     def _launch(self, now: float) -> None:
         """Start the agent's process, connected to us. Raises OSError."""
         ours, agents = socket.socketpair()
-        environment = {**self._agent_command.environment, wire.FD_VARIABLE: str(agents.fileno())}
         try:
-            agent = subprocess.Popen(self._agent_command.words, env=environment, pass_fds=[agents.fileno()])  # noqa: S603
+            agent = AgentProcess(_execute(self._agent_command, agents))
         except OSError:
             ours.close()
             raise
         finally:
             agents.close()
-        self._attach(agent, ours, now)
+        self._live(agent, ours, now)
 
-    def _attach(self, agent: Process, connection: socket.socket, now: float) -> None:
-        """An agent runs, and is heard on this connection."""
-        connection.setblocking(False)
-        self._agent, self._connection, self._receiver = agent, connection, wire.Receiver(connection)
-        self._selector.register(connection, selectors.EVENT_READ)
-        self._lives.start_at = None
+    def _adopt_first(self) -> None:
+        """Go on with the life that began before us."""
+        if self._first is not None:
+            pid, descriptor = self._first
+            ours = socket.socket(fileno=descriptor)
+            ours.set_inheritable(False)
+            self._lives.start_at = None
+            self._live(AgentProcess(pid), ours, time.monotonic())
+
+    def _live(self, agent: AgentProcess, ours: socket.socket, now: float) -> None:
+        self._agent = agent
+        ours.setblocking(False)
+        self._connection, self._receiver = ours, wire.Receiver(ours)
+        self._selector.register(ours, selectors.EVENT_READ)
         self._lives.started = self._lives.heard = now
         self._lives.count += 1
 
@@ -274,7 +242,7 @@ class Keeper:
             self._connection.close()
             self._connection = self._receiver = None
 
-    def _obey(self, message: dict[str, Any]) -> None:
+    def _obey(self, message: "dict[str, Any]") -> None:
         self._question = message.get("id")
         match message.get("ask"):
             case "hello":
@@ -293,11 +261,11 @@ class Keeper:
             case "end":
                 self._end(message["pid"])
 
-    def _answer(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+    def _answer(self, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
         """Answer the question that is being obeyed."""
         self._tell({**message, "id": self._question}, descriptors)
 
-    def _tell(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+    def _tell(self, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
         if self._connection is None:
             return
         try:
@@ -305,7 +273,7 @@ class Keeper:
         except OSError:
             # An agent that leaves hundreds of lines unread hangs; the next one asks for all that there is.
             if self._agent is not None:
-                self._agent.kill()
+                self._agent.signal(signal.SIGKILL)
 
     def _agent_ended(self, status: int) -> None:
         self._hang_up()
@@ -338,7 +306,7 @@ class Keeper:
 
     # -- the shells
 
-    def _spawn(self, message: dict[str, Any]) -> None:
+    def _spawn(self, message: "dict[str, Any]") -> None:
         if len(self._shells) >= MOST_SHELLS:
             self._answer({"error": f"at most {MOST_SHELLS} shells are held"})
             return
@@ -379,7 +347,7 @@ class Keeper:
         for shell in [shell for shell in self._shells.values() if shell.running]:
             if reap(shell.pid):
                 self._shell_ended(shell)
-        if self._agent is not None and (status := self._agent.poll()) is not None:
+        if self._agent is not None and (status := self._agent.ended()) is not None:
             self._agent_ended(status)
 
     def _shell_ended(self, shell: Shell) -> None:
@@ -417,3 +385,25 @@ def _name(status: int) -> str:
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):
         print(f"mobifai keeper: {text}", file=sys.stderr, flush=True)
+
+
+def _execute(command: Sequence[str], connection: socket.socket) -> int:
+    """Start a program that finds the connection by its environment, with no other descriptor of ours; its pid."""
+    import subprocess  # noqa: PLC0415 - for the second life only
+
+    environment = {**os.environ, wire.FD_VARIABLE: str(connection.fileno())}
+    started = subprocess.Popen(command, env=environment, pass_fds=[connection.fileno()])  # noqa: S603
+    started.returncode = 0  # it is ours to wait for
+    return started.pid
+
+
+def main() -> None:
+    """`python keeper.py RING_CAPACITY PID DESCRIPTOR COMMAND...`; PID is 0 when no agent runs yet."""
+    capacity, pid, descriptor = map(int, sys.argv[1:4])
+    if not pid:
+        os.close(descriptor)
+    sys.exit(Keeper(sys.argv[4:], capacity, (pid, descriptor) if pid else None).run())
+
+
+if __name__ == "__main__":
+    main()

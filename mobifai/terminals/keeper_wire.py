@@ -7,7 +7,10 @@ many they are. An answer repeats the question's `id`, so that one which comes to
 import json
 import os
 import socket
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself would be a tenth of the keeper's memory
+    from typing import Any
 
 LINE_BYTES = 256 << 10
 """One message: the largest is a shell's environment, which systems bound at 128 KiB a variable."""
@@ -21,7 +24,7 @@ RESTART_STATUS = 75
 """The agent's exit status for: start me again (EX_TEMPFAIL)."""
 
 
-def send(connection: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+def send(connection: socket.socket, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
     """Send a message. Raises OSError (also BlockingIOError and TimeoutError, as the socket is set)."""
     line = json.dumps({**message, "descriptors": len(descriptors or ())}).encode() + b"\n"
     if descriptors:
@@ -47,7 +50,7 @@ class Receiver:
         self._data += data
         return bool(data) and len(self._data) <= LINE_BYTES
 
-    def next(self) -> dict[str, Any] | None:
+    def next(self) -> "dict[str, Any] | None":
         """The next complete message, if there is one."""
         line, newline, rest = self._data.partition(b"\n")
         if not newline:

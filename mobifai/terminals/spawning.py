@@ -1,19 +1,14 @@
 """Starting and ending the processes of a terminal. Standard library and ptyprocess only: the keeper uses it.
 
 A shell is the leader of a session of its own; all that it starts belongs to that session, unless it leaves it on
-purpose (a daemon).
+purpose (a daemon). What only a system without it or a first shell needs is imported there.
 """
 
 import contextlib
 import fcntl
 import mmap
 import os
-import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-
-from ptyprocess import PtyProcess
 
 RING_PAGE = 4096
 """The first page of a ring's memory: its marks, and the modes in which it begins."""
@@ -31,6 +26,8 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
     if not os.access(cwd, os.X_OK):  # ptyprocess would raise it in the forked child
         raise SpawnError(f"expected a directory to start a shell in; found {cwd}")
     _check_terminals_are_left()
+    from ptyprocess import PtyProcess  # noqa: PLC0415
+
     try:
         process = PtyProcess.spawn(list(argv), cwd=cwd, env=dict(env), dimensions=size)
     except Exception as error:
@@ -71,8 +68,10 @@ def ring_descriptor(capacity: int) -> int:
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("mobifai-ring", os.MFD_CLOEXEC)
     else:
+        import tempfile  # noqa: PLC0415
+
         descriptor, name = tempfile.mkstemp(prefix="mobifai-ring-")
-        Path(name).unlink()
+        os.unlink(name)  # noqa: PTH108 - pathlib is more than all of this module
     os.ftruncate(descriptor, ring_bytes(capacity))
     return descriptor
 
@@ -108,5 +107,7 @@ def _all_pids() -> list[int]:
     try:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names, not paths
     except OSError:  # macOS
+        import subprocess  # noqa: PLC0415
+
         listing = subprocess.run(["/bin/ps", "-axo", "pid="], capture_output=True, check=False)
         return [int(word) for word in listing.stdout.split()]

@@ -1,5 +1,6 @@
 """Questions of other packages: found when they are asked, imported once, and known to nobody before."""
 
+import importlib.metadata
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.errors import StateError
-from mobifai.health import extensions
 from mobifai.health.control import Handler, ask, control_server
 from mobifai.health.extensions import ENTRY_POINTS, Extensions, Subject
 
@@ -33,7 +33,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Extensions:
     """Extensions of a process, with packages that this module offers."""
     points = EntryPoints([EntryPoint("test", f"{__name__}:offered", ENTRY_POINTS)])
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
-    monkeypatch.setattr(extensions, "entry_points", points.select)
+    monkeypatch.setattr(importlib.metadata, "entry_points", points.select)
     LOADED.clear()
     return Extensions(Subject(Ledger()))
 
@@ -88,6 +88,6 @@ def test_an_agent_loads_nothing_of_the_proof_until_it_is_asked() -> None:
 
 def test_a_package_that_can_not_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints([EntryPoint("broken", "no_such_module_at_all:offered", ENTRY_POINTS)])
-    monkeypatch.setattr(extensions, "entry_points", points.select)
+    monkeypatch.setattr(importlib.metadata, "entry_points", points.select)
     with pytest.raises(StateError, match=r"broken can't be loaded.*install it anew"):
         Extensions(Subject(Ledger())).find("broken.hello")

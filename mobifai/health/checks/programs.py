@@ -12,14 +12,16 @@ from mobifai.health.checks.finding import Look, Subject, Verdict, ok, problem, w
 
 OLDEST_PYTHON = (3, 11)
 
-NATIVE = ("msgspec", "psutil", "cryptography.hazmat.bindings._rust", "av", "aiortc")
-"""Modules with machine code; aiortc brings OpenSSL and av FFmpeg, which have crashed whole processes elsewhere."""
+NATIVE = ("msgspec", "psutil", "cryptography.hazmat.bindings._rust", "aiortc")
+"""Modules with machine code; aiortc brings OpenSSL, which has crashed whole processes elsewhere, and is loaded as the
+agent does, without FFmpeg."""
 
 _IMPORT = """
 import importlib, sys
+from mobifai.link import webrtc
 for name in sys.argv[1:]:
     print(name, flush=True)
-    importlib.import_module(name)
+    webrtc.load() if name == "aiortc" else importlib.import_module(name)
 """
 
 

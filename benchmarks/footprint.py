@@ -1,0 +1,101 @@
+"""What a start costs at the least: bare interpreters with the libraries that an agent can't do without, side by side.
+
+`python benchmarks/footprint.py [ROUNDS]` prints, for each step, the seconds until it is there and its memory (PSS;
+Linux only), the least of all rounds; then the same of `mobifai serve`, keeper and agent together: until its ready
+file is there, and two seconds later. The steps are run in turns, so that what else the machine does meets them all.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+STEPS = {
+    "interpreter, without site": ("-I", "-S"),
+    "interpreter": (),
+    "and asyncio on uvloop": ("import asyncio, uvloop; uvloop.new_event_loop()",),
+    "and aiohttp.web": ("import asyncio, uvloop, aiohttp.web; uvloop.new_event_loop()",),
+    "and python-socketio's server": (
+        "import asyncio, uvloop, aiohttp.web, socketio; uvloop.new_event_loop(); socketio.AsyncServer",
+    ),
+    "and sqlite3, msgspec, psutil, click": (
+        "import asyncio, uvloop, aiohttp.web, socketio, sqlite3, msgspec, psutil, click; uvloop.new_event_loop()",
+    ),
+}
+"""What each runs: options, or a line of Python."""
+
+SETTLED_SECONDS = 2.0
+START_SECONDS = 30.0
+
+Figures = tuple[float, float]
+"""Seconds, and MB."""
+
+
+def main() -> None:
+    """Measure and print."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    measures: dict[str, Callable[[], Figures]] = {
+        name: lambda words=words: step(words) for name, words in STEPS.items()
+    }
+    measures["mobifai serve"] = serve
+    found: dict[str, list[Figures]] = {name: [] for name in measures}
+    for _ in range(rounds):
+        for name, measure in measures.items():
+            found[name].append(measure())
+    for name, figures in found.items():
+        seconds, memory = (min(column) for column in zip(*figures, strict=True))
+        print(f"{name:40} {seconds:6.3f} s {memory:6.1f} MB")
+
+
+def step(words: tuple[str, ...]) -> Figures:
+    """One bare interpreter."""
+    options = [word for word in words if word.startswith("-")]
+    code = [*(word for word in words if not word.startswith("-")), "print(flush=True)", "import sys; sys.stdin.read()"]
+    began = time.monotonic()
+    with running([sys.executable, *options, "-c", "\n".join(code)]) as process:
+        assert process.stdout is not None  # noqa: S101
+        process.stdout.readline()
+        return time.monotonic() - began, memory_of(process.pid)
+
+
+def serve() -> Figures:
+    """`mobifai serve` with a state directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="mobifai-footprint-") as folder:
+        ready = Path(folder) / "ready.json"
+        words = ["serve", "--port", "0", "--state-dir", f"{folder}/state", "--ready-file", str(ready)]
+        began = time.monotonic()
+        with running([sys.executable, "-m", "mobifai", *words]) as process:
+            while not ready.exists():
+                if process.poll() is not None or time.monotonic() > began + START_SECONDS:
+                    raise SystemExit(f"expected `mobifai {' '.join(words)}` to be ready; it is not")
+                time.sleep(0.002)
+            seconds = time.monotonic() - began
+            json.loads(ready.read_text())
+            time.sleep(SETTLED_SECONDS)
+            return seconds, memory_of(process.pid)
+
+
+@contextmanager
+def running(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is ended at the end of this scope."""
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def memory_of(pid: int) -> float:
+    """MB of a process and its children, pages that several share counted in parts (PSS)."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(process.memory_full_info().pss for process in family) / 1e6
+
+
+if __name__ == "__main__":
+    main()
