@@ -118,15 +118,16 @@ class OwnRelay:
         return self._loop.time() - began >= self._lasting_seconds
 
     async def _serve(self, connection: LocalConnection) -> None:
+        """Hand on what the relay says until it sends us away; an agent that stops is not told of a lost relay."""
         self._connection = connection
         try:
             self._listener.relay_connected()
             while (heard := await connection.hear()) is not None:
                 self._hand_on(*heard)
-            _log.warning("the agent was sent away from its own relay; it comes again")
         finally:
             self._connection = None
-            self._listener.relay_lost()
+        _log.warning("the agent was sent away from its own relay; it comes again")
+        self._listener.relay_lost()
 
     def _hand_on(self, event: str, payload: object) -> None:
         try:

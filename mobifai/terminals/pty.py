@@ -22,7 +22,8 @@ class Pty:
     """One terminal's master.
 
     Output is read into the buffers that `window` gives; `on_read` is told how many bytes. `on_end` is called once, when
-    nothing more will come. Input that the kernel does not take yet waits in `waiting`.
+    nothing more will come. Input that the kernel does not take yet waits in `waiting`. While `is_quick`, the loop comes
+    round after every single read (see `pace`).
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Pty:
         window: Callable[[], list[memoryview]],
         on_read: Callable[[int], None],
         on_end: Callable[[], None],
+        is_quick: Callable[[], bool] = lambda: False,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._master: int | None = master
@@ -39,6 +41,7 @@ class Pty:
         self._window = window
         self._on_read = on_read
         self._on_end = on_end
+        self._is_quick = is_quick
         self._reading = False
         self.resume()
 
@@ -62,7 +65,7 @@ class Pty:
     def _readable(self) -> None:
         if self._master is None:
             return
-        length, ended = self._read(self._master, self._window())
+        length, ended = self._read(self._master, self._window(), once=self._is_quick())
         if length:
             self._on_read(length)
         if ended and self._master is not None:
@@ -70,7 +73,7 @@ class Pty:
             self._on_end()
 
     @staticmethod
-    def _read(master: int, views: list[memoryview]) -> tuple[int, bool]:
+    def _read(master: int, views: list[memoryview], *, once: bool) -> tuple[int, bool]:
         """Fill the views as far as there is output; how many bytes that was, and whether it was the last."""
         length, room = 0, sum(map(len, views))
         try:
@@ -81,7 +84,7 @@ class Pty:
                     if not read:
                         return length, True
                     at, length = at + read, length + read
-                    if read < _AT_ONCE // 2 and at < len(view):
+                    if once or (read < _AT_ONCE // 2 and at < len(view)):
                         return length, False
         except BlockingIOError:
             return length, False

@@ -19,6 +19,7 @@ from mobifai.errors import BadMessage, LimitReached, TerminalError
 from mobifai.limits import TERMINAL_WINDOW, TERMINALS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.features import NO_FEATURES, Features
+from mobifai.terminals.pace import Pace
 from mobifai.terminals.shells import ShellSpec, Spawned, Spawner
 from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
@@ -70,6 +71,7 @@ class Tabs:
         self._shown: frozenset[str] = frozenset()
         self._phone = False
         self._features = NO_FEATURES
+        self._pace = Pace(asyncio.get_running_loop().time)
         self._resume_timer: asyncio.TimerHandle | None = None
         self._spawner = spawner
         self._store = store
@@ -224,7 +226,7 @@ class Tabs:
         self._add(tab, spawned)
 
     def _add(self, tab: Tab, spawned: Spawned) -> None:
-        terminal = Terminal(tab, spawned, self._ledger, self._outlet.output_ready, self._ended)
+        terminal = Terminal(tab, spawned, self._ledger, self._outlet.output_ready, self._ended, self._pace)
         terminal.meet(acknowledges=self._features.acknowledges)
         self._terminals[tab.uuid] = terminal
 

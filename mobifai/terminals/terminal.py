@@ -13,6 +13,7 @@ from mobifai.bounds import ByteQueue, ByteRing, Ledger
 from mobifai.errors import LimitReached, TerminalError
 from mobifai.limits import MAX_COLS, MAX_ROWS, TERMINAL_INPUT, TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
 from mobifai.terminals.outflow import Chunk, Outflow
+from mobifai.terminals.pace import Pace
 from mobifai.terminals.pty import Pty
 from mobifai.terminals.ring_memory import RingMemory
 from mobifai.terminals.screen import snapshot
@@ -41,7 +42,7 @@ class Tab:
 class Terminal:
     """A running shell with its screen. `on_output` is told that something waits; `on_end` is called once.
 
-    `stream` names the bytes of this very shell, also for the next agent.
+    `stream` names the bytes of this very shell, also for the next agent. `pace` is shared with the other terminals.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Terminal:
         ledger: Ledger,
         on_output: Callable[["Terminal"], None],
         on_end: Callable[["Terminal"], None],
+        pace: Pace | None = None,
     ) -> None:
         self.tab = tab
         self.pid = spawned.pid
@@ -77,7 +79,9 @@ class Terminal:
         self._stalled_for = 0.0
         if spawned.adopted:
             self.ring.recover(self._evicted)
-        self._pty = Pty(spawned.master, ByteQueue(waiting_input), self._window, self._printed, self.finish)
+        self._pace = pace if pace is not None else Pace(self._loop.time)
+        queue, quick = ByteQueue(waiting_input), self._pace.is_quick
+        self._pty = Pty(spawned.master, queue, self._window, self._printed, self.finish, quick)
 
     @property
     def uuid(self) -> str:
@@ -245,6 +249,7 @@ class Terminal:
     def write(self, text: str) -> None:
         """Type a text. Raises TerminalError when too much waits already."""
         try:
+            self._pace.typed()
             self._pty.write(text.encode("utf-8", "replace"))
             self.urgent = self.forwarded
         except LimitReached as error:

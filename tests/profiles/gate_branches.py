@@ -78,8 +78,8 @@ LEAKS = (
     Branch(
         "a-pipe-for-each-phone", "mixed",
         (
-            Edit(LINKS, "        self._tabs.phone_came()\n        self.caller.call(peer_id)\n",
-                 "        self._tabs.phone_came()\n        os.pipe()\n        self.caller.call(peer_id)\n"),
+            Edit(LINKS, "(self._features)\n        self.caller.call(peer_id)\n",
+                 "(self._features)\n        os.pipe()\n        self.caller.call(peer_id)\n"),
             Edit(LINKS, "import logging\n", "import logging\nimport os\n"),
         ),
         names="descriptors:agent pipe", marked="os.pipe()",
@@ -101,8 +101,8 @@ LEAKS = (
     Branch(
         "accounts-stay-open", "terminals",
         (
-            Edit(TABS, "        self._terminals[tab.uuid] = Terminal(",
-                 "        self._ledger.open(TERMINALS)\n        self._terminals[tab.uuid] = Terminal("),
+            Edit(TABS, "        self._terminals[tab.uuid] = terminal\n",
+                 "        self._ledger.open(TERMINALS)\n        self._terminals[tab.uuid] = terminal\n"),
         ),
         names="instances:terminals", marked="self._ledger.open(TERMINALS)",
     ),
