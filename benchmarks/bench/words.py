@@ -40,8 +40,8 @@ NOTES = """\
   short as such a server can be: no sign-in, no encryption beyond WebRTC's, nothing kept for a client that comes
   back, no limit. node-pty comes ready-made from `@lydell/node-pty`, the same source.
 - **The client** is one Node program (`client.mjs`, libwebrtc, socket.io-client, ws) with an adapter for each peer;
-  it does the timing. Everything is on this machine, in a network namespace of its own. Every terminal runs
-  `/bin/sh -i`.
+  it does the timing. MobiFai's says how far it is and acknowledges what it has shown (docs/protocol-additions.md).
+  Everything is on this machine, in a network namespace of its own. Every terminal runs `/bin/sh -i`.
 - **Memory** is PSS of the server's whole process tree, shells and all; *without its shell* leaves out what has a
   terminal. Pages that other programs on the machine share are counted in part. With {few}, {some} and {many}
   terminals; MobiFai's limit is 64 (`terminals`), the others have none. *One more terminal* is the slope from {few}
