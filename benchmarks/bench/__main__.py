@@ -16,7 +16,7 @@ from benchmarks.bench.harness import FULL_HARNESS, QUICK_HARNESS
 from benchmarks.bench.packages import ROOT, servers_home, terminado_python
 from benchmarks.bench.page import page_of
 from benchmarks.bench.payload import write
-from benchmarks.bench.peers import PEERS, Peer, Tools
+from benchmarks.bench.peers import EARLIER, PEERS, Peer, Tools
 from benchmarks.bench.reading import READING
 from benchmarks.bench.results import Machine, Results
 from benchmarks.bench.rounds import Course, Rounds
@@ -82,10 +82,11 @@ def rows_named(names: str) -> list[str]:
 
 
 def peers_named(names: str) -> list[Peer]:
-    """The peers; all of them for an empty text. Raises BadParameter."""
+    """The peers; for an empty text all, an earlier MobiFai only where one is named. Raises BadParameter."""
     wanted = _split(names)
     _check(wanted, PEERS.keys(), "peer")
-    return [peer for name, peer in PEERS.items() if not wanted or name in wanted]
+    usual = [name for name in PEERS if EARLIER or "before" not in name]
+    return [PEERS[name] for name in PEERS if name in (wanted or usual)]
 
 
 def _split(names: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Who is measured: how each is started, and which version it has. Starts nothing."""
 
+import os
 import shutil
 import socket
 import sys
@@ -13,6 +14,8 @@ from benchmarks.bench.packages import SOURCE, terminado_versions, version_of
 from tests.support.node import Node
 
 HERE = Path(__file__).parent
+EARLIER = os.environ.get("MOBIFAI_BEFORE", "")
+"""A Python in which an earlier revision of MobiFai is installed, to be measured beside this one."""
 SHELL = SOURCE / "shell.sh"
 
 
@@ -58,11 +61,21 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 def _mobifai(_tools: Tools, folder: Path) -> Launch:
+    return _served_by(sys.executable, folder)
+
+
+def _before(_tools: Tools, folder: Path) -> Launch:
+    if not EARLIER:
+        raise PeerFailed("no earlier revision: MOBIFAI_BEFORE names a Python that has one")
+    return _served_by(EARLIER, folder)
+
+
+def _served_by(python: str, folder: Path) -> Launch:
     ready, settings = folder / "ready.json", folder / "config.toml"
     settings.touch()  # nobody's own settings
     words = ("--config", str(settings), "serve", "--port", "0", "--state-dir", str(folder / "state"))
     options = ("--ready-file", str(ready), "--shell", f"/bin/sh {SHELL}")
-    return Launch((sys.executable, "-m", "mobifai", *words, *options), ready)
+    return Launch((python, "-P", "-m", "mobifai", *words, *options), ready)
 
 
 def _on_node(program: str) -> Callable[[Tools, Path], Launch]:
@@ -111,11 +124,17 @@ def _own_version(_tools: Tools) -> str:
     return f"{version('mobifai')} (aiortc {version('aiortc')}, python-socketio {version('python-socketio')})"
 
 
+def _earlier_version(_tools: Tools) -> str:
+    return "an earlier revision" if EARLIER else "none named"
+
+
 PEERS = {
     peer.name: peer
     for peer in (
         Peer("mobifai", "MobiFai, data channel", "mobifai", _mobifai, _own_version, webrtc=True),
         Peer("mobifai-relay", "MobiFai, relay alone", "mobifai", _mobifai, _own_version),
+        Peer("mobifai-before", "MobiFai before, data channel", "mobifai", _before, _earlier_version, webrtc=True),
+        Peer("mobifai-before-relay", "MobiFai before, relay alone", "mobifai", _before, _earlier_version),
         Peer("node-wrtc", "node-pty, data channel", "wrtc", _on_node("agent_wrtc.mjs"),
              _node_version("@lydell/node-pty", "@roamhq/wrtc"), on_node=True),
         Peer("node-socketio", "node-pty, Socket.IO", "socketio", _on_node("server_socketio.mjs"),

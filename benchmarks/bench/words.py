@@ -39,6 +39,8 @@ NOTES = """\
   that answers no WebRTC offer. The two servers on node-pty (`benchmarks/bench/node`) and the one on terminado are as
   short as such a server can be: no sign-in, no encryption beyond WebRTC's, nothing kept for a client that comes
   back, no limit. node-pty comes ready-made from `@lydell/node-pty`, the same source.
+- **MobiFai before**, where it has columns: an earlier revision in the same rounds, with the same client.
+  `MOBIFAI_BEFORE` names a Python in which it is installed.
 - **The client** is one Node program (`client.mjs`, libwebrtc, socket.io-client, ws) with an adapter for each peer;
   it does the timing. MobiFai's says how far it is and acknowledges what it has shown (docs/protocol-additions.md).
   Everything is on this machine, in a network namespace of its own. Every terminal runs `/bin/sh -i`.
