@@ -39,6 +39,7 @@ class Places:
         self._places: dict[str, Place] = {}  # bounded by the agent's terminals
         self._paths: set[str] | None = None
         self._window = 0
+        self._used = False
 
     def of(self, uuid: str) -> Place:
         """The place in a terminal."""
@@ -46,6 +47,7 @@ class Places:
 
     def sync(self, payload: Mapping[str, Any], path: str) -> list[Said]:
         """`processes:sync` came: terminals that are no more are forgotten, and what the agent waits for is said."""
+        self._used = "resume" in payload or "window" in payload  # else the agent does not know of it
         self._window = payload.get("window", 0)
         listed = {process["uuid"]: process.get("stream") for process in payload["processes"]}
         kept = {uuid: place for uuid, place in self._places.items() if uuid in listed}
@@ -74,6 +76,8 @@ class Places:
 
     def screen(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Said]]:
         """`process:screen` came: whether to show it, and what to answer."""
+        if not self._used:
+            return True, []
         if self._elsewhere(path):
             return False, []
         place = self.of(payload["uuid"])
@@ -83,6 +87,8 @@ class Places:
 
     def output(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Said]]:
         """`terminal:output` came: whether to show it, and what to answer."""
+        if not self._used:
+            return True, []
         if self._elsewhere(path):
             return False, []
         uuid, place = payload["uuid"], self.of(payload["uuid"])

@@ -206,6 +206,7 @@ class Links:
         self.courier.relay_knows_screens = self.pairing.relay_is_ours
         self._features = self.pairing.features
         self.courier.tells_positions = self._features.positions
+        self._tabs.phone_left()  # what was meant for the phone before is not for this one
         self._sync(comes=True)
         if len(self._tabs):
             self.courier.say("system:message", wire.SystemMessage(type="terminal_ready"))
@@ -214,6 +215,15 @@ class Links:
 
     def _sync(self, *, comes: bool) -> None:
         self.courier.say("processes:sync", self._tabs.sync(self._features, comes=comes))
+
+    def _comes_again(self, *, says_sync: bool) -> None:
+        """The same phone on another path, while some was under way: no output goes on before it has said what it has,
+        or gets the screens.
+        """
+        self._tabs.phone_left()
+        if says_sync:
+            self._sync(comes=True)
+        self._tabs.phone_came(self._features)
 
     def _let_go(self, reason: str) -> None:
         _log.info("%s", reason)
@@ -260,9 +270,10 @@ class Links:
     def _use_channel(self, flushed: bool) -> None:
         came_by_relay = flushed and self.courier.relay_serves and self.courier.relay_knows_screens
         self.courier.use(self.caller.peer)
-        self._sync(comes=not came_by_relay)
-        if not came_by_relay:
-            self._tabs.phone_came(self._features)
+        if came_by_relay:
+            self._sync(comes=False)
+        else:
+            self._comes_again(says_sync=True)
 
     def channel_said(self, text: str) -> None:
         """A phone's message over the channel."""
@@ -281,7 +292,5 @@ class Links:
         self._do(self.pairing.channel_lost(len(self._tabs)))
         self._let_go_without_path()
         if was_open and self.pairing.phone_on_relay:
-            if self._features.resumes:
-                self._sync(comes=True)
-            self._tabs.phone_came(self._features)
+            self._comes_again(says_sync=self._features.resumes)
         self.courier.pump()

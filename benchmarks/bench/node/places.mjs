@@ -7,6 +7,7 @@ export class Places {
   #places = new Map(); // uuid -> {stream, end, acknowledged, inScreen, asked}
   #paths = null;
   #window = 0;
+  #used = false; // whether the agent knows them too
 
   of(uuid) {
     if (!this.#places.has(uuid)) this.#places.set(uuid, { stream: null, end: null, acknowledged: 0, inScreen: false, asked: false });
@@ -15,6 +16,7 @@ export class Places {
 
   // The answers to a sync that came by `path`.
   sync({ processes, resume, window }, path) {
+    this.#used = resume !== undefined || window !== undefined;
     this.#window = window ?? 0;
     const uuids = processes.map(({ uuid }) => uuid);
     for (const uuid of this.#places.keys()) if (!uuids.includes(uuid)) this.#places.delete(uuid);
@@ -38,6 +40,7 @@ export class Places {
 
   // Whether to show a screen or output that came by `path`, and the answers.
   take(event, { uuid, offset, end }, path) {
+    if (!this.#used) return [true, []];
     if (this.#paths && !this.#paths.has(path)) return [false, []];
     const place = this.of(uuid);
     if (event === 'process:screen') return this.#shown(uuid, Object.assign(place, { asked: false, inScreen: true }), end);
