@@ -21,14 +21,11 @@ STEPS = {
     "interpreter": (),
     "and asyncio on uvloop": ("import asyncio, uvloop; uvloop.new_event_loop()",),
     "and aiohttp.web": ("import asyncio, uvloop, aiohttp.web; uvloop.new_event_loop()",),
-    "and python-socketio's server": (
-        "import asyncio, uvloop, aiohttp.web, socketio; uvloop.new_event_loop(); socketio.AsyncServer",
-    ),
-    "and sqlite3, msgspec, psutil, click": (
-        "import asyncio, uvloop, aiohttp.web, socketio, sqlite3, msgspec, psutil, click; uvloop.new_event_loop()",
+    "and aiortc, without media": (
+        "import asyncio, uvloop, aiohttp.web; uvloop.new_event_loop(); from mobifai.link import webrtc; webrtc.load()",
     ),
 }
-"""What each runs: options, or a line of Python."""
+"""What each runs: options, or a line of Python. HTTP is needed once somebody connects, WebRTC once a phone pairs."""
 
 SETTLED_SECONDS = 2.0
 START_SECONDS = 30.0
