@@ -15,7 +15,13 @@ from benchmarks.bench.words import BEHIND, HEAD, NOT_BEHIND, NOTES, QUICK_RUN, R
 from benchmarks.leak_finders.cells import Measured
 
 OURS = ("mobifai", "mobifai-relay")
+EARLIER = {"mobifai": "mobifai-before", "mobifai-relay": "mobifai-before-relay"}  # bounded by this line
 NOTHING = "–"
+
+
+def is_compared(ours: str, peer: str) -> bool:
+    """Whether a peer stands beside one of MobiFai's paths: an earlier revision only beside the same path."""
+    return peer not in OURS and (peer not in EARLIER.values() or EARLIER[ours] == peer)
 
 
 class Behind(msgspec.Struct, frozen=True):
@@ -84,7 +90,7 @@ class Table:
             for row in self.rows()
             for ours in OURS
             for theirs in self.peers
-            if theirs not in OURS and (one := self._behind(row, ours, theirs)) is not None
+            if is_compared(ours, theirs) and (one := self._behind(row, ours, theirs)) is not None
         ]
         return sorted(found, key=lambda one: (one.times is None, one.times or 0))
 
@@ -160,7 +166,7 @@ def _figure(row: Row, value: float) -> str:
 
 
 def _ratios(table: Table, ours: str) -> str:
-    others = [peer for peer in table.peers if peer not in OURS]
+    others = [peer for peer in table.peers if is_compared(ours, peer)]
     head = ["", *(PEERS[peer].title for peer in others)]
     rows = (
         [row.title, *(_ratio(table.ratio(row, ours, peer)) for peer in others)]
