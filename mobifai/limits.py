@@ -156,7 +156,7 @@ SOCKET_QUEUE = _declare(
 )  # fmt: skip
 TASKS = _declare(
     "agent.tasks", 400, Unit.ITEMS, WhenFull.DISCONNECT,
-    "foreign: tasks of the loop: 20 of the agent, 4 a connection of the relay, one for each message on the channel",
+    "foreign: tasks of the loop: 20 of the agent, 2 a connection of the relay, some of what WebRTC does",
     item_bytes=4 << 10,
     fixed=True,
 )  # fmt: skip
