@@ -97,7 +97,7 @@ async def rounds(many: int, payload: Payload, folder: Path, results: Results) ->
 
 async def _measure(number: int, peer: str, payload: Payload, folder: Path) -> list[Cell]:
     try:
-        ours = [sys.executable, "-m", "benchmarks.bench.reader"]
+        ours = [sys.executable, str(HERE / "reader.py")]
         took = await read_by(ours if peer == OURS else await compiled(folder), payload)
     except (ReadingFailed, OSError) as error:
         return [Cell(number, peer, row, reason=str(error)) for row in (SPEED, CPU)]
