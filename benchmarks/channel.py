@@ -2,8 +2,8 @@
 
     python -m benchmarks.channel [ROUNDS [BYTES]]
 
-Beside MobiFai and the agent on libwebrtc, as in `benchmarks.bench`, a server that sends out of memory and does nothing
-else: by aiortc's own way, and by MobiFai's way through SCTP and DTLS. What it reaches is the library's limit.
+Beside MobiFai, as in `benchmarks.bench`, a server that sends out of memory and does nothing else: by aiortc's own way,
+and by MobiFai's way through SCTP and DTLS. What it reaches is the library's limit.
 """
 
 import sys
@@ -35,7 +35,6 @@ WHO = (
     _alone("aiortc", "aiortc alone, out of memory"),
     _alone("short", "MobiFai's channel alone, out of memory", "--short"),
     PEERS["mobifai"],
-    PEERS["node-wrtc"],
 )
 
 
