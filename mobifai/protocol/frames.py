@@ -3,12 +3,11 @@
 The agent's form is `{"type", "payload"}`. A phone's form is that, or `{"namespace", "action", "payload"}`.
 """
 
-import json
-
 import msgspec
 
 from mobifai import limits
 from mobifai.errors import BadMessage
+from mobifai.protocol.wire_json import encode
 
 CODE = "code"
 
@@ -26,8 +25,7 @@ class _AgentFrame(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(_PhoneFrame)
-_encoder = msgspec.json.Encoder()
-_FRAME = _encoder.encode(_AgentFrame("", msgspec.Raw(b"")))
+_FRAME = encode(_AgentFrame("", msgspec.Raw(b"")))
 """What a frame has beside its type (a plain word) and its payload."""
 
 
@@ -38,11 +36,7 @@ def encode_frame(event: str, payload: object) -> str:
 
 def encode_frame_bytes(event: str, payload: object) -> bytes:
     """The same, in UTF-8."""
-    frame = _AgentFrame(event, payload)
-    try:
-        return _encoder.encode(frame)
-    except UnicodeEncodeError:  # half a character, as in the name of a file that is not UTF-8: as an escape it passes
-        return json.dumps(msgspec.to_builtins(frame), separators=(",", ":")).encode()
+    return encode(_AgentFrame(event, payload))
 
 
 def decode_frame(text: str) -> tuple[str, msgspec.Raw]:
@@ -68,7 +62,7 @@ def decode_frame(text: str) -> tuple[str, msgspec.Raw]:
 
 def encode_payload(payload: msgspec.Struct) -> msgspec.Raw:
     """A payload as JSON, to be put into a frame or a packet as it is. It has whole characters only."""
-    return msgspec.Raw(_encoder.encode(payload))
+    return msgspec.Raw(encode(payload))
 
 
 def frame_bytes(event: str, payload: msgspec.Raw) -> int:
