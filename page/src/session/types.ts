@@ -1,0 +1,147 @@
+/**
+ * What the page's views know of a machine's agent, and what they may ask of it.
+ *
+ * A `Session` is one machine. It connects, pairs, encrypts, resumes and comes back by itself; views show its state and
+ * call its methods. No method throws for a connection that is not there: what can't be sent is dropped, except input,
+ * which is refused (`input` says so) since typed text must not arrive later at another prompt.
+ */
+
+/** How far the connection is. `linking`: no machine is known yet, a link is needed. */
+export type Stage =
+  | "linking" // no machine is known: scan a QR code or paste a link
+  | "offline" // no connection to the relay
+  | "signing-in" // the relay is asked to let this device in
+  | "waiting" // signed in; the machine is not there, or busy with another phone
+  | "securing" // paired; the end-to-end handshake is under way
+  | "ready" // terminals can be used
+  | "refused"; // the machine or the relay does not want this device; `problem` says why and what to do
+
+export type Path = "channel" | "relay";
+
+export interface Connection {
+  readonly stage: Stage;
+  /** By which path messages go now; null when not ready. */
+  readonly path: Path | null;
+  /** Round trip of the last echo, in milliseconds; null before the first one. */
+  readonly latencyMs: number | null;
+  /** What is being waited for, as a short phrase for people ("the relay", "the machine", ...); null when ready. */
+  readonly waitingFor: string | null;
+  /** What went wrong last, for people; null when nothing did. */
+  readonly problem: string | null;
+  /** The machine's name, once known. */
+  readonly machine: string | null;
+}
+
+export interface Tab {
+  readonly uuid: string;
+  readonly name: string;
+  readonly createdAt: number;
+  /** Output came that was not shown yet. */
+  readonly unseen: boolean;
+}
+
+/** Output for one terminal. `reset`: a whole screen begins; what was shown before is void. */
+export interface Output {
+  readonly uuid: string;
+  readonly data: string;
+  readonly reset: boolean;
+  /** Bytes that were printed and will never be shown here; 0 mostly. */
+  readonly skipped: number;
+  /** To be called once when this is rendered; tells the agent how far the phone is. */
+  rendered(): void;
+}
+
+export interface Bound {
+  readonly name: string;
+  readonly unit: string;
+  readonly used: number;
+  readonly peak: number;
+  readonly capacity: number;
+  readonly refused: number;
+  readonly evicted: number;
+}
+
+export interface Health {
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly memoryBytes: number;
+  readonly memoryLimitBytes: number;
+  readonly terminals: number;
+  readonly worstCaseBytes: number;
+  readonly bounds: readonly Bound[];
+}
+
+export type RiskyAction = { readonly type: string; readonly text?: string; readonly key?: string; readonly ms?: number; readonly risk?: string };
+
+/** What the assistant says, as docs/protocol-additions.md has it. */
+export type AssistantEvent =
+  | { readonly type: "started"; readonly uuid: string; readonly conversation: string; readonly prompt: string }
+  | { readonly type: "action"; readonly uuid: string; readonly conversation: string; readonly turn: number; readonly action: RiskyAction }
+  | { readonly type: "message"; readonly uuid: string; readonly conversation: string; readonly text: string; readonly source?: string }
+  | { readonly type: "approval"; readonly uuid: string; readonly conversation: string; readonly id: string; readonly actions: readonly RiskyAction[]; readonly seconds: number }
+  | { readonly type: "finished"; readonly uuid: string; readonly conversation: string; readonly turns: number; readonly tokens: number; readonly outcome: string }
+  | { readonly type: "error"; readonly uuid: string; readonly error: string };
+
+/** An account's settings at the relay (`/api/settings`); the page's own keys among others. */
+export interface Settings {
+  readonly theme?: string;
+  readonly fontSize?: number;
+  readonly [name: string]: unknown;
+}
+
+export interface SessionEvents {
+  /** The connection's state changed. */
+  connection: (connection: Connection) => void;
+  /** Tabs came, went, were renamed, reordered, or have unseen output. */
+  tabs: (tabs: readonly Tab[]) => void;
+  /** Output for a terminal that is shown. */
+  output: (output: Output) => void;
+  /** A terminal is no more: the shell ended by itself, or it was closed. */
+  ended: (uuid: string) => void;
+  /** Something could not be done, for people. */
+  trouble: (message: string, uuid: string | null) => void;
+  assistant: (event: AssistantEvent) => void;
+  settings: (settings: Settings) => void;
+}
+
+export interface Session {
+  readonly connection: Connection;
+  readonly tabs: readonly Tab[];
+  readonly settings: Settings;
+
+  /** Listen; call what it returns to stop. */
+  on<K extends keyof SessionEvents>(event: K, listener: SessionEvents[K]): () => void;
+
+  /** Connect, and stay connected until `close`. */
+  open(): void;
+  close(): void;
+  /** The page became visible, or is back on a network: see at once whether the path is alive, reconnect if not. */
+  wake(): void;
+  /** Take a link (a whole address or its fragment). Rejects with a sentence for people when it is none. */
+  link(text: string): Promise<void>;
+  /** Forget the machine and its keys. */
+  forget(): void;
+
+  /** Make a terminal of this size; its uuid. It becomes the shown one. */
+  create(cols: number, rows: number, name?: string): string;
+  rename(uuid: string, name: string): void;
+  terminate(uuid: string): void;
+  /** Show exactly these terminals: only they get output. */
+  show(uuids: readonly string[]): void;
+  /** Put the tabs in this order; kept in this browser. */
+  reorder(uuids: readonly string[]): void;
+  /** Type; false when it could not be sent now (it is not kept). */
+  input(uuid: string, data: string): boolean;
+  resize(uuid: string, cols: number, rows: number): void;
+  /** The terminal's picture was thrown away (to save memory): the next `show` of it brings the whole screen. */
+  dropScreen(uuid: string): void;
+
+  prompt(text: string, uuid: string): void;
+  cancel(uuid?: string): void;
+  approve(id: string, ok: boolean): void;
+
+  /** How the agent is. Rejects with a sentence for people after some seconds without an answer. */
+  health(): Promise<Health>;
+  /** Merge into the account's settings at the relay. */
+  putSettings(changes: Settings): Promise<void>;
+}
