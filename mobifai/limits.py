@@ -87,22 +87,25 @@ KEEPER_NEWS = _declare(
     fixed=True,
 )  # fmt: skip
 TERMINAL_RING = _declare(
-    "terminal.ring", 100_000, Unit.BYTES, WhenFull.EVICT_OLDEST,
-    "the 100 KB of screen that phones are promised on a switch: about 1,000 full lines", TERMINALS,
+    "terminal.ring", 160 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
+    "the 100 KB of screen that phones are promised on a switch, some 1,000 full lines, and more: a full window and one "
+    "read, so that what a phone has not acknowledged is still there", TERMINALS,
 )  # fmt: skip
 TERMINAL_INPUT = _declare(
     "terminal.input", 1 << 20, Unit.BYTES, WhenFull.REJECT,
     "a large paste that waits for a busy program; the kernel itself takes only some 4 KiB at a time", TERMINALS,
 )  # fmt: skip
 TERMINAL_OUTBOX = _declare(
-    "terminal.outbox", 192 << 10, Unit.BYTES, WhenFull.BLOCK,
-    "a screen on its way, or output that waits in the ring: reading stops at 64 KiB; a screen of 100 KB and a read fit",
+    "terminal.outbox", 256 << 10, Unit.BYTES, WhenFull.BLOCK,
+    "a screen on its way, or output that waits in the ring: reading stops at 64 KiB; a screen of a whole ring and a "
+    "read fit",
     TERMINALS,
 )  # fmt: skip
 TERMINAL_WINDOW = _declare(
-    "terminal.window", 80 << 10, Unit.BYTES, WhenFull.BLOCK,
-    "output sent and not yet acknowledged as rendered: it fits into the ring with one read, so that a phone whose "
-    "connection broke gets exactly the rest; at 50 ms to the phone and back it carries 1.6 MB/s",
+    "terminal.window", 128 << 10, Unit.BYTES, WhenFull.BLOCK,
+    "output sent and not yet acknowledged as rendered, at most; on a near line less. It fits into the ring with one "
+    "read, so that a phone whose connection broke gets exactly the rest; at 50 ms to the phone and back it carries "
+    "2.6 MB/s",
     TERMINALS,
 )  # fmt: skip
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
-TAIL = 128 << 10
-"""Characters kept of one terminal, beside the chunk that came last: more than the 100 KB of a screen."""
+TAIL = 192 << 10
+"""Characters kept of one terminal, beside the chunk that came last: more than a screen has."""
 TERMINALS = 64
 """Terminals that a phone keeps text of; the agent has no more."""
 

@@ -8,10 +8,10 @@ import unicodedata
 from collections import deque
 
 HISTORY_LINES = 2_500
-"""Lines kept above the screen: a ring of 100 KB with lines of 40 characters."""
+"""Lines kept above the screen: 100 KB with lines of 40 characters."""
 
 HISTORY_CHARACTERS = 100_000
-"""Characters of them that are shown: a ring of 100 KB. A program can print more with less: there is a "repeat"."""
+"""Characters of them that are shown. A program can print more with less: there is a "repeat"."""
 
 FILLER = "\0"
 

@@ -59,6 +59,10 @@ class Source(Protocol):
     def urgent(self) -> bool:
         """Whether the next output is likely the echo of what was just typed."""
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for what comes of what was typed: it is sent as soon as it is there."""
+
     def take(self, length: int) -> Chunk:
         """The next output, of at most `length` bytes."""
 
@@ -143,7 +147,7 @@ class Courier:
         if terminal.urgent:
             self._urgent = terminal
         since = self._loop.time() - self.last_sent
-        if since >= COALESCE_SECONDS or terminal.waiting >= CHUNK_BYTES or terminal.urgent:
+        if since >= COALESCE_SECONDS or terminal.waiting >= CHUNK_BYTES or terminal.urgent or terminal.awaited:
             self.pump()
         elif self._timer is None:
             self._timer = self._loop.call_later(COALESCE_SECONDS - since, self._timer_fired)

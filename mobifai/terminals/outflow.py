@@ -2,23 +2,22 @@
 
 Positions count the terminal's bytes from the first one ever printed, as those of its ring do. What waits to be sent
 stays in the ring; only a screen is kept here, while it is on its way. Knows no loop and no clock: who owns it asks
-`must_stop` and stops reading. At most `window` bytes are unacknowledged, with a phone that acknowledges; the ring keeps
-them, so that a phone that comes back gets exactly the rest.
+`must_stop` and stops reading. With a phone that acknowledges at most a window is unacknowledged, and as much may wait;
+the ring keeps both, so that a phone that comes back gets exactly the rest.
 """
 
 import codecs
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mobifai.bounds import Bound, ByteRing
 from mobifai.terminals.modes import Modes
 from mobifai.terminals.screen import safe_start, snapshot
 from mobifai.terminals.spawning import WINDOW_BYTES
+from mobifai.terminals.window import READY_BYTES, CreditWindow
 
 READING_STOPS_AT = 64 << 10
 """Bytes not yet taken at which no more is read."""
-
-ACKNOWLEDGED_EACH = 4
-"""The part of a window after which a phone acknowledges; less may stay without."""
 
 _LONGEST_CHARACTER = 4
 
@@ -64,9 +63,20 @@ def _whole(data: bytes) -> int:
 
 
 class Outflow:
-    """What one phone gets of a terminal. `waiting` accounts for what was not taken, `window` for what is under way."""
+    """What one phone gets of a terminal. `waiting` accounts for what was not taken, `window` for what is under way.
 
-    def __init__(self, ring: ByteRing, modes: Modes, capacity: int, waiting: Bound, window: Bound) -> None:
+    `clock` gives seconds; the window follows what the line carries.
+    """
+
+    def __init__(
+        self,
+        ring: ByteRing,
+        modes: Modes,
+        capacity: int,
+        waiting: Bound,
+        window: Bound,
+        clock: Callable[[], float],
+    ) -> None:
         self._ring = ring
         self._modes = modes
         self._capacity = capacity
@@ -74,7 +84,7 @@ class Outflow:
         self._stop_at = min(READING_STOPS_AT, capacity - self._spare)
         self._account = waiting
         self._under_way = window
-        self._window = min(window.capacity, capacity - self._spare)
+        self.window = CreditWindow(min(window.capacity, capacity - self._spare), clock)
         self._acknowledges = False
         self._at: int | None = None
         self._acknowledged = 0
@@ -92,10 +102,12 @@ class Outflow:
     def meet(self, *, acknowledges: bool) -> None:
         """A phone came of which nothing is known."""
         self._acknowledges = acknowledges
+        self.window.begin()
         self.forget()
 
     def forget(self) -> None:
         """Begin with a screen."""
+        self.window.lost()
         self._at, self._asks, self.lags = None, False, False
         self._drop_screen()
 
@@ -126,6 +138,7 @@ class Outflow:
         if self._at is None or not self._acknowledged < position <= self._at:
             return False
         self._acknowledged = position
+        self.window.acknowledged(position)
         self._count()
         return True
 
@@ -151,14 +164,14 @@ class Outflow:
     def _credit(self) -> int:
         if not self._acknowledges or self._at is None:
             return self._capacity
-        credit = self._window - (self._at - self._acknowledged)
+        credit = self.window.size - (self._at - self._acknowledged)
         return credit if credit >= _LONGEST_CHARACTER else 0
 
     @property
     def _may_show(self) -> bool:
         """Whether a screen may begin: what was sent before has to be acknowledged, but for the last of it."""
         under_way = self._at - self._acknowledged if self._acknowledges and self._at is not None else 0
-        return under_way <= self._window // ACKNOWLEDGED_EACH
+        return under_way <= self.window.unsaid
 
     @property
     def waiting(self) -> int:
@@ -194,7 +207,8 @@ class Outflow:
         if self.lags or not (self._screen or self._follows):
             return False
         next_one = self._screen_end if self._at is None else self._at
-        return self._ring.end - next_one >= self._stop_at or self.room < self._spare
+        most = min(self._stop_at, READY_BYTES) if self._acknowledges else self._stop_at
+        return self._ring.end - next_one >= most or self.room < self._spare
 
     # -- taking
 
@@ -221,7 +235,7 @@ class Outflow:
         self._screen, self._screen_begins = screen[:whole], True
         self._screen_end = self._kept_from = self._ring.end - (len(screen) - whole)
         # It counts as under way, as far as a window can hold it, until it is acknowledged.
-        self._acknowledged = self._screen_end - min(whole, self._window)
+        self._acknowledged = self._screen_end - min(whole, self.window.size)
         self._at = None if self._screen else self._screen_end
 
     def _take_screen(self, length: int) -> Chunk:
@@ -241,6 +255,8 @@ class Outflow:
         elif self._at + len(data) == self._ring.end:
             data, self._shown_to = b"", self._ring.end
         offset, self._at = self._at, self._at + len(data)
+        if self._acknowledges and data:
+            self.window.sent(self._at, self._acknowledged)
         return Chunk(data, offset=offset, end=self._at)
 
     def _count(self) -> None:

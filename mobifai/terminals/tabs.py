@@ -23,6 +23,7 @@ from mobifai.terminals.pace import Pace
 from mobifai.terminals.shells import ShellSpec, Spawned, Spawner
 from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
+from mobifai.terminals.window import ACKNOWLEDGED_EACH
 
 HOLD_SECONDS = 5.0
 """How long the programs in active tabs wait, after the agent starts anew, for the phone that was watching them."""
@@ -101,7 +102,7 @@ class Tabs:
             processes=tuple(_described(terminal, features) for terminal in self.terminals), active_uuids=self._active
         )
         if features.acknowledges:
-            sync = structs.replace(sync, window=self._ledger.capacity(TERMINAL_WINDOW))
+            sync = structs.replace(sync, window=min(4 * ACKNOWLEDGED_EACH, self._ledger.capacity(TERMINAL_WINDOW)))
         return structs.replace(sync, resume=comes) if features.resumes else sync
 
     def find(self, uuid: str | None) -> Terminal:

@@ -6,6 +6,7 @@ for STALL_SECONDS, after which the shell runs on as it does without a phone, and
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ from mobifai.terminals.spawning import WINDOW_BYTES
 
 ASK_SECONDS = 1.0
 """How long a phone may leave output unacknowledged before it is asked again: what it said may be lost."""
+
+AWAITED_SECONDS = 0.02
+"""For so long after a key its terminal's output is sent as it comes: the echo, and also the prompt after a Ctrl-C."""
 
 STALL_SECONDS = 5.0
 """How long a phone that takes nothing may stop a program. One that is hidden or gone must not stop it for ever."""
@@ -68,8 +72,9 @@ class Terminal:
         self._modes = self._memory.modes()
         self.stream = self._memory.stream()
         self.ring = ByteRing(ring, self._memory.buffer, self._memory.marks)
-        self._outflow = Outflow(self.ring, self._modes, ring.capacity, outbox, window)
+        self._outflow = Outflow(self.ring, self._modes, ring.capacity, outbox, window, time.monotonic)
         self.urgent = False
+        self._typed_at = float("-inf")
         self._on_output = on_output
         self._on_end = on_end
         self._finish_by: float | None = None
@@ -131,6 +136,11 @@ class Terminal:
     def waiting(self) -> int:
         """Bytes of output that may be taken now."""
         return self._outflow.waiting if self.forwarded else 0
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody has just typed here."""
+        return time.monotonic() - self._typed_at < AWAITED_SECONDS
 
     def take(self, length: int) -> Chunk:
         """The next output, of at most `length` bytes; a character cut by it comes whole with the next chunk."""
@@ -252,6 +262,7 @@ class Terminal:
             self._pace.typed()
             self._pty.write(text.encode("utf-8", "replace"))
             self.urgent = self.forwarded
+            self._typed_at = time.monotonic()
         except LimitReached as error:
             raise TerminalError(f"the program in this terminal does not read: {error}", self.uuid) from None
 

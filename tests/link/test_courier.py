@@ -60,6 +60,7 @@ class Source:
     left: str
     screen: bool = False
     urgent: bool = False
+    awaited: bool = False
     position: int = 0
 
     @property
@@ -207,6 +208,15 @@ async def test_the_echo_of_what_was_typed_does_not_wait_for_more_to_go_with_it()
     terminal.left, terminal.urgent = "l", True
     desk.courier.output_ready(terminal)
     assert desk.relay.text == "1l"
+
+
+@pytest.mark.parametrize(("awaited", "sent"), [(True, "1^C$ "), (False, "1")])
+async def test_what_follows_the_echo_is_not_kept_back_while_somebody_awaits_it(awaited: bool, sent: str) -> None:
+    desk, terminal = Desk(), Source("a", "1")
+    desk.courier.output_ready(terminal)
+    terminal.left, terminal.awaited = "^C$ ", awaited
+    desk.courier.output_ready(terminal)
+    assert desk.relay.text == sent
 
 
 async def test_a_flood_in_which_somebody_types_overtakes_once_and_only_with_a_little() -> None:

@@ -14,6 +14,7 @@ from mobifai.limits import TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
 from mobifai.terminals.modes import Modes
 from mobifai.terminals.outflow import Chunk, Outflow
 from mobifai.terminals.screen import RESET
+from mobifai.terminals.window import READY_BYTES
 from soak.phone_places import Places
 
 RING, WINDOW = 400, 120
@@ -28,7 +29,8 @@ class Program:
         self.modes = Modes()
         account = self.ledger.open(TERMINAL_RING)
         self.ring = ByteRing(account)
-        self.outflow = Outflow(self.ring, self.modes, account.capacity, self.outbox, self.window)
+        self.now = 0.0
+        self.outflow = Outflow(self.ring, self.modes, account.capacity, self.outbox, self.window, lambda: self.now)
         self.outflow.meet(acknowledges=acknowledges)
         self.outflow.place(0)
         self.printed = b""
@@ -55,6 +57,26 @@ def test_at_most_a_window_is_under_way_until_it_is_acknowledged() -> None:
     assert program.outflow.out_of_credit
     assert program.outflow.acknowledge(50)
     assert (program.window.used, program.outflow.waiting) == (WINDOW - 50, 50)
+
+
+def test_little_waits_for_a_phone_that_acknowledges() -> None:
+    program = Program(ring=TERMINAL_RING.value, window=TERMINAL_WINDOW.value)
+    while program.print(b"x" * 4096):
+        pass
+    assert program.ring.end == READY_BYTES
+    while program.outflow.waiting:
+        program.take(16 << 10)
+        program.print(b"x" * 4096)
+    assert program.window.used == TERMINAL_WINDOW.value
+
+
+def test_a_ring_holds_a_full_window_what_is_ready_and_one_read() -> None:
+    program = Program(ring=TERMINAL_RING.value, window=TERMINAL_WINDOW.value)
+    assert program.outflow.window.ceiling == TERMINAL_WINDOW.value
+    while not program.outflow.out_of_credit or program.print(b"x" * 4096):
+        program.print(b"x" * 4096)
+        program.take(16 << 10)
+    assert program.ring.start == 0
 
 
 @pytest.mark.parametrize("position", [0, 1, 119, 120])
@@ -164,7 +186,7 @@ class Line(RuleBasedStateMachine):
         self.phone.sync(self.sync(resume=False), "wire")
 
     def sync(self, *, resume: bool) -> dict[str, Any]:
-        window = {"window": self.program.window.capacity} if self.acknowledges else {}
+        window = {"window": 4 * self.program.outflow.window.unsaid} if self.acknowledges else {}
         return {"processes": [{"uuid": "t", "stream": "s"}], "resume": resume, **window}
 
     @rule(lines=st.integers(1, 12))
@@ -172,6 +194,10 @@ class Line(RuleBasedStateMachine):
         for _ in range(lines):
             self.program.print(b"%07d\n" % self.number)
             self.number += 1
+
+    @rule(seconds=st.sampled_from([0.0001, 0.05, 3.0, 60.0]))
+    def passes(self, seconds: float) -> None:
+        self.program.now += seconds
 
     @rule(length=st.integers(4, 200), times=st.integers(1, 8))
     def sends(self, length: int, times: int) -> None:

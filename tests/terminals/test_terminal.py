@@ -12,6 +12,7 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.errors import TerminalError
+from mobifai.limits import TERMINAL_RING
 from mobifai.terminals.outflow import READING_STOPS_AT
 from mobifai.terminals.shells import ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_bytes, start_shell
@@ -145,7 +146,7 @@ async def test_without_a_phone_nothing_waits_and_the_program_runs() -> None:
             end = terminal.ring.end
             await eventually(lambda end=end: terminal.ring.end > end)
         assert terminal.waiting == 0
-        assert len(terminal.ring) <= 100_000
+        assert len(terminal.ring) == TERMINAL_RING.value
 
 
 @pytest.mark.parametrize(("cols", "rows"), [(0, 24), (80, 0), (1001, 24), (80, 100_000), (-1, -1)])
@@ -196,7 +197,7 @@ async def test_a_shrunken_screen_gives_its_memory_back() -> None:
 
 
 async def test_an_adopted_shell_shows_what_the_agent_before_had_read() -> None:
-    memory, spawner = mmap.mmap(-1, ring_bytes(100_000)), FakeSpawner()
+    memory, spawner = mmap.mmap(-1, ring_bytes(TERMINAL_RING.value)), FakeSpawner()
     try:
         first = spawner.spawn("tab", SPEC, lambda: None)
         first.memory.close()
@@ -206,7 +207,7 @@ async def test_an_adopted_shell_shows_what_the_agent_before_had_read() -> None:
         )
         os.write(spawner.slaves[first.pid], b"\x1b[?2004hread before the crash")
         await eventually(lambda: before.ring.end == 29)
-        copy = mmap.mmap(-1, ring_bytes(100_000))
+        copy = mmap.mmap(-1, ring_bytes(TERMINAL_RING.value))
         copy[:] = memory[:]
         before.close()
         after = Terminal(
