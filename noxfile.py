@@ -14,12 +14,13 @@ from nox.command import CommandFailed
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "imports", "tests", "soak-quick", "memory-gate"]
+nox.options.sessions = ["lint", "types", "imports", "page", "tests", "soak-quick", "memory-gate"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 LOCK = "requirements/lock.txt"
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 IN_THE_WHEEL = {"mobifai", "soak", "profiles"}
+PAGE = ("mobifai", "relay", "static", "page")
 PROCESSES = ("--numprocesses", "logical", "--maxprocesses", "4", "--dist", "loadgroup")
 
 # The checkout must not stand in for what is installed: nothing may put the working directory on the import path.
@@ -55,6 +56,13 @@ def imports(session: nox.Session) -> None:
     """Direction of imports: import-linter, by the contracts in pyproject.toml."""
     install(session, "imports")
     session.run("lint-imports", "--no-logo", *session.posargs, env={"PYTHONPATH": "."})
+
+
+@nox.session
+def page(session: nox.Session) -> None:
+    """The phone page's own checks: types, and the tests of its parts (the browser's are in `tests`)."""
+    install(session, "build")
+    session.run("python", "hatch_build.py", "check", "test")
 
 
 @nox.session
@@ -134,6 +142,8 @@ def wheel(session: nox.Session) -> None:
     sources = {str(path) for top in IN_THE_WHEEL for path in Path(top).rglob("*") if is_source(path)}
     if sources - names:
         session.error(f"{built.name}: expected every file of the packages; missing: {sorted(sources - names)}")
+    if "/".join([*PAGE, "index.html"]) not in names:
+        session.error(f"{built.name}: expected the phone page in it; found none")
     for part in ("entry_points.txt", "licenses/LICENSE"):
         if not any(name.endswith(f".dist-info/{part}") for name in names):
             session.error(f"{built.name}: expected {part} in its metadata; found none")
@@ -177,7 +187,9 @@ def install_wheel(session: nox.Session, *groups: str) -> None:
 
 def is_source(path: Path) -> bool:
     """Whether a path in a package is a file that belongs into the wheel."""
-    return path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    parts = path.parts
+    built = parts[:4] == PAGE
+    return path.is_file() and "__pycache__" not in parts and not path.name.startswith(".") and not built
 
 
 def install(session: nox.Session, group: str, *, with_dependencies: bool = False) -> None:

@@ -28,7 +28,6 @@ _HEADERS = {
     # Not no-referrer: with that, browsers send the login form with `Origin: null`.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
-    "Server": "MobiFai",
 }
 
 log = logging.getLogger(__name__)
@@ -83,8 +82,10 @@ async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """The signal that gives every answer its headers."""
-    response.headers.update(_HEADERS)
+    """The signal that gives every answer its headers; the phone page has some of its own."""
+    response.headers[hdrs.SERVER] = "MobiFai"
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def json_error(status: int, message: str, headers: object = None) -> web.Response:

@@ -15,6 +15,7 @@ from mobifai.errors import SignInRefused
 from mobifai.protocol import messages as wire
 from mobifai.relay import pages
 from mobifai.relay.devices import Devices
+from mobifai.relay.page import Page
 from mobifai.relay.signin import OWNER, SignIn, iso_time
 from mobifai.relay.sockets import Sockets
 from mobifai.relay.store import Store, StoredDevice
@@ -54,8 +55,9 @@ class Http:
 
     def routes(self) -> list[web.RouteDef]:
         """Every route but the sockets'."""
+        page = Page.installed()
         return [
-            web.get("/", self._home),
+            *(page.routes() if page is not None else [web.get("/", self._no_page)]),
             web.get("/health", self._health),
             web.get("/static/style.css", self._style),
             web.get("/login", self._login_page),
@@ -70,8 +72,8 @@ class Http:
 
     # -- pages
 
-    async def _home(self, _request: web.Request) -> web.Response:
-        return _html(pages.home())
+    async def _no_page(self, _request: web.Request) -> web.Response:
+        return _html(pages.no_page(), 404)
 
     async def _style(self, _request: web.Request) -> web.Response:
         return web.Response(body=pages.STYLE, content_type="text/css")

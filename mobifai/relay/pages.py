@@ -35,12 +35,13 @@ _LOGIN = """<form method="post" action="/login">
 for 10 minutes.</p>"""
 
 
-def home() -> str:
-    """The placeholder at `/`."""
+def no_page() -> str:
+    """What stands in for the phone page where it was left out of the installation."""
     return _page(
         "MobiFai relay",
-        "<ol>\n<li>Open the MobiFai app on your phone.</li>\n"
-        "<li>Add this relay: the address that you see in the address bar now.</li>\n"
+        "<p>The phone page was left out when this MobiFai was built. Install it anew without "
+        "<code>MOBIFAI_BUILD_PAGE=0</code>, or use the MobiFai app:</p>\n"
+        "<ol>\n<li>Add this relay: the address that you see in the address bar now.</li>\n"
         "<li>Enter the pairing code that <code>mobifai pair</code> shows.</li>\n</ol>",
     )
 

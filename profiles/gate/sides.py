@@ -7,16 +7,18 @@ folder that it is given. Everything that needs a network is done here, before a 
 import compileall
 import importlib.metadata
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 
 import mobifai
 import profiles
@@ -145,14 +147,16 @@ def _python(checkout: Path, source: Path, folder: Path) -> str:
 def _wheel(source: Path, folder: Path) -> Path:
     here = importlib.util.find_spec(BUILD_BACKEND) is not None  # then nothing has to be fetched
     options = ["--quiet", "--no-deps", *(["--no-build-isolation"] if here else []), "--wheel-dir", str(folder)]
-    _run([sys.executable, "-m", "pip", "wheel", *options, str(source)], "the base's wheel")
+    words = [sys.executable, "-m", "pip", "wheel", *options, str(source)]
+    _run(words, "the base's wheel", {"MOBIFAI_BUILD_PAGE": "0"})  # it takes a while, and no agent loads it
     return next(folder.glob("mobifai-*.whl"))
 
 
-def _run(words: Sequence[str], what: str) -> None:
-    """Run a command that makes something. Raises ProfileError with what it said."""
+def _run(words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Run a command that makes something, with `more` in its environment. Raises ProfileError with what it said."""
+    environment = {**os.environ, **more}
     try:
-        done = subprocess.run(words, capture_output=True, timeout=BUILD_SECONDS, check=False)  # noqa: S603
+        done = subprocess.run(words, capture_output=True, timeout=BUILD_SECONDS, check=False, env=environment)  # noqa: S603
     except subprocess.TimeoutExpired:
         raise ProfileError(
             f"expected {what} within {BUILD_SECONDS:g} s; see whether the package index answers"

@@ -20,14 +20,6 @@ async def test_health_says_ok_and_when(tmp_path: Path) -> None:
         assert await _ask(place, "GET", "/health") == (200, {"status": "ok", "timestamp": "2027-01-15T08:00:00Z"})
 
 
-async def test_the_first_page_says_what_to_do(tmp_path: Path) -> None:
-    async with open_place(tmp_path) as place:
-        async with place.ask("GET", "/") as response:
-            assert "pairing code" in await response.text()
-        async with place.ask("GET", "/static/style.css") as response:
-            assert response.content_type == "text/css"
-
-
 async def test_a_device_learns_whose_it_is(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.phone() as phone:
         _, user = await _ask(place, "GET", "/api/me", str(phone.token))

@@ -1,0 +1,91 @@
+"""The phone page, as it was built into this installation: files that are read when they are asked for.
+
+Keeps nothing of them in memory. What is not a file of the page is none of its business, so no path leads elsewhere.
+"""
+
+import mimetypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from aiohttp import hdrs, web
+
+FOLDER = Path(str(resources.files("mobifai.relay").joinpath("static", "page")))
+
+_INDEX = "index.html"
+_STAMP = "built-from.txt"
+_PACKED = ".gz"
+_FOR_EVER = "public, max-age=31536000, immutable"
+"""For what has a digest in its name."""
+_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+_HEADERS = {
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), clipboard-read=(self), clipboard-write=(self)",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def policy(host: str) -> str:
+    """The Content-Security-Policy of the page at this host, which was checked. No inline source, no foreign one.
+
+    Not every browser takes 'self' to mean WebSockets too, so those are named.
+    """
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+        f"manifest-src 'self'; worker-src 'self'; connect-src 'self' ws://{host} wss://{host}; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The files of a folder. `stamp` tells one build from another."""
+
+    folder: Path
+    names: frozenset[str]
+    stamp: str
+
+    @classmethod
+    def installed(cls, folder: Path = FOLDER) -> "Page | None":
+        """The page of this installation; None when it was left out."""
+        try:
+            stamp = (folder / _STAMP).read_text()
+        except OSError:
+            return None
+        names = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+        names = {name for name in names if name != _STAMP and not name.endswith(_PACKED)}
+        return cls(folder, frozenset(names), stamp) if _INDEX in names else None
+
+    def routes(self) -> Iterator[web.RouteDef]:
+        """One for each file; the index is at `/`."""
+        for name in sorted(self.names):
+            yield web.get("/" if name == _INDEX else f"/{name}", self._serve)
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        name = request.path.removeprefix("/") or _INDEX
+        headers = self._headers(name, request.headers.get(hdrs.HOST, ""))
+        if request.headers.get(hdrs.IF_NONE_MATCH) == headers[hdrs.ETAG]:
+            return web.Response(status=304, headers=headers)
+        packed = self.folder / f"{name}{_PACKED}"
+        if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "") and packed.exists():
+            return web.Response(body=packed.read_bytes(), headers={**headers, hdrs.CONTENT_ENCODING: "gzip"})
+        return web.Response(body=(self.folder / name).read_bytes(), headers=headers)
+
+    def _headers(self, name: str, host: str) -> dict[str, str]:
+        suffix = Path(name).suffix
+        return {
+            **_HEADERS,
+            hdrs.CONTENT_TYPE: _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream",
+            "Content-Security-Policy": policy(host),
+            hdrs.CACHE_CONTROL: _FOR_EVER if name.startswith("assets/") else "no-cache",
+            hdrs.ETAG: f'"{self.stamp[:16]}"',
+            hdrs.VARY: hdrs.ACCEPT_ENCODING,
+        }
