@@ -186,9 +186,9 @@ def will_do(version: str) -> bool:
 def _version(node: str) -> str:
     try:
         told = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
-        return told.stdout
     except (OSError, subprocess.SubprocessError):
         return ""
+    return told.stdout
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+/** A way in: what the QR code's address has behind its `#`. */
+
+import { hex, unbase64url } from "./bytes";
+
+export interface Link {
+  /** The pairing code, for the relay. */
+  readonly code: string;
+  /** 16 bytes that only the machine and who saw the QR code know. */
+  readonly secret: Uint8Array;
+  /** The machine's static public key. */
+  readonly key: Uint8Array;
+  /** The machine's device id. */
+  readonly machine: string;
+}
+
+export class LinkError extends Error {}
+
+const AGAIN = "Run `mobifai pair` on the machine for a new one.";
+
+/** Read a whole address, or what follows its `#`. Throws LinkError, with a sentence for people. */
+export function parseLink(found: string): Link {
+  const fragment = found.trim().split("#").at(-1) ?? "";
+  const [version, code, secret, key, machine, ...rest] = fragment.split(".");
+  if (!version || !code || !secret || !key || !machine || rest.length > 0) {
+    throw new LinkError(`This is not a link of MobiFai. It has to be copied whole, with all that follows the #. ${AGAIN}`);
+  }
+  if (version !== "1") throw new LinkError("This link is of a newer MobiFai than this page. Reload the page and try again.");
+  return {
+    code: pairingCode(code),
+    secret: bytes(secret, 16),
+    key: bytes(key, 32),
+    machine: uuid(bytes(machine, 16)),
+  };
+}
+
+function pairingCode(code: string): string {
+  if (!/^[A-Za-z0-9]{4,40}$/.test(code)) throw new LinkError(`This link is damaged: its pairing code is none. ${AGAIN}`);
+  return code;
+}
+
+function bytes(coded: string, length: number): Uint8Array {
+  try {
+    const found = unbase64url(coded);
+    if (found.length === length) return found;
+  } catch {
+    // told below
+  }
+  throw new LinkError(`This link is damaged or was cut off. ${AGAIN}`);
+}
+
+function uuid(found: Uint8Array): string {
+  const digits = hex(found);
+  return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join("-");
+}
+
+/** Take the link out of this page's address, so that nobody finds it there: null when there is none. */
+export function takeFragment(location: Location, history: History): string | null {
+  const fragment = location.hash.slice(1);
+  if (fragment === "") return null;
+  history.replaceState(null, "", location.pathname + location.search);
+  return fragment;
+}

@@ -1,0 +1,37 @@
+/** Who this device is to a relay, and that it holds its key (section 3 of the protocol): ECDH over secp256k1, HMAC-SHA256. */
+
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+
+import { hex, unhex, utf8 } from "../e2e/bytes";
+
+export class Identity {
+  constructor(private readonly secret: Uint8Array) {}
+
+  /** 130 hex digits: an uncompressed point. */
+  get publicHex(): string {
+    return hex(secp256k1.getPublicKey(this.secret, false));
+  }
+
+  /** The x coordinate that this device and the peer share. Throws for a key that is none. */
+  shared(peerPublicHex: string): Uint8Array {
+    return secp256k1.getSharedSecret(this.secret, unhex(peerPublicHex), true).slice(1);
+  }
+}
+
+/** A secret key from random bytes. */
+export const newSecret = (randomBytes: (length: number) => Uint8Array): Uint8Array => {
+  for (;;) {
+    const secret = randomBytes(32);
+    if (secp256k1.utils.isValidSecretKey(secret)) return secret;
+  }
+};
+
+export const sign = (shared: Uint8Array, challenge: string): string => hex(hmac(sha256, shared, utf8(challenge)));
+
+/** Whether a signature is the peer's; some drop leading zeros of what is shared. */
+export function verifies(shared: Uint8Array, challenge: string, signature: string): boolean {
+  const short = shared.slice(Math.max(0, shared.findIndex((byte) => byte !== 0)));
+  return [shared, short].some((form) => sign(form, challenge) === signature.toLowerCase());
+}
