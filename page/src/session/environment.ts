@@ -1,0 +1,110 @@
+/** What a session needs of the browser, so that tests can give it something else. */
+
+import { io } from "socket.io-client";
+
+/** A connection to the relay, as Socket.IO has it. */
+export interface RelaySocket {
+  /** Every event: also `connect`, `disconnect` and `connect_error`, with their reason. */
+  listen(listener: (event: string, payload: unknown) => void): void;
+  emit(event: string, payload: unknown): void;
+  close(): void;
+}
+
+export interface Environment {
+  /** Scheme, host and port of the relay, which serves this page. */
+  readonly origin: string;
+  /** Where things are kept between visits; null where the browser keeps nothing. */
+  readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null;
+  /** What this device is called in the machine's list. */
+  readonly deviceName: string;
+  /** Milliseconds that only go up. */
+  now(): number;
+  /** Call after some milliseconds, unless what is returned is called first. */
+  after(milliseconds: number, call: () => void): () => void;
+  random(): number;
+  randomBytes(length: number): Uint8Array;
+  uuid(): string;
+  connect(token: string | null): RelaySocket;
+  /** A peer connection; null where there is no WebRTC. */
+  peer(): RTCPeerConnection | null;
+  fetch(path: string, options: RequestInit): Promise<Response>;
+  isVisible(): boolean;
+}
+
+const RELAY_EVENTS_TAKEN = ["connect", "disconnect", "connect_error"] as const;
+
+export function browserEnvironment(): Environment {
+  return {
+    origin: location.origin,
+    storage: usableStorage(),
+    deviceName: deviceName(navigator.userAgent),
+    now: () => performance.now(),
+    after: (milliseconds, call) => {
+      const timer = setTimeout(call, milliseconds);
+      return () => clearTimeout(timer);
+    },
+    random: Math.random,
+    randomBytes,
+    uuid,
+    connect: (token) => socketIo(location.origin, token),
+    peer: () => ("RTCPeerConnection" in globalThis ? new RTCPeerConnection({ iceServers: [] }) : null),
+    fetch: (path, options) => fetch(path, options),
+    isVisible: () => document.visibilityState === "visible",
+  };
+}
+
+export const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+
+/** crypto.randomUUID is not there on plain HTTP. */
+export function uuid(): string {
+  const bytes = randomBytes(16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+function socketIo(origin: string, token: string | null): RelaySocket {
+  const socket = io(origin, { transports: ["websocket"], auth: { token }, reconnection: false, forceNew: true });
+  return {
+    listen: (listener) => {
+      for (const event of RELAY_EVENTS_TAKEN) {
+        socket.on(event as "disconnect", (reason?: unknown) => listener(event, reason instanceof Error ? reason.message : reason));
+      }
+      socket.onAny((event: string, payload: unknown) => listener(event, payload));
+    },
+    emit: (event, payload) => void socket.emit(event, payload),
+    close: () => void socket.removeAllListeners().offAny().disconnect(),
+  };
+}
+
+function usableStorage(): Storage | null {
+  try {
+    localStorage.setItem("mobifai.try", "1");
+    localStorage.removeItem("mobifai.try");
+    return localStorage;
+  } catch {
+    return null; // private browsing, or switched off
+  }
+}
+
+const KINDS: readonly (readonly [RegExp, string])[] = [
+  [/iPhone/, "iPhone"],
+  [/iPad/, "iPad"],
+  [/Android/, "Android"],
+  [/Macintosh/, "Mac"],
+  [/Windows/, "Windows"],
+  [/Linux/, "Linux"],
+];
+const BROWSERS: readonly (readonly [RegExp, string])[] = [
+  [/Firefox|FxiOS/, "Firefox"],
+  [/Edg/, "Edge"],
+  [/Chrome|CriOS/, "Chrome"],
+  [/Safari/, "Safari"],
+];
+
+/** "Safari on iPhone", as far as a browser tells. */
+export function deviceName(userAgent: string): string {
+  const named = (names: typeof KINDS, otherwise: string) => names.find(([sign]) => sign.test(userAgent))?.[1] ?? otherwise;
+  return `${named(BROWSERS, "Browser")} on ${named(KINDS, "a device")}`;
+}

@@ -1,0 +1,210 @@
+/**
+ * One connection to the relay, from signing in to a sealed session with the machine's agent.
+ *
+ * It says how far it is and hands on what the agent says. It ends once, with the reason; it never connects again by itself.
+ */
+
+import { Handshake, linkKey, NO_LINK, type Frame, type Introduction, type Sealed } from "../e2e/seal";
+import type { Environment, RelaySocket } from "../session/environment";
+import type { Machine, Store } from "../session/store";
+import { Identity, sign, verifies } from "./identity";
+
+/** What this page can do. */
+export const FEATURES = ["ack", "resume", "e2e", "unseen"] as const;
+
+export type Progress = "offline" | "signing-in" | "waiting" | "securing" | "ready";
+
+/** How a visit ends. `final`: trying again leads nowhere; somebody has to do something. */
+export interface Ending {
+  readonly problem: string | null;
+  readonly final: boolean;
+}
+
+export interface VisitListener {
+  progress(progress: Progress, problem: string | null): void;
+  secured(peer: Introduction): void;
+  said(frame: Frame): void;
+  settings(settings: Record<string, unknown>): void;
+  ended(ending: Ending): void;
+}
+
+const NEW_LINK = "Run `mobifai pair` on the machine and scan the new QR code.";
+const TAMPERED = "The relay changed, repeated or left out a message; the connection was ended.";
+const UNPROTECTED =
+  "This relay or this machine offers no end-to-end encryption, which this page never does without. Update MobiFai there.";
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  unknown: `The machine does not know this browser (any more). ${NEW_LINK}`,
+  "link-used": `This link was used already, or is older than 10 minutes. ${NEW_LINK}`,
+  revoked: `This browser was shut out on the machine. ${NEW_LINK}`,
+  required: UNPROTECTED,
+};
+
+type Payload = Record<string, unknown>;
+
+export class Visit {
+  readonly #socket: RelaySocket;
+  readonly #identity: Identity;
+  #progress: Progress = "offline";
+  #shared: Uint8Array | null = null;
+  #theirChallenge: string | null = null;
+  #handshake: Handshake | null = null;
+  #sealed: Sealed | null = null;
+  #requested = false;
+  #ended = false;
+
+  constructor(
+    private readonly environment: Environment,
+    private readonly store: Store,
+    private readonly machine: Machine,
+    private readonly listener: VisitListener,
+  ) {
+    this.#identity = new Identity(store.relaySecret);
+    this.#socket = environment.connect(store.token);
+    this.#socket.listen((event, payload) => this.#hear(event, (payload ?? {}) as Payload));
+  }
+
+  get ready(): boolean {
+    return this.#sealed !== null && !this.#ended;
+  }
+
+  /** Say something to the agent, sealed; false when it can't be. */
+  send(type: string, payload: unknown): boolean {
+    if (this.#sealed === null || this.#ended) return false;
+    this.#socket.emit("e2e:sealed", { data: this.#sealed.seal(type, payload) });
+    return true;
+  }
+
+  close(): void {
+    this.#end({ problem: null, final: false });
+  }
+
+  #end(ending: Ending): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#sealed = null;
+    this.#socket.close();
+    this.listener.ended(ending);
+  }
+
+  #is(progress: Progress, problem: string | null = null): void {
+    this.#progress = progress;
+    if (!this.#ended) this.listener.progress(progress, problem);
+  }
+
+  #hear(event: string, payload: Payload): void {
+    if (this.#ended) return;
+    try {
+      this.#acts[event]?.(payload);
+    } catch {
+      this.#end({ problem: TAMPERED, final: false });
+    }
+  }
+
+  /** What is done for each event. What throws ends the visit. */
+  readonly #acts: Readonly<Record<string, (payload: Payload) => void>> = {
+    connect: () => this.#register(),
+    connect_error: () => this.#end({ problem: "The relay can't be reached.", final: false }),
+    disconnect: () => this.#end({ problem: "The connection to the relay was lost.", final: false }),
+    authenticated: ({ token }) => {
+      this.store.token = String(token);
+      this.#is("waiting");
+    },
+    login_required: () => this.#end({ problem: `The relay does not know this browser. ${NEW_LINK}`, final: true }),
+    auth_error: ({ message }) => {
+      this.store.token = null;
+      this.#end({ problem: `The relay does not let this browser in: ${String(message)}. ${NEW_LINK}`, final: true });
+    },
+    available_devices: (devices) => this.#request(devices),
+    error: ({ message }) => {
+      this.#requested = false;
+      if (this.#progress === "securing") this.#end({ problem: String(message), final: false });
+      else this.#is(this.#progress, String(message));
+    },
+    "handshake:initiate": (payload) => this.#prove(payload),
+    "handshake:verify": (payload) => this.#verify(payload),
+    paired: ({ peerId }) => this.#greet(peerId),
+    "e2e:welcome": ({ message }) => this.#secure(String(message)),
+    "e2e:sealed": ({ data }) => this.#open(String(data)),
+    "e2e:refused": ({ reason, message }) => {
+      const told = REFUSALS[String(reason)];
+      this.#end({ problem: told ?? String(message), final: told !== undefined });
+    },
+    paired_device_disconnected: () => {
+      this.#sealed = this.#handshake = this.#shared = null;
+      this.#requested = false;
+      this.#is("waiting");
+    },
+    "settings:updated": (settings) => this.listener.settings(settings),
+  };
+
+  #register(): void {
+    this.#is("signing-in");
+    const token = this.store.token;
+    this.#socket.emit("register", {
+      type: "mobile",
+      deviceId: this.store.deviceId,
+      deviceName: this.environment.deviceName,
+      publicKey: this.#identity.publicHex,
+      features: FEATURES,
+      ...(token === null ? {} : { token }),
+    });
+  }
+
+  #request(devices: unknown): void {
+    const listed = Array.isArray(devices) && devices.some((device: Payload) => device["deviceId"] === this.machine.id);
+    if (!listed || this.#requested || this.#sealed !== null) return;
+    this.#requested = true;
+    this.#socket.emit("request_connection", { targetDeviceId: this.machine.id });
+  }
+
+  #prove({ peerId, peerPublicKey, challenge, peerChallenge, peerFeatures }: Payload): void {
+    if (peerId !== this.machine.id) return this.#end({ problem: TAMPERED, final: false });
+    if (typeof peerChallenge !== "string" || !Array.isArray(peerFeatures) || !peerFeatures.includes("e2e")) {
+      return this.#end({ problem: UNPROTECTED, final: true });
+    }
+    this.#is("securing");
+    this.#sealed = this.#handshake = null;
+    this.#shared = this.#identity.shared(String(peerPublicKey));
+    this.#theirChallenge = peerChallenge;
+    this.#socket.emit("handshake:response", { peerId, signature: sign(this.#shared, String(challenge)) });
+  }
+
+  #verify({ peerId, signature }: Payload): void {
+    if (this.#shared === null || this.#theirChallenge === null) return;
+    if (!verifies(this.#shared, this.#theirChallenge, String(signature))) {
+      this.#socket.emit("error", { message: "the machine's signature does not match its key" });
+      return this.#end({ problem: TAMPERED, final: false });
+    }
+    this.#socket.emit("handshake:confirmed", { peerId });
+  }
+
+  #greet(peerId: unknown): void {
+    if (peerId !== this.machine.id || this.#shared === null || this.#handshake !== null) return; // said twice, perhaps
+    const { secret, key } = this.machine;
+    this.#handshake = new Handshake(
+      {
+        own: this.store.key,
+        theirs: key,
+        psk: secret === null ? NO_LINK : linkKey(secret),
+        machine: this.machine.id,
+        phone: this.store.deviceId,
+      },
+      this.environment.randomBytes,
+    );
+    const introduction = { name: this.environment.deviceName, features: FEATURES };
+    this.#socket.emit("e2e:hello", { message: this.#handshake.hello(introduction) });
+  }
+
+  #secure(message: string): void {
+    if (this.#handshake === null || this.#sealed !== null) return;
+    this.#sealed = this.#handshake.welcome(message);
+    this.send("e2e:ready", {});
+    this.#is("ready");
+    this.listener.secured(this.#sealed.peer);
+  }
+
+  #open(data: string): void {
+    if (this.#sealed !== null) this.listener.said(this.#sealed.open(data));
+  }
+}
