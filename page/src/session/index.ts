@@ -1,1 +1,10 @@
+import { browserEnvironment, type Environment } from "./environment";
+import { MachineSession } from "./machine_session";
+import type { Session } from "./types";
+
+export { LinkError, takeFragment } from "../e2e/link";
+export type { Environment, RelaySocket } from "./environment";
 export * from "./types";
+
+/** A session with the machine that this browser is linked to, or will be. */
+export const createSession = (environment: Environment = browserEnvironment()): Session => new MachineSession(environment);

@@ -28,6 +28,9 @@ export interface VisitListener {
   ended(ending: Ending): void;
 }
 
+/** How long after a refused request the machine is asked for again. */
+const REFUSED_MS = 2000;
+
 const NEW_LINK = "Run `mobifai pair` on the machine and scan the new QR code.";
 const TAMPERED = "The relay changed, repeated or left out a message; the connection was ended.";
 const UNPROTECTED =
@@ -50,7 +53,9 @@ export class Visit {
   #theirChallenge: string | null = null;
   #handshake: Handshake | null = null;
   #sealed: Sealed | null = null;
+  #isThere = false;
   #requested = false;
+  #cancelRequest: () => void = () => undefined;
   #ended = false;
 
   constructor(
@@ -83,6 +88,7 @@ export class Visit {
     if (this.#ended) return;
     this.#ended = true;
     this.#sealed = null;
+    this.#cancelRequest();
     this.#socket.close();
     this.listener.ended(ending);
   }
@@ -115,11 +121,17 @@ export class Visit {
       this.store.token = null;
       this.#end({ problem: `The relay does not let this browser in: ${String(message)}. ${NEW_LINK}`, final: true });
     },
-    available_devices: (devices) => this.#request(devices),
+    available_devices: (devices) => {
+      this.#isThere = Array.isArray(devices) && devices.some((device: Payload) => device["deviceId"] === this.machine.id);
+      this.#request();
+    },
     error: ({ message }) => {
-      this.#requested = false;
-      if (this.#progress === "securing") this.#end({ problem: String(message), final: false });
-      else this.#is(this.#progress, String(message));
+      if (this.#progress === "securing") return this.#end({ problem: String(message), final: false });
+      this.#is(this.#progress, String(message));
+      this.#cancelRequest = this.environment.after(REFUSED_MS, () => {
+        this.#requested = false;
+        this.#request();
+      });
     },
     "handshake:initiate": (payload) => this.#prove(payload),
     "handshake:verify": (payload) => this.#verify(payload),
@@ -151,9 +163,8 @@ export class Visit {
     });
   }
 
-  #request(devices: unknown): void {
-    const listed = Array.isArray(devices) && devices.some((device: Payload) => device["deviceId"] === this.machine.id);
-    if (!listed || this.#requested || this.#sealed !== null) return;
+  #request(): void {
+    if (!this.#isThere || this.#requested || this.#sealed !== null || this.#ended) return;
     this.#requested = true;
     this.#socket.emit("request_connection", { targetDeviceId: this.machine.id });
   }

@@ -1,0 +1,34 @@
+/** Signing this browser in at the relay with a link's pairing code. */
+
+import type { Link } from "../e2e/link";
+import { LinkError } from "../e2e/link";
+import type { Environment } from "./environment";
+import type { Store } from "./store";
+
+/** Take a link: the relay lets this browser in, and the machine is known. Throws LinkError, with a sentence for people. */
+export async function linkUp(link: Link, store: Store, environment: Environment): Promise<void> {
+  const known = store.machine;
+  const isPinned = known !== null && known.id === link.machine && known.secret === null && same(known.key, link.key);
+  store.token = await signIn(link.code, store.deviceId, environment);
+  // A machine that has pinned this browser's key needs no secret, and one that was used already would be refused.
+  if (!isPinned) store.machine = { id: link.machine, key: link.key, name: null, secret: link.secret };
+}
+
+async function signIn(code: string, deviceId: string, environment: Environment): Promise<string> {
+  let response: Response;
+  try {
+    response = await environment.fetch("/api/sign-in", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ deviceId, type: "mobile", code }),
+    });
+  } catch {
+    throw new LinkError("The relay can't be reached. See whether this device is on the machine's network, and try again.");
+  }
+  const answer = (await response.json().catch(() => ({}))) as { token?: unknown; message?: unknown };
+  if (response.ok && typeof answer.token === "string") return answer.token;
+  const told = typeof answer.message === "string" ? answer.message : `status ${response.status}`;
+  throw new LinkError(`This link does not let this browser in (${told}). Run \`mobifai pair\` on the machine for a new one.`);
+}
+
+const same = (one: Uint8Array, other: Uint8Array): boolean => one.length === other.length && one.every((byte, at) => byte === other[at]);

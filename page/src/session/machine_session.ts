@@ -1,0 +1,469 @@
+/** The session with one machine: keeps a way to its agent, and says what comes of it (see `types`). */
+
+import { parseLink } from "../e2e/link";
+import type { Frame } from "../e2e/seal";
+import { Channel } from "../link/channel";
+import { Places, type Said, type Sync } from "../link/places";
+import { Visit, type Ending, type Progress } from "../wire/visit";
+import { Backoff } from "./backoff";
+import { Emitter } from "./emitter";
+import type { Environment } from "./environment";
+import { linkUp } from "./link_up";
+import { Pulse } from "./pulse";
+import { Questions } from "./questions";
+import { Store } from "./store";
+import { TabList, type Listed } from "./tab_list";
+import type { AssistantEvent, Connection, Health, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
+
+type Payload = Record<string, unknown>;
+
+/** Characters of one input message: with every one of them escaped it still fits into a frame. */
+const INPUT_PIECE = 8192;
+
+const WAITS: Readonly<Record<Stage, string | null>> = {
+  linking: "a link to a machine",
+  offline: "the relay",
+  "signing-in": "the relay to let this browser in",
+  waiting: "the machine",
+  securing: "the machine to prove itself",
+  ready: null,
+  refused: null,
+};
+
+export class MachineSession implements Session {
+  readonly #emitter = new Emitter();
+  readonly #store: Store;
+  readonly #backoff: Backoff;
+  readonly #pulse: Pulse;
+  readonly #questions: Questions;
+  #places = new Places();
+  readonly #tabs: TabList;
+  readonly #sizes = new Map<string, readonly [number, number]>(); // bounded by the tabs
+  #visit: Visit | null = null;
+  #channel: Channel | null = null;
+  #progress: Progress = "offline";
+  #problem: string | null = null;
+  #refused = false;
+  #latency: number | null = null;
+  #wanted = false;
+  #cancelRetry: () => void = () => undefined;
+  #settings: Settings;
+
+  constructor(private readonly environment: Environment) {
+    this.#store = new Store(environment);
+    this.#backoff = new Backoff(environment.random);
+    this.#tabs = new TabList(this.#store);
+    this.#settings = this.#store.settings;
+    this.#questions = new Questions(environment);
+    this.#pulse = new Pulse({
+      now: environment.now,
+      after: environment.after,
+      isVisible: environment.isVisible,
+      send: (nonce) => this.#send("system:echo", { nonce }),
+      beat: (milliseconds) => this.#beat(milliseconds),
+      dead: () => this.#pathIsDead(),
+    });
+  }
+
+  // -- what there is
+
+  get connection(): Connection {
+    const stage = this.#stage;
+    return {
+      stage,
+      path: this.#path,
+      latencyMs: stage === "ready" ? this.#latency : null,
+      waitingFor: WAITS[stage],
+      problem: this.#problem,
+      machine: this.#store.machine?.name ?? null,
+    };
+  }
+
+  get #stage(): Stage {
+    if (this.#store.machine === null) return "linking";
+    if (this.#path !== null) return "ready";
+    return this.#refused ? "refused" : this.#progress === "ready" ? "waiting" : this.#progress;
+  }
+
+  get #path(): Path | null {
+    if (this.#channel?.open) return "channel";
+    return this.#visit?.ready ? "relay" : null;
+  }
+
+  get tabs(): readonly Tab[] {
+    return this.#tabs.tabs;
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  on<K extends keyof SessionEvents>(event: K, listener: SessionEvents[K]): () => void {
+    return this.#emitter.on(event, listener);
+  }
+
+  #changed(): void {
+    this.#emitter.emit("connection", this.connection);
+  }
+
+  #tabsChanged(): void {
+    this.#emitter.emit("tabs", this.#tabs.tabs);
+  }
+
+  // -- the connection
+
+  open(): void {
+    this.#wanted = true;
+    if (!this.#store.lasts) this.#problem = "This browser keeps nothing: the machine has to be linked again next time.";
+    this.#connect();
+    this.#changed();
+  }
+
+  close(): void {
+    this.#wanted = false;
+    this.#cancelRetry();
+    this.#pulse.stop();
+    this.#questions.fail("The page was closed.");
+    this.#channel?.close();
+    this.#visit?.close();
+  }
+
+  wake(): void {
+    if (!this.#wanted || this.#refused) return;
+    if (this.#path !== null) this.#pulse.check();
+    else if (this.#visit === null || this.#progress === "offline") this.#again();
+  }
+
+  /** Connect now, whatever was tried before. */
+  #again(): void {
+    this.#backoff.reset();
+    this.#visit?.close();
+    this.#cancelRetry();
+    this.#connect();
+  }
+
+  #connect(): void {
+    const machine = this.#store.machine;
+    if (!this.#wanted || this.#visit !== null || machine === null) return;
+    this.#cancelRetry();
+    this.#refused = false;
+    this.#progress = "offline";
+    const visit: Visit = new Visit(this.environment, this.#store, machine, {
+      progress: (progress, problem) => this.#progressed(progress, problem),
+      secured: ({ name }) => this.#secured(name),
+      said: (said) => this.#hear(said, "relay"),
+      settings: (settings) => this.#take(settings),
+      ended: (ending) => this.#visitEnded(visit, ending),
+    });
+    this.#visit = visit;
+  }
+
+  #progressed(progress: Progress, problem: string | null): void {
+    this.#progress = progress;
+    if (problem !== null) this.#problem = problem;
+    this.#changed();
+  }
+
+  #secured(name: string): void {
+    const machine = this.#store.machine;
+    if (machine !== null) this.#store.machine = { ...machine, name, secret: null };
+    this.#channel?.close(); // the agent begins another one for this session
+    this.#channel = null;
+    this.#backoff.reset();
+    this.#problem = null;
+    this.#pulse.start();
+    void this.#getSettings();
+    this.#changed();
+  }
+
+  #visitEnded(visit: Visit, { problem, final }: Ending): void {
+    if (this.#visit !== visit) return;
+    this.#visit = null;
+    this.#progress = "offline";
+    if (final) this.#channel?.close();
+    this.#refused = final;
+    if (problem !== null && !this.#channel?.open) this.#problem = problem;
+    if (!this.#channel?.open) this.#pathLost();
+    if (!final) this.#retry();
+    this.#changed();
+  }
+
+  /** Try again later; while the channel is open the agent is reached, and needs no relay. */
+  #retry(): void {
+    if (!this.#wanted || this.#channel?.open) return;
+    this.#cancelRetry();
+    this.#cancelRetry = this.environment.after(this.#backoff.wait(), () => this.#connect());
+  }
+
+  #pathLost(): void {
+    this.#pulse.stop();
+    this.#latency = null;
+    this.#questions.fail("The connection was lost.");
+  }
+
+  #beat(milliseconds: number): void {
+    this.#latency = milliseconds;
+    this.#changed();
+  }
+
+  /** Nothing comes back: do without that path. */
+  #pathIsDead(): void {
+    if (this.#channel?.open) {
+      this.#channel.close();
+      return;
+    }
+    this.#problem = "The machine does not answer.";
+    this.#again();
+  }
+
+  // -- the data channel
+
+  #offered(offer: { type: string; sdp: string }): void {
+    this.#channel?.close();
+    const connection = this.environment.peer();
+    if (connection === null) return;
+    const channel: Channel = new Channel(
+      connection,
+      {
+        answer: (answer) => void this.#visit?.send("webrtc:answer", { answer }),
+        opened: () => this.#pathChanged(),
+        said: (said) => this.#hear(said, "channel"),
+        ended: () => this.#channelEnded(channel),
+      },
+      this.environment.after,
+    );
+    this.#channel = channel;
+    void channel.accept(offer);
+  }
+
+  #channelEnded(channel: Channel): void {
+    if (this.#channel !== channel) return;
+    this.#channel = null;
+    if (this.#visit?.ready) this.#pathChanged();
+    else this.#pathLost();
+    if (this.#visit === null) this.#again();
+    this.#changed();
+  }
+
+  #pathChanged(): void {
+    this.#latency = null;
+    this.#pulse.start();
+    this.#changed();
+  }
+
+  // -- messages
+
+  #send(type: string, payload: unknown): boolean {
+    return (this.#channel?.send(type, payload) ?? false) || (this.#visit?.send(type, payload) ?? false);
+  }
+
+  /** Answer by the path that was asked by; the agent goes by that. */
+  #answer(said: readonly Said[], path: Path): void {
+    for (const [type, payload] of said) {
+      if (path === "channel") this.#channel?.send(type, payload);
+      else this.#visit?.send(type, payload);
+    }
+  }
+
+  #hear({ type, payload }: Frame, path: Path): void {
+    const told = (payload ?? {}) as Payload;
+    if (type.startsWith("ai:")) this.#emitter.emit("assistant", { ...told, type: type.slice(3) } as unknown as AssistantEvent);
+    else this.#acts[type]?.(told, path);
+  }
+
+  readonly #acts: Readonly<Record<string, (payload: Payload, path: Path) => void>> = {
+    "webrtc:offer": ({ offer }, path) => path === "relay" && this.#offered(offer as { type: string; sdp: string }),
+    "webrtc:ice-candidate": ({ candidate }, path) => path === "relay" && this.#channel?.candidate(candidate as RTCIceCandidateInit | null),
+    "processes:sync": (payload, path) => this.#sync(payload as unknown as Sync & { processes: Listed[]; activeUuids?: string[] }, path),
+    "process:created": ({ uuid, name }) => {
+      this.#tabs.add(String(uuid), String(name), Date.now());
+      this.#tabsChanged();
+    },
+    "process:renamed": ({ uuid, name }) => {
+      this.#tabs.rename(String(uuid), String(name));
+      this.#tabsChanged();
+    },
+    "process:terminated": ({ uuid }) => this.#ended(String(uuid)),
+    "process:exited": ({ uuid }) => this.#ended(String(uuid)),
+    "process:error": ({ uuid, error }) => this.#emitter.emit("trouble", String(error), typeof uuid === "string" && uuid !== "" ? uuid : null),
+    "process:screen": (payload, path) => this.#show("process:screen", payload, path),
+    "terminal:output": (payload, path) => this.#show("terminal:output", payload, path),
+    "process:printed": ({ uuid }) => {
+      if (this.#tabs.printed(String(uuid))) this.#tabsChanged();
+    },
+    "system:echo": ({ nonce }) => this.#pulse.echoed(nonce),
+    "system:health": (health) => this.#questions.answer(health as unknown as Health),
+  };
+
+  #sync(sync: Sync & { processes: Listed[]; activeUuids?: string[] }, path: Path): void {
+    const gone = this.#tabs.sync(sync.processes, sync.activeUuids ?? []);
+    for (const { uuid, end } of sync.processes as Sync["processes"]) {
+      const seen = this.#places.end(uuid);
+      if (end !== undefined && seen !== null && end > seen) this.#tabs.printed(uuid);
+    }
+    const answers = this.#places.sync(sync, path);
+    if (sync.resume !== false) this.#answer([["process:switch", { activeUuids: [...this.#tabs.shown] }]], path);
+    this.#answer(answers, path);
+    for (const uuid of gone) this.#forget(uuid);
+    for (const [uuid, [cols, rows]] of this.#sizes) this.#send("terminal:resize", { uuid, cols, rows });
+    this.#tabsChanged();
+    this.#changed();
+  }
+
+  #ended(uuid: string): void {
+    if (!this.#tabs.has(uuid)) return;
+    this.#tabs.remove(uuid);
+    this.#forget(uuid);
+    this.#tabsChanged();
+  }
+
+  #forget(uuid: string): void {
+    this.#sizes.delete(uuid);
+    this.#emitter.emit("ended", uuid);
+  }
+
+  #show(type: "process:screen" | "terminal:output", payload: Payload, path: Path): void {
+    const { uuid, data, end, skipped } = payload as { uuid: string; data: string; end?: number; skipped?: number };
+    const [isShown, answers] = this.#places.take(type, payload as { uuid: string; offset?: number; end?: number }, path);
+    this.#answer(answers, path);
+    if (!isShown) return;
+    let told = false;
+    const rendered = () => {
+      if (told) return;
+      told = true;
+      for (const [answer, about] of this.#places.rendered(uuid, end ?? null)) this.#send(answer, about);
+    };
+    this.#emitter.emit("output", { uuid, data, reset: type === "process:screen", skipped: skipped ?? 0, rendered });
+  }
+
+  // -- what the person does
+
+  async link(text: string): Promise<void> {
+    const link = parseLink(text);
+    await linkUp(link, this.#store, this.environment);
+    this.#visit?.close();
+    this.#channel?.close();
+    this.#tabs.clear();
+    this.#places = new Places();
+    this.#refused = false;
+    this.#problem = null;
+    this.#again();
+    this.#tabsChanged();
+    this.#changed();
+  }
+
+  forget(): void {
+    this.#cancelRetry();
+    this.#store.forget();
+    this.#channel?.close();
+    this.#visit?.close();
+    this.#cancelRetry();
+    for (const { uuid } of this.#tabs.tabs) this.#emitter.emit("ended", uuid);
+    this.#tabs.clear();
+    this.#sizes.clear();
+    this.#places = new Places();
+    this.#problem = null;
+    this.#tabsChanged();
+    this.#changed();
+  }
+
+  create(cols: number, rows: number, name?: string): string {
+    const uuid = this.environment.uuid();
+    this.#do("process:create", { uuid, cols, rows, ...(name === undefined ? {} : { name }) }, uuid);
+    return uuid;
+  }
+
+  rename(uuid: string, name: string): void {
+    this.#do("process:rename", { uuid, name }, uuid);
+  }
+
+  terminate(uuid: string): void {
+    this.#do("process:terminate", { uuid }, uuid);
+  }
+
+  /** Send it, or say that it can't be sent. */
+  #do(type: string, payload: unknown, uuid: string): void {
+    if (!this.#send(type, payload)) this.#emitter.emit("trouble", "There is no connection to the machine now.", uuid);
+  }
+
+  show(uuids: readonly string[]): void {
+    this.#tabs.show(uuids);
+    this.#send("process:switch", { activeUuids: [...this.#tabs.shown] });
+    this.#tabsChanged();
+  }
+
+  reorder(uuids: readonly string[]): void {
+    this.#tabs.reorder(uuids);
+    this.#tabsChanged();
+  }
+
+  input(uuid: string, data: string): boolean {
+    for (let at = 0; at < data.length; ) {
+      let end = Math.min(at + INPUT_PIECE, data.length);
+      if (end < data.length && isHighSurrogate(data.charCodeAt(end - 1))) end -= 1; // no character is cut
+      if (!this.#send("terminal:input", { uuid, data: data.slice(at, end) })) return false;
+      at = end;
+    }
+    return this.#path !== null;
+  }
+
+  resize(uuid: string, cols: number, rows: number): void {
+    if (!this.#tabs.has(uuid)) return;
+    this.#sizes.set(uuid, [cols, rows]);
+    this.#send("terminal:resize", { uuid, cols, rows });
+  }
+
+  dropScreen(uuid: string): void {
+    for (const [type, payload] of this.#places.drop(uuid)) this.#send(type, payload);
+  }
+
+  prompt(text: string, uuid: string): void {
+    this.#do("ai:prompt", { prompt: text, uuid }, uuid);
+  }
+
+  cancel(uuid?: string): void {
+    this.#send("ai:cancel", uuid === undefined ? {} : { uuid });
+  }
+
+  approve(id: string, ok: boolean): void {
+    this.#send("ai:approve", { id, ok });
+  }
+
+  health(): Promise<Health> {
+    return this.#questions.ask(() => this.#send("system:health", {}));
+  }
+
+  // -- settings
+
+  async #getSettings(): Promise<void> {
+    try {
+      this.#take(await this.#settingsRequest("GET"));
+    } catch {
+      // those of this browser do
+    }
+  }
+
+  async putSettings(changes: Settings): Promise<void> {
+    this.#take({ ...this.#settings, ...changes });
+    if (this.#store.token !== null) this.#take(await this.#settingsRequest("PUT", changes));
+  }
+
+  async #settingsRequest(method: "GET" | "PUT", changes?: Settings): Promise<Settings> {
+    const response = await this.environment.fetch("/api/settings", {
+      method,
+      headers: { Authorization: `Bearer ${this.#store.token ?? ""}`, "Content-Type": "application/json" },
+      ...(changes === undefined ? {} : { body: JSON.stringify(changes) }),
+    });
+    const answer = (await response.json()) as Settings & { message?: unknown };
+    if (!response.ok) throw new Error(String(answer.message));
+    return answer;
+  }
+
+  #take(settings: Settings): void {
+    this.#settings = settings;
+    this.#store.settings = { ...settings };
+    this.#emitter.emit("settings", settings);
+  }
+}
+
+const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code < 0xdc00;

@@ -1,0 +1,94 @@
+/** The tabs as a person has them: which there are, in which order, which are shown, and where output was not seen. */
+
+import type { Store } from "./store";
+import type { Tab } from "./types";
+
+export interface Listed {
+  readonly uuid: string;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+export class TabList {
+  #tabs: Tab[] = []; // bounded by the agent's terminals
+  #shown: readonly string[];
+
+  constructor(private readonly store: Store) {
+    this.#shown = store.shown;
+  }
+
+  get tabs(): readonly Tab[] {
+    return this.#tabs;
+  }
+
+  get shown(): readonly string[] {
+    return this.#shown;
+  }
+
+  has(uuid: string): boolean {
+    return this.#tabs.some((tab) => tab.uuid === uuid);
+  }
+
+  /** The agent's list came; the uuids that are no more. */
+  sync(listed: readonly Listed[], active: readonly string[]): string[] {
+    const gone = this.#tabs.filter((tab) => !listed.some(({ uuid }) => uuid === tab.uuid)).map(({ uuid }) => uuid);
+    this.#tabs = listed.map(({ uuid, name, createdAt }) => {
+      const unseen = this.#tabs.find((tab) => tab.uuid === uuid)?.unseen ?? false;
+      return { uuid, name, createdAt, unseen };
+    });
+    this.#sort();
+    const shown = this.#shown.filter((uuid) => this.has(uuid));
+    this.#show(shown.length > 0 ? shown : active.filter((uuid) => this.has(uuid)));
+    return gone;
+  }
+
+  /** As the person has put them; new ones behind. */
+  #sort(): void {
+    const order = this.store.order;
+    const place = (uuid: string) => (order.includes(uuid) ? order.indexOf(uuid) : order.length);
+    this.#tabs.sort((one, other) => place(one.uuid) - place(other.uuid) || one.createdAt - other.createdAt);
+  }
+
+  #show(uuids: readonly string[]): void {
+    this.#shown = uuids;
+    this.store.shown = uuids;
+    this.#tabs = this.#tabs.map((tab) => (uuids.includes(tab.uuid) && tab.unseen ? { ...tab, unseen: false } : tab));
+  }
+
+  show(uuids: readonly string[]): void {
+    this.#show(uuids.filter((uuid) => this.has(uuid)));
+  }
+
+  add(uuid: string, name: string, createdAt: number): void {
+    if (!this.has(uuid)) this.#tabs = [...this.#tabs, { uuid, name, createdAt, unseen: false }];
+    else this.rename(uuid, name);
+    this.#show([uuid]);
+  }
+
+  rename(uuid: string, name: string): void {
+    this.#tabs = this.#tabs.map((tab) => (tab.uuid === uuid ? { ...tab, name } : tab));
+  }
+
+  remove(uuid: string): void {
+    this.#tabs = this.#tabs.filter((tab) => tab.uuid !== uuid);
+    this.#show(this.#shown.filter((one) => one !== uuid));
+  }
+
+  reorder(uuids: readonly string[]): void {
+    this.store.order = uuids;
+    this.#sort();
+  }
+
+  /** Output came where nobody looks; whether that is news. */
+  printed(uuid: string): boolean {
+    const tab = this.#tabs.find((one) => one.uuid === uuid);
+    if (tab === undefined || tab.unseen || this.#shown.includes(uuid)) return false;
+    this.#tabs = this.#tabs.map((one) => (one === tab ? { ...one, unseen: true } : one));
+    return true;
+  }
+
+  clear(): void {
+    this.#tabs = [];
+    this.#shown = [];
+  }
+}
