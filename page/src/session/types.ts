@@ -45,6 +45,8 @@ export interface Output {
   readonly uuid: string;
   readonly data: string;
   readonly reset: boolean;
+  /** A kept screen goes on here, or begins: nothing of it is happening now, so questions in it must not be answered. */
+  readonly replayed?: boolean;
   /** Bytes that were printed and will never be shown here; 0 mostly. */
   readonly skipped: number;
   /** To be called once when this is rendered; tells the agent how far the phone is. */

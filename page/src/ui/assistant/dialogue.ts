@@ -1,0 +1,103 @@
+/**
+ * What the assistant said and did in each terminal, and what it waits for. Pure: events in, frozen states out.
+ *
+ * Bounded: MAX_ENTRIES a terminal (the oldest go), one dialogue a terminal, MAX_APPROVALS open questions.
+ */
+
+import type { AssistantEvent, RiskyAction } from "../../session/types";
+
+export type Entry =
+  | { readonly kind: "prompt"; readonly text: string }
+  | { readonly kind: "step"; readonly text: string; readonly risk: string | null }
+  | { readonly kind: "message"; readonly text: string; readonly notice: boolean }
+  | { readonly kind: "end"; readonly text: string; readonly bad: boolean };
+
+export interface Dialogue {
+  readonly running: boolean;
+  readonly entries: readonly Entry[];
+  readonly dropped: number;
+}
+
+export interface Approval {
+  readonly id: string;
+  readonly uuid: string;
+  readonly actions: readonly RiskyAction[];
+  /** By the page's clock, in milliseconds. */
+  readonly expiresAt: number;
+}
+
+export interface AssistantState {
+  readonly dialogues: Readonly<Record<string, Dialogue>>;
+  readonly approvals: readonly Approval[];
+}
+
+export const MAX_ENTRIES = 200;
+export const MAX_APPROVALS = 16;
+export const MAX_TEXT = 20_000;
+export const SILENT: Dialogue = { running: false, entries: [], dropped: 0 };
+export const NO_ASSISTANT: AssistantState = { dialogues: {}, approvals: [] };
+
+export function heard(state: AssistantState, event: AssistantEvent, now: number): AssistantState {
+  switch (event.type) {
+    case "started":
+      return said(state, event.uuid, { kind: "prompt", text: event.prompt }, true);
+    case "action":
+      return said(state, event.uuid, { kind: "step", text: describe(event.action), risk: event.action.risk ?? null }, true);
+    case "message":
+      return said(state, event.uuid, { kind: "message", text: event.text, notice: event.source === "agent" }, null);
+    case "approval":
+      return asked(state, { id: event.id, uuid: event.uuid, actions: event.actions, expiresAt: now + event.seconds * 1000 });
+    case "finished":
+      return ended(state, event.uuid, { kind: "end", text: summary(event), bad: false });
+    case "error":
+      return ended(state, event.uuid, { kind: "end", text: event.error, bad: true });
+  }
+}
+
+function said(state: AssistantState, uuid: string, entry: Entry, running: boolean | null): AssistantState {
+  const dialogue = state.dialogues[uuid] ?? SILENT;
+  const entries = [...dialogue.entries, bounded(entry)];
+  const excess = Math.max(0, entries.length - MAX_ENTRIES);
+  const next: Dialogue = { running: running ?? dialogue.running, entries: entries.slice(excess), dropped: dialogue.dropped + excess };
+  return { ...state, dialogues: { ...state.dialogues, [uuid]: next } };
+}
+
+function bounded(entry: Entry): Entry {
+  return entry.text.length <= MAX_TEXT ? entry : { ...entry, text: `${entry.text.slice(0, MAX_TEXT)}…` };
+}
+
+function asked(state: AssistantState, approval: Approval): AssistantState {
+  const others = state.approvals.filter((other) => other.id !== approval.id);
+  return { ...state, approvals: [...others, approval].slice(-MAX_APPROVALS) };
+}
+
+function ended(state: AssistantState, uuid: string, entry: Entry): AssistantState {
+  const next = said(state, uuid, entry, false);
+  return { ...next, approvals: next.approvals.filter((approval) => approval.uuid !== uuid) };
+}
+
+export function answered(state: AssistantState, id: string, now: number): AssistantState {
+  const approvals = state.approvals.filter((approval) => approval.id !== id && approval.expiresAt > now);
+  return approvals.length === state.approvals.length ? state : { ...state, approvals };
+}
+
+/** Only what belongs to these terminals stays. */
+export function among(state: AssistantState, uuids: readonly string[]): AssistantState {
+  const known = new Set(uuids);
+  const gone = Object.keys(state.dialogues).filter((uuid) => !known.has(uuid));
+  if (gone.length === 0) return state;
+  const dialogues = Object.fromEntries(Object.entries(state.dialogues).filter(([uuid]) => known.has(uuid)));
+  return { dialogues, approvals: state.approvals.filter((approval) => known.has(approval.uuid)) };
+}
+
+export function describe(action: RiskyAction): string {
+  if (action.text !== undefined) return `Types ${action.text}`;
+  if (action.key !== undefined) return `Presses ${action.key}`;
+  if (action.ms !== undefined) return `Waits ${action.ms < 1000 ? `${action.ms} ms` : `${(action.ms / 1000).toFixed(1)} s`}`;
+  return action.type;
+}
+
+function summary(event: { readonly turns: number; readonly tokens: number; readonly outcome: string }): string {
+  const word = event.outcome === "done" ? "Done" : event.outcome === "cancelled" ? "Cancelled" : event.outcome;
+  return `${word} · ${event.turns} ${event.turns === 1 ? "turn" : "turns"} · ${event.tokens} tokens`;
+}

@@ -1,0 +1,40 @@
+/** Numbers as people read them. */
+
+const STEPS = ["B", "KB", "MB", "GB", "TB"] as const;
+
+export function bytes(count: number): string {
+  let value = count;
+  let step = 0;
+  while (value >= 1000 && step < STEPS.length - 1) {
+    value /= 1000;
+    step += 1;
+  }
+  const digits = step === 0 || value >= 10 ? 0 : 1;
+  return `${value.toFixed(digits)} ${STEPS[step]}`;
+}
+
+export function amount(value: number, unit: string): string {
+  if (unit === "bytes" || unit === "B") return bytes(value);
+  return value >= 10_000 ? `${Math.round(value / 1000)}k` : String(value);
+}
+
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const days = Math.floor(whole / 86_400);
+  const hours = Math.floor((whole % 86_400) / 3_600);
+  const minutes = Math.floor((whole % 3_600) / 60);
+  if (days > 0) return `${days} d ${hours} h`;
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min` : `${whole} s`;
+}
+
+export function latency(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** One line of at most `limit` characters without control characters, for what a program named. */
+export function plainLine(text: string, limit: number): string {
+  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "").trim();
+  const letters = Array.from(clean);
+  return letters.length <= limit ? clean : `${letters.slice(0, limit - 1).join("")}…`;
+}

@@ -1,0 +1,30 @@
+/** Holds the state that views are drawn from, as frozen values. It never draws anything itself. */
+
+export type Listener<S> = (state: S, before: S) => void;
+
+export class Store<S extends object> {
+  #state: S;
+  readonly #listeners = new Set<Listener<S>>(); // bounded by the views, each of which listens once
+
+  constructor(state: S) {
+    this.#state = state;
+  }
+
+  get state(): S {
+    return this.#state;
+  }
+
+  set(changes: Partial<S>): void {
+    const before = this.#state;
+    if ((Object.keys(changes) as (keyof S)[]).every((key) => Object.is(before[key], changes[key]))) return;
+    this.#state = { ...before, ...changes };
+    for (const listener of [...this.#listeners]) listener(this.#state, before);
+  }
+
+  /** Calls `listener` now and at each change; what is returned stops it. */
+  subscribe(listener: Listener<S>): () => void {
+    this.#listeners.add(listener);
+    listener(this.#state, this.#state);
+    return () => void this.#listeners.delete(listener);
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Text that comes by other ways than keys: soft keyboards, input methods, dictation, emoji panels, corrections.
+ *
+ * xterm keeps what it does well: real keys, and the place of its text field at the cursor. Everything that changes the
+ * field's text is told here instead, as the difference that it makes (see difference.ts). Events that are handled here
+ * never reach xterm, so that nothing is typed twice.
+ */
+
+import type { Terminal } from "@xterm/xterm";
+import { el, setText } from "../base/dom";
+import type { Scope } from "../base/scope";
+import { difference, keystrokes } from "./difference";
+
+export interface Typing {
+  typed(data: string): void;
+  pasted(text: string): void;
+  /** Whether letters of a composition are sent at once (Android's word suggestions), or when it is done (CJK). */
+  composesAtOnce(): boolean;
+}
+
+/** Something to delete, so that a soft keyboard reports its backspace key. */
+const SENTINEL = " ".repeat(16);
+const LONGEST = 400;
+
+export class TextInput {
+  readonly #field: HTMLTextAreaElement;
+  readonly #terminal: Terminal;
+  readonly #typing: Typing;
+  readonly #preedit = el("div", { class: "preedit", "aria-hidden": "true" });
+  #before: string | null = null;
+  #composing = false;
+  /** The field before a composition whose result is not sent yet. */
+  #start: string | null = null;
+  /** A key was sent by xterm, and its letter will appear in the field too (in screen reader mode). */
+  #echo = false;
+
+  constructor(terminal: Terminal, host: HTMLElement, typing: Typing, scope: Scope) {
+    this.#terminal = terminal;
+    this.#typing = typing;
+    this.#field = terminal.textarea as HTMLTextAreaElement;
+    prepare(this.#field);
+    terminal.element?.querySelector(".xterm-screen")?.append(this.#preedit);
+    this.#listen(host, scope);
+  }
+
+  /** What was typed before is no longer what the cursor stands behind: a key was sent. */
+  forget(): void {
+    if (this.#composing) return;
+    this.#start = null;
+    this.#refill();
+  }
+
+  focus(): void {
+    this.#terminal.focus();
+  }
+
+  #listen(host: HTMLElement, scope: Scope): void {
+    const capture = { capture: true };
+    scope.listen(host, "keydown", (event) => this.#keydown(event), capture);
+    scope.listen(host, "beforeinput", () => void (this.#before = this.#field.value), capture);
+    scope.listen(host, "input", (event) => this.#input(event as InputEvent), capture);
+    scope.listen(host, "compositionstart", (event) => this.#compositionStart(event), capture);
+    scope.listen(host, "compositionupdate", (event) => this.#compositionUpdate(event as CompositionEvent), capture);
+    scope.listen(host, "compositionend", (event) => this.#compositionEnd(event, scope), capture);
+    scope.listen(host, "paste", (event) => this.#paste(event as ClipboardEvent), capture);
+    scope.listen(this.#field, "focus", () => this.#tidy());
+    scope.add(() => this.#preedit.remove());
+    const sent = this.#terminal.onKey(() => void (this.#echo = this.#terminal.options.screenReaderMode === true));
+    scope.add(() => sent.dispose());
+    this.#tidy();
+  }
+
+  #keydown(event: KeyboardEvent): void {
+    if (event.target !== this.#field) return;
+    this.#echo = false;
+    if (event.isComposing || event.keyCode === 229 || event.key === "Unidentified" || event.key === "Process") {
+      event.stopImmediatePropagation(); // the text follows as input
+      return;
+    }
+    this.#finish();
+  }
+
+  #input(event: InputEvent): void {
+    if (event.target !== this.#field) return;
+    event.stopImmediatePropagation();
+    const before = this.#before;
+    this.#before = null;
+    if (this.#echo || event.inputType === "insertFromPaste" || event.inputType === "insertFromDrop") return this.#ignore();
+    if (this.#start !== null && !this.#typing.composesAtOnce()) return;
+    if (before !== null) this.#send(before);
+    if (!this.#composing) this.#tidy();
+  }
+
+  #ignore(): void {
+    this.#echo = false;
+    if (!this.#composing) this.#tidy();
+  }
+
+  #compositionStart(event: Event): void {
+    event.stopImmediatePropagation();
+    this.#finish();
+    this.#composing = true;
+    this.#start = this.#field.value;
+  }
+
+  #compositionUpdate(event: CompositionEvent): void {
+    event.stopImmediatePropagation();
+    if (!this.#typing.composesAtOnce()) this.#showPreedit(event.data);
+  }
+
+  /** Safari changes the field after this event, others before it: so the result is read a moment later. */
+  #compositionEnd(event: Event, scope: Scope): void {
+    event.stopImmediatePropagation();
+    this.#composing = false;
+    scope.after(0, () => this.#finish());
+  }
+
+  /** Sends what a composition brought, if that is still to be done. */
+  #finish(): void {
+    const start = this.#start;
+    if (start === null || this.#composing) return;
+    this.#start = null;
+    this.#showPreedit("");
+    if (!this.#typing.composesAtOnce()) this.#send(start);
+    this.#tidy();
+  }
+
+  #paste(event: ClipboardEvent): void {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (text !== "") this.#typing.pasted(text);
+  }
+
+  #send(before: string): void {
+    const typed = keystrokes(difference(before, this.#field.value));
+    if (typed === "") return;
+    if (typed.endsWith("\r") && !this.#composing) this.#refill();
+    this.#typing.typed(typed);
+  }
+
+  #tidy(): void {
+    const { value, selectionStart } = this.#field;
+    if (value.length < SENTINEL.length / 2 || value.length > LONGEST) this.#refill();
+    else if (selectionStart !== value.length) this.#field.setSelectionRange(value.length, value.length);
+  }
+
+  #refill(): void {
+    if (this.#field.value !== SENTINEL) this.#field.value = SENTINEL;
+    this.#field.setSelectionRange(SENTINEL.length, SENTINEL.length);
+  }
+
+  #showPreedit(text: string): void {
+    setText(this.#preedit, text);
+    const { style } = this.#field;
+    this.#preedit.style.left = style.left;
+    this.#preedit.style.top = style.top;
+  }
+}
+
+function prepare(field: HTMLTextAreaElement): void {
+  const settings = {
+    autocapitalize: "off", autocomplete: "off", autocorrect: "off", spellcheck: "false", inputmode: "text", enterkeyhint: "enter",
+    "data-gramm": "false", "data-1p-ignore": "true", "data-lpignore": "true", "aria-label": "Terminal input",
+  };
+  for (const [name, value] of Object.entries(settings)) field.setAttribute(name, value);
+}

@@ -1,0 +1,108 @@
+/**
+ * Own combinations: text and keys in sequence, as people write them: `git status<Enter>`, `<Ctrl+B>c`, `<Esc>:wq<Enter>`.
+ *
+ * A key is in angle brackets; `<<` is a plain `<`. Pure.
+ */
+
+import { encodeCharacter, encodeKey, type Held, type Key, KEYS } from "./encoding";
+
+export interface Combo {
+  readonly id: string;
+  readonly label: string;
+  readonly sequence: string;
+}
+
+export type Step = { readonly text: string } | { readonly key: Key | string; readonly held: Held };
+export type Parsed = { readonly steps: readonly Step[] } | { readonly problem: string };
+
+export const MAX_COMBOS = 40;
+export const MAX_LABEL = 14;
+export const MAX_SEQUENCE = 500;
+
+/** Other names that people write. */
+const ALIASES: Readonly<Record<string, Key>> = {
+  esc: "Escape", return: "Enter", cr: "Enter", del: "Delete", ins: "Insert", bs: "Backspace", up: "ArrowUp", down: "ArrowDown",
+  left: "ArrowLeft", right: "ArrowRight", pgup: "PageUp", pgdn: "PageDown", pagedown: "PageDown",
+};
+const BY_NAME = new Map<string, Key>(KEYS.map((key) => [key.toLowerCase(), key])); // bounded by KEYS
+
+export function parseCombo(sequence: string): Parsed {
+  if (sequence === "") return { problem: "Write what it shall type: text, and keys such as <Enter>." };
+  if (sequence.length > MAX_SEQUENCE) return { problem: `That is ${sequence.length} characters; ${MAX_SEQUENCE} are the most.` };
+  const steps: Step[] = [];
+  for (const part of sequence.match(/<<|<[^<>]*>|<|[^<]+/g) ?? []) {
+    const step = parsePart(part);
+    if (step === null) return { problem: unknownKey(part) };
+    steps.push(step);
+  }
+  return { steps };
+}
+
+function unknownKey(part: string): string {
+  if (part === "<") return "A < begins a key and needs a > after it. For a plain < write <<.";
+  return `${part} is no key. Keys are <Enter>, <Tab>, <Esc>, <Up>, <F1>, <Ctrl+C>, <Alt+.> and such. For a plain < write <<.`;
+}
+
+function parsePart(part: string): Step | null {
+  if (part === "<<") return { text: "<" };
+  if (!part.startsWith("<")) return { text: part };
+  return part.length > 2 ? parseKey(part.slice(1, -1)) : null;
+}
+
+function parseKey(name: string): Step | null {
+  const match = /^((?:(?:ctrl|control|alt|shift|c|m|s)[+-])*)(.+)$/iu.exec(name.trim());
+  if (match === null) return null;
+  const held = parseHeld(match[1] ?? "");
+  const base = match[2] ?? "";
+  const key = BY_NAME.get(base.toLowerCase()) ?? ALIASES[base.toLowerCase()];
+  if (key !== undefined) return { key, held };
+  const modified = held.ctrl || held.alt || held.shift;
+  return modified && Array.from(base).length === 1 ? { key: base, held } : null;
+}
+
+function parseHeld(prefix: string): Held {
+  const names = prefix.toLowerCase().split(/[+-]/);
+  const has = (...wanted: string[]): boolean => wanted.some((name) => names.includes(name));
+  return { ctrl: has("ctrl", "control", "c"), alt: has("alt", "m"), shift: has("shift", "s") };
+}
+
+/** What is sent; line feeds in text are Enter. */
+export function encodeCombo(steps: readonly Step[], applicationCursor: boolean): string {
+  return steps.map((step) => encodeStep(step, applicationCursor)).join("");
+}
+
+function encodeStep(step: Step, applicationCursor: boolean): string {
+  if ("text" in step) return step.text.replace(/\r?\n/g, "\r");
+  return isKey(step.key) ? encodeKey(step.key, step.held, applicationCursor) : encodeCharacter(step.key, step.held);
+}
+
+function isKey(name: string): name is Key {
+  return (KEYS as readonly string[]).includes(name);
+}
+
+/** Combinations as they came out of storage: only those that can be used, and not too many. */
+export function readCombos(stored: unknown): readonly Combo[] {
+  if (!Array.isArray(stored)) return DEFAULT_COMBOS;
+  return stored.map(readCombo).filter((combo): combo is Combo => combo !== null).slice(0, MAX_COMBOS);
+}
+
+function readCombo(stored: unknown): Combo | null {
+  if (typeof stored !== "object" || stored === null) return null;
+  const { id, label, sequence } = stored as Record<string, unknown>;
+  if (typeof id !== "string" || typeof label !== "string" || typeof sequence !== "string") return null;
+  if (id.length > 64 || "problem" in parseCombo(sequence)) return null;
+  return { id, label: Array.from(label).slice(0, MAX_LABEL).join(""), sequence };
+}
+
+export const DEFAULT_COMBOS: readonly Combo[] = [
+  { id: "interrupt", label: "^C", sequence: "<Ctrl+C>" },
+  { id: "end-of-input", label: "^D", sequence: "<Ctrl+D>" },
+  { id: "search-history", label: "^R", sequence: "<Ctrl+R>" },
+  { id: "suspend", label: "^Z", sequence: "<Ctrl+Z>" },
+];
+
+/** How a sequence looks on its key when it has no label of its own. */
+export function labelFor(sequence: string): string {
+  const letters = Array.from(sequence.trim());
+  return letters.length <= MAX_LABEL ? letters.join("") : `${letters.slice(0, MAX_LABEL - 1).join("")}…`;
+}

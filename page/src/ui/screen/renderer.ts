@@ -1,0 +1,55 @@
+/**
+ * Draws by WebGL while that works and the terminal is shown, by the DOM otherwise.
+ *
+ * Browsers allow few WebGL contexts (iOS eight) and take them away in the background: hidden terminals hold none, and
+ * after two losses a terminal stays with the DOM.
+ */
+
+import { WebglAddon } from "@xterm/addon-webgl";
+import type { Terminal } from "@xterm/xterm";
+
+const MOST_LOSSES = 2;
+
+export class Renderer {
+  readonly #terminal: Terminal;
+  #addon: WebglAddon | null = null;
+  #losses = 0;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  get kind(): "webgl" | "dom" {
+    return this.#addon === null ? "dom" : "webgl";
+  }
+
+  show(): void {
+    if (this.#addon !== null || this.#losses >= MOST_LOSSES) return;
+    try {
+      this.#attach(new WebglAddon());
+    } catch {
+      this.#losses = MOST_LOSSES; // no WebGL 2 here
+      this.hide();
+    }
+  }
+
+  hide(): void {
+    const addon = this.#addon;
+    this.#addon = null;
+    addon?.dispose();
+  }
+
+  /** The colours or the font changed: glyphs that were drawn before are void. */
+  renew(): void {
+    this.#addon?.clearTextureAtlas();
+  }
+
+  #attach(addon: WebglAddon): void {
+    this.#addon = addon;
+    addon.onContextLoss(() => {
+      this.#losses += 1;
+      this.hide();
+    });
+    this.#terminal.loadAddon(addon);
+  }
+}

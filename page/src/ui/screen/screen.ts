@@ -1,0 +1,199 @@
+/**
+ * One terminal's picture: an xterm, how it is drawn, and what it says. Owns everything in it until `end`.
+ *
+ * Knows no session: what is typed and what programs ask for goes to its `Watcher`.
+ */
+
+import { FitAddon } from "@xterm/addon-fit";
+import { Unicode11Addon } from "@xterm/addon-unicode11";
+import { WebLinksAddon } from "@xterm/addon-web-links";
+import { Terminal } from "@xterm/xterm";
+import type { Output } from "../../session/types";
+import { el } from "../base/dom";
+import type { Preferences } from "../base/preferences";
+import { Scope } from "../base/scope";
+import { TextInput, type Typing } from "../input/text_input";
+import { parseOsc52 } from "./clipboard";
+import type { Palette } from "./palettes";
+import { Renderer } from "./renderer";
+import { PersonsHand, ReplayGate } from "./replay";
+import { type Size, usable } from "./settling";
+import { styledDocument } from "./styled_document";
+
+export interface Watcher extends Typing {
+  titled(title: string): void;
+  rang(): void;
+  /** A program wants to put text on the clipboard. */
+  copied(text: string): void;
+  /** A link was chosen. */
+  linked(address: string): void;
+  /** The view or the text moved. */
+  scrolled(): void;
+  selected(): void;
+  /** Desktop shortcuts; true when it was one. */
+  shortcut(event: KeyboardEvent): boolean;
+}
+
+export const SCROLLBACK_LINES = 5_000;
+export const SCROLLBAR_PIXELS = 8;
+const FONTS = 'ui-monospace, "SF Mono", Menlo, "Cascadia Mono", "Roboto Mono", "DejaVu Sans Mono", "Noto Sans Mono", monospace';
+
+export class Screen {
+  readonly terminal: Terminal;
+  readonly host = el("div", { class: "screen", role: "group" });
+  readonly #scope = new Scope();
+  readonly #fit = new FitAddon();
+  readonly #renderer: Renderer;
+  readonly #gate: ReplayGate;
+  readonly #input: TextInput;
+  readonly #watcher: Watcher;
+
+  /** `parent` must be on the page and visible, since characters are measured. */
+  constructor(parent: HTMLElement, watcher: Watcher, preferences: Preferences, palette: Palette) {
+    this.#watcher = watcher;
+    this.terminal = new Terminal(optionsFor(preferences, palette, (address) => watcher.linked(address)));
+    parent.append(this.host);
+    this.#gate = new ReplayGate(new PersonsHand(this.host, this.#scope));
+    this.#loadAddons();
+    this.terminal.open(this.host);
+    this.#renderer = new Renderer(this.terminal);
+    this.#input = new TextInput(this.terminal, this.host, watcher, this.#scope);
+    this.#watch();
+  }
+
+  get drawnBy(): "webgl" | "dom" {
+    return this.#renderer.kind;
+  }
+
+  get size(): Size {
+    return { cols: this.terminal.cols, rows: this.terminal.rows };
+  }
+
+  get applicationCursor(): boolean {
+    return this.terminal.modes.applicationCursorKeysMode;
+  }
+
+  get atBottom(): boolean {
+    const { viewportY, baseY } = this.terminal.buffer.active;
+    return viewportY >= baseY;
+  }
+
+  /** Whether a program has the screen for itself (an editor, a pager). */
+  get alternate(): boolean {
+    return this.terminal.buffer.active.type === "alternate";
+  }
+
+  name(name: string): void {
+    this.host.setAttribute("aria-label", `Terminal ${name}`);
+  }
+
+  show(): void {
+    this.host.classList.add("shown");
+    this.#renderer.show();
+  }
+
+  hide(): void {
+    this.host.classList.remove("shown");
+    this.#renderer.hide();
+    this.terminal.clearSelection();
+  }
+
+  focus(): void {
+    this.#input.focus();
+  }
+
+  /** A key was sent without the text field. */
+  forgetTyped(): void {
+    this.#input.forget();
+  }
+
+  write(output: Output): void {
+    if (!output.reset && output.replayed !== true) return this.terminal.write(output.data, () => output.rendered());
+    // Empty writes are in the parser's queue as everything is: their callbacks tell when it comes to what follows.
+    this.terminal.write("", () => this.#gate.enter());
+    this.terminal.write(output.data, () => {
+      this.#gate.leave();
+      output.rendered();
+    });
+  }
+
+  /** What fits; null while it is not shown or can't be measured. */
+  measure(): Size | null {
+    const { clientWidth, clientHeight } = this.host;
+    if (clientWidth < 40 || clientHeight < 20) return null;
+    return usable(this.#fit.proposeDimensions());
+  }
+
+  resize(size: Size): void {
+    const bottom = this.atBottom;
+    if (size.cols !== this.terminal.cols || size.rows !== this.terminal.rows) this.terminal.resize(size.cols, size.rows);
+    if (bottom) this.terminal.scrollToBottom();
+  }
+
+  apply(preferences: Preferences, palette: Palette): void {
+    const { options } = this.terminal;
+    if (options.fontSize !== preferences.fontSize) options.fontSize = preferences.fontSize;
+    if (options.theme !== palette.theme) options.theme = palette.theme;
+    options.screenReaderMode = preferences.screenReader;
+    options.cursorBlink = preferences.cursorBlink;
+    options.minimumContrastRatio = palette.id === "contrast" ? 7 : 1;
+  }
+
+  end(): void {
+    this.#scope.end();
+    this.#renderer.hide();
+    this.terminal.dispose();
+    this.host.remove();
+  }
+
+  #loadAddons(): void {
+    this.terminal.loadAddon(this.#fit);
+    this.terminal.loadAddon(new Unicode11Addon());
+    this.terminal.unicode.activeVersion = "11";
+    this.terminal.loadAddon(new WebLinksAddon((_event, address) => this.#watcher.linked(address)));
+  }
+
+  #watch(): void {
+    const { terminal } = this;
+    const listeners = [
+      terminal.onData((data) => this.#sends(data)),
+      terminal.onBinary((data) => this.#sends(data)),
+      terminal.onTitleChange((title) => this.#watcher.titled(title)),
+      terminal.onBell(() => !this.#gate.replaying && this.#watcher.rang()),
+      terminal.onScroll(() => this.#watcher.scrolled()),
+      terminal.onWriteParsed(() => this.#watcher.scrolled()),
+      terminal.onSelectionChange(() => this.#watcher.selected()),
+      terminal.parser.registerOscHandler(52, (payload) => this.#osc52(payload)),
+    ];
+    for (const listener of listeners) this.#scope.add(() => listener.dispose());
+    terminal.attachCustomKeyEventHandler((event) => !(event.type === "keydown" && this.#watcher.shortcut(event)));
+  }
+
+  #sends(data: string): void {
+    if (this.#gate.lets(data)) this.#watcher.typed(data);
+  }
+
+  /** Programs may write the clipboard, when a person agrees; they never read it. */
+  #osc52(payload: string): boolean {
+    const text = this.#gate.replaying ? null : parseOsc52(payload);
+    if (text !== null) this.#watcher.copied(text);
+    return true;
+  }
+}
+
+function optionsFor(preferences: Preferences, palette: Palette, open: (address: string) => void): ConstructorParameters<typeof Terminal>[0] {
+  return {
+    allowProposedApi: true, // for Unicode 11 widths
+    documentOverride: styledDocument(),
+    scrollback: SCROLLBACK_LINES,
+    fontFamily: FONTS,
+    fontSize: preferences.fontSize,
+    theme: palette.theme,
+    cursorBlink: preferences.cursorBlink,
+    cursorInactiveStyle: "outline",
+    screenReaderMode: preferences.screenReader,
+    minimumContrastRatio: palette.id === "contrast" ? 7 : 1,
+    overviewRuler: { width: SCROLLBAR_PIXELS },
+    linkHandler: { activate: (_event, address) => open(address), allowNonHttpProtocols: true },
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * Sizes of a terminal while the layout moves (rotation, soft keyboard): only the last one is used, once it rests.
+ *
+ * Never lets through a size before there is one, nor the same one twice.
+ */
+
+export interface Size {
+  readonly cols: number;
+  readonly rows: number;
+}
+
+export interface Timers {
+  set(action: () => void, ms: number): unknown;
+  clear(timer: unknown): void;
+}
+
+export const BROWSER_TIMERS: Timers = {
+  set: (action, ms) => setTimeout(action, ms),
+  clear: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+};
+
+export const SETTLE_MS = 140;
+export const SMALLEST: Size = { cols: 2, rows: 1 };
+export const LARGEST: Size = { cols: 500, rows: 300 };
+
+export function usable(size: Size | null | undefined): Size | null {
+  if (!size || !Number.isFinite(size.cols) || !Number.isFinite(size.rows)) return null;
+  const cols = Math.floor(size.cols);
+  const rows = Math.floor(size.rows);
+  if (cols < SMALLEST.cols || rows < SMALLEST.rows) return null;
+  return { cols: Math.min(cols, LARGEST.cols), rows: Math.min(rows, LARGEST.rows) };
+}
+
+export class Settling {
+  readonly #measure: () => Size | null;
+  readonly #apply: (size: Size) => void;
+  readonly #timers: Timers;
+  #timer: unknown = null;
+  #applied: Size | null = null;
+
+  /** `measure` is asked when the layout rests; null while nothing can be measured. */
+  constructor(measure: () => Size | null, apply: (size: Size) => void, timers: Timers = BROWSER_TIMERS) {
+    this.#measure = measure;
+    this.#apply = apply;
+    this.#timers = timers;
+  }
+
+  /** The layout moved. */
+  disturb(): void {
+    this.stop();
+    this.#timer = this.#timers.set(() => this.now(), SETTLE_MS);
+  }
+
+  /** Measures and applies without waiting: a terminal is shown that was not. */
+  now(): void {
+    this.stop();
+    const size = usable(this.#measure());
+    if (size === null || (this.#applied?.cols === size.cols && this.#applied.rows === size.rows)) return;
+    this.#applied = size;
+    this.#apply(size);
+  }
+
+  /** The other side has forgotten what it was told. */
+  forget(): void {
+    this.#applied = null;
+  }
+
+  stop(): void {
+    if (this.#timer !== null) this.#timers.clear(this.#timer);
+    this.#timer = null;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * A document for xterm under a Content-Security-Policy without inline styles.
+ *
+ * xterm's DOM renderer fills `<style>` elements and sets `style` attributes, which `style-src 'self'` forbids. Here such
+ * an element fills a constructed style sheet instead, and such an attribute goes through CSSOM; both are allowed.
+ * Browsers without constructed style sheets (Safari before 16.4) keep the plain elements.
+ */
+
+let styled: Document | null = null;
+
+export function styledDocument(): Document {
+  styled ??= canConstruct() ? proxied(document) : document;
+  return styled;
+}
+
+function canConstruct(): boolean {
+  try {
+    new CSSStyleSheet().replaceSync("");
+    return Array.isArray(document.adoptedStyleSheets) || "adoptedStyleSheets" in document;
+  } catch {
+    return false;
+  }
+}
+
+function proxied(real: Document): Document {
+  const bound = new Map<PropertyKey, unknown>(); // bounded by the methods of Document
+  const create = (tag: string): HTMLElement => prepared(real.createElement(tag), tag);
+  bound.set("createElement", create);
+  return new Proxy(real, {
+    get(target, name): unknown {
+      if (bound.has(name)) return bound.get(name);
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      const method: unknown = (value as (...given: unknown[]) => unknown).bind(target);
+      bound.set(name, method);
+      return method;
+    },
+    set: (target, name, value): boolean => Reflect.set(target, name, value, target),
+  });
+}
+
+function prepared(element: HTMLElement, tag: string): HTMLElement {
+  if (tag === "style") return sheetInstead(element);
+  if (tag === "span") element.setAttribute = setAttributeByCssom;
+  return element;
+}
+
+function setAttributeByCssom(this: HTMLElement, name: string, value: string): void {
+  if (name === "style") this.style.cssText = value;
+  else Element.prototype.setAttribute.call(this, name, value);
+}
+
+/** The element stays empty; its text is a sheet of the document until it is removed. */
+function sheetInstead(element: HTMLElement): HTMLElement {
+  const sheet = new CSSStyleSheet();
+  Object.defineProperty(element, "textContent", {
+    set: (text: string) => {
+      sheet.replaceSync(text);
+      if (!document.adoptedStyleSheets.includes(sheet)) document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+    },
+    get: () => "",
+  });
+  element.remove = (): void => {
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((other) => other !== sheet);
+    Element.prototype.remove.call(element);
+  };
+  return element;
+}

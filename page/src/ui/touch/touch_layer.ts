@@ -1,0 +1,40 @@
+/** Listens to fingers on the terminal and tells gestures. Mice are left to xterm. */
+
+import type { Scope } from "../base/scope";
+import { type Gesture, Gestures, LONG_PRESS_MS, type Point } from "./gestures";
+
+export function watchTouches(area: HTMLElement, tell: (gesture: Gesture) => void, scope: Scope): void {
+  const gestures = new Gestures();
+  let callOff = (): void => undefined;
+  const say = (made: readonly Gesture[]): void => made.forEach(tell);
+  const own = (event: TouchEvent): boolean => !(event.target instanceof Element && event.target.closest("button, a, .handle"));
+
+  const active = { passive: false };
+  scope.listen(area, "touchstart", (event) => {
+    if (!own(event)) return;
+    event.preventDefault(); // no emulated mouse, no magnifier, no menu
+    callOff();
+    say(gestures.down(points(event), event.timeStamp));
+    const due = event.timeStamp + LONG_PRESS_MS;
+    callOff = scope.after(LONG_PRESS_MS, () => say(gestures.tick(due)));
+  }, active);
+  scope.listen(area, "touchmove", (event) => {
+    if (!own(event)) return;
+    event.preventDefault();
+    say(gestures.move(points(event), event.timeStamp));
+  }, active);
+  scope.listen(area, "touchend", (event) => {
+    if (!own(event)) return;
+    event.preventDefault();
+    callOff();
+    say(gestures.up(event.touches.length, event.timeStamp));
+  }, active);
+  scope.listen(area, "touchcancel", () => {
+    callOff();
+    say(gestures.cancel());
+  });
+}
+
+function points(event: TouchEvent): readonly Point[] {
+  return Array.from(event.touches, (touch) => ({ x: touch.clientX, y: touch.clientY }));
+}
