@@ -1,0 +1,97 @@
+/** The assistant of the shown terminal: what was asked, what it does, what it wants to be allowed, and a line to ask. */
+
+import { el, replace, setText } from "../base/dom";
+import { icon } from "../base/icons";
+import type { Scope } from "../base/scope";
+import type { AppState } from "../state";
+import { ApprovalCards } from "./approval_cards";
+import { type Dialogue, type Entry, SILENT } from "./dialogue";
+
+export interface AssistantActions {
+  prompt(text: string): void;
+  cancel(): void;
+  approve(id: string, ok: boolean): void;
+  close(): void;
+}
+
+const LONGEST_PROMPT = 8_000;
+
+export class AssistantPanel {
+  readonly element = el("section", { class: "assistant", "aria-label": "Assistant", hidden: true });
+  readonly #log = el("div", { class: "log", role: "log", "aria-live": "polite", tabindex: 0, "aria-label": "What the assistant says" });
+  readonly #cards: ApprovalCards;
+  readonly #field = el("textarea", { rows: 1, maxlength: LONGEST_PROMPT, placeholder: "What shall be done here?", "aria-label": "Ask the assistant", enterkeyhint: "send" });
+  readonly #send = el("button", { class: "square primary", "aria-label": "Send" }, icon("send"));
+  readonly #stop = el("button", { class: "square", type: "button", "aria-label": "Cancel what the assistant does" }, icon("stop"));
+  readonly #actions: AssistantActions;
+  #drawn: Dialogue | null = null;
+
+  constructor(actions: AssistantActions, scope: Scope) {
+    this.#actions = actions;
+    this.#cards = new ApprovalCards((id, ok) => actions.approve(id, ok), scope);
+    const form = el("form", { class: "prompt-line" }, this.#field, this.#stop, this.#send);
+    const close = el("button", { class: "plain", type: "button", "aria-label": "Close the assistant" }, icon("close"));
+    this.element.append(el("header", {}, icon("spark"), el("h2", {}, "Assistant"), close), this.#log, this.#cards.element, form);
+    scope.listen(form, "submit", (event) => this.#submit(event));
+    scope.listen(close, "click", () => actions.close());
+    scope.listen(this.#stop, "click", () => actions.cancel());
+    scope.listen(this.#field, "input", () => this.#grow());
+    scope.listen(this.#field, "keydown", (event) => this.#key(event));
+  }
+
+  render(state: AppState): void {
+    this.element.hidden = !state.asking || state.shown === null;
+    if (this.element.hidden) return;
+    const dialogue = state.assistant.dialogues[state.shown ?? ""] ?? SILENT;
+    this.#stop.hidden = !dialogue.running;
+    this.#cards.render(state.assistant.approvals, state.shown, state.tabs);
+    if (this.#drawn !== dialogue) this.#draw(dialogue);
+  }
+
+  focus(): void {
+    this.#field.focus();
+  }
+
+  #draw(dialogue: Dialogue): void {
+    const follows = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
+    const before = this.#drawn;
+    this.#drawn = dialogue;
+    const grown = before !== null && before.dropped === dialogue.dropped && before.entries.every((entry, index) => entry === dialogue.entries[index]);
+    if (grown) this.#log.append(...dialogue.entries.slice(before.entries.length).map(line));
+    else replace(this.#log, dialogue.dropped > 0 && el("p", { class: "hint" }, `${dialogue.dropped} older lines are not kept.`), ...dialogue.entries.map(line));
+    this.#log.hidden = dialogue.entries.length === 0;
+    if (follows) this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  #submit(event: Event): void {
+    event.preventDefault();
+    const text = this.#field.value.trim();
+    if (text === "") return;
+    this.#actions.prompt(text);
+    this.#field.value = "";
+    this.#grow();
+  }
+
+  #key(event: KeyboardEvent): void {
+    if (event.key === "Escape") this.#actions.close();
+    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#submit(event);
+  }
+
+  #grow(): void {
+    this.#field.style.height = "auto";
+    this.#field.style.height = `${Math.min(120, this.#field.scrollHeight + 2)}px`;
+  }
+}
+
+function line(entry: Entry): HTMLElement {
+  const element = el("div", { class: `entry ${entry.kind}` });
+  if (entry.kind === "step") {
+    setText(element, entry.text);
+    if (entry.risk !== null) element.append(el("span", { class: "risk" }, icon("warning"), entry.risk));
+    return element;
+  }
+  if (entry.kind === "end" && entry.bad) element.classList.add("bad");
+  if (entry.kind === "message" && entry.notice) element.classList.add("notice-line");
+  setText(element, entry.text);
+  return element;
+}

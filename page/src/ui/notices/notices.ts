@@ -1,0 +1,79 @@
+/** Short messages that come and go, and what screen readers are told of changes. At most MOST_SHOWN at once. */
+
+import { el, setText } from "../base/dom";
+import { icon } from "../base/icons";
+import { Scope } from "../base/scope";
+
+export interface NoticeAction {
+  readonly label: string;
+  readonly act: () => void;
+}
+
+export interface Notice {
+  /** A later notice with the same key takes the place of this one. */
+  readonly key?: string;
+  readonly detail?: string;
+  readonly actions?: readonly NoticeAction[];
+  readonly seconds?: number;
+}
+
+const MOST_SHOWN = 3;
+const SECONDS = 4;
+const SECONDS_TO_ANSWER = 20;
+
+export class Notices {
+  readonly element = el("div", { class: "notices" });
+  readonly spoken = el("div", { class: "hidden-but-read", role: "status", "aria-live": "polite" });
+  readonly #shown = new Map<string, { element: HTMLElement; scope: Scope }>(); // bounded by MOST_SHOWN
+  #count = 0;
+
+  say(text: string, notice: Notice = {}): void {
+    const key = notice.key ?? `notice-${(this.#count += 1)}`;
+    this.#remove(key);
+    const scope = new Scope();
+    const element = this.#draw(text, notice, key);
+    this.#shown.set(key, { element, scope });
+    this.element.append(element);
+    scope.after((notice.seconds ?? (notice.actions ? SECONDS_TO_ANSWER : SECONDS)) * 1000, () => this.#remove(key));
+    this.#trim();
+    this.speak(notice.detail === undefined ? text : `${text} ${notice.detail}`);
+  }
+
+  /** Says something to screen readers only. */
+  speak(text: string): void {
+    setText(this.spoken, text);
+  }
+
+  clear(): void {
+    for (const key of [...this.#shown.keys()]) this.#remove(key);
+  }
+
+  #draw(text: string, notice: Notice, key: string): HTMLElement {
+    const words = el("div", { class: "notice-words" }, el("span", {}, text), notice.detail !== undefined && el("code", {}, notice.detail));
+    const buttons = (notice.actions ?? []).map((action) => this.#button(action, key));
+    const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Dismiss" }, icon("close"));
+    dismiss.addEventListener("click", () => this.#remove(key), { once: true });
+    return el("div", { class: "notice" }, words, ...buttons, dismiss);
+  }
+
+  #button(action: NoticeAction, key: string): HTMLElement {
+    const button = el("button", { class: "small", type: "button" }, action.label);
+    button.addEventListener("click", () => {
+      this.#remove(key);
+      action.act();
+    });
+    return button;
+  }
+
+  #remove(key: string): void {
+    const shown = this.#shown.get(key);
+    shown?.scope.end();
+    shown?.element.remove();
+    this.#shown.delete(key);
+  }
+
+  #trim(): void {
+    const [oldest] = this.#shown.keys();
+    if (this.#shown.size > MOST_SHOWN && oldest !== undefined) this.#remove(oldest);
+  }
+}

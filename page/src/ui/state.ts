@@ -1,0 +1,38 @@
+/** The state that the views are drawn from. */
+
+import type { Connection, Tab } from "../session/types";
+import { type AssistantState, NO_ASSISTANT } from "./assistant/dialogue";
+import type { Preferences } from "./base/preferences";
+import { type Modifiers, RELEASED } from "./keys/modifiers";
+import { type Palette, paletteFor, type Scheme } from "./screen/palettes";
+
+export interface AppState {
+  readonly connection: Connection;
+  readonly tabs: readonly Tab[];
+  readonly shown: string | null;
+  /** What programs called their terminals; one for each tab at most. */
+  readonly titles: Readonly<Record<string, string>>;
+  readonly preferences: Preferences;
+  readonly scheme: Scheme;
+  readonly modifiers: Modifiers;
+  readonly assistant: AssistantState;
+  readonly asking: boolean;
+  readonly atBottom: boolean;
+  /** Bytes of the shown terminal that were passed over; 0 mostly. */
+  readonly skipped: number;
+}
+
+export function firstState(connection: Connection, tabs: readonly Tab[], preferences: Preferences, scheme: Scheme): AppState {
+  return {
+    connection, tabs, shown: null, titles: {}, preferences, scheme, modifiers: RELEASED, assistant: NO_ASSISTANT, asking: false,
+    atBottom: true, skipped: 0,
+  };
+}
+
+export function schemeOf(preferences: Preferences, system: Scheme): Scheme {
+  return preferences.scheme === "system" ? system : preferences.scheme;
+}
+
+export function paletteOf(state: AppState): Palette {
+  return paletteFor(state.preferences.palette, state.scheme);
+}

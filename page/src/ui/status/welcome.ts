@@ -1,0 +1,117 @@
+/**
+ * What is seen instead of a terminal: how to get in, what is being waited for, or that there is no terminal yet.
+ */
+
+import type { Connection } from "../../session/types";
+import { el, replace, setText } from "../base/dom";
+import { icon } from "../base/icons";
+import type { AppState } from "../state";
+import { phraseFor } from "./phrases";
+
+export interface WelcomeActions {
+  link(text: string): Promise<void>;
+  wake(): void;
+  create(): void;
+  forget(): void;
+}
+
+type Page = "link" | "refused" | "waiting" | "empty";
+
+export class Welcome {
+  readonly element = el("section", { class: "welcome" });
+  readonly #actions: WelcomeActions;
+  readonly #title = el("h1");
+  readonly #hint = el("p", { class: "lead" });
+  #page: Page | null = null;
+
+  constructor(actions: WelcomeActions) {
+    this.#actions = actions;
+  }
+
+  render(state: AppState): void {
+    const { connection } = state;
+    const page = pageFor(connection);
+    if (page !== this.#page) this.#turnTo(page);
+    const phrase = page === "empty" ? EMPTY : phraseFor(connection);
+    setText(this.#title, page === "link" ? "Your machine’s terminals, here" : phrase.title);
+    setText(this.#hint, page === "link" ? "Link this page with the machine that runs MobiFai." : phrase.hint);
+  }
+
+  #turnTo(page: Page): void {
+    this.#page = page;
+    this.element.dataset["page"] = page;
+    const content = { link: () => this.#linkPage(), refused: () => this.#refusedPage(), waiting: () => this.#waitingPage(), empty: () => this.#emptyPage() }[page]();
+    replace(this.element, el("div", { class: "welcome-card" }, ...content));
+  }
+
+  #linkPage(): readonly Node[] {
+    return [mark(), this.#title, this.#hint, steps(), this.#linkForm("Link")];
+  }
+
+  #refusedPage(): readonly Node[] {
+    return [
+      badge("alert", "bad"), this.#title, this.#hint, steps(), this.#linkForm("Link again"),
+      el("div", { class: "row" }, button("Try again", this.#actions.wake), button("Forget this machine", this.#actions.forget, "quiet danger-text")),
+    ];
+  }
+
+  #waitingPage(): readonly Node[] {
+    return [el("div", { class: "spinner", "aria-hidden": "true" }), this.#title, this.#hint, el("div", { class: "row" }, button("Try now", this.#actions.wake))];
+  }
+
+  #emptyPage(): readonly Node[] {
+    return [mark(), this.#title, this.#hint, el("div", { class: "row" }, button("New terminal", this.#actions.create, "primary"))];
+  }
+
+  #linkForm(label: string): HTMLElement {
+    const field = el("input", {
+      type: "url", name: "link", inputmode: "url", autocapitalize: "off", autocomplete: "off", autocorrect: "off", spellcheck: "false", enterkeyhint: "go",
+      placeholder: "Paste the link", "aria-label": "Link from the machine",
+    });
+    const problem = el("p", { class: "problem", role: "alert" });
+    const form = el("form", { class: "link-form", novalidate: true }, field, el("button", { class: "primary" }, label));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      setText(problem, "");
+      this.#actions.link(field.value.trim()).then(() => (field.value = ""), (reason: unknown) => setText(problem, sentence(reason)));
+    });
+    return el("div", {}, form, problem);
+  }
+}
+
+const EMPTY = { title: "No terminals open", hint: "Terminals go on running while nobody looks, and are found here again." };
+
+function pageFor(connection: Connection): Page {
+  if (connection.stage === "linking") return "link";
+  if (connection.stage === "refused") return "refused";
+  return connection.stage === "ready" ? "empty" : "waiting";
+}
+
+function steps(): HTMLElement {
+  return el(
+    "ol", { class: "steps" },
+    el("li", {}, "On the machine run ", el("code", {}, "mobifai serve --lan"), ", or ", el("code", {}, "mobifai pair"), " if it runs already."),
+    el("li", {}, "Point this phone’s camera at the QR code that it shows, and open the link."),
+    el("li", {}, "Or copy the link that stands under the code, and paste it here:"),
+  );
+}
+
+function mark(): HTMLElement {
+  return el("img", { class: "mark", src: "/icons/icon.svg", alt: "", width: 72, height: 72 });
+}
+
+function badge(name: "alert", tone: string): HTMLElement {
+  const element = el("div", { class: "badge" }, icon(name));
+  element.dataset["tone"] = tone;
+  return element;
+}
+
+function button(label: string, act: () => void, look = ""): HTMLElement {
+  const element = el("button", { type: "button", class: look }, label);
+  element.addEventListener("click", () => act());
+  return element;
+}
+
+export function sentence(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}
