@@ -16,7 +16,7 @@ export class ApprovalCards {
     scope.add(() => this.render([], null, []));
   }
 
-  /** Those of the shown terminal first: they are what is being looked at. */
+  /** Cards that stay are not drawn anew, so that a button never moves under a finger. */
   render(approvals: readonly Approval[], shown: string | null, tabs: readonly Tab[]): void {
     const wanted = new Set(approvals.map((approval) => approval.id));
     for (const [id, card] of this.#cards) if (!wanted.has(id)) this.#remove(id, card);

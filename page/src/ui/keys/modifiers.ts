@@ -1,6 +1,6 @@
 /** Ctrl and Alt of the key bar: off, held for one key, or locked. Pure; the time is a parameter. */
 
-import type { Held } from "./encoding";
+import { type Held, withHeld } from "./encoding";
 
 export type Modifier = "ctrl" | "alt";
 export type Grip = "off" | "once" | "locked";
@@ -44,4 +44,9 @@ export function held(modifiers: Modifiers): Held {
 
 export function anyHeld(modifiers: Modifiers): boolean {
   return modifiers.ctrl !== "off" || modifiers.alt !== "off";
+}
+
+/** What was typed, with these modifiers; null when they don't go together. */
+export function withHeldOf(data: string, modifiers: Modifiers, applicationCursor: boolean): string | null {
+  return withHeld(data, held(modifiers), applicationCursor);
 }

@@ -21,6 +21,8 @@ import { type Size, usable } from "./settling";
 import { styledDocument } from "./styled_document";
 
 export interface Watcher extends Typing {
+  /** The terminal itself answers a program, or reports the mouse: nothing that a person typed. */
+  answered(data: string): void;
   titled(title: string): void;
   rang(): void;
   /** A program wants to put text on the clipboard. */
@@ -34,6 +36,7 @@ export interface Watcher extends Typing {
   shortcut(event: KeyboardEvent): boolean;
 }
 
+const MOUSE_REPORT = /^\u001b\[(?:M|<|[\d;]+M)/;
 export const SCROLLBACK_LINES = 5_000;
 export const SCROLLBAR_PIXELS = 8;
 const FONTS = 'ui-monospace, "SF Mono", Menlo, "Cascadia Mono", "Roboto Mono", "DejaVu Sans Mono", "Noto Sans Mono", monospace';
@@ -44,7 +47,8 @@ export class Screen {
   readonly #scope = new Scope();
   readonly #fit = new FitAddon();
   readonly #renderer: Renderer;
-  readonly #gate: ReplayGate;
+  readonly #hand = new PersonsHand(this.host, this.#scope);
+  readonly #gate = new ReplayGate(this.#hand);
   readonly #input: TextInput;
   readonly #watcher: Watcher;
 
@@ -53,7 +57,6 @@ export class Screen {
     this.#watcher = watcher;
     this.terminal = new Terminal(optionsFor(preferences, palette, (address) => watcher.linked(address)));
     parent.append(this.host);
-    this.#gate = new ReplayGate(new PersonsHand(this.host, this.#scope));
     this.#loadAddons();
     this.terminal.open(this.host);
     this.#renderer = new Renderer(this.terminal);
@@ -170,7 +173,9 @@ export class Screen {
   }
 
   #sends(data: string): void {
-    if (this.#gate.lets(data)) this.#watcher.typed(data);
+    if (!this.#gate.lets(data)) return;
+    if (this.#hand.active && !MOUSE_REPORT.test(data)) this.#watcher.typed(data);
+    else this.#watcher.answered(data);
   }
 
   /** Programs may write the clipboard, when a person agrees; they never read it. */

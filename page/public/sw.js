@@ -1,0 +1,94 @@
+/**
+ * Keeps the page's shell, so that it opens without a network: the document, and the files of the build that it needs.
+ *
+ * Never keeps anything else: no answer of an API, no link with a fragment, nothing of another origin. The document comes
+ * from the network whenever that answers, so a new build is seen at once; hashed files never change, so what is kept
+ * of them is right. A new shell replaces the old one only when it is complete.
+ */
+
+const PREFIX = "mobifai-shell-";
+const DOCUMENT = "/";
+const PATIENCE_MS = 4000;
+/** Most files of one shell; a build has some ten. */
+const MOST_FILES = 60;
+const HASHED = /\/assets\/[\w.-]+-[\w-]{6,}\.(?:js|css|woff2|svg|png)/g;
+const FIXED = ["/manifest.webmanifest", "/icons/icon.svg", "/icons/icon-192.png"];
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(fetch(DOCUMENT, { cache: "no-cache" }).then(keep).then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(self.clients.claim());
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== "GET" || origin !== self.location.origin) return;
+  if (request.mode === "navigate" && pathname === DOCUMENT) event.respondWith(openDocument(event));
+  else if (pathname.startsWith("/assets/") || FIXED.includes(pathname)) event.respondWith(openFile(request, pathname));
+});
+
+async function openDocument(event) {
+  try {
+    const fresh = await fetch(DOCUMENT, { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (fresh.ok) event.waitUntil(keep(fresh.clone()).catch(() => undefined));
+    if (fresh.ok) return fresh;
+  } catch {
+    // No network, or none that answers in time.
+  }
+  return (await find(DOCUMENT)) ?? Response.error();
+}
+
+async function openFile(request, pathname) {
+  return (await find(pathname)) ?? fetch(request);
+}
+
+async function find(path) {
+  for (const name of await shells()) {
+    const found = await (await caches.open(name)).match(path);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+async function shells() {
+  return (await caches.keys()).filter((name) => name.startsWith(PREFIX));
+}
+
+/** Keeps the shell of this document whole, then drops the others and tells the open pages. */
+async function keep(response) {
+  if (!response.ok) throw new Error(`the document: expected an answer of 200, found ${response.status}`);
+  const text = await response.clone().text();
+  const name = PREFIX + (await digest(text));
+  const before = await shells();
+  if (before.includes(name)) return;
+  const cache = await caches.open(name);
+  try {
+    for (const path of await filesOf(text)) await cache.add(path);
+    await cache.put(DOCUMENT, response);
+  } catch (error) {
+    await caches.delete(name);
+    throw error;
+  }
+  for (const old of before) await caches.delete(old);
+  if (before.length > 0) for (const client of await self.clients.matchAll()) client.postMessage({ type: "new-shell" });
+}
+
+/** The files that the document names, and those that its scripts and styles name. */
+async function filesOf(text) {
+  const found = new Set([...FIXED, ...(text.match(HASHED) ?? [])]);
+  for (const path of found) {
+    if (found.size > MOST_FILES) throw new Error(`the shell: expected ${MOST_FILES} files at most, found ${found.size}`);
+    if (!/\.(?:js|css)$/.test(path)) continue;
+    const source = await (await fetch(path)).text();
+    for (const [name] of source.matchAll(/(?:assets\/|\.\/)[\w.-]+-[\w-]{6,}\.(?:js|css|woff2|svg|png)/g)) found.add(`/assets/${name.split("/").pop()}`);
+  }
+  return [...found];
+}
+
+async function digest(text) {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(hash)].slice(0, 12).map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

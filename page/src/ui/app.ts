@@ -1,0 +1,289 @@
+/**
+ * The page: draws a session, and hands on what people do. Owns everything that it made until `end`.
+ */
+
+import type { AssistantEvent, Session } from "../session/types";
+import { among, answered, heard } from "./assistant/dialogue";
+import { AssistantPanel } from "./assistant/assistant_panel";
+import { el } from "./base/dom";
+import { icon } from "./base/icons";
+import { clampFont } from "./base/preferences";
+import { plainLine } from "./base/quantities";
+import { Scope } from "./base/scope";
+import { Store } from "./base/store";
+import { followViewport } from "./base/viewport";
+import { Choices, systemScheme } from "./choices";
+import { Commands } from "./commands";
+import { KeyBar } from "./keys/key_bar";
+import { Notices } from "./notices/notices";
+import { Deck } from "./screen/deck";
+import type { Watcher } from "./screen/screen";
+import { Stage } from "./screen/stage";
+import { shortcutOf } from "./shortcuts";
+import { type AppState, firstState, paletteOf, schemeOf } from "./state";
+import { Banner } from "./status/banner";
+import { spokenState } from "./status/phrases";
+import { StatusButton } from "./status/status_button";
+import { sentence, Welcome } from "./status/welcome";
+import { TabStrip } from "./tabs/tab_strip";
+import { Typist } from "./typist";
+
+const LONGEST_TITLE = 120;
+const BELL_PAUSE_MS = 800;
+
+export class App {
+  readonly store: Store<AppState>;
+  readonly deck: Deck;
+  readonly #session: Session;
+  readonly #scope = new Scope();
+  readonly #notices = new Notices();
+  readonly #choices: Choices;
+  readonly #commands: Commands;
+  readonly #typist: Typist;
+  readonly #stage: Stage;
+  readonly #panel: AssistantPanel;
+  #zoomFrom: number | null = null;
+  #rang = 0;
+
+  constructor(root: HTMLElement, session: Session, storage: Storage | null) {
+    this.#session = session;
+    const preferences = Choices.first(storage);
+    this.store = new Store(firstState(session.connection, session.tabs, preferences, schemeOf(preferences, systemScheme())));
+    this.#choices = new Choices(session, this.store, storage, this.#scope);
+    this.#typist = new Typist(session, this.store, this.#notices, () => this.deck.screen);
+    this.#commands = new Commands(session, this.store, this.#notices, this.#typist, (changes) => this.#choices.change(changes));
+    this.#stage = new Stage(this.#stageActions(), this.#scope);
+    this.#panel = new AssistantPanel(this.#assistantActions(), this.#scope);
+    this.deck = new Deck(session, this.store, this.#stage.area, { watcher: (uuid) => this.#watcher(uuid), turned: () => this.#turned() });
+    this.#draw(root);
+    this.#listen();
+    followViewport(document.documentElement, () => this.deck.disturb(), this.#scope);
+    this.#observe();
+  }
+
+  /** Something could not be done, for people. */
+  complain(reason: unknown): void {
+    this.#notices.say(sentence(reason), { key: "complaint", seconds: 12 });
+  }
+
+  /** Another build of this page is there. */
+  offerReload(): void {
+    this.#notices.say("A new version of this page is ready.", { key: "new-version", actions: [{ label: "Reload", act: () => location.reload() }] });
+  }
+
+  listenToAddress(changed: () => void): void {
+    this.#scope.listen(window, "hashchange", changed);
+  }
+
+  end(): void {
+    this.deck.end();
+    this.#notices.clear();
+    this.#scope.end();
+  }
+
+  #draw(root: HTMLElement): void {
+    const status = new StatusButton();
+    const tabs = new TabStrip({
+      show: (uuid) => this.deck.show(uuid), menu: (uuid) => this.#commands.tabMenu(uuid), step: (uuid, by) => this.#commands.move(uuid, by),
+      reorder: (order) => this.#session.reorder(order), close: (uuid) => void this.#commands.close(uuid),
+    }, this.#scope);
+    const banner = new Banner(() => this.#session.wake());
+    const welcome = new Welcome({ link: (text) => this.#session.link(text), wake: () => this.#session.wake(), create: () => this.deck.create(), forget: () => void this.#commands.forget() });
+    const keys = new KeyBar(this.#keyActions(), this.#scope);
+    const plus = this.#barButton("plus", "New terminal", () => this.deck.create());
+    const more = this.#barButton("more", "Menu", () => this.#commands.pageMenu(() => this.deck.create(), () => this.#askAssistant(true)));
+    this.#scope.listen(status.element, "click", () => this.#commands.connection());
+    const bar = el("header", { class: "top-bar" }, status.element, tabs.element, plus, more);
+    root.replaceChildren(bar, banner.element, this.#stage.element, welcome.element, this.#panel.element, keys.element, this.#notices.element, this.#notices.spoken);
+    this.#scope.add(this.store.subscribe((state, before) => {
+      status.render(state.connection);
+      tabs.render(state.tabs, state.shown, state.titles);
+      banner.render(state);
+      this.#stage.render(state);
+      welcome.element.hidden = state.shown !== null;
+      if (state.shown === null) welcome.render(state);
+      this.#panel.render(state);
+      keys.element.hidden = state.shown === null;
+      keys.render(state);
+      plus.disabled = state.connection.stage !== "ready";
+      bar.hidden = state.connection.stage === "linking" && state.tabs.length === 0;
+      this.#dress(state, before);
+    }));
+  }
+
+  #barButton(picture: "plus" | "more", label: string, act: () => void): HTMLButtonElement {
+    const button = el("button", { class: "bar-button", type: "button", "aria-label": label }, icon(picture));
+    this.#scope.listen(button, "click", act);
+    return button;
+  }
+
+  /** Appearance and the document's title. */
+  #dress(state: AppState, before: AppState): void {
+    const root = document.documentElement;
+    root.dataset["scheme"] = state.scheme;
+    const palette = paletteOf(state);
+    root.style.setProperty("--terminal", palette.theme.background ?? "");
+    const tab = state.tabs.find((other) => other.uuid === state.shown);
+    document.title = [tab && (state.titles[tab.uuid] || tab.name), state.connection.machine ?? "MobiFai"].filter(Boolean).join(" – ");
+    if (state.preferences !== before.preferences || state.scheme !== before.scheme) this.deck.apply();
+  }
+
+  #listen(): void {
+    const { store } = this;
+    const on = this.#session.on.bind(this.#session);
+    const ends = [
+      on("connection", (connection) => {
+        const before = store.state.connection;
+        store.set({ connection });
+        if (spokenState(before) !== spokenState(connection)) this.#notices.speak(spokenState(connection));
+        if (connection.stage === "ready" && before.stage !== "ready") this.deck.renewSize();
+      }),
+      on("tabs", (tabs) => {
+        store.set({ tabs, assistant: among(store.state.assistant, tabs.map((tab) => tab.uuid)), titles: this.#titlesOf(tabs.map((tab) => tab.uuid)) });
+        this.deck.sync();
+      }),
+      on("output", (output) => this.deck.write(output)),
+      on("ended", (uuid) => this.deck.ended(uuid)),
+      on("trouble", (message) => this.#notices.say(message)),
+      on("assistant", (event) => this.#hear(event)),
+    ];
+    for (const end of ends) this.#scope.add(end);
+    const wake = (): void => void (document.visibilityState === "visible" && this.#session.wake());
+    this.#scope.listen(document, "visibilitychange", wake);
+    this.#scope.listen(window, "pageshow", wake);
+    this.#scope.listen(window, "online", wake);
+    this.deck.sync();
+  }
+
+  #observe(): void {
+    const observer = new ResizeObserver(() => this.deck.disturb());
+    observer.observe(this.#stage.element);
+    this.#scope.add(() => observer.disconnect());
+  }
+
+  #hear(event: AssistantEvent): void {
+    const assistant = heard(this.store.state.assistant, event, Date.now());
+    this.store.set({ assistant, asking: this.store.state.asking || event.type === "approval" });
+    if (event.type === "approval") this.#notices.speak("The assistant asks for your permission.");
+  }
+
+  #askAssistant(asking: boolean): void {
+    this.store.set({ asking });
+    if (asking) this.#panel.focus();
+    else this.deck.screen?.focus();
+  }
+
+  #turned(): void {
+    this.#typist.release();
+    this.#stage.rest();
+    const { shown, tabs } = this.store.state;
+    this.deck.screen?.name(tabs.find((tab) => tab.uuid === shown)?.name ?? "");
+  }
+
+  #titlesOf(uuids: readonly string[]): AppState["titles"] {
+    const known = new Set(uuids);
+    return Object.fromEntries(Object.entries(this.store.state.titles).filter(([uuid]) => known.has(uuid)));
+  }
+
+  #watcher(uuid: () => string): Watcher {
+    const isShown = (): boolean => this.store.state.shown === uuid();
+    return {
+      typed: (data) => this.#typist.typed(data),
+      answered: (data) => void this.#session.input(uuid(), data),
+      pasted: (text) => void this.#typist.paste(text),
+      composesAtOnce: () => this.#composesAtOnce(),
+      titled: (title) => this.store.set({ titles: { ...this.store.state.titles, [uuid()]: plainLine(title, LONGEST_TITLE) } }),
+      rang: () => isShown() && this.#ring(),
+      copied: (text) => this.#commands.offerCopy(text),
+      linked: (address) => void this.#commands.open(address),
+      scrolled: () => isShown() && this.#scrolled(),
+      selected: () => isShown() && this.#stage.selection.place(),
+      shortcut: (event) => this.#shortcut(event),
+    };
+  }
+
+  #composesAtOnce(): boolean {
+    const { composing } = this.store.state.preferences;
+    return composing === "auto" ? /Android/.test(navigator.userAgent) : composing === "at-once";
+  }
+
+  #scrolled(): void {
+    this.store.set({ atBottom: this.deck.screen?.atBottom ?? true });
+    this.#stage.selection.place();
+  }
+
+  #ring(): void {
+    const now = performance.now();
+    if (now - this.#rang < BELL_PAUSE_MS) return;
+    this.#rang = now;
+    this.#stage.ring();
+    if (this.store.state.preferences.vibrate) navigator.vibrate?.(40);
+  }
+
+  #shortcut(event: KeyboardEvent): boolean {
+    const wanted = shortcutOf(event);
+    if (wanted === null) return false;
+    if (wanted === "paste") return true; // the browser's own paste event follows
+    event.preventDefault();
+    void this.#commands.copy(this.deck.screen?.terminal.getSelection() ?? "");
+    return true;
+  }
+
+  #stageActions(): ConstructorParameters<typeof Stage>[0] {
+    return {
+      screen: () => this.deck.screen,
+      copy: (text) => void this.#commands.copy(text),
+      paste: () => void this.#commands.paste(),
+      zoom: (scale) => this.#zoom(scale),
+      zoomed: () => this.#zoomed(),
+    };
+  }
+
+  #zoom(scale: number): void {
+    this.#zoomFrom ??= this.store.state.preferences.fontSize;
+    const fontSize = clampFont(this.#zoomFrom * scale);
+    this.#stage.showZoom(fontSize);
+    if (fontSize !== this.store.state.preferences.fontSize) this.#choices.change({ fontSize });
+  }
+
+  #zoomed(): void {
+    this.#zoomFrom = null;
+    this.#stage.showZoom(null);
+  }
+
+  #keyActions(): ConstructorParameters<typeof KeyBar>[0] {
+    const typist = this.#typist;
+    const felt = (act: () => void): void => {
+      if (this.store.state.preferences.vibrate) navigator.vibrate?.(6);
+      act();
+    };
+    return {
+      key: (key) => felt(() => typist.key(key)),
+      text: (text) => felt(() => typist.text(text)),
+      modifier: (modifier) => felt(() => typist.modifier(modifier)),
+      combo: (combo) => felt(() => typist.combo(combo)),
+      editCombo: (combo) => this.#commands.combo(combo),
+      paste: () => void this.#commands.paste(),
+      ask: () => this.#askAssistant(!this.store.state.asking),
+      keyboard: () => this.#toggleKeyboard(),
+    };
+  }
+
+  #toggleKeyboard(): void {
+    const focused = document.activeElement;
+    if (focused instanceof HTMLTextAreaElement) focused.blur();
+    else this.deck.screen?.focus();
+  }
+
+  #assistantActions(): ConstructorParameters<typeof AssistantPanel>[0] {
+    return {
+      prompt: (text) => this.store.state.shown !== null && this.#session.prompt(text, this.store.state.shown),
+      cancel: () => this.#session.cancel(this.store.state.shown ?? undefined),
+      approve: (id, ok) => {
+        this.#session.approve(id, ok);
+        this.store.set({ assistant: answered(this.store.state.assistant, id, Date.now()) });
+      },
+      close: () => this.#askAssistant(false),
+    };
+  }
+}

@@ -1,0 +1,131 @@
+/** What menus and buttons do that needs a question, a sheet or the clipboard first. */
+
+import type { Session } from "../session/types";
+import { plainLine } from "./base/quantities";
+import type { Preferences } from "./base/preferences";
+import type { Store } from "./base/store";
+import type { Combo } from "./keys/combos";
+import type { Notices } from "./notices/notices";
+import { copyText, readText } from "./screen/clipboard";
+import { safeLink } from "./screen/links";
+import { openCombo } from "./sheets/combo_sheet";
+import { openConnection } from "./sheets/connection_sheet";
+import { openHealth } from "./sheets/health_sheet";
+import { openMenu } from "./sheets/menu";
+import { openPaste } from "./sheets/paste_sheet";
+import { openSettings } from "./sheets/settings_sheet";
+import { ask, askText } from "./sheets/sheet";
+import type { AppState } from "./state";
+import { step } from "./tabs/order";
+import type { Typist } from "./typist";
+
+const LONGEST_NAME = 60;
+
+export class Commands {
+  readonly #session: Session;
+  readonly #store: Store<AppState>;
+  readonly #notices: Notices;
+  readonly #typist: Typist;
+  readonly #change: (changes: Partial<Preferences>) => void;
+
+  constructor(session: Session, store: Store<AppState>, notices: Notices, typist: Typist, change: (changes: Partial<Preferences>) => void) {
+    this.#session = session;
+    this.#store = store;
+    this.#notices = notices;
+    this.#typist = typist;
+    this.#change = change;
+  }
+
+  pageMenu(create: () => void, assistant: () => void): void {
+    const ready = this.#store.state.connection.stage === "ready";
+    openMenu("MobiFai", [
+      { label: "New terminal", picture: "plus", act: create, disabled: !ready },
+      { label: "Assistant", picture: "spark", act: assistant, disabled: this.#store.state.shown === null },
+      { label: "Health of the agent", picture: "heart", act: () => this.health(), disabled: !ready },
+      { label: "Connection", picture: "link", act: () => this.connection() },
+      { label: "Settings", picture: "gear", act: () => this.settings() },
+    ]);
+  }
+
+  tabMenu(uuid: string): void {
+    const order = this.#order();
+    const at = order.indexOf(uuid);
+    const tab = this.#store.state.tabs[at];
+    if (tab === undefined) return;
+    openMenu(tab.name, [
+      { label: "Rename", picture: "edit", act: () => void this.rename(uuid) },
+      { label: "Move left", picture: "left", act: () => this.move(uuid, -1), disabled: at === 0 },
+      { label: "Move right", picture: "right", act: () => this.move(uuid, 1), disabled: at === order.length - 1 },
+      { label: "Close", picture: "bin", act: () => void this.close(uuid), danger: true, hint: "Ends its shell and what runs in it" },
+    ]);
+  }
+
+  async rename(uuid: string): Promise<void> {
+    const tab = this.#store.state.tabs.find((other) => other.uuid === uuid);
+    const name = await askText("Rename the terminal", "Name", tab?.name ?? "", "Rename", LONGEST_NAME);
+    if (name !== null) this.#session.rename(uuid, plainLine(name, LONGEST_NAME));
+  }
+
+  move(uuid: string, by: number): void {
+    this.#session.reorder(step(this.#order(), uuid, by));
+  }
+
+  async close(uuid: string): Promise<void> {
+    const tab = this.#store.state.tabs.find((other) => other.uuid === uuid);
+    if (tab === undefined) return;
+    const text = "Its shell ends, and with it whatever runs there. What was not saved is lost.";
+    if (await ask({ title: `Close ${tab.name}?`, text, yes: "Close it", danger: true })) this.#session.terminate(uuid);
+  }
+
+  health(): void {
+    openHealth(() => this.#session.health());
+  }
+
+  connection(): void {
+    openConnection(this.#store, { wake: () => this.#session.wake(), health: () => this.health(), forget: () => void this.forget() });
+  }
+
+  settings(): void {
+    openSettings(this.#store, { change: this.#change, forget: () => void this.forget() });
+  }
+
+  combo(combo: Combo | null): void {
+    openCombo(combo, this.#store.state.preferences.combos, (combos) => this.#change({ combos }));
+  }
+
+  async forget(): Promise<void> {
+    const name = this.#store.state.connection.machine ?? "this machine";
+    const text = "This browser deletes its keys for it. Terminals go on running there. To come back, link again with a new QR code.";
+    if (await ask({ title: `Forget ${name}?`, text, yes: "Forget it", danger: true })) this.#session.forget();
+  }
+
+  async paste(): Promise<void> {
+    const text = await readText();
+    if (text === null) openPaste((given) => void this.#typist.paste(given));
+    else if (text === "") this.#notices.say("The clipboard holds no text.");
+    else await this.#typist.paste(text);
+  }
+
+  async copy(text: string): Promise<void> {
+    if (text === "") return;
+    this.#notices.say((await copyText(text)) ? "Copied." : "This browser did not let the page copy.", { key: "copied", seconds: 2 });
+  }
+
+  /** A program wants to write the clipboard: only when a person says so, who sees what it is. */
+  offerCopy(text: string): void {
+    const copy = { label: "Copy", act: () => void this.copy(text) };
+    this.#notices.say(`A program wants to put ${text.length} characters on the clipboard.`, { key: "osc52", detail: plainLine(text, 120), actions: [copy] });
+  }
+
+  async open(address: string): Promise<void> {
+    if (document.querySelector("dialog[open]") !== null) return;
+    const link = safeLink(address);
+    if (link === null) return this.#notices.say("Only web and mail addresses are opened.", { key: "link" });
+    const question = { title: link.scheme === "mailto" ? "Write a mail?" : "Open this address?", text: `It leads to ${link.target}.`, quoted: link.href, warning: link.warning, yes: "Open" };
+    if (await ask(question)) window.open(link.href, "_blank", "noopener,noreferrer");
+  }
+
+  #order(): readonly string[] {
+    return this.#store.state.tabs.map((tab) => tab.uuid);
+  }
+}
