@@ -65,6 +65,7 @@ export class KeyBar {
   #button(key: BarKey): HTMLElement {
     const button = el("button", { class: `key ${key.kind}`, type: "button" });
     setText(button, key.kind === "text" ? key.text : key.label);
+    button.classList.toggle("long", key.kind === "key" && key.label.length > 3);
     if (key.kind === "modifier") this.#modifiers.set(key.modifier, button);
     else button.setAttribute("aria-label", key.spoken);
     const repeats = key.kind === "key" && key.repeats;

@@ -26,6 +26,8 @@ interface Seat {
   settling: Settling;
 }
 
+/** The place of a terminal that is not made yet. */
+const UNNAMED = "";
 const USUAL: Size = { cols: 80, rows: 24 };
 
 export class Deck {
@@ -64,7 +66,9 @@ export class Deck {
 
   create(): void {
     this.#hide();
-    const seat = this.#makeSeat("");
+    // The layout must be as it is with a terminal before anything is measured.
+    if (this.#store.state.shown === null) this.#store.set({ shown: UNNAMED });
+    const seat = this.#makeSeat(UNNAMED);
     this.#prepared = seat;
     seat.screen.show();
     const size = seat.screen.measure() ?? USUAL;
@@ -176,12 +180,11 @@ export class Deck {
 
   #makeSeat(uuid: string): Seat {
     const { state } = this.#store;
-    this.#area.closest("[hidden]")?.removeAttribute("hidden"); // characters are measured on what is visible
     const seat = { uuid } as Seat;
     seat.screen = new Screen(this.#area, this.#actions.watcher(() => seat.uuid), state.preferences, paletteOf(state));
     seat.settling = new Settling(() => seat.screen.measure(), (size) => {
       seat.screen.resize(size);
-      if (seat.uuid !== "") this.#session.resize(seat.uuid, size.cols, size.rows);
+      if (seat.uuid !== UNNAMED) this.#session.resize(seat.uuid, size.cols, size.rows);
     });
     return seat;
   }

@@ -18,7 +18,7 @@ import type { Palette } from "./palettes";
 import { Renderer } from "./renderer";
 import { PersonsHand, ReplayGate } from "./replay";
 import { type Size, usable } from "./settling";
-import { styledDocument } from "./styled_document";
+import { styledDocument, whileStyled } from "./styled_document";
 
 export interface Watcher extends Typing {
   /** The terminal itself answers a program, or reports the mouse: nothing that a person typed. */
@@ -58,7 +58,7 @@ export class Screen {
     this.terminal = new Terminal(optionsFor(preferences, palette, (address) => watcher.linked(address)));
     parent.append(this.host);
     this.#loadAddons();
-    this.terminal.open(this.host);
+    whileStyled(() => this.terminal.open(this.host));
     this.#renderer = new Renderer(this.terminal);
     this.#input = new TextInput(this.terminal, this.host, watcher, this.#scope);
     this.#watch();

@@ -13,10 +13,22 @@ export function styledDocument(): Document {
   return styled;
 }
 
+/** Does `action` while the page's own document prepares elements too: xterm's scroll bar asks that one, whatever it was given. */
+export function whileStyled(action: () => void): void {
+  if (styledDocument() === document) return action();
+  const create = (tag: string): HTMLElement => prepared(document, tag);
+  Object.defineProperty(document, "createElement", { value: create, configurable: true });
+  try {
+    action();
+  } finally {
+    Reflect.deleteProperty(document, "createElement");
+  }
+}
+
 function canConstruct(): boolean {
   try {
     new CSSStyleSheet().replaceSync("");
-    return Array.isArray(document.adoptedStyleSheets) || "adoptedStyleSheets" in document;
+    return "adoptedStyleSheets" in document;
   } catch {
     return false;
   }
@@ -24,7 +36,7 @@ function canConstruct(): boolean {
 
 function proxied(real: Document): Document {
   const bound = new Map<PropertyKey, unknown>(); // bounded by the methods of Document
-  const create = (tag: string): HTMLElement => prepared(real.createElement(tag), tag);
+  const create = (tag: string): HTMLElement => prepared(real, tag);
   bound.set("createElement", create);
   return new Proxy(real, {
     get(target, name): unknown {
@@ -39,8 +51,10 @@ function proxied(real: Document): Document {
   });
 }
 
-function prepared(element: HTMLElement, tag: string): HTMLElement {
-  if (tag === "style") return sheetInstead(element);
+function prepared(real: Document, tag: string): HTMLElement {
+  const make = (name: string): HTMLElement => Document.prototype.createElement.call(real, name);
+  if (tag === "style") return sheetInstead(make("template")); // an empty <style> would be forbidden too
+  const element = make(tag);
   if (tag === "span") element.setAttribute = setAttributeByCssom;
   return element;
 }

@@ -45,12 +45,12 @@ export class Welcome {
   }
 
   #linkPage(): readonly Node[] {
-    return [mark(), this.#title, this.#hint, steps(), this.#linkForm("Link")];
+    return [mark(), this.#title, this.#hint, steps(), this.#linkForm()];
   }
 
   #refusedPage(): readonly Node[] {
     return [
-      badge("alert", "bad"), this.#title, this.#hint, steps(), this.#linkForm("Link again"),
+      badge("alert", "bad"), this.#title, this.#hint, steps(), this.#linkForm(),
       el("div", { class: "row" }, button("Try again", this.#actions.wake), button("Forget this machine", this.#actions.forget, "quiet danger-text")),
     ];
   }
@@ -63,13 +63,13 @@ export class Welcome {
     return [mark(), this.#title, this.#hint, el("div", { class: "row" }, button("New terminal", this.#actions.create, "primary"))];
   }
 
-  #linkForm(label: string): HTMLElement {
+  #linkForm(): HTMLElement {
     const field = el("input", {
       type: "url", name: "link", inputmode: "url", autocapitalize: "off", autocomplete: "off", autocorrect: "off", spellcheck: "false", enterkeyhint: "go",
       placeholder: "Paste the link", "aria-label": "Link from the machine",
     });
     const problem = el("p", { class: "problem", role: "alert" });
-    const form = el("form", { class: "link-form", novalidate: true }, field, el("button", { class: "primary" }, label));
+    const form = el("form", { class: "link-form", novalidate: true }, field, el("button", { class: "primary" }, "Link"));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       setText(problem, "");

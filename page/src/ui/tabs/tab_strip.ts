@@ -52,15 +52,17 @@ export class TabStrip {
     const made = this.#chips.get(tab.uuid);
     if (made === undefined) return;
     const { button } = made;
+    const words = `${tab.name}\n${title}`;
+    const changed = button.title !== words;
     setText(made.name, tab.name);
     setText(made.title, title);
+    button.title = words;
     button.classList.toggle("unseen", tab.unseen && !shown);
     button.setAttribute("aria-label", [tab.name, title, tab.unseen && !shown ? "new output" : ""].filter(Boolean).join(", "));
-    button.title = shown ? "Tap again for its menu" : tab.name;
-    if ((button.getAttribute("aria-selected") === "true") === shown) return;
+    const turned = (button.getAttribute("aria-selected") === "true") !== shown;
     button.setAttribute("aria-selected", String(shown));
     button.tabIndex = shown ? 0 : -1;
-    if (shown) button.scrollIntoView({ inline: "nearest", block: "nearest" });
+    if (shown && (turned || changed)) button.scrollIntoView({ inline: "nearest", block: "nearest" });
   }
 
   #click(event: Event): void {
