@@ -25,6 +25,10 @@ class HandshakeFailed(MobiFaiError):
     """The peer could not prove that it holds the private key of the public key it shows."""
 
 
+class SealBroken(MobiFaiError):
+    """A message can't be opened, or not be sealed: the session that it belongs to is over."""
+
+
 class PairingRefused(MobiFaiError):
     """A relay does not join two devices, and says why."""
 

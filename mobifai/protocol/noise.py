@@ -1,0 +1,275 @@
+"""Noise_IKpsk1_25519_ChaChaPoly_SHA256 (noiseprotocol.org, revision 34): two handshake messages, then sealed ones.
+
+The phone is the initiator, and knows the agent's static key; the agent is the responder. Nothing here knows what the
+messages carry, or whom a key belongs to. The library for keys is imported when a key is used, as in `handshake`.
+"""
+
+import hmac
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from mobifai.errors import HandshakeFailed, SealBroken
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+NAME = b"Noise_IKpsk1_25519_ChaChaPoly_SHA256"
+KEY_BYTES = 32
+TAG_BYTES = 16
+MOST_BYTES = 65_535
+"""Of any Noise message, tag and all (section 3)."""
+
+LAST_COUNTER = 2**64 - 2
+"""The last nonce of a key: the one after it is reserved (section 5.1)."""
+
+NO_SECRET = bytes(KEY_BYTES)
+"""The pre-shared key of those who know each other already."""
+
+_FIRST_HEAD = KEY_BYTES + KEY_BYTES + TAG_BYTES
+"""Bytes of the first message ahead of its payload: the ephemeral key, and the static one, sealed."""
+
+
+class KeyPair:
+    """An X25519 key. Its `repr` shows nothing of the private half."""
+
+    __slots__ = ("private", "public")
+
+    def __init__(self, private: bytes, public: bytes) -> None:
+        self.private = private
+        self.public = public
+
+    @classmethod
+    def generate(cls) -> "KeyPair":
+        """Make a new key."""
+        from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
+
+        key = x25519.X25519PrivateKey.generate()
+        return cls(key.private_bytes_raw(), key.public_key().public_bytes_raw())
+
+    @classmethod
+    def of(cls, private: bytes) -> "KeyPair":
+        """The pair of a private key. Raises ValueError for what is none."""
+        from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
+
+        key = x25519.X25519PrivateKey.from_private_bytes(private)
+        return cls(private, key.public_key().public_bytes_raw())
+
+    def exchange(self, public: bytes) -> bytes:
+        """The secret shared with the holder of a public key. Raises HandshakeFailed for one that shares no secret."""
+        from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
+
+        try:
+            ours = x25519.X25519PrivateKey.from_private_bytes(self.private)
+            shared = ours.exchange(x25519.X25519PublicKey.from_public_bytes(public))
+        except ValueError:  # the library refuses a point of low order, which gives everybody the same secret
+            shared = bytes(KEY_BYTES)
+        if not any(shared):
+            raise HandshakeFailed("expected a public key of X25519; found one that shares no secret")
+        return shared
+
+    def __repr__(self) -> str:
+        return f"KeyPair({self.public.hex()[:16]}...)"
+
+
+class CipherState:
+    """One direction: a key, and the number of the next message. What fails to open does not count."""
+
+    __slots__ = ("_cipher", "_counter")
+
+    def __init__(self, key: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: PLC0415 - see above
+
+        self._cipher: ChaCha20Poly1305 = ChaCha20Poly1305(key)
+        self._counter = 0
+
+    def seal(self, plain: bytes, associated: bytes = b"") -> bytes:
+        """The next message, sealed. Raises SealBroken for one that is too long, or when the numbers are used up."""
+        if len(plain) + TAG_BYTES > MOST_BYTES:
+            raise SealBroken(f"expected at most {MOST_BYTES - TAG_BYTES} bytes to seal; found {len(plain)}")
+        sealed = self._cipher.encrypt(self._nonce(), plain, associated)
+        self._counter += 1
+        return sealed
+
+    def open(self, sealed: bytes, associated: bytes = b"") -> bytes:
+        """What the next message says. Raises SealBroken for any but the very next message of the other side."""
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see above
+
+        if not TAG_BYTES <= len(sealed) <= MOST_BYTES:
+            raise SealBroken(f"expected {TAG_BYTES} to {MOST_BYTES} sealed bytes; found {len(sealed)}")
+        try:
+            plain = self._cipher.decrypt(self._nonce(), sealed, associated)
+        except InvalidTag:
+            raise SealBroken(
+                f"expected message {self._counter} of this session; found one that is changed, or not that one"
+            ) from None
+        self._counter += 1
+        return plain
+
+    def _nonce(self) -> bytes:
+        if self._counter > LAST_COUNTER:
+            raise SealBroken("this session has used all its numbers; begin a new one")
+        return bytes(4) + self._counter.to_bytes(8, "little")
+
+
+class Transport:
+    """Both directions after a handshake. `handshake_hash` is the same at both ends, and in no other session."""
+
+    __slots__ = ("_receiving", "_sending", "handshake_hash")
+
+    def __init__(self, sending: CipherState, receiving: CipherState, handshake_hash: bytes) -> None:
+        self._sending = sending
+        self._receiving = receiving
+        self.handshake_hash = handshake_hash
+
+    def seal(self, plain: bytes) -> bytes:
+        """The next message to the other side. Raises SealBroken."""
+        return self._sending.seal(plain)
+
+    def open(self, sealed: bytes) -> bytes:
+        """The next message of the other side. Raises SealBroken for any other."""
+        return self._receiving.open(sealed)
+
+
+class _Symmetric:
+    """Noise's SymmetricState (section 5.2), with the CipherState that belongs to it."""
+
+    __slots__ = ("_chaining_key", "_cipher", "hash")
+
+    def __init__(self, prologue: bytes, responder_static: bytes) -> None:
+        self.hash = self._chaining_key = sha256(NAME).digest()  # the name is longer than a hash
+        self._cipher: CipherState | None = None
+        self.mix_hash(prologue)
+        self.mix_hash(responder_static)
+
+    def copy(self) -> "_Symmetric":
+        """The same state, to be tried with something. Before it has been used for sealing."""
+        twin = object.__new__(_Symmetric)
+        twin.hash, twin._chaining_key, twin._cipher = self.hash, self._chaining_key, self._cipher
+        return twin
+
+    def mix_hash(self, data: bytes) -> None:
+        self.hash = sha256(self.hash + data).digest()
+
+    def mix_key(self, material: bytes) -> None:
+        self._chaining_key, key = _hkdf(self._chaining_key, material, 2)
+        self._cipher = CipherState(key)
+
+    def mix_key_and_hash(self, material: bytes) -> None:
+        self._chaining_key, mixed, key = _hkdf(self._chaining_key, material, 3)
+        self.mix_hash(mixed)
+        self._cipher = CipherState(key)
+
+    def mix_ephemeral(self, public: bytes) -> None:
+        """The token `e`, which in a handshake with a pre-shared key goes into the key too (section 9.2)."""
+        self.mix_hash(public)
+        self.mix_key(public)
+
+    def seal(self, plain: bytes) -> bytes:
+        assert self._cipher is not None  # noqa: S101 - every message mixes a key in first
+        sealed = self._cipher.seal(plain, self.hash)
+        self.mix_hash(sealed)
+        return sealed
+
+    def open(self, sealed: bytes) -> bytes:
+        """Raises SealBroken, and is as before then."""
+        assert self._cipher is not None  # noqa: S101 - as above
+        plain = self._cipher.open(sealed, self.hash)
+        self.mix_hash(sealed)
+        return plain
+
+    def split(self) -> tuple[CipherState, CipherState]:
+        """The initiator's direction, and the responder's."""
+        initiators, responders = _hkdf(self._chaining_key, b"", 2)
+        return CipherState(initiators), CipherState(responders)
+
+
+def _hkdf(chaining_key: bytes, material: bytes, outputs: int) -> tuple[bytes, ...]:
+    """Noise's HKDF (section 4.3)."""
+    key, found, last = hmac.digest(chaining_key, material, "sha256"), list[bytes](), b""
+    for number in range(1, outputs + 1):
+        last = hmac.digest(key, last + bytes([number]), "sha256")
+        found.append(last)
+    return tuple(found)
+
+
+class Initiator:
+    """The phone's side. `ephemeral` is given by tests alone."""
+
+    def __init__(
+        self, static: KeyPair, responder: bytes, psk: bytes, prologue: bytes, ephemeral: KeyPair | None = None
+    ) -> None:
+        self._static = static
+        self._responder = responder
+        self._psk = psk
+        self._ephemeral = ephemeral or KeyPair.generate()
+        self._state = _Symmetric(prologue, responder)
+
+    def first(self, payload: bytes) -> bytes:
+        """The first message: e, es, s, ss, psk. Once. Raises HandshakeFailed."""
+        state, ephemeral = self._state, self._ephemeral
+        state.mix_ephemeral(ephemeral.public)
+        state.mix_key(ephemeral.exchange(self._responder))
+        static = state.seal(self._static.public)
+        state.mix_key(self._static.exchange(self._responder))
+        state.mix_key_and_hash(self._psk)
+        return ephemeral.public + static + state.seal(payload)
+
+    def second(self, message: bytes) -> tuple[bytes, Transport]:
+        """Read the second message: e, ee, se. Its payload, and what follows. Raises HandshakeFailed."""
+        theirs = message[:KEY_BYTES]
+        if len(theirs) != KEY_BYTES:
+            raise HandshakeFailed(f"expected Noise's second message; found {len(message)} bytes")
+        state = self._state
+        state.mix_ephemeral(theirs)
+        state.mix_key(self._ephemeral.exchange(theirs))
+        state.mix_key(self._static.exchange(theirs))
+        payload = _open(state, message[KEY_BYTES:])
+        sending, receiving = state.split()
+        return payload, Transport(sending, receiving, state.hash)
+
+
+class Responder:
+    """The agent's side of one handshake, from the initiator's first message on.
+
+    `initiator` is the static key that it shows. It holds that key only if `try_psk` opens the message, and speaks now
+    (rather than having been recorded) only once a message of the transport opens. Raises HandshakeFailed.
+    """
+
+    def __init__(self, static: KeyPair, prologue: bytes, message: bytes) -> None:
+        if not _FIRST_HEAD + TAG_BYTES <= len(message) <= MOST_BYTES:
+            raise HandshakeFailed(f"expected Noise's first message; found {len(message)} bytes")
+        self._theirs = message[:KEY_BYTES]
+        self._payload = message[_FIRST_HEAD:]
+        self._state = state = _Symmetric(prologue, static.public)
+        state.mix_ephemeral(self._theirs)
+        state.mix_key(static.exchange(self._theirs))
+        self.initiator = _open(state, message[KEY_BYTES:_FIRST_HEAD])
+        state.mix_key(static.exchange(self.initiator))
+
+    def try_psk(self, psk: bytes) -> bytes | None:
+        """The first message's payload, if this is the pre-shared key that it was made with; it is used from then on."""
+        state = self._state.copy()
+        state.mix_key_and_hash(psk)
+        try:
+            payload = state.open(self._payload)
+        except SealBroken:
+            return None
+        self._state = state
+        return payload
+
+    def second(self, payload: bytes, ephemeral: KeyPair | None = None) -> tuple[bytes, Transport]:
+        """The second message, and what follows. Once, after `try_psk` gave a payload. `ephemeral` is for tests."""
+        state, ours = self._state, ephemeral or KeyPair.generate()
+        state.mix_ephemeral(ours.public)
+        state.mix_key(ours.exchange(self._theirs))
+        state.mix_key(ours.exchange(self.initiator))
+        message = ours.public + state.seal(payload)
+        receiving, sending = state.split()
+        return message, Transport(sending, receiving, state.hash)
+
+
+def _open(state: _Symmetric, sealed: bytes) -> bytes:
+    try:
+        return state.open(sealed)
+    except SealBroken:
+        raise HandshakeFailed("expected a handshake with this key; found one that is changed, or with another") from None
