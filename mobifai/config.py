@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 PUBLIC_STUN = "stun:stun.l.google.com:19302"
 DEFAULT_PORT = 8765
@@ -39,6 +40,7 @@ class Config:
     `relay` is an own relay's place, or the URL of one elsewhere. `ice_servers` are STUN or TURN URLs; empty: none is
     asked. `limits` replaces values of `limits.LIMITS`. `restart_daily` is a local time at which the agent starts anew.
     `time_scale` says how many times as fast as usual timers run that wait for nothing but time; `health` has it in it.
+    `e2e` says whether phones without end-to-end encryption may come.
     """
 
     relay: RelayConfig | str
@@ -50,5 +52,6 @@ class Config:
     metrics_port: int | None = None
     keep_awake: bool = False
     time_scale: float = 1.0
+    e2e: Literal["allow", "require"] = "allow"
     health: HealthConfig = HealthConfig()
     limits: Mapping[str, int] = field(default_factory=dict)

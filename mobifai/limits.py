@@ -196,6 +196,23 @@ RELAY_SETTINGS = _declare(
     "one account's settings as JSON: theme, fonts, key bar", None, on_disk=True,
 )  # fmt: skip
 
+# End-to-end encryption
+E2E_PHONES = _declare(
+    "e2e.phones", 64, Unit.ITEMS, WhenFull.REJECT,
+    "phones whose key is pinned: a household's, and those of years before that nobody revoked",
+    None, item_bytes=1 << 10,
+)  # fmt: skip
+E2E_REVOKED = _declare(
+    "e2e.revoked", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "phones that were revoked, so that they are told why, and can't come as an app of the field instead",
+    None, item_bytes=512,
+)  # fmt: skip
+E2E_LINKS = _declare(
+    "e2e.links", 8, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "secrets of links that wait to be used; one a phone, for 10 minutes, and each hello may have to try all of them",
+    None,
+)  # fmt: skip
+
 # The assistant
 ASSISTANT_CONVERSATIONS = _declare(
     "assistant.conversations", 4, Unit.ITEMS, WhenFull.REJECT,
@@ -290,6 +307,7 @@ LIMITS: Mapping[str, Limit] = MappingProxyType(_TABLE)
 
 # Sizes of one message or sequence. They bound no container that may grow, so no ledger counts them.
 MAX_FRAME = 60_000  # bytes of one message on the data channel: libwebrtc's phones advertise 65,536 at least
+MAX_SEALED = 87_380  # characters: Base64 of the longest message that Noise allows, 65,535 bytes
 MAX_SEQUENCE = 4096  # bytes of an escape sequence that waits for its end; xterm's longest useful ones are titles
 MAX_REQUEST = 64 << 10  # bytes of one request of a command, as JSON
 MAX_ID = 64

@@ -17,6 +17,7 @@ import msgspec
 
 from mobifai.errors import StateError
 from mobifai.protocol.handshake import Identity
+from mobifai.protocol.noise import KEY_BYTES, KeyPair
 
 MAX_SOCKET_PATH = 100
 """Bytes of a Unix socket's path that every system takes (macOS: 103, Linux: 107)."""
@@ -26,6 +27,11 @@ class _DeviceFile(msgspec.Struct, frozen=True):
     device_id: str
     private_key: str
     public_key: str | None = None
+
+
+class _KeyFile(msgspec.Struct, frozen=True):
+    private_key: str
+    public_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,11 @@ class StateDir:
         digest = sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"mobifai-{os.getuid()}" / f"{digest}.sock"
 
+    @property
+    def phones(self) -> Path:
+        """The file of the phones whose keys are pinned."""
+        return self.path / "phones.json"
+
     def device(self) -> Device:
         """This machine's id and key; made when there are none. Raises StateError."""
         file = self.path / "device.json"
@@ -71,17 +82,36 @@ class StateDir:
             _write_device(file, device)
         return device
 
+    def e2e_key(self) -> KeyPair:
+        """The key by which phones know this agent end to end; made when there is none. Raises StateError."""
+        file = self.path / "e2e.json"
+        if not file.exists():
+            made = KeyPair.generate()
+            write_secret(file, msgspec.json.encode(_KeyFile(made.private.hex(), made.public.hex())))
+        try:
+            known = msgspec.json.decode(file.read_bytes(), type=_KeyFile)
+            pair = KeyPair(bytes.fromhex(known.private_key), bytes.fromhex(known.public_key))
+            if not len(pair.private) == len(pair.public) == KEY_BYTES:
+                raise ValueError(f"expected keys of {KEY_BYTES} bytes")
+        except (msgspec.MsgspecError, ValueError, OSError) as error:
+            raise StateError(
+                f"{file}: expected the key for end-to-end encryption as JSON ({error}); move it away, and every phone "
+                "comes in anew by a link"
+            ) from None
+        return pair
+
     @contextmanager
     def device_prepared(self) -> Iterator[None]:
-        """See to it, beside what is done in this scope, that `device` need not compute a key.
+        """See to it, beside what is done in this scope, that `device` and `e2e_key` need not compute a key.
 
         It would have to load and keep a library of many megabytes for that. What is missing is made in a fork of this
-        process, which must have no threads; what fails there fails in `device`.
+        process, which must have no threads; what fails there fails in `device` or `e2e_key`.
         """
-        child = None if self._has_public_key() else os.fork()
+        child = None if self._has_keys() else os.fork()
         if child == 0:
             try:
                 self.device()
+                self.e2e_key()
             finally:
                 os._exit(0)
         try:
@@ -90,7 +120,9 @@ class StateDir:
             if child is not None:
                 os.waitpid(child, 0)
 
-    def _has_public_key(self) -> bool:
+    def _has_keys(self) -> bool:
+        if not (self.path / "e2e.json").exists():
+            return False
         try:
             file = self.path / "device.json"
             return msgspec.json.decode(file.read_bytes(), type=_DeviceFile).public_key is not None

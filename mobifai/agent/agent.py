@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 from mobifai import __version__
 from mobifai.agent.checkup import Checkup
 from mobifai.agent.endpoint import Endpoint, open_endpoint
+from mobifai.agent.invitations import all_devices, link
 from mobifai.agent.links import Links
 from mobifai.agent.people import KeeperLink, Presenter
+from mobifai.agent.phones import Phones
 from mobifai.agent.reception import Reception
 from mobifai.agent.ways_in import WaysIn, ways_in
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config
-from mobifai.errors import AssistantError
+from mobifai.errors import AssistantError, RelayUnreachable, SignInRefused
 from mobifai.health.awake import KeepAwake
-from mobifai.health.census import take_census
+from mobifai.health.census import memory_in_use, take_census
 from mobifai.health.control import Follower, Handler
 from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.monitor import Monitor
@@ -52,6 +54,7 @@ class Agent:
         state: StateDir,
         endpoint: Endpoint,
         ledger: Ledger,
+        phones: Phones,
         presenter: Presenter,
         keeper: KeeperLink,
         make_tabs: Callable[["Agent"], Tabs],
@@ -65,7 +68,9 @@ class Agent:
         self.ledger = ledger
         self.endpoint = endpoint
         self.device = state.device()
-        self.links = Links(config, state, self.device, endpoint, ledger, self)
+        self.phones = phones
+        self._e2e_public = state.e2e_key().public
+        self.links = Links(config, state, self.device, endpoint, ledger, phones, self)
         self.tabs = self.links.tabs = make_tabs(self)
         self._make_assistant = make_assistant
         self._assistant: Assistant | None = None
@@ -89,7 +94,40 @@ class Agent:
             "ai:prompt": self._prompt,
             "ai:cancel": self._cancel,
             "ai:approve": self._approve,
+            "system:health": self._tell_health,
+            "system:echo": self._echo,
         }
+
+    # -- how it is
+
+    def _tell_health(self, _: wire.Empty | None) -> None:
+        self.links.courier.say("system:health", self._health())
+
+    def _health(self) -> wire.Health:
+        """Small enough for one frame, and cheap: a page that is open asks again and again."""
+        return wire.Health(
+            version=__version__,
+            uptime_seconds=round(self._monitor.uptime_seconds, 1),
+            memory_bytes=memory_in_use(),
+            memory_limit_bytes=self._config.health.memory_limit_bytes,
+            terminals=len(self.tabs),
+            worst_case_bytes=self.ledger.worst_case_bytes,
+            bounds=tuple(
+                wire.BoundState(
+                    name=entry.name,
+                    unit=entry.unit,
+                    used=entry.total,
+                    peak=entry.peak,
+                    capacity=entry.capacity * max(1, entry.instances),
+                    refused=entry.refused,
+                    evicted=entry.evicted,
+                )
+                for entry in self.ledger.entries()
+            ),
+        )
+
+    def _echo(self, message: wire.Echo) -> None:
+        self.links.courier.say("system:echo", message)
 
     # -- the assistant
 
@@ -228,6 +266,8 @@ class Agent:
             "relay": self.links.pairing.stage.value,
             "phone": self.links.pairing.phone_id,
             "path": self.links.courier.path,
+            "e2e": self.links.is_sealed,
+            "e2e_mode": self._config.e2e,
             "terminals": [
                 {"uuid": terminal.uuid, "name": terminal.tab.name, "pid": terminal.pid, "active": terminal.forwarded}
                 for terminal in self.tabs.terminals
@@ -244,18 +284,32 @@ class Agent:
     async def invite(self) -> dict[str, Any]:
         """A new phone's way in. Raises SignInRefused, RelayUnreachable."""
         invitation = await self._ways_in().invite()
+        page = f"{self.endpoint.public_url}/"
+        secret = self.phones.new_secret()
         return {
             "relay_url": self.endpoint.public_url,
-            "page_url": f"{self.endpoint.public_url}/",
+            "page_url": page,
             "device_id": self.device.device_id,
+            "link": link(page, str(invitation["code"]), secret, self._e2e_public, self.device.device_id),
             **invitation,
         }
 
     async def _devices(self, _: dict[str, Any]) -> object:
-        return await self._ways_in().devices()
+        return await all_devices(self._ways_in(), self.phones)
 
     async def _revoke(self, arguments: dict[str, Any]) -> object:
-        return await self._ways_in().revoke(str(arguments.get("device_id", "")))
+        """Shut a device out here at once; then at the relay, which may not be there, or not cooperate."""
+        device_id = str(arguments.get("device_id", ""))
+        try:
+            was_ours = self.phones.revoke(device_id)
+        finally:
+            self.links.revoke(device_id)
+        try:
+            return await self._ways_in().revoke(device_id)
+        except (SignInRefused, RelayUnreachable) as error:
+            if not was_ours:
+                raise
+            return {"deviceId": device_id, "relay": str(error)}
 
     def _ways_in(self) -> WaysIn:
         return ways_in(self.endpoint, self.device.device_id, self.links.token)
@@ -292,7 +346,9 @@ async def open_agent(
 
             return Assistant(assistant, state.path, ledger, agent.tabs, agent.links.courier.say)
 
-        agent = Agent(config, state, endpoint, ledger, presenter, keeper, make_tabs, make_assistant)
+        phones = Phones(state, ledger)
+        scope.callback(phones.close)
+        agent = Agent(config, state, endpoint, ledger, phones, presenter, keeper, make_tabs, make_assistant)
         scope.callback(agent.tabs.close)
         scope.callback(agent.links.close)
         scope.push_async_callback(agent.close_assistant)

@@ -1,31 +1,41 @@
 """The agent's links: the relay, the call, and the courier that sends over either, for one phone at a time.
 
-`Pairing` decides what to do about the relay, `Courier` which path a message takes; here their words are passed on.
-What a phone says goes to the reception.
+`Pairing` decides what to do about the relay, `Sealing` whether a phone that encrypts is who it says, `Courier` which
+path a message takes; here their words are passed on. What a phone says goes to the reception.
 """
 
 import asyncio
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
+from mobifai.agent.admission import Admission
 from mobifai.agent.changeover import ChangeOver
 from mobifai.agent.endpoint import Endpoint
+from mobifai.agent.phones import Phones
 from mobifai.agent.relay_link import relay_link
+from mobifai.agent.sealed import Sealing
 from mobifai.bounds import Ledger
 from mobifai.config import Config
 from mobifai.errors import BadMessage, StateError
+from mobifai.limits import MAX_ID
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
-from mobifai.protocol.features import NO_FEATURES
+from mobifai.protocol.e2e import Reason
+from mobifai.protocol.features import NO_FEATURES, Features
+from mobifai.protocol.frames import decode_frame
 from mobifai.protocol.rooms import CODE_ACTIONS
 from mobifai.state import Device, StateDir
 from mobifai.terminals.tabs import Tabs
 
 _log = logging.getLogger(__name__)
+
+
+_SIGNALS = frozenset({"webrtc:answer", "webrtc:ice-candidate"})
 
 
 class LinkListener(Protocol):
@@ -60,16 +70,22 @@ class Links:
         device: Device,
         endpoint: Endpoint,
         ledger: Ledger,
+        phones: Phones,
         listener: LinkListener,
     ) -> None:
         self._state = state
+        self._hears_relay = False
         self._endpoint = endpoint
         self._listener = listener
         self._phone_here = False
         self._features = NO_FEATURES
         self.token = endpoint.token
-        self.pairing = pairing.Pairing(device.device_id, config.device_name, device.identity, endpoint.token)
+        admission = Admission(phones, config.e2e)
+        self.pairing = pairing.Pairing(
+            device.device_id, config.device_name, device.identity, endpoint.token, admission.obstacle
+        )
         self.relay = relay_link(endpoint, ledger, self, lambda: self.token, config.time_scale)
+        self.sealing = Sealing(self.relay, phones, state.e2e_key, device.device_id, config.device_name, self)
         self.caller = Caller(ledger, config.ice_servers, self)
         self.courier = Courier(ledger, self.relay, self._phone_does_not_read)
         self._change_over = ChangeOver(lambda: self.relay.open and self.relay.in_flight > 0, self._use_channel)
@@ -84,6 +100,7 @@ class Links:
     def close(self) -> None:
         """Say and send nothing any more."""
         self._change_over.stop()
+        self.sealing.close()
         self.courier.close()
 
     @property
@@ -99,7 +116,7 @@ class Links:
 
     def relay_lost(self) -> None:
         """Serve on over an open channel, or let go of the phone."""
-        self.courier.relay_serves = False
+        self._relay_serves_nobody()
         self._do(self.pairing.relay_lost(self.channel_open))
         self._let_go_without_path()
 
@@ -109,11 +126,9 @@ class Links:
 
     def relay_said(self, event: str, payload: object) -> None:
         """Pass on what the relay says itself, and what it forwards from the phone."""
-        if event not in wire.FROM_RELAY:
+        if event not in wire.FROM_RELAY or event in _SIGNALS:
             if self.pairing.phone_on_relay:
-                if self.caller.peer is not None:
-                    self.caller.peer.doubt()
-                self._listener.phone_said(f"code:{event}" if event in CODE_ACTIONS else event, payload)
+                self._forwarded(event, payload)
             else:
                 _log.debug("ignored %s: no phone is paired", event)
             return
@@ -121,6 +136,41 @@ class Links:
             self._relay_means(event, wire.decode(wire.FROM_RELAY, event, payload))
         except BadMessage as error:
             _log.warning("the relay sent what the protocol does not allow: %s", error)
+
+    def _forwarded(self, event: str, payload: object) -> None:
+        """What the relay says that the phone says. It is believed of a phone of the field alone."""
+        if event in wire.SEALING and not self._hears_relay:
+            self.sealing.hear(event, payload)
+        elif event == "e2e:hello":
+            self._relay_hid_something()
+        elif self._hears_relay:
+            self._phone_says(f"code:{event}" if event in CODE_ACTIONS else event, payload)
+        else:
+            self.sealing.ignore(event[:MAX_ID])
+
+    def _relay_hid_something(self) -> None:
+        """A phone encrypts, and is served as one that can't: the relay has left that out of what the phone lists."""
+        self._hears_relay = False
+        message = "the relay hides that this phone has end-to-end encryption"
+        self.send_to_relay("e2e:refused", wire.E2eRefused(reason=Reason.BROKEN.value, message=message))
+        _log.warning("%s; the pairing is ended", message)
+        self._let_go("hung up on a phone whose relay changes what it says")
+        self.sealing.part()
+
+    def _phone_says(self, event: str, payload: object) -> None:
+        """A message of the phone, by relay."""
+        if self.caller.peer is not None:
+            self.caller.peer.doubt()
+        if event in _SIGNALS:
+            self._signal(event, payload)
+        else:
+            self._listener.phone_said(event, payload)
+
+    def _signal(self, event: str, payload: object) -> None:
+        try:
+            self.caller.signal(wire.decode(wire.FROM_RELAY, event, payload))
+        except BadMessage as error:
+            _log.warning("the phone sent a signal that the protocol does not allow: %s", error)
 
     def _relay_means(self, event: str, message: Any) -> None:
         tabs = len(self._tabs)
@@ -139,19 +189,21 @@ class Links:
             case "paired":
                 self._do(self.pairing.paired(message))
             case "paired_device_disconnected":
-                self.courier.relay_serves = False
+                self._relay_serves_nobody()
                 self._do(self.pairing.peer_left_relay(self.channel_open, tabs))
                 self._let_go_without_path()
             case "device_revoked":
                 self._do(self.pairing.revoked(message))
-            case "webrtc:answer" | "webrtc:ice-candidate":
-                self.caller.signal(message)
             case "relay:echo":
                 self._echoed(message.nonce)
             case "error":
                 _log.warning("the relay says: %s", message.message)
             case _:
                 _log.debug("the relay says %s", event)
+
+    def _relay_serves_nobody(self) -> None:
+        self.courier.relay_serves = self._hears_relay = False
+        self.sealing.end()
 
     # -- what the pairing wants
 
@@ -172,6 +224,7 @@ class Links:
             case pairing.OpenPeer(peer_id):
                 self._begin_with(peer_id)
             case pairing.ClosePeer(reason):
+                self._relay_serves_nobody()
                 self._let_go(reason)
             case pairing.Say(text, warning):
                 _log.log(logging.WARNING if warning else logging.INFO, "%s", text)
@@ -200,11 +253,31 @@ class Links:
 
     def _begin_with(self, peer_id: str) -> None:
         self._change_over.stop()
-        self._phone_here = True
+        self.sealing.end()
         self.courier.use(None)
+        self._hears_relay = not self.pairing.features.seals
+        self.courier.relay_by(self.relay if self._hears_relay else self.sealing.path)
+        if self._hears_relay:
+            self._serve(peer_id, self.pairing.features)
+        else:
+            self._await_proof(peer_id)
+
+    def _await_proof(self, peer_id: str) -> None:
+        """Nobody is served before this phone has shown who it is."""
+        self.caller.hang_up()
+        self._tabs.phone_left()
+        try:
+            self.sealing.begin(peer_id)
+        except StateError as error:
+            self._let_go(f"no end-to-end encryption: {error}")
+            self.sealing.part()
+
+    def _serve(self, peer_id: str, features: Features) -> None:
+        """A phone is there, by relay, and is called."""
+        self._phone_here = True
         self.courier.relay_serves = True
         self.courier.relay_knows_screens = self.pairing.relay_is_ours
-        self._features = self.pairing.features
+        self._features = features
         self.courier.tells_positions = self._features.positions
         self._tabs.phone_left()  # what was meant for the phone before is not for this one
         self._sync(comes=True)
@@ -212,6 +285,42 @@ class Links:
             self.courier.say("system:message", wire.SystemMessage(type="terminal_ready"))
         self._tabs.phone_came(self._features)
         self.caller.call(peer_id)
+
+    # -- what the sealed session says (SealedListener)
+
+    def phone_proven(self, features: tuple[str, ...]) -> None:
+        """Serve it."""
+        phone_id = self.pairing.phone_id
+        if phone_id is not None and self.pairing.phone_on_relay:
+            _log.info("the phone %s is there, end to end", phone_id)
+            self._serve(phone_id, replace(Features.common(features), seals=True))
+
+    def phone_sealed(self, frame: bytes) -> None:
+        """Do what it says, or take the signal that it is."""
+        text = frame.decode(errors="replace")
+        try:
+            event, payload = decode_frame(text)
+        except BadMessage:
+            self._listener.phone_sent(text)  # which says what is wrong
+            return
+        self._phone_says(event, payload)
+
+    def sealing_failed(self, reason: str) -> None:
+        """An open channel goes on: it has keys of its own. The pairing ends, so that the phone can come again."""
+        self.courier.relay_serves = False
+        if not self.channel_open:
+            self._let_go(f"the phone has to come again: {reason}")
+        self.sealing.part()
+
+    def revoke(self, device_id: str) -> None:
+        """A phone was shut out by the person at this machine: if it is here, it goes now, whatever the relay does."""
+        if device_id != self.pairing.phone_id:
+            return
+        if self.sealing.session is not None:
+            self.sealing.refuse(Reason.REVOKED, "this phone was revoked")
+        self._do(self.pairing.revoked(wire.DeviceRevoked(device_id=device_id)))
+        if self._endpoint.relay is None:
+            self.sealing.part()
 
     def _sync(self, *, comes: bool) -> None:
         self.courier.say("processes:sync", self._tabs.sync(self._features, comes=comes))
@@ -243,6 +352,11 @@ class Links:
         self._let_go("hung up on a phone that does not read what it asked for")
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether the phone that is here is one that encrypts end to end, and has shown who it is."""
+        return self._phone_here and self._features.seals
+
+    @property
     def channel_open(self) -> bool:
         """Whether a phone has the data channel."""
         return self.caller.peer is not None and self.caller.peer.open
@@ -250,8 +364,12 @@ class Links:
     # -- what the call says (CallListener)
 
     def offer_made(self, offer: wire.Offer) -> None:
-        """Send the offer to the phone."""
-        self.send_to_relay("webrtc:offer", offer)
+        """Send the offer to the phone; its fingerprint is as authentic as the path is."""
+        way = self.sealing.path if self._features.seals else self.relay
+        try:
+            way.send("webrtc:offer", offer)
+        except PathClosed as error:
+            _log.debug("an offer could not be sent: %s", error)
 
     def channel_opened(self) -> None:
         """Change over to the channel, once what the relay carries has had time to arrive."""
@@ -276,8 +394,9 @@ class Links:
             self._comes_again(says_sync=True)
 
     def channel_said(self, text: str) -> None:
-        """A phone's message over the channel."""
-        self._listener.phone_sent(text)
+        """A phone's message over the channel. One that was let go is not heard any more."""
+        if self._phone_here:
+            self._listener.phone_sent(text)
 
     def channel_has_room(self) -> None:
         """Send on."""
@@ -291,6 +410,6 @@ class Links:
         self.courier.use(None)
         self._do(self.pairing.channel_lost(len(self._tabs)))
         self._let_go_without_path()
-        if was_open and self.pairing.phone_on_relay:
+        if was_open and self.courier.path is not None:
             self._comes_again(says_sync=self._features.resumes)
         self.courier.pump()

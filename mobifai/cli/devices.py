@@ -1,6 +1,7 @@
 """`mobifai devices`: which phones and agents may come in, and shutting one out."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -29,13 +30,27 @@ def list_devices(as_json: bool, state_dir: Path) -> None:
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
-    table = Table("Device", "Name", "Kind", "Last seen", "Now", box=None)
+    table = Table("Device", "Name", "Kind", "Last used", "Now", "End to end", box=None)
     for device in answer["devices"]:
         kind = "agent" if device["type"] == "mac" else "phone"
         now = "connected" if device["connected"] else ""
-        cells = (device["deviceId"], device["name"], kind, device["lastSeen"], now)
+        known = device.get("e2e") or {}
+        name = known.get("name") or device["name"]
+        cells = (device["deviceId"], name, kind, known.get("lastUsed") or device["lastSeen"], now, _protection(device))
         table.add_row(*(Text(plain(cell)) for cell in cells))
     print_table(table)
+    if "relay" in answer:
+        click.echo(
+            plain(f"Only phones with end-to-end encryption are shown: the relay can't be asked ({answer['relay']}).")
+        )
+
+
+def _protection(device: dict[str, Any]) -> str:
+    """Whether a device is known by its key, or whatever a relay says is believed of it."""
+    if device["type"] == "mac":
+        return ""
+    known = device.get("e2e")
+    return f"yes, key {known['fingerprint']}" if known else "no, by the relay's word"
 
 
 @devices.command()
@@ -43,5 +58,7 @@ def list_devices(as_json: bool, state_dir: Path) -> None:
 @state_dir_option
 def revoke(device_id: str, state_dir: Path) -> None:
     """Shut a device out, at once: its token is void and its session ends."""
-    ask_running(state_dir, "revoke", device_id=device_id)
+    answer = ask_running(state_dir, "revoke", device_id=device_id)
     click.echo(f"{device_id} may no longer come in.")
+    if "relay" in answer:
+        click.echo(plain(f"The relay does not shut it out ({answer['relay']}); this agent does."))

@@ -10,17 +10,31 @@ import click
 from mobifai.cli.plain import plain
 
 
-def invitation_text(invitation: dict[str, Any]) -> str:
-    """What to do on the phone. `invitation` is what `mobifai pair --json` prints."""
-    code = invitation["code"]
+def invitation_text(invitation: dict[str, Any], *, with_link: bool) -> str:
+    """What to do on the phone. `invitation` is what `mobifai pair --json` prints. The link has a secret in it."""
     lines = [
-        f"On your phone, open  {invitation['page_url']}",
+        *(_ways_by_link(invitation) if with_link else [f"On your phone, open  {invitation['page_url']}"]),
         f"or add this relay to the MobiFai app:  {invitation['relay_url']}",
         "",
-        f"Pairing code:  {code}   (works once, until {_clock(invitation['expires_at'])})",
+        f"Pairing code:  {invitation['code']}   (works once, until {_clock(invitation['expires_at'])})",
     ]
-    qr = _qr(f"{invitation['page_url']}#{code}") if sys.stdout.isatty() else ""
-    return qr + "\n".join(lines)
+    return "\n".join(lines)
+
+
+def _ways_by_link(invitation: dict[str, Any]) -> list[str]:
+    link = invitation["link"]
+    scan = sys.stdout.isatty()
+    return [
+        *(
+            [_qr(link), "Scan this with your phone's camera, or open the link on it:"]
+            if scan
+            else ["On your phone, open"]
+        ),
+        f"  {link}",
+        "It is for one phone, and a secret: with it all between phone and agent is encrypted end to end.",
+        "",
+        f"Otherwise open  {invitation['page_url']}  and type the code there,",
+    ]
 
 
 def _clock(expires_at: str) -> str:
@@ -33,9 +47,9 @@ def _qr(text: str) -> str:
 
     out = io.StringIO()
     segno.make(text, error="l").terminal(out, compact=True)
-    return out.getvalue() + "\n"
+    return out.getvalue()
 
 
-def show(invitation: dict[str, Any]) -> None:
+def show(invitation: dict[str, Any], *, with_link: bool = True) -> None:
     """Print it."""
-    click.echo(plain(invitation_text(invitation)))
+    click.echo(plain(invitation_text(invitation, with_link=with_link)))

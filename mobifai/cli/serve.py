@@ -9,6 +9,7 @@ import socket
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import click
@@ -107,6 +108,14 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     envvar="MOBIFAI_KEEP_AWAKE",
     help="Keep this machine from sleeping while a phone is there or a terminal prints.",
 )
+@click.option(
+    "--e2e",
+    type=click.Choice(["allow", "require"]),
+    default="allow",
+    show_default=True,
+    envvar="MOBIFAI_E2E",
+    help="Whether phones without end-to-end encryption may come: apps that can't do it, which trust the relay.",
+)
 @click.option("--no-keeper", is_flag=True, help="Run in one process, whose crash would end every terminal.")
 @click.option(
     "--restart-daily", metavar="HH:MM", callback=_time_of_day, help="Start the agent anew at this time of day."
@@ -133,6 +142,7 @@ def serve(
     model_url: str | None,
     approvals: str | None,
     keep_awake: bool,
+    e2e: Literal["allow", "require"],
     no_keeper: bool,
     restart_daily: dt.time | None,
     state_dir: Path,
@@ -155,6 +165,7 @@ def serve(
         keep_awake=keep_awake,
         time_scale=time_scale,
         metrics_port=metrics,
+        e2e=e2e,
         health=_health(memory_limit, health_interval, time_scale),
         limits=settings.limits,
     )

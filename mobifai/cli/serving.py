@@ -7,6 +7,7 @@ import asyncio
 import datetime as dt
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -153,11 +154,16 @@ async def _announce(agent: Agent, person: Person, config: Config, spawner: KeptS
         click.echo("The agent runs again. Codes shown before are void; `mobifai pair` shows a new one.")
         return
     try:
-        invitation.show(await agent.invite())
+        invitation.show(await agent.invite(), with_link=sys.stdout.isatty())  # a service's log is not for secrets
     except MobiFaiError as error:
         click.echo(f"Ready at {agent.endpoint.public_url}. ({error})")
     if isinstance(config.relay, RelayConfig) and config.relay.host == "127.0.0.1":
         click.echo("Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network.")
+    if isinstance(config.relay, str) and config.e2e == "allow":
+        click.echo(
+            f"Apps without end-to-end encryption may come, and trust the relay {config.relay}: it can read what they do, "
+            "and do what they can. `--e2e require` refuses them."
+        )
     click.echo("`mobifai pair` shows a new code. Ctrl-C stops.")
 
 

@@ -27,6 +27,7 @@ _KNOWN: Mapping[str, type] = {
     "health_interval": int,
     "metrics": int,
     "keep_awake": bool,
+    "e2e": str,
     "model": str,
     "model_url": str,
     "approvals": str,

@@ -41,7 +41,7 @@ def _relay_text(answer: dict[str, Any]) -> str:
 
 
 def _text(answer: dict[str, Any]) -> str:
-    phone = f"{plain(answer['phone'])} by {answer['path']}" if answer["path"] else "none"
+    phone = f"{plain(answer['phone'])} by {answer['path']}, {_protection(answer)}" if answer["path"] else "none"
     keeper = f" (keeper {answer['keeper_pid']})" if answer["keeper_pid"] else ""
     lines = [
         f"MobiFai {answer['version']}, process {answer['agent_pid']}{keeper}, up for {_duration(answer['uptime_s'])}",
@@ -55,6 +55,12 @@ def _text(answer: dict[str, Any]) -> str:
     for terminal in answer["terminals"]:
         lines.append(f"  {'*' if terminal['active'] else ' '} {plain(terminal['name'])}  ({terminal['uuid']})")
     return "\n".join(lines)
+
+
+def _protection(answer: dict[str, Any]) -> str:
+    if answer["e2e"]:
+        return "encrypted end to end"
+    return "not end to end: the relay can read it" if answer["path"] == "relay" else "who it is rests on the relay"
 
 
 def _last_check(check: dict[str, Any] | None) -> str:

@@ -38,6 +38,15 @@ def take_census() -> Census:
         raise OSError(str(error)) from None
 
 
+def memory_in_use() -> int:
+    """The resident set of this process, in bytes. Raises OSError when the system tells nothing."""
+    psutil = _psutil()
+    try:
+        return int(psutil.Process().memory_info().rss)
+    except psutil.Error as error:
+        raise OSError(str(error)) from None
+
+
 def _psutil() -> Any:
     """The library, when it is needed: the first count is minutes after the start. Raises OSError."""
     try:

@@ -110,6 +110,10 @@ class Courier:
         """
         return self._channel is not None and not self._channel.open
 
+    def relay_by(self, relay: Path) -> None:
+        """Which path by relay is meant from now on: the relay as it is, or what seals all that goes there."""
+        self._relay = relay
+
     def hold(self) -> None:
         """Send nothing for now: the path is about to change, and what is under way on the old one must come first."""
         self._held = True

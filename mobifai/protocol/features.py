@@ -12,7 +12,10 @@ ACK = "ack"
 RESUME = "resume"
 """The phone says how far it has got when it comes back (`terminal:resume`)."""
 
-FEATURES = (ACK, RESUME)
+E2E = "e2e"
+"""All between the phone and the agent is encrypted end to end over the relay (`protocol.e2e`)."""
+
+FEATURES = (ACK, RESUME, E2E)
 """What this agent lists."""
 
 
@@ -22,12 +25,13 @@ class Features:
 
     acknowledges: bool = False
     resumes: bool = False
+    seals: bool = False
 
     @classmethod
     def common(cls, theirs: Iterable[str]) -> "Features":
         """What this agent can do too, of what a phone lists."""
         listed = frozenset(theirs)
-        return cls(acknowledges=ACK in listed, resumes=RESUME in listed)
+        return cls(acknowledges=ACK in listed, resumes=RESUME in listed, seals=E2E in listed)
 
     @property
     def positions(self) -> bool:

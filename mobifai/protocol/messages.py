@@ -137,7 +137,9 @@ class DeviceRevoked(Message, frozen=True):
 
 
 class Echo(Message, frozen=True):
-    """`relay:echo`, an addition of this project: it comes back, so that an agent knows that bytes get through."""
+    """`relay:echo` and `system:echo`, additions of this project: it comes back, so that who asks knows that bytes get
+    through.
+    """
 
     nonce: Id
 
@@ -408,6 +410,62 @@ class AiApproval(Message, frozen=True):
     seconds: float
 
 
+# -- end-to-end encryption: additions of this project
+
+
+class E2eHandshake(Message, frozen=True):
+    """`e2e:hello` and `e2e:welcome`: a message of Noise's handshake, in Base64 with padding."""
+
+    message: Annotated[str, Meta(max_length=16 << 10)]
+
+
+class E2eSealed(Message, frozen=True):
+    """`e2e:sealed`: a frame, encrypted as a message of Noise's transport, in Base64 with padding."""
+
+    data: Annotated[str, Meta(max_length=limits.MAX_SEALED)]
+
+
+class E2eRefused(Message, frozen=True):
+    """`e2e:refused`, in clear: the session ends. `message` is for people. A relay can say it too."""
+
+    reason: Literal["unknown", "link-used", "revoked", "broken", "required"]
+    message: str
+
+
+class Introduction(Message, frozen=True, omit_defaults=False):
+    """What each side says of itself within the handshake, as JSON."""
+
+    name: Name = ""
+    features: Features = ()
+
+
+# -- how the agent is: additions of this project
+
+
+class BoundState(Message, frozen=True, omit_defaults=False):
+    """What is used of one limit, in all containers that it bounds together; `peak` and `capacity` are of one."""
+
+    name: str
+    unit: str
+    used: int
+    peak: int
+    capacity: int
+    refused: int
+    evicted: int
+
+
+class Health(Message, frozen=True, omit_defaults=False):
+    """The agent's `system:health`."""
+
+    version: str
+    uptime_seconds: float
+    memory_bytes: int
+    memory_limit_bytes: int
+    terminals: int
+    worst_case_bytes: int
+    bounds: tuple[BoundState, ...]
+
+
 TerminalInput = ProcessData | Text
 
 FROM_DEVICE: Mapping[str, Any] = {
@@ -453,8 +511,14 @@ FROM_PHONE: Mapping[str, Any] = {
     "ai:prompt": Prompt,
     "ai:cancel": AiCancel,
     "ai:approve": AiApprove,
+    "system:health": Empty | None,
+    "system:echo": Echo,
 }
 """What an agent understands of a phone, on the data channel or through the relay."""
+
+
+SEALING: Mapping[str, Any] = {"e2e:hello": E2eHandshake, "e2e:sealed": E2eSealed}
+"""What an agent understands of a phone with end-to-end encryption, by relay and in clear."""
 
 
 def decode(table: Mapping[str, Any], event: str, payload: object) -> Any:

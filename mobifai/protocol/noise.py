@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mobifai.errors import HandshakeFailed, SealBroken
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+    pass
 
 NAME = b"Noise_IKpsk1_25519_ChaChaPoly_SHA256"
 KEY_BYTES = 32
@@ -272,4 +272,6 @@ def _open(state: _Symmetric, sealed: bytes) -> bytes:
     try:
         return state.open(sealed)
     except SealBroken:
-        raise HandshakeFailed("expected a handshake with this key; found one that is changed, or with another") from None
+        raise HandshakeFailed(
+            "expected a handshake with this key; found one that is changed, or with another"
+        ) from None

@@ -4,6 +4,7 @@
 peer. It does no I/O; whether a data channel is open is told to it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -89,16 +90,28 @@ class Peer:
     verified: bool = False
 
 
+Obstacle = Callable[[str, Features], str | None]
+"""Why a phone is not let in, by its device id and its features; None: it may come."""
+
+
 class Pairing:
     """One agent's pairing. `device_id` and `name` are what phones see."""
 
-    def __init__(self, device_id: str, name: str, identity: Identity, token: str | None) -> None:
+    def __init__(
+        self,
+        device_id: str,
+        name: str,
+        identity: Identity,
+        token: str | None,
+        obstacle: Obstacle = lambda _device_id, _features: None,
+    ) -> None:
         self.stage = Stage.OFFLINE
         self.peer: Peer | None = None
         self._device_id = device_id
         self._name = name
         self._identity = identity
         self._token = token
+        self._obstacle = obstacle
         self._channel_peer: str | None = None
         self._warned_unverified = False
 
@@ -153,6 +166,9 @@ class Pairing:
 
     def initiate(self, message: wire.HandshakeInitiate) -> list[Command]:
         """A phone wants in: sign our challenge, and be ready to check its signature."""
+        obstacle = self._obstacle(message.peer_id, Features.common(message.peer_features))
+        if obstacle is not None:
+            return self._refuse(obstacle)
         try:
             secret = self._identity.shared_secret(message.peer_public_key)
         except HandshakeFailed as error:

@@ -26,11 +26,11 @@ CODE_ACTIONS = frozenset(
 )  # fmt: skip
 """A phone's actions of section 6, which have no prefix when they come through a relay."""
 
-_APPLICATION = re.compile(r"(?:webrtc|terminal|process|processes|system|ai|code):[A-Za-z-]{1,40}\Z")
+_APPLICATION = re.compile(r"(?:webrtc|terminal|process|processes|system|ai|code|e2e):[A-Za-z-]{1,40}\Z")
 
 
 def is_forwarded(event: str) -> bool:
-    """Whether this relay hands the event on to the paired device: every application event of sections 4 to 6."""
+    """Whether this relay hands the event on to the paired device: every application event of sections 4 to 6, and `e2e:`."""
     return event in CODE_ACTIONS or _APPLICATION.match(event) is not None
 
 

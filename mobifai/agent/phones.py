@@ -1,0 +1,178 @@
+"""The phones that the agent knows end to end: pinned keys, revoked ones, and the links that wait to be used.
+
+Owns `phones.json` of the state directory (0600, written whole) and the secrets of links, which no file has: those are
+void after a restart, as pairing codes are. It decides nothing about a session (see `protocol.e2e.Trust`).
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.errors import StateError
+from mobifai.limits import E2E_LINKS, E2E_PHONES, E2E_REVOKED
+from mobifai.protocol.e2e import LINK_SECONDS, SECRET_BYTES, Standing, link_psk
+from mobifai.state import StateDir, write_secret
+
+_log = logging.getLogger(__name__)
+
+KEPT_SECONDS = 60.0
+"""How exact a phone's last use is after a crash: for that alone the file is written at most so often."""
+
+
+class PinnedPhone(msgspec.Struct, frozen=True):
+    """One phone. `key` is its public key in hex; times are seconds since the epoch."""
+
+    key: str
+    device_id: str
+    name: str
+    created: float
+    last_used: float
+
+
+class _File(msgspec.Struct, frozen=True):
+    phones: tuple[PinnedPhone, ...] = ()
+    revoked: tuple[tuple[str, str], ...] = ()
+    """Keys in hex with their device ids, oldest first."""
+
+
+class Phones:
+    """See `protocol.e2e.Trust`. `now` gives seconds since the epoch."""
+
+    def __init__(self, state: StateDir, ledger: Ledger, now: Callable[[], float] = time.time) -> None:
+        self._path = state.phones
+        self._now = now
+        self._ledger = ledger
+        self._bounds = (ledger.open(E2E_PHONES), ledger.open(E2E_REVOKED), ledger.open(E2E_LINKS))
+        self._pinned: BoundedMap[str, PinnedPhone] = BoundedMap(self._bounds[0])
+        self._revoked: BoundedMap[str, str] = BoundedMap(self._bounds[1])
+        self._links: BoundedMap[bytes, float] = BoundedMap(self._bounds[2])
+        self._kept_at = 0.0
+        self._changed = False
+        self._load()
+
+    def close(self) -> None:
+        """Write what changed since, and close the accounts."""
+        if self._changed:
+            self._keep_if_possible()
+        for bound in self._bounds:
+            self._ledger.close(bound)
+
+    # -- the file
+
+    def _load(self) -> None:
+        found = self._read()
+        newest = sorted(found.phones, key=lambda phone: phone.last_used, reverse=True)
+        if len(newest) > self._bounds[0].capacity:
+            _log.warning("%s names more phones than e2e.phones allows; those not used for longest are out", self._path)
+        for phone in newest[: self._bounds[0].capacity]:
+            self._pinned[phone.key] = phone
+        for key, device_id in found.revoked:
+            self._revoked[key] = device_id
+
+    def _read(self) -> _File:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=_File)
+        except FileNotFoundError:
+            return _File()
+        except (msgspec.MsgspecError, OSError, ValueError) as error:
+            aside = self._path.with_name(f"{self._path.name}.kept-{int(self._now())}")
+            _log.warning("%s can't be read (%s); phones come in anew, and it is kept as %s", self._path, error, aside)
+            try:
+                self._path.rename(aside)
+            except OSError as stuck:
+                raise StateError(f"{self._path} can't be read or moved away ({stuck}); see to it") from None
+            return _File()
+
+    def _keep(self) -> None:
+        """Write the file. Raises StateError."""
+        known = _File(tuple(self._pinned.values()), tuple(self._revoked.items()))
+        self._changed = True
+        write_secret(self._path, msgspec.json.encode(known))
+        self._changed = False
+        self._kept_at = self._now()
+
+    def _keep_if_possible(self) -> None:
+        try:
+            self._keep()
+        except StateError as error:
+            _log.warning("what is known of the phones can't be kept: %s", error)
+
+    # -- what a session asks (protocol.e2e.Trust)
+
+    def standing(self, key: bytes) -> Standing:
+        """What a public key is to the agent."""
+        if key.hex() in self._pinned:
+            return Standing.PINNED
+        return Standing.REVOKED if key.hex() in self._revoked else Standing.UNKNOWN
+
+    def psks(self) -> tuple[bytes, ...]:
+        """The pre-shared keys of the links that are good now, newest first."""
+        oldest = self._now() - LINK_SECONDS
+        for psk, made in list(self._links.items()):
+            if made <= oldest:
+                del self._links[psk]
+        return tuple(self._links)[::-1]
+
+    def obstacle(self, key: bytes, device_id: str) -> str | None:
+        """Why no more phones can be pinned, if that is so."""
+        known = key.hex() in self._pinned or self.is_pinned(device_id)
+        if known or self._bounds[0].room:
+            return None
+        return f"{self._bounds[0].refuse('one more phone')}; `mobifai devices revoke ID` those that are not used"
+
+    # -- links
+
+    def new_secret(self) -> bytes:
+        """The secret of a new link. With too many of them waiting, the oldest is void."""
+        secret = secrets.token_bytes(SECRET_BYTES)
+        self._links[link_psk(secret)] = self._now()
+        return secret
+
+    # -- phones
+
+    def __iter__(self) -> Iterator[PinnedPhone]:
+        return iter(list(self._pinned.values()))
+
+    def is_pinned(self, device_id: str) -> bool:
+        """Whether a device is one of the phones."""
+        return any(phone.device_id == device_id for phone in self._pinned.values())
+
+    def is_revoked(self, device_id: str) -> bool:
+        """Whether a device was one of them, and is not any more."""
+        return device_id in self._revoked.values() and not self.is_pinned(device_id)
+
+    def came(self, key: bytes, device_id: str, name: str, psk: bytes | None) -> None:
+        """A phone is there. By a link: the link is void from now on, and the key pinned. Raises LimitReached.
+
+        Of one device there is one key: the newest.
+        """
+        now, known = self._now(), self._pinned.get(key.hex())
+        if psk is not None:
+            self._links.pop(psk, None)
+        others = [
+            phone.key for phone in self._pinned.values() if phone.device_id == device_id and phone.key != key.hex()
+        ]
+        for other in others:
+            del self._pinned[other]
+        self._revoked.pop(key.hex(), None)
+        phone = PinnedPhone(key.hex(), device_id, name, known.created if known else now, now)
+        self._pinned[phone.key] = phone
+        self._changed = True
+        same = known is not None and (known.device_id, known.name) == (device_id, name) and not others
+        if not same or now - self._kept_at >= KEPT_SECONDS:
+            self._keep_if_possible()
+
+    def revoke(self, device_id: str) -> bool:
+        """Forget a phone; whether it was one. It is forgotten also when StateError is raised: only not in the file."""
+        found = [phone.key for phone in self._pinned.values() if phone.device_id == device_id]
+        for key in found:
+            del self._pinned[key]
+            self._revoked.pop(key, None)
+            self._revoked[key] = device_id
+        if found:
+            self._keep()
+        return bool(found)

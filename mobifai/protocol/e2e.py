@@ -1,0 +1,277 @@
+"""End-to-end encryption with one phone, for the length of one pairing, as a state machine: the agent's side.
+
+`Session` is told what the relay forwards and returns commands. Until the phone's first sealed message has opened, it has
+proven nothing that could not have been recorded before: nothing is to be sent to it or done for it before `Established`.
+It does no I/O and keeps no phone: whom the agent knows is asked of `Trust`.
+"""
+
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from hashlib import sha256
+from typing import Any, Protocol
+
+import msgspec
+
+from mobifai.errors import BadMessage, HandshakeFailed, SealBroken
+from mobifai.protocol import messages as wire
+from mobifai.protocol.frames import decode_frame
+from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder, Transport
+
+SECRET_BYTES = 16
+LINK_SECONDS = 600
+"""How long a link is good, as its pairing code is."""
+
+READY = "e2e:ready"
+
+
+def prologue(agent_id: str, phone_id: str) -> bytes:
+    """What both sides must agree on beforehand: who speaks with whom."""
+    return f"MobiFai e2e 1\n{agent_id}\n{phone_id}".encode()
+
+
+def link_psk(secret: bytes) -> bytes:
+    """The pre-shared key that a link's secret makes."""
+    return sha256(b"MobiFai link secret 1\n" + secret).digest()
+
+
+def fingerprint(key: bytes) -> str:
+    """A short name of a public key, for people to compare: 8 bytes of its SHA-256."""
+    digits = sha256(key).hexdigest()[:16]
+    return " ".join(digits[start : start + 4] for start in range(0, 16, 4))
+
+
+class Stage(Enum):
+    """How far a session is."""
+
+    HELLO = "hello"
+    READY = "ready"
+    ESTABLISHED = "established"
+    ENDED = "ended"
+
+
+class Reason(StrEnum):
+    """Why a phone is refused."""
+
+    UNKNOWN = "unknown"
+    LINK_USED = "link-used"
+    REVOKED = "revoked"
+    BROKEN = "broken"
+
+
+class Standing(Enum):
+    """What a key is to the agent."""
+
+    PINNED = "pinned"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+class Trust(Protocol):
+    """Whom the agent knows, and which links wait to be used. Asked anew each time: it may change meanwhile."""
+
+    def standing(self, key: bytes) -> Standing:
+        """What a public key is to the agent."""
+
+    def psks(self) -> Iterable[bytes]:
+        """The pre-shared keys of the links that are good now."""
+
+    def obstacle(self, key: bytes, device_id: str) -> str | None:
+        """Why no more phones can be pinned, if that is so: a sentence for the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Tell the phone, by relay and in clear."""
+
+    event: str
+    payload: object
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """The phone is there, and is who it says. `psk`: it came by this link, which is used up now; its key is pinned."""
+
+    key: bytes
+    name: str
+    features: tuple[str, ...]
+    psk: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A frame of the phone, whose text nobody else has read or written."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The session is over: tell the phone why, and let it come again."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Something that means nothing here, or was forged: for the log."""
+
+    what: str
+
+
+Command = Say | Established | Opened | Refused | Ignored
+
+
+@dataclass(frozen=True, slots=True)
+class _Phone:
+    """The phone of a handshake."""
+
+    key: bytes
+    introduction: wire.Introduction
+    psk: bytes | None
+
+
+class Session:
+    """One phone's session. `introduction` is what the agent says of itself within the handshake."""
+
+    def __init__(
+        self, static: KeyPair, agent_id: str, phone_id: str, introduction: wire.Introduction, trust: Trust
+    ) -> None:
+        self.stage = Stage.HELLO
+        self.phone_id = phone_id
+        self._static = static
+        self._prologue = prologue(agent_id, phone_id)
+        self._introduction = introduction
+        self._trust = trust
+        self._phone: _Phone | None = None
+        self._transport: Transport | None = None
+
+    # -- what comes
+
+    def hear(self, event: str, payload: object) -> list[Command]:
+        """An event that the relay forwarded."""
+        try:
+            return self._heard(event, payload)
+        except _Refusal as refused:
+            self.end()
+            return [Refused(refused.reason, str(refused))]
+
+    def _heard(self, event: str, payload: object) -> list[Command]:
+        match event, self.stage:
+            case "e2e:hello", Stage.HELLO:
+                return self._greeted(_read(event, payload).message)
+            case "e2e:sealed", Stage.READY:
+                return self._became_ready(self._open(_read(event, payload).data))
+            case "e2e:sealed", Stage.ESTABLISHED:
+                return [Opened(self._open(_read(event, payload).data))]
+        return [Ignored(f"{event[:64]} in clear, or at the wrong time ({self.stage.value})")]
+
+    def _greeted(self, message: str) -> list[Command]:
+        try:
+            responder = Responder(self._static, self._prologue, _bytes(message))
+            self._phone = self._recognized(responder)
+            answer, self._transport = responder.second(msgspec.json.encode(self._introduction))
+        except HandshakeFailed as error:
+            raise _Refusal(Reason.BROKEN, str(error)) from None
+        self.stage = Stage.READY
+        return [Say("e2e:welcome", wire.E2eHandshake(message=_base64(answer)))]
+
+    def _recognized(self, responder: Responder) -> _Phone:
+        """Who says hello: a phone that is known, or one with a link."""
+        key = responder.initiator
+        standing = self._trust.standing(key)
+        if standing is Standing.PINNED and (payload := responder.try_psk(NO_SECRET)) is not None:
+            return _Phone(key, _introduction(payload), None)
+        for psk in self._trust.psks():
+            if (payload := responder.try_psk(psk)) is not None:
+                self._require_room(key)
+                return _Phone(key, _introduction(payload), psk)
+        if responder.try_psk(NO_SECRET) is None:
+            raise _Refusal(Reason.LINK_USED, "this link was used, or is older than 10 minutes; scan a new one")
+        raise _stranger(standing)
+
+    def _require_room(self, key: bytes) -> None:
+        obstacle = self._trust.obstacle(key, self.phone_id)
+        if obstacle is not None:
+            raise _Refusal(Reason.UNKNOWN, obstacle)
+
+    def _became_ready(self, frame: bytes) -> list[Command]:
+        """The phone holds its key now, rather than somebody who has recorded it. What it rests on may be void by now."""
+        phone = self._phone
+        assert phone is not None  # noqa: S101 - the stage says so
+        if _event(frame) != READY:
+            raise _Refusal(Reason.BROKEN, f"expected {READY} as the first sealed message")
+        if phone.psk is not None and phone.psk not in self._trust.psks():
+            raise _Refusal(Reason.LINK_USED, "this link became void meanwhile; scan a new one")
+        if phone.psk is None and (standing := self._trust.standing(phone.key)) is not Standing.PINNED:
+            raise _stranger(standing)
+        self.stage = Stage.ESTABLISHED
+        return [Established(phone.key, phone.introduction.name, phone.introduction.features, phone.psk)]
+
+    def _open(self, data: str) -> bytes:
+        assert self._transport is not None  # noqa: S101 - the stage says so
+        try:
+            return self._transport.open(_bytes(data))
+        except (SealBroken, HandshakeFailed) as error:
+            raise _Refusal(Reason.BROKEN, str(error)) from None
+
+    # -- what goes
+
+    def seal(self, frame: bytes) -> wire.E2eSealed:
+        """The next message to the phone: it has to be sent, or the session ended. Raises SealBroken."""
+        if self.stage is not Stage.ESTABLISHED or self._transport is None:
+            raise SealBroken("expected a phone that has said that it is ready")
+        return wire.E2eSealed(data=_base64(self._transport.seal(frame)))
+
+    def end(self) -> None:
+        """Seal and open nothing any more."""
+        self.stage = Stage.ENDED
+        self._transport = None
+
+
+class _Refusal(Exception):
+    """The phone is refused."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def _stranger(standing: Standing) -> _Refusal:
+    if standing is Standing.REVOKED:
+        return _Refusal(Reason.REVOKED, "this phone was revoked; `mobifai pair` shows a link that lets it in anew")
+    return _Refusal(Reason.UNKNOWN, "this agent does not know this phone; `mobifai pair` shows a link for it")
+
+
+def _read(event: str, payload: object) -> Any:
+    try:
+        return wire.decode(wire.SEALING, event, payload)
+    except BadMessage as error:
+        raise _Refusal(Reason.BROKEN, str(error)) from None
+
+
+def _introduction(payload: bytes) -> wire.Introduction:
+    try:
+        return msgspec.json.decode(payload, type=wire.Introduction)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _Refusal(Reason.BROKEN, f"expected the phone's name and features as JSON: {error}") from None
+
+
+def _event(frame: bytes) -> str:
+    try:
+        return decode_frame(frame.decode())[0]
+    except (BadMessage, UnicodeDecodeError):
+        return ""
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
+        raise HandshakeFailed(f"expected Base64: {error}") from None
+
+
+def _base64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
