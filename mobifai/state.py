@@ -90,15 +90,12 @@ class StateDir:
             write_secret(file, msgspec.json.encode(_KeyFile(made.private.hex(), made.public.hex())))
         try:
             known = msgspec.json.decode(file.read_bytes(), type=_KeyFile)
-            pair = KeyPair(bytes.fromhex(known.private_key), bytes.fromhex(known.public_key))
-            if not len(pair.private) == len(pair.public) == KEY_BYTES:
-                raise ValueError(f"expected keys of {KEY_BYTES} bytes")
+            return KeyPair(_key_bytes(known.private_key), _key_bytes(known.public_key))
         except (msgspec.MsgspecError, ValueError, OSError) as error:
             raise StateError(
                 f"{file}: expected the key for end-to-end encryption as JSON ({error}); move it away, and every phone "
                 "comes in anew by a link"
             ) from None
-        return pair
 
     @contextmanager
     def device_prepared(self) -> Iterator[None]:
@@ -145,6 +142,13 @@ class StateDir:
             return msgspec.json.decode((self.path / "tokens.json").read_bytes(), type=dict[str, str])
         except (OSError, msgspec.MsgspecError):
             return {}  # signing in again makes it anew
+
+
+def _key_bytes(digits: str) -> bytes:
+    key = bytes.fromhex(digits)
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"expected {KEY_BYTES} bytes; found {len(key)}")
+    return key
 
 
 def _write_device(file: Path, device: Device) -> None:

@@ -1,7 +1,7 @@
 """The synthetic phone: what the apps do, in Python, lean enough for hundreds in one process.
 
 Owns its connection to the relay, its peer connection, and one task that answers handshakes and offers in the order in
-which they come. Speaks sections 1 to 5 of the protocol to any relay and any agent.
+which they come. Speaks sections 1 to 5 of the protocol to any relay and any agent; with `seal`, end to end encrypted.
 """
 
 import asyncio
@@ -10,13 +10,15 @@ from contextlib import suppress
 
 from aiortc import InvalidAccessError, InvalidStateError
 
-from mobifai.errors import HandshakeFailed
+from mobifai.errors import HandshakeFailed, MobiFaiError
 from mobifai.protocol.handshake import Identity, sign, verifies
+from mobifai.protocol.noise import NO_SECRET
 from soak.phone_face import PhoneFace
 from soak.phone_link import PhoneLink
 from soak.phone_log import Json, PhoneError
 from soak.phone_peer import PhonePeer
 from soak.phone_places import Said
+from soak.phone_seal import E2E, RELAYS_OWN, TO_RELAY, PhoneSeal, SealSession
 from soak.phone_wire import FrameStyle, frame
 
 SIGNALS = 256
@@ -36,7 +38,8 @@ class Phone(PhoneFace):
     """A phone for one relay.
 
     `identity` is made when none is given. Without `webrtc` offers are not answered, and everything goes through the
-    relay. `frame_style` is the form of its frames: React Native's or Flutter's.
+    relay. `frame_style` is the form of its frames: React Native's or Flutter's. With `seal` it is paired once the agent
+    has shown its key.
     """
 
     def __init__(
@@ -51,10 +54,17 @@ class Phone(PhoneFace):
         frame_style: FrameStyle = "react",
         keep_output: bool = False,
         features: tuple[str, ...] = (),
+        seal: PhoneSeal | None = None,
     ) -> None:
         super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output, features=features)
         self.relay_url = relay_url
         self.identity = identity or Identity.generate()
+        self.seal = seal
+        """What it knows of the agent end to end; None: it trusts the relay."""
+        self.forged = 0
+        """Messages in clear that were not the relay's own, and were passed over."""
+        self._session: SealSession | None = None
+        self._paired: Json = None
         self._webrtc = webrtc
         self._frame_style = frame_style
         self._link: PhoneLink | None = None
@@ -126,18 +136,74 @@ class Phone(PhoneFace):
     async def _register(self) -> None:
         token = {} if self.token is None else {"token": self.token}
         who = {"type": "mobile", "deviceId": self.device_id, "deviceName": self.name}
-        listed = {"features": list(self.features)} if self.features else {}
+        features = [*self.features, E2E] if self.seal is not None else list(self.features)
+        listed = {"features": features} if features else {}
         await self._to_relay("register", {**who, **token, **listed, "publicKey": self.identity.public_hex})
 
     async def _to_relay(self, event: str, payload: Json) -> None:
         if self._link is None:
             raise PhoneError("not_connected", f"{self.name} has no connection to the relay; {event} was not sent")
+        if self.seal is not None and event not in TO_RELAY:
+            if self._session is None or not self._session.is_open:
+                raise PhoneError("not_connected", f"{self.name} has no session with the agent; {event} was not sent")
+            event, payload = "e2e:sealed", self._session.seal(event, payload)
         await self._link.emit(event, payload)
 
     def _from_relay(self, event: str, payload: Json) -> None:
+        if self.seal is None:
+            self._take(event, payload)
+        elif event not in RELAYS_OWN:
+            self.forged += 1
+        else:
+            self._from_relay_with_seal(event, payload)
+
+    def _take(self, event: str, payload: Json) -> None:
         if event in _SIGNALS:
             self._signal(event, payload)
         self._hear(event, payload, "relay")
+
+    # -- end to end
+
+    def _from_relay_with_seal(self, event: str, payload: Json) -> None:
+        """`paired` is told once the agent has shown its key; what comes sealed is taken as if it came by itself."""
+        try:
+            match event:
+                case "paired":
+                    self._paired = payload
+                    self._signal("e2e:begin", None)
+                case "e2e:welcome" if self._session is not None and not self._session.is_open:
+                    self._session.welcomed(payload)
+                    self._signal("e2e:welcomed", None)
+                case "e2e:sealed" if self._session is not None and self._session.is_open:
+                    self._take(*self._session.open(payload))
+                case "e2e:welcome" | "e2e:sealed":
+                    self.forged += 1
+                case "e2e:refused":
+                    self._session_is_over(f"{payload['reason']}: {payload['message']}", payload)
+                case "paired_device_disconnected":
+                    self._session = None
+                    self._take(event, payload)
+                case _:
+                    self._take(event, payload)
+        except (MobiFaiError, ValueError, LookupError, TypeError, AttributeError) as error:
+            self._session_is_over(f"{type(error).__name__}: {error}", None)
+
+    def _session_is_over(self, why: str, refused: Json) -> None:
+        self._session = self.paired_with = None
+        if isinstance(refused, dict):
+            if refused.get("reason") == "link-used" and self.seal is not None:
+                self.seal.psk = NO_SECRET  # the link is void; if this phone used it, the agent knows its key by now
+            self._hear("e2e:refused", refused, "relay")
+        self._hear("error", {"message": why}, "phone")
+
+    async def _greet(self) -> None:
+        assert self.seal is not None  # noqa: S101 - only such a phone does this
+        self._session = SealSession(self.seal, self.device_id, self.name, (*self.features, E2E))
+        await self._to_relay("e2e:hello", self._session.hello())
+
+    def _relay_is_gone(self) -> None:
+        self._session = None
+        super()._relay_is_gone()
 
     async def drop_relay(self) -> None:
         """Close the connection to the relay; the data channel stays."""
@@ -174,6 +240,11 @@ class Phone(PhoneFace):
 
     async def _answer(self, event: str, payload: Json) -> None:
         match event:
+            case "e2e:begin":
+                await self._greet()
+            case "e2e:welcomed":
+                await self._to_relay("e2e:ready", {})
+                self._hear("paired", self._paired, "relay")
             case "reply":  # REPLY
                 await self._say(*payload)
             case "handshake:initiate":

@@ -150,16 +150,15 @@ class Phones:
 
         Of one device there is one key: the newest.
         """
-        now, known = self._now(), self._pinned.get(key.hex())
+        now, digits = self._now(), key.hex()
+        known = self._pinned.get(digits)
         if psk is not None:
             self._links.pop(psk, None)
-        others = [
-            phone.key for phone in self._pinned.values() if phone.device_id == device_id and phone.key != key.hex()
-        ]
+        others = [one.key for one in self if one.device_id == device_id and one.key != digits]
         for other in others:
             del self._pinned[other]
-        self._revoked.pop(key.hex(), None)
-        phone = PinnedPhone(key.hex(), device_id, name, known.created if known else now, now)
+        self._revoked.pop(digits, None)
+        phone = PinnedPhone(digits, device_id, name, known.created if known else now, now)
         self._pinned[phone.key] = phone
         self._changed = True
         same = known is not None and (known.device_id, known.name) == (device_id, name) and not others

@@ -10,30 +10,29 @@ import click
 from mobifai.cli.plain import plain
 
 
-def invitation_text(invitation: dict[str, Any], *, with_link: bool) -> str:
-    """What to do on the phone. `invitation` is what `mobifai pair --json` prints. The link has a secret in it."""
+def invitation_text(invitation: dict[str, Any], *, with_link: bool = True) -> str:
+    """What to do on the phone. `invitation` is what `mobifai pair --json` prints: with a link, where an agent runs.
+
+    The link has a secret in it. The QR code is shown in a terminal only.
+    """
+    page, link, code = invitation["page_url"], invitation.get("link") if with_link else None, invitation["code"]
+    qr = _qr(link or f"{page}#{code}") if sys.stdout.isatty() else ""
     lines = [
-        *(_ways_by_link(invitation) if with_link else [f"On your phone, open  {invitation['page_url']}"]),
+        *(_by_link(link, page, scanned=bool(qr)) if link else [f"On your phone, open  {page}"]),
         f"or add this relay to the MobiFai app:  {invitation['relay_url']}",
         "",
-        f"Pairing code:  {invitation['code']}   (works once, until {_clock(invitation['expires_at'])})",
+        f"Pairing code:  {code}   (works once, until {_clock(invitation['expires_at'])})",
     ]
-    return "\n".join(lines)
+    return qr + "\n".join(lines)
 
 
-def _ways_by_link(invitation: dict[str, Any]) -> list[str]:
-    link = invitation["link"]
-    scan = sys.stdout.isatty()
+def _by_link(link: str, page: str, *, scanned: bool) -> list[str]:
     return [
-        *(
-            [_qr(link), "Scan this with your phone's camera, or open the link on it:"]
-            if scan
-            else ["On your phone, open"]
-        ),
+        "Scan this with your phone's camera, or open the link on it:" if scanned else "On your phone, open the link",
         f"  {link}",
-        "It is for one phone, and a secret: with it all between phone and agent is encrypted end to end.",
+        "It is for one phone, and a secret: all between that phone and this machine is then encrypted end to end.",
         "",
-        f"Otherwise open  {invitation['page_url']}  and type the code there,",
+        f"Otherwise open  {page}  and type the code there,",
     ]
 
 
@@ -47,7 +46,7 @@ def _qr(text: str) -> str:
 
     out = io.StringIO()
     segno.make(text, error="l").terminal(out, compact=True)
-    return out.getvalue()
+    return out.getvalue() + "\n"
 
 
 def show(invitation: dict[str, Any], *, with_link: bool = True) -> None:

@@ -16,8 +16,8 @@ from mobifai.cli.settings import state_dir_option
 def pair(as_json: bool, state_dir: Path) -> None:
     """Show a QR code, a link and a pairing code for one new phone.
 
-    Each works once, for 10 minutes; 5 wrong tries lock the code. A phone that comes by the link is encrypted end to end;
-    the code alone is for apps that can't do that. With --json, `token` is what a phone sends to register.
+    Each works once, for 10 minutes; 5 wrong tries lock the code. All is encrypted end to end with a phone that comes by
+    the link; the code alone is for apps that can't do that. With --json, `token` is what a phone sends to register.
     """
     answer = ask_running(state_dir, "pair")
     if as_json:

@@ -161,8 +161,8 @@ async def _announce(agent: Agent, person: Person, config: Config, spawner: KeptS
         click.echo("Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network.")
     if isinstance(config.relay, str) and config.e2e == "allow":
         click.echo(
-            f"Apps without end-to-end encryption may come, and trust the relay {config.relay}: it can read what they do, "
-            "and do what they can. `--e2e require` refuses them."
+            f"Apps without end-to-end encryption may come, and trust the relay {config.relay}: it can read what they "
+            "do, and do what they can. `--e2e require` refuses them."
         )
     click.echo("`mobifai pair` shows a new code. Ctrl-C stops.")
 

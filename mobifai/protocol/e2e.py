@@ -1,7 +1,7 @@
 """End-to-end encryption with one phone, for the length of one pairing, as a state machine: the agent's side.
 
-`Session` is told what the relay forwards and returns commands. Until the phone's first sealed message has opened, it has
-proven nothing that could not have been recorded before: nothing is to be sent to it or done for it before `Established`.
+`Session` is told what the relay forwards and returns commands. Until the phone's first sealed message has opened, it
+has proven nothing that could not have been recorded: nothing is to be sent to it or done for it before `Established`.
 It does no I/O and keeps no phone: whom the agent knows is asked of `Trust`.
 """
 
@@ -198,7 +198,7 @@ class Session:
             raise _Refusal(Reason.UNKNOWN, obstacle)
 
     def _became_ready(self, frame: bytes) -> list[Command]:
-        """The phone holds its key now, rather than somebody who has recorded it. What it rests on may be void by now."""
+        """The phone holds its key now; it is nobody who has recorded it. What it rests on may be void by now."""
         phone = self._phone
         assert phone is not None  # noqa: S101 - the stage says so
         if _event(frame) != READY:

@@ -30,7 +30,7 @@ _APPLICATION = re.compile(r"(?:webrtc|terminal|process|processes|system|ai|code|
 
 
 def is_forwarded(event: str) -> bool:
-    """Whether this relay hands the event on to the paired device: every application event of sections 4 to 6, and `e2e:`."""
+    """Whether this relay hands the event on to the paired device: what sections 4 to 6 name, and `e2e:`."""
     return event in CODE_ACTIONS or _APPLICATION.match(event) is not None
 
 

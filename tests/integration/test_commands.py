@@ -142,7 +142,7 @@ async def test_settings_in_the_file_count_unless_an_option_says_otherwise(tmp_pa
 async def test_a_phone_s_way_in_is_shown_for_people_and_for_programs(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         invitation = json.loads(await agent.command("pair", "--json"))
-        assert invitation.keys() == {"relay_url", "page_url", "device_id", "token", "code", "expires_at"}
+        assert invitation.keys() == {"relay_url", "page_url", "device_id", "token", "code", "expires_at", "link"}
         assert invitation["device_id"] == agent.device_id
         shown = await agent.command("pair")
         assert invitation["page_url"] in shown

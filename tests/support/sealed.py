@@ -1,0 +1,50 @@
+"""Phones that encrypt end to end, as somebody has them who scanned the QR code."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from soak.phone import Phone
+from soak.phone_places import FEATURES
+from soak.phone_seal import Link, PhoneSeal
+from tests.support.agent import RunningAgent
+
+
+def sealed_by(invitation: dict[str, Any]) -> PhoneSeal:
+    """What a phone knows that has opened the link of an invitation."""
+    return PhoneSeal.by_link(Link.read(str(invitation["link"])))
+
+
+@asynccontextmanager
+async def sealed_phone(
+    relay_url: str,
+    token: str | None,
+    seal: PhoneSeal | None,
+    *,
+    webrtc: bool = False,
+    features: tuple[str, ...] = FEATURES,
+    name: str = "sealed phone",
+    device_id: str | None = None,
+) -> AsyncIterator[Phone]:
+    """A phone, not connected yet; all of its output is kept."""
+    async with Phone(
+        relay_url,
+        token,
+        name=name,
+        webrtc=webrtc,
+        features=features,
+        seal=seal,
+        device_id=device_id,
+        keep_output=True,
+    ) as phone:
+        yield phone
+
+
+@asynccontextmanager
+async def invited_phone(agent: RunningAgent, *, webrtc: bool = False, **options: Any) -> AsyncIterator[Phone]:
+    """A phone that has just scanned the QR code, not connected yet."""
+    invitation = await agent.invite()
+    async with sealed_phone(
+        agent.relay_url, invitation["token"], sealed_by(invitation), webrtc=webrtc, **options
+    ) as phone:
+        yield phone
