@@ -253,6 +253,7 @@ class Links:
 
     def _begin_with(self, peer_id: str) -> None:
         self._change_over.stop()
+        self.sealing.stay()
         self.sealing.end()
         self.courier.use(None)
         self._hears_relay = not self.pairing.features.seals

@@ -139,8 +139,7 @@ class Sealing:
     def close(self) -> None:
         """Do and send nothing any more."""
         self.end()
-        if self._parting is not None:
-            self._parting.cancel()
+        self.stay()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -163,6 +162,12 @@ class Sealing:
         _log.warning("the session with the phone %s is over (%s): %s", self.session.phone_id, reason.value, message)
         self._say("e2e:refused", wire.E2eRefused(reason=reason.value, message=message))
         self._listener.sealing_failed(message)
+
+    def stay(self) -> None:
+        """A new pairing has ended the one before."""
+        if self._parting is not None:
+            self._parting.cancel()
+            self._parting = None
 
     def part(self) -> None:
         """Leave the relay, once what the phone was told is on its way, and come again: that ends any pairing."""

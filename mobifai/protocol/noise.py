@@ -272,6 +272,4 @@ def _open(state: _Symmetric, sealed: bytes) -> bytes:
     try:
         return state.open(sealed)
     except SealBroken:
-        raise HandshakeFailed(
-            "expected a handshake with this key; found one that is changed, or with another"
-        ) from None
+        raise HandshakeFailed("expected a handshake with this key; found one with another, or changed") from None

@@ -1,15 +1,27 @@
 """A phone that comes by a link, end to end encrypted: on both paths, once and again, and not at all."""
 
+import contextlib
+import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mobifai.errors import StateError
+from mobifai.limits import MAX_FRAME
+from mobifai.protocol.noise import KeyPair
 from soak.phone import Phone
-from tests.integration.insight import answers, arrive, asked, on_path
+from soak.phone_log import PhoneError
+from soak.phone_seal import PhoneSeal
+from tests.integration.counting import numbers, start_counting, stop_counting
+from tests.integration.insight import answers, arrive, asked, get_in_again, on_path, until
 from tests.support.agent import RunningAgent, serving
-from tests.support.sealed import invited_phone
+from tests.support.phones import open_phone
+from tests.support.sealed import invited_phone, sealed_by, sealed_phone
 
 paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
 
@@ -35,3 +47,275 @@ async def test_a_phone_that_comes_by_a_link_types_and_sees(tmp_path: Path, chann
         assert (await asked(agent))["e2e"] is True
         assert "encrypted end to end" in await agent.command("status")
         assert phone.forged == 0
+
+
+@paths
+async def test_a_known_phone_needs_no_link_when_it_comes_back(tmp_path: Path, channel: bool) -> None:
+    async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
+        for _ in range(3):
+            await get_in_again(phone, agent, channel=channel)
+            await answers(phone, terminal)
+        (known,) = [one for one in await devices(agent) if one["deviceId"] == phone.device_id]
+        assert known["e2e"]["name"] == phone.name
+        shown = await agent.command("devices", "list")
+        assert f"yes, key {known['e2e']['fingerprint']}" in shown
+
+
+async def devices(agent: RunningAgent) -> list[dict[str, Any]]:
+    return list(json.loads(await agent.command("devices", "list", "--json"))["devices"])
+
+
+@paths
+async def test_an_agent_that_starts_anew_knows_the_phone_and_goes_on_exactly_where_it_was(
+    tmp_path: Path, channel: bool
+) -> None:
+    async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
+        screens = phone.events("process:screen")
+        await start_counting(phone, terminal, tmp_path)
+        for number in (None, signal.SIGKILL):
+            said = len(numbers(phone.output(terminal)))
+            await phone.wait_output(terminal, lambda text, said=said: len(numbers(text)) > said + 300)
+            before = (await asked(agent))["agent_pid"]
+            if number is None:
+                await agent.command("restart")
+            else:
+                os.kill(before, number)
+            await until_another_life(agent, before)
+            await get_in_again(phone, agent, channel=channel)
+        heard = await stop_counting(phone, terminal)
+        assert heard == list(range(1, len(heard) + 1))
+        assert phone.events("process:screen") == screens
+        assert (await asked(agent))["e2e"] is True
+
+
+async def until_another_life(agent: RunningAgent, before: int) -> None:
+    async def look() -> bool:
+        with contextlib.suppress(StateError):
+            return bool((await asked(agent))["agent_pid"] != before)
+        return False
+
+    await until(look, 20)
+
+
+@paths
+async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, channel: bool) -> None:
+    async with at_work(tmp_path, channel=True) as (agent, phone, terminal):
+        await start_counting(phone, terminal, tmp_path)
+        for _ in range(2):
+            said = len(numbers(phone.output(terminal)))
+            await phone.wait_output(terminal, lambda text, said=said: len(numbers(text)) > said + 300)
+            if channel:
+                await phone.reconnect()  # a relay that comes back takes nothing from the channel
+                await answers_elsewhere(phone)
+            else:
+                await phone.drop_channel()
+                await phone.channel_open()
+                await on_path(agent, "channel", phone)
+        heard = await stop_counting(phone, terminal)
+        assert heard == list(range(1, len(heard) + 1))
+
+
+async def answers_elsewhere(phone: Phone) -> None:
+    """It works on the channel, without a pairing on the relay."""
+    assert phone.path == "channel"
+    assert phone.paired_with is None
+
+
+async def test_a_link_is_for_one_phone(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with sealed_phone(agent.relay_url, invitation["token"], sealed_by(invitation)) as first:
+            await arrive(first, agent.device_id, channel=False)
+            await first.leave()
+            await on_path(agent, None)
+        token = (await agent.invite())["token"]
+        async with sealed_phone(agent.relay_url, token, sealed_by(invitation)) as second:
+            assert await refused(second, agent) == "link-used"
+        assert len([one for one in await devices(agent) if one["e2e"]]) == 1
+
+
+async def refused(phone: Phone, agent: RunningAgent) -> str:
+    """Why the agent does not take a phone."""
+    await phone.connect()
+    with pytest.raises(PhoneError):
+        await phone.pair(agent.device_id)
+    return str((await phone.expect("e2e:refused"))["reason"])
+
+
+async def test_the_oldest_of_nine_links_is_void(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitations = [dict(await asked(agent, "pair")) for _ in range(9)]
+        async with sealed_phone(agent.relay_url, invitations[0]["token"], sealed_by(invitations[0])) as phone:
+            assert await refused(phone, agent) == "link-used"
+        async with sealed_phone(agent.relay_url, invitations[1]["token"], sealed_by(invitations[1])) as phone:
+            await until_offered(phone)
+            await phone.pair(agent.device_id)
+
+
+async def until_offered(phone: Phone) -> None:
+    await phone.connect()
+    await phone.until(lambda: bool(phone.devices), "the agent to be on offer")
+
+
+async def test_a_link_is_void_once_the_agent_starts_anew(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        before = (await asked(agent))["agent_pid"]
+        await agent.command("restart")
+        await until_another_life(agent, before)
+        token = (await agent.invite())["token"]
+        async with sealed_phone(agent.relay_url, token, sealed_by(invitation)) as phone:
+            await until_offered(phone)
+            assert await refused(phone, agent) == "link-used"
+
+
+async def test_a_phone_that_nobody_invited_is_refused_whatever_token_it_has(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        known = sealed_by(invitation)
+        stranger = PhoneSeal(known.agent_key, known.agent_id, known.key)
+        async with sealed_phone(agent.relay_url, invitation["token"], stranger) as phone:
+            assert await refused(phone, agent) == "unknown"
+            assert phone.processes is None
+            assert phone.forged == 0
+
+
+async def test_a_link_to_another_agent_opens_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        seal = sealed_by(invitation)
+        seal.agent_key = KeyPair.generate().public
+        async with sealed_phone(agent.relay_url, invitation["token"], seal) as phone:
+            assert await refused(phone, agent) == "broken"
+
+
+@paths
+async def test_a_phone_is_revoked_while_it_works(tmp_path: Path, channel: bool) -> None:
+    async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
+        trace = tmp_path / "trace"
+        assert "may no longer come in" in await agent.command("devices", "revoke", phone.device_id)
+        with contextlib.suppress(PhoneError):
+            await phone.type(terminal, f"touch {trace}\r")
+        await phone.until(lambda: phone.path is None and not phone.channel_is_open, "to be cut off", 5)
+        assert (await phone.expect("e2e:refused"))["reason"] == "revoked"
+        await on_path(agent, None)
+        assert phone.device_id not in await agent.command("devices", "list")
+        assert not trace.exists()
+
+
+async def test_a_phone_is_revoked_on_the_channel_alone(tmp_path: Path) -> None:
+    async with at_work(tmp_path, channel=True) as (agent, phone, _):
+        await phone.drop_relay()
+        await agent.command("devices", "revoke", phone.device_id)
+        await phone.until(lambda: not phone.channel_is_open, "the channel to be cut", 5)
+
+
+async def test_a_known_phone_does_not_come_in_without_encryption(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as (agent, phone, _):
+        await phone.leave()
+        await on_path(agent, None)
+        async with sealed_phone(agent.relay_url, phone.token, None, device_id=phone.device_id) as plain:
+            await plain.connect()
+            with pytest.raises(PhoneError, match="came without end-to-end encryption"):
+                await plain.pair(agent.device_id)
+
+
+async def test_with_require_an_app_of_the_field_is_told_why_it_may_not_come(tmp_path: Path) -> None:
+    async with at_work(tmp_path, "--e2e", "require") as (agent, phone, terminal):
+        await phone.leave()
+        await on_path(agent, None)
+        token = (await agent.invite())["token"]
+        async with open_phone("node", agent.relay_url, token) as app:
+            await app.connect()
+            with pytest.raises(PhoneError, match="end-to-end encryption only"):
+                await app.pair(agent.device_id)
+            assert app.processes is None
+            await app.leave()
+        await arrive(phone, agent.device_id, channel=False)
+        await answers(phone, terminal)
+
+
+@pytest.mark.parametrize("where", ["variable", "file"])
+async def test_require_can_be_set_for_good(tmp_path: Path, where: str) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text('e2e = "require"\n' if where == "file" else "")
+    environment = {"MOBIFAI_CONFIG": str(settings), **({"MOBIFAI_E2E": "require"} if where == "variable" else {})}
+    async with serving(tmp_path / "state", environment=environment) as agent:
+        assert (await asked(agent))["e2e_mode"] == "require"
+
+
+async def test_an_app_of_the_field_is_shown_as_one(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        async with open_phone("node", agent.relay_url, (await agent.invite())["token"]) as app:
+            await arrive(app, agent.device_id)
+            await on_path(agent, "channel", app)
+            assert "no, by the relay's word" in await agent.command("devices", "list")
+            assert "rests on the relay" in await agent.command("status")
+            assert (await asked(agent))["e2e"] is False
+
+
+async def test_a_session_that_is_broken_is_told_once_and_the_phone_comes_again(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as (agent, phone, terminal):
+        assert phone._link is not None
+        for _ in range(3):
+            await phone._link.emit("e2e:sealed", {"data": "AAAA" * 10})
+        await phone.until(lambda: phone.paired_with is None, "the session to end")
+        assert (await phone.expect("e2e:refused"))["reason"] == "broken"
+        await until_offered(phone)
+        await phone.pair(agent.device_id)
+        await answers(phone, terminal)
+        assert agent.log.read_text().count("(broken)") == 1
+
+
+async def test_nothing_is_sent_to_a_phone_that_has_not_shown_who_it_is(tmp_path: Path) -> None:
+    """It lists that it encrypts, has no key, and waits."""
+    async with serving(tmp_path / "state") as agent:
+        token = (await agent.invite())["token"]
+        async with sealed_phone(agent.relay_url, token, None, features=("e2e", "ack", "resume"), webrtc=True) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            trace = tmp_path / "trace"
+            for event, payload in (
+                ("process:create", {"uuid": "one"}),
+                ("terminal:input", f"touch {trace}\r"),
+                ("e2e:ready", {}),
+            ):
+                await phone.send(event, payload)
+            await phone.send("e2e:hello", {"message": "?"})
+            assert (await phone.expect("e2e:refused"))["reason"] == "broken"
+            assert phone.processes is None
+            assert phone.events("webrtc:offer") == phone.events("process:created") == phone.events("process:error") == 0
+        assert (await asked(agent))["terminals"] == []
+
+
+@paths
+async def test_a_phone_asks_how_the_agent_is(tmp_path: Path, channel: bool) -> None:
+    async with at_work(tmp_path, channel=channel) as (agent, phone, _):
+        await phone.send("system:health", {})
+        told = await phone.expect("system:health")
+        status = await asked(agent)
+        assert told["version"] == status["version"]
+        assert told["terminals"] == 1
+        assert told["memoryBytes"] > 10**6
+        assert told["worstCaseBytes"] == status["worst_case_bytes"]
+        assert [one["name"] for one in told["bounds"]] == [one["name"] for one in status["bounds"]]
+        assert all(one["used"] <= one["capacity"] for one in told["bounds"])
+        assert len(json.dumps(told)) < MAX_FRAME / 2
+        await phone.send("system:echo", {"nonce": "there-and-back"})
+        assert await phone.expect("system:echo") == {"nonce": "there-and-back"}
+
+
+async def test_the_secret_of_a_link_is_in_no_log_and_no_file(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state", "--log-level", "debug") as agent:
+        invitation = await agent.invite()
+        fragment = invitation["link"].partition("#")[2]
+        secret = fragment.split(".")[2]
+        async with sealed_phone(agent.relay_url, invitation["token"], sealed_by(invitation)) as phone:
+            await arrive(phone, agent.device_id, channel=False)
+        assert "#1." not in agent.log.read_text()
+        for file in (one for one in agent.state_dir.rglob("*") if one.is_file()):
+            content = file.read_bytes()
+            assert secret.encode() not in content
+            assert sealed_by(invitation).psk not in content
+        for name in ("e2e.json", "phones.json"):
+            assert (agent.state_dir / name).stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,403 @@
+"""A relay that reads, changes, repeats, mixes, drops and forges gets nothing but an error out of it.
+
+The secrets: what is typed, and what is printed for it. None of them may be in anything that the relay saw, and nothing
+that the relay says for the other side may be done or shown.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobifai.protocol import e2e
+from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder
+from soak.phone import Phone
+from soak.phone_log import PhoneError
+from soak.phone_seal import PhoneSeal
+from tests.integration.insight import answers, asked, on_path, until
+from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
+from tests.support.agent import RunningAgent, serving
+from tests.support.eventually import eventually
+from tests.support.hostile_relay import Device, HostileRelay, Passing, hostile_relay, lets_pass
+from tests.support.sealed import sealed_by, sealed_phone
+
+TYPED, PRINTED = "typed-secret-words", "printed-4711-result"
+LINE = f"x={TYPED}; echo printed-$((4710 + 1))-result\r"
+
+
+@dataclass
+class Scene:
+    """An agent and a sealed phone that meet on a hostile relay."""
+
+    agent: RunningAgent
+    relay: RunningRelay
+    hostile: HostileRelay
+    phone: Phone
+    folder: Path
+
+    async def arrive(self, phone: Phone | None = None) -> Phone:
+        """Connect and pair, again and again while the agent is not on offer."""
+        phone = phone or self.phone
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    if not phone.relay_is_up:
+                        await phone.connect()
+                    await phone.pair(self.agent.device_id, timeout=5)
+                except PhoneError:
+                    await phone.drop_relay()
+                    await asyncio.sleep(0.05)
+                else:
+                    return phone
+
+    async def speak(self) -> str:
+        """Type a secret, and see what is printed for it."""
+        terminal = await self.phone.create()
+        await self.phone.type(terminal, LINE)
+        await self.phone.wait_output(terminal, PRINTED)
+        return terminal
+
+    async def knew_nothing(self) -> None:
+        """Nothing of the secrets was seen, and the agent serves the phone still or again."""
+        assert self.hostile.knows(TYPED, PRINTED) == []
+
+    def trap(self) -> tuple[str, Path]:
+        """What to type that leaves a trace, and the trace."""
+        trace = self.folder / "trace"
+        return f"touch {trace}\r", trace
+
+    async def not_done(self, trace: Path) -> None:
+        """What the phone types afterwards is done; what the relay typed before is not."""
+        await self.arrive()
+        terminal = await self.phone.create()
+        await answers(self.phone, terminal)
+        assert not trace.exists()
+        assert self.hostile.knows(TYPED, PRINTED) == []
+
+
+@asynccontextmanager
+async def scene(folder: Path, *options: str, webrtc: bool = False, arrives: bool = True) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as scope:
+        relay = await scope.enter_async_context(relaying(folder / "relay"))
+        hostile = await scope.enter_async_context(hostile_relay(relay.url))
+        agent = await scope.enter_async_context(
+            serving(folder / "state", "--relay", hostile.url, *NO_STUN, *options, ready=False)
+        )
+        await sign_in(agent, relay)
+        invitation = await agent.invite()
+        phone = await scope.enter_async_context(
+            sealed_phone(hostile.url, invitation["token"], sealed_by(invitation), webrtc=webrtc)
+        )
+        made = Scene(agent, relay, hostile, phone, folder)
+        if arrives:
+            await made.arrive()
+        yield made
+
+
+def once(change: Callable[[Passing], list[tuple[str, Any]]], *, event: str, by: Device, after: int = 0) -> Any:
+    """Meddle with one event of a device: the first one after so many."""
+    left = after
+
+    def meddle(passing: Passing) -> list[tuple[str, Any]]:
+        nonlocal left
+        if (passing.event, passing.by) != (event, by):
+            return lets_pass(passing)
+        left -= 1
+        return change(passing) if left == -1 else lets_pass(passing)
+
+    return meddle
+
+
+def flipped(passing: Passing) -> list[tuple[str, Any]]:
+    """One character of the Base64 is another."""
+    name = "data" if "data" in passing.payload else "message"
+    text = passing.payload[name]
+    other = "A" if text[10] != "A" else "B"
+    return [(passing.event, {name: text[:10] + other + text[11:]})]
+
+
+def dropped(_: Passing) -> list[tuple[str, Any]]:
+    return []
+
+
+def repeated(passing: Passing) -> list[tuple[str, Any]]:
+    return [(passing.event, passing.payload)] * 2
+
+
+class Held:
+    """Keeps one message back, and gives it after the next one."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[str, Any]] = []
+
+    def __call__(self, passing: Passing) -> list[tuple[str, Any]]:
+        if passing.event != "e2e:sealed" or passing.by is None:
+            return lets_pass(passing)
+        if not self._kept:
+            self._kept = lets_pass(passing)
+            return []
+        kept, self._kept = self._kept, []
+        return [*lets_pass(passing), *kept]
+
+
+async def refusal(it: Scene, phone: Phone) -> str:
+    """Why the agent refuses a phone; after a refusal it is away for a moment."""
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(PhoneError):
+                if not phone.relay_is_up:
+                    await phone.connect()
+                await phone.pair(it.agent.device_id, timeout=5)
+                raise AssertionError("the phone was let in")
+            with contextlib.suppress(PhoneError):
+                return str((await phone.expect("e2e:refused", timeout=0.2))["reason"])
+            await phone.drop_relay()
+
+
+async def test_what_it_reads_tells_it_nothing(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        terminal = await it.speak()
+        await answers(it.phone, terminal)
+        assert it.hostile.knows(TYPED, PRINTED, terminal, "terminal:input", "processes:sync") == []
+        assert it.hostile.events("e2e:sealed", by="phone")
+        assert it.hostile.events("e2e:sealed", by="agent")
+        assert it.phone.forged == 0
+
+
+async def test_it_sees_nothing_of_how_the_channel_is_made(tmp_path: Path) -> None:
+    async with scene(tmp_path, webrtc=True) as it:
+        await it.phone.channel_open()
+        await on_path(it.agent, "channel", it.phone)
+        await it.speak()
+        assert it.hostile.knows(TYPED, PRINTED, "fingerprint", "webrtc:", "a=candidate") == []
+
+
+@pytest.mark.parametrize("by", ["phone", "agent"])
+@pytest.mark.parametrize("change", [flipped, dropped, repeated])
+async def test_a_message_that_it_changes_drops_or_repeats_ends_the_session_and_is_not_done(
+    tmp_path: Path, by: Device, change: Callable[[Passing], list[tuple[str, Any]]]
+) -> None:
+    async with scene(tmp_path) as it:
+        terminal = await it.speak()
+        it.hostile.meddle = once(change, event="e2e:sealed", by=by)
+        mark = it.phone.mark()
+        for _ in range(3):
+            with pytest.raises(PhoneError):
+                await answers_within(it.phone, terminal, 3)
+                continue
+            break
+        await it.phone.expect("error", timeout=10, since=mark)
+        it.hostile.meddle = lets_pass
+        await it.arrive()
+        await answers(it.phone, terminal)
+        assert it.hostile.knows(TYPED, PRINTED) == []
+
+
+async def answers_within(phone: Phone, terminal: str, timeout: float) -> None:
+    """Type twice, so that something follows what was meddled with."""
+    await phone.type(terminal, "echo once\r")
+    await phone.type(terminal, "echo twi''ce\r")
+    await phone.until(lambda: phone.paired_with is None, "the session to end", timeout)
+    raise PhoneError("error", "the session has ended")
+
+
+async def test_messages_in_another_order_end_the_session(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        terminal = await it.speak()
+        it.hostile.meddle = Held()
+        for word in ("one", "two"):
+            await it.phone.type(terminal, f"echo {word}\r")
+        await it.phone.until(lambda: it.phone.paired_with is None, "the session to end")
+        it.hostile.meddle = lets_pass
+        await it.arrive()
+        await answers(it.phone, terminal)
+
+
+@pytest.mark.parametrize(("event", "by"), [("e2e:hello", "phone"), ("e2e:welcome", "agent"), ("e2e:sealed", "phone")])
+async def test_a_handshake_that_it_changes_fails_and_the_next_one_does_not(
+    tmp_path: Path, event: str, by: Device
+) -> None:
+    async with scene(tmp_path, arrives=False) as it:
+        it.hostile.meddle = once(flipped, event=event, by=by)
+        await it.phone.connect()
+        with pytest.raises(PhoneError):
+            await it.phone.pair(it.agent.device_id)
+            await it.phone.create(timeout=5)
+        it.hostile.meddle = lets_pass
+        await it.arrive()
+        await it.speak()
+        await it.knew_nothing()
+
+
+async def test_what_it_says_for_the_phone_is_not_done(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        terminal = await it.speak()
+        command, trace = it.trap()
+        for event, payload in (
+            ("terminal:input", {"uuid": terminal, "data": command}),
+            ("terminal:input", command),
+            ("terminal:actions", {"uuid": terminal, "actions": [{"type": "command", "value": command}]}),
+            ("process:terminate", {"uuid": terminal}),
+            ("ai:prompt", {"prompt": "do it"}),
+            ("webrtc:answer", {"answer": {"type": "answer", "sdp": "v=0"}}),
+        ):
+            await it.hostile.say_to("agent", event, payload)
+        await answers(it.phone, terminal)
+        assert not trace.exists()
+        assert it.agent.log.read_text().count("ignored from the relay") == 1
+
+
+async def test_what_it_says_for_the_agent_is_not_shown(tmp_path: Path) -> None:
+    async with scene(tmp_path, webrtc=True) as it:
+        terminal = await it.speak()
+        for event, payload in (
+            ("terminal:output", {"uuid": terminal, "data": "forged output"}),
+            ("process:screen", {"uuid": terminal, "data": "forged screen"}),
+            ("processes:sync", {"processes": [], "activeUuids": []}),
+            ("webrtc:offer", {"offer": {"type": "offer", "sdp": "v=0"}}),
+        ):
+            await it.hostile.say_to("phone", event, payload)
+        await answers(it.phone, terminal)
+        assert it.phone.forged == 4
+        assert "forged" not in it.phone.output(terminal)
+
+
+async def test_a_recorded_session_said_again_opens_nothing(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        terminal = await it.speak()
+        await it.phone.drop_relay()
+        await on_path(it.agent, None)
+        it.hostile.passed.clear()
+        await it.arrive()  # as a phone that the agent knows, without a link
+        command, trace = it.trap()
+        await it.phone.type(terminal, command)
+        await eventually(trace.exists)
+        recorded = [one for one in it.hostile.passed if one.by == "phone" and one.event.startswith("e2e:")]
+        trace.unlink()
+        await it.phone.drop_relay()
+        await on_path(it.agent, None)
+
+        def recorded_instead(passing: Passing) -> list[tuple[str, Any]]:
+            """The phone's hello is the one of before, and all that followed follows."""
+            if passing.by == "phone" and passing.event == "e2e:hello":
+                return [(one.event, one.payload) for one in recorded]
+            return [] if passing.by == "phone" and passing.event.startswith("e2e:") else lets_pass(passing)
+
+        it.hostile.meddle = recorded_instead
+        await it.phone.connect()
+        with pytest.raises(PhoneError):
+            await it.phone.pair(it.agent.device_id)
+        await eventually(lambda: "(broken): expected message 0 of this session" in it.agent.log.read_text())
+        it.hostile.meddle = lets_pass
+        await it.not_done(trace)
+
+
+async def test_it_can_not_be_the_phone(tmp_path: Path) -> None:
+    """With a key of its own and the phone's name: neither as one that is known, nor by a secret that it guesses."""
+    async with scene(tmp_path) as it:
+        await it.speak()
+        await it.phone.leave()
+        await on_path(it.agent, None)
+        seal = it.phone.seal
+        assert seal is not None
+        for psk in (NO_SECRET, e2e.link_psk(bytes(16))):
+            forger = PhoneSeal(seal.agent_key, seal.agent_id, KeyPair.generate(), psk)
+            token = (await it.relay.invite())["token"]
+            async with sealed_phone(it.hostile.url, token, forger) as stranger:
+                assert await refusal(it, stranger) in ("unknown", "link-used")
+        assert (await asked(it.agent))["path"] is None
+
+
+async def test_it_can_not_be_the_agent(tmp_path: Path) -> None:
+    """It answers the phone's hello itself, with a key of its own, and with nothing at all."""
+    async with scene(tmp_path, arrives=False) as it:
+        own = KeyPair.generate()
+
+        def answer(passing: Passing) -> list[tuple[str, Any]]:
+            if passing.by == "agent" and passing.event == "e2e:welcome":
+                ephemeral = KeyPair.generate()
+                return [("e2e:welcome", {"message": e2e._base64(ephemeral.public + own.public + bytes(48))})]
+            return lets_pass(passing)
+
+        it.hostile.meddle = answer
+        await it.phone.connect()
+        with pytest.raises(PhoneError, match="HandshakeFailed"):
+            await it.phone.pair(it.agent.device_id)
+        hello = it.hostile.events("e2e:hello", by="phone")[0]["message"]
+        with pytest.raises(Exception, match="another, or changed"):
+            Responder(own, e2e.prologue(it.agent.device_id, it.phone.device_id), e2e._bytes(hello))
+
+
+@pytest.mark.parametrize("pinned", [True, False], ids=["known", "new"])
+async def test_a_phone_whose_features_it_hides_is_not_served_in_clear(tmp_path: Path, pinned: bool) -> None:
+    async with scene(tmp_path, arrives=pinned) as it:
+        if pinned:
+            await it.speak()
+            await it.phone.leave()
+            await on_path(it.agent, None)
+
+        def hide(passing: Passing) -> list[tuple[str, Any]]:
+            if "features" in (passing.payload or {}):
+                return [(passing.event, {**passing.payload, "features": []})]
+            if "peerFeatures" in (passing.payload or {}):
+                return [(passing.event, {**passing.payload, "peerFeatures": []})]
+            return lets_pass(passing)
+
+        it.hostile.meddle = hide
+        await it.phone.connect()
+        with pytest.raises(PhoneError):
+            await it.phone.pair(it.agent.device_id)
+            await it.phone.create(timeout=3)
+        await on_path(it.agent, None)
+        assert it.hostile.knows(TYPED, PRINTED) == []
+        it.hostile.meddle = lets_pass
+        await it.arrive()
+        await it.speak()
+        await it.knew_nothing()
+
+
+async def test_it_can_not_pass_for_a_known_phone_of_the_field(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        terminal = await it.speak()
+        await it.phone.leave()
+        await on_path(it.agent, None)
+        async with sealed_phone(it.hostile.url, it.phone.token, None, device_id=it.phone.device_id) as forger:
+            await forger.connect()
+            with pytest.raises(PhoneError, match="came without end-to-end encryption"):
+                await forger.pair(it.agent.device_id)
+            assert forger.processes is None
+            assert forger.output(terminal) == ""
+
+
+async def test_with_require_it_can_not_pass_for_an_app_of_the_field(tmp_path: Path) -> None:
+    async with scene(tmp_path, "--e2e", "require") as it:
+        await it.speak()
+        await it.phone.leave()
+        await on_path(it.agent, None)
+        token = (await it.relay.invite())["token"]
+        async with sealed_phone(it.hostile.url, token, None, features=()) as forger:
+            await forger.connect()
+            with pytest.raises(PhoneError, match="end-to-end encryption only"):
+                await forger.pair(it.agent.device_id)
+            assert forger.processes is None
+        await it.knew_nothing()
+
+
+async def test_a_broken_session_leaves_an_open_channel_alone(tmp_path: Path) -> None:
+    async with scene(tmp_path, webrtc=True) as it:
+        await it.phone.channel_open()
+        await on_path(it.agent, "channel", it.phone)
+        terminal = await it.speak()
+        await it.hostile.say_to("agent", "e2e:sealed", {"data": "AAAA" * 20})
+        await until(lambda: _relay_was_left(it), 10)
+        await answers(it.phone, terminal, "channel")
+        assert (await asked(it.agent))["path"] == "channel"
+
+
+async def _relay_was_left(it: Scene) -> bool:
+    return len([one for one in it.hostile.passed if one.event == "register" and one.by == "agent"]) > 1
