@@ -4,7 +4,7 @@ Reads every body strictly. What it decides nothing about: signing in is `signin`
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from mobifai.bounds import Bound
 from mobifai.errors import SignInRefused
+from mobifai.limits import MAX_ID
 from mobifai.protocol import messages as wire
 from mobifai.relay import pages
 from mobifai.relay.devices import Devices
@@ -25,6 +26,7 @@ MOST_BODY_BYTES = 64 << 10
 """More than any request needs; the settings have a limit of their own."""
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+JSON_TYPE = "application/json"
 
 
 class Asking(wire.Message, frozen=True):
@@ -32,6 +34,12 @@ class Asking(wire.Message, frozen=True):
 
     device_id: wire.Id
     type: DeviceType
+
+
+class SigningIn(Asking, frozen=True):
+    """What a page that stays open sends in place of the form."""
+
+    code: Annotated[str, msgspec.Meta(max_length=MAX_ID)]
 
 
 class Http:
@@ -62,6 +70,7 @@ class Http:
             web.get("/static/style.css", self._style),
             web.get("/login", self._login_page),
             web.post("/login", self._login),
+            web.post("/api/sign-in", self._sign_in_without_form),
             web.get("/api/me", self._me),
             web.get("/api/settings", self._get_settings),
             web.put("/api/settings", self._put_settings),
@@ -92,19 +101,37 @@ class Http:
         asking = _asking(form)
         if asking is None:
             return _html(pages.no_device(), 400)
-        address = request.remote or ""
+        try:
+            token = self._redeem(asking, str(form.get("code", "")), request.remote or "")
+        except web.HTTPError as error:
+            return _html(pages.login(asking.device_id, asking.type, error.text or ""), error.status)
+        return self._signed_in(asking, token)
+
+    def _redeem(self, asking: Asking, code: str, address: str) -> str:
+        """Use a code up, and let the device in where it waits: its token. Raises HTTPTooManyRequests, HTTPForbidden."""
         try:
             self._sign_in.check(address)
         except SignInRefused as refused:
-            return _html(pages.login(asking.device_id, asking.type, str(refused)), 429)
+            raise web.HTTPTooManyRequests(text=str(refused)) from None
         try:
-            token = self._sign_in.redeem(str(form.get("code", "")), asking.device_id, asking.type, address)
+            token = self._sign_in.redeem(code, asking.device_id, asking.type, address)
         except SignInRefused as refused:
-            return _html(pages.login(asking.device_id, asking.type, str(refused)), 403)
-        return self._signed_in(asking, token)
+            raise web.HTTPForbidden(text=str(refused)) from None
+        self._sockets.let_in(asking.device_id, asking.type, token)
+        return token
+
+    async def _sign_in_without_form(self, request: web.Request) -> web.Response:
+        """What the form does. JSON only, so that no form of another site's page can send it."""
+        if request.content_type != JSON_TYPE:
+            raise web.HTTPUnsupportedMediaType(text=f"expected {JSON_TYPE}")
+        try:
+            asking = msgspec.json.decode(await request.read(), type=SigningIn)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise web.HTTPBadRequest(text=f"expected {{deviceId, type, code}} as JSON: {error}") from None
+        token = self._redeem(asking, asking.code, request.remote or "")
+        return _json(wire.Authenticated(token=token, user=self._sign_in.user))
 
     def _signed_in(self, asking: Asking, token: str) -> web.Response:
-        self._sockets.let_in(asking.device_id, asking.type, token)
         if asking.type == "mac":
             return _html(pages.signed_in())
         query = urlencode({"token": token, "email": self._sign_in.user.email})

@@ -115,3 +115,91 @@ async def test_a_phone_that_waits_is_let_in_too_and_others_are_not(tmp_path: Pat
         await phone.hear("available_devices")
         await other.say("request_connection", {"targetDeviceId": "agent-1"})
         assert "register first" in (await other.hear("error"))["message"]
+
+
+# -- without a redirect, for a page that stays open
+
+
+async def _sign_in(place: Place, code: object, **more: object) -> tuple[int, dict[str, Any]]:
+    """Send the code as JSON: status and answer."""
+    asked = {"deviceId": "phone-1", "type": "mobile", "code": code, **more}
+    async with place.ask("POST", "/api/sign-in", json=asked) as response:
+        return response.status, dict(await response.json())
+
+
+async def test_a_page_that_stays_open_gets_a_token_for_the_right_code(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place:
+        status, answer = await _sign_in(place, place.relay.sign_in.invite().code.replace("-", ""))
+        assert status == 200
+        assert answer.keys() == {"token", "user"}
+        assert answer["user"]["email"] == place.relay.sign_in.user.email
+        async with place.phone(device_id="phone-1", token=answer["token"]) as phone:
+            assert phone.client.connected
+
+
+async def test_a_device_that_waits_is_let_in_by_the_page_too(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, Device("mobile").connected(place.url) as phone:
+        await phone.register()
+        await phone.hear("login_required")
+        assert (await _sign_in(place, place.relay.sign_in.invite().code, deviceId=phone.device_id))[0] == 200
+        await phone.hear("available_devices")
+
+
+async def test_the_page_s_wrong_codes_are_counted_with_the_form_s(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place:
+        for number in range(ATTEMPTS_PER_MINUTE):
+            if number % 2:
+                assert (await _type(place, "WRNG-C0DE"))[0] == 403
+            else:
+                status, answer = await _sign_in(place, "WRNG-C0DE")
+                assert (status, answer.keys()) == (403, {"message"})
+        right = place.relay.sign_in.invite().code
+        status, answer = await _sign_in(place, right)
+        assert status == 429
+        assert "wait a minute" in answer["message"]
+        place.clock.pass_by(60)
+        assert (await _sign_in(place, right))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"[]", b"{", b'{"deviceId": "a", "type": "mobile"}',
+     b'{"deviceId": "", "type": "mobile", "code": "x"}',
+     b'{"deviceId": "a", "type": "tablet", "code": "x"}', b'{"deviceId": "a", "type": "mobile", "code": 7}',
+     b'{"deviceId": "a", "type": "mobile", "code": "' + b"x" * 65 + b'"}', b"[" * 5000],
+)  # fmt: skip
+async def test_what_is_no_sign_in_is_told_so(tmp_path: Path, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    async with open_place(tmp_path) as place:
+        async with place.ask("POST", "/api/sign-in", data=body, headers=headers) as response:
+            assert response.status == 400
+            assert "deviceId, type, code" in (await response.json())["message"]
+
+
+async def test_no_form_of_another_site_can_sign_a_device_in(tmp_path: Path) -> None:
+    """What a form can send without asking the browser first: no JSON, and with its own Origin."""
+    async with open_place(tmp_path) as place:
+        code = place.relay.sign_in.invite().code
+        text = f'{{"deviceId": "evil", "type": "mobile", "code": "{code}"}}'
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+            headers = {"Content-Type": kind}
+            async with place.ask("POST", "/api/sign-in", data=text.encode(), headers=headers) as response:
+                assert response.status == 415
+        headers = {"Content-Type": "application/json", "Origin": "http://evil.example"}
+        async with place.ask("POST", "/api/sign-in", data=text.encode(), headers=headers) as response:
+            assert response.status == 403
+        assert (await _sign_in(place, code))[0] == 200
+
+
+async def test_no_answer_sets_a_cookie(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place:
+        code = place.relay.sign_in.invite().code
+        asked = {"deviceId": "phone-1", "type": "mobile", "code": code}
+        async with place.ask("POST", "/api/sign-in", json=asked) as response:
+            assert "Set-Cookie" not in response.headers
+        for path in ("/", "/health", "/login?deviceId=a&type=mobile", "/static/style.css", "/api/me", "/nowhere"):
+            async with place.ask("GET", path) as response:
+                assert "Set-Cookie" not in response.headers
+        form = {"code": place.relay.sign_in.invite().code, "deviceId": "phone-2", "type": "mobile"}
+        async with place.ask("POST", "/login", data=form) as response:
+            assert "Set-Cookie" not in response.headers

@@ -1,0 +1,390 @@
+"""The agent's side of end-to-end encryption: a phone says hello, is ready, and speaks; and all that can go wrong."""
+
+import binascii
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from mobifai.errors import MobiFaiError, SealBroken
+from mobifai.limits import MAX_FRAME, MAX_SEALED
+from mobifai.protocol import e2e
+from mobifai.protocol import messages as wire
+from mobifai.protocol.e2e import Established, Ignored, Opened, Reason, Refused, Say, Session, Stage, Standing
+from mobifai.protocol.noise import MOST_BYTES, NO_SECRET, KeyPair
+from soak.phone_seal import PhoneSeal, SealSession
+
+AGENT, PHONE, OTHER = (KeyPair.of(bytes([number]) * 32) for number in (1, 2, 3))
+SECRET = bytes(range(16))
+PSK = e2e.link_psk(SECRET)
+INTRODUCTION = wire.Introduction(name="Laptop", features=("ack", "e2e"))
+
+
+@dataclass
+class Known:
+    """Whom the agent knows."""
+
+    pinned: set[bytes] = field(default_factory=set)
+    revoked: set[bytes] = field(default_factory=set)
+    links: list[bytes] = field(default_factory=list)
+    full: str | None = None
+
+    def standing(self, key: bytes) -> Standing:
+        if key in self.pinned:
+            return Standing.PINNED
+        return Standing.REVOKED if key in self.revoked else Standing.UNKNOWN
+
+    def psks(self) -> Iterable[bytes]:
+        return tuple(self.links)
+
+    def obstacle(self, key: bytes, device_id: str) -> str | None:
+        return None if key in self.pinned else self.full
+
+
+def a_session(known: Known, phone_id: str = "phone") -> Session:
+    return Session(AGENT, "agent", phone_id, INTRODUCTION, known)
+
+
+def a_phone(psk: bytes = NO_SECRET, key: KeyPair = PHONE, agent_key: bytes = AGENT.public) -> SealSession:
+    return SealSession(PhoneSeal(agent_key, "agent", key, psk), "phone", "Pixel", ("resume",))
+
+
+def ready(session: Session, phone: SealSession) -> list[Any]:
+    """Hello, welcome, ready: what the agent makes of the last."""
+    (said,) = session.hear("e2e:hello", phone.hello())
+    assert isinstance(said, Say)
+    assert said.event == "e2e:welcome"
+    phone.welcomed({"message": said.payload.message})
+    return session.hear("e2e:sealed", phone.seal("e2e:ready", {}))
+
+
+def refusal(commands: list[Any]) -> Reason:
+    (refused,) = commands
+    assert isinstance(refused, Refused), refused
+    return refused.reason
+
+
+# -- who may come
+
+
+def test_a_phone_with_a_link_is_there_once_it_is_ready_and_its_link_is_told() -> None:
+    session, phone = a_session(Known(links=[PSK])), a_phone(PSK)
+    assert ready(session, phone) == [Established(PHONE.public, "Pixel", ("resume",), PSK)]
+    assert phone.agent == {"name": "Laptop", "features": ["ack", "e2e"]}
+    assert session.stage is Stage.ESTABLISHED
+
+
+def test_a_phone_that_is_known_needs_no_link() -> None:
+    assert ready(a_session(Known({PHONE.public})), a_phone()) == [Established(PHONE.public, "Pixel", ("resume",), None)]
+
+
+def test_a_phone_that_is_known_may_come_by_a_new_link_too() -> None:
+    known = Known({PHONE.public}, links=[e2e.link_psk(b"x" * 16), PSK])
+    assert ready(a_session(known), a_phone(PSK)) == [Established(PHONE.public, "Pixel", ("resume",), PSK)]
+
+
+def test_a_revoked_phone_comes_in_anew_by_a_link() -> None:
+    known = Known(revoked={PHONE.public}, links=[PSK])
+    assert isinstance(ready(a_session(known), a_phone(PSK))[0], Established)
+
+
+@pytest.mark.parametrize(
+    ("known", "phone", "reason"),
+    [
+        (Known(), a_phone(), Reason.UNKNOWN),
+        (Known(links=[PSK]), a_phone(), Reason.UNKNOWN),
+        (Known({OTHER.public}), a_phone(), Reason.UNKNOWN),
+        (Known(revoked={PHONE.public}), a_phone(), Reason.REVOKED),
+        (Known(), a_phone(PSK), Reason.LINK_USED),
+        (Known({PHONE.public}), a_phone(PSK), Reason.LINK_USED),
+        (Known(links=[e2e.link_psk(b"x" * 16)]), a_phone(PSK), Reason.LINK_USED),
+        (Known(links=[PSK]), a_phone(SECRET + SECRET), Reason.LINK_USED),
+        (Known(links=[PSK], full="too many"), a_phone(PSK), Reason.UNKNOWN),
+        (Known(links=[PSK]), a_phone(PSK, agent_key=OTHER.public), Reason.BROKEN),
+    ],
+)
+def test_others_are_told_why_they_may_not(known: Known, phone: SealSession, reason: Reason) -> None:
+    session = a_session(known)
+    assert refusal(session.hear("e2e:hello", phone.hello())) is reason
+    assert session.stage is Stage.ENDED
+
+
+def test_a_phone_is_who_it_says_to_this_agent_and_under_its_own_name_only() -> None:
+    known = Known({PHONE.public})
+    elsewhere = SealSession(PhoneSeal(AGENT.public, "another agent", PHONE), "phone", "Pixel", ())
+    renamed = SealSession(PhoneSeal(AGENT.public, "agent", PHONE), "another phone", "Pixel", ())
+    for phone in (elsewhere, renamed):
+        assert refusal(a_session(known).hear("e2e:hello", phone.hello())) is Reason.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("change", "psk", "reason"),
+    [
+        (lambda known: known.links.clear(), PSK, Reason.LINK_USED),
+        (lambda known: known.pinned.clear(), NO_SECRET, Reason.UNKNOWN),
+        (lambda known: (known.pinned.clear(), known.revoked.add(PHONE.public)), NO_SECRET, Reason.REVOKED),
+    ],
+)
+def test_what_becomes_void_between_hello_and_ready_lets_nobody_in(
+    change: Callable[[Known], object], psk: bytes, reason: Reason
+) -> None:
+    known = Known({PHONE.public} if psk is NO_SECRET else set(), links=[PSK] if psk is PSK else [])
+    session, phone = a_session(known), a_phone(psk)
+    (said,) = session.hear("e2e:hello", phone.hello())
+    phone.welcomed({"message": said.payload.message})  # type: ignore[union-attr]
+    change(known)
+    assert refusal(session.hear("e2e:sealed", phone.seal("e2e:ready", {}))) is reason
+
+
+# -- what is said
+
+
+def test_what_is_said_is_heard_in_both_directions() -> None:
+    session, phone = a_session(Known({PHONE.public})), a_phone()
+    ready(session, phone)
+    for number in range(5):
+        (opened,) = session.hear("e2e:sealed", phone.seal("terminal:input", {"data": str(number)}))
+        assert isinstance(opened, Opened)
+        assert json.loads(opened.frame) == {"type": "terminal:input", "payload": {"data": str(number)}}
+        sealed = session.seal(json.dumps({"type": "terminal:output", "payload": number}).encode())
+        assert phone.open({"data": sealed.data}) == ("terminal:output", number)
+
+
+def test_the_first_sealed_message_says_that_the_phone_is_ready_and_no_other_thing() -> None:
+    session, phone = a_session(Known({PHONE.public})), a_phone()
+    (said,) = session.hear("e2e:hello", phone.hello())
+    phone.welcomed({"message": said.payload.message})  # type: ignore[union-attr]
+    assert refusal(session.hear("e2e:sealed", phone.seal("terminal:input", "rm\r"))) is Reason.BROKEN
+
+
+def test_nothing_is_sealed_before_the_phone_is_ready_and_after_the_end() -> None:
+    session, phone = a_session(Known({PHONE.public})), a_phone()
+    with pytest.raises(SealBroken):
+        session.seal(b"{}")
+    session.hear("e2e:hello", phone.hello())
+    with pytest.raises(SealBroken):
+        session.seal(b"{}")
+    session.end()
+    with pytest.raises(SealBroken):
+        session.seal(b"{}")
+
+
+def test_a_second_hello_changes_nothing() -> None:
+    session, phone = a_session(Known({PHONE.public})), a_phone()
+    ready(session, phone)
+    (ignored,) = session.hear("e2e:hello", a_phone().hello())
+    assert isinstance(ignored, Ignored)
+    assert isinstance(session.hear("e2e:sealed", phone.seal("x", 1))[0], Opened)
+
+
+def test_the_longest_frame_fits_into_what_a_relay_carries() -> None:
+    session, phone = a_session(Known({PHONE.public})), a_phone()
+    ready(session, phone)
+    assert len(session.seal(bytes(MAX_FRAME)).data) <= MAX_SEALED
+    assert MAX_SEALED == 4 * -(-MOST_BYTES // 3)
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3))
+
+
+@given(
+    st.sampled_from(["e2e:hello", "e2e:sealed", "e2e:ready", "terminal:input"]),
+    JSON | st.fixed_dictionaries({}, optional={"message": JSON, "data": JSON}),
+    st.sampled_from(list(Stage)),
+)
+def test_whatever_comes_is_refused_or_ignored_and_never_a_crash(event: str, payload: Any, stage: Stage) -> None:
+    session, phone = a_session(Known({PHONE.public})), a_phone()
+    match stage:
+        case Stage.READY:
+            session.hear("e2e:hello", phone.hello())
+        case Stage.ESTABLISHED:
+            ready(session, phone)
+        case Stage.ENDED:
+            session.end()
+    (command,) = session.hear(event, payload)
+    assert isinstance(command, Ignored | Refused)
+
+
+@given(st.binary(max_size=200))
+def test_a_phone_s_introduction_that_is_none_is_refused(payload: bytes) -> None:
+    phone = a_phone()
+    phone._introduction = payload
+    (command,) = a_session(Known({PHONE.public})).hear("e2e:hello", phone.hello())
+    assert isinstance(command, Say | Refused)
+
+
+def test_a_fingerprint_is_short_and_the_same_each_time() -> None:
+    assert e2e.fingerprint(PHONE.public) == e2e.fingerprint(bytes(PHONE.public)) != e2e.fingerprint(OTHER.public)
+    assert len(e2e.fingerprint(PHONE.public)) == 19
+
+
+# -- both sides, and between them one who does with each message what he likes
+
+
+class Between(RuleBasedStateMachine):
+    """A phone and an agent, and an adversary who carries their messages and keeps all that he ever saw.
+
+    Whatever he does: what is done is what the phone has said, each once and in order, and the same for what is shown.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known = Known(links=[PSK])
+        self.seal = PhoneSeal(AGENT.public, "agent", PHONE, PSK)
+        self.number = 0
+        self.up: list[tuple[str, dict[str, str]]] = []
+        self.down: list[tuple[str, dict[str, str]]] = []
+        self.recorded: list[tuple[str, dict[str, str]]] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """A new pairing."""
+        self.session: Session = a_session(self.known)
+        self.phone: SealSession | None = SealSession(self.seal, "phone", "Pixel", ())
+        self.up, self.down = [("e2e:hello", self.phone.hello())], []
+        self.said: list[str] = []
+        self.done: list[str] = []
+        self.told: list[str] = []
+        self.shown: list[str] = []
+
+    @rule()
+    def pair_anew(self) -> None:
+        self.recorded = [*self.recorded, *self.up, *self.down][-40:]
+        self.begin()
+
+    # -- the two sides
+
+    @precondition(lambda self: self.phone is not None and self.phone.is_open)
+    @rule()
+    def phone_says(self) -> None:
+        self.number += 1
+        self.said.append(f"up {self.number}")
+        assert self.phone is not None
+        self.up.append(("e2e:sealed", self.phone.seal("terminal:input", self.said[-1])))
+
+    @precondition(lambda self: self.session.stage is Stage.ESTABLISHED)
+    @rule()
+    def agent_says(self) -> None:
+        self.number += 1
+        self.told.append(f"down {self.number}")
+        frame = json.dumps({"type": "terminal:output", "payload": self.told[-1]}).encode()
+        self.down.append(("e2e:sealed", {"data": self.session.seal(frame).data}))
+
+    # -- the adversary
+
+    @precondition(lambda self: self.up)
+    @rule(keep=st.booleans())
+    def carry_up(self, keep: bool) -> None:
+        """The next message; kept, it comes again."""
+        self.to_agent(*(self.up[0] if keep else self.up.pop(0)))
+
+    @precondition(lambda self: self.down)
+    @rule(keep=st.booleans())
+    def carry_down(self, keep: bool) -> None:
+        self.to_phone(*(self.down[0] if keep else self.down.pop(0)))
+
+    @precondition(lambda self: self.up)
+    @rule()
+    def drop_up(self) -> None:
+        self.up.pop(0)
+
+    @precondition(lambda self: self.down)
+    @rule()
+    def drop_down(self) -> None:
+        self.down.pop(0)
+
+    @precondition(lambda self: len(self.up) > 1)
+    @rule()
+    def swap_up(self) -> None:
+        self.up[:2] = self.up[1::-1]
+
+    @precondition(lambda self: len(self.down) > 1)
+    @rule()
+    def swap_down(self) -> None:
+        self.down[:2] = self.down[1::-1]
+
+    @precondition(lambda self: self.up)
+    @rule(place=st.integers(0, 10**6), bit=st.integers(0, 7))
+    def change_up(self, place: int, bit: int) -> None:
+        self.up[0] = changed(*self.up[0], place, bit)
+
+    @precondition(lambda self: self.down)
+    @rule(place=st.integers(0, 10**6), bit=st.integers(0, 7))
+    def change_down(self, place: int, bit: int) -> None:
+        self.down[0] = changed(*self.down[0], place, bit)
+
+    @precondition(lambda self: self.recorded)
+    @rule(which=st.integers(0, 39), up=st.booleans())
+    def replay(self, which: int, up: bool) -> None:
+        """Something of an earlier session, in either direction."""
+        event, payload = self.recorded[which % len(self.recorded)]
+        self.to_agent(event, payload) if up else self.to_phone(event, payload)
+
+    @rule(event=st.sampled_from(["e2e:hello", "e2e:sealed"]), junk=st.binary(max_size=120))
+    def forge_up(self, event: str, junk: bytes) -> None:
+        text = e2e._base64(junk)
+        self.to_agent(event, {"message": text} if event == "e2e:hello" else {"data": text})
+
+    # -- what arrives
+
+    def to_agent(self, event: str, payload: dict[str, str]) -> None:
+        self.recorded = [*self.recorded, (event, payload)][-40:]
+        for command in self.session.hear(event, payload):
+            match command:
+                case Say(said, handshake):
+                    self.down.append((said, {"message": handshake.message}))  # type: ignore[attr-defined]
+                case Established():
+                    assert command.key == PHONE.public
+                    self.known.pinned.add(command.key)
+                    if command.psk is not None:
+                        self.known.links.remove(command.psk)
+                case Opened(frame):
+                    self.done.append(json.loads(frame)["payload"])
+
+    def to_phone(self, event: str, payload: dict[str, str]) -> None:
+        self.recorded = [*self.recorded, (event, payload)][-40:]
+        if self.phone is None:
+            return
+        try:
+            if event == "e2e:welcome" and not self.phone.is_open:
+                self.phone.welcomed(payload)
+                self.up.append(("e2e:sealed", self.phone.seal("e2e:ready", {})))
+            elif event == "e2e:sealed" and self.phone.is_open:
+                self.shown.append(self.phone.open(payload)[1])
+        except (MobiFaiError, ValueError):
+            self.phone = None
+
+    # -- what holds whatever he does
+
+    @invariant()
+    def what_is_done_is_what_the_phone_said(self) -> None:
+        assert self.done == self.said[: len(self.done)]
+
+    @invariant()
+    def what_is_shown_is_what_the_agent_said(self) -> None:
+        assert self.shown == self.told[: len(self.shown)]
+
+    @invariant()
+    def a_link_lets_one_phone_in(self) -> None:
+        assert (PSK in self.known.links) != (PHONE.public in self.known.pinned)
+
+    @invariant()
+    def only_a_ready_phone_is_served(self) -> None:
+        assert self.session.stage is not Stage.ESTABLISHED or PHONE.public in self.known.pinned
+
+
+def changed(event: str, payload: dict[str, str], place: int, bit: int) -> tuple[str, dict[str, str]]:
+    """The same with one bit another."""
+    ((name, text),) = payload.items()
+    data = bytearray(binascii.a2b_base64(text))
+    if data:
+        data[place % len(data)] ^= 1 << bit
+    return event, {name: e2e._base64(bytes(data))}
+
+
+TestBetween = Between.TestCase
