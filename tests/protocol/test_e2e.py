@@ -240,7 +240,7 @@ class Between(RuleBasedStateMachine):
         self.up: list[tuple[str, dict[str, str]]] = []
         self.down: list[tuple[str, dict[str, str]]] = []
         self.recorded: list[tuple[str, dict[str, str]]] = []
-        self.begin()
+        self.pair_anew(honest=True)
 
     def begin(self) -> None:
         """A new pairing."""
@@ -252,81 +252,77 @@ class Between(RuleBasedStateMachine):
         self.told: list[str] = []
         self.shown: list[str] = []
 
-    @rule()
-    def pair_anew(self) -> None:
+    @rule(honest=st.booleans())
+    def pair_anew(self, honest: bool) -> None:
+        """He carries the handshake as it is, or not."""
         self.recorded = [*self.recorded, *self.up, *self.down][-40:]
         self.begin()
+        if honest:
+            self.carry_up()
+            self.carry_down()
+            self.carry_up()
 
     # -- the two sides
 
     @precondition(lambda self: self.phone is not None and self.phone.is_open)
-    @rule()
-    def phone_says(self) -> None:
-        self.number += 1
-        self.said.append(f"up {self.number}")
+    @rule(times=st.integers(1, 4), carried=st.integers(0, 4))
+    def phone_says(self, times: int, carried: int) -> None:
         assert self.phone is not None
-        self.up.append(("e2e:sealed", self.phone.seal("terminal:input", self.said[-1])))
+        for _ in range(times):
+            self.number += 1
+            self.said.append(f"up {self.number}")
+            self.up.append(("e2e:sealed", self.phone.seal("terminal:input", self.said[-1])))
+        for _ in range(carried):
+            self.carry_up()
 
     @precondition(lambda self: self.session.stage is Stage.ESTABLISHED)
-    @rule()
-    def agent_says(self) -> None:
-        self.number += 1
-        self.told.append(f"down {self.number}")
-        frame = json.dumps({"type": "terminal:output", "payload": self.told[-1]}).encode()
-        self.down.append(("e2e:sealed", {"data": self.session.seal(frame).data}))
+    @rule(times=st.integers(1, 4), carried=st.integers(0, 4))
+    def agent_says(self, times: int, carried: int) -> None:
+        for _ in range(times):
+            self.number += 1
+            self.told.append(f"down {self.number}")
+            frame = json.dumps({"type": "terminal:output", "payload": self.told[-1]}).encode()
+            self.down.append(("e2e:sealed", {"data": self.session.seal(frame).data}))
+        for _ in range(carried):
+            self.carry_down()
 
     # -- the adversary
 
-    @precondition(lambda self: self.up)
-    @rule(keep=st.booleans())
-    def carry_up(self, keep: bool) -> None:
-        """The next message; kept, it comes again."""
-        self.to_agent(*(self.up[0] if keep else self.up.pop(0)))
-
-    @precondition(lambda self: self.down)
-    @rule(keep=st.booleans())
-    def carry_down(self, keep: bool) -> None:
-        self.to_phone(*(self.down[0] if keep else self.down.pop(0)))
-
-    @precondition(lambda self: self.up)
     @rule()
-    def drop_up(self) -> None:
-        self.up.pop(0)
+    def carry_up(self) -> None:
+        if self.up:
+            self.to_agent(*self.up.pop(0))
 
-    @precondition(lambda self: self.down)
     @rule()
-    def drop_down(self) -> None:
-        self.down.pop(0)
+    def carry_down(self) -> None:
+        if self.down:
+            self.to_phone(*self.down.pop(0))
 
-    @precondition(lambda self: len(self.up) > 1)
-    @rule()
-    def swap_up(self) -> None:
-        self.up[:2] = self.up[1::-1]
-
-    @precondition(lambda self: len(self.down) > 1)
-    @rule()
-    def swap_down(self) -> None:
-        self.down[:2] = self.down[1::-1]
-
-    @precondition(lambda self: self.up)
-    @rule(place=st.integers(0, 10**6), bit=st.integers(0, 7))
-    def change_up(self, place: int, bit: int) -> None:
-        self.up[0] = changed(*self.up[0], place, bit)
-
-    @precondition(lambda self: self.down)
-    @rule(place=st.integers(0, 10**6), bit=st.integers(0, 7))
-    def change_down(self, place: int, bit: int) -> None:
-        self.down[0] = changed(*self.down[0], place, bit)
+    @precondition(lambda self: self.up or self.down)
+    @rule(how=st.sampled_from(["drop", "swap", "repeat", "change"]), up=st.booleans(), bit=st.integers(0, 10**6))
+    def meddle(self, how: str, up: bool, bit: int) -> None:
+        """With what waits in one direction."""
+        waiting = self.up if up else self.down
+        match how:
+            case "drop":
+                del waiting[:1]
+            case "swap":
+                waiting[:2] = waiting[:2][::-1]
+            case "repeat":
+                waiting[:1] = waiting[:1] * 2
+            case "change":
+                waiting[:1] = [changed(*one, bit) for one in waiting[:1]]
 
     @precondition(lambda self: self.recorded)
     @rule(which=st.integers(0, 39), up=st.booleans())
     def replay(self, which: int, up: bool) -> None:
-        """Something of an earlier session, in either direction."""
+        """Something that he has seen before, in either direction."""
         event, payload = self.recorded[which % len(self.recorded)]
         self.to_agent(event, payload) if up else self.to_phone(event, payload)
 
+    @precondition(lambda self: self.session.stage is not Stage.ENDED)
     @rule(event=st.sampled_from(["e2e:hello", "e2e:sealed"]), junk=st.binary(max_size=120))
-    def forge_up(self, event: str, junk: bytes) -> None:
+    def forge(self, event: str, junk: bytes) -> None:
         text = e2e._base64(junk)
         self.to_agent(event, {"message": text} if event == "e2e:hello" else {"data": text})
 
@@ -343,6 +339,8 @@ class Between(RuleBasedStateMachine):
                     self.known.pinned.add(command.key)
                     if command.psk is not None:
                         self.known.links.remove(command.psk)
+                case Refused(Reason.LINK_USED):
+                    self.seal.psk = NO_SECRET  # what a phone does then: it may have used the link itself
                 case Opened(frame):
                     self.done.append(json.loads(frame)["payload"])
 
@@ -378,12 +376,11 @@ class Between(RuleBasedStateMachine):
         assert self.session.stage is not Stage.ESTABLISHED or PHONE.public in self.known.pinned
 
 
-def changed(event: str, payload: dict[str, str], place: int, bit: int) -> tuple[str, dict[str, str]]:
+def changed(event: str, payload: dict[str, str], bit: int) -> tuple[str, dict[str, str]]:
     """The same with one bit another."""
     ((name, text),) = payload.items()
     data = bytearray(binascii.a2b_base64(text))
-    if data:
-        data[place % len(data)] ^= 1 << bit
+    data[bit // 8 % len(data)] ^= 1 << bit % 8
     return event, {name: e2e._base64(bytes(data))}
 
 
