@@ -20,6 +20,9 @@ type Payload = Record<string, unknown>;
 /** Characters of one input message: with every one of them escaped it still fits into a frame. */
 const INPUT_PIECE = 8192;
 
+/** A connection that takes longer than this on waking up is tried anew. */
+const TOO_LONG_MS = 1500;
+
 const WAITS: Readonly<Record<Stage, string | null>> = {
   linking: "a link to a machine",
   offline: "the relay",
@@ -46,6 +49,7 @@ export class MachineSession implements Session {
   #refused = false;
   #latency: number | null = null;
   #wanted = false;
+  #triedAt = 0;
   #cancelRetry: () => void = () => undefined;
   #settings: Settings;
 
@@ -131,7 +135,12 @@ export class MachineSession implements Session {
   wake(): void {
     if (!this.#wanted || this.#refused) return;
     if (this.#path !== null) this.#pulse.check();
-    else if (this.#visit === null || this.#progress === "offline") this.#again();
+    else if (this.#visit === null || (this.#progress === "offline" && this.#tried > TOO_LONG_MS)) this.#again();
+  }
+
+  /** Milliseconds since the relay was asked for a connection. */
+  get #tried(): number {
+    return this.environment.now() - this.#triedAt;
   }
 
   /** Connect now, whatever was tried before. */
@@ -148,6 +157,7 @@ export class MachineSession implements Session {
     this.#cancelRetry();
     this.#refused = false;
     this.#progress = "offline";
+    this.#triedAt = this.environment.now();
     const visit: Visit = new Visit(this.environment, this.#store, machine, {
       progress: (progress, problem) => this.#progressed(progress, problem),
       secured: ({ name }) => this.#secured(name),

@@ -55,8 +55,9 @@ export class TabList {
     this.#tabs = this.#tabs.map((tab) => (uuids.includes(tab.uuid) && tab.unseen ? { ...tab, unseen: false } : tab));
   }
 
+  /** Show these, also one that was asked for and is not there yet. */
   show(uuids: readonly string[]): void {
-    this.#show(uuids.filter((uuid) => this.has(uuid)));
+    this.#show(uuids);
   }
 
   add(uuid: string, name: string, createdAt: number): void {
