@@ -15,7 +15,10 @@ RESUME = "resume"
 E2E = "e2e"
 """All between the phone and the agent is encrypted end to end over the relay (`protocol.e2e`)."""
 
-FEATURES = (ACK, RESUME, E2E)
+UNSEEN = "unseen"
+"""The phone is told when a terminal prints that it does not show (`process:printed`)."""
+
+FEATURES = (ACK, RESUME, E2E, UNSEEN)
 """What this agent lists."""
 
 
@@ -26,12 +29,15 @@ class Features:
     acknowledges: bool = False
     resumes: bool = False
     seals: bool = False
+    sees_unseen: bool = False
 
     @classmethod
     def common(cls, theirs: Iterable[str]) -> "Features":
         """What this agent can do too, of what a phone lists."""
         listed = frozenset(theirs)
-        return cls(acknowledges=ACK in listed, resumes=RESUME in listed, seals=E2E in listed)
+        return cls(
+            acknowledges=ACK in listed, resumes=RESUME in listed, seals=E2E in listed, sees_unseen=UNSEEN in listed
+        )
 
     @property
     def positions(self) -> bool:

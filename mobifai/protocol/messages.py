@@ -266,6 +266,13 @@ class ProcessError(Message, frozen=True):
     error: str
 
 
+class ProcessPrinted(Message, frozen=True):
+    """A terminal that the phone does not show has printed, up to here: once, until it was shown again."""
+
+    uuid: str
+    end: int
+
+
 class ProcessInfo(Message, frozen=True, omit_defaults=False):
     """One terminal of `processes:sync`. `created_at` is in ms since the epoch.
 

@@ -127,6 +127,7 @@ class Tabs:
         self._shown = frozenset()
         for terminal in self._terminals.values():
             terminal.meet(acknowledges=features.acknowledges)
+        self._watch_hidden()
         if features.resumes:
             self._await_places()
         else:
@@ -155,12 +156,23 @@ class Tabs:
         self._end_await()
         for terminal in self.active:
             terminal.stop_forwarding()
+        self._watch_hidden()
+
+    def _watch_hidden(self) -> None:
+        """Tell a phone that wants to know when a terminal prints that it does not show."""
+        wanted = self._phone and self._features.sees_unseen
+        for uuid, terminal in self._terminals.items():
+            terminal.watch(wanted and uuid not in self._active)
+
+    def _printed_unseen(self, terminal: Terminal) -> None:
+        self._outlet.say("process:printed", wire.ProcessPrinted(uuid=terminal.uuid, end=terminal.position))
 
     def _activate(self, uuids: tuple[str, ...]) -> None:
         before, self._active = self._active, uuids
         for uuid, terminal in self._terminals.items():
             terminal.set_active(uuid in uuids)
         self._store.set_active(uuids)
+        self._watch_hidden()
         for uuid in before:
             if uuid not in uuids and uuid in self._terminals:
                 self._terminals[uuid].stop_forwarding()
@@ -227,7 +239,9 @@ class Tabs:
         self._add(tab, spawned)
 
     def _add(self, tab: Tab, spawned: Spawned) -> None:
-        terminal = Terminal(tab, spawned, self._ledger, self._outlet.output_ready, self._ended, self._pace)
+        terminal = Terminal(
+            tab, spawned, self._ledger, self._outlet.output_ready, self._ended, self._pace, self._printed_unseen
+        )
         terminal.meet(acknowledges=self._features.acknowledges)
         self._terminals[tab.uuid] = terminal
 

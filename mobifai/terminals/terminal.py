@@ -46,6 +46,8 @@ class Tab:
 class Terminal:
     """A running shell with its screen. `on_output` is told that something waits; `on_end` is called once.
 
+    `on_unseen` is called once after each `watch`, when it prints while it is not forwarded.
+
     `stream` names the bytes of this very shell, also for the next agent. `pace` is shared with the other terminals.
     """
 
@@ -57,6 +59,7 @@ class Terminal:
         on_output: Callable[["Terminal"], None],
         on_end: Callable[["Terminal"], None],
         pace: Pace | None = None,
+        on_unseen: Callable[["Terminal"], None] | None = None,
     ) -> None:
         self.tab = tab
         self.pid = spawned.pid
@@ -77,6 +80,8 @@ class Terminal:
         self._typed_at = float("-inf")
         self._on_output = on_output
         self._on_end = on_end
+        self._on_unseen = on_unseen or _ignore
+        self._watched = False
         self._finish_by: float | None = None
         self._finish_timer: asyncio.TimerHandle | None = None
         self._hold_timer: asyncio.TimerHandle | None = None
@@ -122,6 +127,9 @@ class Terminal:
         if self.forwarded:
             self._outflow.printed()
             self._offer()
+        elif self._watched:
+            self._watched = False
+            self._on_unseen(self)
 
     def _evicted(self, data: bytes) -> None:
         if self._modes.feed(data):
@@ -188,6 +196,10 @@ class Terminal:
         self.forwarded = self.urgent = False
         self._outflow.rest()
         self._regulate()
+
+    def watch(self, watched: bool) -> None:
+        """Whether to tell of the next output while it is not forwarded."""
+        self._watched = watched
 
     def hold(self, seconds: float) -> None:
         """Leave output with the kernel for a while, unless a phone comes: what it has not seen stays to be shown."""
