@@ -23,6 +23,9 @@ from soak.world import World
 PATIENCE = 20.0
 """Seconds that anything may take on a busy machine."""
 
+KINDS = ((FEATURES, True), (FEATURES, False), ((), False))
+"""Phones that know how far they are and acknowledge, with and without encryption, and phones of the field."""
+
 OUTPUT, SCREEN, AI_ACTION = "terminal:output", "process:screen", "ai:action"
 
 
@@ -51,10 +54,10 @@ class Desk:
 
     # -- what phones see
 
-    def next_features(self) -> tuple[str, ...]:
-        """What the next phone can do: every other one knows how far it is, and acknowledges."""
+    def next_kind(self) -> tuple[tuple[str, ...], bool]:
+        """What the next phone can do, and whether it encrypts end to end. Of three, one is of the field."""
         self._phones += 1
-        return FEATURES if self._phones % 2 else ()
+        return KINDS[self._phones % len(KINDS)]
 
     def watch(self, phone: Phone) -> None:
         """Check what this phone gets from now on. A byte out of order fails whoever waits for the phone."""

@@ -17,6 +17,7 @@ from soak import outside
 from soak.apart import RelayApart
 from soak.inside.questions import RUN_VARIABLE
 from soak.installation import HERE, Installation
+from soak.phone_seal import Link, PhoneSeal
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -42,6 +43,7 @@ class AgentUnderTest:
         self._process = process
         self._relay = relay
         self._tokens: dict[int, str] = {}  # bounded by the phones
+        self._seals: dict[int, PhoneSeal] = {}  # bounded by the phones
 
     # -- what scenarios use
 
@@ -55,6 +57,15 @@ class AgentUnderTest:
             invitation = await (self._relay.ask("pair") if self._relay else self.ask("pair"))
             self._tokens[number] = str(invitation["token"])
         return self._tokens[number]
+
+    async def seal(self, number: int) -> PhoneSeal | None:
+        """What a phone knows of the agent end to end: it has opened a link, once. None: the agent is an older one."""
+        if number not in self._seals:
+            link = (await self.ask("pair")).get("link")
+            if link is None:
+                return None
+            self._seals[number] = PhoneSeal.by_link(Link.read(str(link)))
+        return self._seals[number]
 
     async def restart_relay(self, *, politely: bool) -> None:
         """End the relay apart and start it again. Raises RuntimeError when there is none."""

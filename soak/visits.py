@@ -16,6 +16,9 @@ from soak.phone_log import PhoneError
 from soak.world import World
 
 LOOK_SECONDS = 0.02
+SEALED = 100
+"""Added to the number of a phone that encrypts end to end: it is another device."""
+
 Status = dict[str, Any]
 
 
@@ -35,14 +38,22 @@ async def new_phone(
     *,
     webrtc: bool = True,
     features: tuple[str, ...] | None = None,
+    like: Phone | None = None,
     after: Phone | None = None,
 ) -> Phone:
     """A phone that is not connected yet, and is watched. It is among the world's phones. Raises StateError.
 
-    Every other one is a phone of the field, without `features`, unless they are given. `after`: the same phone again,
-    which still knows how far it was, if it knows that.
+    One in three encrypts end to end and one is a phone of the field, without `features`, unless they are given. `like`:
+    the same device as this one, started anew. `after`: the same phone again, which still knows how far it was, if it
+    knows that.
     """
     world = desk.world
+    known, sealed = desk.next_kind() if features is None else (features, False)
+    if (same := after or like) is not None:
+        known, sealed = same.features, same.seal is not None
+    seal = await world.target.seal(number) if sealed else None
+    if seal is not None:
+        number += SEALED  # one that the agent knows by its key does not come without
     phone = Phone(
         world.target.relay_url,
         await world.target.token(number),
@@ -50,7 +61,8 @@ async def new_phone(
         device_id=device_id(number),
         identity=identity(number),
         webrtc=webrtc,
-        features=after.features if after is not None else desk.next_features() if features is None else features,
+        features=known,
+        seal=seal,
     )
     if after is not None:
         phone.places = after.places

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any, Protocol
 
 from soak.phone import Phone
+from soak.phone_seal import PhoneSeal
 from soak.traffic import Traffic
 
 
@@ -20,6 +21,9 @@ class Target(Protocol):
 
     async def token(self, number: int) -> str:
         """The token of phone `number`, always the same: it is made once, so that no list of devices grows."""
+
+    async def seal(self, number: int) -> PhoneSeal | None:
+        """What phone `number` knows of the agent end to end, always the same; None: this agent can't do that."""
 
     async def restart_relay(self, *, politely: bool) -> None:
         """End the relay apart (SIGTERM or SIGKILL), start it again on its port, and wait until it answers.

@@ -87,10 +87,15 @@ class Reconnects(Scenario):
 
 
 async def arrive(
-    desk: Desk, *, channel: bool = False, features: tuple[str, ...] | None = None, after: Phone | None = None
+    desk: Desk,
+    *,
+    channel: bool = False,
+    features: tuple[str, ...] | None = None,
+    like: Phone | None = None,
+    after: Phone | None = None,
 ) -> Phone:
     """A phone comes, on one path (see `visits.new_phone`)."""
-    phone = await visits.new_phone(desk, webrtc=channel, features=features, after=after)
+    phone = await visits.new_phone(desk, webrtc=channel, features=features, like=like, after=after)
     await visits.arrive(desk.world, phone, channel=channel)
     return phone
 
@@ -133,7 +138,7 @@ async def half_open(desk: Desk, uuid: str, *, channel: bool) -> None:
     with visits.silent(silent):
         if channel:
             await visits.silence_channel(silent)
-        phone = await arrive(desk)
+        phone = await arrive(desk, like=silent)
         await use(desk, phone, uuid)
     await silent.vanish()
     await depart(desk, silent)
@@ -202,10 +207,11 @@ async def second_phone(desk: Desk, uuid: str) -> None:
 async def refused(desk: Desk, uuid: str) -> None:
     """A token that is none, an agent that is none; then all is as before."""
     phone = await visits.new_phone(desk, webrtc=False)
+    right = phone.token
     phone.token = "no.such.token"  # noqa: S105 - that is the point
     await refuses(phone, phone.connect(PATIENCE))
     await phone.drop_relay()
-    phone.token = await desk.world.target.token(0)
+    phone.token = right
     await phone.connect(PATIENCE)
     await refuses(phone, phone.pair(visits.device_id(1000), PATIENCE))
     await visits.arrive(desk.world, phone)

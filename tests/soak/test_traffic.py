@@ -10,6 +10,7 @@ from soak import shell
 from soak.desk import Desk, Tab
 from soak.phone import Phone
 from soak.phone_log import PhoneError
+from soak.phone_seal import PhoneSeal
 from soak.stream import ExpectedStream
 from soak.traffic import IntegrityError
 from soak.world import World
@@ -27,6 +28,9 @@ class NoTarget:
         raise AssertionError(question)
 
     async def token(self, number: int) -> str:
+        raise AssertionError(number)
+
+    async def seal(self, number: int) -> PhoneSeal | None:
         raise AssertionError(number)
 
     async def restart_relay(self, *, politely: bool) -> None:
