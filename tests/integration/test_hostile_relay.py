@@ -401,3 +401,44 @@ async def test_a_broken_session_leaves_an_open_channel_alone(tmp_path: Path) -> 
 
 async def _relay_was_left(it: Scene) -> bool:
     return len([one for one in it.hostile.passed if one.event == "register" and one.by == "agent"]) > 1
+
+
+@pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
+async def test_a_phone_is_revoked_although_the_relay_does_not_want_to(tmp_path: Path, channel: bool) -> None:
+    """It does not shut the phone out, and lets none of its words about that pass."""
+    async with scene(tmp_path, webrtc=channel) as it:
+        if channel:
+            await it.phone.channel_open()
+        await on_path(it.agent, "channel" if channel else "relay", it.phone)
+        terminal = await it.speak()
+        command, trace = it.trap()
+        it.hostile.refuses = frozenset({"DELETE"})
+        it.hostile.meddle = lambda passing: [] if passing.event == "e2e:refused" else lets_pass(passing)
+        told = await it.agent.command("devices", "revoke", it.phone.device_id)
+        assert "this relay does not do that" in told
+        with contextlib.suppress(PhoneError):
+            await it.phone.type(terminal, command)
+        await on_path(it.agent, None)
+        assert it.phone.device_id in await it.agent.command("devices", "list")  # by the relay's word
+        it.hostile.meddle = lets_pass
+        assert await refusal(it, it.phone) == "revoked"
+        async with sealed_phone(it.hostile.url, it.phone.token, None, device_id=it.phone.device_id) as plain:
+            await it.phone.leave()
+            await plain.connect()
+            await plain.until(lambda: bool(plain.devices), "the agent to be on offer")
+            with pytest.raises(PhoneError, match="was revoked"):
+                await plain.pair(it.agent.device_id)
+        assert not trace.exists()
+
+
+async def test_a_phone_of_the_field_that_is_revoked_goes_although_the_relay_does_not_want_to(tmp_path: Path) -> None:
+    async with scene(tmp_path, arrives=False) as it:
+        token = (await it.relay.invite())["token"]
+        async with sealed_phone(it.hostile.url, token, None, features=()) as app:
+            await app.connect()
+            await app.pair(it.agent.device_id)
+            await on_path(it.agent, "relay", app)
+            it.hostile.refuses = frozenset({"DELETE"})
+            with pytest.raises(AssertionError, match="this relay does not do that"):
+                await it.agent.command("devices", "revoke", app.device_id)
+            await on_path(it.agent, None)

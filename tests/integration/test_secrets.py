@@ -6,9 +6,10 @@ import stat
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 
-from tests.integration.insight import answers, arrive
+from tests.integration.insight import answers, arrive, asked
 from tests.support.agent import RunningAgent, serving
 from tests.support.phones import open_phone
 
@@ -20,10 +21,15 @@ def readable_by_others(directory: Path) -> list[Path]:
 
 
 def secrets_of(agent: RunningAgent) -> set[str]:
-    """The agent's key, and its tokens."""
+    """The agent's keys, and its tokens."""
+    sealing = json.loads((agent.state_dir / "e2e.json").read_text())
     device = json.loads((agent.state_dir / "device.json").read_text())
     tokens = agent.state_dir / "tokens.json"
-    return {device["private_key"], *(json.loads(tokens.read_text()).values() if tokens.exists() else ())}
+    return {
+        device["private_key"],
+        sealing["private_key"],
+        *(json.loads(tokens.read_text()).values() if tokens.exists() else ()),
+    }
 
 
 async def test_nobody_else_may_read_the_state_directory(tmp_path: Path) -> None:
@@ -87,6 +93,13 @@ HTTP = [
     "/api/devices",
     "/socket.io/?EIO=4&transport=websocket",
 ]
+
+
+async def test_only_this_machine_is_listened_to_unless_asked(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state", "--metrics", "0") as agent:
+        process = psutil.Process((await asked(agent))["agent_pid"])
+        listening = {one.laddr.ip for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN}
+        assert listening == {"127.0.0.1"}
 
 
 async def test_web_pages_elsewhere_get_nothing_from_the_relay(tmp_path: Path) -> None:

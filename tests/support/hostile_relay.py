@@ -45,6 +45,8 @@ class HostileRelay:
     seen: list[str] = field(default_factory=list)
     passed: list[Passing] = field(default_factory=list)
     meddle: Meddle = lets_pass
+    refuses: frozenset[str] = frozenset()
+    """HTTP methods that it answers itself, with a refusal."""
     _sockets: dict[Device, web.WebSocketResponse] = field(default_factory=dict)
     _relays: dict[Device, aiohttp.ClientWebSocketResponse] = field(default_factory=dict)
 
@@ -70,6 +72,8 @@ class HostileRelay:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/socket.io/":
             return await self._socket(request)
+        if request.method in self.refuses:
+            return web.json_response({"message": "this relay does not do that"}, status=403)
         body = await request.read()
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
         session = request.app[SESSION]
