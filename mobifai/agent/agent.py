@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from mobifai import __version__
 from mobifai.agent.checkup import Checkup
+from mobifai.agent.condition import health
+from mobifai.agent.doors import Doors
 from mobifai.agent.endpoint import Endpoint, open_endpoint
-from mobifai.agent.invitations import all_devices, link
 from mobifai.agent.links import Links
 from mobifai.agent.people import KeeperLink, Presenter
 from mobifai.agent.phones import Phones
 from mobifai.agent.reception import Reception
-from mobifai.agent.ways_in import WaysIn, ways_in
+from mobifai.agent.ways_in import ways_in
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config
-from mobifai.errors import AssistantError, RelayUnreachable, SignInRefused
+from mobifai.errors import AssistantError
 from mobifai.health.awake import KeepAwake
-from mobifai.health.census import memory_in_use, take_census
+from mobifai.health.census import take_census
 from mobifai.health.control import Follower, Handler
 from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.monitor import Monitor
@@ -101,30 +102,8 @@ class Agent:
     # -- how it is
 
     def _tell_health(self, _: wire.Empty | None) -> None:
-        self.links.courier.say("system:health", self._health())
-
-    def _health(self) -> wire.Health:
-        """Small enough for one frame, and cheap: a page that is open asks again and again."""
-        return wire.Health(
-            version=__version__,
-            uptime_seconds=round(self._monitor.uptime_seconds, 1),
-            memory_bytes=memory_in_use(),
-            memory_limit_bytes=self._config.health.memory_limit_bytes,
-            terminals=len(self.tabs),
-            worst_case_bytes=self.ledger.worst_case_bytes,
-            bounds=tuple(
-                wire.BoundState(
-                    name=entry.name,
-                    unit=entry.unit,
-                    used=entry.total,
-                    peak=entry.peak,
-                    capacity=entry.capacity * max(1, entry.instances),
-                    refused=entry.refused,
-                    evicted=entry.evicted,
-                )
-                for entry in self.ledger.entries()
-            ),
-        )
+        limit, uptime = self._config.health.memory_limit_bytes, self._monitor.uptime_seconds
+        self.links.courier.say("system:health", health(self.ledger, len(self.tabs), uptime, limit))
 
     def _echo(self, message: wire.Echo) -> None:
         self.links.courier.say("system:echo", message)
@@ -283,36 +262,17 @@ class Agent:
 
     async def invite(self) -> dict[str, Any]:
         """A new phone's way in. Raises SignInRefused, RelayUnreachable."""
-        invitation = await self._ways_in().invite()
-        page = f"{self.endpoint.public_url}/"
-        secret = self.phones.new_secret()
-        return {
-            "relay_url": self.endpoint.public_url,
-            "page_url": page,
-            "device_id": self.device.device_id,
-            "link": link(page, str(invitation["code"]), secret, self._e2e_public, self.device.device_id),
-            **invitation,
-        }
+        return await self._doors().invite()
 
     async def _devices(self, _: dict[str, Any]) -> object:
-        return await all_devices(self._ways_in(), self.phones)
+        return await self._doors().devices()
 
     async def _revoke(self, arguments: dict[str, Any]) -> object:
-        """Shut a device out here at once; then at the relay, which may not be there, or not cooperate."""
-        device_id = str(arguments.get("device_id", ""))
-        try:
-            was_ours = self.phones.revoke(device_id)
-        finally:
-            self.links.revoke(device_id)
-        try:
-            return await self._ways_in().revoke(device_id)
-        except (SignInRefused, RelayUnreachable) as error:
-            if not was_ours:
-                raise
-            return {"deviceId": device_id, "relay": str(error)}
+        return await self._doors().revoke(str(arguments.get("device_id", "")), self.links.revoke)
 
-    def _ways_in(self) -> WaysIn:
-        return ways_in(self.endpoint, self.device.device_id, self.links.token)
+    def _doors(self) -> Doors:
+        way_in = ways_in(self.endpoint, self.device.device_id, self.links.token)
+        return Doors(way_in, self.phones, self.endpoint.public_url, self.device.device_id, self._e2e_public)
 
 
 @asynccontextmanager

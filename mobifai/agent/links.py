@@ -13,13 +13,13 @@ from typing import Any, Protocol
 from mobifai.agent.admission import Admission
 from mobifai.agent.changeover import ChangeOver
 from mobifai.agent.endpoint import Endpoint
+from mobifai.agent.hearing import SIGNALS, Hearing
 from mobifai.agent.phones import Phones
 from mobifai.agent.relay_link import relay_link
 from mobifai.agent.sealed import Sealing
 from mobifai.bounds import Ledger
 from mobifai.config import Config
 from mobifai.errors import BadMessage, StateError
-from mobifai.limits import MAX_ID
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
 from mobifai.link.path import PathClosed
@@ -27,15 +27,10 @@ from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
 from mobifai.protocol.e2e import Reason
 from mobifai.protocol.features import NO_FEATURES, Features
-from mobifai.protocol.frames import decode_frame
-from mobifai.protocol.rooms import CODE_ACTIONS
 from mobifai.state import Device, StateDir
 from mobifai.terminals.tabs import Tabs
 
 _log = logging.getLogger(__name__)
-
-
-_SIGNALS = frozenset({"webrtc:answer", "webrtc:ice-candidate"})
 
 
 class LinkListener(Protocol):
@@ -74,7 +69,6 @@ class Links:
         listener: LinkListener,
     ) -> None:
         self._state = state
-        self._hears_relay = False
         self._endpoint = endpoint
         self._listener = listener
         self._phone_here = False
@@ -87,6 +81,9 @@ class Links:
         self.relay = relay_link(endpoint, ledger, self, lambda: self.token, config.time_scale)
         self.sealing = Sealing(self.relay, phones, state.e2e_key, device.device_id, config.device_name, self)
         self.caller = Caller(ledger, config.ice_servers, self)
+        self.hearing = Hearing(
+            self.sealing, self.caller, listener.phone_said, listener.phone_sent, self._relay_hid_something
+        )
         self.courier = Courier(ledger, self.relay, self._phone_does_not_read)
         self._change_over = ChangeOver(lambda: self.relay.open and self.relay.in_flight > 0, self._use_channel)
         self.tabs: Tabs | None = None
@@ -126,9 +123,9 @@ class Links:
 
     def relay_said(self, event: str, payload: object) -> None:
         """Pass on what the relay says itself, and what it forwards from the phone."""
-        if event not in wire.FROM_RELAY or event in _SIGNALS:
+        if event not in wire.FROM_RELAY or event in SIGNALS:
             if self.pairing.phone_on_relay:
-                self._forwarded(event, payload)
+                self.hearing.forwarded(event, payload)
             else:
                 _log.debug("ignored %s: no phone is paired", event)
             return
@@ -137,40 +134,13 @@ class Links:
         except BadMessage as error:
             _log.warning("the relay sent what the protocol does not allow: %s", error)
 
-    def _forwarded(self, event: str, payload: object) -> None:
-        """What the relay says that the phone says. It is believed of a phone of the field alone."""
-        if event in wire.SEALING and not self._hears_relay:
-            self.sealing.hear(event, payload)
-        elif event == "e2e:hello":
-            self._relay_hid_something()
-        elif self._hears_relay:
-            self._phone_says(f"code:{event}" if event in CODE_ACTIONS else event, payload)
-        else:
-            self.sealing.ignore(event[:MAX_ID])
-
     def _relay_hid_something(self) -> None:
         """A phone encrypts, and is served as one that can't: the relay has left that out of what the phone lists."""
-        self._hears_relay = False
         message = "the relay hides that this phone has end-to-end encryption"
         self.send_to_relay("e2e:refused", wire.E2eRefused(reason=Reason.BROKEN.value, message=message))
         _log.warning("%s; the pairing is ended", message)
         self._let_go("hung up on a phone whose relay changes what it says")
         self.sealing.part()
-
-    def _phone_says(self, event: str, payload: object) -> None:
-        """A message of the phone, by relay."""
-        if self.caller.peer is not None:
-            self.caller.peer.doubt()
-        if event in _SIGNALS:
-            self._signal(event, payload)
-        else:
-            self._listener.phone_said(event, payload)
-
-    def _signal(self, event: str, payload: object) -> None:
-        try:
-            self.caller.signal(wire.decode(wire.FROM_RELAY, event, payload))
-        except BadMessage as error:
-            _log.warning("the phone sent a signal that the protocol does not allow: %s", error)
 
     def _relay_means(self, event: str, message: Any) -> None:
         tabs = len(self._tabs)
@@ -202,7 +172,7 @@ class Links:
                 _log.debug("the relay says %s", event)
 
     def _relay_serves_nobody(self) -> None:
-        self.courier.relay_serves = self._hears_relay = False
+        self.courier.relay_serves = self.hearing.believes_relay = False
         self.sealing.end()
 
     # -- what the pairing wants
@@ -256,12 +226,13 @@ class Links:
         self.sealing.stay()
         self.sealing.end()
         self.courier.use(None)
-        self._hears_relay = not self.pairing.features.seals
-        self.courier.relay_by(self.relay if self._hears_relay else self.sealing.path)
-        if self._hears_relay:
-            self._serve(peer_id, self.pairing.features)
-        else:
+        seals = self.pairing.features.seals
+        self.hearing.believes_relay = not seals
+        self.courier.relay_by(self.sealing.path if seals else self.relay)
+        if seals:
             self._await_proof(peer_id)
+        else:
+            self._serve(peer_id, self.pairing.features)
 
     def _await_proof(self, peer_id: str) -> None:
         """Nobody is served before this phone has shown who it is."""
@@ -298,13 +269,7 @@ class Links:
 
     def phone_sealed(self, frame: bytes) -> None:
         """Do what it says, or take the signal that it is."""
-        text = frame.decode(errors="replace")
-        try:
-            event, payload = decode_frame(text)
-        except BadMessage:
-            self._listener.phone_sent(text)  # which says what is wrong
-            return
-        self._phone_says(event, payload)
+        self.hearing.opened(frame)
 
     def sealing_failed(self, reason: str) -> None:
         """An open channel goes on: it has keys of its own. The pairing ends, so that the phone can come again."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mobifai.agent.invitations import link
+from mobifai.agent.doors import link
 from mobifai.cli.invitation import invitation_text
 from soak.phone_seal import Link
 

@@ -5,9 +5,10 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,7 +19,8 @@ from soak.phone import Phone
 from soak.phone_log import PhoneError
 from soak.phone_seal import PhoneSeal
 from tests.integration.counting import numbers, start_counting, stop_counting
-from tests.integration.insight import answers, arrive, asked, get_in_again, on_path, until
+from tests.integration.insight import answers, arrive, asked, get_in_again, on_path, status_when, until
+from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import RunningAgent, serving
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone, sealed_by, sealed_phone
@@ -106,7 +108,7 @@ async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, chann
             await phone.wait_output(terminal, lambda text, said=said: len(numbers(text)) > said + 300)
             if channel:
                 await phone.reconnect()  # a relay that comes back takes nothing from the channel
-                await answers_elsewhere(phone)
+                assert (phone.path, phone.paired_with) == ("channel", None)
             else:
                 await phone.drop_channel()
                 await phone.channel_open()
@@ -115,10 +117,31 @@ async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, chann
         assert heard == list(range(1, len(heard) + 1))
 
 
-async def answers_elsewhere(phone: Phone) -> None:
-    """It works on the channel, without a pairing on the relay."""
-    assert phone.path == "channel"
-    assert phone.paired_with is None
+@paths
+async def test_a_relay_that_starts_anew_is_no_reason_to_lose_anything(tmp_path: Path, channel: bool) -> None:
+    async with AsyncExitStack() as scope:
+        relay = await scope.enter_async_context(relaying(tmp_path / "relay"))
+        agent = await scope.enter_async_context(
+            serving(tmp_path / "state", "--relay", relay.url, *NO_STUN, ready=False)
+        )
+        await sign_in(agent, relay)
+        phone = await scope.enter_async_context(invited_phone(agent, webrtc=channel))
+        await arrive(phone, agent.device_id, channel=channel)
+        terminal = await phone.create()
+        await start_counting(phone, terminal, tmp_path)
+        for _ in range(2):
+            said = len(numbers(phone.output(terminal)))
+            await phone.wait_output(terminal, lambda text, said=said: len(numbers(text)) > said + 300)
+            await relay.stop()
+            await phone.until(lambda: not phone.relay_is_up, "the relay to be gone")
+            relay = await scope.enter_async_context(relaying(tmp_path / "relay", urlsplit(relay.url).port or 0))
+            await status_when(agent, lambda status: status["relay"] == "waiting", "the agent to be registered")
+            assert phone.path == ("channel" if channel else None)
+            await until_offered(phone)
+            await phone.pair(agent.device_id)
+        heard = await stop_counting(phone, terminal)
+        assert heard == list(range(1, len(heard) + 1))
+        assert "Apps without end-to-end encryption may come" in agent.log.read_text()
 
 
 async def test_a_link_is_for_one_phone(tmp_path: Path) -> None:

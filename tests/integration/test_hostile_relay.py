@@ -62,8 +62,8 @@ class Scene:
         await self.phone.wait_output(terminal, PRINTED)
         return terminal
 
-    async def knew_nothing(self) -> None:
-        """Nothing of the secrets was seen, and the agent serves the phone still or again."""
+    def saw_nothing(self) -> None:
+        """Nothing of the secrets was in what the relay saw."""
         assert self.hostile.knows(TYPED, PRINTED) == []
 
     def trap(self) -> tuple[str, Path]:
@@ -77,7 +77,7 @@ class Scene:
         terminal = await self.phone.create()
         await answers(self.phone, terminal)
         assert not trace.exists()
-        assert self.hostile.knows(TYPED, PRINTED) == []
+        self.saw_nothing()
 
 
 @asynccontextmanager
@@ -186,24 +186,15 @@ async def test_a_message_that_it_changes_drops_or_repeats_ends_the_session_and_i
         terminal = await it.speak()
         it.hostile.meddle = once(change, event="e2e:sealed", by=by)
         mark = it.phone.mark()
-        for _ in range(3):
-            with pytest.raises(PhoneError):
-                await answers_within(it.phone, terminal, 3)
-                continue
-            break
-        await it.phone.expect("error", timeout=10, since=mark)
+        await it.phone.type(terminal, "echo once\r")
+        with contextlib.suppress(PhoneError):  # the session may have ended by now
+            await it.phone.type(terminal, "echo twi''ce\r")
+        await it.phone.expect("error", since=mark)
+        assert it.phone.paired_with is None
         it.hostile.meddle = lets_pass
         await it.arrive()
         await answers(it.phone, terminal)
-        assert it.hostile.knows(TYPED, PRINTED) == []
-
-
-async def answers_within(phone: Phone, terminal: str, timeout: float) -> None:
-    """Type twice, so that something follows what was meddled with."""
-    await phone.type(terminal, "echo once\r")
-    await phone.type(terminal, "echo twi''ce\r")
-    await phone.until(lambda: phone.paired_with is None, "the session to end", timeout)
-    raise PhoneError("error", "the session has ended")
+        it.saw_nothing()
 
 
 async def test_messages_in_another_order_end_the_session(tmp_path: Path) -> None:
@@ -231,7 +222,7 @@ async def test_a_handshake_that_it_changes_fails_and_the_next_one_does_not(
         it.hostile.meddle = lets_pass
         await it.arrive()
         await it.speak()
-        await it.knew_nothing()
+        it.saw_nothing()
 
 
 async def test_what_it_says_for_the_phone_is_not_done(tmp_path: Path) -> None:
@@ -354,11 +345,11 @@ async def test_a_phone_whose_features_it_hides_is_not_served_in_clear(tmp_path: 
             await it.phone.pair(it.agent.device_id)
             await it.phone.create(timeout=3)
         await on_path(it.agent, None)
-        assert it.hostile.knows(TYPED, PRINTED) == []
+        it.saw_nothing()
         it.hostile.meddle = lets_pass
         await it.arrive()
         await it.speak()
-        await it.knew_nothing()
+        it.saw_nothing()
 
 
 async def test_it_can_not_pass_for_a_known_phone_of_the_field(tmp_path: Path) -> None:
@@ -385,7 +376,7 @@ async def test_with_require_it_can_not_pass_for_an_app_of_the_field(tmp_path: Pa
             with pytest.raises(PhoneError, match="end-to-end encryption only"):
                 await forger.pair(it.agent.device_id)
             assert forger.processes is None
-        await it.knew_nothing()
+        it.saw_nothing()
 
 
 async def test_a_broken_session_leaves_an_open_channel_alone(tmp_path: Path) -> None:

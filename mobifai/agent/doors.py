@@ -1,0 +1,112 @@
+"""Who may come in, as commands ask: links for new phones, all devices that there are, and shutting one out.
+
+A device may be known to the relay, to the agent end to end, or to both. Owns nothing. No server sees what is behind the
+`#` of a link.
+"""
+
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from mobifai.agent.phones import Phones, PinnedPhone
+from mobifai.agent.ways_in import WaysIn
+from mobifai.errors import RelayUnreachable, SignInRefused
+from mobifai.protocol.e2e import fingerprint
+
+FORM = "1"
+"""Of the fragment: another form gets another number."""
+
+
+def link(page: str, code: str, secret: bytes, key: bytes, device_id: str) -> str:
+    """The page's address with all that a new phone needs: `#1.CODE.SECRET.KEY.ID`."""
+    parts = (secret, key, uuid.UUID(device_id).bytes)
+    return f"{page}#{'.'.join((FORM, code.replace('-', ''), *map(_base64, parts)))}"
+
+
+def _base64(data: bytes) -> str:
+    """For URLs, without padding."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Doors:
+    """The relay's ways in, and the phones that the agent knows by their keys. `page` is the relay's address."""
+
+    def __init__(self, ways_in: WaysIn, phones: Phones, page: str, device_id: str, public_key: bytes) -> None:
+        self._ways_in = ways_in
+        self._phones = phones
+        self._page = page
+        self._device_id = device_id
+        self._public_key = public_key
+
+    async def invite(self) -> dict[str, Any]:
+        """A new phone's way in. Raises SignInRefused, RelayUnreachable."""
+        invitation = await self._ways_in.invite()
+        page, secret = f"{self._page}/", self._phones.new_secret()
+        return {
+            "relay_url": self._page,
+            "page_url": page,
+            "device_id": self._device_id,
+            "link": link(page, str(invitation["code"]), secret, self._public_key, self._device_id),
+            **invitation,
+        }
+
+    async def devices(self) -> dict[str, Any]:
+        """The relay's devices, each with what is known of it end to end (`e2e`, or None), and those it does not list.
+
+        Without the relay: only these, and `relay` says why. Raises SignInRefused, RelayUnreachable when there are none.
+        """
+        pinned = {phone.device_id: phone for phone in self._phones}
+        try:
+            told = dict(await self._ways_in.devices())
+        except (SignInRefused, RelayUnreachable) as error:
+            if not pinned:
+                raise
+            told = {"devices": [], "relay": str(error)}
+        listed = [{**device, "e2e": _known(pinned.pop(device["deviceId"], None))} for device in told["devices"]]
+        return {**told, "devices": [*listed, *map(_unlisted, pinned.values())]}
+
+    async def revoke(self, device_id: str, end: Callable[[str], None]) -> dict[str, Any]:
+        """Shut a device out: here at once (`end` ends its session), then at the relay, which may not do it.
+
+        Raises SignInRefused, RelayUnreachable when only the relay knows it; StateError when it can't be kept on disk.
+        """
+        try:
+            was_ours = self._phones.revoke(device_id)
+        finally:
+            end(device_id)
+        try:
+            return await self._ways_in.revoke(device_id)
+        except (SignInRefused, RelayUnreachable) as error:
+            if not was_ours:
+                raise
+            return {"deviceId": device_id, "relay": str(error)}
+
+
+def _known(phone: PinnedPhone | None) -> dict[str, Any] | None:
+    if phone is None:
+        return None
+    return {
+        "name": phone.name,
+        "fingerprint": fingerprint(bytes.fromhex(phone.key)),
+        "created": _iso_time(phone.created),
+        "lastUsed": _iso_time(phone.last_used),
+    }
+
+
+def _unlisted(phone: PinnedPhone) -> dict[str, Any]:
+    """A phone that this relay does not list, in the form of those that it lists."""
+    return {
+        "deviceId": phone.device_id,
+        "name": phone.name,
+        "type": "mobile",
+        "createdAt": _iso_time(phone.created),
+        "lastSeen": _iso_time(phone.last_used),
+        "connected": False,
+        "e2e": _known(phone),
+    }
+
+
+def _iso_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
