@@ -105,6 +105,7 @@ export class FakeShell {
   }
 
   #pour(): void {
+    if (this.#flood === 0) return;
     while (this.#flood > 0) {
       const line = `${this.#flood} \u001b[3${this.#flood % 8}mthe quick brown fox jumps over the lazy dog\u001b[0m\r\n`;
       const block = line.repeat(Math.min(200, Math.ceil(this.#flood / line.length)));

@@ -51,6 +51,7 @@ export class Screen {
   readonly #gate = new ReplayGate(this.#hand);
   readonly #input: TextInput;
   readonly #watcher: Watcher;
+  #frame: number | null = null;
 
   /** `parent` must be on the page and visible, since characters are measured. */
   constructor(parent: HTMLElement, watcher: Watcher, preferences: Preferences, palette: Palette) {
@@ -144,6 +145,7 @@ export class Screen {
 
   end(): void {
     this.#scope.end();
+    if (this.#frame !== null) cancelAnimationFrame(this.#frame);
     this.#renderer.hide();
     this.terminal.dispose();
     this.host.remove();
@@ -163,13 +165,21 @@ export class Screen {
       terminal.onBinary((data) => this.#sends(data)),
       terminal.onTitleChange((title) => this.#watcher.titled(title)),
       terminal.onBell(() => !this.#gate.replaying && this.#watcher.rang()),
-      terminal.onScroll(() => this.#watcher.scrolled()),
-      terminal.onWriteParsed(() => this.#watcher.scrolled()),
+      terminal.onScroll(() => this.#scrolled()),
+      terminal.onWriteParsed(() => this.#scrolled()),
       terminal.onSelectionChange(() => this.#watcher.selected()),
       terminal.parser.registerOscHandler(52, (payload) => this.#osc52(payload)),
     ];
     for (const listener of listeners) this.#scope.add(() => listener.dispose());
     terminal.attachCustomKeyEventHandler((event) => !(event.type === "keydown" && this.#watcher.shortcut(event)));
+  }
+
+  /** Told once a frame: output scrolls by the line. */
+  #scrolled(): void {
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = null;
+      this.#watcher.scrolled();
+    });
   }
 
   #sends(data: string): void {

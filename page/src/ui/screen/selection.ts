@@ -69,12 +69,11 @@ export class Selection {
   /** Puts handles and bar where the selection is now; hides them when there is none. */
   place(): void {
     const terminal = this.#actions.terminal();
-    const range = terminal && rangeOf(terminal);
-    const grid = terminal && gridOf(terminal);
-    const touch = this.#anchor !== null;
-    this.element.hidden = !range || !grid || !touch;
-    if (!range) this.#anchor = this.#dragging ? this.#anchor : null;
-    if (!terminal || !range || !grid || !touch) return;
+    const range = this.#anchor && rangeOf(terminal);
+    const grid = range && terminal && gridOf(terminal); // asks for a layout: not while output pours by
+    this.element.hidden = !grid;
+    if (!range && !this.#dragging) this.#anchor = null;
+    if (!terminal || !range || !grid) return;
     const area = this.element.parentElement?.getBoundingClientRect() ?? { left: 0, top: 0, height: 0, width: 0 };
     const at = (cell: Cell, after: number): { x: number; y: number; visible: boolean } => {
       const row = cell.line - terminal.buffer.active.viewportY;

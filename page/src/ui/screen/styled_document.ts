@@ -9,7 +9,9 @@
 let styled: Document | null = null;
 
 export function styledDocument(): Document {
-  styled ??= canConstruct() ? proxied(document) : document;
+  if (styled !== null) return styled;
+  styled = canConstruct() ? proxied(document) : document;
+  teachSpans();
   return styled;
 }
 
@@ -54,14 +56,15 @@ function proxied(real: Document): Document {
 function prepared(real: Document, tag: string): HTMLElement {
   const make = (name: string): HTMLElement => Document.prototype.createElement.call(real, name);
   if (tag === "style") return sheetInstead(make("template")); // an empty <style> would be forbidden too
-  const element = make(tag);
-  if (tag === "span") element.setAttribute = setAttributeByCssom;
-  return element;
+  return make(tag);
 }
 
-function setAttributeByCssom(this: HTMLElement, name: string, value: string): void {
-  if (name === "style") this.style.cssText = value;
-  else Element.prototype.setAttribute.call(this, name, value);
+/** xterm makes the spans of its rows with the page's own document, so all spans of the page are taught. */
+function teachSpans(): void {
+  HTMLSpanElement.prototype.setAttribute = function (name: string, value: string): void {
+    if (name === "style") this.style.cssText = value;
+    else Element.prototype.setAttribute.call(this, name, value);
+  };
 }
 
 /** The element stays empty; its text is a sheet of the document until it is removed. */
