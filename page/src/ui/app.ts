@@ -94,7 +94,8 @@ export class App {
     const more = this.#barButton("more", "Menu", () => this.#commands.pageMenu(() => this.deck.create(), () => this.#askAssistant(true)));
     this.#scope.listen(status.element, "click", () => this.#commands.connection());
     const bar = el("header", { class: "top-bar" }, status.element, tabs.element, plus, more);
-    root.replaceChildren(bar, banner.element, this.#stage.element, welcome.element, this.#panel.element, keys.element, this.#notices.element, this.#notices.spoken);
+    this.#stage.element.append(banner.element);
+    root.replaceChildren(bar, this.#stage.element, welcome.element, this.#panel.element, keys.element, this.#notices.element, this.#notices.spoken);
     this.#scope.add(this.store.subscribe((state, before) => {
       status.render(state.connection);
       tabs.render(state.tabs, state.shown, state.titles);

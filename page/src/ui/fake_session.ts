@@ -173,7 +173,7 @@ export class FakeSession implements Session {
     return {
       version: "1.0.0", uptimeSeconds: 284_031, memoryBytes: 61_300_000, memoryLimitBytes: 256_000_000, terminals: this.#running.size, worstCaseBytes: 187_000_000,
       bounds: [
-        bound("terminal.ring", "bytes", 812_000, 1_048_576, 1_048_576, 0, 5120), bound("tabs.open", "terminals", this.#running.size, 4, 32), bound("link.outgoing", "bytes", 0, 65_536, 262_144),
+        bound("terminal.ring", "bytes", 812_000, 1_048_576, 1_048_576, 0, 5120), bound("tabs.open", "terminals", this.#running.size, 9, 32), bound("link.outgoing", "bytes", 0, 65_536, 262_144),
         bound("phone.sessions", "phones", 1, 2, 8), bound("assistant.conversation", "messages", 12, 40, 200), bound("relay.sign-in.tries", "tries", 1, 5, 5, 3),
       ],
     };

@@ -152,9 +152,12 @@ export class TextInput {
 
   #showPreedit(text: string): void {
     setText(this.#preedit, text);
-    const { style } = this.#field;
-    this.#preedit.style.left = style.left;
-    this.#preedit.style.top = style.top;
+    const { style } = this.#preedit;
+    style.fontSize = `${this.#terminal.options.fontSize ?? 14}px`;
+    style.lineHeight = this.#field.style.lineHeight;
+    style.top = this.#field.style.top;
+    const room = (this.#preedit.parentElement?.clientWidth ?? 0) - this.#preedit.offsetWidth;
+    style.left = `${Math.max(0, Math.min(Number.parseFloat(this.#field.style.left) || 0, room))}px`;
   }
 }
 

@@ -73,6 +73,7 @@ export class Deck {
     seat.screen.show();
     const size = seat.screen.measure() ?? USUAL;
     seat.screen.resize(size);
+    seat.settling.told(size);
     seat.uuid = this.#session.create(size.cols, size.rows);
     this.#expected = seat.uuid;
     this.show(seat.uuid);

@@ -48,12 +48,12 @@ export const PALETTES: readonly Palette[] = [
   {
     id: "solarized-dark", name: "Solarized dark", scheme: "dark",
     theme: theme("#002b36", "#a9b7b8", "#93a1a1", "#1a6c7a99",
-      "#073642 #e6524f #93a800 #c99a00 #3d9fe0 #e0569a #3fb5ab #eee8d5 #6f8a92 #ec6f3f #859900 #b58900 #839496 #8a8fdb #93a1a1 #fdf6e3"),
+      "#073642 #e6524f #93a800 #c99a00 #3d9fe0 #e0569a #3fb5ab #eee8d5 #6f8a92 #f2776c #a9bf1f #dcb032 #62b4ee #9fa4ea #62cfc5 #fdf6e3"),
   },
   {
     id: "solarized-light", name: "Solarized light", scheme: "light",
     theme: theme("#fdf6e3", "#4a5f67", "#586e75", "#b9d5c899",
-      "#073642 #c62e2b #5f6e00 #8a6800 #1d6fab #b82a70 #1f7a73 #6b7d80 #586e75 #b8430f #586e75 #657b83 #566d76 #5a5fb0 #4f6468 #002b36"),
+      "#073642 #c62e2b #5f6e00 #8a6800 #1d6fab #b82a70 #1f7a73 #6b7d80 #586e75 #b52420 #536000 #7a5b00 #17639a #5a5fb0 #176a64 #002b36"),
   },
   {
     id: "contrast", name: "High contrast", scheme: "dark",

@@ -60,6 +60,11 @@ export class Settling {
     this.#apply(size);
   }
 
+  /** The other side has this size already. */
+  told(size: Size): void {
+    this.#applied = size;
+  }
+
   /** The other side has forgotten what it was told. */
   forget(): void {
     this.#applied = null;

@@ -67,10 +67,15 @@ function row(bound: Bound): HTMLElement {
   const cell = (value: number): HTMLElement => el("td", {}, amount(value, bound.unit));
   const lost = [bound.refused > 0 && `${bound.refused} refused`, bound.evicted > 0 && `${bound.evicted} evicted`].filter(Boolean).join(", ");
   const unit = bound.unit === "bytes" ? "" : bound.unit;
-  const name = el("th", { scope: "row" }, bound.name, el("small", {}, [unit, lost].filter(Boolean).join(" · ")));
+  const name = el("th", { scope: "row" }, breakable(bound.name), el("small", {}, [unit, lost].filter(Boolean).join(" · ")));
   const line = el("tr", {}, name, cell(bound.used), cell(bound.peak), cell(bound.capacity));
   if (fullness(bound) >= 0.9) line.classList.add("full");
   return line;
+}
+
+/** A name that may be broken after its dots. */
+function breakable(name: string): string {
+  return name.replace(/[._]/g, "$&\u200b");
 }
 
 function fullness(bound: Bound): number {

@@ -68,6 +68,7 @@ function palettes(sheet: Sheet, store: Store<AppState>, actions: SettingsActions
 }
 
 function paint(sample: HTMLElement, colours: readonly (string | undefined)[], background: string | undefined): void {
+  sample.style.backgroundImage = "none";
   sample.style.backgroundColor = background ?? "";
   [...sample.children].forEach((word, index) => ((word as HTMLElement).style.color = colours[index] ?? ""));
 }
