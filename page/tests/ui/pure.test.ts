@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { among, answered, describe as describeAction, heard, MAX_APPROVALS, MAX_ENTRIES, MAX_TEXT, NO_ASSISTANT } from "../../src/ui/assistant/dialogue";
+import { DEFAULTS, readPreferences, toSettings, withSettings } from "../../src/ui/base/preferences";
+import { amount, bytes, duration, plainLine } from "../../src/ui/base/quantities";
+import { parseOsc52 } from "../../src/ui/screen/clipboard";
+import { safeLink } from "../../src/ui/screen/links";
+import { ReplayGate } from "../../src/ui/screen/replay";
+import { shortcutOf } from "../../src/ui/shortcuts";
+import { neighbour, place, placeAmong, step } from "../../src/ui/tabs/order";
+
+describe("order of tabs", () => {
+  test("a tab is put at its place, at most at the ends", () => {
+    expect(place(["a", "b", "c"], "a", 1)).toEqual(["b", "a", "c"]);
+    expect(place(["a", "b", "c"], "a", 99)).toEqual(["b", "c", "a"]);
+    expect(step(["a", "b", "c"], "c", -1)).toEqual(["a", "c", "b"]);
+    expect(place(["a"], "x", 0)).toEqual(["a"]);
+    expect(placeAmong([10, 30, 50], 40)).toBe(2);
+  });
+
+  test("after the last tab the one before is shown", () => {
+    expect([neighbour(["a", "b"], "a"), neighbour(["a", "b"], "b"), neighbour(["a"], "a"), neighbour(["a"], "x")]).toEqual(["b", "a", null, "a"]);
+  });
+});
+
+describe("links", () => {
+  test.each(["javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "no address", `https://x/${"a".repeat(5000)}`, "intent://x", "blob:https://x"])("%s is not opened", (address) => {
+    expect(safeLink(address)).toBeNull();
+  });
+
+  test("the host is told, and what often deceives", () => {
+    expect(safeLink("https://bank.example@evil.example/")).toMatchObject({ target: "evil.example", warning: expect.stringContaining("user name") });
+    expect(safeLink("https://аpple.com/")).toMatchObject({ warning: expect.stringContaining("letters") });
+    expect(safeLink("mailto:me@example.org")).toMatchObject({ target: "me@example.org", warning: null });
+  });
+});
+
+describe("OSC 52", () => {
+  test("text is taken, questions and rubbish are not", () => {
+    expect(parseOsc52("c;aGFsbG8g5ryi")).toBe("hallo 漢");
+    for (const payload of ["c;?", "c;", "nothing", "c;***", "c;/w=="]) expect(parseOsc52(payload)).toBeNull();
+    expect(parseOsc52(`c;${"A".repeat(200_001)}`)).toBeNull();
+  });
+});
+
+describe("answers while a screen is replayed", () => {
+  test("are kept back; what a person types goes through", () => {
+    const hand = { active: false };
+    const gate = new ReplayGate(hand);
+    expect(gate.lets("\u001b[?1;2c")).toBe(true);
+    gate.enter();
+    expect(gate.lets("\u001b[?1;2c")).toBe(false);
+    hand.active = true;
+    expect(gate.lets("a")).toBe(true);
+    expect(gate.lets("\u001b[A")).toBe(true);
+    for (const reply of ["\u001b[?1;2c", "\u001b[3;1R", "\u001b[0n", "\u001b[?25;1$y", "\u001b]10;rgb:0/0/0\u001b\\", "\u001bP1$r0m\u001b\\", "\u001b[I"]) expect(gate.lets(reply)).toBe(false);
+    gate.leave();
+    expect(gate.lets("\u001b[0n")).toBe(true);
+  });
+});
+
+describe("the assistant's dialogue", () => {
+  const message = (text: string) => ({ type: "message", uuid: "t", conversation: "c", text }) as const;
+  const approval = (id: string, uuid = "t") => ({ type: "approval", uuid, conversation: "c", id, actions: [], seconds: 5 }) as const;
+
+  test("keeps at most so many lines, and counts what went", () => {
+    let state = NO_ASSISTANT;
+    for (let line = 0; line < MAX_ENTRIES; line += 1) state = heard(state, message(String(line)), 0);
+    expect(state.dialogues["t"]).toMatchObject({ dropped: 0 });
+    state = heard(state, message("one more"), 0);
+    expect(state.dialogues["t"]?.entries).toHaveLength(MAX_ENTRIES);
+    expect(state.dialogues["t"]?.dropped).toBe(1);
+  });
+
+  test("long texts and many approvals are bounded", () => {
+    expect(heard(NO_ASSISTANT, message("x".repeat(MAX_TEXT + 5)), 0).dialogues["t"]?.entries[0]?.text).toHaveLength(MAX_TEXT + 1);
+    let state = NO_ASSISTANT;
+    for (let id = 0; id <= MAX_APPROVALS; id += 1) state = heard(state, approval(String(id)), 0);
+    expect(state.approvals).toHaveLength(MAX_APPROVALS);
+  });
+
+  test("an approval goes when it is answered, too old, or its conversation ended", () => {
+    const asked = heard(heard(NO_ASSISTANT, approval("1"), 0), approval("2"), 0);
+    expect(answered(asked, "1", 0).approvals.map((open) => open.id)).toEqual(["2"]);
+    expect(answered(asked, "x", 6000).approvals).toEqual([]);
+    expect(heard(asked, { type: "finished", uuid: "t", conversation: "c", turns: 1, tokens: 2, outcome: "done" }, 0).approvals).toEqual([]);
+  });
+
+  test("a closed terminal takes its dialogue and approvals with it", () => {
+    const state = heard(heard(NO_ASSISTANT, message("x"), 0), approval("1"), 0);
+    expect(among(state, ["other"])).toEqual(NO_ASSISTANT);
+    expect(among(state, ["t"])).toBe(state);
+  });
+
+  test("actions in words", () => {
+    expect([{ type: "keystroke", text: "ls" }, { type: "keystroke", key: "Enter" }, { type: "delay", ms: 1500 }, { type: "request_screen" }].map(describeAction)).toEqual(["Types ls", "Presses Enter", "Waits 1.5 s", "request_screen"]);
+  });
+});
+
+describe("preferences", () => {
+  test("rubbish becomes the usual, field by field", () => {
+    expect(readPreferences("rubbish")).toEqual(DEFAULTS);
+    expect(readPreferences({ fontSize: 900, scheme: "pink", palette: 3, screenReader: "yes" })).toEqual({ ...DEFAULTS, fontSize: 28 });
+  });
+
+  test("what goes to the relay comes back the same; other apps' themes change nothing", () => {
+    const chosen = readPreferences({ ...DEFAULTS, palette: "nord", fontSize: 17, scheme: "light" });
+    expect(withSettings(DEFAULTS, toSettings(chosen))).toEqual(chosen);
+    expect(withSettings(chosen, { theme: "dracula" })).toEqual(chosen);
+  });
+});
+
+describe("numbers and names", () => {
+  test("as people read them", () => {
+    expect([bytes(0), bytes(999), bytes(1_048_576), bytes(61_300_000)]).toEqual(["0 B", "999 B", "1.0 MB", "61 MB"]);
+    expect([duration(5), duration(65), duration(3700), duration(284_031)]).toEqual(["5 s", "1 min", "1 h 1 min", "3 d 6 h"]);
+    expect([amount(5, "phones"), amount(20_000, "messages"), amount(2000, "bytes")]).toEqual(["5", "20k", "2.0 KB"]);
+  });
+
+  test("titles are one plain line", () => {
+    expect(plainLine("vim\u0007 \u202egnp.exe\n", 20)).toBe("vim gnp.exe");
+    expect(plainLine("x".repeat(30), 10)).toBe(`${"x".repeat(9)}…`);
+  });
+});
+
+describe("shortcuts", () => {
+  const key = (name: string, held: object) => ({ key: name, ctrlKey: false, shiftKey: false, metaKey: false, altKey: false, ...held });
+  test("only those with Shift are the page's", () => {
+    expect(shortcutOf(key("C", { ctrlKey: true, shiftKey: true }))).toBe("copy");
+    expect(shortcutOf(key("V", { ctrlKey: true, shiftKey: true }))).toBe("paste");
+    for (const own of [key("c", { ctrlKey: true }), key("v", { ctrlKey: true }), key("c", { metaKey: true }), key("c", {})]) expect(shortcutOf(own)).toBeNull();
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, test } from "vitest";
+import { Settling, type Size, type Timers, usable } from "../../src/ui/screen/settling";
+
+class Clock implements Timers {
+  #waiting: (() => void) | null = null;
+  set(action: () => void): unknown {
+    this.#waiting = action;
+    return action;
+  }
+  clear(timer: unknown): void {
+    if (this.#waiting === timer) this.#waiting = null;
+  }
+  rest(): void {
+    const action = this.#waiting;
+    this.#waiting = null;
+    action?.();
+  }
+}
+
+function settling(measure: () => Size | null) {
+  const clock = new Clock();
+  const applied: Size[] = [];
+  return { clock, applied, settling: new Settling(measure, (size) => applied.push(size), clock) };
+}
+
+describe("sizes", () => {
+  test("a layout that moves much is measured once, when it rests", () => {
+    let rows = 24;
+    let measured = 0;
+    const { clock, applied, settling: sizes } = settling(() => ((measured += 1), { cols: 80, rows }));
+    for (rows = 23; rows > 12; rows -= 1) sizes.disturb();
+    clock.rest();
+    expect(measured).toBe(1);
+    expect(applied).toEqual([{ cols: 80, rows: 12 }]);
+  });
+
+  test("the same size is not told twice, unless the other side forgot", () => {
+    const { clock, applied, settling: sizes } = settling(() => ({ cols: 80, rows: 24 }));
+    sizes.now();
+    sizes.disturb();
+    clock.rest();
+    expect(applied).toHaveLength(1);
+    sizes.forget();
+    sizes.now();
+    expect(applied).toHaveLength(2);
+  });
+
+  test("a size that the other side was made with is not told again", () => {
+    const { applied, settling: sizes } = settling(() => ({ cols: 80, rows: 24 }));
+    sizes.told({ cols: 80, rows: 24 });
+    sizes.now();
+    expect(applied).toEqual([]);
+  });
+
+  test("nothing is told before there is a size, nor after the end", () => {
+    let size: Size | null = null;
+    const { clock, applied, settling: sizes } = settling(() => size);
+    sizes.now();
+    size = { cols: 80, rows: 24 };
+    sizes.disturb();
+    sizes.stop();
+    clock.rest();
+    expect(applied).toEqual([]);
+  });
+
+  test.each([[{ cols: 0, rows: 24 }], [{ cols: 80, rows: 0 }], [{ cols: Number.NaN, rows: 24 }], [{ cols: Infinity, rows: 24 }], [{ cols: -3, rows: 5 }], [null], [undefined]])("%j is no size", (size) => {
+    expect(usable(size)).toBeNull();
+  });
+
+  test("the smallest and the largest are kept to", () => {
+    expect(usable({ cols: 2, rows: 1 })).toEqual({ cols: 2, rows: 1 });
+    expect(usable({ cols: 9999, rows: 9999 })).toEqual({ cols: 500, rows: 300 });
+    expect(usable({ cols: 80.9, rows: 24.2 })).toEqual({ cols: 80, rows: 24 });
+  });
+});
