@@ -1,7 +1,8 @@
 """The agent's link to a relay of its own, in the same process: no socket, no second encoding, no second queue.
 
-What the agent sends goes straight to the phone's outbox, and only while that has room; what the relay tells waits in
-the agent's own outbox there, and is handed on from the loop, in order. It owns its place in the relay.
+What the agent sends goes straight to the phone's outbox, and only while that has room. What the relay tells waits in
+the agent's own outbox there, and is handed on from the loop, in order; what the phone says is handed on at once, where
+nothing waits. It owns its place in the relay.
 """
 
 import asyncio
@@ -122,10 +123,11 @@ class OwnRelay:
         self._connection = connection
         try:
             self._listener.relay_connected()
+            connection.hears = self._hand_on
             while (heard := await connection.hear()) is not None:
                 self._hand_on(*heard)
         finally:
-            self._connection = None
+            self._connection = connection.hears = None
         _log.warning("the agent was sent away from its own relay; it comes again")
         self._listener.relay_lost()
 

@@ -2,7 +2,8 @@
 
 The courier chooses the path for every message: the data channel when it is open, the relay otherwise. Short messages
 go before output, and so does the echo of what was just typed; active terminals take turns. Output leaves at once after
-a pause, then every 4 ms or 16 KiB; it leaves the terminals only as the path has room, so nothing piles up here.
+a pause, then every 4 ms or as soon as a piece of it is there; it leaves the terminals only as the path has room, so
+nothing piles up here.
 """
 
 import asyncio
@@ -19,7 +20,6 @@ from mobifai.protocol.messages import Output
 
 _log = logging.getLogger(__name__)
 
-CHUNK_BYTES = 16 << 10
 COALESCE_SECONDS = 0.004
 
 
@@ -54,6 +54,10 @@ class Source(Protocol):
     @property
     def waiting(self) -> int:
         """Bytes that may be taken now."""
+
+    @property
+    def piece(self) -> int:
+        """In pieces of how many bytes its output best goes."""
 
     @property
     def urgent(self) -> bool:
@@ -151,7 +155,8 @@ class Courier:
         if terminal.urgent:
             self._urgent = terminal
         since = self._loop.time() - self.last_sent
-        if since >= COALESCE_SECONDS or terminal.waiting >= CHUNK_BYTES or terminal.urgent or terminal.awaited:
+        at_once = since >= COALESCE_SECONDS or terminal.urgent or terminal.awaited
+        if at_once or terminal.waiting >= terminal.piece:
             self.pump()
         elif self._timer is None:
             self._timer = self._loop.call_later(COALESCE_SECONDS - since, self._timer_fired)
@@ -193,7 +198,7 @@ class Courier:
             return True
         terminal = self._next_terminal() if path.room_for_bulk() else None
         if terminal is not None:
-            self._send_output(path, terminal, CHUNK_BYTES)
+            self._send_output(path, terminal, terminal.piece)
         return terminal is not None
 
     def _send_control(self, path: Path, event: str, payload: object) -> None:

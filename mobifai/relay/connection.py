@@ -1,6 +1,7 @@
 """One device's connection: its WebSocket, what waits for it, its pings, and its end.
 
-Owns the outbox, the pings and what is read and written. It knows no account and no peer.
+Owns the outbox, the pings and what is read and written. What it is sent goes to the kernel at once where that takes it,
+and waits in the outbox where not. It knows no account and no peer.
 """
 
 import asyncio
@@ -49,6 +50,7 @@ class Connection:
         self._sid = secrets.token_urlsafe(15)
         self._in_namespace = False
         self._ping: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
         # aiohttp refuses a message that has exactly as many bytes as it is told. Compressing hands larger messages to
         # threads, and pays nothing on a home network. Every frame waits for the one before to leave the write buffer.
         self._socket = web.WebSocketResponse(
@@ -65,7 +67,19 @@ class Connection:
 
     def send(self, event: str, payload: object) -> None:
         """Queue an event. A device that let too many of them wait is dropped."""
-        self.outbox.put(packets.event_frame(event, payload))
+        frame = packets.event_frame(event, payload)
+        if not self._write_now(frame):
+            self.outbox.put(frame)
+
+    def _write_now(self, frame: bytes) -> bool:
+        """Hand a frame to the kernel at once, where nothing waits that was there before it; whether that was done."""
+        transport = self._transport
+        if transport is None or len(self.outbox) or self.outbox.ended or transport.get_write_buffer_size():
+            return False
+        if transport.is_closing():
+            return False
+        transport.writelines((packets.header(len(frame)), frame))
+        return True
 
     def disconnect(self) -> None:
         """Send what waits, tell the device that it is to stay away, and close."""
@@ -94,6 +108,7 @@ class Connection:
         most_bytes = self._frame.capacity
         self.outbox.put(packets.open_frame(self._sid, PING_SECONDS, SILENT_SECONDS, most_bytes))
         self._ping = self._loop.call_later(PING_SECONDS, self._send_ping)
+        self._transport = self._request.transport
         writer = asyncio.create_task(self._write(), name="relay writer")
         try:
             await self._read(on_event)

@@ -1,7 +1,8 @@
 """The connection of a device that lives in the relay's own process: the agent of `mobifai serve`.
 
 To the rooms it is one more device. What the relay tells it waits in an outbox like any other's, up to the same bound;
-what it says is handled at once, so it asks for room first.
+what its peer says goes past that at once where nothing waits and somebody `hears`. What it says itself is handled at
+once, so it asks for room first.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,10 @@ class Handler(Protocol):
 
 
 class LocalConnection:
-    """A device in this process, signed in or not. `most_bytes` is the longest payload that it may send."""
+    """A device in this process, signed in or not. `most_bytes` is the longest payload that it may send.
+
+    `hears` is called with what the paired device says, if nothing waits before it; it must not raise.
+    """
 
     def __init__(
         self, key: str, backlog: Bound, most_bytes: int, handler: Handler, monotonic: Callable[[], float]
@@ -47,6 +51,7 @@ class LocalConnection:
         self.outbox: Outbox[Event] = Outbox(backlog, most_bytes, _size, self.abort)
         self.waiting: wire.Register | None = None
         self.signed_in = False
+        self.hears: Callable[[str, msgspec.Raw], None] | None = None
         self._most_bytes = most_bytes
         self._handler = handler
         self._monotonic = monotonic
@@ -60,7 +65,11 @@ class LocalConnection:
 
     def send(self, event: str, payload: object) -> None:
         """Queue an event. A device that let too many of them wait is dropped."""
-        self.outbox.put((event, payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))))
+        raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
+        if self.hears is not None and is_forwarded(event) and not len(self.outbox) and not self.outbox.ended:
+            self.hears(event, raw)
+        else:
+            self.outbox.put((event, raw))
 
     def disconnect(self) -> None:
         """Close; what waits is still handed out."""
@@ -84,7 +93,7 @@ class LocalConnection:
         """Say something to the relay, or through it to the paired device. Raises LimitReached when there is no room."""
         if not self.has_room(event):
             raise LimitReached(f"{event}: expected room for it; found that the paired device does not read")
-        raw = msgspec.Raw(encode(payload))
+        raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
         if len(raw) > self._most_bytes:
             raise LimitReached(f"{event}: expected at most {self._most_bytes} bytes; found {len(raw)}")
         self._handler.handle(self, event, (raw,), self._monotonic())

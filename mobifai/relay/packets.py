@@ -7,6 +7,7 @@ a device are bytes, as they go onto its WebSocket.
 import re
 from dataclasses import dataclass
 from enum import Enum
+from struct import Struct
 
 import msgspec
 
@@ -18,6 +19,10 @@ MALFORMED = ""
 
 _RESERVED = frozenset({"connect", "disconnect", "connect_error", "*"})
 _FORM = re.compile(r"4([012])(?:(/[^,]{0,64}),?)?([0-9]{0,15})(.*)\Z", re.DOTALL)
+
+_TEXT = 0x81
+_LONGER, _LONGEST = 126, 1 << 16
+_HEADER, _LONG_HEADER = Struct("!BBH"), Struct("!BBQ")
 
 _decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _name_decoder = msgspec.json.Decoder(str)
@@ -108,4 +113,15 @@ def acknowledged_frame(number: str) -> bytes:
 
 def event_frame(event: str, payload: object) -> bytes:
     """An event with its payload."""
+    if isinstance(payload, msgspec.Raw):
+        return b"".join((b"42[", encode(event), b",", payload, b"]"))
     return b"42" + encode([event, payload])
+
+
+def header(length: int) -> bytes:
+    """What goes before a text frame of so many bytes on a WebSocket, from the server (RFC 6455, section 5.2)."""
+    if length < _LONGER:
+        return bytes((_TEXT, length))
+    if length < _LONGEST:
+        return _HEADER.pack(_TEXT, _LONGER, length)
+    return _LONG_HEADER.pack(_TEXT, _LONGER + 1, length)

@@ -19,6 +19,13 @@ from mobifai.terminals.window import READY_BYTES, CreditWindow
 READING_STOPS_AT = 64 << 10
 """Bytes not yet taken at which no more is read."""
 
+LEAST_PIECE = 24 << 10
+MOST_PIECE = 48 << 10
+"""Every piece of output has its price, so large ones are better, but a window has to hold some."""
+
+PIECES_UNDER_WAY = 4
+"""Pieces that a wide window is cut into: while one is rendered and another acknowledged, others are on their way."""
+
 _LONGEST_CHARACTER = 4
 
 
@@ -166,6 +173,13 @@ class Outflow:
             return self._capacity
         credit = self.window.size - (self._at - self._acknowledged)
         return credit if credit >= _LONGEST_CHARACTER else 0
+
+    @property
+    def piece(self) -> int:
+        """In pieces of how many bytes output best goes, when nobody waits for an echo."""
+        if not self._acknowledges:
+            return MOST_PIECE
+        return min(max(LEAST_PIECE, self.window.size // PIECES_UNDER_WAY), MOST_PIECE)
 
     @property
     def _may_show(self) -> bool:

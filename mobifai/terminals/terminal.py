@@ -21,6 +21,9 @@ from mobifai.terminals.screen import snapshot
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import WINDOW_BYTES
 
+QUICK_PIECE = 16 << 10
+"""In such pieces output goes while somebody types: their echo waits for no more than one."""
+
 ASK_SECONDS = 1.0
 """How long a phone may leave output unacknowledged before it is asked again: what it said may be lost."""
 
@@ -149,6 +152,11 @@ class Terminal:
     def awaited(self) -> bool:
         """Whether somebody has just typed here."""
         return time.monotonic() - self._typed_at < AWAITED_SECONDS
+
+    @property
+    def piece(self) -> int:
+        """In pieces of how many bytes output best goes; small ones while somebody types."""
+        return QUICK_PIECE if self._pace.is_quick() else self._outflow.piece
 
     def take(self, length: int) -> Chunk:
         """The next output, of at most `length` bytes; a character cut by it comes whole with the next chunk."""

@@ -162,6 +162,23 @@ async def test_a_phone_that_says_much_at_a_time_waits_until_the_agent_has_heard_
         assert relay.used("relay.backlog").peak <= BACKLOG
 
 
+async def test_what_a_phone_says_is_heard_at_once_where_nothing_waits_before_it() -> None:
+    async with paired() as (_, agent, phone):
+        await settle()
+        await phone.say("terminal:input", {"uuid": "t", "data": "l"})
+        assert agent.heard("terminal:input") == [{"uuid": "t", "data": "l"}]
+
+
+async def test_what_a_phone_says_comes_after_what_waits_for_the_agent() -> None:
+    async with paired() as (_, agent, phone):
+        await settle()
+        agent.link.send("relay:echo", wire.Echo(nonce="first"))
+        await phone.say("terminal:input", "second")
+        assert not agent.heard("terminal:input")
+        await eventually(lambda: bool(agent.heard("terminal:input")))
+        assert [one[0] for one in agent.told[-2:]] == ["relay:echo", "terminal:input"]
+
+
 async def test_what_the_relay_answers_comes_after_the_call_that_asked_and_never_within_it() -> None:
     async with inside() as (_, agent):
         before = list(agent.told)

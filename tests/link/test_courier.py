@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
 from mobifai.limits import CONTROL_QUEUE, MAX_FRAME
-from mobifai.link.courier import CHUNK_BYTES, ECHO_BYTES, Courier
+from mobifai.link.courier import ECHO_BYTES, Courier
 from mobifai.link.path import PathClosed
 from mobifai.protocol.frames import encode_frame
 from mobifai.protocol.messages import Output
 from mobifai.terminals.outflow import Chunk
 from tests.support.eventually import eventually
+
+PIECE = 16 << 10
 
 
 @dataclass
@@ -60,6 +62,7 @@ class Source:
     left: str
     screen: bool = False
     urgent: bool = False
+    piece: int = PIECE
     awaited: bool = False
     position: int = 0
 
@@ -134,11 +137,11 @@ async def test_short_messages_overtake_output_that_waits() -> None:
 
 async def test_output_waits_for_room_and_its_terminal_keeps_it() -> None:
     desk = Desk(Way(bulk=1))
-    terminal = Source("a", "x" * 3 * CHUNK_BYTES)
+    terminal = Source("a", "x" * 3 * PIECE)
     desk.courier.output_ready(terminal)
-    assert (len(desk.relay.text), terminal.waiting) == (CHUNK_BYTES, 2 * CHUNK_BYTES)
+    assert (len(desk.relay.text), terminal.waiting) == (PIECE, 2 * PIECE)
     desk.courier.pump()
-    assert terminal.waiting == 2 * CHUNK_BYTES
+    assert terminal.waiting == 2 * PIECE
     desk.relay.bulk = 10
     desk.courier.pump()
     assert terminal.waiting == 0
@@ -147,7 +150,7 @@ async def test_output_waits_for_room_and_its_terminal_keeps_it() -> None:
 async def test_active_terminals_take_turns() -> None:
     desk = Desk(Way(bulk=0))
     for uuid in "abc":
-        desk.courier.output_ready(Source(uuid, uuid * 2 * CHUNK_BYTES))
+        desk.courier.output_ready(Source(uuid, uuid * 2 * PIECE))
     desk.relay.bulk = 1000
     desk.courier.pump()
     assert [payload.uuid for _, payload in desk.relay.carried if isinstance(payload, Output)] == list("abcabc")
@@ -197,7 +200,7 @@ async def test_a_phone_that_lets_answers_pile_up_is_given_up_at_the_limit() -> N
 
 async def test_the_echo_of_what_was_typed_goes_before_output_that_waits() -> None:
     desk = Desk(Way(bulk=0))
-    desk.courier.output_ready(Source("flood", "x" * 3 * CHUNK_BYTES))
+    desk.courier.output_ready(Source("flood", "x" * 3 * PIECE))
     desk.courier.output_ready(Source("shell", "l", urgent=True))
     assert desk.relay.carried == [("terminal:output", Output(uuid="shell", data="l"))]
 
@@ -221,7 +224,7 @@ async def test_what_follows_the_echo_is_not_kept_back_while_somebody_awaits_it(a
 
 async def test_a_flood_in_which_somebody_types_overtakes_once_and_only_with_a_little() -> None:
     desk = Desk(Way(bulk=0))
-    flood = Source("flood", "x" * 3 * CHUNK_BYTES, urgent=True)
+    flood = Source("flood", "x" * 3 * PIECE, urgent=True)
     for _ in range(5):
         desk.courier.output_ready(flood)
     assert len(desk.relay.text) == ECHO_BYTES

@@ -27,6 +27,17 @@ async def test_application_events_go_both_ways_unchanged(tmp_path: Path, event: 
             assert await other.hear(event) == EVERYTHING
 
 
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536, 200_000])
+async def test_a_frame_of_any_length_arrives_whole(tmp_path: Path, length: int) -> None:
+    around = len('42["terminal:output",""]')
+    data = "x" * max(0, length - around)
+    async with open_place(tmp_path) as place, place.agent() as agent, place.phone() as phone:
+        await pair(phone, agent)
+        await agent.say("terminal:output", data)
+        await agent.say("terminal:output", "after it")
+        assert [await phone.hear("terminal:output") for _ in range(2)] == [data, "after it"]
+
+
 async def test_an_event_without_a_payload_is_handed_on(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, place.phone() as phone:
         await pair(phone, agent)
