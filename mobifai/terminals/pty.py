@@ -23,7 +23,7 @@ class Pty:
 
     Output is read into the buffers that `window` gives; `on_read` is told how many bytes. `on_end` is called once, when
     nothing more will come. Input that the kernel does not take yet waits in `waiting`. While `is_quick`, the loop comes
-    round after every single read (see `pace`).
+    round after every single read; `rest` says for how many seconds nothing is read after so many bytes (see `pace`).
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Pty:
         on_read: Callable[[int], None],
         on_end: Callable[[], None],
         is_quick: Callable[[], bool] = lambda: False,
+        rest: Callable[[int], float] = lambda _: 0.0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._master: int | None = master
@@ -42,6 +43,8 @@ class Pty:
         self._on_read = on_read
         self._on_end = on_end
         self._is_quick = is_quick
+        self._rest = rest
+        self._resting: asyncio.TimerHandle | None = None
         self._reading = False
         self.resume()
 
@@ -59,8 +62,21 @@ class Pty:
     def pause(self) -> None:
         """Leave output with the kernel."""
         if self._master is not None and self._reading:
-            self._loop.remove_reader(self._master)
             self._reading = False
+            if self._resting is None:
+                self._loop.remove_reader(self._master)
+            else:
+                self._resting.cancel()
+                self._resting = None
+
+    def _rest_for(self, seconds: float) -> None:
+        assert self._master is not None  # noqa: S101
+        self._loop.remove_reader(self._master)
+        self._resting = self._loop.call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._resting, self._reading = None, False
+        self.resume()
 
     def _readable(self) -> None:
         if self._master is None:
@@ -71,6 +87,8 @@ class Pty:
         if ended and self._master is not None:
             self.close()
             self._on_end()
+        elif self._reading and length and (rest := self._rest(length)):
+            self._rest_for(rest)
 
     @staticmethod
     def _read(master: int, views: list[memoryview], *, once: bool) -> tuple[int, bool]:

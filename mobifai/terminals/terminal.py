@@ -93,8 +93,8 @@ class Terminal:
         if spawned.adopted:
             self.ring.recover(self._evicted)
         self._pace = pace if pace is not None else Pace(self._loop.time)
-        queue, quick = ByteQueue(waiting_input), self._pace.is_quick
-        self._pty = Pty(spawned.master, queue, self._window, self._printed, self.finish, quick)
+        queue, how = ByteQueue(waiting_input), (self._is_quick, self._rest)
+        self._pty = Pty(spawned.master, queue, self._window, self._printed, self.finish, *how)
 
     @property
     def uuid(self) -> str:
@@ -124,6 +124,12 @@ class Terminal:
             return window
         first = window[0][:room]
         return [first, *(view[: room - len(first)] for view in window[1:] if room > len(first))]
+
+    def _is_quick(self) -> bool:
+        return self.forwarded and self._pace.is_quick()
+
+    def _rest(self, length: int) -> float:
+        return 0.0 if self.forwarded else self._pace.rest(length)
 
     def _printed(self, length: int) -> None:
         self.ring.published(length, self._evicted)
