@@ -12,7 +12,7 @@ LATELY_SECONDS = 0.5
 """For how long after a key somebody types: people press several a second."""
 
 HIDDEN_RATE = 4_000_000
-"""Bytes a second that all hidden terminals may print together while somebody types: some 3 % of what a core could do."""
+"""Bytes a second that all hidden terminals may print together while somebody types: some 3 % of a core."""
 
 LONGEST_REST = 0.02
 """Seconds after which each of them is read again, however many there are: none is ever stopped."""
