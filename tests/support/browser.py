@@ -1,0 +1,115 @@
+"""A real Chromium of a phone's size, driven by Playwright, for the length of a scope.
+
+Owns the browser's processes and its profile. Nothing is ever downloaded: it is the machine's own browser, or none.
+Whatever the browser complains about (errors on the console, exceptions nobody caught, what the content security policy
+forbids) fails the test, unless that said before that it makes it complain.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, async_playwright
+
+CHOICE = "MOBIFAI_TEST_CHROMIUM"
+"""The path of the browser; by default the first of these that is there."""
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+FLAGS = (
+    "--no-sandbox",  # it runs as root in CI
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
+SIZE = {"width": 390, "height": 844}
+LANDSCAPE = {"width": 844, "height": 390}
+
+VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) => {
+  console.error(`policy violated: ${event.effectiveDirective} by ${event.blockedURI} ${event.sample}`);
+});
+"""
+
+OUTAGE = r"WebSocket connection to .* failed|net::ERR_|WebSocket is closed before|Failed to load resource"
+"""What Chromium itself writes on the console when a server is not there, whatever the page does."""
+
+
+def find_chromium() -> str | None:
+    """The path of a browser on this machine."""
+    chosen = os.environ.get(CHOICE)
+    found = [chosen] if chosen else [shutil.which(name) for name in NAMES]
+    return next((one for one in (*found, MAC) if one and os.access(one, os.X_OK)), None)
+
+
+def why_not() -> str:
+    """Why there can be no browser here; empty when there can."""
+    if find_chromium():
+        return ""
+    return f"expected one of {', '.join(NAMES)} on the PATH, or {CHOICE}; found none: `apt install chromium` brings one"
+
+
+@dataclass
+class Complaints:
+    """What the browser complained about, line by line, and what a test makes it complain about."""
+
+    lines: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        """Listen to a page."""
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.lines.append(f"exception: {error.stack or error}"))
+        page.on("crash", lambda _: self.lines.append("the page crashed"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.lines.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def unexpected(self) -> list[str]:
+        """The lines that nobody expects."""
+        return [line for line in self.lines if not any(re.search(one, line) for one in self.expected)]
+
+
+class PhoneBrowser:
+    """A browser with one profile. What it `complaints` holds is looked at when its scope ends."""
+
+    def __init__(self, browser: Browser, context: BrowserContext) -> None:
+        self.browser = browser
+        self.context = context
+        self.complaints = Complaints()
+        context.on("page", self.complaints.watch)
+
+    def expect_complaints(self, *patterns: str) -> None:
+        """Let these pass from now on, and before."""
+        self.complaints.expected.extend(patterns)
+
+
+@asynccontextmanager
+async def open_browser(*scripts: str, flags: tuple[str, ...] = (), **options: object) -> AsyncIterator[PhoneBrowser]:
+    """A phone's browser with a fresh profile; each page runs `scripts` before its own. Raises AssertionError."""
+    async with async_playwright() as playwright, _launched(playwright, flags) as browser:
+        phone: dict[str, object] = {"viewport": SIZE, "device_scale_factor": 1, "is_mobile": True, "has_touch": True}
+        context = await browser.new_context(**{**phone, **options})  # type: ignore[arg-type]
+        for script in (VIOLATIONS, *scripts):
+            await context.add_init_script(script)
+        opened = PhoneBrowser(browser, context)
+        yield opened
+        await context.close()
+    said = opened.complaints.unexpected()
+    assert not said, "the browser complained:\n" + "\n".join(f"  - {line}" for line in said)
+
+
+@asynccontextmanager
+async def _launched(playwright: Playwright, flags: tuple[str, ...]) -> AsyncIterator[Browser]:
+    browser = await playwright.chromium.launch(executable_path=find_chromium(), args=[*FLAGS, *flags])
+    try:
+        yield browser
+    finally:
+        await browser.close()
