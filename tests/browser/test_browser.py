@@ -5,15 +5,19 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from playwright.async_api import Error as PlaywrightError
 
-from tests.support.browser import open_browser
+from tests.support import impaired_link
+from tests.support.browser import OUTAGE, open_browser
+from tests.support.frail_wire import frail_wire
+from tests.support.impaired_link import CLEAN, Impairment
 
 POLICY = "default-src 'self'; img-src 'self' data:"
 HEAD = "<!doctype html><meta name=viewport content='width=device-width'><link rel=icon href='data:,'>"
 
 
 @asynccontextmanager
-async def site(body: str) -> AsyncIterator[str]:
+async def site(body: str, host: str = "127.0.0.1") -> AsyncIterator[str]:
     """A page with a strict policy, for the length of a scope; its address."""
 
     async def page(_: web.Request) -> web.Response:
@@ -24,8 +28,8 @@ async def site(body: str) -> AsyncIterator[str]:
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        await web.TCPSite(runner, host, 0).start()
+        yield f"http://{host}:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
 
@@ -64,3 +68,40 @@ async def test_an_exception_that_nobody_caught_fails_a_test() -> None:
                 await page.goto(url)
                 async with page.expect_event("pageerror"):
                     await page.evaluate("void setTimeout(() => { throw new Error('nobody caught this') })")
+
+
+@pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
+async def test_it_can_be_in_another_network_whose_wire_breaks() -> None:
+    async with (
+        impaired_link.impaired_link() as link,
+        site("<h1>Hello</h1>", link.near) as url,
+        open_browser(inside=link.inside) as browser,
+    ):
+        page = await browser.context.new_page()
+        await page.goto(url)
+        assert await page.inner_text("h1") == "Hello"
+        browser.expect_complaints(OUTAGE)
+        await link.impair(Impairment(loss=1))
+        with pytest.raises(PlaywrightError, match="Timeout"):
+            await page.goto(f"{url}?again", timeout=1000)
+        await link.impair(CLEAN)
+        await page.goto(f"{url}?once-more")
+
+
+ASK = """async (ms) => fetch(location.href, {signal: AbortSignal.timeout(ms)}).then(() => "there", (error) => error.name)"""
+
+
+async def test_a_wire_breaks_with_a_word_and_without_one() -> None:
+    async with site("<h1>Hello</h1>") as url, frail_wire(url) as wire, open_browser() as browser:
+        browser.expect_complaints(OUTAGE)
+        page = await browser.context.new_page()
+        await page.goto(wire.url)
+        assert await page.evaluate(ASK, 10_000) == "there"
+        await wire.refuse()
+        assert await page.evaluate(ASK, 10_000) == "TypeError"
+        await wire.mend()
+        assert await page.evaluate(ASK, 10_000) == "there"
+        wire.silence()
+        assert await page.evaluate(ASK, 300) == "TimeoutError"
+        await wire.mend()
+        assert await page.evaluate(ASK, 10_000) == "there"

@@ -7,10 +7,13 @@ forbids) fails the test, unless that said before that it makes it complain.
 
 import os
 import re
+import shlex
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, async_playwright
 
@@ -92,9 +95,14 @@ class PhoneBrowser:
 
 
 @asynccontextmanager
-async def open_browser(*scripts: str, flags: tuple[str, ...] = (), **options: object) -> AsyncIterator[PhoneBrowser]:
-    """A phone's browser with a fresh profile; each page runs `scripts` before its own. Raises AssertionError."""
-    async with async_playwright() as playwright, _launched(playwright, flags) as browser:
+async def open_browser(
+    *scripts: str, flags: tuple[str, ...] = (), inside: tuple[str, ...] = (), **options: object
+) -> AsyncIterator[PhoneBrowser]:
+    """A phone's browser with a fresh profile; each page runs `scripts` before its own. Raises AssertionError.
+
+    `inside`: the words before the command that start it in another network. `options`: as Playwright has them.
+    """
+    async with async_playwright() as playwright, _launched(playwright, flags, inside) as browser:
         phone: dict[str, object] = {"viewport": SIZE, "device_scale_factor": 1, "is_mobile": True, "has_touch": True}
         context = await browser.new_context(**{**phone, **options})  # type: ignore[arg-type]
         for script in (VIOLATIONS, *scripts):
@@ -107,9 +115,25 @@ async def open_browser(*scripts: str, flags: tuple[str, ...] = (), **options: ob
 
 
 @asynccontextmanager
-async def _launched(playwright: Playwright, flags: tuple[str, ...]) -> AsyncIterator[Browser]:
-    browser = await playwright.chromium.launch(executable_path=find_chromium(), args=[*FLAGS, *flags])
-    try:
-        yield browser
-    finally:
-        await browser.close()
+async def _launched(playwright: Playwright, flags: tuple[str, ...], inside: tuple[str, ...]) -> AsyncIterator[Browser]:
+    with _program(inside) as program:
+        browser = await playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@contextmanager
+def _program(inside: tuple[str, ...]) -> Iterator[str]:
+    """The path of what starts the browser."""
+    chromium = find_chromium()
+    assert chromium is not None, why_not()
+    if not inside:
+        yield chromium
+        return
+    with tempfile.TemporaryDirectory(prefix="mobifai-browser-") as folder:
+        starts = Path(folder, "chromium")
+        starts.write_text(f'#!/bin/sh\nexec {shlex.join([*inside, chromium])} "$@"\n')
+        starts.chmod(0o700)
+        yield str(starts)

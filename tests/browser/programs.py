@@ -1,0 +1,66 @@
+"""Small programs that the tests run in a terminal of the page: they say what they hear, and how large they are.
+
+Each is written to a file and runs under the Python of the tests.
+"""
+
+import sys
+from pathlib import Path
+
+HEARS = """
+import os, sys, termios, tty
+before = termios.tcgetattr(0)
+tty.setraw(0)
+os.write(1, sys.argv[1].encode().decode("unicode_escape").encode("latin-1") + b"listening\\r\\n")
+try:
+    while (heard := os.read(0, 4096)) != b"q":
+        os.write(1, b"heard " + heard.hex("-").encode() + b".\\r\\n")
+finally:
+    termios.tcsetattr(0, termios.TCSADRAIN, before)
+    os.write(1, sys.argv[2].encode().decode("unicode_escape").encode("latin-1") + b"heard enough\\r\\n")
+"""
+"""Says in hexadecimal what it reads at once, until that is `q`. Arguments: what sets the terminal's modes, and back."""
+
+WATCHES = """
+import os, signal
+changes = 0
+def changed(*_):
+    global changes
+    changes += 1
+    say()
+def say():
+    size = os.get_terminal_size()
+    print(f"{size.columns}x{size.lines} after {changes} changes.", flush=True)
+signal.signal(signal.SIGWINCH, changed)
+say()
+while True:
+    signal.pause()
+"""
+"""Says how large its terminal is, and how often it was told that this changed."""
+
+COUNTS = """
+import select, sys, time
+for number in range(1, 10_000_000):
+    print(f"n{number}.", flush=True)
+    if select.select([sys.stdin], [], [], float(sys.argv[1]))[0]:
+        break
+print(f"counted to {number}!")
+"""
+"""Counts aloud until somebody presses Enter. Argument: the seconds between two numbers."""
+
+FLOODS = """
+import os, sys
+line = b"".join(b"a line of very many, number %d\\r\\n" % number for number in range(1000))
+for _ in range(int(sys.argv[1]) // len(line)):
+    os.write(1, line)
+print("the flood is over.")
+"""
+"""Prints that many bytes."""
+
+
+def command(folder: Path, source: str, *arguments: str) -> str:
+    """The command line, without the Enter, that runs a program."""
+    names = {HEARS: "hears", WATCHES: "watches", COUNTS: "counts", FLOODS: "floods"}
+    program = folder / f"{names[source]}.py"
+    program.write_text(source)
+    quoted = " ".join(f"'{argument}'" for argument in arguments)
+    return f"{sys.executable} {program} {quoted}".strip()
