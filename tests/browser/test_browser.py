@@ -88,7 +88,9 @@ async def test_it_can_be_in_another_network_whose_wire_breaks() -> None:
         await page.goto(f"{url}?once-more")
 
 
-ASK = """async (ms) => fetch(location.href, {signal: AbortSignal.timeout(ms)}).then(() => "there", (error) => error.name)"""
+ASK = """
+async (ms) => fetch(location.href, {signal: AbortSignal.timeout(ms)}).then(() => "there", (error) => error.name)
+"""
 
 
 async def test_a_wire_breaks_with_a_word_and_without_one() -> None:

@@ -1,0 +1,62 @@
+"""An agent as people run it, and a phone whose browser has opened the link that the QR code shows.
+
+Owns both for the length of a scope.
+"""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tests.integration.insight import nothing_went_wrong, on_path
+from tests.support.agent import RunningAgent, serving
+from tests.support.browser import PhoneBrowser, open_browser
+from tests.support.phone_page import PhonePage
+
+Way = Literal["channel", "relay"]
+
+WITHOUT_WEBRTC = "delete window.RTCPeerConnection;"
+"""A browser, or a network, that has none."""
+
+_numbers = itertools.count(1000)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An agent, a browser and the page in it."""
+
+    agent: RunningAgent
+    browser: PhoneBrowser
+    phone: PhonePage
+
+
+def scripts_for(way: Way) -> tuple[str, ...]:
+    """What a page runs first that is to be served by this way."""
+    return () if way == "channel" else (WITHOUT_WEBRTC,)
+
+
+@asynccontextmanager
+async def at_the_phone(
+    folder: Path, *scripts: str, way: Way = "channel", serve: tuple[str, ...] = (), tab: bool = True
+) -> AsyncIterator[Scene]:
+    """A phone that came by a link and is served by this way; with a terminal, unless `tab` says no."""
+    async with serving(folder / "state", *serve) as agent:
+        async with open_browser(*scripts_for(way), *scripts) as browser:
+            phone = PhonePage(await browser.context.new_page())
+            await phone.open((await agent.invite())["link"])
+            await phone.ready(way)
+            await on_path(agent, way)
+            if tab:
+                await phone.new_tab()
+                await answers(phone)
+            yield Scene(agent, browser, phone)
+        nothing_went_wrong(agent)
+
+
+async def answers(phone: PhonePage) -> None:
+    """Type a calculation and see its result: the shown terminal works, in both directions."""
+    number = next(_numbers)
+    await phone.enter(f"echo is-$(({number}*3))-so")
+    await phone.shows(f"is-{number * 3}-so")

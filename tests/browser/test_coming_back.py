@@ -1,0 +1,186 @@
+"""Whatever breaks, the page comes back by itself, and shows what was printed meanwhile exactly once."""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.browser.programs import COUNTS, command
+from tests.browser.scene import Scene, Way, answers, at_the_phone, scripts_for
+from tests.integration.insight import asked, nothing_went_wrong, on_path, status_when
+from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
+from tests.support import impaired_link
+from tests.support.agent import serving
+from tests.support.browser import OUTAGE, open_browser
+from tests.support.eventually import eventually
+from tests.support.frail_wire import FrailWire, frail_wire
+from tests.support.impaired_link import CLEAN, Impairment
+from tests.support.phone_page import PhonePage
+
+ways = pytest.mark.parametrize("way", ["channel", "relay"])
+
+SLOWLY = "0.02"
+"""Seconds between two numbers: what is missed in some seconds fits into the page's memory."""
+
+
+async def start_counting(phone: PhonePage, folder: Path) -> None:
+    """Have the shown terminal count aloud."""
+    await phone.enter(f"clear; {command(folder, COUNTS, SLOWLY)}")
+    await phone.shows("n20.")
+
+
+async def stop_counting(phone: PhonePage) -> None:
+    """Stop it, and see every number once and in order, from the first one to the last."""
+    await phone.shows_newest()
+    await phone.press("Enter")
+    await phone.shows("counted to")
+    shown = await phone.whole_text()
+    numbers = [int(line[1:-1]) for line in shown if line.startswith("n") and line.endswith(".")]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert f"counted to {numbers[-1]}!" in shown
+
+
+async def the_agent_is_restarted(here: Scene) -> None:
+    await here.agent.command("restart")
+
+
+async def the_agent_is_killed(here: Scene) -> None:
+    pid = (await asked(here.agent))["agent_pid"]
+    os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: not psutil.pid_exists(pid))
+
+
+Breaks = Callable[[Scene], Awaitable[None]]
+
+
+@ways
+@pytest.mark.parametrize("breaks", [the_agent_is_restarted, the_agent_is_killed], ids=lambda one: one.__name__)
+async def test_the_agent_with_its_own_relay_comes_back(tmp_path: Path, way: Way, breaks: Breaks) -> None:
+    async with at_the_phone(tmp_path, way=way) as here:
+        here.browser.expect_complaints(OUTAGE)
+        await start_counting(here.phone, tmp_path)
+        await breaks(here)
+        await on_path(here.agent, way)
+        await here.phone.ready(way)
+        await stop_counting(here.phone)
+        await answers(here.phone)
+
+
+@asynccontextmanager
+async def relay_apart(folder: Path) -> AsyncIterator[tuple[RunningRelay, Scene]]:
+    """A phone at an agent, both at a relay that is a process of its own."""
+    async with relaying(folder / "relay") as relay:
+        async with serving(folder / "state", "--relay", relay.url, *NO_STUN, ready=False) as agent:
+            await sign_in(agent, relay)
+            async with open_browser() as browser:
+                phone = PhonePage(await browser.context.new_page())
+                await phone.open((await agent.invite())["link"])
+                await phone.ready("channel")
+                await phone.new_tab()
+                await answers(phone)
+                yield relay, Scene(agent, browser, phone)
+            nothing_went_wrong(agent)
+
+
+async def test_a_relay_apart_may_be_started_anew_under_a_working_phone(tmp_path: Path) -> None:
+    async with relay_apart(tmp_path) as (relay, here):
+        here.browser.expect_complaints(OUTAGE)
+        await start_counting(here.phone, tmp_path)
+        port = int(relay.url.rpartition(":")[2])
+        await relay.stop()
+        await status_when(here.agent, lambda status: status["relay"] != "connected", "the relay to be missed")
+        async with relaying(tmp_path / "relay", port):
+            await status_when(here.agent, lambda status: status["relay"] == "connected", "the relay to be back", 60)
+            await here.phone.ready()
+            await stop_counting(here.phone)
+            await answers(here.phone)
+
+
+@asynccontextmanager
+async def behind_a_frail_wire(folder: Path, way: Way, *more: str) -> AsyncIterator[tuple[FrailWire, Scene]]:
+    """A phone whose way to the relay can be broken."""
+    async with serving(folder / "state") as agent, frail_wire(agent.relay_url) as wire:
+        async with open_browser(*scripts_for(way), *more) as browser:
+            browser.expect_complaints(OUTAGE)
+            phone = PhonePage(await browser.context.new_page())
+            link = (await agent.invite())["link"]
+            await phone.open(f"{wire.url}/#{link.partition('#')[2]}")
+            await phone.ready(way)
+            await phone.new_tab()
+            await answers(phone)
+            yield wire, Scene(agent, browser, phone)
+        nothing_went_wrong(agent)
+
+
+async def test_a_connection_that_closes_is_made_anew(tmp_path: Path) -> None:
+    async with behind_a_frail_wire(tmp_path, "relay") as (wire, here):
+        await start_counting(here.phone, tmp_path)
+        for _ in range(3):
+            before = wire.connections
+            await wire.cut()
+            await eventually(lambda before=before: wire.connections > before, 30)
+            await here.phone.ready("relay")
+        await stop_counting(here.phone)
+
+
+async def test_a_phone_that_slept_sees_at_once_what_it_missed(tmp_path: Path) -> None:
+    async with behind_a_frail_wire(tmp_path, "relay") as (wire, here):
+        await start_counting(here.phone, tmp_path)
+        await here.phone.sleep()
+        wire.silence()
+        printed = (await asked(here.agent))["buffer_bytes"]
+        await status_when(here.agent, lambda status: status["buffer_bytes"] > printed + 500, "more to be printed", 60)
+        await wire.mend()
+        await here.phone.wake()
+        await here.phone.ready("relay")
+        await stop_counting(here.phone)
+
+
+@pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
+@pytest.mark.timeout(240)
+async def test_a_network_that_goes_away_without_a_word_and_comes_back(tmp_path: Path) -> None:
+    async with impaired_link.impaired_link() as link, serving(tmp_path / "state", "--host", link.near) as agent:
+        async with open_browser(inside=link.inside) as browser:
+            browser.expect_complaints(OUTAGE)
+            phone = PhonePage(await browser.context.new_page())
+            await phone.open((await agent.invite())["link"])
+            await phone.ready("channel")
+            await phone.new_tab()
+            await start_counting(phone, tmp_path)
+            await phone.sleep()
+            await link.impair(Impairment(loss=1))
+            await status_when(agent, lambda status: status["path"] is None, "the phone to be missed", 90)
+            await link.impair(CLEAN)
+            await phone.wake()
+            await phone.ready()
+            await stop_counting(phone)
+            await answers(phone)
+        nothing_went_wrong(agent)
+
+
+async def test_what_is_typed_into_a_broken_connection_is_refused_and_not_typed_later(tmp_path: Path) -> None:
+    async with behind_a_frail_wire(tmp_path, "relay") as (wire, here):
+        await here.phone.enter("echo safe-$((1+1))")
+        await here.phone.shows("safe-2")
+        await wire.refuse()
+        await here.phone.until_away()
+        await here.phone.enter("echo dangerous-$((1+1))")
+        await wire.mend()
+        await here.phone.ready("relay")
+        await answers(here.phone)
+        assert not any("dangerous" in line for line in await here.phone.whole_text())
+
+
+async def test_another_phone_takes_over_and_the_first_one_is_told(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path) as here, open_browser() as browser:
+        second = PhonePage(await browser.context.new_page())
+        await second.open((await here.agent.invite())["link"])
+        waits = (await second.waits_for()).lower()
+        assert "phone" in waits or "machine" in waits
+        await here.phone.page.close()
+        await second.ready()
+        await answers(second)

@@ -1,0 +1,164 @@
+"""From the address that the QR code shows to a shell's answer, and what people are told when that can't be."""
+
+from pathlib import Path
+
+import pytest
+
+from mobifai.health.control import ask
+from mobifai.state import StateDir
+from tests.browser.scene import Way, answers, at_the_phone
+from tests.integration.insight import on_path, status_when
+from tests.support.agent import RunningAgent, serving
+from tests.support.browser import open_browser
+from tests.support.phone_page import PhonePage
+
+ways = pytest.mark.parametrize("way", ["channel", "relay"])
+
+CODES = 16
+
+
+@ways
+async def test_the_qr_codes_address_leads_to_a_shell(tmp_path: Path, way: Way) -> None:
+    async with at_the_phone(tmp_path, way=way, tab=False) as here:
+        await here.phone.new_tab()
+        await answers(here.phone)
+        await on_path(here.agent, way)
+        assert (await here.agent.status())["e2e"] is True
+
+
+async def test_the_address_is_gone_from_the_browser_once_it_was_used(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path, tab=False) as here:
+        assert "#" not in here.phone.address
+        assert await here.phone.page.evaluate("history.length") <= 2
+
+
+async def test_the_link_can_be_pasted_too(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent, open_browser() as browser:
+        phone = PhonePage(await browser.context.new_page())
+        await phone.open(agent.relay_url)
+        await phone.paste_link((await agent.invite())["link"])
+        await phone.ready()
+        await phone.new_tab()
+        await answers(phone)
+
+
+@ways
+async def test_a_page_that_is_loaded_again_finds_what_was_open(tmp_path: Path, way: Way) -> None:
+    async with at_the_phone(tmp_path, way=way) as here:
+        phone = here.phone
+        await phone.enter("cd /; name=kept; echo before-$((1+1))")
+        await phone.shows("before-2")
+        await phone.new_tab()
+        await answers(phone)
+        tabs = await phone.tabs()
+        await phone.reload()
+        await phone.ready(way)
+        assert await phone.tabs() == tabs
+        await phone.switch(tabs[0])
+        await phone.shows("before-2")
+        await phone.enter("echo $name-in-$PWD")
+        await phone.shows("kept-in-/")
+
+
+async def test_a_closed_browser_tab_that_is_opened_again_needs_no_new_link(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path) as here:
+        await here.phone.page.close()
+        await status_when(here.agent, lambda status: status["path"] is None, "the phone to be gone", 60)
+        again = PhonePage(await here.browser.context.new_page())
+        await again.open(here.agent.relay_url)
+        await again.ready()
+        await answers(again)
+
+
+WRONG = {
+    "no link at all": "#1.ABC",
+    "another form": f"#9.{'A' * 8}.{'A' * 22}.{'A' * 43}.{'A' * 22}",
+}
+
+
+@pytest.mark.parametrize("fragment", WRONG.values(), ids=WRONG)
+async def test_what_is_no_link_is_told_in_a_sentence(tmp_path: Path, fragment: str) -> None:
+    async with serving(tmp_path / "state") as agent, open_browser() as browser:
+        phone = PhonePage(await browser.context.new_page())
+        await phone.open(agent.relay_url + fragment)
+        assert is_a_sentence(await phone.problem())
+
+
+async def test_a_link_with_a_wrong_code_is_told_in_a_sentence(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent, open_browser() as browser:
+        browser.expect_complaints("403")
+        phone = PhonePage(await browser.context.new_page())
+        link = (await agent.invite())["link"]
+        head, code, rest = link.partition("#1.")[0], *link.partition("#1.")[2].split(".", 1)
+        await phone.open(f"{head}#1.{code[::-1]}.{rest}")
+        assert is_a_sentence(await phone.problem())
+
+
+async def test_a_link_with_a_changed_secret_is_told_in_a_sentence(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent, open_browser() as browser:
+        phone = PhonePage(await browser.context.new_page())
+        page, _, fragment = (await agent.invite())["link"].partition("#")
+        form, code, secret, key, device = fragment.split(".")
+        await phone.open(f"{page}#{form}.{code}.{secret[:-2][::-1]}{secret[-2:]}.{key}.{device}")
+        assert is_a_sentence(await phone.problem())
+        assert (await agent.status())["path"] is None
+
+
+async def test_a_used_link_is_told_in_a_sentence(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        link = (await agent.invite())["link"]
+        async with open_browser() as first, open_browser() as second:
+            second.expect_complaints("403")
+            one = PhonePage(await first.context.new_page())
+            await one.open(link)
+            await one.ready()
+            other = PhonePage(await second.context.new_page())
+            await other.open(link)
+            assert is_a_sentence(await other.problem())
+            await one.new_tab()
+            await answers(one)
+
+
+async def test_a_link_whose_code_is_no_longer_good_is_told_in_a_sentence(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent, open_browser() as browser:
+        browser.expect_complaints("403")
+        link = (await agent.invite())["link"]
+        for _ in range(CODES):  # so many wait at a time; the oldest is void then
+            await ask(StateDir(agent.state_dir).control_socket, "pair")
+        phone = PhonePage(await browser.context.new_page())
+        await phone.open(link)
+        assert is_a_sentence(await phone.problem())
+
+
+async def test_a_phone_that_is_shut_out_is_thrown_out_and_told(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path) as here:
+        await shut_out(here.agent)
+        assert is_a_sentence(await here.phone.problem())
+        await on_path(here.agent, None)
+        assert await here.phone.can_type() is False
+        await here.phone.reload()
+        assert is_a_sentence(await here.phone.problem())
+
+
+async def shut_out(agent: RunningAgent) -> None:
+    """What a person does whose phone was stolen."""
+    (phone,) = (await ask(StateDir(agent.state_dir).control_socket, "devices"))["devices"]
+    await agent.command("devices", "revoke", phone["deviceId"])
+
+
+def is_a_sentence(text: str) -> bool:
+    """Whether a person can read it: words, and no internals."""
+    return len(text.split()) >= 4 and not any(sign in text for sign in ("undefined", "Error:", "[object", "{", "null"))
+
+
+async def test_without_a_network_the_page_still_opens_and_says_what_it_waits_for(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path) as here:
+        phone = here.phone
+        await phone.installed()
+        here.browser.expect_complaints("net::ERR_", "WebSocket", "Failed to load resource")
+        await here.browser.context.set_offline(True)
+        await phone.reload()
+        assert "relay" in (await phone.waits_for()).lower()
+        await here.browser.context.set_offline(False)
+        await phone.ready()
+        await answers(phone)

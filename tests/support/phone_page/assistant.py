@@ -1,0 +1,44 @@
+"""The assistant's panel."""
+
+from playwright.async_api import Locator, expect
+
+from tests.support.phone_page.part import MS, Part
+
+
+class AssistantActs(Part):
+    """What a person asks the assistant for, and sees of it."""
+
+    @property
+    def _panel(self) -> Locator:
+        return self.page.get_by_role("region", name="Assistant")
+
+    async def ask(self, prompt: str) -> None:
+        """Ask for something."""
+        await self.page.get_by_role("toolbar", name="Keys").get_by_role("button", name="Ask the assistant").tap()
+        await self._panel.get_by_role("textbox", name="Ask the assistant").fill(prompt)
+        await self._panel.get_by_role("button", name="Send").tap()
+
+    async def assistant_says(self, text: str) -> None:
+        """Wait until this is among what it said and did."""
+        await expect(self._panel.get_by_role("log")).to_contain_text(text, timeout=MS)
+
+    async def assistant_asks(self, text: str) -> None:
+        """Wait until it asks whether it may do this."""
+        await expect(self._panel.get_by_role("alert")).to_contain_text(text, timeout=MS)
+
+    async def approve(self) -> None:
+        """Let it."""
+        await self._panel.get_by_role("button", name="Allow").tap()
+
+    async def refuse(self) -> None:
+        """Do not let it."""
+        await self._panel.get_by_role("button", name="Refuse").tap()
+
+    async def stop_assistant(self) -> None:
+        """Have it stop."""
+        await self._panel.get_by_role("button", name="Cancel what the assistant does").tap()
+
+    async def close_assistant(self) -> None:
+        """Close the panel."""
+        await self._panel.get_by_role("button", name="Close the assistant").tap()
+        await expect(self._panel).to_be_hidden()

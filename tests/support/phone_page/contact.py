@@ -1,0 +1,86 @@
+"""Getting in and staying in: links, what the page says of its connection, and the phone's sleep."""
+
+import re
+
+from playwright.async_api import CDPSession, expect
+
+from tests.support.phone_page.part import MS, Part
+
+_WAYS = {"channel": "direct", "relay": "relay", None: "(direct|relay)"}
+
+_SEEN = """(shown) => {
+  const state = shown ? "visible" : "hidden";
+  Object.defineProperty(document, "visibilityState", {value: state, configurable: true});
+  Object.defineProperty(document, "hidden", {value: !shown, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+class ContactActs(Part):
+    """What a person does to have the page connected, and sees of it."""
+
+    _asleep: CDPSession | None = None
+
+    @property
+    def address(self) -> str:
+        """What the browser shows as the page's address."""
+        return self.page.url
+
+    async def open(self, url: str) -> None:
+        """Follow a link, as from a QR code."""
+        await self.page.goto(url)
+
+    async def reload(self) -> None:
+        """Load the page again."""
+        await self.page.reload()
+
+    async def paste_link(self, link: str) -> None:
+        """Put a link into the field for it, and go."""
+        await self.page.get_by_label("Link from the machine").fill(link)
+        await self.page.get_by_role("button", name=re.compile("^Link")).tap()
+
+    async def ready(self, way: str | None = None, seconds: float = MS / 1000) -> None:
+        """Wait until the page says that it is connected, and by which way."""
+        wanted = re.compile(f"^Connected to .*, {_WAYS[way]}$")
+        await expect(self.status_button).to_have_attribute("title", wanted, timeout=seconds * 1000)
+
+    async def until_away(self) -> None:
+        """Wait until the page says that it is not connected."""
+        await expect(self.status_button).not_to_have_attribute("title", re.compile("^Connected to"), timeout=MS)
+
+    async def is_connected(self) -> bool:
+        """Whether the page says that it is."""
+        return (await self.status_button.get_attribute("title") or "").startswith("Connected to")
+
+    async def waits_for(self) -> str:
+        """What the page says it waits for."""
+        said = self.page.locator(".banner-words:visible, .welcome-card:visible").first
+        await expect(said).to_be_visible(timeout=MS)
+        return await said.inner_text()
+
+    async def problem(self) -> str:
+        """What the page says went wrong: on its own screen, and not in passing."""
+        said = self.page.locator(
+            ".welcome[data-page=refused] .lead:visible, .welcome .problem:visible:not(:empty)"
+        ).first
+        await expect(said).to_be_visible(timeout=MS)
+        return await said.inner_text()
+
+    async def installed(self) -> None:
+        """Wait until the page would open without a network."""
+        await self.page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
+
+    async def sleep(self) -> None:
+        """Switch the phone's screen off: the page is hidden, and frozen."""
+        assert self._asleep is None
+        self._asleep = await self.page.context.new_cdp_session(self.page)
+        await self.page.evaluate(_SEEN, False)
+        await self._asleep.send("Page.setWebLifecycleState", {"state": "frozen"})
+
+    async def wake(self) -> None:
+        """Switch it on again."""
+        assert self._asleep is not None
+        await self._asleep.send("Page.setWebLifecycleState", {"state": "active"})
+        await self._asleep.detach()
+        self._asleep = None
+        await self.page.evaluate(_SEEN, True)

@@ -1,0 +1,49 @@
+"""The key bar."""
+
+import re
+
+from playwright.async_api import Locator
+
+from tests.support.phone_page.part import Part
+
+_SPOKEN = {"Esc": "Escape", "Ctrl": "Control"}
+
+
+class KeyActs(Part):
+    """What a person does with the keys that soft keyboards lack."""
+
+    def _key(self, name: str) -> Locator:
+        spoken = re.compile(f"^{re.escape(_SPOKEN.get(name, name))}(, locked)?$")
+        return self.page.get_by_role("toolbar", name="Keys").get_by_role("button", name=spoken)
+
+    async def tap_key(self, name: str) -> None:
+        """Tap a key."""
+        await self._key(name).tap()
+
+    async def lock_key(self, name: str) -> None:
+        """Tap a key twice."""
+        await self.tap_key(name)
+        await self.tap_key(name)
+
+    async def held(self, name: str) -> str:
+        """`off`, `once` or `locked`, as a screen reader tells it."""
+        key = self._key(name)
+        if await key.get_attribute("aria-pressed") != "true":
+            return "off"
+        return "locked" if "locked" in (await key.get_attribute("aria-label") or "") else "once"
+
+    async def add_combination(self, label: str, sequence: str) -> None:
+        """Make a key of one's own."""
+        await self._key("Add a combination").tap()
+        await self.sheet.get_by_label("What it types").fill(sequence)
+        await self.sheet.get_by_label("On the key").fill(label)
+        await self.sheet.get_by_role("button", name="Save").tap()
+
+    async def copy_elsewhere(self, text: str) -> None:
+        """Have this on the clipboard, as from another app."""
+        await self.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await self.page.evaluate("(text) => navigator.clipboard.writeText(text)", text)
+
+    async def paste(self) -> None:
+        """Tap the key for it."""
+        await self.tap_key("Paste")

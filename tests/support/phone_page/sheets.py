@@ -1,0 +1,50 @@
+"""What opens over the page: the health of the agent, and the settings."""
+
+import re
+
+from playwright.async_api import expect
+
+from tests.support.phone_page.part import MS, Part
+
+
+class SheetActs(Part):
+    """What a person does with sheets, and reads there."""
+
+    async def close_sheet(self) -> None:
+        """Close what is open."""
+        await self.sheet.get_by_role("button", name="Close", exact=True).tap()
+        await expect(self.sheet).to_have_count(0)
+
+    async def open_health(self) -> str:
+        """How the agent is, as it is shown."""
+        await self.status_button.tap()
+        await self.sheet.get_by_role("button", name="Health of the agent").tap()
+        await expect(self.sheet.get_by_role("region", name="Limits")).to_be_visible(timeout=MS)
+        return await self.sheet.inner_text()
+
+    async def open_connection(self) -> str:
+        """What is said of the connection."""
+        await self.status_button.tap()
+        return await self.sheet.inner_text()
+
+    async def open_settings(self) -> None:
+        """Open them by the menu."""
+        await self.page.get_by_role("button", name=re.compile("^(More|Menu)")).first.tap()
+        await self.sheet.get_by_role("button", name="Settings").tap()
+        await expect(self.sheet.get_by_role("heading", name="Settings")).to_be_visible(timeout=MS)
+
+    async def choose(self, name: str) -> None:
+        """Choose one of several things in the settings: colours, say, or an appearance."""
+        await self.open_settings()
+        chosen = self.sheet.get_by_role("radio", name=re.compile(f"{re.escape(name)}$"))
+        await self.sheet.locator("label", has=chosen).tap()
+        await expect(chosen).to_be_checked()
+        await self.close_sheet()
+
+    async def choose_font_size(self, size: int) -> None:
+        """Have larger or smaller letters."""
+        await self.open_settings()
+        shown = self.sheet.locator("output")
+        while (now := int((await shown.inner_text()).split()[0])) != size:
+            await self.sheet.get_by_role("button", name="Larger" if now < size else "Smaller").tap()
+        await self.close_sheet()

@@ -1,0 +1,173 @@
+"""The shown terminal: typing into it, and reading it as it is drawn."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from playwright.async_api import expect
+
+from tests.support.phone_page.part import MS, SECONDS, Part, until
+
+_ROWS = """
+(screen) => [...screen.querySelectorAll(".xterm-rows > div")].map((row) => row.textContent.trimEnd())
+"""
+_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+_COLUMNS = """
+(screen) => {
+  const probe = screen.querySelector(".xterm-char-measure-element");
+  const width = probe.getBoundingClientRect().width / probe.textContent.length;
+  return Math.round(screen.querySelector(".xterm-screen").clientWidth / width);
+}
+"""
+_BACKGROUND = """
+(screen) => {
+  for (let one = screen.querySelector(".xterm-rows"); one; one = one.parentElement) {
+    const colour = getComputedStyle(one).backgroundColor;
+    if (colour !== "rgba(0, 0, 0, 0)") return colour;
+  }
+}
+"""
+_FONT = """
+(rows) => ({fontFamily: getComputedStyle(rows).fontFamily, fontSize: parseFloat(getComputedStyle(rows).fontSize)})
+"""
+
+
+class TerminalActs(Part):
+    """What a person does with a terminal, and sees of it."""
+
+    async def focus_terminal(self) -> None:
+        """Have what is typed go into it."""
+        await self.screen.get_by_label("Terminal input").focus()
+
+    async def press(self, key: str) -> None:
+        """Press a key of a keyboard."""
+        await self.focus_terminal()
+        await self.page.keyboard.press(key)
+
+    async def insert(self, text: str) -> None:
+        """Have a soft keyboard put text in at once, as by a suggestion or an emoji panel."""
+        await self.focus_terminal()
+        await self.page.keyboard.insert_text(text)
+
+    async def enter(self, line: str) -> None:
+        """Type a line, and Enter."""
+        await self.focus_terminal()
+        await self.page.keyboard.type(line)
+        await self.page.keyboard.press("Enter")
+
+    async def rows(self) -> list[str]:
+        """The lines that are in sight."""
+        shown: list[str] = await self.screen.evaluate(_ROWS)
+        return shown
+
+    async def text(self) -> str:
+        """The lines that are in sight, as one text."""
+        return "\n".join(await self.rows())
+
+    async def shows(self, text: str, seconds: float = SECONDS) -> None:
+        """Wait until this is in sight; where a line is full it goes on in the next one."""
+        await self._until(lambda shown: text in shown, f"{text!r} to be shown", seconds)
+
+    async def shows_in_order(self, *texts: str) -> None:
+        """Wait until all of these are in sight, one after the other."""
+        wanted = re.compile(".*".join(map(re.escape, texts)), re.DOTALL)
+        await self._until(lambda shown: bool(wanted.search(shown)), f"{texts} to be shown")
+
+    async def _until(self, is_so: Callable[[str], bool], what: str, seconds: float = SECONDS) -> None:
+        shown = ""
+
+        async def look() -> bool:
+            nonlocal shown
+            shown = await self.text()
+            return is_so(shown) or is_so(shown.replace("\n", ""))
+
+        try:
+            await until(look, seconds)
+        except TimeoutError:
+            raise AssertionError(f"expected {what} within {seconds:g} s; the terminal shows\n{shown}") from None
+
+    async def whole_text(self) -> list[str]:
+        """Every line that is kept, read as a person reads it: from the top, page by page."""
+        await self.press("Shift+Home")
+        lines = await self._at_rest()
+        while True:
+            await self.page.keyboard.press("Shift+PageDown")
+            more = await self._at_rest()
+            if more == lines[-len(more) :]:
+                return lines
+            lines += _beyond(lines, more)
+
+    async def _at_rest(self) -> list[str]:
+        """The lines in sight, once they are the same in two frames."""
+        now = await self.rows()
+        while True:
+            await self.page.evaluate(_FRAMES)
+            before, now = now, await self.rows()
+            if now == before:
+                return now
+
+    async def shows_newest(self) -> None:
+        """Go to the last line."""
+        await self.press("Shift+End")
+
+    async def bottom_is_in_sight(self) -> bool:
+        """Whether the last line is above the page's lower end."""
+        box, height = await self.screen.bounding_box(), await self.page.evaluate("innerHeight")
+        assert box is not None
+        return bool(box["y"] + box["height"] <= height + 1)
+
+    async def grid(self) -> tuple[int, int]:
+        """Columns and lines, by what is drawn."""
+        return int(await self.screen.evaluate(_COLUMNS)), await self.screen.locator(".xterm-rows > div").count()
+
+    async def until_background(self, colour: str) -> None:
+        """Wait for a colour behind the text."""
+        await until(lambda: self._has_background(colour))
+
+    async def _has_background(self, colour: str) -> bool:
+        return bool(await self.screen.evaluate(_BACKGROUND) == colour)
+
+    async def tap_cell(self, column: int, row: int) -> None:
+        """Tap a place in the terminal, both counted from 1."""
+        columns, rows = await self.grid()
+        box = await self.screen.locator(".xterm-screen").bounding_box()
+        assert box is not None
+        x = box["x"] + (column - 0.5) * box["width"] / columns
+        y = box["y"] + (row - 0.5) * box["height"] / rows
+        await self.page.touchscreen.tap(x, y)
+
+    async def can_type(self) -> bool:
+        """Whether there is a terminal to be seen."""
+        return await self.screen.is_visible()
+
+    async def picture_at_rest(self) -> bytes:
+        """The terminal's picture, once it is the same twice."""
+        drawn = self.screen.locator(".xterm-screen")
+        await self._at_rest()
+        now = await drawn.screenshot()
+        while True:
+            before, now = now, await drawn.screenshot()
+            if now == before:
+                return now
+
+    async def look(self) -> dict[str, Any]:
+        """How the terminal is drawn, in the words of `tests/browser/reference`."""
+        columns, rows = await self.grid()
+        box = await self.screen.locator(".xterm-screen").bounding_box()
+        assert box is not None
+        font: dict[str, Any] = await self.screen.locator(".xterm-rows").evaluate(_FONT)
+        drawn = {"scrollback": 5000, "cursorInactiveStyle": "outline", "overviewRuler": {"width": 8}}
+        options = {"cols": columns, "rows": rows, **font, **drawn}
+        return {"options": options, "palette": "night", "left": box["x"], "top": box["y"], "webgl": False}
+
+    async def is_shown(self) -> None:
+        """Wait until there is a terminal to be seen."""
+        await expect(self.screen).to_be_visible(timeout=MS)
+
+
+def _beyond(lines: list[str], more: list[str]) -> list[str]:
+    """What the next page has that is not read yet. Pages overlap by a line at least, unless the end is near."""
+    for size in range(len(more) - 1, 0, -1):
+        if lines[-size:] == more[:size]:
+            return more[size:]
+    raise AssertionError(f"expected pages that overlap; found {lines[-3:]}, then {more[:3]}")
