@@ -59,6 +59,16 @@ async def test_ctrl_holds_for_one_key_and_locked_until_it_is_off(tmp_path: Path)
         await hears(here, b"\x02", b"b")
 
 
+async def test_what_a_keyboard_types_arrives_once(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path) as here:
+        await listening(here, tmp_path)
+        for letter in "aZ 5%~/":
+            await here.phone.press(letter)
+            await here.phone.shows(f"heard {letter.encode().hex()}.")
+        heard = [line for line in await here.phone.rows() if line.startswith("heard")]
+        assert heard == [f"heard {letter.encode().hex()}." for letter in "aZ 5%~/"]
+
+
 async def test_ctrl_c_ends_what_runs(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await here.phone.enter("sleep 1000; echo ended-$((1+1))")

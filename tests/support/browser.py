@@ -9,13 +9,15 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 CHOICE = "MOBIFAI_TEST_CHROMIUM"
 """The path of the browser; by default the first of these that is there."""
@@ -31,6 +33,8 @@ FLAGS = (
     "--disable-sync",
     "--disable-quic",
 )
+WITHOUT_WEBGL = "--disable-3d-apis"
+"""Terminals are drawn as text then, which can be read; and many a phone has no WebGL to spare."""
 SIZE = {"width": 390, "height": 844}
 LANDSCAPE = {"width": 844, "height": 390}
 
@@ -68,7 +72,7 @@ class Complaints:
     def watch(self, page: Page) -> None:
         """Listen to a page."""
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.lines.append(f"exception: {error.stack or error}"))
+        page.on("pageerror", lambda error: self.lines.append(f"exception: {str(error.stack or error)[:600]}"))
         page.on("crash", lambda _: self.lines.append("the page crashed"))
 
     def _console(self, message: ConsoleMessage) -> None:
@@ -96,7 +100,7 @@ class PhoneBrowser:
 
 @asynccontextmanager
 async def open_browser(
-    *scripts: str, flags: tuple[str, ...] = (), inside: tuple[str, ...] = (), **options: object
+    *scripts: str, flags: tuple[str, ...] = (WITHOUT_WEBGL,), inside: tuple[str, ...] = (), **options: object
 ) -> AsyncIterator[PhoneBrowser]:
     """A phone's browser with a fresh profile; each page runs `scripts` before its own. Raises AssertionError.
 
@@ -104,14 +108,29 @@ async def open_browser(
     """
     async with async_playwright() as playwright, _launched(playwright, flags, inside) as browser:
         phone: dict[str, object] = {"viewport": SIZE, "device_scale_factor": 1, "is_mobile": True, "has_touch": True}
+        phone["color_scheme"] = "dark"
         context = await browser.new_context(**{**phone, **options})  # type: ignore[arg-type]
         for script in (VIOLATIONS, *scripts):
             await context.add_init_script(script)
         opened = PhoneBrowser(browser, context)
-        yield opened
+        try:
+            yield opened
+        except BaseException:
+            await _show(opened)
+            raise
         await context.close()
     said = opened.complaints.unexpected()
     assert not said, "the browser complained:\n" + "\n".join(f"  - {line}" for line in said)
+
+
+async def _show(browser: PhoneBrowser) -> None:
+    """Leave pictures of what a failed test saw."""
+    folder = Path(tempfile.mkdtemp(prefix="mobifai-page-"))
+    for number, page in enumerate(browser.context.pages):
+        with suppress(PlaywrightError, TimeoutError):
+            await page.screenshot(path=folder / f"{number}.png", timeout=5000)
+    complaints = "".join(f"  - {line}\n" for line in browser.complaints.lines)
+    sys.stderr.write(f"--- the browser's pages: {folder}/*.png; it complained:\n{complaints}")
 
 
 @asynccontextmanager

@@ -42,7 +42,9 @@ class TabActs(Part):
         await expect(self.screen).to_be_visible(timeout=MS)
 
     async def switch(self, name: str) -> None:
-        """Show another one."""
+        """Show one, if it is not shown already: another tap would open its menu."""
+        if await self.shown_tab() == name:
+            return
         await self._tab(name).tap()
         await expect(self._tab(name)).to_have_attribute("aria-selected", "true", timeout=MS)
 
@@ -80,8 +82,7 @@ class TabActs(Part):
         await expect(self._tabs.and_(self.page.locator("[aria-label$='new output']"))).to_have_count(len(names))
 
     async def _menu(self, name: str, item: re.Pattern[str]) -> None:
-        if await self.shown_tab() != name:
-            await self.switch(name)
+        await self.switch(name)
         await self._tab(name).tap()
         await self.sheet.get_by_role("button", name=item).tap()
 
