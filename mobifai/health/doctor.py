@@ -15,6 +15,7 @@ from mobifai.health.checks.finding import Check, State, Subject, Verdict, in_thr
 CHECKS = (
     Check("versions", in_thread(programs.versions)),
     Check("native libraries", programs.natives(), 60),
+    Check("phone page", in_thread(programs.phone_page)),
     Check("shell", shell.shell, 15),
     Check("descriptors", in_thread(machine.descriptors)),
     Check("terminals", in_thread(machine.terminals), 10),

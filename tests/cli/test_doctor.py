@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.agent import mobifai, run_command
 
-NAMES = ["versions", "native libraries", "shell", "descriptors", "terminals", "port", "udp", "clock"]
+NAMES = ["versions", "native libraries", "phone page", "shell", "descriptors", "terminals", "port", "udp", "clock"]
 
 
 async def test_json_tells_each_finding_with_its_remedy(tmp_path: Path) -> None:

@@ -122,6 +122,14 @@ async def test_versions_are_told(subject: Subject) -> None:
         assert part in told
 
 
+async def test_a_page_that_was_left_out_is_told(subject: Subject, tmp_path: Path) -> None:
+    finding = await look(in_thread(lambda about: programs.phone_page(about, tmp_path)), subject)
+    assert (finding.state, "was left out" in finding.found) == (State.WARNING, True)
+    (tmp_path / "relay" / "static" / "page").mkdir(parents=True)
+    (tmp_path / "relay" / "static" / "page" / "index.html").touch()
+    assert programs.phone_page(subject, tmp_path).state is State.OK
+
+
 @pytest.mark.parametrize(
     ("code", "found"),
     [

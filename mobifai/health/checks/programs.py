@@ -6,11 +6,15 @@ import platform
 import signal
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+import mobifai
 from mobifai import __version__
 from mobifai.health.checks.finding import Look, Subject, Verdict, ok, problem, warning
 
 OLDEST_PYTHON = (3, 11)
+
+PACKAGE = Path(mobifai.__file__).parent
 
 NATIVE = ("msgspec", "psutil", "cryptography.hazmat.bindings._rust", "aiortc")
 """Modules with machine code; aiortc brings OpenSSL, which has crashed whole processes elsewhere, and is loaded as the
@@ -38,6 +42,14 @@ def versions(_: Subject) -> Verdict:
     if uvloop is None and platform.python_implementation() == "CPython":
         return warning(told, "install uvloop: the data channel is twice as fast with it")
     return ok(told)
+
+
+def phone_page(_: Subject, package: Path = PACKAGE) -> Verdict:
+    """Whether phones without the app find the page at the relay's address."""
+    if (package / "relay" / "static" / "page" / "index.html").is_file():
+        return ok("the phone page is installed")
+    told = "the phone page was left out when this MobiFai was built; phones need the app"
+    return warning(told, "install MobiFai anew without MOBIFAI_BUILD_PAGE=0")
 
 
 def _version(name: str) -> str | None:
