@@ -15,11 +15,17 @@ const HASHED = /\/assets\/[\w.-]+-[\w-]{6,}\.(?:js|css|woff2|svg|png)/g;
 const FIXED = ["/manifest.webmanifest", "/icons/icon.svg", "/icons/icon-192.png"];
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(fetch(DOCUMENT, { cache: "no-cache" }).then(keep).then(() => self.skipWaiting()));
+  event.waitUntil(fetch(DOCUMENT, { cache: "no-cache" }).then((fresh) => keep(fresh)).then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
   event.waitUntil(self.clients.claim());
+});
+
+/** A page that was open for long asks whether there is another build. */
+self.addEventListener("message", (event) => {
+  if (event.data?.type !== "look") return;
+  event.waitUntil(fetch(DOCUMENT, { cache: "no-cache" }).then((fresh) => keep(fresh)).catch(() => undefined));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -33,7 +39,7 @@ self.addEventListener("fetch", (event) => {
 async function openDocument(event) {
   try {
     const fresh = await fetch(DOCUMENT, { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (fresh.ok) event.waitUntil(keep(fresh.clone()).catch(() => undefined));
+    if (fresh.ok) event.waitUntil(keep(fresh.clone(), event.resultingClientId).catch(() => undefined));
     if (fresh.ok) return fresh;
   } catch {
     // No network, or none that answers in time.
@@ -57,8 +63,8 @@ async function shells() {
   return (await caches.keys()).filter((name) => name.startsWith(PREFIX));
 }
 
-/** Keeps the shell of this document whole, then drops the others and tells the open pages. */
-async function keep(response) {
+/** Keeps the shell of this document whole, then drops the others and tells the open pages but `newest`, which is of it. */
+async function keep(response, newest = "") {
   if (!response.ok) throw new Error(`the document: expected an answer of 200, found ${response.status}`);
   const text = await response.clone().text();
   const name = PREFIX + (await digest(text));
@@ -73,7 +79,8 @@ async function keep(response) {
     throw error;
   }
   for (const old of before) await caches.delete(old);
-  if (before.length > 0) for (const client of await self.clients.matchAll()) client.postMessage({ type: "new-shell" });
+  if (before.length === 0) return;
+  for (const client of await self.clients.matchAll()) if (client.id !== newest) client.postMessage({ type: "new-shell" });
 }
 
 /** The files that the document names, and those that its scripts and styles name. */

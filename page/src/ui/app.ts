@@ -145,7 +145,10 @@ export class App {
       }),
       on("output", (output) => this.deck.write(output)),
       on("ended", (uuid) => this.deck.ended(uuid)),
-      on("trouble", (message) => this.#notices.say(message)),
+      on("trouble", (message, uuid) => {
+        this.#notices.say(message, { seconds: 8 });
+        if (uuid !== null) this.deck.failed(uuid);
+      }),
       on("assistant", (event) => this.#hear(event)),
     ];
     for (const end of ends) this.#scope.add(end);

@@ -109,12 +109,18 @@ export class Deck {
   /** A terminal is no more: its neighbour is shown. */
   ended(uuid: string): void {
     const { tabs, shown } = this.#store.state;
-    const next = neighbour(tabs.map((tab) => tab.uuid), uuid);
+    const order = tabs.map((tab) => tab.uuid);
+    const next = neighbour(order, uuid) ?? order.find((other) => other !== uuid) ?? null;
     if (this.#expected === uuid) this.#expected = null;
     this.#end(uuid);
     if (shown !== uuid) return;
     if (next !== null) this.show(next);
     else this.#showNone();
+  }
+
+  /** A terminal that was wanted could not be made. */
+  failed(uuid: string): void {
+    if (uuid === this.#expected) this.ended(uuid);
   }
 
   write(output: Output): void {
