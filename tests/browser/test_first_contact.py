@@ -142,8 +142,9 @@ async def test_a_phone_that_is_shut_out_is_thrown_out_and_told(tmp_path: Path) -
 
 async def shut_out(agent: RunningAgent) -> None:
     """What a person does whose phone was stolen."""
-    (phone,) = (await ask(StateDir(agent.state_dir).control_socket, "devices"))["devices"]
-    await agent.command("devices", "revoke", phone["deviceId"])
+    devices = (await ask(StateDir(agent.state_dir).control_socket, "devices"))["devices"]
+    (phone,) = (one["deviceId"] for one in devices if one["type"] == "mobile")
+    await agent.command("devices", "revoke", phone)
 
 
 def is_a_sentence(text: str) -> bool:

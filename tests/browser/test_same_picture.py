@@ -140,4 +140,8 @@ async def leave(here: Scene) -> None:
         children = psutil.Process(terminal["pid"]).children(recursive=True)
         for child in children:
             child.kill()
-        await eventually(lambda children=children: not any(child.is_running() for child in children))
+        await eventually(lambda children=children: not any(_runs(child) for child in children))
+
+
+def _runs(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

@@ -59,10 +59,9 @@ class ContactActs(Part):
         return await said.inner_text()
 
     async def problem(self) -> str:
-        """What the page says went wrong: on its own screen, and not in passing."""
-        said = self.page.locator(
-            ".welcome[data-page=refused] .lead:visible, .welcome .problem:visible:not(:empty)"
-        ).first
+        """What the page says went wrong, wherever it says so."""
+        places = (".welcome[data-page=refused] .lead", ".welcome .problem:not(:empty)", ".notice-words")
+        said = self.page.locator(", ".join(f"{place}:visible" for place in places)).first
         await expect(said).to_be_visible(timeout=MS)
         return await said.inner_text()
 

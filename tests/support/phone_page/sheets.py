@@ -36,7 +36,7 @@ class SheetActs(Part):
     async def choose(self, name: str) -> None:
         """Choose one of several things in the settings: colours, say, or an appearance."""
         await self.open_settings()
-        chosen = self.sheet.get_by_role("radio", name=re.compile(f"{re.escape(name)}$"))
+        chosen = self.page.get_by_role("radio", name=re.compile(f"{re.escape(name)}$"))
         await self.sheet.locator("label", has=chosen).tap()
         await expect(chosen).to_be_checked()
         await self.close_sheet()

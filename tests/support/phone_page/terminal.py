@@ -120,6 +120,14 @@ class TerminalActs(Part):
         """Columns and lines, by what is drawn."""
         return int(await self.screen.evaluate(_COLUMNS)), await self.screen.locator(".xterm-rows > div").count()
 
+    async def grid_other_than(self, before: tuple[int, int]) -> tuple[int, int]:
+        """Columns and lines, once they are others."""
+        await until(lambda: self._differs(before))
+        return await self.grid()
+
+    async def _differs(self, before: tuple[int, int]) -> bool:
+        return await self.grid() != before
+
     async def until_background(self, colour: str) -> None:
         """Wait for a colour behind the text."""
         await until(lambda: self._has_background(colour))
