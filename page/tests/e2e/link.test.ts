@@ -1,0 +1,38 @@
+import { describe, expect, test } from "vitest";
+
+import { base64url, unhex } from "../../src/e2e/bytes";
+import { LinkError, parseLink, takeFragment } from "../../src/e2e/link";
+
+const SECRET = new Uint8Array(16).fill(250);
+const KEY = new Uint8Array(32).fill(251);
+const ID = "00112233-4455-6677-8899-aabbccddeeff";
+const PARTS = ["1", "ABCD1234", base64url(SECRET), base64url(KEY), base64url(unhex(ID.replaceAll("-", "")))] as const;
+const FRAGMENT = PARTS.join(".");
+const but = (at: number, part: string): string => PARTS.map((one, index) => (index === at ? part : one)).join(".");
+
+describe("a link", () => {
+  test.each([FRAGMENT, `#${FRAGMENT}`, `http://192.168.1.5:8765/#${FRAGMENT}`, `  https://relay.example/#${FRAGMENT}\n`])("%s", (found) => {
+    expect(parseLink(found)).toEqual({ code: "ABCD1234", secret: SECRET, key: KEY, machine: ID });
+  });
+
+  test.each([
+    "", "#", "http://192.168.1.5:8765/", "hello", FRAGMENT.slice(0, -3), FRAGMENT.slice(0, 40), `${FRAGMENT}.more`, but(1, ""), but(1, "AB-CD"), but(2, "!!"),
+    but(2, base64url(KEY)), but(3, base64url(SECRET)), but(3, `${PARTS[3]}=`), but(4, base64url(KEY)), "1.1.1.1.1", "x".repeat(100_000),
+  ])("%j is none, and it is said what to do", (found) => {
+    expect(() => parseLink(found)).toThrow(LinkError);
+    expect(() => parseLink(found)).toThrow(/mobifai pair/);
+  });
+
+  test("of a later version asks for a newer page", () => {
+    expect(() => parseLink(but(0, "2"))).toThrow(/[Rr]eload/);
+  });
+
+  test("does not stay in the address", () => {
+    const kept: string[] = [];
+    const location = { hash: `#${FRAGMENT}`, pathname: "/", search: "?a" } as Location;
+    const history = { replaceState: (_data: unknown, _unused: string, address: string) => kept.push(address) } as unknown as History;
+    expect(takeFragment(location, history)).toBe(FRAGMENT);
+    expect(kept).toEqual(["/?a"]);
+    expect(takeFragment({ ...location, hash: "" }, history)).toBeNull();
+  });
+});
