@@ -57,6 +57,7 @@ export class TextInput {
   #listen(host: HTMLElement, scope: Scope): void {
     const capture = { capture: true };
     scope.listen(host, "keydown", (event) => this.#keydown(event), capture);
+    scope.listen(host, "keypress", (event) => this.#keypress(event), capture);
     scope.listen(host, "beforeinput", () => void (this.#before = this.#field.value), capture);
     scope.listen(host, "input", (event) => this.#input(event as InputEvent), capture);
     scope.listen(host, "compositionstart", (event) => this.#compositionStart(event), capture);
@@ -78,6 +79,11 @@ export class TextInput {
       return;
     }
     this.#finish();
+  }
+
+  /** A space or a capital letter, which xterm leaves to this event: it comes as input too, and is sent then. */
+  #keypress(event: KeyboardEvent): void {
+    if (event.target === this.#field) event.stopImmediatePropagation();
   }
 
   #input(event: InputEvent): void {
