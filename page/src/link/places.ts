@@ -63,6 +63,16 @@ export class Places {
     return this.#places.get(uuid)?.end ?? null;
   }
 
+  /** The name of what a terminal prints; null: not known. */
+  stream(uuid: string): string | null {
+    return this.#places.get(uuid)?.stream ?? null;
+  }
+
+  /** Whether the agent tells positions. */
+  get areUsed(): boolean {
+    return this.#used;
+  }
+
   /** What was shown of it is thrown away. What is to be told to the agent. */
   drop(uuid: string): Said[] {
     const place = this.#places.get(uuid);
@@ -96,10 +106,10 @@ export class Places {
     return [false, this.#gap(uuid, place, end)];
   }
 
-  /** All that came up to here is rendered: the acknowledgement, when one is due. */
-  rendered(uuid: string, end: number | null): Said[] {
+  /** All of this stream that came up to here is rendered: the acknowledgement, when one is due. */
+  rendered(uuid: string, end: number | null, stream: string | null): Said[] {
     const place = this.#places.get(uuid);
-    if (!this.#used || place === undefined || end === null || place.end === null || end > place.end) return [];
+    if (!this.#used || place === undefined || place.stream !== stream || end === null || place.end === null || end > place.end) return [];
     place.rendered = Math.max(place.rendered, end);
     return place.rendered - place.acknowledged >= this.#window / 4 ? this.#acknowledge(uuid, place) : [];
   }

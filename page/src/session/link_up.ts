@@ -7,11 +7,9 @@ import type { Store } from "./store";
 
 /** Take a link: the relay lets this browser in, and the machine is known. Throws LinkError, with a sentence for people. */
 export async function linkUp(link: Link, store: Store, environment: Environment): Promise<void> {
-  const known = store.machine;
-  const isPinned = known !== null && known.id === link.machine && known.secret === null && same(known.key, link.key);
   store.token = await signIn(link.code, store.deviceId, environment);
-  // A machine that has pinned this browser's key needs no secret, and one that was used already would be refused.
-  if (!isPinned) store.machine = { id: link.machine, key: link.key, name: null, secret: link.secret };
+  const name = store.machine?.id === link.machine ? store.machine.name : null;
+  store.machine = { id: link.machine, key: link.key, name, secret: link.secret };
 }
 
 async function signIn(code: string, deviceId: string, environment: Environment): Promise<string> {
@@ -30,5 +28,3 @@ async function signIn(code: string, deviceId: string, environment: Environment):
   const told = typeof answer.message === "string" ? answer.message : `status ${response.status}`;
   throw new LinkError(`This link does not let this browser in (${told}). Run \`mobifai pair\` on the machine for a new one.`);
 }
-
-const same = (one: Uint8Array, other: Uint8Array): boolean => one.length === other.length && one.every((byte, at) => byte === other[at]);

@@ -4,6 +4,7 @@ import { parseLink } from "../e2e/link";
 import type { Frame } from "../e2e/seal";
 import { Channel } from "../link/channel";
 import { Places, type Said, type Sync } from "../link/places";
+import { acts } from "../wire/acts";
 import { Visit, type Ending, type Progress } from "../wire/visit";
 import { Backoff } from "./backoff";
 import { Emitter } from "./emitter";
@@ -135,7 +136,7 @@ export class MachineSession implements Session {
   wake(): void {
     if (!this.#wanted || this.#refused) return;
     if (this.#path !== null) this.#pulse.check();
-    else if (this.#visit === null || (this.#progress === "offline" && this.#tried > TOO_LONG_MS)) this.#again();
+    else if (this.#visit === null || this.#tried > TOO_LONG_MS) this.#again(); // a relay that is silent may be gone
   }
 
   /** Milliseconds since the relay was asked for a connection. */
@@ -171,12 +172,13 @@ export class MachineSession implements Session {
   #progressed(progress: Progress, problem: string | null): void {
     this.#progress = progress;
     if (problem !== null) this.#problem = problem;
+    if (this.#path === null) this.#pathLost();
     this.#changed();
   }
 
   #secured(name: string): void {
     const machine = this.#store.machine;
-    if (machine !== null) this.#store.machine = { ...machine, name, secret: null };
+    if (machine !== null) this.#store.machine = { ...machine, name };
     this.#channel?.close(); // the agent begins another one for this session
     this.#channel = null;
     this.#backoff.reset();
@@ -186,7 +188,7 @@ export class MachineSession implements Session {
     this.#changed();
   }
 
-  #visitEnded(visit: Visit, { problem, final }: Ending): void {
+  #visitEnded(visit: Visit, { problem, final, replaced }: Ending): void {
     if (this.#visit !== visit) return;
     this.#visit = null;
     this.#progress = "offline";
@@ -194,7 +196,7 @@ export class MachineSession implements Session {
     this.#refused = final;
     if (problem !== null && !this.#channel?.open) this.#problem = problem;
     if (!this.#channel?.open) this.#pathLost();
-    if (!final) this.#retry();
+    if (!final && !replaced) this.#retry();
     this.#changed();
   }
 
@@ -220,6 +222,7 @@ export class MachineSession implements Session {
   #pathIsDead(): void {
     if (this.#channel?.open) {
       this.#channel.close();
+      if (this.#path !== null) this.#pulse.check(); // the other one, too, may be dead
       return;
     }
     this.#problem = "The machine does not answer.";
@@ -278,10 +281,10 @@ export class MachineSession implements Session {
   #hear({ type, payload }: Frame, path: Path): void {
     const told = (payload ?? {}) as Payload;
     if (type.startsWith("ai:")) this.#emitter.emit("assistant", { ...told, type: type.slice(3) } as unknown as AssistantEvent);
-    else this.#acts[type]?.(told, path);
+    else this.#acts.get(type)?.(told, path);
   }
 
-  readonly #acts: Readonly<Record<string, (payload: Payload, path: Path) => void>> = {
+  readonly #acts = acts<(payload: Payload, path: Path) => void>({
     "webrtc:offer": ({ offer }, path) => path === "relay" && this.#offered(offer as { type: string; sdp: string }),
     "webrtc:ice-candidate": ({ candidate }, path) => path === "relay" && this.#channel?.candidate(candidate as RTCIceCandidateInit | null),
     "processes:sync": (payload, path) => this.#sync(payload as unknown as Sync & { processes: Listed[]; activeUuids?: string[] }, path),
@@ -303,7 +306,7 @@ export class MachineSession implements Session {
     },
     "system:echo": ({ nonce }) => this.#pulse.echoed(nonce),
     "system:health": (health) => this.#questions.answer(health as unknown as Health),
-  };
+  });
 
   #sync(sync: Sync & { processes: Listed[]; activeUuids?: string[] }, path: Path): void {
     const gone = this.#tabs.sync(sync.processes, sync.activeUuids ?? []);
@@ -334,6 +337,7 @@ export class MachineSession implements Session {
 
   #show(type: "process:screen" | "terminal:output", payload: Payload, path: Path): void {
     const { uuid, data, end, skipped } = payload as { uuid: string; data: string; end?: number; skipped?: number };
+    const { offset, stream } = { offset: payload["offset"], stream: this.#places.stream(uuid) };
     const [isShown, answers] = this.#places.take(type, payload as { uuid: string; offset?: number; end?: number }, path);
     this.#answer(answers, path);
     if (!isShown) return;
@@ -341,9 +345,11 @@ export class MachineSession implements Session {
     const rendered = () => {
       if (told) return;
       told = true;
-      for (const [answer, about] of this.#places.rendered(uuid, end ?? null)) this.#send(answer, about);
+      for (const [answer, about] of this.#places.rendered(uuid, end ?? null, stream)) this.#send(answer, about);
     };
-    this.#emitter.emit("output", { uuid, data, reset: type === "process:screen", skipped: skipped ?? 0, rendered });
+    const reset = type === "process:screen";
+    const replayed = reset || (offset === undefined && this.#places.areUsed);
+    this.#emitter.emit("output", { uuid, data, reset, replayed, skipped: skipped ?? 0, rendered });
   }
 
   // -- what the person does
@@ -353,10 +359,8 @@ export class MachineSession implements Session {
     await linkUp(link, this.#store, this.environment);
     this.#visit?.close();
     this.#channel?.close();
-    this.#tabs.clear();
-    this.#places = new Places();
+    this.#clear();
     this.#refused = false;
-    this.#problem = null;
     this.#again();
     this.#tabsChanged();
     this.#changed();
@@ -368,13 +372,19 @@ export class MachineSession implements Session {
     this.#channel?.close();
     this.#visit?.close();
     this.#cancelRetry();
-    for (const { uuid } of this.#tabs.tabs) this.#emitter.emit("ended", uuid);
+    this.#clear();
+    this.#tabsChanged();
+    this.#changed();
+  }
+
+  /** Nothing of a machine is here any more. */
+  #clear(): void {
+    const open = this.#tabs.tabs;
     this.#tabs.clear();
+    for (const { uuid } of open) this.#forget(uuid);
     this.#sizes.clear();
     this.#places = new Places();
     this.#problem = null;
-    this.#tabsChanged();
-    this.#changed();
   }
 
   create(cols: number, rows: number, name?: string): string {

@@ -7,6 +7,7 @@
 import { Handshake, linkKey, NO_LINK, type Frame, type Introduction, type Sealed } from "../e2e/seal";
 import type { Environment, RelaySocket } from "../session/environment";
 import type { Machine, Store } from "../session/store";
+import { acts } from "./acts";
 import { Identity, sign, verifies } from "./identity";
 
 /** What this page can do. */
@@ -14,10 +15,13 @@ export const FEATURES = ["ack", "resume", "e2e", "unseen"] as const;
 
 export type Progress = "offline" | "signing-in" | "waiting" | "securing" | "ready";
 
-/** How a visit ends. `final`: trying again leads nowhere; somebody has to do something. */
+/** How a visit ends. */
 export interface Ending {
   readonly problem: string | null;
+  /** Trying again leads nowhere; somebody has to do something. */
   readonly final: boolean;
+  /** Another page of this browser has taken this one's place; they must not take turns. */
+  readonly replaced?: boolean;
 }
 
 export interface VisitListener {
@@ -28,6 +32,15 @@ export interface VisitListener {
   ended(ending: Ending): void;
 }
 
+/** How long the relay and the machine have for each step; longer than they give each other. */
+const PATIENCE_MS = 20_000;
+
+/** What can take so long as it takes. */
+const LASTING: readonly Progress[] = ["waiting", "ready"];
+
+/** Why the relay closes a connection for one that came later from this device, in Socket.IO's words. */
+const SENT_AWAY = "io server disconnect";
+
 /** How long after a refused request the machine is asked for again. */
 const REFUSED_MS = 2000;
 
@@ -37,10 +50,15 @@ const UNPROTECTED =
   "This relay or this machine offers no end-to-end encryption, which this page never does without. Update MobiFai there.";
 
 const REFUSALS: Readonly<Record<string, string>> = {
-  unknown: `The machine does not know this browser (any more). ${NEW_LINK}`,
-  "link-used": `This link was used already, or is older than 10 minutes. ${NEW_LINK}`,
+  unknown: `The machine does not know this browser (any more); a link lets one browser in, for 10 minutes. ${NEW_LINK}`,
   revoked: `This browser was shut out on the machine. ${NEW_LINK}`,
   required: UNPROTECTED,
+};
+
+const REPLACED: Ending = {
+  problem: "Another page of this browser has taken over. Come back to this one to use the machine here.",
+  final: false,
+  replaced: true,
 };
 
 type Payload = Record<string, unknown>;
@@ -53,9 +71,11 @@ export class Visit {
   #theirChallenge: string | null = null;
   #handshake: Handshake | null = null;
   #sealed: Sealed | null = null;
+  #hasSecret: boolean;
   #isThere = false;
   #requested = false;
   #cancelRequest: () => void = () => undefined;
+  #cancelPatience: () => void = () => undefined;
   #ended = false;
 
   constructor(
@@ -65,6 +85,8 @@ export class Visit {
     private readonly listener: VisitListener,
   ) {
     this.#identity = new Identity(store.relaySecret);
+    this.#hasSecret = machine.secret !== null;
+    this.#bePatient("The relay can't be reached.");
     this.#socket = environment.connect(store.token);
     this.#socket.listen((event, payload) => this.#hear(event, (payload ?? {}) as Payload));
   }
@@ -89,29 +111,37 @@ export class Visit {
     this.#ended = true;
     this.#sealed = null;
     this.#cancelRequest();
+    this.#cancelPatience();
     this.#socket.close();
     this.listener.ended(ending);
   }
 
   #is(progress: Progress, problem: string | null = null): void {
     this.#progress = progress;
+    this.#cancelPatience();
+    if (!LASTING.includes(progress)) this.#bePatient(progress === "securing" ? "The machine does not answer." : "The relay does not answer.");
     if (!this.#ended) this.listener.progress(progress, problem);
+  }
+
+  /** End, unless it gets further in time. */
+  #bePatient(problem: string): void {
+    this.#cancelPatience = this.environment.after(PATIENCE_MS, () => this.#end({ problem, final: false }));
   }
 
   #hear(event: string, payload: Payload): void {
     if (this.#ended) return;
     try {
-      this.#acts[event]?.(payload);
+      this.#acts.get(event)?.(payload);
     } catch {
       this.#end({ problem: TAMPERED, final: false });
     }
   }
 
   /** What is done for each event. What throws ends the visit. */
-  readonly #acts: Readonly<Record<string, (payload: Payload) => void>> = {
+  readonly #acts: ReadonlyMap<string, (payload: Payload) => void> = acts({
     connect: () => this.#register(),
     connect_error: () => this.#end({ problem: "The relay can't be reached.", final: false }),
-    disconnect: () => this.#end({ problem: "The connection to the relay was lost.", final: false }),
+    disconnect: (reason: unknown) => this.#end(reason === SENT_AWAY ? REPLACED : { problem: "The connection to the relay was lost.", final: false }),
     authenticated: ({ token }) => {
       this.store.token = String(token);
       this.#is("waiting");
@@ -127,7 +157,9 @@ export class Visit {
     },
     error: ({ message }) => {
       if (this.#progress === "securing") return this.#end({ problem: String(message), final: false });
-      this.#is(this.#progress, String(message));
+      if (this.#progress !== "waiting") return;
+      this.#is("waiting", String(message));
+      this.#cancelRequest();
       this.#cancelRequest = this.environment.after(REFUSED_MS, () => {
         this.#requested = false;
         this.#request();
@@ -138,17 +170,14 @@ export class Visit {
     paired: ({ peerId }) => this.#greet(peerId),
     "e2e:welcome": ({ message }) => this.#secure(String(message)),
     "e2e:sealed": ({ data }) => this.#open(String(data)),
-    "e2e:refused": ({ reason, message }) => {
-      const told = REFUSALS[String(reason)];
-      this.#end({ problem: told ?? String(message), final: told !== undefined });
-    },
+    "e2e:refused": ({ reason, message }) => this.#refused(String(reason), String(message)),
     paired_device_disconnected: () => {
       this.#sealed = this.#handshake = this.#shared = null;
       this.#requested = false;
       this.#is("waiting");
     },
     "settings:updated": (settings) => this.listener.settings(settings),
-  };
+  });
 
   #register(): void {
     this.#is("signing-in");
@@ -193,11 +222,12 @@ export class Visit {
   #greet(peerId: unknown): void {
     if (peerId !== this.machine.id || this.#shared === null || this.#handshake !== null) return; // said twice, perhaps
     const { secret, key } = this.machine;
+    const psk = secret === null || !this.#hasSecret ? NO_LINK : linkKey(secret);
     this.#handshake = new Handshake(
       {
         own: this.store.key,
         theirs: key,
-        psk: secret === null ? NO_LINK : linkKey(secret),
+        psk,
         machine: this.machine.id,
         phone: this.store.deviceId,
       },
@@ -216,6 +246,25 @@ export class Visit {
   }
 
   #open(data: string): void {
-    if (this.#sealed !== null) this.listener.said(this.#sealed.open(data));
+    if (this.#sealed === null) return;
+    const said = this.#sealed.open(data);
+    this.#forgetSecret(); // the machine speaks: it has pinned this browser's key
+    this.listener.said(said);
+  }
+
+  /** A link that was used may have been used here, with the machine's answer lost: then it knows this browser's key. */
+  #refused(reason: string, message: string): void {
+    if (reason === "link-used" && this.#hasSecret) {
+      this.#forgetSecret();
+      return this.#end({ problem: message, final: false });
+    }
+    const told = REFUSALS[reason === "link-used" ? "unknown" : reason];
+    this.#end({ problem: told ?? message, final: told !== undefined });
+  }
+
+  #forgetSecret(): void {
+    const known = this.store.machine;
+    if (this.#hasSecret && known?.id === this.machine.id) this.store.machine = { ...known, secret: null };
+    this.#hasSecret = false;
   }
 }

@@ -1,0 +1,234 @@
+/** An agent for tests: the machine's side of sections 3 to 5 and of e2e, resume and ack. Its terminals print ASCII only. */
+
+import { keyPair } from "../../src/e2e/noise";
+import { base64, hex, text, unbase64, utf8 } from "../../src/e2e/bytes";
+import { linkKey, NO_LINK } from "../../src/e2e/seal";
+import { Identity, sign } from "../../src/wire/identity";
+import { Direction, Responder } from "./noise_responder";
+
+type Payload = Record<string, any>;
+type Way = "channel" | "relay";
+
+export interface Terminal {
+  uuid: string;
+  name: string;
+  createdAt: number;
+  stream: string;
+  printed: string;
+  typed: string;
+  size: readonly [number, number];
+  /** Up to here it was sent, and acknowledged; null: it waits for what the phone has. */
+  sent: number | null;
+  acknowledged: number;
+}
+
+/** How output is cut. */
+const PIECE = 1000;
+
+export class PretendAgent {
+  readonly id = "00112233-4455-6677-8899-aabbccddeeff";
+  readonly key = keyPair(new Uint8Array(32).fill(1));
+  readonly identity = new Identity(new Uint8Array(32).fill(5));
+  readonly pinned = new Set<string>();
+  readonly revoked = new Set<string>();
+  readonly links = new Set<string>();
+  readonly terminals = new Map<string, Terminal>();
+  features: readonly string[] = ["ack", "resume", "e2e", "unseen"];
+  window = 8000;
+  active: readonly string[] = [];
+  /** Everything that the phone said. */
+  readonly heard: (readonly [type: string, payload: Payload, way: Way])[] = [];
+  /** Whether it answers `system:echo`. */
+  answersEchoes = true;
+  /** What signature it gives. */
+  sign = (challenge: string): string => sign(this.identity.shared(this.phoneKey), challenge);
+  phoneKey = "";
+  phoneFeatures: readonly string[] = [];
+  phoneName = "";
+  channel: { send(text: string): void } | null = null;
+  #phoneId = "";
+  #responder: { takes: Direction; sends: Direction; ready: boolean; key: string; psk: string } | null = null;
+  #count = 0;
+
+  /** `toRelay` sends an event by relay. */
+  constructor(private readonly toRelay: (event: string, payload: Payload) => void) {}
+
+  // -- pairing
+
+  begin(phoneId: string): void {
+    this.#phoneId = phoneId;
+    this.#responder = null;
+    this.channel = null;
+    for (const terminal of this.terminals.values()) terminal.sent = null;
+  }
+
+  get isSealed(): boolean {
+    return this.#responder?.ready ?? false;
+  }
+
+  link(secret: Uint8Array): void {
+    this.links.add(hex(linkKey(secret)));
+  }
+
+  #greeted(message: string): void {
+    let responder: Responder;
+    try {
+      responder = new Responder(this.key.secret, utf8(`MobiFai e2e 1\n${this.id}\n${this.#phoneId}`), unbase64(message));
+    } catch {
+      return this.refuse("broken");
+    }
+    const key = hex(responder.initiator);
+    const psks = [...(this.pinned.has(key) ? [hex(NO_LINK)] : []), ...this.links];
+    for (const psk of psks) {
+      const payload = responder.tryPsk(Uint8Array.from(psk.match(/../g)!, (pair) => parseInt(pair, 16)));
+      if (payload === null) continue;
+      this.phoneName = JSON.parse(text(payload)).name;
+      this.phoneFeatures = JSON.parse(text(payload)).features;
+      this.#count += 1;
+      const introduction = utf8(JSON.stringify({ name: "the machine", features: this.features }));
+      const { message: answer, takes, sends } = responder.welcome(introduction, new Uint8Array(32).fill(this.#count + 100));
+      this.#responder = { takes, sends, ready: false, key, psk };
+      this.toRelay("e2e:welcome", { message: base64(answer) });
+      return;
+    }
+    const reason = responder.tryPsk(NO_LINK) === null ? "link-used" : this.revoked.has(key) ? "revoked" : "unknown";
+    this.refuse(reason);
+  }
+
+  refuse(reason: string): void {
+    this.#responder = null;
+    this.toRelay("e2e:refused", { reason, message: `because: ${reason}` });
+  }
+
+  hearRelay(event: string, payload: Payload): void {
+    if (event === "e2e:hello") return this.#greeted(payload["message"]);
+    if (event !== "e2e:sealed" || this.#responder === null) return;
+    let frame: { type: string; payload: Payload };
+    try {
+      frame = JSON.parse(text(this.#responder.takes.open(unbase64(payload["data"]))));
+    } catch {
+      return this.refuse("broken");
+    }
+    if (this.#responder.ready) return this.#hear(frame.type, frame.payload, "relay");
+    this.#responder.ready = frame.type === "e2e:ready";
+    this.links.delete(this.#responder.psk);
+    this.pinned.add(this.#responder.key);
+    this.sync();
+    this.say("webrtc:offer", { offer: { type: "offer", sdp: "the agent's offer" } });
+  }
+
+  hearChannel(message: string): void {
+    const { type, payload } = JSON.parse(message);
+    this.#hear(type, payload, "channel");
+  }
+
+  // -- what it says
+
+  /** By the channel, where there is one. */
+  say(type: string, payload: Payload): void {
+    if (this.channel !== null) this.channel.send(JSON.stringify({ type, payload }));
+    else if (this.#responder?.ready) this.toRelay("e2e:sealed", { data: this.#seal(type, payload) });
+  }
+
+  #seal(type: string, payload: Payload): string {
+    return base64(this.#responder!.sends.seal(utf8(JSON.stringify({ type, payload }))));
+  }
+
+  get #resumes(): boolean {
+    return this.phoneFeatures.includes("resume");
+  }
+
+  sync(): void {
+    for (const terminal of this.terminals.values()) terminal.sent = this.#resumes ? null : terminal.printed.length;
+    const processes = [...this.terminals.values()].map(({ uuid, name, createdAt, stream, printed }) => ({ uuid, name, createdAt, stream, end: printed.length }));
+    this.say("processes:sync", { processes, activeUuids: this.active, resume: true, window: this.window });
+  }
+
+  /** The channel is there, or is gone. */
+  reached(channel: { send(text: string): void } | null): void {
+    this.channel = channel;
+    this.sync();
+  }
+
+  make(uuid: string, name = "Tab", size: readonly [number, number] = [80, 24]): Terminal {
+    const createdAt = 1_700_000_000_000 + this.terminals.size;
+    const terminal = { uuid, name, createdAt, stream: `s-${uuid}`, printed: "", typed: "", size, sent: 0, acknowledged: 0 };
+    this.terminals.set(uuid, terminal);
+    return terminal;
+  }
+
+  /** The terminal prints. */
+  print(uuid: string, data: string): void {
+    const terminal = this.terminals.get(uuid)!;
+    terminal.printed += data;
+    if (this.active.includes(uuid)) this.#pump(terminal);
+    else if (this.isSealed) this.say("process:printed", { uuid, end: terminal.printed.length });
+  }
+
+  /** Send what fits into the window. */
+  #pump(terminal: Terminal): void {
+    while (terminal.sent !== null && terminal.sent < terminal.printed.length && terminal.sent - terminal.acknowledged < this.window) {
+      const offset: number = terminal.sent;
+      const data = terminal.printed.slice(offset, offset + PIECE);
+      terminal.sent = offset + data.length;
+      this.say("terminal:output", { uuid: terminal.uuid, data, offset, end: terminal.sent });
+    }
+  }
+
+  #goOn(terminal: Terminal, stream: string | undefined, end: number | undefined): void {
+    if (!this.active.includes(terminal.uuid)) return void (terminal.sent = null);
+    if (stream === terminal.stream && end !== undefined && end <= terminal.printed.length) {
+      terminal.sent = terminal.acknowledged = end;
+    } else {
+      terminal.sent = terminal.acknowledged = terminal.printed.length;
+      this.say("process:screen", { uuid: terminal.uuid, data: `<${terminal.printed}>`, end: terminal.printed.length });
+    }
+    this.#pump(terminal);
+  }
+
+  #hear(type: string, payload: Payload, way: Way): void {
+    this.heard.push([type, payload, way]);
+    this.#acts[type]?.(payload);
+  }
+
+  readonly #acts: Record<string, (payload: Payload) => void> = {
+    "process:create": ({ uuid, name, cols, rows }) => {
+      const { name: named } = this.make(uuid, name, [cols, rows]);
+      this.active = [uuid];
+      this.say("process:created", { uuid, name: named });
+    },
+    "process:rename": ({ uuid, name }) => {
+      this.terminals.get(uuid)!.name = name;
+      this.say("process:renamed", { uuid, name });
+    },
+    "process:terminate": ({ uuid }) => {
+      this.terminals.delete(uuid);
+      this.say("process:terminated", { uuid });
+    },
+    "process:switch": ({ activeUuids }) => {
+      this.active = activeUuids.filter((uuid: string) => this.terminals.has(uuid));
+      for (const uuid of this.active) {
+        const terminal = this.terminals.get(uuid)!;
+        if (terminal.sent !== null) this.#pump(terminal);
+      }
+    },
+    "terminal:resume": ({ terminals }) => {
+      for (const { uuid, stream, end } of terminals) {
+        const terminal = this.terminals.get(uuid);
+        if (terminal !== undefined) this.#goOn(terminal, stream, end);
+      }
+    },
+    "terminal:ack": ({ uuid, end }) => {
+      const terminal = this.terminals.get(uuid)!;
+      terminal.acknowledged = Math.max(terminal.acknowledged, end);
+      this.#pump(terminal);
+    },
+    "terminal:input": ({ uuid, data }) => void (this.terminals.get(uuid)!.typed += data),
+    "terminal:resize": ({ uuid, cols, rows }) => void (this.terminals.get(uuid)!.size = [cols, rows]),
+    "system:echo": (payload) => {
+      if (this.answersEchoes) this.say("system:echo", payload);
+    },
+    "system:health": () => this.say("system:health", { version: "1", uptimeSeconds: 5, memoryBytes: 1, memoryLimitBytes: 2, terminals: this.terminals.size, worstCaseBytes: 3, bounds: [] }),
+    "ai:prompt": ({ prompt, uuid }) => this.say("ai:started", { uuid, conversation: 1, prompt }),
+  };
+}

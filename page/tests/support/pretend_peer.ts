@@ -1,0 +1,78 @@
+/** A peer connection for tests, with the one data channel that an agent makes. */
+
+class PretendChannel {
+  readyState = "connecting";
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
+
+  constructor(private readonly said: (message: string) => void) {}
+
+  send(message: string): void {
+    if (this.readyState !== "open") throw new Error("the channel is not open");
+    this.said(message);
+  }
+}
+
+export class PretendPeer {
+  readonly channel: PretendChannel;
+  readonly candidates: unknown[] = [];
+  ondatachannel: ((event: { channel: PretendChannel }) => void) | null = null;
+  onconnectionstatechange: (() => void) | null = null;
+  onicegatheringstatechange: (() => void) | null = null;
+  connectionState = "new";
+  iceGatheringState = "complete";
+  remoteDescription: RTCSessionDescriptionInit | null = null;
+  localDescription: RTCSessionDescriptionInit | null = null;
+  closed = false;
+
+  constructor(said: (message: string) => void) {
+    this.channel = new PretendChannel(said);
+  }
+
+  async setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
+    this.remoteDescription = description;
+  }
+
+  async createAnswer(): Promise<RTCSessionDescriptionInit> {
+    return { type: "answer", sdp: "the phone's answer" };
+  }
+
+  async setLocalDescription(description: RTCSessionDescriptionInit): Promise<void> {
+    this.localDescription = description;
+  }
+
+  async addIceCandidate(candidate: unknown): Promise<void> {
+    this.candidates.push(candidate);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.channel.readyState = "closed";
+  }
+
+  // -- what tests do with it
+
+  gathered(): void {
+    this.iceGatheringState = "complete";
+    this.onicegatheringstatechange?.();
+  }
+
+  open(): void {
+    this.connectionState = "connected";
+    this.ondatachannel?.({ channel: this.channel });
+    this.channel.readyState = "open";
+    this.channel.onopen?.();
+  }
+
+  hear(message: string): void {
+    if (this.channel.readyState === "open") this.channel.onmessage?.({ data: message });
+  }
+
+  lose(): void {
+    this.channel.readyState = "closed";
+    this.channel.onclose?.();
+    this.connectionState = "failed";
+    this.onconnectionstatechange?.();
+  }
+}

@@ -1,0 +1,319 @@
+/** A relay, a machine and a browser for tests, with a wire between them that can be looked at, cut and bent. */
+
+import { base64url, unhex } from "../../src/e2e/bytes";
+import { createSession, type Environment, type RelaySocket, type Session } from "../../src/session";
+import type { Connection, Output, Tab } from "../../src/session";
+import { sign } from "../../src/wire/identity";
+import { Clock } from "./clock";
+import { PretendAgent } from "./pretend_agent";
+import { PretendPeer } from "./pretend_peer";
+
+type Payload = any;
+type Listener = (event: string, payload: unknown) => void;
+
+/** From the phone to the relay, or from the relay to the phone. */
+export type Direction = "up" | "down";
+
+/** Bytes that look random and are the same in every run. */
+function bytes(): (length: number) => Uint8Array {
+  let state = 12345;
+  return (length) =>
+    Uint8Array.from({ length }, () => {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      return state >>> 16;
+    });
+}
+
+export class MemoryStorage {
+  readonly kept = new Map<string, string>();
+  readonly getItem = (name: string): string | null => this.kept.get(name) ?? null;
+  setItem = (name: string, value: string): void => void this.kept.set(name, value);
+  readonly removeItem = (name: string): void => void this.kept.delete(name);
+}
+
+interface PhoneSocket {
+  readonly listener: Listener;
+  deviceId: string | null;
+}
+
+export class World {
+  readonly clock = new Clock();
+  readonly agent: PretendAgent;
+  storage: MemoryStorage | null = new MemoryStorage();
+  /** What the relay knows. */
+  readonly tokens = new Set<string>();
+  readonly codes = new Set<string>();
+  settings: Record<string, unknown> = { theme: "dark" };
+  agentIsThere = true;
+  /** How things go wrong. */
+  relayIsUp = true;
+  hasPeers = true;
+  visible = true;
+  peerFeatures: readonly string[] = ["ack", "resume", "e2e", "unseen"];
+  peerChallenge: string | undefined = "ab".repeat(32);
+  /** Looks at each event on the wire; what it returns goes on, null is lost. */
+  bend: (direction: Direction, event: string, payload: Payload) => Payload | null = (_direction, _event, payload) => payload;
+  /** All that went over the wire. */
+  readonly wire: (readonly [Direction, string, Payload])[] = [];
+  connections = 0;
+  peers: PretendPeer[] = [];
+  #sockets: PhoneSocket[] = [];
+  #queue: (() => void)[] = [];
+  #paired = false;
+  #challenge = "cd".repeat(32);
+  #confirmed = 0;
+  #randomBytes = bytes();
+
+  constructor() {
+    this.agent = new PretendAgent((event, payload) => this.#down(event, payload));
+  }
+
+  // -- the browser
+
+  environment(): Environment {
+    const random = this.#randomBytes;
+    return {
+      origin: "http://relay.test",
+      storage: this.storage,
+      deviceName: "Test on a device",
+      now: this.clock.now,
+      after: this.clock.after,
+      random: () => 0.5,
+      randomBytes: random,
+      uuid: () => {
+        const digits = Array.from(random(16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+        return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+      },
+      connect: (token) => this.#connect(token),
+      peer: () => (this.hasPeers ? this.#peer() : null),
+      fetch: (path, options) => this.#fetch(path, options),
+      isVisible: () => this.visible,
+    };
+  }
+
+  #peer(): RTCPeerConnection {
+    const peer = new PretendPeer((message) => this.later(() => this.agent.hearChannel(message)));
+    this.peers.push(peer);
+    return peer as unknown as RTCPeerConnection;
+  }
+
+  // -- the wire
+
+  later(call: () => void): void {
+    this.#queue.push(call);
+  }
+
+  /** Until nothing is under way any more, at this moment. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 3; ) {
+      const call = this.#queue.shift();
+      if (call !== undefined) call();
+      else await new Promise((resolve) => setImmediate(resolve));
+      quiet = call === undefined ? quiet + 1 : 0;
+    }
+  }
+
+  /** Let time pass, with all that happens meanwhile. */
+  async pass(milliseconds: number): Promise<void> {
+    const until = this.clock.now() + milliseconds;
+    await this.settle();
+    while (this.clock.step(until)) await this.settle();
+  }
+
+  #connect(token: string | null): RelaySocket {
+    this.connections += 1;
+    let socket: PhoneSocket | null = null;
+    return {
+      listen: (listener) => {
+        socket = { listener, deviceId: null };
+        this.#sockets.push(socket);
+        if (this.relayIsUp) this.#tell(socket, "connect", undefined);
+        else this.#tell(socket, "connect_error", "refused");
+      },
+      emit: (event, payload) => {
+        const from = socket!;
+        const sent = structuredClone(payload) as Payload;
+        this.wire.push(["up", event, sent]);
+        const bent = this.bend("up", event, sent);
+        if (bent !== null) this.later(() => this.#sockets.includes(from) && this.#up(from, event, bent, token));
+      },
+      close: () => this.#close(socket!),
+    };
+  }
+
+  #close(socket: PhoneSocket): void {
+    if (this.#sockets.at(-1) === socket) this.#paired = false;
+    this.#sockets = this.#sockets.filter((one) => one !== socket);
+  }
+
+  #tell(socket: PhoneSocket, event: string, payload: unknown): void {
+    this.later(() => this.#sockets.includes(socket) && socket.listener(event, payload));
+  }
+
+  #down(event: string, payload: Payload): void {
+    const socket = this.#sockets.at(-1);
+    this.wire.push(["down", event, payload]);
+    const bent = this.bend("down", event, payload);
+    if (socket !== undefined && bent !== null) this.#tell(socket, event, bent);
+  }
+
+  /** Say something in clear, as a relay may. */
+  say(event: string, payload: Payload): void {
+    this.#down(event, payload);
+  }
+
+  /** Every connection breaks. */
+  cut(reason = "transport close"): void {
+    for (const socket of this.#sockets) socket.listener("disconnect", reason);
+    this.#sockets = [];
+    this.#paired = false;
+  }
+
+  // -- the relay
+
+  #up(socket: PhoneSocket, event: string, payload: Payload, token: string | null): void {
+    if (event === "register") return this.#register(socket, payload, token);
+    if (event === "request_connection") return this.#pair(payload.targetDeviceId);
+    if (event === "handshake:response") return this.#respond(payload.signature);
+    if (event === "handshake:confirmed") return this.#confirm();
+    if (this.#paired) this.agent.hearRelay(event, payload);
+  }
+
+  #register(socket: PhoneSocket, payload: Payload, token: string | null): void {
+    socket.deviceId = payload.deviceId;
+    this.agent.phoneKey = payload.publicKey;
+    const shown = payload.token ?? token;
+    if (shown === null) return this.#down("login_required", { message: "", loginUrl: "/login" });
+    if (!this.tokens.has(shown)) return this.#down("auth_error", { message: "the token is void" });
+    this.#down("authenticated", { token: shown, user: { id: "1", email: "", name: "" } });
+    this.listDevices();
+  }
+
+  listDevices(): void {
+    this.#down("available_devices", this.agentIsThere ? [{ deviceId: this.agent.id, deviceName: "the machine", status: "available", tabCount: 0 }] : []);
+  }
+
+  #pair(target: string): void {
+    if (!this.agentIsThere || target !== this.agent.id) return this.#down("error", { message: "that device is not connected now" });
+    this.#confirmed = 0;
+    this.#down("handshake:initiate", {
+      peerId: this.agent.id,
+      peerPublicKey: this.agent.identity.publicHex,
+      challenge: this.#challenge,
+      peerChallenge: this.peerChallenge,
+      peerFeatures: this.peerFeatures,
+    });
+  }
+
+  #respond(signature: string): void {
+    const right = sign(this.agent.identity.shared(this.agent.phoneKey), this.#challenge);
+    if (signature !== right) throw new Error("the phone's signature is wrong");
+    this.#down("handshake:verify", { peerId: this.agent.id, signature: this.agent.sign(this.peerChallenge ?? "") });
+  }
+
+  #confirm(): void {
+    this.#confirmed += 1;
+    if (this.#confirmed > 1) return;
+    this.#paired = true;
+    this.agent.begin(this.#sockets.at(-1)?.deviceId ?? "");
+    this.#down("paired", { peerId: this.agent.id, message: "" });
+  }
+
+  /** The agent goes (it restarts, say) or is back. */
+  agentLeaves(): void {
+    this.agentIsThere = this.#paired = false;
+    for (const peer of this.peers) peer.lose();
+    this.agent.channel = null;
+    this.#down("paired_device_disconnected", { message: "gone" });
+    this.listDevices();
+  }
+
+  agentReturns(): void {
+    this.agentIsThere = true;
+    this.listDevices();
+  }
+
+  async #fetch(path: string, { method, body }: RequestInit): Promise<Response> {
+    if (!this.relayIsUp) throw new TypeError("failed to fetch");
+    const asked = typeof body === "string" ? JSON.parse(body) : {};
+    if (path === "/api/settings") {
+      if (method === "PUT") this.settings = { ...this.settings, ...asked };
+      return Response.json(this.settings);
+    }
+    if (path !== "/api/sign-in" || !this.codes.delete(asked.code)) return Response.json({ message: "wrong code" }, { status: 403 });
+    const token = `token-${this.tokens.size + 1}`;
+    this.tokens.add(token);
+    return Response.json({ token, user: {} });
+  }
+
+  /** A new link, as the machine shows it. */
+  newLink(): string {
+    const secret = this.#randomBytes(16);
+    const code = `CODE${this.codes.size}${this.tokens.size}`;
+    this.codes.add(code);
+    this.agent.link(secret);
+    const parts = [secret, this.agent.key.public, unhex(this.agent.id.replaceAll("-", ""))].map(base64url);
+    return `http://relay.test/#1.${code}.${parts.join(".")}`;
+  }
+
+  // -- the channel
+
+  /** The channel between the phone and the agent opens. */
+  async openChannel(): Promise<void> {
+    const peer = this.peers.at(-1)!;
+    peer.open();
+    await this.settle();
+    this.agent.reached({ send: (message) => this.later(() => peer.hear(message)) });
+    await this.settle();
+  }
+
+  /** It ends, and the agent notices. */
+  async loseChannel(): Promise<void> {
+    this.peers.at(-1)!.lose();
+    this.agent.reached(null);
+    await this.settle();
+  }
+}
+
+/** A session, and what its views would have seen of it. */
+export class Watched {
+  readonly session: Session;
+  readonly stages: string[] = [];
+  readonly problems: string[] = [];
+  readonly troubles: string[] = [];
+  readonly ended: string[] = [];
+  readonly outputs: Output[] = [];
+  readonly assistant: unknown[] = [];
+  /** What each terminal shows. */
+  readonly shown = new Map<string, string>();
+  /** Whether output is rendered as soon as it is there. */
+  renders = true;
+
+  constructor(world: World) {
+    this.session = createSession(world.environment());
+    this.session.on("connection", (connection) => this.#connection(connection));
+    this.session.on("output", (output) => this.#output(output));
+    this.session.on("ended", (uuid) => this.ended.push(uuid));
+    this.session.on("trouble", (message) => this.troubles.push(message));
+    this.session.on("assistant", (event) => this.assistant.push(event));
+  }
+
+  #connection({ stage, problem }: Connection): void {
+    if (this.stages.at(-1) !== stage) this.stages.push(stage);
+    if (problem !== null && this.problems.at(-1) !== problem) this.problems.push(problem);
+  }
+
+  #output(output: Output): void {
+    this.outputs.push(output);
+    this.shown.set(output.uuid, (output.reset ? "" : (this.shown.get(output.uuid) ?? "")) + output.data);
+    if (this.renders) output.rendered();
+  }
+
+  get stage(): string {
+    return this.session.connection.stage;
+  }
+
+  tab(uuid: string): Tab | undefined {
+    return this.session.tabs.find((tab) => tab.uuid === uuid);
+  }
+}
