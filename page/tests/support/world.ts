@@ -48,6 +48,8 @@ export class World {
   /** How things go wrong. */
   relayIsUp = true;
   hasPeers = true;
+  /** Whether a peer connection finds its addresses. */
+  gathers = true;
   visible = true;
   peerFeatures: readonly string[] = ["ack", "resume", "e2e", "unseen"];
   peerChallenge: string | undefined = "ab".repeat(32);
@@ -93,6 +95,7 @@ export class World {
 
   #peer(): RTCPeerConnection {
     const peer = new PretendPeer((message) => this.later(() => this.agent.hearChannel(message)));
+    if (!this.gathers) peer.iceGatheringState = "gathering";
     this.peers.push(peer);
     return peer as unknown as RTCPeerConnection;
   }
