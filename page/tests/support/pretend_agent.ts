@@ -49,6 +49,8 @@ export class PretendAgent {
   #phoneId = "";
   #responder: { takes: Direction; sends: Direction; ready: boolean; key: string; psk: string } | null = null;
   #count = 0;
+  /** What the phone has of those that it does not show. */
+  readonly #has = new Map<string, readonly [stream: string | undefined, end: number | undefined]>();
 
   /** `toRelay` sends an event by relay. */
   constructor(private readonly toRelay: (event: string, payload: Payload) => void) {}
@@ -176,7 +178,8 @@ export class PretendAgent {
   }
 
   #goOn(terminal: Terminal, stream: string | undefined, end: number | undefined): void {
-    if (!this.active.includes(terminal.uuid)) return void (terminal.sent = null);
+    if (!this.active.includes(terminal.uuid)) return void this.#has.set(terminal.uuid, [stream, end]);
+    this.#has.delete(terminal.uuid);
     if (stream === terminal.stream && end !== undefined && end <= terminal.printed.length) {
       terminal.sent = terminal.acknowledged = end;
     } else {
@@ -209,7 +212,9 @@ export class PretendAgent {
       this.active = activeUuids.filter((uuid: string) => this.terminals.has(uuid));
       for (const uuid of this.active) {
         const terminal = this.terminals.get(uuid)!;
-        if (terminal.sent !== null) this.#pump(terminal);
+        const has = this.#has.get(uuid);
+        if (has !== undefined) this.#goOn(terminal, ...has);
+        else if (terminal.sent !== null) this.#pump(terminal);
       }
     },
     "terminal:resume": ({ terminals }) => {
