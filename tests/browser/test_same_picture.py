@@ -1,5 +1,6 @@
 """Real programs on the phone's terminal look, to the pixel, as the same bytes do in a fresh xterm beside it."""
 
+import asyncio
 import base64
 import shutil
 import signal
@@ -110,7 +111,7 @@ async def test_a_program_looks_as_in_a_fresh_xterm(tmp_path: Path, draws: Draws)
             await draws(here, tmp_path)
             await same_picture(here, fresh)
         finally:
-            await leave(here)
+            await leave(here, tmp_path)
 
 
 async def same_picture(here: Scene, fresh: str) -> None:
@@ -134,8 +135,11 @@ async def same_picture(here: Scene, fresh: str) -> None:
     await page.close()
 
 
-async def leave(here: Scene) -> None:
+async def leave(here: Scene, folder: Path) -> None:
     """End what runs in the terminals, so that none of it stays behind."""
+    if (folder / "tmux").exists():
+        ended = await asyncio.create_subprocess_exec("tmux", "-S", folder / "tmux", "kill-server")
+        assert await ended.wait() == 0
     for terminal in (await asked(here.agent))["terminals"]:
         children = psutil.Process(terminal["pid"]).children(recursive=True)
         for child in children:
