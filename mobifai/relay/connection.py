@@ -76,7 +76,7 @@ class Connection:
         transport = self._transport
         if transport is None or len(self.outbox) or self.outbox.ended or transport.get_write_buffer_size():
             return False
-        if transport.is_closing():
+        if transport.is_closing() or self._socket.closed:
             return False
         transport.writelines((packets.header(len(frame)), frame))
         return True
