@@ -105,6 +105,10 @@ def _terminado_version(tools: Tools) -> str:
     return terminado_versions(tools.terminado) if tools.terminado else "not installed"
 
 
+def _aiortc(_tools: Tools, _folder: Path) -> Launch:
+    return Launch((sys.executable, str(HERE / "aiortc_server.py"), str(SHELL)))
+
+
 def _ttyd(_tools: Tools, _folder: Path) -> Launch:
     program = shutil.which("ttyd")
     if program is None:
@@ -137,6 +141,7 @@ PEERS = {
         Peer("mobifai-before-relay", "MobiFai before, relay alone", "mobifai", _before, _earlier_version),
         Peer("node-wrtc", "node-pty, data channel", "wrtc", _on_node("agent_wrtc.mjs"),
              _node_version("@lydell/node-pty", "@roamhq/wrtc"), on_node=True),
+        Peer("aiortc", "aiortc alone, data channel", "wrtc", _aiortc, lambda _: version("aiortc"), webrtc=True),
         Peer("node-socketio", "node-pty, Socket.IO", "socketio", _on_node("server_socketio.mjs"),
              _node_version("@lydell/node-pty", "socket.io"), on_node=True),
         Peer("terminado", "terminado", "terminado", _terminado, _terminado_version, path="/websocket"),
