@@ -1,6 +1,6 @@
 """A terminal behind a data channel of aiortc, as short as such an agent can be: what the library itself costs.
 
-It is to the agent on Node what that one is to MobiFai: nothing is bounded, nothing waits for the client, nothing is kept.
+As with the agent on Node, nothing is bounded, nothing waits for the client, and nothing is kept.
 Signalling is one request: an offer with its candidates is posted, the answer with its candidates comes back.
 """
 
