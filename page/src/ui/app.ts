@@ -229,7 +229,10 @@ export class App {
     if (wanted === null) return false;
     if (wanted === "paste") return true; // the browser's own paste event follows
     event.preventDefault();
-    void this.#commands.copy(this.deck.screen?.terminal.getSelection() ?? "");
+    const terminal = this.deck.screen?.terminal;
+    if (wanted === "top") terminal?.scrollToTop();
+    else if (wanted === "bottom") terminal?.scrollToBottom();
+    else void this.#commands.copy(terminal?.getSelection() ?? "");
     return true;
   }
 

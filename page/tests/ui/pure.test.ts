@@ -127,6 +127,9 @@ describe("shortcuts", () => {
   test("only those with Shift are the page's", () => {
     expect(shortcutOf(key("C", { ctrlKey: true, shiftKey: true }))).toBe("copy");
     expect(shortcutOf(key("V", { ctrlKey: true, shiftKey: true }))).toBe("paste");
+    expect(shortcutOf(key("Home", { shiftKey: true }))).toBe("top");
+    expect(shortcutOf(key("End", { shiftKey: true }))).toBe("bottom");
+    expect(shortcutOf(key("Home", {}))).toBeNull();
     for (const own of [key("c", { ctrlKey: true }), key("v", { ctrlKey: true }), key("c", { metaKey: true }), key("c", {})]) expect(shortcutOf(own)).toBeNull();
   });
 });
