@@ -12,7 +12,7 @@ import type { Screen } from "../../src/ui/screen/screen";
 import { MOST_KEPT, Screens } from "../../src/ui/screen/screens";
 import { ask } from "../../src/ui/sheets/sheet";
 import { firstState } from "../../src/ui/state";
-import { phraseFor, shortState } from "../../src/ui/status/phrases";
+import { bannerText, phraseFor, shortState } from "../../src/ui/status/phrases";
 import { Welcome } from "../../src/ui/status/welcome";
 import { TabStrip } from "../../src/ui/tabs/tab_strip";
 
@@ -234,6 +234,8 @@ describe("the first page", () => {
       expect(shortState(connection)).not.toBe("");
     }
     expect(phraseFor({ ...READY, stage: "refused", problem: "Shut out." }).hint).toBe("Shut out.");
+    expect(bannerText({ ...READY, stage: "refused", problem: "Shut out." })).toBe("Shut out.");
+    expect(bannerText({ ...READY, stage: "offline", waitingFor: "the relay" })).toBe("No connection · waiting for the relay");
   });
 });
 

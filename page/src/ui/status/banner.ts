@@ -2,7 +2,7 @@
 
 import { el, setText } from "../base/dom";
 import type { AppState } from "../state";
-import { phraseFor } from "./phrases";
+import { bannerText, phraseFor } from "./phrases";
 
 export class Banner {
   readonly element = el("div", { class: "banner", hidden: true });
@@ -19,6 +19,6 @@ export class Banner {
     this.element.hidden = state.connection.stage === "ready" || state.shown === null;
     this.element.dataset["tone"] = phrase.tone;
     this.element.classList.toggle("busy", phrase.busy);
-    setText(this.#words, state.connection.waitingFor === null ? phrase.title : `${phrase.title} · waiting for ${state.connection.waitingFor}`);
+    setText(this.#words, bannerText(state.connection));
   }
 }

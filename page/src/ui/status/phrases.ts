@@ -31,6 +31,13 @@ export function phraseFor(connection: Connection): Phrase {
   }
 }
 
+/** What stands over a terminal that can't be used. Who is refused is told why, and what to do. */
+export function bannerText(connection: Connection): string {
+  const { title, hint } = phraseFor(connection);
+  if (connection.stage === "refused") return hint;
+  return connection.waitingFor === null ? title : `${title} · waiting for ${connection.waitingFor}`;
+}
+
 function problemOr(connection: Connection, otherwise: string): string {
   return connection.problem ?? otherwise;
 }
