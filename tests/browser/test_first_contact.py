@@ -135,7 +135,7 @@ async def test_a_phone_that_is_shut_out_is_thrown_out_and_told(tmp_path: Path) -
         await shut_out(here.agent)
         assert is_a_sentence(await here.phone.problem())
         await on_path(here.agent, None)
-        assert await here.phone.can_type() is False
+        assert await here.phone.is_connected() is False
         await here.phone.reload()
         assert is_a_sentence(await here.phone.problem())
 

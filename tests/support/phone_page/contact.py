@@ -60,7 +60,8 @@ class ContactActs(Part):
 
     async def problem(self) -> str:
         """What the page says went wrong, wherever it says so."""
-        places = (".welcome[data-page=refused] .lead", ".welcome .problem:not(:empty)", ".notice-words")
+        instead = (".welcome[data-page=refused] .lead", ".welcome .problem:not(:empty)")
+        places = (*instead, ".banner[data-tone=bad]:not(.busy) .banner-words", ".notice-words")
         said = self.page.locator(", ".join(f"{place}:visible" for place in places)).first
         await expect(said).to_be_visible(timeout=MS)
         return await said.inner_text()

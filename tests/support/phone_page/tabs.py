@@ -84,7 +84,7 @@ class TabActs(Part):
     async def _menu(self, name: str, item: re.Pattern[str]) -> None:
         await self.switch(name)
         await self._tab(name).tap()
-        await self.sheet.get_by_role("button", name=item).tap()
+        await self.sheet.locator(".menu").get_by_role("button", name=item).tap()
 
 
 async def _middle(tab: Locator) -> tuple[float, float, float]:

@@ -4,9 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.async_api import expect
-
-from tests.support.phone_page.part import MS, SECONDS, Part, until
+from tests.support.phone_page.part import SECONDS, Part, until
 
 _ROWS = """
 (screen) => [...screen.querySelectorAll(".xterm-rows > div")].map((row) => row.textContent.trimEnd())
@@ -144,10 +142,6 @@ class TerminalActs(Part):
         y = box["y"] + (row - 0.5) * box["height"] / rows
         await self.page.touchscreen.tap(x, y)
 
-    async def can_type(self) -> bool:
-        """Whether there is a terminal to be seen."""
-        return await self.screen.is_visible()
-
     async def picture_at_rest(self) -> bytes:
         """The terminal's picture, once it is the same twice."""
         drawn = self.screen.locator(".xterm-screen")
@@ -167,10 +161,6 @@ class TerminalActs(Part):
         drawn = {"scrollback": 5000, "cursorInactiveStyle": "outline", "overviewRuler": {"width": 8}}
         options = {"cols": columns, "rows": rows, **font, **drawn}
         return {"options": options, "palette": "night", "left": box["x"], "top": box["y"], "webgl": False}
-
-    async def is_shown(self) -> None:
-        """Wait until there is a terminal to be seen."""
-        await expect(self.screen).to_be_visible(timeout=MS)
 
 
 def _beyond(lines: list[str], more: list[str]) -> list[str]:
