@@ -10,7 +10,7 @@ export class Backoff {
 
   /** Milliseconds to wait now. */
   wait(): number {
-    const wait = this.#next * (0.5 + this.random());
+    const wait = this.#next * (0.5 + this.random() / 2);
     this.#next = Math.min(this.#next * 2, LONGEST_MS);
     return wait;
   }

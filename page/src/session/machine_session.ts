@@ -171,7 +171,7 @@ export class MachineSession implements Session {
 
   #progressed(progress: Progress, problem: string | null): void {
     this.#progress = progress;
-    if (problem !== null) this.#problem = problem;
+    if (problem !== null || progress === "ready") this.#problem = problem;
     if (this.#path === null) this.#pathLost();
     this.#changed();
   }
