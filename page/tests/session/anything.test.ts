@@ -23,7 +23,7 @@ class Story {
   #count = 0;
 
   constructor(seed: number) {
-    this.#below = numbers(seed);
+    this.#below = this.world.mix = numbers(seed);
     for (const uuid of TERMINALS) this.world.agent.make(uuid);
     this.world.agent.active = ["one"];
   }
@@ -59,6 +59,7 @@ class Story {
     },
     "open the channel": async () => {
       await this.world.settle();
+      this.#print();
       if (this.watched.session.connection.path === "relay" && this.world.peers.at(-1)?.channel.readyState === "connecting") await this.world.openChannel();
     },
     "lose the channel": async () => {

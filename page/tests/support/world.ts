@@ -24,6 +24,9 @@ function bytes(): (length: number) => Uint8Array {
     });
 }
 
+/** What is under way keeps its order within a lane. */
+type Lane = "up" | "down" | "channel up" | "channel down";
+
 export class MemoryStorage {
   readonly kept = new Map<string, string>();
   readonly getItem = (name: string): string | null => this.kept.get(name) ?? null;
@@ -60,7 +63,9 @@ export class World {
   connections = 0;
   peers: PretendPeer[] = [];
   #sockets: PhoneSocket[] = [];
-  #queue: (() => void)[] = [];
+  /** Which of some lanes is next; without it all arrives in the order in which it was sent. */
+  mix: ((lanes: number) => number) | null = null;
+  #queue: { readonly lane: Lane; readonly call: () => void }[] = [];
   #paired = false;
   #challenge = "cd".repeat(32);
   #confirmed = 0;
@@ -94,7 +99,7 @@ export class World {
   }
 
   #peer(): RTCPeerConnection {
-    const peer = new PretendPeer((message) => this.later(() => this.agent.hearChannel(message)));
+    const peer = new PretendPeer((message) => this.later("channel up", () => this.agent.hearChannel(message)));
     if (!this.gathers) peer.iceGatheringState = "gathering";
     this.peers.push(peer);
     return peer as unknown as RTCPeerConnection;
@@ -102,14 +107,21 @@ export class World {
 
   // -- the wire
 
-  later(call: () => void): void {
-    this.#queue.push(call);
+  later(lane: Lane, call: () => void): void {
+    this.#queue.push({ lane, call });
+  }
+
+  #next(): (() => void) | undefined {
+    const lanes = [...new Set(this.#queue.map(({ lane }) => lane))];
+    const lane = lanes[this.mix?.(lanes.length) ?? 0];
+    const at = this.#queue.findIndex((one) => one.lane === lane);
+    return at < 0 ? undefined : this.#queue.splice(at, 1)[0]?.call;
   }
 
   /** Until nothing is under way any more, at this moment. */
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < 3; ) {
-      const call = this.#queue.shift();
+      const call = this.#next();
       if (call !== undefined) call();
       else await new Promise((resolve) => setImmediate(resolve));
       quiet = call === undefined ? quiet + 1 : 0;
@@ -138,7 +150,7 @@ export class World {
         const sent = structuredClone(payload) as Payload;
         this.wire.push(["up", event, sent]);
         const bent = this.bend("up", event, sent);
-        if (bent !== null) this.later(() => this.#sockets.includes(from) && this.#up(from, event, bent, token));
+        if (bent !== null) this.later("up", () => this.#sockets.includes(from) && this.#up(from, event, bent, token));
       },
       close: () => this.#close(socket!),
     };
@@ -150,7 +162,7 @@ export class World {
   }
 
   #tell(socket: PhoneSocket, event: string, payload: unknown): void {
-    this.later(() => this.#sockets.includes(socket) && socket.listener(event, payload));
+    this.later("down", () => this.#sockets.includes(socket) && socket.listener(event, payload));
   }
 
   #down(event: string, payload: Payload): void {
@@ -265,8 +277,7 @@ export class World {
   async openChannel(): Promise<void> {
     const peer = this.peers.at(-1)!;
     peer.open();
-    await this.settle();
-    this.agent.reached({ send: (message) => this.later(() => peer.hear(message)) });
+    this.agent.reached({ send: (message) => this.later("channel down", () => peer.hear(message)) });
     await this.settle();
   }
 
