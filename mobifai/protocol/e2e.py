@@ -2,12 +2,12 @@
 
 `Session` is told what the relay forwards and returns commands. Until the phone's first sealed message has opened, it
 has proven nothing that could not have been recorded: nothing is to be sent to it or done for it before `Established`.
-It does no I/O and keeps no phone: whom the agent knows is asked of `Trust`.
+It does no I/O and keeps no phone: whom the agent knows is asked of `Trust`. Commands are structs, which take a fraction
+of a data class's time to define: every start of an agent pays for it.
 """
 
 import binascii
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from hashlib import sha256
 from typing import Any, Protocol
@@ -81,16 +81,14 @@ class Trust(Protocol):
         """Why no more phones can be pinned, if that is so: a sentence for the person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(msgspec.Struct, frozen=True):
     """Tell the phone, by relay and in clear."""
 
     event: str
     payload: object
 
 
-@dataclass(frozen=True, slots=True)
-class Established:
+class Established(msgspec.Struct, frozen=True):
     """The phone is there, and is who it says. `psk`: it came by this link, which is used up now; its key is pinned."""
 
     key: bytes
@@ -99,23 +97,20 @@ class Established:
     psk: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """A frame of the phone, whose text nobody else has read or written."""
 
     frame: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The session is over: tell the phone why, and let it come again."""
 
     reason: Reason
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(msgspec.Struct, frozen=True):
     """Something that means nothing here, or was forged: for the log."""
 
     what: str
@@ -124,8 +119,7 @@ class Ignored:
 Command = Say | Established | Opened | Refused | Ignored
 
 
-@dataclass(frozen=True, slots=True)
-class _Phone:
+class _Phone(msgspec.Struct, frozen=True):
     """The phone of a handshake."""
 
     key: bytes
