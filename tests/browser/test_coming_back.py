@@ -45,7 +45,9 @@ async def stop_counting(phone: PhonePage) -> None:
 
 
 async def the_agent_is_restarted(here: Scene) -> None:
+    before = (await asked(here.agent))["agent_pid"]
     await here.agent.command("restart")
+    await status_when(here.agent, lambda status: status["agent_pid"] != before, "another agent to serve")
 
 
 async def the_agent_is_killed(here: Scene) -> None:
@@ -92,9 +94,9 @@ async def test_a_relay_apart_may_be_started_anew_under_a_working_phone(tmp_path:
         await start_counting(here.phone, tmp_path)
         port = int(relay.url.rpartition(":")[2])
         await relay.stop()
-        await status_when(here.agent, lambda status: status["relay"] != "connected", "the relay to be missed")
+        await status_when(here.agent, lambda status: status["relay"] == "offline", "the relay to be missed")
         async with relaying(tmp_path / "relay", port):
-            await status_when(here.agent, lambda status: status["relay"] == "connected", "the relay to be back", 60)
+            await status_when(here.agent, lambda status: status["relay"] != "offline", "the relay to be back", 60)
             await here.phone.ready()
             await stop_counting(here.phone)
             await answers(here.phone)

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from mobifai.errors import StateError
 from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.phone_face import Path, PhoneFace
@@ -44,7 +45,10 @@ async def status_when(
 
     async def look() -> object:
         nonlocal status
-        status = await asked(agent)
+        try:
+            status = await asked(agent)
+        except StateError:  # it starts anew just now
+            return False
         return is_so(status)
 
     try:
