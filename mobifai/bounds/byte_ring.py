@@ -26,15 +26,22 @@ def _ignore(_: bytes) -> None:
 class ByteRing:
     """Keep the newest `capacity` bytes of what is appended.
 
-    `buffer` is any writable buffer of at least the bound's capacity (a bytearray, a memory map); by default a
-    bytearray. What it has beyond the capacity is the window into which bytes can be read directly. In `marks`,
-    MARKS_BYTES of memory beside it, `start` and `end` are kept, and found again.
+    `buffer` is any writable buffer (a bytearray, a memory map); by default a bytearray. What it has beyond the bound's
+    capacity is the window into which bytes can be read directly; `window_bytes` are left for it in any case, also by a
+    buffer that is too small for both, which keeps less. In `marks`, MARKS_BYTES of memory beside it, `start` and `end`
+    are kept, and found again.
     """
 
-    def __init__(self, bound: Bound, buffer: memoryview | None = None, marks: memoryview | None = None) -> None:
+    def __init__(
+        self,
+        bound: Bound,
+        buffer: memoryview | None = None,
+        marks: memoryview | None = None,
+        window_bytes: int = 0,
+    ) -> None:
         self._bound = bound
-        self._capacity = bound.capacity
-        self._buffer = buffer if buffer is not None else memoryview(bytearray(self._capacity))
+        self._buffer = buffer if buffer is not None else memoryview(bytearray(bound.capacity))
+        self._capacity = min(bound.capacity, len(self._buffer) - window_bytes)
         self._size = len(self._buffer)
         self._marks = marks
         self.start: int = 0
@@ -45,6 +52,11 @@ class ByteRing:
 
     def __len__(self) -> int:
         return self.end - self.start
+
+    @property
+    def capacity(self) -> int:
+        """How many bytes it keeps."""
+        return self._capacity
 
     # -- writing
 

@@ -77,8 +77,9 @@ class Terminal:
         self._memory = RingMemory(spawned.memory, shared=spawned.shared)
         self._modes = self._memory.modes()
         self.stream = self._memory.stream()
-        self.ring = ByteRing(ring, self._memory.buffer, self._memory.marks)
-        self._outflow = Outflow(self.ring, self._modes, ring.capacity, outbox, window, time.monotonic)
+        # A keeper that is older than the limit gives smaller rings, also to new shells.
+        self.ring = ByteRing(ring, self._memory.buffer, self._memory.marks, WINDOW_BYTES)
+        self._outflow = Outflow(self.ring, self._modes, self.ring.capacity, outbox, window, time.monotonic)
         self.urgent = False
         self._typed_at = float("-inf")
         self._on_output = on_output

@@ -225,6 +225,34 @@ async def test_an_adopted_shell_shows_what_the_agent_before_had_read() -> None:
         spawner.close()
 
 
+@pytest.mark.parametrize("size", [1000, 100_000])
+async def test_a_keeper_that_is_older_than_the_limit_gives_a_smaller_ring_which_works(size: int) -> None:
+    spawner, ledger = FakeSpawner(), Ledger()
+    try:
+        first = spawner.spawn("tab", SPEC, lambda: None)
+        first.memory.close()
+        memory = mmap.mmap(-1, ring_bytes(size))
+        terminal = Terminal(
+            Tab("tab", "Tab 1", 1),
+            Spawned(first.pid, first.master, memory, shared=True, adopted=True),
+            ledger,
+            ignore,
+            ignore,
+        )
+        printed = b""
+        while len(printed) <= 2 * TERMINAL_RING.value:
+            line = b"%0999d\n" % len(printed)
+            os.write(spawner.slaves[first.pid], line)
+            printed += line
+            end = len(printed)
+            await eventually(lambda end=end: terminal.ring.end == end)
+        assert terminal.ring.capacity == size
+        assert terminal.ring.read(terminal.ring.start) == printed[-size:]
+        terminal.close()
+    finally:
+        spawner.close()
+
+
 def ignore(_: Terminal) -> None:
     pass
 
