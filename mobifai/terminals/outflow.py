@@ -14,7 +14,7 @@ from mobifai.bounds import Bound, ByteRing
 from mobifai.terminals.modes import Modes
 from mobifai.terminals.screen import safe_start, snapshot
 from mobifai.terminals.spawning import WINDOW_BYTES
-from mobifai.terminals.window import READY_BYTES, CreditWindow
+from mobifai.terminals.window import ACKNOWLEDGED_EACH, READY_BYTES, CreditWindow
 
 READING_STOPS_AT = 64 << 10
 """Bytes not yet taken at which no more is read."""
@@ -69,6 +69,21 @@ def _whole(data: bytes) -> int:
     return len(data) - len(tail) + codecs.utf_8_decode(tail, "replace", False)[1]
 
 
+def spare_bytes(ring: int) -> int:
+    """What is left free in a ring of so many bytes for one read."""
+    return min(WINDOW_BYTES, ring // 2)
+
+
+def ceiling(ring: int, window: int) -> int:
+    """The most that may be under way: what the ring has beside one read, however large the window may be."""
+    return min(window, ring - spare_bytes(ring))
+
+
+def told(ring: int, window: int) -> int:
+    """The window that a phone is told, a quarter of which it may leave unacknowledged: never all that is under way."""
+    return min(4 * ACKNOWLEDGED_EACH, ceiling(ring, window))
+
+
 class Outflow:
     """What one phone gets of a terminal. `waiting` accounts for what was not taken, `window` for what is under way.
 
@@ -87,11 +102,11 @@ class Outflow:
         self._ring = ring
         self._modes = modes
         self._capacity = capacity
-        self._spare = min(WINDOW_BYTES, capacity // 2)
+        self._spare = spare_bytes(capacity)
         self._stop_at = min(READING_STOPS_AT, capacity - self._spare)
         self._account = waiting
         self._under_way = window
-        self.window = CreditWindow(min(window.capacity, capacity - self._spare), clock)
+        self.window = CreditWindow(ceiling(capacity, window.capacity), clock)
         self._acknowledges = False
         self._at: int | None = None
         self._acknowledged = 0

@@ -16,14 +16,14 @@ from msgspec import structs
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import BadMessage, LimitReached, TerminalError
-from mobifai.limits import TERMINAL_WINDOW, TERMINALS
+from mobifai.limits import TERMINAL_RING, TERMINAL_WINDOW, TERMINALS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.features import NO_FEATURES, Features
+from mobifai.terminals.outflow import told
 from mobifai.terminals.pace import Pace
 from mobifai.terminals.shells import ShellSpec, Spawned, Spawner
 from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
-from mobifai.terminals.window import ACKNOWLEDGED_EACH
 
 HOLD_SECONDS = 5.0
 """How long the programs in active tabs wait, after the agent starts anew, for the phone that was watching them."""
@@ -102,7 +102,8 @@ class Tabs:
             processes=tuple(_described(terminal, features) for terminal in self.terminals), active_uuids=self._active
         )
         if features.acknowledges:
-            sync = structs.replace(sync, window=min(4 * ACKNOWLEDGED_EACH, self._ledger.capacity(TERMINAL_WINDOW)))
+            window = told(self._ledger.capacity(TERMINAL_RING), self._ledger.capacity(TERMINAL_WINDOW))
+            sync = structs.replace(sync, window=window)
         return structs.replace(sync, resume=comes) if features.resumes else sync
 
     def find(self, uuid: str | None) -> Terminal:

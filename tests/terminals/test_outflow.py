@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from mobifai.bounds import ByteRing, Ledger
 from mobifai.limits import TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
 from mobifai.terminals.modes import Modes
-from mobifai.terminals.outflow import Chunk, Outflow
+from mobifai.terminals.outflow import Chunk, Outflow, told
 from mobifai.terminals.screen import RESET
 from mobifai.terminals.window import READY_BYTES
 from soak.phone_places import Places
@@ -77,6 +77,12 @@ def test_a_ring_holds_a_full_window_what_is_ready_and_one_read() -> None:
         program.print(b"x" * 4096)
         program.take(16 << 10)
     assert program.ring.start == 0
+
+
+@given(st.integers(16, TERMINAL_RING.value), st.integers(16, TERMINAL_WINDOW.value))
+def test_what_a_phone_may_leave_unsaid_never_fills_the_window_of_any_ring(ring: int, window: int) -> None:
+    program = Program(ring=ring, window=window)
+    assert told(ring, window) // 4 <= program.outflow.window.unsaid < program.outflow.window.floor
 
 
 @pytest.mark.parametrize("position", [0, 1, 119, 120])
