@@ -38,7 +38,8 @@ NOTES = """\
 - **The peers.** MobiFai is `mobifai serve` as it comes: keeper, agent, and its own relay; *relay alone* is a phone
   that answers no WebRTC offer. The two servers on node-pty (`benchmarks/bench/node`) and the one on terminado are as
   short as such a server can be: no sign-in, no encryption beyond WebRTC's, nothing kept for a client that comes
-  back, no limit. node-pty comes ready-made from `@lydell/node-pty`, the same source.
+  back, no limit. node-pty comes ready-made from `@lydell/node-pty`, the same source. *aiortc alone*
+  (`aiortc_server.py`) is the same on the library for WebRTC that MobiFai is on: what Python and that library cost.
 - **MobiFai before**, where it has columns: an earlier revision in the same rounds, with the same client.
   `MOBIFAI_BEFORE` names a Python in which it is installed.
 - **The client** is one Node program (`client.mjs`, libwebrtc, socket.io-client, ws) with an adapter for each peer;
@@ -89,6 +90,6 @@ READING_TEXT = """\
 ## Reading a terminal
 
 `cat` of the same file, three times, on a raw terminal that nobody looks at: the product's own terminal, which keeps the
-last 100 KB and the modes that they begin in, beside a program in C (`benchmarks/bench/reader.c`) that reads and
+last 160 KiB and the modes that they begin in, beside a program in C (`benchmarks/bench/reader.c`) that reads and
 forgets. The kernel gives some 4 KiB for each read, whoever asks. The share is the median of those within each round.
 """
