@@ -107,6 +107,27 @@ async def test_a_restart_on_purpose_keeps_everything(tmp_path: Path) -> None:
             assert after["relay_url"] == before["relay_url"]
 
 
+async def test_shells_of_a_keeper_with_smaller_rings_run_on_after_a_restart(tmp_path: Path) -> None:
+    config = tmp_path / "settings" / "mobifai" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[limits]\n"terminal.ring" = 100_000\n')
+    async with serving(tmp_path / "state", environment={"XDG_CONFIG_HOME": str(tmp_path / "settings")}) as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            terminal = await phone.create()
+            await phone.type(terminal, "echo ready-$((1+1))\r")
+            await phone.wait_output(terminal, "ready-2")
+            before = await agent.status()
+            config.write_text("")
+            await agent.command("restart")
+            await eventually(lambda: not psutil.pid_exists(before["agent_pid"]))
+            await come_back(phone, agent, webrtc=True, active=terminal)
+            await phone.type(terminal, "seq 100000; echo all-$((1+1))\r")
+            await phone.wait_output(terminal, "all-2", timeout=30)
+
+
 async def test_a_shell_that_ends_while_no_agent_is_there_is_told_with_its_last_words(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         invitation = await agent.invite()
