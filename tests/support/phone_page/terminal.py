@@ -64,14 +64,15 @@ class TerminalActs(Part):
 
     async def shows(self, text: str, seconds: float = SECONDS) -> None:
         """Wait until this is in sight; where a line is full it goes on in the next one."""
-        await self._until(lambda shown: text in shown, f"{text!r} to be shown", seconds)
+        await self.until_text(lambda shown: text in shown, f"{text!r} to be shown", seconds)
 
     async def shows_in_order(self, *texts: str) -> None:
         """Wait until all of these are in sight, one after the other."""
         wanted = re.compile(".*".join(map(re.escape, texts)), re.DOTALL)
-        await self._until(lambda shown: bool(wanted.search(shown)), f"{texts} to be shown")
+        await self.until_text(lambda shown: bool(wanted.search(shown)), f"{texts} to be shown")
 
-    async def _until(self, is_so: Callable[[str], bool], what: str, seconds: float = SECONDS) -> None:
+    async def until_text(self, is_so: Callable[[str], bool], what: str, seconds: float = SECONDS) -> None:
+        """Wait until something is true of what is in sight, with or without its line ends."""
         shown = ""
 
         async def look() -> bool:
