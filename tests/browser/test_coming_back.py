@@ -58,9 +58,9 @@ async def stop_counting(phone: PhonePage) -> None:
 
 
 async def the_agent_is_restarted(here: Scene) -> None:
-    pid = (await asked(here.agent))["agent_pid"]
+    before = (await asked(here.agent))["agent_pid"]
     await here.agent.command("restart")
-    await eventually(lambda: not psutil.pid_exists(pid))
+    await status_when(here.agent, lambda status: status["agent_pid"] != before, "another agent to serve")
 
 
 async def the_agent_is_killed(here: Scene) -> None:
@@ -107,11 +107,12 @@ async def test_a_relay_apart_may_be_started_anew_under_a_working_phone(tmp_path:
         await start_counting(here.phone, tmp_path)
         port = int(relay.url.rpartition(":")[2])
         await relay.stop()
-        await status_when(here.agent, lambda status: status["relay"] != "connected", "the relay to be missed")
+        await status_when(here.agent, lambda status: status["relay"] == "offline", "the relay to be missed")
         async with relaying(tmp_path / "relay", port):
-            await status_when(here.agent, lambda status: status["relay"] == "connected", "the relay to be back", 60)
-            await here.phone.ready()
+            await status_when(here.agent, lambda status: status["relay"] == "waiting", "the relay to be back", 60)
             await stop_counting(here.phone)
+            await here.phone.reload()
+            await here.phone.ready("channel")
             await answers(here.phone)
 
 
