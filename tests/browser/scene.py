@@ -12,7 +12,7 @@ from typing import Literal
 
 from tests.integration.insight import nothing_went_wrong, on_path
 from tests.support.agent import RunningAgent, serving
-from tests.support.browser import PhoneBrowser, open_browser
+from tests.support.browser import WITHOUT_WEBGL, PhoneBrowser, open_browser
 from tests.support.phone_page import PhonePage
 
 Way = Literal["channel", "relay"]
@@ -39,17 +39,29 @@ def scripts_for(way: Way) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def at_the_phone(
-    folder: Path, *scripts: str, way: Way = "channel", serve: tuple[str, ...] = (), tab: bool = True
+    folder: Path,
+    *scripts: str,
+    way: Way = "channel",
+    serve: tuple[str, ...] = (),
+    tab: bool = True,
+    webgl: bool = False,
 ) -> AsyncIterator[Scene]:
-    """A phone that came by a link and is served by this way; with a terminal, unless `tab` says no."""
+    """A phone that came by a link and is served by this way; with a terminal, unless `tab` says no.
+
+    `webgl`: terminals are drawn by it, and read out so that there is text too.
+    """
     async with serving(folder / "state", *serve) as agent:
-        async with open_browser(*scripts_for(way), *scripts) as browser:
+        flags = () if webgl else (WITHOUT_WEBGL,)
+        async with open_browser(*scripts_for(way), *scripts, flags=flags) as browser:
             phone = PhonePage(await browser.context.new_page())
             await phone.open((await agent.invite())["link"])
             await phone.ready(way)
             await on_path(agent, way)
             if tab:
                 await phone.new_tab()
+            if webgl:
+                await phone.have_it_read_out()
+            if tab:
                 await answers(phone)
             yield Scene(agent, browser, phone)
         nothing_went_wrong(agent)

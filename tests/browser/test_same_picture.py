@@ -101,12 +101,14 @@ async def tmux(here: Scene, folder: Path) -> None:
     await here.phone.shows("below-2")
 
 
+@pytest.mark.parametrize("drawn_by", ["dom", "webgl"])
 @pytest.mark.parametrize("draws", [unicode_text, true_colour, vim, htop, tmux], ids=lambda one: one.__name__)
-async def test_a_program_looks_as_in_a_fresh_xterm(tmp_path: Path, draws: Draws) -> None:
+async def test_a_program_looks_as_in_a_fresh_xterm(tmp_path: Path, draws: Draws, drawn_by: str) -> None:
     needed = {"htop": htop, "tmux": tmux}.get(draws.__name__)
     if needed and not shutil.which(draws.__name__):
         pytest.skip(f"expected {draws.__name__} on the PATH: `apt install {draws.__name__}` brings it")
-    async with at_the_phone(tmp_path, RECORDER) as here, fresh_xterm() as fresh:
+    async with at_the_phone(tmp_path, RECORDER, webgl=drawn_by == "webgl") as here, fresh_xterm() as fresh:
+        assert await here.phone.by_webgl() is (drawn_by == "webgl")
         try:
             await draws(here, tmp_path)
             await same_picture(here, fresh)

@@ -41,6 +41,13 @@ class SheetActs(Part):
         await expect(chosen).to_be_checked()
         await self.close_sheet()
 
+    async def have_it_read_out(self) -> None:
+        """Switch the support of screen readers on."""
+        await self.open_settings()
+        await self.sheet.get_by_text("Screen reader support").tap()
+        await expect(self.page.get_by_role("switch", name="Screen reader support")).to_be_checked()
+        await self.close_sheet()
+
     async def choose_font_size(self, size: int) -> None:
         """Have larger or smaller letters."""
         await self.open_settings()

@@ -6,8 +6,10 @@ from typing import Any
 
 from tests.support.phone_page.part import SECONDS, Part, until
 
-_ROWS = """
-(screen) => [...screen.querySelectorAll(".xterm-rows > div")].map((row) => row.textContent.trimEnd())
+_DRAWN = ".xterm-rows > div, .xterm-accessibility-tree > div"
+"""The rows as text: those that are drawn, or, where WebGL draws them, those that are read out."""
+_ROWS = f"""
+(screen) => [...screen.querySelectorAll("{_DRAWN}")].map((row) => row.textContent.trimEnd())
 """
 _FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _COLUMNS = """
@@ -26,7 +28,7 @@ _BACKGROUND = """
 }
 """
 _FONT = """
-(rows) => ({fontFamily: getComputedStyle(rows).fontFamily, fontSize: parseFloat(getComputedStyle(rows).fontSize)})
+(probe) => ({fontFamily: getComputedStyle(probe).fontFamily, fontSize: parseFloat(getComputedStyle(probe).fontSize)})
 """
 
 
@@ -117,7 +119,7 @@ class TerminalActs(Part):
 
     async def grid(self) -> tuple[int, int]:
         """Columns and lines, by what is drawn."""
-        return int(await self.screen.evaluate(_COLUMNS)), await self.screen.locator(".xterm-rows > div").count()
+        return int(await self.screen.evaluate(_COLUMNS)), await self.screen.locator(_DRAWN).count()
 
     async def grid_other_than(self, before: tuple[int, int]) -> tuple[int, int]:
         """Columns and lines, once they are others."""
@@ -158,10 +160,20 @@ class TerminalActs(Part):
         columns, rows = await self.grid()
         box = await self.screen.locator(".xterm-screen").bounding_box()
         assert box is not None
-        font: dict[str, Any] = await self.screen.locator(".xterm-rows").evaluate(_FONT)
+        font: dict[str, Any] = await self.screen.locator(".xterm-char-measure-element").first.evaluate(_FONT)
         drawn = {"scrollback": 5000, "cursorInactiveStyle": "outline", "overviewRuler": {"width": 8}}
         options = {"cols": columns, "rows": rows, **font, **drawn}
-        return {"options": options, "palette": "night", "left": box["x"], "top": box["y"], "webgl": False}
+        return {
+            "options": options,
+            "palette": "night",
+            "left": box["x"],
+            "top": box["y"],
+            "webgl": await self.by_webgl(),
+        }
+
+    async def by_webgl(self) -> bool:
+        """Whether the terminal is drawn as a picture, and not as text."""
+        return await self.screen.locator(".xterm-rows").count() == 0
 
 
 def _beyond(lines: list[str], more: list[str]) -> list[str]:
