@@ -18,21 +18,20 @@ def invitation_text(invitation: dict[str, Any], *, with_link: bool = True) -> st
     page, link, code = invitation["page_url"], invitation.get("link") if with_link else None, invitation["code"]
     qr = _qr(link or f"{page}#{code}") if sys.stdout.isatty() else ""
     lines = [
-        *(_by_link(link, page, scanned=bool(qr)) if link else [f"On your phone, open  {page}"]),
-        f"or add this relay to the MobiFai app:  {invitation['relay_url']}",
+        *(_by_link(link, scanned=bool(qr)) if link else []),
+        f"{'Or add' if link else 'Add'} this relay to the MobiFai app, and type the code:  {invitation['relay_url']}",
         "",
         f"Pairing code:  {code}   (works once, until {_clock(invitation['expires_at'])})",
     ]
     return qr + "\n".join(lines)
 
 
-def _by_link(link: str, page: str, *, scanned: bool) -> list[str]:
+def _by_link(link: str, *, scanned: bool) -> list[str]:
     return [
         "Scan this with your phone's camera, or open the link on it:" if scanned else "On your phone, open the link",
         f"  {link}",
         "It is for one phone, and a secret: all between that phone and this machine is then encrypted end to end.",
         "",
-        f"Otherwise open  {page}  and type the code there,",
     ]
 
 

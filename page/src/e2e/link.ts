@@ -20,6 +20,9 @@ const AGAIN = "Run `mobifai pair` on the machine for a new one.";
 /** Read a whole address, or what follows its `#`. Throws LinkError, with a sentence for people. */
 export function parseLink(found: string): Link {
   const fragment = found.trim().split("#").at(-1) ?? "";
+  if (/^[A-Z0-9]{4}-?[A-Z0-9]{4}$/i.test(fragment)) {
+    throw new LinkError(`This is a pairing code, which is for the MobiFai app. This page needs the whole link. ${AGAIN}`);
+  }
   const [version, code, secret, key, machine, ...rest] = fragment.split(".");
   if (!version || !code || !secret || !key || !machine || rest.length > 0) {
     throw new LinkError(`This is not a link of MobiFai. It has to be copied whole, with all that follows the #. ${AGAIN}`);

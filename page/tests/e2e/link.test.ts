@@ -35,4 +35,8 @@ describe("a link", () => {
     expect(kept).toEqual(["/?a"]);
     expect(takeFragment({ ...location, hash: "" }, history)).toBeNull();
   });
+
+  test.each(["ABCD-EFGH", "abcdefgh", "http://192.168.1.7:8765/#ABCD-EFGH"])("a pairing code alone (%s) is told apart", (code) => {
+    expect(() => parseLink(code)).toThrow("for the MobiFai app");
+  });
 });
