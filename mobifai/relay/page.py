@@ -15,7 +15,8 @@ FOLDER = Path(str(resources.files("mobifai.relay").joinpath("static", "page")))
 
 _INDEX = "index.html"
 _STAMP = "built-from.txt"
-_PACKED = ".gz"
+_PACKED = {"br": ".br", "gzip": ".gz"}
+"""Encodings of which the build leaves copies, the smaller one first."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 """For what has a digest in its name."""
 _TYPES = {
@@ -30,6 +31,15 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
+_ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin"}
+_TRUSTED_SIGN = "Sec-Fetch-Dest"
+"""Sent by browsers over HTTPS and from the machine itself only; elsewhere they complain of the header above."""
+
+
+def encodings(accepts: str) -> set[str]:
+    """What a browser's Accept-Encoding names, but for what it gives no weight."""
+    offers = (offer.partition(";q=") for offer in accepts.lower().replace(" ", "").split(","))
+    return {name for name, _, weight in offers if not weight or weight.strip("0.")}
 
 
 def policy(host: str) -> str:
@@ -60,7 +70,7 @@ class Page:
         except OSError:
             return None
         names = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
-        names = {name for name in names if name != _STAMP and not name.endswith(_PACKED)}
+        names = {name for name in names if name != _STAMP and not name.endswith(tuple(_PACKED.values()))}
         return cls(folder, frozenset(names), stamp) if _INDEX in names else None
 
     def routes(self) -> Iterator[web.RouteDef]:
@@ -70,21 +80,35 @@ class Page:
 
     async def _serve(self, request: web.Request) -> web.Response:
         name = request.path.removeprefix("/") or _INDEX
-        headers = self._headers(name, request.headers.get(hdrs.HOST, ""))
-        if request.headers.get(hdrs.IF_NONE_MATCH) == headers[hdrs.ETAG]:
+        coding, file = self._smallest(name, request.headers.get(hdrs.ACCEPT_ENCODING, ""))
+        tag = f"{self.stamp[:16]}{coding and '-'}{coding}"
+        headers = {**self._headers(name, request), hdrs.ETAG: f'"{tag}"'}
+        if any(known.value in (tag, "*") for known in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
-        packed = self.folder / f"{name}{_PACKED}"
-        if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "") and packed.exists():
-            return web.Response(body=packed.read_bytes(), headers={**headers, hdrs.CONTENT_ENCODING: "gzip"})
-        return web.Response(body=(self.folder / name).read_bytes(), headers=headers)
+        if coding:
+            headers[hdrs.CONTENT_ENCODING] = coding
+        try:
+            return web.Response(body=file.read_bytes(), headers=headers)
+        except OSError:
+            text = "this file of the page is gone; if MobiFai was installed anew, the relay has to be restarted"
+            raise web.HTTPNotFound(text=text) from None
 
-    def _headers(self, name: str, host: str) -> dict[str, str]:
+    def _smallest(self, name: str, accepts: str) -> tuple[str, Path]:
+        taken = encodings(accepts)
+        for coding, suffix in _PACKED.items():
+            packed = self.folder / f"{name}{suffix}"
+            if coding in taken and packed.exists():
+                return coding, packed
+        return "", self.folder / name
+
+    @staticmethod
+    def _headers(name: str, request: web.Request) -> dict[str, str]:
         suffix = Path(name).suffix
         return {
             **_HEADERS,
+            **(_ISOLATED if _TRUSTED_SIGN in request.headers else {}),
             hdrs.CONTENT_TYPE: _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream",
-            "Content-Security-Policy": policy(host),
+            "Content-Security-Policy": policy(request.headers.get(hdrs.HOST, "")),
             hdrs.CACHE_CONTROL: _FOR_EVER if name.startswith("assets/") else "no-cache",
-            hdrs.ETAG: f'"{self.stamp[:16]}"',
             hdrs.VARY: hdrs.ACCEPT_ENCODING,
         }

@@ -56,12 +56,12 @@ class Place:
 
     @asynccontextmanager
     async def ask(self, method: str, path: str, token: str = "", **options: Any) -> AsyncIterator[ClientResponse]:
-        """One HTTP request."""
+        """One HTTP request. `unpack=False` leaves what comes as it came."""
         headers = options.pop("headers", {})
         if token:
             headers = {"Authorization": f"Bearer {token}"} | headers
         async with (
-            ClientSession() as session,
+            ClientSession(auto_decompress=options.pop("unpack", True)) as session,
             session.request(method, self.url + path, headers=headers, allow_redirects=False, **options) as response,
         ):
             yield response

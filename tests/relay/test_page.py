@@ -42,10 +42,64 @@ async def test_every_file_of_the_page_comes_whole_packed_or_not(tmp_path: Path) 
                 tag = response.headers["ETag"]
             async with place.ask("GET", path, headers={"Accept-Encoding": "gzip"}) as response:
                 assert await response.read() == content  # the client unpacks
-            async with place.ask("GET", path, headers={"If-None-Match": tag}) as response:
-                assert (response.status, await response.read()) == (304, b"")
+            for known in (tag, f"W/{tag}", f'"another", {tag}', "*"):
+                headers = {"Accept-Encoding": "identity", "If-None-Match": known}
+                async with place.ask("GET", path, headers=headers) as response:
+                    assert (response.status, await response.read()) == (304, b"")
             async with place.ask("HEAD", path) as response:
                 assert (response.status, await response.read()) == (200, b"")
+
+
+@with_page
+@pytest.mark.parametrize(
+    ("accepts", "expected"),
+    [("gzip", "gzip"), ("gzip, deflate", "gzip"), ("gzip, deflate, br, zstd", "br"), ("GZIP;q=0.5", "gzip"),
+     ("br;q=0, gzip ; q=0.000", None), ("identity", None), ("", None), ("gzipped, brr", None)],
+)  # fmt: skip
+async def test_each_form_of_a_file_has_a_tag_of_its_own(tmp_path: Path, accepts: str, expected: str | None) -> None:
+    async with open_place(tmp_path) as place:
+        async with place.ask("GET", "/", headers={"Accept-Encoding": accepts}, unpack=False) as response:
+            assert response.headers.get("Content-Encoding") == expected
+            assert response.headers["Vary"] == "Accept-Encoding"
+            assert response.headers["ETag"].strip('"').partition("-")[2] == (expected or "")
+            content = await response.read()
+    whole = (FOLDER / "index.html").read_bytes()
+    if expected == "gzip":
+        assert gzip.decompress(content) == whole
+    elif expected is None:
+        assert content == whole
+
+
+@with_page
+async def test_a_form_that_a_browser_has_is_not_taken_for_another(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place:
+        async with place.ask("GET", "/", headers={"Accept-Encoding": "gzip"}, unpack=False) as response:
+            tag = response.headers["ETag"]
+        async with place.ask("GET", "/", headers={"Accept-Encoding": "identity", "If-None-Match": tag}) as response:
+            assert response.status == 200
+
+
+@with_page
+async def test_pages_that_open_it_get_no_hold_of_it_where_browsers_take_that(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place:
+        async with place.ask("GET", "/", headers={"Sec-Fetch-Dest": "document"}) as response:
+            assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        async with place.ask("GET", "/") as response:
+            assert "Cross-Origin-Opener-Policy" not in response.headers
+
+
+async def test_a_file_that_went_away_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "page"
+    folder.mkdir()
+    for name in ("built-from.txt", "index.html", "gone.js"):
+        (folder / name).write_text("x")
+    page = Page.installed(folder)
+    monkeypatch.setattr(served.Page, "installed", classmethod(lambda _: page))
+    async with open_place(tmp_path) as place:
+        (folder / "gone.js").unlink()
+        async with place.ask("GET", "/gone.js") as response:
+            assert response.status == 404
+            assert "restarted" in await response.text()
 
 
 @with_page
@@ -62,8 +116,9 @@ async def test_what_is_named_by_its_content_is_kept_and_the_rest_is_asked_for_ag
 @with_page
 @pytest.mark.parametrize(
     "path",
-    ["/assets/../index.html.gz", "/index.html", "/built-from.txt", "/index.html.gz", "/assets/", "/assets/none.js",
-     "/%2e%2e/style.css", "/assets/%2e%2e/%2e%2e/%2e%2e/page.py", "/static/page/index.html"],
+    ["/assets/../index.html.gz", "/index.html", "/index.html.br", "/built-from.txt", "/index.html.gz",
+     "/assets/", "/assets/none.js", "/%2e%2e/style.css", "/assets/%2e%2e/%2e%2e/%2e%2e/page.py",
+     "/static/page/index.html"],
 )  # fmt: skip
 async def test_nothing_but_the_page_s_own_paths_is_served(tmp_path: Path, path: str) -> None:
     async with open_place(tmp_path) as place, place.ask("GET", path) as response:
@@ -84,6 +139,7 @@ def test_a_folder_without_an_index_is_no_page(tmp_path: Path) -> None:
     assert Page.installed(tmp_path) is None
     (tmp_path / "index.html").write_text("x")
     (tmp_path / "index.html.gz").write_bytes(gzip.compress(b"x"))
+    (tmp_path / "other.js.br").write_bytes(b"x")
     page = Page.installed(tmp_path)
     assert page is not None
     assert page.names == {"other.js", "index.html"}
