@@ -26,8 +26,10 @@ NODE_WANTED = "Node 20.19 or newer of 20, or 22.12 or newer, with npm"
 PLACE = "mobifai/relay/static/page"
 """Where the relay finds it, in the wheel and beside editable sources."""
 NOT_SOURCES = ("node_modules", "dist", "tests")
+MOST_SECONDS = 900
+"""A registry that does not answer must not keep an installation waiting for ever."""
 STAMP = "built-from.txt"
-INSTALL = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
+INSTALL = ("ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund", "--no-update-notifier")
 
 
 class PageUnavailable(Exception):
@@ -45,13 +47,16 @@ class PageBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the page before the wheel is filled."""
-        if skipped() or self.target_name != "wheel":
+        if self.target_name != "wheel":
+            return
+        place = Path(self.root, PLACE) if version == "editable" else None
+        if skipped():
+            if place is not None:
+                shutil.rmtree(place, ignore_errors=True)
             return
         with built(Path(self.root, "page")) as page:
-            if version == "editable":
-                place = Path(self.root, PLACE)
-                shutil.rmtree(place, ignore_errors=True)
-                shutil.copytree(page, place)
+            if place is not None:
+                put(page, place)
                 return
             kept = Path(tempfile.mkdtemp(prefix="mobifai-page-"))
             self._kept = kept
@@ -68,6 +73,18 @@ class PageBuildHook(BuildHookInterface[Any]):
 def skipped() -> bool:
     """Whether the page is left out."""
     return os.environ.get(SWITCH) == "0"
+
+
+def put(page: Path, place: Path) -> None:
+    """Put the page beside editable sources. Raises PageUnavailable."""
+    try:
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(page, place, dirs_exist_ok=True)
+    except OSError as error:
+        raise PageUnavailable(
+            f"expected a folder to put the page into: {place} ({error}). Make it writable, or leave the page out "
+            f"with {SWITCH}=0"
+        ) from error
 
 
 @contextmanager
@@ -133,23 +150,31 @@ def npm_runner(page: Path) -> Any:
     def run(*words: str) -> str:
         path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", os.defpath)])
         environment = {**os.environ, "PATH": path, "NODE_ENV": "development"}
-        ended = subprocess.run(  # noqa: S603
-            [*command, *words],
-            cwd=page,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ended.returncode != 0:
-            raise PageUnavailable(
-                f"`npm {' '.join(words[:2])}` in {page} ended with {ended.returncode}; is the npm registry reachable? "
-                f"{SWITCH}=0 leaves the page out. It said:\n{(ended.stdout + ended.stderr)[-3000:]}"
+        try:
+            ended = subprocess.run(  # noqa: S603
+                [*command, *words],
+                cwd=page,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=MOST_SECONDS,
             )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise PageUnavailable(failed(page, words, f"did not end well: {error}")) from error
+        if ended.returncode != 0:
+            told = f"ended with {ended.returncode}. It said:\n{(ended.stdout + ended.stderr)[-3000:]}"
+            raise PageUnavailable(failed(page, words, told))
         return ended.stdout
 
     return run
+
+
+def failed(page: Path, words: tuple[str, ...], how: str) -> str:
+    """What a person is told."""
+    what = "is the npm registry reachable? (`npm config get registry` names it) " if words[0] == "ci" else ""
+    return f"the phone page was not built: {what}{SWITCH}=0 leaves it out. `npm {' '.join(words[:2])}` in {page} {how}"
 
 
 def machine_node() -> list[str] | None:
