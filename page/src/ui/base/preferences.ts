@@ -25,6 +25,7 @@ export interface Preferences {
 export const SMALLEST_FONT = 8;
 export const LARGEST_FONT = 28;
 const KEY = "mobifai.preferences";
+const UNSAVED = "mobifai.preferences.unsaved";
 
 export const DEFAULTS: Preferences = {
   scheme: "system", palette: "auto", fontSize: 14, screenReader: false, vibrate: true, composing: "auto", keyBar: "full",
@@ -67,6 +68,24 @@ export function savePreferences(storage: Storage | null, preferences: Preference
     storage?.setItem(KEY, JSON.stringify(preferences));
   } catch {
     // Full or forbidden: what was chosen holds until the page is closed.
+  }
+}
+
+/** Whether something was chosen that the relay does not have yet. */
+export function isUnsaved(storage: Storage | null): boolean {
+  try {
+    return storage?.getItem(UNSAVED) === "yes";
+  } catch {
+    return false;
+  }
+}
+
+export function markUnsaved(storage: Storage | null, unsaved: boolean): void {
+  try {
+    if (unsaved) storage?.setItem(UNSAVED, "yes");
+    else storage?.removeItem(UNSAVED);
+  } catch {
+    // Full or forbidden: it holds until the page is closed.
   }
 }
 
