@@ -39,11 +39,11 @@ def newest(text: str) -> int:
     return max((int(number) for number in re.findall(r"n(\d+)\.", text)), default=0)
 
 
-async def goes_on(phone: PhonePage) -> None:
+async def goes_on(phone: PhonePage, numbers: int = 20) -> None:
     """Wait until numbers come that had not come yet: what is typed then has a way to go."""
     await phone.shows_newest()
     before = newest(await phone.text())
-    await phone.until_text(lambda text: newest(text) > before + 20, f"more than {before + 20} to be counted", 60)
+    await phone.until_text(lambda text: newest(text) > before + numbers, f"{numbers} more to be counted", 60)
 
 
 async def stop_counting(phone: PhonePage) -> None:

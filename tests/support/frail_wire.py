@@ -81,7 +81,7 @@ class FrailWire:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._carry(reader, back))
                 both.create_task(self._carry(out, writer))
-        except* ConnectionError:
+        except* OSError:  # an end is gone
             pass
         finally:
             await _closed(back)

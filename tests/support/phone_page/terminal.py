@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.support.phone_page.part import SECONDS, Part, until
@@ -14,11 +15,13 @@ _ROWS = f"""
 _FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _COLUMNS = """
 (screen) => {
-  const probe = screen.querySelector(".xterm-char-measure-element");
-  const width = probe.getBoundingClientRect().width / probe.textContent.length;
+  const drawn = screen.querySelector(".xterm-char-measure-element");
+  const typed = screen.querySelector(".xterm-helper-textarea");
+  const width = drawn ? drawn.getBoundingClientRect().width / drawn.textContent.length : parseFloat(typed.style.width);
   return Math.round(screen.querySelector(".xterm-screen").clientWidth / width);
 }
 """
+"""By the width of a letter: of those that are drawn to be measured, or of the field for input, which is on one."""
 _BACKGROUND = """
 (screen) => {
   for (let one = screen.querySelector(".xterm-rows"); one; one = one.parentElement) {
@@ -27,9 +30,8 @@ _BACKGROUND = """
   }
 }
 """
-_FONT = """
-(probe) => ({fontFamily: getComputedStyle(probe).fontFamily, fontSize: parseFloat(getComputedStyle(probe).fontSize)})
-"""
+_FONTS = re.compile(r"const FONTS = '([^']+)'")
+_SOURCE = Path(__file__).parents[3] / "page" / "src" / "ui" / "screen" / "screen.ts"
 
 
 class TerminalActs(Part):
@@ -156,11 +158,13 @@ class TerminalActs(Part):
                 return now
 
     async def look(self) -> dict[str, Any]:
-        """How the terminal is drawn, in the words of `tests/browser/reference`."""
+        """How the terminal is drawn without any choice, in the words of `tests/browser/reference`."""
         columns, rows = await self.grid()
         box = await self.screen.locator(".xterm-screen").bounding_box()
         assert box is not None
-        font: dict[str, Any] = await self.screen.locator(".xterm-char-measure-element").first.evaluate(_FONT)
+        fonts = _FONTS.search(_SOURCE.read_text())
+        assert fonts is not None, f"expected the fonts of the page in {_SOURCE}"
+        font = {"fontFamily": fonts[1], "fontSize": 14}
         drawn = {"scrollback": 5000, "cursorInactiveStyle": "outline", "overviewRuler": {"width": 8}}
         options = {"cols": columns, "rows": rows, **font, **drawn}
         return {
