@@ -15,8 +15,8 @@ from tests.support.phone_page import PhonePage
 
 ROUNDS = 100
 EVERY = 10
-HEAP_BYTES = 100_000
-"""What compiled code and caches may take more over fifty reconnections; so many kept sessions would take far more."""
+HEAP_BYTES = 400_000
+"""What compiled code and caches may take more over fifty reconnections: 8 KB for each; a kept session takes more."""
 
 CONNECTIONS = """
 {
