@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from tests.browser.scene import at_the_phone
+from tests.integration.insight import asked
 
 
 async def test_the_health_sheet_shows_the_agents_figures(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
-        status = await here.agent.status()
+        status = await asked(here.agent)
         shown = await here.phone.open_health()
-        assert status["version"] in shown
-        assert "direct" in shown.lower()
-        for name in ("terminals", "terminal.ring", "terminal.window"):
-            assert name in shown
+        assert f"Version\n{status['version']}" in shown
+        assert "Terminals\n1\n" in shown
+        assert [one["name"] for one in status["bounds"] if one["name"] not in shown] == []
+        await here.phone.close_sheet()
+        assert "Direct (data channel)" in await here.phone.open_connection()

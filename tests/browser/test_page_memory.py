@@ -14,7 +14,8 @@ from tests.support.frail_wire import FrailWire
 from tests.support.phone_page import PhonePage
 
 ROUNDS = 100
-EVERY = 10
+EVERY = 5
+"""Often, since the rows that were drawn last are collected or not: the most of each half is compared."""
 HEAP_BYTES = 400_000
 """What compiled code and caches may take more over fifty reconnections: 8 KB for each; a kept session takes more."""
 
@@ -107,7 +108,7 @@ async def test_a_hundred_reconnections_leave_nothing_behind(tmp_path: Path, way:
             if number % EVERY == 0:
                 seen.append(await held(here.phone, devtools))
         print("\n".join(map(str, seen)))
-        early, late = seen[len(seen) // 2 - 2 : len(seen) // 2], seen[-2:]
+        early, late = seen[: len(seen) // 2], seen[len(seen) // 2 :]
         for name in ("nodes", "listeners", "peers", "channels", "sockets"):
-            assert min(getattr(one, name) for one in late) <= max(getattr(one, name) for one in early), name
-        assert min(one.heap_bytes for one in late) <= max(one.heap_bytes for one in early) + HEAP_BYTES
+            assert max(getattr(one, name) for one in late) <= max(getattr(one, name) for one in early), name
+        assert late[-1].heap_bytes <= early[-1].heap_bytes + HEAP_BYTES

@@ -20,7 +20,7 @@ class SheetActs(Part):
         await self.status_button.tap()
         await self.sheet.get_by_role("button", name="Health of the agent").tap()
         await expect(self.sheet.get_by_role("region", name="Limits")).to_be_visible(timeout=MS)
-        return await self.sheet.inner_text()
+        return (await self.sheet.inner_text()).replace("\u200b", "")  # where names may be broken
 
     async def open_connection(self) -> str:
         """What is said of the connection."""
