@@ -1,5 +1,6 @@
 /** What is typed, on its way to the shown terminal: with the key bar's modifiers, combinations, and pastes. */
 
+import { utf8 } from "../e2e/bytes";
 import type { Session } from "../session/types";
 import type { Store } from "./base/store";
 import { bracketed, pasteable } from "./input/difference";
@@ -11,7 +12,7 @@ import type { Screen } from "./screen/screen";
 import { ask } from "./sheets/sheet";
 import type { AppState } from "./state";
 
-/** Longer pastes are refused: a shell line is not the way to bring a file. */
+/** Bytes. Longer pastes are refused: the agent keeps a MiB for a program that is slow to read, and drops what is beyond. */
 const LONGEST_PASTE = 1_000_000;
 /** What asks before it is pasted, even where the program knows pastes. */
 const LONG_PASTE = 20_000;
@@ -61,7 +62,7 @@ export class Typist {
     const screen = this.#screen();
     const { shown } = this.#store.state;
     if (clean === "" || screen === null) return;
-    if (clean.length > LONGEST_PASTE) return this.#notices.say("That is too long to be pasted: a megabyte is the most.");
+    if (utf8(clean).length > LONGEST_PASTE) return this.#notices.say("That is too long to be pasted: a megabyte is the most.");
     const knowsPastes = screen.terminal.modes.bracketedPasteMode;
     if (!(await this.#agrees(clean, knowsPastes)) || this.#store.state.shown !== shown) return;
     this.#press(bracketed(clean, knowsPastes));
