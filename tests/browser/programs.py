@@ -56,10 +56,26 @@ print("the flood is over.")
 """
 """Prints that many bytes."""
 
+TAKES = """
+import hashlib, os, sys, termios, tty
+before = termios.tcgetattr(0)
+tty.setraw(0)
+os.write(1, b"takes it\\r\\n")
+taken, left = hashlib.sha256(), int(sys.argv[1])
+try:
+    while left and (heard := os.read(0, min(left, 4096))):
+        taken.update(heard)
+        left -= len(heard)
+finally:
+    termios.tcsetattr(0, termios.TCSADRAIN, before)
+print(f"took {taken.hexdigest()[:16]}.")
+"""
+"""Reads that many bytes, and says the beginning of their SHA-256."""
+
 
 def command(folder: Path, source: str, *arguments: str) -> str:
     """The command line, without the Enter, that runs a program."""
-    names = {HEARS: "hears", WATCHES: "watches", COUNTS: "counts", FLOODS: "floods"}
+    names = {HEARS: "hears", WATCHES: "watches", COUNTS: "counts", FLOODS: "floods", TAKES: "takes"}
     program = folder / f"{names[source]}.py"
     program.write_text(source)
     quoted = " ".join(f"'{argument}'" for argument in arguments)

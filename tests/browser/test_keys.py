@@ -1,11 +1,12 @@
 """The key bar, and what else types: keys arrive as a terminal sends them, Ctrl holds for one key or until it is off."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from tests.browser.programs import HEARS, command
-from tests.browser.scene import Scene, answers, at_the_phone
+from tests.browser.programs import HEARS, TAKES, command
+from tests.browser.scene import Scene, Way, answers, at_the_phone
 
 TEXTS = {"ascii": "plain words", "accents": "naïve ça", "wide": "漢字 かな", "emoji": "👩\u200d🚀🇩🇪"}
 
@@ -112,6 +113,19 @@ async def test_a_paste_is_bracketed_when_the_program_wants_that(tmp_path: Path) 
         await listening(here, tmp_path, r"\x1b[?2004h", r"\x1b[?2004l")
         await here.phone.paste()
         await hears(here, b"\x1b[200~two\rlines\x1b[201~")
+
+
+@pytest.mark.parametrize("way", ["channel", "relay"])
+async def test_a_paste_of_a_megabyte_arrives_whole(tmp_path: Path, way: Way) -> None:
+    text = "".join(f"{number:07d} " for number in range(120_000)) + "漢字" * 6_000
+    async with at_the_phone(tmp_path, way=way) as here:
+        await here.phone.copy_elsewhere(text)
+        await here.phone.enter(command(tmp_path, TAKES, str(len(text.encode()))))
+        await here.phone.shows("takes it")
+        await here.phone.paste()
+        await here.phone.agree("Paste")
+        await here.phone.shows(f"took {hashlib.sha256(text.encode()).hexdigest()[:16]}.", 60)
+        await answers(here.phone)
 
 
 async def test_a_tap_reaches_a_program_that_wants_the_mouse(tmp_path: Path) -> None:

@@ -47,3 +47,7 @@ class KeyActs(Part):
     async def paste(self) -> None:
         """Tap the key for it."""
         await self.tap_key("Paste")
+
+    async def agree(self, to: str) -> None:
+        """Tap what the page asks for."""
+        await self.sheet.get_by_role("button", name=to, exact=True).tap()
