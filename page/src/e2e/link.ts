@@ -55,11 +55,3 @@ function uuid(found: Uint8Array): string {
   const digits = hex(found);
   return [digits.slice(0, 8), digits.slice(8, 12), digits.slice(12, 16), digits.slice(16, 20), digits.slice(20)].join("-");
 }
-
-/** Take the link out of this page's address, so that nobody finds it there: null when there is none. */
-export function takeFragment(location: Location, history: History): string | null {
-  const fragment = location.hash.slice(1);
-  if (fragment === "") return null;
-  history.replaceState(null, "", location.pathname + location.search);
-  return fragment;
-}

@@ -2,7 +2,7 @@ import { browserEnvironment, type Environment } from "./environment";
 import { MachineSession } from "./machine_session";
 import type { Session } from "./types";
 
-export { LinkError, takeFragment } from "../e2e/link";
+export { LinkError } from "../e2e/link";
 export type { Environment, RelaySocket } from "./environment";
 export * from "./types";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { base64url, unhex } from "../../src/e2e/bytes";
-import { LinkError, parseLink, takeFragment } from "../../src/e2e/link";
+import { LinkError, parseLink } from "../../src/e2e/link";
 
 const SECRET = new Uint8Array(16).fill(250);
 const KEY = new Uint8Array(32).fill(251);
@@ -25,15 +25,6 @@ describe("a link", () => {
 
   test("of a later version asks for a newer page", () => {
     expect(() => parseLink(but(0, "2"))).toThrow(/[Rr]eload/);
-  });
-
-  test("does not stay in the address", () => {
-    const kept: string[] = [];
-    const location = { hash: `#${FRAGMENT}`, pathname: "/", search: "?a" } as Location;
-    const history = { replaceState: (_data: unknown, _unused: string, address: string) => kept.push(address) } as unknown as History;
-    expect(takeFragment(location, history)).toBe(FRAGMENT);
-    expect(kept).toEqual(["/?a"]);
-    expect(takeFragment({ ...location, hash: "" }, history)).toBeNull();
   });
 
   test.each(["ABCD-EFGH", "abcdefgh", "http://192.168.1.7:8765/#ABCD-EFGH"])("a pairing code alone (%s) is told apart", (code) => {
