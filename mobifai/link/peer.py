@@ -96,6 +96,8 @@ class PeerConnection:
         )
         self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
         self._connection, self._channel = self._connect()
+        assert self._connection.sctp is not None  # noqa: S101 - it has a channel
+        self._lookups = ice.hasten(self._connection.sctp.transport.transport._connection)
         self._association = shortcut.association_of(self._connection)
         self._gathering: asyncio.Task[None] | None = None
         self._doubts: asyncio.TimerHandle | None = None
@@ -109,8 +111,6 @@ class PeerConnection:
         connection = self._aiortc.RTCPeerConnection(self._aiortc.RTCConfiguration(iceServers=servers))
         channel = connection.createDataChannel("terminal")
         channel.bufferedAmountLowThreshold = LOW_MARK
-        assert connection.sctp is not None  # noqa: S101 - it has a channel
-        ice.hasten(connection.sctp.transport.transport._connection)
         return connection, channel
 
     def _listen(self) -> None:
@@ -141,6 +141,7 @@ class PeerConnection:
     async def _close(self) -> None:
         if self._gathering is not None:  # cut short, it would leave its questions to servers behind
             await asyncio.gather(self._gathering, return_exceptions=True)
+        await self._lookups.stop()
         await _close(self._connection)
         for bound in self._bounds:
             self._ledger.close(bound)

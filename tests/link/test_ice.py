@@ -1,11 +1,16 @@
-"""Checks keep their pace, and nobody waits for the next when one has succeeded."""
+"""Checks keep their pace, and nobody waits for the next when one has succeeded, nor for a name that nobody knows."""
 
 import asyncio
+import re
 from typing import Any
 
+import aioice.mdns
+import pytest
+
 from mobifai.bounds import Ledger
-from mobifai.link.ice import PACE_SECONDS, hasten
+from mobifai.link.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
 from mobifai.link.peer import PeerConnection, load_aiortc
+from mobifai.protocol import messages as wire
 from tests.link.calls import Listener, answering, udp_sockets
 from tests.support.eventually import eventually
 
@@ -28,6 +33,8 @@ class Ice:
 
     async def get_component_candidates(self, **_: object) -> list[Any]:
         return []
+
+    async def add_remote_candidate(self, candidate: object) -> None: ...
 
 
 async def test_checks_go_on_by_themselves_at_the_usual_pace() -> None:
@@ -64,3 +71,57 @@ async def test_a_call_closed_as_its_checks_succeed_leaves_nothing() -> None:
         await agent.answer(phone.answer)
         await eventually(lambda: ice._check_list_done)
     await eventually(lambda: udp_sockets() <= sockets)
+
+
+def with_hidden_addresses(answer: wire.Answer, names: int = 1) -> wire.Answer:
+    """The answer of a page, whose browser names its addresses instead of telling them."""
+    line = r"(?m)^(a=candidate:\S+ \d+ udp \d+ )\S+( .*\n)"
+    hidden = "".join(rf"\g<1>here-{number}.local\g<2>" for number in range(names))
+    return wire.Answer(answer=wire.Description(type="answer", sdp=re.sub(line, hidden, answer.answer.sdp)))
+
+
+class NobodyAnswers:
+    """In place of the machine's mDNS: every question stays open."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.given_up = 0
+        monkeypatch.setattr(aioice.mdns.MDnsProtocol, "resolve", self.resolve)
+
+    async def resolve(self, name: str) -> None:
+        self.asked.append(name)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.given_up += 1
+
+
+async def test_a_page_that_hides_its_addresses_is_not_kept_waiting_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    aiortc, sockets, mdns = await load_aiortc(), udp_sockets(), NobodyAnswers(monkeypatch)
+    async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(with_hidden_addresses(phone.answer))
+        await eventually(lambda: agent.was_open)
+        assert mdns.asked
+        assert set(mdns.asked) == {"here-0.local"}
+        assert not mdns.given_up
+    assert mdns.given_up == len(mdns.asked)
+    await eventually(lambda: udp_sockets() <= sockets)
+
+
+async def test_only_so_many_names_are_looked_up_for_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    aiortc, mdns = await load_aiortc(), NobodyAnswers(monkeypatch)
+    async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(with_hidden_addresses(phone.answer, names=MOST_LOOKUPS * 2))
+        await eventually(lambda: agent.was_open)
+        assert len(mdns.asked) == MOST_LOOKUPS
+
+
+async def test_an_address_that_can_not_be_looked_up_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse() -> None:
+        raise OSError("the port is taken")
+
+    monkeypatch.setattr(aioice.mdns, "create_mdns_protocol", refuse)
+    aiortc = await load_aiortc()
+    async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(with_hidden_addresses(phone.answer))
+        await eventually(lambda: agent.was_open)
