@@ -19,6 +19,9 @@ EVERY = 5
 HEAP_BYTES = 400_000
 """What compiled code and caches may take more over fifty reconnections: 8 KB for each; a kept session takes more."""
 
+OBJECTS = 25
+"""Of some 30,000 there are eight more or less at any time; one that each reconnection left would be fifty more."""
+
 CONNECTIONS = """
 {
   const peers = [], channels = [], sockets = [];
@@ -36,7 +39,7 @@ CONNECTIONS = """
   };
   const alive = (all) => all.filter((one) => one.deref() !== undefined).length;
   window.__connections = {
-    made: () => [channels.length, sockets.length],
+    made: () => [channels.length, sockets.length, peers.length],
     alive: () => ({peers: alive(peers), channels: alive(channels), sockets: alive(sockets)}),
     hangUp: () => channels.forEach((one) => one.deref()?.close()),
   };
@@ -54,6 +57,7 @@ class Held:
     """What the page holds, after its garbage was collected."""
 
     heap_bytes: int
+    objects: int
     nodes: int
     listeners: int
     peers: int
@@ -77,7 +81,21 @@ async def _count(phone: PhonePage, devtools: CDPSession) -> Held:
         await devtools.send("HeapProfiler.collectGarbage")
     told = {one["name"]: int(one["value"]) for one in (await devtools.send("Performance.getMetrics"))["metrics"]}
     there = await phone.page.evaluate("window.__connections.alive()")
-    return Held(told["JSHeapUsedSize"], told["Nodes"], told["JSEventListeners"], **there)
+    own = await phone.page.evaluate("window.__connections.made().reduce((all, some) => all + some)")
+    objects = await _objects(devtools) - own
+    return Held(told["JSHeapUsedSize"], objects, told["Nodes"], told["JSEventListeners"], **there)
+
+
+async def _objects(devtools: CDPSession) -> int:
+    """How many objects of JavaScript there are in the page, whoever holds them."""
+    about = {"objectGroup": "count"}
+    prototype = await devtools.send("Runtime.evaluate", {"expression": "Object.prototype", **about})
+    asked = {"prototypeObjectId": prototype["result"]["objectId"], **about}
+    found = (await devtools.send("Runtime.queryObjects", asked))["objects"]["objectId"]
+    call = {"functionDeclaration": "function () { return this.length }", "objectId": found, "returnByValue": True}
+    count = await devtools.send("Runtime.callFunctionOn", call)
+    await devtools.send("Runtime.releaseObjectGroup", about)
+    return int(count["result"]["value"])
 
 
 async def connect_anew(wire: FrailWire, here: Scene, way: Way) -> None:
@@ -109,6 +127,7 @@ async def test_a_hundred_reconnections_leave_nothing_behind(tmp_path: Path, way:
                 seen.append(await held(here.phone, devtools))
         print("\n".join(map(str, seen)))
         early, late = seen[: len(seen) // 2], seen[len(seen) // 2 :]
+        assert max(one.objects for one in late) <= max(one.objects for one in early) + OBJECTS
         for name in ("nodes", "listeners", "peers", "channels", "sockets"):
             assert max(getattr(one, name) for one in late) <= max(getattr(one, name) for one in early), name
         assert late[-1].heap_bytes <= early[-1].heap_bytes + HEAP_BYTES
