@@ -77,7 +77,7 @@ class CountingPath:
     open: bool = True
     sent_bytes: int = 0
 
-    def room_for_bulk(self) -> bool:
+    def room_for_bulk(self, _: int) -> bool:
         """Always."""
         return True
 

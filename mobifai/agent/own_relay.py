@@ -60,7 +60,7 @@ class OwnRelay:
         peer = self._peer()
         return peer.in_flight if peer is not None else 0
 
-    def room_for_bulk(self) -> bool:
+    def room_for_bulk(self, _: int = 0) -> bool:
         """Whether output may be sent now."""
         return self._has_room(_takes_output)
 

@@ -58,9 +58,9 @@ class SealedPath:
         """Whether something sent now may arrive."""
         return self.session is not None and self.session.stage is Stage.ESTABLISHED and self._relay.open
 
-    def room_for_bulk(self) -> bool:
+    def room_for_bulk(self, piece: int) -> bool:
         """Whether output may be sent now."""
-        return self.open and self._relay.room_for_bulk()
+        return self.open and self._relay.room_for_bulk(piece)
 
     def room_for_control(self) -> bool:
         """Whether a short message may be sent now."""

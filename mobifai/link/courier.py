@@ -196,10 +196,10 @@ class Courier:
         if echo is not None and echo.urgent and echo.waiting and path.room_for_control():
             self._send_output(path, echo, ECHO_BYTES)
             return True
-        terminal = self._next_terminal() if path.room_for_bulk() else None
-        if terminal is not None:
-            self._send_output(path, terminal, terminal.piece)
-        return terminal is not None
+        turn = self._next_turn(path)
+        if turn is not None:
+            self._send_output(path, *turn)
+        return turn is not None
 
     def _send_control(self, path: Path, event: str, payload: object) -> None:
         try:
@@ -210,14 +210,21 @@ class Courier:
                 raise
             other.send(event, payload)
 
-    def _next_terminal(self) -> Source | None:
-        """The terminal whose turn it is; it goes to the end of the line while it has more."""
+    def _next_turn(self, path: Path) -> tuple[Source, int] | None:
+        """The terminal whose turn it is, and how much it may send, if there is room; it goes to the end of the line."""
         while self._ready:
             uuid = next(iter(self._ready))
-            terminal = self._ready.pop(uuid)
-            if terminal.waiting:
+            terminal = self._ready[uuid]
+            if not terminal.waiting:
+                del self._ready[uuid]
+                continue
+            piece = terminal.piece
+            if not path.room_for_bulk(piece):
+                return None
+            if len(self._ready) > 1:
+                del self._ready[uuid]
                 self._ready[uuid] = terminal
-                return terminal
+            return terminal, piece
         return None
 
     def _send_output(self, path: Path, terminal: Source, most_bytes: int) -> None:

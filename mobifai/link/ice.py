@@ -1,5 +1,5 @@
-"""What aioice makes a call wait for, and need not: servers that do not answer, names that nobody knows, and a pause behind
-what succeeds.
+"""What aioice makes a call wait for, and need not: servers that do not answer, names that nobody knows, and a pause
+behind what succeeds.
 
 Owns a timer from the first check until the last, and the lookups of names until they end or are stopped. Checks are as
 many, as far apart and in the order that aioice wants.
@@ -23,7 +23,8 @@ _CHECKS = ("_check_periodic", "_check_list", "_closing", "query_consent")
 
 
 def hasten(ice: Any) -> "Lookups":
-    """Have this connection, which has not gathered yet, wait no longer than it has to. To be stopped before it closes."""
+    """Have this connection, which has not gathered yet, wait no longer than it has to. What is given back is stopped
+    before the connection closes."""
     # It cancels what asks the servers, unless it is cancelled itself.
     ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
     if all(hasattr(ice, name) for name in _CHECKS):

@@ -16,8 +16,8 @@ class Path(Protocol):
     def open(self) -> bool:
         """Whether something sent now may arrive."""
 
-    def room_for_bulk(self) -> bool:
-        """Whether output may be sent now."""
+    def room_for_bulk(self, piece: int) -> bool:
+        """Whether output, which goes in pieces of so many bytes, may be sent now."""
 
     def room_for_control(self) -> bool:
         """Whether a short message may be sent now."""

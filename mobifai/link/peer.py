@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 BULK_MARK = 64 << 10
-"""Bytes in the channel's buffer at which output waits: more only delays the echo."""
-LOW_MARK = 32 << 10
+"""Bytes in the channel's buffer at which output waits: more only delays the echo. With small pieces, in which it goes
+while somebody types, it waits behind two of them."""
 _RECEIVE_WINDOW = 1 << 20
 """What aiortc offers a peer to send; it does not hold it to that."""
 
@@ -110,7 +110,7 @@ class PeerConnection:
         servers = [self._aiortc.RTCIceServer(urls=url) for url in self._ice_servers]
         connection = self._aiortc.RTCPeerConnection(self._aiortc.RTCConfiguration(iceServers=servers))
         channel = connection.createDataChannel("terminal")
-        channel.bufferedAmountLowThreshold = LOW_MARK
+        channel.bufferedAmountLowThreshold = BULK_MARK // 2
         return connection, channel
 
     def _listen(self) -> None:
@@ -280,9 +280,13 @@ class PeerConnection:
         """Bytes that the phone has not confirmed."""
         return int(self._channel.bufferedAmount)
 
-    def room_for_bulk(self) -> bool:
-        """Whether output may be sent now."""
-        return self.open and self._channel.bufferedAmount < BULK_MARK
+    def room_for_bulk(self, piece: int = BULK_MARK) -> bool:
+        """Whether output, in pieces of so many bytes, may be sent now. If not, the listener hears when it may."""
+        mark = min(BULK_MARK, 2 * piece)
+        if self.open and self._channel.bufferedAmount < mark:
+            return True
+        self._channel.bufferedAmountLowThreshold = mark // 2
+        return False
 
     def room_for_control(self) -> bool:
         """Whether a short message may be sent now."""

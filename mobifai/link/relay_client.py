@@ -93,7 +93,7 @@ class RelayClient:
         """Messages that are not on the wire yet."""
         return len(self._waiting) + self._sending
 
-    def room_for_bulk(self) -> bool:
+    def room_for_bulk(self, _: int = 0) -> bool:
         """Whether output may be sent now."""
         return self._connected and self.in_flight < min(_BULK_PACKETS, self._bound.capacity)
 

@@ -21,7 +21,7 @@ from mobifai.terminals.screen import snapshot
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import WINDOW_BYTES
 
-QUICK_PIECE = 16 << 10
+QUICK_PIECE = 4 << 10
 """In such pieces output goes while somebody types: their echo waits for no more than one."""
 
 ASK_SECONDS = 1.0

@@ -1,7 +1,8 @@
 """How much of a terminal's output may be under way to a phone that acknowledges: no more than keeps the line busy.
 
 What is under way beyond that only waits somewhere, and with it the prompt after a Ctrl-C. So the window follows what a
-line carries (rate times shortest round trip), between a floor and a ceiling. Pure: who owns it tells it the time.
+line carries (rate times shortest round trip) with a little that may wait, between a floor and a ceiling. Pure: who owns
+it tells it the time.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,10 @@ READY_BYTES = 32 << 10
 
 _GAIN = 1.5
 """So many times what the line was seen to carry: it may carry more, and acknowledgements come in lumps."""
+
+_WAITS_SECONDS = 0.003
+"""What may wait beside that, in time: so short that nobody feels it, and enough that a phone on the same machine never
+wants for work while the agent does something else."""
 
 _FADES = 0.875
 """What stays of the best rate seen, at each slower one."""
@@ -70,7 +75,7 @@ class CreditWindow:
         if self._measures or trip < self._shortest:
             self._shortest, self._measured_at, self._measures = trip, now, False
         self._rate = max((position - self._acknowledged_then) / trip, _FADES * self._rate)
-        self.size = max(self.floor, min(self.ceiling, int(_GAIN * self._rate * self._shortest)))
+        self.size = max(self.floor, min(self.ceiling, int(self._rate * (_GAIN * self._shortest + _WAITS_SECONDS))))
 
     def lost(self) -> None:
         """What was under way does not count any more: the phone says anew how far it is."""

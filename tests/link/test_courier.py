@@ -30,7 +30,7 @@ class Way:
     fails: bool = False
     carried: list[tuple[str, object]] = field(default_factory=list)
 
-    def room_for_bulk(self) -> bool:
+    def room_for_bulk(self, _: int) -> bool:
         return self.bulk > 0
 
     def room_for_control(self) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.link import shortcut
-from mobifai.link.peer import PeerConnection, load_aiortc
+from mobifai.link.peer import BULK_MARK, PeerConnection, load_aiortc
 from tests.link.calls import End, Listener, answering
 from tests.support.eventually import eventually
 
@@ -44,6 +44,32 @@ async def test_megabytes_arrive_in_order_by_either_way(what: str, monkeypatch: p
         await eventually(lambda: len(phone.heard) == len(sent))
         assert phone.heard == [f'{{"type":"event","payload":"{text}"}}' for text in sent]
         await eventually(lambda: agent.behind_bytes == 0)
+
+
+class Room(Listener):
+    """Counts how often it hears of room."""
+
+    heard_of_room = 0
+
+    def channel_has_room(self) -> None:
+        self.heard_of_room += 1
+
+
+@pytest.mark.parametrize("piece", [4 << 10, 48 << 10])
+async def test_who_finds_no_room_hears_of_it_with_small_pieces_and_with_large_ones(piece: int) -> None:
+    listener = Room()
+    async with call(listener) as (agent, phone):
+        for _ in range(3):
+            sent = 0
+            while agent.room_for_bulk(piece):
+                agent.send("event", "x" * piece)
+                sent += piece
+            assert min(2 * piece, BULK_MARK) <= sent <= min(2 * piece, BULK_MARK) + 2 * piece
+            before = listener.heard_of_room
+            await eventually(lambda before=before: listener.heard_of_room > before)  # type: ignore[misc]
+            assert agent.room_for_bulk(piece)
+        await eventually(lambda: agent.behind_bytes == 0)
+        assert phone.heard
 
 
 async def test_the_usual_way_is_the_short_one_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -35,6 +35,11 @@ class Line:
                 self.window.acknowledged(self.acknowledged)
         return (self.acknowledged - before) / (self.now - began)
 
+    @property
+    def keeps_nobody_waiting(self) -> bool:
+        """Whether little more is under way than this line carries in some milliseconds."""
+        return self.window.size <= max(FLOOR_BYTES, 0.005 * self.rate + 2 * CHUNK)
+
 
 @given(st.floats(2e5, 5e7), st.floats(1e-4, 0.3))
 @settings(deadline=None)
@@ -50,7 +55,13 @@ def test_a_flood_uses_what_the_line_carries_as_far_as_the_ceiling_allows(rate: f
 def test_on_a_near_line_little_is_under_way(rate: float) -> None:
     line = Line(rate, 0.0001)
     line.flood(1.0)
-    assert line.window.size <= 4 * CHUNK
+    assert line.keeps_nobody_waiting
+
+
+def test_on_a_near_line_as_fast_as_a_machine_is_to_itself_the_window_is_no_limit() -> None:
+    line = Line(5e7, 0.0001)
+    line.flood(1.0)
+    assert line.window.size == CEILING
 
 
 def test_on_a_far_line_the_ceiling_is_reached() -> None:
@@ -67,7 +78,7 @@ def test_a_line_that_gets_longer_is_noticed_and_one_that_gets_shorter_too() -> N
     assert line.window.size == CEILING
     line.trip = 0.0005
     line.flood(30.0)
-    assert line.window.size <= 4 * CHUNK
+    assert line.keeps_nobody_waiting
 
 
 def test_a_phone_that_is_new_has_the_ceiling() -> None:
