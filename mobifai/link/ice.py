@@ -24,7 +24,8 @@ _CHECKS = ("_check_periodic", "_check_list", "_closing", "query_consent")
 
 def hasten(ice: Any) -> "Lookups":
     """Have this connection, which has not gathered yet, wait no longer than it has to. What is given back is stopped
-    before the connection closes."""
+    before the connection closes.
+    """
     # It cancels what asks the servers, unless it is cancelled itself.
     ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
     if all(hasattr(ice, name) for name in _CHECKS):
