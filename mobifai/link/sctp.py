@@ -1,16 +1,16 @@
-"""The SCTP association of a data channel: aiortc's, with the way of plain output made short.
+"""The SCTP association of a data channel: aiortc's, with the way of plain output and of plain input made short.
 
-What is on the wire is the same: the same chunks, each in a packet of its own, under the same congestion window. Shorter
-is how they get there: no task for each message, no coroutine for each chunk; acknowledgements that came together are
-taken together, and what they allow leaves together (for each, the burst that RFC 9260, section 6.1 allows). Whatever is
-not plain (loss, gaps, other kinds of messages, other channels, opening, closing) is left to aiortc.
+What is on the wire means the same: the same chunks under the same congestion window. Shorter is how they get there: no
+task for each message, no coroutine for each chunk; acknowledgements that came together are taken together, and what
+they allow leaves together (for each, the burst that RFC 9260, section 6.1 allows). What came is acknowledged with what
+goes, or a little later (section 6.2). Whatever is not plain (loss, gaps, other kinds of messages, other channels,
+opening, closing) is left to aiortc.
 """
 
 import asyncio
 import contextlib
 import time
 from collections import deque
-from struct import Struct
 from typing import Any
 
 from aiortc.rtcsctptransport import (
@@ -23,19 +23,19 @@ from aiortc.rtcsctptransport import (
     SackChunk,
 )
 from aiortc.utils import uint32_gt, uint32_gte
-from google_crc32c import extend, value
+
+from mobifai.link.sctp_packet import SACK_BYTES, Header, data_chunk, read_plain, sack_chunk
 
 BURST = 4
 """Packets that one acknowledgement or one message may send at most (Max.Burst, RFC 9260, section 16)."""
 MOST_AT_ONCE = 32
 """Packets that leave together, however many acknowledgements came: the phone's socket has to hold them."""
 
-_HEADER = Struct("!BBHLHHL")
-_CHECKSUM = Struct("<L")
-_PORTS = Struct("!HHL")
-_SACK = Struct("!HHLLBBHLLHH")
-_SACK_TYPE = 3
-_SACK_CHUNK = 16
+ACKNOWLEDGES_AFTER = 0.02
+"""Seconds that an acknowledgement may wait for output to go with; RFC 9260 allows 0.2, and every second packet."""
+
+_SMALL = USERDATA_MAX_LENGTH - SACK_BYTES
+"""Bytes of a piece beside which an acknowledgement has room."""
 _TSNS = 1 << 32
 _SEQUENCES = 1 << 16
 
@@ -67,6 +67,8 @@ class Association(RTCSctpTransport):
     """An association of which `begin` has been called, on a transport that is `Records`."""
 
     _loop: asyncio.AbstractEventLoop
+    _last_received_tsn: int
+    _remote_port: int
 
     def begin(self) -> None:
         """Start with what this class has beside its parent's."""
@@ -75,19 +77,26 @@ class Association(RTCSctpTransport):
         self._repairing = False
         self._flushing: asyncio.Handle | None = None
         self._t3_at = self._t3_due = 0.0
-        self._prefix = b""
-        self._seed = 0
+        self._header: Header | None = None
+        self._unacknowledged = 0
+        self._acknowledging: asyncio.TimerHandle | None = None
 
     # -- sending
 
     def send_text(self, channel: Any, text: bytes) -> None:
-        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does, once the loop comes round."""
+        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does; a long one once the loop comes round."""
         if not text or (self._remote_max_message_size and len(text) > self._remote_max_message_size):
             super()._data_channel_send(channel, text.decode())
             return
         channel._addBufferedAmount(len(text))
         self._data_channel_queue.append((channel, WEBRTC_STRING, text))
         self._credits += 1
+        if len(text) <= _SMALL and len(self._data_channel_queue) == 1 and self._flushing is None:
+            self._flush()
+        else:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self._flushing is None:
             self._flushing = self._loop.call_soon(self._flush)
 
@@ -120,7 +129,7 @@ class Association(RTCSctpTransport):
     def _push(self, burst: int) -> None:
         """Send what the window allows, of so many packets. Raises ConnectionError."""
         waiting, sent = self._outbound_queue, self._sent_queue
-        packets: list[bytes] = []
+        chunks: list[bytes] = []
         limit = min(self._flight_size + burst * USERDATA_MAX_LENGTH, self._cwnd)
         taken: list[tuple[Any, int]] = []
         now = time.time()
@@ -132,17 +141,31 @@ class Association(RTCSctpTransport):
             self._flight_size_increase(piece)
             piece._sent_count += 1
             piece._sent_time = now
-            packets.append(self._packet(piece))
-        if packets:
-            self._send_packets(packets)
+            chunks.append(
+                data_chunk(piece.flags, piece.tsn, piece.stream_id, piece.stream_seq, piece.protocol, piece.user_data)
+            )
+        if chunks:
+            self._send_chunks(chunks)
         for channel, length in taken:
             channel._addBufferedAmount(-length)
 
-    def _send_packets(self, packets: list[bytes]) -> None:
-        transport: Any = self.transport
-        transport.send_all(packets)
+    def _send_chunks(self, chunks: list[bytes]) -> None:
+        """Send these, each in a packet of its own, and an acknowledgement with them if one is due."""
+        if self._unacknowledged:
+            sack = self._acknowledgement()
+            if len(chunks[-1]) <= _SMALL:
+                chunks[-1] = sack + chunks[-1]
+            else:
+                chunks.append(sack)
+        self._send_packets(chunks)
         if self._t3_handle is None:
             self._t3_start()
+
+    def _send_packets(self, chunks: list[bytes]) -> None:
+        transport: Any = self.transport
+        if self._header is None:
+            self._header = Header(self._local_port, self._remote_port, self._remote_verification_tag)
+        transport.send_all([self._header.packet(chunk) for chunk in chunks])
 
     def _cut_next(self, taken: list[tuple[Any, int]]) -> bool:
         """Make pieces of the next message; whether there was one."""
@@ -165,28 +188,86 @@ class Association(RTCSctpTransport):
         taken.append((channel, length))
         return True
 
-    def _packet(self, piece: DataChunk) -> bytes:
-        """The packet with this chunk alone."""
-        if not self._prefix:
-            self._prefix = _PORTS.pack(self._local_port, self._remote_port, self._remote_verification_tag)
-            self._seed = value(self._prefix + bytes(4))
-        data = piece.user_data
-        length = _HEADER.size + len(data)
-        header = _HEADER.pack(0, piece.flags, length, piece.tsn, piece.stream_id, piece.stream_seq, piece.protocol)
-        chunk = header + data + bytes(-length % 4)
-        return self._prefix + _CHECKSUM.pack(extend(self._seed, chunk)) + chunk
+    # -- what comes
 
-    # -- acknowledgements
+    def hear(self, packet: bytes) -> bool:
+        """Take a packet of plain acknowledgements and messages; False: nothing was, and it is for `_handle_data`."""
+        if self._association_state is not self.State.ESTABLISHED:
+            return False
+        heard = read_plain(packet, self._local_verification_tag)
+        if heard is None or not (heard.cumulative is None or self._takes_acknowledgements()):
+            return False
+        texts = self._next_texts(heard.messages)
+        if texts is None:
+            return False
+        if heard.cumulative is not None:
+            self._acknowledged(heard.cumulative)
+            self._flush_soon()
+        for channel, text in texts:
+            channel.emit("message", text)
+        if texts:
+            self._acknowledge_later(2 if heard.at_once else 1)
+        return True
+
+    def _takes_acknowledgements(self) -> bool:
+        return self._plain and not self._repairing and self._fast_recovery_exit is None
+
+    def _next_texts(self, messages: list[tuple[int, int, int, bytes]]) -> list[tuple[Any, str]] | None:
+        """These messages' channels and texts, counted as come; None: they are not those that come next, and nothing
+        is counted.
+        """
+        if self._sack_misordered or self._reconfig_deferred is not None:
+            return None
+        texts, tsn, sequences = [], self._last_received_tsn, dict[int, int]()
+        for number, stream, sequence, data in messages:
+            inbound, channel = self._inbound_streams.get(stream), self._data_channels.get(stream)
+            if inbound is None or inbound.reassembly or channel is None:
+                return None
+            tsn = (tsn + 1) % _TSNS
+            if number != tsn or sequence != sequences.get(stream, inbound.sequence_number):
+                return None
+            sequences[stream] = (sequence + 1) % _SEQUENCES
+            try:
+                texts.append((channel, data.decode()))
+            except UnicodeDecodeError:
+                return None
+        for stream, sequence in sequences.items():
+            self._inbound_streams[stream].sequence_number = sequence
+        self._last_received_tsn = tsn
+        return texts
+
+    def _acknowledge_later(self, packets: int) -> None:
+        """So many have come; after every second one an acknowledgement waits for nothing."""
+        self._unacknowledged += packets
+        if self._unacknowledged > 1:
+            self._flush_soon()
+        elif self._acknowledging is None:
+            self._acknowledging = self._loop.call_later(ACKNOWLEDGES_AFTER, self._acknowledge_now)
+
+    def _acknowledge_now(self) -> None:
+        self._acknowledging = None
+        if self._unacknowledged:
+            with contextlib.suppress(ConnectionError):  # as in `_flush`
+                self._send_packets([self._acknowledgement()])
+
+    def _acknowledgement(self) -> bytes:
+        self._unacknowledged = 0
+        return sack_chunk(self._last_received_tsn, max(0, self._advertised_rwnd))
+
+    async def _send_sack(self) -> None:
+        self._unacknowledged = 0
+        await super()._send_sack()
 
     async def _handle_data(self, data: bytes) -> None:
-        if len(data) == _SACK.size and data[12] == _SACK_TYPE and self._plain and not self._repairing:
-            _, _, tag, _, _, _, length, cumulative, _, gaps, duplicates = _SACK.unpack(data)
-            if length == _SACK_CHUNK and not gaps and not duplicates and self._fast_recovery_exit is None:
-                whole = _CHECKSUM.unpack_from(data, 8)[0] == value(data[:8] + bytes(4) + data[12:])
-                if whole and tag == self._local_verification_tag:
-                    self._acknowledged(cumulative)
-                return
-        await super()._handle_data(data)
+        if not self.hear(data):
+            await super()._handle_data(data)
+
+    def _set_state(self, state: RTCSctpTransport.State) -> None:
+        super()._set_state(state)
+        if state is self.State.CLOSED and self._acknowledging is not None:
+            self._acknowledging.cancel()
+
+    # -- what was acknowledged
 
     def _acknowledged(self, cumulative: int) -> None:
         """All up to this one has arrived, and nothing after it."""
@@ -229,9 +310,15 @@ class Association(RTCSctpTransport):
             self._cwnd += USERDATA_MAX_LENGTH
 
     def settle(self) -> None:
-        """Send what the messages and acknowledgements that have come allow. Raises ConnectionError."""
-        if not self._credits or self._association_state is not self.State.ESTABLISHED:
+        """Send what the messages and acknowledgements that have come allow or want. Raises ConnectionError."""
+        if self._association_state is not self.State.ESTABLISHED:
             return
+        if self._credits:
+            self._send_on()
+        if self._unacknowledged > 1:
+            self._send_packets([self._acknowledgement()])
+
+    def _send_on(self) -> None:
         burst, self._credits = min(self._credits * BURST, MOST_AT_ONCE), 0
         if self._is_plain():
             self._push(burst)

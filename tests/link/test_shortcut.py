@@ -90,3 +90,34 @@ async def test_the_log_says_why_the_way_is_aiortcs_own(
     assert [record.name for record in caplog.records if "is used as it is" in record.message] == [
         "mobifai.link.shortcut"
     ]
+
+
+async def test_what_a_phone_says_is_heard_in_order_however_much_comes_at_once() -> None:
+    listener = Listener()
+    async with call(listener) as (agent, phone):
+        texts = [f"{number} " + "€" * (number * 37 % 3_000) for number in range(300)]
+        for text in texts:
+            await phone.peer.send(text)
+            agent.send("event", "meanwhile")
+        await eventually(lambda: len(listener.heard) == len(texts))
+        assert listener.heard == texts
+        await eventually(lambda: agent.behind_bytes == 0)
+
+
+class Failing(Listener):
+    """Fails when it hears something."""
+
+    def channel_said(self, text: str) -> None:
+        super().channel_said(text)
+        raise RuntimeError(text)
+
+
+async def test_a_message_that_cant_be_taken_ends_its_connection_and_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    listener = Failing()
+    async with call(listener) as (agent, phone):
+        await phone.peer.send("x")
+        await agent.ended.wait()
+        assert listener.heard == ["x"]
+    assert "its connection is closed" in caplog.text

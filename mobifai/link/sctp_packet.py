@@ -1,0 +1,84 @@
+"""Packets of SCTP as a data channel mostly needs them, made and read (RFC 9260, section 3). Pure.
+
+Plain are acknowledgements without gaps and whole text messages in order; to read anything else is left to who can.
+"""
+
+from struct import Struct
+from typing import NamedTuple
+
+from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG, SCTP_DATA_LAST_FRAG, WEBRTC_STRING
+from google_crc32c import extend, value
+
+SACK_BYTES = 16
+"""What an acknowledgement without gaps has, alone or beside other chunks."""
+
+_DATA, _SACK = 0, 3
+_WHOLE = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG
+_FLAGS = 0b111
+_AT_ONCE = 0b1000  # RFC 7053
+_COMMON_BYTES = 12
+_PORTS = Struct("!HHL")
+_CHECKSUM = Struct("<L")
+_CHUNK = Struct("!BBH")
+_DATA_CHUNK = Struct("!BBHLHHL")
+_SACK_CHUNK = Struct("!BBHLLHH")
+
+
+class Heard(NamedTuple):
+    """A plain packet: up to where it acknowledges, messages as (TSN, stream, sequence, bytes), and whether who sent it
+    wants to hear at once that it came.
+    """
+
+    cumulative: int | None
+    messages: list[tuple[int, int, int, bytes]]
+    at_once: bool
+
+
+class Header:
+    """What every packet of one association begins with."""
+
+    def __init__(self, local_port: int, remote_port: int, remote_tag: int) -> None:
+        self._ports = _PORTS.pack(local_port, remote_port, remote_tag)
+        self._seed = value(self._ports + bytes(4))
+
+    def packet(self, chunks: bytes) -> bytes:
+        """The packet with these."""
+        return self._ports + _CHECKSUM.pack(extend(self._seed, chunks)) + chunks
+
+
+def data_chunk(flags: int, tsn: int, stream: int, sequence: int, protocol: int, data: bytes) -> bytes:
+    """A DATA chunk, padded."""
+    length = _DATA_CHUNK.size + len(data)
+    return _DATA_CHUNK.pack(_DATA, flags, length, tsn, stream, sequence, protocol) + data + bytes(-length % 4)
+
+
+def sack_chunk(cumulative: int, window: int) -> bytes:
+    """A SACK chunk that says that all up to this TSN has come, and that so many bytes may come now."""
+    return _SACK_CHUNK.pack(_SACK, 0, SACK_BYTES, cumulative, window, 0, 0)
+
+
+def read_plain(packet: bytes, tag: int) -> Heard | None:
+    """What a plain packet says; None: it is another, or is damaged, or not for who has this verification tag."""
+    if len(packet) < _COMMON_BYTES + SACK_BYTES or _PORTS.unpack_from(packet)[2] != tag:
+        return None
+    cumulative, messages, at_once = None, [], False
+    at, end = _COMMON_BYTES, len(packet)
+    while at < end:
+        if end - at < SACK_BYTES:
+            return None
+        kind, flags, length = _CHUNK.unpack_from(packet, at)
+        if kind == _DATA and flags & _FLAGS == _WHOLE and _DATA_CHUNK.size < length <= end - at:
+            *_, tsn, stream, sequence, protocol = _DATA_CHUNK.unpack_from(packet, at)
+            if protocol != WEBRTC_STRING:
+                return None
+            messages.append((tsn, stream, sequence, packet[at + _DATA_CHUNK.size : at + length]))
+            at_once = at_once or bool(flags & _AT_ONCE)
+        elif kind == _SACK and length == SACK_BYTES and cumulative is None and not messages:
+            *_, cumulative, _, gaps, duplicates = _SACK_CHUNK.unpack_from(packet, at)
+            if gaps or duplicates:
+                return None
+        else:
+            return None
+        at += length + (-length % 4)
+    whole = _CHECKSUM.unpack_from(packet, 8)[0] == value(packet[:8] + bytes(4) + packet[_COMMON_BYTES:])
+    return Heard(cumulative, messages, at_once) if whole else None
