@@ -17,7 +17,7 @@ from aiortc.rtcsctptransport import (
     serialize_packet,
 )
 from google_crc32c import value
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mobifai.link.sctp import ACKNOWLEDGES_AFTER, Association
@@ -43,6 +43,11 @@ PACKETS = st.lists(
     ),
     max_size=8,
 )
+
+
+def one_piece(off: int, *, flags: int = 3, stream: int = 1) -> tuple[Any, ...]:
+    """A packet with one piece of a message."""
+    return [(off, flags, 0, WEBRTC_STRING, stream, b"text")], "no", 7
 
 
 def packet_of(chunks: list[Chunk], tag: int) -> bytes:
@@ -93,6 +98,8 @@ def told(wire: Wire) -> tuple[int, list[tuple[int, int]]] | None:
 
 @settings(deadline=None, max_examples=200)
 @given(PACKETS, FIRST_TSNS)
+@example([one_piece(1, stream=3), one_piece(0)], 5)  # the second before the first, on another stream
+@example([one_piece(0, flags=2), one_piece(0)], 5)  # one that begins, and does not end before the next one begins
 def test_whatever_comes_means_what_it_means_to_aiortc(packets: list[Any], first_tsn: int) -> None:
     async def outcome(short: bool) -> tuple[object, ...]:
         made, wire, heard = listening(short, first_tsn)
