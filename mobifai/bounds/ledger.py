@@ -32,7 +32,8 @@ class Bound:
     def set(self, used: int) -> None:
         """Record what is in use now; above the capacity it is recorded all the same, for the check to find."""
         self.used = used
-        self._totals.peak = max(self._totals.peak, used)
+        if used > self._totals.peak:  # noqa: PLR1730 - several times for every chunk
+            self._totals.peak = used
 
     def evicted(self, amount: int) -> None:
         """Record what was dropped to make room."""

@@ -34,6 +34,8 @@ class Chunk(Protocol):
     @property
     def begins_screen(self) -> bool: ...  # noqa: D102
     @property
+    def data(self) -> bytes: ...  # noqa: D102
+    @property
     def text(self) -> str: ...  # noqa: D102
     @property
     def offset(self) -> int | None: ...  # noqa: D102
@@ -230,7 +232,7 @@ class Courier:
     def _send_output(self, path: Path, terminal: Source, most_bytes: int) -> None:
         chunk = terminal.take(most_bytes)
         self.last_sent = self._loop.time()
-        if chunk.text or (chunk.end is not None and chunk.end == chunk.offset and self.tells_positions):
+        if chunk.data or (chunk.end is not None and chunk.end == chunk.offset and self.tells_positions):
             self._send_chunk(path, terminal.uuid, chunk)
 
     def _send_chunk(self, path: Path, uuid: str, chunk: Chunk) -> None:

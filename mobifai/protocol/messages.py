@@ -539,9 +539,21 @@ def decode(table: Mapping[str, Any], event: str, payload: object) -> Any:
         raise BadMessage(event, str(error)) from None
 
 
+_decoders: dict[int, tuple[Any, msgspec.json.Decoder[Any]]] = {}  # bounded by the types in the tables
+"""By the identity of a type, which is kept beside it: to make that of a union, or to hash one, takes longer than to use
+it."""
+
+
+def _decoder(expected: Any) -> msgspec.json.Decoder[Any]:
+    found = _decoders.get(id(expected))
+    if found is None:
+        found = _decoders[id(expected)] = expected, msgspec.json.Decoder(expected, strict=True)
+    return found[1]
+
+
 def _read(expected: Any, payload: object) -> Any:
     if isinstance(payload, msgspec.Raw):
-        message = msgspec.json.decode(payload, type=expected, strict=True)
+        message = _decoder(expected).decode(payload)
     else:
         message = msgspec.convert(payload, type=expected, strict=True)
     msgspec.json.encode(message)  # fails on half a character (a lone surrogate) and on a number of 400 digits

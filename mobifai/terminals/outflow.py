@@ -8,7 +8,8 @@ the ring keeps both, so that a phone that comes back gets exactly the rest.
 
 import codecs
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from mobifai.bounds import Bound, ByteRing
 from mobifai.terminals.modes import Modes
@@ -29,8 +30,7 @@ PIECES_UNDER_WAY = 4
 _LONGEST_CHARACTER = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True, gc=False):
     """Some output, of whole characters.
 
     `begins_screen`: it starts a replay of the screen, with a reset. `offset` and `end` are the positions of its first
@@ -178,9 +178,10 @@ class Outflow:
     @property
     def behind(self) -> int:
         """Bytes that the phone was not sent; half a character at the end does not count."""
-        if not self._follows:
-            return len(self._screen) or len(self._ring)
-        return self._ring.end - self._at if self._ring.end != self._shown_to else 0  # type: ignore[operator]
+        at, ring = self._at, self._ring
+        if at is None or at < ring.start:
+            return len(self._screen) or len(ring)
+        return ring.end - at if ring.end != self._shown_to else 0
 
     @property
     def _credit(self) -> int:

@@ -146,9 +146,9 @@ class Terminal:
             self._memory.keep_modes(self._modes)
 
     def _offer(self) -> None:
-        self._regulate()
         if self.forwarded and self._outflow.waiting:
             self._on_output(self)
+        self._regulate()
 
     @property
     def waiting(self) -> int:
@@ -246,8 +246,10 @@ class Terminal:
 
     def _progress(self) -> None:
         """Something was taken or acknowledged."""
-        self._end_stall()
-        self._regulate()
+        stopped = self._stall_timer is not None or self._stalled_for or not self._pty.reading
+        if stopped or self._outflow.out_of_credit:
+            self._end_stall()
+            self._regulate()
 
     def _stalled(self) -> None:
         """The phone neither took nor acknowledged anything for a while."""
