@@ -7,6 +7,7 @@ imported when the first phone pairs, without what only sound and pictures need.
 import asyncio
 import logging
 import re
+import sys
 import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
@@ -54,6 +55,11 @@ class PeerListener(Protocol):
         """The buffer fell below its low mark."""
 
 
+IMPORT_SWITCH_SECONDS = 0.0005
+"""How long the import of aiortc may keep the loop from Python's lock: it is there while somebody types by relay already.
+As Python comes it is 5 ms, and the echo of each key then takes so much longer."""
+
+
 async def load_aiortc() -> Any:
     """The aiortc module, imported on a thread of its own so that the loop goes on meanwhile."""
     loop, imported = asyncio.get_running_loop(), asyncio.Event()
@@ -65,11 +71,14 @@ async def load_aiortc() -> Any:
             loop.call_soon_threadsafe(imported.set)
 
     thread = threading.Thread(target=work, name="import-aiortc", daemon=True)
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(IMPORT_SWITCH_SECONDS)
     thread.start()
     try:
         await imported.wait()
     finally:
         thread.join()
+        sys.setswitchinterval(usual)
     return webrtc.load()
 
 
