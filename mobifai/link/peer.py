@@ -56,8 +56,8 @@ class PeerListener(Protocol):
 
 
 IMPORT_SWITCH_SECONDS = 0.0005
-"""How long the import of aiortc may keep the loop from Python's lock: it is there while somebody types by relay already.
-As Python comes it is 5 ms, and the echo of each key then takes so much longer."""
+"""How long the import of aiortc may keep the loop from Python's lock, while somebody types by relay already. As Python
+comes it is 5 ms, and the echo of each key then takes so much longer."""
 
 
 async def load_aiortc() -> Any:

@@ -102,22 +102,3 @@ async def test_what_a_phone_says_is_heard_in_order_however_much_comes_at_once() 
         await eventually(lambda: len(listener.heard) == len(texts))
         assert listener.heard == texts
         await eventually(lambda: agent.behind_bytes == 0)
-
-
-class Failing(Listener):
-    """Fails when it hears something."""
-
-    def channel_said(self, text: str) -> None:
-        super().channel_said(text)
-        raise RuntimeError(text)
-
-
-async def test_a_message_that_cant_be_taken_ends_its_connection_and_nothing_else(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    listener = Failing()
-    async with call(listener) as (agent, phone):
-        await phone.peer.send("x")
-        await agent.ended.wait()
-        assert listener.heard == ["x"]
-    assert "its connection is closed" in caplog.text
