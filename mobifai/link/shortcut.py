@@ -14,7 +14,9 @@ _log = logging.getLogger(__name__)
 KNOWN = "1.16."
 """How the version begins whose inside `link.sctp` and `link.dtls` know."""
 _SCTP = (
-    *("_advanced_peer_ack_tsn", "_association_state", "_cwnd", "_data_channel_flush", "_data_channel_queue"),
+    *("_advanced_peer_ack_tsn", "_advertised_rwnd", "_association_state", "_cwnd", "_data_channel_flush"),
+    *("_data_channel_queue", "_data_channels", "_inbound_streams", "_last_received_tsn", "_reconfig_deferred"),
+    *("_sack_misordered", "_send_sack", "_set_state"),
     *("_fast_recovery_exit", "_flight_size", "_flight_size_decrease", "_flight_size_increase", "_handle_data"),
     *("_last_sacked_tsn", "_local_port", "_local_tsn", "_local_verification_tag", "_outbound_queue"),
     *("_outbound_stream_seq", "_partial_bytes_acked", "_receive_sack_chunk", "_reconfig_queue"),
