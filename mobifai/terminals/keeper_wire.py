@@ -63,3 +63,8 @@ class Receiver:
         """The descriptors that came with the message just read."""
         taken, self._descriptors = self._descriptors[:count], self._descriptors[count:]
         return taken
+
+    def close(self) -> None:
+        """Let go of the descriptors that nobody took; the socket is its owner's."""
+        for descriptor in self.take_descriptors(len(self._descriptors)):
+            os.close(descriptor)

@@ -58,6 +58,7 @@ class KeptShells:
             await self._end_orphans()
         self._alive.cancel()
         self._loop.remove_reader(self._connection)
+        self._receiver.close()
         self._connection.close()
         for bound in self._bounds:
             self._ledger.close(bound)
@@ -74,11 +75,12 @@ class KeptShells:
                     if message.get("id") == number:
                         return message
                     self._hear(message)
-                    self._loop.call_soon(self._tell)
                 if not self._receiver.receive():
                     raise StateError("the keeper closed the connection")
         except OSError as error:
             raise StateError(f"the keeper does not answer: {error}") from None
+        finally:
+            self._loop.call_soon(self._tell)  # the news that came before the answer, or behind it
 
     def tell(self, what: str, **details: object) -> None:
         """Tell the keeper something that it does not answer."""
@@ -99,11 +101,14 @@ class KeptShells:
 
     def _readable(self) -> None:
         try:
+            self._connection.settimeout(0)
             alive = self._receiver.receive()
+        except BlockingIOError:  # what the loop saw was taken meanwhile, with the answer to a question
+            alive = True
         except OSError:
             alive = False
-        while (message := self._receiver.next()) is not None:
-            self._hear(message)
+        finally:
+            self._connection.settimeout(ANSWER_SECONDS)
         self._tell()
         if not alive:
             self._loop.remove_reader(self._connection)
@@ -120,6 +125,8 @@ class KeptShells:
             self.tell("end", pid=message["pid"])
 
     def _tell(self) -> None:
+        while (message := self._receiver.next()) is not None:
+            self._hear(message)
         while len(self._news):
             on_exit = self._on_exit.pop(self._news.take().get("ended", 0), None)
             if on_exit is not None:

@@ -1,7 +1,9 @@
-"""The agent's end of the keeper: an answer that comes too late is not taken for another."""
+"""The agent's end of the keeper: answers that come too late, and news between and behind them."""
 
+import asyncio
 import contextlib
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from mobifai.errors import StateError
 from mobifai.limits import TERMINAL_CHILDREN
 from mobifai.terminals import keeper, keeper_wire, kept
 from mobifai.terminals.kept import KeptShells
-from mobifai.terminals.shells import ShellSpec
+from mobifai.terminals.shells import ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_descriptor
 from tests.support.eventually import eventually
 
@@ -46,6 +48,8 @@ class Keeper:
                     self.may_answer.wait()
                     pid += 1
                     self._hand_over(pid, question["id"])
+                    if question["uuid"] == "short-lived":
+                        self.say_ended(pid)
                 else:
                     self.told.append(question)
 
@@ -56,6 +60,9 @@ class Keeper:
         keeper_wire.send(self._end, {"pid": pid, "running": True, "id": number}, [reader, memory])
         for descriptor in (reader, writer, memory):
             os.close(descriptor)
+
+    def say_ended(self, pid: int) -> None:
+        keeper_wire.send(self._end, {"ended": pid})
 
     def close(self) -> None:
         self.may_answer.set()
@@ -83,11 +90,58 @@ async def test_a_late_answer_is_for_nobody_and_its_shell_is_ended(monkeypatch: p
             for uuid in ("one", "two"):
                 spawned = shells.spawn(uuid, SPEC, nothing)
                 assert os.read(spawned.master, 10).decode() == str(spawned.pid)
-                os.close(spawned.master)
-                spawned.memory.close()
+                let_go(spawned)
             await eventually(lambda: {"ask": "end", "pid": 1001, "descriptors": 0} in held.told)
     finally:
         held.close()
+
+
+async def test_news_that_are_taken_with_an_answer_are_not_waited_for_again() -> None:
+    """The loop has seen that there is something to read; before it comes to that, a phone asks for a shell."""
+    ours, theirs = socket.socketpair()
+    held, lost, ended = Keeper(theirs), list[str](), list[str]()
+    asks, phone = os.pipe()
+    try:
+        async with KeptShells(ours.detach(), Ledger(), lambda: lost.append("keeper")) as shells:
+            let_go(first := shells.spawn("first", SPEC, lambda: ended.append("first")))
+            loop, taken = asyncio.get_running_loop(), list[int]()
+
+            def asked() -> None:
+                loop.remove_reader(asks)
+                let_go(shells.spawn("second", SPEC, no_exit))
+                taken.append(len(select.select([shells._connection], [], [], 0)[0]))
+
+            loop.add_reader(asks, asked)
+            await asyncio.sleep(0)
+            os.write(phone, b".")
+            held.say_ended(first.pid)
+            await eventually(lambda: bool(taken))
+            await eventually(lambda: ended == ["first"])
+            assert taken == [0], "the test's order of events did not come about"
+            let_go(shells.spawn("third", SPEC, no_exit))
+        assert lost == []
+    finally:
+        held.close()
+        os.close(asks)
+        os.close(phone)
+
+
+async def test_news_that_come_behind_an_answer_are_told() -> None:
+    ours, theirs = socket.socketpair()
+    held, ended = Keeper(theirs), list[str]()
+    try:
+        async with KeptShells(ours.detach(), Ledger(), lambda: None) as shells:
+            for _ in range(20):  # both are read in one go in some of them
+                let_go(shells.spawn("short-lived", SPEC, lambda: ended.append("short-lived")))
+                await eventually(lambda: ended == ["short-lived"])
+                ended.clear()
+    finally:
+        held.close()
+
+
+def let_go(spawned: Spawned) -> None:
+    os.close(spawned.master)
+    spawned.memory.close()
 
 
 no_exit: Callable[[], None] = lambda: None  # noqa: E731
