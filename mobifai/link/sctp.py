@@ -91,11 +91,13 @@ class Association(RTCSctpTransport):
         channel._addBufferedAmount(len(text))
         self._data_channel_queue.append((channel, WEBRTC_STRING, text))
         self._credits += 1
-        if self._flushing is not None:
-            return
-        if len(text) <= _SMALL and len(self._data_channel_queue) == 1:
+        if len(text) <= _SMALL and len(self._data_channel_queue) == 1 and self._flushing is None:
             self._flush()
         else:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._flushing is None:
             self._flushing = self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
@@ -188,8 +190,8 @@ class Association(RTCSctpTransport):
 
     # -- what comes
 
-    def _hear(self, packet: bytes) -> bool:
-        """Take a packet of plain acknowledgements and messages; False: nothing was taken. `settle` follows."""
+    def hear(self, packet: bytes) -> bool:
+        """Take a packet of plain acknowledgements and messages; False: nothing was, and it is for `_handle_data`."""
         if self._association_state is not self.State.ESTABLISHED:
             return False
         heard = read_plain(packet, self._local_verification_tag)
@@ -200,6 +202,7 @@ class Association(RTCSctpTransport):
             return False
         if heard.cumulative is not None:
             self._acknowledged(heard.cumulative)
+            self._flush_soon()
         for channel, text in texts:
             channel.emit("message", text)
         if texts:
@@ -234,9 +237,11 @@ class Association(RTCSctpTransport):
         return texts
 
     def _acknowledge_later(self, packets: int) -> None:
-        """So many have come; from the second one on `settle` acknowledges."""
+        """So many have come; after every second one an acknowledgement waits for nothing."""
         self._unacknowledged += packets
-        if self._unacknowledged == 1 and self._acknowledging is None:
+        if self._unacknowledged > 1:
+            self._flush_soon()
+        elif self._acknowledging is None:
             self._acknowledging = self._loop.call_later(ACKNOWLEDGES_AFTER, self._acknowledge_now)
 
     def _acknowledge_now(self) -> None:
@@ -254,7 +259,7 @@ class Association(RTCSctpTransport):
         await super()._send_sack()
 
     async def _handle_data(self, data: bytes) -> None:
-        if not self._hear(data):
+        if not self.hear(data):
             await super()._handle_data(data)
 
     def _set_state(self, state: RTCSctpTransport.State) -> None:

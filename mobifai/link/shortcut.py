@@ -28,7 +28,7 @@ _DTLS = (
     *("_data_receiver", "_recv_next", "_ssl", "_state", "_write_ssl"),
     *(f"_RTCDtlsTransport__{name}" for name in ("handshake_done", "rx_bytes", "rx_packets", "tx_bytes", "tx_packets")),
 )
-_ICE = ("_nominated", "_queue")
+_ICE = ("_nominated", "_queue", "data_received")
 
 
 def association_of(connection: Any) -> Any:

@@ -1,5 +1,6 @@
 """Which way a peer connection takes, and that both are a way."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -44,6 +45,10 @@ async def test_megabytes_arrive_in_order_by_either_way(what: str, monkeypatch: p
         await eventually(lambda: len(phone.heard) == len(sent))
         assert phone.heard == [f'{{"type":"event","payload":"{text}"}}' for text in sent]
         await eventually(lambda: agent.behind_bytes == 0)
+
+
+RECORD_HEADER = b"\xfe\xfd" + bytes(8) + (2000).to_bytes(2)
+"""What follows the kind in a record of DTLS 1.2, of 2,000 bytes of the first epoch."""
 
 
 class Room(Listener):
@@ -102,3 +107,40 @@ async def test_what_a_phone_says_is_heard_in_order_however_much_comes_at_once() 
         await eventually(lambda: len(listener.heard) == len(texts))
         assert listener.heard == texts
         await eventually(lambda: agent.behind_bytes == 0)
+
+
+class Failing(Listener):
+    """Fails when it hears something."""
+
+    def channel_said(self, text: str) -> None:
+        super().channel_said(text)
+        raise RuntimeError(text)
+
+
+async def test_a_message_that_cant_be_taken_ends_its_connection_and_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    listener = Failing()
+    async with call(listener) as (agent, phone):
+        await phone.peer.send("x")
+        await agent.ended.wait()
+        assert listener.heard == ["x"]
+    assert "its connection is closed" in caplog.text
+
+
+async def test_what_a_stranger_sends_to_the_port_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing at all, what looks like a record of each kind, and a voice."""
+    listener = Listener()
+    async with call(listener) as (agent, phone):
+        pair = agent._association.transport.transport._connection._nominated[1]
+        host, port = pair.local_candidate.host, pair.local_candidate.port
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for kind in range(256):
+                for junk in (b"", bytes([kind]), bytes([kind]) * 50, bytes([kind]) + RECORD_HEADER + bytes(2000)):
+                    stranger.sendto(junk, (host, port))
+                await phone.peer.send(f"{kind}")
+                await eventually(lambda kind=kind: len(listener.heard) == kind + 1)  # type: ignore[misc]
+            agent.send("event", "still there")
+            await eventually(lambda: bool(phone.heard))
+        assert listener.heard == [f"{kind}" for kind in range(256)]
+    assert not [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
