@@ -11,7 +11,8 @@ from typing import Protocol
 from mobifai.bounds import ItemQueue, Ledger
 from mobifai.errors import BadMessage, MobiFaiError
 from mobifai.limits import SIGNALS
-from mobifai.link.peer import PeerConnection, PeerListener, load_aiortc
+from mobifai.link import webrtc
+from mobifai.link.peer import PeerConnection, PeerListener
 from mobifai.protocol import messages as wire
 
 _log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Caller:
                     _log.error("a call failed: %r", result, exc_info=result)
 
     async def _calls(self) -> None:
-        aiortc, delay = await load_aiortc(), FIRST_DELAY
+        aiortc, delay = await webrtc.load_meanwhile(), FIRST_DELAY
         while True:
             was_open = await self._try_call(aiortc)
             self._listener.call_ended(was_open)

@@ -7,15 +7,13 @@ imported when the first phone pairs, without what only sound and pictures need.
 import asyncio
 import logging
 import re
-import sys
-import threading
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
-from mobifai.link import ice, shortcut, webrtc
+from mobifai.link import ice, shortcut
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.frames import encode_frame_bytes
@@ -53,33 +51,6 @@ class PeerListener(Protocol):
 
     def channel_has_room(self) -> None:
         """The buffer fell below its low mark."""
-
-
-IMPORT_SWITCH_SECONDS = 0.0005
-"""How long the import of aiortc may keep the loop from Python's lock, while somebody types by relay already. As Python
-comes it is 5 ms, and the echo of each key then takes so much longer."""
-
-
-async def load_aiortc() -> Any:
-    """The aiortc module, imported on a thread of its own so that the loop goes on meanwhile."""
-    loop, imported = asyncio.get_running_loop(), asyncio.Event()
-
-    def work() -> None:
-        try:
-            webrtc.load()
-        finally:
-            loop.call_soon_threadsafe(imported.set)
-
-    thread = threading.Thread(target=work, name="import-aiortc", daemon=True)
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(IMPORT_SWITCH_SECONDS)
-    thread.start()
-    try:
-        await imported.wait()
-    finally:
-        thread.join()
-        sys.setswitchinterval(usual)
-    return webrtc.load()
 
 
 class PeerConnection:

@@ -7,13 +7,16 @@ program that imports `av` or `pylibsrtp` later gets the real ones. An aiortc tha
 whole.
 """
 
+import asyncio
 import contextlib
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import logging
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -26,6 +29,10 @@ MEDIA = (
     "pylibsrtp",
 )
 """Modules that have stand-ins. One that is missing here is imported as it is."""
+
+IMPORT_SWITCH_SECONDS = 0.0005
+"""How long the import of aiortc may keep the loop from Python's lock, while somebody types by relay already. As Python
+comes it is 5 ms, and the echo of each key then takes so much longer."""
 
 _LATER = ("dns.flags", "dns.message", "dns.name", "dns.rdata", "dns.rdataset", "dns.rdatatype", "dns.zone")
 _LIBRARY = ("aiortc", "aioice")
@@ -97,6 +104,47 @@ def load() -> Any:
         _log.info("aiortc is loaded with all that it has, since less did not do: %r", error)
         _forget()
         return importlib.import_module("aiortc")
+
+
+async def load_meanwhile() -> Any:
+    """The same, imported on a thread of its own so that the loop goes on meanwhile."""
+    loop, imported = asyncio.get_running_loop(), asyncio.Event()
+
+    def work() -> None:
+        try:
+            load()
+        finally:
+            loop.call_soon_threadsafe(imported.set)
+
+    thread = threading.Thread(target=work, name="import-aiortc", daemon=True)
+    with contextlib.nullcontext() if "aiortc" in sys.modules else _in_the_background():
+        thread.start()
+        try:
+            await imported.wait()
+        finally:
+            thread.join()
+    return load()
+
+
+@contextlib.contextmanager
+def _in_the_background() -> Iterator[None]:
+    """Have an import on another thread keep the loop from its work for no longer than it must.
+
+    It makes some 12,000 objects that stay. As they are young, the collector would soon go through all that there is,
+    which takes it 10 to 20 ms; so it waits for the end, and they are then told to it as old ones.
+    """
+    interval, collects = sys.getswitchinterval(), gc.isenabled()
+    sys.setswitchinterval(IMPORT_SWITCH_SECONDS)
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()  # into the oldest generation
+        if collects:
+            gc.enable()
+        sys.setswitchinterval(interval)
 
 
 def _checked(aiortc: Any) -> Any:

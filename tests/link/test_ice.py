@@ -9,7 +9,8 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.link.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
-from mobifai.link.peer import PeerConnection, load_aiortc
+from mobifai.link.peer import PeerConnection
+from mobifai.link.webrtc import load_meanwhile
 from mobifai.protocol import messages as wire
 from tests.link.calls import Listener, answering, udp_sockets
 from tests.support.eventually import eventually
@@ -64,7 +65,7 @@ async def test_a_connection_closed_meanwhile_asks_for_no_consent() -> None:
 
 
 async def test_a_call_closed_as_its_checks_succeed_leaves_nothing() -> None:
-    aiortc, sockets = await load_aiortc(), udp_sockets()
+    aiortc, sockets = await load_meanwhile(), udp_sockets()
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         assert agent._connection.sctp is not None
         ice = agent._connection.sctp.transport.transport._connection
@@ -97,7 +98,7 @@ class NobodyAnswers:
 
 
 async def test_a_page_that_hides_its_addresses_is_not_kept_waiting_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    aiortc, sockets, mdns = await load_aiortc(), udp_sockets(), NobodyAnswers(monkeypatch)
+    aiortc, sockets, mdns = await load_meanwhile(), udp_sockets(), NobodyAnswers(monkeypatch)
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer))
         await eventually(lambda: agent.was_open)
@@ -109,7 +110,7 @@ async def test_a_page_that_hides_its_addresses_is_not_kept_waiting_for_a_name(mo
 
 
 async def test_only_so_many_names_are_looked_up_for_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    aiortc, mdns = await load_aiortc(), NobodyAnswers(monkeypatch)
+    aiortc, mdns = await load_meanwhile(), NobodyAnswers(monkeypatch)
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer, names=MOST_LOOKUPS * 2))
         await eventually(lambda: agent.was_open)
@@ -121,7 +122,7 @@ async def test_an_address_that_can_not_be_looked_up_is_done_without(monkeypatch:
         raise OSError("the port is taken")
 
     monkeypatch.setattr(aioice.mdns, "create_mdns_protocol", refuse)
-    aiortc = await load_aiortc()
+    aiortc = await load_meanwhile()
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer))
         await eventually(lambda: agent.was_open)

@@ -11,7 +11,8 @@ from mobifai.errors import BadMessage
 from mobifai.link import peer as peer_module
 from mobifai.link.ice import GATHER_SECONDS
 from mobifai.link.path import PathClosed
-from mobifai.link.peer import PeerConnection, load_aiortc
+from mobifai.link.peer import PeerConnection
+from mobifai.link.webrtc import load_meanwhile
 from mobifai.protocol import messages as wire
 from tests.link.calls import Listener, answering, udp_sockets, without_addresses
 from tests.support.eventually import eventually
@@ -24,7 +25,7 @@ async def calling(
     listener: Listener, mid: str = "1", ice_servers: tuple[str, ...] = ()
 ) -> AsyncIterator[PeerConnection]:
     """The agent's end; at the end no account and no socket of it is left."""
-    ledger, aiortc, sockets = Ledger(), await load_aiortc(), udp_sockets()
+    ledger, aiortc, sockets = Ledger(), await load_meanwhile(), udp_sockets()
     try:
         async with PeerConnection(aiortc, ice_servers, ledger, listener, mid) as peer:
             yield peer

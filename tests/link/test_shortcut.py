@@ -8,7 +8,8 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.link import shortcut
-from mobifai.link.peer import BULK_MARK, PeerConnection, load_aiortc
+from mobifai.link.peer import BULK_MARK, PeerConnection
+from mobifai.link.webrtc import load_meanwhile
 from tests.link.calls import End, Listener, answering
 from tests.support.eventually import eventually
 
@@ -16,7 +17,7 @@ from tests.support.eventually import eventually
 @asynccontextmanager
 async def call(listener: Listener) -> AsyncIterator[tuple[PeerConnection, End]]:
     """Two ends with an open channel."""
-    aiortc = await load_aiortc()
+    aiortc = await load_meanwhile()
     async with PeerConnection(aiortc, (), Ledger(), listener) as agent, answering(await agent.offer()) as phone:
         await agent.answer(phone.answer)
         await agent.opened.wait()
@@ -89,7 +90,7 @@ async def test_the_log_says_why_the_way_is_aiortcs_own(
 ) -> None:
     change(monkeypatch, what)
     caplog.set_level("INFO", "mobifai.link.shortcut")
-    aiortc = await load_aiortc()
+    aiortc = await load_meanwhile()
     async with PeerConnection(aiortc, (), Ledger(), Listener()):
         pass
     assert [record.name for record in caplog.records if "is used as it is" in record.message] == [

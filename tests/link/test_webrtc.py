@@ -6,9 +6,10 @@ import sys
 import pytest
 
 CALL = """
-import asyncio, gc, logging, sys, threading
+import asyncio, logging, sys, threading
 from mobifai.link import webrtc
-from mobifai.link.peer import PeerConnection, load_aiortc
+from mobifai.link.peer import PeerConnection
+from mobifai.link.webrtc import load_meanwhile
 from mobifai.bounds import Ledger
 from mobifai.protocol import messages as wire
 
@@ -21,7 +22,7 @@ class Listener:
 
 async def call():
     listener, phone_heard = Listener(), asyncio.Queue()
-    aiortc = await load_aiortc()
+    aiortc = await load_meanwhile()
     assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
     from soak.phone_peer import PhonePeer
     phone = PhonePeer(phone_heard.put_nowait, lambda: None)
@@ -73,6 +74,24 @@ mapped = {{line.split()[-1] for line in pathlib.Path("/proc/self/maps").read_tex
 print(sorted(path for path in mapped if any(name in path for name in ("libav", "libsw", "pylibsrtp"))))
 """)
     assert told == f"{WORKS}[]\n"
+
+
+def test_an_import_makes_no_work_for_the_collector_and_leaves_it_as_it_was() -> None:
+    """Neither while it goes on, nor soon after: what was imported is with the old objects."""
+    told = run("""
+import asyncio, gc, sys
+from mobifai.link import webrtc
+collections = []
+gc.callbacks.append(lambda phase, details: collections.append(details["generation"]))
+async def main():
+    before, interval = len(gc.get_objects(generation=2)), sys.getswitchinterval()
+    collections.clear()
+    await webrtc.load_meanwhile()
+    print(collections, len(gc.get_objects(generation=2)) - before > 10_000, gc.get_count()[1:], gc.get_freeze_count())
+    print(gc.isenabled(), sys.getswitchinterval() == interval)
+asyncio.run(main())
+""")
+    assert told == "[] True (0, 0) 0\nTrue True\n"
 
 
 def test_who_wants_sound_later_gets_the_real_library() -> None:
