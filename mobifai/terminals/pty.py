@@ -8,12 +8,14 @@ import contextlib
 import os
 import select
 import termios
+import time
 from collections.abc import Callable
 
 from mobifai.bounds import ByteQueue
 from mobifai.limits import MAX_COLS, MAX_ROWS
 
 _WRITE_BYTES = 4096
+_give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 _AT_ONCE = 4096
 """Bytes that the kernel gives for one read, at most; after less than half of it there mostly is no more."""
 
@@ -46,6 +48,8 @@ class Pty:
         self._rest = rest
         self._resting: asyncio.TimerHandle | None = None
         self._reading = False
+        self._poll = select.poll()
+        self._poll.register(master, select.POLLIN)
         self.resume()
 
     @property
@@ -112,11 +116,21 @@ class Pty:
 
     def holds_output(self) -> bool:
         """Whether the kernel has output that was not read yet."""
-        if self._master is None:
-            return False
-        poll = select.poll()
-        poll.register(self._master, select.POLLIN)
-        return any(events & select.POLLIN for _, events in poll.poll(0))
+        return self._master is not None and any(events & select.POLLIN for _, events in self._poll.poll(0))
+
+    def read_echo(self, patience: float) -> None:
+        """Read what is printed within so many seconds, without the loop: going to sleep and waking up again takes
+        longer than the echo, which the kernel's terminal mostly has by now. Who else wants this processor gets it.
+        """
+        if not self._reading or self._resting is not None:
+            return
+        poll, clock = self._poll.poll, time.monotonic
+        end = clock() + patience
+        while not poll(0):
+            if clock() > end:
+                return
+            _give_way()
+        self._readable()
 
     def write(self, data: bytes) -> None:
         """Type. What the kernel does not take now follows later. Raises LimitReached when too much waits."""

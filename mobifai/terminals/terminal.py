@@ -30,6 +30,12 @@ ASK_SECONDS = 1.0
 AWAITED_SECONDS = 0.02
 """For so long after a key its terminal's output is sent as it comes: the echo, and also the prompt after a Ctrl-C."""
 
+ECHO_SECONDS = 0.0003
+"""How long a key's echo is looked for at once: the kernel has its own after 0.01 ms, most programs theirs after 0.1."""
+
+ECHO_BYTES = 64
+"""Of how long a text; what is longer was not typed."""
+
 STALL_SECONDS = 5.0
 """How long a phone that takes nothing may stop a program. One that is hidden or gone must not stop it for ever."""
 
@@ -292,6 +298,8 @@ class Terminal:
             self._pty.write(text.encode("utf-8", "replace"))
             self.urgent = self.forwarded
             self._typed_at = time.monotonic()
+            if self.forwarded and len(text) <= ECHO_BYTES:
+                self._pty.read_echo(ECHO_SECONDS)
         except LimitReached as error:
             raise TerminalError(f"the program in this terminal does not read: {error}", self.uuid) from None
 

@@ -4,6 +4,7 @@ import asyncio
 import mmap
 import os
 import termios
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.errors import TerminalError
 from mobifai.limits import TERMINAL_RING
+from mobifai.terminals import terminal as terminal_module
 from mobifai.terminals.outflow import READING_STOPS_AT
 from mobifai.terminals.shells import ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_bytes, start_shell
@@ -160,6 +162,60 @@ async def test_a_program_that_says_it_is_huge_is_taken_for_as_large_as_a_screen_
     async with a_terminal() as (terminal, program):
         termios.tcsetwinsize(program, (65535, 65535))
         assert terminal.size == (1000, 1000)
+
+
+async def test_an_echo_is_there_when_a_key_has_been_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's own, and what a program prints soon, without a turn of the loop."""
+    monkeypatch.setattr(terminal_module, "ECHO_SECONDS", 30.0)  # on a machine that is busy with other things
+    async with a_terminal() as (terminal, program):
+        modes = termios.tcgetattr(program)
+        modes[3] |= termios.ECHO
+        termios.tcsetattr(program, termios.TCSANOW, modes)
+        terminal.forward()
+        terminal.write("x")
+        assert taken(terminal) == "x"
+        modes[3] &= ~termios.ECHO
+        termios.tcsetattr(program, termios.TCSANOW, modes)
+        answers = threading.Thread(target=lambda: os.write(program, b"<" + os.read(program, 10) + b">"))
+        answers.start()
+        terminal.write("y")
+        assert taken(terminal) in ("<xy>", "<x>")
+        answers.join()
+
+
+@pytest.mark.parametrize("why", ["no echo", "a long text", "hidden", "stopped"])
+async def test_what_has_no_echo_or_shows_none_is_typed_all_the_same(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if why != "no echo":
+        monkeypatch.setattr(terminal_module, "ECHO_SECONDS", float("inf"))
+    async with a_terminal() as (terminal, program):
+        if why != "hidden":
+            terminal.forward()
+        if why == "stopped":
+            terminal._pty.pause()
+        text = "x" * (terminal_module.ECHO_BYTES + 1) if why == "a long text" else "x"
+        terminal.write(text)
+        assert os.read(program, 100).decode() == text
+        assert terminal.waiting == 0
+
+
+async def test_a_program_that_ends_at_a_key_has_ended_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal_module, "ECHO_SECONDS", 30.0)
+    spawner, ended = FakeSpawner(), list[Terminal]()
+    spawned = spawner.spawn("tab", SPEC, lambda: None)
+    terminal = Terminal(Tab("tab", "Tab 1", 1), spawned, Ledger(), lambda _: None, ended.append)
+    try:
+        terminal.forward()
+        os.write(spawner.slaves[spawned.pid], b"bye")
+        spawner.close_slave(spawned.pid)
+        terminal.write("x")
+        terminal.write("y")
+        assert taken(terminal) == "bye"
+        await eventually(lambda: ended == [terminal])
+        terminal.write("z")
+    finally:
+        terminal.close()
+        spawner.close()
+    assert ended == [terminal]
 
 
 async def test_input_that_nobody_reads_is_refused_at_its_limit() -> None:
