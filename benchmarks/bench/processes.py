@@ -75,21 +75,21 @@ def memory_of(process: psutil.Process) -> int:
     return int(process.memory_full_info().uss)
 
 
-def memory(root: int) -> int:
-    """Bytes of a process and its descendants."""
+def own_memory(root: int) -> int:
+    """Bytes of a process and its descendants, without what has a terminal: the flood's own program is not counted."""
     total = 0
     for process in _family(root):
         with suppress(psutil.Error, OSError, ValueError):
-            total += memory_of(process)
+            total += 0 if _has_terminal(process) else memory_of(process)
     return total
 
 
 async def peak_memory(root: int, seconds: float) -> int:
-    """The most bytes that it has within some seconds."""
+    """The most bytes of its own that it has within some seconds."""
     clock = asyncio.get_running_loop().time
     end, peak = clock() + seconds, 0
     while clock() < end:
-        peak = max(peak, memory(root))
+        peak = max(peak, own_memory(root))
         await asyncio.sleep(SAMPLE_SECONDS)
     return peak
 

@@ -99,7 +99,7 @@ async def flood(visit: Visit) -> Figures:
     """A flood to a client that reads, then to one that has stopped."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
-    before = (await visit.rest()).memory
+    before = (await visit.rest()).own_memory
     await visit.client.ask("flood", terminal=terminal, bytes=FLOOD_BEGINS)
     peak = await processes.peak_memory(visit.server.pid, visit.counts.flood)
     yield "flood-memory", (peak - before) / MB

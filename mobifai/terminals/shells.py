@@ -8,6 +8,7 @@ import mmap
 import os
 import pwd
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,19 @@ def home_directory() -> str:
     """Where a new shell starts."""
     home = Path.home()
     return str(home) if home.is_dir() else "/"
+
+
+def working_directory(pid: int) -> str:
+    """Where a process is, or was when its directory was removed. Raises OSError."""
+    if sys.platform == "linux":
+        found = Path(f"/proc/{pid}/cwd").readlink()
+        return str(found) if found.exists() else str(found).removesuffix(" (deleted)")
+    import psutil  # noqa: PLC0415 - where /proc tells it, its half a megabyte can wait
+
+    try:
+        return psutil.Process(pid).cwd()
+    except psutil.Error as error:
+        raise ProcessLookupError(str(error)) from None
 
 
 def shell_environment(environ: Mapping[str, str], shell: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from mobifai.protocol import messages as wire
 from mobifai.protocol.features import NO_FEATURES, Features
 from mobifai.terminals.outflow import told
 from mobifai.terminals.pace import Pace
-from mobifai.terminals.shells import ShellSpec, Spawned, Spawner
+from mobifai.terminals.shells import ShellSpec, Spawned, Spawner, working_directory
 from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
 
@@ -353,11 +353,8 @@ class Tabs:
             self._store.save(terminal.tab, self._directory(terminal))
 
     def _directory(self, terminal: Terminal) -> str:
-        with contextlib.suppress(ImportError, OSError):  # as when no descriptor is left to load it with
-            import psutil  # noqa: PLC0415 - no terminal, no need
-
-            with contextlib.suppress(psutil.Error):
-                return psutil.Process(terminal.pid).cwd()
+        with contextlib.suppress(ImportError, OSError):  # it is gone, or no descriptor is left to look with
+            return working_directory(terminal.pid)
         return self._new_shell().cwd
 
     def close(self) -> None:
