@@ -57,7 +57,7 @@ NOTES = """\
 - **Ctrl-C**: {interrupts} times, when some megabytes of `yes` have come.
 - **A stopped client** is one whose process gets SIGSTOP for {stopped} s in the middle of a flood. MobiFai stops
   reading the shell, and so does who bounds what waits; who does not keeps it all in memory. Peaks are sampled ten
-  times a second.
+  times a second; the program that floods is not counted.
 - **Connect**: {connects} times, from nothing to the prompt of a new terminal, sign-in and pairing included where
   there are.
 - **{reconnects} reconnects**: MobiFai's client finds its terminal again; with the others it goes with its
