@@ -48,6 +48,7 @@ class Pty:
         self._rest = rest
         self._resting: asyncio.TimerHandle | None = None
         self._reading = False
+        self._echoes = True
         self._poll = select.poll()
         self._poll.register(master, select.POLLIN)
         self.resume()
@@ -87,6 +88,7 @@ class Pty:
             return
         length, ended = self._read(self._master, self._window(), once=self._is_quick())
         if length:
+            self._echoes = True
             self._on_read(length)
         if ended and self._master is not None:
             self.close()
@@ -121,15 +123,17 @@ class Pty:
     def read_echo(self, patience: float) -> None:
         """Read what is printed within so many seconds, without the loop: going to sleep and waking up again takes
         longer than the echo, which the kernel's terminal mostly has by now. Who else wants this processor gets it.
+        After a look in vain there is none until something was printed.
         """
-        if not self._reading or self._resting is not None:
+        if not self._echoes or not self._reading or self._resting is not None:
             return
         poll, clock = self._poll.poll, time.monotonic
         end = clock() + patience
         while not poll(0):
-            if clock() > end:
-                return
             _give_way()
+            if clock() > end:
+                self._echoes = False
+                return
         self._readable()
 
     def write(self, data: bytes) -> None:

@@ -198,6 +198,29 @@ async def test_what_has_no_echo_or_shows_none_is_typed_all_the_same(why: str, mo
         assert terminal.waiting == 0
 
 
+async def test_what_does_not_echo_is_looked_at_once_until_it_prints_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone may send many keys to a program that shows none."""
+    looks = 0
+
+    def give_way() -> None:
+        nonlocal looks
+        looks += 1
+
+    monkeypatch.setattr("mobifai.terminals.pty._give_way", give_way)
+    async with a_terminal() as (terminal, program):
+        terminal.forward()
+        for times in (1, 2):
+            before = looks
+            terminal.write("x")
+            assert looks > before
+            before = looks
+            for _ in range(50):
+                terminal.write("x")
+            assert looks == before
+            os.write(program, b"printed")
+            await eventually(lambda times=times: terminal.ring.end == 7 * times)  # type: ignore[misc]
+
+
 async def test_a_program_that_ends_at_a_key_has_ended_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal_module, "ECHO_SECONDS", 30.0)
     spawner, ended = FakeSpawner(), list[Terminal]()
