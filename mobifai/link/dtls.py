@@ -40,18 +40,18 @@ class Records(RTCDtlsTransport):
         """Start with what this class has beside its parent's."""
         self._ice = self.transport._connection
         self._datagrams = Datagrams(self._ice)
-        self._at_work = False
+        self._task_waits = False
         self._ice.data_received = self._came
 
     def _came(self, datagram: bytes, component: int) -> None:
-        """As aioice's `data_received`, behind which a task takes one after the other; but plain data, ahead of which
-        nothing waits, is taken here and now. Anybody can send to this port.
+        """As aioice's `data_received`, behind which a task takes one after the other; but plain data for which that
+        task waits is taken here and now. Anybody can send to this port.
         """
         if not datagram:
             return
         receiver: Any = self._data_receiver
-        waits = self._at_work or not self._ice._queue.empty() or not self._RTCDtlsTransport__handshake_done
-        if not waits and receiver is not None and datagram[0] == _APPLICATION_DATA:
+        is_next = self._task_waits and self._ice._queue.empty()
+        if is_next and receiver is not None and datagram[0] == _APPLICATION_DATA:
             try:
                 data = self._open_record(datagram)
                 if not data or receiver.hear(data):
@@ -80,13 +80,13 @@ class Records(RTCDtlsTransport):
         if not self._RTCDtlsTransport__handshake_done:
             await super()._recv_next()
         else:
-            datagram = await self.transport._recv()
-            self._at_work = True
+            self._task_waits = True
             try:
-                await self._take(datagram)
-                await self._take_others(self._ice._queue)
+                datagram = await self.transport._recv()
             finally:
-                self._at_work = False
+                self._task_waits = False
+            await self._take(datagram)
+            await self._take_others(self._ice._queue)
         receiver: Any = self._data_receiver
         if receiver is not None:
             receiver.settle()

@@ -191,7 +191,11 @@ class Association(RTCSctpTransport):
     # -- what comes
 
     def hear(self, packet: bytes) -> bool:
-        """Take a packet of plain acknowledgements and messages; False: nothing was, and it is for `_handle_data`."""
+        """Take a packet of plain acknowledgements and messages; False: nothing was, and it is for `_handle_data`.
+
+        What is said by those who hear a message takes its acknowledgement along. After every second message that nobody
+        answers, one waits for nothing.
+        """
         if self._association_state is not self.State.ESTABLISHED:
             return False
         heard = read_plain(packet, self._local_verification_tag)
@@ -200,13 +204,16 @@ class Association(RTCSctpTransport):
         texts = self._next_texts(heard.messages)
         if texts is None:
             return False
+        if texts:
+            self._unacknowledged += 2 if heard.at_once else 1
         if heard.cumulative is not None:
             self._acknowledged(heard.cumulative)
-            self._flush_soon()
         for channel, text in texts:
             channel.emit("message", text)
-        if texts:
-            self._acknowledge_later(2 if heard.at_once else 1)
+        if self._credits or self._unacknowledged > 1:
+            self._flush_soon()
+        elif self._unacknowledged and self._acknowledging is None:
+            self._acknowledging = self._loop.call_later(ACKNOWLEDGES_AFTER, self._acknowledge_now)
         return True
 
     def _takes_acknowledgements(self) -> bool:
@@ -235,14 +242,6 @@ class Association(RTCSctpTransport):
             self._inbound_streams[stream].sequence_number = sequence
         self._last_received_tsn = tsn
         return texts
-
-    def _acknowledge_later(self, packets: int) -> None:
-        """So many have come; after every second one an acknowledgement waits for nothing."""
-        self._unacknowledged += packets
-        if self._unacknowledged > 1:
-            self._flush_soon()
-        elif self._acknowledging is None:
-            self._acknowledging = self._loop.call_later(ACKNOWLEDGES_AFTER, self._acknowledge_now)
 
     def _acknowledge_now(self) -> None:
         self._acknowledging = None

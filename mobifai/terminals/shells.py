@@ -80,8 +80,10 @@ def home_directory() -> str:
 def working_directory(pid: int) -> str:
     """Where a process is, or was when its directory was removed. Raises OSError."""
     if sys.platform == "linux":
-        found = Path(f"/proc/{pid}/cwd").readlink()
-        return str(found) if found.exists() else str(found).removesuffix(" (deleted)")
+        found = str(Path(f"/proc/{pid}/cwd").readlink())
+        if not found.endswith(" (deleted)"):  # no look at the directory: its server may not answer
+            return found
+        return found if Path(found).exists() else found.removesuffix(" (deleted)")
     import psutil  # noqa: PLC0415 - where /proc tells it, its half a megabyte can wait
 
     try:

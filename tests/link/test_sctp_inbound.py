@@ -179,6 +179,29 @@ def test_a_key_is_acknowledged_with_its_echo_in_one_packet() -> None:
     in_no_time(work)
 
 
+@pytest.mark.parametrize("acknowledges", [False, True])
+def test_an_echo_that_who_hears_the_key_says_at_once_takes_the_acknowledgement_along(acknowledges: bool) -> None:
+    """Also where the key comes with an acknowledgement of what was said before."""
+
+    async def work() -> None:
+        ends = await two(Weather(), short=True)
+        ends.channel.on("message", ends.say)
+        number, sequence = (
+            ends.agent._last_received_tsn + 1,
+            ends.agent._inbound_streams[ends.channel.id].sequence_number,
+        )
+        chunks: list[Chunk] = [data(number, sequence, b"k", stream=ends.channel.id)]
+        if acknowledges:
+            chunks.insert(0, sack(ends.agent._last_sacked_tsn))
+        assert ends.agent.hear(packet_of(chunks, 7))  # type: ignore[attr-defined]
+        assert chunks_sent(ends) == [[SackChunk.type, DataChunk.type]]
+        await asyncio.sleep(10 * ACKNOWLEDGES_AFTER)
+        assert len(ends.wire.sent) == 1
+        await ends.close()
+
+    in_no_time(work)
+
+
 def test_a_key_without_an_echo_is_acknowledged_soon() -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)

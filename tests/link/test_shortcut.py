@@ -1,8 +1,10 @@
 """Which way a peer connection takes, and that both are a way."""
 
+import importlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -108,6 +110,44 @@ async def test_what_a_phone_says_is_heard_in_order_however_much_comes_at_once() 
         await eventually(lambda: len(listener.heard) == len(texts))
         assert listener.heard == texts
         await eventually(lambda: agent.behind_bytes == 0)
+
+
+async def test_no_packet_of_the_association_is_lost_from_the_first_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that come while the transport has its handshake behind it, and the association its own before it."""
+    aiortc = await load_meanwhile()
+    opened, heard = list[bytes](), list[bytes]()
+    sctp, dtls = (importlib.import_module(f"mobifai.link.{name}") for name in ("sctp", "dtls"))
+    open_record, handle_data, hear = dtls.Records._open_record, sctp.Association._handle_data, sctp.Association.hear
+
+    def opens(self: Any, datagram: bytes) -> bytes | None:
+        data: bytes | None = open_record(self, datagram)
+        opened.extend([data] if data else [])
+        return data
+
+    def hears(self: Any, packet: bytes) -> bool:
+        took: bool = hear(self, packet)
+        heard.extend([packet] if took else [])
+        return took
+
+    async def handles(self: Any, packet: bytes) -> None:
+        before = len(heard)
+        await handle_data(self, packet)
+        heard.extend([packet] if len(heard) == before else [])
+
+    monkeypatch.setattr(dtls.Records, "_open_record", opens)
+    monkeypatch.setattr(sctp.Association, "_handle_data", handles)
+    monkeypatch.setattr(sctp.Association, "hear", hears)
+    for _ in range(3):
+        opened.clear()
+        heard.clear()
+        async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
+            await agent.answer(phone.answer)
+            await agent.opened.wait()
+            await phone.peer.send("x")
+            agent.send("event", "y")
+            await eventually(lambda: bool(phone.heard) and agent.behind_bytes == 0)
+            assert len(opened) >= 3
+            await eventually(lambda: heard[-len(opened) :] == opened)  # the first may be opened by the parent
 
 
 class Failing(Listener):

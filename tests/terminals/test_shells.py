@@ -27,3 +27,17 @@ def test_where_a_process_is(platform: str, tmp_path: Path, monkeypatch: pytest.M
             process.kill()
     with pytest.raises(OSError, match=str(process.pid)):
         working_directory(process.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_nobody_looks_at_the_directory_itself_whose_server_may_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, cwd=tmp_path) as process:
+        try:
+            monkeypatch.setattr("os.stat", lambda *_, **__: pytest.fail("it was looked at"))
+            found = working_directory(process.pid)
+        finally:
+            monkeypatch.undo()
+            process.kill()
+    assert found == str(tmp_path.resolve())
