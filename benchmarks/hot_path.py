@@ -176,7 +176,7 @@ def key() -> Iterator[tuple[Unit, CountingPath]]:
             event, payload = decode_frame(text)
             message = wire.decode(wire.FROM_PHONE, event, payload)
             made.program.send(b"x")  # the echo: with a PTY the kernel has it at the next call
-            made.terminal.write(message.data)
+            made.terminal.type(message.data)
             made.program.recv(16)
             made.turn()
 

@@ -267,9 +267,9 @@ class Tabs:
     def type(self, message: wire.TerminalInput) -> None:
         """Type into a terminal; a bare text goes to the first active one."""
         if isinstance(message, str):
-            self.find(None).write(message)
+            self.find(None).type(message)
         else:
-            self.find(message.uuid).write(message.data)
+            self.find(message.uuid).type(message.data)
 
     def act(self, message: wire.TerminalActions) -> None:
         """Type texts and commands, in order."""

@@ -291,6 +291,12 @@ class Terminal:
 
     # -- input
 
+    def type(self, text: str) -> None:
+        """The same as `write`, for what somebody types: an echo goes at once, ahead of what the caller says next."""
+        self.write(text)
+        if self.forwarded and len(text) <= ECHO_BYTES:
+            self._pty.read_echo(ECHO_SECONDS)
+
     def write(self, text: str) -> None:
         """Type a text. Raises TerminalError when too much waits already."""
         try:
@@ -298,8 +304,6 @@ class Terminal:
             self._pty.write(text.encode("utf-8", "replace"))
             self.urgent = self.forwarded
             self._typed_at = time.monotonic()
-            if self.forwarded and len(text) <= ECHO_BYTES:
-                self._pty.read_echo(ECHO_SECONDS)
         except LimitReached as error:
             raise TerminalError(f"the program in this terminal does not read: {error}", self.uuid) from None
 

@@ -172,13 +172,13 @@ async def test_an_echo_is_there_when_a_key_has_been_typed(monkeypatch: pytest.Mo
         modes[3] |= termios.ECHO
         termios.tcsetattr(program, termios.TCSANOW, modes)
         terminal.forward()
-        terminal.write("x")
+        terminal.type("x")
         assert taken(terminal) == "x"
         modes[3] &= ~termios.ECHO
         termios.tcsetattr(program, termios.TCSANOW, modes)
         answers = threading.Thread(target=lambda: os.write(program, b"<" + os.read(program, 10) + b">"))
         answers.start()
-        terminal.write("y")
+        terminal.type("y")
         assert taken(terminal) in ("<xy>", "<x>")
         answers.join()
 
@@ -193,7 +193,7 @@ async def test_what_has_no_echo_or_shows_none_is_typed_all_the_same(why: str, mo
         if why == "stopped":
             terminal._pty.pause()
         text = "x" * (terminal_module.ECHO_BYTES + 1) if why == "a long text" else "x"
-        terminal.write(text)
+        terminal.type(text)
         assert os.read(program, 100).decode() == text
         assert terminal.waiting == 0
 
@@ -211,11 +211,11 @@ async def test_what_does_not_echo_is_looked_at_once_until_it_prints_again(monkey
         terminal.forward()
         for times in (1, 2):
             before = looks
-            terminal.write("x")
+            terminal.type("x")
             assert looks > before
             before = looks
             for _ in range(50):
-                terminal.write("x")
+                terminal.type("x")
             assert looks == before
             os.write(program, b"printed")
             await eventually(lambda times=times: terminal.ring.end == 7 * times)  # type: ignore[misc]
@@ -230,11 +230,11 @@ async def test_a_program_that_ends_at_a_key_has_ended_once(monkeypatch: pytest.M
         terminal.forward()
         os.write(spawner.slaves[spawned.pid], b"bye")
         spawner.close_slave(spawned.pid)
-        terminal.write("x")
-        terminal.write("y")
+        terminal.type("x")
+        terminal.type("y")
         assert taken(terminal) == "bye"
         await eventually(lambda: ended == [terminal])
-        terminal.write("z")
+        terminal.type("z")
     finally:
         terminal.close()
         spawner.close()
