@@ -80,7 +80,8 @@ def own_memory(root: int) -> int:
     total = 0
     for process in _family(root):
         with suppress(psutil.Error, OSError, ValueError):
-            total += 0 if _has_terminal(process) else memory_of(process)
+            if not _has_terminal(process):
+                total += memory_of(process)
     return total
 
 

@@ -2,9 +2,9 @@
 
 aiortc brings FFmpeg (through `av`), codecs, SRTP and a DNS library: 26 of its 29 MB, none of which a data channel uses.
 For the length of its import, stand-ins take their places; what is looked up in them raises nothing and does nothing.
-The DNS library is real, and loads when a phone first names itself by mDNS, as pages in browsers do. Owns nothing: a
-program that imports `av` or `pylibsrtp` later gets the real ones. An aiortc that can't be imported this way is imported
-whole.
+The DNS library is real, and loads when a phone first names itself by mDNS, as pages in browsers do. A program that
+imports `av` or `pylibsrtp` later gets the real ones. An aiortc that can't be imported this way is imported whole. Owns
+nothing but the thread of an import, for as long as that takes.
 """
 
 import asyncio

@@ -15,9 +15,10 @@ from mobifai.bounds import ByteQueue
 from mobifai.limits import MAX_COLS, MAX_ROWS
 
 _WRITE_BYTES = 4096
-_give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 _AT_ONCE = 4096
 """Bytes that the kernel gives for one read, at most; after less than half of it there mostly is no more."""
+
+_give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 
 
 class Pty:
