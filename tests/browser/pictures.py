@@ -117,8 +117,10 @@ class Studio:
 
     async def start(self) -> None:
         """Tabs with names, and a prompt to be seen."""
-        for name in ("shop", "editor", "server"):
-            await self.phone.new_tab()
+        await self.phone.first_terminal()
+        for number, name in enumerate(("shop", "editor", "server")):
+            if number:
+                await self.phone.new_tab()
             await self.phone.rename((await self.phone.tabs())[-1], name)
             await self.phone.enter(f". {self._home}/rc; cd {self._home}/shop; clear")
             await self.phone.shows("main $")

@@ -43,10 +43,9 @@ async def at_the_phone(
     *scripts: str,
     way: Way = "channel",
     serve: tuple[str, ...] = (),
-    tab: bool = True,
     webgl: bool = False,
 ) -> AsyncIterator[Scene]:
-    """A phone that came by a link and is served by this way; with a terminal, unless `tab` says no.
+    """A phone that came by a link and is served by this way, at its first terminal.
 
     `webgl`: terminals are drawn by it, and read out so that there is text too.
     """
@@ -57,12 +56,10 @@ async def at_the_phone(
             await phone.open((await agent.invite())["link"])
             await phone.ready(way)
             await on_path(agent, way)
-            if tab:
-                await phone.new_tab()
+            await phone.first_terminal()
             if webgl:
                 await phone.have_it_read_out()
-            if tab:
-                await answers(phone)
+            await answers(phone)
             yield Scene(agent, browser, phone)
         nothing_went_wrong(agent)
 

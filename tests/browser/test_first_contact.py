@@ -1,12 +1,13 @@
 """From the address that the QR code shows to a shell's answer, and what people are told when that can't be."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from mobifai.health.control import ask
 from mobifai.state import StateDir
-from tests.browser.scene import Way, answers, at_the_phone
+from tests.browser.scene import Way, answers, at_the_phone, scripts_for
 from tests.integration.insight import on_path, status_when
 from tests.support.agent import RunningAgent, serving
 from tests.support.browser import open_browser
@@ -19,15 +20,14 @@ CODES = 16
 
 @ways
 async def test_the_qr_codes_address_leads_to_a_shell(tmp_path: Path, way: Way) -> None:
-    async with at_the_phone(tmp_path, way=way, tab=False) as here:
-        await here.phone.new_tab()
+    async with at_the_phone(tmp_path, way=way) as here:
         await answers(here.phone)
         await on_path(here.agent, way)
         assert (await here.agent.status())["e2e"] is True
 
 
 async def test_the_address_is_gone_from_the_browser_once_it_was_used(tmp_path: Path) -> None:
-    async with at_the_phone(tmp_path, tab=False) as here:
+    async with at_the_phone(tmp_path) as here:
         assert "#" not in here.phone.address
         assert await here.phone.page.evaluate("history.length") <= 2
 
@@ -38,8 +38,42 @@ async def test_the_link_can_be_pasted_too(tmp_path: Path) -> None:
         await phone.open(agent.relay_url)
         await phone.paste_link((await agent.invite())["link"])
         await phone.ready()
-        await phone.new_tab()
+        await phone.first_terminal()
         await answers(phone)
+
+
+@ways
+async def test_whoever_has_opened_a_link_types_without_a_tap(tmp_path: Path, way: Way) -> None:
+    async with serving(tmp_path / "state") as agent, open_browser(*scripts_for(way)) as browser:
+        phone = PhonePage(await browser.context.new_page())
+        await phone.open((await agent.invite())["link"])
+        await phone.first_terminal()
+        await phone.shows("$" if os.geteuid() else "#")
+        await phone.page.keyboard.type("echo hi-$((1+1))\n")
+        await phone.shows("hi-2")
+        assert len((await agent.status())["terminals"]) == 1
+
+
+async def test_who_has_closed_the_last_terminal_gets_none_by_coming_back(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path) as here:
+        (first,) = await here.phone.tabs()
+        await here.phone.close_tab(first)
+        await here.phone.reload()
+        await here.phone.ready()
+        assert "No terminals open" in await here.phone.waits_for()
+        assert (await here.agent.status())["terminals"] == []
+
+
+async def test_a_second_phone_finds_the_terminal_of_the_first(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path) as here, open_browser() as browser:
+        await here.phone.enter("whose=first")
+        await here.phone.page.close()
+        other = PhonePage(await browser.context.new_page())
+        await other.open((await here.agent.invite())["link"])
+        await other.ready()
+        await other.first_terminal()
+        await other.enter("echo it-is-$whose")
+        await other.shows("it-is-first")
 
 
 @ways
@@ -115,7 +149,7 @@ async def test_a_used_link_is_told_in_a_sentence(tmp_path: Path) -> None:
             other = PhonePage(await second.context.new_page())
             await other.open(link)
             assert is_a_sentence(await other.problem())
-            await one.new_tab()
+            await one.first_terminal()
             await answers(one)
 
 

@@ -9,7 +9,7 @@ import type { Store } from "./store";
 export async function linkUp(link: Link, store: Store, environment: Environment): Promise<void> {
   store.token = await signIn(link.code, store.deviceId, environment);
   const name = store.machine?.id === link.machine ? store.machine.name : null;
-  store.machine = { id: link.machine, key: link.key, name, secret: link.secret };
+  store.machine = { id: link.machine, key: link.key, name, secret: link.secret, isNew: true };
 }
 
 async function signIn(code: string, deviceId: string, environment: Environment): Promise<string> {

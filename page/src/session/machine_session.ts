@@ -53,6 +53,8 @@ export class MachineSession implements Session {
   #triedAt = 0;
   #cancelRetry: () => void = () => undefined;
   #settings: Settings;
+  /** A first terminal was asked for, and is not there yet. */
+  #hasAskedForFirst = false;
 
   constructor(private readonly environment: Environment) {
     this.#store = new Store(environment);
@@ -290,6 +292,7 @@ export class MachineSession implements Session {
     "processes:sync": (payload, path) => this.#sync(payload as unknown as Sync & { processes: Listed[]; activeUuids?: string[] }, path),
     "process:created": ({ uuid, name }) => {
       this.#tabs.add(String(uuid), String(name), Date.now());
+      this.#sawTerminal();
       this.#tabsChanged();
     },
     "process:renamed": ({ uuid, name }) => {
@@ -321,6 +324,20 @@ export class MachineSession implements Session {
     for (const [uuid, [cols, rows]] of this.#sizes) this.#send("terminal:resize", { uuid, cols, rows });
     this.#tabsChanged();
     this.#changed();
+    if (this.#tabs.tabs.length > 0) this.#sawTerminal();
+    else this.#askForFirst();
+  }
+
+  /** Once for each link, and not for each path on which the list of terminals comes. */
+  #askForFirst(): void {
+    if (this.#hasAskedForFirst || this.#store.machine?.isNew !== true) return;
+    this.#hasAskedForFirst = true;
+    this.#emitter.emit("firstContact");
+  }
+
+  #sawTerminal(): void {
+    const machine = this.#store.machine;
+    if (machine?.isNew) this.#store.machine = { ...machine, isNew: false };
   }
 
   #ended(uuid: string): void {
@@ -385,6 +402,7 @@ export class MachineSession implements Session {
     this.#sizes.clear();
     this.#places = new Places();
     this.#problem = null;
+    this.#hasAskedForFirst = false;
   }
 
   create(cols: number, rows: number, name?: string): string {

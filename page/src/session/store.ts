@@ -5,12 +5,16 @@ import { keyPair, type KeyPair } from "../e2e/noise";
 import { newSecret } from "../wire/identity";
 import type { Environment } from "./environment";
 
-/** The machine that this page is linked to. `secret`: of the link, until the machine has pinned this browser's key. */
+/**
+ * The machine that this page is linked to. `secret`: of the link, until the machine has pinned this browser's key.
+ * `isNew`: no terminal of it was seen since the link was opened.
+ */
 export interface Machine {
   readonly id: string;
   readonly key: Uint8Array;
   readonly name: string | null;
   readonly secret: Uint8Array | null;
+  readonly isNew: boolean;
 }
 
 const PREFIX = "mobifai.1.";
@@ -94,7 +98,7 @@ export class Store {
     const id = found?.["id"];
     if (typeof id !== "string" || key === null) return null;
     const name = found?.["name"];
-    return { id, key, name: typeof name === "string" ? name : null, secret: bytes(found?.["secret"], 16) };
+    return { id, key, name: typeof name === "string" ? name : null, secret: bytes(found?.["secret"], 16), isNew: found?.["isNew"] === true };
   }
 
   set machine(machine: Machine | null) {
@@ -102,8 +106,8 @@ export class Store {
       this.#write("machine", null);
       return;
     }
-    const { id, key, name, secret } = machine;
-    this.#write("machine", { id, key: base64(key), name, secret: secret && base64(secret) });
+    const { id, key, name, secret, isNew } = machine;
+    this.#write("machine", { id, key: base64(key), name, secret: secret && base64(secret), isNew });
   }
 
   /** Uuids in the order of the tabs, and those that were shown last. */

@@ -100,6 +100,8 @@ export interface SessionEvents {
   output: (output: Output) => void;
   /** A terminal is no more: the shell ended by itself, or it was closed. */
   ended: (uuid: string) => void;
+  /** A link has led to a machine without a terminal: the view makes one, so that people can type at once. */
+  firstContact: () => void;
   /** Something could not be done, for people. */
   trouble: (message: string, uuid: string | null) => void;
   assistant: (event: AssistantEvent) => void;

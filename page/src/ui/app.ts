@@ -145,6 +145,7 @@ export class App {
       }),
       on("output", (output) => this.deck.write(output)),
       on("ended", (uuid) => this.deck.ended(uuid)),
+      on("firstContact", () => this.#openFirst()),
       on("trouble", (message, uuid) => {
         this.#notices.say(message, { seconds: 8 });
         if (uuid !== null) this.deck.failed(uuid);
@@ -157,6 +158,12 @@ export class App {
     this.#scope.listen(window, "pageshow", wake);
     this.#scope.listen(window, "online", wake);
     this.deck.sync();
+  }
+
+  /** Whoever has just scanned a link types next. */
+  #openFirst(): void {
+    this.deck.create();
+    this.deck.screen?.focus();
   }
 
   #observe(): void {

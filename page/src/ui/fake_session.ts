@@ -28,7 +28,7 @@ export class FakeSession implements Session {
   settings: Settings = {};
   /** What views asked for, for tests: method and arguments, the last 500. */
   readonly calls: [string, ...unknown[]][] = [];
-  readonly #listeners: Listeners = { connection: new Set(), tabs: new Set(), output: new Set(), ended: new Set(), trouble: new Set(), assistant: new Set(), settings: new Set() };
+  readonly #listeners: Listeners = { connection: new Set(), tabs: new Set(), output: new Set(), ended: new Set(), firstContact: new Set(), trouble: new Set(), assistant: new Set(), settings: new Set() };
   readonly #running = new Map<string, Running>();
   #shown = new Set<string>();
   #count = 0;

@@ -41,6 +41,11 @@ class TabActs(Part):
         await expect(self._tabs.last).to_have_attribute("aria-selected", "true", timeout=MS)
         await expect(self.screen).to_be_visible(timeout=MS)
 
+    async def first_terminal(self) -> None:
+        """Wait for the terminal that a page opens by itself after it was linked."""
+        await expect(self._tabs).to_have_count(1, timeout=MS)
+        await expect(self.screen).to_be_visible(timeout=MS)
+
     async def switch(self, name: str) -> None:
         """Show one, if it is not shown already: another tap would open its menu."""
         if await self.shown_tab() == name:
