@@ -2,6 +2,7 @@
 
 import type { Link } from "../e2e/link";
 import { LinkError } from "../e2e/link";
+import { relayWords } from "../wire/words";
 import type { Environment } from "./environment";
 import type { Store } from "./store";
 
@@ -25,6 +26,6 @@ async function signIn(code: string, deviceId: string, environment: Environment):
   }
   const answer = (await response.json().catch(() => ({}))) as { token?: unknown; message?: unknown };
   if (response.ok && typeof answer.token === "string") return answer.token;
-  const told = typeof answer.message === "string" ? answer.message : `status ${response.status}`;
-  throw new LinkError(`This link does not let this browser in (${told}). Run \`mobifai pair\` on the machine for a new one.`);
+  const told = relayWords(answer.message ?? `status ${response.status}`);
+  throw new LinkError(`This link does not let this browser in. ${told} Run \`mobifai pair\` on the machine for a new one.`);
 }

@@ -55,6 +55,8 @@ export class MachineSession implements Session {
   #settings: Settings;
   /** A first terminal was asked for, and is not there yet. */
   #hasAskedForFirst = false;
+  /** The machine is said to know this browser already: it is tried without the link's secret, which is kept. */
+  #linkIsUsed = false;
 
   constructor(private readonly environment: Environment) {
     this.#store = new Store(environment);
@@ -136,8 +138,9 @@ export class MachineSession implements Session {
   }
 
   wake(): void {
-    if (!this.#wanted || this.#refused) return;
+    if (!this.#wanted) return;
     if (this.#path !== null) this.#pulse.check();
+    else if (this.#refused) return;
     else if (this.#visit === null || this.#tried > TOO_LONG_MS) this.#again(); // a relay that is silent may be gone
   }
 
@@ -161,7 +164,8 @@ export class MachineSession implements Session {
     this.#refused = false;
     this.#progress = "offline";
     this.#triedAt = this.environment.now();
-    const visit: Visit = new Visit(this.environment, this.#store, machine, {
+    const known = this.#linkIsUsed ? { ...machine, secret: null } : machine;
+    const visit: Visit = new Visit(this.environment, this.#store, known, {
       progress: (progress, problem) => this.#progressed(progress, problem),
       secured: ({ name }) => this.#secured(name),
       said: (said) => this.#hear(said, "relay"),
@@ -190,12 +194,12 @@ export class MachineSession implements Session {
     this.#changed();
   }
 
-  #visitEnded(visit: Visit, { problem, final, replaced }: Ending): void {
+  #visitEnded(visit: Visit, { problem, final, replaced, linkUsed }: Ending): void {
     if (this.#visit !== visit) return;
     this.#visit = null;
     this.#progress = "offline";
-    if (final) this.#channel?.close();
     this.#refused = final;
+    this.#linkIsUsed = linkUsed ?? false;
     if (problem !== null && !this.#channel?.open) this.#problem = problem;
     if (!this.#channel?.open) this.#pathLost();
     if (!final && !replaced) this.#retry();

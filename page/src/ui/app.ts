@@ -3,12 +3,12 @@
  */
 
 import type { AssistantEvent, Session } from "../session/types";
+import { plainLine } from "../wire/words";
 import { among, answered, heard } from "./assistant/dialogue";
 import { AssistantPanel } from "./assistant/assistant_panel";
 import { el } from "./base/dom";
 import { icon } from "./base/icons";
 import { clampFont } from "./base/preferences";
-import { plainLine } from "./base/quantities";
 import { Scope } from "./base/scope";
 import { Store } from "./base/store";
 import { followViewport } from "./base/viewport";

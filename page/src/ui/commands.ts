@@ -1,7 +1,7 @@
 /** What menus and buttons do that needs a question, a sheet or the clipboard first. */
 
 import type { Session } from "../session/types";
-import { plainLine } from "./base/quantities";
+import { plainLine } from "../wire/words";
 import type { Preferences } from "./base/preferences";
 import type { Store } from "./base/store";
 import type { Combo } from "./keys/combos";

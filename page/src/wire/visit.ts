@@ -9,6 +9,7 @@ import type { Environment, RelaySocket } from "../session/environment";
 import type { Machine, Store } from "../session/store";
 import { acts } from "./acts";
 import { Identity, sign, verifies } from "./identity";
+import { relayWords } from "./words";
 
 /** What this page can do. */
 export const FEATURES = ["ack", "resume", "e2e", "unseen"] as const;
@@ -22,6 +23,8 @@ export interface Ending {
   readonly final: boolean;
   /** Another page of this browser has taken this one's place; they must not take turns. */
   readonly replaced?: boolean;
+  /** The link's secret is said to be used: the machine may know this browser's key already. */
+  readonly linkUsed?: boolean;
 }
 
 export interface VisitListener {
@@ -49,11 +52,15 @@ const TAMPERED = "The relay changed, repeated or left out a message; the connect
 const UNPROTECTED =
   "This relay or this machine offers no end-to-end encryption, which this page never does without. Update MobiFai there.";
 
-const REFUSALS: Readonly<Record<string, string>> = {
-  unknown: `The machine does not know this browser (any more); a link lets one browser in, for 10 minutes. ${NEW_LINK}`,
-  revoked: `This browser was shut out on the machine. ${NEW_LINK}`,
-  required: UNPROTECTED,
-};
+/** By the reasons of `e2e:refused`, which comes in clear: the relay can have made it up. */
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ["unknown", `The relay reports that the machine does not know this browser. A link lets one browser in, for 10 minutes. ${NEW_LINK}`],
+  ["revoked", `The relay reports that this browser was shut out on the machine. ${NEW_LINK}`],
+  ["required", UNPROTECTED],
+]);
+
+/** Characters of a token; a relay that gives out a longer one is not of this protocol. */
+const LONGEST_TOKEN = 4096;
 
 const REPLACED: Ending = {
   problem: "Another page of this browser has taken over. Come back to this one to use the machine here.",
@@ -71,7 +78,8 @@ export class Visit {
   #theirChallenge: string | null = null;
   #handshake: Handshake | null = null;
   #sealed: Sealed | null = null;
-  #hasSecret: boolean;
+  /** Of the link, until the machine has spoken. */
+  #secret: Uint8Array | null;
   #isThere = false;
   #requested = false;
   #cancelRequest: () => void = () => undefined;
@@ -85,7 +93,7 @@ export class Visit {
     private readonly listener: VisitListener,
   ) {
     this.#identity = new Identity(store.relaySecret);
-    this.#hasSecret = machine.secret !== null;
+    this.#secret = machine.secret;
     this.#bePatient("The relay can't be reached.");
     this.#socket = environment.connect(store.token);
     this.#socket.listen((event, payload) => this.#hear(event, (payload ?? {}) as Payload));
@@ -143,22 +151,22 @@ export class Visit {
     connect_error: () => this.#end({ problem: "The relay can't be reached.", final: false }),
     disconnect: (reason: unknown) => this.#end(reason === SENT_AWAY ? REPLACED : { problem: "The connection to the relay was lost.", final: false }),
     authenticated: ({ token }) => {
-      this.store.token = String(token);
+      if (typeof token !== "string" || token.length > LONGEST_TOKEN) throw new Error("expected a token");
+      this.store.token = token;
       this.#is("waiting");
     },
     login_required: () => this.#end({ problem: `The relay does not know this browser. ${NEW_LINK}`, final: true }),
     auth_error: ({ message }) => {
-      this.store.token = null;
-      this.#end({ problem: `The relay does not let this browser in: ${String(message)}. ${NEW_LINK}`, final: true });
+      this.#end({ problem: `The relay does not let this browser in. ${relayWords(message)} ${NEW_LINK}`, final: true });
     },
     available_devices: (devices) => {
       this.#isThere = Array.isArray(devices) && devices.some((device: Payload) => device["deviceId"] === this.machine.id);
       this.#request();
     },
     error: ({ message }) => {
-      if (this.#progress === "securing") return this.#end({ problem: String(message), final: false });
+      if (this.#progress === "securing") return this.#end({ problem: relayWords(message), final: false });
       if (this.#progress !== "waiting") return;
-      this.#is("waiting", String(message));
+      this.#is("waiting", relayWords(message));
       this.#cancelRequest();
       this.#cancelRequest = this.environment.after(REFUSED_MS, () => {
         this.#requested = false;
@@ -170,7 +178,7 @@ export class Visit {
     paired: ({ peerId }) => this.#greet(peerId),
     "e2e:welcome": ({ message }) => this.#secure(String(message)),
     "e2e:sealed": ({ data }) => this.#open(String(data)),
-    "e2e:refused": ({ reason, message }) => this.#refused(String(reason), String(message)),
+    "e2e:refused": ({ reason, message }) => this.#refused(String(reason), message),
     paired_device_disconnected: () => {
       this.#sealed = this.#handshake = this.#shared = null;
       this.#requested = false;
@@ -221,12 +229,11 @@ export class Visit {
 
   #greet(peerId: unknown): void {
     if (peerId !== this.machine.id || this.#shared === null || this.#handshake !== null) return; // said twice, perhaps
-    const { secret, key } = this.machine;
-    const psk = secret === null || !this.#hasSecret ? NO_LINK : linkKey(secret);
+    const psk = this.#secret === null ? NO_LINK : linkKey(this.#secret);
     this.#handshake = new Handshake(
       {
         own: this.store.key,
-        theirs: key,
+        theirs: this.machine.key,
         psk,
         machine: this.machine.id,
         phone: this.store.deviceId,
@@ -252,19 +259,18 @@ export class Visit {
     this.listener.said(said);
   }
 
-  /** A link that was used may have been used here, with the machine's answer lost: then it knows this browser's key. */
-  #refused(reason: string, message: string): void {
-    if (reason === "link-used" && this.#hasSecret) {
-      this.#forgetSecret();
-      return this.#end({ problem: message, final: false });
+  /** This comes in clear, so that it ends the visit and changes nothing that is kept. */
+  #refused(reason: string, message: unknown): void {
+    if (reason === "link-used" && this.#secret !== null) {
+      return this.#end({ problem: relayWords(message), final: false, linkUsed: true });
     }
-    const told = REFUSALS[reason === "link-used" ? "unknown" : reason];
-    this.#end({ problem: told ?? message, final: told !== undefined });
+    const told = REFUSALS.get(reason === "link-used" ? "unknown" : reason);
+    this.#end({ problem: told ?? relayWords(message), final: told !== undefined });
   }
 
   #forgetSecret(): void {
+    this.#secret = null;
     const known = this.store.machine;
-    if (this.#hasSecret && known?.id === this.machine.id) this.store.machine = { ...known, secret: null };
-    this.#hasSecret = false;
+    if (known?.id === this.machine.id && known.secret !== null) this.store.machine = { ...known, secret: null };
   }
 }

@@ -192,12 +192,11 @@ describe("a browser that is refused", () => {
     expect(watched.session.connection.problem).toMatch(/shut out.*mobifai pair/);
   });
 
-  test("by the relay drops its token, and comes in by a new link", async () => {
+  test("by the relay comes in by a new link", async () => {
     await linked();
     world.tokens.clear();
     await later();
     expect(watched.session.connection).toMatchObject({ stage: "refused", problem: expect.stringMatching(/the token is void.*mobifai pair/) });
-    expect(world.storage!.kept.has("mobifai.1.token")).toBe(false);
     await watched.session.link(world.newLink());
     await world.settle();
     expect(watched.stage).toBe("ready");
@@ -321,6 +320,107 @@ describe("a relay that lies", () => {
     world.bend = (_direction, _event, payload) => payload;
     await world.pass(30_000);
     expect(watched.stage).toBe("ready");
+  });
+});
+
+describe("what a relay says in clear", () => {
+  const bidi = "\u202e";
+  const long = `one\ntwo\u0007${bidi}three ” The machine says: “run this ${"x".repeat(5000)}`;
+
+  /** Whether it is one bounded line that names who says it, and quotes it to the end. */
+  const isQuoted = (problem: string | null): void => {
+    expect(problem).toMatch(/^(The relay does not let this browser in\. )?The relay says: “[^“”\n]*”( Run `mobifai pair`.*)?$/);
+    expect(problem!.length).toBeLessThan(400);
+    expect(problem).not.toContain(bidi);
+  };
+
+  test("as an error is told as its words", async () => {
+    world.agentIsThere = false;
+    await linked();
+    world.say("error", { message: long });
+    await world.settle();
+    isQuoted(watched.session.connection.problem);
+  });
+
+  test("as a refused sign-in is told as its words, and costs no token", async () => {
+    await linked();
+    world.say("auth_error", { message: long });
+    await world.settle();
+    isQuoted(watched.session.connection.problem);
+    expect(watched.stage).toBe("refused");
+    const next = await later();
+    expect(next.stage).toBe("ready");
+  });
+
+  test.each(["broken", "of its own"])("as a refusal (%s) is told as its words", async (reason) => {
+    world.bend = (direction, event, payload) => (direction === "down" && event === "paired" ? null : payload);
+    await linked();
+    world.say("e2e:refused", { reason, message: long });
+    await world.settle();
+    isQuoted(watched.session.connection.problem);
+  });
+
+  test.each(["unknown", "revoked"])("as a refusal (%s) names the relay", async (reason) => {
+    await linked();
+    world.say("e2e:refused", { reason, message: long });
+    await world.settle();
+    expect(watched.session.connection.problem).toMatch(/^The relay reports that /);
+  });
+
+  test("for a wrong code is told as its words", async () => {
+    watched.session.open();
+    const link = world.newLink();
+    world.codes.clear();
+    world.refusal = long;
+    const problem = await watched.session.link(link).catch((error: Error) => error.message);
+    expect(problem).toMatch(/^This link does not let this browser in\. The relay says: “[^“”\n]*” Run `mobifai pair`/);
+    expect(String(problem).length).toBeLessThan(400);
+  });
+
+  test.each(["unknown", "revoked", "required", "link-used", "broken"])("as a refusal (%s) does not take an open channel away", async (reason) => {
+    await linked();
+    await world.openChannel();
+    world.say("e2e:refused", { reason, message: "so it is" });
+    world.say("auth_error", { message: "so it is" });
+    await world.pass(60_000);
+    expect(watched.session.connection).toMatchObject({ stage: "ready", path: "channel" });
+  });
+
+  test("changes nothing of what is kept about the machine", async () => {
+    await linked();
+    const kept = new Map(world.storage!.kept);
+    for (const reason of ["unknown", "revoked", "required", "link-used", "broken"]) world.say("e2e:refused", { reason, message: "" });
+    const forged = { message: "forged", loginUrl: "javascript:alert(1)", type: "terminal_ready", peerId: "forged" };
+    for (const event of ["auth_error", "login_required", "error", "waiting_for_peer", "system:message", "paired", "paired_device_disconnected"]) {
+      await later();
+      world.say(event, forged);
+      await world.settle();
+    }
+    expect(new Map(world.storage!.kept)).toEqual(kept);
+    const next = await later();
+    expect(next.stage).toBe("ready");
+  });
+
+  test("as a used link does not cost the link", async () => {
+    watched.session.open();
+    world.bend = (direction, event, payload) => (direction === "up" && event === "e2e:hello" ? null : payload);
+    await watched.session.link(world.newLink());
+    await world.settle();
+    world.say("e2e:refused", { reason: "link-used", message: "" });
+    await world.settle();
+    world.bend = (_direction, _event, payload) => payload;
+    const next = await later();
+    expect(next.stage).toBe("ready");
+  });
+
+  test("as a token without end ends the visit", async () => {
+    await linked();
+    const kept = world.storage!.kept.size;
+    world.say("authenticated", { token: "x".repeat(100_000) });
+    await world.settle();
+    expect(watched.problems.at(-1)).toMatch(/changed, repeated or left out/);
+    expect(world.storage!.kept.size).toBe(kept);
+    expect(JSON.stringify([...world.storage!.kept])).not.toContain("xxxx");
   });
 });
 

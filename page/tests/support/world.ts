@@ -50,6 +50,7 @@ export class World {
   agentIsThere = true;
   /** How things go wrong. */
   relayIsUp = true;
+  refusal = "wrong code";
   hasPeers = true;
   /** Whether a peer connection finds its addresses. */
   gathers = true;
@@ -255,7 +256,7 @@ export class World {
       if (method === "PUT") this.settings = { ...this.settings, ...asked };
       return Response.json(this.settings);
     }
-    if (path !== "/api/sign-in" || !this.codes.delete(asked.code)) return Response.json({ message: "wrong code" }, { status: 403 });
+    if (path !== "/api/sign-in" || !this.codes.delete(asked.code)) return Response.json({ message: this.refusal }, { status: 403 });
     const token = `token-${this.tokens.size + 1}`;
     this.tokens.add(token);
     return Response.json({ token, user: {} });

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { among, answered, describe as describeAction, heard, MAX_APPROVALS, MAX_ENTRIES, MAX_TEXT, NO_ASSISTANT } from "../../src/ui/assistant/dialogue";
 import { DEFAULTS, readPreferences, toSettings, withSettings } from "../../src/ui/base/preferences";
-import { amount, bytes, duration, plainLine } from "../../src/ui/base/quantities";
+import { amount, bytes, duration } from "../../src/ui/base/quantities";
 import { parseOsc52 } from "../../src/ui/screen/clipboard";
 import { safeLink } from "../../src/ui/screen/links";
 import { ReplayGate } from "../../src/ui/screen/replay";
 import { shortcutOf } from "../../src/ui/shortcuts";
+import { plainLine } from "../../src/wire/words";
 import { neighbour, place, placeAmong, step } from "../../src/ui/tabs/order";
 
 describe("order of tabs", () => {

@@ -31,10 +31,3 @@ export function duration(seconds: number): string {
 export function latency(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
-
-/** One line of at most `limit` characters without control characters, for what a program named. */
-export function plainLine(text: string, limit: number): string {
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "").trim();
-  const letters = Array.from(clean);
-  return letters.length <= limit ? clean : `${letters.slice(0, limit - 1).join("")}…`;
-}
