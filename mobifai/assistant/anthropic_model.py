@@ -9,6 +9,7 @@ Importing this module imports the package `anthropic`, which takes two seconds a
 
 import asyncio
 import contextlib
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
@@ -21,12 +22,18 @@ import httpx2
 from mobifai.assistant import replies
 from mobifai.assistant.config import KEY_VARIABLE, AssistantConfig
 from mobifai.assistant.model import Answer, Notice, Question
+from mobifai.assistant.model_url import check_model_url, is_plain
 from mobifai.bounds import Bound, Ledger
-from mobifai.errors import AssistantError
+from mobifai.errors import AssistantError, ConfigError
 from mobifai.limits import ASSISTANT_ANSWER, ASSISTANT_REPLY
 
 CLOSE_SECONDS = 2.0
 """How long connections may take to close; what is left then is dropped. Stopping the agent has 5 s in all."""
+
+URL_VARIABLE = "ANTHROPIC_BASE_URL"
+"""Where the client's own library looks for an address; it is checked as one of the settings is."""
+
+DEFAULT_URL = "https://api.anthropic.com"
 
 _RETRIED = (408, 409, 429)
 _PASSING = ("overloaded_error", "rate_limit_error", "api_error", "timeout_error")
@@ -59,12 +66,20 @@ class AnthropicModel:
 
     def _make_client(self) -> anthropic.AsyncAnthropic:
         config = self._config
+        url = config.base_url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
+        try:
+            check_model_url(url)
+        except ConfigError as error:
+            raise AssistantError(f"{URL_VARIABLE}: {error}") from None
         timeout = anthropic.Timeout(config.read_seconds, connect=config.connect_seconds)
         hooks: Any = {"response": [self._limit]}
-        http = anthropic.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False, event_hooks=hooks)
+        if is_plain(url):  # without the environment's proxies, which would get the key unencrypted
+            http = httpx2.AsyncClient(timeout=timeout, trust_env=False, event_hooks=hooks)
+        else:
+            http = anthropic.DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False, event_hooks=hooks)
         return anthropic.AsyncAnthropic(
             api_key=self.secret,
-            base_url=config.base_url,
+            base_url=url,
             timeout=timeout,
             max_retries=config.retries,
             http_client=http,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from mobifai.assistant.model_url import check_model_url
 from mobifai.errors import AssistantError, ConfigError
 
 DEFAULT_MODEL = "claude-opus-5-5"
@@ -51,7 +52,7 @@ class AssistantConfig:
     quiet_seconds: float = 0.3
     quiet_limit_seconds: float = 10.0
     screen_characters: int = 15_000
-    approvals: Approvals = Approvals.NEVER
+    approvals: Approvals = Approvals.RISKY
     approval_seconds: float = 120.0
     risky_patterns: tuple[str, ...] = ()
 
@@ -60,8 +61,8 @@ class AssistantConfig:
         for name, least in _LEAST.items():
             if not getattr(self, name) >= least:
                 raise ConfigError(f"assistant.{name}: expected at least {least}; found {getattr(self, name)!r}")
-        if self.base_url is not None and not self.base_url.startswith(("https://", "http://")):
-            raise ConfigError(f"assistant.base_url: expected an https:// or http:// address; found {self.base_url!r}")
+        if self.base_url is not None:
+            _check_url(self.base_url)
         for pattern in self.risky_patterns:
             _check_pattern(pattern)
 
@@ -77,6 +78,13 @@ _LEAST: Mapping[str, float] = {
     "screen_characters": 100,
     "approval_seconds": 0.01,
 }
+
+
+def _check_url(url: str) -> None:
+    try:
+        check_model_url(url)
+    except ConfigError as error:
+        raise ConfigError(f"assistant.base_url: {error}") from None
 
 
 def _check_pattern(pattern: str) -> None:

@@ -95,12 +95,16 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     help="Run the timers of health, housekeeping and reconnecting this many times as fast.",
 )
 @click.option("--model", envvar="MOBIFAI_MODEL", help=f"The assistant's model.  [default: {DEFAULT_MODEL}]")
-@click.option("--model-url", envvar="MOBIFAI_MODEL_URL", help="Address of the model's API.  [default: Anthropic's]")
+@click.option(
+    "--model-url",
+    envvar="MOBIFAI_MODEL_URL",
+    help="Address of the model's API: https, or http on this machine.  [default: Anthropic's]",
+)
 @click.option(
     "--approvals",
     type=click.Choice([choice.value for choice in Approvals]),
     envvar="MOBIFAI_APPROVALS",
-    help="When the assistant asks before it types.  [default: never]",
+    help="Before what the assistant asks a person: risky actions, all of them, or none.  [default: risky]",
 )
 @click.option(
     "--keep-awake",

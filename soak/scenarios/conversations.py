@@ -79,8 +79,8 @@ class Conversations(Scenario):
         return ["--model", f"scripted:{directory / 'script.json'}"]
 
     def settings(self) -> str:
-        """No wait for a quiet screen."""
-        return "[assistant]\nquiet_seconds = 0.0\n"
+        """No wait for a quiet screen, and none for a person."""
+        return '[assistant]\nquiet_seconds = 0.0\napprovals = "never"\n'
 
     async def setup(self, world: World) -> None:
         """One phone, by relay, with one terminal."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mobifai.assistant.config import AssistantConfig
+from mobifai.assistant.config import Approvals, AssistantConfig
 from mobifai.assistant.model import OpenModel
 from mobifai.assistant.scripted_model import ScriptedModel, Step
 from mobifai.assistant.service import Assistant
@@ -14,7 +14,7 @@ from mobifai.bounds import Entry, Ledger
 from mobifai.protocol import messages as wire
 from tests.assistant.fakes import KEPT_BYTES, FakeTerminal, FakeTerminals, Notes, Program
 
-FAST = AssistantConfig(quiet_seconds=0.01, quiet_limit_seconds=0.2)
+FAST = AssistantConfig(quiet_seconds=0.01, quiet_limit_seconds=0.2, approvals=Approvals.NEVER)
 
 
 @dataclass

@@ -30,7 +30,6 @@ both_forms = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "
 async def a_place_with_a_server(
     state: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
 ) -> AsyncIterator[tuple[Place, MessagesServer]]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     limits = settings.pop("limits", None)
     async with messages_server() as server:
         settings = {"base_url": server.url, "answer_seconds": 30.0, **settings}
@@ -229,7 +228,6 @@ async def test_silence_is_tried_again_and_ends_with_an_error(tmp_path: Path, mon
 async def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with a_place_with_a_server(tmp_path, monkeypatch) as (_, server):
         gone = server.url
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     async with a_place(tmp_path, environ={"ANTHROPIC_API_KEY": KEY}, base_url=gone, retries=1) as place:
         place.prompt()
         assert "no good connection to the model's API" in (await place.phone.end())[1]["error"]
@@ -292,6 +290,28 @@ async def test_a_redirect_is_not_followed(tmp_path: Path, monkeypatch: pytest.Mo
             place.prompt()
             assert "refused the request (307)" in (await place.phone.end())[1]["error"]
         assert elsewhere.requests == []
+
+
+async def test_a_plain_address_in_the_environment_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://api.example.com")
+    async with a_place(tmp_path, environ={"ANTHROPIC_API_KEY": KEY}) as place:
+        place.prompt()
+        error = (await place.phone.end())[1]["error"]
+        assert error.startswith("ANTHROPIC_BASE_URL: expected an https:// address")
+
+
+async def test_a_proxy_never_gets_a_key_that_is_not_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with messages_server() as proxy, messages_server() as server:
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        server.then(server.answers(DONE))
+        proxy.then(proxy.answers(DONE))
+        async with a_place(tmp_path, environ={"ANTHROPIC_API_KEY": KEY}, base_url=server.url) as place:
+            place.prompt()
+            assert (await place.phone.end())[0] == "ai:finished"
+        assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
 
 async def test_two_conversations_speak_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,60 @@ def test_what_cannot_be_used_is_refused_by_name(name: str, value: object) -> Non
         AssistantConfig(**{name: value})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example.com",
+        "HTTP://api.example.com",
+        "http://192.168.1.5:8080",
+        "http://localhost.example.com",
+        "http://localhost@example.com",
+        "http://127.0.0.1@example.com/",
+        "http://127.0.0.1:80@example.com/",
+        "http://127.0.0.1\\@example.com",
+        "http://127.0.0.1.example.com",
+        "http://127.1",
+        "http://2130706433",
+        "http://0.0.0.0:8080",
+        "http://[::]:8080",
+        "http://[fe80::1%25lo]",
+        "https://key@example.com",
+        "https://",
+        "https:///v1",
+        "https://example.com:99999",
+        "https://exam ple.com",
+        "https://example.com\n",
+        "ftp://127.0.0.1",
+        "//127.0.0.1",
+        "",
+    ],
+)
+def test_a_model_url_that_others_could_read_is_refused_with_the_remedy(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"assistant.base_url: expected an https:// address") as error:
+        AssistantConfig(base_url=url)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.example.com/v1",
+        "https://10.0.0.1:8443",
+        "http://127.0.0.1:8080",
+        "http://127.8.9.1/",
+        "http://localhost:11434",
+        "http://LOCALHOST",
+        "http://[::1]:8080/v1",
+    ],
+)
+def test_a_model_url_that_only_its_server_reads_is_taken(url: str) -> None:
+    assert AssistantConfig(base_url=url).base_url == url
+
+
+def test_a_person_is_asked_about_risky_actions_by_default() -> None:
+    assert AssistantConfig().approvals is Approvals.RISKY
+
+
 def test_a_table_of_the_settings_file_is_read() -> None:
     table = {"model": "m", "approvals": "risky", "key_file": "/k", "answer_seconds": 5, "risky_patterns": ["x"]}
     assert from_table(table) == AssistantConfig(

@@ -79,11 +79,10 @@ async def test_nothing_of_a_conversation_lives_on(tmp_path: Path, ending: str) -
         gc.enable()
 
 
-async def test_nothing_of_the_real_client_lives_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_of_the_real_client_lives_on(tmp_path: Path) -> None:
     anthropic = pytest.importorskip("anthropic")
     from mobifai.assistant.anthropic_model import AnthropicModel  # noqa: PLC0415 - imports the package
 
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     async with messages_server() as server:
         server.then(server.fails(529, retry_after_ms="1"), server.streams(end="hang"))
         settings: dict[str, Any] = {"base_url": server.url, "environ": {"ANTHROPIC_API_KEY": "sk-test"}}

@@ -1,0 +1,42 @@
+"""Which addresses the key for the model's API may be sent to. Pure."""
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from mobifai.errors import ConfigError
+
+_PRINTABLE = re.compile(r"[!-\[\]-~]{1,2048}")
+"""ASCII without spaces and backslashes: parsers disagree about the host of an address that has others."""
+
+_EXPECTED = "expected an https:// address, or one of this machine such as http://127.0.0.1:8080"
+
+
+def check_model_url(url: str) -> None:
+    """Raise ConfigError unless only the named server can read what is sent to this address.
+
+    That is so with https, and with http to a loopback address.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"{_EXPECTED}; found {url[:200]!r}: {error}") from None
+    if parts.scheme not in ("https", "http") or not host or not _PRINTABLE.fullmatch(url):
+        raise ConfigError(f"{_EXPECTED}; found {url[:200]!r}")
+    if "@" in parts.netloc:
+        raise ConfigError(f"{_EXPECTED}; found one with a user name, which belongs in no address: remove it")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigError(f"{_EXPECTED}; {url[:200]!r} would send the key unencrypted: use https://")
+
+
+def is_plain(url: str) -> bool:
+    """Whether an address is one of plain http."""
+    return urlsplit(url).scheme == "http"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
