@@ -303,6 +303,11 @@ LOG_KINDS = _declare(
     "kinds of messages that are watched for repeats at a time; the product itself has fewer", item_bytes=2_500,
 )  # fmt: skip
 
+KEYS = _declare(
+    "keys", 48 << 10, Unit.BYTES, WhenFull.REJECT,
+    "the person's own key combinations as JSON: a list that fits into one message to a phone",
+)  # fmt: skip
+
 LIMITS: Mapping[str, Limit] = MappingProxyType(_TABLE)
 
 # Sizes of one message or sequence. They bound no container that may grow, so no ledger counts them.
@@ -316,6 +321,9 @@ MAX_INPUT = 1 << 20
 MAX_SDP = 64 << 10
 MAX_PROMPT = 32 << 10
 MAX_ACTIONS = 200
+MAX_KEYS = 40
+MAX_KEY_LABEL = 14
+MAX_KEY_SEQUENCE = 500
 MAX_COLS = 1000
 MAX_ROWS = 1000
 MAX_FEATURES = 32

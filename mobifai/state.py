@@ -68,6 +68,11 @@ class StateDir:
         """The file of the phones whose keys are pinned."""
         return self.path / "phones.json"
 
+    @property
+    def keys(self) -> Path:
+        """The file of the key combinations that phones share."""
+        return self.path / "keys.json"
+
     def device(self) -> Device:
         """This machine's id and key; made when there are none. Raises StateError."""
         file = self.path / "device.json"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobifai import __version__
 from mobifai.agent.checkup import Checkup
+from mobifai.agent.combinations import Combinations, KeySync
 from mobifai.agent.condition import health
 from mobifai.agent.doors import Doors
 from mobifai.agent.endpoint import Endpoint, open_endpoint
@@ -77,11 +78,14 @@ class Agent:
         self._assistant: Assistant | None = None
         self.checkup = Checkup(self.links, self.tabs, endpoint, keeper, self._assistant_is_busy)
         self._monitor = Monitor(self.checkup, config.health)
+        self.combinations = Combinations(state.keys, ledger)
         self._reception = Reception(self._handlers(), self.links.courier.say)
 
     def _handlers(self) -> dict[str, Callable[[Any], None]]:
         tabs = self.tabs
+        keys = KeySync(self.combinations, lambda: self.links.key_sharer, self.links.courier.say)
         return {
+            **keys.handlers,
             "process:create": tabs.create,
             "process:terminate": tabs.terminate,
             "process:rename": tabs.rename,
@@ -268,11 +272,15 @@ class Agent:
         return await self._doors().devices()
 
     async def _revoke(self, arguments: dict[str, Any]) -> object:
-        return await self._doors().revoke(str(arguments.get("device_id", "")), self.links.revoke)
+        return await self._doors().revoke(str(arguments.get("device_id", "")), self._shut_out)
+
+    def _shut_out(self, device_id: str) -> None:
+        self.combinations.forget(device_id)
+        self.links.revoke(device_id)
 
     def _doors(self) -> Doors:
         way_in = ways_in(self.endpoint, self.device.device_id, self.links.token)
-        return Doors(way_in, self.phones, self.endpoint.find_urls(), self.device.device_id, self._e2e_public)
+        return Doors(way_in, self.phones, self.endpoint.public_url, self.device.device_id, self._e2e_public)
 
 
 @asynccontextmanager
@@ -309,6 +317,7 @@ async def open_agent(
         phones = Phones(state, ledger)
         scope.callback(phones.close)
         agent = Agent(config, state, endpoint, ledger, phones, presenter, keeper, make_tabs, make_assistant)
+        scope.callback(agent.combinations.close)
         scope.callback(agent.tabs.close)
         scope.callback(agent.links.close)
         scope.push_async_callback(agent.close_assistant)

@@ -323,6 +323,11 @@ class Links:
         return self._phone_here and self._features.seals
 
     @property
+    def key_sharer(self) -> str | None:
+        """The phone that is here, if it encrypts and shares its key combinations."""
+        return self.pairing.phone_id if self.is_sealed and self._features.shares_keys else None
+
+    @property
     def channel_open(self) -> bool:
         """Whether a phone has the data channel."""
         return self.caller.peer is not None and self.caller.peer.open

@@ -9,7 +9,6 @@ import logging
 import random
 from collections.abc import Callable
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import aiohttp
 import socketio
@@ -138,9 +137,7 @@ class RelayClient:
         client = self._new_client(lost)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                auth, below = {"token": self._token()}, urlsplit(self.url).path.strip("/")
-                path = f"{below}/socket.io".lstrip("/")
-                await client.connect(self.url, auth=auth, transports=["websocket"], socketio_path=path)
+                await client.connect(self.url, auth={"token": self._token()}, transports=["websocket"])
         except (socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
             self._say_lost(str(error) or "no answer")
             return False

@@ -18,7 +18,10 @@ E2E = "e2e"
 UNSEEN = "unseen"
 """The phone is told when a terminal prints that it does not show (`process:printed`)."""
 
-FEATURES = (ACK, RESUME, E2E, UNSEEN)
+KEYS = "keys"
+"""A phone that encrypts shares its key combinations through the agent (`keys:get`, `keys:set`)."""
+
+FEATURES = (ACK, RESUME, E2E, UNSEEN, KEYS)
 """What this agent lists."""
 
 
@@ -30,13 +33,18 @@ class Features:
     resumes: bool = False
     seals: bool = False
     sees_unseen: bool = False
+    shares_keys: bool = False
 
     @classmethod
     def common(cls, theirs: Iterable[str]) -> "Features":
         """What this agent can do too, of what a phone lists."""
         listed = frozenset(theirs)
         return cls(
-            acknowledges=ACK in listed, resumes=RESUME in listed, seals=E2E in listed, sees_unseen=UNSEEN in listed
+            acknowledges=ACK in listed,
+            resumes=RESUME in listed,
+            seals=E2E in listed,
+            sees_unseen=UNSEEN in listed,
+            shares_keys=KEYS in listed,
         )
 
     @property

@@ -446,6 +446,29 @@ class Introduction(Message, frozen=True, omit_defaults=False):
     features: Features = ()
 
 
+# -- the person's own key combinations: additions of this project, for phones that encrypt
+
+
+class Combination(Message, frozen=True):
+    """A key of the person's own: `sequence` is what it types, in the page's words (`git status<Enter>`)."""
+
+    id: Id
+    label: Annotated[str, Meta(min_length=1, max_length=limits.MAX_KEY_LABEL)]
+    sequence: Annotated[str, Meta(min_length=1, max_length=limits.MAX_KEY_SEQUENCE)]
+
+
+class KeysSet(Message, frozen=True):
+    """`keys:set`: keep these in place of all others."""
+
+    combinations: Annotated[tuple[Combination, ...], Meta(max_length=limits.MAX_KEYS)]
+
+
+class KeysState(Message, frozen=True, omit_defaults=False):
+    """`keys:state`: what the agent keeps; None before a phone has sent any."""
+
+    combinations: tuple[Combination, ...] | None
+
+
 # -- how the agent is: additions of this project
 
 
@@ -518,6 +541,8 @@ FROM_PHONE: Mapping[str, Any] = {
     "ai:prompt": Prompt,
     "ai:cancel": AiCancel,
     "ai:approve": AiApprove,
+    "keys:get": Empty | None,
+    "keys:set": KeysSet,
     "system:health": Empty | None,
     "system:echo": Echo,
 }

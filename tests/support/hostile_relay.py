@@ -47,6 +47,8 @@ class HostileRelay:
     meddle: Meddle = lets_pass
     refuses: frozenset[str] = frozenset()
     """HTTP methods that it answers itself, with a refusal."""
+    answers: dict[str, Any] = field(default_factory=dict)
+    """Paths that it answers itself, with this as JSON."""
     _sockets: dict[Device, web.WebSocketResponse] = field(default_factory=dict)
     _relays: dict[Device, aiohttp.ClientWebSocketResponse] = field(default_factory=dict)
 
@@ -75,6 +77,9 @@ class HostileRelay:
         if request.method in self.refuses:
             return web.json_response({"message": "this relay does not do that"}, status=403)
         body = await request.read()
+        if request.path in self.answers:
+            self.seen.append(body.decode(errors="replace"))
+            return web.json_response(self.answers[request.path])
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
         session = request.app[SESSION]
         async with session.request(

@@ -11,6 +11,8 @@ export interface RelaySocket {
 }
 
 export interface Environment {
+  /** Scheme, host and port of the relay, which serves this page. */
+  readonly origin: string;
   /** Where things are kept between visits; null where the browser keeps nothing. */
   readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null;
   /** What this device is called in the machine's list. */
@@ -33,7 +35,8 @@ const RELAY_EVENTS_TAKEN = ["connect", "disconnect", "connect_error"] as const;
 
 export function browserEnvironment(): Environment {
   return {
-    storage: usableStorage(root().pathname),
+    origin: location.origin,
+    storage: usableStorage(),
     deviceName: deviceName(navigator.userAgent),
     now: () => performance.now(),
     after: (milliseconds, call) => {
@@ -43,9 +46,9 @@ export function browserEnvironment(): Environment {
     random: Math.random,
     randomBytes,
     uuid,
-    connect: (token) => socketIo(root(), token),
+    connect: (token) => socketIo(location.origin, token),
     peer: () => ("RTCPeerConnection" in globalThis ? new RTCPeerConnection({ iceServers: [] }) : null),
-    fetch: (path, options) => fetch(new URL(path.replace(/^\//, ""), root()), options),
+    fetch: (path, options) => fetch(path, options),
     isVisible: () => document.visibilityState === "visible",
   };
 }
@@ -61,12 +64,8 @@ export function uuid(): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** The folder that serves this page: a proxy may serve the relay under a path. */
-const root = (): URL => new URL(".", location.href);
-
-function socketIo({ origin, pathname }: URL, token: string | null): RelaySocket {
-  const path = `${pathname}socket.io/`;
-  const socket = io(origin, { path, transports: ["websocket"], auth: { token }, reconnection: false, forceNew: true });
+function socketIo(origin: string, token: string | null): RelaySocket {
+  const socket = io(origin, { transports: ["websocket"], auth: { token }, reconnection: false, forceNew: true });
   return {
     listen: (listener) => {
       for (const event of RELAY_EVENTS_TAKEN) {
@@ -79,22 +78,15 @@ function socketIo({ origin, pathname }: URL, token: string | null): RelaySocket 
   };
 }
 
-/** The browser's storage. Relays under several paths of one origin share it, so each has names of its own. */
-function usableStorage(path: string): Environment["storage"] {
+function usableStorage(): Storage | null {
   try {
     localStorage.setItem("mobifai.try", "1");
     localStorage.removeItem("mobifai.try");
-    return path === "/" ? localStorage : storageBelow(path);
+    return localStorage;
   } catch {
     return null; // private browsing, or switched off
   }
 }
-
-const storageBelow = (path: string): Environment["storage"] => ({
-  getItem: (name) => localStorage.getItem(path + name),
-  setItem: (name, value) => localStorage.setItem(path + name, value),
-  removeItem: (name) => localStorage.removeItem(path + name),
-});
 
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [/iPhone/, "iPhone"],

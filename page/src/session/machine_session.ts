@@ -1,20 +1,25 @@
 /** The session with one machine: keeps a way to its agent, and says what comes of it (see `types`). */
 
 import { parseLink } from "../e2e/link";
-import type { Frame } from "../e2e/seal";
+import type { Frame, Introduction } from "../e2e/seal";
 import { Channel } from "../link/channel";
 import { Places, type Said, type Sync } from "../link/places";
 import { acts } from "../wire/acts";
 import { Visit, type Ending, type Progress } from "../wire/visit";
+import { plainLine } from "../wire/words";
 import { Backoff } from "./backoff";
+import { Combinations } from "./combinations";
 import { Emitter } from "./emitter";
 import type { Environment } from "./environment";
 import { linkUp } from "./link_up";
 import { Pulse } from "./pulse";
 import { Questions } from "./questions";
+import { getSettings, putSettings, readSettings } from "./relay_settings";
 import { Store } from "./store";
 import { TabList, type Listed } from "./tab_list";
-import type { AssistantEvent, Connection, Health, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
+import type { AssistantEvent, Combination, Connection, Health, OwnKeys, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
+
+const LONGEST_NAME = 60;
 
 type Payload = Record<string, unknown>;
 
@@ -53,6 +58,7 @@ export class MachineSession implements Session {
   #triedAt = 0;
   #cancelRetry: () => void = () => undefined;
   #settings: Settings;
+  readonly #combinations: Combinations;
   /** A first terminal was asked for, and is not there yet. */
   #hasAskedForFirst = false;
   /** The machine is said to know this browser already: it is tried without the link's secret, which is kept. */
@@ -64,6 +70,11 @@ export class MachineSession implements Session {
     this.#tabs = new TabList(this.#store);
     this.#settings = this.#store.settings;
     this.#questions = new Questions(environment);
+    this.#combinations = new Combinations(
+      this.#store,
+      (type, payload) => this.#send(type, payload),
+      () => this.#emitter.emit("ownKeys", this.ownKeys),
+    );
     this.#pulse = new Pulse({
       now: environment.now,
       after: environment.after,
@@ -105,6 +116,10 @@ export class MachineSession implements Session {
 
   get settings(): Settings {
     return this.#settings;
+  }
+
+  get ownKeys(): OwnKeys {
+    return this.#combinations.now;
   }
 
   on<K extends keyof SessionEvents>(event: K, listener: SessionEvents[K]): () => void {
@@ -167,9 +182,9 @@ export class MachineSession implements Session {
     const known = this.#linkIsUsed ? { ...machine, secret: null } : machine;
     const visit: Visit = new Visit(this.environment, this.#store, known, {
       progress: (progress, problem) => this.#progressed(progress, problem),
-      secured: ({ name }) => this.#secured(name),
+      secured: (peer) => this.#secured(peer),
       said: (said) => this.#hear(said, "relay"),
-      settings: (settings) => this.#take(settings),
+      settings: (settings) => this.#take(readSettings(settings)),
       ended: (ending) => this.#visitEnded(visit, ending),
     });
     this.#visit = visit;
@@ -182,14 +197,15 @@ export class MachineSession implements Session {
     this.#changed();
   }
 
-  #secured(name: string): void {
+  #secured({ name, features }: Introduction): void {
     const machine = this.#store.machine;
-    if (machine !== null) this.#store.machine = { ...machine, name };
+    if (machine !== null) this.#store.machine = { ...machine, name: plainLine(name, LONGEST_NAME) };
     this.#channel?.close(); // the agent begins another one for this session
     this.#channel = null;
     this.#backoff.reset();
     this.#problem = null;
     this.#pulse.start();
+    this.#combinations.begin(features);
     void this.#getSettings();
     this.#changed();
   }
@@ -312,6 +328,7 @@ export class MachineSession implements Session {
       if (this.#tabs.printed(String(uuid))) this.#tabsChanged();
     },
     "system:echo": ({ nonce }) => this.#pulse.echoed(nonce),
+    "keys:state": ({ combinations }) => this.#combinations.take(combinations),
     "system:health": (health) => this.#questions.answer(health as unknown as Health),
   });
 
@@ -405,6 +422,7 @@ export class MachineSession implements Session {
     for (const { uuid } of open) this.#forget(uuid);
     this.#sizes.clear();
     this.#places = new Places();
+    this.#combinations.end();
     this.#problem = null;
     this.#hasAskedForFirst = false;
   }
@@ -475,35 +493,27 @@ export class MachineSession implements Session {
     return this.#questions.ask(() => this.#send("system:health", {}));
   }
 
+  putOwnKeys(list: readonly Combination[]): void {
+    this.#combinations.put(list);
+  }
+
   // -- settings
 
   async #getSettings(): Promise<void> {
-    try {
-      this.#take(await this.#settingsRequest("GET"));
-    } catch {
-      // those of this browser do
-    }
+    const { token } = this.#store;
+    if (token === null) return;
+    const settings = await getSettings(this.environment, token).catch(() => null); // those of this browser do
+    if (settings !== null) this.#take(settings);
   }
 
   async putSettings(changes: Settings): Promise<void> {
-    this.#take({ ...this.#settings, ...changes });
-    if (this.#store.token !== null) this.#take(await this.#settingsRequest("PUT", changes));
-  }
-
-  async #settingsRequest(method: "GET" | "PUT", changes?: Settings): Promise<Settings> {
-    const response = await this.environment.fetch("/api/settings", {
-      method,
-      headers: { Authorization: `Bearer ${this.#store.token ?? ""}`, "Content-Type": "application/json" },
-      ...(changes === undefined ? {} : { body: JSON.stringify(changes) }),
-    });
-    const answer = (await response.json()) as Settings & { message?: unknown };
-    if (!response.ok) throw new Error(String(answer.message));
-    return answer;
+    this.#take(readSettings({ ...this.#settings, ...changes }));
+    const { token } = this.#store;
+    if (token !== null) this.#take(await putSettings(this.environment, token, changes));
   }
 
   #take(settings: Settings): void {
-    this.#settings = settings;
-    this.#store.settings = { ...settings };
+    this.#settings = this.#store.settings = settings;
     this.#emitter.emit("settings", settings);
   }
 }

@@ -3,7 +3,10 @@
 import { base64, unbase64 } from "../e2e/bytes";
 import { keyPair, type KeyPair } from "../e2e/noise";
 import { newSecret } from "../wire/identity";
+import { readCombinations } from "./combinations";
 import type { Environment } from "./environment";
+import { readSettings } from "./relay_settings";
+import type { Combination, Settings } from "./types";
 
 /**
  * The machine that this page is linked to. `secret`: of the link, until the machine has pinned this browser's key.
@@ -15,6 +18,12 @@ export interface Machine {
   readonly name: string | null;
   readonly secret: Uint8Array | null;
   readonly isNew: boolean;
+}
+
+/** `isUnsent`: changed here, and not known to the machine's agent yet. */
+export interface KeptCombinations {
+  readonly list: readonly Combination[] | null;
+  readonly isUnsent: boolean;
 }
 
 const PREFIX = "mobifai.1.";
@@ -127,18 +136,26 @@ export class Store {
     this.#write("shown", uuids);
   }
 
-  get settings(): Record<string, unknown> {
-    const found = this.#read("settings");
-    return found !== null && typeof found === "object" && !Array.isArray(found) ? { ...found } : {};
+  get settings(): Settings {
+    return readSettings(this.#read("settings"));
   }
 
-  set settings(settings: Record<string, unknown>) {
-    this.#write("settings", settings);
+  set settings(settings: Settings) {
+    this.#write("settings", { ...settings });
+  }
+
+  get combinations(): KeptCombinations {
+    const found = this.#read("keys") as Record<string, unknown> | null;
+    return { list: readCombinations(found?.["list"]), isUnsent: found?.["isUnsent"] === true };
+  }
+
+  set combinations({ list, isUnsent }: KeptCombinations) {
+    this.#write("keys", { list, isUnsent });
   }
 
   /** Forget the machine, what was open there, and everything that could let this browser in again. */
   forget(): void {
-    for (const name of ["machine", "token", "key", "relay-key", "device", "order", "shown"]) this.#write(name, null);
+    for (const name of ["machine", "token", "key", "relay-key", "device", "order", "shown", "keys"]) this.#write(name, null);
   }
 }
 

@@ -84,11 +84,25 @@ export type AssistantEvent =
   | { readonly type: "finished"; readonly uuid: string; readonly conversation: string; readonly turns: number; readonly tokens: number; readonly outcome: string }
   | { readonly type: "error"; readonly uuid: string; readonly error: string };
 
-/** An account's settings at the relay (`/api/settings`); the page's own keys among others. */
+/** What of an account's settings at the relay (`/api/settings`) is of this page: it looks like something, and does nothing. */
 export interface Settings {
   readonly theme?: string;
   readonly fontSize?: number;
-  readonly [name: string]: unknown;
+  readonly page?: { readonly palette?: string; readonly scheme?: string };
+}
+
+/** A key of the person's own: what it types, in the words of `ui/keys/combos`. */
+export interface Combination {
+  readonly id: string;
+  readonly label: string;
+  readonly sequence: string;
+}
+
+export interface OwnKeys {
+  /** Null: none were ever chosen. */
+  readonly list: readonly Combination[] | null;
+  /** The machine's agent has said what it keeps, or keeps none. */
+  readonly isSettled: boolean;
 }
 
 export interface SessionEvents {
@@ -106,12 +120,14 @@ export interface SessionEvents {
   trouble: (message: string, uuid: string | null) => void;
   assistant: (event: AssistantEvent) => void;
   settings: (settings: Settings) => void;
+  ownKeys: (keys: OwnKeys) => void;
 }
 
 export interface Session {
   readonly connection: Connection;
   readonly tabs: readonly Tab[];
   readonly settings: Settings;
+  readonly ownKeys: OwnKeys;
 
   /** Listen; call what it returns to stop. */
   on<K extends keyof SessionEvents>(event: K, listener: SessionEvents[K]): () => void;
@@ -148,4 +164,6 @@ export interface Session {
   health(): Promise<Health>;
   /** Merge into the account's settings at the relay. */
   putSettings(changes: Settings): Promise<void>;
+  /** Change the person's own keys for this machine, here and at its agent. */
+  putOwnKeys(list: readonly Combination[]): void;
 }

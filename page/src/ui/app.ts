@@ -15,10 +15,12 @@ import { followViewport } from "./base/viewport";
 import { Choices, systemScheme } from "./choices";
 import { Commands } from "./commands";
 import { KeyBar } from "./keys/key_bar";
+import { KeyChoices } from "./keys/own_keys";
 import { Notices } from "./notices/notices";
 import { Deck } from "./screen/deck";
 import type { Watcher } from "./screen/screen";
 import { Stage } from "./screen/stage";
+import { reviewCombos } from "./sheets/review_sheet";
 import { shortcutOf } from "./shortcuts";
 import { type AppState, firstState, paletteOf, schemeOf } from "./state";
 import { Banner } from "./status/banner";
@@ -49,6 +51,7 @@ export class App {
     this.#session = session;
     const preferences = Choices.first(storage);
     this.store = new Store(firstState(session.connection, session.tabs, preferences, schemeOf(preferences, systemScheme())));
+    new KeyChoices(session, this.store, storage, this.#scope, reviewCombos); // before the preferences are written again
     this.#choices = new Choices(session, this.store, storage, this.#scope);
     this.#typist = new Typist(session, this.store, this.#notices, () => this.deck.screen);
     this.#commands = new Commands(session, this.store, this.#notices, this.#typist, (changes) => this.#choices.change(changes));

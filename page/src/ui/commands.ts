@@ -90,7 +90,7 @@ export class Commands {
   }
 
   combo(combo: Combo | null): void {
-    openCombo(combo, this.#store.state.preferences.combos, (combos) => this.#change({ combos }));
+    openCombo(combo, this.#store.state.combos, (combos) => this.#session.putOwnKeys(combos));
   }
 
   async forget(): Promise<void> {

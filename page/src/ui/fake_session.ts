@@ -3,7 +3,7 @@
  * (a window of what may be unrendered, hidden terminals wait, a thrown-away screen comes whole).
  */
 
-import type { AssistantEvent, Connection, Health, Output, Session, SessionEvents, Settings, Tab } from "../session/types";
+import type { AssistantEvent, Combination, Connection, Health, Output, OwnKeys, Session, SessionEvents, Settings, Tab } from "../session/types";
 import { FakeShell } from "./dev/fake_shell";
 
 const WINDOW = 256 * 1024;
@@ -26,9 +26,10 @@ type Listeners = { [K in keyof SessionEvents]: Set<SessionEvents[K]> };
 export class FakeSession implements Session {
   connection: Connection = { stage: "linking", path: null, latencyMs: null, waitingFor: null, problem: null, machine: null };
   settings: Settings = {};
+  ownKeys: OwnKeys = { list: null, isSettled: true };
   /** What views asked for, for tests: method and arguments, the last 500. */
   readonly calls: [string, ...unknown[]][] = [];
-  readonly #listeners: Listeners = { connection: new Set(), tabs: new Set(), output: new Set(), ended: new Set(), firstContact: new Set(), trouble: new Set(), assistant: new Set(), settings: new Set() };
+  readonly #listeners: Listeners = { connection: new Set(), tabs: new Set(), output: new Set(), ended: new Set(), firstContact: new Set(), trouble: new Set(), assistant: new Set(), settings: new Set(), ownKeys: new Set() };
   readonly #running = new Map<string, Running>();
   #shown = new Set<string>();
   #count = 0;
@@ -183,6 +184,12 @@ export class FakeSession implements Session {
     this.#note("putSettings", changes);
     this.settings = { ...this.settings, ...changes };
     this.emit("settings", this.settings);
+  }
+
+  putOwnKeys(list: readonly Combination[]): void {
+    this.#note("putOwnKeys", list);
+    this.ownKeys = { list, isSettled: true };
+    this.emit("ownKeys", this.ownKeys);
   }
 
   #note(...call: [string, ...unknown[]]): void {

@@ -3,6 +3,7 @@
 import type { Connection, Tab } from "../session/types";
 import { type AssistantState, NO_ASSISTANT } from "./assistant/dialogue";
 import type { Preferences } from "./base/preferences";
+import { type Combo, DEFAULT_COMBOS } from "./keys/combos";
 import { type Modifiers, RELEASED } from "./keys/modifiers";
 import { type Palette, paletteFor, type Scheme } from "./screen/palettes";
 
@@ -14,6 +15,7 @@ export interface AppState {
   readonly titles: Readonly<Record<string, string>>;
   readonly preferences: Preferences;
   readonly scheme: Scheme;
+  readonly combos: readonly Combo[];
   readonly modifiers: Modifiers;
   readonly assistant: AssistantState;
   readonly asking: boolean;
@@ -24,7 +26,7 @@ export interface AppState {
 
 export function firstState(connection: Connection, tabs: readonly Tab[], preferences: Preferences, scheme: Scheme): AppState {
   return {
-    connection, tabs, shown: null, titles: {}, preferences, scheme, modifiers: RELEASED, assistant: NO_ASSISTANT, asking: false,
+    connection, tabs, shown: null, titles: {}, preferences, scheme, combos: DEFAULT_COMBOS, modifiers: RELEASED, assistant: NO_ASSISTANT, asking: false,
     atBottom: true, skipped: 0,
   };
 }

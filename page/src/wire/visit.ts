@@ -12,7 +12,7 @@ import { Identity, sign, verifies } from "./identity";
 import { relayWords } from "./words";
 
 /** What this page can do. */
-export const FEATURES = ["ack", "resume", "e2e", "unseen"] as const;
+export const FEATURES = ["ack", "resume", "e2e", "unseen", "keys"] as const;
 
 export type Progress = "offline" | "signing-in" | "waiting" | "securing" | "ready";
 
@@ -31,7 +31,7 @@ export interface VisitListener {
   progress(progress: Progress, problem: string | null): void;
   secured(peer: Introduction): void;
   said(frame: Frame): void;
-  settings(settings: Record<string, unknown>): void;
+  settings(settings: unknown): void;
   ended(ending: Ending): void;
 }
 

@@ -4,6 +4,9 @@
 const HIDDEN = /(?![\u200c\u200d\ufe0e\ufe0f])\p{Default_Ignorable_Code_Point}|[\p{Cc}\p{Cs}\ufff9-\ufffb]/gu;
 const MOST_FROM_RELAY = 200;
 
+/** Whether a text has anything that is not seen when it is shown, or that moves what is. */
+export const hasHidden = (text: string): boolean => text.search(HIDDEN) !== -1;
+
 /** One line of at most `limit` characters. */
 export function plainLine(text: string, limit: number): string {
   const clean = text.slice(0, limit * 16).replace(/[\s\u0085]+/g, " ").replace(HIDDEN, "").trim();

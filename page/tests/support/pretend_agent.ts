@@ -33,7 +33,11 @@ export class PretendAgent {
   readonly revoked = new Set<string>();
   readonly links = new Set<string>();
   readonly terminals = new Map<string, Terminal>();
-  features: readonly string[] = ["ack", "resume", "e2e", "unseen"];
+  features: readonly string[] = ["ack", "resume", "e2e", "unseen", "keys"];
+  /** What it keeps of the person's own keys; null: nothing yet. */
+  combinations: Payload[] | null = null;
+  /** Whether it takes what a phone sends of them. */
+  takesKeys = true;
   window = 8000;
   active: readonly string[] = [];
   /** Everything that the phone said. */
@@ -234,6 +238,12 @@ export class PretendAgent {
       if (this.answersEchoes) this.say("system:echo", payload);
     },
     "system:health": () => this.say("system:health", { version: "1", uptimeSeconds: 5, memoryBytes: 1, memoryLimitBytes: 2, terminals: this.terminals.size, worstCaseBytes: 3, bounds: [] }),
+    "keys:get": () => this.say("keys:state", { combinations: this.combinations }),
+    "keys:set": ({ combinations }) => {
+      if (!this.takesKeys) return this.say("process:error", { uuid: "", error: "no" });
+      this.combinations = combinations;
+      this.say("keys:state", { combinations });
+    },
     "ai:prompt": ({ prompt, uuid }) => this.say("ai:started", { uuid, conversation: 1, prompt }),
   };
 }

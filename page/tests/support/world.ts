@@ -47,6 +47,8 @@ export class World {
   readonly tokens = new Set<string>();
   readonly codes = new Set<string>();
   settings: Record<string, unknown> = { theme: "dark" };
+  /** What was put into them. */
+  readonly saved: unknown[] = [];
   agentIsThere = true;
   /** How things go wrong. */
   relayIsUp = true;
@@ -81,6 +83,7 @@ export class World {
   environment(): Environment {
     const random = this.#randomBytes;
     return {
+      origin: "http://relay.test",
       storage: this.storage,
       deviceName: "Test on a device",
       now: this.clock.now,
@@ -252,6 +255,7 @@ export class World {
     if (!this.relayIsUp) throw new TypeError("failed to fetch");
     const asked = typeof body === "string" ? JSON.parse(body) : {};
     if (path === "/api/settings") {
+      if (method === "PUT") this.saved.push(asked);
       if (method === "PUT") this.settings = { ...this.settings, ...asked };
       return Response.json(this.settings);
     }

@@ -42,7 +42,7 @@ describe("stored combinations", () => {
   });
 
   test("none stored is the usual ones, and an empty list is empty", () => {
-    expect(readCombos(undefined)).toBe(DEFAULT_COMBOS);
+    expect(readCombos(null)).toBe(DEFAULT_COMBOS);
     expect(readCombos([])).toEqual([]);
   });
 

@@ -6,6 +6,7 @@ from playwright.async_api import Locator
 
 from tests.support.phone_page.part import Part
 
+_USUAL = ("^C", "^D", "^R", "^Z")
 _SPOKEN = {"Esc": "Escape", "Ctrl": "Control"}
 
 
@@ -38,6 +39,11 @@ class KeyActs(Part):
         await self.sheet.get_by_label("What it types").fill(sequence)
         await self.sheet.get_by_label("On the key").fill(label)
         await self.sheet.get_by_role("button", name="Save").tap()
+
+    async def keys_of_ones_own(self) -> list[str]:
+        """The labels of the combinations that are not the usual ones."""
+        shown = await self.page.get_by_role("toolbar", name="Keys").locator(".combo").all_inner_texts()
+        return [label for label in shown if label not in _USUAL]
 
     async def copy_elsewhere(self, text: str) -> None:
         """Have this on the clipboard, as from another app."""

@@ -1,11 +1,11 @@
 /**
- * What people chose: kept in this browser, and the part that is of use on other devices also at the relay.
+ * What people chose: kept in this browser, and colours and the size of letters also at the relay.
  *
  * What is read is checked field by field, since both places can hold what another version or another app wrote.
  */
 
 import type { Settings } from "../../session/types";
-import { type Combo, DEFAULT_COMBOS, readCombos } from "../keys/combos";
+import { PALETTES } from "../screen/palettes";
 
 export type SchemeChoice = "system" | "dark" | "light";
 export type Composing = "auto" | "at-once" | "when-done";
@@ -19,7 +19,6 @@ export interface Preferences {
   readonly composing: Composing;
   readonly keyBar: "full" | "one-row";
   readonly cursorBlink: boolean;
-  readonly combos: readonly Combo[];
 }
 
 export const SMALLEST_FONT = 8;
@@ -29,7 +28,7 @@ const UNSAVED = "mobifai.preferences.unsaved";
 
 export const DEFAULTS: Preferences = {
   scheme: "system", palette: "auto", fontSize: 14, screenReader: false, vibrate: true, composing: "auto", keyBar: "full",
-  cursorBlink: false, combos: DEFAULT_COMBOS,
+  cursorBlink: false,
 };
 
 export function clampFont(size: number): number {
@@ -40,14 +39,13 @@ export function readPreferences(stored: unknown): Preferences {
   const from = (typeof stored === "object" && stored !== null ? stored : {}) as Record<string, unknown>;
   return {
     scheme: oneOf(from["scheme"], ["system", "dark", "light"], DEFAULTS.scheme),
-    palette: typeof from["palette"] === "string" ? from["palette"].slice(0, 40) : DEFAULTS.palette,
+    palette: oneOf(from["palette"], ["auto", ...PALETTES.map(({ id }) => id)], DEFAULTS.palette),
     fontSize: typeof from["fontSize"] === "number" && Number.isFinite(from["fontSize"]) ? clampFont(from["fontSize"]) : DEFAULTS.fontSize,
     screenReader: from["screenReader"] === true,
     vibrate: from["vibrate"] !== false,
     composing: oneOf(from["composing"], ["auto", "at-once", "when-done"], DEFAULTS.composing),
     keyBar: oneOf(from["keyBar"], ["full", "one-row"], DEFAULTS.keyBar),
     cursorBlink: from["cursorBlink"] === true,
-    combos: readCombos(from["combos"]),
   };
 }
 
@@ -89,17 +87,13 @@ export function markUnsaved(storage: Storage | null, unsaved: boolean): void {
   }
 }
 
-/** What of it goes to the relay. Screen readers, vibration and keyboards belong to one device. */
+/** What of it goes to the relay: how it looks. What types never does; the rest belongs to one device. */
 export function toSettings(preferences: Preferences): Settings {
-  const { palette, fontSize, combos, scheme } = preferences;
-  return { theme: palette, fontSize, page: { palette, scheme, combos } };
+  const { palette, fontSize, scheme } = preferences;
+  return { theme: palette, fontSize, page: { palette, scheme } };
 }
 
 /** The relay's settings over ours; the apps' own themes, which this page doesn't know, change nothing. */
-export function withSettings(preferences: Preferences, settings: Settings): Preferences {
-  const page = (typeof settings["page"] === "object" && settings["page"] !== null ? settings["page"] : {}) as Record<string, unknown>;
-  const merged: Record<string, unknown> = { ...preferences };
-  for (const name of ["palette", "scheme", "combos"]) if (name in page) merged[name] = page[name];
-  if (typeof settings.fontSize === "number") merged["fontSize"] = settings.fontSize;
-  return readPreferences(merged);
+export function withSettings(preferences: Preferences, { fontSize, page }: Settings): Preferences {
+  return readPreferences({ ...preferences, ...page, ...(fontSize === undefined ? {} : { fontSize }) });
 }

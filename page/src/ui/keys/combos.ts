@@ -4,18 +4,17 @@
  * A key is in angle brackets; `<<` is a plain `<`. Pure.
  */
 
+import { MOST_COMBINATIONS, readCombination } from "../../session/combinations";
+import type { Combination } from "../../session/types";
+import { hasHidden } from "../../wire/words";
 import { encodeCharacter, encodeKey, type Held, type Key, KEYS } from "./encoding";
 
-export interface Combo {
-  readonly id: string;
-  readonly label: string;
-  readonly sequence: string;
-}
+export type Combo = Combination;
 
 export type Step = { readonly text: string } | { readonly key: Key | string; readonly held: Held };
 export type Parsed = { readonly steps: readonly Step[] } | { readonly problem: string };
 
-export const MAX_COMBOS = 40;
+export const MAX_COMBOS = MOST_COMBINATIONS;
 export const MAX_LABEL = 14;
 export const MAX_SEQUENCE = 500;
 
@@ -29,6 +28,7 @@ const BY_NAME = new Map<string, Key>(KEYS.map((key) => [key.toLowerCase(), key])
 export function parseCombo(sequence: string): Parsed {
   if (sequence === "") return { problem: "Write what it shall type: text, and keys such as <Enter>." };
   if (sequence.length > MAX_SEQUENCE) return { problem: `That is ${sequence.length} characters; ${MAX_SEQUENCE} are the most.` };
+  if (hasHidden(sequence)) return { problem: "It has a character that can't be seen. Write keys by their names, such as <Tab>." };
   const steps: Step[] = [];
   for (const part of sequence.match(/<<|<[^<>]*>|<|[^<]+/g) ?? []) {
     const step = parsePart(part);
@@ -80,18 +80,10 @@ function isKey(name: string): name is Key {
   return (KEYS as readonly string[]).includes(name);
 }
 
-/** Combinations as they came out of storage: only those that can be used, and not too many. */
-export function readCombos(stored: unknown): readonly Combo[] {
-  if (!Array.isArray(stored)) return DEFAULT_COMBOS;
-  return stored.map(readCombo).filter((combo): combo is Combo => combo !== null).slice(0, MAX_COMBOS);
-}
-
-function readCombo(stored: unknown): Combo | null {
-  if (typeof stored !== "object" || stored === null) return null;
-  const { id, label, sequence } = stored as Record<string, unknown>;
-  if (typeof id !== "string" || typeof label !== "string" || typeof sequence !== "string") return null;
-  if (id.length > 64 || "problem" in parseCombo(sequence)) return null;
-  return { id, label: Array.from(label).slice(0, MAX_LABEL).join(""), sequence };
+/** Those that can be used; the usual ones where none were chosen. */
+export function readCombos(kept: readonly unknown[] | null): readonly Combo[] {
+  if (kept === null) return DEFAULT_COMBOS;
+  return kept.map(readCombination).filter((combo): combo is Combo => combo !== null && !("problem" in parseCombo(combo.sequence))).slice(0, MAX_COMBOS);
 }
 
 export const DEFAULT_COMBOS: readonly Combo[] = [
@@ -103,6 +95,6 @@ export const DEFAULT_COMBOS: readonly Combo[] = [
 
 /** How a sequence looks on its key when it has no label of its own. */
 export function labelFor(sequence: string): string {
-  const letters = Array.from(sequence.trim());
+  const letters = Array.from(sequence.trim() || "Space");
   return letters.length <= MAX_LABEL ? letters.join("") : `${letters.slice(0, MAX_LABEL - 1).join("")}…`;
 }

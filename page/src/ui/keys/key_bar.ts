@@ -51,7 +51,7 @@ export class KeyBar {
     this.#ask.setAttribute("aria-pressed", String(state.asking));
     const running = state.shown !== null && state.assistant.dialogues[state.shown]?.running === true;
     this.#ask.classList.toggle("active", running || state.assistant.approvals.length > 0);
-    if (this.#drawn !== state.preferences.combos) this.#drawCombos(state.preferences.combos);
+    if (this.#drawn !== state.combos) this.#drawCombos(state.combos);
   }
 
   #grip(modifier: Modifier, grip: Grip): void {

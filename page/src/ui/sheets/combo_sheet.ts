@@ -2,6 +2,8 @@
 
 import { el, setText } from "../base/dom";
 import { type Combo, labelFor, MAX_COMBOS, MAX_LABEL, MAX_SEQUENCE, parseCombo } from "../keys/combos";
+import { fits } from "../../session/combinations";
+import { plainLine } from "../../wire/words";
 import { openSheet } from "./sheet";
 
 const INSERTS = ["<Enter>", "<Esc>", "<Tab>", "<Ctrl+C>", "<Alt+.>", "<Up>", "<F1>"] as const;
@@ -29,11 +31,12 @@ export function openCombo(combo: Combo | null, combos: readonly Combo[], save: (
   });
   sheet.scope.listen(form, "submit", (event) => {
     event.preventDefault();
-    const wrong = problemOf(sequence.value, combo === null, combos.length);
+    const made = { id: combo?.id ?? newId(), label: plainLine(label.value, MAX_LABEL) || labelFor(sequence.value), sequence: sequence.value };
+    const all = combo === null ? [...combos, made] : combos.map((other) => (other.id === combo.id ? made : other));
+    const wrong = problemOf(made, all);
     setText(problem, wrong ?? "");
     if (wrong !== null) return sequence.focus();
-    const made = { id: combo?.id ?? newId(), label: label.value.trim() || labelFor(sequence.value), sequence: sequence.value };
-    save(combo === null ? [...combos, made] : combos.map((other) => (other.id === combo.id ? made : other)));
+    save(all);
     sheet.close();
   });
   if (remove) {
@@ -45,10 +48,11 @@ export function openCombo(combo: Combo | null, combos: readonly Combo[], save: (
   sequence.focus();
 }
 
-function problemOf(sequence: string, isNew: boolean, count: number): string | null {
-  if (isNew && count >= MAX_COMBOS) return `There are ${count} combinations, which is the most. Remove one first.`;
-  const parsed = parseCombo(sequence);
-  return "problem" in parsed ? parsed.problem : null;
+function problemOf(made: Combo, all: readonly Combo[]): string | null {
+  if (all.length > MAX_COMBOS) return `There are ${MAX_COMBOS} combinations, which is the most. Remove one first.`;
+  const parsed = parseCombo(made.sequence);
+  if ("problem" in parsed) return parsed.problem;
+  return fits(all) ? null : "The combinations are too long together. Make this one shorter, or remove another.";
 }
 
 function insert(field: HTMLInputElement, text: string): void {

@@ -1,0 +1,138 @@
+"""The person's own key combinations, which phones that encrypt share through the agent.
+
+A combination types when it is tapped, so it comes from nobody but a phone whose key is pinned, and goes to nobody else.
+Owns `keys.json` of the state directory (0600, written whole). Each combination names the phone that wrote it: what a
+phone wrote goes when that phone is revoked.
+"""
+
+import logging
+import unicodedata
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mobifai.bounds import Ledger
+from mobifai.errors import BadMessage, StateError
+from mobifai.limits import KEYS
+from mobifai.protocol import messages as wire
+from mobifai.state import write_secret
+
+_log = logging.getLogger(__name__)
+
+_JOINERS = frozenset("\u200c\u200d")
+"""They have no width, and belong to letters and emoji."""
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    combination: wire.Combination
+    by: wire.Id
+
+
+class _File(msgspec.Struct, frozen=True):
+    combinations: tuple[_Kept, ...] | None = None
+
+
+class Combinations:
+    """What is kept; None before anything was."""
+
+    def __init__(self, path: Path, ledger: Ledger) -> None:
+        self._path = path
+        self._ledger = ledger
+        self._bound = ledger.open(KEYS)
+        self._kept = self._read()
+
+    def close(self) -> None:
+        """Close the account."""
+        self._ledger.close(self._bound)
+
+    @property
+    def listed(self) -> tuple[wire.Combination, ...] | None:
+        """The combinations in their order."""
+        return None if self._kept is None else tuple(kept.combination for kept in self._kept)
+
+    def replace(self, combinations: tuple[wire.Combination, ...], by: str) -> None:
+        """Keep these, as a phone wants. Raises BadMessage, LimitReached, StateError; nothing has changed then."""
+        _check(combinations)
+        writers = {kept.combination: kept.by for kept in self._kept or ()}
+        self._keep(tuple(_Kept(one, writers.get(one, by)) for one in combinations))
+
+    def forget(self, device_id: str) -> None:
+        """Remove what a phone wrote: it was revoked."""
+        left = tuple(kept for kept in self._kept or () if kept.by != device_id)
+        if self._kept is None or len(left) == len(self._kept):
+            return
+        try:
+            self._keep(left)
+        except StateError as error:
+            self._kept = left
+            _log.warning("the key combinations of a revoked phone are gone until the next start only: %s", error)
+
+    def _keep(self, kept: tuple[_Kept, ...]) -> None:
+        content = msgspec.json.encode(_File(kept))
+        if len(content) > self._bound.capacity:
+            raise self._bound.refuse("these key combinations are too long together")
+        write_secret(self._path, content)
+        self._kept = kept
+        self._bound.set(len(content))
+
+    def _read(self) -> tuple[_Kept, ...] | None:
+        try:
+            with self._path.open("rb") as file:
+                content = file.read(self._bound.capacity)  # what is longer is cut, and so no JSON
+            kept = msgspec.json.decode(content, type=_File).combinations
+            _check(one.combination for one in kept or ())
+        except FileNotFoundError:
+            return None
+        except (msgspec.MsgspecError, BadMessage, OSError, ValueError, RecursionError) as error:
+            _log.warning("%s can't be read (%s); phones send their key combinations again", self._path, error)
+            return None
+        self._bound.set(len(content))
+        return kept
+
+
+class KeySync:
+    """What a phone asks about them. `phone` gives the phone that is there and may; None: it may not."""
+
+    def __init__(self, kept: Combinations, phone: Callable[[], str | None], say: Callable[[str, object], None]) -> None:
+        self._kept = kept
+        self._phone = phone
+        self._say = say
+
+    @property
+    def handlers(self) -> dict[str, Callable[[Any], None]]:
+        """By the names of their messages."""
+        return {"keys:get": self._get, "keys:set": self._set}
+
+    def _get(self, _: wire.Empty | None) -> None:
+        self._writer("keys:get")
+        self._tell()
+
+    def _set(self, message: wire.KeysSet) -> None:
+        self._kept.replace(message.combinations, self._writer("keys:set"))
+        self._tell()
+
+    def _tell(self) -> None:
+        self._say("keys:state", wire.KeysState(combinations=self._kept.listed))
+
+    def _writer(self, event: str) -> str:
+        phone = self._phone()
+        if phone is None:
+            raise BadMessage(event, "key combinations are for phones that encrypt end to end and list `keys`")
+        return phone
+
+
+def _check(combinations: Iterable[wire.Combination]) -> None:
+    """Raise BadMessage for what would look like something else, or twice the same id."""
+    seen: set[str] = set()  # bounded by the message
+    for one in combinations:
+        if one.id in seen:
+            raise BadMessage("keys:set", f"expected each id once; found {one.id} twice")
+        if any(map(_is_hidden, one.label + one.sequence)):
+            raise BadMessage("keys:set", f"expected letters that can be seen in {one.id}; write keys by their names")
+        seen.add(one.id)
+
+
+def _is_hidden(letter: str) -> bool:
+    return letter not in _JOINERS and unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"}

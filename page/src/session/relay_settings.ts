@@ -1,0 +1,52 @@
+/**
+ * The account's settings at the relay: colours and a size, and nothing else.
+ *
+ * A relay can write into them what it likes, and anybody who has one of the account's tokens can, too. What is not one
+ * of the values below is neither taken nor sent: in particular nothing that types, and no text.
+ */
+
+import type { Environment } from "./environment";
+import { askRelay } from "./relay_http";
+import type { Settings } from "./types";
+
+const PALETTE = /^[a-z0-9][a-z0-9-]{0,39}$/;
+const SCHEMES = ["system", "dark", "light"];
+const LARGEST_FONT = 100;
+
+/** The part of what was found that is a setting of this page. */
+export function readSettings(found: unknown): Settings {
+  const from = record(found);
+  const page = record(from["page"]);
+  const theme = palette(from["theme"]);
+  const fontSize = from["fontSize"];
+  const look = kept({ palette: palette(page["palette"]), scheme: SCHEMES.find((scheme) => scheme === page["scheme"]) });
+  return {
+    ...kept({ theme, fontSize: Number.isInteger(fontSize) && Number(fontSize) > 0 && Number(fontSize) <= LARGEST_FONT ? Number(fontSize) : undefined }),
+    ...(Object.keys(look).length > 0 ? { page: look } : {}),
+  };
+}
+
+export const getSettings = (environment: Environment, token: string): Promise<Settings> => request(environment, token, "GET");
+
+/** Merge into them. The merged ones. */
+export const putSettings = (environment: Environment, token: string, changes: Settings): Promise<Settings> =>
+  request(environment, token, "PUT", readSettings(changes));
+
+async function request(environment: Environment, token: string, method: "GET" | "PUT", changes?: Settings): Promise<Settings> {
+  const { ok, status, content } = await askRelay(environment, "/api/settings", {
+    method,
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+    ...(changes === undefined ? {} : { body: JSON.stringify(changes) }),
+  });
+  if (!ok) throw new Error(`The relay refused the settings (status ${status}).`);
+  return readSettings(content);
+}
+
+const record = (found: unknown): Readonly<Record<string, unknown>> => (typeof found === "object" && found !== null ? (found as Record<string, unknown>) : {});
+
+const palette = (found: unknown): string | undefined => (typeof found === "string" && PALETTE.test(found) ? found : undefined);
+
+type Kept<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the fields that are not there. */
+const kept = <T extends object>(fields: T): Kept<T> => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Kept<T>;

@@ -1,0 +1,50 @@
+/**
+ * Combinations that an earlier version of this page kept. A relay could write into those, so that nobody knows whose
+ * they are: they type nothing until the person has looked at each and chosen it.
+ */
+
+import { readCombination } from "../../session/combinations";
+import { type Combo, DEFAULT_COMBOS, MAX_COMBOS, parseCombo } from "./combos";
+
+const PREFERENCES = "mobifai.preferences";
+const WAITING = "mobifai.combinations.old";
+
+/** Those that wait for the person; moved out of the preferences, where they were, at the first call. */
+export function oldCombos(storage: Storage | null): readonly Combo[] {
+  if (storage === null) return [];
+  try {
+    move(storage);
+    const waiting: unknown = JSON.parse(storage.getItem(WAITING) ?? "[]");
+    return Array.isArray(waiting) ? waiting.map(usable).filter((combo): combo is Combo => combo !== null).slice(0, MAX_COMBOS) : [];
+  } catch {
+    return []; // storage is forbidden, or holds something else
+  }
+}
+
+/** The person has decided. */
+export function forgetOldCombos(storage: Storage | null): void {
+  try {
+    storage?.removeItem(WAITING);
+  } catch {
+    // forbidden: they are asked about again
+  }
+}
+
+function move(storage: Storage): void {
+  const preferences = JSON.parse(storage.getItem(PREFERENCES) ?? "null") as Record<string, unknown> | null;
+  if (preferences === null || typeof preferences !== "object" || !("combos" in preferences)) return;
+  const { combos, ...others } = preferences;
+  const own = Array.isArray(combos) ? combos.filter((combo) => !isUsual(combo)) : [];
+  if (own.length > 0) storage.setItem(WAITING, JSON.stringify(own));
+  storage.setItem(PREFERENCES, JSON.stringify(others));
+}
+
+function isUsual(found: unknown): boolean {
+  const combo = readCombination(found);
+  return DEFAULT_COMBOS.some((usual) => usual.id === combo?.id && usual.label === combo.label && usual.sequence === combo.sequence);
+}
+
+function usable(found: unknown): Combo | null {
+  const combo = readCombination(found);
+  return combo === null || "problem" in parseCombo(combo.sequence) ? null : combo;
+}

@@ -1,0 +1,56 @@
+/** The person's own combinations, between the session, the state that views are drawn from, and what an earlier version kept. */
+
+import { fits } from "../../session/combinations";
+import type { OwnKeys, Session } from "../../session/types";
+import type { Scope } from "../base/scope";
+import type { Store } from "../base/store";
+import type { AppState } from "../state";
+import { type Combo, readCombos } from "./combos";
+import { forgetOldCombos, oldCombos } from "./old_combos";
+
+/** Asks which of these the person wants to keep; null: not decided yet. */
+export type Review = (combos: readonly Combo[]) => Promise<readonly Combo[] | null>;
+
+export class KeyChoices {
+  readonly #session: Session;
+  readonly #store: Store<AppState>;
+  readonly #storage: Storage | null;
+  readonly #review: Review;
+  /** Once for each page, whatever comes of it. */
+  #isReviewed = false;
+
+  constructor(session: Session, store: Store<AppState>, storage: Storage | null, scope: Scope, review: Review) {
+    this.#session = session;
+    this.#store = store;
+    this.#storage = storage;
+    this.#review = review;
+    oldCombos(storage);
+    scope.add(session.on("ownKeys", (keys) => this.#take(keys)));
+    this.#take(session.ownKeys);
+  }
+
+  #take({ list, isSettled }: OwnKeys): void {
+    const combos = readCombos(list);
+    if (JSON.stringify(combos) !== JSON.stringify(this.#store.state.combos)) this.#store.set({ combos });
+    if (isSettled) void this.#reviewOld();
+  }
+
+  async #reviewOld(): Promise<void> {
+    if (this.#isReviewed) return;
+    this.#isReviewed = true;
+    const old = oldCombos(this.#storage).filter((one) => !this.#store.state.combos.some((combo) => combo.label === one.label && combo.sequence === one.sequence));
+    const wanted = old.length === 0 ? [] : await this.#review(old);
+    if (wanted === null) return;
+    forgetOldCombos(this.#storage);
+    if (wanted.length > 0) this.#session.putOwnKeys(withThese(this.#store.state.combos, wanted));
+  }
+}
+
+/** A combination that was changed takes the place of the one with its id. */
+function withThese(combos: readonly Combo[], wanted: readonly Combo[]): readonly Combo[] {
+  const replaced = combos.map((combo) => wanted.find((one) => one.id === combo.id) ?? combo);
+  const added = wanted.filter((one) => !combos.some((combo) => combo.id === one.id));
+  const all = [...replaced, ...added];
+  while (!fits(all)) all.pop();
+  return all;
+}

@@ -1,0 +1,129 @@
+"""What a relay writes into an account's settings changes how the page looks, and nothing that types."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.browser.scene import Scene, answers, at_the_phone
+from tests.integration.insight import asked
+from tests.support.agent import serving
+from tests.support.browser import open_browser
+from tests.support.hostile_relay import HostileRelay, hostile_relay
+from tests.support.phone_page import PhonePage
+
+GRUVBOX, NORD, DAY = "rgb(40, 40, 40)", "rgb(46, 52, 64)", "rgb(255, 255, 255)"
+USUAL = [("interrupt", "^C"), ("end-of-input", "^D"), ("search-history", "^R"), ("suspend", "^Z")]
+
+
+def poisoned(palette: str) -> dict[str, Any]:
+    """Settings in which every place that ever held a combination holds one of the relay's."""
+    combos = [{"id": name, "label": label, "sequence": "echo poi$((1+1))soned<Enter>"} for name, label in USUAL]
+    more = {"combos": combos, "keys": combos, "combinations": combos, "list": combos, "isUnsent": True}
+    fonts = {"fontFamily": "x; } * { display: none } a {", "cursorStyle": "<b>", "keyBar": "one-row"}
+    return {**more, **fonts, "fontSize": 15, "theme": "x" * 50_000, "page": {"palette": palette, **more, **fonts}}
+
+
+@asynccontextmanager
+async def behind_a_hostile_relay(folder: Path) -> AsyncIterator[tuple[HostileRelay, Scene]]:
+    async with serving(folder / "state", "--e2e", "require") as agent, hostile_relay(agent.relay_url) as hostile:
+        hostile.answers["/api/settings"] = poisoned("gruvbox")
+        async with open_browser() as browser:
+            phone = PhonePage(await browser.context.new_page())
+            link = (await agent.invite())["link"]
+            await phone.open(f"{hostile.url}/#{link.partition('#')[2]}")
+            await phone.ready()
+            await phone.first_terminal()
+            yield hostile, Scene(agent, browser, phone)
+
+
+async def interrupts(phone: PhonePage) -> None:
+    """Tap the key for it while something runs: what runs ends, and nothing is typed."""
+    await phone.enter("sleep 1000")
+    await phone.tap_key("^C")
+    await answers(phone)
+    assert "poi" not in await phone.text()
+
+
+async def test_a_relay_puts_nothing_onto_the_keys(tmp_path: Path) -> None:
+    async with behind_a_hostile_relay(tmp_path) as (hostile, here):
+        phone = here.phone
+        await phone.until_background(GRUVBOX)
+        await interrupts(phone)
+        await hostile.say_to("phone", "settings:updated", poisoned("nord"))
+        await phone.until_background(NORD)
+        await interrupts(phone)
+        await phone.reload()
+        await phone.ready()
+        await phone.until_background(GRUVBOX)
+        await interrupts(phone)
+
+
+async def test_a_relay_learns_nothing_of_the_persons_own_keys(tmp_path: Path) -> None:
+    async with behind_a_hostile_relay(tmp_path) as (hostile, here):
+        phone = here.phone
+        await phone.add_combination("Mine", "echo my-secret-words<Enter>")
+        await phone.tap_key("Mine")
+        await phone.shows("my-secret-words")
+        async with phone.page.expect_request(lambda request: request.method == "PUT") as saving:
+            await phone.choose_font_size(18)
+        sent = json.loads((await saving.value).post_data or "")
+        assert sent.keys() == {"theme", "fontSize", "page"}
+        assert sent["page"].keys() == {"palette", "scheme"}
+        assert hostile.knows("my-secret-words") == []
+
+
+async def test_own_keys_are_on_the_next_phone_until_their_phone_is_revoked(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path) as here:
+        await here.phone.add_combination("Mine", "echo of-the-$((1+0))st-phone<Enter>")
+        await here.phone.tap_key("Mine")
+        await here.phone.shows("of-the-1st-phone")
+        await here.phone.page.close()
+        async with open_browser() as browser:
+            other = PhonePage(await browser.context.new_page())
+            await other.open((await here.agent.invite())["link"])
+            await other.ready()
+            await other.enter("clear")
+            await other.tap_key("Mine")
+            await other.shows("of-the-1st-phone")
+            await other.page.close()
+        for device in (await asked(here.agent, "devices"))["devices"]:
+            if device["type"] == "mobile":
+                await here.agent.command("devices", "revoke", device["deviceId"])
+        async with open_browser() as browser:
+            new = PhonePage(await browser.context.new_page())
+            await new.open((await here.agent.invite())["link"])
+            await new.ready()
+            assert await new.keys_of_ones_own() == []
+
+
+OLD = {
+    "combos": [
+        {"id": "own-1", "label": "Mine", "sequence": "echo mine-$((1+1))<Enter>"},
+        {"id": "interrupt", "label": "^C", "sequence": "echo theirs-$((1+1))<Enter>"},
+    ]
+}
+KEEP_OLD = f"""
+if (location.protocol === "http:" && !localStorage.getItem("was-here")) {{
+  localStorage.setItem("mobifai.preferences", JSON.stringify({json.dumps(OLD)}));
+  localStorage.setItem("was-here", "yes");
+}}
+"""
+
+
+async def test_keys_of_an_earlier_version_are_asked_about_once(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent, open_browser(KEEP_OLD) as browser:
+        phone = PhonePage(await browser.context.new_page())
+        await phone.open((await agent.invite())["link"])
+        assert "echo theirs-$((1+1))<Enter>" in await phone.sheet.inner_text()
+        await phone.sheet.get_by_text("Key “Mine” types").tap()
+        await phone.sheet.get_by_role("button", name="Keep the chosen").tap()
+        await phone.tap_key("Mine")
+        await phone.shows("mine-2")
+        await interrupts(phone)
+        await phone.reload()
+        await phone.ready()
+        assert await phone.keys_of_ones_own() == ["Mine"]
+        assert await phone.sheet.count() == 0
+        assert "theirs" not in await phone.text()
