@@ -117,7 +117,7 @@ CONTROL_QUEUE = _declare(
 )  # fmt: skip
 RELAY_QUEUE = _declare(
     "link.relay_queue", 64, Unit.ITEMS, WhenFull.BLOCK,
-    "packets handed to Socket.IO and not yet on the wire; its own queue has no end", None, item_bytes=100_000,
+    "packets for the relay that are not on the wire yet", None, item_bytes=100_000,
 )  # fmt: skip
 CHANNEL_BUFFER = _declare(
     "link.channel_buffer", 512 << 10, Unit.BYTES, WhenFull.BLOCK,
@@ -139,22 +139,6 @@ CANDIDATES = _declare(
 LISTENERS = _declare(
     "link.listeners", 8, Unit.ITEMS, WhenFull.DISCONNECT,
     "foreign: event handlers on one peer connection with its channel; five are installed, once", None,
-    fixed=True,
-)  # fmt: skip
-HANDLERS = _declare(
-    "link.handlers", 4, Unit.ITEMS, WhenFull.DISCONNECT,
-    "foreign: event handlers on the relay's socket; two are installed, once", None,
-    fixed=True,
-)  # fmt: skip
-ACKS = _declare(
-    "link.acks", 1, Unit.ITEMS, WhenFull.DISCONNECT,
-    "foreign: acknowledgements that Socket.IO waits for; none is ever asked for", None,
-    fixed=True,
-)  # fmt: skip
-SOCKET_QUEUE = _declare(
-    "link.socket_queue", 4, Unit.ITEMS, WhenFull.BLOCK,
-    "foreign: packets in Socket.IO's own queue; one is handed over at a time, beside answers to pings", None,
-    item_bytes=100_000,
     fixed=True,
 )  # fmt: skip
 TASKS = _declare(

@@ -27,10 +27,14 @@ from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
 from mobifai.protocol.e2e import Reason
 from mobifai.protocol.features import NO_FEATURES, Features
+from mobifai.protocol.plain_text import one_line
 from mobifai.state import Device, StateDir
 from mobifai.terminals.tabs import Tabs
 
 _log = logging.getLogger(__name__)
+
+SIGN_IN_PROMPTS = 3
+"""Addresses for signing in that are shown for one connection to a relay; a relay sends one, or two with a bad token."""
 
 
 class LinkListener(Protocol):
@@ -73,6 +77,7 @@ class Links:
         self._listener = listener
         self._phone_here = False
         self._features = NO_FEATURES
+        self._prompts_left = 0
         self.token = endpoint.token
         admission = Admission(phones, config.e2e)
         self.pairing = pairing.Pairing(
@@ -109,6 +114,7 @@ class Links:
 
     def relay_connected(self) -> None:
         """Register."""
+        self._prompts_left = SIGN_IN_PROMPTS
         self._do(self.pairing.relay_connected(len(self._tabs)))
 
     def relay_lost(self) -> None:
@@ -167,7 +173,7 @@ class Links:
             case "relay:echo":
                 self._echoed(message.nonce)
             case "error":
-                _log.warning("the relay says: %s", message.message)
+                _log.warning("the relay says: %s", one_line(message.message))
             case _:
                 _log.debug("the relay says %s", event)
 
@@ -203,7 +209,9 @@ class Links:
         if not path.startswith("/") or path.startswith("//"):  # it would lead elsewhere than to this relay
             _log.warning("the relay wants a sign-in at %r, which is no path on it", path[:100])
             return
-        self._listener.sign_in(self._endpoint.url + path, message)
+        if self._prompts_left > 0:
+            self._prompts_left -= 1
+            self._listener.sign_in(self._endpoint.url + path, one_line(message))
 
     def send_to_relay(self, event: str, payload: object) -> None:
         """Tell the relay something; without a connection it is lost."""

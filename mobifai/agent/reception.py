@@ -41,6 +41,9 @@ class Reception:
             self._handlers[event](message)
         except (MobiFaiError, OSError) as error:
             self._complain(error)
+        except Exception:
+            _log.exception("a message of the phone could not be handled: %s", event[:MAX_ID])
+            self._complain(MobiFaiError("the agent could not do this because of a fault of its own; see its log"))
 
     def _complain(self, error: MobiFaiError | OSError) -> None:
         _log.debug("refused: %s", error)

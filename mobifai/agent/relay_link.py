@@ -36,6 +36,6 @@ def relay_link(
     """The link that an endpoint needs. `token` gives what to sign in with; timers run `time_scale` times as fast."""
     if endpoint.relay is not None:
         return OwnRelay(endpoint.relay, listener)
-    from mobifai.link.relay_client import LASTING_SECONDS, RelayClient  # noqa: PLC0415 - only with a relay elsewhere
+    from mobifai.link.relay_client import RelayClient  # noqa: PLC0415 - only with a relay elsewhere
 
-    return RelayClient(endpoint.url, ledger, listener, token, LASTING_SECONDS / time_scale)
+    return RelayClient(endpoint.url, ledger, listener, token, time_scale)

@@ -14,6 +14,7 @@ from mobifai.limits import SIGNALS
 from mobifai.link import webrtc
 from mobifai.link.peer import PeerConnection, PeerListener
 from mobifai.protocol import messages as wire
+from mobifai.protocol.plain_text import one_line
 
 _log = logging.getLogger(__name__)
 
@@ -97,12 +98,17 @@ class Caller:
             await asyncio.sleep(delay)
 
     async def _try_call(self, aiortc: object) -> bool:
-        """One call; one that can't even begin (no descriptor left, no network) is like one that was not answered."""
+        """One call; one that can't even begin (no descriptor left, no network) is like one that was not answered.
+
+        So is one that fails because of what the phone sent: the libraries raise whatever their parsers met.
+        """
         try:
             return await self._one_call(aiortc)
-        except (OSError, ConnectionError, MobiFaiError) as error:
+        except (OSError, MobiFaiError) as error:
             _log.warning("a phone could not be called: %s", error)
-            return False
+        except Exception as error:
+            _log.exception("a call failed: %s", one_line(repr(error)))
+        return False
 
     async def _one_call(self, aiortc: object) -> bool:
         """One peer connection, from offer to end; whether its channel was ever open."""
@@ -133,4 +139,4 @@ class Caller:
                 try:
                     await (peer.answer(message) if isinstance(message, wire.Answer) else peer.candidate(message))
                 except BadMessage as error:
-                    _log.warning("the phone sent a signal that makes no sense: %s", error)
+                    _log.warning("the phone sent a signal that makes no sense: %s", one_line(error))

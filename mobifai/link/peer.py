@@ -194,10 +194,10 @@ class PeerConnection:
             await self._add(message.candidate)
 
     async def _add(self, candidate: wire.Candidate | None) -> None:
-        if candidate is None or not candidate.candidate:
-            await self._connection.addIceCandidate(None)
-            return
         try:
+            if candidate is None or not candidate.candidate:
+                await self._connection.addIceCandidate(None)
+                return
             parsed = self._aiortc.sdp.candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             parsed.sdpMid, parsed.sdpMLineIndex = candidate.sdp_mid, candidate.sdp_mline_index
             await self._connection.addIceCandidate(parsed)

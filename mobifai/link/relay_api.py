@@ -1,22 +1,28 @@
 """The relay's HTTP interface, as the agent uses it: ways in for phones, and which devices there are."""
 
 import asyncio
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 
 from mobifai.errors import RelayUnreachable, SignInRefused
+from mobifai.link.relay_http import explain, relay_client_session
 from mobifai.protocol import messages as wire
+from mobifai.protocol.plain_text import one_line
 
 ANSWER_BYTES = 64 << 10
 """As much as is read of an answer: 100 devices take some 20 KiB."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
+T = TypeVar("T")
+
 
 class RelayApi:
-    """One relay, asked with the agent's token."""
+    """One relay, asked with the agent's token. Every question may raise SignInRefused, with what the relay says, or
+    RelayUnreachable.
+    """
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
@@ -24,15 +30,18 @@ class RelayApi:
 
     async def invite(self) -> dict[str, Any]:
         """A new phone's way in: `{token, code, expires_at}`."""
-        body = await self._ask("POST", "/api/pairing")
+        invitation = await self._ask("POST", "/api/pairing", wire.Invitation)
         try:
-            return msgspec.to_builtins(msgspec.convert(body, wire.Invitation))  # type: ignore[no-any-return]
-        except msgspec.ValidationError as error:
-            raise RelayUnreachable(f"the relay {self._url} gives no usable answer: {error}") from None
+            invitation.expires_at.astimezone()
+        except (ValueError, OverflowError, OSError):
+            raise self._unusable(f"{invitation.expires_at.isoformat()} is no time at which a code can expire") from None
+        return msgspec.to_builtins(invitation)  # type: ignore[no-any-return]
 
     async def devices(self) -> dict[str, Any]:
         """The account's devices."""
-        return await self._ask("GET", "/api/devices")
+        return msgspec.to_builtins(  # type: ignore[no-any-return]
+            await self._ask("GET", "/api/devices", wire.ListedDevices)
+        )
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
         """Shut a device out, at once."""
@@ -40,51 +49,64 @@ class RelayApi:
             msgspec.convert(device_id, wire.Id)
         except msgspec.ValidationError:
             raise SignInRefused(f"expected a device as `mobifai devices list` shows it; found {device_id!r}") from None
-        return await self._ask("DELETE", f"/api/devices/{device_id}")
+        await self._ask("DELETE", f"/api/devices/{device_id}", wire.Empty)
+        return {"deviceId": device_id}
 
     async def health(self) -> float:
         """Seconds that the relay takes to say that it is well. Raises TimeoutError when it says nothing like it."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-                session.get(f"{self._url}/health") as response,
-            ):
+            async with relay_client_session(_TIMEOUT) as session, session.get(f"{self._url}/health") as response:
                 response.raise_for_status()
-        except aiohttp.ClientError as error:
-            raise TimeoutError(str(error)) from None
+        except Exception as error:  # whatever the answer makes the library raise, the relay is not well
+            raise TimeoutError(explain(error, self._url)) from None
         return loop.time() - began
 
-    async def _ask(self, method: str, path: str) -> dict[str, Any]:
-        """The JSON answer. Raises SignInRefused with what the relay says, or RelayUnreachable."""
+    async def _ask(self, method: str, path: str, expected: type[T]) -> T:
+        """The relay's answer, as the type that is expected."""
         if self._token is None:
             raise SignInRefused("this agent is not signed in to the relay yet; follow what `mobifai serve` says")
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+                relay_client_session(_TIMEOUT) as session,
                 session.request(method, self._url + path, headers=headers) as response,
             ):
-                if response.status == 404 and not path.startswith("/api/devices/"):
-                    raise SignInRefused(
-                        f"the relay {self._url} lets no agent manage phones; sign the phone in there, with this account"
-                    )
-                body = msgspec.json.decode(await _body(response))
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise RelayUnreachable(f"the relay {self._url} gives no usable answer: {error or 'time-out'}") from None
-        if not isinstance(body, dict):
-            raise RelayUnreachable(f"the relay {self._url} gives no usable answer")
-        if response.status >= 400:
-            raise SignInRefused(str(body.get("message", response.reason)))
-        return dict(body)
+                status, body = response.status, await _body(response)
+        except Exception as error:  # whatever the answer makes the library raise
+            raise self._unusable(explain(error, self._url)) from None
+        if status == 404 and not path.startswith("/api/devices/"):
+            raise SignInRefused(
+                f"the relay {self._url} lets no agent manage phones; sign the phone in there, with this account"
+            )
+        if status >= 400:
+            raise SignInRefused(_refusal(self._url, body, status))
+        try:
+            return msgspec.json.decode(body, type=expected)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise self._unusable(one_line(error)) from None
+
+    def _unusable(self, reason: str) -> RelayUnreachable:
+        return RelayUnreachable(f"the relay {self._url} gives no usable answer: {reason}")
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """The whole answer. Raises ValueError for one that is too long."""
-    body = b""
+    """The whole answer. Raises RelayUnreachable for one that is too long or compressed."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise RelayUnreachable("expected an answer that is not compressed; found one that is")
+    body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > ANSWER_BYTES:
-            raise ValueError(f"it is longer than {ANSWER_BYTES} bytes")
-    return body
+            raise RelayUnreachable(f"expected an answer of at most {ANSWER_BYTES} bytes; found a longer one")
+    return bytes(body)
+
+
+def _refusal(url: str, body: bytes, status: int) -> str:
+    """What the relay says with a refusal, if it says anything that can be shown."""
+    try:
+        message = one_line(msgspec.json.decode(body, type=wire.Notice).message)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        message = ""
+    return message or f"the relay {url} refuses this with HTTP {status}"

@@ -1,25 +1,24 @@
-"""The agent's connection to a relay: Socket.IO, made again for ever.
+"""The agent's connection to a relay elsewhere, made again for as long as the agent runs.
 
-It owns the connection and what waits to be sent on it. It decides nothing: events go to its listener as they come.
+It owns the connection and what waits to be sent on it. Events go to its listener as they come. Nothing that a relay
+sends, and no failure of what handles it, ends more than the connection: the next one follows after a pause.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Callable
 from typing import Protocol
 
 import aiohttp
-import socketio
-import socketio.exceptions
 
 from mobifai.bounds import ItemQueue, Ledger
-from mobifai.errors import LimitReached
-from mobifai.limits import ACKS, HANDLERS, RELAY_MESSAGE, RELAY_QUEUE, SOCKET_QUEUE
+from mobifai.errors import LimitReached, RelayUnreachable
+from mobifai.limits import RELAY_MESSAGE, RELAY_QUEUE
+from mobifai.link import relay_packet as packets
 from mobifai.link.path import PathClosed
-from mobifai.link.relay_packet import UNREADABLE, RelayPacket
-from mobifai.protocol.wire_json import WireJson
+from mobifai.link.relay_http import explain
+from mobifai.link.relay_socket import RelaySocket
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +30,9 @@ CONNECT_SECONDS = 15.0
 
 LASTING_SECONDS = 5.0
 """A connection that ends sooner does not reset the delay: some relays accept and then drop."""
+
+SLICE_SECONDS = 0.01
+"""How long packets that have arrived are handled before the rest of the agent has its turn."""
 
 _BULK_PACKETS = 4
 """Packets of output that may wait: 16 KiB each, enough to keep the wire busy, little enough for an echo to overtake."""
@@ -46,7 +48,7 @@ class RelayListener(Protocol):
         """The connection is gone."""
 
     def relay_said(self, event: str, payload: object) -> None:
-        """An event came, with its argument as JSON values."""
+        """An event came, with its argument as JSON that is not decoded yet (None: without one)."""
 
     def relay_has_room(self) -> None:
         """What was sent is on the wire."""
@@ -55,7 +57,7 @@ class RelayListener(Protocol):
 class RelayClient:
     """A path to the phone through the relay. `url` is the relay's address; `token` gives what to sign in with.
 
-    A connection is a good one after `lasting_seconds`.
+    The pauses between connections are `time_scale` times as short as usual.
     """
 
     def __init__(
@@ -64,18 +66,19 @@ class RelayClient:
         ledger: Ledger,
         listener: RelayListener,
         token: Callable[[], str | None],
-        lasting_seconds: float = LASTING_SECONDS,
+        time_scale: float = 1.0,
     ) -> None:
         self.url = url
+        self._loop = asyncio.get_running_loop()
         self._ledger = ledger
         self._bound = ledger.open(RELAY_QUEUE)
-        self._foreign = (ledger.open(SOCKET_QUEUE), ledger.open(ACKS), ledger.open(HANDLERS))
         self._waiting: ItemQueue[tuple[str, object]] = ItemQueue(self._bound)
         self._to_send = asyncio.Event()
         self._listener = listener
         self._token = token
-        self._lasting_seconds = lasting_seconds
+        self._time_scale = time_scale
         self._sending = 0
+        self._pong_due = False
         self._connected = False
         self._said_lost = False
         self._lasted = False
@@ -124,112 +127,106 @@ class RelayClient:
             while True:
                 if await self._one_connection():
                     delay = FIRST_DELAY
-                await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                jitter = random.uniform(0.5, 1.5)  # noqa: S311 - not a secret
+                await asyncio.sleep(delay * jitter / self._time_scale)
                 delay = min(delay * 2, LONGEST_DELAY)
         finally:
-            for bound in (self._bound, *self._foreign):
-                self._ledger.close(bound)
+            self._ledger.close(self._bound)
 
     async def _one_connection(self) -> bool:
-        """Connect and serve until the connection ends; whether it lasted."""
-        self._drop = lost = asyncio.Event()
+        """Connect and serve until the connection ends. Return whether it lasted."""
+        self._drop = asyncio.Event()
         self._lasted = False
-        client = self._new_client(lost)
+        socket = RelaySocket(self.url, self._ledger.capacity(RELAY_MESSAGE))
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await client.connect(self.url, auth={"token": self._token()}, transports=["websocket"])
-        except (socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
-            self._say_lost(str(error) or "no answer")
-            return False
+            await socket.open(self._token(), CONNECT_SECONDS)
+            await self._serve(socket)
+        except Exception as error:  # whatever a relay makes a library or a handler raise ends this connection only
+            self._report_lost(explain(error, self.url), error)
         finally:
-            if not client.connected:
-                await self._close(client)
-        await self._serve(client, lost)
+            await socket.close()
         return self._lasted
 
-    def _new_client(self, lost: asyncio.Event) -> socketio.AsyncClient:
-        client = socketio.AsyncClient(
-            reconnection=False,
-            handle_sigint=False,
-            json=WireJson,
-            serializer=RelayPacket,
-            websocket_extra_options={"max_msg_size": self._ledger.capacity(RELAY_MESSAGE) + 1, "compress": 0},
-        )
-        client.on("disconnect", lambda _reason: lost.set())
-        client.on("*", self._heard)
-        return client
-
-    def _heard(self, event: str, *args: object) -> None:
-        if event == UNREADABLE:
-            _log.warning("the relay sent a packet that can't be read: %s", *args)
-        self._listener.relay_said(event, args[0] if args else None)
-
-    async def _serve(self, client: socketio.AsyncClient, lost: asyncio.Event) -> None:
+    async def _serve(self, socket: RelaySocket) -> None:
+        """Read and write until the connection ends. Raises what ended it."""
         if not self._said_lost:
             _log.info("connected to the relay %s", self.url)
         self._connected = True
-        self._listener.relay_connected()
-        writer = asyncio.create_task(self._write(client), name="relay-writer")
         try:
-            await self._until_lost(lost)
-            self._say_lost("the connection ended")
+            self._listener.relay_connected()
+            await self._until_lost(
+                asyncio.create_task(self._read(socket), name="relay-reader"),
+                asyncio.create_task(self._write(socket), name="relay-writer"),
+                asyncio.create_task(self._until_dropped(), name="relay-drop"),
+            )
         finally:
-            self._connected = False
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            self._connected = self._pong_due = False
             self._waiting.clear()
             self._sending = 0
-            await self._close(client)
             self._listener.relay_lost()
 
-    async def _until_lost(self, lost: asyncio.Event) -> None:
-        """Wait for the end; a connection that lasted is a good one, after which the next outage is said again."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._lasting_seconds):
-                await lost.wait()
-                return
+    async def _until_lost(self, *work: asyncio.Task[None]) -> None:
+        """Wait until one of them fails, and raise that. After a connection that lasted, the next outage is reported."""
+        try:
+            done, _ = await asyncio.wait(
+                work, timeout=LASTING_SECONDS / self._time_scale, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                self._report_lasting()
+                done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+    async def _until_dropped(self) -> None:
+        await self._drop.wait()
+        raise RelayUnreachable("the agent ended the connection")
+
+    async def _read(self, socket: RelaySocket) -> None:
+        """Handle what the relay sends. However much has arrived, the rest of the agent has its turn."""
+        reported, until = False, self._loop.time() + SLICE_SECONDS
+        while True:
+            match await socket.receive():
+                case packets.Event(name, payload):
+                    self._listener.relay_said(name, payload)
+                case packets.Ping():
+                    self._pong_due = True
+                    self._to_send.set()
+                case packets.Unreadable(reason) if not reported:
+                    reported = True
+                    _log.warning("the relay sent a packet that can't be read: %s", reason)
+            if self._loop.time() > until:
+                await asyncio.sleep(0)
+                until = self._loop.time() + SLICE_SECONDS
+
+    async def _write(self, socket: RelaySocket) -> None:
+        """Send one packet at a time, and wait until it is on the wire."""
+        while True:
+            await self._to_send.wait()
+            self._to_send.clear()
+            while self._pong_due or len(self._waiting):
+                if self._pong_due:
+                    self._pong_due = False
+                    await socket.send(packets.PONG)
+                    continue
+                event, payload = self._waiting.take()
+                self._sending = 1
+                await socket.send(packets.event_text(event, payload))
+                self._sending = 0
+                self._listener.relay_has_room()
+
+    def _report_lasting(self) -> None:
         self._lasted = True
         if self._said_lost:
             _log.info("connected to the relay %s again", self.url)
         self._said_lost = False
-        await lost.wait()
 
-    async def _write(self, client: socketio.AsyncClient) -> None:
-        """Hand one message at a time to Socket.IO, whose own queue has no end, and wait until it is on the wire."""
-        while True:
-            await self._to_send.wait()
-            self._to_send.clear()
-            while len(self._waiting):
-                event, payload = self._waiting.take()
-                self._sending = 1
-                await client.emit(event, payload)
-                self._count_foreign(client)
-                await client.eio.queue.join()
-                self._sending = 0
-                self._listener.relay_has_room()
-
-    def _count_foreign(self, client: socketio.AsyncClient) -> None:
-        """Hold the library to its bounds: above one, the connection is made anew."""
-        counts = (
-            client.eio.queue.qsize(),
-            sum(len(waiting) for waiting in client.callbacks.values()),
-            sum(len(handlers) for handlers in client.handlers.values()),
-        )
-        for bound, count in zip(self._foreign, counts, strict=True):
-            bound.set(count)
-            if count > bound.capacity:
-                _log.warning("%s: at most %d, and Socket.IO has %d", bound.limit.name, bound.capacity, count)
-                self.drop()
-
-    async def _close(self, client: socketio.AsyncClient) -> None:
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(1):
-                await client.disconnect()
-        if client.eio.http is not None:
-            await client.eio.http.close()
-
-    def _say_lost(self, reason: str) -> None:
-        """Say once for each time that the relay is away, not for every try."""
-        if not self._said_lost:
+    def _report_lost(self, reason: str, error: Exception) -> None:
+        """Log the reason once for each time that the relay is away, not for every try; a fault of the agent always."""
+        if not isinstance(error, (RelayUnreachable, OSError, aiohttp.ClientError)):
+            _log.error("the connection to the relay failed: %s", reason, exc_info=error)
+        elif not self._said_lost:
             _log.warning("no connection to the relay %s (%s); trying again until it is back", self.url, reason)
         self._said_lost = True

@@ -1,47 +1,149 @@
-"""Socket.IO packets as the agent reads them: what a relay that keeps to the protocol sends, text only.
+"""Packets of Engine.IO 4 and Socket.IO 5 as the agent reads and writes them: text only, payloads left as JSON.
 
-What can't be read becomes an event that nobody knows, and is answered as such: python-socketio would let a task fail
-for each, and would wait for announced binary parts without a bound.
+Only the outer form of a packet is checked here. `protocol.messages` reads the payload of an event.
 """
 
-import socketio.packet
-from socketio.packet import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT
+import re
+from collections.abc import Callable
+from typing import Annotated
 
-from mobifai.protocol.wire_json import WireJson
+import msgspec
 
-UNREADABLE = "unreadable packet"
-"""The event that an unreadable packet becomes."""
+from mobifai.limits import MAX_ID
+from mobifai.protocol.plain_text import one_line
+from mobifai.protocol.wire_json import encode
 
-_RESERVED = frozenset({"connect", "disconnect", "connect_error", "__disconnect_final", "*"})
-"""Names by which python-socketio finds handlers that are not for events."""
+LEAST_SILENCE = 10.0
+MOST_SILENCE = 120.0
+"""Bounds for the seconds without a packet after which a relay counts as gone, whatever its opening asks for."""
+
+PONG = "3"
+
+_RESERVED = frozenset({"connect", "disconnect", "connect_error", "*"})
+_FORM = re.compile(r"([0-4])(?:(/[^,]{0,64}),?)?([0-9]{0,15})(.*)\Z", re.DOTALL)
+
+_Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class RelayPacket(socketio.packet.Packet):  # type: ignore[misc]
-    """A packet of the default namespace without attachments."""
+class _Opening(msgspec.Struct, frozen=True, rename="camel"):
+    """The first packet of a connection. The other fields that a relay sends are not used."""
 
-    uses_binary_events = False
-    json = WireJson
+    sid: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    ping_interval: _Milliseconds
+    ping_timeout: _Milliseconds
 
-    def decode(self, encoded_packet: str | bytes) -> int:
-        """Read a packet. Raises nothing; the number of attachments is always 0."""
-        wrong = "expected a text packet that a relay sends"
-        try:
-            readable = not super().decode(encoded_packet) and self._is_expected()
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            readable, wrong = False, str(error)
-        if not readable:
-            self.packet_type, self.namespace, self.id = EVENT, "/", None
-            self.data = [UNREADABLE, wrong]
-        return 0
 
-    def _is_expected(self) -> bool:
-        if self.namespace not in (None, "/"):
-            return False
-        if self.packet_type == EVENT:
-            name = self.data[0] if isinstance(self.data, list) and self.data else None
-            return isinstance(name, str) and name not in _RESERVED
-        if self.packet_type == CONNECT:
-            return self.data is None or isinstance(self.data, dict)
-        if self.packet_type == ACK:
-            return isinstance(self.data, list)
-        return self.packet_type in (DISCONNECT, CONNECT_ERROR)
+class _Complaint(msgspec.Struct, frozen=True):
+    message: str = ""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event and its first argument, which is not decoded yet."""
+
+    name: str
+    payload: msgspec.Raw | None = None
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """The relay asks for a pong."""
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """The relay accepts the connection."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The relay does not accept the connection."""
+
+    message: str
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """The relay ends the connection."""
+
+
+class Unused(msgspec.Struct, frozen=True):
+    """A packet of the protocol that means nothing to an agent."""
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A packet that no relay sends."""
+
+    reason: str
+
+
+Packet = Event | Ping | Connected | Refused | Closed | Unused | Unreadable
+
+_SHORT: dict[str, Packet] = {  # bounded by this table
+    "1": Closed(),
+    "2": Ping(),
+    "3": Unused(),
+    "5": Unused(),
+    "6": Unused(),
+}
+
+_opening_decoder = msgspec.json.Decoder(_Opening)
+_complaint_decoder = msgspec.json.Decoder(_Complaint)
+_event_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_name_decoder = msgspec.json.Decoder(str)
+
+
+def read_opening(text: str) -> float:
+    """Return the seconds of silence after which this relay counts as gone. Raises ValueError."""
+    if not text.startswith("0"):
+        raise ValueError("expected the opening of an Engine.IO connection")
+    try:
+        opening = _opening_decoder.decode(text[1:])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise ValueError(f"expected the opening of an Engine.IO connection: {one_line(error)}") from None
+    return min(max((opening.ping_interval + opening.ping_timeout) / 1000, LEAST_SILENCE), MOST_SILENCE)
+
+
+def read(text: str) -> Packet:
+    """Read a packet that follows the opening. Raises nothing."""
+    short = _SHORT.get(text[:1])
+    if short is not None:
+        return short
+    form = _FORM.match(text[1:]) if text.startswith("4") else None
+    if form is None:
+        return Unreadable("expected a text packet of Engine.IO")
+    kind, namespace, _, rest = form.groups()
+    return _READERS[kind](rest) if namespace in (None, "/") else Unused()
+
+
+def _read_event(text: str) -> Event | Unreadable:
+    try:
+        name, *arguments = _event_decoder.decode(text)
+        event = _name_decoder.decode(name)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        return Unreadable(f"expected a JSON array of an event's name and its payload: {one_line(error)}")
+    if not event or event in _RESERVED or len(event) > MAX_ID:
+        return Unreadable(f"expected an event's name of 1 to {MAX_ID} characters that Socket.IO does not reserve")
+    return Event(event, arguments[0] if arguments else None)
+
+
+def _complaint(text: str) -> str:
+    try:
+        return one_line(_complaint_decoder.decode(text).message)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return ""
+
+
+_READERS: dict[str, Callable[[str], Packet]] = {  # bounded by this table
+    "0": lambda _: Connected(),
+    "1": lambda _: Closed(),
+    "2": _read_event,
+    "3": lambda _: Unused(),
+    "4": lambda text: Refused(_complaint(text)),
+}
+"""By the type of a Socket.IO packet."""
+
+
+def connect_text(token: str | None) -> str:
+    """The packet that asks for the connection, with what the agent signs in with."""
+    return f"40{encode({'token': token}).decode()}"
+
+
+def event_text(event: str, payload: object) -> str:
+    """The packet of an event with its payload."""
+    return f"42{encode([event, payload]).decode()}"

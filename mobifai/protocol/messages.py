@@ -17,7 +17,8 @@ from mobifai.errors import BadMessage
 Id = Annotated[str, Meta(min_length=1, max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
 Name = Annotated[str, Meta(max_length=limits.MAX_NAME)]
 Text = Annotated[str, Meta(max_length=limits.MAX_INPUT)]
-Token = Annotated[str, Meta(max_length=limits.MAX_TOKEN)]
+Token = Annotated[str, Meta(max_length=limits.MAX_TOKEN, pattern=r"^[!-~]*\Z")]  # it goes into an HTTP header
+Remark = Annotated[str, Meta(max_length=2000)]
 Sdp = Annotated[str, Meta(max_length=limits.MAX_SDP)]
 Number = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # what JSON holds exactly everywhere
 Position = Annotated[int, Meta(ge=0, le=2**53)]
@@ -48,30 +49,30 @@ class Register(Message, frozen=True):
 class User(Message, frozen=True, omit_defaults=False):
     """An account, as a device sees it."""
 
-    id: str
-    email: str
-    name: str
-    photo: str | None = None
+    id: Remark
+    email: Remark
+    name: Remark
+    photo: Annotated[str, Meta(max_length=limits.MAX_TOKEN)] | None = None
 
 
 class Authenticated(Message, frozen=True):
     """The relay knows the device. The device keeps the token."""
 
-    token: Token
+    token: Annotated[Token, Meta(min_length=1)]
     user: User
 
 
 class LoginRequired(Message, frozen=True):
     """The device has no valid token. `login_url` is a path on the relay."""
 
-    message: str
-    login_url: Annotated[str, Meta(max_length=2048)]
+    message: Remark
+    login_url: Annotated[str, Meta(max_length=2048, pattern=r"^[!-~]*\Z")]
 
 
 class Notice(Message, frozen=True):
     """`auth_error`, `error`, `waiting_for_peer` and `paired_device_disconnected`."""
 
-    message: Annotated[str, Meta(max_length=2000)] = ""
+    message: Remark = ""
 
 
 class AvailableDevice(Message, frozen=True):
@@ -119,15 +120,32 @@ class Paired(Message, frozen=True):
     """Two devices are joined."""
 
     peer_id: Id
-    message: str = ""
+    message: Remark = ""
 
 
 class Invitation(Message, frozen=True, rename=None):
     """A new phone's way in, as the relay's `POST /api/pairing` answers; `expires_at` is ISO 8601."""
 
     token: Token
-    code: Annotated[str, Meta(max_length=limits.MAX_ID)]
-    expires_at: datetime
+    code: Annotated[str, Meta(max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9-]+\Z")]
+    expires_at: Annotated[datetime, Meta(tz=True)]
+
+
+class ListedDevice(Message, frozen=True, omit_defaults=False):
+    """One device of the account, as the relay's `GET /api/devices` lists it."""
+
+    device_id: Id
+    name: Name
+    type: Literal["mac", "mobile"]
+    created_at: Annotated[str, Meta(max_length=limits.MAX_ID)]
+    last_seen: Annotated[str, Meta(max_length=limits.MAX_ID)]
+    connected: bool
+
+
+class ListedDevices(Message, frozen=True, omit_defaults=False):
+    """The answer to `GET /api/devices`."""
+
+    devices: Annotated[tuple[ListedDevice, ...], Meta(max_length=1000)]
 
 
 class DeviceRevoked(Message, frozen=True):
@@ -521,7 +539,7 @@ FROM_RELAY: Mapping[str, Any] = {
     "paired_device_disconnected": Notice | None,
     "device_revoked": DeviceRevoked,
     "relay:echo": Echo,
-    "settings:updated": dict[str, Any],
+    "settings:updated": Empty | None,
     "webrtc:answer": Answer,
     "webrtc:ice-candidate": IceCandidate,
 }

@@ -12,6 +12,7 @@ from mobifai.errors import HandshakeFailed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.features import FEATURES, NO_FEATURES, Features
 from mobifai.protocol.handshake import Identity, sign, verifies
+from mobifai.protocol.plain_text import one_line
 
 
 class Stage(Enum):
@@ -157,9 +158,10 @@ class Pairing:
     def auth_error(self, message: wire.Notice, tab_count: int) -> list[Command]:
         """The token is no good: register again without one, once."""
         if self._token is None:
-            return [Say(f"the relay refuses this agent: {message.message}", warning=True)]
+            return [Say(f"the relay refuses this agent: {one_line(message.message)}", warning=True)]
         self._token = None
-        said = Say(f"the relay did not take the stored token ({message.message}); signing in anew", warning=True)
+        reason = one_line(message.message)
+        said = Say(f"the relay did not take the stored token ({reason}); signing in anew", warning=True)
         return [DropToken(), said, self._register(tab_count)]
 
     # -- the handshake
@@ -218,7 +220,7 @@ class Pairing:
             return self._refuse("the relay announced a pairing that this agent had not confirmed")
         self.stage = Stage.PAIRED
         self._channel_peer = self.peer.peer_id
-        return [OpenPeer(self.peer.peer_id), Say(message.message or "paired with a phone")]
+        return [OpenPeer(self.peer.peer_id), Say(one_line(message.message) or "paired with a phone")]
 
     # -- parting
 

@@ -36,7 +36,7 @@ CANARIES = frozenset(
 )
 """Types whose objects end with a phone, a terminal, a conversation or the agent's place on its own relay."""
 
-LISTENERS = ("link.listeners", "link.handlers", "link.acks")
+LISTENERS = ("link.listeners",)
 """The ledger's entries that count listeners."""
 
 

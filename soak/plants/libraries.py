@@ -1,4 +1,4 @@
-"""Plants in libraries: a method of aiortc or Socket.IO is replaced by one that leaks, and then does what it did.
+"""Plants in libraries: a method of aiortc or aiohttp is replaced by one that leaks, and then does what it did.
 
 They stand for faults in what the agent uses: the line that leaks is none of the agent's, and a line of the agent brings
 it about.
@@ -9,8 +9,8 @@ import functools
 import socket
 from typing import Any
 
+import aiohttp
 import aiortc
-import socketio
 
 from mobifai.health.extensions import Subject
 from soak.plants.plant import Event, Moment, Seed
@@ -37,20 +37,21 @@ class CloseKeepsSockets(Seed, on=Moment.CONNECT, culprit="__init__"):
 
 
 class ClientKeepsHandlers(Seed, on=Moment.CONNECT, culprit="__init__"):
-    """AsyncClient.emit registers one more handler, a function with its argument, for each event that it sends."""
+    """ClientWebSocketResponse.send_str registers one more handler, a function with its argument, for each message."""
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        original = socketio.AsyncClient.emit
+        library: Any = aiohttp.ClientWebSocketResponse
+        original = library.send_str
         self.handlers: dict[str, Any] = {}
 
         @functools.wraps(original)
-        async def emit(client: Any, event: str, *arguments: Any, **named: Any) -> Any:
-            answered = f"{event} {len(self.handlers)}"
-            self.handlers[answered] = functools.partial(print, answered)  # leak
-            return await original(client, event, *arguments, **named)
+        async def send_str(socket: aiohttp.ClientWebSocketResponse, text: str, *arguments: Any) -> None:
+            sent = f"message {len(self.handlers)}"
+            self.handlers[sent] = functools.partial(print, sent)  # leak
+            await original(socket, text, *arguments)
 
-        socketio.AsyncClient.emit = emit
+        library.send_str = send_str
 
     def happened(self, _: Event) -> None:
         """Nothing: the library does it."""

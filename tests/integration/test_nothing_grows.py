@@ -26,7 +26,7 @@ async def rest(agent: RunningAgent) -> dict[str, Any]:
         "tasks": status["tasks"],
         "children": status["children"],
         "instances": {name: bound["instances"] for name, bound in bounds.items()},
-        "listeners": [bounds[name]["total"] for name in ("link.listeners", "link.handlers", "link.acks")],
+        "listeners": bounds["link.listeners"]["total"],
         "terminals": len(status["terminals"]),
         "phone": status["phone"],
         "keeper's descriptors": keeper.num_fds(),

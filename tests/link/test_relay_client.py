@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 
 from mobifai.bounds import Ledger
@@ -84,7 +85,7 @@ async def test_messages_arrive_in_their_order_and_are_answered() -> None:
         assert [seen.payload for seen in relay.seen][1:] == list(range(RELAY_QUEUE.value - 1))
         await eventually(lambda: client.in_flight == 0)
         login = [payload for event, payload in listener.told[1:] if event == "login_required"]
-        assert login[0]["loginUrl"].startswith("/login?")
+        assert msgspec.json.decode(login[0])["loginUrl"].startswith("/login?")
 
 
 async def test_more_than_may_wait_is_refused() -> None:

@@ -109,7 +109,7 @@ def test_half_a_character_is_refused_wherever_it_stands(text: str, form: Callabl
         (wire.FROM_PHONE, "terminal:input", {"uuid": "a", "data": text}),
         (wire.FROM_PHONE, "terminal:input", text),
         (wire.FROM_PHONE, "process:rename", {"uuid": "a", "name": text}),
-        (wire.FROM_RELAY, "settings:updated", {"deep": [{text: 1}]}),
+        (wire.FROM_RELAY, "error", {"message": text}),
     ]:
         with pytest.raises(BadMessage):
             wire.decode(table, event, form(payload))

@@ -9,12 +9,12 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiortc
-import socketio
-from socketio.exceptions import SocketIOError
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
 from mobifai.agent.agent import Agent, open_agent
 from mobifai.assistant.config import AssistantConfig
@@ -94,8 +94,20 @@ async def library(agent: Agent, number: int) -> None:
     connection.createDataChannel("terminal")
     await connection.createOffer()
     await connection.close()
-    with suppress(SocketIOError):  # it is on no relay
-        await socketio.AsyncClient().emit("event", number)
+    async with TestClient(TestServer(_echo_server())) as client, client.ws_connect("/") as socket:
+        await socket.send_str(f"event {number}")
+
+
+def _echo_server() -> web.Application:
+    async def serve(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", serve)
+    return app
 
 
 CAUSES: dict[Moment, Callable[[Agent, int], Awaitable[None]]] = {

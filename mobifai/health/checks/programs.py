@@ -34,7 +34,7 @@ def versions(_: Subject) -> Verdict:
     told = f"MobiFai {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
     if sys.version_info < OLDEST_PYTHON:
         return problem(told, "install Python 3.11 or newer")
-    missing = [name for name in ("aiortc", "aiohttp", "python-socketio") if _version(name) is None]
+    missing = [name for name in ("aiortc", "aiohttp") if _version(name) is None]
     if missing:
         return problem(f"{told}; {', '.join(missing)} missing", "install MobiFai anew, with all that it needs")
     uvloop = _version("uvloop")
