@@ -56,12 +56,30 @@ class StateDir:
 
     @property
     def control_socket(self) -> Path:
-        """Where commands reach the running process: inside, or in a private directory if that path is too long."""
-        inside = self.path / "control.sock"
-        if len(os.fsencode(inside)) <= MAX_SOCKET_PATH:
-            return inside
+        """Where commands reach the running process."""
+        return self._socket_in_use("control")
+
+    @property
+    def keeper_socket(self) -> Path:
+        """Where commands reach the keeper, which answers while the agent does not."""
+        return self._socket_in_use("keeper")
+
+    def _socket_in_use(self, name: str) -> Path:
+        """The socket that exists; one elsewhere comes first, as one inside may be of an earlier process."""
+        first, *others = self.socket_places(name)
+        return next((place for place in others if _is_ours(place.parent) and place.exists()), first)
+
+    def socket_places(self, name: str) -> list[Path]:
+        """Where a socket may be, the best place first.
+
+        That is in the state directory, unless its path is too long. Where that directory can't be written, it is in a
+        private directory elsewhere, which commands find by the state directory's path.
+        """
+        inside = self.path / f"{name}.sock"
         digest = sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"mobifai-{os.getuid()}" / f"{digest}.sock"
+        file = f"{digest}.sock" if name == "control" else f"{digest}-{name}.sock"
+        places = [folder / f"mobifai-{os.getuid()}" / file for folder in _runtime_folders()]
+        return [inside, *places] if len(os.fsencode(inside)) <= MAX_SOCKET_PATH else places
 
     @property
     def phones(self) -> Path:
@@ -147,6 +165,24 @@ class StateDir:
             return msgspec.json.decode((self.path / "tokens.json").read_bytes(), type=dict[str, str])
         except (OSError, msgspec.MsgspecError):
             return {}  # signing in again makes it anew
+
+
+def _runtime_folders() -> list[Path]:
+    """Where sockets may be beside the state directory: two of them are in memory on most systems."""
+    memory = [Path(f"/run/user/{os.getuid()}"), Path("/dev/shm")]  # noqa: S108 - a private directory is made there
+    try:
+        temporary = Path(tempfile.gettempdir())
+    except OSError:  # no place for temporary files can be written
+        temporary = Path("/tmp")  # noqa: S108 - as above
+    return [temporary, *(folder for folder in memory if folder.is_dir())]
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a directory is there that nobody else can have made."""
+    try:
+        return folder.lstat().st_uid == os.getuid()
+    except OSError:
+        return False
 
 
 def _key_bytes(digits: str) -> bytes:

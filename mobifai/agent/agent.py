@@ -159,6 +159,7 @@ class Agent:
             while True:
                 await asyncio.sleep(SAVE_SECONDS)
                 self._save_directories()
+                self.tabs.adopt_unclaimed()
                 self._collect_garbage()
                 if self.links.caller.peer is not None:
                     self.links.caller.peer.check_inbound()

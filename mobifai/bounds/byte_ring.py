@@ -48,6 +48,9 @@ class ByteRing:
         self.end: int = 0
         if marks is not None:
             self.start, self.end = _MARKS.unpack(marks)
+            if not 0 <= self.end - self.start <= self._size:  # what wrote them is not to be trusted
+                _zero(self._buffer)
+                self.start = self.end = 0
         bound.set(len(self))
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from mobifai import __version__
 from mobifai.cli.plain import plain
 from mobifai.cli.settings import read_settings
 from mobifai.errors import CommandError, MobiFaiError
+from mobifai.terminals.keeper_wire import report_failure
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -88,6 +89,7 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(cli.main(arguments, prog_name="mobifai", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
+        report_failure(error.format_message())
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
@@ -103,9 +105,12 @@ def _explain(error: Exception) -> int:
     named = _named(error)
     if named is None:
         logging.getLogger("mobifai").debug("internal error", exc_info=error)
-        _complain(f"an internal error, which should not be: {error!r}; --log-level debug shows where")
+        internal = f"an internal error, which should not be: {error!r}; --log-level debug shows where"
+        _complain(internal)
+        report_failure(internal)
         return 1
     _complain(str(named))
+    report_failure(str(named))
     return named.status if isinstance(named, CommandError) else 1
 
 

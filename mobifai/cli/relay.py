@@ -52,7 +52,7 @@ async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs
     async with stop_signals() as stop, Relay.open(place, state.path, ledger) as running:
         questions = _questions(running, public_url(place.host, running.port), ledger)
         more = Extensions(Subject(ledger))
-        async with control_server(state.control_socket, questions, ledger, more.find):
+        async with control_server(state.socket_places("control"), questions, ledger, more.find):
             invitation.show(await questions["pair"]({}))  # type: ignore[arg-type]
             click.echo("Agents use it with `mobifai serve --relay`. Ctrl-C stops.")
             while not await is_set_within(stop, 60):

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mobifai.health.control import ask
+from mobifai.health.control import NotRunning, ask
 from mobifai.state import StateDir
 
 T = TypeVar("T")
@@ -55,5 +55,12 @@ async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
 
 
 def ask_running(state_dir: Path, question: str, **arguments: object) -> Any:
-    """Ask the process that runs with this state directory. Raises StateError."""
-    return asyncio.run(ask(StateDir(state_dir).control_socket, question, arguments))
+    """Ask the process that runs with this state directory, or its keeper while no agent runs. Raises StateError."""
+    state = StateDir(state_dir)
+    try:
+        return asyncio.run(ask(state.control_socket, question, arguments))
+    except NotRunning as not_running:
+        try:
+            return asyncio.run(ask(state.keeper_socket, question, arguments))
+        except NotRunning:
+            raise not_running from None

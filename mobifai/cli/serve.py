@@ -1,10 +1,13 @@
 """`mobifai serve`: the agent, until it is told to stop."""
 
 import datetime as dt
+import json
+import logging
 import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import sys
 from contextlib import ExitStack
@@ -20,11 +23,15 @@ from mobifai.bounds import Ledger
 from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
 from mobifai.config import DEFAULT_PORT, PUBLIC_STUN, Config, HealthConfig, RelayConfig
 from mobifai.errors import ConfigError, StateError
+from mobifai.health.control import listen_in
+from mobifai.health.log_file import log_path
 from mobifai.health.logs import Logs, set_up_logs
 from mobifai.limits import TERMINAL_RING
 from mobifai.state import StateDir, open_state
 from mobifai.terminals import keeper, keeper_wire
 from mobifai.terminals.shells import login_shell
+
+_log = logging.getLogger(__name__)
 
 FORKS = sys.platform != "darwin"
 """Whether the first agent is a fork of this command: macOS' own libraries don't all bear one without an exec."""
@@ -177,16 +184,16 @@ def serve(
     assistant = from_table(
         {**settings.assistant, **{name: value for name, value in named.items() if value is not None}}
     )
+    keeper_fd = keeper_wire.connection()
+    if keeper_fd is not None:
+        return _run_agent(config, assistant, StateDir(state_dir), logs, keeper_fd)
     if ready_file is not None:
         _check_place(ready_file)
-    keeper_fd = os.environ.pop(keeper_wire.FD_VARIABLE, None)
-    if keeper_fd is not None:
-        return _run_agent(config, assistant, StateDir(state_dir), logs, int(keeper_fd))
     with ExitStack() as scope:
         state = scope.enter_context(open_state(state_dir))
         if no_keeper:
             return _run_agent(config, assistant, state, logs, None)
-        descriptor = _keep(state, config)
+        descriptor = _keep(state, config, as_json=log_format == "json")
         scope.close()  # the lock is the keeper's
         return _run_agent(config, assistant, StateDir(state_dir), logs, descriptor)
 
@@ -246,7 +253,7 @@ def _shell(command: str | None) -> tuple[str, ...]:
     return argv
 
 
-def _keep(state: StateDir, config: Config) -> int:  # noqa: RET503 - the keeper never returns
+def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:  # noqa: RET503 - the keeper never returns
     """Become the keeper, and go on in a fork as the agent: there, the descriptor of its connection to the keeper.
 
     The agent starts with what this command has loaded; the keeper is a program of its own, which needs little for as
@@ -255,20 +262,42 @@ def _keep(state: StateDir, config: Config) -> int:  # noqa: RET503 - the keeper 
     sys.stdout.flush()
     root = str(Path(mobifai.__file__).parent.parent)
     keepers, agents = socket.socketpair()
+    signal.pthread_sigmask(signal.SIG_BLOCK, keeper.STOPPING)  # until somebody cleans up
+    control, control_path = _listen_as_keeper(state)
     pid = os.fork() if FORKS else 0
     if FORKS and pid == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, keeper.STOPPING)
         keepers.close()
+        if control is not None:
+            control.close()
         if not sys.flags.safe_path:
             sys.path[0] = root  # nothing is imported from where this was started, as with -P
-        return agents.detach()
+        return keeper_wire.connect_by(agents.detach())
     assert state.lock is not None  # noqa: S101
-    for descriptor in (state.lock, keepers.fileno()):
+    for descriptor in (state.lock, keepers.fileno(), *([control.fileno()] if control is not None else [])):
         os.set_inheritable(descriptor, True)
-    first = [str(pid), str(keepers.fileno())]
-    capacity = str(Ledger(config.limits).capacity(TERMINAL_RING))
+    setup = {
+        "ring_capacity": Ledger(config.limits).capacity(TERMINAL_RING),
+        "agent": pid,
+        "connection": keepers.fileno(),
+        "control": control.fileno() if control is not None else -1,
+        "control_path": control_path,
+        "log": str(log_path(state.path)),
+        "log_as_json": as_json,
+    }
     agent = [sys.executable, "-P", "-m", "mobifai", *sys.argv[1:]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
-    os.execve(sys.executable, [sys.executable, "-P", keeper.__file__, capacity, *first, *agent], environment)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-P", keeper.__file__, json.dumps(setup), *agent], environment)  # noqa: S606
+
+
+def _listen_as_keeper(state: StateDir) -> tuple[socket.socket | None, str]:
+    """The keeper's socket for commands, and its file; it keeps the shells without one, too."""
+    try:
+        listening, place = listen_in(state.socket_places("keeper"))
+    except StateError as error:
+        _log.warning("`mobifai status` can't answer while no agent runs: %s", error)
+        return None, ""
+    return listening, str(place)
 
 
 def _check_place(file: Path) -> None:

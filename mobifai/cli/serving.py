@@ -37,7 +37,10 @@ _log = logging.getLogger(__name__)
 
 
 def run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
-    """Serve until told to stop; the exit status. `keeper_fd` is the connection to the keeper, if there is one."""
+    """Serve until told to stop; the exit status.
+
+    `keeper_fd` is the connection to the keeper, if there is one. It stays open: why this process ends is told by it.
+    """
     return run(_serve(config, assistant, state, logs, keeper_fd))
 
 
@@ -58,9 +61,8 @@ async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, lo
         agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
         questions = {**agent.questions, "restart": restart.asked}
         more = Extensions(Subject(ledger, agent))
-        await scope.enter_async_context(control_server(state.control_socket, questions, ledger, more.find))
+        await scope.enter_async_context(control_server(state.socket_places("control"), questions, ledger, more.find))
         if isinstance(spawner, KeptShells):
-            spawner.end_unclaimed()
             spawner.started(agent.endpoint.port)
         async with asyncio.TaskGroup() as tasks:
             running = [
@@ -80,7 +82,7 @@ async def _enter_spawner(
 ) -> KeptShells | LocalSpawner:
     if keeper_fd is None:
         return await scope.enter_async_context(LocalSpawner(ledger))
-    return await scope.enter_async_context(KeptShells(keeper_fd, ledger, stop.set))
+    return await scope.enter_async_context(KeptShells(os.dup(keeper_fd), ledger, stop.set))
 
 
 def _with_port_of_before(config: Config, spawner: KeptShells | LocalSpawner) -> Config:

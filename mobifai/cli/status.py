@@ -25,10 +25,30 @@ def status(as_json: bool, limits: bool, check: bool, state_dir: Path) -> None:
     answer = ask_running(state_dir, "status")
     if as_json:
         click.echo(msgspec.json.encode(answer))
-    elif limits:
+    elif limits and "bounds" in answer:
         _print_limits(answer)
     else:
-        click.echo(_relay_text(answer) if "relay_pid" in answer else _text(answer))
+        click.echo(_text_of(answer))
+
+
+def _text_of(answer: dict[str, Any]) -> str:
+    if "relay_pid" in answer:
+        return _relay_text(answer)
+    return _text(answer) if "version" in answer else _keeper_text(answer)
+
+
+def _keeper_text(answer: dict[str, Any]) -> str:
+    """What the keeper knows while there is no agent that answers."""
+    process = f", process {answer['agent_pid']}" if answer["agent_pid"] else ""
+    lines = [f"The agent does not serve: {answer['agent']}{process} (keeper {answer['keeper_pid']})"]
+    if answer["problem"]:
+        lines.append(f"Problem    {plain(answer['problem'])}")
+    if answer["retry_in_s"] is not None:
+        again = f"in {_duration(answer['retry_in_s'])}; `mobifai restart` tries at once"
+        lines.append(f"Next try   {again}, `mobifai doctor` looks for the cause")
+    lines.append(f"Terminals  {len(answer['terminals'])}, all kept")
+    lines += [f"    {plain(terminal['name'])}  ({terminal['uuid']})" for terminal in answer["terminals"]]
+    return "\n".join(lines)
 
 
 def _relay_text(answer: dict[str, Any]) -> str:

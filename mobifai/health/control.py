@@ -11,7 +11,7 @@ import os
 import socket
 import sqlite3
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,35 +34,63 @@ Follower = Callable[[dict[str, Any]], AsyncGenerator[object, None]]
 _END = object()
 
 
+class NotRunning(StateError):
+    """Nobody answers at a control socket."""
+
+
 class _Question(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
     ask: str
     arguments: dict[str, Any] = {}  # bounded by MAX_REQUEST
 
 
+def listen_in(places: Sequence[Path]) -> tuple[socket.socket, Path]:
+    """Listen on a Unix socket in the first of these places that can be written. Raises StateError when none can.
+
+    Sockets of earlier processes are removed from all of them: who calls this holds the state directory's lock.
+    """
+    refused: list[str] = []  # bounded by places
+    for place in places:
+        with contextlib.suppress(OSError):
+            place.unlink(missing_ok=True)
+    for place in places:
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            private_directory(place.parent)
+            listening.bind(os.fspath(place))
+            place.chmod(0o600)
+            listening.listen(128)
+        except (OSError, StateError) as error:
+            listening.close()
+            refused.append(f"{place}: {error}")
+        else:
+            return listening, place
+    raise StateError(f"expected a place for the socket of commands; found none ({'; '.join(refused)})")
+
+
 @asynccontextmanager
 async def control_server(
-    path: Path,
+    places: Path | Sequence[Path],
     handlers: Mapping[str, Handler | Follower],
     ledger: Ledger,
     find_more: Callable[[str], Handler | Follower | None] = lambda _: None,
 ) -> AsyncIterator[None]:
     """Answer questions on a Unix socket for the length of this scope; then the socket file is gone.
 
-    `find_more` is asked for a question that is not among the handlers'.
+    It is in the first of `places` that can be written. `find_more` is asked for a question that is not among the
+    handlers'.
     """
-    private_directory(path.parent)
-    path.unlink(missing_ok=True)  # a killed process left it: we hold the lock
+    listening, path = listen_in([places] if isinstance(places, Path) else places)
     with ledger.bound(CONTROL_CLIENTS) as bound:
         conversations = _Conversations(lambda question: handlers.get(question) or find_more(question), bound)
-        server = await asyncio.start_unix_server(conversations.serve, path, limit=MAX_REQUEST)
-        path.chmod(0o600)
+        server = await asyncio.start_unix_server(conversations.serve, sock=listening, limit=MAX_REQUEST)
         try:
             yield
         finally:
             server.close()
             await conversations.close()
             await server.wait_closed()
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 class _Conversations:
@@ -208,7 +236,7 @@ async def _asked(
         async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await asyncio.open_unix_connection(path, limit=1 << 26)
     except (FileNotFoundError, ConnectionError):
-        raise StateError(
+        raise NotRunning(
             f"no mobifai is running with the state directory {path.parent}; start `mobifai serve`"
         ) from None
     except OSError as error:  # TimeoutError is one

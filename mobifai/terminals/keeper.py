@@ -1,14 +1,19 @@
 """The keeper: a small process that holds the shells, so that no crash of the agent takes them along.
 
 It starts shells, holds the master side of their terminals and the memory of their rings, hands both to the agent,
-reaps what ends, and starts the agent again when that dies. It never reads what a shell prints and never touches the
-network. It imports the standard library and ptyprocess only, and of those what it can't do without: whatever it has, it
-has for as long as the agent runs (dataclasses, typing and subprocess alone would add a third to its memory).
+reaps what ends, and starts the agent again when that ends. Shells end with the keeper when it is told to stop, and for
+no state of the agent: it is started again for as long as it takes. Meanwhile programs wait once the system's own buffer
+of their terminal is full, and nothing that they print is lost.
+
+It never reads what a shell prints and never touches the network. It imports the standard library and ptyprocess only,
+and of those what it can't do without: whatever it has, it has for as long as the agent runs (dataclasses, typing and
+subprocess alone would add a third to its memory).
 
 On Linux the first agent runs already when it begins: it is a fork of the command that became the keeper.
 """
 
 import contextlib
+import json
 import os
 import selectors
 import signal
@@ -18,7 +23,10 @@ import time
 from collections.abc import Sequence
 
 from mobifai.terminals import keeper_wire as wire
-from mobifai.terminals.spawning import SpawnError, reap, ring_descriptor, signal_session, start_shell
+from mobifai.terminals.keeper_control import Control
+from mobifai.terminals.keeper_lives import Lives
+from mobifai.terminals.keeper_report import Reports
+from mobifai.terminals.spawning import reap, ring_descriptor, signal_session, start_shell
 
 TYPE_CHECKING = False  # as typing has it, which is not imported here
 if TYPE_CHECKING:
@@ -33,55 +41,49 @@ STOP_SECONDS = 3.0
 SILENT_SECONDS = 60.0
 """How long the agent may say nothing before it counts as hung. It says something every 10 s."""
 
-SHORT_LIFE_SECONDS = 10.0
-MOST_SHORT_LIVES = 8
-"""After so many lives in a row of less than that, starting it again helps nobody."""
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""What the command that becomes the keeper has blocked until the keeper handles them."""
 
-LONGEST_DELAY = 5.0
+STOPPED_SECONDS = 5.0
+"""When the keeper wakes so much later than it wanted, it was stopped itself, and the agent probably with it."""
 
 MOST_SHELLS = 128
 """As the limit terminal.children: the agent refuses before."""
 
+_MOST_LABEL = 4096
+_LAST_READS = 8
+
 
 class Shell:
-    """A shell that the keeper holds. `kill_at` is when what is left of it is killed."""
+    """A shell that the keeper holds. `kill_at` is when what is left of it is killed.
 
-    def __init__(self, uuid: str, pid: int, master: int, memory: int) -> None:
+    `label` is what the agent wants to know of its tab when it finds the shell again; the keeper reads the name only.
+    """
+
+    def __init__(self, uuid: str, pid: int, master: int, memory: int, label: "dict[str, Any]") -> None:
         self.uuid = uuid
         self.pid = pid
         self.master = master
         self.memory = memory
+        self.label = label
         self.running = True
         self.kill_at: float | None = None
-
-
-class Lives:
-    """How the agent has lived."""
-
-    def __init__(self) -> None:
-        self.started = 0.0
-        self.heard = 0.0
-        self.short = 0
-        self.count = 0
-        self.was_ready = False
-        self.start_at: float | None = 0.0
-        self.notes: dict[str, Any] = {}  # bounded: the agent notes its port, nothing else
 
 
 class AgentProcess:
     """A child of this process that is the agent."""
 
     def __init__(self, pid: int) -> None:
-        self._pid = pid
+        self.pid = pid
         self._status: int | None = None
 
     def ended(self) -> int | None:
         """Its exit status (of a signal: negative), or None while it runs."""
         if self._status is None:
             try:
-                pid, status = os.waitpid(self._pid, os.WNOHANG)
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
             except ChildProcessError:  # somebody took it from us
-                pid, status = self._pid, 1 << 8
+                pid, status = self.pid, 1 << 8
             if pid:
                 self._status = os.waitstatus_to_exitcode(status)
         return self._status
@@ -89,16 +91,24 @@ class AgentProcess:
     def signal(self, number: int) -> None:
         """Send it a signal, if it runs."""
         if self.ended() is None:
-            os.kill(self._pid, number)
+            os.kill(self.pid, number)
 
 
 class Keeper:
     """One keeper. `agent` is the command that starts the agent; `run` returns the exit status.
 
-    `first` is the agent's first life, if that runs already: its pid, and our end of the connection to it.
+    `first` is the agent's first life, if that runs already: its pid, and our end of the connection to it. `control` is
+    the listening socket for commands, and its file.
     """
 
-    def __init__(self, agent: Sequence[str], ring_capacity: int, first: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        agent: Sequence[str],
+        ring_capacity: int,
+        first: tuple[int, int] | None = None,
+        control: tuple[socket.socket, str] | None = None,
+        reports: Reports | None = None,
+    ) -> None:
         self._first = first
         self._agent_command = tuple(agent)
         self._ring_capacity = ring_capacity
@@ -107,7 +117,9 @@ class Keeper:
         self._connection: socket.socket | None = None
         self._receiver: wire.Receiver | None = None
         self._lives = Lives()
+        self._reports = reports if reports is not None else Reports("", as_json=False)
         self._selector = selectors.DefaultSelector()
+        self._control = Control(*control, self._selector, self._reply) if control is not None else None
         self._stopping_since: float | None = None
         self._status = 0
         self._question: int | None = None
@@ -115,28 +127,34 @@ class Keeper:
     # -- the loop
 
     def run(self) -> int:
-        """Keep until told to stop, until the agent ends by itself, or until it can't be kept alive."""
-        wakeup = self._watch_signals()
+        """Keep until told to stop; only an agent that refuses its very first start ends the keeper with it."""
+        self._watch_signals()
         self._adopt_first()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         try:
             while not self._is_over():
-                self._wait(wakeup)
-                self._reap()
-                self._act(time.monotonic())
+                try:
+                    self._wait()
+                    self._reap()
+                    self._act(time.monotonic())
+                except Exception as error:  # whatever fails here, the shells are kept
+                    self._reports.problem(
+                        f"an internal error: {error!r}", "every terminal is kept", 0, time.monotonic()
+                    )
+                    time.sleep(1)
         finally:
             self._end_all()
         return self._status
 
-    def _watch_signals(self) -> socket.socket:
+    def _watch_signals(self) -> None:
         ours, kernels = socket.socketpair()
         ours.setblocking(False)
         kernels.setblocking(False)
         signal.set_wakeup_fd(kernels.detach(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in STOPPING:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._selector.register(ours, selectors.EVENT_READ)
-        return ours
+        self._selector.register(ours, selectors.EVENT_READ, lambda: _drain(ours))
 
     def _stop(self, *_: object) -> None:
         if self._stopping_since is None:
@@ -148,13 +166,14 @@ class Keeper:
     def _is_over(self) -> bool:
         return self._agent is None and self._lives.start_at is None
 
-    def _wait(self, wakeup: socket.socket) -> None:
-        for key, _ in self._selector.select(self._patience()):
-            if key.fileobj is wakeup:
-                with contextlib.suppress(BlockingIOError):
-                    wakeup.recv(4096)
-            else:
-                self._hear()
+    def _wait(self) -> None:
+        patience, began = self._patience(), time.monotonic()
+        events = self._selector.select(patience)
+        now = time.monotonic()
+        if now > began + patience + STOPPED_SECONDS:
+            self._lives.heard = now
+        for key, _ in events:
+            key.data()
 
     def _patience(self) -> float:
         """Seconds until something is due."""
@@ -179,7 +198,7 @@ class Keeper:
         elif self._stopping_since is not None and now > self._stopping_since + STOP_SECONDS:
             self._agent.signal(signal.SIGKILL)
         elif now > self._lives.heard + SILENT_SECONDS:
-            _say(f"the agent said nothing for {SILENT_SECONDS:.0f} s: it hangs, and is started again")
+            self._lives.fail(f"it hung: nothing was heard of it for {SILENT_SECONDS:.0f} s")
             self._agent.signal(signal.SIGKILL)
             self._lives.heard = now
 
@@ -187,11 +206,10 @@ class Keeper:
 
     def _start_agent(self, now: float) -> None:
         try:
-            self._lives.start_at = None
             self._launch(now)
-        except OSError as error:
-            self._lives.start_at = now + LONGEST_DELAY
-            _say(f"the agent can't be started ({error}); every terminal is kept, and it is tried again")
+        except Exception as error:  # no process, no descriptor, or no Python is left to start it with
+            self._lives.not_started(error, now)
+            self._report()
 
     def _launch(self, now: float) -> None:
         """Start the agent's process, connected to us. Raises OSError."""
@@ -211,35 +229,49 @@ class Keeper:
             pid, descriptor = self._first
             ours = socket.socket(fileno=descriptor)
             ours.set_inheritable(False)
-            self._lives.start_at = None
             self._live(AgentProcess(pid), ours, time.monotonic())
 
     def _live(self, agent: AgentProcess, ours: socket.socket, now: float) -> None:
         self._agent = agent
         ours.setblocking(False)
         self._connection, self._receiver = ours, wire.Receiver(ours)
-        self._selector.register(ours, selectors.EVENT_READ)
-        self._lives.started = self._lives.heard = now
-        self._lives.count += 1
+        self._selector.register(ours, selectors.EVENT_READ, self._hear)
+        self._lives.begin(now)
 
     def _hear(self) -> None:
-        assert self._receiver is not None  # noqa: S101
+        receiver = self._receiver
+        if receiver is None:
+            return
         try:
-            alive = self._receiver.receive()
+            alive = receiver.receive()
         except BlockingIOError:
             return
         except OSError:
             alive = False
         self._lives.heard = time.monotonic()
-        while (message := self._receiver.next()) is not None:
-            self._obey(message)
-        if not alive:
+        try:
+            while self._connection is not None and (message := receiver.next()) is not None:
+                self._obey(message)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            self._distrust(error)
+        if receiver.is_overfull:
+            self._distrust(ValueError(f"a line of more than {wire.LINE_BYTES} bytes"))
+        elif not alive:
             self._hang_up()
+
+    def _distrust(self, error: Exception) -> None:
+        """An agent that breaks the rules between us is replaced by a fresh one."""
+        self._lives.fail(f"it sent what the keeper does not understand ({error!r})")
+        if self._agent is not None:
+            self._agent.signal(signal.SIGKILL)
+        self._hang_up()
 
     def _hang_up(self) -> None:
         if self._connection is not None:
             self._selector.unregister(self._connection)
             self._connection.close()
+            if self._receiver is not None:
+                self._receiver.close()
             self._connection = self._receiver = None
 
     def _obey(self, message: "dict[str, Any]") -> None:
@@ -251,15 +283,26 @@ class Keeper:
                     {"shells": held, "notes": self._lives.notes, "pid": os.getpid(), "life": self._lives.count}
                 )
             case "ready":
-                self._lives.was_ready = True
+                self._serving()
+            case "failed":
+                self._lives.fail(str(message["text"]))
             case "note":
-                self._lives.notes["port"] = message["port"]
+                self._lives.notes["port"] = int(message["port"])
+            case "label":
+                shell = self._shells.get(message["uuid"])
+                if shell is not None:
+                    shell.label = _label(message)
             case "spawn":
                 self._spawn(message)
             case "take":
-                self._hand_over(self._shells.get(message["uuid"]))
+                self._hand_over(self._shells.get(message["uuid"]), spawned=False)
             case "end":
                 self._end(message["pid"])
+
+    def _serving(self) -> None:
+        if self._lives.problem:
+            self._reports.say("the agent serves again")
+        self._lives.serve()
 
     def _answer(self, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
         """Answer the question that is being obeyed."""
@@ -276,33 +319,60 @@ class Keeper:
                 self._agent.signal(signal.SIGKILL)
 
     def _agent_ended(self, status: int) -> None:
+        self._hear_rest()
         self._hang_up()
         self._agent = None
         now = time.monotonic()
-        lived = now - self._lives.started
         if self._stopping_since is not None:
             return
-        if status == wire.RESTART_STATUS:
-            self._lives.start_at = now
-        elif status == 0 or not self._lives.was_ready:
-            self._status = status if status >= 0 else 1
-            if status < 0:
-                _say(f"the agent ended at its start by {_name(status)}")
-        else:
-            self._plan_restart(now, lived, status)
+        final = self._lives.end(status, now, has_shells=bool(self._shells))
+        if final is not None:
+            self._status = final
+        elif self._lives.problem:
+            self._report()
 
-    def _plan_restart(self, now: float, lived: float, status: int) -> None:
-        self._lives.short = self._lives.short + 1 if lived < SHORT_LIFE_SECONDS else 0
-        if self._lives.short >= MOST_SHORT_LIVES:
-            self._status = 1
-            _say(
-                f"the agent ended {MOST_SHORT_LIVES} times in a row within {SHORT_LIFE_SECONDS:.0f} s of its start, "
-                f"the last time by {_name(status)}; giving up. Its log says more; `mobifai doctor` checks this machine."
-            )
-            return
-        delay = min(0.1 * 2**self._lives.short, LONGEST_DELAY)
-        self._lives.start_at = now + delay
-        _say(f"the agent ended by {_name(status)}; every terminal is kept, and it is started again in {delay:.1f} s")
+    def _hear_rest(self) -> None:
+        """Hear what the agent sent before it ended: why, if it knew."""
+        for _ in range(_LAST_READS):
+            if self._connection is not None:
+                self._hear()
+
+    def _report(self) -> None:
+        lives, now = self._lives, time.monotonic()
+        delay = max(0.0, (lives.start_at or now) - now)
+        outlook = (
+            f"every terminal is kept, and it is started again in {delay:.1f} s (`mobifai restart` tries at once, "
+            "`mobifai doctor` looks for the cause)"
+        )
+        self._reports.problem(f"the agent does not run: {lives.problem}", outlook, lives.failures, now)
+
+    # -- commands
+
+    def _reply(self, question: object) -> "dict[str, Any]":
+        """Answer a command that did not reach the agent."""
+        if question == "status":
+            return {"answer": self._state()}
+        if question == "restart":
+            if self._agent is None and self._stopping_since is None:
+                self._lives.start_at = time.monotonic()
+            return {"answer": {}}
+        state = self._state()
+        return {"error": f"the agent does not run ({state['problem'] or state['agent']}); every terminal is kept"}
+
+    def _state(self) -> "dict[str, Any]":
+        due = self._lives.start_at
+        return {
+            "keeper_pid": os.getpid(),
+            "agent_pid": self._agent.pid if self._agent is not None else None,
+            "agent": "starting" if self._agent is not None else "waiting",
+            "problem": self._lives.problem,
+            "failures": self._lives.failures,
+            "retry_in_s": round(max(0.0, due - time.monotonic()), 1) if due is not None else None,
+            "terminals": [
+                {"uuid": shell.uuid, "name": str(shell.label.get("name", "")), "pid": shell.pid}
+                for shell in self._shells.values()
+            ],
+        }
 
     # -- the shells
 
@@ -310,24 +380,27 @@ class Keeper:
         if len(self._shells) >= MOST_SHELLS:
             self._answer({"error": f"at most {MOST_SHELLS} shells are held"})
             return
+        if message["uuid"] in self._shells:
+            self._answer({"error": "a terminal with this id is open already"})
+            return
         memory = -1
         try:
             memory = ring_descriptor(self._ring_capacity)
             pid, master = start_shell(message["argv"], message["env"], message["cwd"], tuple(message["size"]))
-        except (SpawnError, OSError) as error:
+        except Exception as error:  # the agent learns whatever it was, and nothing stays open
             if memory >= 0:
                 os.close(memory)
             self._answer({"error": str(error)})
             return
-        shell = Shell(message["uuid"], pid, master, memory)
+        shell = Shell(message["uuid"], pid, master, memory, _label(message))
         self._shells[shell.uuid] = shell
-        self._hand_over(shell)
+        self._hand_over(shell, spawned=True)
 
-    def _hand_over(self, shell: Shell | None) -> None:
+    def _hand_over(self, shell: Shell | None, *, spawned: bool) -> None:
         if shell is None:
             self._answer({"error": "no such shell"})
         else:
-            told = {"pid": shell.pid, "running": shell.running}
+            told = {"pid": shell.pid, "running": shell.running, "spawned": spawned, "label": shell.label}
             self._answer(told, [shell.master, shell.memory])
 
     def _end(self, pid: int) -> None:
@@ -360,6 +433,8 @@ class Keeper:
     def _end_all(self) -> None:
         """Hang up on every shell, and kill what is left after the grace period."""
         self._hang_up()
+        if self._control is not None:
+            self._control.close()
         running = [shell for shell in self._shells.values() if shell.running]
         for shell in running:
             _hang_up_session(shell.pid)
@@ -378,13 +453,15 @@ def _hang_up_session(pid: int) -> None:
     signal_session(pid, signal.SIGCONT)  # a stopped process takes no SIGHUP
 
 
-def _name(status: int) -> str:
-    return signal.Signals(-status).name if status < 0 else f"status {status}"
+def _label(message: "dict[str, Any]") -> "dict[str, Any]":
+    """The label in a message; one that is none, or too long, is left out."""
+    label = message.get("label")
+    return label if isinstance(label, dict) and len(json.dumps(label)) <= _MOST_LABEL else {}
 
 
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):
-        print(f"mobifai keeper: {text}", file=sys.stderr, flush=True)
+def _drain(wakeup: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        wakeup.recv(4096)
 
 
 def _execute(command: Sequence[str], connection: socket.socket) -> int:
@@ -398,11 +475,22 @@ def _execute(command: Sequence[str], connection: socket.socket) -> int:
 
 
 def main() -> None:
-    """`python keeper.py RING_CAPACITY PID DESCRIPTOR COMMAND...`; PID is 0 when no agent runs yet."""
-    capacity, pid, descriptor = map(int, sys.argv[1:4])
-    if not pid:
-        os.close(descriptor)
-    sys.exit(Keeper(sys.argv[4:], capacity, (pid, descriptor) if pid else None).run())
+    """`python keeper.py SETUP COMMAND...`; SETUP is a JSON object as `cli.serve` makes it.
+
+    In it, `agent` is the pid of the agent that runs already (0: none) and `connection` the descriptor to it; `control`
+    is the descriptor of the listening socket (-1: none) and `control_path` its file.
+    """
+    setup = json.loads(sys.argv[1])
+    first = (setup["agent"], setup["connection"]) if setup["agent"] else None
+    if first is None:
+        os.close(setup["connection"])
+    control = None
+    if setup["control"] >= 0:
+        listening = socket.socket(fileno=setup["control"])
+        listening.set_inheritable(False)
+        control = (listening, setup["control_path"])
+    reports = Reports(setup["log"], as_json=setup["log_as_json"])
+    sys.exit(Keeper(sys.argv[2:], setup["ring_capacity"], first, control, reports).run())
 
 
 if __name__ == "__main__":

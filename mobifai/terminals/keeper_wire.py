@@ -17,11 +17,38 @@ LINE_BYTES = 256 << 10
 
 _MOST_DESCRIPTORS = 8
 
+_MOST_REASON = 2000
+
 FD_VARIABLE = "MOBIFAI_KEEPER_FD"
 """Names the agent's end of the socket pair, in the agent's environment."""
 
 RESTART_STATUS = 75
 """The agent's exit status for: start me again (EX_TEMPFAIL)."""
+
+
+def connection() -> int | None:
+    """The descriptor of this process' connection to its keeper, if it has one."""
+    number = os.environ.get(FD_VARIABLE, "")
+    return int(number) if number.isdecimal() else None
+
+
+def connect_by(descriptor: int) -> int:
+    """Have `connection` give this descriptor from now on; the same."""
+    os.environ[FD_VARIABLE] = str(descriptor)
+    return descriptor
+
+
+def report_failure(text: str) -> None:
+    """Tell the keeper, if there is one, why this process is about to end."""
+    descriptor = connection()
+    if descriptor is None:
+        return
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as keeper:
+            keeper.settimeout(1)
+            send(keeper, {"ask": "failed", "text": text[:_MOST_REASON]})
+    except OSError:
+        pass  # the exit status says it, too
 
 
 def send(connection: socket.socket, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
@@ -48,7 +75,12 @@ class Receiver:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         self._data += data
-        return bool(data) and len(self._data) <= LINE_BYTES
+        return bool(data)
+
+    @property
+    def is_overfull(self) -> bool:
+        """Whether more waits than a message may have; asked once `next` gave all that is complete."""
+        return len(self._data) > LINE_BYTES
 
     def next(self) -> "dict[str, Any] | None":
         """The next complete message, if there is one."""

@@ -10,7 +10,7 @@ import itertools
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mobifai.bounds import BoundedMap, ItemQueue, Ledger
@@ -46,7 +46,7 @@ class KeptShells:
         self.life: int = hello["life"]
         self.notes: dict[str, Any] = hello["notes"]
         self._orphans: list[int] = []  # bounded by _on_exit
-        self._adoptable: set[str] = set(hello["shells"])
+        self._adoptable: dict[str, None] = dict.fromkeys(hello["shells"])  # bounded by the keeper's MOST_SHELLS
         self._alive = self._loop.call_soon(self._say_alive)
 
     async def __aenter__(self) -> "KeptShells":
@@ -88,7 +88,7 @@ class KeptShells:
             wire.send(self._connection, {"ask": what, **details})
 
     def started(self, port: int | None) -> None:
-        """The agent serves: from now on it is started again when it dies, with this port."""
+        """Tell the keeper that the agent serves, and on which port the next one is to serve."""
         if port is not None:
             self.tell("note", port=port)
         self.tell("ready")
@@ -115,13 +115,13 @@ class KeptShells:
             self._lose()
 
     def _hear(self, message: dict[str, Any]) -> None:
-        """News waits to be told. An answer that comes too late is for nobody: a shell in it is ended."""
+        """News waits to be told. An answer that comes too late is for nobody: a shell that was started is ended."""
         if "ended" in message:
             self._news.append(message)
             return
         for descriptor in self._receiver.take_descriptors(message.get("descriptors", 0)):
             os.close(descriptor)
-        if "pid" in message and "running" in message:
+        if message.get("spawned"):
             self.tell("end", pid=message["pid"])
 
     def _tell(self) -> None:
@@ -133,8 +133,12 @@ class KeptShells:
                 on_exit()
 
     def _lose(self) -> None:
-        """The keeper died: its shells go with it, but only once the tabs are closed, which are to come back."""
-        self._orphans = list(self._on_exit)  # bounded by _on_exit
+        """The keeper died: its shells go with it, but only once the tabs are closed, which are to come back.
+
+        A keeper that lives and only hung up keeps them.
+        """
+        if os.getppid() != self.keeper_pid:
+            self._orphans = list(self._on_exit)  # bounded by _on_exit
         self._lost()
 
     async def _end_orphans(self) -> None:
@@ -157,33 +161,43 @@ class KeptShells:
             "cwd": spec.cwd,
             "size": [spec.rows, spec.cols],
         }
-        return self._receive_shell(uuid, question, on_exit, adopted=False)
+        answer = self._ask(question)
+        if "error" in answer:
+            raise TerminalError(answer["error"], uuid)
+        return self._receive_shell(uuid, answer, on_exit, adopted=False)
 
     def adopt(self, uuid: str, on_exit: Callable[[], None]) -> Spawned | None:
         """A shell of the agent before this one (see `Spawner`)."""
         if uuid not in self._adoptable:
             return None
-        self._adoptable.discard(uuid)
-        return self._receive_shell(uuid, {"ask": "take", "uuid": uuid}, on_exit, adopted=True)
+        answer = self._ask({"ask": "take", "uuid": uuid})
+        adopted = None if "error" in answer else self._receive_shell(uuid, answer, on_exit, adopted=True)
+        del self._adoptable[uuid]
+        return adopted
+
+    def unclaimed(self) -> list[str]:
+        """The shells that were not adopted (see `Spawner`)."""
+        return list(self._adoptable)
+
+    def describe(self, uuid: str, label: Mapping[str, object]) -> None:
+        """Have the keeper remember a tab's description (see `Spawner`)."""
+        self.tell("label", uuid=uuid, label=dict(label))
 
     def _receive_shell(
-        self, uuid: str, question: dict[str, Any], on_exit: Callable[[], None], *, adopted: bool
+        self, uuid: str, answer: dict[str, Any], on_exit: Callable[[], None], *, adopted: bool
     ) -> Spawned:
-        answer = self._ask(question)
-        if "error" in answer:
-            raise TerminalError(answer["error"], uuid)
         descriptors = self._receiver.take_descriptors(answer["descriptors"])
         if len(descriptors) < 2:
             for descriptor in descriptors:
                 os.close(descriptor)
-            self.tell("end", pid=answer["pid"])
+            self._end_unseen(answer)
             raise TerminalError("no descriptor is left for a terminal; close some terminals", uuid)
         master, memory = descriptors
         try:
             ring = map_ring(memory)
         except (OSError, ValueError) as error:
             os.close(master)
-            self.tell("end", pid=answer["pid"])
+            self._end_unseen(answer)
             raise TerminalError(f"no memory is left for a terminal ({error}); close some terminals", uuid) from None
         finally:
             os.close(memory)
@@ -191,7 +205,12 @@ class KeptShells:
         if not answer["running"]:
             self._news.append({"ended": answer["pid"]})
             self._loop.call_soon(self._tell)
-        return Spawned(answer["pid"], master, ring, shared=True, adopted=adopted)
+        return Spawned(answer["pid"], master, ring, shared=True, adopted=adopted, label=answer.get("label", {}))
+
+    def _end_unseen(self, answer: dict[str, Any]) -> None:
+        """End a shell that nobody has seen yet. One that ran before is kept: it can be adopted later."""
+        if answer.get("spawned"):
+            self.tell("end", pid=answer["pid"])
 
     def end(self, pid: int) -> None:
         """Hang up (see `Spawner`)."""
@@ -201,12 +220,3 @@ class KeptShells:
     def release(self, pid: int) -> None:
         """The keeper keeps it."""
         self._on_exit.pop(pid, None)
-
-    def end_unclaimed(self) -> None:
-        """End the shells that belong to no tab."""
-        for uuid in list(self._adoptable):
-            spawned = self.adopt(uuid, lambda: None)
-            if spawned is not None:
-                os.close(spawned.master)
-                spawned.memory.close()
-                self.end(spawned.pid)

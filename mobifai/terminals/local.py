@@ -3,7 +3,7 @@
 import asyncio
 import mmap
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import TerminalError
@@ -51,6 +51,13 @@ class LocalSpawner:
 
     def adopt(self, uuid: str, on_exit: Callable[[], None]) -> Spawned | None:
         """None: no shell outlives this process."""
+
+    def unclaimed(self) -> list[str]:
+        """None, as above."""
+        return []
+
+    def describe(self, uuid: str, label: Mapping[str, object]) -> None:
+        """Nothing: there is no next agent for its shells."""
 
     def release(self, pid: int) -> None:
         """End it."""

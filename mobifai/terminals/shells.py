@@ -10,7 +10,7 @@ import pwd
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -38,7 +38,7 @@ class Spawned:
     """A running shell. Who gets it owns `master`, a non-blocking descriptor, and `memory`, its ring's, and closes both.
 
     `shared`: the memory outlives this process. `adopted`: the shell has run before, and its ring may have something
-    in it.
+    in it; `label` is then what `describe` was last given.
     """
 
     pid: int
@@ -46,6 +46,7 @@ class Spawned:
     memory: mmap.mmap
     shared: bool = False
     adopted: bool = False
+    label: Mapping[str, object] = field(default_factory=dict)
 
 
 class Spawner(Protocol):
@@ -55,7 +56,16 @@ class Spawner(Protocol):
         """Start a shell; `on_exit` is called once, when its process has ended. Raises TerminalError."""
 
     def adopt(self, uuid: str, on_exit: Callable[[], None]) -> Spawned | None:
-        """A shell that has outlived an agent, if there is one for this terminal."""
+        """A shell that has outlived an agent, if there is one for this terminal.
+
+        Raises TerminalError when it can't be had now; it runs on, and can be adopted later.
+        """
+
+    def unclaimed(self) -> list[str]:
+        """The terminals whose shells have outlived an agent and were not adopted yet."""
+
+    def describe(self, uuid: str, label: Mapping[str, object]) -> None:
+        """Note what the next agent should know of a terminal, should its own record be lost."""
 
     def end(self, pid: int) -> None:
         """Hang up: SIGHUP to all of the shell's session, SIGKILL to what is left after a grace period."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from msgspec import structs
 
 from mobifai.bounds import BoundedMap, Ledger
-from mobifai.errors import BadMessage, LimitReached, TerminalError
+from mobifai.errors import BadMessage, LimitReached, StateError, TerminalError
 from mobifai.limits import TERMINAL_RING, TERMINAL_WINDOW, TERMINALS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.features import NO_FEATURES, Features
@@ -227,15 +227,23 @@ class Tabs:
         newest = max((terminal.tab.created_at for terminal in self._terminals.values()), default=0)
         tab = Tab(message.uuid, message.name or self._free_name(), max(self._now_ms(), newest + 1))
         self._start(tab, replace(spec, cols=cols, rows=rows))
-        self._store.save(tab, spec.cwd)
+        self._save(tab, spec.cwd)
+
+    def _save(self, tab: Tab, cwd: str) -> None:
+        """Keep a tab, on disk and with its shell: it is to come back although the disk fails."""
+        self._store.save(tab, cwd)
+        self._spawner.describe(tab.uuid, {"name": tab.name, "created_at": tab.created_at})
 
     def _free_name(self) -> str:
         taken = {terminal.tab.name for terminal in self._terminals.values()}
         return next(name for n in range(1, len(taken) + 2) if (name := f"Tab {n}") not in taken)
 
-    def _start(self, tab: Tab, spec: ShellSpec) -> None:
+    def _require_room(self, uuid: str) -> None:
         if not self._bound.room:
-            raise TerminalError(str(self._bound.refuse("one more terminal")), tab.uuid)
+            raise TerminalError(str(self._bound.refuse("one more terminal")), uuid)
+
+    def _start(self, tab: Tab, spec: ShellSpec) -> None:
+        self._require_room(tab.uuid)
         spawned = self._spawner.spawn(tab.uuid, spec, lambda: self._shell_ended(tab.uuid))
         self._add(tab, spawned)
 
@@ -256,7 +264,7 @@ class Tabs:
         """Give a tab another name."""
         terminal = self.find(message.uuid)
         terminal.tab = replace(terminal.tab, name=message.name)
-        self._store.save(terminal.tab, self._directory(terminal))
+        self._save(terminal.tab, self._directory(terminal))
         self._outlet.say("process:renamed", message)
 
     def switch(self, message: wire.ProcessSwitch) -> None:
@@ -316,14 +324,15 @@ class Tabs:
         for one in sorted(saved, key=lambda saved_tab: not saved_tab.active):
             try:
                 self._restore_one(one)
-            except (TerminalError, LimitReached) as error:
+            except (TerminalError, LimitReached, StateError) as error:
                 failed.append(TerminalError(str(error), one.tab.uuid))
+        failed += self.adopt_unclaimed()
         self._activate(tuple(one.tab.uuid for one in saved if one.active and one.tab.uuid in self._terminals))
         return failed
 
     def _restore_one(self, saved: SavedTab) -> None:
         uuid = saved.tab.uuid
-        adopted = self._spawner.adopt(uuid, lambda: self._shell_ended(uuid))
+        adopted = self._adopt(uuid)
         if adopted is not None:
             self._add(saved.tab, adopted)
             if saved.active:
@@ -332,6 +341,34 @@ class Tabs:
         spec = self._new_shell()
         usable = os.access(saved.cwd, os.X_OK)
         self._start(saved.tab, replace(spec, cwd=saved.cwd if usable else spec.cwd))
+
+    def _adopt(self, uuid: str) -> Spawned | None:
+        self._require_room(uuid)
+        return self._spawner.adopt(uuid, lambda: self._shell_ended(uuid))
+
+    def adopt_unclaimed(self) -> list[TerminalError]:
+        """Adopt the shells that no tab has: its record was lost, or it could not be adopted before; what failed."""
+        failed: list[TerminalError] = []
+        for uuid in self._spawner.unclaimed():
+            try:
+                self._claim(uuid)
+            except (TerminalError, StateError) as error:
+                failed.append(TerminalError(str(error), uuid))
+        return failed
+
+    def _claim(self, uuid: str) -> None:
+        adopted = self._adopt(uuid)
+        if adopted is None:
+            return
+        name, created_at = adopted.label.get("name"), adopted.label.get("created_at")
+        tab = Tab(
+            uuid,
+            name if isinstance(name, str) and name else self._free_name(),
+            created_at if isinstance(created_at, int) else self._now_ms(),
+        )
+        self._add(tab, adopted)
+        self._save(tab, self._directory(self._terminals[uuid]))
+        self._outlet.say("process:created", wire.ProcessNamed(uuid=uuid, name=tab.name))
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
         """Shrink the screens of terminals that were inactive for so long; how many shrank."""

@@ -3,6 +3,9 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -11,7 +14,7 @@ import pytest
 from soak.phone_face import PhoneFace
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import get_in_again
-from tests.support.agent import RunningAgent, serving
+from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.eventually import eventually
 from tests.support.phones import Kind, open_phone, phone_kinds
 
@@ -212,14 +215,139 @@ async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tm
         await eventually(lambda: not runs(daemon.pid))
 
 
-async def test_an_agent_that_always_dies_is_given_up_with_a_clear_message(tmp_path: Path) -> None:
+async def test_an_agent_that_always_dies_is_started_again_for_as_long_as_it_takes(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        for _ in range(8):
-            previous = (await agent.status())["agent_pid"]
-            agent.ready_file.unlink(missing_ok=True)
-            os.kill(previous, signal.SIGKILL)
-            await eventually(lambda: agent.ready_file.exists() or agent.process.returncode is not None, 15)
-            if agent.process.returncode is not None:
-                break
-        assert await agent.process.wait() == 1
-        assert "giving up" in agent.log.read_text()
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            await phone.create()
+            shell = (await agent.status())["terminals"][0]["pid"]
+            for _ in range(9):
+                previous = await agent_pid(agent)
+                os.kill(previous, signal.SIGKILL)
+                await until_other_agent(agent, previous)
+            await come_back(phone, agent, webrtc=True, active=(await agent.status())["terminals"][0]["uuid"])
+            assert [one["pid"] for one in (await agent.status())["terminals"]] == [shell]
+
+
+async def agent_pid(agent: RunningAgent) -> int:
+    """The agent's process, also while it is not the agent that answers."""
+    while True:
+        pid = (await agent.status())["agent_pid"]
+        if pid is not None:
+            return int(pid)
+
+
+async def until_other_agent(agent: RunningAgent, previous: int) -> None:
+    """Wait for the next agent's process, which is started at once when `mobifai restart` asks for it."""
+    async with asyncio.timeout(20):
+        while (await agent.status())["agent_pid"] in (None, previous):
+            await agent.command("restart")
+
+
+@dataclass
+class Broken:
+    """An agent that can't start again, with a shell."""
+
+    agent: RunningAgent
+    phone: PhoneFace
+    terminal: str
+    shell: int
+    flag: Path
+    repair: Callable[[], object]
+
+
+@asynccontextmanager
+async def broken(folder: Path) -> AsyncIterator[Broken]:
+    """An agent that was killed after its settings file was spoilt."""
+    settings, flag = folder / "settings" / "mobifai" / "config.toml", folder / "flag"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("")
+    async with serving(folder / "state", environment={"XDG_CONFIG_HOME": str(folder / "settings")}) as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            terminal = await phone.create(name="precious")
+            await phone.type(terminal, f"while [ ! -e {flag} ]; do :; done; echo printed-$((1+1))\r")
+            await phone.wait_output(terminal, "do :; done")
+            status = await agent.status()
+            settings.write_text("port = 'none'")
+            os.kill(status["agent_pid"], signal.SIGKILL)
+            shell = status["terminals"][0]["pid"]
+            yield Broken(agent, phone, terminal, shell, flag, lambda: settings.write_text(""))
+
+
+async def until_said(agent: RunningAgent, text: str) -> None:
+    """Wait until `mobifai status` says something."""
+    async with asyncio.timeout(20):
+        while text not in await agent.command("status"):
+            await asyncio.sleep(0.05)
+
+
+async def test_an_agent_that_cannot_start_costs_no_shell_and_everybody_is_told_why(tmp_path: Path) -> None:
+    async with broken(tmp_path) as it:
+        await until_said(it.agent, "port: expected a int")
+        status = await it.agent.command("status")
+        assert "The agent does not serve" in status
+        assert "precious" in status
+        assert "mobifai doctor" in status
+        assert "mobifai restart" in status
+        for told in (it.agent.log, it.agent.state_dir / "logs" / "mobifai.log"):
+            assert "port: expected a int; found 'none'" in told.read_text()
+            assert "every terminal is kept" in told.read_text()
+        code, _, err = await run_command("pair", "--state-dir", str(it.agent.state_dir))
+        assert code == 1
+        assert "the agent does not run" in err
+        assert runs(it.shell)
+        it.flag.touch()  # it prints while nobody reads
+        it.repair()
+        await it.agent.command("restart")
+        await come_back(it.phone, it.agent, webrtc=True, active=it.terminal)
+        await it.phone.wait_output(it.terminal, "printed-2")
+        assert [one["pid"] for one in (await it.agent.status())["terminals"]] == [it.shell]
+        assert "the agent serves again" in it.agent.log.read_text()
+
+
+async def test_told_to_stop_while_the_agent_cannot_start_everything_ends(tmp_path: Path) -> None:
+    async with broken(tmp_path) as it:
+        await until_said(it.agent, "port: expected a int")
+        assert await it.agent.stop() == 0
+        assert not runs(it.shell)
+
+
+async def test_an_agent_that_is_told_to_stop_alone_is_replaced(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            terminal = await phone.create()
+            before = await agent.status()
+            os.kill(before["agent_pid"], signal.SIGTERM)
+            await gone(before["agent_pid"])
+            await come_back(phone, agent, webrtc=True, active=terminal)
+            assert (await agent.status())["terminals"][0]["pid"] == before["terminals"][0]["pid"]
+
+
+@pytest.mark.parametrize("what", ["garbage", "removed"])
+async def test_shells_whose_tabs_are_lost_on_disk_keep_their_names(tmp_path: Path, what: str) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = await agent.invite()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
+            await phone.connect()
+            await phone.pair(agent.device_id)
+            first, second = await phone.create(name="one"), await phone.create(name="other")
+            await phone.rename(second, "two")
+            before = await agent.status()
+            os.kill(before["agent_pid"], signal.SIGSTOP)
+            for file in agent.state_dir.glob("tabs.sqlite*"):
+                file.unlink()
+            if what == "garbage":
+                (agent.state_dir / "tabs.sqlite").write_bytes(b"no database " * 1000)
+            os.kill(before["agent_pid"], signal.SIGKILL)
+            await come_back(phone, agent, webrtc=True, active=first)
+            known = {one["uuid"]: (one["name"], one["pid"]) for one in (await agent.status())["terminals"]}
+            pids = {one["uuid"]: one["pid"] for one in before["terminals"]}
+            assert known == {first: ("one", pids[first]), second: ("two", pids[second])}

@@ -3,7 +3,7 @@
 import mmap
 import os
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from mobifai.errors import TerminalError
@@ -22,6 +22,7 @@ class FakeSpawner:
         self.exits: dict[int, Callable[[], None]] = {}
         self.ended: list[int] = []
         self.fails_with: str | None = None
+        self.labels: dict[str, Mapping[str, object]] = {}
         self._next_pid = 2**30  # no process has it
 
     def spawn(self, uuid: str, spec: ShellSpec, on_exit: Callable[[], None]) -> Spawned:
@@ -37,6 +38,12 @@ class FakeSpawner:
 
     def adopt(self, uuid: str, on_exit: Callable[[], None]) -> Spawned | None:
         return None
+
+    def unclaimed(self) -> list[str]:
+        return []
+
+    def describe(self, uuid: str, label: Mapping[str, object]) -> None:
+        self.labels[uuid] = label
 
     def release(self, pid: int) -> None:
         self.end(pid)

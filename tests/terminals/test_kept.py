@@ -57,7 +57,7 @@ class Keeper:
         reader, writer = os.pipe()
         os.write(writer, str(pid).encode())
         memory = ring_descriptor(1000)
-        keeper_wire.send(self._end, {"pid": pid, "running": True, "id": number}, [reader, memory])
+        keeper_wire.send(self._end, {"pid": pid, "running": True, "spawned": True, "id": number}, [reader, memory])
         for descriptor in (reader, writer, memory):
             os.close(descriptor)
 

@@ -1,0 +1,80 @@
+"""What the keeper reports: on its terminal, and in the agent's log file while no agent writes that.
+
+Standard library only. It never raises and never waits: a terminal that is stopped (Ctrl-S), a pipe that nobody reads
+and a full disk cost the message, not the keeper.
+"""
+
+import json
+import os
+import select
+import stat
+import time
+
+REPEAT_SECONDS = 3600.0
+"""How often the same problem is reported again."""
+
+_ALWAYS = 3
+"""So many failures in a row are reported each, also when they are the same."""
+
+MOST_LOG_BYTES = 16 << 20
+"""The log file is not made longer than that: only the agent rotates it."""
+
+_STDERR = 2
+
+
+class Reports:
+    """Reports problems. `log` is the log file (empty: none); `as_json` writes it for programs."""
+
+    def __init__(self, log: str, *, as_json: bool) -> None:
+        self._log = log
+        self._as_json = as_json
+        self._last = ""
+        self._last_at = float("-inf")
+
+    def problem(self, reason: str, outlook: str, failures: int, now: float) -> None:
+        """Report why the agent ended and what follows, unless the same was reported not long ago."""
+        if failures > _ALWAYS and reason == self._last and now - self._last_at < REPEAT_SECONDS:
+            return
+        self._last, self._last_at = reason, now
+        self.say(f"{reason}; {outlook}")
+
+    def say(self, text: str) -> None:
+        """Write to the terminal and to the log file, each if it takes it at once."""
+        text = "".join(character if character.isprintable() else " " for character in text)
+        _write_now(_STDERR, f"mobifai keeper: {text}\n".encode(errors="backslashreplace"))
+        if self._log:
+            self._append(text)
+
+    def _append(self, text: str) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            descriptor = os.open(self._log, flags, 0o600)
+        except (OSError, ValueError):
+            return
+        try:
+            found = os.fstat(descriptor)
+            if stat.S_ISREG(found.st_mode) and found.st_size < MOST_LOG_BYTES:
+                os.write(descriptor, self._line(text).encode(errors="backslashreplace"))
+        except OSError:
+            pass
+        finally:
+            os.close(descriptor)
+
+    def _line(self, text: str) -> str:
+        try:
+            written = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime())
+        except (OSError, OverflowError, ValueError):  # the clock is at no time that can be
+            written = "-"
+        if self._as_json:
+            line = {"time": written, "level": "warning", "logger": "mobifai.keeper", "message": text}
+            return json.dumps(line) + "\n"
+        return f"{written} WARNING mobifai.keeper: {text}\n"
+
+
+def _write_now(descriptor: int, data: bytes) -> None:
+    """Write to a descriptor that takes it now."""
+    try:
+        if select.select([], [descriptor], [], 0)[1]:
+            os.write(descriptor, data[: select.PIPE_BUF])
+    except (OSError, ValueError):
+        pass
