@@ -6,20 +6,31 @@ Precedence is option, then environment (`MOBIFAI_*`), then the file `config.toml
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
 PUBLIC_STUN = "stun:stun.l.google.com:19302"
 DEFAULT_PORT = 8765
+EVERY_ADDRESS = "::"
+"""The host of a relay that listens on every address of the machine, IPv4 and IPv6."""
+EVERY_IPV4_ADDRESS = "0.0.0.0"
 
 
 @dataclass(frozen=True, slots=True)
 class RelayConfig:
-    """Where an own relay listens. Port 0 is any free one; `allowed_hosts` are names by which a proxy reaches it."""
+    """Where an own relay listens, and how it is reached.
+
+    Port 0 is any free one. `allowed_hosts` are hosts (`NAME` or `NAME:PORT`) by which a proxy reaches or serves it;
+    `trusted_proxies` are believed about the clients behind them. `public_url` is the address that phones use, without a
+    slash at its end; None: the relay finds one.
+    """
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    public_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,8 @@ class Config:
     `relay` is an own relay's place, or the URL of one elsewhere. `ice_servers` are STUN or TURN URLs; empty: none is
     asked. `limits` replaces values of `limits.LIMITS`. `restart_daily` is a local time at which the agent starts anew.
     `time_scale` says how many times as fast as usual timers run that wait for nothing but time; `health` has it in it.
-    `e2e` says whether phones without end-to-end encryption may come.
+    `e2e` says whether phones without end-to-end encryption may come. `public_url` replaces the address of a relay
+    elsewhere in what phones are given.
     """
 
     relay: RelayConfig | str
@@ -53,5 +65,6 @@ class Config:
     keep_awake: bool = False
     time_scale: float = 1.0
     e2e: Literal["allow", "require"] = "allow"
+    public_url: str | None = None
     health: HealthConfig = HealthConfig()
     limits: Mapping[str, int] = field(default_factory=dict)

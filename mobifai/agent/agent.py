@@ -281,7 +281,7 @@ class Agent:
 
     def _doors(self) -> Doors:
         way_in = ways_in(self.endpoint, self.device.device_id, self.links.token)
-        return Doors(way_in, self.phones, self.endpoint.public_url, self.device.device_id, self._e2e_public)
+        return Doors(way_in, self.phones, self.endpoint.find_urls(), self.device.device_id, self._e2e_public)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from mobifai.agent.phones import Phones, PinnedPhone
 from mobifai.agent.ways_in import WaysIn
 from mobifai.errors import RelayUnreachable, SignInRefused
 from mobifai.protocol.e2e import fingerprint
+from mobifai.relay.addresses import places
 
 FORM = "1"
 """Of the fragment: another form gets another number."""
@@ -31,24 +32,26 @@ def _base64(data: bytes) -> str:
 
 
 class Doors:
-    """The relay's ways in, and the phones that the agent knows by their keys. `page` is the relay's address."""
+    """The relay's ways in, and the phones that the agent knows by their keys.
 
-    def __init__(self, ways_in: WaysIn, phones: Phones, page: str, device_id: str, public_key: bytes) -> None:
+    `urls` are the relay's addresses, the likeliest for phones first.
+    """
+
+    def __init__(self, ways_in: WaysIn, phones: Phones, urls: list[str], device_id: str, public_key: bytes) -> None:
         self._ways_in = ways_in
         self._phones = phones
-        self._page = page
+        self._urls = urls
         self._device_id = device_id
         self._public_key = public_key
 
     async def invite(self) -> dict[str, Any]:
         """A new phone's way in. Raises SignInRefused, RelayUnreachable."""
         invitation = await self._ways_in.invite()
-        page, secret = f"{self._page}/", self._phones.new_secret()
+        where, secret = places(self._urls), self._phones.new_secret()
         return {
-            "relay_url": self._page,
-            "page_url": page,
+            **where,
             "device_id": self._device_id,
-            "link": link(page, str(invitation["code"]), secret, self._public_key, self._device_id),
+            "link": link(where["page_url"], str(invitation["code"]), secret, self._public_key, self._device_id),
             **invitation,
         }
 

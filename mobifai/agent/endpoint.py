@@ -1,11 +1,11 @@
 """The relay that the agent uses: one of its own in this process, or one elsewhere."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from mobifai.bounds import Ledger
-from mobifai.config import Config, RelayConfig
-from mobifai.relay.addresses import public_url
+from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Config, RelayConfig
 from mobifai.relay.server import Relay
 from mobifai.state import StateDir
 
@@ -14,28 +14,33 @@ from mobifai.state import StateDir
 class Endpoint:
     """The relay in use: how we reach it, how phones do, and our token for it from before.
 
-    `port` and `relay` are those of an own relay.
+    `find_urls` returns the addresses that phones may use, the likeliest first: those of an own relay change with the
+    machine's networks. `port` and `relay` are those of an own relay.
     """
 
     url: str
-    public_url: str
+    find_urls: Callable[[], list[str]]
     token: str | None
     port: int | None = None
     relay: Relay | None = None
+
+    @property
+    def public_url(self) -> str:
+        """The address that phones use."""
+        return self.find_urls()[0]
 
 
 async def open_endpoint(config: Config, state: StateDir, ledger: Ledger, scope: AsyncExitStack) -> Endpoint:
     """The relay that the settings name; an own one runs for the length of the scope."""
     if isinstance(config.relay, str):
-        return Endpoint(config.relay, config.relay, state.token(config.relay))
+        urls = [config.public_url or config.relay]
+        return Endpoint(config.relay, lambda: urls, state.token(config.relay))
     relay = await scope.enter_async_context(Relay.open(config.relay, state.path, ledger))
     token = relay.sign_in.agent_token(state.device().device_id, config.device_name)
-    return Endpoint(
-        _local_url(config.relay, relay.port), public_url(config.relay.host, relay.port), token, relay.port, relay
-    )
+    return Endpoint(_local_url(config.relay, relay.port), relay.find_urls, token, relay.port, relay)
 
 
 def _local_url(relay: RelayConfig, port: int) -> str:
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
-    host = everywhere.get(relay.host, f"[{relay.host}]" if ":" in relay.host else relay.host)
+    everywhere = relay.host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS)
+    host = "127.0.0.1" if everywhere else f"[{relay.host}]" if ":" in relay.host else relay.host
     return f"http://{host}:{port}"

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from mobifai.cli.running import run
 from mobifai.cli.settings import state_dir_option
-from mobifai.config import DEFAULT_PORT
+from mobifai.config import DEFAULT_PORT, EVERY_ADDRESS
 from mobifai.errors import ConfigError
 from mobifai.health.checks.finding import State, Subject
 from mobifai.health.doctor import Finding, examine, is_well
@@ -45,7 +45,7 @@ def doctor(
     """
     argv = _shell(shell)
     environment = shell_environment(os.environ, argv[0])
-    place = host or ("0.0.0.0" if lan else "127.0.0.1")
+    place = host or (EVERY_ADDRESS if lan else "127.0.0.1")
     findings = run(examine(Subject(state_dir, argv, environment, place, port, relay)))
     _show(findings, as_json)
     return 0 if is_well(findings) else 1

@@ -20,10 +20,17 @@ def invitation_text(invitation: dict[str, Any], *, with_link: bool = True) -> st
     lines = [
         *(_by_link(link, scanned=bool(qr)) if link else []),
         f"{'Or add' if link else 'Add'} this relay to the MobiFai app, and type the code:  {invitation['relay_url']}",
+        *_other_addresses(invitation.get("other_urls") or []),
         "",
         f"Pairing code:  {code}   (works once, until {_clock(invitation['expires_at'])})",
     ]
     return qr + "\n".join(lines)
+
+
+def _other_addresses(urls: list[str]) -> list[str]:
+    if not urls:
+        return []
+    return ["", f"If the phone can't reach that address, try another of this machine:  {'  '.join(urls)}"]
 
 
 def _by_link(link: str, *, scanned: bool) -> list[str]:

@@ -10,14 +10,15 @@ import click
 from mobifai import __version__
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
+from mobifai.cli.listening import listen_options, relay_config
 from mobifai.cli.running import is_set_within, run, stop_signals
-from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
-from mobifai.config import DEFAULT_PORT, RelayConfig
+from mobifai.cli.settings import Settings, log_options, state_dir_option
+from mobifai.config import RelayConfig
 from mobifai.errors import StateError
 from mobifai.health.control import Handler, control_server
 from mobifai.health.extensions import Extensions, Subject
 from mobifai.health.logs import Logs, set_up_logs
-from mobifai.relay.addresses import public_url
+from mobifai.relay.addresses import places
 from mobifai.relay.server import Relay
 from mobifai.state import StateDir, open_state
 
@@ -32,6 +33,8 @@ def relay(
     host: str | None,
     port: int | None,
     allow_host: tuple[str, ...],
+    trusted_proxy: tuple[str, ...],
+    public_url: str | None,
     state_dir: Path,
     log_level: str,
     log_format: str,
@@ -41,7 +44,7 @@ def relay(
     `mobifai pair` shows a code for one more device: the agent and the phones sign in with one each.
     """
     logs = set_up_logs(log_level, log_format)
-    place = RelayConfig(host or "127.0.0.1", DEFAULT_PORT if port is None else port, allow_host)
+    place = relay_config(host or "127.0.0.1", port, allow_host, trusted_proxy, public_url)
     with open_state(state_dir) as state:
         ledger = Ledger(settings.limits)
         with logs.to_file(state, ledger):
@@ -50,7 +53,7 @@ def relay(
 
 async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs) -> None:
     async with stop_signals() as stop, Relay.open(place, state.path, ledger) as running:
-        questions = _questions(running, public_url(place.host, running.port), ledger)
+        questions = _questions(running, ledger)
         more = Extensions(Subject(ledger))
         async with control_server(state.socket_places("control"), questions, ledger, more.find):
             invitation.show(await questions["pair"]({}))  # type: ignore[arg-type]
@@ -59,11 +62,11 @@ async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs
                 logs.say_repeats()
 
 
-def _questions(running: Relay, url: str, ledger: Ledger) -> dict[str, Handler]:
+def _questions(running: Relay, ledger: Ledger) -> dict[str, Handler]:
     async def pair(_: dict[str, Any]) -> object:
         made = running.sign_in.invite()
         way_in = {"token": made.token, "code": made.code, "expires_at": made.expires_at}
-        return {"relay_url": url, "page_url": f"{url}/", "device_id": None, **way_in}
+        return {**places(running.find_urls()), "device_id": None, **way_in}
 
     async def devices(_: dict[str, Any]) -> object:
         return {"devices": running.devices()}
@@ -76,7 +79,7 @@ def _questions(running: Relay, url: str, ledger: Ledger) -> dict[str, Handler]:
         return {
             "version": __version__,
             "relay_pid": os.getpid(),
-            "relay_url": url,
+            "relay_url": running.find_urls()[0],
             "devices": running.devices(),
             "worst_case_bytes": ledger.worst_case_bytes,
             "bounds": [asdict(entry) for entry in ledger.entries()],

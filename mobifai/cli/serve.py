@@ -20,8 +20,9 @@ import click
 import mobifai
 from mobifai.assistant.config import DEFAULT_MODEL, Approvals, AssistantConfig, from_table
 from mobifai.bounds import Ledger
-from mobifai.cli.settings import Settings, listen_options, log_options, state_dir_option
-from mobifai.config import DEFAULT_PORT, PUBLIC_STUN, Config, HealthConfig, RelayConfig
+from mobifai.cli.listening import check_public_url, listen_options, relay_config
+from mobifai.cli.settings import Settings, log_options, state_dir_option
+from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig
 from mobifai.errors import ConfigError, StateError
 from mobifai.health.control import listen_in
 from mobifai.health.log_file import log_path
@@ -140,6 +141,8 @@ def serve(
     host: str | None,
     port: int | None,
     allow_host: tuple[str, ...],
+    trusted_proxy: tuple[str, ...],
+    public_url: str | None,
     relay: str | None,
     shell: str | None,
     name: str,
@@ -167,7 +170,10 @@ def serve(
     """
     logs = set_up_logs(log_level, log_format)
     config = Config(
-        relay=_relay(lan, host, port, allow_host, relay),
+        relay=_relay_url(relay, own=lan or host is not None or port is not None or bool(trusted_proxy))
+        if relay is not None
+        else relay_config(host or (EVERY_ADDRESS if lan else "127.0.0.1"), port, allow_host, trusted_proxy, public_url),
+        public_url=check_public_url(public_url),
         shell=_shell(shell),
         device_name=name[:100],
         ice_servers=_ice_servers(ice_server) or ((PUBLIC_STUN,) if relay else ()),
@@ -205,14 +211,12 @@ def _run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs
     return run_agent(config, assistant, state, logs, keeper_fd)
 
 
-def _relay(
-    lan: bool, host: str | None, port: int | None, allowed: tuple[str, ...], url: str | None
-) -> RelayConfig | str:
-    if url is None:
-        everywhere = "0.0.0.0" if lan else "127.0.0.1"
-        return RelayConfig(host or everywhere, DEFAULT_PORT if port is None else port, allowed)
-    if lan or host is not None or port is not None:
-        raise ConfigError("expected either --relay, or an own relay with --lan, --host and --port; found both")
+def _relay_url(url: str, *, own: bool) -> str:
+    """Return the address of a relay elsewhere. `own` says whether options of an own relay are given as well."""
+    if own:
+        raise ConfigError(
+            "expected either --relay, or an own relay with --lan, --host, --port and --trusted-proxy; found both"
+        )
     if not _is_http(url):
         raise ConfigError(f"--relay: expected an address as https://HOST or http://HOST:PORT; found {url!r}")
     return url.rstrip("/")

@@ -23,11 +23,12 @@ from mobifai.bounds import Ledger
 from mobifai.cli import invitation
 from mobifai.cli.person import Person
 from mobifai.cli.running import run, stop_signals
-from mobifai.config import Config, RelayConfig
+from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Config, RelayConfig
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.health.control import control_server
 from mobifai.health.extensions import Extensions, Subject
 from mobifai.health.logs import Logs
+from mobifai.relay.addresses import is_loopback
 from mobifai.state import StateDir
 from mobifai.terminals import keeper_wire
 from mobifai.terminals.kept import KeptShells
@@ -159,14 +160,20 @@ async def _announce(agent: Agent, person: Person, config: Config, spawner: KeptS
         invitation.show(await agent.invite(), with_link=sys.stdout.isatty())  # a service's log is not for secrets
     except MobiFaiError as error:
         click.echo(f"Ready at {agent.endpoint.public_url}. ({error})")
-    if isinstance(config.relay, RelayConfig) and config.relay.host == "127.0.0.1":
-        click.echo("Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network.")
+    if isinstance(config.relay, RelayConfig) and config.public_url is None and is_loopback(agent.endpoint.public_url):
+        click.echo(_only_here(config.relay))
     if isinstance(config.relay, str) and config.e2e == "allow":
         click.echo(
             f"Apps without end-to-end encryption may come, and trust the relay {config.relay}: it can read what they "
             "do, and do what they can. `--e2e require` refuses them."
         )
     click.echo("`mobifai pair` shows a new code. Ctrl-C stops.")
+
+
+def _only_here(relay: RelayConfig) -> str:
+    if relay.host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS):
+        return "This machine has no network now, so only it can reach the relay. `mobifai pair` looks again."
+    return "Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network."
 
 
 def _write_whole(path: Path, content: Mapping[str, Any]) -> None:

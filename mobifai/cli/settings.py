@@ -23,6 +23,8 @@ _KNOWN: Mapping[str, type] = {
     "name": str,
     "ice_server": list,
     "allow_host": list,
+    "trusted_proxy": list,
+    "public_url": str,
     "memory_limit": int,
     "health_interval": int,
     "metrics": int,
@@ -125,23 +127,3 @@ def log_options(command: F) -> F:
         help="Log lines for people, or for programs.",
     )
     return level(form(command))
-
-
-def listen_options(command: F) -> F:
-    """`--host`, `--port` and `--allow-host`."""
-    host = click.option(
-        "--host", envvar="MOBIFAI_HOST", help="Address on which the relay listens.  [default: 127.0.0.1]"
-    )
-    port = click.option(
-        "--port",
-        type=click.IntRange(0, 65535),
-        envvar="MOBIFAI_PORT",
-        help="Port on which the relay listens; 0 is any free one.  [default: 8765]",
-    )
-    allowed = click.option(
-        "--allow-host",
-        multiple=True,
-        envvar="MOBIFAI_ALLOW_HOST",
-        help="A further name under which the relay is reached, as by a proxy.",
-    )
-    return host(port(allowed(command)))

@@ -1,32 +1,140 @@
-"""The address under which phones find this machine."""
+"""The addresses under which phones find this machine, the likeliest first.
 
+The system's routing table says which interface leads out: a UDP socket that is connected, and never used, has the
+address that packets would be sent from. Nothing is sent.
+"""
+
+import contextlib
 import ipaddress
+import re
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-_EVERYWHERE = ("0.0.0.0", "::", "")
+from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS
+
+_FAR = {socket.AF_INET: "1.1.1.1", socket.AF_INET6: "2606:4700:4700::1111"}
+"""Addresses that only a default route leads to. Nothing is sent to them."""
+
+_VPN = re.compile(r"(?:u?tun|tap|wg|ppp|ipsec|gpd|tailscale|zt|nordlynx|proton|mullvad|cscotun|vpn)[a-z0-9_-]*")
+_BRIDGE = re.compile(
+    r"(?:docker|br-|bridge|virbr|veth|vnet|vmnet|vboxnet|lxcbr|lxdbr|incusbr|podman|cni|flannel|cali|kube|nerdctl|"
+    r"hyper|vEthernet|awdl|llw|ap)[a-z0-9._-]*"
+)
 
 
-def public_url(host: str, port: int) -> str:
-    """The URL that a phone uses for a relay that listens on `host`."""
-    shown = (lan_address() or "127.0.0.1") if host in _EVERYWHERE else host
-    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+class Rank(IntEnum):
+    """How likely a phone reaches an address; the likeliest first."""
+
+    DEFAULT_ROUTE = 0
+    NETWORK = 1
+    VPN = 2
+    BRIDGE = 3
+    SELF_ASSIGNED = 4
 
 
-def lan_address() -> str | None:
-    """This machine's IPv4 address on its local network: a private one if it has any."""
-    found = list(_addresses())
-    private = [address for address in found if ipaddress.ip_address(address).is_private]
-    return next(iter(private or found), None)
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One address of an interface that is up."""
+
+    name: str
+    address: IPv4Address | IPv6Address
+    point_to_point: bool = False
+    bridge: bool = False
 
 
-def _addresses() -> Iterator[str]:
+class _Key(NamedTuple):
+    rank: Rank
+    version: int
+    order: int
+
+
+def public_urls(host: str, port: int) -> list[str]:
+    """Return the URLs of a relay that listens on `host`, the likeliest for phones first; never none."""
+    hosts = [host]
+    if host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS):
+        hosts = [str(address) for address in machine_addresses(ipv6=host == EVERY_ADDRESS)] or ["127.0.0.1"]
+    return [f"http://{f'[{shown}]' if ':' in shown else shown}:{port}" for shown in hosts]
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to the machine itself."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def places(urls: list[str]) -> dict[str, Any]:
+    """Return the relay's and the page's address as an invitation names them, with the other candidates if there are."""
+    url, *others = urls
+    return {"relay_url": url, "page_url": f"{url}/", **({"other_urls": others} if others else {})}
+
+
+def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
+    """Return this machine's addresses on its networks, the likeliest for phones first."""
+    sources = {_source(socket.AF_INET), _source(socket.AF_INET6)}
+    found = [one for one in _interfaces() if ipv6 or one.address.version == 4]
+    return order(found, {source for source in sources if source is not None})
+
+
+def order(interfaces: list[Interface], sources: set[IPv4Address | IPv6Address]) -> list[IPv4Address | IPv6Address]:
+    """Sort addresses by how likely phones reach them. `sources` are those of the default routes."""
+    usable = [one for one in interfaces if not _is_useless(one.address)]
+    keyed = [(_Key(_rank(one, sources), one.address.version, number), one.address) for number, one in enumerate(usable)]
+    return list(dict.fromkeys(address for _, address in sorted(keyed, key=lambda pair: pair[0])))
+
+
+def _rank(one: Interface, sources: set[IPv4Address | IPv6Address]) -> Rank:
+    is_vpn = one.point_to_point or _VPN.fullmatch(one.name) is not None
+    if one.address.is_link_local:
+        return Rank.SELF_ASSIGNED
+    if one.address in sources and not is_vpn:
+        return Rank.DEFAULT_ROUTE
+    if is_vpn:
+        return Rank.VPN
+    if one.bridge or _BRIDGE.fullmatch(one.name):
+        return Rank.BRIDGE
+    return Rank.NETWORK
+
+
+def _is_useless(address: IPv4Address | IPv6Address) -> bool:
+    """Whether no phone can use it: a URL has no place for the zone that a link-local IPv6 address needs."""
+    return address.is_loopback or address.is_unspecified or (address.version == 6 and address.is_link_local)
+
+
+def _source(family: socket.AddressFamily) -> IPv4Address | IPv6Address | None:
+    """Return the address from which packets to the internet would be sent; None without a default route."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((_FAR[family], 53))
+            return ipaddress.ip_address(probe.getsockname()[0])
+    except (OSError, ValueError):
+        return None
+
+
+def _interfaces() -> Iterator[Interface]:
     import psutil  # noqa: PLC0415 - a relay for this machine only needs none of it
 
     states = psutil.net_if_stats()
     for name, addresses in psutil.net_if_addrs().items():
-        if name in states and not states[name].isup:
+        state = states.get(name)
+        if state is not None and not state.isup:
             continue
+        flags = state.flags.split(",") if state is not None else []
         for address in addresses:
-            if address.family == socket.AF_INET and not ipaddress.ip_address(address.address).is_loopback:
-                yield address.address
+            if address.family in _FAR:
+                with contextlib.suppress(ValueError):
+                    parsed = ipaddress.ip_address(address.address.partition("%")[0])
+                    yield Interface(name, parsed, "pointopoint" in flags, _is_bridge(name))
+
+
+def _is_bridge(name: str) -> bool:
+    """Whether Linux says so; elsewhere the name has to do."""
+    return Path("/sys/class/net", name, "bridge").is_dir()

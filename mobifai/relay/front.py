@@ -4,13 +4,16 @@ Imported once somebody connects: the library for HTTP takes longer to load than 
 """
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
-from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
+from mobifai.config import RelayConfig
 from mobifai.relay.endpoint import PATH, Endpoint
 from mobifai.relay.guard import Guard, add_headers
 from mobifai.relay.http import MOST_BODY_BYTES, Http
+from mobifai.relay.names import Names
 
 KEEP_ALIVE_SECONDS = 15.0
 """How long a browser may keep a connection for its next request."""
@@ -19,18 +22,28 @@ CUT_SECONDS = 0.5
 
 
 def make_runner(
-    http: Http, endpoint: Endpoint, allowed_hosts: tuple[str, ...], heard: Callable[[web.Request], None]
+    http: Http, endpoint: Endpoint, config: RelayConfig, heard: Callable[[web.Request], None]
 ) -> web.AppRunner:
-    """The server, not set up yet. `heard` is told of each request, before it is handled."""
+    """Return the server, not set up yet. `heard` is called with each request, before it is handled.
+
+    Everything is served at the root, where a proxy that removes its own path asks for it, and at the path of the public
+    URL, where other proxies do.
+    """
 
     @web.middleware
     async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
         heard(request)
         return await handler(request)
 
-    middlewares: list[Middleware] = [note_request, Guard(allowed_hosts).middleware()]
-    app = web.Application(middlewares=middlewares, client_max_size=MOST_BODY_BYTES)
-    app.add_routes([*http.routes(), web.get(PATH, endpoint.serve, allow_head=False)])
+    prefix = urlsplit(config.public_url or "").path.rstrip("/")
+    sockets = frozenset({PATH, prefix + PATH})
+    guard = Guard(Names(config.allowed_hosts, config.public_url), config.trusted_proxies, sockets)
+    app = web.Application(middlewares=[note_request, guard.middleware()], client_max_size=MOST_BODY_BYTES)
+    routes = [*http.routes(), web.get(PATH, endpoint.serve, allow_head=False)]
+    app.add_routes(routes)
+    if prefix:
+        app.add_routes([_below(prefix, route) for route in routes])
+        app.router.add_get(prefix, _add_slash)
     app.on_response_prepare.append(add_headers)
     return web.AppRunner(
         app,
@@ -39,3 +52,13 @@ def make_runner(
         keepalive_timeout=KEEP_ALIVE_SECONDS,
         shutdown_timeout=CUT_SECONDS,
     )
+
+
+def _below(prefix: str, route: web.RouteDef) -> web.RouteDef:
+    return web.route(route.method, prefix + route.path, route.handler, **route.kwargs)
+
+
+async def _add_slash(request: web.Request) -> web.Response:
+    """Send a browser to the page, whose relative links need the slash at the end of the path."""
+    last = request.path.rpartition("/")[2]
+    return web.Response(status=308, headers={hdrs.LOCATION: f"{last}/"})

@@ -1,25 +1,23 @@
-"""What every HTTP request passes first: is it for this relay, from this relay's own pages, and soon over.
+"""The outermost middleware of the relay: who sent a request, whether it is for this relay, and how long it may take.
 
-The Host header is checked so that a web page elsewhere can't reach this relay under a name of its own (DNS rebinding),
-the Origin so that it can't send forms or open sockets. Errors leave as JSON `{message}`, and every answer with headers
-that give a page as little as it needs.
+Errors leave as JSON `{message}`, or as a page for a person's browser. Every answer has headers that give a page as
+little as it needs.
 """
 
 import asyncio
-import ipaddress
 import logging
-import socket
-from urllib.parse import SplitResult, urlsplit
+import re
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from mobifai.relay.endpoint import PATH as SOCKET_PATH
+from mobifai.relay import pages
+from mobifai.relay.forwarded import Networks, find_client
+from mobifai.relay.names import Names
 
 REQUEST_SECONDS = 10.0
 """How long a request that is no WebSocket may take, body and all."""
 
-_PORTS = {"http": 80, "https": 443}
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; form-action 'self' mobifai:; frame-ancestors 'none'; base-uri 'none'"
@@ -34,11 +32,12 @@ log = logging.getLogger(__name__)
 
 
 class Guard:
-    """The outermost middleware. `allowed_hosts` are names beside the machine's own."""
+    """Checks requests. `sockets` are the paths of WebSockets, which have no time limit."""
 
-    def __init__(self, allowed_hosts: tuple[str, ...] = (), hostname: str | None = None) -> None:
-        own = (hostname or socket.gethostname()).lower().removesuffix(".local")
-        self._names = {"localhost", own, f"{own}.local"} | {name.lower() for name in allowed_hosts}
+    def __init__(self, names: Names, trusted: Networks = (), sockets: frozenset[str] = frozenset()) -> None:
+        self._names = names
+        self._trusted = trusted
+        self._sockets = sockets
 
     def middleware(self) -> Middleware:
         """The aiohttp middleware."""
@@ -46,39 +45,38 @@ class Guard:
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             try:
-                self._check(request)
-                return await _limited(request, handler)
+                return await self._limited(self._checked(request), handler)
             except web.HTTPException as error:
-                return json_error(error.status, error.text or error.reason, error.headers)
+                unknown = request.match_info.http_exception is not None and error.status == 404
+                message = _no_such_path(request.path) if unknown else error.text or error.reason
+                return _answer(request, error.status, message, error.headers)
             except TimeoutError:
-                return json_error(408, f"expected the whole request within {REQUEST_SECONDS:.0f} s")
+                return _answer(request, 408, f"expected the whole request within {REQUEST_SECONDS:.0f} s")
             except ConnectionError:
-                return json_error(400, "the connection broke")  # nobody reads it; aiohttp would log a traceback
+                return _answer(request, 400, "the connection broke")  # nobody reads it; aiohttp would log a traceback
             except Exception:
                 log.exception("%s %s failed", request.method, request.path)
-                return json_error(500, "the relay could not handle this; its log says why")
+                return _answer(request, 500, "the relay could not handle this; its log says why")
 
         return guard
 
-    def _check(self, request: web.Request) -> None:
-        hosts = request.headers.getall(hdrs.HOST, [])
-        host = _split(f"//{hosts[0]}") if len(hosts) == 1 else None
-        if host is None or not self._is_own(host.hostname or ""):
-            raise web.HTTPForbidden(text="expected an address or a name of this relay in Host; see allowed hosts")
-        for origin in request.headers.getall(hdrs.ORIGIN, []):
-            if not _is_same(_split(origin), host):
-                raise web.HTTPForbidden(text="expected a request from this relay's own pages; found another Origin")
+    def _checked(self, request: web.Request) -> web.Request:
+        """Return the request as its client sent it to the nearest trusted proxy. Raises HTTPForbidden."""
+        client = find_client(request.remote or "", request.headers, self._trusted)
+        wrong = self._names.check(
+            request.headers.getall(hdrs.HOST, []), request.headers.getall(hdrs.ORIGIN, []), client.host
+        )
+        if wrong is not None:
+            raise web.HTTPForbidden(text=wrong)
+        return request.clone(
+            remote=client.address, scheme=client.scheme or request.scheme, host=client.host or request.host
+        )
 
-    def _is_own(self, name: str) -> bool:
-        name = name.rstrip(".")
-        return name in self._names or _is_ip_address(name)
-
-
-async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.path == SOCKET_PATH:
-        return await handler(request)
-    async with asyncio.timeout(REQUEST_SECONDS):
-        return await handler(request)
+    async def _limited(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in self._sockets:
+            return await handler(request)
+        async with asyncio.timeout(REQUEST_SECONDS):
+            return await handler(request)
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
@@ -88,35 +86,23 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
         response.headers.setdefault(name, value)
 
 
-def json_error(status: int, message: str, headers: object = None) -> web.Response:
-    """An error of the API."""
+def _no_such_path(path: str) -> str:
+    folder = path[: path.find("/", 1) + 1]
+    if not re.fullmatch(r"/[A-Za-z0-9._~-]{1,100}/", folder):
+        return "expected a path of this relay; there is nothing at this one"
+    return (
+        "expected a path of this relay; there is nothing at this one. If a proxy serves the relay under this path, "
+        f"start MobiFai with `--public-url https://HOST{folder}`"
+    )
+
+
+def _answer(request: web.Request, status: int, message: str, headers: object = None) -> web.Response:
+    """Return an error: a page where a browser asks for one to show, JSON otherwise."""
+    if request.method == hdrs.METH_GET and "text/html" in request.headers.get(hdrs.ACCEPT, ""):
+        text = pages.problem(message, depth=request.path.count("/") - 1)
+        return web.Response(text=text, status=status, content_type="text/html")
     response = web.json_response({"message": message}, status=status)
     allowed = getattr(headers, "get", lambda _: None)(hdrs.ALLOW)
     if allowed:
         response.headers[hdrs.ALLOW] = allowed
     return response
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises ValueError for what is no port
-    except ValueError:
-        return None
-    # A path, a user or a space in there is no host.
-    return parts if parts.netloc and "@" not in parts.netloc and not parts.path.strip("/") else None
-
-
-def _is_same(origin: SplitResult | None, host: SplitResult) -> bool:
-    if origin is None or origin.scheme not in _PORTS:
-        return False
-    default = _PORTS[origin.scheme]
-    return (origin.hostname, origin.port or default) == (host.hostname, host.port or default)
-
-
-def _is_ip_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return False
-    return True

@@ -10,10 +10,11 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mobifai.bounds import BoundedMap, Ledger
-from mobifai.config import RelayConfig
+from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, RelayConfig
 from mobifai.errors import StateError
 from mobifai.limits import RELAY_SOCKETS
 
@@ -129,9 +130,14 @@ class _Refused(asyncio.Protocol):
 
 
 def bind(config: RelayConfig) -> socket.socket:
-    """The socket of a host and port; port 0 is any free one. Raises StateError that says what to do."""
+    """Return the socket of a host and port; port 0 is any free one. Raises StateError that says what to do.
+
+    `::` is every address of the machine, IPv4 and IPv6; a machine without IPv6 has IPv4 alone.
+    """
     if not 0 <= config.port <= _LAST_PORT:
         raise StateError(f"expected a port from 0 to {_LAST_PORT} on {config.host}; found {config.port}")
+    if config.host == EVERY_ADDRESS and not socket.has_dualstack_ipv6():
+        config = replace(config, host=EVERY_IPV4_ADDRESS)
     try:
         # Resolved here and not in the loop, which would start a thread for it.
         family, *_, address = socket.getaddrinfo(
@@ -145,6 +151,8 @@ def bind(config: RelayConfig) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         if _NOTSENT_LOWAT is not None:
             listening.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, _UNSENT)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, config.host != EVERY_ADDRESS)
         listening.setblocking(False)
         listening.bind(address)
     except OSError as error:

@@ -6,6 +6,7 @@ Keeps nothing of them in memory. What is not a file of the page is none of its b
 import mimetypes
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -76,10 +77,9 @@ class Page:
     def routes(self) -> Iterator[web.RouteDef]:
         """One for each file; the index is at `/`."""
         for name in sorted(self.names):
-            yield web.get("/" if name == _INDEX else f"/{name}", self._serve)
+            yield web.get("/" if name == _INDEX else f"/{name}", partial(self._serve, name))
 
-    async def _serve(self, request: web.Request) -> web.Response:
-        name = request.path.removeprefix("/") or _INDEX
+    async def _serve(self, name: str, request: web.Request) -> web.Response:
         coding, file = self._smallest(name, request.headers.get(hdrs.ACCEPT_ENCODING, ""))
         tag = f"{self.stamp[:16]}{coding and '-'}{coding}"
         headers = {**self._headers(name, request), hdrs.ETAG: f'"{tag}"'}
@@ -108,7 +108,7 @@ class Page:
             **_HEADERS,
             **(_ISOLATED if _TRUSTED_SIGN in request.headers else {}),
             hdrs.CONTENT_TYPE: _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream",
-            "Content-Security-Policy": policy(request.headers.get(hdrs.HOST, "")),
+            "Content-Security-Policy": policy(request.host),
             hdrs.CACHE_CONTROL: _FOR_EVER if name.startswith("assets/") else "no-cache",
             hdrs.VARY: hdrs.ACCEPT_ENCODING,
         }

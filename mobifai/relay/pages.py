@@ -1,5 +1,9 @@
-"""The relay's few pages, as text. Everything that comes from outside is escaped; no page has a script."""
+"""The relay's few pages, as text. Everything that comes from outside is escaped; no page has a script.
 
+Links are relative, since a proxy may serve the relay under a path.
+"""
+
+import re
 from html import escape
 from importlib import resources
 
@@ -11,7 +15,7 @@ _FRAME = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<link rel="stylesheet" href="/static/style.css">
+<link rel="stylesheet" href="{root}static/style.css">
 </head>
 <body>
 <main>
@@ -22,7 +26,7 @@ _FRAME = """<!doctype html>
 </html>
 """
 
-_LOGIN = """<form method="post" action="/login">
+_LOGIN = """<form method="post" action="login">
 <input type="hidden" name="deviceId" value="{device_id}">
 <input type="hidden" name="type" value="{kind}">
 <label for="code">Pairing code</label>
@@ -66,5 +70,12 @@ def no_device() -> str:
     )
 
 
-def _page(title: str, body: str) -> str:
-    return _FRAME.format(title=escape(title), body=body)
+def problem(message: str, depth: int) -> str:
+    """Return a page that shows an error. `depth` says how many folders below the relay's root it is shown."""
+    sentence = re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(message[:1].upper() + message[1:]))
+    body = f'<p class="problem" role="alert">{sentence.removesuffix(".")}.</p>'
+    return _page("MobiFai can't show this", body, root="../" * depth)
+
+
+def _page(title: str, body: str, root: str = "") -> str:
+    return _FRAME.format(title=escape(title), body=body, root=root)

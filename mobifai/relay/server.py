@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from mobifai.config import RelayConfig
 from mobifai.errors import StateError
 from mobifai.limits import RELAY_SETTINGS
 from mobifai.protocol.rooms import Rooms
+from mobifai.relay.addresses import public_urls
 from mobifai.relay.devices import Devices, KnownDevice
 from mobifai.relay.endpoint import Endpoint
 from mobifai.relay.listener import Listener, bind
@@ -40,13 +42,17 @@ log = logging.getLogger(__name__)
 
 
 class Relay:
-    """An open relay. `host` and `port` are where it listens; `sign_in` lets devices in."""
+    """An open relay. `port` is where it listens; `sign_in` lets devices in."""
 
-    def __init__(self, host: str, port: int, sign_in: SignIn, parts: "_Parts") -> None:
-        self.host = host
+    def __init__(self, config: RelayConfig, port: int, sign_in: SignIn, parts: "_Parts") -> None:
         self.port = port
+        self._config = config
         self.sign_in = sign_in
         self._parts = parts
+
+    def find_urls(self) -> list[str]:
+        """Return the addresses that phones may use now, the likeliest first; never none."""
+        return [self._config.public_url] if self._config.public_url else public_urls(self._config.host, self.port)
 
     def devices(self) -> list[KnownDevice]:
         """The devices that are let in, oldest first, and whether each is connected."""
@@ -84,12 +90,12 @@ class Relay:
             sign_in = SignIn(store, Tokens(load_secret(state_dir)), ledger, now=now, monotonic=monotonic)
             stack.callback(sign_in.close)
             parts = _Parts(store, sign_in, ledger, stack.enter_context(_settings(ledger, store)), now, monotonic)
-            names = (*config.allowed_hosts, *allowed_hosts)
+            place = replace(config, allowed_hosts=(*config.allowed_hosts, *allowed_hosts))
             stack.push_async_callback(parts.close_http)
             stack.push_async_callback(parts.endpoint.close)
-            await stack.enter_async_context(parts.listener.listen(lambda: parts.open_http(names), listening))
+            await stack.enter_async_context(parts.listener.listen(lambda: parts.open_http(place), listening))
             await stack.enter_async_context(_ticking(parts.tick))
-            yield cls(config.host, listening.getsockname()[1], sign_in, parts)
+            yield cls(config, listening.getsockname()[1], sign_in, parts)
 
 
 class _Parts:
@@ -122,13 +128,13 @@ class _Parts:
     def _on_end(self, connection: "Connection | LocalConnection") -> None:
         self.sockets.on_end(connection)
 
-    async def open_http(self, allowed_hosts: tuple[str, ...]) -> "web.Server":
+    async def open_http(self, config: RelayConfig) -> "web.Server":
         """The HTTP server, made and imported now."""
         from mobifai.relay.front import make_runner  # noqa: PLC0415 - see there
         from mobifai.relay.http import Http  # noqa: PLC0415
 
         http = Http(self._store, self._sign_in, self.sockets, self.devices, self._settings, self._now)
-        self._runner = make_runner(http, self.endpoint, allowed_hosts, self.listener.heard)
+        self._runner = make_runner(http, self.endpoint, config, self.listener.heard)
         await self._runner.setup()
         if self._runner.server is None:
             raise StateError("expected an HTTP server that is set up; found none")

@@ -52,12 +52,16 @@ class RunningRelay:
 
 
 @asynccontextmanager
-async def relaying(state_dir: Path, port: int = 0) -> AsyncIterator[RunningRelay]:
-    """A relay alone, once it answers."""
+async def relaying(
+    state_dir: Path, port: int = 0, *options: str, inside: tuple[str, ...] = ()
+) -> AsyncIterator[RunningRelay]:
+    """A relay alone, once it answers. `inside`: the words before the command that run it in another network."""
     log = state_dir.with_name(f"{state_dir.name}.log")
     with log.open("ab") as out:
         process = await asyncio.create_subprocess_exec(
-            *mobifai(), "relay", "--state-dir", str(state_dir), "--port", str(port), stdout=out, stderr=out
+            *(*inside, *mobifai(), "relay", "--state-dir", str(state_dir), "--port", str(port), *options),
+            stdout=out,
+            stderr=out,
         )
     try:
         relay = RunningRelay(process, state_dir, await _address(process, state_dir, log))

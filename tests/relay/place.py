@@ -79,9 +79,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def open_place(state_dir: Path, limits: dict[str, int] | None = None, **options: Any) -> AsyncIterator[Place]:
+async def open_place(
+    state_dir: Path, limits: dict[str, int] | None = None, config: RelayConfig | None = None, **options: Any
+) -> AsyncIterator[Place]:
     """A relay for the length of a scope."""
     ledger, clock = Ledger(limits), Clock()
-    config = RelayConfig("127.0.0.1", 0)
-    async with Relay.open(config, state_dir, ledger, now=clock, monotonic=clock, **options) as relay:
+    async with Relay.open(
+        config or RelayConfig("127.0.0.1", 0), state_dir, ledger, now=clock, monotonic=clock, **options
+    ) as relay:
         yield Place(relay, ledger, clock)

@@ -1,19 +1,21 @@
 """Requests that are not for this relay, or not from its own pages."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from aiohttp import WSServerHandshakeError
 
-from mobifai.relay.guard import Guard
+from mobifai.config import RelayConfig
+from mobifai.relay.names import Names
 from tests.relay.device import raw_socket
-from tests.relay.place import open_place
+from tests.relay.place import Place, open_place
 
 
 @pytest.fixture(autouse=True)
 def _named_laptop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("mobifai.relay.guard.socket.gethostname", lambda: "Laptop.local")
+    monkeypatch.setattr("socket.gethostname", lambda: "Laptop.local")
     yield
 
 
@@ -71,4 +73,79 @@ async def test_sockets_pass_the_same_guard(tmp_path: Path) -> None:
 
 def test_a_hostname_is_known_with_and_without_local() -> None:
     for hostname in ("box", "box.local", "BOX.local"):
-        assert {"box", "box.local"} <= Guard(hostname=hostname)._names
+        names = Names(hostname=hostname)
+        assert "box" in names
+        assert "box.local" in names
+
+
+async def _refusal(place: Place, **headers: str) -> str:
+    async with place.ask("POST", "/api/sign-in", json={}, headers=headers) as response:
+        assert response.status == 403
+        return str((await response.json())["message"])
+
+
+async def test_a_refusal_names_the_option_that_allows_the_name(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place:
+        assert "`--allow-host relay.example`" in await _refusal(place, Host="relay.example:8443")
+        own = f"127.0.0.1:{place.relay.port}"
+        assert "`--allow-host relay.example`" in await _refusal(place, Host=own, Origin="https://relay.example")
+        assert "`--allow-host relay.example:8443`" in await _refusal(
+            place, Host=own, Origin="https://relay.example:8443"
+        )
+        for headers in ({"Host": "evil`; rm -rf`"}, {"Host": own, "Origin": "null"}, {"Host": "a" * 300}):
+            assert "--allow-host" not in await _refusal(place, **headers)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "remedy"),
+    [
+        ("/", {"Host": "relay.example"}, 403, "--allow-host relay.example"),
+        ("/mobifai/", {}, 404, "--public-url https://HOST/mobifai/"),
+        ("/api/me", {}, 401, "sign in"),
+    ],
+)
+async def test_a_browser_is_shown_a_page_that_says_what_to_do(
+    tmp_path: Path, path: str, headers: dict[str, str], status: int, remedy: str
+) -> None:
+    accepts = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with open_place(tmp_path) as place, place.ask("GET", path, headers={**accepts, **headers}) as response:
+        assert response.status == status
+        assert response.content_type == "text/html"
+        assert remedy in await response.text()
+
+
+@pytest.mark.parametrize("host", ["relay.example", "relay.example:443"])
+@pytest.mark.parametrize("changed", [True, False])
+async def test_an_allowed_name_may_be_that_of_the_page_too(tmp_path: Path, host: str, changed: bool) -> None:
+    async with open_place(tmp_path, allowed_hosts=(host,)) as place:
+        headers = {"Origin": "https://relay.example", "Host": "127.0.0.1:8765" if changed else "relay.example"}
+        async with place.ask("GET", "/health", headers=headers) as response:
+            assert response.status == 200
+        async with place.ask("GET", "/health", headers={**headers, "Origin": "https://relay.example:444"}) as response:
+            assert response.status == 403
+
+
+async def test_the_host_that_a_trusted_proxy_reports_may_be_that_of_the_page(tmp_path: Path) -> None:
+    headers = {"Origin": "https://relay.example", "X-Forwarded-Host": "relay.example", "X-Forwarded-Proto": "https"}
+    for proxy, status in (("127.0.0.1", 200), ("192.0.2.1", 403)):
+        config = RelayConfig(port=0, trusted_proxies=(ip_network(proxy),))
+        async with open_place(tmp_path, config=config) as place:
+            async with place.ask("GET", "/health", headers=headers) as response:
+                assert response.status == status
+            async with place.ask("GET", "/health", headers={**headers, "Host": "evil.example"}) as response:
+                assert response.status == 403
+
+
+async def test_everything_is_served_under_the_path_of_the_public_url_as_well(tmp_path: Path) -> None:
+    config = RelayConfig(port=0, public_url="https://relay.example/some/path")
+    async with open_place(tmp_path, config=config) as place:
+        for root in ("", "/some/path"):
+            async with place.ask("GET", f"{root}/health", headers={"Host": "relay.example"}) as response:
+                assert response.status == 200
+            async with raw_socket(f"{place.url}{root}", headers={"Origin": "https://relay.example"}) as socket:
+                assert not socket.closed
+        async with place.ask("GET", "/some/path") as response:
+            assert (response.status, response.headers["Location"]) == (308, "path/")
+        async with place.ask("GET", "/some/") as response:
+            assert response.status == 404
+        assert place.relay.find_urls() == ["https://relay.example/some/path"]

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from mobifai.config import EVERY_ADDRESS, RelayConfig
 from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE, WRONG_TRIES
 from tests.relay.device import Device
 from tests.relay.place import Place, open_place
@@ -203,3 +204,13 @@ async def test_no_answer_sets_a_cookie(tmp_path: Path) -> None:
         form = {"code": place.relay.sign_in.invite().code, "deviceId": "phone-2", "type": "mobile"}
         async with place.ask("POST", "/login", data=form) as response:
             assert "Set-Cookie" not in response.headers
+
+
+async def test_every_address_means_ipv4_and_ipv6(tmp_path: Path) -> None:
+    async with open_place(tmp_path, config=RelayConfig(EVERY_ADDRESS, 0)) as place:
+        for host in ("127.0.0.1", "[::1]"):
+            place.url = f"http://{host}:{place.relay.port}"
+            for _ in range(ATTEMPTS_PER_MINUTE):
+                body = {"deviceId": "phone-1", "type": "mobile", "code": "AAAA-AAAA"}
+                async with place.ask("POST", "/api/sign-in", json=body) as response:
+                    assert response.status == 403  # the two addresses are counted apart

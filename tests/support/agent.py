@@ -83,9 +83,16 @@ def mobifai() -> list[str]:
 
 @asynccontextmanager
 async def serving(
-    state_dir: Path, *options: str, ready: bool = True, environment: dict[str, str] | None = None
+    state_dir: Path,
+    *options: str,
+    ready: bool = True,
+    environment: dict[str, str] | None = None,
+    inside: tuple[str, ...] = (),
 ) -> AsyncIterator[RunningAgent]:
-    """`mobifai serve` on any free port, once phones can pair (or, with `ready=False`, once it is started)."""
+    """`mobifai serve` on any free port, once phones can pair (or, with `ready=False`, once it is started).
+
+    `inside`: the words before the command that run it in another network.
+    """
     ready_file, log = state_dir.with_name(f"{state_dir.name}-ready.json"), state_dir.with_name(f"{state_dir.name}.log")
     ready_file.unlink(missing_ok=True)
     port = () if {"--relay", "--port"} & set(options) else ("--port", "0")
@@ -93,6 +100,7 @@ async def serving(
     words = ("serve", "--state-dir", str(state_dir), "--ready-file", str(ready_file), *port, *shell, *options)
     with log.open("ab") as out:
         process = await asyncio.create_subprocess_exec(
+            *inside,
             *mobifai(),
             *words,
             stdin=asyncio.subprocess.DEVNULL,

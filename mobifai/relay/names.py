@@ -1,0 +1,89 @@
+"""The names by which this relay is reached, and whether a request uses one of them.
+
+The Host header is checked so that a web page elsewhere can't reach this relay under a name of its own (DNS rebinding),
+the Origin header so that it can't send forms or open sockets.
+"""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable
+from urllib.parse import SplitResult
+
+from mobifai.relay.forwarded import split_host, split_origin
+
+_PORTS = {"http": 80, "https": 443}
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
+
+
+class Names:
+    """The machine's own names and addresses, and those that the settings add.
+
+    `allowed` are hosts by which a proxy reaches or serves the relay, each `NAME` or `NAME:PORT`. `public_url` is the
+    address that phones use.
+    """
+
+    def __init__(self, allowed: Iterable[str] = (), public_url: str | None = None, hostname: str | None = None) -> None:
+        own = (hostname or socket.gethostname()).lower().removesuffix(".local")
+        public = split_host(public_url.partition("://")[2].partition("/")[0]) if public_url else None
+        self._served_at = [host for host in (*map(split_host, allowed), public) if host is not None]
+        self._names = {"localhost", own, f"{own}.local", *(host.hostname or "" for host in self._served_at)} - {""}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def check(self, hosts: list[str], origins: list[str], forwarded_host: str | None) -> str | None:
+        """Return what is wrong with a request's Host and Origin headers; None for nothing.
+
+        `forwarded_host` is the host by which the client reaches a trusted proxy.
+        """
+        host = split_host(hosts[0]) if len(hosts) == 1 else None
+        if host is None:
+            return f"expected one Host header with an address or a name of this relay; found {_shown(hosts)}"
+        if not self._is_own(host.hostname or ""):
+            return (
+                f"expected an address or a name of this relay in the Host header; found {_shown(hosts)}."
+                f"{_remedy(host.hostname, None)}"
+            )
+        seen = [host, *filter(None, [split_host(forwarded_host or "")])]
+        for origin in origins:
+            found = split_origin(origin)
+            if found is None or found.scheme not in _PORTS:
+                return f"expected a request of this relay's own pages; found one of the origin {_shown([origin])}"
+            if not any(_is_same(found, one) for one in (*seen, *self._served_at)):
+                return (
+                    f"expected a request of this relay's own pages; found one of the origin {_shown([origin])}, with "
+                    f"the Host header {_shown(hosts)}.{_remedy(found.hostname, found.port)}"
+                )
+        return None
+
+    def _is_own(self, name: str) -> bool:
+        name = name.rstrip(".")
+        return name in self._names or _is_ip_address(name)
+
+
+def _is_same(origin: SplitResult, host: SplitResult) -> bool:
+    """Whether a page of this origin is served at this host, by any scheme."""
+    default = _PORTS[origin.scheme]
+    return (origin.hostname, origin.port or default) == (host.hostname, host.port or default)
+
+
+def _is_ip_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _remedy(name: str | None, port: int | None) -> str:
+    """Return how the owner allows a name; nothing for what is no name."""
+    if name is None or not (_PLAIN_NAME.fullmatch(name) or _is_ip_address(name)):
+        return ""
+    shown = f"[{name}]" if ":" in name else name
+    option = f"--allow-host {shown}{f':{port}' if port else ''}"
+    return f" If a proxy of yours serves it under this name, start MobiFai with `{option}`"
+
+
+def _shown(values: list[str]) -> str:
+    return repr(", ".join(values)[:200]) if values else "none"
