@@ -1,8 +1,9 @@
 import { defineConfig } from "vite";
 
-// Everything is served by the relay itself under /: no inline script or style, no foreign source.
+// Everything is served by the relay itself: no inline script or style, no foreign source. Addresses are relative, since a
+// proxy may serve the relay under a path.
 export default defineConfig({
-  base: "/",
+  base: "./",
   build: {
     outDir: "dist",
     emptyOutDir: true,

@@ -6,13 +6,15 @@
  * of them is right. A new shell replaces the old one only when it is complete.
  */
 
-const PREFIX = "mobifai-shell-";
-const DOCUMENT = "/";
+/** The folder that serves the page: a proxy may serve several relays, each under a path. */
+const ROOT = new URL("./", self.location).pathname;
+const PREFIX = ROOT === "/" ? "mobifai-shell-" : `mobifai-shell:${ROOT}-`;
+const DOCUMENT = ROOT;
 const PATIENCE_MS = 4000;
 /** Most files of one shell; a build has some ten. */
 const MOST_FILES = 60;
-const HASHED = /\/assets\/[\w.-]+-[\w-]{6,}\.(?:js|css|woff2|svg|png)/g;
-const FIXED = ["/manifest.webmanifest", "/icons/icon.svg", "/icons/icon-192.png"];
+const HASHED = /(?:assets|\.)\/([\w.-]+-[\w-]{6,}\.(?:js|css|woff2|svg|png))/g;
+const FIXED = ["manifest.webmanifest", "icons/icon.svg", "icons/icon-192.png"].map((name) => ROOT + name);
 
 self.addEventListener("install", (event) => {
   event.waitUntil(fetch(DOCUMENT, { cache: "no-cache" }).then((fresh) => keep(fresh)).then(() => self.skipWaiting()));
@@ -33,7 +35,7 @@ self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== self.location.origin) return;
   if (request.mode === "navigate" && pathname === DOCUMENT) event.respondWith(openDocument(event));
-  else if (pathname.startsWith("/assets/") || FIXED.includes(pathname)) event.respondWith(openFile(request, pathname));
+  else if (pathname.startsWith(`${ROOT}assets/`) || FIXED.includes(pathname)) event.respondWith(openFile(request, pathname));
 });
 
 async function openDocument(event) {
@@ -85,12 +87,15 @@ async function keep(response, newest = "") {
 
 /** The files that the document names, and those that its scripts and styles name. */
 async function filesOf(text) {
-  const found = new Set([...FIXED, ...(text.match(HASHED) ?? [])]);
+  const found = new Set(FIXED);
+  const add = (source) => {
+    for (const [, name] of source.matchAll(HASHED)) found.add(`${ROOT}assets/${name}`);
+  };
+  add(text);
   for (const path of found) {
     if (found.size > MOST_FILES) throw new Error(`the shell: expected ${MOST_FILES} files at most, found ${found.size}`);
     if (!/\.(?:js|css)$/.test(path)) continue;
-    const source = await (await fetch(path)).text();
-    for (const [name] of source.matchAll(/(?:assets\/|\.\/)[\w.-]+-[\w-]{6,}\.(?:js|css|woff2|svg|png)/g)) found.add(`/assets/${name.split("/").pop()}`);
+    add(await (await fetch(path)).text());
   }
   return [...found];
 }

@@ -11,8 +11,6 @@ export interface RelaySocket {
 }
 
 export interface Environment {
-  /** Scheme, host and port of the relay, which serves this page. */
-  readonly origin: string;
   /** Where things are kept between visits; null where the browser keeps nothing. */
   readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null;
   /** What this device is called in the machine's list. */
@@ -35,8 +33,7 @@ const RELAY_EVENTS_TAKEN = ["connect", "disconnect", "connect_error"] as const;
 
 export function browserEnvironment(): Environment {
   return {
-    origin: location.origin,
-    storage: usableStorage(),
+    storage: usableStorage(root().pathname),
     deviceName: deviceName(navigator.userAgent),
     now: () => performance.now(),
     after: (milliseconds, call) => {
@@ -46,9 +43,9 @@ export function browserEnvironment(): Environment {
     random: Math.random,
     randomBytes,
     uuid,
-    connect: (token) => socketIo(location.origin, token),
+    connect: (token) => socketIo(root(), token),
     peer: () => ("RTCPeerConnection" in globalThis ? new RTCPeerConnection({ iceServers: [] }) : null),
-    fetch: (path, options) => fetch(path, options),
+    fetch: (path, options) => fetch(new URL(path.replace(/^\//, ""), root()), options),
     isVisible: () => document.visibilityState === "visible",
   };
 }
@@ -64,8 +61,12 @@ export function uuid(): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-function socketIo(origin: string, token: string | null): RelaySocket {
-  const socket = io(origin, { transports: ["websocket"], auth: { token }, reconnection: false, forceNew: true });
+/** The folder that serves this page: a proxy may serve the relay under a path. */
+const root = (): URL => new URL(".", location.href);
+
+function socketIo({ origin, pathname }: URL, token: string | null): RelaySocket {
+  const path = `${pathname}socket.io/`;
+  const socket = io(origin, { path, transports: ["websocket"], auth: { token }, reconnection: false, forceNew: true });
   return {
     listen: (listener) => {
       for (const event of RELAY_EVENTS_TAKEN) {
@@ -78,15 +79,22 @@ function socketIo(origin: string, token: string | null): RelaySocket {
   };
 }
 
-function usableStorage(): Storage | null {
+/** The browser's storage. Relays under several paths of one origin share it, so each has names of its own. */
+function usableStorage(path: string): Environment["storage"] {
   try {
     localStorage.setItem("mobifai.try", "1");
     localStorage.removeItem("mobifai.try");
-    return localStorage;
+    return path === "/" ? localStorage : storageBelow(path);
   } catch {
     return null; // private browsing, or switched off
   }
 }
+
+const storageBelow = (path: string): Environment["storage"] => ({
+  getItem: (name) => localStorage.getItem(path + name),
+  setItem: (name, value) => localStorage.setItem(path + name, value),
+  removeItem: (name) => localStorage.removeItem(path + name),
+});
 
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [/iPhone/, "iPhone"],

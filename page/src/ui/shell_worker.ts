@@ -7,7 +7,7 @@ const LOOK_MS = 3_600_000;
 export function keepShell(renewed: () => void): void {
   if (!window.isSecureContext || !("serviceWorker" in navigator)) return;
   const { serviceWorker } = navigator;
-  serviceWorker.register("/sw.js").catch(() => undefined); // the page works without
+  serviceWorker.register("sw.js").catch(() => undefined); // the page works without
   serviceWorker.addEventListener("message", (event: MessageEvent<{ type?: string } | null>) => {
     if (event.data?.type === "new-shell") renewed();
   });

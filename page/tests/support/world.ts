@@ -83,7 +83,6 @@ export class World {
   environment(): Environment {
     const random = this.#randomBytes;
     return {
-      origin: "http://relay.test",
       storage: this.storage,
       deviceName: "Test on a device",
       now: this.clock.now,

@@ -97,7 +97,7 @@ function steps(): HTMLElement {
 }
 
 function mark(): HTMLElement {
-  return el("img", { class: "mark", src: "/icons/icon.svg", alt: "", width: 72, height: 72 });
+  return el("img", { class: "mark", src: "icons/icon.svg", alt: "", width: 72, height: 72 });
 }
 
 function badge(name: "alert", tone: string): HTMLElement {
