@@ -11,9 +11,11 @@ from aiohttp.typedefs import Handler
 
 from mobifai.config import RelayConfig
 from mobifai.relay.endpoint import PATH, Endpoint
-from mobifai.relay.guard import Guard, add_headers
+from mobifai.relay.guard import Guard, Paths, add_headers
 from mobifai.relay.http import MOST_BODY_BYTES, Http
 from mobifai.relay.names import Names
+from mobifai.relay.page import Page
+from mobifai.relay.pages import STYLE_PATH
 
 KEEP_ALIVE_SECONDS = 15.0
 """How long a browser may keep a connection for its next request."""
@@ -36,8 +38,8 @@ def make_runner(
         return await handler(request)
 
     prefix = urlsplit(config.public_url or "").path.rstrip("/")
-    sockets = frozenset({PATH, prefix + PATH})
-    guard = Guard(Names(config.allowed_hosts, config.public_url), config.trusted_proxies, sockets)
+    guard_paths = Paths(*(frozenset({*some, *(prefix + path for path in some)}) for some in _kinds_of_paths()))
+    guard = Guard(Names(config.allowed_hosts, config.public_url), config.trusted_proxies, guard_paths)
     app = web.Application(middlewares=[note_request, guard.middleware()], client_max_size=MOST_BODY_BYTES)
     routes = [*http.routes(), web.get(PATH, endpoint.serve, allow_head=False)]
     app.add_routes(routes)
@@ -52,6 +54,12 @@ def make_runner(
         keepalive_timeout=KEEP_ALIVE_SECONDS,
         shutdown_timeout=CUT_SECONDS,
     )
+
+
+def _kinds_of_paths() -> tuple[set[str], set[str], set[str]]:
+    """Return the paths of sockets, of the phone page's files, and of the style of the relay's own pages."""
+    page = Page.installed()
+    return {PATH}, set(page.paths()) if page is not None else set(), {STYLE_PATH}
 
 
 def _below(prefix: str, route: web.RouteDef) -> web.RouteDef:

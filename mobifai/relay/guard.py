@@ -7,6 +7,7 @@ little as it needs.
 import asyncio
 import logging
 import re
+from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -31,13 +32,26 @@ _HEADERS = {
 log = logging.getLogger(__name__)
 
 
-class Guard:
-    """Checks requests. `sockets` are the paths of WebSockets, which have no time limit."""
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Paths to which not every rule applies.
 
-    def __init__(self, names: Names, trusted: Networks = (), sockets: frozenset[str] = frozenset()) -> None:
+    `sockets` are WebSockets, which have no time limit. `files` are those of the phone page: browsers name an Origin for
+    scripts too, and a page without its script could not show what is wrong. `style` dresses the page of a refusal.
+    """
+
+    sockets: frozenset[str]
+    files: frozenset[str]
+    style: frozenset[str]
+
+
+class Guard:
+    """Checks requests."""
+
+    def __init__(self, names: Names, trusted: Networks, paths: Paths) -> None:
         self._names = names
         self._trusted = trusted
-        self._sockets = sockets
+        self._paths = paths
 
     def middleware(self) -> Middleware:
         """The aiohttp middleware."""
@@ -63,17 +77,17 @@ class Guard:
     def _checked(self, request: web.Request) -> web.Request:
         """Return the request as its client sent it to the nearest trusted proxy. Raises HTTPForbidden."""
         client = find_client(request.remote or "", request.headers, self._trusted)
-        wrong = self._names.check(
-            request.headers.getall(hdrs.HOST, []), request.headers.getall(hdrs.ORIGIN, []), client.host
-        )
-        if wrong is not None:
-            raise web.HTTPForbidden(text=wrong)
+        if request.path not in self._paths.style:
+            origins = [] if request.path in self._paths.files else request.headers.getall(hdrs.ORIGIN, [])
+            wrong = self._names.check(request.headers.getall(hdrs.HOST, []), origins, client.host)
+            if wrong is not None:
+                raise web.HTTPForbidden(text=wrong)
         return request.clone(
             remote=client.address, scheme=client.scheme or request.scheme, host=client.host or request.host
         )
 
     async def _limited(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in self._sockets:
+        if request.path in self._paths.sockets:
             return await handler(request)
         async with asyncio.timeout(REQUEST_SECONDS):
             return await handler(request)

@@ -67,7 +67,7 @@ class Http:
         return [
             *(page.routes() if page is not None else [web.get("/", self._no_page)]),
             web.get("/health", self._health),
-            web.get("/static/style.css", self._style),
+            web.get(pages.STYLE_PATH, self._style),
             web.get("/login", self._login_page),
             web.post("/login", self._login),
             web.post("/api/sign-in", self._sign_in_without_form),

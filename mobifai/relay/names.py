@@ -41,20 +41,16 @@ class Names:
         if host is None:
             return f"expected one Host header with an address or a name of this relay; found {_shown(hosts)}"
         if not self._is_own(host.hostname or ""):
-            return (
-                f"expected an address or a name of this relay in the Host header; found {_shown(hosts)}."
-                f"{_remedy(host.hostname, None)}"
-            )
+            remedy = _remedy(host.hostname, None)
+            return f"expected an address or a name of this relay in the Host header; found {_shown(hosts)}{remedy}"
         seen = [host, *filter(None, [split_host(forwarded_host or "")])]
         for origin in origins:
             found = split_origin(origin)
             if found is None or found.scheme not in _PORTS:
-                return f"expected a request of this relay's own pages; found one of the origin {_shown([origin])}"
+                return f"expected a request of this relay's own pages; found the origin {_shown([origin])}"
             if not any(_is_same(found, one) for one in (*seen, *self._served_at)):
-                return (
-                    f"expected a request of this relay's own pages; found one of the origin {_shown([origin])}, with "
-                    f"the Host header {_shown(hosts)}.{_remedy(found.hostname, found.port)}"
-                )
+                remedy = _remedy(found.hostname, found.port)
+                return f"expected a request of this relay's own pages; found the origin {_shown([origin])}{remedy}"
         return None
 
     def _is_own(self, name: str) -> bool:
@@ -82,7 +78,7 @@ def _remedy(name: str | None, port: int | None) -> str:
         return ""
     shown = f"[{name}]" if ":" in name else name
     option = f"--allow-host {shown}{f':{port}' if port else ''}"
-    return f" If a proxy of yours serves it under this name, start MobiFai with `{option}`"
+    return f". If a proxy of yours serves it there, start MobiFai with `{option}`"
 
 
 def _shown(values: list[str]) -> str:

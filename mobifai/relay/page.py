@@ -75,9 +75,13 @@ class Page:
         return cls(folder, frozenset(names), stamp) if _INDEX in names else None
 
     def routes(self) -> Iterator[web.RouteDef]:
-        """One for each file; the index is at `/`."""
-        for name in sorted(self.names):
-            yield web.get("/" if name == _INDEX else f"/{name}", partial(self._serve, name))
+        """One for each file."""
+        for path, name in self.paths().items():
+            yield web.get(path, partial(self._serve, name))
+
+    def paths(self) -> dict[str, str]:
+        """The files by their paths; the index is at `/`."""
+        return {"/" if name == _INDEX else f"/{name}": name for name in sorted(self.names)}
 
     async def _serve(self, name: str, request: web.Request) -> web.Response:
         coding, file = self._smallest(name, request.headers.get(hdrs.ACCEPT_ENCODING, ""))

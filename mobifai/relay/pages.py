@@ -7,6 +7,7 @@ import re
 from html import escape
 from importlib import resources
 
+STYLE_PATH = "/static/style.css"
 STYLE = resources.files("mobifai.relay").joinpath("static", "style.css").read_bytes()
 
 _FRAME = """<!doctype html>

@@ -143,3 +143,24 @@ def test_a_folder_without_an_index_is_no_page(tmp_path: Path) -> None:
     page = Page.installed(tmp_path)
     assert page is not None
     assert page.names == {"other.js", "index.html"}
+
+
+@with_page
+async def test_the_page_s_files_are_served_whatever_page_asks_for_them(tmp_path: Path) -> None:
+    """A browser names an Origin for scripts, which behind a proxy is not the Host that the relay sees."""
+    assert INSTALLED is not None
+    async with open_place(tmp_path) as place:
+        for path in INSTALLED.paths():
+            async with place.ask("GET", path, headers={"Origin": "https://relay.example"}) as response:
+                assert response.status == 200
+                assert "Access-Control-Allow-Origin" not in response.headers
+            async with place.ask("GET", path, headers={"Host": "relay.example"}) as response:
+                assert response.status == 403
+
+
+@with_page
+async def test_no_address_in_the_page_is_absolute(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place:
+        for path in ("/", "/manifest.webmanifest", "/login?deviceId=phone-1&type=mobile"):
+            async with place.ask("GET", path) as response:
+                assert not re.search(r'(?:href|src|action|start_url|scope|id)"?[=:] ?"/', await response.text())

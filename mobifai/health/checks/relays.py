@@ -104,7 +104,10 @@ async def _ask_health(url: str, subject: Subject | None = None) -> Verdict:
         )
     timestamp = _timestamp(body)
     if status != 200 or timestamp is None:
-        return problem(f"{shown} answers with {status}, not as a relay does", "name a relay's address, without a path")
+        return problem(
+            f"{shown} answers with {status}, not as a relay does",
+            "name a relay's address, with the path under which a proxy serves it, if any",
+        )
     return _compared(shown, timestamp - (sent + came) / 2) if subject else ok(f"{shown} answers")
 
 
