@@ -78,7 +78,7 @@ TERMINAL_CHILDREN = _declare(
     128,
     Unit.ITEMS,
     WhenFull.REJECT,
-    "shells that run or are being ended: twice the terminals, since an ended one may take 2 s to go",
+    "shells: twice the terminals, since one whose terminal was closed takes a moment to end, or ignores it",
     fixed=True,
 )
 KEEPER_NEWS = _declare(

@@ -1,5 +1,6 @@
 """`mobifai doctor`: what is wrong with this installation, and what to do about it."""
 
+import contextlib
 import os
 import shlex
 import sys
@@ -19,7 +20,7 @@ from mobifai.config import DEFAULT_PORT, EVERY_ADDRESS
 from mobifai.errors import ConfigError
 from mobifai.health.checks.finding import State, Subject
 from mobifai.health.doctor import Finding, examine, is_well
-from mobifai.terminals.shells import login_shell, shell_environment
+from mobifai.terminals.shells import shell_command, shell_environment
 
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
 
@@ -53,9 +54,12 @@ def doctor(
 
 def _shell(command: str | None) -> tuple[str, ...]:
     try:
-        return tuple(shlex.split(command or "")) or login_shell()
-    except ValueError as error:
-        raise ConfigError(f"--shell: expected a program with arguments; {error} in {command!r}") from None
+        return shell_command(command)
+    except ConfigError:
+        with contextlib.suppress(ValueError):
+            if words := shlex.split(command or ""):  # the check of the shell says what is wrong with it
+                return tuple(words)
+        raise
 
 
 def _show(findings: Sequence[Finding], as_json: bool) -> None:

@@ -5,8 +5,6 @@ import json
 import logging
 import os
 import re
-import shlex
-import shutil
 import signal
 import socket
 import sys
@@ -20,17 +18,18 @@ import click
 import mobifai
 from mobifai.assistant.config import DEFAULT_MODEL, Approvals, AssistantConfig, from_table
 from mobifai.bounds import Ledger
+from mobifai.cli.first_process import go_on_in_child
 from mobifai.cli.listening import check_public_url, listen_options, relay_config
 from mobifai.cli.settings import Settings, log_options, state_dir_option
 from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig
-from mobifai.errors import ConfigError, StateError
+from mobifai.errors import CommandError, ConfigError, StateError
 from mobifai.health.control import listen_in
 from mobifai.health.log_file import log_path
 from mobifai.health.logs import Logs, set_up_logs
 from mobifai.limits import TERMINAL_RING
 from mobifai.state import StateDir, open_state
 from mobifai.terminals import keeper, keeper_wire
-from mobifai.terminals.shells import login_shell
+from mobifai.terminals.shells import shell_command
 
 _log = logging.getLogger(__name__)
 
@@ -168,13 +167,15 @@ def serve(
     Starts a relay on this machine, for this machine only, and shows how a phone gets in. With --lan, phones on the same
     network can use it; with --relay, a relay elsewhere is used.
     """
+    if no_keeper:
+        go_on_in_child()
     logs = set_up_logs(log_level, log_format)
     config = Config(
         relay=_relay_url(relay, own=lan or host is not None or port is not None or bool(trusted_proxy))
         if relay is not None
         else relay_config(host or (EVERY_ADDRESS if lan else "127.0.0.1"), port, allow_host, trusted_proxy, public_url),
         public_url=check_public_url(public_url),
-        shell=_shell(shell),
+        shell=shell_command(shell),
         device_name=name[:100],
         ice_servers=_ice_servers(ice_server) or ((PUBLIC_STUN,) if relay else ()),
         ready_file=ready_file,
@@ -247,17 +248,7 @@ def _health(memory_limit: int, interval: float, time_scale: float) -> HealthConf
     )
 
 
-def _shell(command: str | None) -> tuple[str, ...]:
-    try:
-        argv = tuple(shlex.split(command)) if command else login_shell()
-    except ValueError as error:
-        raise ConfigError(f"--shell: expected a program with arguments; {error} in {command!r}") from None
-    if not argv or shutil.which(argv[0]) is None:
-        raise ConfigError(f"--shell: expected a program that can be run; found {command or argv[0]!r}")
-    return argv
-
-
-def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:  # noqa: RET503 - the keeper never returns
+def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:
     """Become the keeper, and go on in a fork as the agent: there, the descriptor of its connection to the keeper.
 
     The agent starts with what this command has loaded; the keeper is a program of its own, which needs little for as
@@ -291,7 +282,11 @@ def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:  # noqa: RE
     }
     agent = [sys.executable, "-P", "-m", "mobifai", *sys.argv[1:]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
-    os.execve(sys.executable, [sys.executable, "-P", keeper.__file__, json.dumps(setup), *agent], environment)  # noqa: S606
+    words = [sys.executable, "-P", keeper.__file__, json.dumps(setup), *agent]
+    try:
+        os.execve(sys.executable, words, environment)  # noqa: S606
+    except OSError as error:  # the agent's fork finds the connection closed, and ends
+        raise CommandError(f"the keeper can't be started: {sys.executable} can't be run ({error})") from None
 
 
 def _listen_as_keeper(state: StateDir) -> tuple[socket.socket | None, str]:

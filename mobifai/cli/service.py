@@ -12,6 +12,7 @@ import click
 import msgspec
 from click.core import ParameterSource
 
+from mobifai import user
 from mobifai.cli.settings import state_dir_option
 from mobifai.errors import CommandError, ServiceError, StateError
 from mobifai.health.control import ask
@@ -35,7 +36,7 @@ def service(context: click.Context) -> None:
 
 def manager(platform: str = sys.platform) -> Manager:
     """The manager of this system. Raises ServiceError for a system whose manager is not known."""
-    home = Path.home()
+    home = user.required_home()
     if platform == "darwin":
         return Launchd(Commands(), home, os.getuid())
     if platform.startswith("linux"):
@@ -62,7 +63,7 @@ def install(context: click.Context, only_print: bool, wait: float, serve_options
     from mobifai.cli.service_options import serve_command  # noqa: PLC0415 - it brings the whole agent
 
     argv = serve_command(context, serve_options)
-    wanted = Service(argv, minimal_environment(os.environ), Path.home())
+    wanted = Service(argv, minimal_environment(os.environ), user.required_home())
     system = manager()
     if only_print:
         click.echo(system.text(wanted), nl=False)

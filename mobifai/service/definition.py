@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mobifai.errors import ServiceError
+from mobifai.user import path_without_environments
 
 STATE_DIR = "--state-dir="
 
@@ -66,11 +66,10 @@ class Manager(Protocol):
         """How the service is."""
 
 
-def minimal_environment(environ: Mapping[str, str], prefix: str = sys.prefix) -> dict[str, str]:
-    """What the service is given of this environment. The PATH is without this program's own virtual environment."""
-    own = str(Path(prefix) / "bin")
-    path = [place for place in environ.get("PATH", os.defpath).split(os.pathsep) if place and place != own]
-    return {"PATH": os.pathsep.join(path)} | {name: environ[name] for name in _KEPT if environ.get(name)}
+def minimal_environment(environ: Mapping[str, str], prefix: str | None = None) -> dict[str, str]:
+    """What the service is given of this environment; `prefix` as in `path_without_environments`."""
+    kept = {name: environ[name] for name in _KEPT if environ.get(name)}
+    return {"PATH": path_without_environments(environ, prefix), **kept}
 
 
 def write_definition(file: Path, text: str) -> bool:

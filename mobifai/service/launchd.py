@@ -37,6 +37,7 @@ def properties(service: Service) -> dict[str, Any]:
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 10,
         "ExitTimeOut": 15,
+        "AbandonProcessGroup": True,
         "ProcessType": "Interactive",
         "SoftResourceLimits": {"NumberOfFiles": 4096},
         "StandardOutPath": "/dev/null",

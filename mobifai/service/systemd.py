@@ -1,12 +1,12 @@
 """The service as a systemd user unit (Linux)."""
 
-import getpass
 import os
 import re
 import shlex
 import tempfile
 from pathlib import Path
 
+from mobifai import user
 from mobifai.errors import ServiceError
 from mobifai.service.commands import Commands
 from mobifai.service.definition import Service, ServiceState, check_words, write_definition
@@ -24,7 +24,7 @@ def unit_text(service: Service, version: int) -> str:
     An agent that dies is started again, less and less often; an older systemd, which can't do that, gives up at last.
     Status 2 is a wrong option, which no restart mends. What it prints (a pairing code among it) is for a person who
     looks on, so nobody keeps it; what it logs goes to the journal. A terminal's program that takes too much memory is
-    no reason to stop everything.
+    no reason to stop everything. Stopping the service hangs up on the shells; what they started with nohup runs on.
     """
     backs_off = version >= _BACK_OFF_SINCE
     lines = (
@@ -41,7 +41,7 @@ def unit_text(service: Service, version: int) -> str:
         "Restart=on-failure",
         *(("RestartSec=2s", "RestartSteps=6", "RestartMaxDelaySec=5min") if backs_off else ("RestartSec=15s",)),
         "RestartPreventExitStatus=2",
-        "KillMode=mixed",
+        "KillMode=process",
         "TimeoutStopSec=15s",
         "OOMPolicy=continue",
         "StandardOutput=null",
@@ -146,8 +146,8 @@ class Systemd:
         return (
             f"expected systemd's manager of this user (`systemctl --user`); found: {found}. In a container, or with "
             "another init system, let that run `mobifai serve` (`mobifai service install --print` shows how systemd "
-            f"would). After su or sudo, sign in as {getpass.getuser()} instead, or: sudo loginctl enable-linger "
-            f"{getpass.getuser()}; export XDG_RUNTIME_DIR=/run/user/{os.getuid()}"
+            f"would). After su or sudo, sign in as {user.name()} instead, or: sudo loginctl enable-linger "
+            f"{user.name()}; export XDG_RUNTIME_DIR=/run/user/{os.getuid()}"
         )
 
     def _refuse_foreign(self) -> None:

@@ -8,7 +8,7 @@ import os
 import select
 from collections.abc import Callable
 
-from mobifai.terminals.spawning import reap
+from mobifai.terminals.spawning import exit_status
 
 
 def open_exit_descriptor(pid: int) -> int:
@@ -27,9 +27,12 @@ def open_exit_descriptor(pid: int) -> int:
 
 
 class ExitWatch:
-    """Call `on_exit` once when a child has ended and been reaped; `close` ends the watch."""
+    """Call `on_exit` once with a child's exit status when it has ended; `close` ends the watch.
 
-    def __init__(self, pid: int, on_exit: Callable[[], None]) -> None:
+    The status is negative for a signal, and None where somebody else took it.
+    """
+
+    def __init__(self, pid: int, on_exit: Callable[[int | None], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._pid = pid
         self._on_exit = on_exit
@@ -37,9 +40,12 @@ class ExitWatch:
         self._loop.add_reader(self._fd, self._ended)
 
     def _ended(self) -> None:
-        reap(self._pid)
+        try:
+            status = exit_status(self._pid)
+        except ChildProcessError:
+            status = None
         self.close()
-        self._on_exit()
+        self._on_exit(status)
 
     def close(self) -> None:
         """Stop watching. Closing twice changes nothing."""

@@ -26,14 +26,14 @@ from mobifai.terminals import keeper_wire as wire
 from mobifai.terminals.keeper_control import Control
 from mobifai.terminals.keeper_lives import Lives
 from mobifai.terminals.keeper_report import Reports
-from mobifai.terminals.spawning import reap, ring_descriptor, signal_session, start_shell
+from mobifai.terminals.spawning import ended_children, ring_descriptor, start_shell
 
 TYPE_CHECKING = False  # as typing has it, which is not imported here
 if TYPE_CHECKING:
     from typing import Any
 
 GRACE_SECONDS = 1.5
-"""How long a shell may take to end after SIGHUP."""
+"""How long the keeper waits at its end for shells that were hung up on."""
 
 STOP_SECONDS = 3.0
 """How long the agent may take to end after SIGTERM."""
@@ -55,7 +55,7 @@ _LAST_READS = 8
 
 
 class Shell:
-    """A shell that the keeper holds. `kill_at` is when what is left of it is killed.
+    """A shell that the keeper holds. `status` is its exit status once it has ended, negative for a signal.
 
     `label` is what the agent wants to know of its tab when it finds the shell again; the keeper reads the name only.
     """
@@ -66,31 +66,19 @@ class Shell:
         self.master = master
         self.memory = memory
         self.label = label
-        self.running = True
-        self.kill_at: float | None = None
+        self.status: int | None = None
 
 
 class AgentProcess:
-    """A child of this process that is the agent."""
+    """A child of this process that is the agent. `status` is its exit status once that is taken."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._status: int | None = None
-
-    def ended(self) -> int | None:
-        """Its exit status (of a signal: negative), or None while it runs."""
-        if self._status is None:
-            try:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:  # somebody took it from us
-                pid, status = self.pid, 1 << 8
-            if pid:
-                self._status = os.waitstatus_to_exitcode(status)
-        return self._status
+        self.status: int | None = None
 
     def signal(self, number: int) -> None:
-        """Send it a signal, if it runs."""
-        if self.ended() is None:
+        """Send it a signal. Its pid is nobody else's before its status is taken."""
+        if self.status is None:
             os.kill(self.pid, number)
 
 
@@ -152,7 +140,9 @@ class Keeper:
         kernels.setblocking(False)
         signal.set_wakeup_fd(kernels.detach(), warn_on_full_buffer=False)
         for number in STOPPING:
-            signal.signal(number, self._stop)
+            # nohup ignores SIGHUP, and a script SIGINT for what it starts in the background: that stays so.
+            if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._selector.register(ours, selectors.EVENT_READ, lambda: _drain(ours))
 
@@ -178,7 +168,7 @@ class Keeper:
     def _patience(self) -> float:
         """Seconds until something is due."""
         now = time.monotonic()
-        due = [shell.kill_at for shell in self._shells.values() if shell.kill_at is not None]
+        due = []
         if self._lives.start_at is not None and self._agent is None:
             due.append(self._lives.start_at)
         if self._agent is not None:
@@ -188,10 +178,6 @@ class Keeper:
         return max(0.0, min(due, default=now + SILENT_SECONDS) - now)
 
     def _act(self, now: float) -> None:
-        for shell in list(self._shells.values()):
-            if shell.kill_at is not None and shell.kill_at <= now:
-                shell.kill_at = None
-                signal_session(shell.pid, signal.SIGKILL)
         if self._agent is None:
             if self._lives.start_at is not None and self._lives.start_at <= now:
                 self._start_agent(now)
@@ -278,10 +264,8 @@ class Keeper:
         self._question = message.get("id")
         match message.get("ask"):
             case "hello":
-                held = [shell.uuid for shell in self._shells.values() if shell.kill_at is None]
-                self._answer(
-                    {"shells": held, "notes": self._lives.notes, "pid": os.getpid(), "life": self._lives.count}
-                )
+                held, lives = list(self._shells), self._lives
+                self._answer({"shells": held, "notes": lives.notes, "pid": os.getpid(), "life": lives.count})
             case "ready":
                 self._serving()
             case "failed":
@@ -400,57 +384,42 @@ class Keeper:
         if shell is None:
             self._answer({"error": "no such shell"})
         else:
-            told = {"pid": shell.pid, "running": shell.running, "spawned": spawned, "label": shell.label}
-            self._answer(told, [shell.master, shell.memory])
+            held = {"pid": shell.pid, "running": shell.status is None, "status": shell.status}
+            self._answer({**held, "spawned": spawned, "label": shell.label}, [shell.master, shell.memory])
 
     def _end(self, pid: int) -> None:
         for shell in [shell for shell in self._shells.values() if shell.pid == pid]:
-            if not shell.running:
-                self._forget(shell)
-            elif shell.kill_at is None:
-                _hang_up_session(pid)
-                shell.kill_at = time.monotonic() + GRACE_SECONDS
+            self._let_go(shell)
 
-    def _forget(self, shell: Shell) -> None:
-        if self._shells.pop(shell.uuid, None) is not None:
-            os.close(shell.master)
-            os.close(shell.memory)
+    def _let_go(self, shell: Shell) -> None:
+        """Close a shell's terminal, on which the kernel hangs up. The shell may ignore that, as in any terminal."""
+        del self._shells[shell.uuid]
+        os.close(shell.master)
+        os.close(shell.memory)
 
     def _reap(self) -> None:
-        for shell in [shell for shell in self._shells.values() if shell.running]:
-            if reap(shell.pid):
-                self._shell_ended(shell)
-        if self._agent is not None and (status := self._agent.ended()) is not None:
-            self._agent_ended(status)
-
-    def _shell_ended(self, shell: Shell) -> None:
-        shell.running = False
-        self._tell({"ended": shell.pid})
-        if shell.kill_at is not None:  # it was told to end: so is what it left behind
-            signal_session(shell.pid, signal.SIGKILL)
-            self._forget(shell)
+        """Take the status of every child that has ended, also of orphans and of shells whose terminal is closed."""
+        for pid, status in ended_children():
+            if self._agent is not None and pid == self._agent.pid:
+                self._agent.status = status
+                self._agent_ended(status)
+            for shell in self._shells.values():
+                if shell.pid == pid and shell.status is None:
+                    shell.status = status
+                    self._tell({"ended": pid, "status": status})
 
     def _end_all(self) -> None:
-        """Hang up on every shell, and kill what is left after the grace period."""
+        """Hang up on every shell, and wait a little for them to end: they save their histories."""
         self._hang_up()
         if self._control is not None:
             self._control.close()
-        running = [shell for shell in self._shells.values() if shell.running]
-        for shell in running:
-            _hang_up_session(shell.pid)
-        until = time.monotonic() + GRACE_SECONDS
-        while time.monotonic() < until and not all([reap(shell.pid) for shell in running]):  # noqa: C419
-            time.sleep(0.01)
+        running = {shell.pid for shell in self._shells.values() if shell.status is None}
         for shell in list(self._shells.values()):
-            signal_session(shell.pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(shell.pid, 0)
-            self._forget(shell)
-
-
-def _hang_up_session(pid: int) -> None:
-    signal_session(pid, signal.SIGHUP)
-    signal_session(pid, signal.SIGCONT)  # a stopped process takes no SIGHUP
+            self._let_go(shell)
+        until = time.monotonic() + GRACE_SECONDS
+        while running and time.monotonic() < until:
+            running -= {pid for pid, _ in ended_children()}
+            time.sleep(0.01)
 
 
 def _label(message: "dict[str, Any]") -> "dict[str, Any]":
@@ -470,7 +439,7 @@ def _execute(command: Sequence[str], connection: socket.socket) -> int:
 
     environment = {**os.environ, wire.FD_VARIABLE: str(connection.fileno())}
     started = subprocess.Popen(command, env=environment, pass_fds=[connection.fileno()])  # noqa: S603
-    started.returncode = 0  # it is ours to wait for
+    started.returncode = 0  # the keeper itself takes its status
     return started.pid
 
 

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import signal
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,11 +16,10 @@ from mobifai.bounds import BoundedMap, ItemQueue, Ledger
 from mobifai.errors import StateError, TerminalError
 from mobifai.limits import KEEPER_NEWS, TERMINAL_CHILDREN
 from mobifai.terminals import keeper_wire as wire
-from mobifai.terminals.shells import ShellSpec, Spawned
-from mobifai.terminals.spawning import map_ring, signal_session
+from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
+from mobifai.terminals.spawning import map_ring
 
 ANSWER_SECONDS = 5.0
-GRACE_SECONDS = 1.5
 ALIVE_SECONDS = 10.0
 """How often the keeper is told that the agent lives; it waits six times as long."""
 
@@ -37,7 +35,7 @@ class KeptShells:
         self._connection.settimeout(ANSWER_SECONDS)
         self._receiver = wire.Receiver(self._connection)
         self._bounds = (ledger.open(TERMINAL_CHILDREN), ledger.open(KEEPER_NEWS))
-        self._on_exit: BoundedMap[int, Callable[[], None]] = BoundedMap(self._bounds[0])
+        self._on_exit: BoundedMap[int, OnExit] = BoundedMap(self._bounds[0])
         self._news: ItemQueue[dict[str, Any]] = ItemQueue(self._bounds[1])
         self._lost = lost
         self._numbers = itertools.count(1)
@@ -45,7 +43,6 @@ class KeptShells:
         self.keeper_pid: int = hello["pid"]
         self.life: int = hello["life"]
         self.notes: dict[str, Any] = hello["notes"]
-        self._orphans: list[int] = []  # bounded by _on_exit
         self._adoptable: dict[str, None] = dict.fromkeys(hello["shells"])  # bounded by the keeper's MOST_SHELLS
         self._alive = self._loop.call_soon(self._say_alive)
 
@@ -54,8 +51,6 @@ class KeptShells:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._orphans:
-            await self._end_orphans()
         self._alive.cancel()
         self._loop.remove_reader(self._connection)
         self._receiver.close()
@@ -112,7 +107,7 @@ class KeptShells:
         self._tell()
         if not alive:
             self._loop.remove_reader(self._connection)
-            self._lose()
+            self._lost()
 
     def _hear(self, message: dict[str, Any]) -> None:
         """News waits to be told. An answer that comes too late is for nobody: a shell that was started is ended."""
@@ -128,30 +123,14 @@ class KeptShells:
         while (message := self._receiver.next()) is not None:
             self._hear(message)
         while len(self._news):
-            on_exit = self._on_exit.pop(self._news.take().get("ended", 0), None)
+            news = self._news.take()
+            on_exit = self._on_exit.pop(news.get("ended", 0), None)
             if on_exit is not None:
-                on_exit()
-
-    def _lose(self) -> None:
-        """The keeper died: its shells go with it, but only once the tabs are closed, which are to come back.
-
-        A keeper that lives and only hung up keeps them.
-        """
-        if os.getppid() != self.keeper_pid:
-            self._orphans = list(self._on_exit)  # bounded by _on_exit
-        self._lost()
-
-    async def _end_orphans(self) -> None:
-        for pid in self._orphans:
-            signal_session(pid, signal.SIGHUP)
-            signal_session(pid, signal.SIGCONT)
-        await asyncio.sleep(GRACE_SECONDS)
-        for pid in self._orphans:
-            signal_session(pid, signal.SIGKILL)
+                on_exit(news.get("status"))
 
     # -- the spawner
 
-    def spawn(self, uuid: str, spec: ShellSpec, on_exit: Callable[[], None]) -> Spawned:
+    def spawn(self, uuid: str, spec: ShellSpec, on_exit: OnExit) -> Spawned:
         """Have a shell started (see `Spawner`)."""
         question = {
             "ask": "spawn",
@@ -166,7 +145,7 @@ class KeptShells:
             raise TerminalError(answer["error"], uuid)
         return self._receive_shell(uuid, answer, on_exit, adopted=False)
 
-    def adopt(self, uuid: str, on_exit: Callable[[], None]) -> Spawned | None:
+    def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
         """A shell of the agent before this one (see `Spawner`)."""
         if uuid not in self._adoptable:
             return None
@@ -183,9 +162,7 @@ class KeptShells:
         """Have the keeper remember a tab's description (see `Spawner`)."""
         self.tell("label", uuid=uuid, label=dict(label))
 
-    def _receive_shell(
-        self, uuid: str, answer: dict[str, Any], on_exit: Callable[[], None], *, adopted: bool
-    ) -> Spawned:
+    def _receive_shell(self, uuid: str, answer: dict[str, Any], on_exit: OnExit, *, adopted: bool) -> Spawned:
         descriptors = self._receiver.take_descriptors(answer["descriptors"])
         if len(descriptors) < 2:
             for descriptor in descriptors:
@@ -203,7 +180,7 @@ class KeptShells:
             os.close(memory)
         self._on_exit[answer["pid"]] = on_exit
         if not answer["running"]:
-            self._news.append({"ended": answer["pid"]})
+            self._news.append({"ended": answer["pid"], "status": answer.get("status")})
             self._loop.call_soon(self._tell)
         return Spawned(answer["pid"], master, ring, shared=True, adopted=adopted, label=answer.get("label", {}))
 

@@ -1,25 +1,33 @@
 """What a shell is started with, and who starts and ends it.
 
-A `Spawner` owns the processes: it starts them, hands out the master side of their terminals, tells when they end, and
-leaves none behind. It never reads what they print.
+A `Spawner` owns the processes: it starts them, hands out the master side of their terminals, and tells when they end.
+It never reads what they print.
 """
 
 import mmap
 import os
-import pwd
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from mobifai import user
+from mobifai.errors import ConfigError
+from mobifai.terminals.spawning import can_be_entered
+
 _INHERITED = re.compile(
     r"(HOME|USER|LOGNAME|PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|EDITOR|VISUAL|PAGER|DISPLAY|WAYLAND_DISPLAY"
-    r"|XAUTHORITY|XDG_[A-Z_]+|DBUS_SESSION_BUS_ADDRESS|SSH_AUTH_SOCK|GPG_TTY|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy"
+    r"|XAUTHORITY|XDG_[A-Z_]+|DBUS_SESSION_BUS_ADDRESS|SSH_AUTH_SOCK|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
     r"|SSL_CERT_FILE|SSL_CERT_DIR|WSL_[A-Z_]+|WSLENV|__CF_USER_TEXT_ENCODING)\Z"
 )
 """What a login passes to a shell. The agent's own settings and keys are not among it, nor its virtual environment."""
+
+_MOST_BYTES = 64 << 10
+"""A longer variable is not passed on: all of them have to fit into one message to the keeper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,17 @@ class Spawned:
     label: Mapping[str, object] = field(default_factory=dict)
 
 
+OnExit = Callable[[int | None], None]
+"""Called with a shell's exit status: negative for a signal, None where it is not known."""
+
+
 class Spawner(Protocol):
     """Owns the shells' processes."""
 
-    def spawn(self, uuid: str, spec: ShellSpec, on_exit: Callable[[], None]) -> Spawned:
+    def spawn(self, uuid: str, spec: ShellSpec, on_exit: OnExit) -> Spawned:
         """Start a shell; `on_exit` is called once, when its process has ended. Raises TerminalError."""
 
-    def adopt(self, uuid: str, on_exit: Callable[[], None]) -> Spawned | None:
+    def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
         """A shell that has outlived an agent, if there is one for this terminal.
 
         Raises TerminalError when it can't be had now; it runs on, and can be adopted later.
@@ -68,23 +80,40 @@ class Spawner(Protocol):
         """Note what the next agent should know of a terminal, should its own record be lost."""
 
     def end(self, pid: int) -> None:
-        """Hang up: SIGHUP to all of the shell's session, SIGKILL to what is left after a grace period."""
+        """Hang up on a shell, whose terminal the caller has closed. What ignores SIGHUP runs on."""
 
     def release(self, pid: int) -> None:
-        """The agent stops: end the shell, or keep it for the next agent."""
+        """The agent stops: hang up on the shell, or keep it for the next agent."""
 
 
 def login_shell() -> tuple[str, ...]:
-    """The user's shell: $SHELL, else what the system's user data base says, else /bin/sh."""
-    shell = os.environ.get("SHELL") or pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
+    """The user's shell: the first that can be run of $SHELL, what the system's user database says, and /bin/sh."""
+    entry = user.entry()
+    named = (os.environ.get("SHELL"), entry.pw_shell if entry is not None else None)
+    shell = next((name for name in named if name and shutil.which(name)), "/bin/sh")
     # A launchd agent has a bare environment: there only a login shell finds the user's PATH.
     return (shell, "-l") if os.uname().sysname == "Darwin" else (shell,)
 
 
+def shell_command(command: str | None) -> tuple[str, ...]:
+    """Split what --shell says into an absolute program and its arguments; without it, the user's shell.
+
+    A shell starts in another directory than this process, so a relative program is resolved here. Raises ConfigError.
+    """
+    try:
+        argv = tuple(shlex.split(command)) if command else login_shell()
+    except ValueError as error:
+        raise ConfigError(f"--shell: expected a program with arguments; {error} in {command!r}") from None
+    program = shutil.which(argv[0]) if argv else None
+    if program is None:
+        raise ConfigError(f"--shell: expected a program that can be run; found {command or argv[0]!r}")
+    return (os.path.abspath(program), *argv[1:])  # noqa: PTH100 - a link's own name, as argv[0] means something
+
+
 def home_directory() -> str:
-    """Where a new shell starts."""
-    home = Path.home()
-    return str(home) if home.is_dir() else "/"
+    """Where a new shell starts: the home directory, or `/` without one that can be entered."""
+    home = user.home()
+    return str(home) if home is not None and can_be_entered(str(home)) else "/"
 
 
 def working_directory(pid: int) -> str:
@@ -103,8 +132,13 @@ def working_directory(pid: int) -> str:
 
 
 def shell_environment(environ: Mapping[str, str], shell: str) -> dict[str, str]:
-    """A clean environment for this shell, with what phones' terminals are."""
-    kept = {name: value for name, value in environ.items() if _INHERITED.match(name)}
-    kept.setdefault("PATH", os.defpath)
-    kept.setdefault("HOME", home_directory())
+    """The environment that a login gives this shell: `docs/shells.md` lists it."""
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if _INHERITED.match(name) and len(os.fsencode(value)) <= _MOST_BYTES
+    }
+    kept["PATH"] = user.path_without_environments(environ)
+    for name, value in user.login_variables().items():
+        kept.setdefault(name, value)
     return {**kept, "SHELL": shell, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TERM_PROGRAM": "MobiFai"}

@@ -1,13 +1,17 @@
-"""Starting and ending the processes of a terminal. Standard library and ptyprocess only: the keeper uses it.
+"""Starting the processes of a terminal. Standard library and ptyprocess only: the keeper uses it.
 
-A shell is the leader of a session of its own; all that it starts belongs to that session, unless it leaves it on
-purpose (a daemon). What only a system without it or a first shell needs is imported there.
+A shell is the leader of a session of its own. It is ended as a terminal window ends it: when the last descriptor of the
+master side is closed, the kernel sends SIGHUP and SIGCONT to the shell, which passes SIGHUP on to its jobs. Nothing is
+killed: what ignores SIGHUP (nohup), was disowned or has left the session runs on. What only a system without it or a
+first shell needs is imported there.
 """
 
 import contextlib
 import fcntl
 import mmap
 import os
+import signal
+import termios
 from collections.abc import Iterator, Mapping, Sequence
 
 RING_PAGE = 4096
@@ -17,19 +21,23 @@ WINDOW_BYTES = 16 << 10
 """The most that one read takes; the kernel gives 1 to 5 KB."""
 
 
+_IUTF8 = 0x4000
+"""The terminal's input is UTF-8: Backspace erases a whole character. Python's termios does not name it everywhere."""
+
+
 class SpawnError(Exception):
     """A shell could not be started; the text says why and what to do."""
 
 
 def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tuple[int, int]) -> tuple[int, int]:
     """Start a shell on a new terminal of `size` (rows, columns); its pid and the master side. Raises SpawnError."""
-    if not os.access(cwd, os.X_OK):  # ptyprocess would raise it in the forked child
+    if not can_be_entered(cwd):
         raise SpawnError(f"expected a directory to start a shell in; found {cwd}")
     _check_terminals_are_left()
     from ptyprocess import PtyProcess  # noqa: PLC0415
 
     try:
-        process = PtyProcess.spawn(list(argv), cwd=cwd, env=dict(env), dimensions=size)
+        process = PtyProcess.spawn(list(argv), env=dict(env), dimensions=size, preexec_fn=lambda: _become_login(cwd))
     except Exception as error:
         raise SpawnError(
             f"the shell {argv[0]} could not be started in {cwd}: {error}; choose another with --shell"
@@ -43,6 +51,28 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
     process.fileobj.close()
     process.closed = True  # it would hang up and wait in its destructor
     return process.pid, master
+
+
+def can_be_entered(directory: str) -> bool:
+    """Whether a shell can start in a directory."""
+    return os.path.isdir(directory) and os.access(directory, os.X_OK)  # noqa: PTH112 - pathlib is more than this module
+
+
+def _become_login(cwd: str) -> None:
+    """Give this process, which is about to become a shell, what a login gives it. ptyprocess reports what it raises.
+
+    Ignored and blocked signals outlast an exec: Python ignores SIGPIPE and SIGXFSZ, nohup SIGHUP, and a shell SIGINT
+    and SIGQUIT for what it runs in the background.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError, ValueError):  # the C library keeps some for itself
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    attributes = termios.tcgetattr(0)
+    attributes[0] |= _IUTF8
+    termios.tcsetattr(0, termios.TCSANOW, attributes)
+    os.chdir(cwd)
 
 
 def _check_terminals_are_left() -> None:
@@ -81,33 +111,23 @@ def map_ring(descriptor: int) -> mmap.mmap:
     return mmap.mmap(descriptor, 0)
 
 
-def reap(pid: int) -> bool:
-    """Take a child's exit status; False while it runs."""
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return True
+def exit_status(pid: int) -> int | None:
+    """Take a child's exit status, negative for a signal; None while it runs. Raises ChildProcessError."""
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def signal_session(leader: int, number: int) -> None:
-    """Send a signal to every process of a shell's session; those that left it (daemons) are not touched."""
-    for pid in [leader, *_members(leader)]:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
+def ended_children() -> Iterator[tuple[int, int]]:
+    """Take the exit status of every child that has ended: its pid, and the status as `exit_status` gives it.
 
-
-def _members(leader: int) -> Iterator[int]:
-    for pid in _all_pids():
-        with contextlib.suppress(OSError):
-            if pid != leader and os.getsid(pid) == leader:
-                yield pid
-
-
-def _all_pids() -> list[int]:
-    try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names, not paths
-    except OSError:  # macOS
-        import subprocess  # noqa: PLC0415
-
-        listing = subprocess.run(["/bin/ps", "-axo", "pid="], capture_output=True, check=False)
-        return [int(word) for word in listing.stdout.split()]
+    Orphans are among them where this process is the first one of a container. For a process without other code that
+    waits for children of its own.
+    """
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        yield pid, os.waitstatus_to_exitcode(status)

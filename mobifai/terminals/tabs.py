@@ -7,7 +7,6 @@ forwarded.
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -22,6 +21,7 @@ from mobifai.protocol.features import NO_FEATURES, Features
 from mobifai.terminals.outflow import told
 from mobifai.terminals.pace import Pace
 from mobifai.terminals.shells import ShellSpec, Spawned, Spawner, working_directory
+from mobifai.terminals.spawning import can_be_entered
 from mobifai.terminals.store import SavedTab, TabStore
 from mobifai.terminals.terminal import Tab, Terminal, check_size
 
@@ -244,7 +244,7 @@ class Tabs:
 
     def _start(self, tab: Tab, spec: ShellSpec) -> None:
         self._require_room(tab.uuid)
-        spawned = self._spawner.spawn(tab.uuid, spec, lambda: self._shell_ended(tab.uuid))
+        spawned = self._spawner.spawn(tab.uuid, spec, lambda _: self._shell_ended(tab.uuid))
         self._add(tab, spawned)
 
     def _add(self, tab: Tab, spawned: Spawned) -> None:
@@ -339,12 +339,11 @@ class Tabs:
                 self._terminals[uuid].hold(HOLD_SECONDS)
             return
         spec = self._new_shell()
-        usable = os.access(saved.cwd, os.X_OK)
-        self._start(saved.tab, replace(spec, cwd=saved.cwd if usable else spec.cwd))
+        self._start(saved.tab, replace(spec, cwd=saved.cwd if can_be_entered(saved.cwd) else spec.cwd))
 
     def _adopt(self, uuid: str) -> Spawned | None:
         self._require_room(uuid)
-        return self._spawner.adopt(uuid, lambda: self._shell_ended(uuid))
+        return self._spawner.adopt(uuid, lambda _: self._shell_ended(uuid))
 
     def adopt_unclaimed(self) -> list[TerminalError]:
         """Adopt the shells that no tab has: its record was lost, or it could not be adopted before; what failed."""

@@ -18,6 +18,9 @@ from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.eventually import eventually
 from tests.support.phones import Kind, open_phone, phone_kinds
 
+BASH = ("--shell", "/bin/bash --norc")
+"""A shell that passes SIGHUP on to its jobs, as dash does not."""
+
 paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
 
 
@@ -159,13 +162,13 @@ def runs(pid: int) -> bool:
 
 
 async def test_a_keeper_that_dies_leaves_no_orphan(tmp_path: Path) -> None:
-    async with serving(tmp_path / "state") as agent:
+    async with serving(tmp_path / "state", *BASH) as agent:
         invitation = await agent.invite()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
             terminal = await phone.create()
-            await phone.type(terminal, "trap '' HUP; sh -c \"trap '' HUP; sleep 1000\" & echo started-$((1+1))\r")
+            await phone.type(terminal, "sh -c 'sleep 1000; :' & echo started-$((1+1))\r")
             await phone.wait_output(terminal, "started-2")
             status = await agent.status()
             shell = psutil.Process(status["terminals"][0]["pid"])
@@ -192,7 +195,7 @@ async def test_the_keeper_is_small_and_never_on_the_network(tmp_path: Path) -> N
 
 async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tmp_path: Path) -> None:
     note = tmp_path / "daemon.pid"
-    async with serving(tmp_path / "state") as agent:
+    async with serving(tmp_path / "state", *BASH) as agent:
         invitation = await agent.invite()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()

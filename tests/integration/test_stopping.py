@@ -18,8 +18,10 @@ from tests.support.phones import open_phone
 
 modes = pytest.mark.parametrize("options", [(), ("--no-keeper",)], ids=["keeper", "no keeper"])
 
-STUBBORN = "trap '' HUP TERM INT; sleep 1000 & sh -c \"trap '' HUP TERM; sleep 1000\" & echo begun-$((1+1))\r"
-"""A shell that takes no hint, and jobs in its background that don't either."""
+BASH = ("--shell", "/bin/bash --norc")
+"""A shell that passes SIGHUP on to its jobs, as dash does not."""
+
+JOBS = "sleep 1000 & sh -c \"trap '' TERM; sleep 1000; :\" & echo begun-$((1+1))\r"
 
 
 async def open_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneFace, str]:
@@ -49,10 +51,10 @@ async def test_told_to_stop_everything_is_gone_in_time(
     tmp_path: Path, options: tuple[str, ...], number: signal.Signals
 ) -> None:
     async with AsyncExitStack() as scope:
-        agent = await scope.enter_async_context(serving(tmp_path / "state", *options))
-        phone, stubborn = await open_terminal(scope, agent)
-        await phone.type(stubborn, STUBBORN)
-        await phone.wait_output(stubborn, "begun-2")
+        agent = await scope.enter_async_context(serving(tmp_path / "state", *BASH, *options))
+        phone, busy = await open_terminal(scope, agent)
+        await phone.type(busy, JOBS)
+        await phone.wait_output(busy, "begun-2")
         plain = await phone.create()
         await phone.type(plain, "sleep 1000 &\recho begun-$((1+1))\r")
         await phone.wait_output(plain, "begun-2")

@@ -91,7 +91,7 @@ async def serving(
 ) -> AsyncIterator[RunningAgent]:
     """`mobifai serve` on any free port, once phones can pair (or, with `ready=False`, once it is started).
 
-    `inside`: the words before the command that run it in another network.
+    `inside`: the words before the command that run it: in another network, or by nohup.
     """
     ready_file, log = state_dir.with_name(f"{state_dir.name}-ready.json"), state_dir.with_name(f"{state_dir.name}.log")
     ready_file.unlink(missing_ok=True)

@@ -3,12 +3,12 @@
 import mmap
 import os
 import tty
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 from mobifai.errors import TerminalError
 from mobifai.limits import TERMINAL_RING
-from mobifai.terminals.shells import ShellSpec, Spawned
+from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_bytes
 from mobifai.terminals.terminal import Terminal
 
@@ -19,13 +19,13 @@ class FakeSpawner:
     def __init__(self) -> None:
         self.slaves: dict[int, int] = {}
         self.specs: dict[int, ShellSpec] = {}
-        self.exits: dict[int, Callable[[], None]] = {}
+        self.exits: dict[int, OnExit] = {}
         self.ended: list[int] = []
         self.fails_with: str | None = None
         self.labels: dict[str, Mapping[str, object]] = {}
         self._next_pid = 2**30  # no process has it
 
-    def spawn(self, uuid: str, spec: ShellSpec, on_exit: Callable[[], None]) -> Spawned:
+    def spawn(self, uuid: str, spec: ShellSpec, on_exit: OnExit) -> Spawned:
         if self.fails_with is not None:
             raise TerminalError(self.fails_with, uuid)
         master, slave = os.openpty()
@@ -36,7 +36,7 @@ class FakeSpawner:
         self.exits[self._next_pid] = on_exit
         return Spawned(self._next_pid, master, mmap.mmap(-1, ring_bytes(TERMINAL_RING.value)))
 
-    def adopt(self, uuid: str, on_exit: Callable[[], None]) -> Spawned | None:
+    def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
         return None
 
     def unclaimed(self) -> list[str]:
@@ -52,10 +52,10 @@ class FakeSpawner:
         self.ended.append(pid)
         self.close_slave(pid)
 
-    def exit(self, pid: int) -> None:
+    def exit(self, pid: int, status: int | None = 0) -> None:
         """The shell ends by itself."""
         self.close_slave(pid)
-        self.exits[pid]()
+        self.exits[pid](status)
 
     def close_slave(self, pid: int) -> None:
         slave = self.slaves.pop(pid, None)

@@ -6,7 +6,6 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +14,7 @@ from mobifai.errors import StateError
 from mobifai.limits import TERMINAL_CHILDREN
 from mobifai.terminals import keeper, keeper_wire, kept
 from mobifai.terminals.kept import KeptShells
-from mobifai.terminals.shells import ShellSpec, Spawned
+from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_descriptor
 from tests.support.eventually import eventually
 
@@ -103,7 +102,7 @@ async def test_news_that_are_taken_with_an_answer_are_not_waited_for_again() -> 
     asks, phone = os.pipe()
     try:
         async with KeptShells(ours.detach(), Ledger(), lambda: lost.append("keeper")) as shells:
-            let_go(first := shells.spawn("first", SPEC, lambda: ended.append("first")))
+            let_go(first := shells.spawn("first", SPEC, lambda _: ended.append("first")))
             loop, taken = asyncio.get_running_loop(), list[int]()
 
             def asked() -> None:
@@ -132,7 +131,7 @@ async def test_news_that_come_behind_an_answer_are_told() -> None:
     try:
         async with KeptShells(ours.detach(), Ledger(), lambda: None) as shells:
             for _ in range(20):  # both are read in one go in some of them
-                let_go(shells.spawn("short-lived", SPEC, lambda: ended.append("short-lived")))
+                let_go(shells.spawn("short-lived", SPEC, lambda _: ended.append("short-lived")))
                 await eventually(lambda: ended == ["short-lived"])
                 ended.clear()
     finally:
@@ -144,4 +143,4 @@ def let_go(spawned: Spawned) -> None:
     spawned.memory.close()
 
 
-no_exit: Callable[[], None] = lambda: None  # noqa: E731
+no_exit: OnExit = lambda _: None  # noqa: E731

@@ -7,7 +7,6 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from sys import executable
 
 import psutil
@@ -63,7 +62,7 @@ async def _start(subject: Subject, slave: int) -> asyncio.subprocess.Process:
 
 def _home(subject: Subject) -> str:
     home = subject.environment.get("HOME", "/")
-    return home if Path(home).is_dir() else "/"
+    return home if os.path.isdir(home) and os.access(home, os.X_OK) else "/"  # noqa: PTH112 - pathlib's may raise
 
 
 async def _talk(master: int, process: asyncio.subprocess.Process, program: str) -> Verdict:

@@ -1,0 +1,81 @@
+"""The user that this process runs as: name, home directory and shell, also where the system does not know the user.
+
+A container may run a process under a number that its user database does not have. Python's own functions raise then.
+"""
+
+import os
+import pwd
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import platformdirs
+
+from mobifai.errors import ConfigError
+
+
+def entry() -> pwd.struct_passwd | None:
+    """The user's entry in the system's user database, if it has one."""
+    try:
+        return pwd.getpwuid(os.getuid())
+    except (KeyError, OSError):
+        return None
+
+
+def name() -> str:
+    """The user's name, or its number where it has none."""
+    known = entry()
+    return known.pw_name if known is not None else str(os.getuid())
+
+
+def home() -> Path | None:
+    """The home directory, as $HOME or the user database names it; it need not exist."""
+    known = entry()
+    place = os.environ.get("HOME") or (known.pw_dir if known is not None else "")
+    return Path(place) if Path(place).is_absolute() else None
+
+
+def required_home() -> Path:
+    """The home directory. Raises ConfigError when none is named."""
+    place = home()
+    if place is None:
+        raise ConfigError(
+            f"expected a home directory; user {name()} has none in the system's user database, and HOME does not name "
+            "one: set HOME, or name the directory with --state-dir"
+        )
+    return place
+
+
+def settings_file() -> Path | None:
+    """The default settings file, or None where no home directory is known."""
+    place = _place(platformdirs.user_config_path)
+    return place / "config.toml" if place is not None else None
+
+
+def state_directory() -> Path | None:
+    """The default state directory, or None where no home directory is known."""
+    return _place(platformdirs.user_state_path)
+
+
+def _place(find: Callable[[str], Path]) -> Path | None:
+    try:
+        place = find("mobifai")
+    except RuntimeError:  # older versions of platformdirs leave a ~ that they can't resolve
+        return None
+    return place if place.is_absolute() else None
+
+
+def login_variables() -> dict[str, str]:
+    """What a login sets: HOME, USER and LOGNAME, as far as they are known."""
+    known, place = entry(), home()
+    names = {"USER": known.pw_name, "LOGNAME": known.pw_name} if known is not None else {}
+    return {"HOME": str(place) if place is not None else "/", **names}
+
+
+def path_without_environments(environ: Mapping[str, str], prefix: str | None = None) -> str:
+    """$PATH without the virtual environment that this program runs in (`prefix`), and without the one in use."""
+    if prefix is None:
+        prefix = sys.prefix if sys.prefix != sys.base_prefix else ""
+    own = {str(Path(place) / "bin") for place in (prefix, environ.get("VIRTUAL_ENV", "")) if place}
+    kept = [place for place in environ.get("PATH", "").split(os.pathsep) if place and place not in own]
+    return os.pathsep.join(kept) or os.defpath
