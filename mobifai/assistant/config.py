@@ -109,7 +109,10 @@ def from_table(table: Mapping[str, object]) -> AssistantConfig:
 def _path(kind: type, value: object) -> Path:
     if kind is not Path or not isinstance(value, str):
         raise TypeError(f"expected a path as text; found {value!r}")
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:  # ~ of a user without a home directory
+        raise TypeError(f"expected a path that can be resolved; found {value!r} ({error})") from None
 
 
 def read_key(environ: Mapping[str, str], file: Path | None) -> str:

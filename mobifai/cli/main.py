@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import platformdirs
 
 from mobifai import __version__
+from mobifai.cli.first_process import go_on_in_child
 from mobifai.cli.plain import plain
 from mobifai.cli.settings import read_settings
+from mobifai.cli.startup import prepare_process
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.terminals.keeper_wire import report_failure
+from mobifai.user import settings_file
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -70,7 +72,7 @@ class LazyGroup(click.Group):
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="MOBIFAI_CONFIG",
     help="Settings file (TOML). Options and MOBIFAI_* variables come before it. "
-    f"[default: {platformdirs.user_config_path('mobifai') / 'config.toml'}]",
+    f"[default: {settings_file() or 'none'}]",
 )
 @click.pass_context
 def cli(context: click.Context, config_file: Path | None) -> None:
@@ -78,6 +80,8 @@ def cli(context: click.Context, config_file: Path | None) -> None:
 
     `mobifai serve` is all that it takes: it shows a QR code and a pairing code for the first phone.
     """
+    if context.invoked_subcommand != "serve":
+        go_on_in_child()
     settings = read_settings(config_file)
     context.obj = settings
     context.default_map = {str(context.invoked_subcommand): dict(settings.options)}
@@ -85,6 +89,7 @@ def cli(context: click.Context, config_file: Path | None) -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run a command, and exit with its status. No traceback reaches a person unless they log at `debug`."""
+    prepare_process()
     try:
         sys.exit(cli.main(arguments, prog_name="mobifai", standalone_mode=False) or 0)
     except click.ClickException as error:

@@ -34,14 +34,20 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 @asynccontextmanager
 async def stop_signals() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT, SIGTERM or SIGHUP (the window was closed) sets, for the length of this scope."""
+    """An event that SIGINT, SIGTERM or SIGHUP (the window was closed) sets, for the length of this scope.
+
+    SIGHUP and SIGINT stay ignored where the parent ignores them: nohup, and a script for what it starts by `&`.
+    """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in _STOPPING:
+    handled = [
+        number for number in _STOPPING if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    for number in handled:
         loop.add_signal_handler(number, stop.set)
     try:
         yield stop
     finally:
-        for number in _STOPPING:
+        for number in handled:
             loop.remove_signal_handler(number)
 
 

@@ -1,15 +1,16 @@
 """The settings file, and the options that several commands share."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import platformdirs
 
 from mobifai.bounds import Ledger
 from mobifai.errors import ConfigError
+from mobifai.user import required_home, settings_file, state_directory
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,14 +51,18 @@ class Settings:
 
 def read_settings(path: Path | None) -> Settings:
     """Read the settings file; the default one need not exist. Raises ConfigError."""
-    file = path or platformdirs.user_config_path("mobifai") / "config.toml"
+    file = path or settings_file()
+    if file is None:
+        return Settings()
     try:
         text = file.read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if path is None:
             return Settings()
         raise ConfigError(f"expected a settings file at {path}; there is none") from None
     except (OSError, ValueError) as error:
+        if path is None and not os.access(file.parent, os.X_OK):  # nobody can have put a file there
+            return Settings()
         raise ConfigError(f"{file}: expected settings as TOML: {error}") from None
     import tomllib  # noqa: PLC0415 - most people have no such file
 
@@ -102,10 +107,14 @@ def state_dir_option(command: F) -> F:
         "--state-dir",
         type=click.Path(path_type=Path, file_okay=False),
         envvar="MOBIFAI_STATE_DIR",
-        default=platformdirs.user_state_path("mobifai"),
-        show_default=True,
-        help="Where identity, devices and tabs are kept.",
+        default=_default_state_dir,
+        help=f"Where identity, devices and tabs are kept.  [default: {state_directory() or 'none'}]",
     )(command)
+
+
+def _default_state_dir() -> Path:
+    """Where the state is without --state-dir. Raises ConfigError for a user without a home directory."""
+    return state_directory() or required_home() / ".local" / "state" / "mobifai"
 
 
 def log_options(command: F) -> F:

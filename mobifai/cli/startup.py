@@ -1,0 +1,44 @@
+"""The state of a process as its parent meant it: without what Python adds to it, and able to be signalled."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
+
+_COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+"""What Python sets LC_CTYPE to, in its own environment, where the locale would be C (PEP 538)."""
+
+
+def prepare_process() -> None:
+    """Drop the locale that Python has chosen for itself; take signals that the parent has blocked.
+
+    A parent that ignores SIGCHLD makes the system discard the exit statuses of children, so its default comes back.
+    SIGHUP and SIGINT that the parent ignores (nohup, `&` in a script) stay ignored.
+    """
+    forget_coerced_locale(os.environ, original_environment)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def forget_coerced_locale(environ: MutableMapping[str, str], original: Callable[[], Mapping[str, str]]) -> None:
+    """Remove an LC_CTYPE that the parent has not set: neither a service nor a shell is to have it."""
+    if environ.get("LC_CTYPE") in _COERCED and "LC_CTYPE" not in original():
+        del environ["LC_CTYPE"]
+
+
+def original_environment() -> Mapping[str, str]:
+    """The environment that this process was started with, as far as the system tells."""
+    if sys.platform == "linux":
+        try:
+            words = Path("/proc/self/environ").read_bytes().split(b"\0")
+        except OSError:
+            return os.environ
+        return {name: value for name, _, value in (os.fsdecode(word).partition("=") for word in words)}
+    import psutil  # noqa: PLC0415 - only where an LC_CTYPE may be Python's
+
+    try:
+        return psutil.Process().environ()
+    except psutil.Error:
+        return os.environ
