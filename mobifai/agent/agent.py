@@ -32,6 +32,7 @@ from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.monitor import Monitor
 from mobifai.limits import TASKS
 from mobifai.protocol import messages as wire
+from mobifai.protocol.e2e import fingerprint
 from mobifai.state import StateDir
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore
@@ -252,6 +253,7 @@ class Agent:
             "path": self.links.courier.path,
             "e2e": self.links.is_sealed,
             "e2e_mode": self._config.e2e,
+            "fingerprint": fingerprint(self._e2e_public),
             "terminals": [
                 {"uuid": terminal.uuid, "name": terminal.tab.name, "pid": terminal.pid, "active": terminal.forwarded}
                 for terminal in self.tabs.terminals

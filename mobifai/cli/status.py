@@ -68,6 +68,7 @@ def _text(answer: dict[str, Any]) -> str:
         f"Memory     {answer['memory_bytes'] / 1e6:.0f} MB of {answer['memory_limit_bytes'] / 1e6:.0f} MB",
         f"Relay      {answer['relay_url']} ({answer['relay']})",
         f"Phone      {phone}",
+        f"Key        {answer['fingerprint']}",
         f"Process    {answer['descriptors']} descriptors, {answer['threads']} threads, {answer['tasks']} tasks",
         f"Check      {_last_check(answer['last_check'])}",
         f"Terminals  {len(answer['terminals'])}, {answer['buffer_bytes'] / 1000:.0f} KB of output kept",

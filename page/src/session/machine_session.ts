@@ -1,25 +1,27 @@
 /** The session with one machine: keeps a way to its agent, and says what comes of it (see `types`). */
 
-import { parseLink } from "../e2e/link";
+import { LinkError, parseLink } from "../e2e/link";
 import type { Frame, Introduction } from "../e2e/seal";
 import { Channel } from "../link/channel";
 import { Places, type Said, type Sync } from "../link/places";
 import { acts } from "../wire/acts";
 import { Visit, type Ending, type Progress } from "../wire/visit";
-import { plainLine } from "../wire/words";
+import { type Attempt, Attempts } from "./attempts";
 import { Backoff } from "./backoff";
 import { Combinations } from "./combinations";
 import { Emitter } from "./emitter";
 import type { Environment } from "./environment";
-import { linkUp } from "./link_up";
+import { describe, foreign, linkUp } from "./link_up";
+import { type Machine, machineName, nameOf } from "./machines";
 import { Pulse } from "./pulse";
 import { Questions } from "./questions";
 import { getSettings, putSettings, readSettings } from "./relay_settings";
 import { Store } from "./store";
 import { TabList, type Listed } from "./tab_list";
-import type { AssistantEvent, Combination, Connection, Health, OwnKeys, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
+import type { AssistantEvent, Combination, Connection, ForeignLink, Health, KnownMachine, OwnKeys, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
 
-const LONGEST_NAME = 60;
+/** How long a new link's credentials, or those of before, wait for the machine before the others are tried. */
+const TURN_MS = 15_000;
 
 type Payload = Record<string, unknown>;
 
@@ -61,8 +63,12 @@ export class MachineSession implements Session {
   readonly #combinations: Combinations;
   /** A first terminal was asked for, and is not there yet. */
   #hasAskedForFirst = false;
-  /** The machine is said to know this browser already: it is tried without the link's secret, which is kept. */
-  #linkIsUsed = false;
+  readonly #attempts = new Attempts();
+  #cancelTurn: () => void = () => undefined;
+  /** The person is asked about a link. */
+  #asks = false;
+  /** Views are told that terminals are gone; what they show instead is not the person's choice. */
+  #isClearing = false;
 
   constructor(private readonly environment: Environment) {
     this.#store = new Store(environment);
@@ -89,13 +95,14 @@ export class MachineSession implements Session {
 
   get connection(): Connection {
     const stage = this.#stage;
+    const { machine } = this.#store;
     return {
       stage,
       path: this.#path,
       latencyMs: stage === "ready" ? this.#latency : null,
       waitingFor: WAITS[stage],
       problem: this.#problem,
-      machine: this.#store.machine?.name ?? null,
+      machine: machine && nameOf(machine),
     };
   }
 
@@ -108,6 +115,10 @@ export class MachineSession implements Session {
   get #path(): Path | null {
     if (this.#channel?.open) return "channel";
     return this.#visit?.ready ? "relay" : null;
+  }
+
+  get machines(): readonly KnownMachine[] {
+    return this.#store.machines.map((machine) => describe(machine, this.#store));
   }
 
   get tabs(): readonly Tab[] {
@@ -130,6 +141,11 @@ export class MachineSession implements Session {
     this.#emitter.emit("connection", this.connection);
   }
 
+  #machinesChanged(): void {
+    this.#emitter.emit("machines", this.machines);
+    this.#changed();
+  }
+
   #tabsChanged(): void {
     this.#emitter.emit("tabs", this.#tabs.tabs);
   }
@@ -149,7 +165,7 @@ export class MachineSession implements Session {
     this.#pulse.stop();
     this.#questions.fail("The page was closed.");
     this.#channel?.close();
-    this.#visit?.close();
+    this.#leave();
   }
 
   wake(): void {
@@ -157,6 +173,12 @@ export class MachineSession implements Session {
     if (this.#path !== null) this.#pulse.check();
     else if (this.#refused) return;
     else if (this.#visit === null || this.#tried > TOO_LONG_MS) this.#again(); // a relay that is silent may be gone
+  }
+
+  tryAgain(): void {
+    this.#attempts.reset();
+    if (this.#path !== null) this.#pulse.check();
+    else if (this.#wanted) this.#again();
   }
 
   /** Milliseconds since the relay was asked for a connection. */
@@ -167,9 +189,19 @@ export class MachineSession implements Session {
   /** Connect now, whatever was tried before. */
   #again(): void {
     this.#backoff.reset();
-    this.#visit?.close();
-    this.#cancelRetry();
+    this.#leave();
     this.#connect();
+  }
+
+  /** End the visit to the relay; another try is not planned, nor counted against what was tried. */
+  #leave(): void {
+    this.#cancelRetry();
+    this.#cancelTurn();
+    const visit = this.#visit;
+    this.#visit = null;
+    this.#progress = "offline";
+    visit?.close();
+    if (!this.#channel?.open) this.#pathLost();
   }
 
   #connect(): void {
@@ -179,27 +211,38 @@ export class MachineSession implements Session {
     this.#refused = false;
     this.#progress = "offline";
     this.#triedAt = this.environment.now();
-    const known = this.#linkIsUsed ? { ...machine, secret: null } : machine;
-    const visit: Visit = new Visit(this.environment, this.#store, known, {
+    const { id } = machine;
+    const attempt = this.#attempts.next(machine);
+    const visit: Visit = new Visit(this.environment, machine, attempt, {
       progress: (progress, problem) => this.#progressed(progress, problem),
-      secured: (peer) => this.#secured(peer),
+      signedIn: (token) => this.#change(id, (known) => this.#attempts.signedIn(attempt, token, known)),
+      secured: (peer) => this.#secured(id, peer),
+      spoke: () => this.#change(id, (known) => this.#attempts.proven(attempt, known)),
       said: (said) => this.#hear(said, "relay"),
       settings: (settings) => this.#take(readSettings(settings)),
-      ended: (ending) => this.#visitEnded(visit, ending),
+      ended: (ending) => this.#visitEnded(visit, attempt, ending),
     });
     this.#visit = visit;
+  }
+
+  /** Change what is kept of a machine. */
+  #change(id: string, change: (machine: Machine) => Partial<Machine>): void {
+    const machine = this.#store.machines.find((one) => one.id === id);
+    if (machine !== undefined) this.#store.change(id, change(machine));
   }
 
   #progressed(progress: Progress, problem: string | null): void {
     this.#progress = progress;
     if (problem !== null || progress === "ready") this.#problem = problem;
     if (this.#path === null) this.#pathLost();
+    this.#cancelTurn();
+    if (progress === "waiting" && this.#store.machine?.renewal) this.#cancelTurn = this.environment.after(TURN_MS, () => this.#visit?.close());
     this.#changed();
   }
 
-  #secured({ name, features }: Introduction): void {
-    const machine = this.#store.machine;
-    if (machine !== null) this.#store.machine = { ...machine, name: plainLine(name, LONGEST_NAME) };
+  #secured(id: string, { name, features }: Introduction): void {
+    this.#store.change(id, { name: machineName(name) });
+    this.#emitter.emit("machines", this.machines);
     this.#channel?.close(); // the agent begins another one for this session
     this.#channel = null;
     this.#backoff.reset();
@@ -210,12 +253,14 @@ export class MachineSession implements Session {
     this.#changed();
   }
 
-  #visitEnded(visit: Visit, { problem, final, replaced, linkUsed }: Ending): void {
+  #visitEnded(visit: Visit, attempt: Attempt, ending: Ending): void {
     if (this.#visit !== visit) return;
+    const { problem, replaced } = ending;
+    const final = this.#attempts.failed(attempt, ending, this.#store.machine);
     this.#visit = null;
     this.#progress = "offline";
+    this.#cancelTurn();
     this.#refused = final;
-    this.#linkIsUsed = linkUsed ?? false;
     if (problem !== null && !this.#channel?.open) this.#problem = problem;
     if (!this.#channel?.open) this.#pathLost();
     if (!final && !replaced) this.#retry();
@@ -357,8 +402,8 @@ export class MachineSession implements Session {
   }
 
   #sawTerminal(): void {
-    const machine = this.#store.machine;
-    if (machine?.isNew) this.#store.machine = { ...machine, isNew: false };
+    const { machine } = this.#store;
+    if (machine?.isNew) this.#store.change(machine.id, { isNew: false });
   }
 
   #ended(uuid: string): void {
@@ -392,37 +437,67 @@ export class MachineSession implements Session {
 
   // -- what the person does
 
-  async link(text: string): Promise<void> {
+  async link(text: string, agree: (link: ForeignLink) => Promise<boolean> = async () => false): Promise<void> {
     const link = parseLink(text);
-    await linkUp(link, this.#store, this.environment);
-    this.#visit?.close();
-    this.#channel?.close();
+    const question = foreign(link, this.#store);
+    if (question !== null && !(await this.#agrees(question, agree))) return;
+    const machine = await linkUp(link, this.#store, this.environment);
+    if (question?.replaces) this.#store.forget(machine.id);
+    this.#use(() => {
+      this.#store.put(machine);
+      this.#store.choose(machine.id);
+    });
+  }
+
+  async #agrees(question: ForeignLink, agree: (link: ForeignLink) => Promise<boolean>): Promise<boolean> {
+    if (this.#asks) throw new LinkError("You are asked about another link already. Answer that first.");
+    this.#asks = true;
+    return agree(question).finally(() => (this.#asks = false));
+  }
+
+  choose(id: string): void {
+    if (id === this.#store.machine?.id || this.#store.machines.every((one) => one.id !== id)) return;
+    this.#use(() => this.#store.choose(id));
+  }
+
+  renameMachine(id: string, name: string): void {
+    this.#store.change(id, { label: machineName(name) });
+    this.#machinesChanged();
+  }
+
+  forget(id = this.#store.machine?.id): void {
+    if (id === undefined) return;
+    if (id === this.#store.machine?.id) this.#use(() => this.#store.forget(id));
+    else this.#store.forget(id);
+    this.#machinesChanged();
+  }
+
+  /** Leave the machine that is used; `change` says which one is used next. */
+  #use(change: () => void): void {
+    const channel = this.#channel;
+    this.#channel = null;
+    channel?.close();
+    this.#leave();
     this.#clear();
+    change();
+    this.#tabs.load();
+    this.#combinations.end();
+    this.#attempts.reset();
     this.#refused = false;
     this.#again();
     this.#tabsChanged();
-    this.#changed();
+    this.#machinesChanged();
   }
 
-  forget(): void {
-    this.#cancelRetry();
-    this.#store.forget();
-    this.#channel?.close();
-    this.#visit?.close();
-    this.#cancelRetry();
-    this.#clear();
-    this.#tabsChanged();
-    this.#changed();
-  }
-
-  /** Nothing of a machine is here any more. */
+  /** Nothing of a machine is shown any more. */
   #clear(): void {
     const open = this.#tabs.tabs;
     this.#tabs.clear();
+    this.#isClearing = true;
     for (const { uuid } of open) this.#forget(uuid);
+    this.#isClearing = false;
     this.#sizes.clear();
     this.#places = new Places();
-    this.#combinations.end();
     this.#problem = null;
     this.#hasAskedForFirst = false;
   }
@@ -447,6 +522,7 @@ export class MachineSession implements Session {
   }
 
   show(uuids: readonly string[]): void {
+    if (this.#isClearing) return;
     this.#tabs.show(uuids);
     this.#send("process:switch", { activeUuids: [...this.#tabs.shown] });
     this.#tabsChanged();
@@ -499,8 +575,12 @@ export class MachineSession implements Session {
 
   // -- settings
 
+  get #token(): string | null {
+    return this.#store.machine?.credentials.token ?? null;
+  }
+
   async #getSettings(): Promise<void> {
-    const { token } = this.#store;
+    const token = this.#token;
     if (token === null) return;
     const settings = await getSettings(this.environment, token).catch(() => null); // those of this browser do
     if (settings !== null) this.#take(settings);
@@ -508,7 +588,7 @@ export class MachineSession implements Session {
 
   async putSettings(changes: Settings): Promise<void> {
     this.#take(readSettings({ ...this.#settings, ...changes }));
-    const { token } = this.#store;
+    const token = this.#token;
     if (token !== null) this.#take(await putSettings(this.environment, token, changes));
   }
 

@@ -2,6 +2,9 @@
 
 import type { Environment } from "./environment";
 
+/** Characters of a token; a relay that gives out a longer one is not of this protocol. */
+const LONGEST_TOKEN = 4096;
+
 const MOST_BYTES = 64 << 10;
 
 export interface RelayAnswer {
@@ -40,3 +43,6 @@ async function boundedText(response: Response): Promise<string> {
   }
   return text + decoder.decode();
 }
+
+/** A relay's token; null for what is none. */
+export const readToken = (found: unknown): string | null => (typeof found === "string" && found !== "" && found.length <= LONGEST_TOKEN ? found : null);

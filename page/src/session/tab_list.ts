@@ -92,4 +92,9 @@ export class TabList {
     this.#tabs = [];
     this.#shown = [];
   }
+
+  /** Another machine is used: what was shown there. */
+  load(): void {
+    this.#shown = this.store.shown;
+  }
 }

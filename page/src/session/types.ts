@@ -32,6 +32,26 @@ export interface Connection {
   readonly machine: string | null;
 }
 
+/** A machine that this browser is linked to. */
+export interface KnownMachine {
+  readonly id: string;
+  /** What the person calls it, or its agent does; null before it has answered. */
+  readonly name: string | null;
+  /** Of its key, as the machine shows it. */
+  readonly fingerprint: string;
+  readonly isUsed: boolean;
+}
+
+/** A link to a machine that this page does not know, while it knows others. */
+export interface ForeignLink {
+  /** The machine that is used, or the one that would be replaced. */
+  readonly known: KnownMachine;
+  /** The link names the known machine, with another key. */
+  readonly replaces: boolean;
+  readonly machine: string;
+  readonly fingerprint: string;
+}
+
 export interface Tab {
   readonly uuid: string;
   readonly name: string;
@@ -108,6 +128,8 @@ export interface OwnKeys {
 export interface SessionEvents {
   /** The connection's state changed. */
   connection: (connection: Connection) => void;
+  /** Machines were added, renamed or forgotten, or another one is used. */
+  machines: (machines: readonly KnownMachine[]) => void;
   /** Tabs came, went, were renamed, reordered, or have unseen output. */
   tabs: (tabs: readonly Tab[]) => void;
   /** Output for a terminal that is shown. */
@@ -125,6 +147,7 @@ export interface SessionEvents {
 
 export interface Session {
   readonly connection: Connection;
+  readonly machines: readonly KnownMachine[];
   readonly tabs: readonly Tab[];
   readonly settings: Settings;
   readonly ownKeys: OwnKeys;
@@ -137,10 +160,20 @@ export interface Session {
   close(): void;
   /** The page became visible, or is back on a network: see at once whether the path is alive, reconnect if not. */
   wake(): void;
-  /** Take a link (a whole address or its fragment). Rejects with a sentence for people when it is none. */
-  link(text: string): Promise<void>;
-  /** Forget the machine and its keys. */
-  forget(): void;
+  /** The person wants another try, also after a refusal. */
+  tryAgain(): void;
+  /**
+   * Take a link (a whole address or its fragment). Rejects with a sentence for people when it is none.
+   *
+   * Where another machine is known, `agree` is asked first: without the person nothing is used, sent or replaced.
+   */
+  link(text: string, agree?: (link: ForeignLink) => Promise<boolean>): Promise<void>;
+  /** Use another machine. */
+  choose(id: string): void;
+  /** Give a machine a name of the person's own; its agent's name again with an empty one. */
+  renameMachine(id: string, name: string): void;
+  /** Forget a machine and its keys, by default the one that is used. */
+  forget(id?: string): void;
 
   /** Make a terminal of this size; its uuid. It becomes the shown one. */
   create(cols: number, rows: number, name?: string): string;

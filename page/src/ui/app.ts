@@ -20,13 +20,15 @@ import { Notices } from "./notices/notices";
 import { Deck } from "./screen/deck";
 import type { Watcher } from "./screen/screen";
 import { Stage } from "./screen/stage";
+import { askAboutLink } from "./sheets/machines_sheet";
 import { reviewCombos } from "./sheets/review_sheet";
 import { shortcutOf } from "./shortcuts";
 import { type AppState, firstState, paletteOf, schemeOf } from "./state";
 import { Banner } from "./status/banner";
+import { sentence } from "./status/link_form";
 import { spokenState } from "./status/phrases";
 import { StatusButton } from "./status/status_button";
-import { sentence, Welcome } from "./status/welcome";
+import { Welcome } from "./status/welcome";
 import { TabStrip } from "./tabs/tab_strip";
 import { Typist } from "./typist";
 
@@ -58,10 +60,16 @@ export class App {
     this.#stage = new Stage(this.#stageActions(), this.#scope);
     this.#panel = new AssistantPanel(this.#assistantActions(), this.#scope);
     this.deck = new Deck(session, this.store, this.#stage.area, { watcher: (uuid) => this.#watcher(uuid), turned: () => this.#turned() });
+    this.store.set({ machines: session.machines });
     this.#draw(root);
     this.#listen();
     followViewport(document.documentElement, () => this.deck.disturb(), this.#scope);
     this.#observe();
+  }
+
+  /** Take a link; a machine that this page does not know is asked about, when it knows others. */
+  link(text: string): Promise<void> {
+    return this.#session.link(text, askAboutLink);
   }
 
   /** Something could not be done, for people. */
@@ -90,8 +98,11 @@ export class App {
       show: (uuid) => this.deck.show(uuid), menu: (uuid) => this.#commands.tabMenu(uuid), step: (uuid, by) => this.#commands.move(uuid, by),
       reorder: (order) => this.#session.reorder(order), close: (uuid) => void this.#commands.close(uuid),
     }, this.#scope);
-    const banner = new Banner(() => this.#session.wake());
-    const welcome = new Welcome({ link: (text) => this.#session.link(text), wake: () => this.#session.wake(), create: () => this.deck.create(), forget: () => void this.#commands.forget() });
+    const banner = new Banner(() => this.#session.tryAgain());
+    const welcome = new Welcome({
+      link: (text) => this.link(text), wake: () => this.#session.wake(), tryAgain: () => this.#session.tryAgain(), machines: () => this.#commands.machines(),
+      create: () => this.deck.create(), forget: () => void this.#commands.forget(),
+    });
     const keys = new KeyBar(this.#keyActions(), this.#scope);
     const plus = this.#barButton("plus", "New terminal", () => this.deck.create());
     const more = this.#barButton("more", "Menu", () => this.#commands.pageMenu(() => this.deck.create(), () => this.#askAssistant(true)));
@@ -142,6 +153,7 @@ export class App {
         if (spokenState(before) !== spokenState(connection)) this.#notices.speak(spokenState(connection));
         if (connection.stage === "ready" && before.stage !== "ready") this.deck.renewSize();
       }),
+      on("machines", (machines) => store.set({ machines })),
       on("tabs", (tabs) => {
         store.set({ tabs, assistant: among(store.state.assistant, tabs.map((tab) => tab.uuid)), titles: this.#titlesOf(tabs.map((tab) => tab.uuid)) });
         this.deck.sync();

@@ -1,6 +1,6 @@
 /** What menus and buttons do that needs a question, a sheet or the clipboard first. */
 
-import type { Session } from "../session/types";
+import type { KnownMachine, Session } from "../session/types";
 import { plainLine } from "../wire/words";
 import type { Preferences } from "./base/preferences";
 import type { Store } from "./base/store";
@@ -11,11 +11,13 @@ import { safeLink } from "./screen/links";
 import { openCombo } from "./sheets/combo_sheet";
 import { openConnection } from "./sheets/connection_sheet";
 import { openHealth } from "./sheets/health_sheet";
+import { askAboutLink, openMachines } from "./sheets/machines_sheet";
 import { openMenu } from "./sheets/menu";
 import { openPaste } from "./sheets/paste_sheet";
 import { openSettings } from "./sheets/settings_sheet";
 import { ask, askText } from "./sheets/sheet";
 import type { AppState } from "./state";
+import { machineTitle } from "./status/phrases";
 import { step } from "./tabs/order";
 import type { Typist } from "./typist";
 
@@ -42,6 +44,7 @@ export class Commands {
       { label: "New terminal", picture: "plus", act: create, disabled: !ready },
       { label: "Assistant", picture: "spark", act: assistant, disabled: this.#store.state.shown === null },
       { label: "Health of the agent", picture: "heart", act: () => this.health(), disabled: !ready },
+      { label: "Machines", picture: "machine", act: () => this.machines() },
       { label: "Connection", picture: "link", act: () => this.connection() },
       { label: "Settings", picture: "gear", act: () => this.settings() },
     ]);
@@ -82,7 +85,7 @@ export class Commands {
   }
 
   connection(): void {
-    openConnection(this.#store, { wake: () => this.#session.wake(), health: () => this.health(), forget: () => void this.forget() });
+    openConnection(this.#store, { wake: () => this.#session.tryAgain(), machines: () => this.machines(), health: () => this.health(), forget: () => void this.forget() });
   }
 
   settings(): void {
@@ -93,10 +96,21 @@ export class Commands {
     openCombo(combo, this.#store.state.combos, (combos) => this.#session.putOwnKeys(combos));
   }
 
-  async forget(): Promise<void> {
-    const name = this.#store.state.connection.machine ?? "this machine";
+  machines(): void {
+    const link = (text: string): Promise<void> => this.#session.link(text, askAboutLink);
+    openMachines(this.#store, { choose: (id) => this.#session.choose(id), rename: (machine) => void this.#renameMachine(machine), forget: (machine) => void this.forget(machine), link });
+  }
+
+  async #renameMachine(machine: KnownMachine): Promise<void> {
+    const name = await askText(`Rename ${machineTitle(machine)}`, "Name in this browser", machine.name ?? "", "Rename", LONGEST_NAME);
+    if (name !== null) this.#session.renameMachine(machine.id, name);
+  }
+
+  /** By default the machine that is used. */
+  async forget(machine = this.#store.state.machines.find(({ isUsed }) => isUsed)): Promise<void> {
+    if (machine === undefined) return;
     const text = "This browser deletes its keys for it. Terminals go on running there. To come back, link again with a new QR code.";
-    if (await ask({ title: `Forget ${name}?`, text, yes: "Forget it", danger: true })) this.#session.forget();
+    if (await ask({ title: `Forget ${machineTitle(machine)}?`, text, yes: "Forget it", danger: true })) this.#session.forget(machine.id);
   }
 
   async paste(): Promise<void> {

@@ -3,7 +3,7 @@
  * (a window of what may be unrendered, hidden terminals wait, a thrown-away screen comes whole).
  */
 
-import type { AssistantEvent, Combination, Connection, Health, Output, OwnKeys, Session, SessionEvents, Settings, Tab } from "../session/types";
+import type { AssistantEvent, Combination, Connection, Health, KnownMachine, Output, OwnKeys, Session, SessionEvents, Settings, Tab } from "../session/types";
 import { FakeShell } from "./dev/fake_shell";
 
 const WINDOW = 256 * 1024;
@@ -25,11 +25,12 @@ type Listeners = { [K in keyof SessionEvents]: Set<SessionEvents[K]> };
 
 export class FakeSession implements Session {
   connection: Connection = { stage: "linking", path: null, latencyMs: null, waitingFor: null, problem: null, machine: null };
+  machines: readonly KnownMachine[] = [];
   settings: Settings = {};
   ownKeys: OwnKeys = { list: null, isSettled: true };
   /** What views asked for, for tests: method and arguments, the last 500. */
   readonly calls: [string, ...unknown[]][] = [];
-  readonly #listeners: Listeners = { connection: new Set(), tabs: new Set(), output: new Set(), ended: new Set(), firstContact: new Set(), trouble: new Set(), assistant: new Set(), settings: new Set(), ownKeys: new Set() };
+  readonly #listeners: Listeners = { connection: new Set(), machines: new Set(), tabs: new Set(), output: new Set(), ended: new Set(), firstContact: new Set(), trouble: new Set(), assistant: new Set(), settings: new Set(), ownKeys: new Set() };
   readonly #running = new Map<string, Running>();
   #shown = new Set<string>();
   #count = 0;
@@ -74,14 +75,35 @@ export class FakeSession implements Session {
     this.#note("wake");
   }
 
+  tryAgain(): void {
+    this.#note("tryAgain");
+  }
+
+  choose(id: string): void {
+    this.#note("choose", id);
+    this.#know(this.machines.map((machine) => ({ ...machine, isUsed: machine.id === id })));
+  }
+
+  renameMachine(id: string, name: string): void {
+    this.#note("renameMachine", id, name);
+    this.#know(this.machines.map((machine) => (machine.id === id ? { ...machine, name } : machine)));
+  }
+
+  #know(machines: readonly KnownMachine[]): void {
+    this.machines = machines;
+    this.emit("machines", machines);
+  }
+
   async link(text: string): Promise<void> {
     this.#note("link", text);
     if (!/1\.[^.]+\.[^.]+\.[^.]+\.[^.]+$/.test(text)) throw new Error("That is no link of MobiFai: it has a # and five parts with dots between. Copy it whole, or scan the QR code.");
+    this.#know([{ id: "1", name: "workshop", fingerprint: "0123 4567 89ab cdef", isUsed: true }]);
     this.ready();
   }
 
-  forget(): void {
-    this.#note("forget");
+  forget(id?: string): void {
+    this.#note("forget", id);
+    this.#know([]);
     this.#running.clear();
     this.emit("tabs", this.tabs);
     this.connection = { stage: "linking", path: null, latencyMs: null, waitingFor: null, problem: null, machine: null };

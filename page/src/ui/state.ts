@@ -1,6 +1,6 @@
 /** The state that the views are drawn from. */
 
-import type { Connection, Tab } from "../session/types";
+import type { Connection, KnownMachine, Tab } from "../session/types";
 import { type AssistantState, NO_ASSISTANT } from "./assistant/dialogue";
 import type { Preferences } from "./base/preferences";
 import { type Combo, DEFAULT_COMBOS } from "./keys/combos";
@@ -9,6 +9,7 @@ import { type Palette, paletteFor, type Scheme } from "./screen/palettes";
 
 export interface AppState {
   readonly connection: Connection;
+  readonly machines: readonly KnownMachine[];
   readonly tabs: readonly Tab[];
   readonly shown: string | null;
   /** What programs called their terminals; one for each tab at most. */
@@ -26,7 +27,7 @@ export interface AppState {
 
 export function firstState(connection: Connection, tabs: readonly Tab[], preferences: Preferences, scheme: Scheme): AppState {
   return {
-    connection, tabs, shown: null, titles: {}, preferences, scheme, combos: DEFAULT_COMBOS, modifiers: RELEASED, assistant: NO_ASSISTANT, asking: false,
+    connection, machines: [], tabs, shown: null, titles: {}, preferences, scheme, combos: DEFAULT_COMBOS, modifiers: RELEASED, assistant: NO_ASSISTANT, asking: false,
     atBottom: true, skipped: 0,
   };
 }

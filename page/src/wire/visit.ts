@@ -4,9 +4,11 @@
  * It says how far it is and hands on what the agent says. It ends once, with the reason; it never connects again by itself.
  */
 
+import { keyPair } from "../e2e/noise";
 import { Handshake, linkKey, NO_LINK, type Frame, type Introduction, type Sealed } from "../e2e/seal";
 import type { Environment, RelaySocket } from "../session/environment";
-import type { Machine, Store } from "../session/store";
+import type { Credentials, Machine } from "../session/machines";
+import { readToken } from "../session/relay_http";
 import { acts } from "./acts";
 import { Identity, sign, verifies } from "./identity";
 import { relayWords } from "./words";
@@ -29,7 +31,11 @@ export interface Ending {
 
 export interface VisitListener {
   progress(progress: Progress, problem: string | null): void;
+  /** The relay has let this browser in, with this token from now on. */
+  signedIn(token: string): void;
   secured(peer: Introduction): void;
+  /** Something sealed of the machine has come: it is the machine, and it knows this browser. */
+  spoke(): void;
   said(frame: Frame): void;
   settings(settings: unknown): void;
   ended(ending: Ending): void;
@@ -59,9 +65,6 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
   ["required", UNPROTECTED],
 ]);
 
-/** Characters of a token; a relay that gives out a longer one is not of this protocol. */
-const LONGEST_TOKEN = 4096;
-
 const REPLACED: Ending = {
   problem: "Another page of this browser has taken over. Come back to this one to use the machine here.",
   final: false,
@@ -80,6 +83,7 @@ export class Visit {
   #sealed: Sealed | null = null;
   /** Of the link, until the machine has spoken. */
   #secret: Uint8Array | null;
+  #hasSpoken = false;
   #isThere = false;
   #requested = false;
   #cancelRequest: () => void = () => undefined;
@@ -88,14 +92,14 @@ export class Visit {
 
   constructor(
     private readonly environment: Environment,
-    private readonly store: Store,
     private readonly machine: Machine,
+    private readonly credentials: Credentials,
     private readonly listener: VisitListener,
   ) {
-    this.#identity = new Identity(store.relaySecret);
-    this.#secret = machine.secret;
+    this.#identity = new Identity(machine.device.relaySecret);
+    this.#secret = credentials.secret;
     this.#bePatient("The relay can't be reached.");
-    this.#socket = environment.connect(store.token);
+    this.#socket = environment.connect(credentials.token);
     this.#socket.listen((event, payload) => this.#hear(event, (payload ?? {}) as Payload));
   }
 
@@ -151,8 +155,9 @@ export class Visit {
     connect_error: () => this.#end({ problem: "The relay can't be reached.", final: false }),
     disconnect: (reason: unknown) => this.#end(reason === SENT_AWAY ? REPLACED : { problem: "The connection to the relay was lost.", final: false }),
     authenticated: ({ token }) => {
-      if (typeof token !== "string" || token.length > LONGEST_TOKEN) throw new Error("expected a token");
-      this.store.token = token;
+      const given = readToken(token);
+      if (given === null) throw new Error("expected a token");
+      this.listener.signedIn(given);
       this.#is("waiting");
     },
     login_required: () => this.#end({ problem: `The relay does not know this browser. ${NEW_LINK}`, final: true }),
@@ -189,10 +194,10 @@ export class Visit {
 
   #register(): void {
     this.#is("signing-in");
-    const token = this.store.token;
+    const { token } = this.credentials;
     this.#socket.emit("register", {
       type: "mobile",
-      deviceId: this.store.deviceId,
+      deviceId: this.machine.device.id,
       deviceName: this.environment.deviceName,
       publicKey: this.#identity.publicHex,
       features: FEATURES,
@@ -232,11 +237,11 @@ export class Visit {
     const psk = this.#secret === null ? NO_LINK : linkKey(this.#secret);
     this.#handshake = new Handshake(
       {
-        own: this.store.key,
+        own: keyPair(this.machine.device.secret),
         theirs: this.machine.key,
         psk,
         machine: this.machine.id,
-        phone: this.store.deviceId,
+        phone: this.machine.device.id,
       },
       this.environment.randomBytes,
     );
@@ -255,7 +260,9 @@ export class Visit {
   #open(data: string): void {
     if (this.#sealed === null) return;
     const said = this.#sealed.open(data);
-    this.#forgetSecret(); // the machine speaks: it has pinned this browser's key
+    if (!this.#hasSpoken) this.listener.spoke();
+    this.#hasSpoken = true;
+    this.#secret = null; // the machine has pinned this browser's key
     this.listener.said(said);
   }
 
@@ -266,11 +273,5 @@ export class Visit {
     }
     const told = REFUSALS.get(reason === "link-used" ? "unknown" : reason);
     this.#end({ problem: told ?? relayWords(message), final: told !== undefined });
-  }
-
-  #forgetSecret(): void {
-    this.#secret = null;
-    const known = this.store.machine;
-    if (known?.id === this.machine.id && known.secret !== null) this.store.machine = { ...known, secret: null };
   }
 }

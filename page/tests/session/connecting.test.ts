@@ -133,9 +133,8 @@ describe("a browser that is linked", () => {
     watched.session.forget();
     await world.pass(60_000);
     expect(watched.stage).toBe("linking");
-    const kept = [...world.storage!.kept.keys()];
-    expect(kept).not.toContain("mobifai.1.key");
-    expect(kept).not.toContain("mobifai.1.token");
+    expect(world.storage!.kept.get("mobifai.1.machines")).toBe("[]");
+    expect([...world.storage!.kept.keys()].sort()).toEqual(["mobifai.1.machines", "mobifai.1.settings"]);
     expect(world.connections).toBe(1);
   });
 });

@@ -1,6 +1,6 @@
 /** An agent for tests: the machine's side of sections 3 to 5 and of e2e, resume and ack. Its terminals print ASCII only. */
 
-import { keyPair } from "../../src/e2e/noise";
+import { keyPair, type KeyPair } from "../../src/e2e/noise";
 import { base64, hex, text, unbase64, utf8 } from "../../src/e2e/bytes";
 import { linkKey, NO_LINK } from "../../src/e2e/seal";
 import { Identity, sign } from "../../src/wire/identity";
@@ -26,8 +26,7 @@ export interface Terminal {
 const PIECE = 1000;
 
 export class PretendAgent {
-  readonly id = "00112233-4455-6677-8899-aabbccddeeff";
-  readonly key = keyPair(new Uint8Array(32).fill(1));
+  readonly key: KeyPair;
   readonly identity = new Identity(new Uint8Array(32).fill(5));
   readonly pinned = new Set<string>();
   readonly revoked = new Set<string>();
@@ -38,6 +37,7 @@ export class PretendAgent {
   combinations: Payload[] | null = null;
   /** Whether it takes what a phone sends of them. */
   takesKeys = true;
+  name = "the machine";
   window = 8000;
   active: readonly string[] = [];
   /** Everything that the phone said. */
@@ -57,7 +57,13 @@ export class PretendAgent {
   readonly #has = new Map<string, readonly [stream: string | undefined, end: number | undefined]>();
 
   /** `toRelay` sends an event by relay. */
-  constructor(private readonly toRelay: (event: string, payload: Payload) => void) {}
+  constructor(
+    private readonly toRelay: (event: string, payload: Payload) => void,
+    readonly id = "00112233-4455-6677-8899-aabbccddeeff",
+    number = 1,
+  ) {
+    this.key = keyPair(new Uint8Array(32).fill(number));
+  }
 
   // -- pairing
 
@@ -91,7 +97,7 @@ export class PretendAgent {
       this.phoneName = JSON.parse(text(payload)).name;
       this.phoneFeatures = JSON.parse(text(payload)).features;
       this.#count += 1;
-      const introduction = utf8(JSON.stringify({ name: "the machine", features: this.features }));
+      const introduction = utf8(JSON.stringify({ name: this.name, features: this.features }));
       const { message: answer, takes, sends } = responder.welcome(introduction, new Uint8Array(32).fill(this.#count + 100));
       this.#responder = { takes, sends, ready: false, key, psk };
       this.toRelay("e2e:welcome", { message: base64(answer) });

@@ -41,7 +41,7 @@ interface PhoneSocket {
 
 export class World {
   readonly clock = new Clock();
-  readonly agent: PretendAgent;
+  agent: PretendAgent;
   storage: MemoryStorage | null = new MemoryStorage();
   /** What the relay knows. */
   readonly tokens = new Set<string>();
@@ -75,7 +75,12 @@ export class World {
   #randomBytes = bytes();
 
   constructor() {
-    this.agent = new PretendAgent((event, payload) => this.#down(event, payload));
+    this.agent = this.machine();
+  }
+
+  /** Another machine; it is the relay's when it is made `agent`. */
+  machine(id?: string, number?: number): PretendAgent {
+    return new PretendAgent((event, payload) => this.#down(event, payload), id, number);
   }
 
   // -- the browser

@@ -219,7 +219,7 @@ describe("questions", () => {
 
 describe("the first page", () => {
   test("says why a link is none", async () => {
-    const welcome = new Welcome({ link: () => Promise.reject(new Error("That is no link.")), wake: vi.fn(), create: vi.fn(), forget: vi.fn() });
+    const welcome = new Welcome({ link: () => Promise.reject(new Error("That is no link.")), wake: vi.fn(), tryAgain: vi.fn(), machines: vi.fn(), create: vi.fn(), forget: vi.fn() });
     document.body.append(welcome.element);
     welcome.render({ ...state, connection: { ...READY, stage: "linking" } });
     document.querySelector("form")?.dispatchEvent(new Event("submit", { cancelable: true, bubbles: true }));

@@ -39,6 +39,32 @@ class ContactActs(Part):
         await self.page.get_by_label("Link from the machine").fill(link)
         await self.page.get_by_role("button", name=re.compile("^Link")).tap()
 
+    async def follow(self, link: str) -> None:
+        """Have the open page follow a link, as one that is tapped in another app."""
+        await self.page.evaluate("(fragment) => { location.hash = fragment; }", link.partition("#")[2])
+
+    async def answer(self, button: str) -> str:
+        """Answer what the page asks, by the name of a button. What it asked."""
+        asked = await self.sheet.inner_text()
+        await self.sheet.get_by_role("button", name=button, exact=True).tap()
+        await expect(self.sheet).to_have_count(0)
+        return asked
+
+    async def open_machines(self) -> list[str]:
+        """Look at the machines that the page knows: their names, in their order."""
+        await self.status_button.tap()
+        await self.sheet.get_by_role("button", name="Machines").tap()
+        return await self.sheet.locator(".machines .menu-words > span").all_inner_texts()
+
+    async def use_machine(self, name: str) -> None:
+        """Use another machine."""
+        await self.open_machines()
+        await self.sheet.get_by_role("button", name=re.compile(f"^{re.escape(name)}")).tap()
+
+    async def ready_at(self, name: str) -> None:
+        """Wait until the page is connected to this machine."""
+        await expect(self.status_button).to_have_attribute("title", re.compile(f"^Connected to {name},"), timeout=MS)
+
     async def ready(self, way: str | None = None, seconds: float = MS / 1000) -> None:
         """Wait until the page says that it is connected, and by which way."""
         wanted = re.compile(f"^Connected to .*, {_WAYS[way]}$")

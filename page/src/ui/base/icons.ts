@@ -26,6 +26,7 @@ const SHAPES = {
   warning: "M12 4L2.5 20h19zM12 10v4.500M12 17.500h.01",
   check: "M5 12.500l4.5 4.500L19 7.5",
   alert: "M12 8v5M12 16h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z",
+  machine: "M4 5h16v11H4zM9 20h6M12 16v4",
   minus: "M5 12h14",
 } as const;
 

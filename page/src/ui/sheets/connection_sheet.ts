@@ -10,6 +10,7 @@ import { openSheet } from "./sheet";
 export interface ConnectionActions {
   wake(): void;
   health(): void;
+  machines(): void;
   forget(): void;
 }
 
@@ -27,11 +28,12 @@ export function openConnection(store: Store<AppState>, actions: ConnectionAction
   };
   add("Health of the agent", actions.health);
   add("Check the connection now", actions.wake);
+  add("Machines", actions.machines);
   add("Forget this machine…", actions.forget, "quiet danger-text");
   sheet.scope.add(store.subscribe((state) => draw(words, state)));
 }
 
-function draw(words: HTMLElement, { connection }: AppState): void {
+function draw(words: HTMLElement, { connection, machines }: AppState): void {
   const phrase = phraseFor(connection);
   const fact = (name: string, value: string | null): HTMLElement | null => (value === null ? null : el("div", { class: "fact" }, el("dt", {}, name), el("dd", {}, value)));
   const way = connection.path === null ? null : connection.path === "channel" ? "Direct (data channel)" : "Through the relay";
@@ -40,7 +42,7 @@ function draw(words: HTMLElement, { connection }: AppState): void {
     el("p", { class: "lead" }, phrase.title, ". ", connection.stage === "ready" ? "" : phrase.hint),
     el(
       "dl", { class: "facts" },
-      fact("Machine", connection.machine), fact("Way", way),
+      fact("Machine", connection.machine), fact("Key of the machine", machines.find(({ isUsed }) => isUsed)?.fingerprint ?? null), fact("Way", way),
       fact("There and back", connection.latencyMs === null ? null : latency(connection.latencyMs)), fact("Waiting for", connection.waitingFor),
     ),
     connection.problem !== null && el("p", { class: "caution" }, connection.problem),

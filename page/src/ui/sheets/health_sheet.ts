@@ -3,7 +3,7 @@
 import type { Bound, Health } from "../../session/types";
 import { el, replace, setText } from "../base/dom";
 import { amount, bytes, duration } from "../base/quantities";
-import { sentence } from "../status/welcome";
+import { sentence } from "../status/link_form";
 import { openSheet } from "./sheet";
 
 const AGAIN_MS = 5_000;

@@ -1,7 +1,12 @@
 /** How the connection's state is told to people, and what they can do about it. Pure. */
 
-import type { Connection, Stage } from "../../session/types";
+import type { Connection, KnownMachine, Stage } from "../../session/types";
 import { latency } from "../base/quantities";
+
+/** What a machine is called before anybody has named it. */
+export function machineTitle({ name, fingerprint }: KnownMachine): string {
+  return name ?? `Machine ${fingerprint.slice(0, 4)}`;
+}
 
 export interface Phrase {
   readonly title: string;

@@ -6,11 +6,14 @@ import type { Connection } from "../../session/types";
 import { el, replace, setText } from "../base/dom";
 import { icon } from "../base/icons";
 import type { AppState } from "../state";
+import { linkForm } from "./link_form";
 import { phraseFor } from "./phrases";
 
 export interface WelcomeActions {
   link(text: string): Promise<void>;
   wake(): void;
+  tryAgain(): void;
+  machines(): void;
   create(): void;
   forget(): void;
 }
@@ -22,16 +25,19 @@ export class Welcome {
   readonly #actions: WelcomeActions;
   readonly #title = el("h1");
   readonly #hint = el("p", { class: "lead" });
+  readonly #known: HTMLElement;
   #page: Page | null = null;
 
   constructor(actions: WelcomeActions) {
     this.#actions = actions;
+    this.#known = el("div", { class: "row" }, button("Other machines", actions.machines));
   }
 
   render(state: AppState): void {
     const { connection } = state;
     const page = pageFor(connection);
     if (page !== this.#page) this.#turnTo(page);
+    this.#known.hidden = !state.machines.some(({ isUsed }) => !isUsed);
     const phrase = page === "empty" ? EMPTY : phraseFor(connection);
     setText(this.#title, page === "link" ? "Your machine’s terminals, here" : phrase.title);
     setText(this.#hint, page === "link" ? "Link this page with the machine that runs MobiFai." : phrase.hint);
@@ -45,37 +51,23 @@ export class Welcome {
   }
 
   #linkPage(): readonly Node[] {
-    return [mark(), this.#title, this.#hint, steps(), this.#linkForm()];
+    return [mark(), this.#title, this.#hint, this.#known, steps(), linkForm(this.#actions.link)];
   }
 
   #refusedPage(): readonly Node[] {
     return [
-      badge("alert", "bad"), this.#title, this.#hint, steps(), this.#linkForm(),
-      el("div", { class: "row" }, button("Try again", this.#actions.wake), button("Forget this machine", this.#actions.forget, "quiet danger-text")),
+      badge("alert", "bad"), this.#title, this.#hint, steps(), linkForm(this.#actions.link),
+      el("div", { class: "row" }, button("Try again", this.#actions.tryAgain), button("Forget this machine", this.#actions.forget, "quiet danger-text")),
+      this.#known,
     ];
   }
 
   #waitingPage(): readonly Node[] {
-    return [el("div", { class: "spinner", "aria-hidden": "true" }), this.#title, this.#hint, el("div", { class: "row" }, button("Try now", this.#actions.wake))];
+    return [el("div", { class: "spinner", "aria-hidden": "true" }), this.#title, this.#hint, el("div", { class: "row" }, button("Try now", this.#actions.wake)), this.#known];
   }
 
   #emptyPage(): readonly Node[] {
     return [mark(), this.#title, this.#hint, el("div", { class: "row" }, button("New terminal", this.#actions.create, "primary"))];
-  }
-
-  #linkForm(): HTMLElement {
-    const field = el("input", {
-      type: "url", name: "link", inputmode: "url", autocapitalize: "off", autocomplete: "off", autocorrect: "off", spellcheck: "false", enterkeyhint: "go",
-      placeholder: "Paste the link", "aria-label": "Link from the machine",
-    });
-    const problem = el("p", { class: "problem", role: "alert" });
-    const form = el("form", { class: "link-form", novalidate: true }, field, el("button", { class: "primary" }, "Link"));
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      setText(problem, "");
-      this.#actions.link(field.value.trim()).then(() => (field.value = ""), (reason: unknown) => setText(problem, sentence(reason)));
-    });
-    return el("div", {}, form, problem);
   }
 }
 
@@ -110,8 +102,4 @@ function button(label: string, act: () => void, look = ""): HTMLElement {
   const element = el("button", { type: "button", class: look }, label);
   element.addEventListener("click", () => act());
   return element;
-}
-
-export function sentence(reason: unknown): string {
-  return reason instanceof Error ? reason.message : String(reason);
 }

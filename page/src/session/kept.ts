@@ -1,0 +1,56 @@
+/** What this browser keeps, by name: in its storage, or, where it has none, for as long as the page is there. */
+
+import { unbase64 } from "../e2e/bytes";
+import type { Environment } from "./environment";
+
+const PREFIX = "mobifai.1.";
+
+export type Value = string | readonly unknown[] | Readonly<Record<string, unknown>> | null;
+
+export class Kept {
+  readonly #kept = new Map<string, string>(); // bounded by the names of `Store`; stands in for a browser's storage
+
+  constructor(private readonly storage: Environment["storage"]) {}
+
+  /** Whether what is kept outlives this visit. */
+  get lasts(): boolean {
+    return this.storage !== null;
+  }
+
+  read(name: string): unknown {
+    const found = this.storage?.getItem(PREFIX + name) ?? this.#kept.get(name);
+    try {
+      return found === undefined ? null : JSON.parse(found);
+    } catch {
+      return null;
+    }
+  }
+
+  write(name: string, value: Value): void {
+    const text = JSON.stringify(value);
+    this.#kept.set(name, text);
+    try {
+      if (value === null) this.storage?.removeItem(PREFIX + name);
+      else this.storage?.setItem(PREFIX + name, text);
+    } catch {
+      // the browser has no room: it lasts for this visit
+    }
+    if (value === null) this.#kept.delete(name);
+  }
+}
+
+// -- what is read may be anything
+
+export const recordOf = (found: unknown): Readonly<Record<string, unknown>> =>
+  typeof found === "object" && found !== null && !Array.isArray(found) ? (found as Record<string, unknown>) : {};
+
+export const stringOf = (found: unknown): string | null => (typeof found === "string" && found !== "" ? found : null);
+
+export function bytesOf(found: unknown, length: number): Uint8Array | null {
+  try {
+    const read = typeof found === "string" ? unbase64(found) : null;
+    return read?.length === length ? read : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,114 @@
+/** The machines that this browser is linked to, at the relay that serves this page. */
+
+import { sha256 } from "@noble/hashes/sha2.js";
+
+import { base64, hex } from "../e2e/bytes";
+import { plainLine } from "../wire/words";
+import { bytesOf, type Kept, recordOf, stringOf } from "./kept";
+
+export const MOST_MACHINES = 16;
+const LONGEST_NAME = 60;
+const ID = /^[0-9a-f-]{36}$/;
+
+/** Who this browser is to one machine and its relay. No two machines see the same. */
+export interface Device {
+  readonly id: string;
+  /** The secrets of its keys, for the relay and for the machine. */
+  readonly relaySecret: Uint8Array;
+  readonly secret: Uint8Array;
+}
+
+/** What lets this browser in: `secret` is the link's, until the machine has pinned this browser's key. */
+export interface Credentials {
+  readonly token: string | null;
+  readonly secret: Uint8Array | null;
+}
+
+export interface Machine {
+  readonly id: string;
+  readonly key: Uint8Array;
+  /** What its agent calls it, and what the person does. */
+  readonly name: string | null;
+  readonly label: string | null;
+  /** Who this browser is there. */
+  readonly device: Device;
+  readonly credentials: Credentials;
+  /** Those of a later link. They take the place of the others once the machine has spoken to them. */
+  readonly renewal: Credentials | null;
+  /** No terminal of it was seen since the link was opened. */
+  readonly isNew: boolean;
+}
+
+export const nameOf = ({ name, label }: Machine): string | null => label ?? name;
+
+/** A name that was given to a machine, fit to be shown. */
+export const machineName = (name: string): string | null => stringOf(plainLine(name, LONGEST_NAME));
+
+/** How people compare keys: the first 8 bytes of the SHA-256, as the machine shows them, in groups. */
+export const fingerprint = (key: Uint8Array): string => hex(sha256(key).slice(0, 8)).replace(/(.{4})(?=.)/g, "$1 ");
+
+export const sameKey = (one: Uint8Array, other: Uint8Array): boolean => hex(one) === hex(other);
+
+/** The list as it is kept. It is read each time: another page of this browser may have changed it. */
+export class Machines {
+  constructor(private readonly kept: Kept) {}
+
+  get all(): readonly Machine[] {
+    const found = this.kept.read("machines");
+    return Array.isArray(found) ? found.map(machineOf).filter((one): one is Machine => one !== null).slice(0, MOST_MACHINES) : [];
+  }
+
+  get(id: string | null): Machine | null {
+    return this.all.find((one) => one.id === id) ?? null;
+  }
+
+  /** Add one, or change the one with its id. */
+  put(machine: Machine): void {
+    const all = this.all;
+    const isKnown = all.some(({ id }) => id === machine.id);
+    this.#write(isKnown ? all.map((one) => (one.id === machine.id ? machine : one)) : [...all, machine]);
+  }
+
+  remove(id: string): void {
+    this.#write(this.all.filter((one) => one.id !== id));
+  }
+
+  #write(all: readonly Machine[]): void {
+    this.kept.write("machines", all.map(written));
+  }
+}
+
+function machineOf(found: unknown): Machine | null {
+  const from = recordOf(found);
+  const [id, key, device] = [stringOf(from["id"]), bytesOf(from["key"], 32), deviceOf(from)];
+  if (id === null || !ID.test(id) || key === null || device === null) return null;
+  return {
+    id, key, device,
+    name: machineName(stringOf(from["name"]) ?? ""),
+    label: machineName(stringOf(from["label"]) ?? ""),
+    credentials: credentialsOf(from),
+    renewal: from["renewal"] === undefined || from["renewal"] === null ? null : credentialsOf(recordOf(from["renewal"])),
+    isNew: from["isNew"] === true,
+  };
+}
+
+function deviceOf(from: Readonly<Record<string, unknown>>): Device | null {
+  const [id, relaySecret, secret] = [stringOf(from["device"]), bytesOf(from["relayKey"], 32), bytesOf(from["ownKey"], 32)];
+  return id === null || relaySecret === null || secret === null ? null : { id, relaySecret, secret };
+}
+
+const credentialsOf = (from: Readonly<Record<string, unknown>>): Credentials => ({ token: stringOf(from["token"]), secret: bytesOf(from["secret"], 16) });
+
+function written({ id, key, name, label, device, credentials, renewal, isNew }: Machine): Record<string, unknown> {
+  return {
+    id, name, label, isNew,
+    key: base64(key),
+    device: device.id,
+    relayKey: base64(device.relaySecret),
+    ownKey: base64(device.secret),
+    ...writtenCredentials(credentials),
+    renewal: renewal && writtenCredentials(renewal),
+  };
+}
+
+const writtenCredentials = ({ token, secret }: Credentials): Record<string, unknown> => ({ token, secret: secret && base64(secret) });

@@ -1,0 +1,72 @@
+/** The machines that this page knows: which one is used, their names, and forgetting one. */
+
+import type { ForeignLink, KnownMachine } from "../../session/types";
+import { el, replace } from "../base/dom";
+import { icon } from "../base/icons";
+import type { Store } from "../base/store";
+import type { AppState } from "../state";
+import { linkForm } from "../status/link_form";
+import { machineTitle } from "../status/phrases";
+import { ask, openSheet } from "./sheet";
+
+export interface MachineActions {
+  choose(id: string): void;
+  rename(machine: KnownMachine): void;
+  forget(machine: KnownMachine): void;
+  link(text: string): Promise<void>;
+}
+
+export function openMachines(store: Store<AppState>, actions: MachineActions): void {
+  const list = el("ul", { class: "machines" });
+  const add = el("button", { type: "button" }, icon("plus"), "Add a machine…");
+  const sheet = openSheet("Machines", list, el("div", { class: "stack" }, add));
+  const leadTo = (act: () => void): (() => void) => () => {
+    sheet.close();
+    act();
+  };
+  sheet.scope.listen(add, "click", leadTo(() => openAdd(actions.link)));
+  sheet.scope.add(store.subscribe(({ machines }, before) => {
+    if (machines === before.machines && list.childElementCount > 0) return;
+    replace(list, ...machines.map((machine) => row(machine, {
+      choose: leadTo(() => actions.choose(machine.id)), rename: leadTo(() => actions.rename(machine)), forget: leadTo(() => actions.forget(machine)),
+    })));
+  }));
+}
+
+function row(machine: KnownMachine, acts: Readonly<Record<"choose" | "rename" | "forget", () => void>>): HTMLElement {
+  const name = machineTitle(machine);
+  const words = el("span", { class: "menu-words" }, el("span", {}, name), el("small", {}, machine.isUsed ? "In use · " : "Key ", el("code", {}, machine.fingerprint)));
+  const choose = el("button", { type: "button", class: "menu-item", "aria-current": machine.isUsed ? "true" : undefined }, icon(machine.isUsed ? "check" : "link"), words);
+  choose.addEventListener("click", acts.choose);
+  const tool = (picture: "edit" | "bin", label: string, act: () => void): HTMLElement => {
+    const button = el("button", { type: "button", class: "plain", "aria-label": `${label} ${name}` }, icon(picture));
+    button.addEventListener("click", act);
+    return button;
+  };
+  return el("li", {}, choose, tool("edit", "Rename", acts.rename), tool("bin", "Forget", acts.forget));
+}
+
+function openAdd(link: (text: string) => Promise<void>): void {
+  const form = linkForm(async (text) => {
+    await link(text);
+    sheet.close();
+  });
+  const words = el("p", {}, "Run ", el("code", {}, "mobifai pair"), " on the other machine. Scan its QR code, or paste the link that stands under it:");
+  const sheet = openSheet("Add a machine", words, form);
+}
+
+/** Whether the person wants a machine that a link leads to, beside or in place of one that this page knows. */
+export function askAboutLink({ known, replaces, machine, fingerprint }: ForeignLink): Promise<boolean> {
+  const name = machineTitle(known);
+  const text = replaces
+    ? `The link says that it leads to ${name}, but it has another key. A machine has a new key only when its state directory was lost.`
+    : `This page is linked with ${name}. The link leads to a machine that it does not know.`;
+  return ask({
+    title: replaces ? `Replace ${name}?` : "Add another machine?",
+    text,
+    quoted: `${name}\nkey ${known.fingerprint}\n\nThe link’s machine\nkey ${fingerprint}\nid ${machine}`,
+    warning: "Go on only if you have just made this link yourself: whoever made it sees what you type there.",
+    yes: replaces ? "Replace it" : "Add it",
+    danger: true,
+  });
+}
