@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from playwright.async_api import expect
+
 from tests.browser.scene import answers
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import RunningAgent, serving
@@ -83,10 +85,12 @@ async def test_machines_are_added_used_named_and_forgotten(tmp_path: Path) -> No
 async def test_machines_are_chosen_with_a_keyboard(tmp_path: Path) -> None:
     async with two_machines(tmp_path) as (_, attic, phone):
         await phone.follow((await attic.invite())["link"])
+        await expect(phone.sheet).to_be_visible()
         await phone.page.keyboard.press("Enter")  # the answer that changes nothing has the focus
         assert await phone.open_machines() == ["desk"]
         await phone.page.keyboard.press("Escape")
         await phone.follow((await attic.invite())["link"])
+        await expect(phone.sheet).to_be_visible()
         await phone.page.keyboard.press("Tab")
         await phone.page.keyboard.press("Enter")
         await phone.ready_at("attic")
