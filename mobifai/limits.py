@@ -177,7 +177,7 @@ RELAY_ATTEMPTS = _declare(
 )  # fmt: skip
 RELAY_SETTINGS = _declare(
     "relay.settings", 16 << 10, Unit.BYTES, WhenFull.REJECT,
-    "one account's settings as JSON: theme, fonts, key bar", None, on_disk=True,
+    "one account's settings as JSON: themes, fonts and sizes", None, on_disk=True,
 )  # fmt: skip
 
 # End-to-end encryption

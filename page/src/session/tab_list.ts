@@ -1,5 +1,6 @@
 /** The tabs as a person has them: which there are, in which order, which are shown, and where output was not seen. */
 
+import { plainLine } from "../wire/words";
 import type { Store } from "./store";
 import type { Tab } from "./types";
 
@@ -8,6 +9,11 @@ export interface Listed {
   readonly name: string;
   readonly createdAt: number;
 }
+
+const LONGEST_NAME = 100;
+
+/** Any phone of the machine may have named it. */
+const shownName = (name: string): string => plainLine(String(name), LONGEST_NAME);
 
 export class TabList {
   #tabs: Tab[] = []; // bounded by the agent's terminals
@@ -34,7 +40,7 @@ export class TabList {
     const gone = this.#tabs.filter((tab) => !listed.some(({ uuid }) => uuid === tab.uuid)).map(({ uuid }) => uuid);
     this.#tabs = listed.map(({ uuid, name, createdAt }) => {
       const unseen = this.#tabs.find((tab) => tab.uuid === uuid)?.unseen ?? false;
-      return { uuid, name, createdAt, unseen };
+      return { uuid, name: shownName(name), createdAt, unseen };
     });
     this.#sort();
     const shown = this.#shown.filter((uuid) => this.has(uuid));
@@ -61,13 +67,13 @@ export class TabList {
   }
 
   add(uuid: string, name: string, createdAt: number): void {
-    if (!this.has(uuid)) this.#tabs = [...this.#tabs, { uuid, name, createdAt, unseen: false }];
+    if (!this.has(uuid)) this.#tabs = [...this.#tabs, { uuid, name: shownName(name), createdAt, unseen: false }];
     else this.rename(uuid, name);
     this.#show([uuid]);
   }
 
   rename(uuid: string, name: string): void {
-    this.#tabs = this.#tabs.map((tab) => (tab.uuid === uuid ? { ...tab, name } : tab));
+    this.#tabs = this.#tabs.map((tab) => (tab.uuid === uuid ? { ...tab, name: shownName(name) } : tab));
   }
 
   remove(uuid: string): void {

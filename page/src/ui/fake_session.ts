@@ -60,6 +60,7 @@ export class FakeSession implements Session {
   }
 
   ready(): void {
+    this.#know([{ id: "1", name: "workshop", fingerprint: "0123 4567 89ab cdef", isUsed: true }, { id: "2", name: "attic", fingerprint: "fedc ba98 7654 3210", isUsed: false }]);
     this.be({ stage: "ready", path: "channel", latencyMs: 23, waitingFor: null, problem: null, machine: "workshop" });
   }
 
@@ -97,7 +98,6 @@ export class FakeSession implements Session {
   async link(text: string): Promise<void> {
     this.#note("link", text);
     if (!/1\.[^.]+\.[^.]+\.[^.]+\.[^.]+$/.test(text)) throw new Error("That is no link of MobiFai: it has a # and five parts with dots between. Copy it whole, or scan the QR code.");
-    this.#know([{ id: "1", name: "workshop", fingerprint: "0123 4567 89ab cdef", isUsed: true }]);
     this.ready();
   }
 

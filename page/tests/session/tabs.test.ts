@@ -50,6 +50,13 @@ describe("the tabs", () => {
     expect(watched.ended).toEqual([uuid]);
   });
 
+  test("have names of one line, whoever gave them", async () => {
+    world.agent.say("process:renamed", { uuid: "one", name: "\u202eone\n\u0007more" });
+    world.agent.say("process:renamed", { uuid: "two", name: "x".repeat(1000) });
+    await world.settle();
+    expect(names()).toEqual(["one more", `${"x".repeat(99)}…`, "three"]);
+  });
+
   test("keep the order in which the person has put them", async () => {
     watched.session.reorder(["three", "one", "two"]);
     expect(names()).toEqual(["three", "one", "two"]);
