@@ -1,49 +1,72 @@
-"""Opening a SQLite file of the state directory, whatever has become of it.
+"""The SQLite databases of the state directory, whatever has become of their files or of the disk.
 
-Owns nothing: the connection is the caller's. A file that is damaged, or written by a newer version, is set aside
-under another name and never written to; a new one takes its place.
+A file that is damaged, or written by a newer version, is set aside under another name and never written to; a new one
+takes its place. `Database` goes on in memory where no file can be written.
 """
 
-import datetime as dt
+import contextlib
 import logging
 import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from mobifai.errors import StateError
+from mobifai.files import read_whole, set_aside
+from mobifai.problems import Problems
 
 _log = logging.getLogger(__name__)
+
+
+Values = tuple[object, ...]
+
+LOCKED_SECONDS = 0.2
+"""How long to wait for a file that another program has locked: the event loop waits with us."""
 
 
 class _Unusable(Exception):
     """The file is there and can't be used; the text says why."""
 
 
-def open_database(path: Path, schema: str, version: int) -> sqlite3.Connection:
+_NO_UPGRADES: Mapping[int, str] = MappingProxyType({})
+
+
+def open_database(
+    path: Path, schema: str, version: int, upgrades: Mapping[int, str] = _NO_UPGRADES
+) -> sqlite3.Connection:
     """A connection to a file (0600) with this schema, in WAL mode with synchronous=NORMAL and autocommit.
 
-    `schema` makes a new file; `version` is kept in it (`user_version`). Raises StateError when no file can be made.
+    `schema` makes a new file; `version` is kept in it (`user_version`). `upgrades` has the statements that bring a file
+    from each earlier version to the next one; they are done together or not at all. Raises StateError when no file can
+    be made.
     """
     try:
         try:
-            return _open(path, schema, version)
+            return _open(path, schema, version, upgrades)
         except _Unusable as why:
-            aside = _set_aside(path)
-            _log.warning("%s %s; it is kept as %s, and a new one is begun", path, why, aside.name)
-            return _open(path, schema, version)
+            aside = set_aside(path, "-wal", "-shm")
+            text = f"{path} {why}; it is kept as {aside.name}, and a new one is begun"
+            _log.warning("%s", text)  # each file is a kind of message of its own
+            return _open(path, schema, version, upgrades)
     except (OSError, sqlite3.Error, _Unusable) as error:
         raise StateError(
             f"the database {path} can't be used: {error}; free some space, or choose another --state-dir"
         ) from None
 
 
-def _open(path: Path, schema: str, version: int) -> sqlite3.Connection:
+def _open(path: Path, schema: str, version: int, upgrades: Mapping[int, str]) -> sqlite3.Connection:
+    if path.exists() and not path.is_file():
+        raise _Unusable("is no ordinary file")
     path.touch(mode=0o600)
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=LOCKED_SECONDS, isolation_level=None)
     try:
-        _prepare(connection, schema, version)
-    except sqlite3.OperationalError:  # the disk is full, the file is locked or read-only: it is not to blame
-        connection.close()
-        raise
+        _prepare(connection, schema, version, upgrades)
+    except sqlite3.OperationalError as error:
+        connection.close()  # which undoes a half-done upgrade
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            raise _Unusable(f"does not have the tables that it should ({error})") from None
+        raise  # the disk is full, the file is locked or read-only: it is not to blame
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _Unusable(f"is damaged ({error})") from None
@@ -53,7 +76,7 @@ def _open(path: Path, schema: str, version: int) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, schema: str, version: int) -> None:
+def _prepare(connection: sqlite3.Connection, schema: str, version: int, upgrades: Mapping[int, str]) -> None:
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found > version:
         raise _Unusable(f"was written by a newer version of MobiFai (format {found}; this one knows {version})")
@@ -64,13 +87,209 @@ def _prepare(connection: sqlite3.Connection, schema: str, version: int) -> None:
         raise _Unusable(f"is damaged ({check})")
     if found == 0:
         connection.executescript(f"BEGIN; {schema}; PRAGMA user_version = {version}; COMMIT")
+    elif found < version:
+        steps = "; ".join(upgrades[step] for step in range(found, version))
+        connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {version}; COMMIT")
+    _check_tables(connection, schema)
 
 
-def _set_aside(path: Path) -> Path:
-    """Rename a file and what SQLite keeps beside it. Raises OSError."""
-    stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")
-    for suffix in ("-wal", "-shm", ""):
-        found = path.with_name(path.name + suffix)
-        if found.exists():
-            found.rename(path.with_name(f"{path.name}.kept-{stamp}{suffix}"))
-    return path.with_name(f"{path.name}.kept-{stamp}")
+def _check_tables(connection: sqlite3.Connection, schema: str) -> None:
+    """Raise _Unusable for a file without a table or a column of the schema."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        model.executescript(schema)
+        missing = _columns(model) - _columns(connection)
+    if missing:
+        table, column = min(missing)
+        raise _Unusable(f"does not have the tables that it should ({table}.{column} is missing)")
+
+
+def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    query = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+    return set(connection.execute(query))
+
+
+class NotKept(StateError):
+    """A change can't be written to disk, and was not made."""
+
+
+class Database:
+    """A database of the state directory: held in memory, and written through to its file. `contents` names it.
+
+    Reading never touches the disk. A change inside `with` is made in both or, with NotKept, in neither; one that `note`
+    makes holds in memory also when the disk does not take it. A file that can't be written now is tried again with
+    later changes, and then gets all that it missed. One that can't be read is never written to.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        version: int,
+        problems: Problems,
+        upgrades: Mapping[int, str] = _NO_UPGRADES,
+        contents: str = "what is in it",
+    ) -> None:
+        self._path = path
+        self._contents = contents
+        self._form = (schema, version, upgrades)
+        self._problems = problems
+        self._pending: list[tuple[str, Values]] | None = None  # bounded: the statements of one `with`
+        self._file: sqlite3.Connection | None = None
+        self._may_write = True
+        self._behind = False
+        self._memory = sqlite3.connect(":memory:", isolation_level=None)
+        self._load()
+
+    def close(self) -> None:
+        """Close it. Twice changes nothing."""
+        self._memory.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._file.close()
+            self._file = None
+
+    # -- loading
+
+    def _load(self) -> None:
+        try:
+            self._file = open_database(self._path, *self._form)
+            self._memory.executescript(self._form[0])
+            _copy(self._file, self._memory)
+        except (StateError, sqlite3.Error) as error:
+            self._close_file()
+            self._memory.close()
+            self._memory = sqlite3.connect(":memory:", isolation_level=None)
+            self._load_copy(error)
+
+    def _load_copy(self, why: Exception) -> None:
+        """Begin with what can be read; the file is written to later, if all of it could be read."""
+        self._behind = True
+        try:
+            _read_only(self._path, self._memory, *self._form)
+        except (OSError, sqlite3.Error, _Unusable) as unreadable:
+            self._memory.close()
+            self._memory = sqlite3.connect(":memory:", isolation_level=None)
+            _prepare(self._memory, *self._form)
+            self._may_write = not self._path.exists()
+            why = why if self._may_write else unreadable
+        self._complain(why)
+
+    def _complain(self, why: Exception) -> None:
+        what = "can't be written" if self._may_write else "can't be read"
+        self._problems.found(
+            self._path.name,
+            f"{self._contents} can't be kept for the next start: {self._path} {what} ({why}); free some space, or make "
+            "it readable and writable",
+        )
+
+    # -- reading and writing
+
+    def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
+        """Read, or make a change. Raises NotKept for a change outside `with` that can't be kept."""
+        if statement.lstrip()[:6].upper() == "SELECT":
+            return self._memory.execute(statement, values)
+        if self._pending is not None:
+            self._pending.append((statement, values))
+            return self._memory.execute(statement, values)
+        with self:
+            return self.execute(statement, values)
+
+    def note(self, statement: str, values: Values = ()) -> None:
+        """Make a change, and keep it if that is possible."""
+        try:
+            self._memory.execute(statement, values)
+            if not self._caught_up():
+                self._write([(statement, values)])
+        except (StateError, sqlite3.Error) as error:
+            self._fall_behind(error)
+
+    def __enter__(self) -> "Database":
+        try:
+            self._caught_up()
+        except (StateError, sqlite3.Error) as error:
+            self._fall_behind(error)
+        self._pending = []
+        self._memory.execute("BEGIN")
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        changes, self._pending = self._pending or [], None
+        if kind is not None:
+            self._memory.execute("ROLLBACK")
+            return
+        try:
+            self._write(changes)
+        except (StateError, sqlite3.Error) as error:
+            self._memory.execute("ROLLBACK")
+            self._fall_behind(error)
+            raise NotKept(f"it can't be kept on disk ({error}); free some space") from None
+        self._memory.execute("COMMIT")
+
+    # -- the file
+
+    def _write(self, changes: list[tuple[str, Values]]) -> None:
+        """Make changes in the file. Raises StateError, sqlite3.Error."""
+        if self._behind or self._file is None:
+            raise StateError(f"{self._path} can't be written")
+        with _transaction(self._file):
+            for statement, values in changes:
+                self._file.execute(statement, values)
+
+    def _caught_up(self) -> bool:
+        """Have the file catch up if it is behind; whether it was. Raises StateError, sqlite3.Error."""
+        if not self._behind:
+            return False
+        if not self._may_write:
+            raise StateError("it could not be read when this process started")
+        if self._file is None:
+            self._file = open_database(self._path, *self._form)
+        with _transaction(self._file):
+            _copy(self._memory, self._file)
+        self._behind = False
+        self._problems.solved(self._path.name)
+        return True
+
+    def _fall_behind(self, error: Exception) -> None:
+        self._behind = True
+        self._close_file()  # what it holds in memory may be of a file that is no more
+        self._complain(error)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Make the rows of every table those of another database of the same form."""
+    names = source.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    for (table,) in names:
+        columns = [str(row[1]) for row in source.execute(f'PRAGMA table_info("{table}")')]
+        listed, marks = ", ".join(f'"{column}"' for column in columns), ", ".join("?" * len(columns))
+        target.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own schema
+        rows = source.execute(f'SELECT {listed} FROM "{table}"')  # noqa: S608 - as above
+        target.executemany(f'INSERT INTO "{table}" ({listed}) VALUES ({marks})', rows)  # noqa: S608 - as above
+
+
+def _read_only(path: Path, target: sqlite3.Connection, schema: str, version: int, upgrades: Mapping[int, str]) -> None:
+    """Fill an empty database from a file that can't be opened where it is. Raises OSError, sqlite3.Error, _Unusable."""
+    with tempfile.TemporaryDirectory(prefix="mobifai-") as folder:  # private; SQLite needs a place beside the file
+        copy = Path(folder, path.name)
+        for suffix in ("-wal", ""):
+            found = path.with_name(path.name + suffix)
+            if not suffix or found.exists():
+                copy.with_name(copy.name + suffix).write_bytes(read_whole(found))
+        connection = _open(copy, schema, version, upgrades)
+        with contextlib.closing(connection):
+            target.executescript(schema)
+            _copy(connection, target)

@@ -3,19 +3,26 @@
 Directories are 0700, files with secrets 0600 and written whole or not at all. Nothing here runs a network or a shell.
 """
 
+import contextlib
+import errno
 import fcntl
 import os
+import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from mobifai.errors import StateError
+from mobifai.files import read_whole, write_whole
+from mobifai.kept_file import KeptFile
+from mobifai.problems import Problems
 from mobifai.protocol.handshake import Identity
 from mobifai.protocol.noise import KEY_BYTES, KeyPair
 
@@ -44,10 +51,15 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class StateDir:
-    """A state directory that exists and is ours. `lock` is the descriptor that keeps others out."""
+    """A state directory that exists and is ours. `locks` are the descriptors that keep others out.
+
+    Where it can't be written, what this process makes lives as long as the process; `problems` has it.
+    """
 
     path: Path
-    lock: int | None = None
+    locks: tuple[int, ...] = ()
+    problems: Problems = field(default_factory=Problems)
+    _made: dict[str, Any] = field(default_factory=dict)  # bounded: the device and the key
 
     @property
     def tabs(self) -> Path:
@@ -92,33 +104,20 @@ class StateDir:
         return self.path / "keys.json"
 
     def device(self) -> Device:
-        """This machine's id and key; made when there are none. Raises StateError."""
-        file = self.path / "device.json"
-        if not file.exists():
-            _write_device(file, Device(str(uuid.uuid4()), Identity.generate()))
-        try:
-            known = msgspec.json.decode(file.read_bytes(), type=_DeviceFile)
-            device = Device(known.device_id, Identity.from_hex(known.private_key, known.public_key))
-        except (msgspec.MsgspecError, ValueError, OSError) as error:
-            raise StateError(f"{file}: expected this machine's id and key as JSON ({error}); move it away") from None
-        if known.public_key is None:
-            _write_device(file, device)
+        """This machine's id and key; made when there are none."""
+        if "device" not in self._made:
+            file = KeptFile(self.path / "device.json", self.problems, "phones know this machine as another one")
+            self._made["device"] = file.load(_read_device, _make_device)
+        device: Device = self._made["device"]
         return device
 
     def e2e_key(self) -> KeyPair:
-        """The key by which phones know this agent end to end; made when there is none. Raises StateError."""
-        file = self.path / "e2e.json"
-        if not file.exists():
-            made = KeyPair.generate()
-            write_secret(file, msgspec.json.encode(_KeyFile(made.private.hex(), made.public.hex())))
-        try:
-            known = msgspec.json.decode(file.read_bytes(), type=_KeyFile)
-            return KeyPair(_key_bytes(known.private_key), _key_bytes(known.public_key))
-        except (msgspec.MsgspecError, ValueError, OSError) as error:
-            raise StateError(
-                f"{file}: expected the key for end-to-end encryption as JSON ({error}); move it away, and every phone "
-                "comes in anew by a link"
-            ) from None
+        """The key by which phones know this agent end to end; made when there is none."""
+        if "e2e" not in self._made:
+            file = KeptFile(self.path / "e2e.json", self.problems, "every phone comes in anew by a link")
+            self._made["e2e"] = file.load(_read_key, _make_key)
+        key: KeyPair = self._made["e2e"]
+        return key
 
     @contextmanager
     def device_prepared(self) -> Iterator[None]:
@@ -127,11 +126,12 @@ class StateDir:
         It would have to load and keep a library of many megabytes for that. What is missing is made in a fork of this
         process, which must have no threads; what fails there fails in `device` or `e2e_key`.
         """
-        child = None if self._has_keys() else os.fork()
+        child = self._fork() if self._lacks_keys() else None
         if child == 0:
             try:
-                self.device()
-                self.e2e_key()
+                apart = StateDir(self.path, problems=Problems(quiet=True))
+                write_secret(self.path / "device.json", _device_content(apart.device()))  # with the public key
+                apart.e2e_key()
             finally:
                 os._exit(0)
         try:
@@ -140,13 +140,20 @@ class StateDir:
             if child is not None:
                 os.waitpid(child, 0)
 
-    def _has_keys(self) -> bool:
+    def _fork(self) -> int | None:
+        with contextlib.suppress(OSError):  # no process is left: it is made here, then
+            return os.fork()
+        return None
+
+    def _lacks_keys(self) -> bool:
+        """Whether there is a key to be made or computed. What is damaged is seen to by this process."""
         if not (self.path / "e2e.json").exists():
-            return False
+            return True
         try:
-            file = self.path / "device.json"
-            return msgspec.json.decode(file.read_bytes(), type=_DeviceFile).public_key is not None
-        except (OSError, msgspec.MsgspecError):
+            return msgspec.json.decode(read_whole(self.path / "device.json"), type=_DeviceFile).public_key is None
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
             return False
 
     def token(self, relay_url: str) -> str | None:
@@ -162,8 +169,8 @@ class StateDir:
 
     def _tokens(self) -> dict[str, str]:
         try:
-            return msgspec.json.decode((self.path / "tokens.json").read_bytes(), type=dict[str, str])
-        except (OSError, msgspec.MsgspecError):
+            return msgspec.json.decode(read_whole(self.path / "tokens.json"), type=dict[str, str])
+        except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
             return {}  # signing in again makes it anew
 
 
@@ -192,9 +199,29 @@ def _key_bytes(digits: str) -> bytes:
     return key
 
 
-def _write_device(file: Path, device: Device) -> None:
+def _read_device(content: bytes) -> Device:
+    known = msgspec.json.decode(content, type=_DeviceFile)
+    return Device(known.device_id, Identity.from_hex(known.private_key, known.public_key))
+
+
+def _make_device() -> tuple[Device, bytes]:
+    device = Device(str(uuid.uuid4()), Identity.generate())
+    return device, _device_content(device)
+
+
+def _device_content(device: Device) -> bytes:
     key = device.identity
-    write_secret(file, msgspec.json.encode(_DeviceFile(device.device_id, key.secret_hex, key.public_hex)))
+    return msgspec.json.encode(_DeviceFile(device.device_id, key.secret_hex, key.public_hex))
+
+
+def _read_key(content: bytes) -> KeyPair:
+    known = msgspec.json.decode(content, type=_KeyFile)
+    return KeyPair(_key_bytes(known.private_key), _key_bytes(known.public_key))
+
+
+def _make_key() -> tuple[KeyPair, bytes]:
+    made = KeyPair.generate()
+    return made, msgspec.json.encode(_KeyFile(made.private.hex(), made.public.hex()))
 
 
 def private_directory(path: Path) -> None:
@@ -203,55 +230,79 @@ def private_directory(path: Path) -> None:
         if path.is_symlink() and path.lstat().st_uid != os.getuid():
             raise StateError(f"{path} is a link that somebody else made; choose another with --state-dir")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.stat().st_uid != os.getuid():
+        found = path.stat()
+        if found.st_uid != os.getuid():
             raise StateError(f"{path} belongs to somebody else; choose another with --state-dir")
-        path.chmod(0o700)
+        if stat.S_IMODE(found.st_mode) != 0o700:
+            _close_to_others(path)
     except OSError as error:
         raise StateError(
             f"{path} can't be used as the state directory ({error}); choose another with --state-dir"
         ) from None
 
 
+def _close_to_others(path: Path) -> None:
+    """Raises OSError, but not on a disk that can't be written."""
+    try:
+        path.chmod(0o700)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+
+
 def write_secret(path: Path, content: bytes) -> None:
     """Write a file that only we may read, whole or not at all. Raises StateError."""
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(path, content)
     except OSError as error:
         raise StateError(f"{path} can't be written ({error}); free some space or choose another --state-dir") from None
 
 
 @contextmanager
 def open_state(path: Path) -> Iterator[StateDir]:
-    """Use a state directory, alone: the lock goes with the process, however it ends. Raises StateError."""
+    """Use a state directory, alone: the locks go with the process, however it ends. Raises StateError."""
     private_directory(path)
+    locks: list[int] = []  # bounded: two
     try:
-        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StateError(f"{path} can't be written ({error}); choose another with --state-dir") from None
-    try:
-        _lock(lock, path)
-        yield StateDir(path, lock)
+        for target, flags in (("lock", os.O_RDWR | os.O_CREAT), ("lock", os.O_RDONLY), (".", os.O_DIRECTORY)):
+            if target == "." or not locks:
+                locks += _locked(path, target, flags)
+        if not locks:
+            raise StateError(f"{path} can't be locked; choose another with --state-dir")
+        yield StateDir(path, tuple(locks))
     finally:
-        os.close(lock)
+        for lock in locks:
+            os.close(lock)
 
 
-def _lock(lock: int, path: Path) -> None:
+def _locked(path: Path, target: str, flags: int) -> list[int]:
+    """Lock the directory itself, or a file in it that tells by whom; nothing where that is not possible.
+
+    A directory can be locked on a disk that can't be written. Raises StateError when another process has the lock.
+    """
+    try:
+        lock = os.open(path / target, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError:
+        return []
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+    except BlockingIOError:
+        os.close(lock)
         raise StateError(
-            f"another mobifai (process {holder}) is running with the state directory {path}; "
+            f"another mobifai (process {_holder(path)}) is running with the state directory {path}; "
             "stop it, or give this one its own with --state-dir"
         ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError:  # as on some network file systems, for a directory
+        os.close(lock)
+        return []
+    with contextlib.suppress(OSError):
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return [lock]
+
+
+def _holder(path: Path) -> str:
+    try:
+        return read_whole(path / "lock")[:32].decode(errors="replace").strip() or "unknown"
+    except (OSError, ValueError):
+        return "unknown"

@@ -73,6 +73,7 @@ class Agent:
         self.device = state.device()
         self.phones = phones
         self._e2e_public = state.e2e_key().public
+        self._problems = state.problems
         self.links = Links(config, state, self.device, endpoint, ledger, phones, self)
         self.tabs = self.links.tabs = make_tabs(self)
         self._make_assistant = make_assistant
@@ -239,6 +240,7 @@ class Agent:
         return {
             "version": __version__,
             "agent_pid": os.getpid(),
+            "problems": list(self._problems),
             "keeper_pid": self._keeper.pid,
             "uptime_s": round(self._monitor.uptime_seconds, 1),
             **asdict(take_census()),
@@ -299,7 +301,7 @@ async def open_agent(
     """An agent with all that it needs, for the length of this scope; `run` makes it serve."""
     async with AsyncExitStack() as scope:
         endpoint = await open_endpoint(config, state, ledger, scope)
-        store = scope.enter_context(TabStore(state.tabs))
+        store = scope.enter_context(TabStore(state.tabs, state.problems))
 
         def make_tabs(agent: Agent) -> Tabs:
             return Tabs(

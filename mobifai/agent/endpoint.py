@@ -35,7 +35,7 @@ async def open_endpoint(config: Config, state: StateDir, ledger: Ledger, scope: 
     if isinstance(config.relay, str):
         urls = [config.public_url or config.relay]
         return Endpoint(config.relay, lambda: urls, state.token(config.relay))
-    relay = await scope.enter_async_context(Relay.open(config.relay, state.path, ledger))
+    relay = await scope.enter_async_context(Relay.open(config.relay, state.path, ledger, problems=state.problems))
     token = relay.sign_in.agent_token(state.device().device_id, config.device_name)
     return Endpoint(_local_url(config.relay, relay.port), relay.find_urls, token, relay.port, relay)
 

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from mobifai.bounds import BoundedMap, Ledger
+from mobifai.clocks import elapsed
 from mobifai.errors import StateError
+from mobifai.files import read_whole, set_aside
 from mobifai.limits import E2E_LINKS, E2E_PHONES, E2E_REVOKED
 from mobifai.protocol.e2e import LINK_SECONDS, SECRET_BYTES, Standing, link_psk
 from mobifai.state import StateDir, write_secret
@@ -40,18 +42,30 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class Phones:
-    """See `protocol.e2e.Trust`. `now` gives seconds since the epoch."""
+    """See `protocol.e2e.Trust`. `now` gives seconds since the epoch, `monotonic` those that never go back.
 
-    def __init__(self, state: StateDir, ledger: Ledger, now: Callable[[], float] = time.time) -> None:
+    One clock that is given serves as both.
+    """
+
+    def __init__(
+        self,
+        state: StateDir,
+        ledger: Ledger,
+        now: Callable[[], float] | None = None,
+        monotonic: Callable[[], float] | None = None,
+    ) -> None:
         self._path = state.phones
-        self._now = now
+        self._now = now or time.time
+        self._monotonic = monotonic or now or elapsed
         self._ledger = ledger
         self._bounds = (ledger.open(E2E_PHONES), ledger.open(E2E_REVOKED), ledger.open(E2E_LINKS))
         self._pinned: BoundedMap[str, PinnedPhone] = BoundedMap(self._bounds[0])
         self._revoked: BoundedMap[str, str] = BoundedMap(self._bounds[1])
         self._links: BoundedMap[bytes, float] = BoundedMap(self._bounds[2])
-        self._kept_at = 0.0
+        self._kept_at = float("-inf")
         self._changed = False
+        self._problems = state.problems
+        self._may_write = True
         self._load()
 
     def close(self) -> None:
@@ -75,31 +89,41 @@ class Phones:
 
     def _read(self) -> _File:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_File)
+            return msgspec.json.decode(read_whole(self._path), type=_File)
         except FileNotFoundError:
             return _File()
-        except (msgspec.MsgspecError, OSError, ValueError) as error:
-            aside = self._path.with_name(f"{self._path.name}.kept-{int(self._now())}")
-            _log.warning("%s can't be read (%s); phones come in anew, and it is kept as %s", self._path, error, aside)
+        except OSError as error:  # it may well be whole: it is left alone
+            self._leave_alone(error)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             try:
-                self._path.rename(aside)
+                aside = set_aside(self._path)
+                _log.warning("%s is damaged (%s); phones come in anew, and it is kept as %s", self._path, error, aside)
             except OSError as stuck:
-                raise StateError(f"{self._path} can't be read or moved away ({stuck}); see to it") from None
-            return _File()
+                self._leave_alone(stuck)
+        return _File()
+
+    def _leave_alone(self, why: OSError) -> None:
+        """The file can't be read: what may be in it is not overwritten."""
+        self._may_write = False
+        text = f"{self._path} can't be read ({why}); no phone that it names is known, and no new one is kept: repair it"
+        self._problems.found(self._path.name, text)
 
     def _keep(self) -> None:
         """Write the file. Raises StateError."""
+        if not self._may_write:
+            raise StateError(f"{self._path} could not be read, and is not overwritten")
         known = _File(tuple(self._pinned.values()), tuple(self._revoked.items()))
         self._changed = True
         write_secret(self._path, msgspec.json.encode(known))
         self._changed = False
-        self._kept_at = self._now()
+        self._kept_at = self._monotonic()
+        self._problems.solved(self._path.name)
 
     def _keep_if_possible(self) -> None:
         try:
             self._keep()
         except StateError as error:
-            _log.warning("what is known of the phones can't be kept: %s", error)
+            self._problems.found(self._path.name, f"what is known of the phones can't be kept: {error}")
 
     # -- what a session asks (protocol.e2e.Trust)
 
@@ -111,7 +135,7 @@ class Phones:
 
     def psks(self) -> tuple[bytes, ...]:
         """The pre-shared keys of the links that are good now, newest first."""
-        oldest = self._now() - LINK_SECONDS
+        oldest = self._monotonic() - LINK_SECONDS
         for psk, made in list(self._links.items()):
             if made <= oldest:
                 del self._links[psk]
@@ -120,16 +144,22 @@ class Phones:
     def obstacle(self, key: bytes, device_id: str) -> str | None:
         """Why no more phones can be pinned, if that is so."""
         known = key.hex() in self._pinned or self.is_pinned(device_id)
-        if known or self._bounds[0].room:
+        if known:
             return None
-        return f"{self._bounds[0].refuse('one more phone')}; `mobifai devices revoke ID` those that are not used"
+        if not self._bounds[0].room:
+            return f"{self._bounds[0].refuse('one more phone')}; `mobifai devices revoke ID` those that are not used"
+        try:
+            self._keep()  # a phone that would be forgotten at the next start is not let in
+        except StateError as error:
+            return f"no new phone can be let in now: {error}"
+        return None
 
     # -- links
 
     def new_secret(self) -> bytes:
         """The secret of a new link. With too many of them waiting, the oldest is void."""
         secret = secrets.token_bytes(SECRET_BYTES)
-        self._links[link_psk(secret)] = self._now()
+        self._links[link_psk(secret)] = self._monotonic()
         return secret
 
     # -- phones
@@ -162,7 +192,7 @@ class Phones:
         self._pinned[phone.key] = phone
         self._changed = True
         same = known is not None and (known.device_id, known.name) == (device_id, name) and not others
-        if not same or now - self._kept_at >= KEPT_SECONDS:
+        if not same or self._monotonic() - self._kept_at >= KEPT_SECONDS:
             self._keep_if_possible()
 
     def revoke(self, device_id: str) -> bool:

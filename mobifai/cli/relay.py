@@ -52,7 +52,7 @@ def relay(
 
 
 async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs) -> None:
-    async with stop_signals() as stop, Relay.open(place, state.path, ledger) as running:
+    async with stop_signals() as stop, Relay.open(place, state.path, ledger, problems=state.problems) as running:
         questions = _questions(running, ledger)
         more = Extensions(Subject(ledger))
         async with control_server(state.socket_places("control"), questions, ledger, more.find):

@@ -268,8 +268,7 @@ def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:
         if not sys.flags.safe_path:
             sys.path[0] = root  # nothing is imported from where this was started, as with -P
         return keeper_wire.connect_by(agents.detach())
-    assert state.lock is not None  # noqa: S101
-    for descriptor in (state.lock, keepers.fileno(), *([control.fileno()] if control is not None else [])):
+    for descriptor in (*state.locks, keepers.fileno(), *([control.fileno()] if control is not None else [])):
         os.set_inheritable(descriptor, True)
     setup = {
         "ring_capacity": Ledger(config.limits).capacity(TERMINAL_RING),

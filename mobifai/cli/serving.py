@@ -25,6 +25,7 @@ from mobifai.cli.person import Person
 from mobifai.cli.running import run, stop_signals
 from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Config, RelayConfig
 from mobifai.errors import MobiFaiError, StateError
+from mobifai.files import write_whole
 from mobifai.health.control import control_server
 from mobifai.health.extensions import Extensions, Subject
 from mobifai.health.logs import Logs
@@ -56,8 +57,8 @@ async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, lo
         person = Person()
         scope.callback(person.close)
         if config.ready_file is not None:
-            config.ready_file.unlink(missing_ok=True)
-            scope.callback(config.ready_file.unlink, missing_ok=True)
+            _remove(config.ready_file)
+            scope.callback(_remove, config.ready_file)
         restart = _Restart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
         agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
         questions = {**agent.questions, "restart": restart.asked}
@@ -150,7 +151,7 @@ async def _announce(agent: Agent, person: Person, config: Config, spawner: KeptS
             "device_id": agent.device.device_id,
         }
         try:
-            _write_whole(config.ready_file, ready)
+            _write_ready_file(config.ready_file, ready)
         except StateError as error:
             _log.error("%s", error)
     if isinstance(spawner, KeptShells) and spawner.life > 1:
@@ -176,11 +177,16 @@ def _only_here(relay: RelayConfig) -> str:
     return "Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network."
 
 
-def _write_whole(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file so that nobody sees a part of it. Raises StateError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+def _write_ready_file(path: Path, content: Mapping[str, Any]) -> None:
+    """Write the file so that nobody sees a part of it. Raises StateError."""
     try:
-        draft.write_bytes(msgspec.json.encode(content) + b"\n")
-        draft.replace(path)
+        write_whole(path, msgspec.json.encode(content) + b"\n", mode=0o644)
     except OSError as error:
         raise StateError(f"--ready-file: {path} can't be written: {error}") from None
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("--ready-file: %s can't be removed: %s", file, error)

@@ -71,6 +71,7 @@ def _text(answer: dict[str, Any]) -> str:
         f"Key        {answer['fingerprint']}",
         f"Process    {answer['descriptors']} descriptors, {answer['threads']} threads, {answer['tasks']} tasks",
         f"Check      {_last_check(answer['last_check'])}",
+        *(f"Problem    {plain(problem)}" for problem in answer["problems"]),
         f"Terminals  {len(answer['terminals'])}, {answer['buffer_bytes'] / 1000:.0f} KB of output kept",
     ]
     for terminal in answer["terminals"]:

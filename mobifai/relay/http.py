@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from mobifai.bounds import Bound
+from mobifai.database import NotKept
 from mobifai.errors import SignInRefused
 from mobifai.limits import MAX_ID
 from mobifai.protocol import messages as wire
@@ -156,7 +157,10 @@ class Http:
             raise web.HTTPRequestEntityTooLarge(
                 self._settings.capacity, len(encoded), text=str(self._settings.refuse(f"{len(encoded)} bytes"))
             )
-        self._store.put_settings(OWNER, encoded.decode())
+        try:
+            self._store.put_settings(OWNER, encoded.decode())
+        except NotKept as error:
+            raise web.HTTPInsufficientStorage(text=str(error)) from None
         self._settings.set(len(encoded))
         self._sockets.broadcast_settings(merged)
         return _json(merged)

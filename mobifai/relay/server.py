@@ -18,6 +18,7 @@ from mobifai.bounds import Bound, Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
 from mobifai.limits import RELAY_SETTINGS
+from mobifai.problems import Problems
 from mobifai.protocol.rooms import Rooms
 from mobifai.relay.addresses import public_urls
 from mobifai.relay.devices import Devices, KnownDevice
@@ -75,6 +76,7 @@ class Relay:
         ledger: Ledger,
         *,
         allowed_hosts: tuple[str, ...] = (),
+        problems: Problems | None = None,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> AsyncIterator["Relay"]:
@@ -86,8 +88,10 @@ class Relay:
             listening = bind(config)
             stack.callback(listening.close)
             private_directory(state_dir)
-            store = stack.enter_context(Store.open(state_dir))
-            sign_in = SignIn(store, Tokens(load_secret(state_dir)), ledger, now=now, monotonic=monotonic)
+            store = stack.enter_context(Store.open(state_dir, problems))
+            sign_in = SignIn(
+                store, Tokens(load_secret(state_dir, problems=problems)), ledger, now=now, monotonic=monotonic
+            )
             stack.callback(sign_in.close)
             parts = _Parts(store, sign_in, ledger, stack.enter_context(_settings(ledger, store)), now, monotonic)
             place = replace(config, allowed_hosts=(*config.allowed_hosts, *allowed_hosts))

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from mobifai.bounds import Ledger
+from mobifai.database import NotKept
 from mobifai.errors import SignInRefused
 from mobifai.limits import RELAY_DEVICES
 from mobifai.protocol import messages as wire
@@ -84,7 +85,7 @@ class SignIn:
     def agent_token(self, device_id: str, name: str) -> str:
         """Let the agent of this process in, without a code. Its tokens of before are void."""
         self._require_room(device_id, "mac")
-        return self._admit(device_id, "mac", self._new_id(), name)
+        return self._admit(device_id, "mac", self._new_id(), name, own=True)
 
     def _require_room(self, device_id: str, kind: DeviceType) -> None:
         known = self._store.device(device_id)
@@ -95,15 +96,24 @@ class SignIn:
             refused = self._devices.refuse("one more device")
             raise SignInRefused(f"{refused}; revoke one that is not used any more")
 
-    def _admit(self, device_id: str, kind: DeviceType, token_id: str, name: str = "") -> str:
+    def _admit(self, device_id: str, kind: DeviceType, token_id: str, name: str = "", *, own: bool = False) -> str:
         now = self._now()
         known = self._store.device(device_id)
         device = StoredDevice(device_id, OWNER, kind, name, "", token_id, now, now)
         if known is not None and known.revoked_at is None:
             device = replace(device, created_at=known.created_at, name=name or known.name, public_key=known.public_key)
-        self._store.put(device)
+        if own:
+            self._store.put_own(device)
+        else:
+            self._put(device)
         self._devices.set(self._store.count(OWNER))
         return self._issue(kind, token_id)
+
+    def _put(self, device: StoredDevice) -> None:
+        try:
+            self._store.put(device)
+        except NotKept as error:
+            raise SignInRefused(f"no new device can be let in now: {error}") from None
 
     def _issue(self, kind: DeviceType, token_id: str) -> str:
         user = self.user

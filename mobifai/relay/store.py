@@ -4,13 +4,13 @@ Owns `relay.sqlite` of the state directory (mode 0600). It never sees a pairing 
 """
 
 import logging
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobifai.database import open_database
+from mobifai.database import Database
+from mobifai.problems import Problems
 
 FILE = "relay.sqlite"
 
@@ -45,14 +45,16 @@ class StoredDevice:
 class Store:
     """Devices and settings. A write takes some 20 us, so it is done in the event loop's own thread."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Database) -> None:
         self._connection = connection
 
     @classmethod
     @contextmanager
-    def open(cls, state_dir: Path) -> Iterator["Store"]:
-        """Open the file, or make it, for the length of a scope. Raises StateError for one that can't be used."""
-        connection = open_database(state_dir / FILE, _SCHEMA, _VERSION)
+    def open(cls, state_dir: Path, problems: Problems | None = None) -> Iterator["Store"]:
+        """Open the file, or make it, for the length of a scope."""
+        connection = Database(
+            state_dir / FILE, _SCHEMA, _VERSION, problems or Problems(), contents="the relay's devices"
+        )
         try:
             yield cls(connection)
         finally:
@@ -87,15 +89,17 @@ class Store:
         with self._connection:
             self._connection.execute("INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values,))
 
+    def put_own(self, device: StoredDevice) -> None:
+        """Let the agent of this process in, also while that can't be kept."""
+        values = (getattr(device, column) for column in _COLUMNS.split(", "))
+        self._connection.note("INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values,))
+
     def seen(self, device_id: str, name: str, public_key: str, now: float) -> None:
         """Note that a device came in, and what it says of itself. A full disk keeps nobody out."""
-        try:
-            self._connection.execute(
-                "UPDATE devices SET name = ?, public_key = ?, last_seen = ? WHERE device_id = ?",
-                (name, public_key, now, device_id),
-            )
-        except sqlite3.Error as error:
-            log.warning("what is known of the devices can't be kept (%s); free some space", error)
+        self._connection.note(
+            "UPDATE devices SET name = ?, public_key = ?, last_seen = ? WHERE device_id = ?",
+            (name, public_key, now, device_id),
+        )
 
     def revoke(self, device_id: str, now: float, keep: int) -> bool:
         """Shut a device out; False when it is not one that was let in. Only the `keep` newest revoked ones are kept."""

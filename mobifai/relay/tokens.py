@@ -9,7 +9,6 @@ over text (RFC 7515, A.1), which is made here: a library for every kind of token
 
 import binascii
 import hmac
-import os
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,8 +18,10 @@ from typing import Literal
 
 import msgspec
 
-from mobifai.errors import SignInRefused, StateError
+from mobifai.errors import SignInRefused
+from mobifai.kept_file import KeptFile
 from mobifai.limits import MAX_TOKEN
+from mobifai.problems import Problems
 
 FILE = "relay.key"
 SECRET_BYTES = 32
@@ -88,29 +89,24 @@ def _base64(data: bytes) -> str:
 _HEADER = _base64(b'{"alg":"HS256","typ":"JWT"}')
 
 
-def load_secret(state_dir: Path, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> bytes:
-    """Read the secret, or make it the first time. Raises StateError."""
-    path = state_dir / FILE
-    try:
-        if not path.exists():
-            _write_atomically(path, random_bytes(SECRET_BYTES))
-        path.chmod(0o600)
-        secret = path.read_bytes()
-    except OSError as error:
-        raise StateError(f"expected the relay's secret at {path}; it can't be read or made: {error}") from error
+def load_secret(
+    state_dir: Path,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    problems: Problems | None = None,
+) -> bytes:
+    """Read the secret, or make it the first time.
+
+    One that is damaged is set aside. Where none can be read or written, one is used that this process alone knows.
+    """
+    file = KeptFile(state_dir / FILE, problems or Problems(), "every device signs in anew")
+    return file.load(_checked, lambda: _with_content(random_bytes(SECRET_BYTES)))
+
+
+def _checked(secret: bytes) -> bytes:
     if len(secret) != SECRET_BYTES:
-        raise StateError(
-            f"expected {SECRET_BYTES} bytes in {path}; found {len(secret)}; remove it, and every device signs in anew"
-        )
+        raise ValueError(f"expected {SECRET_BYTES} bytes; found {len(secret)}")
     return secret
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+def _with_content(secret: bytes) -> tuple[bytes, bytes]:
+    return secret, secret

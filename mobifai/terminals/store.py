@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobifai.database import open_database
+from mobifai.database import Database
+from mobifai.problems import Problems
 from mobifai.terminals.terminal import Tab
 
 _log = logging.getLogger(__name__)
@@ -30,14 +31,13 @@ class SavedTab:
 
 
 class TabStore:
-    """Owns the data base file. A write is durable against a crash of the agent (WAL, synchronous=NORMAL).
+    """Owns the database. A write is durable against a crash of the agent (WAL, synchronous=NORMAL).
 
-    A write that fails (a full disk) is said once and costs only what would have come back after a restart.
+    A write that fails (a full disk) costs only what would have come back after a restart.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._db = open_database(path, _SCHEMA, _VERSION)
-        self._said = False
+    def __init__(self, path: Path, problems: Problems | None = None) -> None:
+        self._db = Database(path, _SCHEMA, _VERSION, problems or Problems(), contents="tabs")
 
     def __enter__(self) -> "TabStore":
         return self
@@ -77,9 +77,6 @@ class TabStore:
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
         try:
-            self._db.execute(statement, values)
-            self._said = False
-        except (sqlite3.Error, UnicodeError) as error:
-            if not self._said:
-                _log.warning("tabs can't be kept for a restart (%s); free some space", error)
-            self._said = True
+            self._db.note(statement, values)
+        except (sqlite3.Error, UnicodeError) as error:  # a name that is no text
+            _log.warning("a tab can't be kept for a restart: %s", error)

@@ -7,7 +7,7 @@ forwarded.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -227,12 +227,7 @@ class Tabs:
         newest = max((terminal.tab.created_at for terminal in self._terminals.values()), default=0)
         tab = Tab(message.uuid, message.name or self._free_name(), max(self._now_ms(), newest + 1))
         self._start(tab, replace(spec, cols=cols, rows=rows))
-        self._save(tab, spec.cwd)
-
-    def _save(self, tab: Tab, cwd: str) -> None:
-        """Keep a tab, on disk and with its shell: it is to come back although the disk fails."""
-        self._store.save(tab, cwd)
-        self._spawner.describe(tab.uuid, {"name": tab.name, "created_at": tab.created_at})
+        self._store.save(tab, spec.cwd)
 
     def _free_name(self) -> str:
         taken = {terminal.tab.name for terminal in self._terminals.values()}
@@ -253,6 +248,11 @@ class Tabs:
         )
         terminal.meet(acknowledges=self._features.acknowledges)
         self._terminals[tab.uuid] = terminal
+        self._describe(tab)
+
+    def _describe(self, tab: Tab) -> None:
+        """Have the shell's keeper know its tab: that is to come back although the disk fails."""
+        self._spawner.describe(tab.uuid, {"name": tab.name, "created_at": tab.created_at})
 
     def terminate(self, message: wire.ProcessRef) -> None:
         """End a tab and its shell."""
@@ -264,7 +264,8 @@ class Tabs:
         """Give a tab another name."""
         terminal = self.find(message.uuid)
         terminal.tab = replace(terminal.tab, name=message.name)
-        self._save(terminal.tab, self._directory(terminal))
+        self._store.save(terminal.tab, self._directory(terminal))
+        self._describe(terminal.tab)
         self._outlet.say("process:renamed", message)
 
     def switch(self, message: wire.ProcessSwitch) -> None:
@@ -334,7 +335,7 @@ class Tabs:
         uuid = saved.tab.uuid
         adopted = self._adopt(uuid)
         if adopted is not None:
-            self._add(saved.tab, adopted)
+            self._add(self._described(saved.tab, adopted.label), adopted)
             if saved.active:
                 self._terminals[uuid].hold(HOLD_SECONDS)
             return
@@ -359,15 +360,20 @@ class Tabs:
         adopted = self._adopt(uuid)
         if adopted is None:
             return
-        name, created_at = adopted.label.get("name"), adopted.label.get("created_at")
-        tab = Tab(
-            uuid,
-            name if isinstance(name, str) and name else self._free_name(),
-            created_at if isinstance(created_at, int) else self._now_ms(),
-        )
+        tab = self._described(Tab(uuid, self._free_name(), self._now_ms()), adopted.label)
         self._add(tab, adopted)
-        self._save(tab, self._directory(self._terminals[uuid]))
+        self._store.save(tab, self._directory(self._terminals[uuid]))
         self._outlet.say("process:created", wire.ProcessNamed(uuid=uuid, name=tab.name))
+
+    @staticmethod
+    def _described(tab: Tab, label: Mapping[str, object]) -> Tab:
+        """The tab as its shell's keeper knows it: the store may not have had the last word."""
+        name, created_at = label.get("name"), label.get("created_at")
+        return replace(
+            tab,
+            name=name if isinstance(name, str) and name else tab.name,
+            created_at=created_at if isinstance(created_at, int) else tab.created_at,
+        )
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
         """Shrink the screens of terminals that were inactive for so long; how many shrank."""

@@ -9,12 +9,12 @@ import jwt
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.errors import SignInRefused, StateError
+from mobifai.errors import SignInRefused
 from mobifai.protocol import messages as wire
 from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE, CODE_SECONDS, WRONG_TRIES
 from mobifai.relay.signin import SignIn
 from mobifai.relay.store import Store
-from mobifai.relay.tokens import TOKEN_SECONDS, Tokens, load_secret
+from mobifai.relay.tokens import SECRET_BYTES, TOKEN_SECONDS, Tokens, load_secret
 from tests.relay.place import Clock
 
 KEY = "04" + "ab" * 64
@@ -245,10 +245,12 @@ def test_devices_and_secret_survive_a_restart_and_are_ours_alone(tmp_path: Path)
         assert Desk(store, tmp_path).sign_in.identify(token).device_id == "agent-1"
 
 
-def test_a_secret_that_is_no_secret_is_not_used(tmp_path: Path) -> None:
+def test_a_secret_that_is_no_secret_is_set_aside_and_not_used(tmp_path: Path) -> None:
     (tmp_path / "relay.key").write_bytes(b"short")
-    with pytest.raises(StateError, match="remove it"):
-        load_secret(tmp_path)
+    secret = load_secret(tmp_path)
+    assert len(secret) == SECRET_BYTES
+    assert load_secret(tmp_path) == secret
+    assert [path.read_bytes() for path in tmp_path.glob("relay.key.kept-*")] == [b"short"]
 
 
 def test_a_file_that_is_no_database_is_kept_and_not_used(tmp_path: Path) -> None:

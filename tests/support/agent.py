@@ -88,12 +88,15 @@ async def serving(
     ready: bool = True,
     environment: dict[str, str] | None = None,
     inside: tuple[str, ...] = (),
+    ready_file: Path | None = None,
 ) -> AsyncIterator[RunningAgent]:
     """`mobifai serve` on any free port, once phones can pair (or, with `ready=False`, once it is started).
 
-    `inside`: the words before the command that run it: in another network, or by nohup.
+    `inside`: the words before the command that run it: in another network, or by nohup. Its log is beside the ready
+    file.
     """
-    ready_file, log = state_dir.with_name(f"{state_dir.name}-ready.json"), state_dir.with_name(f"{state_dir.name}.log")
+    ready_file = ready_file or state_dir.with_name(f"{state_dir.name}-ready.json")
+    log = ready_file.with_name(f"{state_dir.name}.log")
     ready_file.unlink(missing_ok=True)
     port = () if {"--relay", "--port"} & set(options) else ("--port", "0")
     shell = () if "--shell" in options else ("--shell", "/bin/sh")

@@ -1,0 +1,63 @@
+"""A small file that is made once and read ever after, such as a key. Owns nothing."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from mobifai.files import read_whole, set_aside, write_whole
+from mobifai.problems import Problems
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class KeptFile:
+    """A file of the state directory; `without` says what follows when another has to be made."""
+
+    def __init__(self, path: Path, problems: Problems, without: str) -> None:
+        self._path = path
+        self._problems = problems
+        self._without = without
+
+    def load(self, read: Callable[[bytes], T], make: Callable[[], tuple[T, bytes]]) -> T:
+        """What the file holds, or else what `make` makes: a value, and the file's content for it.
+
+        A file that `read` refuses (ValueError, RecursionError, MsgspecError) is set aside. Where nothing can be read
+        or written, the value is as good, until this process ends.
+        """
+        try:
+            return read(read_whole(self._path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:  # it may well be whole: it is left alone
+            return self._in_memory(make()[0], f"can't be read ({error})")
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+            if not self._set_aside(error):
+                return self._in_memory(make()[0], f"is damaged ({error}), and can't be moved away")
+        made, content = make()
+        try:
+            write_whole(self._path, content)
+        except OSError as error:
+            return self._in_memory(made, f"can't be written ({error})")
+        return made
+
+    def _set_aside(self, why: Exception) -> bool:
+        try:
+            aside = set_aside(self._path)
+        except OSError:
+            return False
+        text = f"{self._path} is damaged ({why}); it is kept as {aside.name}, and {self._without}"
+        _log.warning("%s", text)  # each file is a kind of message of its own
+        return True
+
+    def _in_memory(self, made: T, why: str) -> T:
+        self._problems.found(
+            self._path.name,
+            f"{self._path} {why}; another is used until this process ends, and then {self._without}: "
+            "free some space, or make it readable and writable",
+        )
+        return made
