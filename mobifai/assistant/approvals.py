@@ -1,68 +1,70 @@
 """Asking a person before something is typed. It owns the question that waits; time and the way to ask are given."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import itertools
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from mobifai.assistant.actions import Action, Keystroke
-from mobifai.assistant.config import Approvals
-from mobifai.assistant.risk import RiskPatterns, Typing
 from mobifai.errors import AssistantError
-from mobifai.protocol.messages import AiStep
+from mobifai.protocol.messages import AiApproval, AiStep
 
 
-class Approval:
-    """One conversation's approvals."""
+@dataclass(frozen=True, slots=True)
+class _Question:
+    payload: AiApproval
+    until: float
+    answer: "asyncio.Future[bool]"
 
-    def __init__(self, mode: Approvals, patterns: RiskPatterns, seconds: float) -> None:
-        self._mode = mode
-        self._patterns = patterns
+
+class Approvals:
+    """One conversation's questions, one at a time. `ask` tells everybody who may answer."""
+
+    def __init__(
+        self,
+        uuid: str,
+        conversation: int,
+        seconds: float,
+        ask: Callable[[AiApproval], None],
+    ) -> None:
+        self._uuid = uuid
+        self._conversation = conversation
         self._seconds = seconds
-        self._typing = Typing()
-        self._waiting: tuple[str, asyncio.Future[bool]] | None = None
+        self._ask = ask
+        self._numbers = itertools.count(1)
+        self._waiting: _Question | None = None
+
+    @property
+    def waiting(self) -> AiApproval | None:
+        """The question that waits, with the seconds that are left for it."""
+        if self._waiting is None:
+            return None
+        payload, left = self._waiting.payload, self._waiting.until - asyncio.get_running_loop().time()
+        return AiApproval(payload.uuid, payload.conversation, payload.id, payload.actions, max(0.0, round(left, 1)))
 
     def answer(self, question: str, ok: bool) -> bool:
         """Take a person's answer; False when nothing waits under this id."""
-        if self._waiting is None or self._waiting[0] != question or self._waiting[1].done():
+        if self._waiting is None or self._waiting.payload.id != question or self._waiting.answer.done():
             return False
-        self._waiting[1].set_result(ok)
+        self._waiting.answer.set_result(ok)
         return True
 
-    def typed(self, keystroke: Keystroke) -> None:
-        """Remember what was typed: a risky line may be typed in pieces."""
-        self._typing.typed(keystroke)
-
-    async def granted(
-        self, question: str, actions: Sequence[Action], ask: Callable[[tuple[AiStep, ...]], None]
-    ) -> bool:
-        """Whether these may be done; waits for a person where the settings say so. Raises AssistantError.
-
-        `ask` shows them to the person, who is answered for with `answer` and the id `question`.
-        """
-        keystrokes = [action for action in actions if isinstance(action, Keystroke)]
-        steps = tuple(map(self._step, keystrokes, self._typing.after(keystrokes)))
-        if not self._must_ask(steps):
-            return True
-        self._waiting = (question, asyncio.get_running_loop().create_future())
+    async def granted(self, steps: tuple[AiStep, ...], otherwise: str = "nothing of it was run") -> bool:
+        """Ask, and wait for the answer. Raises AssistantError when nobody answers in time, and says what is then."""
+        loop = asyncio.get_running_loop()
+        # An agent that starts again counts anew: an id of before must not answer a question of now.
+        question = f"{self._conversation}.{next(self._numbers)}.{secrets.token_hex(4)}"
+        payload = AiApproval(self._uuid, self._conversation, question, steps, self._seconds)
+        self._waiting = _Question(payload, loop.time() + self._seconds, loop.create_future())
         try:
-            ask(steps)
+            self._ask(payload)
             async with asyncio.timeout(self._seconds):
-                return await self._waiting[1]
+                return await self._waiting.answer
         except TimeoutError:
-            raise AssistantError(f"nobody approved the actions within {self._seconds:g} s; nothing was typed") from None
+            raise AssistantError(f"nobody approved the actions within {self._seconds:g} s; {otherwise}") from None
         finally:
             self._waiting = None
-
-    def _must_ask(self, steps: Sequence[AiStep]) -> bool:
-        if self._mode is Approvals.NEVER or not steps:
-            return False
-        return self._mode is Approvals.ALWAYS or any(step.risk for step in steps)
-
-    def _step(self, keystroke: Keystroke, line: str) -> AiStep:
-        if self._mode is Approvals.NEVER:
-            return step_of(keystroke)
-        said = ["the model says so"] if keystroke.risky else []
-        found = self._patterns.reasons(line)
-        return step_of(keystroke, ", ".join([*said, *([found] if found else [])])[:200] or None)
 
 
 def step_of(action: Action, risk: str | None = None) -> AiStep:

@@ -70,3 +70,21 @@ class Audit:
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         return os.open(self._path, flags, 0o600)
+
+
+class Record:
+    """One conversation's part of the record; `secrets` are blanked out of it."""
+
+    def __init__(self, audit: Audit, secrets: Secrets, terminal: str, conversation: int) -> None:
+        self._audit = audit
+        self.secrets = secrets
+        self._terminal = terminal
+        self._conversation = conversation
+
+    def write(self, event: str, text: str) -> None:
+        """Add to it. Raises AssistantError."""
+        self._audit.write(self.secrets, event, self._terminal, self._conversation, text)
+
+    def typed(self, key: str | None, text: str | None) -> None:
+        """Add what is about to be typed. Raises AssistantError."""
+        self.write("typed", f"key {key}" if key is not None else f"text {text}")

@@ -37,7 +37,8 @@ class AssistantConfig:
     `base_url`: None is the API's own. `key_file` is read when the environment has no key. `answer_seconds` bounds one
     question to the model with all its retries. `quiet_seconds` without output make a screen worth looking at, and
     `quiet_limit_seconds` are waited for it at most. `screen_characters` are shown unless the model asks for others.
-    `risky_patterns` (regular expressions) add to those of `risk`.
+    `risky_patterns` (regular expressions) add to those of `risk`; commands that begin with the words of one of
+    `allowed_commands` ("make test", say) are harmless.
     """
 
     model: str = DEFAULT_MODEL
@@ -55,6 +56,7 @@ class AssistantConfig:
     approvals: Approvals = Approvals.RISKY
     approval_seconds: float = 120.0
     risky_patterns: tuple[str, ...] = ()
+    allowed_commands: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ConfigError for what can't be used."""

@@ -14,13 +14,16 @@ from enum import Enum, auto
 from mobifai.assistant import prompts
 from mobifai.assistant.actions import TOOLS, Action, Delay, Keystroke, Message, Plan, typed_text, within_bounds
 from mobifai.assistant.answers import NotUnderstood, understand
-from mobifai.assistant.approvals import Approval, step_of
-from mobifai.assistant.audit import Audit
+from mobifai.assistant.approvals import Approvals, step_of
+from mobifai.assistant.audit import Audit, Record
 from mobifai.assistant.blanking import Secrets
+from mobifai.assistant.command_reader import CommandReader
+from mobifai.assistant.config import Approvals as When
 from mobifai.assistant.config import AssistantConfig
 from mobifai.assistant.conversation import Conversation, problems
+from mobifai.assistant.guard import Guard
 from mobifai.assistant.model import ModelClient, OpenModel, Question
-from mobifai.assistant.risk import RiskPatterns
+from mobifai.assistant.risk import Judge
 from mobifai.assistant.terminal import Slice, Terminal, application_keys, look, quiet
 from mobifai.bounds import Ledger
 from mobifai.errors import AssistantError, TerminalError
@@ -62,7 +65,7 @@ class Means:
     open_model: OpenModel
     audit: Audit
     secrets: Secrets
-    patterns: RiskPatterns
+    judge: Judge
 
 
 class _After(Enum):
@@ -87,10 +90,13 @@ class Run:
         self._uuid = terminal.uuid
         self._means = means
         self._config = means.config
-        self._secrets = means.secrets
+        self._record = Record(means.audit, means.secrets, terminal.uuid, number)
         self._say = say
         self._clock = asyncio.get_running_loop().time
-        self._approval = Approval(means.config.approvals, means.patterns, means.config.approval_seconds)
+        seconds = means.config.approval_seconds
+        self._approvals = Approvals(terminal.uuid, number, seconds, lambda question: say("ai:approval", question))
+        reader = CommandReader(terminal, self._clock, means.config.quiet_limit_seconds)
+        self._guard = Guard(reader, means.judge, self._approvals.granted, self._record.typed)
 
     # -- the whole
 
@@ -111,11 +117,11 @@ class Run:
                 raise AssistantError(f"stopped after {seconds} s; the task may be unfinished") from None
 
     async def _converse(self) -> None:
-        self._record("prompt", self.prompt)
+        self._record.write("prompt", self.prompt)
         self._say("ai:started", wire.AiStarted(uuid=self._uuid, conversation=self.number, prompt=self.prompt[:200]))
         began, before = self._clock(), _After.GO_ON
         async with self._means.open_model() as model:
-            self._secrets = self._secrets.also(model.secret)
+            self._record.secrets = self._record.secrets.also(model.secret)
             self._conversation.begin(prompts.request(self.prompt, await self._screen(), self._turns))
             while (after := await self._take_turn(model)) is not _After.DONE:
                 if after is before is _After.NOT_UNDERSTOOD:
@@ -143,7 +149,7 @@ class Run:
         if isinstance(meaning, NotUnderstood):
             self._conversation.told(prompts.not_understood(meaning.why), meaning.calls, failed=True)
             return _After.NOT_UNDERSTOOD
-        self._record("asked", "\n".join(map(_in_words, meaning.actions)))
+        self._record.write("asked", "\n".join(map(_in_words, meaning.actions)))
         return await self._act(meaning.actions, meaning.calls)
 
     def _question(self) -> Question:
@@ -184,26 +190,49 @@ class Run:
 
     async def _perform(self, plan: Plan) -> str:
         """Run the actions, in order; empty, or why they were not all run."""
-        if not await self._approval.granted(self._question_id, plan.actions, self._ask):
+        if self._config.approvals is When.ALWAYS and not await self._whole_turn_allowed(plan):
             return "The person did not allow these actions; none was run. Find another way, or ask what is wanted."
+        self._guard.begin_turn()
         for number, action in enumerate(plan.actions, 1):
             try:
-                await self._do(action)
+                allowed = await self._do(action, plan.actions[number:])
             except TerminalError as error:
                 return f"Action {number} failed, and none after it was run: {error}."
+            if not allowed:
+                return (
+                    f"The person did not allow action {number}; it and all after it were not run, and the command line "
+                    "is empty. Find another way, or ask what is wanted."
+                )
         return ""
 
-    async def _do(self, action: Action) -> None:
+    async def _whole_turn_allowed(self, plan: Plan) -> bool:
+        keystrokes = [action for action in plan.actions if isinstance(action, Keystroke)]
+        steps = tuple(step_of(keystroke, self._risk_of(keystroke)) for keystroke in keystrokes)
+        return not steps or await self._approvals.granted(steps, "nothing was typed")
+
+    def _risk_of(self, keystroke: Keystroke) -> str | None:
+        lines = (keystroke.text or "").splitlines()
+        said = "the model says so" if keystroke.risky else ""
+        return ", ".join(filter(None, (said, self._means.judge.risk_of_any(lines)))) or None
+
+    async def _do(self, action: Action, following: Sequence[Action]) -> bool:
+        """Do it; False when a person did not allow it."""
         if isinstance(action, Message):
             self._say("ai:message", wire.AiMessage(uuid=self._uuid, conversation=self.number, text=action.text))
-            return
-        if isinstance(action, Keystroke):
-            self._record("typed", _in_words(action))
-            self._terminal.write(typed_text(action, action.key is not None and application_keys(self._terminal)))
-            self._approval.typed(action)
+            return True
+        if isinstance(action, Keystroke) and not await self._type(action, following):
+            return False
         step = wire.AiAction(uuid=self._uuid, conversation=self.number, turn=self.turn, action=step_of(action))
         self._say("ai:action", step)
         await asyncio.sleep(action.ms / 1000 if isinstance(action, Delay) else 0)
+        return True
+
+    async def _type(self, action: Keystroke, following: Sequence[Action]) -> bool:
+        if self._config.approvals is When.RISKY:
+            return await self._guard.type([action, *(next_ for next_ in following if isinstance(next_, Keystroke))])
+        self._record.typed(action.key, action.text)
+        self._terminal.write(typed_text(action, action.key is not None and application_keys(self._terminal)))
+        return True
 
     # -- the screen
 
@@ -230,29 +259,17 @@ class Run:
 
     def answer(self, question: str, ok: bool) -> bool:
         """A person's answer to an approval; False when nothing waits under this id."""
-        return self._approval.answer(question, ok)
+        return self._approvals.answer(question, ok)
 
     @property
-    def _question_id(self) -> str:
-        return f"{self.number}.{self.turn}"
-
-    def _ask(self, actions: tuple[wire.AiStep, ...]) -> None:
-        payload = wire.AiApproval(
-            uuid=self._uuid,
-            conversation=self.number,
-            id=self._question_id,
-            actions=actions,
-            seconds=self._config.approval_seconds,
-        )
-        self._say("ai:approval", payload)
+    def waiting(self) -> wire.AiApproval | None:
+        """The question that waits for a person."""
+        return self._approvals.waiting
 
     def _notice(self, text: str) -> None:
-        text = self._secrets.blank(text)
+        text = self._record.secrets.blank(text)
         payload = wire.AiMessage(uuid=self._uuid, conversation=self.number, text=text, source="agent")
         self._say("ai:message", payload)
-
-    def _record(self, event: str, text: str) -> None:
-        self._means.audit.write(self._secrets, event, self._uuid, self.number, text)
 
 
 def _in_words(action: Action) -> str:

@@ -1,16 +1,12 @@
-"""What may do harm that can't be undone, as far as patterns can tell. Pure.
+"""What may do harm that can't be undone. Pure.
 
-It helps a person who is asked (approvals `risky`); it is no fence: a shell offers endless ways to write a command. Who
-wants a fence asks for every action (`always`).
+Only a command line that is known to change nothing counts as harmless; see `harmless`.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from mobifai.assistant.actions import Keystroke
-
-LINE_CHARACTERS = 4_000
-"""The most of an unfinished line that is remembered between turns."""
+from mobifai.assistant.harmless import why_not
 
 _WORD = r"[^\n;|&]{0,200}"
 
@@ -36,44 +32,46 @@ _PATTERNS: Mapping[str, str] = {
 
 _QUOTES = str.maketrans("", "", "\\'\"`")
 
+_RISK_CHARACTERS = 200
+
 
 class RiskPatterns:
     """Ours, and a person's own."""
 
     def __init__(self, own: Iterable[str] = ()) -> None:
         self._patterns = [(reason, re.compile(pattern)) for reason, pattern in _PATTERNS.items()]
-        self._patterns += [("matches a pattern of the settings", re.compile(pattern)) for pattern in own]
+        self._own = [re.compile(pattern) for pattern in own]
 
     def reasons(self, text: str) -> str:
         """Why typing this may do harm; empty if no pattern says so. Also with quotes taken away."""
         bare = text.translate(_QUOTES)
-        return ", ".join(reason for reason, found in self._patterns if found.search(text) or found.search(bare))
+        found = [reason for reason, pattern in self._patterns if pattern.search(text) or pattern.search(bare)]
+        return ", ".join([*found, *self.of_settings(text)])
+
+    def of_settings(self, text: str) -> list[str]:
+        """Only what the person's own patterns say."""
+        bare = text.translate(_QUOTES)
+        matches = any(pattern.search(text) or pattern.search(bare) for pattern in self._own)
+        return ["matches a pattern of the settings"] if matches else []
 
 
-class Typing:
-    """The line that is being typed, over several actions and turns."""
+class Judge:
+    """Says of command lines whether a person has to be asked, and why.
 
-    def __init__(self) -> None:
-        self._line = ""
+    A line is harmless when `harmless` knows that it changes nothing, or the settings allow its commands. The patterns
+    only name what is wrong with another.
+    """
 
-    def after(self, keystrokes: Sequence[Keystroke]) -> list[str]:
-        """For each of these keystrokes, the text that it completes; nothing is changed."""
-        later = Typing()
-        later._line = self._line
-        texts = []
-        for keystroke in keystrokes:
-            texts.append(later._line + _shown(keystroke))
-            later.typed(keystroke)
-        return texts
+    def __init__(self, patterns: Iterable[str] = (), allowed: Iterable[str] = ()) -> None:
+        self._patterns = RiskPatterns(patterns)
+        self._allowed = [tuple(command.split()) for command in allowed]
 
-    def typed(self, keystroke: Keystroke) -> None:
-        """Remember what was typed since the last line's end."""
-        shown = _shown(keystroke)
-        whole = self._line[:-1] if keystroke.key == "Backspace" else self._line + shown
-        self._line = re.split(r"[\r\n]", whole)[-1][-LINE_CHARACTERS:]
+    def risk(self, line: str) -> str:
+        """Why running this line may do harm; empty when it is harmless."""
+        why = why_not(line, self._allowed)
+        found = self._patterns.reasons(line) if why else ", ".join(self._patterns.of_settings(line))
+        return (found or why)[:_RISK_CHARACTERS]
 
-
-def _shown(keystroke: Keystroke) -> str:
-    if keystroke.text is not None:
-        return keystroke.text
-    return {"Enter": "\n", "Ctrl+C": "\n", "Ctrl+U": "\n"}.get(keystroke.key or "", "")
+    def risk_of_any(self, lines: Iterable[str]) -> str:
+        """The same for a line that may be any of these."""
+        return next((why for line in lines if (why := self.risk(line))), "")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mobifai.assistant.grid import Grid, cells
+from mobifai.assistant.grid import FILLER, Grid, cells
 
 SLICE = 500
 """Pieces of output, and lines that they fill, between two pauses: about a millisecond of work."""
@@ -35,6 +35,33 @@ class Picture:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The visible rows, one character for each cell (see `grid`); row and column count from 0.
+
+    A row is as long as it was written; one of `cols` cells may go on in the next. The column is `cols` after a
+    character in the last one. `alternate`: a full-screen program draws them. `plain`: what a shell prints is shown
+    whole and where it prints it.
+    """
+
+    rows: tuple[str, ...]
+    row: int
+    column: int
+    cols: int
+    alternate: bool
+    plain: bool
+
+    @property
+    def cursor_row(self) -> str:
+        """The cursor's row as text."""
+        return self.rows[self.row].replace(FILLER, "").rstrip()
+
+    @property
+    def before_cursor(self) -> str:
+        """The cursor's row as text, up to the cursor."""
+        return self.rows[self.row][: self.column].ljust(self.column).replace(FILLER, "")
+
+
 class Emulator:
     """A screen of `cols` by `rows` cells. Feed it output, then take a picture."""
 
@@ -54,6 +81,13 @@ class Emulator:
         """What is to be seen now."""
         text, screen_at = self._grid.text(self._y)
         return Picture(text, screen_at, self._y + 1, self._column + 1, self._cols, self._rows)
+
+    def cells(self) -> Cells:
+        """The visible rows now."""
+        grid = self._grid
+        whole = not grid.alternate and (grid.top, grid.bottom) == (0, self._rows - 1)
+        plain = whole and self._wraps and not self._inserts and not self._graphics
+        return Cells(tuple(grid.lines), self._y, self._x, self._cols, grid.alternate, plain)
 
     @property
     def _column(self) -> int:

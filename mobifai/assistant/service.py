@@ -23,7 +23,7 @@ from mobifai.assistant.config import KEY_FILE, AssistantConfig
 from mobifai.assistant.loop import Means, Run
 from mobifai.assistant.model import OpenModel
 from mobifai.assistant.models import open_model
-from mobifai.assistant.risk import RiskPatterns
+from mobifai.assistant.risk import Judge
 from mobifai.assistant.terminal import Terminal, Terminals
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import AssistantError, LimitReached, MobiFaiError, TerminalError
@@ -134,7 +134,7 @@ class Assistant:
             model or (lambda: open_model(config, environ, ledger)),
             self._audit,
             Secrets(environ),
-            RiskPatterns(config.risky_patterns),
+            Judge(config.risky_patterns, config.allowed_commands),
         )
 
     async def __aenter__(self) -> "Assistant":

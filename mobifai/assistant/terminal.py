@@ -7,7 +7,7 @@ from hashlib import blake2s
 from typing import Protocol
 
 from mobifai.assistant import keys
-from mobifai.assistant.screen import Emulator, Picture
+from mobifai.assistant.screen import Cells, Emulator, Picture
 
 POLL_SECONDS = 0.03
 """How often a terminal is asked whether it has printed, while somebody waits for quiet."""
@@ -19,6 +19,30 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """Its name."""
+
+
+class Foreground(Protocol):
+    """The program that reads what is typed into a terminal."""
+
+    @property
+    def pid(self) -> int:
+        """Its process group."""
+
+    @property
+    def name(self) -> str:
+        """Its name; empty when that is not known."""
+
+    @property
+    def canonical(self) -> bool:
+        """Whether it leaves the editing of lines to the terminal."""
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether it is an interactive shell that waits for a command line, which the screen shows."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is another program that does not read keys one by one: it may end by itself."""
 
 
 class Terminal(Protocol):
@@ -39,6 +63,13 @@ class Terminal(Protocol):
     @property
     def position(self) -> int:
         """How many bytes it has printed so far."""
+
+    @property
+    def line_is_new(self) -> bool | None:
+        """Whether nobody has typed since the last Enter or Ctrl-C; None when that is not known."""
+
+    def foreground(self) -> Foreground:
+        """The program that reads what is typed."""
 
     def replay(self) -> bytes:
         """The kept output, safe to be shown to a freshly reset emulator: its modes first."""
@@ -98,12 +129,22 @@ class Slice:
         return start, min(end, start + self.length)
 
 
-async def look(terminal: Terminal, wanted: Slice) -> View:
-    """Look at a terminal. Others run meanwhile: a full ring of a full-screen program takes some 50 ms."""
+async def _emulate(terminal: Terminal) -> Emulator:
+    """Its screen. Others run meanwhile: a full ring of a full-screen program takes some 50 ms."""
     emulator = Emulator(*terminal.size)
     for _ in emulator.feed(terminal.replay()):
         await asyncio.sleep(0)
-    picture = emulator.picture()
+    return emulator
+
+
+async def look_at_cells(terminal: Terminal) -> Cells:
+    """Look at the visible part of a terminal."""
+    return (await _emulate(terminal)).cells()
+
+
+async def look(terminal: Terminal, wanted: Slice) -> View:
+    """Look at a terminal."""
+    picture = (await _emulate(terminal)).picture()
     start, end = wanted.of(len(picture.text))
     digest = blake2s(picture.text.encode("utf-8", "replace"), digest_size=8).hexdigest()
     return View(digest, picture.text[start:end], start, end, len(picture.text), picture)

@@ -378,13 +378,17 @@ class AiStarted(Message, frozen=True):
 
 
 class AiStep(Message, frozen=True):
-    """One action: a text or key that is typed, a pause of `ms`, or a look at the screen. `risk` says why it is one."""
+    """One action: a text or key that is typed, a pause of `ms`, or a look at the screen. `risk` says why it is one.
+
+    `line`: the command line that an Enter runs, as the screen shows it.
+    """
 
     type: Literal["keystroke", "delay", "request_screen"]
     text: str | None = None
     key: str | None = None
     ms: int | None = None
     risk: str | None = None
+    line: str | None = None
 
 
 class AiAction(Message, frozen=True):

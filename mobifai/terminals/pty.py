@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from mobifai.bounds import ByteQueue
 from mobifai.limits import MAX_COLS, MAX_ROWS
+from mobifai.terminals.foreground import UNKNOWN, Foreground, foreground
 
 _WRITE_BYTES = 4096
 _AT_ONCE = 4096
@@ -171,6 +172,15 @@ class Pty:
             with contextlib.suppress(termios.error, OSError):
                 rows, cols = termios.tcgetwinsize(self._master)
         return min(cols, MAX_COLS) or 80, min(rows, MAX_ROWS) or 24
+
+    def foreground(self) -> Foreground:
+        """The program that reads what is typed."""
+        return UNKNOWN if self._master is None else foreground(self._master)
+
+    @property
+    def input_waits(self) -> bool:
+        """Whether some of the input is still to be given to the kernel."""
+        return len(self._waiting) > 0
 
     def resize(self, cols: int, rows: int) -> None:
         """Set the size in character cells; the kernel tells the programs."""

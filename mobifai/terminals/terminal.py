@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from mobifai.bounds import ByteQueue, ByteRing, Ledger
 from mobifai.errors import LimitReached, TerminalError
 from mobifai.limits import MAX_COLS, MAX_ROWS, TERMINAL_INPUT, TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
+from mobifai.terminals.foreground import UNKNOWN, Foreground
 from mobifai.terminals.outflow import Chunk, Outflow
 from mobifai.terminals.pace import Pace
 from mobifai.terminals.pty import Pty
@@ -20,6 +21,7 @@ from mobifai.terminals.ring_memory import RingMemory
 from mobifai.terminals.screen import snapshot
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import WINDOW_BYTES
+from mobifai.terminals.typed_line import is_new_after
 
 QUICK_PIECE = 4 << 10
 """In such pieces output goes while somebody types: their echo waits for no more than one."""
@@ -88,6 +90,7 @@ class Terminal:
         self._outflow = Outflow(self.ring, self._modes, self.ring.capacity, outbox, window, time.monotonic)
         self.urgent = False
         self._typed_at = float("-inf")
+        self._last_typed = self._typed_before = None if spawned.adopted else "\r"  # as at a shell's first prompt
         self._on_output = on_output
         self._on_end = on_end
         self._on_unseen = on_unseen or _ignore
@@ -304,8 +307,18 @@ class Terminal:
             self._pty.write(text.encode("utf-8", "replace"))
             self.urgent = self.forwarded
             self._typed_at = time.monotonic()
+            self._typed_before, self._last_typed = self._last_typed, text
         except LimitReached as error:
             raise TerminalError(f"the program in this terminal does not read: {error}", self.uuid) from None
+
+    @property
+    def line_is_new(self) -> bool | None:
+        """Whether nothing was typed since the last Enter or Ctrl-C; None when that is not known."""
+        return is_new_after(self._last_typed, self._typed_before)
+
+    def foreground(self) -> Foreground:
+        """The program that reads what is typed; nothing is known of it while input waits for the kernel."""
+        return UNKNOWN if self._pty.input_waits else self._pty.foreground()
 
     def resize(self, cols: int, rows: int) -> None:
         """Set the size in character cells. Raises TerminalError."""

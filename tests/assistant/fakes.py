@@ -14,6 +14,17 @@ KEPT_BYTES = 100_000
 
 
 @dataclass(frozen=True)
+class FakeForeground:
+    """A shell at its prompt, unless something else is said."""
+
+    pid: int = 1
+    name: str = "bash"
+    canonical: bool = False
+    is_prompt: bool = True
+    is_busy: bool = False
+
+
+@dataclass(frozen=True)
 class FakeTab:
     name: str = "Tab 1"
 
@@ -26,11 +37,16 @@ class FakeTerminal:
         self.tab = FakeTab()
         self.size = (80, 24)
         self.position = 0
+        self.line_is_new: bool | None = True
+        self.reads = FakeForeground()
         self.typed: list[str] = []
         self.full = False
         self._kept = b""
         self._kept_bytes = kept_bytes
         self.program = program
+
+    def foreground(self) -> FakeForeground:
+        return self.reads
 
     def replay(self) -> bytes:
         return b"\x1bc" + self._kept
@@ -59,6 +75,11 @@ class FakeTerminal:
 
 Program = Callable[[FakeTerminal, str], None]
 """Is told what is typed, and prints."""
+
+
+def echoes_at_a_prompt(terminal: FakeTerminal, text: str) -> None:
+    """What a shell does whose commands print nothing."""
+    terminal.output(text.replace("\r", "\r\n$ "))
 
 
 class FakeTerminals:

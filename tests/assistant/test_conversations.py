@@ -4,6 +4,8 @@ import asyncio
 import json
 import re
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ from mobifai.assistant.config import Approvals
 from mobifai.assistant.model import Answer, Question
 from mobifai.errors import AssistantError
 from mobifai.protocol import messages as wire
-from tests.assistant.fakes import FakeTerminal
-from tests.assistant.place import FAST, LOOK, a_place, presses, says, types, waits
+from tests.assistant.fakes import FakeTerminal, echoes_at_a_prompt
+from tests.assistant.place import FAST, LOOK, Place, a_place, presses, says, types, waits
 from tests.support.eventually import eventually
 
 
@@ -390,25 +392,35 @@ async def test_the_agent_stopping_ends_it(tmp_path: Path) -> None:
 # -- approvals
 
 
+@asynccontextmanager
+async def at_a_prompt(state: Path, *steps: Any) -> AsyncIterator[Place]:
+    """A place whose terminal is at a shell's prompt, and that asks before risky actions."""
+    async with a_place(state, *steps, approvals=Approvals.RISKY, program=echoes_at_a_prompt) as place:
+        place.terminal.output("$ ")
+        yield place
+
+
 async def test_risky_actions_wait_for_a_person(tmp_path: Path) -> None:
-    steps = [types("rm -r"), types("f build"), presses("Enter"), waits(1)]
-    async with a_place(tmp_path, steps, approvals=Approvals.RISKY) as place:
+    steps = [types("rm -r"), types("f build"), presses("Enter")]
+    async with at_a_prompt(tmp_path, steps) as place:
         place.prompt()
         asked = await place.phone.until("ai:approval")
         assert place.terminal.typed == []
         assert [step.get("text") or step["key"] for step in asked["actions"]] == ["rm -r", "f build", "Enter"]
         assert "deletes files" in asked["actions"][0]["risk"]
+        assert asked["actions"][-1]["line"] == "rm -rf build"
         place.assistant.approve(wire.AiApprove(id="1.9", ok=True))
         assert "nothing waits" in place.phone.of("ai:error")[0]["error"]
         assert place.terminal.typed == []
         place.assistant.approve(wire.AiApprove(id=asked["id"], ok=True))
         await place.phone.until("ai:finished")
         assert place.terminal.typed == ["rm -r", "f build", "\r"]
+        assert len(place.phone.of("ai:approval")) == 1
 
 
 async def test_what_the_model_marks_is_risky_and_the_rest_is_not_asked(tmp_path: Path) -> None:
-    asked = Asked([types("ls\n"), LOOK], [{**types("make deploy\n"), "risky": True}])
-    async with a_place(tmp_path, asked, approvals=Approvals.RISKY) as place:
+    asked = Asked([types("ls\n"), LOOK], [{**types("ls deploy\n"), "risky": True}])
+    async with at_a_prompt(tmp_path, asked) as place:
         place.prompt()
         question = await place.phone.until("ai:approval")
         assert place.terminal.text == "ls\r"
@@ -416,12 +428,17 @@ async def test_what_the_model_marks_is_risky_and_the_rest_is_not_asked(tmp_path:
 
 
 async def test_a_risky_line_typed_over_several_turns_is_found(tmp_path: Path) -> None:
-    asked = Asked([types("r"), LOOK], [types("m -rf"), LOOK], [says("done")])
-    async with a_place(tmp_path, asked, approvals=Approvals.RISKY) as place:
+    asked = Asked([types("r"), LOOK], [types("m -rf x"), LOOK], [presses("Enter"), LOOK], [says("done")])
+    async with at_a_prompt(tmp_path, asked) as place:
         place.prompt()
         question = await place.phone.until("ai:approval")
-        assert "deletes files" not in str(question["actions"][0].get("text"))
-        assert place.terminal.text == "r"
+        assert place.terminal.text == "rm -rf x"
+        assert "deletes files" in question["actions"][0]["risk"]
+        assert question["actions"][0]["line"] == "rm -rf x"
+        place.assistant.approve(wire.AiApprove(id=question["id"], ok=False))
+        await place.phone.end()
+        assert place.terminal.text == "rm -rf x\x03"  # what was not allowed does not stay at the prompt
+    assert "did not allow" in asked.told(3)
 
 
 async def test_always_asks_and_a_no_is_told_to_the_model(tmp_path: Path) -> None:
@@ -453,7 +470,7 @@ async def test_an_approval_has_a_time_limit(tmp_path: Path) -> None:
 
 async def test_an_approval_of_everything_a_turn_may_type_fits_one_message(tmp_path: Path) -> None:
     steps = [{**types("\U0001f600" * 160), "risky": True} for _ in range(50)]
-    async with a_place(tmp_path, steps, approvals=Approvals.RISKY) as place:
+    async with a_place(tmp_path, steps, approvals=Approvals.ALWAYS) as place:
         place.prompt()
         question = await place.phone.until("ai:approval")
         assert len(question["actions"]) == 50

@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from mobifai.assistant.approvals import Approval
+from mobifai.assistant.approvals import Approvals
+from mobifai.assistant.command_reader import CommandReader
 from mobifai.assistant.conversation import Conversation
+from mobifai.assistant.guard import Guard
 from mobifai.assistant.loop import Run
 from mobifai.assistant.model import Answer, Question
 from mobifai.assistant.scripted_model import ScriptedModel
@@ -26,7 +28,7 @@ from tests.assistant.messages_server import messages_server
 from tests.assistant.place import LOOK, Place, a_place, says, types
 from tests.support.eventually import eventually
 
-OURS = (Run, Going, Conversation, Approval, History, ScriptedModel)
+OURS = (Run, Going, Conversation, Approvals, CommandReader, Guard, History, ScriptedModel)
 
 
 def living(*kinds: type) -> list[Any]:

@@ -1,0 +1,182 @@
+"""The command line of a terminal, read from its screen while it is edited.
+
+Every keystroke is followed until its effect is on the screen, so that what is read is what Enter would run. Where the
+effect does not come, or something else changes the line, the reader is no longer certain until the next prompt.
+"""
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+
+from mobifai.assistant import keys
+from mobifai.assistant.prompt_line import Line, Prompt, find_line, find_prompt
+from mobifai.assistant.screen import Cells
+from mobifai.assistant.terminal import POLL_SECONDS, Terminal, application_keys, look_at_cells, quiet
+
+SETTLE_SECONDS = 0.05
+"""A shell that has printed nothing for so long has shown what it has read."""
+
+ECHO_SECONDS = 2.0
+"""How long the effect of a keystroke is waited for."""
+
+MOTIONS = frozenset({"Left", "Right", "Home", "End", "Ctrl+A", "Ctrl+E"})
+"""Keys that may have no effect to be seen, and change no text."""
+
+EDITING = MOTIONS | {
+    *("Tab", "Backspace", "Delete", "Up", "Down", "PageUp", "PageDown"),
+    *("Ctrl+L", "Ctrl+K", "Ctrl+U", "Ctrl+W"),
+}
+"""Keys that only edit a command line at a shell's prompt."""
+
+_EDITING_WITHOUT_EDITOR = frozenset({"Backspace", "Ctrl+U", "Ctrl+W"})
+
+
+class CommandReader:
+    """Types into one terminal, and knows what its command line is. `patience`: how long a program may take to end."""
+
+    def __init__(self, terminal: Terminal, clock: Callable[[], float], patience: float) -> None:
+        self.certain = False
+        self.at_end = False
+        self.line: Line | None = None
+        self.program = ""
+        self.program_id = 0
+        self.at_shell = False
+        self.full_screen = False
+        self.row = self.before_cursor = ""
+        self._terminal = terminal
+        self._clock = clock
+        self._patience = patience
+        self._prompt: Prompt | None = None
+        self._position = -1
+        self._ran_at: int | None = None
+        self._last_was_known = True
+        self._waited_for = 0
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the terminal has printed nothing since it was read."""
+        return self._terminal.position == self._position
+
+    # -- reading
+
+    async def read(self) -> Line | None:
+        """What Enter would run; None when that can't be told. A program that runs is given time to end."""
+        await self._wait_for_prompt()
+        screen = await self._look()
+        before, self.line = self.line, self._find(screen)
+        if before is not None and self.line != before:
+            self.certain = False
+        return self.line
+
+    async def _look(self) -> Cells:
+        program = self._terminal.foreground()
+        self.program, self.program_id, self.at_shell = program.name, program.pid, program.is_prompt
+        self._position = self._terminal.position
+        screen = await look_at_cells(self._terminal)
+        self.full_screen = screen.alternate
+        self.row, self.before_cursor = screen.cursor_row, screen.before_cursor
+        if not program.is_prompt:
+            self._prompt = None
+        return screen
+
+    def _find(self, screen: Cells) -> Line | None:
+        if self._prompt is None and self._terminal.foreground().is_prompt:
+            empty = self._terminal.line_is_new
+            if empty and not self._last_was_known:
+                empty = None
+            self._prompt = find_prompt(screen, empty=empty)
+            self.certain, self.at_end = True, bool(empty)
+        return find_line(screen, self._prompt, at_end=self.at_end) if self._prompt is not None else None
+
+    async def _wait_for_prompt(self) -> None:
+        deadline = self._clock() + self._patience
+        if self._ran_at is not None:
+            await self._printed_since(self._ran_at, ECHO_SECONDS)
+            self._ran_at = None
+        while await quiet(self._terminal, SETTLE_SECONDS, max(0.0, deadline - self._clock()), self._clock):
+            program = self._terminal.foreground()
+            if not program.is_busy or program.pid == self._waited_for:
+                return
+            if self._clock() >= deadline:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        self._waited_for = self._terminal.foreground().pid
+
+    async def _printed_since(self, position: int, seconds: float) -> bool:
+        deadline = self._clock() + seconds
+        while self._terminal.position == position:
+            if self._clock() >= deadline:
+                return False
+            await asyncio.sleep(POLL_SECONDS)
+        return True
+
+    # -- typing
+
+    def after(self, text: str) -> tuple[str, ...]:
+        """What the line could be once this was typed at the cursor."""
+        if self.line is None or self._prompt is None:
+            return ()
+        typed = [
+            before[start:] + text + behind
+            for before, after in self.line.parts
+            for start in self._prompt.starts
+            for behind in (after, "")
+        ]
+        return tuple(dict.fromkeys(typed))
+
+    async def type(self, text: str) -> None:
+        """Type a text without line ends and tabs, and wait until the line shows it."""
+        expected = (
+            {before + unicodedata.normalize("NFC", text) for before in self.line.before_cursor} if self.line else set()
+        )
+        position = self._terminal.position
+        self._terminal.write(text)
+        if self.line is None:
+            await self._printed_since(position, SETTLE_SECONDS)
+            await self._look_again()
+            return
+        deadline = self._clock() + ECHO_SECONDS
+        while True:
+            await self._look_again()
+            if self.line is not None and not expected.isdisjoint(self.line.before_cursor):
+                return
+            if not await self._printed_since(self._position, deadline - self._clock()):
+                break
+        self.certain = False
+
+    async def press(self, key: str) -> None:
+        """Press a key that is not Enter, and wait for what it does."""
+        plain = self._terminal.foreground().canonical and key not in _EDITING_WITHOUT_EDITOR
+        self.at_end = False
+        may_do_nothing = key in MOTIONS or (self.line is not None and self.line.is_empty)
+        position = self._terminal.position
+        self._terminal.write(keys.encode(key, application_keys(self._terminal)))
+        if key == "Ctrl+C":
+            self._begin_line(position, known=True)
+            return
+        printed = await self._printed_since(position, SETTLE_SECONDS if may_do_nothing else ECHO_SECONDS)
+        await self._look_again()
+        if plain or key not in EDITING or not (printed or may_do_nothing):
+            self.certain = False
+
+    def run(self, *, known: bool) -> None:
+        """Press Enter. `known`: it was a whole command line."""
+        position = self._terminal.position
+        self._terminal.write("\r")
+        self._begin_line(position, known=known)
+
+    def withdraw(self) -> None:
+        """Take back what is typed at a prompt, so that nobody runs it by mistake."""
+        if self.line is not None and not self.line.is_empty and self._terminal.foreground().is_prompt:
+            position = self._terminal.position
+            self._terminal.write("\x03")
+            self._begin_line(position, known=True)
+
+    def _begin_line(self, position: int, *, known: bool) -> None:
+        self._prompt = self.line = None
+        self._ran_at, self._last_was_known = position, known
+        self._waited_for = 0
+
+    async def _look_again(self) -> None:
+        await quiet(self._terminal, SETTLE_SECONDS, ECHO_SECONDS, self._clock)
+        self.line = self._find(await self._look())

@@ -1,0 +1,213 @@
+"""Lets a model's keystrokes through, those that may do harm after a person has allowed them.
+
+At a shell's prompt editing the line is free, and Enter is judged by the line on the screen. Everywhere else it can't be
+told what a key does, so a person is asked; the answer covers the turn's remaining keystrokes as long as the same
+program reads them and, before each Enter, its screen shows what was allowed.
+"""
+
+import itertools
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from mobifai.assistant.actions import Keystroke
+from mobifai.assistant.command_reader import EDITING, CommandReader
+from mobifai.assistant.prompt_line import Line
+from mobifai.assistant.risk import Judge
+from mobifai.protocol.messages import AiStep
+
+Ask = Callable[[tuple[AiStep, ...]], Awaitable[bool]]
+"""Asks a person. Raises AssistantError when nobody answers."""
+
+ATTEMPTS = 3
+"""How often a person is asked again because the line has changed meanwhile."""
+
+_SHOWN_CHARACTERS = 1000
+_PIECES = re.compile(r"\r\n|[\r\n\t]|[^\r\n\t]+")
+_KEYS = {"\t": "Tab", "\r": "Enter", "\n": "Enter", "\r\n": "Enter"}
+
+_NOT_KNOWN = "the command line can't be read from the screen"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A text without line ends and tabs, or a key."""
+
+    text: str | None = None
+    key: str | None = None
+
+
+def pieces_of(keystroke: Keystroke) -> list[Piece]:
+    """What a keystroke types, each line end by itself."""
+    if keystroke.key is not None:
+        return [Piece(key=keystroke.key)]
+    found = _PIECES.findall(keystroke.text or "")
+    return [Piece(key=_KEYS[piece]) if piece in _KEYS else Piece(text=piece) for piece in found]
+
+
+class Guard:
+    """One conversation's. `begin_turn` ends what was allowed for the turn before. `note` hears of a
+    key or text before it is typed.
+    """
+
+    def __init__(
+        self, reader: CommandReader, judge: Judge, ask: Ask, note: Callable[[str | None, str | None], None]
+    ) -> None:
+        self._reader = reader
+        self._judge = judge
+        self._ask = ask
+        self._note = note
+        self._lines: frozenset[str] = frozenset()
+        self._program: int | None = None
+        self._expected: str | None = None
+
+    def begin_turn(self) -> None:
+        """Nothing is allowed yet."""
+        self._lines, self._program, self._expected = frozenset(), None, None
+
+    async def type(self, keystrokes: Sequence[Keystroke]) -> bool:
+        """Type the first of these keystrokes; the others are those that follow in this turn. False: not allowed.
+
+        What stands at a prompt and may not be run is taken back.
+        """
+        try:
+            return await self._type(keystrokes)
+        except BaseException:
+            self._reader.withdraw()
+            raise
+
+    async def _type(self, keystrokes: Sequence[Keystroke]) -> bool:
+        pieces = pieces_of(keystrokes[0])
+        later = [piece for keystroke in keystrokes[1:] for piece in pieces_of(keystroke)]
+        said = "the model says so" if keystrokes[0].risky else ""
+        for index, piece in enumerate(pieces):
+            line, upcoming = await self._reader.read(), [*pieces[index:], *later]
+            if piece.key == "Enter":
+                allowed = await self._may_run(said)
+            elif line is None:
+                allowed = await self._may_act(piece, [*_steps(pieces[index:]), *_later(keystrokes[1:])], said)
+            elif piece.text is None:
+                allowed = await self._may_press(piece.key or "", said)
+            else:
+                allowed = await self._may_edit(upcoming, said)
+            if not allowed:
+                self._reader.withdraw()
+                return False
+            await self._do(piece)
+        return True
+
+    async def _do(self, piece: Piece) -> None:
+        self._note(piece.key, piece.text)
+        if piece.key == "Enter":
+            line = self._reader.line
+            known = line is not None and self._reader.certain and "!" not in line.shown
+            self._reader.run(known=known)
+            self._lines, self._expected = frozenset(), None
+        elif piece.text is not None:
+            await self._reader.type(piece.text)
+        else:
+            await self._reader.press(piece.key or "")
+
+    # -- at a shell's prompt
+
+    async def _may_press(self, key: str, said: str) -> bool:
+        if key in EDITING or key == "Ctrl+C":
+            return True
+        return await self._ask((AiStep(type="keystroke", key=key, risk=said or "it may do more than edit the line"),))
+
+    async def _may_edit(self, upcoming: Sequence[Piece], said: str) -> bool:
+        """Whether the first of these texts may be typed.
+
+        Editing is free. But a line that is typed at once and run is judged before, so that no risky one stands there.
+        """
+        texts = list(itertools.takewhile(lambda text: text is not None, (piece.text for piece in upcoming)))
+        runs = self._reader.at_end and upcoming[len(texts) : len(texts) + 1] == [Piece(key="Enter")]
+        would_run = self._reader.after("".join(map(str, texts)))
+        lines = frozenset(line.strip() for line in would_run) if runs else frozenset()
+        if lines and lines <= self._lines:
+            return True
+        risk = said or (self._judge.risk_of_any(would_run) if runs else "")
+        if not risk:
+            return True
+        steps = [*_steps(upcoming[: len(texts) if runs else 1])]
+        steps[0] = AiStep(type="keystroke", text=steps[0].text, risk=risk)
+        if runs:
+            steps.append(AiStep(type="keystroke", key="Enter", line=_shown(would_run[0])))
+        if not await self._ask(tuple(steps)):
+            return False
+        self._lines = lines
+        return True
+
+    async def _may_run(self, said: str) -> bool:
+        """Whether Enter may be pressed now. What is asked about is what stands there when it is pressed."""
+        for _ in range(ATTEMPTS):
+            line, row = await self._reader.read(), self._reader.row
+            if line is None and self._covers_enter():
+                return self._reader.is_current or await self._same(line, row)
+            risk = self._risk_of_enter(line, said)
+            if not risk:
+                if self._reader.is_current:
+                    return True
+                continue
+            shown = row.strip() if line is None else line.shown
+            if not await self._ask((AiStep(type="keystroke", key="Enter", risk=risk, line=_shown(shown) or None),)):
+                return False
+            if await self._same(line, row):
+                return True
+        return False
+
+    async def _same(self, line: Line | None, row: str) -> bool:
+        now = await self._reader.read()
+        return now == line and (line is not None or self._reader.row == row)
+
+    def _risk_of_enter(self, line: Line | None, said: str) -> str:
+        if line is None:
+            return said or self._unknown
+        risk = self._judge.risk_of_any(line.texts)
+        if not self._reader.certain:
+            return said or risk or _NOT_KNOWN
+        if {text.strip() for text in line.texts} <= self._lines:
+            return ""
+        return ", ".join(filter(None, (said, risk)))
+
+    # -- elsewhere
+
+    @property
+    def _unknown(self) -> str:
+        program = self._reader.program
+        return f"it goes to the program {program[:50]}" if program and not self._reader.at_shell else _NOT_KNOWN
+
+    async def _may_act(self, piece: Piece, steps: Sequence[AiStep], said: str) -> bool:
+        """Whether a key may be pressed in a program, or in a shell whose line is not known."""
+        if piece.key == "Ctrl+C" and self._reader.at_shell:
+            return True
+        if self._program != self._reader.program_id or said:
+            first = AiStep(type="keystroke", text=steps[0].text, key=steps[0].key, risk=said or self._unknown)
+            if not await self._ask((first, *steps[1:])):
+                return False
+            self._program, self._expected = self._reader.program_id, None
+        if piece.text is None:
+            self._expected = None
+        elif self._expected is None:
+            self._expected = self._reader.before_cursor + piece.text
+        else:
+            self._expected += piece.text
+        return True
+
+    def _covers_enter(self) -> bool:
+        """Whether the person has allowed exactly what Enter would send."""
+        if self._program != self._reader.program_id:
+            return False
+        return self._reader.full_screen or (self._expected is not None and self._expected == self._reader.before_cursor)
+
+
+def _steps(pieces: Sequence[Piece]) -> list[AiStep]:
+    return [AiStep(type="keystroke", text=piece.text, key=piece.key) for piece in pieces]
+
+
+def _later(keystrokes: Sequence[Keystroke]) -> list[AiStep]:
+    return [AiStep(type="keystroke", text=keystroke.text, key=keystroke.key) for keystroke in keystrokes]
+
+
+def _shown(line: str) -> str:
+    return line.strip()[:_SHOWN_CHARACTERS]

@@ -1,0 +1,227 @@
+"""The commands that change nothing, with the arguments that they may have. Pure.
+
+Everything else needs a person's word. What is here runs no other program, writes no file, sends nothing away, and does
+not show files that hold secrets.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from mobifai.assistant.command_line import Command, Unclear, Word, parse
+
+Check = Callable[[Sequence[Word]], bool]
+"""Whether a command with these arguments changes nothing."""
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ANY = _names(
+    "arch b2sum basename cal cat cd cksum cmp column comm cut df diff dirname du echo egrep expand false fgrep fold"
+    " free getconf grep groups head hexdump id join jq locale ls lsblk lscpu lsof lspci lsusb md5sum nl nproc od"
+    " paste pgrep pwd readlink realpath seq sha1sum sha224sum sha256sum sha384sum sha512sum sleep stat strings tac"
+    " tail tr true tty type uname unexpand uptime w wc whereis which who whoami"
+)
+"""These can have any arguments."""
+
+_VERSIONS = _names(
+    "bash cargo cmake docker gcc git go java kubectl make node npm perl php pip pip3 python python3 ruby rustc"
+)
+"""These may be asked for their version."""
+
+_SECRET_PLACE = re.compile(
+    r"(?:^|/)\.(?:ssh|aws|gnupg|kube|docker|azure|netrc|npmrc|pypirc|pgpass|git-credentials|password-store|vault-token"
+    r"|env|envrc|my\.cnf|[a-z]*_?history)\b"
+    r"|\bid_(?:rsa|dsa|ecdsa|ed25519)|\.(?:pem|key|p12|pfx|jks|kdbx|ppk|keychain(?:-db)?)\b"
+    r"|/etc/(?:shadow|gshadow|sudoers)|/proc/[^/]*/(?:environ|mem|fd|root|cwd)|\.config/(?:gh|gcloud|hub)\b|(?:^|/)(?:credentials|secrets?)(?:[/.]|\Z)",
+    re.IGNORECASE,
+)
+_HIDDEN_PATTERN = re.compile(r"(?:^|/)\.[^/.]*[*?\[{$]|/proc/[^/]*[*?\[{$]")
+
+
+def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
+    """Why a command line may change something; empty when it can't. `allowed`: words that commands may begin with."""
+    try:
+        commands = parse(line)
+    except Unclear as error:
+        return str(error)
+    own = [tuple(words) for words in allowed]
+    return next((why for why in (_why_not(command, own) for command in commands) if why), "")
+
+
+def _why_not(command: Command, allowed: Sequence[tuple[str, ...]]) -> str:
+    for word in (*command.words, *command.reads):
+        if _SECRET_PLACE.search(word.text) or (word.expands and _HIDDEN_PATTERN.search(word.text)):
+            return f"it may show a secret: {word.text[:100]}"
+    name = command.words[0]
+    if _is_allowed(command.words, allowed):
+        return ""
+    if name.expands or name.quoted:
+        return "the name of its command is not written plainly"
+    if name.text not in _ANY | _VERSIONS | _CHECKS.keys():
+        return f"{name.text[:100]} is not among the commands that only show something"
+    if not _only_shows(name.text, command.words[1:]):
+        return f"{name.text} may do more than show something with these arguments"
+    return ""
+
+
+def _is_allowed(given: Sequence[Word], allowed: Sequence[tuple[str, ...]]) -> bool:
+    """Whether the settings allow this command. What the shell would expand is not looked through."""
+    texts = tuple(word.text for word in given)
+    return not any(word.expands for word in given) and any(texts[: len(words)] == words for words in allowed if words)
+
+
+def _only_shows(name: str, arguments: Sequence[Word]) -> bool:
+    if name in _ANY or (name in _VERSIONS and [word.text for word in arguments] == ["--version"]):
+        return True
+    if any(word.starts_open or (word.expands and word.text.startswith("-")) for word in arguments):
+        return False
+    return name in _CHECKS and _CHECKS[name](arguments)
+
+
+# -- arguments
+
+
+def _options(arguments: Sequence[Word]) -> list[str]:
+    return [word.text for word in arguments if word.text.startswith("-") and word.text != "-"]
+
+
+def _without(letters: str, *names: str) -> Check:
+    """Without these options; programs take the beginning of a long one for the whole."""
+
+    def check(arguments: Sequence[Word]) -> bool:
+        if any("$" in word.text and word.expands for word in arguments):
+            return False
+        return not any(_is_one_of(option, letters, names) for option in _options(arguments))
+
+    return check
+
+
+def _is_one_of(option: str, letters: str, names: Sequence[str]) -> bool:
+    if option.startswith("--"):
+        given = option[2:].partition("=")[0]
+        return bool(given) and any(name.startswith(given) for name in names)
+    return any(letter in option for letter in letters)
+
+
+def _only(*patterns: str) -> Check:
+    """Only arguments that match one of these."""
+    found = re.compile("|".join(patterns))
+    return lambda arguments: all(found.fullmatch(word.text) and not word.expands for word in arguments)
+
+
+_FIND = _only(
+    r"-(?:name|iname|path|ipath|type|maxdepth|mindepth|size|mtime|mmin|atime|amin|ctime|cmin|newer|perm|user|group|empty"
+    r"|print|print0|ls|prune|not|o|a|or|and|regex|iregex|links|inum|xdev|mount|readable|writable|executable|true|false"
+    r"|depth|L|H|P)",
+    r"[-+][0-9]+[A-Za-z]?",
+    r"[^-].*",
+)
+
+
+def _find(arguments: Sequence[Word]) -> bool:
+    """Only tests and printing; patterns of directories may stand without quotes."""
+    plain = [Word(word.text) for word in arguments]
+    return _FIND(plain) and not any("$" in word.text and word.expands for word in arguments)
+
+
+def _ps(arguments: Sequence[Word]) -> bool:
+    """Without the processes' environments, which hold secrets."""
+    return not any(re.fullmatch(r"-[A-Za-z]*E[A-Za-z]*|[A-Za-z]*e[A-Za-z]*", word.text) for word in arguments)
+
+
+def _uniq(arguments: Sequence[Word]) -> bool:
+    """A second file is written to."""
+    files = [word for word in arguments if not word.text.startswith("-")]
+    return len(files) <= 1 and not any(word.expands for word in files)
+
+
+def _printf(arguments: Sequence[Word]) -> bool:
+    return bool(arguments) and not arguments[0].text.startswith("-")
+
+
+def _date(arguments: Sequence[Word]) -> bool:
+    return _only(r"\+.*", "-[uR]", "-I[a-z]*", "--utc", "--universal", "--iso-8601(?:=[a-z]+)?", "--date=.*")(arguments)
+
+
+_SED_PRINT = re.compile(r"(?:[0-9]+(?:,(?:[0-9]+|\$))?p;?){1,20}|\$p")
+
+
+def _sed(arguments: Sequence[Word]) -> bool:
+    """Only `sed -n` with a script that prints lines, of files."""
+    if len(arguments) < 2 or arguments[0].text != "-n" or arguments[1].expands:
+        return False
+    files = arguments[2:]
+    plain = not any(word.text.startswith("-") or "$" in word.text for word in files)
+    return bool(_SED_PRINT.fullmatch(arguments[1].text)) and plain
+
+
+# -- programs with commands of their own
+
+_GIT_UNSAFE = _without(
+    "O",
+    "output",
+    "ext-diff",
+    "textconv",
+    "filters",
+    "open-files-in-pager",
+    "upload-pack",
+    "exec",
+    "no-index",
+    "show-signature",
+)
+_NO_WORDS_LISTS = _only("-[arvl]+", "--(?:all|list|remotes|show-current|verbose|merged|no-merged|column|contains)")
+
+_GIT: Mapping[str, Check] = {
+    **dict.fromkeys(
+        _names(
+            "status log diff show rev-parse describe blame shortlog ls-files ls-tree rev-list merge-base count-objects"
+            " name-rev for-each-ref cat-file grep diff-tree whatchanged"
+        ),
+        _GIT_UNSAFE,
+    ),
+    "branch": _NO_WORDS_LISTS,
+    "tag": _NO_WORDS_LISTS,
+    "remote": _only("-v", "--verbose"),
+    "stash": lambda arguments: bool(arguments) and arguments[0].text == "list" and _GIT_UNSAFE(arguments),
+    "worktree": lambda arguments: [word.text for word in arguments] == ["list"],
+}
+
+
+def _git(arguments: Sequence[Word]) -> bool:
+    if arguments and arguments[0].text == "--no-pager":
+        arguments = arguments[1:]
+    check = _GIT.get(arguments[0].text) if arguments and not arguments[0].expands else None
+    return check is not None and check(arguments[1:])
+
+
+def _first(*commands: str) -> Check:
+    """A command of the program's own that only shows something, before all options."""
+    return lambda arguments: (
+        bool(arguments) and arguments[0].text in commands and not any(word.expands for word in arguments)
+    )
+
+
+_PIP = _only("list|freeze")
+
+_CHECKS: Mapping[str, Check] = {
+    "base64": _without("oD", "output"),
+    "date": _date,
+    "docker": _first("ps", "images", "version"),
+    "file": _without("Cm", "compile", "magic-file"),
+    "find": _find,
+    "git": _git,
+    "history": _only("[0-9]{1,5}"),
+    "hostname": _only("-[fsiId]", "--(?:fqdn|short|ip-address|all-ip-addresses|domain)"),
+    "jobs": _only("-[lprs]+"),
+    "pip": _PIP,
+    "pip3": _PIP,
+    "printf": _printf,
+    "ps": _ps,
+    "rg": _without("", "pre", "pre-glob", "hostname-bin", "search-zip"),
+    "sed": _sed,
+    "sort": _without("o", "output", "compress-program"),
+    "tree": _without("oR", "output"),
+    "uniq": _uniq,
+}

@@ -1,0 +1,30 @@
+"""Whether a line has just begun, by what was typed last."""
+
+import pytest
+
+from mobifai.terminals.typed_line import is_new_after
+
+
+@pytest.mark.parametrize(
+    ("last", "before", "is_new"),
+    [
+        ("\r", None, True),
+        ("ls\r", "x", True),
+        ("\n", "x", True),
+        ("\x03", "x", True),
+        ("l", "\r", False),
+        ("\x1b[A", "\r", False),
+        ("\x1b[I", "\r", True),
+        ("\x1b[?1;2c", "\r", True),
+        ("\x1b[12;1R\x1b[?62c", "x", False),
+        ("\x1b]11;rgb:0/0/0\x1b\\", "\r", True),
+        ("\x1b[I", "\x1b[O", None),
+        ("", "x", False),
+        ("", "", None),
+        (None, None, None),
+    ],
+)
+def test_a_line_is_new_after_enter_and_answers_of_the_terminal_do_not_count(
+    last: str | None, before: str | None, is_new: bool | None
+) -> None:
+    assert is_new_after(last, before) is is_new
