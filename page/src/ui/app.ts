@@ -14,6 +14,7 @@ import { Store } from "./base/store";
 import { followViewport } from "./base/viewport";
 import { Choices, systemScheme } from "./choices";
 import { Commands } from "./commands";
+import type { Combo } from "./keys/combos";
 import { KeyBar } from "./keys/key_bar";
 import { KeyChoices } from "./keys/own_keys";
 import { Notices } from "./notices/notices";
@@ -53,7 +54,7 @@ export class App {
     this.#session = session;
     const preferences = Choices.first(storage);
     this.store = new Store(firstState(session.connection, session.tabs, preferences, schemeOf(preferences, systemScheme())));
-    new KeyChoices(session, this.store, storage, this.#scope, reviewCombos); // before the preferences are written again
+    new KeyChoices(session, this.store, storage, this.#scope, (combos) => this.#review(combos)); // before the preferences are written again
     this.#choices = new Choices(session, this.store, storage, this.#scope);
     this.#typist = new Typist(session, this.store, this.#notices, () => this.deck.screen);
     this.#commands = new Commands(session, this.store, this.#notices, this.#typist, (changes) => this.#choices.change(changes));
@@ -173,6 +174,14 @@ export class App {
     this.#scope.listen(window, "pageshow", wake);
     this.#scope.listen(window, "online", wake);
     this.deck.sync();
+  }
+
+  /** Keys of an earlier version: nobody is interrupted, and they are mentioned again by the next page until it is decided. */
+  #review(combos: readonly Combo[]): Promise<readonly Combo[] | null> {
+    return new Promise((resolve) => {
+      const act = (): void => void reviewCombos(combos).then(resolve);
+      this.#notices.say("Keys of an earlier version of this page wait for you to look at them.", { key: "old-keys", seconds: 60, actions: [{ label: "Look", act }] });
+    });
   }
 
   /** Whoever has just scanned a link types next. */

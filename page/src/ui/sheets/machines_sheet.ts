@@ -64,7 +64,7 @@ export function askAboutLink({ known, replaces, machine, fingerprint }: ForeignL
   return ask({
     title: replaces ? `Replace ${name}?` : "Add another machine?",
     text,
-    quoted: `${name}\nkey ${known.fingerprint}\n\nThe link’s machine\nkey ${fingerprint}\nid ${machine}`,
+    quoted: `${name}\nkey ${known.fingerprint}\nThe link’s machine\nkey ${fingerprint}\nid ${machine}`,
     warning: "Go on only if you have just made this link yourself: whoever made it sees what you type there.",
     yes: replaces ? "Replace it" : "Add it",
     danger: true,
