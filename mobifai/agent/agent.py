@@ -34,6 +34,7 @@ from mobifai.limits import TASKS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.e2e import fingerprint
 from mobifai.state import StateDir
+from mobifai.terminals.listing import exit_of
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs
@@ -257,7 +258,13 @@ class Agent:
             "e2e_mode": self._config.e2e,
             "fingerprint": fingerprint(self._e2e_public),
             "terminals": [
-                {"uuid": terminal.uuid, "name": terminal.tab.name, "pid": terminal.pid, "active": terminal.forwarded}
+                {
+                    "uuid": terminal.uuid,
+                    "name": terminal.tab.name,
+                    "pid": terminal.pid,
+                    "active": terminal.forwarded,
+                    "exited": exit_of(terminal),
+                }
                 for terminal in self.tabs.terminals
             ],
         }

@@ -75,8 +75,15 @@ def _text(answer: dict[str, Any]) -> str:
         f"Terminals  {len(answer['terminals'])}, {answer['buffer_bytes'] / 1000:.0f} KB of output kept",
     ]
     for terminal in answer["terminals"]:
-        lines.append(f"  {'*' if terminal['active'] else ' '} {plain(terminal['name'])}  ({terminal['uuid']})")
+        mark, name = "*" if terminal["active"] else " ", plain(terminal["name"])
+        lines.append(f"  {mark} {name}  ({terminal['uuid']}){_exit(terminal['exited'])}")
     return "\n".join(lines)
+
+
+def _exit(exited: dict[str, Any] | None) -> str:
+    if exited is None:
+        return ""
+    return f", ended by {exited['signal']}" if "signal" in exited else f", exited with status {exited['status']}"
 
 
 def _protection(answer: dict[str, Any]) -> str:

@@ -21,7 +21,10 @@ UNSEEN = "unseen"
 KEYS = "keys"
 """A phone that encrypts shares its key combinations through the agent (`keys:get`, `keys:set`)."""
 
-FEATURES = (ACK, RESUME, E2E, UNSEEN, KEYS)
+EXITS = "exits"
+"""The phone shows terminals whose shell has ended, with its exit status, until they are closed (`process:exited`)."""
+
+FEATURES = (ACK, RESUME, E2E, UNSEEN, KEYS, EXITS)
 """What this agent lists."""
 
 
@@ -34,6 +37,7 @@ class Features:
     seals: bool = False
     sees_unseen: bool = False
     shares_keys: bool = False
+    shows_exits: bool = False
 
     @classmethod
     def common(cls, theirs: Iterable[str]) -> "Features":
@@ -45,6 +49,7 @@ class Features:
             seals=E2E in listed,
             sees_unseen=UNSEEN in listed,
             shares_keys=KEYS in listed,
+            shows_exits=EXITS in listed,
         )
 
     @property

@@ -217,9 +217,24 @@ class ProcessCreate(Message, frozen=True):
 
 
 class ProcessRef(Message, frozen=True):
-    """`process:terminate`, and the agent's `process:terminated` and `process:exited`."""
+    """`process:terminate`, and the agent's `process:terminated` and, for most phones, `process:exited`."""
 
     uuid: Id
+
+
+class Exit(Message, frozen=True):
+    """How a shell ended: with a status, or by a signal of this name."""
+
+    status: int | UnsetType = UNSET
+    signal: str | UnsetType = UNSET
+
+
+class ProcessExited(Message, frozen=True):
+    """`process:exited` for phones with `exits`. `kept`: the terminal stays to be looked at until it is closed."""
+
+    uuid: str
+    exited: Exit
+    kept: bool = False
 
 
 class ProcessNamed(Message, frozen=True):
@@ -294,7 +309,8 @@ class ProcessPrinted(Message, frozen=True):
 class ProcessInfo(Message, frozen=True, omit_defaults=False):
     """One terminal of `processes:sync`. `created_at` is in ms since the epoch.
 
-    For phones with `resume`: the name of the stream of its bytes, and how many of them there are.
+    For phones with `resume`: the name of the stream of its bytes, and how many of them there are. For phones with
+    `exits`: how its shell ended, if it has.
     """
 
     uuid: str
@@ -302,6 +318,7 @@ class ProcessInfo(Message, frozen=True, omit_defaults=False):
     created_at: Number
     stream: str | UnsetType = UNSET
     end: int | UnsetType = UNSET
+    exited: Exit | UnsetType = UNSET
 
 
 class ProcessesSync(Message, frozen=True, omit_defaults=False):

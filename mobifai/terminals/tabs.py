@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from msgspec import structs
@@ -18,6 +19,7 @@ from mobifai.errors import BadMessage, LimitReached, StateError, TerminalError
 from mobifai.limits import TERMINAL_RING, TERMINAL_WINDOW, TERMINALS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.features import NO_FEATURES, Features
+from mobifai.terminals.listing import exit_of, listed
 from mobifai.terminals.outflow import told
 from mobifai.terminals.pace import Pace
 from mobifai.terminals.shells import ShellSpec, Spawned, Spawner, working_directory
@@ -98,23 +100,27 @@ class Tabs:
 
     def sync(self, features: Features = NO_FEATURES, *, comes: bool = False) -> wire.ProcessesSync:
         """What a phone with these features is told; `comes`: on a path on which `phone_came` follows."""
-        sync = wire.ProcessesSync(
-            processes=tuple(_described(terminal, features) for terminal in self.terminals), active_uuids=self._active
-        )
+        processes = listed(self.terminals, features)
+        known = {process.uuid for process in processes}
+        active = tuple(uuid for uuid in self._active if uuid in known)
+        sync = wire.ProcessesSync(processes=processes, active_uuids=active)
         if features.acknowledges:
             window = told(self._ledger.capacity(TERMINAL_RING), self._ledger.capacity(TERMINAL_WINDOW))
             sync = structs.replace(sync, window=window)
         return structs.replace(sync, resume=comes) if features.resumes else sync
 
-    def find(self, uuid: str | None) -> Terminal:
-        """A terminal by its id, or the first active one. Raises TerminalError."""
+    def find(self, uuid: str | None, *, also_ended: bool = False) -> Terminal:
+        """A terminal by its id, or the first active one, whose shell runs unless `also_ended`. Raises TerminalError."""
         if uuid is None:
-            if not self._active:
+            running = next((terminal for terminal in self.active if not terminal.ended), None)
+            if running is None:
                 raise TerminalError("no terminal is active; switch to one or create one")
-            return self._terminals[self._active[0]]
+            return running
         terminal = self._terminals.get(uuid)
         if terminal is None:
             raise TerminalError(f"no terminal has the id {uuid}; it may have ended", uuid)
+        if terminal.ended and not also_ended:
+            raise TerminalError("the shell of this terminal has ended; close it, or open another one", uuid)
         return terminal
 
     # -- a phone comes and goes
@@ -213,7 +219,7 @@ class Tabs:
         if is_new:
             self._open(message)
         tab = self._terminals[message.uuid].tab
-        first = is_new and len(self._terminals) == 1
+        first = is_new and sum(not terminal.ended for terminal in self._terminals.values()) == 1
         self._outlet.say("process:created", wire.ProcessNamed(uuid=tab.uuid, name=tab.name))
         if first:
             self._outlet.say_by_relay("system:message", wire.SystemMessage(type="terminal_ready"))
@@ -234,12 +240,17 @@ class Tabs:
         return next(name for n in range(1, len(taken) + 2) if (name := f"Tab {n}") not in taken)
 
     def _require_room(self, uuid: str) -> None:
+        """Have room for one more terminal; those whose shell has ended make way. Raises TerminalError."""
+        ended = next((terminal for terminal in self.terminals if terminal.ended), None)
+        if not self._bound.room and ended is not None:
+            self._remove(ended)
+            self._outlet.say("process:terminated", wire.ProcessRef(uuid=ended.uuid))
         if not self._bound.room:
             raise TerminalError(str(self._bound.refuse("one more terminal")), uuid)
 
     def _start(self, tab: Tab, spec: ShellSpec) -> None:
         self._require_room(tab.uuid)
-        spawned = self._spawner.spawn(tab.uuid, spec, lambda _: self._shell_ended(tab.uuid))
+        spawned = self._spawner.spawn(tab.uuid, spec, partial(self._shell_ended, tab.uuid))
         self._add(tab, spawned)
 
     def _add(self, tab: Tab, spawned: Spawned) -> None:
@@ -250,22 +261,24 @@ class Tabs:
         self._terminals[tab.uuid] = terminal
         self._describe(tab)
 
-    def _describe(self, tab: Tab) -> None:
+    def _describe(self, tab: Tab, *, ended: bool = False) -> None:
         """Have the shell's keeper know its tab: that is to come back although the disk fails."""
-        self._spawner.describe(tab.uuid, {"name": tab.name, "created_at": tab.created_at})
+        label = {"name": tab.name, "created_at": tab.created_at}
+        self._spawner.describe(tab.uuid, {**label, "ended": True} if ended else label)
 
     def terminate(self, message: wire.ProcessRef) -> None:
         """End a tab and its shell."""
-        terminal = self.find(message.uuid)
+        terminal = self.find(message.uuid, also_ended=True)
         self._remove(terminal)
         self._outlet.say("process:terminated", message)
 
     def rename(self, message: wire.ProcessNamed) -> None:
         """Give a tab another name."""
-        terminal = self.find(message.uuid)
+        terminal = self.find(message.uuid, also_ended=True)
         terminal.tab = replace(terminal.tab, name=message.name)
-        self._store.save(terminal.tab, self._directory(terminal))
-        self._describe(terminal.tab)
+        if not terminal.ended:
+            self._store.save(terminal.tab, self._directory(terminal))
+        self._describe(terminal.tab, ended=terminal.ended)
         self._outlet.say("process:renamed", message)
 
     def switch(self, message: wire.ProcessSwitch) -> None:
@@ -289,20 +302,44 @@ class Tabs:
     def resize(self, message: wire.TerminalResize) -> None:
         """Set the size of one terminal, or of all."""
         check_size(message.cols, message.rows, message.uuid or "")
-        for terminal in self.terminals if message.uuid is None else [self.find(message.uuid)]:
+        for terminal in self.terminals if message.uuid is None else [self.find(message.uuid, also_ended=True)]:
             terminal.resize(message.cols, message.rows)
 
     # -- the end of a terminal
 
-    def _shell_ended(self, uuid: str) -> None:
+    def _shell_ended(self, uuid: str, status: int | None = None) -> None:
         terminal = self._terminals.get(uuid)
         if terminal is not None:
-            terminal.finish()
+            terminal.shell_ended(status)
 
     def _ended(self, terminal: Terminal) -> None:
-        if self._terminals.get(terminal.uuid) is terminal:
-            self._outlet.say("process:exited", wire.ProcessRef(uuid=terminal.uuid))
+        if self._terminals.get(terminal.uuid) is not terminal:
+            return
+        kept, how = self._is_kept(terminal), exit_of(terminal)
+        if self._features.shows_exits and how is not None:
+            told: object = wire.ProcessExited(uuid=terminal.uuid, exited=how, kept=kept)
+        else:
+            told = wire.ProcessRef(uuid=terminal.uuid)
+        self._outlet.say("process:exited", told)
+        if kept:
+            self._keep(terminal)
+        else:
             self._remove(terminal)
+
+    def _is_kept(self, terminal: Terminal) -> bool:
+        """Whether an ended terminal stays to be looked at.
+
+        One does not that somebody typed into and that ended well, as by `exit`, nor one that the phone can't show.
+        """
+        ended_well = terminal.exit_status == 0 and terminal.was_typed_into
+        can_be_shown = self._features.shows_exits or not self._phone
+        return terminal.exit_status is not None and not ended_well and can_be_shown
+
+    def _keep(self, terminal: Terminal) -> None:
+        """Leave the screen, here and with the keeper, until the terminal is closed; a cold start forgets it."""
+        self._describe(terminal.tab, ended=True)
+        self._store.remove(terminal.uuid)
+        self._on_closed(terminal.uuid)
 
     def _remove(self, terminal: Terminal) -> None:
         self._discard(terminal)
@@ -344,7 +381,7 @@ class Tabs:
 
     def _adopt(self, uuid: str) -> Spawned | None:
         self._require_room(uuid)
-        return self._spawner.adopt(uuid, lambda _: self._shell_ended(uuid))
+        return self._spawner.adopt(uuid, partial(self._shell_ended, uuid))
 
     def adopt_unclaimed(self) -> list[TerminalError]:
         """Adopt the shells that no tab has: its record was lost, or it could not be adopted before; what failed."""
@@ -391,7 +428,7 @@ class Tabs:
 
     def save_directories(self) -> None:
         """Keep where each shell is now."""
-        for terminal in self._terminals.values():
+        for terminal in [one for one in self._terminals.values() if not one.ended]:
             self._store.save(terminal.tab, self._directory(terminal))
 
     def _directory(self, terminal: Terminal) -> str:
@@ -407,9 +444,3 @@ class Tabs:
             self._discard(terminal)
             self._spawner.release(terminal.pid)
         self._ledger.close(self._bound)
-
-
-def _described(terminal: Terminal, features: Features) -> wire.ProcessInfo:
-    tab = terminal.tab
-    info = wire.ProcessInfo(uuid=tab.uuid, name=tab.name, created_at=tab.created_at)
-    return structs.replace(info, stream=terminal.stream, end=terminal.position) if features.resumes else info

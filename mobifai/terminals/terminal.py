@@ -55,7 +55,8 @@ class Tab:
 
 
 class Terminal:
-    """A running shell with its screen. `on_output` is told that something waits; `on_end` is called once.
+    """A shell with its screen. `on_output` is told that something waits; `on_end` is called once, when the shell has
+    ended and its last output is read. The screen stays until the terminal is closed.
 
     `on_unseen` is called once after each `watch`, when it prints while it is not forwarded.
 
@@ -75,6 +76,10 @@ class Terminal:
         self.tab = tab
         self.pid = spawned.pid
         self.forwarded = False
+        self.ended = False
+        self.exit_status: int | None = None
+        self.was_typed_into = spawned.adopted and not spawned.label.get("ended")
+        self._exit_is_known = False
         self._loop = asyncio.get_running_loop()
         self.inactive_since: float | None = self._loop.time()
         self._ledger = ledger
@@ -302,6 +307,7 @@ class Terminal:
 
     def write(self, text: str) -> None:
         """Type a text. Raises TerminalError when too much waits already."""
+        self.was_typed_into = True
         try:
             self._pace.typed()
             self._pty.write(text.encode("utf-8", "replace"))
@@ -327,24 +333,36 @@ class Terminal:
 
     # -- the end
 
-    def finish(self) -> None:
-        """The shell has ended: once its last output is read and taken, call `on_end`.
+    def shell_ended(self, status: int | None) -> None:
+        """Take the shell's exit status: negative for a signal, None where nobody knows it."""
+        self.exit_status, self._exit_is_known = status, True
+        self.finish()
 
-        A program left behind may keep the terminal open and print for ever; after FINISH_SECONDS it is cut off.
+    def finish(self) -> None:
+        """Call `on_end` once the shell has ended and its last output is read and taken.
+
+        A program left behind may keep the terminal open and print on, and a shell may close its terminal and run on:
+        after FINISH_SECONDS either is cut off.
         """
+        if self.ended:
+            return
         self._finish_by = self._finish_by or self._loop.time() + FINISH_SECONDS
         if self._finish_timer is not None:
             self._finish_timer.cancel()
         unsent = self.forwarded and self._outflow.behind
-        if (self._pty.holds_output() or unsent) and self._loop.time() < self._finish_by:
+        waits = self._pty.holds_output() or unsent or not self._exit_is_known
+        if waits and self._loop.time() < self._finish_by:
             self._finish_timer = self._loop.call_later(0.01, self.finish)
         else:
-            self.close()
+            self.ended = True
+            self._end_hold()
+            self._pty.close()
             on_end, self._on_end = self._on_end, _ignore
             on_end(self)
 
     def close(self) -> None:
-        """Close the terminal's descriptor and accounts. Twice changes nothing."""
+        """Close the terminal's descriptor, screen and accounts. Twice changes nothing."""
+        self.ended = True
         if self._finish_timer is not None:
             self._finish_timer.cancel()
         self._end_hold()

@@ -52,7 +52,7 @@ class FakeSpawner:
         self.ended.append(pid)
         self.close_slave(pid)
 
-    def exit(self, pid: int, status: int | None = 0) -> None:
+    def exit(self, pid: int, status: int | None = None) -> None:
         """The shell ends by itself."""
         self.close_slave(pid)
         self.exits[pid](status)
