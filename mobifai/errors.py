@@ -37,6 +37,14 @@ class SignInRefused(MobiFaiError):
     """A code or a token does not let a device in."""
 
 
+class TooManyAttempts(SignInRefused):
+    """An address failed too often to be allowed another try now."""
+
+
+class AccountError(MobiFaiError):
+    """An account of a relay can't be added, found or removed as asked."""
+
+
 class TerminalError(MobiFaiError):
     """A request about a terminal that can't be met; the text is what the phone shows. `uuid` is empty for none."""
 

@@ -163,21 +163,33 @@ RELAY_BACKLOG = _declare(
     "packets that wait for a device to read them; then its peer waits, and after 10 s the device is dropped",
     RELAY_SOCKETS, item_bytes=16 << 10,
 )  # fmt: skip
+RELAY_ACCOUNTS = _declare(
+    "relay.accounts", 32, Unit.ITEMS, WhenFull.REJECT,
+    "accounts of a relay that several people share; each has limits of its own, so that one can't lock another out",
+    None, item_bytes=2 << 10,
+)  # fmt: skip
+RELAY_ACCOUNT_SOCKETS = _declare(
+    "relay.account_sockets", 48, Unit.ITEMS, WhenFull.REJECT,
+    "connections on which devices of one account of a shared relay are signed in; fewer than `relay.sockets`, so that "
+    "no account takes them all",
+    RELAY_ACCOUNTS, item_bytes=0,
+)  # fmt: skip
 RELAY_DEVICES = _declare(
     "relay.devices", 100, Unit.ITEMS, WhenFull.REJECT,
-    "devices that are signed in to an account and not revoked", None, on_disk=True,
+    "devices that are signed in to an account and not revoked", RELAY_ACCOUNTS, on_disk=True,
 )  # fmt: skip
 RELAY_CODES = _declare(
     "relay.codes", 16, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "pairing codes that wait to be used; one a phone, for 10 minutes", None, item_bytes=1 << 10,
+    "invitations of an account that wait to be used; one for each client, for 10 minutes", RELAY_ACCOUNTS,
+    item_bytes=512,
 )  # fmt: skip
 RELAY_ATTEMPTS = _declare(
     "relay.attempts", 1024, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "addresses whose failed sign-ins are remembered for a minute", None,
+    "addresses and IPv6 networks whose failed sign-ins are remembered for a minute", None,
 )  # fmt: skip
 RELAY_SETTINGS = _declare(
     "relay.settings", 16 << 10, Unit.BYTES, WhenFull.REJECT,
-    "one account's settings as JSON: themes, fonts and sizes", None, on_disk=True,
+    "one account's settings as JSON: themes, fonts and sizes", RELAY_ACCOUNTS, on_disk=True,
 )  # fmt: skip
 
 # End-to-end encryption

@@ -51,10 +51,10 @@ class AgentUnderTest:
         """Ask over the control socket. Raises StateError."""
         return await ask(StateDir(self.state_dir).control_socket, question, arguments)
 
-    async def token(self, number: int) -> str:
-        """The token of a phone, made once."""
+    async def token(self, number: int, *, sealed: bool = False) -> str:
+        """The token of a phone, made once; of a legacy app, unless it is `sealed`."""
         if number not in self._tokens:
-            invitation = await (self._relay.ask("pair") if self._relay else self.ask("pair"))
+            invitation = await self.ask("pair", {"legacy": not sealed})
             self._tokens[number] = str(invitation["token"])
         return self._tokens[number]
 
@@ -182,7 +182,7 @@ async def agent_under_test(
     async with AsyncExitStack() as scope:
         apart = RelayApart(folder, settings, environment, installation) if relay_apart else None
         relay = await scope.enter_async_context(apart) if apart else None
-        place = ["--relay", relay.url, "--ice-server", NOBODY] if relay else ["--port", "0"]
+        place = ["--relay", relay.url, "--e2e", "allow", "--ice-server", NOBODY] if relay else ["--port", "0"]
         words = ["--config", settings, "serve", "--state-dir", folder / "state", "--ready-file", ready_file, *place]
         with (folder / "agent.log").open("ab") as out:
             process = await asyncio.create_subprocess_exec(

@@ -56,7 +56,7 @@ async def new_phone(
         number += SEALED  # one that the agent knows by its key does not come without
     phone = Phone(
         world.target.relay_url,
-        await world.target.token(number),
+        await world.target.token(number, sealed=seal is not None),
         name=f"soak phone {number}",
         device_id=device_id(number),
         identity=identity(number),

@@ -19,8 +19,11 @@ class Target(Protocol):
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Ask over the control socket. Raises StateError."""
 
-    async def token(self, number: int) -> str:
-        """The token of phone `number`, always the same: it is made once, so that no list of devices grows."""
+    async def token(self, number: int, *, sealed: bool = False) -> str:
+        """The token of phone `number`, always the same: it is made once, so that no list of devices grows.
+
+        Without `sealed`, it is one of a legacy app.
+        """
 
     async def seal(self, number: int) -> PhoneSeal | None:
         """What phone `number` knows of the agent end to end, always the same; None: this agent can't do that."""

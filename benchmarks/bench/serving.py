@@ -80,7 +80,7 @@ def _environment(tools: Tools, folder: Path) -> dict[str, str]:
 
 
 async def _started_mobifai(peer: Peer, pid: int, told: dict[str, Any], seconds: float, state_dir: Path) -> Started:
-    invitation = await ask(StateDir(state_dir).control_socket, "pair")
+    invitation = await ask(StateDir(state_dir).control_socket, "pair", {"legacy": True})
     where = {"url": told["relay_url"], "target": told["device_id"], "token": invitation["token"]}
     return Started(pid, {"kind": peer.kind, "webrtc": peer.webrtc, **where}, seconds, state_dir)
 

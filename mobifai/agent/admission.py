@@ -1,8 +1,10 @@
 """Which phones without end-to-end encryption may come: by what the agent knows, and what the person has set.
 
-Owns nothing. Who such a phone is, and what it can do, is the relay's word; one that encrypts shows it by its key.
+Owns nothing. A phone that encrypts shows its key; of any other, a relay elsewhere says who it is. With a relay in this
+process the agent knows which devices came by an invitation for legacy apps, and takes no others.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from mobifai.agent.phones import Phones
@@ -10,9 +12,15 @@ from mobifai.protocol.features import Features
 
 
 class Admission:
-    """The rule. With `require` phones of the field are not let in."""
+    """The rule. With `require` no legacy app is let in.
 
-    def __init__(self, phones: Phones, e2e: Literal["allow", "require"]) -> None:
+    `is_legacy` tells whether a device was invited as a legacy app; None: only the relay knows.
+    """
+
+    def __init__(
+        self, phones: Phones, e2e: Literal["allow", "require"], is_legacy: Callable[[str], bool] | None = None
+    ) -> None:
+        self._is_legacy = is_legacy
         self._phones = phones
         self._requires_e2e = e2e == "require"
 
@@ -26,4 +34,6 @@ class Admission:
             return "this phone was revoked; `mobifai pair` shows a link that lets it in anew"
         if self._requires_e2e:
             return "this agent takes phones with end-to-end encryption only; open the link that `mobifai pair` shows"
+        if self._is_legacy is not None and not self._is_legacy(device_id):
+            return "this device was not invited as a legacy app; `mobifai pair --legacy` invites one"
         return None

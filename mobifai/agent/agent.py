@@ -32,6 +32,7 @@ from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.monitor import Monitor
 from mobifai.limits import TASKS
 from mobifai.protocol import messages as wire
+from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
 from mobifai.state import StateDir
 from mobifai.terminals.listing import exit_of
@@ -273,12 +274,12 @@ class Agent:
         await self._monitor.check()
         return self._monitor.last
 
-    async def _pair(self, _: dict[str, Any]) -> object:
-        return await self.invite()
+    async def _pair(self, arguments: dict[str, Any]) -> object:
+        return await self.invite(ClientKind.LEGACY if arguments.get("legacy") else ClientKind.E2E)
 
-    async def invite(self) -> dict[str, Any]:
-        """A new phone's way in. Raises SignInRefused, RelayUnreachable."""
-        return await self._doors().invite()
+    async def invite(self, kind: ClientKind) -> dict[str, Any]:
+        """An invitation for one phone. Raises SignInRefused, RelayUnreachable."""
+        return await self._doors().invite(kind)
 
     async def _devices(self, _: dict[str, Any]) -> object:
         return await self._doors().devices()
@@ -292,7 +293,8 @@ class Agent:
 
     def _doors(self) -> Doors:
         way_in = ways_in(self.endpoint, self.device.device_id, self.links.token)
-        return Doors(way_in, self.phones, self.endpoint.find_urls(), self.device.device_id, self._e2e_public)
+        urls, device_id = self.endpoint.find_urls(), self.device.device_id
+        return Doors(way_in, self.phones, urls, device_id, self._e2e_public, self._config.e2e)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Who may come in, as commands ask: links for new phones, all devices that there are, and shutting one out.
+"""Who may come in, as commands ask: invitations for new phones, all devices that there are, and shutting one out.
 
 A device may be known to the relay, to the agent end to end, or to both. Owns nothing. No server sees what is behind the
 `#` of a link.
@@ -8,16 +8,23 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from mobifai.agent.phones import Phones, PinnedPhone
 from mobifai.agent.ways_in import WaysIn
 from mobifai.errors import RelayUnreachable, SignInRefused
+from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
 from mobifai.relay.addresses import places
 
 FORM = "1"
 """Of the fragment: another form gets another number."""
+
+
+_REQUIRES_E2E = (
+    "this agent takes only clients that encrypt (--e2e require, the default with --relay); to invite a legacy app, "
+    "start it with `mobifai serve --e2e allow`"
+)
 
 
 def link(page: str, code: str, secret: bytes, key: bytes, device_id: str) -> str:
@@ -34,26 +41,40 @@ def _base64(data: bytes) -> str:
 class Doors:
     """The relay's ways in, and the phones that the agent knows by their keys.
 
-    `urls` are the relay's addresses, the likeliest for phones first.
+    `urls` are the relay's addresses, the likeliest for phones first. With `e2e` = "require" there are no invitations
+    for legacy apps.
     """
 
-    def __init__(self, ways_in: WaysIn, phones: Phones, urls: list[str], device_id: str, public_key: bytes) -> None:
+    def __init__(
+        self,
+        ways_in: WaysIn,
+        phones: Phones,
+        urls: list[str],
+        device_id: str,
+        public_key: bytes,
+        e2e: Literal["allow", "require"],
+    ) -> None:
+        self._e2e = e2e
         self._ways_in = ways_in
         self._phones = phones
         self._urls = urls
         self._device_id = device_id
         self._public_key = public_key
 
-    async def invite(self) -> dict[str, Any]:
-        """A new phone's way in. Raises SignInRefused, RelayUnreachable."""
-        invitation = await self._ways_in.invite()
-        where, secret = places(self._urls), self._phones.new_secret()
-        return {
-            **where,
-            "device_id": self._device_id,
-            "link": link(where["page_url"], str(invitation["code"]), secret, self._public_key, self._device_id),
-            **invitation,
-        }
+    async def invite(self, kind: ClientKind) -> dict[str, Any]:
+        """An invitation for one phone: with a link for one that encrypts, with a short code for a legacy app.
+
+        Raises SignInRefused, RelayUnreachable.
+        """
+        if kind is ClientKind.LEGACY and self._e2e == "require":
+            raise SignInRefused(_REQUIRES_E2E)
+        invitation = await self._ways_in.invite(kind)
+        where = {**places(self._urls), "device_id": self._device_id}
+        if kind is ClientKind.LEGACY:
+            return {**where, "link": None, **invitation}
+        secret = self._phones.new_secret()
+        shown = link(where["page_url"], str(invitation["code"]), secret, self._public_key, self._device_id)
+        return {**where, "link": shown, **invitation}
 
     async def devices(self) -> dict[str, Any]:
         """The relay's devices, each with what is known of it end to end (`e2e`, or None), and those it does not list.

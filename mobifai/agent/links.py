@@ -79,7 +79,8 @@ class Links:
         self._features = NO_FEATURES
         self._prompts_left = 0
         self.token = endpoint.token
-        admission = Admission(phones, config.e2e)
+        own = endpoint.relay
+        admission = Admission(phones, config.e2e, own.sign_in.may_come_in_clear if own is not None else None)
         self.pairing = pairing.Pairing(
             device.device_id, config.device_name, device.identity, endpoint.token, admission.obstacle
         )

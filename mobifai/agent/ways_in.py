@@ -1,4 +1,4 @@
-"""Ways in for phones, and which devices there are: asked of the agent's own relay in this process, or of one elsewhere.
+"""Invitations for phones, and which devices there are: asked of the relay in this process, or of one elsewhere.
 
 Owns nothing. What a relay answers has the same form either way (see `link.relay_api.RelayApi`).
 """
@@ -9,14 +9,15 @@ import msgspec
 
 from mobifai.agent.endpoint import Endpoint
 from mobifai.errors import SignInRefused
+from mobifai.protocol.codes import ClientKind
 from mobifai.relay.server import Relay
 
 
 class WaysIn(Protocol):
     """Who is let in. Every question may raise SignInRefused, of a relay elsewhere also RelayUnreachable."""
 
-    async def invite(self) -> dict[str, Any]:
-        """A new phone's way in: `{token, code, expires_at}`."""
+    async def invite(self, kind: ClientKind) -> dict[str, Any]:
+        """An invitation for a phone of a kind: `{token, code, expires_at}`."""
 
     async def devices(self) -> dict[str, Any]:
         """The account's devices."""
@@ -32,9 +33,9 @@ class OwnWaysIn:
         self._relay = relay
         self._own_id = own_id
 
-    async def invite(self) -> dict[str, Any]:
+    async def invite(self, kind: ClientKind) -> dict[str, Any]:
         """See `WaysIn`."""
-        made = self._relay.sign_in.invite()
+        made = self._relay.sign_in.invite(kind)
         return {"token": made.token, "code": made.code, "expires_at": made.expires_at}
 
     async def devices(self) -> dict[str, Any]:

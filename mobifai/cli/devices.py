@@ -46,11 +46,13 @@ def list_devices(as_json: bool, state_dir: Path) -> None:
 
 
 def _protection(device: dict[str, Any]) -> str:
-    """Whether a device is known by its key, or whatever a relay says is believed of it."""
+    """Whether a phone is known by its key, or is a legacy app."""
     if device["type"] == "mac":
         return ""
     known = device.get("e2e")
-    return f"yes, key {known['fingerprint']}" if known else "no, by the relay's word"
+    if known:
+        return f"yes, key {known['fingerprint']}"
+    return "not yet" if device.get("kind") == "e2e" else "no, legacy app"
 
 
 @devices.command()

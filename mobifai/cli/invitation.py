@@ -1,4 +1,4 @@
-"""A phone's way in, shown to a person: address, QR code and pairing code."""
+"""An invitation, shown to a person: link and QR code, or a pairing code, and what to do with it."""
 
 import io
 import sys
@@ -9,42 +9,75 @@ import click
 
 from mobifai.cli.plain import plain
 
+LEGACY_WARNING = (
+    "A legacy app does not encrypt end to end. Whoever listens on its network, or runs the relay, can read everything "
+    "that it shows and types, and can use your terminals in its name until `mobifai devices revoke` shuts it out."
+)
 
-def invitation_text(invitation: dict[str, Any], *, with_link: bool = True) -> str:
-    """What to do on the phone. `invitation` is what `mobifai pair --json` prints: with a link, where an agent runs.
 
-    The link has a secret in it. The QR code is shown in a terminal only.
+def invitation_text(invitation: dict[str, Any]) -> str:
+    """What to do with an invitation. `invitation` is what `mobifai pair --json` prints.
+
+    A QR code is shown in a terminal only.
     """
-    page, link, code = invitation["page_url"], invitation.get("link") if with_link else None, invitation["code"]
-    qr = _qr(link or f"{page}#{code}") if sys.stdout.isatty() else ""
-    lines = [
-        *(_by_link(link, scanned=bool(qr)) if link else []),
-        f"{'Or add' if link else 'Add'} this relay to the MobiFai app, and type the code:  {invitation['relay_url']}",
-        *_other_addresses(invitation.get("other_urls") or []),
-        "",
-        f"Pairing code:  {code}   (works once, until {_clock(invitation['expires_at'])})",
-    ]
-    return qr + "\n".join(lines)
+    if invitation.get("link"):
+        return _by_link(invitation)
+    if invitation["device_id"] is None:
+        return _for_agent(invitation)
+    return _for_legacy_app(invitation)
 
 
-def _other_addresses(urls: list[str]) -> list[str]:
-    if not urls:
-        return []
-    return ["", f"If the phone can't reach that address, try another of this machine:  {'  '.join(urls)}"]
+def _by_link(invitation: dict[str, Any]) -> str:
+    qr = _qr(invitation["link"]) if sys.stdout.isatty() else ""
+    return qr + "\n".join(
+        [
+            "Scan this with your phone's camera, or open the link on it:" if qr else "On your phone, open the link",
+            f"  {invitation['link']}",
+            *other_addresses(invitation.get("other_urls", [])),
+            f"It works once, until {_clock(invitation)}. It is a secret that lets one phone in; everything between "
+            "that phone and this machine is then encrypted end to end.",
+        ]
+    )
 
 
-def _by_link(link: str, *, scanned: bool) -> list[str]:
-    return [
-        "Scan this with your phone's camera, or open the link on it:" if scanned else "On your phone, open the link",
-        f"  {link}",
-        "It is for one phone, and a secret: all between that phone and this machine is then encrypted end to end.",
-        "",
-    ]
+def other_addresses(urls: list[str]) -> list[str]:
+    """A line on the other addresses of this machine, if it has any."""
+    return [f"If the phone can't reach that address, try another of this machine:  {'  '.join(urls)}"] if urls else []
 
 
-def _clock(expires_at: str) -> str:
-    """An ISO 8601 time as the wall clock shows it."""
-    return datetime.fromisoformat(expires_at).astimezone().strftime("%H:%M")
+def _for_legacy_app(invitation: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            f"In the MobiFai app, add this relay and type the code:  {invitation['relay_url']}",
+            *other_addresses(invitation.get("other_urls", [])),
+            "",
+            f"Pairing code:  {_code(invitation)}",
+            "",
+            LEGACY_WARNING,
+        ]
+    )
+
+
+def _for_agent(invitation: dict[str, Any]) -> str:
+    account = invitation["account"]
+    relay = invitation["relay_url"] or "URL-OF-THIS-RELAY"
+    return "\n".join(
+        [
+            f"To connect an agent to the account {account!r}, run on its machine:  mobifai serve --relay {relay}",
+            "Open the address that it shows, and type the code. The agent then invites its phones with `mobifai pair`.",
+            "",
+            f"Pairing code:  {_code(invitation)}",
+        ]
+    )
+
+
+def _code(invitation: dict[str, Any]) -> str:
+    return f"{invitation['code']}   (works once, until {_clock(invitation)})"
+
+
+def _clock(invitation: dict[str, Any]) -> str:
+    """When it expires, as the wall clock shows it."""
+    return datetime.fromisoformat(invitation["expires_at"]).astimezone().strftime("%H:%M")
 
 
 def _qr(text: str) -> str:
@@ -55,6 +88,6 @@ def _qr(text: str) -> str:
     return out.getvalue() + "\n"
 
 
-def show(invitation: dict[str, Any], *, with_link: bool = True) -> None:
+def show(invitation: dict[str, Any]) -> None:
     """Print it."""
-    click.echo(plain(invitation_text(invitation, with_link=with_link)))
+    click.echo(plain(invitation_text(invitation)))

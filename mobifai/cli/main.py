@@ -78,7 +78,7 @@ class LazyGroup(click.Group):
 def cli(context: click.Context, config_file: Path | None) -> None:
     """The terminals of this machine on your phone.
 
-    `mobifai serve` is all that it takes: it shows a QR code and a pairing code for the first phone.
+    `mobifai serve` is all that it takes: it shows a QR code and a link for the first phone.
     """
     if context.invoked_subcommand != "serve":
         go_on_in_child()

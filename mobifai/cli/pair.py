@@ -1,4 +1,4 @@
-"""`mobifai pair`: a new phone's way in."""
+"""`mobifai pair`: invite one new client."""
 
 from pathlib import Path
 
@@ -11,15 +11,19 @@ from mobifai.cli.settings import state_dir_option
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--legacy", is_flag=True, help="Invite one legacy app, which does not encrypt end to end.")
+@click.option("--json", "as_json", is_flag=True, help="Print the invitation as JSON.")
 @state_dir_option
-def pair(as_json: bool, state_dir: Path) -> None:
-    """Show a QR code, a link and a pairing code for one new phone.
+def pair(legacy: bool, as_json: bool, state_dir: Path) -> None:
+    """Invite one new phone: show a QR code and a link.
 
-    Each works once, for 10 minutes; 5 wrong tries lock the code. All is encrypted end to end with a phone that comes by
-    the link; the code alone is for apps that can't do that. With --json, `token` is what a phone sends to register.
+    An invitation works once, for 10 minutes. The link is for a client that encrypts end to end, such as the page that
+    it opens. With --legacy, a pairing code for one legacy app is shown instead: without encryption, whoever can listen
+    on the network or runs the relay can read what that app does, and can use the terminals in its name.
+
+    With --json, `token` is what the invited phone sends to register. Where a relay runs alone, this invites an agent.
     """
-    answer = ask_running(state_dir, "pair")
+    answer = ask_running(state_dir, "pair", **({"legacy": True} if legacy else {}))
     if as_json:
         click.echo(msgspec.json.encode(answer))
     else:

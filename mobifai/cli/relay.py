@@ -1,4 +1,4 @@
-"""`mobifai relay`: the relay alone, for an agent elsewhere."""
+"""`mobifai relay`: the relay alone, for agents elsewhere."""
 
 import os
 from dataclasses import asdict
@@ -10,26 +10,31 @@ import click
 from mobifai import __version__
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
+from mobifai.cli.accounts import account, describe, summary
 from mobifai.cli.listening import listen_options, relay_config
 from mobifai.cli.running import is_set_within, run, stop_signals
 from mobifai.cli.settings import Settings, log_options, state_dir_option
 from mobifai.config import RelayConfig
-from mobifai.errors import StateError
+from mobifai.errors import SignInRefused, StateError
 from mobifai.health.control import Handler, control_server
 from mobifai.health.extensions import Extensions, Subject
 from mobifai.health.logs import Logs, set_up_logs
-from mobifai.relay.addresses import places
+from mobifai.protocol.codes import ClientKind
 from mobifai.relay.server import Relay
 from mobifai.state import StateDir, open_state
 
+_NO_PHONES = (
+    "a relay alone invites agents; a legacy app is invited by its agent, with `mobifai pair --legacy` where that runs"
+)
 
-@click.command()
+
+@click.group(invoke_without_command=True)
 @listen_options
 @state_dir_option
 @log_options
-@click.pass_obj
+@click.pass_context
 def relay(
-    settings: Settings,
+    context: click.Context,
     host: str | None,
     port: int | None,
     allow_host: tuple[str, ...],
@@ -39,10 +44,15 @@ def relay(
     log_level: str,
     log_format: str,
 ) -> None:
-    """Run a relay alone, for an agent elsewhere (`mobifai serve --relay URL`).
+    """Run a relay alone, for agents elsewhere (`mobifai serve --relay URL`).
 
-    `mobifai pair` shows a code for one more device: the agent and the phones sign in with one each.
+    `mobifai pair`, on the machine of the relay, invites an agent; the agent invites its phones. With `mobifai relay
+    account`, several people share a relay without seeing anything of each other.
     """
+    if context.invoked_subcommand is not None:
+        _pass_on(context, state_dir)
+        return
+    settings: Settings = context.obj
     logs = set_up_logs(log_level, log_format)
     place = relay_config(host or "127.0.0.1", port, allow_host, trusted_proxy, public_url)
     with open_state(state_dir) as state:
@@ -51,28 +61,51 @@ def relay(
             run(_serve(place, state, ledger, logs))
 
 
+relay.add_command(account)
+
+
+def _pass_on(context: click.Context, state_dir: Path) -> None:
+    """What the settings file and the options before `account` say is the default of the commands after it."""
+    given = {**(context.default_map or {}), "state_dir": state_dir}
+    context.default_map = dict.fromkeys(relay.commands, given)
+
+
 async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs) -> None:
-    async with stop_signals() as stop, Relay.open(place, state.path, ledger, problems=state.problems) as running:
+    opening = Relay.open(place, state.path, ledger, shared=True, problems=state.problems)
+    async with stop_signals() as stop, opening as running:
         questions = _questions(running, ledger)
         more = Extensions(Subject(ledger))
         async with control_server(state.socket_places("control"), questions, ledger, more.find):
             invitation.show(await questions["pair"]({}))  # type: ignore[arg-type]
-            click.echo("Agents use it with `mobifai serve --relay`. Ctrl-C stops.")
+            click.echo("`mobifai pair` shows a new code, `mobifai relay account add` adds an account. Ctrl-C stops.")
             while not await is_set_within(stop, 60):
                 logs.say_repeats()
 
 
 def _questions(running: Relay, ledger: Ledger) -> dict[str, Handler]:
-    async def pair(_: dict[str, Any]) -> object:
-        made = running.sign_in.invite()
-        way_in = {"token": made.token, "code": made.code, "expires_at": made.expires_at}
-        return {**places(running.find_urls()), "device_id": None, **way_in}
+    async def pair(arguments: dict[str, Any]) -> object:
+        if arguments.get("legacy"):
+            raise SignInRefused(_NO_PHONES)
+        return describe(running.sign_in.invite(ClientKind.AGENT), running.find_urls())
 
     async def devices(_: dict[str, Any]) -> object:
         return {"devices": running.devices()}
 
     async def revoke(arguments: dict[str, Any]) -> object:
         await running.revoke(str(arguments.get("device_id", "")))
+        return {}
+
+    async def account_add(arguments: dict[str, Any]) -> object:
+        return describe(running.add_account(str(arguments.get("name", ""))), running.find_urls())
+
+    async def account_invite(arguments: dict[str, Any]) -> object:
+        return describe(running.sign_in.invite(ClientKind.AGENT, str(arguments.get("name", ""))), running.find_urls())
+
+    async def account_list(_: dict[str, Any]) -> object:
+        return summary(running.sign_in)
+
+    async def account_remove(arguments: dict[str, Any]) -> object:
+        running.remove_account(str(arguments.get("name", "")))
         return {}
 
     async def status(_: dict[str, Any]) -> object:
@@ -88,4 +121,14 @@ def _questions(running: Relay, ledger: Ledger) -> dict[str, Handler]:
     async def check(_: dict[str, Any]) -> object:
         raise StateError("a relay alone has no health check; `mobifai doctor --relay URL` looks at one")
 
-    return {"pair": pair, "devices": devices, "revoke": revoke, "status": status, "check": check}
+    return {
+        "pair": pair,
+        "devices": devices,
+        "revoke": revoke,
+        "status": status,
+        "check": check,
+        "account-add": account_add,
+        "account-invite": account_invite,
+        "account-list": account_list,
+        "account-remove": account_remove,
+    }

@@ -1,7 +1,9 @@
 """What commands that run for long share: the loop, the signals, and asking the process that runs."""
 
 import asyncio
+import contextlib
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -58,6 +60,16 @@ async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
             return await event.wait()
     except TimeoutError:
         return False
+
+
+def is_running(state_dir: Path) -> bool:
+    """Whether a process answers for this state directory."""
+    try:
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
+            connection.connect(str(StateDir(state_dir).control_socket))
+    except OSError:
+        return False
+    return True
 
 
 def ask_running(state_dir: Path, question: str, **arguments: object) -> Any:

@@ -122,10 +122,9 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
 @click.option(
     "--e2e",
     type=click.Choice(["allow", "require"]),
-    default="allow",
-    show_default=True,
     envvar="MOBIFAI_E2E",
-    help="Whether phones without end-to-end encryption may come: apps that can't do it, which trust the relay.",
+    help="Whether legacy apps, which don't encrypt end to end, may come (`mobifai pair --legacy` invites one).  "
+    "[default: allow; with --relay require]",
 )
 @click.option("--no-keeper", is_flag=True, help="Run in one process, whose crash would end every terminal.")
 @click.option(
@@ -155,7 +154,7 @@ def serve(
     model_url: str | None,
     approvals: str | None,
     keep_awake: bool,
-    e2e: Literal["allow", "require"],
+    e2e: Literal["allow", "require"] | None,
     no_keeper: bool,
     restart_daily: dt.time | None,
     state_dir: Path,
@@ -183,7 +182,7 @@ def serve(
         keep_awake=keep_awake,
         time_scale=time_scale,
         metrics_port=metrics,
-        e2e=e2e,
+        e2e=e2e or ("require" if relay else "allow"),
         health=_health(memory_limit, health_interval, time_scale),
         limits=settings.limits,
     )

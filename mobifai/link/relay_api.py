@@ -9,6 +9,7 @@ import msgspec
 from mobifai.errors import RelayUnreachable, SignInRefused
 from mobifai.link.relay_http import explain, relay_client_session
 from mobifai.protocol import messages as wire
+from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.plain_text import one_line
 
 ANSWER_BYTES = 64 << 10
@@ -28,9 +29,9 @@ class RelayApi:
         self._url = url
         self._token = token
 
-    async def invite(self) -> dict[str, Any]:
-        """A new phone's way in: `{token, code, expires_at}`."""
-        invitation = await self._ask("POST", "/api/pairing", wire.Invitation)
+    async def invite(self, kind: ClientKind) -> dict[str, Any]:
+        """An invitation for a phone of a kind: `{token, code, expires_at}`."""
+        invitation = await self._ask("POST", "/api/pairing", wire.Invitation, {"kind": kind.value})
         try:
             invitation.expires_at.astimezone()
         except (ValueError, OverflowError, OSError):
@@ -63,7 +64,7 @@ class RelayApi:
             raise TimeoutError(explain(error, self._url)) from None
         return loop.time() - began
 
-    async def _ask(self, method: str, path: str, expected: type[T]) -> T:
+    async def _ask(self, method: str, path: str, expected: type[T], asked: dict[str, str] | None = None) -> T:
         """The relay's answer, as the type that is expected."""
         if self._token is None:
             raise SignInRefused("this agent is not signed in to the relay yet; follow what `mobifai serve` says")
@@ -71,7 +72,7 @@ class RelayApi:
         try:
             async with (
                 relay_client_session(_TIMEOUT) as session,
-                session.request(method, self._url + path, headers=headers) as response,
+                session.request(method, self._url + path, headers=headers, json=asked) as response,
             ):
                 status, body = response.status, await _body(response)
         except Exception as error:  # whatever the answer makes the library raise

@@ -1,82 +1,120 @@
-"""Pairing codes: short, for one use, for ten minutes, and locked after five wrong tries.
+"""Invitations: each is for one client of one kind, works once, and is void after ten minutes.
 
-A code stands for a grant: one new device may come in, either with the code or with the grant's token. Whichever is used
-first uses the grant up. Times are seconds since the epoch; `pick` chooses from an alphabet.
+A grant can be used with its code or with its token, whichever comes first. Codes that people type are short; wrong
+tries at them are limited for each address, so that they cost only who makes them. The code within a link is a long
+secret, which nobody can guess and no limit applies to. Times are seconds since the epoch; `pick` chooses from an
+alphabet.
 """
 
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import ipaddress
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
 
 from mobifai.bounds import BoundedMap, Ledger
-from mobifai.errors import SignInRefused
+from mobifai.errors import TooManyAttempts
 from mobifai.limits import RELAY_ATTEMPTS, RELAY_CODES
 
 CODE_SECONDS = 600
-WRONG_TRIES = 5
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """No 0, O, 1, I or L: people read a code from one screen and type it on another."""
 CODE_LENGTH = 8
+SECRET_LENGTH = 26
+"""Characters of a link's code: 128 bits."""
 
 ATTEMPTS_PER_MINUTE = 10
 """Failed sign-ins of one address in a minute; a person mistypes once or twice."""
+SITE_ATTEMPTS_PER_MINUTE = 40
+"""The same for an IPv6 /48, the most that a provider gives one customer."""
+
+DeviceType = Literal["mac", "mobile"]
+
+
+class ClientKind(StrEnum):
+    """Which client an invitation is for."""
+
+    AGENT = "agent"
+    E2E = "e2e"
+    """A client that encrypts end to end: the phone page."""
+    LEGACY = "legacy"
+    """An app that can't."""
+    UNKNOWN = ""
+    """A phone that came in before invitations had a kind. No invitation is of this kind."""
+
+    @property
+    def device_type(self) -> DeviceType:
+        """What such a client says of itself when it registers."""
+        return "mac" if self is ClientKind.AGENT else "mobile"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Leave for one new device, until `expires_at`."""
+    """Leave for one new client of a kind, until `expires_at`."""
 
     grant_id: str
+    kind: ClientKind
     code: str
     expires_at: float
-    wrong_tries: int = 0
-
-    @property
-    def is_locked(self) -> bool:
-        """Whether its code was guessed at too often. Its token is a secret that nobody can guess, and still good."""
-        return self.wrong_tries >= WRONG_TRIES
 
 
 class Codes:
-    """The grants that wait to be used."""
+    """The grants of one account that wait to be used."""
 
     def __init__(self, ledger: Ledger, pick: Callable[[str], str]) -> None:
-        self._grants: BoundedMap[str, Grant] = BoundedMap(ledger.open(RELAY_CODES))
+        self._ledger = ledger
+        self._bound = ledger.open(RELAY_CODES)
+        self._grants: BoundedMap[str, Grant] = BoundedMap(self._bound)
         self._pick = pick
 
     def __len__(self) -> int:
         return len(self._grants)
 
-    def issue(self, grant_id: str, now: float) -> Grant:
-        """Make a grant. With too many of them waiting, the oldest is void."""
+    def close(self) -> None:
+        """Void all grants, and close the entry in the ledger."""
+        self._grants.clear()
+        self._ledger.close(self._bound)
+
+    def issue(self, grant_id: str, kind: ClientKind, now: float) -> Grant:
+        """Make a grant. With too many of them waiting, the oldest of its kind is void, or else the oldest."""
         self._forget_old(now)
-        code = "".join(self._pick(ALPHABET) for _ in range(CODE_LENGTH))
-        grant = Grant(grant_id, f"{code[:4]}-{code[4:]}", now + CODE_SECONDS)
+        grant = Grant(grant_id, kind, self._new_code(kind), now + CODE_SECONDS)
+        self._make_room(kind)
         self._grants[grant_id] = grant
         return grant
 
-    def redeem(self, typed: str, now: float) -> Grant:
-        """Use a code up. Case, spaces and dashes don't matter. Raises SignInRefused."""
-        self._forget_old(now)
-        found = [grant for grant in self._grants.values() if _same(grant.code, typed) and not grant.is_locked]
-        if not found:
-            self._count_wrong_try()
-            raise SignInRefused("this pairing code is wrong, used, expired or locked; `mobifai pair` shows a new one")
-        del self._grants[found[0].grant_id]
-        return found[0]
+    def restore(self, grant: Grant) -> None:
+        """Take over a grant that was made before the relay started."""
+        self._grants[grant.grant_id] = grant
 
-    def claim(self, grant_id: str, now: float) -> Grant:
-        """Use a grant up by its token. Raises SignInRefused."""
-        self._forget_old(now)
-        grant = self._grants.pop(grant_id, None)
-        if grant is None:
-            raise SignInRefused("this token was never used and is void now; `mobifai pair` gives a new one")
-        return grant
+    def _new_code(self, kind: ClientKind) -> str:
+        if kind is ClientKind.E2E:
+            return "".join(self._pick(ALPHABET) for _ in range(SECRET_LENGTH))
+        code = "".join(self._pick(ALPHABET) for _ in range(CODE_LENGTH))
+        return f"{code[:4]}-{code[4:]}"
 
-    def _count_wrong_try(self) -> None:
-        for key, grant in list(self._grants.items()):
-            tried = replace(grant, wrong_tries=grant.wrong_tries + 1)
-            self._grants[key] = tried
+    def _make_room(self, kind: ClientKind) -> None:
+        if self._bound.room:
+            return
+        oldest = next((one.grant_id for one in self._grants.values() if one.kind is kind), None)
+        if oldest is not None:
+            del self._grants[oldest]
+            self._bound.evicted(1)
+
+    def find(self, typed: str, now: float) -> Grant | None:
+        """The grant with this code, if any. Case, spaces and dashes don't matter."""
+        self._forget_old(now)
+        return next((grant for grant in self._grants.values() if _same(grant.code, typed)), None)
+
+    def get(self, grant_id: str, now: float) -> Grant | None:
+        """The grant with this id, which its token has."""
+        self._forget_old(now)
+        return self._grants.get(grant_id)
+
+    def use(self, grant: Grant) -> None:
+        """Use a grant up."""
+        self._grants.pop(grant.grant_id, None)
 
     def _forget_old(self, now: float) -> None:
         for key, grant in list(self._grants.items()):
@@ -84,9 +122,17 @@ class Codes:
                 del self._grants[key]
 
 
+def _plain(code: str) -> str:
+    return "".join(character for character in code.upper() if character.isalnum())
+
+
 def _same(code: str, typed: str) -> bool:
-    plain = "".join(character for character in typed.upper() if character.isalnum())
-    return hmac.compare_digest(code.replace("-", "").encode(), plain.encode())
+    return hmac.compare_digest(_plain(code).encode(), _plain(typed).encode("utf-8", "replace"))
+
+
+def is_secret(typed: str) -> bool:
+    """Whether this can only be the code of a link: it has the length of one."""
+    return len(_plain(typed)) == SECRET_LENGTH
 
 
 class Attempts:
@@ -96,13 +142,30 @@ class Attempts:
         self._failed: BoundedMap[str, tuple[float, int]] = BoundedMap(ledger.open(RELAY_ATTEMPTS))
 
     def check(self, address: str, now: float) -> None:
-        """Raise SignInRefused while an address has failed too often."""
-        since, count = self._failed.get(address, (now, 0))
-        if now - since < 60 and count >= ATTEMPTS_PER_MINUTE:
-            raise SignInRefused("too many failed attempts from this address; wait a minute and try again")
+        """Raise TooManyAttempts while an address has failed too often."""
+        for network, most in _networks(address):
+            since, count = self._failed.get(network, (now, 0))
+            if now - since < 60 and count >= most:
+                raise TooManyAttempts("too many failed attempts from this address; wait a minute and try again")
 
     def failed(self, address: str, now: float) -> None:
         """Count a failure."""
-        since, count = self._failed.get(address, (now, 0))
-        fresh = now - since >= 60
-        self._failed[address] = (now, 1) if fresh else (since, count + 1)
+        for network, _ in _networks(address):
+            since, count = self._failed.get(network, (now, 0))
+            fresh = now - since >= 60
+            self._failed[network] = (now, 1) if fresh else (since, count + 1)
+
+
+def _networks(address: str) -> Iterator[tuple[str, int]]:
+    """What an address is counted as, with the failures that it may have: one host holds a whole IPv6 /64."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        parsed = None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    if not isinstance(parsed, ipaddress.IPv6Address) or parsed.is_loopback:
+        yield str(parsed or address), ATTEMPTS_PER_MINUTE
+        return
+    for length, most in ((64, ATTEMPTS_PER_MINUTE), (48, SITE_ATTEMPTS_PER_MINUTE)):
+        yield str(ipaddress.ip_network((int(parsed), length), strict=False)), most

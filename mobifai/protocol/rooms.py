@@ -117,6 +117,10 @@ class Rooms:
         """The sockets on which a device of an account is signed in: none, or one."""
         return [one.sid for one in self._devices.values() if (one.user, one.device_id) == (user, device_id)]
 
+    def of_user(self, user: str) -> list[Device]:
+        """The devices of an account that are signed in."""
+        return [device for device in self._devices.values() if device.user == user]
+
     # -- coming and going
 
     def join(self, device: Device) -> list[Command]:
@@ -266,6 +270,14 @@ class Rooms:
         revoked = wire.DeviceRevoked(device_id=device_id)
         return commands + [Emit(agent.sid, "device_revoked", revoked) for agent in self._of(user, "mac")]
 
+    def remove_user(self, user: str) -> list[Command]:
+        """An account is gone: all of its devices leave at once."""
+        notice = wire.Notice(message="The account of this device was removed from the relay")
+        commands: list[Command] = []
+        for device in self.of_user(user):
+            commands += [Emit(device.sid, "auth_error", notice), *self._leave(device.sid), Disconnect(device.sid)]
+        return commands
+
     # -- traffic
 
     def forward(self, sid: str, event: str, payload: object) -> list[Command]:
@@ -277,7 +289,7 @@ class Rooms:
 
     def broadcast(self, user: str, event: str, payload: object) -> list[Command]:
         """Tell every device of an account."""
-        return [Emit(device.sid, event, payload) for device in self._devices.values() if device.user == user]
+        return [Emit(device.sid, event, payload) for device in self.of_user(user)]
 
     # -- who can be asked
 

@@ -42,6 +42,7 @@ class Connection:
         self.opened_at = opened_at
         self.outbox: Outbox[bytes] = Outbox(backlog, frame.capacity, len, self.abort)
         self.waiting: wire.Register | None = None
+        self.nonce = ""
         self.signed_in = False
         self._loop = asyncio.get_running_loop()
         self._request = request

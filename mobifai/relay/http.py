@@ -4,24 +4,25 @@ Reads every body strictly. What it decides nothing about: signing in is `signin`
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import hdrs, web
 
-from mobifai.bounds import Bound
 from mobifai.database import NotKept
-from mobifai.errors import SignInRefused
+from mobifai.errors import SignInRefused, TooManyAttempts
 from mobifai.limits import MAX_ID
 from mobifai.protocol import messages as wire
+from mobifai.protocol.codes import ClientKind, DeviceType
+from mobifai.protocol.features import E2E
 from mobifai.relay import pages
+from mobifai.relay.accounts import Account
 from mobifai.relay.devices import Devices
 from mobifai.relay.page import Page
-from mobifai.relay.signin import OWNER, SignIn, iso_time
-from mobifai.relay.sockets import Sockets
+from mobifai.relay.signin import AGENTS, PHONES, SignIn, iso_time
+from mobifai.relay.sockets import Connection, Sockets
 from mobifai.relay.store import Store, StoredDevice
-from mobifai.relay.tokens import DeviceType
 
 MOST_BODY_BYTES = 64 << 10
 """More than any request needs; the settings have a limit of their own."""
@@ -37,29 +38,35 @@ class Asking(wire.Message, frozen=True):
     type: DeviceType
 
 
+class LoginForm(Asking, frozen=True):
+    """What the login page's address has. `nonce` names the connection on which the device waits."""
+
+    nonce: Annotated[str, msgspec.Meta(max_length=MAX_ID)] = ""
+
+
 class SigningIn(Asking, frozen=True):
-    """What a page that stays open sends in place of the form."""
+    """What a page that stays open sends in place of the form. `kind`: what its invitation has to be for, if it says."""
 
     code: Annotated[str, msgspec.Meta(max_length=MAX_ID)]
+    kind: Literal["e2e", "legacy"] | None = None
+
+
+class Inviting(wire.Message, frozen=True):
+    """What an agent asks for: an invitation for a phone that encrypts, or for a legacy app."""
+
+    kind: Literal["e2e", "legacy"] = "e2e"
 
 
 class Http:
-    """The routes. `settings` bounds one account's settings, in bytes of JSON; `now` is in seconds since the epoch."""
+    """The routes. `now` is in seconds since the epoch."""
 
     def __init__(
-        self,
-        store: Store,
-        sign_in: SignIn,
-        sockets: Sockets,
-        devices: Devices,
-        settings: Bound,
-        now: Callable[[], float],
+        self, store: Store, sign_in: SignIn, sockets: Sockets, devices: Devices, now: Callable[[], float]
     ) -> None:
         self._store = store
         self._sign_in = sign_in
         self._sockets = sockets
         self._devices = devices
-        self._settings = settings
         self._now = now
 
     def routes(self) -> list[web.RouteDef]:
@@ -93,7 +100,12 @@ class Http:
 
     async def _login_page(self, request: web.Request) -> web.Response:
         asking = _asking(request.query)
-        return _html(pages.login(asking.device_id, asking.type)) if asking else _html(pages.no_device(), 400)
+        if asking is None:
+            return _html(pages.no_device(), 400)
+        waiting = self._sockets.waiting_for(asking.nonce, asking.device_id, asking.type)
+        if waiting is None and asking.type == "mac":
+            return _html(pages.not_waiting(), 410)
+        return _html(_login(asking, waiting))
 
     async def _login(self, request: web.Request) -> web.Response:
         if request.content_type != FORM_TYPE:
@@ -102,24 +114,25 @@ class Http:
         asking = _asking(form)
         if asking is None:
             return _html(pages.no_device(), 400)
+        waiting = self._sockets.waiting_for(asking.nonce, asking.device_id, asking.type)
+        if waiting is None and asking.type == "mac":
+            return _html(pages.not_waiting(), 410)
         try:
-            token = self._redeem(asking, str(form.get("code", "")), request.remote or "")
+            answer = self._redeem(asking, str(form.get("code", "")), request.remote or "", _wanted(asking, waiting))
         except web.HTTPError as error:
-            return _html(pages.login(asking.device_id, asking.type, error.text or ""), error.status)
-        return self._signed_in(asking, token)
+            return _html(_login(asking, waiting, error.text or ""), error.status)
+        if waiting is not None:
+            self._sockets.let_in(waiting, answer.token)
+        return _signed_in(asking, answer)
 
-    def _redeem(self, asking: Asking, code: str, address: str) -> str:
-        """Use a code up, and let the device in where it waits: its token. Raises HTTPTooManyRequests, HTTPForbidden."""
+    def _redeem(self, asking: Asking, code: str, address: str, wanted: frozenset[ClientKind]) -> wire.Authenticated:
+        """Use a code up: what the device is told. Raises HTTPTooManyRequests, HTTPForbidden."""
         try:
-            self._sign_in.check(address)
-        except SignInRefused as refused:
+            return self._sign_in.redeem(code, asking.device_id, asking.type, address, wanted)
+        except TooManyAttempts as refused:
             raise web.HTTPTooManyRequests(text=str(refused)) from None
-        try:
-            token = self._sign_in.redeem(code, asking.device_id, asking.type, address)
         except SignInRefused as refused:
             raise web.HTTPForbidden(text=str(refused)) from None
-        self._sockets.let_in(asking.device_id, asking.type, token)
-        return token
 
     async def _sign_in_without_form(self, request: web.Request) -> web.Response:
         """What the form does. JSON only, so that no form of another site's page can send it."""
@@ -129,41 +142,42 @@ class Http:
             asking = msgspec.json.decode(await request.read(), type=SigningIn)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise web.HTTPBadRequest(text=f"expected {{deviceId, type, code}} as JSON: {error}") from None
-        token = self._redeem(asking, asking.code, request.remote or "")
-        return _json(wire.Authenticated(token=token, user=self._sign_in.user))
-
-    def _signed_in(self, asking: Asking, token: str) -> web.Response:
-        if asking.type == "mac":
-            return _html(pages.signed_in())
-        query = urlencode({"token": token, "email": self._sign_in.user.email})
-        return web.Response(status=302, headers={hdrs.LOCATION: f"mobifai://auth?{query}"})
+        wanted = AGENTS if asking.type == "mac" else PHONES
+        if asking.kind is not None:
+            wanted &= {ClientKind(asking.kind)}
+        return _json(self._redeem(asking, asking.code, request.remote or "", wanted))
 
     # -- the API of every device
 
     async def _me(self, request: web.Request) -> web.Response:
-        self._device(request)
-        return _json(self._sign_in.user)
+        return _json(self._account(request).user)
 
     async def _get_settings(self, request: web.Request) -> web.Response:
-        self._device(request)
-        return _json(msgspec.Raw(self._store.settings(OWNER).encode()))
+        return _json(msgspec.Raw(self._store.settings(self._account(request).name).encode()))
 
     async def _put_settings(self, request: web.Request) -> web.Response:
         self._device(request)
         changes = _decode_object(await request.read())
-        merged = {**_decode_object(self._store.settings(OWNER).encode()), **changes}
-        encoded = msgspec.json.encode(merged)
-        if len(encoded) > self._settings.capacity:
-            raise web.HTTPRequestEntityTooLarge(
-                self._settings.capacity, len(encoded), text=str(self._settings.refuse(f"{len(encoded)} bytes"))
-            )
+        account = self._account(request)  # as it is now that the body is there
+        merged = {**_decode_object(self._store.settings(account.name).encode()), **changes}
+        encoded, bound = msgspec.json.encode(merged), account.settings
+        if len(encoded) > bound.capacity:
+            text = str(bound.refuse(f"{len(encoded)} bytes"))
+            raise web.HTTPRequestEntityTooLarge(bound.capacity, len(encoded), text=text)
         try:
-            self._store.put_settings(OWNER, encoded.decode())
+            self._store.put_settings(account.name, encoded.decode())
         except NotKept as error:
             raise web.HTTPInsufficientStorage(text=str(error)) from None
-        self._settings.set(len(encoded))
-        self._sockets.broadcast_settings(merged)
+        bound.set(len(encoded))
+        self._sockets.broadcast_settings(account.name, merged)
         return _json(merged)
+
+    def _account(self, request: web.Request) -> Account:
+        """Whose device asks. Raises HTTPUnauthorized, HTTPTooManyRequests."""
+        account = self._sign_in.accounts.get(self._device(request).user_id)
+        if account is None:
+            raise web.HTTPUnauthorized(text="the account of this token is not on this relay; sign in again")
+        return account
 
     def _device(self, request: web.Request) -> StoredDevice:
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
@@ -186,12 +200,16 @@ class Http:
 
     async def _pair(self, request: web.Request) -> web.Response:
         self._agent(request)
-        invitation = self._sign_in.invite()
-        return _json({"token": invitation.token, "code": invitation.code, "expires_at": invitation.expires_at})
+        body = await request.read()
+        agent = self._agent(request)  # as it is now that the body is there
+        try:
+            inviting = msgspec.json.decode(body or b"{}", type=Inviting)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise web.HTTPBadRequest(text=f"expected {{kind}} as JSON: {error}") from None
+        return _json(self._sign_in.invite(ClientKind(inviting.kind), agent.user_id))
 
     async def _list_devices(self, request: web.Request) -> web.Response:
-        self._agent(request)
-        return _json({"devices": self._devices.known()})
+        return _json({"devices": self._devices.known(self._agent(request).user_id)})
 
     async def _revoke(self, request: web.Request) -> web.Response:
         agent = self._agent(request)
@@ -199,7 +217,7 @@ class Http:
         if device_id == agent.device_id:
             raise web.HTTPConflict(text="this is the device that asks; it can't revoke itself")
         try:
-            self._devices.revoke(device_id)
+            self._devices.revoke(agent.user_id, device_id)
         except SignInRefused as unknown:
             raise web.HTTPNotFound(text=str(unknown)) from None
         return _json({"deviceId": device_id})
@@ -211,12 +229,33 @@ class Http:
         return device
 
 
-def _asking(fields: Mapping[str, object]) -> Asking | None:
+def _asking(fields: Mapping[str, object]) -> LoginForm | None:
     try:
-        found = {name: fields[name] for name in ("deviceId", "type") if name in fields}
-        return msgspec.convert(found, Asking)
+        found = {name: fields[name] for name in ("deviceId", "type", "nonce") if name in fields}
+        return msgspec.convert(found, LoginForm)
     except msgspec.ValidationError:
         return None
+
+
+def _wanted(asking: Asking, waiting: Connection | None) -> frozenset[ClientKind]:
+    """The kinds of invitation that the device at a login page can use; a phone that does not wait is a legacy app."""
+    if asking.type == "mac":
+        return AGENTS
+    encrypts = waiting is not None and waiting.waiting is not None and E2E in waiting.waiting.features
+    return PHONES if encrypts else frozenset({ClientKind.LEGACY})
+
+
+def _login(asking: LoginForm, waiting: Connection | None, problem: str = "") -> str:
+    register = waiting.waiting if waiting is not None else None
+    asks = f"{register.device_name or asking.device_id} at {waiting.address}" if waiting and register else ""
+    return pages.login(asking.device_id, asking.type, asking.nonce, asks, problem)
+
+
+def _signed_in(asking: Asking, answer: wire.Authenticated) -> web.Response:
+    if asking.type == "mac":
+        return _html(pages.signed_in())
+    query = urlencode({"token": answer.token, "email": answer.user.email})
+    return web.Response(status=302, headers={hdrs.LOCATION: f"mobifai://auth?{query}"})
 
 
 def _decode_object(body: bytes) -> dict[str, Any]:

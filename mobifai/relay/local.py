@@ -17,13 +17,10 @@ from mobifai.protocol.rooms import is_forwarded
 from mobifai.protocol.wire_json import encode
 from mobifai.relay.closing import CloseCode
 from mobifai.relay.outbox import Outbox
-from mobifai.relay.sockets import Connection
+from mobifai.relay.sockets import INSIDE, Connection
 
 Event = tuple[str, msgspec.Raw]
 """An event's name, and its payload as JSON."""
-
-ADDRESS = "this process"
-"""Stands where other connections have their network address."""
 
 
 class Handler(Protocol):
@@ -46,10 +43,11 @@ class LocalConnection:
         self, key: str, backlog: Bound, most_bytes: int, handler: Handler, monotonic: Callable[[], float]
     ) -> None:
         self.key = key
-        self.address = ADDRESS
+        self.address = INSIDE
         self.opened_at = monotonic()
         self.outbox: Outbox[Event] = Outbox(backlog, most_bytes, _size, self.abort)
         self.waiting: wire.Register | None = None
+        self.nonce = ""
         self.signed_in = False
         self.hears: Callable[[str, msgspec.Raw], None] | None = None
         self._most_bytes = most_bytes

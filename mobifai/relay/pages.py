@@ -27,17 +27,21 @@ _FRAME = """<!doctype html>
 </html>
 """
 
-_LOGIN = """<form method="post" action="login">
+_LOGIN = """{asks}<form method="post" action="login">
 <input type="hidden" name="deviceId" value="{device_id}">
 <input type="hidden" name="type" value="{kind}">
+<input type="hidden" name="nonce" value="{nonce}">
 <label for="code">Pairing code</label>
 <input id="code" name="code" placeholder="XXXX-XXXX" maxlength="40" required autofocus
  autocomplete="one-time-code" autocapitalize="characters" spellcheck="false">
 {problem}
 <button>Sign in</button>
 </form>
-<p>On the machine whose terminals you want, <code>mobifai pair</code> shows a code. It works once,
-for 10 minutes.</p>"""
+<p>{where} shows a code. It works once, for 10 minutes.</p>"""
+_WHERE = {
+    "mac": "<code>mobifai pair</code>, on the machine of this relay,",
+    "mobile": "On the machine whose terminals you want, <code>mobifai pair --legacy</code>",
+}
 
 
 def no_page() -> str:
@@ -47,19 +51,36 @@ def no_page() -> str:
         "<p>The phone page was left out when this MobiFai was built. Install it anew without "
         "<code>MOBIFAI_BUILD_PAGE=0</code>, or use the MobiFai app:</p>\n"
         "<ol>\n<li>Add this relay: the address that you see in the address bar now.</li>\n"
-        "<li>Enter the pairing code that <code>mobifai pair</code> shows.</li>\n</ol>",
+        "<li>Enter the pairing code that <code>mobifai pair --legacy</code> shows.</li>\n</ol>",
     )
 
 
-def login(device_id: str, kind: str, problem: str = "") -> str:
-    """The form for a pairing code. `problem` says what was wrong with the last one."""
-    told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
-    return _page("Sign in", _LOGIN.format(device_id=escape(device_id), kind=escape(kind), problem=told))
+def login(device_id: str, kind: str, nonce: str = "", asks: str = "", problem: str = "") -> str:
+    """The form for a pairing code. `asks` is who waits to be signed in, `problem` what was wrong with the last code."""
+    warning = "It can use your terminals once you sign it in. Go on only if it is yours."
+    fields = {
+        "device_id": escape(device_id),
+        "kind": escape(kind),
+        "nonce": escape(nonce),
+        "asks": f"<p><strong>{escape(asks)}</strong> asks to be signed in. {warning}</p>\n" if asks else "",
+        "problem": f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else "",
+        "where": _WHERE[kind],
+    }
+    return _page("Sign in", _LOGIN.format(**fields))
 
 
 def signed_in() -> str:
     """What a person sees who has signed an agent in."""
     return _page("The agent is signed in", "<p>You can close this page.</p>")
+
+
+def not_waiting() -> str:
+    """What a person sees whose agent is not connected any more, or shows another address by now."""
+    return _page(
+        "Sign in",
+        '<p class="problem" role="alert">No agent waits for this sign-in any more.</p>\n'
+        "<p>Look at what <code>mobifai serve</code> shows now, and open that address.</p>",
+    )
 
 
 def no_device() -> str:

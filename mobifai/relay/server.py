@@ -8,26 +8,26 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mobifai.bounds import Bound, Ledger
+from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
-from mobifai.limits import RELAY_SETTINGS
 from mobifai.problems import Problems
+from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.rooms import Rooms
 from mobifai.relay.addresses import public_urls
 from mobifai.relay.devices import Devices, KnownDevice
 from mobifai.relay.endpoint import Endpoint
 from mobifai.relay.listener import Listener, bind
 from mobifai.relay.local import LocalConnection
-from mobifai.relay.signin import OWNER, SignIn
+from mobifai.relay.signin import Invitation, SignIn
 from mobifai.relay.sockets import Sockets
-from mobifai.relay.store import Store
+from mobifai.relay.store import OWNER, Store
 from mobifai.relay.tokens import Tokens, load_secret
 from mobifai.state import private_directory
 
@@ -55,13 +55,22 @@ class Relay:
         """Return the addresses that phones may use now, the likeliest first; never none."""
         return [self._config.public_url] if self._config.public_url else public_urls(self._config.host, self.port)
 
-    def devices(self) -> list[KnownDevice]:
-        """The devices that are let in, oldest first, and whether each is connected."""
-        return self._parts.devices.known()
+    def devices(self, account: str = OWNER) -> list[KnownDevice]:
+        """An account's devices that are let in, oldest first, and whether each is connected."""
+        return self._parts.devices.known(account)
 
-    async def revoke(self, device_id: str) -> None:
+    async def revoke(self, device_id: str, account: str = OWNER) -> None:
         """Shut a device out, at once: it leaves and the agents are told. Raises SignInRefused for no device."""
-        self._parts.devices.revoke(device_id)
+        self._parts.devices.revoke(account, device_id)
+
+    def add_account(self, name: str) -> Invitation:
+        """Add an account, and invite its first agent. Raises AccountError, LimitReached."""
+        return self.sign_in.invite(ClientKind.AGENT, self.sign_in.accounts.add(name).name)
+
+    def remove_account(self, name: str) -> None:
+        """Remove an account; all of its devices are disconnected. Raises AccountError."""
+        self.sign_in.accounts.remove(name)
+        self._parts.sockets.end_account(name)
 
     def local(self) -> AbstractContextManager[LocalConnection]:
         """A connection for a device in this process, for the length of a scope. Entering raises LimitReached."""
@@ -75,6 +84,7 @@ class Relay:
         state_dir: Path,
         ledger: Ledger,
         *,
+        shared: bool = False,
         allowed_hosts: tuple[str, ...] = (),
         problems: Problems | None = None,
         now: Callable[[], float] = time.time,
@@ -82,6 +92,7 @@ class Relay:
     ) -> AsyncIterator["Relay"]:
         """Listen for the length of a scope. Raises StateError for a port that is taken or a state that can't be used.
 
+        A `shared` relay runs alone, with accounts to which agents sign in; another serves the agent of this process.
         `allowed_hosts` are names beside those of the configuration.
         """
         async with AsyncExitStack() as stack:
@@ -89,11 +100,10 @@ class Relay:
             stack.callback(listening.close)
             private_directory(state_dir)
             store = stack.enter_context(Store.open(state_dir, problems))
-            sign_in = SignIn(
-                store, Tokens(load_secret(state_dir, problems=problems)), ledger, now=now, monotonic=monotonic
-            )
+            tokens = Tokens(load_secret(state_dir, problems=problems))
+            sign_in = SignIn(store, tokens, ledger, shared=shared, now=now, monotonic=monotonic)
             stack.callback(sign_in.close)
-            parts = _Parts(store, sign_in, ledger, stack.enter_context(_settings(ledger, store)), now, monotonic)
+            parts = _Parts(store, sign_in, ledger, now, monotonic)
             place = replace(config, allowed_hosts=(*config.allowed_hosts, *allowed_hosts))
             stack.push_async_callback(parts.close_http)
             stack.push_async_callback(parts.endpoint.close)
@@ -110,19 +120,17 @@ class _Parts:
         store: Store,
         sign_in: SignIn,
         ledger: Ledger,
-        settings: Bound,
         now: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
         self._store = store
         self._sign_in = sign_in
-        self._settings = settings
         self._now = now
         self._monotonic = monotonic
         self._runner: web.AppRunner | None = None
         self.endpoint = Endpoint(ledger, self._on_event, self._on_end, monotonic)
         connections = self.endpoint.connections
-        self.sockets = Sockets(Rooms(ledger, lambda: secrets.token_hex(32)), sign_in, connections)
+        self.sockets = Sockets(Rooms(ledger, lambda: secrets.token_hex(32)), sign_in, connections, ledger)
         self.devices = Devices(sign_in, self.sockets)
         self.listener = Listener(ledger, self.endpoint.count_sockets, monotonic)
 
@@ -137,7 +145,7 @@ class _Parts:
         from mobifai.relay.front import make_runner  # noqa: PLC0415 - see there
         from mobifai.relay.http import Http  # noqa: PLC0415
 
-        http = Http(self._store, self._sign_in, self.sockets, self.devices, self._settings, self._now)
+        http = Http(self._store, self._sign_in, self.sockets, self.devices, self._now)
         self._runner = make_runner(http, self.endpoint, config, self.listener.heard)
         await self._runner.setup()
         if self._runner.server is None:
@@ -154,13 +162,6 @@ class _Parts:
         now = self._monotonic()
         self.sockets.expire(now)
         self.listener.expire(now)
-
-
-@contextlib.contextmanager
-def _settings(ledger: Ledger, store: Store) -> Iterator[Bound]:
-    with ledger.bound(RELAY_SETTINGS) as bound:
-        bound.set(len(store.settings(OWNER).encode()))
-        yield bound
 
 
 @asynccontextmanager

@@ -1,41 +1,55 @@
-"""Signing in: who may come in to the one account of this relay.
+"""Signing in: which devices may come in to which account of this relay.
 
-Owns the grants that wait (codes), the failed attempts and the tokens; what it decides is kept in the store. It knows
-nothing of sockets: that a device leaves when it is shut out is for the relay to see to.
+Owns the accounts, the failed attempts and the tokens; what it decides is kept in the store. It knows nothing of
+sockets: that a device leaves when it is shut out is for the relay to see to.
 """
 
-import getpass
 import secrets
-import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 from mobifai.bounds import Ledger
 from mobifai.database import NotKept
 from mobifai.errors import SignInRefused
-from mobifai.limits import RELAY_DEVICES
 from mobifai.protocol import messages as wire
-from mobifai.protocol.codes import Attempts, Codes
-from mobifai.relay.store import Store, StoredDevice
-from mobifai.relay.tokens import Claims, DeviceType, Tokens
+from mobifai.protocol.codes import Attempts, ClientKind, DeviceType, Grant, is_secret
+from mobifai.protocol.features import E2E
+from mobifai.relay.accounts import Account, Accounts
+from mobifai.relay.store import OWNER, Store, StoredDevice
+from mobifai.relay.tokens import Claims, Tokens
 
-OWNER = "owner"
+PHONES: frozenset[ClientKind] = frozenset({ClientKind.E2E, ClientKind.LEGACY})
+AGENTS: frozenset[ClientKind] = frozenset({ClientKind.AGENT})
+
+_ONE_AGENT = "this relay serves only the agent that runs it; `mobifai relay` runs a relay for other agents"
+_ENCRYPTS_ONLY = "this invitation is for a client that encrypts; `mobifai pair --legacy` invites a legacy app"
+_WRONG_KIND = {
+    ClientKind.AGENT: "this invitation is for an agent; `mobifai pair`, on the machine of the agent, invites a phone",
+    ClientKind.E2E: _ENCRYPTS_ONLY,
+    ClientKind.LEGACY: "this code is for a legacy app; `mobifai pair` shows the link that this client needs",
+}
+_IS_SEALED = "this deviceId belongs to a client that encrypts; `mobifai pair` shows a link for it"
+_NO_AGENTS_CODE = "this invitation is for a phone; `mobifai pair`, on the machine of the relay, invites an agent"
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """One new phone's way in: by code or by token, whichever is used first. `expires_at` is ISO 8601, UTC."""
+    """One new client's way in: by code or by token, whichever is used first. `expires_at` is ISO 8601, UTC."""
 
+    account: str
+    kind: ClientKind
     token: str
     code: str
     expires_at: str
 
 
 class SignIn:
-    """Let devices in. `now` gives seconds since the epoch; `monotonic` counts the minute of failed attempts."""
+    """Let devices in. `now` gives seconds since the epoch; `monotonic` counts the minute of failed attempts.
+
+    A `shared` relay has accounts, and agents sign in to it. Any other has one account, and one agent in this process.
+    """
 
     def __init__(
         self,
@@ -43,6 +57,7 @@ class SignIn:
         tokens: Tokens,
         ledger: Ledger,
         *,
+        shared: bool = False,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         pick: Callable[[str], str] = secrets.choice,
@@ -53,61 +68,94 @@ class SignIn:
         self._now = now
         self._monotonic = monotonic
         self._new_id = new_id
-        self._codes = Codes(ledger, pick)
         self._attempts = Attempts(ledger)
-        self._devices = ledger.open(RELAY_DEVICES)
-        self._devices.set(store.count(OWNER))
-        self._ledger = ledger
-        self.user = wire.User(id=OWNER, email=f"{OWNER}@{socket.gethostname()}", name=_login_name())
+        self.shared = shared
+        self.accounts = Accounts(store, ledger, pick, now, shared=shared)
 
     def close(self) -> None:
-        """Close its account in the ledger."""
-        self._ledger.close(self._devices)
+        """Close its entries in the ledger."""
+        self.accounts.close()
 
     # -- new devices
 
-    def invite(self) -> Invitation:
-        """Make leave for one new device, for ten minutes. The token is a phone's; with the code an agent may come."""
-        grant = self._codes.issue(self._new_id(), self._now())
-        return Invitation(self._issue("mobile", grant.grant_id), grant.code, iso_time(grant.expires_at))
+    def invite(self, kind: ClientKind, account: str = OWNER) -> Invitation:
+        """Invite one new client to an account, for ten minutes. Raises AccountError, SignInRefused."""
+        if kind is ClientKind.AGENT and not self.shared:
+            raise SignInRefused(_ONE_AGENT)
+        host = self.accounts.require(account)
+        grant = host.codes.issue(self._new_id(), kind, self._now())
+        if kind is ClientKind.AGENT:
+            self._store.put_grant(host.name, grant, self._now())
+        token = self._issue(host, kind.device_type, grant.grant_id)
+        return Invitation(host.name, kind, token, grant.code, iso_time(grant.expires_at))
 
-    def redeem(self, code: str, device_id: str, kind: DeviceType, address: str) -> str:
-        """Use a code up: the token of the device that it lets in. Raises SignInRefused."""
-        self.check(address)
-        self._require_room(device_id, kind)
-        try:
-            grant = self._codes.redeem(code, self._now())
-        except SignInRefused:
+    def redeem(
+        self, code: str, device_id: str, kind: DeviceType, address: str, wanted: Set[ClientKind] | None = None
+    ) -> wire.Authenticated:
+        """Use a code up: the token of the device that it lets in. Raises SignInRefused, TooManyAttempts.
+
+        `wanted` are the kinds of invitation that this client can use. A code of another kind stays good.
+        """
+        if not is_secret(code):
+            self._attempts.check(address, self._monotonic())
+        self._require_agents(kind)
+        found = self.accounts.find(code, self._now())
+        if found is None:
             self.failed(address)
-            raise
-        return self._admit(device_id, kind, grant.grant_id)
+            raise SignInRefused("this pairing code is wrong, used or expired; `mobifai pair` shows a new one")
+        account, grant = found
+        self._require_kind(grant, (AGENTS if kind == "mac" else PHONES) if wanted is None else wanted)
+        self._require_room(account, device_id, grant.kind)
+        token = self._admit(account, device_id, grant.kind, grant.grant_id)
+        account.codes.use(grant)
+        return wire.Authenticated(token=token, user=account.user)
 
     def agent_token(self, device_id: str, name: str) -> str:
         """Let the agent of this process in, without a code. Its tokens of before are void."""
-        self._require_room(device_id, "mac")
-        return self._admit(device_id, "mac", self._new_id(), name, own=True)
+        return self._admit(self.accounts.owner, device_id, ClientKind.AGENT, self._new_id(), name, own=True)
 
-    def _require_room(self, device_id: str, kind: DeviceType) -> None:
-        known = self._store.device(device_id)
+    def _require_agents(self, kind: DeviceType) -> None:
+        if kind == "mac" and not self.shared:
+            raise SignInRefused(_ONE_AGENT)
+
+    @staticmethod
+    def _require_kind(grant: Grant, wanted: Set[ClientKind]) -> None:
+        if grant.kind not in wanted:
+            raise SignInRefused(_NO_AGENTS_CODE if wanted == AGENTS else _WRONG_KIND[grant.kind])
+
+    def _require_room(self, account: Account, device_id: str, kind: ClientKind) -> None:
+        known = self._store.device(account.name, device_id)
         is_new = known is None or known.revoked_at is not None
-        if known is not None and not is_new and known.type != kind:
-            raise SignInRefused("this deviceId is in use by another kind of device; expected one of its own")
-        if is_new and self._devices.room == 0:
-            refused = self._devices.refuse("one more device")
+        if known is not None and not is_new:
+            if known.type != kind.device_type:
+                raise SignInRefused("this deviceId is in use by another kind of device; expected one of its own")
+            if known.kind is ClientKind.E2E and kind is ClientKind.LEGACY:
+                raise SignInRefused(_IS_SEALED)
+        if is_new and account.devices.room == 0:
+            refused = account.devices.refuse("one more device")
             raise SignInRefused(f"{refused}; revoke one that is not used any more")
 
-    def _admit(self, device_id: str, kind: DeviceType, token_id: str, name: str = "", *, own: bool = False) -> str:
+    def _admit(
+        self,
+        account: Account,
+        device_id: str,
+        kind: ClientKind,
+        token_id: str,
+        name: str = "",
+        *,
+        own: bool = False,
+    ) -> str:
         now = self._now()
-        known = self._store.device(device_id)
-        device = StoredDevice(device_id, OWNER, kind, name, "", token_id, now, now)
+        known = self._store.device(account.name, device_id)
+        device = StoredDevice(account.name, device_id, kind.device_type, kind, name, "", token_id, now, now)
         if known is not None and known.revoked_at is None:
             device = replace(device, created_at=known.created_at, name=name or known.name, public_key=known.public_key)
         if own:
             self._store.put_own(device)
         else:
             self._put(device)
-        self._devices.set(self._store.count(OWNER))
-        return self._issue(kind, token_id)
+        account.count_devices()
+        return self._issue(account, kind.device_type, token_id)
 
     def _put(self, device: StoredDevice) -> None:
         try:
@@ -115,42 +163,76 @@ class SignIn:
         except NotKept as error:
             raise SignInRefused(f"no new device can be let in now: {error}") from None
 
-    def _issue(self, kind: DeviceType, token_id: str) -> str:
-        user = self.user
+    def _issue(self, account: Account, kind: DeviceType, token_id: str) -> str:
+        user = account.user
         return self._tokens.issue(
             user_id=user.id, email=user.email, name=user.name, kind=kind, token_id=token_id, now=self._now()
         )
 
     # -- devices that come back
 
-    def authenticate(self, register: wire.Register, address: str = "") -> wire.Authenticated | wire.LoginRequired:
-        """Answer a device that registers; its token is renewed. Raises SignInRefused for a token that lets nobody in.
+    def authenticate(
+        self, register: wire.Register, address: str = "", *, inside: bool = False
+    ) -> wire.Authenticated | None:
+        """Let a device in that registers, and renew its token; None: it has none, and has to sign in first.
 
-        A good token is good however often its address failed: only what has none can be guessing.
+        Raises SignInRefused for a device that may not come. A good token is good however often its address failed: only
+        what has none can be guessing. `inside`: the device is in this process.
         """
+        if not inside:
+            self._require_agents(register.type)
         if register.token is None:
-            return _login_required(register)
+            return None
         try:
             claims = self._tokens.read(register.token, self._now())
-            self._bind(claims, register)
+            account = self._bind(claims, register)
         except SignInRefused:
             self.failed(address)
             raise
-        self._store.seen(register.device_id, register.device_name or "", register.public_key, self._now())
-        return wire.Authenticated(token=self._issue(claims.type, claims.jti), user=self.user)
+        name = register.device_name or ""
+        self._store.seen(account.name, register.device_id, name, register.public_key, self._now())
+        return wire.Authenticated(token=self._issue(account, claims.type, claims.jti), user=account.user)
 
-    def _bind(self, claims: Claims, register: wire.Register) -> None:
+    def _bind(self, claims: Claims, register: wire.Register) -> Account:
+        """Whose the device is. Raises SignInRefused unless the token is for exactly this device."""
         if claims.type != register.type:
             raise SignInRefused(f"this token is for the type {claims.type}; found {register.type}; sign in again")
+        account = self.accounts.get(claims.id)
+        if account is None:
+            raise SignInRefused("the account of this token is not on this relay; sign in again")
         device = self._store.by_token(claims.jti)
         if device is None:
-            self._require_room(register.device_id, register.type)
-            self._codes.claim(claims.jti, self._now())
-            self._admit(register.device_id, register.type, claims.jti)
+            self._claim(account, claims.jti, register)
         elif device.revoked_at is not None:
             raise SignInRefused("this device was revoked; `mobifai pair` lets it in anew")
         elif device.device_id != register.device_id:
             raise SignInRefused("this token belongs to another device; `mobifai pair` gives one for this device")
+        else:
+            self._require_encryption(device.kind, register)
+            if device.kind is ClientKind.UNKNOWN and E2E in register.features:
+                self._store.put(replace(device, kind=ClientKind.E2E))
+        return account
+
+    def _claim(self, account: Account, grant_id: str, register: wire.Register) -> None:
+        """Use an invitation up by its token."""
+        grant = account.codes.get(grant_id, self._now())
+        if grant is None:
+            raise SignInRefused("this token was never used and is void now; `mobifai pair` gives a new one")
+        self._require_encryption(grant.kind, register)
+        self._require_room(account, register.device_id, grant.kind)
+        self._admit(account, register.device_id, grant.kind, grant_id)
+        account.codes.use(grant)
+
+    @staticmethod
+    def _require_encryption(kind: ClientKind, register: wire.Register) -> None:
+        if kind is ClientKind.E2E and E2E not in register.features:
+            raise SignInRefused(_ENCRYPTS_ONLY)
+
+    def may_come_in_clear(self, device_id: str) -> bool:
+        """Whether a phone of the relay's owner is one that came by an invitation for legacy apps."""
+        device = self._store.device(OWNER, device_id)
+        kinds = (ClientKind.LEGACY, ClientKind.UNKNOWN)
+        return device is not None and device.revoked_at is None and device.kind in kinds and device.type == "mobile"
 
     def identify(self, token: str, address: str = "") -> StoredDevice:
         """The device that a token of a request belongs to. Raises SignInRefused."""
@@ -162,45 +244,36 @@ class SignIn:
 
     def _holder(self, claims: Claims) -> StoredDevice:
         device = self._store.by_token(claims.jti)
-        if device is None or device.revoked_at is not None:
+        if device is not None and device.type == "mac" and not self.shared:
+            raise SignInRefused("this relay is managed by `mobifai pair` and `mobifai devices` on its own machine only")
+        if device is None or device.revoked_at is not None or self.accounts.get(device.user_id) is None:
             raise SignInRefused("this token lets no device in: it was not used to register yet, replaced, or revoked")
         return device
 
     # -- failed attempts
 
     def check(self, address: str) -> None:
-        """Raise SignInRefused while an address has failed too often."""
+        """Raise TooManyAttempts while an address has failed too often."""
         self._attempts.check(address, self._monotonic())
 
     def failed(self, address: str) -> None:
         """Count a failure of an address."""
         self._attempts.failed(address, self._monotonic())
 
-    # -- the account's devices
+    # -- an account's devices
 
-    def devices(self) -> list[StoredDevice]:
-        """The devices that are let in, oldest first."""
-        return self._store.devices(OWNER)
+    def devices(self, account: str = OWNER) -> list[StoredDevice]:
+        """The devices of an account that are let in, oldest first."""
+        return self._store.devices(account)
 
-    def shut_out(self, device_id: str) -> None:
+    def shut_out(self, device_id: str, account: str = OWNER) -> None:
         """Refuse a device's token from now on; `Relay.revoke` does the rest. Raises SignInRefused for no device."""
-        if not self._store.revoke(device_id, self._now(), keep=self._devices.capacity):
+        host = self.accounts.require(account)
+        if not self._store.revoke(host.name, device_id, self._now(), keep=host.devices.capacity):
             raise SignInRefused("expected a device that may come in; `mobifai devices list` shows them")
-        self._devices.set(self._store.count(OWNER))
+        host.count_devices()
 
 
 def iso_time(seconds: float) -> str:
     """ISO 8601 in UTC, to the second."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _login_required(register: wire.Register) -> wire.LoginRequired:
-    query = urlencode({"deviceId": register.device_id, "type": register.type})
-    return wire.LoginRequired(message="Sign in with a pairing code", login_url=f"/login?{query}")
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user may have no name
-        return OWNER

@@ -4,22 +4,30 @@ An adapter between the connections and `protocol.rooms`, which decides. A decisi
 happens, so no device learns things in the wrong order; whatever has to wait, waits before the decision.
 """
 
+import hmac
 import logging
+import secrets
 from collections.abc import Mapping
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import msgspec
 
+from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage, MobiFaiError, PairingRefused, SignInRefused
+from mobifai.limits import RELAY_ACCOUNT_SOCKETS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.rooms import Command, Device, Disconnect, Emit, Rooms, is_forwarded
 from mobifai.relay.closing import CloseCode
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.packets import MALFORMED
-from mobifai.relay.signin import OWNER, SignIn
+from mobifai.relay.signin import SignIn
 
 SIGN_IN_SECONDS = 600.0
 """How long a connection may stay without a device that is signed in; as long as a pairing code."""
+
+INSIDE = "this process"
+"""The address of a connection that is inside this process."""
 
 _NAMES = {"mac": "Agent", "mobile": "Phone"}
 
@@ -29,14 +37,15 @@ log = logging.getLogger(__name__)
 class Connection(Protocol):
     """A device's connection as it is needed here: on a WebSocket, or inside this process.
 
-    `key` is its id for the rooms; `opened_at` is monotonic; `waiting` is the device that is not signed in yet;
-    `outbox` has what it was sent and has not read.
+    `key` is its id for the rooms; `opened_at` is monotonic; `waiting` is the device that is not signed in yet, and
+    `nonce` names the sign-in that it waits for; `outbox` has what it was sent and has not read.
     """
 
     key: str
     address: str
     opened_at: float
     waiting: wire.Register | None
+    nonce: str
     signed_in: bool
 
     @property
@@ -59,7 +68,8 @@ class Connection(Protocol):
 class Sockets:
     """The devices of this relay. `connections` are all that are open, by key, oldest first."""
 
-    def __init__(self, rooms: Rooms, sign_in: SignIn, connections: Mapping[str, Connection]) -> None:
+    def __init__(self, rooms: Rooms, sign_in: SignIn, connections: Mapping[str, Connection], ledger: Ledger) -> None:
+        self._most_of_account = ledger.capacity(RELAY_ACCOUNT_SOCKETS)
         self._rooms = rooms
         self._sign_in = sign_in
         self._connections = connections
@@ -126,16 +136,34 @@ class Sockets:
 
     def _register(self, connection: Connection, register: wire.Register) -> None:
         try:
-            answer = self._sign_in.authenticate(register, connection.address)
+            inside = connection.address == INSIDE
+            answer = self._sign_in.authenticate(register, connection.address, inside=inside)
+            if answer is not None:
+                self._require_room(connection, register, answer.user.id)
         except SignInRefused as refused:
             self._refuse(connection, refused)
             return
-        if isinstance(answer, wire.Authenticated):
+        if answer is not None:
             self._join(connection, register, answer)
-            return
+        else:
+            self._ask_to_sign_in(connection, register)
+
+    def _require_room(self, connection: Connection, register: wire.Register, user: str) -> None:
+        """Raise SignInRefused when an account of a shared relay has all the connections that it may have."""
+        others = [one for one in self._rooms.of_user(user) if one.device_id != register.device_id]
+        if self._sign_in.shared and connection.key not in self._rooms and len(others) >= self._most_of_account:
+            raise SignInRefused(
+                f"this account has {len(others)} devices connected, the most that it may have here; disconnect one"
+            )
+
+    def _ask_to_sign_in(self, connection: Connection, register: wire.Register) -> None:
+        """Send the address at which this one connection can be signed in."""
         self._carry_out(self._rooms.leave(connection.key))
         connection.waiting = register
-        connection.send("login_required", answer)
+        connection.nonce = secrets.token_urlsafe(16)
+        query = urlencode({"deviceId": register.device_id, "type": register.type, "nonce": connection.nonce})
+        message = "Sign in with a pairing code"
+        connection.send("login_required", wire.LoginRequired(message=message, login_url=f"/login?{query}"))
 
     def _refuse(self, connection: Connection, refused: SignInRefused) -> None:
         self._carry_out(self._rooms.leave(connection.key))
@@ -148,6 +176,7 @@ class Sockets:
 
     def _join(self, connection: Connection, register: wire.Register, answer: wire.Authenticated) -> None:
         connection.waiting = None
+        connection.nonce = ""
         connection.signed_in = True
         connection.send("authenticated", answer)
         device = Device(
@@ -162,13 +191,19 @@ class Sockets:
         )
         self._carry_out(self._rooms.join(device))
 
-    def let_in(self, device_id: str, kind: str, token: str) -> None:
-        """A device signed in by code: if it waits on a connection, it comes in there. Of several, the newest."""
-        for connection in reversed(list(self._connections.values())):
+    def waiting_for(self, nonce: str, device_id: str, kind: str) -> Connection | None:
+        """The connection that asked for this very sign-in, if it is still there. A device id alone finds none."""
+        for connection in self._connections.values():
             register = connection.waiting
-            if register is not None and (register.device_id, register.type) == (device_id, kind):
-                self._register(connection, msgspec.structs.replace(register, token=token))
-                return
+            is_asked = connection.nonce and hmac.compare_digest(connection.nonce.encode(), nonce.encode())
+            if is_asked and register is not None and (register.device_id, register.type) == (device_id, kind):
+                return connection
+        return None
+
+    def let_in(self, connection: Connection, token: str) -> None:
+        """Let a device in on the connection on which it waits, with the token that its sign-in gave."""
+        if connection.waiting is not None:
+            self._register(connection, msgspec.structs.replace(connection.waiting, token=token))
 
     def on_end(self, connection: Connection) -> None:
         """A connection is gone."""
@@ -184,17 +219,21 @@ class Sockets:
 
     # -- what others do to devices
 
-    def is_connected(self, device_id: str) -> bool:
+    def is_connected(self, account: str, device_id: str) -> bool:
         """Whether a device is signed in on a connection now."""
-        return bool(self._rooms.sockets_of(OWNER, device_id))
+        return bool(self._rooms.sockets_of(account, device_id))
 
-    def revoke(self, device_id: str) -> None:
-        """A device was shut out: it goes now, and the agents are told."""
-        self._carry_out(self._rooms.revoke(OWNER, device_id))
+    def revoke(self, account: str, device_id: str) -> None:
+        """A device was shut out: it goes now, and the account's agents are told."""
+        self._carry_out(self._rooms.revoke(account, device_id))
 
-    def broadcast_settings(self, settings: Mapping[str, object]) -> None:
-        """The account's settings changed."""
-        self._carry_out(self._rooms.broadcast(OWNER, "settings:updated", settings))
+    def end_account(self, account: str) -> None:
+        """Disconnect every device of an account that was removed."""
+        self._carry_out(self._rooms.remove_user(account))
+
+    def broadcast_settings(self, account: str, settings: Mapping[str, object]) -> None:
+        """Tell an account's devices that its settings changed."""
+        self._carry_out(self._rooms.broadcast(account, "settings:updated", settings))
 
     def _carry_out(self, commands: list[Command]) -> None:
         for command in commands:

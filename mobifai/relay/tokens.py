@@ -14,7 +14,6 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -22,12 +21,11 @@ from mobifai.errors import SignInRefused
 from mobifai.kept_file import KeptFile
 from mobifai.limits import MAX_TOKEN
 from mobifai.problems import Problems
+from mobifai.protocol.codes import DeviceType
 
 FILE = "relay.key"
 SECRET_BYTES = 32
 TOKEN_SECONDS = 30 * 24 * 3600
-
-DeviceType = Literal["mac", "mobile"]
 
 _FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
 

@@ -13,8 +13,8 @@ from mobifai.protocol import messages as wire
 from mobifai.protocol.rooms import Rooms
 from mobifai.relay.endpoint import Endpoint
 from mobifai.relay.local import LocalConnection
-from mobifai.relay.signin import OWNER
 from mobifai.relay.sockets import Sockets
+from mobifai.relay.store import OWNER
 
 AGENT, PHONE = "agent-1", "phone-1"
 
@@ -22,7 +22,9 @@ AGENT, PHONE = "agent-1", "phone-1"
 class LetsIn:
     """Signs everybody in."""
 
-    def authenticate(self, register: wire.Register, _address: str) -> wire.Authenticated:
+    shared = False
+
+    def authenticate(self, register: wire.Register, _address: str, *, inside: bool) -> wire.Authenticated:
         return wire.Authenticated(token=register.device_id, user=wire.User(id=OWNER, email="", name=""))
 
 
@@ -34,7 +36,7 @@ class RelayInside:
         self.now = 0.0
         self.endpoint = Endpoint(ledger, self._on_event, self._on_end, lambda: self.now)
         rooms = Rooms(ledger, lambda: "00" * 32)
-        self.sockets = Sockets(rooms, LetsIn(), self.endpoint.connections)  # type: ignore[arg-type]
+        self.sockets = Sockets(rooms, LetsIn(), self.endpoint.connections, ledger)  # type: ignore[arg-type]
 
     async def _on_event(self, connection: Any, event: str, arguments: tuple[object, ...]) -> None:
         await self.sockets.on_event(connection, event, arguments, self.now)

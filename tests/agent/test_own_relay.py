@@ -16,6 +16,7 @@ from mobifai.agent.own_relay import BULK_BYTES
 from mobifai.bounds import Ledger
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
+from mobifai.relay.store import OWNER
 from tests.agent.inside import AGENT, Agent, Phone, RelayInside, register, settle
 from tests.support.eventually import eventually
 
@@ -234,7 +235,7 @@ async def test_a_newer_agent_of_the_same_id_takes_its_place_and_it_comes_back() 
 
 async def test_revoked_it_hears_why() -> None:
     async with paired() as (relay, agent, phone):
-        relay.sockets.revoke(AGENT)
+        relay.sockets.revoke(OWNER, AGENT)
         await eventually(lambda: agent.heard("auth_error"))
         await phone.read()
         assert phone.told[-1][0] in ("paired_device_disconnected", "available_devices")
@@ -242,7 +243,7 @@ async def test_revoked_it_hears_why() -> None:
 
 async def test_of_a_phone_that_is_revoked_it_hears() -> None:
     async with paired() as (relay, agent, phone):
-        relay.sockets.revoke("phone-1")
+        relay.sockets.revoke(OWNER, "phone-1")
         await eventually(lambda: agent.heard("device_revoked"))
         assert agent.heard("paired_device_disconnected")
         assert phone.connection.outbox.ended
@@ -250,7 +251,7 @@ async def test_of_a_phone_that_is_revoked_it_hears() -> None:
 
 async def test_settings_are_told() -> None:
     async with inside() as (relay, agent):
-        relay.sockets.broadcast_settings({"theme": "dark"})
+        relay.sockets.broadcast_settings(OWNER, {"theme": "dark"})
         await eventually(lambda: agent.heard("settings:updated") == [{"theme": "dark"}])
 
 
@@ -324,7 +325,7 @@ class InsideMachine(RuleBasedStateMachine):
         self.do(self._revoke_phone())
 
     async def _revoke_phone(self) -> None:
-        self.relay.sockets.revoke("phone-1")
+        self.relay.sockets.revoke(OWNER, "phone-1")
         await self._forget_phone()
 
     async def _forget_phone(self) -> None:

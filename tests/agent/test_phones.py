@@ -169,6 +169,13 @@ def test_a_phone_that_can_not_be_forgotten_on_disk_is_forgotten_here(tmp_path: P
 SEALS = Features(seals=True)
 
 
+def test_a_legacy_app_comes_only_if_the_agent_knows_that_it_was_invited_as_one(tmp_path: Path) -> None:
+    admission = Admission(phones_of(tmp_path, Clock()), "allow", {"app"}.__contains__)
+    assert admission.obstacle("app", NO_FEATURES) is None
+    assert "mobifai pair --legacy" in str(admission.obstacle("stranger", NO_FEATURES))
+    assert admission.obstacle("stranger", SEALS) is None
+
+
 @pytest.mark.parametrize(
     ("device_id", "features", "mode", "may"),
     [

@@ -15,6 +15,7 @@ PAGE = "http://192.168.1.7:8765/"
 INVITATION = {
     "relay_url": "http://192.168.1.7:8765",
     "page_url": PAGE,
+    "device_id": DEVICE,
     "code": "ABCD-EFGH",
     "expires_at": datetime(2026, 1, 1, tzinfo=UTC).isoformat(),
     "link": link(PAGE, "ABCD-EFGH", SECRET, KEY, DEVICE),
@@ -41,18 +42,21 @@ def test_the_link_is_shown_as_text_and_in_a_terminal_as_a_qr_code(in_terminal: b
     text = invitation_text(INVITATION)
     assert f"  {INVITATION['link']}" in text.splitlines()
     assert ("camera" in text) == ("█" in text or "▀" in text) == in_terminal
-    assert "ABCD-EFGH" in text
     assert max(map(len, text.splitlines())) <= 160
 
 
-def test_where_others_read_too_no_secret_is_shown(in_terminal: bool) -> None:
-    text = invitation_text(INVITATION, with_link=False)
-    assert "#1." not in text
-    assert "ABCD-EFGH" in text
-
-
-def test_a_relay_alone_shows_the_code_only(in_terminal: bool) -> None:
-    alone = {name: value for name, value in INVITATION.items() if name != "link"}
-    text = invitation_text(alone)
+def test_an_invitation_for_a_legacy_app_is_a_code_with_its_consequences(in_terminal: bool) -> None:
+    text = invitation_text({**INVITATION, "link": None})
     assert INVITATION["relay_url"] in text
-    assert ("▀" in text) == in_terminal
+    assert "ABCD-EFGH" in text
+    assert "#" not in text
+    assert "▀" not in text
+    for word in ("does not encrypt", "listens", "runs the relay", "read everything", "mobifai devices revoke"):
+        assert word in text
+
+
+def test_an_invitation_for_an_agent_says_what_to_run(in_terminal: bool) -> None:
+    text = invitation_text({**INVITATION, "link": None, "device_id": None, "account": "anna"})
+    assert f"mobifai serve --relay {INVITATION['relay_url']}" in text
+    assert "'anna'" in text
+    assert "ABCD-EFGH" in text

@@ -63,7 +63,7 @@ class Scene:
 async def apart(folder: Path, path: str, features: tuple[str, ...]) -> AsyncIterator[Scene]:
     """A phone that is served by this path, over a wire that is still clean."""
     async with impaired_link.impaired_link() as link, serving(folder / "state", "--host", link.near) as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         phone = NodePhone(
             *(agent.relay_url, token),
             name="far phone",

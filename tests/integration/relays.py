@@ -37,7 +37,7 @@ class RunningRelay:
     url: str
 
     async def invite(self) -> dict[str, Any]:
-        """A new device's way in."""
+        """An invitation for an agent."""
         return dict(await ask(StateDir(self.state_dir).control_socket, "pair"))
 
     async def devices(self) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ async def test_a_damaged_or_newer_database_is_set_aside(tmp_path: Path, name: st
         kept = [file for file in state.glob(f"{name}.kept-*") if not file.name.endswith(("-wal", "-shm"))]
         assert [file.read_bytes() for file in kept] == [content]
         assert "is kept as" in agent.log.read_text()
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -77,7 +77,7 @@ async def test_a_state_directory_that_cannot_be_written_is_named(tmp_path: Path)
 @linux_limits
 async def test_without_descriptors_a_new_terminal_is_refused_and_the_others_live(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -100,7 +100,7 @@ async def test_without_descriptors_a_new_terminal_is_refused_and_the_others_live
 @linux_limits
 async def test_a_full_disk_costs_only_what_would_be_kept(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -123,7 +123,7 @@ async def test_a_full_disk_costs_only_what_would_be_kept(tmp_path: Path) -> None
 
 async def test_a_directory_whose_name_is_no_text_costs_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -145,7 +145,7 @@ async def test_a_directory_whose_name_is_no_text_costs_nothing(tmp_path: Path) -
 
 async def test_names_that_would_drive_the_terminal_are_shown_plainly(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         name = "[/x][link=http://evil.example]Work\x1b]0;owned\x07"
         async with open_phone("python", agent.relay_url, invitation["token"], name=name) as phone:
             await phone.connect()

@@ -31,7 +31,7 @@ async def test_a_phone_asks_and_sees_the_steps(tmp_path: Path, webrtc: bool) -> 
         [{"type": "message", "text": "It says done-42."}],
     )
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"], webrtc=webrtc) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -51,7 +51,7 @@ async def test_a_phone_asks_and_sees_the_steps(tmp_path: Path, webrtc: bool) -> 
 
 async def test_without_a_key_a_prompt_is_answered_with_a_clear_error_and_all_else_works(tmp_path: Path) -> None:
     async with serving(tmp_path / "state", environment={"ANTHROPIC_API_KEY": ""}) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -66,7 +66,7 @@ async def test_without_a_key_a_prompt_is_answered_with_a_clear_error_and_all_els
 async def test_a_phone_cancels_in_the_midst_of_a_delay(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [{"type": "delay", "ms": 10_000}, LOOK])
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -84,7 +84,7 @@ async def test_a_phone_cancels_in_the_midst_of_a_delay(tmp_path: Path) -> None:
 async def test_a_closed_terminal_ends_its_conversation(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [{"type": "delay", "ms": 10_000}, LOOK])
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -99,7 +99,7 @@ async def test_a_closed_terminal_ends_its_conversation(tmp_path: Path) -> None:
 async def test_approvals_wait_for_the_phone(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", type_line("echo allowed-$((1+1))"))
     async with serving(tmp_path / "state", "--model", model, "--approvals", "always") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -119,7 +119,7 @@ async def test_the_command_line_asks_too(tmp_path: Path) -> None:
         [{"type": "message", "text": "All done."}],
     )
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -136,7 +136,7 @@ async def test_the_command_line_asks_too(tmp_path: Path) -> None:
 async def test_ctrl_c_stops_what_the_command_line_asked_for(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [{"type": "delay", "ms": 10_000}, LOOK])
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)

@@ -119,7 +119,7 @@ def bench(directory: Path, *, channel: bool) -> Iterator[Bench]:
 
 async def _open(runner: asyncio.Runner, scope: AsyncExitStack, directory: Path, shell: Path, channel: bool) -> Bench:
     agent = await scope.enter_async_context(serving(directory / "state", "--shell", str(shell)))
-    token = (await agent.invite())["token"]
+    token = (await agent.invite_legacy())["token"]
     phone = await scope.enter_async_context(Phone(agent.relay_url, token, name="fuzzing phone", webrtc=channel))
     await arrive(phone, agent.device_id, channel=channel)
     await on_path(agent, "channel" if channel else "relay", phone)
@@ -200,7 +200,7 @@ async def test_what_can_not_be_done_is_answered_with_an_error_that_says_why(
     tmp_path: Path, kind: Kind, channel: bool
 ) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone(kind, agent.relay_url, token, webrtc=channel) as phone:
             await arrive(phone, agent.device_id, channel=channel)
             canary = await phone.create("canary")
@@ -237,7 +237,7 @@ async def test_a_large_paste_arrives_whole_and_what_is_too_much_is_refused(tmp_p
     shell.write_text(ECHO)
     shell.chmod(0o700)
     async with serving(tmp_path / "state", "--shell", str(shell)) as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone("python", agent.relay_url, token, webrtc=channel) as phone:
             await arrive(phone, agent.device_id, channel=channel)
             terminal = await phone.create()
@@ -257,7 +257,7 @@ async def test_a_large_paste_arrives_whole_and_what_is_too_much_is_refused(tmp_p
 
 async def test_a_frame_that_is_larger_than_was_agreed_blocks_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with Phone(agent.relay_url, token, name="rude phone", keep_output=True) as phone:
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
@@ -272,7 +272,7 @@ async def test_a_frame_that_is_larger_than_was_agreed_blocks_nothing(tmp_path: P
 @phone_kinds
 async def test_a_message_that_no_relay_takes_costs_a_connection_and_no_more(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone(kind, agent.relay_url, token, webrtc=False) as phone:
             await arrive(phone, agent.device_id, channel=False)
             terminal = await phone.create()
@@ -287,7 +287,7 @@ async def test_a_message_that_no_relay_takes_costs_a_connection_and_no_more(tmp_
 
 async def test_a_relay_that_sends_too_much_is_connected_to_anew(tmp_path: Path) -> None:
     async with FieldRelay() as relay:
-        async with serving(tmp_path / "state", "--relay", relay.url, *NO_STUN, ready=False) as agent:
+        async with serving(tmp_path / "state", "--relay", relay.url, "--e2e", "allow", *NO_STUN, ready=False) as agent:
             await signed_in(agent, relay)
             sids = list(relay._devices)
             await relay._emit(sids[0], "system:message", {"type": "x" * (3 << 20)})
@@ -333,7 +333,7 @@ def test_any_event_of_a_relay_is_survived(tmp_path: Path) -> None:
         async def begin() -> tuple[FieldRelay, RunningAgent]:
             relay = await scope.enter_async_context(FieldRelay())
             agent = await scope.enter_async_context(
-                serving(tmp_path / "state", "--relay", relay.url, *NO_STUN, ready=False)
+                serving(tmp_path / "state", "--relay", relay.url, "--e2e", "allow", *NO_STUN, ready=False)
             )
             await signed_in(agent, relay)
             return relay, agent
@@ -375,7 +375,7 @@ async def test_a_shell_that_does_not_start_is_an_error_and_the_next_one_may(tmp_
     shell = tmp_path / "shell"
     shell.symlink_to("/bin/sh")
     async with serving(tmp_path / "state", "--shell", str(shell)) as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone(kind, agent.relay_url, token) as phone:
             await arrive(phone, agent.device_id)
             shell.unlink()

@@ -126,7 +126,7 @@ async def test_settings_in_the_file_count_unless_an_option_says_otherwise(tmp_pa
     file = tmp_path / "config.toml"
     file.write_text("name = 'from the file'\n[limits]\nterminals = 2\n")
     async with serving(tmp_path / "state", environment={"MOBIFAI_CONFIG": str(file)}) as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone("python", agent.relay_url, token) as phone:
             await phone.connect()
             await phone.until(lambda: bool(phone.devices), "an agent on offer")
@@ -144,14 +144,27 @@ async def test_a_phone_s_way_in_is_shown_for_people_and_for_programs(tmp_path: P
         invitation = json.loads(await agent.command("pair", "--json"))
         assert invitation.keys() == {"relay_url", "page_url", "device_id", "token", "code", "expires_at", "link"}
         assert invitation["device_id"] == agent.device_id
+        assert f"#1.{invitation['code']}." in invitation["link"]
         shown = await agent.command("pair")
-        assert invitation["page_url"] in shown
-        assert re.search(r"[A-Z0-9]{4}-[A-Z0-9]{4}", shown)
+        assert f"{invitation['page_url']}#1." in shown
+        assert not re.search(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", shown)
         assert invitation["code"] not in shown  # each has a code of its own
         for words in (["status"], ["devices", "list"]):
             assert await agent.command(*words)
         listed = json.loads(await agent.command("devices", "list", "--json"))["devices"]
         assert [(one["deviceId"], one["type"]) for one in listed] == [(agent.device_id, "mac")]
+
+
+async def test_a_legacy_app_is_invited_by_name_with_a_code_and_a_warning(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        invitation = json.loads(await agent.command("pair", "--legacy", "--json"))
+        assert invitation.keys() == {"relay_url", "page_url", "device_id", "token", "code", "expires_at", "link"}
+        assert invitation["link"] is None
+        shown = await agent.command("pair", "--legacy")
+        assert re.search(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", shown)
+        assert agent.relay_url in shown
+        assert "does not encrypt" in shown
+        assert "#1." not in shown
 
 
 async def test_a_device_that_can_not_be_revoked_is_no_reason_to_fall_over(tmp_path: Path) -> None:
@@ -165,7 +178,7 @@ async def test_a_device_that_can_not_be_revoked_is_no_reason_to_fall_over(tmp_pa
 @phone_kinds
 async def test_a_revoked_phone_is_cut_off_on_both_paths_at_once(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
-        tokens = [(await agent.invite())["token"] for _ in range(2)]
+        tokens = [(await agent.invite_legacy())["token"] for _ in range(2)]
         async with (
             open_phone(kind, agent.relay_url, tokens[0], name="lost phone") as lost,
             open_phone(kind, agent.relay_url, tokens[1], name="other phone") as other,
@@ -191,7 +204,7 @@ async def test_a_revoked_phone_is_cut_off_on_both_paths_at_once(tmp_path: Path, 
 
 async def test_a_revoked_phone_on_the_channel_alone_is_cut_off_too(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone("python", agent.relay_url, token) as phone:
             await arrive(phone, agent.device_id)
             await on_path(agent, "channel", phone)

@@ -50,7 +50,7 @@ async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
     tmp_path: Path, kind: Kind, webrtc: bool, number: int
 ) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone(kind, agent.relay_url, invitation["token"], webrtc=webrtc) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -80,7 +80,7 @@ async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
 
 async def test_a_phone_is_back_within_five_seconds_of_a_crash(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -95,7 +95,7 @@ async def test_a_phone_is_back_within_five_seconds_of_a_crash(tmp_path: Path) ->
 
 async def test_a_restart_on_purpose_keeps_everything(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -118,7 +118,7 @@ async def test_shells_of_a_keeper_with_smaller_rings_run_on_after_a_restart(tmp_
     config.parent.mkdir(parents=True)
     config.write_text('[limits]\n"terminal.ring" = 100_000\n')
     async with serving(tmp_path / "state", environment={"XDG_CONFIG_HOME": str(tmp_path / "settings")}) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -136,7 +136,7 @@ async def test_shells_of_a_keeper_with_smaller_rings_run_on_after_a_restart(tmp_
 
 async def test_a_shell_that_ends_while_no_agent_is_there_is_told_with_its_last_words(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -163,7 +163,7 @@ def runs(pid: int) -> bool:
 
 async def test_a_keeper_that_dies_leaves_no_orphan(tmp_path: Path) -> None:
     async with serving(tmp_path / "state", *BASH) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -182,7 +182,7 @@ async def test_a_keeper_that_dies_leaves_no_orphan(tmp_path: Path) -> None:
 
 async def test_the_keeper_is_small_and_never_on_the_network(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -196,7 +196,7 @@ async def test_the_keeper_is_small_and_never_on_the_network(tmp_path: Path) -> N
 async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tmp_path: Path) -> None:
     note = tmp_path / "daemon.pid"
     async with serving(tmp_path / "state", *BASH) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -220,7 +220,7 @@ async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tm
 
 async def test_an_agent_that_always_dies_is_started_again_for_as_long_as_it_takes(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -268,7 +268,7 @@ async def broken(folder: Path) -> AsyncIterator[Broken]:
     settings.parent.mkdir(parents=True)
     settings.write_text("")
     async with serving(folder / "state", environment={"XDG_CONFIG_HOME": str(folder / "settings")}) as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -322,7 +322,7 @@ async def test_told_to_stop_while_the_agent_cannot_start_everything_ends(tmp_pat
 
 async def test_an_agent_that_is_told_to_stop_alone_is_replaced(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -337,7 +337,7 @@ async def test_an_agent_that_is_told_to_stop_alone_is_replaced(tmp_path: Path) -
 @pytest.mark.parametrize("what", ["garbage", "removed"])
 async def test_shells_whose_tabs_are_lost_on_disk_keep_their_names(tmp_path: Path, what: str) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)

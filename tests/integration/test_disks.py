@@ -18,7 +18,7 @@ from tests.support.small_disk import small_disk
 
 async def refused(agent: RunningAgent) -> str:
     """Invite a phone that can't be let in; what it is told."""
-    invitation = await agent.invite()
+    invitation = await agent.invite_legacy()
     async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
         with pytest.raises(PhoneError) as told:
             await phone.connect()
@@ -26,7 +26,7 @@ async def refused(agent: RunningAgent) -> str:
 
 
 async def let_in(agent: RunningAgent) -> None:
-    invitation = await agent.invite()
+    invitation = await agent.invite_legacy()
     async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
         await phone.connect()
         await phone.pair(agent.device_id)
@@ -42,7 +42,7 @@ def no_traceback(agent: RunningAgent) -> None:
 async def test_programs_and_the_agent_live_through_a_restart_on_a_full_disk(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         async with serving(tmp_path / "disk" / "state", ready_file=tmp_path / "ready.json") as agent:
-            invitation = await agent.invite()
+            invitation = await agent.invite_legacy()
             async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
                 await phone.connect()
                 await phone.pair(agent.device_id)

@@ -21,7 +21,7 @@ from soak.phone_seal import PhoneSeal
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import answers, arrive, asked, get_in_again, on_path, status_when, until
 from tests.integration.relays import NO_STUN, relaying, sign_in
-from tests.support.agent import RunningAgent, serving
+from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone, sealed_by, sealed_phone
 
@@ -141,7 +141,7 @@ async def test_a_relay_that_starts_anew_is_no_reason_to_lose_anything(tmp_path: 
             await phone.pair(agent.device_id)
         heard = await stop_counting(phone, terminal)
         assert heard == list(range(1, len(heard) + 1))
-        assert "Apps without end-to-end encryption may come" in agent.log.read_text()
+        assert (await asked(agent))["e2e_mode"] == "require"
 
 
 async def test_a_link_is_for_one_phone(tmp_path: Path) -> None:
@@ -238,24 +238,33 @@ async def test_a_known_phone_does_not_come_in_without_encryption(tmp_path: Path)
         await phone.leave()
         await on_path(agent, None)
         async with sealed_phone(agent.relay_url, phone.token, None, device_id=phone.device_id) as plain:
-            await plain.connect()
-            with pytest.raises(PhoneError, match="came without end-to-end encryption"):
-                await plain.pair(agent.device_id)
+            with pytest.raises(PhoneError, match="for a client that encrypts"):
+                await plain.connect()
 
 
-async def test_with_require_an_app_of_the_field_is_told_why_it_may_not_come(tmp_path: Path) -> None:
+async def test_with_require_no_legacy_app_is_invited_and_others_come(tmp_path: Path) -> None:
     async with at_work(tmp_path, "--e2e", "require") as (agent, phone, terminal):
         await phone.leave()
         await on_path(agent, None)
-        token = (await agent.invite())["token"]
-        async with open_phone("node", agent.relay_url, token) as app:
+        status, _, told = await run_command("pair", "--legacy", "--state-dir", str(agent.state_dir))
+        assert status == 1
+        assert "start it with `mobifai serve --e2e allow`" in told
+        await arrive(phone, agent.device_id, channel=False)
+        await answers(phone, terminal)
+
+
+async def test_with_require_a_legacy_app_of_before_is_told_why_it_may_not_come(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state") as agent:
+        token = (await agent.invite_legacy())["token"]
+        async with open_phone("python", agent.relay_url, token) as app:
+            await app.connect()
+            device_id = app.device_id
+    async with serving(tmp_path / "state", "--e2e", "require") as agent:
+        async with open_phone("python", agent.relay_url, token, device_id=device_id) as app:
             await app.connect()
             with pytest.raises(PhoneError, match="end-to-end encryption only"):
                 await app.pair(agent.device_id)
             assert app.processes is None
-            await app.leave()
-        await arrive(phone, agent.device_id, channel=False)
-        await answers(phone, terminal)
 
 
 @pytest.mark.parametrize("where", ["variable", "file"])
@@ -269,10 +278,10 @@ async def test_require_can_be_set_for_good(tmp_path: Path, where: str) -> None:
 
 async def test_an_app_of_the_field_is_shown_as_one(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        async with open_phone("node", agent.relay_url, (await agent.invite())["token"]) as app:
+        async with open_phone("node", agent.relay_url, (await agent.invite_legacy())["token"]) as app:
             await arrive(app, agent.device_id)
             await on_path(agent, "channel", app)
-            assert "no, by the relay's word" in await agent.command("devices", "list")
+            assert "no, legacy app" in await agent.command("devices", "list")
             assert "rests on the relay" in await agent.command("status")
             assert (await asked(agent))["e2e"] is False
 

@@ -68,7 +68,7 @@ async def test_a_program_s_output_arrives_byte_for_byte(tmp_path: Path, kind: Ki
         programs[name] = tmp_path / f"{name}.py"
         programs[name].write_text(source)
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone(kind, agent.relay_url, token, webrtc=channel) as phone:
             await arrive(phone, agent.device_id, channel=channel)
             await on_path(agent, "channel" if channel else "relay", phone)
@@ -96,7 +96,7 @@ async def test_no_line_is_lost_or_doubled_when_the_path_changes_under_it(tmp_pat
     program = tmp_path / "counting.py"
     program.write_text(COUNTING)
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone(kind, agent.relay_url, token) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -124,9 +124,11 @@ async def test_what_the_relay_still_carries_when_the_channel_opens_comes_first(t
     async with AsyncExitStack() as scope:
         relay = await scope.enter_async_context(relaying(tmp_path / "relay"))
         wire = await scope.enter_async_context(slow_wire(relay.url, 0.5))
-        agent = await scope.enter_async_context(serving(tmp_path / "state", "--relay", wire, *NO_STUN, ready=False))
+        agent = await scope.enter_async_context(
+            serving(tmp_path / "state", "--relay", wire, "--e2e", "allow", *NO_STUN, ready=False)
+        )
         await sign_in(agent, relay)
-        token = (await relay.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         phone = await scope.enter_async_context(open_phone("python", relay.url, token))
         await phone.connect()
         await phone.pair(agent.device_id)

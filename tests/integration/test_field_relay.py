@@ -33,7 +33,7 @@ from tests.support.phones import Kind, open_phone, phone_kinds
 @asynccontextmanager
 async def agent_at(relay: FieldRelay, state_dir: Path) -> AsyncIterator[RunningAgent]:
     """An agent that uses this relay, signed in."""
-    async with serving(state_dir, "--relay", relay.url, *NO_STUN, ready=False) as agent:
+    async with serving(state_dir, "--relay", relay.url, "--e2e", "allow", *NO_STUN, ready=False) as agent:
         await sign_in(agent, relay)
         yield agent
         nothing_went_wrong(agent)

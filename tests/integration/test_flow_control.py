@@ -36,7 +36,7 @@ async def flooded(
 ) -> AsyncIterator[tuple[RunningAgent, PhoneFace, str, psutil.Process]]:
     """A phone in whose terminal `yes` prints."""
     async with serving(directory / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone(kind, agent.relay_url, token, webrtc=channel, keep_output=False) as phone:
             await arrive(phone, agent.device_id, channel=channel)
             terminal = await phone.create()

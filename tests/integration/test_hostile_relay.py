@@ -99,6 +99,19 @@ async def scene(folder: Path, *options: str, webrtc: bool = False, arrives: bool
         yield made
 
 
+ALLOW = ("--e2e", "allow")
+"""The agent takes legacy apps, by the relay's word."""
+
+
+def disguises(passing: Passing) -> list[tuple[str, Any]]:
+    """Tell the agent that a phone does not encrypt, and the relay behind, which would refuse it, that it does."""
+    if passing.event == "register" and passing.by == "phone":
+        return [(passing.event, {**passing.payload, "features": ["e2e"]})]
+    if passing.event == "handshake:initiate" and passing.to == "agent":
+        return [(passing.event, {**passing.payload, "peerFeatures": []})]
+    return lets_pass(passing)
+
+
 def once(change: Callable[[Passing], list[tuple[str, Any]]], *, event: str, by: Device, after: int = 0) -> Any:
     """Meddle with one event of a device: the first one after so many."""
     left = after
@@ -314,7 +327,7 @@ async def test_it_can_not_be_the_phone(tmp_path: Path) -> None:
         assert seal is not None
         for psk in (NO_SECRET, e2e.link_psk(bytes(16))):
             forger = PhoneSeal(seal.agent_key, seal.agent_id, KeyPair.generate(), psk)
-            token = (await it.relay.invite())["token"]
+            token = (await it.agent.invite())["token"]
             async with sealed_phone(it.hostile.url, token, forger) as stranger:
                 assert await refusal(it, stranger) in ("unknown", "link-used")
         assert (await asked(it.agent))["path"] is None
@@ -342,15 +355,13 @@ async def test_it_can_not_be_the_agent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pinned", [True, False], ids=["known", "new"])
 async def test_a_phone_whose_features_it_hides_is_not_served_in_clear(tmp_path: Path, pinned: bool) -> None:
-    async with scene(tmp_path, arrives=pinned) as it:
+    async with scene(tmp_path, *ALLOW, arrives=pinned) as it:
         if pinned:
             await it.speak()
             await it.phone.leave()
             await on_path(it.agent, None)
 
         def hide(passing: Passing) -> list[tuple[str, Any]]:
-            if "features" in (passing.payload or {}):
-                return [(passing.event, {**passing.payload, "features": []})]
             if "peerFeatures" in (passing.payload or {}):
                 return [(passing.event, {**passing.payload, "peerFeatures": []})]
             return lets_pass(passing)
@@ -369,9 +380,10 @@ async def test_a_phone_whose_features_it_hides_is_not_served_in_clear(tmp_path: 
 
 
 async def test_it_can_not_pass_for_a_known_phone_of_the_field(tmp_path: Path) -> None:
-    async with scene(tmp_path) as it:
+    async with scene(tmp_path, *ALLOW) as it:
         terminal = await it.speak()
         await it.phone.leave()
+        it.hostile.meddle = disguises
         await on_path(it.agent, None)
         async with sealed_phone(it.hostile.url, it.phone.token, None, device_id=it.phone.device_id) as forger:
             await forger.connect()
@@ -381,12 +393,14 @@ async def test_it_can_not_pass_for_a_known_phone_of_the_field(tmp_path: Path) ->
             assert forger.output(terminal) == ""
 
 
-async def test_with_require_it_can_not_pass_for_an_app_of_the_field(tmp_path: Path) -> None:
-    async with scene(tmp_path, "--e2e", "require") as it:
+@pytest.mark.parametrize("options", [(), ("--e2e", "require")], ids=["default", "require"])
+async def test_with_require_it_can_not_pass_for_an_app_of_the_field(tmp_path: Path, options: tuple[str, ...]) -> None:
+    async with scene(tmp_path, *options) as it:
         await it.speak()
         await it.phone.leave()
         await on_path(it.agent, None)
-        token = (await it.relay.invite())["token"]
+        it.hostile.meddle = disguises
+        token = (await it.agent.invite())["token"]
         async with sealed_phone(it.hostile.url, token, None, features=()) as forger:
             await forger.connect()
             with pytest.raises(PhoneError, match="end-to-end encryption only"):
@@ -429,6 +443,7 @@ async def test_a_phone_is_revoked_although_the_relay_does_not_want_to(tmp_path: 
         assert it.phone.device_id in await it.agent.command("devices", "list")  # by the relay's word
         it.hostile.meddle = lets_pass
         assert await refusal(it, it.phone) == "revoked"
+        it.hostile.meddle = disguises
         async with sealed_phone(it.hostile.url, it.phone.token, None, device_id=it.phone.device_id) as plain:
             await it.phone.leave()
             await is_told(it, plain, "was revoked")
@@ -436,8 +451,8 @@ async def test_a_phone_is_revoked_although_the_relay_does_not_want_to(tmp_path: 
 
 
 async def test_a_phone_of_the_field_that_is_revoked_goes_although_the_relay_does_not_want_to(tmp_path: Path) -> None:
-    async with scene(tmp_path, arrives=False) as it:
-        token = (await it.relay.invite())["token"]
+    async with scene(tmp_path, *ALLOW, arrives=False) as it:
+        token = (await it.agent.invite_legacy())["token"]
         async with sealed_phone(it.hostile.url, token, None, features=()) as app:
             await app.connect()
             await app.pair(it.agent.device_id)

@@ -89,7 +89,7 @@ async def test_a_phone_that_does_not_encrypt_neither_reads_nor_writes_them(tmp_p
             await at(agent, phone)
             await keep(phone, MINE)
         await on_path(agent, None)
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone("python", agent.relay_url, token, features=FEATURES) as plain:
             await at(agent, plain, channel=True)
             for event, payload in (("keys:get", {}), ("keys:set", {"combinations": [THEIRS]})):

@@ -51,7 +51,7 @@ async def settled(agent: RunningAgent, expected: dict[str, Any], seconds: float 
 @pytest.mark.timeout(1200)
 async def test_200_reconnects_of_a_node_phone_leave_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("node", agent.relay_url, invitation["token"]) as phone:
             for round_ in range(RECONNECTS):
                 await phone.connect()
@@ -82,7 +82,7 @@ async def agent_without_phone(agent: RunningAgent) -> None:
 @pytest.mark.parametrize("kind", ["python"])
 async def test_500_terminals_opened_flooded_and_closed_leave_nothing(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone(kind, agent.relay_url, invitation["token"], keep_output=False) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)

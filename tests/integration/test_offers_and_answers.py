@@ -26,7 +26,7 @@ class LatePhone(Phone):
 
 async def test_an_answer_that_comes_after_the_next_offer_is_not_taken_for_its_answer(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with LatePhone(agent.relay_url, token, name="late phone", keep_output=True) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -51,7 +51,7 @@ class BarePhone(Phone):
 
 async def test_candidates_before_the_answer_are_kept_for_it(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with BarePhone(agent.relay_url, token, name="bare phone", keep_output=True) as phone:
             await arrive(phone, agent.device_id)
             await answers(phone, await phone.create(), "channel")
@@ -60,7 +60,7 @@ async def test_candidates_before_the_answer_are_kept_for_it(tmp_path: Path) -> N
 @phone_kinds
 async def test_a_phone_that_pairs_again_and_again_ends_with_one_channel(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone(kind, agent.relay_url, token) as phone:
             await arrive(phone, agent.device_id)
             terminal = await phone.create()

@@ -14,7 +14,7 @@ paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"
 @paths
 async def test_a_phone_pairs_opens_types_and_sees(tmp_path: Path, kind: Kind, webrtc: bool) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone(kind, agent.relay_url, invitation["token"], webrtc=webrtc) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)
@@ -38,7 +38,7 @@ async def test_three_tabs_outlive_the_phone_and_the_agent(tmp_path: Path, kind: 
     directory = tmp_path / "work"
     directory.mkdir()
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone(kind, agent.relay_url, invitation["token"], webrtc=webrtc) as phone:
             await phone.connect()
             await phone.pair()

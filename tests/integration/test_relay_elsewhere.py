@@ -23,10 +23,10 @@ async def test_the_relay_restarts_under_an_open_channel(tmp_path: Path, kind: Ki
     async with AsyncExitStack() as scope:
         relay = await scope.enter_async_context(relaying(tmp_path / "relay"))
         agent = await scope.enter_async_context(
-            serving(tmp_path / "state", "--relay", relay.url, *NO_STUN, ready=False)
+            serving(tmp_path / "state", "--relay", relay.url, "--e2e", "allow", *NO_STUN, ready=False)
         )
         await sign_in(agent, relay)
-        token = (await relay.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         phone = await scope.enter_async_context(open_phone(kind, relay.url, token))
         await arrive(phone, agent.device_id)
         terminal = await phone.create()

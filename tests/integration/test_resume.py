@@ -39,7 +39,7 @@ async def following(
 ) -> AsyncIterator[tuple[RunningAgent, PhoneFace, str]]:
     """A phone that knows how far it is, with a terminal."""
     async with serving(directory / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone(kind, agent.relay_url, token, webrtc=channel, features=features) as phone:
             await arrive(phone, agent.device_id, channel=channel)
             await on_path(agent, "channel" if channel else "relay", phone)

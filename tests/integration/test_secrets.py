@@ -36,7 +36,7 @@ async def test_nobody_else_may_read_the_state_directory(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         async with serving(tmp_path / "state") as agent:
-            token = (await agent.invite())["token"]
+            token = (await agent.invite_legacy())["token"]
             async with open_phone("python", agent.relay_url, token) as phone:
                 await arrive(phone, agent.device_id)
                 await answers(phone, await phone.create())
@@ -57,7 +57,7 @@ async def test_a_shell_s_environment_and_descriptors_hold_nothing_of_the_agent(
         "AWS_SECRET_ACCESS_KEY": "aws-secret",
     }
     async with serving(tmp_path / "state", *options, environment=environment) as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone("python", agent.relay_url, token) as phone:
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
@@ -70,7 +70,7 @@ async def test_a_shell_s_environment_and_descriptors_hold_nothing_of_the_agent(
 
 async def test_the_log_holds_no_secret(tmp_path: Path) -> None:
     async with serving(tmp_path / "state", "--log-level", "debug") as agent:
-        invitation = await agent.invite()
+        invitation = await agent.invite_legacy()
         async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
@@ -104,7 +104,7 @@ async def test_only_this_machine_is_listened_to_unless_asked(tmp_path: Path) -> 
 
 async def test_web_pages_elsewhere_get_nothing_from_the_relay(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent, aiohttp.ClientSession() as session:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         foreign = [
             {"Host": "evil.example"},
             {"Host": "evil.example:80"},

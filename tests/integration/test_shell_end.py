@@ -35,7 +35,7 @@ ENDS = {"plain", "foreground of a subshell", "stopped"}
 
 
 async def a_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneFace, str]:
-    token = (await agent.invite())["token"]
+    token = (await agent.invite_legacy())["token"]
     phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
     await arrive(phone, agent.device_id)
     return phone, await phone.create()

@@ -32,7 +32,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 async def a_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneFace, str]:
-    token = (await agent.invite())["token"]
+    token = (await agent.invite_legacy())["token"]
     phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
     await arrive(phone, agent.device_id)
     return phone, await phone.create()
@@ -142,7 +142,7 @@ async def test_a_saved_directory_that_is_gone_is_replaced_by_home(tmp_path: Path
         place.rmdir()
         place.touch(mode=0o755)  # something that is no directory, although it can be executed
         agent = await scope.enter_async_context(serving(tmp_path / "state", *options, environment=environment))
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
         await arrive(phone, agent.device_id)
         await phone.switch(terminal)

@@ -25,7 +25,7 @@ JOBS = "sleep 1000 & sh -c \"trap '' TERM; sleep 1000; :\" & echo begun-$((1+1))
 
 
 async def open_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneFace, str]:
-    token = (await agent.invite())["token"]
+    token = (await agent.invite_legacy())["token"]
     phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
     await arrive(phone, agent.device_id)
     return phone, await phone.create()
@@ -98,7 +98,7 @@ async def test_it_can_be_stopped_while_it_asks_a_server_that_does_not_answer(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     async with serving(tmp_path / "state", "--ice-server", "stun:127.0.0.1:9", *options) as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone("python", agent.relay_url, token) as phone:
             await phone.connect()
             await phone.pair(agent.device_id)

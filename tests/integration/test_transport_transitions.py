@@ -76,7 +76,7 @@ async def it_pairs_again_on_both_paths(agent: RunningAgent, phone: PhoneFace, te
 )
 async def test_a_path_changes_and_nothing_is_left_over(tmp_path: Path, kind: Kind, scenario: Scenario) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with open_phone(kind, agent.relay_url, token) as phone:
             nobody = await holdings(agent)
             await arrive(phone, agent.device_id)
@@ -98,7 +98,7 @@ async def test_a_path_changes_and_nothing_is_left_over(tmp_path: Path, kind: Kin
 
 async def test_a_channel_that_falls_silent_is_left_as_soon_as_the_phone_uses_the_relay(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite())["token"]
+        token = (await agent.invite_legacy())["token"]
         async with Phone(agent.relay_url, token, name="half deaf phone") as phone:
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
@@ -119,7 +119,7 @@ async def test_a_channel_that_falls_silent_is_left_as_soon_as_the_phone_uses_the
 @phone_kinds
 async def test_another_phone_takes_over_from_one_that_vanished(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
-        tokens = [(await agent.invite())["token"] for _ in range(2)]
+        tokens = [(await agent.invite_legacy())["token"] for _ in range(2)]
         async with (
             open_phone(kind, agent.relay_url, tokens[0], name="first") as first,
             open_phone(kind, agent.relay_url, tokens[1], name="second") as second,

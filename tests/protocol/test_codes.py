@@ -1,6 +1,9 @@
-"""Pairing codes: one use, ten minutes, five wrong tries; and the count of failed sign-ins per address."""
+"""Invitations: one use, ten minutes, no lock; and the count of failed sign-ins per address."""
 
 import itertools
+import math
+import re
+import secrets
 from collections.abc import Callable
 
 import pytest
@@ -16,10 +19,13 @@ from mobifai.protocol.codes import (
     ATTEMPTS_PER_MINUTE,
     CODE_LENGTH,
     CODE_SECONDS,
-    WRONG_TRIES,
+    SECRET_LENGTH,
+    SITE_ATTEMPTS_PER_MINUTE,
     Attempts,
+    ClientKind,
     Codes,
     Grant,
+    is_secret,
 )
 
 NO_CODE = "0000-0000"
@@ -46,17 +52,8 @@ def the_codes(capacity: int = 16) -> Codes:
     return Codes(Ledger({"relay.codes": capacity}), counting())
 
 
-def refused(call: Callable[[], object]) -> bool:
-    try:
-        call()
-    except SignInRefused as error:
-        assert "mobifai pair" in str(error)
-        return True
-    return False
-
-
 class CodesAgainstModel(RuleBasedStateMachine):
-    """`waiting` is, oldest first, what must be usable: the grant, and how many wrong tries its code has seen."""
+    """`waiting` is, oldest first, what must be usable."""
 
     @initialize(capacity=st.integers(1, 5))
     def begin(self, capacity: int) -> None:
@@ -65,63 +62,44 @@ class CodesAgainstModel(RuleBasedStateMachine):
         self.capacity = capacity
         self.now = START
         self.ids = (f"grant-{number}" for number in itertools.count())
-        self.waiting: dict[str, tuple[Grant, int]] = {}
+        self.waiting: dict[str, Grant] = {}
         self.void: list[Grant] = []
 
     def _forget(self, grant_id: str) -> None:
-        self.void = [*self.void[-20:], self.waiting.pop(grant_id)[0]]
+        self.void = [*self.void[-20:], self.waiting.pop(grant_id)]
 
-    @rule()
-    def issue(self) -> None:
+    @rule(kind=st.sampled_from([ClientKind.AGENT, ClientKind.E2E, ClientKind.LEGACY]))
+    def issue(self, kind: ClientKind) -> None:
         if len(self.waiting) == self.capacity:
-            self._forget(next(iter(self.waiting)))
-        grant = self.codes.issue(next(self.ids), self.now)
-        assert grant.expires_at == self.now + CODE_SECONDS
-        self.waiting[grant.grant_id] = (grant, 0)
+            of_kind = [grant_id for grant_id, grant in self.waiting.items() if grant.kind is kind]
+            self._forget(of_kind[0] if of_kind else next(iter(self.waiting)))
+        grant = self.codes.issue(next(self.ids), kind, self.now)
+        assert (grant.kind, grant.expires_at) == (kind, self.now + CODE_SECONDS)
+        self.waiting[grant.grant_id] = grant
         assert len(self.codes) == len(self.waiting)
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data(), typed=st.sampled_from([str, str.lower, lambda code: f" {code[:3]} - {code[3:]}\n"]))
-    def redeem(self, data: st.DataObject, typed: Callable[[str], str]) -> None:
-        grant, wrong = self.waiting[data.draw(st.sampled_from(list(self.waiting)))]
-        if wrong >= WRONG_TRIES:
-            assert refused(lambda: self.codes.redeem(typed(grant.code), self.now))
-            self._count_a_wrong_try()
-            return
-        assert self.codes.redeem(typed(grant.code), self.now).grant_id == grant.grant_id
+    def use(self, data: st.DataObject, typed: Callable[[str], str]) -> None:
+        grant = self.waiting[data.draw(st.sampled_from(list(self.waiting)))]
+        assert self.codes.find(typed(grant.code), self.now) == self.codes.get(grant.grant_id, self.now) == grant
+        self.codes.use(grant)
         self._forget(grant.grant_id)
 
-    @precondition(lambda self: self.waiting)
     @rule(data=st.data())
-    def claim(self, data: st.DataObject) -> None:
-        grant_id = data.draw(st.sampled_from(list(self.waiting)))
-        assert self.codes.claim(grant_id, self.now).grant_id == grant_id
-        self._forget(grant_id)
-
-    @rule(data=st.data(), times=st.integers(1, 3))
-    def a_wrong_code_counts_against_all_that_wait(self, data: st.DataObject, times: int) -> None:
-        for _ in range(times):
-            self._type_a_wrong_code(data)
-
-    def _type_a_wrong_code(self, data: st.DataObject) -> None:
+    def a_wrong_code_finds_nothing(self, data: st.DataObject) -> None:
         typed = data.draw(st.sampled_from([NO_CODE, "", "-", "\ud800", "ß" * 8, *(grant.code for grant in self.void)]))
-        assert refused(lambda: self.codes.redeem(typed, self.now))
-        self._count_a_wrong_try()
-
-    def _count_a_wrong_try(self) -> None:
-        self.waiting = {grant_id: (grant, wrong + 1) for grant_id, (grant, wrong) in self.waiting.items()}
-        assert len(self.codes) == len(self.waiting)
+        assert self.codes.find(typed, self.now) is None
 
     @precondition(lambda self: self.void)
     @rule(data=st.data())
     def a_void_token_does_nothing(self, data: st.DataObject) -> None:
-        grant = data.draw(st.sampled_from(self.void))
-        assert refused(lambda: self.codes.claim(grant.grant_id, self.now))
+        assert self.codes.get(data.draw(st.sampled_from(self.void)).grant_id, self.now) is None
 
     @rule(seconds=st.sampled_from([1.0, 300.0, 599.0, 600.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
-        for grant_id, (grant, _) in list(self.waiting.items()):
+        for grant_id, grant in list(self.waiting.items()):
             if self.now - (grant.expires_at - CODE_SECONDS) >= CODE_SECONDS:
                 self._forget(grant_id)
 
@@ -137,73 +115,53 @@ TestCodesAgainstModel = CodesAgainstModel.TestCase
 TestCodesAgainstModel.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 
 
-def test_a_code_is_easy_to_read_and_to_type() -> None:
-    code = the_codes().issue("g", START).code
+@pytest.mark.parametrize("kind", [ClientKind.AGENT, ClientKind.LEGACY])
+def test_a_code_that_people_type_is_easy_to_read_and_to_type(kind: ClientKind) -> None:
+    code = the_codes().issue("g", kind, START).code
     assert (len(code), code[4]) == (9, "-")
     assert set(code) - {"-"} <= set(ALPHABET)
     assert not set("0O1IL") & set(ALPHABET)
+    assert not is_secret(code)
 
 
-def test_a_code_works_once() -> None:
-    codes = the_codes()
-    code = codes.issue("g", START).code
-    assert codes.redeem(code, START).grant_id == "g"
-    assert refused(lambda: codes.redeem(code, START))
-    assert refused(lambda: codes.claim("g", START))
-
-
-def test_a_token_works_once_and_uses_its_code_up() -> None:
-    codes = the_codes()
-    code = codes.issue("g", START).code
-    assert codes.claim("g", START).grant_id == "g"
-    assert refused(lambda: codes.claim("g", START))
-    assert refused(lambda: codes.redeem(code, START))
+def test_the_code_of_a_link_is_a_secret_of_128_bits() -> None:
+    code = Codes(Ledger(), secrets.choice).issue("g", ClientKind.E2E, START).code
+    assert SECRET_LENGTH * math.log2(len(ALPHABET)) >= 128
+    assert re.fullmatch(f"[A-Z0-9]{{{SECRET_LENGTH}}}", code)
+    assert is_secret(code)
 
 
 @pytest.mark.parametrize(("age", "works"), [(CODE_SECONDS - 0.001, True), (CODE_SECONDS, False), (601, False)])
 def test_a_code_and_its_token_last_ten_minutes(age: float, works: bool) -> None:
     codes = the_codes()
-    first, _ = codes.issue("first", START), codes.issue("second", START)
-    assert refused(lambda: codes.redeem(first.code, START + age)) is not works
-    assert refused(lambda: codes.claim("second", START + age)) is not works
-
-
-@pytest.mark.parametrize(("tries", "works"), [(WRONG_TRIES - 1, True), (WRONG_TRIES, False), (WRONG_TRIES + 1, False)])
-def test_five_wrong_tries_lock_a_code_but_not_its_token(tries: int, works: bool) -> None:
-    codes = the_codes()
-    first, _ = codes.issue("first", START), codes.issue("second", START)
-    for _ in range(tries):
-        assert refused(lambda: codes.redeem(NO_CODE, START))
-    assert refused(lambda: codes.redeem(first.code, START)) is not works
-    assert codes.claim("second", START).grant_id == "second"
-
-
-def test_a_new_code_begins_without_wrong_tries() -> None:
-    codes = the_codes()
-    codes.issue("old", START)
-    for _ in range(WRONG_TRIES - 1):
-        assert refused(lambda: codes.redeem(NO_CODE, START))
-    new = codes.issue("new", START)
-    assert refused(lambda: codes.redeem(NO_CODE, START))
-    assert codes.claim("old", START)
-    assert codes.redeem(new.code, START).grant_id == "new"
+    grant = codes.issue("g", ClientKind.LEGACY, START)
+    assert (codes.find(grant.code, START + age) is not None) is works
+    assert (codes.get("g", START + age) is not None) is works
 
 
 @pytest.mark.parametrize(("count", "oldest_works"), [(2, True), (3, True), (4, False)])
 def test_with_too_many_waiting_the_oldest_is_void(count: int, oldest_works: bool) -> None:
     codes = the_codes(capacity=3)
-    grants = [codes.issue(str(number), START) for number in range(count)]
-    assert refused(lambda: codes.claim("0", START)) is not oldest_works
-    assert codes.redeem(grants[-1].code, START) == grants[-1]
+    grants = [codes.issue(str(number), ClientKind.LEGACY, START) for number in range(count)]
+    assert (codes.get("0", START) is not None) is oldest_works
+    assert codes.find(grants[-1].code, START) == grants[-1]
+
+
+def test_invitations_of_one_kind_void_none_of_another_while_there_are_some_of_their_own() -> None:
+    codes = the_codes(capacity=3)
+    link = codes.issue("link", ClientKind.E2E, START)
+    for number in range(9):
+        codes.issue(str(number), ClientKind.LEGACY, START)
+    assert codes.find(link.code, START) == link
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=30))
 @settings(deadline=None)
 def test_any_other_text_is_a_wrong_code(typed: str) -> None:
     codes = Codes(Ledger(), lambda alphabet: alphabet[-1])
-    codes.issue("g", START)
-    if "".join(filter(str.isalnum, typed.upper())) != ALPHABET[-1] * CODE_LENGTH:
-        assert refused(lambda: codes.redeem(typed, START))
+    codes.issue("g", ClientKind.LEGACY, START)
+    is_right = "".join(filter(str.isalnum, typed.upper())) == ALPHABET[-1] * CODE_LENGTH
+    assert (codes.find(typed, START) is not None) is is_right
 
 
 # -- failed sign-ins of an address
@@ -227,6 +185,37 @@ def test_an_address_that_fails_too_often_is_refused(failures: int, refuses: bool
         attempts.failed("one", 0.0)
     assert blocked(attempts, "one", 0.0) is refuses
     assert not blocked(attempts, "other", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_blocked"),
+    [
+        ("2001:db8:0:1::1", True), ("2001:db8:0:1:ffff::9", True), ("2001:db8:0:1::1%eth0", True),
+        ("2001:db8:0:2::1", False), ("fe80::1", False), ("10.0.0.1", False),
+    ],
+)  # fmt: skip
+def test_a_host_can_t_try_from_another_address_of_its_ipv6_network(address: str, is_blocked: bool) -> None:
+    attempts = Attempts(Ledger())
+    for number in range(ATTEMPTS_PER_MINUTE):
+        attempts.failed(f"2001:db8:0:1::{number:x}", 0.0)
+    assert blocked(attempts, address, 0.0) is is_blocked
+
+
+def test_a_site_can_t_try_from_each_of_its_ipv6_networks() -> None:
+    attempts = Attempts(Ledger())
+    for number in range(SITE_ATTEMPTS_PER_MINUTE):
+        assert not blocked(attempts, f"2001:db8:0:{number:x}::1", 0.0)
+        attempts.failed(f"2001:db8:0:{number:x}::1", 0.0)
+    assert blocked(attempts, "2001:db8:0:ffff::1", 0.0)
+    assert not blocked(attempts, "2001:db8:1::1", 0.0)
+
+
+def test_an_ipv4_address_is_the_same_when_it_is_mapped() -> None:
+    attempts = Attempts(Ledger())
+    for _ in range(ATTEMPTS_PER_MINUTE):
+        attempts.failed("::ffff:10.0.0.1", 0.0)
+    assert blocked(attempts, "10.0.0.1", 0.0)
+    assert not blocked(attempts, "::ffff:10.0.0.2", 0.0)
 
 
 @pytest.mark.parametrize(("later", "refuses"), [(0.0, True), (59.9, True), (60.0, False), (1e9, False)])

@@ -10,7 +10,10 @@ from aiohttp import ClientResponse, ClientSession
 
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
+from mobifai.protocol.codes import ClientKind
 from mobifai.relay.server import Relay
+from mobifai.relay.signin import Invitation
+from mobifai.relay.store import OWNER
 from tests.relay.device import SECONDS, Device
 
 
@@ -36,10 +39,18 @@ class Place:
         self.clock = clock
         self.url = f"http://127.0.0.1:{relay.port}"
 
+    def invite(self, kind: str = "legacy", account: str = OWNER) -> Invitation:
+        """An invitation for one new client."""
+        return self.relay.sign_in.invite(ClientKind(kind), account)
+
+    def token(self, kind: str = "legacy", account: str = OWNER) -> str:
+        """The token of an invitation."""
+        return self.invite(kind, account).token
+
     @asynccontextmanager
     async def phone(self, **options: Any) -> AsyncIterator[Device]:
         """A phone that is signed in."""
-        options.setdefault("token", self.relay.sign_in.invite().token)
+        options.setdefault("token", self.token())
         async with Device("mobile", **options).connected(self.url) as phone:
             await phone.sign_in(deviceName="Pixel")
             await phone.hear("available_devices")
@@ -82,7 +93,8 @@ async def until(condition: Callable[[], bool]) -> None:
 async def open_place(
     state_dir: Path, limits: dict[str, int] | None = None, config: RelayConfig | None = None, **options: Any
 ) -> AsyncIterator[Place]:
-    """A relay for the length of a scope."""
+    """A relay for the length of a scope: a shared one, unless `shared=False` is given."""
+    options.setdefault("shared", True)
     ledger, clock = Ledger(limits), Clock()
     async with Relay.open(
         config or RelayConfig("127.0.0.1", 0), state_dir, ledger, now=clock, monotonic=clock, **options

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import ClientSession
 
 from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE
+from tests.relay.device import Device
 from tests.relay.place import Place, open_place
 
 
@@ -23,7 +24,7 @@ async def test_health_says_ok_and_when(tmp_path: Path) -> None:
 async def test_a_device_learns_whose_it_is(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.phone() as phone:
         _, user = await _ask(place, "GET", "/api/me", str(phone.token))
-        assert (user["id"], user["name"]) == ("owner", place.relay.sign_in.user.name)
+        assert (user["id"], user["name"]) == ("owner", place.relay.sign_in.accounts.owner.user.name)
 
 
 @pytest.mark.parametrize("path", ["/api/me", "/api/settings", "/api/devices"])
@@ -90,10 +91,25 @@ async def test_a_body_without_end_is_not_read(tmp_path: Path) -> None:
 # -- what only agents may do
 
 
-async def test_an_agent_invites_a_phone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("body", [None, {}, {"kind": "e2e"}])
+async def test_an_agent_invites_a_phone_that_encrypts(tmp_path: Path, body: object) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent:
-        _, invitation = await _ask(place, "POST", "/api/pairing", str(agent.token))
+        _, invitation = await _ask(place, "POST", "/api/pairing", str(agent.token), json=body)
         assert invitation["expires_at"] == "2027-01-15T08:10:00Z"
+        assert len(invitation["code"]) >= 26
+        async with Device("mobile", token=invitation["token"]).connected(place.url) as phone:
+            await phone.sign_in(features=["e2e"])
+
+
+@pytest.mark.parametrize("body", [[], {"kind": "agent"}, {"kind": ""}, {"kind": 7}])
+async def test_an_agent_can_invite_phones_only(tmp_path: Path, body: object) -> None:
+    async with open_place(tmp_path) as place, place.agent() as agent:
+        assert (await _ask(place, "POST", "/api/pairing", str(agent.token), json=body))[0] == 400
+
+
+async def test_an_agent_invites_a_legacy_app(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, place.agent() as agent:
+        _, invitation = await _ask(place, "POST", "/api/pairing", str(agent.token), json={"kind": "legacy"})
         assert len(invitation["code"]) == 9
         async with place.phone(token=invitation["token"]) as phone:
             assert phone.client.connected

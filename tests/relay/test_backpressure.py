@@ -39,7 +39,7 @@ async def test_a_phone_that_stops_reading_costs_little_and_is_dropped(
 ) -> None:
     monkeypatch.setattr("mobifai.relay.connection.STALL_SECONDS", 1.0)
     async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
-        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        phone = Device("mobile", token=place.token())
         async with phone.connected(line.url):
             await phone.sign_in()
             await pair(phone, agent)
@@ -61,7 +61,7 @@ async def test_a_phone_that_stops_reading_costs_little_and_is_dropped(
 
 async def test_a_phone_that_reads_again_in_time_has_missed_nothing(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
-        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        phone = Device("mobile", token=place.token())
         async with phone.connected(line.url):
             await phone.sign_in()
             await pair(phone, agent)
@@ -81,7 +81,7 @@ async def test_many_small_messages_wait_in_a_bounded_number(tmp_path: Path) -> N
         place.agent() as agent,
         line_to(place.relay.port) as line,
     ):
-        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        phone = Device("mobile", token=place.token())
         async with phone.connected(line.url):
             await phone.sign_in()
             await pair(phone, agent)
@@ -100,7 +100,7 @@ async def test_an_agent_that_waits_for_its_phone_is_not_taken_for_dead(
     for name in ("PING_SECONDS", "SILENT_SECONDS"):
         monkeypatch.setattr(f"mobifai.relay.connection.{name}", 1.0)
     async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
-        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        phone = Device("mobile", token=place.token())
         async with phone.connected(line.url):
             phone.client.eio.ping_timeout = 60  # it hears no ping on a line that is held
             await phone.sign_in()
@@ -119,7 +119,7 @@ async def test_an_agent_that_waits_for_its_phone_is_not_taken_for_dead(
 
 async def test_a_revocation_does_not_wait_for_the_phone_that_is_revoked(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
-        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        phone = Device("mobile", token=place.token())
         async with phone.connected(line.url):
             await phone.sign_in()
             await pair(phone, agent)
@@ -182,7 +182,7 @@ async def test_the_kernel_holds_little_that_is_not_sent_for_every_device() -> No
 async def test_what_the_kernel_has_not_taken_is_in_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mobifai.relay.listener._SEND_BUFFER", 16 << 10)
     async with open_place(tmp_path) as place, line_to(place.relay.port) as line:
-        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        phone = Device("mobile", token=place.token())
         async with phone.connected(line.url):
             await phone.sign_in()
             with place.relay.local() as agent:

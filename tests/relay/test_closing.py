@@ -39,7 +39,7 @@ async def test_every_device_is_told_and_may_come_back(tmp_path: Path) -> None:
     async with AsyncExitStack() as devices:
         async with open_place(tmp_path) as place:
             agent = Device("mac", "agent-1", place.relay.sign_in.agent_token("agent-1", "Laptop"))
-            phone = Device("mobile", "phone-1", place.relay.sign_in.invite().token)
+            phone = Device("mobile", "phone-1", place.token())
             for device in (agent, phone):
                 await devices.enter_async_context(device.connected(place.url))
                 await device.sign_in()
@@ -53,7 +53,7 @@ async def test_it_closes_within_two_seconds_whoever_stays(tmp_path: Path, is_hel
     async with AsyncExitStack() as devices:
         async with open_place(tmp_path) as place:
             line = await devices.enter_async_context(line_to(place.relay.port))
-            deaf = Device("mobile", "deaf", place.relay.sign_in.invite().token)
+            deaf = Device("mobile", "deaf", place.token())
             agent = Device("mac", "agent-1", place.relay.sign_in.agent_token("agent-1", "Laptop"))
             await devices.enter_async_context(deaf.connected(line.url))
             await devices.enter_async_context(agent.connected(place.url))

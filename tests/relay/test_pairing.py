@@ -65,7 +65,7 @@ async def test_an_agent_that_leaves_is_noticed_by_its_phone(tmp_path: Path) -> N
 
 async def test_a_device_whose_line_is_cut_is_noticed_too(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place, place.agent() as agent:
-        phone = Device("mobile", token=place.relay.sign_in.invite().token)
+        phone = Device("mobile", token=place.token())
         async with phone.connected(place.url):
             await phone.sign_in()
             await pair(phone, agent)

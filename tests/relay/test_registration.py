@@ -18,7 +18,7 @@ async def test_a_device_without_a_token_is_told_to_sign_in(tmp_path: Path) -> No
 
 async def test_a_phone_comes_in_with_a_token_and_comes_back_with_the_same(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place:
-        token = place.relay.sign_in.invite().token
+        token = place.token()
         for _ in range(2):
             async with place.phone(device_id="phone-1", token=token) as phone:
                 assert phone.token
@@ -26,7 +26,7 @@ async def test_a_phone_comes_in_with_a_token_and_comes_back_with_the_same(tmp_pa
 
 async def test_a_token_bound_to_one_device_is_refused_for_another(tmp_path: Path) -> None:
     async with open_place(tmp_path) as place:
-        token = place.relay.sign_in.invite().token
+        token = place.token()
         async with place.phone(token=token), Device("mobile", token=token).connected(place.url) as thief:
             await thief.register()
             assert "another device" in (await thief.hear("auth_error"))["message"]

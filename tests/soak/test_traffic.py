@@ -27,7 +27,7 @@ class NoTarget:
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         raise AssertionError(question)
 
-    async def token(self, number: int) -> str:
+    async def token(self, number: int, *, sealed: bool = False) -> str:
         raise AssertionError(number)
 
     async def seal(self, number: int) -> PhoneSeal | None:

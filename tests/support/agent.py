@@ -46,8 +46,12 @@ class RunningAgent:
         return out
 
     async def invite(self) -> dict[str, Any]:
-        """A new phone's way in."""
+        """An invitation for a phone that encrypts."""
         return dict(json.loads(await self.command("pair", "--json")))
+
+    async def invite_legacy(self) -> dict[str, Any]:
+        """An invitation for a legacy app."""
+        return dict(json.loads(await self.command("pair", "--legacy", "--json")))
 
     async def status(self) -> dict[str, Any]:
         """What `mobifai status` says."""

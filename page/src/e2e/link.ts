@@ -3,7 +3,7 @@
 import { hex, unbase64url } from "./bytes";
 
 export interface Link {
-  /** The pairing code, for the relay. */
+  /** The invitation's code, for the relay. */
   readonly code: string;
   /** 16 bytes that only the machine and who saw the QR code know. */
   readonly secret: Uint8Array;
@@ -21,7 +21,7 @@ const AGAIN = "Run `mobifai pair` on the machine for a new one.";
 export function parseLink(found: string): Link {
   const fragment = found.trim().split("#").at(-1) ?? "";
   if (/^[A-Z0-9]{4}-?[A-Z0-9]{4}$/i.test(fragment)) {
-    throw new LinkError(`This is a pairing code, which is for the MobiFai app. This page needs the whole link. ${AGAIN}`);
+    throw new LinkError(`This is a code for a legacy app, which does not encrypt. This page needs a link. ${AGAIN}`);
   }
   const [version, code, secret, key, machine, ...rest] = fragment.split(".");
   if (!version || !code || !secret || !key || !machine || rest.length > 0) {

@@ -44,7 +44,7 @@ async function signIn(code: string, deviceId: string, environment: Environment):
   const answer = await askRelay(environment, "/api/sign-in", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ deviceId, type: "mobile", code }),
+    body: JSON.stringify({ deviceId, type: "mobile", kind: "e2e", code }),
   }).catch(() => {
     throw new LinkError("The relay can't be reached. See whether this device is on the machine's network, and try again.");
   });

@@ -28,6 +28,6 @@ describe("a link", () => {
   });
 
   test.each(["ABCD-EFGH", "abcdefgh", "http://192.168.1.7:8765/#ABCD-EFGH"])("a pairing code alone (%s) is told apart", (code) => {
-    expect(() => parseLink(code)).toThrow("for the MobiFai app");
+    expect(() => parseLink(code)).toThrow("for a legacy app");
   });
 });

@@ -1,0 +1,130 @@
+"""`mobifai relay account`: the accounts of a relay that several people share.
+
+A relay that runs is asked; otherwise its state directory is changed, and the relay finds it so when it starts.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from mobifai.bounds import Ledger
+from mobifai.cli import invitation
+from mobifai.cli.running import ask_running, is_running
+from mobifai.cli.settings import Settings, state_dir_option
+from mobifai.errors import CommandError
+from mobifai.protocol.codes import ClientKind
+from mobifai.relay.addresses import places
+from mobifai.relay.signin import Invitation, SignIn
+from mobifai.relay.store import Store
+from mobifai.relay.tokens import Tokens, load_secret
+from mobifai.state import open_state
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+
+
+@click.group()
+@click.pass_context
+def account(context: click.Context) -> None:
+    """Add, list or remove the accounts of a relay.
+
+    Each account has its own agents, phones, invitations and settings, and sees nothing of the others. Every relay has
+    the account `owner`.
+    """
+    context.default_map = dict.fromkeys(account.commands, context.default_map)
+
+
+@account.command()
+@click.argument("name")
+@json_option
+@state_dir_option
+@click.pass_obj
+def add(settings: Settings, name: str, as_json: bool, state_dir: Path) -> None:
+    """Add an account, and show how its first agent signs in."""
+
+    def now(sign_in: SignIn) -> dict[str, Any]:
+        sign_in.accounts.add(name)
+        return describe(sign_in.invite(ClientKind.AGENT, name), [])
+
+    _show(_asked_or_done(settings, state_dir, "account-add", name, now), as_json=as_json)
+
+
+@account.command()
+@click.argument("name")
+@json_option
+@state_dir_option
+@click.pass_obj
+def invite(settings: Settings, name: str, as_json: bool, state_dir: Path) -> None:
+    """Show how one more agent of an account signs in."""
+
+    def now(sign_in: SignIn) -> dict[str, Any]:
+        return describe(sign_in.invite(ClientKind.AGENT, name), [])
+
+    _show(_asked_or_done(settings, state_dir, "account-invite", name, now), as_json=as_json)
+
+
+@account.command("list")
+@json_option
+@state_dir_option
+@click.pass_obj
+def list_accounts(settings: Settings, as_json: bool, state_dir: Path) -> None:
+    """List the accounts, with the number of their devices."""
+    answer = _asked_or_done(settings, state_dir, "account-list", "", summary)
+    if as_json:
+        click.echo(msgspec.json.encode(answer))
+        return
+    for one in answer["accounts"]:
+        click.echo(f"{one['name']}: {one['agents']} agents, {one['phones']} phones")
+
+
+@account.command()
+@click.argument("name")
+@state_dir_option
+@click.pass_obj
+def remove(settings: Settings, name: str, state_dir: Path) -> None:
+    """Remove an account: its devices are disconnected, and all that belongs to it is deleted."""
+
+    def now(sign_in: SignIn) -> None:
+        sign_in.accounts.remove(name)
+
+    _asked_or_done(settings, state_dir, "account-remove", name, now)
+    click.echo(f"The account {name!r} is removed.")
+
+
+def summary(sign_in: SignIn) -> dict[str, Any]:
+    """The accounts, as `account list` shows them."""
+    found = []
+    for one in sign_in.accounts:
+        types = [device.type for device in sign_in.devices(one.name)]
+        found.append({"name": one.name, "agents": types.count("mac"), "phones": types.count("mobile")})
+    return {"accounts": found}
+
+
+def describe(made: Invitation, urls: list[str]) -> dict[str, Any]:
+    """An agent's invitation as commands print it. `urls` are the relay's addresses, if they are known."""
+    where = places(urls) if urls else {"relay_url": None, "page_url": None}
+    return {**where, "device_id": None, **asdict(made)}
+
+
+def _show(answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(answer))
+    else:
+        invitation.show(answer)
+
+
+def _asked_or_done(settings: Settings, state_dir: Path, question: str, name: str, now: Callable[[SignIn], Any]) -> Any:
+    """Ask the relay that runs; without one, open its state and do it there. Raises MobiFaiError."""
+    if is_running(state_dir):
+        if "relay_pid" not in ask_running(state_dir, "status"):
+            raise CommandError(
+                f"{state_dir} is the state directory of `mobifai serve`, whose own relay has one account; choose that "
+                "of `mobifai relay` with --state-dir"
+            )
+        return ask_running(state_dir, question, name=name)
+    with open_state(state_dir) as state, Store.open(state.path) as store:
+        sign_in = SignIn(store, Tokens(load_secret(state.path)), Ledger(settings.limits), shared=True)
+        return now(sign_in)

@@ -1,0 +1,148 @@
+"""The accounts of a relay: whose devices, invitations and settings are whose.
+
+Owns each account's open invitations and its limits. `mobifai serve` has a relay with the one account `owner`; a relay
+that runs alone may have more, and nothing of one account is visible to another.
+"""
+
+import getpass
+import re
+import socket
+from collections.abc import Callable, Iterator
+
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.errors import AccountError
+from mobifai.limits import RELAY_ACCOUNTS, RELAY_DEVICES, RELAY_SETTINGS
+from mobifai.protocol import messages as wire
+from mobifai.protocol.codes import Codes, Grant
+from mobifai.relay.store import OWNER, Store
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
+
+
+def check_name(name: str) -> None:
+    """Raise AccountError for what can't be an account's name."""
+    if not _NAME.fullmatch(name):
+        raise AccountError(
+            "expected an account name of 1 to 32 lower-case letters, digits, dots, hyphens or underscores that begins "
+            f"with a letter or a digit; found {name[:100]!r}"
+        )
+
+
+class Account:
+    """One account: its user as devices see it, its invitations, and how much it holds."""
+
+    def __init__(self, name: str, store: Store, ledger: Ledger, pick: Callable[[str], str]) -> None:
+        self._ledger = ledger
+        self._store = store
+        shown = _login_name() if name == OWNER else name
+        self.user = wire.User(id=name, email=f"{name}@{socket.gethostname()}", name=shown)
+        self.codes = Codes(ledger, pick)
+        self.devices = ledger.open(RELAY_DEVICES)
+        self.settings = ledger.open(RELAY_SETTINGS)
+        self.settings.set(len(store.settings(name).encode()))
+        self.count_devices()
+
+    @property
+    def name(self) -> str:
+        """The account's name, by which the store knows it."""
+        return self.user.id
+
+    def count_devices(self) -> None:
+        """Record how many devices there are now."""
+        self.devices.set(self._store.count(self.name))
+
+    def close(self) -> None:
+        """Void its invitations, and close its entries in the ledger."""
+        self.codes.close()
+        self._ledger.close(self.devices)
+        self._ledger.close(self.settings)
+
+
+class Accounts:
+    """All accounts of a relay. Without `shared` there is only `owner`, whatever the store has."""
+
+    def __init__(
+        self, store: Store, ledger: Ledger, pick: Callable[[str], str], now: Callable[[], float], *, shared: bool
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._pick = pick
+        self._now = now
+        self._bound = ledger.open(RELAY_ACCOUNTS)
+        self._accounts: BoundedMap[str, Account] = BoundedMap(self._bound)
+        for name in store.accounts() if shared else [OWNER]:
+            self._open(name)
+
+    def _open(self, name: str) -> Account:
+        account = self._accounts[name] = Account(name, self._store, self._ledger, self._pick)
+        for grant in self._store.grants(name, self._now()):
+            account.codes.restore(grant)
+        return account
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(list(self._accounts.values()))
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    @property
+    def owner(self) -> Account:
+        """The account that every relay has."""
+        return self._accounts[OWNER]
+
+    def get(self, name: str) -> Account | None:
+        """The account of this name."""
+        return self._accounts.get(name)
+
+    def require(self, name: str) -> Account:
+        """The account of this name. Raises AccountError."""
+        check_name(name)
+        account = self.get(name)
+        if account is None:
+            raise AccountError(f"there is no account {name!r}; `mobifai relay account list` shows those that there are")
+        return account
+
+    def find(self, code: str, now: float) -> tuple[Account, Grant] | None:
+        """The invitation with this code, and whose it is."""
+        for account in self:
+            grant = account.codes.find(code, now)
+            if grant is not None:
+                return account, grant
+        return None
+
+    def add(self, name: str) -> Account:
+        """Add an account. Raises AccountError; LimitReached when there are too many."""
+        check_name(name)
+        if name in self._accounts:
+            raise AccountError(
+                f"there is an account {name!r} already; `mobifai relay account invite {name}` invites an agent to it"
+            )
+        if not self._bound.room:
+            raise self._bound.refuse("one more account")
+        self._store.put_account(name, self._now())
+        return self._open(name)
+
+    def remove(self, name: str) -> None:
+        """Remove an account with its devices, invitations and settings. Raises AccountError."""
+        if name == OWNER:
+            raise AccountError(
+                f"the account {OWNER!r} is the relay's own and can't be removed; `mobifai devices revoke ID` shuts its "
+                "devices out"
+            )
+        account = self.require(name)
+        self._store.remove_account(name)
+        del self._accounts[name]
+        account.close()
+
+    def close(self) -> None:
+        """Close all entries in the ledger."""
+        for account in self:
+            account.close()
+        self._ledger.close(self._bound)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
+        return OWNER
