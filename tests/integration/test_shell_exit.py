@@ -22,7 +22,7 @@ SEES_EXITS = (*FEATURES, EXITS)
 async def a_phone(
     scope: AsyncExitStack, agent: RunningAgent, features: tuple[str, ...] = SEES_EXITS, *, channel: bool = True
 ) -> PhoneFace:
-    token = (await agent.invite())["token"]
+    token = (await agent.invite_legacy())["token"]
     phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token, features=features))
     await arrive(phone, agent.device_id, channel=channel)
     return phone
