@@ -1,9 +1,15 @@
-"""Secrets that must not be written down: those of the environment, and such as are named. Pure."""
+"""Secrets that must not be written down or shown to a model: the environment's, named ones, and known formats. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+
+from mobifai.assistant import secret_formats
+from mobifai.assistant.secret_formats import Span
 
 BLANK = "[secret]"
+MASK = "*"
+WIDE_MASK = "\uff0a"
 LEAST_CHARACTERS = 6
 """A shorter value would blank out half of any text."""
 
@@ -17,7 +23,7 @@ _IN_ADDRESS = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
 
 class Secrets:
-    """Blanks out the values of variables with telling names, and passwords in addresses."""
+    """Blanks out the values of variables with telling names, passwords in addresses, and what looks like a secret."""
 
     def __init__(self, environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
         values = {value for value in (*_of_environment(environ), *named) if len(value) >= LEAST_CHARACTERS}
@@ -31,11 +37,72 @@ class Secrets:
 
     def blank(self, text: str) -> str:
         """The text without them."""
-        return self._pattern.sub(BLANK, text) if self._pattern else text
+        shown, at = "", 0
+        for start, end in _joined(self._find(text)):
+            shown, at = shown + text[at:start] + BLANK, end
+        return shown + text[at:]
+
+    def mask(self, text: str, cols: int) -> str:
+        """The same for the text of a screen of so many columns: each character of a secret becomes one as wide.
+
+        A secret that goes on in the next line is found where a line fills its row.
+        """
+        whole, places = _unwrapped(text, cols)
+        spans = [*self._find(text), *((places[start], places[end - 1] + 1) for start, end in self._find(whole))]
+        shown, at = "", 0
+        for start, end in _joined(spans):
+            shown, at = shown + text[at:start] + "".join(map(_masked, text[start:end])), end
+        return shown + text[at:]
+
+    def _find(self, text: str) -> Iterator[Span]:
+        if self._pattern is not None:
+            yield from (found.span() for found in self._pattern.finditer(text))
+        yield from (span for span in secret_formats.find(text) if span[0] < span[1])
+
+
+def _joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """The same places in order, without overlaps."""
+    start, end = 0, 0
+    for next_start, next_end in sorted(spans):
+        if next_start > end:
+            if end > start:
+                yield start, end
+            start = next_start
+        end = max(end, next_end)
+    if end > start:
+        yield start, end
+
+
+def _unwrapped(text: str, cols: int) -> tuple[str, list[int]]:
+    """The text without the line ends that may only be the screen's, and where each of its characters stands."""
+    whole: list[str] = []
+    places: list[int] = []
+    at = 0
+    lines = text.split("\n")
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        width = sum(map(_width, line))
+        # A wide character at the edge of the screen leaves a cell free.
+        is_full = width >= cols or (width == cols - 1 and not (line + following[:1]).isascii())
+        kept = line if is_full else line + "\n"
+        whole.append(kept)
+        places += range(at, at + len(kept))
+        at += len(line) + 1
+    return "".join(whole), places
+
+
+def _width(character: str) -> int:
+    return 2 if not character.isascii() and unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _masked(character: str) -> str:
+    if character == "\n":
+        return character
+    return WIDE_MASK if _width(character) == 2 else MASK
 
 
 def _of_environment(environ: Mapping[str, str]) -> Iterable[str]:
     for name, value in environ.items():
         if _NAME.search(name):
             yield value.strip()
+            yield from (line.strip() for line in value.splitlines())
         yield from _IN_ADDRESS.findall(value)

@@ -112,7 +112,9 @@ class Grid:
         screen = [_plain(line) for line in self.lines]
         while len(screen) > cursor_row + 1 and not screen[-1]:
             screen.pop()
-        head = "" if self.alternate else "".join(f"{_plain(line)}\n" for line in self.above)[-HISTORY_CHARACTERS:]
+        head = "" if self.alternate else "".join(f"{_plain(line)}\n" for line in self.above)
+        if len(head) > HISTORY_CHARACTERS:  # whole lines: a part of a secret would not be known as one
+            head = head[-HISTORY_CHARACTERS:].partition("\n")[2]
         return head + "\n".join(screen), len(head)
 
 

@@ -122,7 +122,9 @@ class Run:
         began, before = self._clock(), _After.GO_ON
         async with self._means.open_model() as model:
             self._record.secrets = self._record.secrets.also(model.secret)
-            self._conversation.begin(prompts.request(self.prompt, await self._screen(), self._turns))
+            self._conversation.begin(
+                prompts.request(self._record.secrets.blank(self.prompt), await self._screen(), self._turns)
+            )
             while (after := await self._take_turn(model)) is not _After.DONE:
                 if after is before is _After.NOT_UNDERSTOOD:
                     raise AssistantError("the model answered twice with what are no actions; ask again, in other words")
@@ -243,7 +245,7 @@ class Run:
         asked = plan.looks_on
         if asked is None or (asked.start is None and asked.end is None):
             return await self._screen()
-        view = await look(self._terminal, Slice(most, asked.start, asked.end))
+        view = await look(self._terminal, Slice(most, asked.start, asked.end), self._record.secrets)
         if (view.start, view.end) != (asked.start, asked.end):
             words.append(f"A slice has at most {most} characters within 0 to {view.total}; it was fitted.")
         self._bounds["screen"].set(len(view.text))
@@ -251,7 +253,7 @@ class Run:
 
     async def _screen(self) -> str:
         length = min(self._config.screen_characters, self._bounds["screen"].capacity)
-        view = await look(self._terminal, Slice(length))
+        view = await look(self._terminal, Slice(length), self._record.secrets)
         self._bounds["screen"].set(len(view.text))
         return str(view)
 

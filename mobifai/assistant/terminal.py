@@ -7,10 +7,14 @@ from hashlib import blake2s
 from typing import Protocol
 
 from mobifai.assistant import keys
+from mobifai.assistant.blanking import Secrets
 from mobifai.assistant.screen import Cells, Emulator, Picture
 
 POLL_SECONDS = 0.03
 """How often a terminal is asked whether it has printed, while somebody waits for quiet."""
+
+SECRET_CHARACTERS = 8_000
+"""Of the screen, this much before and behind what is shown is searched for secrets that reach into it."""
 
 
 class Named(Protocol):
@@ -142,12 +146,15 @@ async def look_at_cells(terminal: Terminal) -> Cells:
     return (await _emulate(terminal)).cells()
 
 
-async def look(terminal: Terminal, wanted: Slice) -> View:
-    """Look at a terminal."""
+async def look(terminal: Terminal, wanted: Slice, secrets: Secrets) -> View:
+    """Look at a terminal, without the secrets on its screen."""
     picture = (await _emulate(terminal)).picture()
-    start, end = wanted.of(len(picture.text))
-    digest = blake2s(picture.text.encode("utf-8", "replace"), digest_size=8).hexdigest()
-    return View(digest, picture.text[start:end], start, end, len(picture.text), picture)
+    total = len(picture.text)
+    start, end = wanted.of(total)
+    first = max(0, start - SECRET_CHARACTERS)
+    text = secrets.mask(picture.text[first : end + SECRET_CHARACTERS], picture.cols)
+    digest = blake2s(f"{total} {text}".encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return View(digest, text[start - first : end - first], start, end, total, picture)
 
 
 def application_keys(terminal: Terminal) -> bool:
