@@ -1,6 +1,5 @@
 /** The session with one machine: keeps a way to its agent, and says what comes of it (see `types`). */
 
-import { LinkError, parseLink } from "../e2e/link";
 import type { Frame, Introduction } from "../e2e/seal";
 import { Channel } from "../link/channel";
 import { Places, type Said, type Sync } from "../link/places";
@@ -11,14 +10,14 @@ import { Backoff } from "./backoff";
 import { Combinations } from "./combinations";
 import { Emitter } from "./emitter";
 import type { Environment } from "./environment";
-import { describe, foreign, linkUp } from "./link_up";
+import { type Agree, MachineChoice } from "./machine_choice";
 import { type Machine, machineName, nameOf } from "./machines";
 import { Pulse } from "./pulse";
 import { Questions } from "./questions";
 import { getSettings, putSettings, readSettings } from "./relay_settings";
 import { Store } from "./store";
 import { TabList, type Listed } from "./tab_list";
-import type { AssistantEvent, Combination, Connection, ForeignLink, Health, KnownMachine, OwnKeys, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
+import type { AssistantEvent, Combination, Connection, Health, KnownMachine, OwnKeys, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
 
 /** How long a new link's credentials, or those of before, wait for the machine before the others are tried. */
 const TURN_MS = 15_000;
@@ -44,6 +43,7 @@ const WAITS: Readonly<Record<Stage, string | null>> = {
 export class MachineSession implements Session {
   readonly #emitter = new Emitter();
   readonly #store: Store;
+  readonly #machines: MachineChoice;
   readonly #backoff: Backoff;
   readonly #pulse: Pulse;
   readonly #questions: Questions;
@@ -65,13 +65,12 @@ export class MachineSession implements Session {
   #hasAskedForFirst = false;
   readonly #attempts = new Attempts();
   #cancelTurn: () => void = () => undefined;
-  /** The person is asked about a link. */
-  #asks = false;
   /** Views are told that terminals are gone; what they show instead is not the person's choice. */
   #isClearing = false;
 
   constructor(private readonly environment: Environment) {
     this.#store = new Store(environment);
+    this.#machines = new MachineChoice(this.#store, environment, { use: (change) => this.#use(change), changed: () => this.#machinesChanged() });
     this.#backoff = new Backoff(environment.random);
     this.#tabs = new TabList(this.#store);
     this.#settings = this.#store.settings;
@@ -118,7 +117,7 @@ export class MachineSession implements Session {
   }
 
   get machines(): readonly KnownMachine[] {
-    return this.#store.machines.map((machine) => describe(machine, this.#store));
+    return this.#machines.known;
   }
 
   get tabs(): readonly Tab[] {
@@ -437,39 +436,20 @@ export class MachineSession implements Session {
 
   // -- what the person does
 
-  async link(text: string, agree: (link: ForeignLink) => Promise<boolean> = async () => false): Promise<void> {
-    const link = parseLink(text);
-    const question = foreign(link, this.#store);
-    if (question !== null && !(await this.#agrees(question, agree))) return;
-    const machine = await linkUp(link, this.#store, this.environment);
-    if (question?.replaces) this.#store.forget(machine.id);
-    this.#use(() => {
-      this.#store.put(machine);
-      this.#store.choose(machine.id);
-    });
-  }
-
-  async #agrees(question: ForeignLink, agree: (link: ForeignLink) => Promise<boolean>): Promise<boolean> {
-    if (this.#asks) throw new LinkError("You are asked about another link already. Answer that first.");
-    this.#asks = true;
-    return agree(question).finally(() => (this.#asks = false));
+  link(text: string, agree: Agree = async () => false): Promise<void> {
+    return this.#machines.link(text, agree);
   }
 
   choose(id: string): void {
-    if (id === this.#store.machine?.id || this.#store.machines.every((one) => one.id !== id)) return;
-    this.#use(() => this.#store.choose(id));
+    this.#machines.choose(id);
   }
 
   renameMachine(id: string, name: string): void {
-    this.#store.change(id, { label: machineName(name) });
-    this.#machinesChanged();
+    this.#machines.rename(id, name);
   }
 
   forget(id = this.#store.machine?.id): void {
-    if (id === undefined) return;
-    if (id === this.#store.machine?.id) this.#use(() => this.#store.forget(id));
-    else this.#store.forget(id);
-    this.#machinesChanged();
+    this.#machines.forget(id);
   }
 
   /** Leave the machine that is used; `change` says which one is used next. */
