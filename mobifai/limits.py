@@ -209,6 +209,12 @@ E2E_LINKS = _declare(
     None,
 )  # fmt: skip
 
+SESSION_HELD = _declare(
+    "e2e.held", 256, Unit.ITEMS, WhenFull.REJECT,
+    "messages of a session that came before one on the other path; a phone sends some 50 a second while it is typed on",
+    None, item_bytes=60_000,
+)  # fmt: skip
+
 # The assistant
 ASSISTANT_CONVERSATIONS = _declare(
     "assistant.conversations", 4, Unit.ITEMS, WhenFull.REJECT,

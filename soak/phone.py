@@ -10,9 +10,14 @@ from contextlib import suppress
 
 from aiortc import InvalidAccessError, InvalidStateError
 
+from mobifai.bounds import Ledger
 from mobifai.errors import HandshakeFailed, MobiFaiError
-from mobifai.protocol.handshake import Identity, sign, verifies
+from mobifai.link.ordering import Ordering
+from mobifai.protocol.features import BIND, ORDER
+from mobifai.protocol.handshake import Identity, Party, bound_text, sign, verifies
 from mobifai.protocol.noise import NO_SECRET
+from mobifai.protocol.order import SIGNALS as SIGNALS_OF_CALLS
+from mobifai.protocol.order import Way
 from soak.phone_face import PhoneFace
 from soak.phone_link import PhoneLink
 from soak.phone_log import Json, PhoneError
@@ -39,7 +44,7 @@ class Phone(PhoneFace):
 
     `identity` is made when none is given. Without `webrtc` offers are not answered, and everything goes through the
     relay. `frame_style` is the form of its frames: React Native's or Flutter's. With `seal` it is paired once the agent
-    has shown its key.
+    has shown its key, and with `ordered` its messages have one order over both paths.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Phone(PhoneFace):
         keep_output: bool = False,
         features: tuple[str, ...] = (),
         seal: PhoneSeal | None = None,
+        ordered: bool = True,
     ) -> None:
         super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output, features=features)
         self.relay_url = relay_url
@@ -66,6 +72,7 @@ class Phone(PhoneFace):
         self._session: SealSession | None = None
         self._paired: Json = None
         self._webrtc = webrtc
+        self._ordered = ordered
         self._frame_style = frame_style
         self._link: PhoneLink | None = None
         self._peer: PhonePeer | None = None
@@ -74,11 +81,18 @@ class Phone(PhoneFace):
         self._challenge: str | None = None
         self._signals: asyncio.Queue[tuple[str, Json] | None] = asyncio.Queue(SIGNALS)
         self._answering: asyncio.Task[None] | None = None
+        self._order: Ordering[tuple[str, Json, Way]] = Ordering(
+            Ledger(),
+            lambda message: self._hear(message[0], message[1], "relay" if message[2] is Way.RELAY else "channel"),
+            lambda: self._signal("order:lost", None),
+            self._order_is_broken,
+        )
 
     # -- coming and going
 
     async def leave(self) -> None:
         """Say goodbye on every path; an answer that is being made is dropped. Twice changes nothing."""
+        self._order.begin(ordered=False)
         try:
             await self._stop_answering()
         finally:
@@ -86,6 +100,7 @@ class Phone(PhoneFace):
 
     async def vanish(self) -> None:
         """Be gone without a goodbye: UDP falls silent, TCP ends without a close frame."""
+        self._order.begin(ordered=False)
         try:
             await self._stop_answering()
         finally:
@@ -136,7 +151,7 @@ class Phone(PhoneFace):
     async def _register(self) -> None:
         token = {} if self.token is None else {"token": self.token}
         who = {"type": "mobile", "deviceId": self.device_id, "deviceName": self.name}
-        features = [*self.features, E2E] if self.seal is not None else list(self.features)
+        features = [*self.features, *([E2E, BIND] if self._binds else [])]
         listed = {"features": features} if features else {}
         await self._to_relay("register", {**who, **token, **listed, "publicKey": self.identity.public_hex})
 
@@ -146,7 +161,7 @@ class Phone(PhoneFace):
         if self.seal is not None and event not in TO_RELAY:
             if self._session is None or not self._session.is_open:
                 raise PhoneError("not_connected", f"{self.name} has no session with the agent; {event} was not sent")
-            event, payload = "e2e:sealed", self._session.seal(event, payload)
+            event, payload = "e2e:sealed", self._session.seal(event, payload, self._number(event))
         await self._link.emit(event, payload)
 
     def _from_relay(self, event: str, payload: Json) -> None:
@@ -173,9 +188,10 @@ class Phone(PhoneFace):
                     self._signal("e2e:begin", None)
                 case "e2e:welcome" if self._session is not None and not self._session.is_open:
                     self._session.welcomed(payload)
+                    self._order.begin(ordered=self._ordered and ORDER in self._session.agent["features"])
                     self._signal("e2e:welcomed", None)
                 case "e2e:sealed" if self._session is not None and self._session.is_open:
-                    self._take(*self._session.open(payload))
+                    self._in_order(Way.RELAY, *self._session.open_numbered(payload))
                 case "e2e:welcome" | "e2e:sealed":
                     self.forged += 1
                 case "e2e:refused":
@@ -188,6 +204,22 @@ class Phone(PhoneFace):
         except (MobiFaiError, ValueError, LookupError, TypeError, AttributeError) as error:
             self._session_is_over(f"{type(error).__name__}: {error}", None)
 
+    def _number(self, event: str) -> int | None:
+        """The number of a message in the session, if its messages have an order."""
+        return None if event.startswith((SIGNALS_OF_CALLS, "e2e:")) else self._order.numbering.take()
+
+    def _in_order(self, way: Way, event: str, payload: Json, number: int | None) -> None:
+        if self._order.is_on and not event.startswith(SIGNALS_OF_CALLS):
+            self._order.came(way, number, (event, payload, way))
+        elif way is Way.RELAY:
+            self._take(event, payload)
+        else:
+            self._hear(event, payload, "channel")
+
+    def _order_is_broken(self, why: str) -> None:
+        self._session_is_over(f"broken: {why}", None)
+        self._signal("order:broken", None)
+
     def _session_is_over(self, why: str, refused: Json) -> None:
         self._session = self.paired_with = None
         if isinstance(refused, dict):
@@ -198,8 +230,17 @@ class Phone(PhoneFace):
 
     async def _greet(self) -> None:
         assert self.seal is not None  # noqa: S101 - only such a phone does this
-        self._session = SealSession(self.seal, self.device_id, self.name, (*self.features, E2E))
+        self._session = SealSession(self.seal, self.device_id, self.name, self._features_within())
         await self._to_relay("e2e:hello", self._session.hello())
+
+    def _features_within(self) -> tuple[str, ...]:
+        """What it says within the handshake that it can do."""
+        return (*self.features, E2E, BIND, ORDER) if self._ordered else (*self.features, E2E, BIND)
+
+    @property
+    def _binds(self) -> bool:
+        """Whether what it signs in a handshake names both devices: every phone does that encrypts."""
+        return self.seal is not None
 
     def _relay_is_gone(self) -> None:
         self._session = None
@@ -253,6 +294,11 @@ class Phone(PhoneFace):
                 await self._confirm(payload)
             case "channel:ended":
                 await self._drop_dead_peer()
+            case "order:lost":
+                await self.drop_channel()
+            case "order:broken":
+                await self.drop_channel()
+                await self.drop_relay()
             case "webrtc:offer" if self._webrtc:
                 await self._accept(payload["offer"])
             case "webrtc:ice-candidate" if self._webrtc:
@@ -260,8 +306,12 @@ class Phone(PhoneFace):
 
     async def _respond(self, payload: dict[str, Json]) -> None:
         self._secret = self.identity.shared_secret(payload["peerPublicKey"])
-        self._challenge, self.verified = payload.get("peerChallenge"), None
-        signature = sign(self._secret, payload["challenge"])
+        to_sign, self._challenge, self.verified = payload["challenge"], payload.get("peerChallenge"), None
+        if self._binds and self._challenge is not None and BIND in payload.get("peerFeatures", ()):
+            phone = Party("mobile", self.device_id, self.identity.public_hex, to_sign)
+            agent = Party("mac", payload["peerId"], payload["peerPublicKey"], self._challenge)
+            to_sign, self._challenge = bound_text(phone, agent), bound_text(agent, phone)
+        signature = sign(self._secret, to_sign)
         await self._to_relay("handshake:response", {"peerId": payload["peerId"], "signature": signature})
 
     async def _confirm(self, payload: dict[str, Json]) -> None:
@@ -300,7 +350,9 @@ class Phone(PhoneFace):
     async def _to_channel(self, event: str, payload: Json) -> None:
         if self._peer is None:
             raise PhoneError("not_connected", f"{self.name} has no data channel; {event} was not sent")
-        await self._peer.send(json.dumps(frame(self._frame_style, event, payload)))
+        number = self._number(event)
+        numbered = {} if number is None else {"seq": number}
+        await self._peer.send(json.dumps({**frame(self._frame_style, event, payload), **numbered}))
 
     def _from_channel(self, text: str) -> None:
         try:
@@ -311,7 +363,7 @@ class Phone(PhoneFace):
                 PhoneError("error", f"expected a frame with type and payload; found {text[:200]!r}: {error}")
             )
         else:
-            self._hear(event, payload, "channel")
+            self._in_order(Way.CHANNEL, event, payload, message.get("seq"))
 
     def _channel_changed(self) -> None:
         if self._peer is not None and self._peer.is_over and not self._signals.full():
@@ -328,4 +380,5 @@ class Phone(PhoneFace):
         self._early = []
         if peer is not None:
             await peer.close()
+            self._order.channel_ended()
             self._news.tell()

@@ -92,17 +92,25 @@ class SealSession:
         said, self._transport = self._initiator.second(binascii.a2b_base64(payload["message"], strict_mode=True))
         self.agent = json.loads(said)
 
-    def seal(self, event: str, payload: Any) -> dict[str, str]:
-        """The next message to the agent. Raises SealBroken."""
+    def seal(self, event: str, payload: Any, number: int | None = None) -> dict[str, str]:
+        """The next message to the agent, with its number if it has one. Raises SealBroken."""
         assert self._transport is not None  # noqa: S101 - see `is_open`
-        return {"data": _base64(self._transport.seal(json.dumps({"type": event, "payload": payload}).encode()))}
+        numbered = {} if number is None else {"seq": number}
+        return {
+            "data": _base64(self._transport.seal(json.dumps({"type": event, "payload": payload, **numbered}).encode()))
+        }
 
     def open(self, payload: dict[str, Any]) -> tuple[str, Any]:
+        """The next message of the agent, without its number. Raises SealBroken, ValueError."""
+        event, said, _ = self.open_numbered(payload)
+        return event, said
+
+    def open_numbered(self, payload: dict[str, Any]) -> tuple[str, Any, int | None]:
         """The next message of the agent, which knows the phone by its key now. Raises SealBroken, ValueError."""
         assert self._transport is not None  # noqa: S101 - see `is_open`
         message = json.loads(self._transport.open(binascii.a2b_base64(payload["data"], strict_mode=True)))
         self._seal.psk = NO_SECRET
-        return message["type"], message["payload"]
+        return message["type"], message["payload"], message.get("seq")
 
 
 def _base64(data: bytes) -> str:

@@ -11,8 +11,10 @@ from mobifai.agent.sealed import Sealing
 from mobifai.errors import BadMessage
 from mobifai.limits import MAX_ID
 from mobifai.link.caller import Caller
+from mobifai.link.ordering import Ordering
 from mobifai.protocol import messages as wire
-from mobifai.protocol.frames import decode_frame
+from mobifai.protocol.frames import decode_numbered_frame
+from mobifai.protocol.order import Way
 from mobifai.protocol.rooms import CODE_ACTIONS
 
 _log = logging.getLogger(__name__)
@@ -21,7 +23,7 @@ SIGNALS = frozenset({"webrtc:answer", "webrtc:ice-candidate"})
 
 
 class Hearing:
-    """One ear. `say` gets what the phone says, `say_frame` a frame that can't be read.
+    """One ear. `say` gets what the phone says, `say_frame` a frame that can't be read, `order` what has a place in it.
 
     `hidden` is called when a phone encrypts and the relay has not said so. `believes_relay`: it is an app of the field.
     """
@@ -32,12 +34,14 @@ class Hearing:
         caller: Caller,
         say: Callable[[str, object], None],
         say_frame: Callable[[str], None],
+        order: Ordering[tuple[str, object]],
         hidden: Callable[[], None],
     ) -> None:
         self._sealing = sealing
         self._caller = caller
         self._say = say
         self._say_frame = say_frame
+        self._order = order
         self._hidden = hidden
         self.believes_relay = False
 
@@ -55,13 +59,25 @@ class Hearing:
 
     def opened(self, frame: bytes) -> None:
         """A frame that came sealed."""
-        text = frame.decode(errors="replace")
+        self._frame(frame.decode(errors="replace"), Way.RELAY)
+
+    def channel_said(self, text: str) -> None:
+        """A frame that came by the data channel."""
+        if self._order.is_on:
+            self._frame(text, Way.CHANNEL)
+        else:
+            self._say_frame(text)
+
+    def _frame(self, text: str, way: Way) -> None:
         try:
-            event, payload = decode_frame(text)
+            event, payload, number = decode_numbered_frame(text)
         except BadMessage:
             self._say_frame(text)  # which says what is wrong
             return
-        self._said(event, payload)
+        if way is Way.CHANNEL or (self._order.is_on and event not in SIGNALS):
+            self._order.came(way, number, (event, payload))
+        else:
+            self._said(event, payload)
 
     def _said(self, event: str, payload: object) -> None:
         if self._caller.peer is not None:

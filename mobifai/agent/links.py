@@ -5,6 +5,7 @@ path a message takes; here their words are passed on. What a phone says goes to 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,6 +23,7 @@ from mobifai.config import Config
 from mobifai.errors import BadMessage, StateError
 from mobifai.link.caller import Caller
 from mobifai.link.courier import Courier
+from mobifai.link.ordering import Ordering
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
@@ -85,10 +87,19 @@ class Links:
             device.device_id, config.device_name, device.identity, endpoint.token, admission.obstacle
         )
         self.relay = relay_link(endpoint, ledger, self, lambda: self.token, config.time_scale)
-        self.sealing = Sealing(self.relay, phones, state.e2e_key, device.device_id, config.device_name, self)
-        self.caller = Caller(ledger, config.ice_servers, self)
+        self.order: Ordering[tuple[str, object]] = Ordering(
+            ledger, lambda message: listener.phone_said(*message), self._channel_lost_messages, self._order_broken
+        )
+        numbering = self.order.numbering
+        self.sealing = Sealing(self.relay, phones, state.e2e_key, device.device_id, config.device_name, numbering, self)
+        self.caller = Caller(ledger, config.ice_servers, self, numbering)
         self.hearing = Hearing(
-            self.sealing, self.caller, listener.phone_said, listener.phone_sent, self._relay_hid_something
+            self.sealing,
+            self.caller,
+            listener.phone_said,
+            listener.phone_sent,
+            self.order,
+            self._relay_hid_something,
         )
         self.courier = Courier(ledger, self.relay, self._phone_does_not_read)
         self._change_over = ChangeOver(lambda: self.relay.open and self.relay.in_flight > 0, self._use_channel)
@@ -105,6 +116,7 @@ class Links:
         self._change_over.stop()
         self.sealing.close()
         self.courier.close()
+        self.order.close()
 
     @property
     def _tabs(self) -> Tabs:
@@ -234,6 +246,7 @@ class Links:
         self._change_over.stop()
         self.sealing.stay()
         self.sealing.end()
+        self._drop_channel()
         self.courier.use(None)
         seals = self.pairing.features.seals
         self.hearing.believes_relay = not seals
@@ -259,6 +272,8 @@ class Links:
         self.courier.relay_serves = True
         self.courier.relay_knows_screens = self.pairing.relay_is_ours
         self._features = features
+        self.order.begin(ordered=features.seals and features.ordered)
+        self.courier.keeps_order = self.order.is_on
         self.courier.tells_positions = self._features.positions
         self._tabs.phone_left()  # what was meant for the phone before is not for this one
         self._sync(comes=True)
@@ -270,11 +285,14 @@ class Links:
     # -- what the sealed session says (SealedListener)
 
     def phone_proven(self, features: tuple[str, ...]) -> None:
-        """Serve it."""
-        phone_id = self.pairing.phone_id
+        """Serve it, unless the relay has hidden that it signs with both names in the handshake."""
+        phone_id, common = self.pairing.phone_id, Features.common(features)
+        if common.binds and not self.pairing.features.binds:
+            self.sealing.refuse(Reason.BROKEN, "the relay hides what this phone can do")
+            return
         if phone_id is not None and self.pairing.phone_on_relay:
             _log.info("the phone %s is there, end to end", phone_id)
-            self._serve(phone_id, replace(Features.common(features), seals=True))
+            self._serve(phone_id, replace(common, seals=True))
 
     def phone_sealed(self, frame: bytes) -> None:
         """Do what it says, or take the signal that it is."""
@@ -285,6 +303,29 @@ class Links:
         self.courier.relay_serves = False
         if not self.channel_open:
             self._let_go(f"the phone has to come again: {reason}")
+        self.sealing.part()
+
+    # -- the order of a session's messages
+
+    def _channel_lost_messages(self) -> None:
+        _log.info("messages on the data channel are missing, and the phone uses the relay")
+        self._drop_channel()
+
+    def _drop_channel(self) -> None:
+        """Hear and send nothing by this channel any more."""
+        if self.caller.peer is not None:
+            self.caller.peer.drop()
+
+    def _order_broken(self, reason: str) -> None:
+        """What came late is not done, and what came before it was not all: the phone has to come again, and is told."""
+        message = f"{reason}; what was typed may be lost"
+        refused = wire.E2eRefused(reason=Reason.BROKEN.value, message=message)
+        if self.caller.peer is not None and self.caller.peer.open:
+            with contextlib.suppress(PathClosed):
+                self.caller.peer.send("e2e:refused", refused)
+        _log.warning("the session is over: %s", message)
+        self.sealing.refuse(Reason.BROKEN, message)
+        self._let_go("hung up on a phone whose messages did not come in their order")
         self.sealing.part()
 
     def revoke(self, device_id: str) -> None:
@@ -376,7 +417,7 @@ class Links:
     def channel_said(self, text: str) -> None:
         """A phone's message over the channel. One that was let go is not heard any more."""
         if self._phone_here:
-            self._listener.phone_sent(text)
+            self.hearing.channel_said(text)
 
     def channel_has_room(self) -> None:
         """Send on."""
@@ -387,6 +428,7 @@ class Links:
         if was_open:
             _log.info("the data channel ended")
         self._change_over.stop()
+        self.order.channel_ended()
         self.courier.use(None)
         self._do(self.pairing.channel_lost(len(self._tabs)))
         self._let_go_without_path()

@@ -18,8 +18,8 @@ from mobifai.protocol import e2e
 from mobifai.protocol import messages as wire
 from mobifai.protocol.e2e import Reason, Session, Stage
 from mobifai.protocol.features import FEATURES
-from mobifai.protocol.frames import encode_frame_bytes
 from mobifai.protocol.noise import KeyPair
+from mobifai.protocol.order import Numbering
 
 _log = logging.getLogger(__name__)
 
@@ -48,8 +48,9 @@ class SealedListener(Protocol):
 class SealedPath:
     """A path to the phone by relay: whatever is sent on it is sealed. Closed until the phone is proven."""
 
-    def __init__(self, relay: RelayLink, failed: Callable[[str], None]) -> None:
+    def __init__(self, relay: RelayLink, numbering: Numbering, failed: Callable[[str], None]) -> None:
         self._relay = relay
+        self._numbering = numbering
         self._failed = failed
         self.session: Session | None = None
 
@@ -74,7 +75,7 @@ class SealedPath:
         session = self.session
         if session is None or not self.room_for_control():
             raise PathClosed("the sealed way by relay is not open, or has no room")
-        frame = encode_frame_bytes(event, payload)
+        frame = self._numbering.frame(event, payload)
         if len(frame) > MAX_FRAME:
             _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
             return
@@ -83,6 +84,7 @@ class SealedPath:
         except (PathClosed, SealBroken) as error:
             self._failed(f"a sealed message could not be sent: {error}")
             raise PathClosed(str(error)) from None
+        self._numbering.sent(event)
 
 
 class Sealing:
@@ -95,6 +97,7 @@ class Sealing:
         key: Callable[[], KeyPair],
         device_id: str,
         name: str,
+        numbering: Numbering,
         listener: SealedListener,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -108,7 +111,7 @@ class Sealing:
         self._parting: asyncio.TimerHandle | None = None
         self._part_by = 0.0
         self._said_ignored = False
-        self.path = SealedPath(relay, self._broke)
+        self.path = SealedPath(relay, numbering, self._broke)
 
     @property
     def session(self) -> Session | None:

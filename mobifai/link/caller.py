@@ -14,6 +14,7 @@ from mobifai.limits import SIGNALS
 from mobifai.link import webrtc
 from mobifai.link.peer import PeerConnection, PeerListener
 from mobifai.protocol import messages as wire
+from mobifai.protocol.order import Numbering
 from mobifai.protocol.plain_text import one_line
 
 _log = logging.getLogger(__name__)
@@ -38,10 +39,17 @@ class CallListener(PeerListener, Protocol):
 class Caller:
     """Holds at most one peer connection. `peer` is it, while there is one."""
 
-    def __init__(self, ledger: Ledger, ice_servers: tuple[str, ...], listener: CallListener) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        ice_servers: tuple[str, ...],
+        listener: CallListener,
+        numbering: Numbering | None = None,
+    ) -> None:
         self._ledger = ledger
         self._ice_servers = ice_servers
         self._listener = listener
+        self._numbering = numbering or Numbering()
         self._bound = ledger.open(SIGNALS)
         self._signals: ItemQueue[wire.Answer | wire.IceCandidate] = ItemQueue(self._bound)
         self._signal_came = asyncio.Event()
@@ -113,7 +121,9 @@ class Caller:
     async def _one_call(self, aiortc: object) -> bool:
         """One peer connection, from offer to end; whether its channel was ever open."""
         self._count += 1
-        async with PeerConnection(aiortc, self._ice_servers, self._ledger, self._listener, str(self._count)) as peer:
+        async with PeerConnection(
+            aiortc, self._ice_servers, self._ledger, self._listener, str(self._count), self._numbering
+        ) as peer:
             self._signals.clear()
             self.peer = peer
             signals = asyncio.create_task(self._take_signals(peer), name="signals")

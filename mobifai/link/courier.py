@@ -92,6 +92,7 @@ class Courier:
         self.relay_serves = False
         self.relay_knows_screens = True
         self.tells_positions = False
+        self.keeps_order = False
 
     # -- which path
 
@@ -145,8 +146,12 @@ class Courier:
         self.pump()
 
     def say_by_relay(self, event: str, payload: object) -> None:
-        """Send a short message by the relay, also when the channel is open, if a phone is there to get it."""
-        if self.relay_serves and self._relay.open and self._relay.room_for_control():
+        """Send a short message by the relay, also when the channel is open, if a phone is there to get it.
+
+        A session with one order over all paths gets it by the path in use: it would wait for the relay otherwise.
+        """
+        by_relay = self.relay_serves and not self.keeps_order
+        if by_relay and self._relay.open and self._relay.room_for_control():
             self._relay.send(event, payload)
         else:
             self.say(event, payload)

@@ -16,7 +16,7 @@ from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENER
 from mobifai.link import ice, shortcut
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
-from mobifai.protocol.frames import encode_frame_bytes
+from mobifai.protocol.order import Numbering
 
 if TYPE_CHECKING:
     from aiortc import RTCDataChannel, RTCPeerConnection
@@ -61,13 +61,20 @@ class PeerConnection:
     """
 
     def __init__(
-        self, aiortc: Any, ice_servers: tuple[str, ...], ledger: Ledger, listener: PeerListener, mid: str = "0"
+        self,
+        aiortc: Any,
+        ice_servers: tuple[str, ...],
+        ledger: Ledger,
+        listener: PeerListener,
+        mid: str = "0",
+        numbering: Numbering | None = None,
     ) -> None:
         self._aiortc = aiortc
         self._mid = mid
         self._ice_servers = ice_servers
         self._ledger = ledger
         self._listener = listener
+        self._numbering = numbering or Numbering()
         self._bounds = (
             ledger.open(CANDIDATES),
             ledger.open(CHANNEL_BUFFER),
@@ -144,7 +151,7 @@ class PeerConnection:
         self._end()
 
     def _heard(self, message: str | bytes) -> None:
-        if isinstance(message, str):
+        if isinstance(message, str) and not self.ended.is_set():
             self._listener.channel_said(message)
 
     # -- signalling
@@ -280,7 +287,7 @@ class PeerConnection:
         """Hand a message over. Raises PathClosed."""
         if not self.open:
             raise PathClosed("the data channel is not open")
-        frame = encode_frame_bytes(event, payload)
+        frame = self._numbering.frame(event, payload)
         if len(frame) > MAX_FRAME:
             _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
             return
@@ -292,6 +299,7 @@ class PeerConnection:
         except Exception as error:  # aiortc's InvalidStateError, or what its transport raises as it dies
             self._end()
             raise PathClosed(f"the data channel failed: {error!r}") from None
+        self._numbering.sent(event)
         self._buffer.set(self._channel.bufferedAmount)
 
 

@@ -24,7 +24,13 @@ KEYS = "keys"
 EXITS = "exits"
 """The phone shows terminals whose shell has ended, with its exit status, until they are closed (`process:exited`)."""
 
-FEATURES = (ACK, RESUME, E2E, UNSEEN, KEYS, EXITS)
+ORDER = "order"
+"""The messages of a session that is encrypted end to end have one order over all paths (`protocol.order`)."""
+
+BIND = "bind"
+"""What is signed in the handshake names both devices and their parts in it (`protocol.handshake.bound_text`)."""
+
+FEATURES = (ACK, RESUME, E2E, UNSEEN, KEYS, EXITS, ORDER, BIND)
 """What this agent lists."""
 
 
@@ -38,6 +44,8 @@ class Features:
     sees_unseen: bool = False
     shares_keys: bool = False
     shows_exits: bool = False
+    ordered: bool = False
+    binds: bool = False
 
     @classmethod
     def common(cls, theirs: Iterable[str]) -> "Features":
@@ -50,6 +58,8 @@ class Features:
             sees_unseen=UNSEEN in listed,
             shares_keys=KEYS in listed,
             shows_exits=EXITS in listed,
+            ordered=E2E in listed and ORDER in listed,
+            binds=BIND in listed,
         )
 
     @property

@@ -6,8 +6,9 @@ is imported when a key is used: an agent that waits for its first phone has no n
 
 import hmac
 import re
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mobifai.errors import HandshakeFailed
 
@@ -89,8 +90,31 @@ def _peer_key(public_hex: str) -> "ec.EllipticCurvePublicKey":
         raise HandshakeFailed("the peer's public key is not a point of secp256k1") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One side of a handshake. `role` is the type that it registers with."""
+
+    role: Literal["mac", "mobile"]
+    device_id: str
+    public_hex: str
+    challenge: str
+
+
+def bound_text(signer: Party, verifier: Party) -> str:
+    """Return what peers with the feature `bind` sign: who signs it, as what, for whom, and both challenges.
+
+    So no signature of one side is one of the other, or one of another handshake.
+    """
+    sides = (
+        part
+        for party in (signer, verifier)
+        for part in (party.role, party.device_id, party.public_hex.lower(), party.challenge.lower())
+    )
+    return "\n".join(("MobiFai handshake 2", *sides))
+
+
 def sign(shared_secret: bytes, challenge: str) -> str:
-    """The hex signature over a challenge's hex text."""
+    """The hex signature over a challenge's hex text, or over what `bound_text` gives."""
     return hmac.new(shared_secret, challenge.encode(), sha256).hexdigest()
 
 

@@ -11,7 +11,7 @@ from enum import Enum
 from mobifai.errors import HandshakeFailed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.features import FEATURES, NO_FEATURES, Features
-from mobifai.protocol.handshake import Identity, sign, verifies
+from mobifai.protocol.handshake import Identity, Party, bound_text, sign, verifies
 from mobifai.protocol.plain_text import one_line
 
 
@@ -82,11 +82,12 @@ Command = Send | KeepToken | DropToken | ShowLogin | OpenPeer | ClosePeer | Say
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The phone of this handshake."""
+    """The phone of this handshake. `to_verify` is what it signs; None: the relay does not let that be verified."""
 
     peer_id: str
     secret: bytes
-    challenge: str | None
+    to_verify: str | None
+    our_signature: str
     features: tuple[str, ...] = ()
     verified: bool = False
 
@@ -171,20 +172,40 @@ class Pairing:
         obstacle = self._obstacle(message.peer_id, Features.common(message.peer_features))
         if obstacle is not None:
             return self._refuse(obstacle)
+        if self._is_reflected(message):
+            return self._refuse("the relay gives both sides of the handshake the same id, key or challenge")
         try:
             secret = self._identity.shared_secret(message.peer_public_key)
         except HandshakeFailed as error:
             return self._refuse(str(error))
+        to_sign, to_verify = self._texts(message)
+        signature = sign(secret, to_sign)
         self.stage = Stage.HANDSHAKE
-        self.peer = Peer(message.peer_id, secret, message.peer_challenge, message.peer_features)
-        signature = sign(secret, message.challenge)
+        self.peer = Peer(message.peer_id, secret, to_verify, signature, message.peer_features)
         return [
             Send("handshake:response", wire.HandshakeSignature(peer_id=message.peer_id, signature=signature)),
             *self._warn_unverified(),
         ]
 
+    def _is_reflected(self, message: wire.HandshakeInitiate) -> bool:
+        """Whether what this agent signs would do as the signature of the other side."""
+        return (
+            message.peer_id == self._device_id
+            or message.peer_public_key.lower() == self._identity.public_hex.lower()
+            or message.challenge.lower() == (message.peer_challenge or "").lower()
+        )
+
+    def _texts(self, message: wire.HandshakeInitiate) -> tuple[str, str | None]:
+        """What this agent signs, and what the phone does."""
+        theirs = message.peer_challenge
+        if theirs is None or not Features.common(message.peer_features).binds:
+            return message.challenge, theirs
+        agent = Party("mac", self._device_id, self._identity.public_hex, message.challenge)
+        phone = Party("mobile", message.peer_id, message.peer_public_key, theirs)
+        return bound_text(agent, phone), bound_text(phone, agent)
+
     def _warn_unverified(self) -> list[Command]:
-        if self._warned_unverified or (self.peer is not None and self.peer.challenge is not None):
+        if self._warned_unverified or (self.peer is not None and self.peer.to_verify is not None):
             return []
         self._warned_unverified = True
         return [
@@ -199,11 +220,16 @@ class Pairing:
         peer = self.peer
         if peer is None or self.stage not in (Stage.HANDSHAKE, Stage.PAIRED):
             return []
-        if peer.challenge is not None and not verifies(peer.secret, peer.challenge, message.signature):
+        if peer.to_verify is not None and not self._is_theirs(peer, message.signature):
             # Once paired, a signature proves nothing further: a wrong one must not half undo a pairing.
             return [] if self.stage is Stage.PAIRED else self._refuse("the phone's signature does not match its key")
         self.peer = replace(peer, verified=True)
         return [Send("handshake:confirmed", wire.HandshakeConfirmed(peer_id=peer.peer_id))]
+
+    @staticmethod
+    def _is_theirs(peer: Peer, signature: str) -> bool:
+        assert peer.to_verify is not None  # noqa: S101 - as `verify` has seen
+        return signature.lower() != peer.our_signature and verifies(peer.secret, peer.to_verify, signature)
 
     def _refuse(self, reason: str) -> list[Command]:
         self.stage = Stage.WAITING
@@ -216,7 +242,7 @@ class Pairing:
             return []
         if self.stage is not Stage.HANDSHAKE or self.peer is None:
             return [Say("the relay announced a pairing without a handshake; ignored", warning=True)]
-        if self.peer.challenge is not None and not self.peer.verified:
+        if self.peer.to_verify is not None and not self.peer.verified:
             return self._refuse("the relay announced a pairing that this agent had not confirmed")
         self.stage = Stage.PAIRED
         self._channel_peer = self.peer.peer_id
@@ -261,7 +287,7 @@ class Pairing:
     @property
     def relay_is_ours(self) -> bool:
         """Whether the relay is one of this project, which forwards every application event (section 7)."""
-        return self.peer is not None and self.peer.challenge is not None
+        return self.peer is not None and self.peer.to_verify is not None
 
     @property
     def features(self) -> Features:

@@ -374,6 +374,7 @@ async def test_a_phone_whose_features_it_hides_is_not_served_in_clear(tmp_path: 
         await on_path(it.agent, None)
         it.saw_nothing()
         it.hostile.meddle = lets_pass
+        await it.hostile.cut("agent")  # the relay behind still has what was said of the agent before
         await it.arrive()
         await it.speak()
         it.saw_nothing()
@@ -461,3 +462,102 @@ async def test_a_phone_of_the_field_that_is_revoked_goes_although_the_relay_does
             with pytest.raises(AssertionError, match="this relay does not do that"):
                 await it.agent.command("devices", "revoke", app.device_id)
             await on_path(it.agent, None)
+
+
+async def test_input_that_it_holds_back_is_not_done_after_newer_input(tmp_path: Path) -> None:
+    """It went by relay just before the channel opened; what is typed next goes by the channel."""
+    async with scene(tmp_path, "--e2e", "require", webrtc=True) as it:
+        await it.phone.channel_open()
+        await on_path(it.agent, "channel", it.phone)
+        terminal = await it.speak()
+        held = hold_back(it.hostile, by="phone")
+        older, newer = tmp_path / "older", tmp_path / "newer"
+        await it.phone._to_relay("terminal:input", {"uuid": terminal, "data": f"touch {older}\r"})
+        await eventually(lambda: held)
+        await it.phone.type(terminal, f"touch {newer}\r")
+        await on_path(it.agent, None)
+        assert "holds back messages" in it.agent.log.read_text()
+        it.hostile.meddle = lets_pass
+        for payload in held:
+            await it.hostile.say_for("phone", "e2e:sealed", payload)
+        await it.arrive()
+        await answers(it.phone, terminal)
+        assert not older.exists()
+        assert not newer.exists()  # it may have been the rest of what is missing
+
+
+async def test_input_that_it_only_delays_is_done_in_its_order(tmp_path: Path) -> None:
+    async with scene(tmp_path, webrtc=True) as it:
+        await it.phone.channel_open()
+        await on_path(it.agent, "channel", it.phone)
+        terminal = await it.speak()
+        held = hold_back(it.hostile, by="phone")
+        trace = tmp_path / "trace"
+        await it.phone._to_relay("terminal:input", {"uuid": terminal, "data": f"echo older >> {trace}; "})
+        await eventually(lambda: held)
+        await it.phone.type(terminal, f"echo newer >> {trace}\r")
+        await until(lambda: _holds_messages(it), 5)
+        assert not trace.exists()
+        it.hostile.meddle = lets_pass
+        await it.hostile.say_for("phone", "e2e:sealed", held[0])
+        await eventually(trace.exists)
+        await eventually(lambda: trace.read_text() == "older\nnewer\n")
+        assert (await asked(it.agent))["path"] == "channel"
+
+
+def hold_back(hostile: HostileRelay, *, by: Device) -> list[Any]:
+    """Let nothing sealed of a device pass; what was held back."""
+    held: list[Any] = []
+
+    def meddle(passing: Passing) -> list[tuple[str, Any]]:
+        if (passing.event, passing.by) != ("e2e:sealed", by):
+            return lets_pass(passing)
+        held.append(passing.payload)
+        return []
+
+    hostile.meddle = meddle
+    return held
+
+
+async def _holds_messages(it: Scene) -> bool:
+    return any(bound["name"] == "e2e.held" and bound["used"] for bound in (await asked(it.agent))["bounds"])
+
+
+async def test_it_can_not_hand_the_agent_its_own_signature(tmp_path: Path) -> None:
+    """Both sides are given the same challenge; so far a signature over it was good for either."""
+    async with scene(tmp_path, arrives=False) as it:
+
+        def reflect(passing: Passing) -> list[tuple[str, Any]]:
+            if passing.event == "handshake:initiate" and passing.to == "agent":
+                changed = {"peerChallenge": passing.payload["challenge"], "peerFeatures": []}
+                return [(passing.event, {**passing.payload, **changed})]
+            return lets_pass(passing)
+
+        it.hostile.meddle = reflect
+        await it.phone.connect()
+        with pytest.raises(PhoneError):
+            await it.phone.pair(it.agent.device_id, timeout=5)
+        assert it.hostile.events("handshake:response", by="agent") == []
+        assert "the same id, key or challenge" in it.agent.log.read_text()
+        it.hostile.meddle = lets_pass
+        await it.arrive()
+
+
+async def test_it_can_not_hide_that_a_phone_signs_for_both_sides(tmp_path: Path) -> None:
+    async with scene(tmp_path, arrives=False) as it:
+
+        def hide(passing: Passing) -> list[tuple[str, Any]]:
+            if passing.event == "handshake:initiate":
+                features = [one for one in passing.payload["peerFeatures"] if one != "bind"]
+                return [(passing.event, {**passing.payload, "peerFeatures": features})]
+            return lets_pass(passing)
+
+        it.hostile.meddle = hide
+        await it.phone.connect()
+        with pytest.raises(PhoneError):
+            await it.phone.pair(it.agent.device_id)
+            await it.phone.create(timeout=3)
+        assert (await asked(it.agent))["terminals"] == []
+        assert "the relay hides what this phone can do" in it.agent.log.read_text()
+        it.hostile.meddle = lets_pass
+        await it.arrive()

@@ -1,13 +1,17 @@
 """The agent's side of pairing: no phone gets in that did not prove its key, and none gets in twice."""
 
 import itertools
+from dataclasses import replace
+from typing import Any
 
+import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mobifai.protocol import messages as wire
-from mobifai.protocol.handshake import Identity, sign
+from mobifai.protocol.handshake import Identity, Party, bound_text, sign
 from mobifai.protocol.pairing import (
     ClosePeer,
     Command,
@@ -94,7 +98,7 @@ def test_it_registers_as_an_agent_with_its_key_and_token() -> None:
             token="token",
             device_name="Mac",
             tab_count=3,
-            features=("ack", "resume", "e2e", "unseen", "keys", "exits"),
+            features=("ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind"),
         ),
     )
 
@@ -136,6 +140,62 @@ def test_a_key_that_is_no_point_is_refused() -> None:
     bad = wire.HandshakeInitiate(peer_id="phone-1", peer_public_key=NOT_A_POINT, challenge=OURS, peer_challenge=THEIRS)
     assert sent(pairing.initiate(bad)) == ["error"]
     assert OpenPeer not in kinds(pairing.paired(paired()))
+
+
+def bound_initiate(**changes: Any) -> wire.HandshakeInitiate:
+    return msgspec.structs.replace(initiate(), **{"peer_features": ("bind",), **changes})
+
+
+def parties(phone: str = "phone-1") -> tuple[Party, Party]:
+    """The agent and a phone, as their handshake names them."""
+    theirs = Party("mobile", phone, PHONES[phone].public_hex, THEIRS)
+    return Party("mac", "agent", AGENT.public_hex, OURS), theirs
+
+
+def test_a_phone_that_can_signs_for_both_sides_and_so_does_the_agent() -> None:
+    pairing, (agent, phone) = waiting(), parties()
+    (response, *_) = pairing.initiate(bound_initiate())
+    secret = PHONES["phone-1"].shared_secret(AGENT.public_hex)
+    assert response.payload.signature == sign(secret, bound_text(agent, phone))
+    right = wire.HandshakeSignature(peer_id="phone-1", signature=sign(secret, bound_text(phone, agent)))
+    assert sent(pairing.verify(right)) == ["handshake:confirmed"]
+
+
+@pytest.mark.parametrize("form", ["the challenge alone", "the agent's own", "another role", "another phone"])
+def test_a_signature_for_anything_else_is_refused(form: str) -> None:
+    pairing, (agent, phone) = waiting(), parties()
+    pairing.initiate(bound_initiate())
+    text = {
+        "the challenge alone": THEIRS,
+        "the agent's own": bound_text(agent, phone),
+        "another role": bound_text(replace(phone, role="mac"), agent),
+        "another phone": bound_text(replace(phone, device_id="phone-2"), agent),
+    }[form]
+    secret = PHONES["phone-1"].shared_secret(AGENT.public_hex)
+    assert sent(pairing.verify(wire.HandshakeSignature(peer_id="phone-1", signature=sign(secret, text)))) == ["error"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"peer_challenge": OURS},
+        {"peer_challenge": OURS.upper()},
+        {"peer_challenge": OURS, "peer_features": ()},
+        {"peer_public_key": AGENT.public_hex},
+        {"peer_id": "agent"},
+    ],
+)
+def test_a_handshake_in_which_a_signature_could_be_reflected_is_refused(changes: dict[str, object]) -> None:
+    pairing = waiting()
+    assert sent(pairing.initiate(bound_initiate(**changes))) == ["error"]
+    assert OpenPeer not in kinds(pairing.paired(paired()))
+
+
+def test_the_agent_s_own_signature_is_not_a_phone_s() -> None:
+    pairing = waiting()
+    (response, *_) = pairing.initiate(initiate())
+    own = wire.HandshakeSignature(peer_id="phone-1", signature=response.payload.signature.upper())
+    assert sent(pairing.verify(own)) == ["error"]
 
 
 def test_a_relay_that_says_paired_before_the_agent_confirmed_opens_nothing() -> None:
@@ -372,7 +432,13 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
         assert (DropToken in kinds(commands)) == (sent(commands) == ["register"])
 
     @precondition(lambda self: self.relay_open)
-    @rule(phone=st.sampled_from(sorted(PHONES)), challenge=st.none() | st.sampled_from([OURS, THEIRS]))
+    @rule(phone=st.sampled_from(sorted(PHONES)))
+    def initiate_with_the_same_challenge(self, phone: str) -> None:
+        self.handshake = None
+        assert sent(self.obey(self.pairing.initiate(initiate(phone, OURS)))) == ["error"]
+
+    @precondition(lambda self: self.relay_open)
+    @rule(phone=st.sampled_from(sorted(PHONES)), challenge=st.none() | st.just(THEIRS))
     def initiate(self, phone: str, challenge: str | None) -> None:
         message = initiate(phone, challenge)
         self.handshake, self.proven, self.opened = message, False, False

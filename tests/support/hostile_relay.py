@@ -60,6 +60,10 @@ class HostileRelay:
         """Say something to a device, as the relay does."""
         await self._sockets[device].send_str(f"42{json.dumps([event, payload])}")
 
+    async def say_for(self, device: Device, event: str, payload: Any) -> None:
+        """Say something to the real relay, as a device does."""
+        await self._relays[device].send_str(f"42{json.dumps([event, payload])}")
+
     async def cut(self, device: Device) -> None:
         """End a device's connection."""
         await self._sockets[device].close()

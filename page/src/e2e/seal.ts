@@ -14,6 +14,8 @@ export interface Introduction {
 export interface Frame {
   readonly type: string;
   readonly payload: unknown;
+  /** Its number in the session, if the session's messages have an order. */
+  readonly seq?: number;
 }
 
 /** The pre-shared key of a phone that comes by a link. */
@@ -38,8 +40,8 @@ export class Sealed {
     private readonly takes: CipherState,
   ) {}
 
-  seal(type: string, payload: unknown): string {
-    return base64(this.sends.encrypt(utf8(JSON.stringify({ type, payload }))));
+  seal(type: string, payload: unknown, seq?: number): string {
+    return base64(this.sends.encrypt(utf8(JSON.stringify({ type, payload, seq }))));
   }
 
   /** Throws for a message that was changed, left out, repeated, or comes out of order. */
@@ -50,9 +52,9 @@ export class Sealed {
 
 /** A message as it is, or an error for what is none. */
 export function frame(found: unknown): Frame {
-  const { type, payload } = (found ?? {}) as Partial<Frame>;
+  const { type, payload, seq } = (found ?? {}) as Partial<Frame>;
   if (typeof type !== "string") throw new Error("expected a message with a type");
-  return { type, payload };
+  return typeof seq === "number" ? { type, payload, seq } : { type, payload };
 }
 
 export class Handshake {

@@ -87,10 +87,10 @@ export class Channel {
   }
 
   /** False when it could not be handed over. */
-  send(type: string, payload: unknown): boolean {
+  send(type: string, payload: unknown, seq?: number): boolean {
     if (!this.open) return false;
     try {
-      this.#channel?.send(JSON.stringify({ type, payload }));
+      this.#channel?.send(JSON.stringify({ type, payload, seq }));
       return true;
     } catch {
       return false;

@@ -12,6 +12,7 @@ import { Emitter } from "./emitter";
 import type { Environment } from "./environment";
 import { type Agree, MachineChoice } from "./machine_choice";
 import { type Machine, machineName, nameOf } from "./machines";
+import { Order } from "./order";
 import { Pulse } from "./pulse";
 import { Questions } from "./questions";
 import { getSettings, putSettings, readSettings } from "./relay_settings";
@@ -30,6 +31,8 @@ const INPUT_PIECE = 8192;
 /** A connection that takes longer than this on waking up is tried anew. */
 const TOO_LONG_MS = 1500;
 
+const HELD_BACK = "The relay held messages back, so that they came late or not at all; the connection was ended.";
+
 const WAITS: Readonly<Record<Stage, string | null>> = {
   linking: "a link to a machine",
   offline: "the relay",
@@ -47,6 +50,7 @@ export class MachineSession implements Session {
   readonly #backoff: Backoff;
   readonly #pulse: Pulse;
   readonly #questions: Questions;
+  readonly #order: Order;
   #places = new Places();
   readonly #tabs: TabList;
   readonly #sizes = new Map<string, readonly [number, number]>(); // bounded by the tabs
@@ -75,6 +79,14 @@ export class MachineSession implements Session {
     this.#tabs = new TabList(this.#store);
     this.#settings = this.#store.settings;
     this.#questions = new Questions(environment);
+    this.#order = new Order(
+      {
+        said: (said, path) => this.#hear(said, path),
+        channelLost: () => this.#channel?.close(),
+        broken: () => this.#orderBroken(HELD_BACK),
+      },
+      environment.after,
+    );
     this.#combinations = new Combinations(
       this.#store,
       (type, payload) => this.#send(type, payload),
@@ -217,7 +229,7 @@ export class MachineSession implements Session {
       signedIn: (token) => this.#change(id, (known) => this.#attempts.signedIn(attempt, token, known)),
       secured: (peer) => this.#secured(id, peer),
       spoke: () => this.#change(id, (known) => this.#attempts.proven(attempt, known)),
-      said: (said) => this.#hear(said, "relay"),
+      said: (said) => this.#order.came(said, "relay"),
       settings: (settings) => this.#take(readSettings(settings)),
       ended: (ending) => this.#visitEnded(visit, attempt, ending),
     });
@@ -232,6 +244,7 @@ export class MachineSession implements Session {
 
   #progressed(progress: Progress, problem: string | null): void {
     this.#progress = progress;
+    if (progress === "ready") this.#order.begin(this.#visit?.isOrdered ?? false);
     if (problem !== null || progress === "ready") this.#problem = problem;
     if (this.#path === null) this.#pathLost();
     this.#cancelTurn();
@@ -306,7 +319,7 @@ export class MachineSession implements Session {
       {
         answer: (answer) => void this.#visit?.send("webrtc:answer", { answer }),
         opened: () => this.#pathChanged(),
-        said: (said) => this.#hear(said, "channel"),
+        said: (said) => this.#order.came(said, "channel"),
         ended: () => this.#channelEnded(channel),
       },
       this.environment.after,
@@ -318,6 +331,7 @@ export class MachineSession implements Session {
   #channelEnded(channel: Channel): void {
     if (this.#channel !== channel) return;
     this.#channel = null;
+    this.#order.channelEnded();
     if (this.#visit?.ready) this.#pathChanged();
     else this.#pathLost();
     if (this.#visit === null) this.#again();
@@ -330,17 +344,30 @@ export class MachineSession implements Session {
     this.#changed();
   }
 
+  /** What came late is not done, and something before it may be lost: begin again. */
+  #orderBroken(problem: string): void {
+    this.#channel?.close();
+    this.#visit?.close();
+    this.#problem = problem;
+    this.#changed();
+  }
+
   // -- messages
 
   #send(type: string, payload: unknown): boolean {
-    return (this.#channel?.send(type, payload) ?? false) || (this.#visit?.send(type, payload) ?? false);
+    return this.#sendBy("channel", type, payload) || this.#sendBy("relay", type, payload);
+  }
+
+  #sendBy(path: Path, type: string, payload: unknown): boolean {
+    const isSent = (path === "channel" ? this.#channel : this.#visit)?.send(type, payload, this.#order.next) ?? false;
+    if (isSent) this.#order.sent();
+    return isSent;
   }
 
   /** Answer by the path that was asked by; the agent goes by that. */
   #answer(said: readonly Said[], path: Path): void {
     for (const [type, payload] of said) {
-      if (path === "channel") this.#channel?.send(type, payload);
-      else this.#visit?.send(type, payload);
+      this.#sendBy(path, type, payload);
     }
   }
 
@@ -371,6 +398,7 @@ export class MachineSession implements Session {
     "process:printed": ({ uuid }) => {
       if (this.#tabs.printed(String(uuid))) this.#tabsChanged();
     },
+    "e2e:refused": ({ message }, path) => path === "channel" && this.#orderBroken(String(message)),
     "system:echo": ({ nonce }) => this.#pulse.echoed(nonce),
     "keys:state": ({ combinations }) => this.#combinations.take(combinations),
     "system:health": (health) => this.#questions.answer(health as unknown as Health),

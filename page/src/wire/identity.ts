@@ -28,6 +28,18 @@ export const newSecret = (randomBytes: (length: number) => Uint8Array): Uint8Arr
   }
 };
 
+/** One side of a handshake. `role`: the type that it registers with. */
+export interface Party {
+  readonly role: "mac" | "mobile";
+  readonly id: string;
+  readonly publicHex: string;
+  readonly challenge: string;
+}
+
+/** What is signed by peers that list `bind`: who signs, as what, for whom, and both challenges. */
+export const boundText = (signer: Party, verifier: Party): string =>
+  ["MobiFai handshake 2", ...[signer, verifier].flatMap(({ role, id, publicHex, challenge }) => [role, id, publicHex.toLowerCase(), challenge.toLowerCase()])].join("\n");
+
 export const sign = (shared: Uint8Array, challenge: string): string => hex(hmac(sha256, shared, utf8(challenge)));
 
 /** Whether a signature is the peer's; some drop leading zeros of what is shared. */

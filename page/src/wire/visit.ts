@@ -10,11 +10,11 @@ import type { Environment, RelaySocket } from "../session/environment";
 import type { Credentials, Machine } from "../session/machines";
 import { readToken } from "../session/relay_http";
 import { acts } from "./acts";
-import { Identity, sign, verifies } from "./identity";
+import { boundText, Identity, sign, verifies, type Party } from "./identity";
 import { relayWords } from "./words";
 
 /** What this page can do. */
-export const FEATURES = ["ack", "resume", "e2e", "unseen", "keys"] as const;
+export const FEATURES = ["ack", "resume", "e2e", "unseen", "keys", "order", "bind"] as const;
 
 export type Progress = "offline" | "signing-in" | "waiting" | "securing" | "ready";
 
@@ -78,7 +78,10 @@ export class Visit {
   readonly #identity: Identity;
   #progress: Progress = "offline";
   #shared: Uint8Array | null = null;
-  #theirChallenge: string | null = null;
+  /** Whether what is signed names both sides. */
+  #binds = false;
+  /** What the machine signs. */
+  #theirText: string | null = null;
   #handshake: Handshake | null = null;
   #sealed: Sealed | null = null;
   /** Of the link, until the machine has spoken. */
@@ -107,10 +110,15 @@ export class Visit {
     return this.#sealed !== null && !this.#ended;
   }
 
-  /** Say something to the agent, sealed; false when it can't be. */
-  send(type: string, payload: unknown): boolean {
+  /** Whether the messages of this session have one order over all paths. */
+  get isOrdered(): boolean {
+    return this.#sealed?.peer.features.includes("order") ?? false;
+  }
+
+  /** Say something to the agent, sealed, with its number in the session if it has one; false when it can't be. */
+  send(type: string, payload: unknown, seq?: number): boolean {
     if (this.#sealed === null || this.#ended) return false;
-    this.#socket.emit("e2e:sealed", { data: this.#sealed.seal(type, payload) });
+    this.#socket.emit("e2e:sealed", { data: this.#sealed.seal(type, payload, seq) });
     return true;
   }
 
@@ -219,13 +227,18 @@ export class Visit {
     this.#is("securing");
     this.#sealed = this.#handshake = null;
     this.#shared = this.#identity.shared(String(peerPublicKey));
-    this.#theirChallenge = peerChallenge;
-    this.#socket.emit("handshake:response", { peerId, signature: sign(this.#shared, String(challenge)) });
+    const own: Party = { role: "mobile", id: this.machine.device.id, publicHex: this.#identity.publicHex, challenge: String(challenge) };
+    const theirs: Party = { role: "mac", id: this.machine.id, publicHex: String(peerPublicKey), challenge: peerChallenge };
+    const isReflected = own.publicHex === theirs.publicHex.toLowerCase() || own.challenge.toLowerCase() === peerChallenge.toLowerCase();
+    if (isReflected) return this.#end({ problem: TAMPERED, final: false });
+    this.#binds = peerFeatures.includes("bind");
+    this.#theirText = this.#binds ? boundText(theirs, own) : peerChallenge;
+    this.#socket.emit("handshake:response", { peerId, signature: sign(this.#shared, this.#binds ? boundText(own, theirs) : own.challenge) });
   }
 
   #verify({ peerId, signature }: Payload): void {
-    if (this.#shared === null || this.#theirChallenge === null) return;
-    if (!verifies(this.#shared, this.#theirChallenge, String(signature))) {
+    if (this.#shared === null || this.#theirText === null) return;
+    if (!verifies(this.#shared, this.#theirText, String(signature))) {
       this.#socket.emit("error", { message: "the machine's signature does not match its key" });
       return this.#end({ problem: TAMPERED, final: false });
     }
@@ -252,6 +265,7 @@ export class Visit {
   #secure(message: string): void {
     if (this.#handshake === null || this.#sealed !== null) return;
     this.#sealed = this.#handshake.welcome(message);
+    if (this.#sealed.peer.features.includes("bind") && !this.#binds) throw new Error("the relay hid that the machine signs for both sides");
     this.send("e2e:ready", {});
     this.#is("ready");
     this.listener.secured(this.#sealed.peer);

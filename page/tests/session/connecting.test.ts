@@ -40,7 +40,7 @@ describe("a browser that is linked", () => {
     expect(watched.stages).toEqual(["linking", "offline", "signing-in", "waiting", "securing", "ready"]);
     expect(watched.session.connection).toMatchObject({ stage: "ready", path: "relay", waitingFor: null, problem: null, machine: "the machine" });
     expect(world.agent.phoneName).toBe("Test on a device");
-    expect(world.agent.phoneFeatures).toEqual(["ack", "resume", "e2e", "unseen", "keys"]);
+    expect(world.agent.phoneFeatures).toEqual(["ack", "resume", "e2e", "unseen", "keys", "order", "bind"]);
   });
 
   test("says nothing to the machine in clear", async () => {
@@ -285,6 +285,30 @@ describe("a relay that lies", () => {
     expect(watched.stage).not.toBe("ready");
     expect(inClear()).not.toContain("e2e:hello");
     expect(watched.problems.length).toBeGreaterThan(0);
+  });
+
+  test("and gives both sides the same challenge gets no further", async () => {
+    world.peerChallenge = "CD".repeat(32); // as the other one, but for the case
+    await linked();
+    expect(inClear()).not.toContain("handshake:response");
+    expect(watched.problems.length).toBeGreaterThan(0);
+  });
+
+  test("and hides that the machine signs with both names gets no further", async () => {
+    world.peerFeatures = ["ack", "resume", "e2e"];
+    await linked();
+    await world.pass(5000);
+    expect(watched.stage).not.toBe("ready");
+    expect(watched.problems.length).toBeGreaterThan(0);
+    world.peerFeatures = [...world.peerFeatures, "bind"];
+    await world.pass(20_000);
+    expect(watched.stage).toBe("ready");
+  });
+
+  test("of an older machine is used as before", async () => {
+    world.peerFeatures = world.agent.features = ["ack", "resume", "e2e"];
+    await linked();
+    expect(watched.stage).toBe("ready");
   });
 
   test("and names things of JavaScript does no harm", async () => {

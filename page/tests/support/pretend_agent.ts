@@ -32,7 +32,7 @@ export class PretendAgent {
   readonly revoked = new Set<string>();
   readonly links = new Set<string>();
   readonly terminals = new Map<string, Terminal>();
-  features: readonly string[] = ["ack", "resume", "e2e", "unseen", "keys"];
+  features: readonly string[] = ["ack", "resume", "e2e", "unseen", "keys", "order", "bind"];
   /** What it keeps of the person's own keys; null: nothing yet. */
   combinations: Payload[] | null = null;
   /** Whether it takes what a phone sends of them. */
@@ -40,6 +40,8 @@ export class PretendAgent {
   name = "the machine";
   window = 8000;
   active: readonly string[] = [];
+  /** The numbers of what the phone said in this session, but for the making of the channel. */
+  readonly numbers: (number | undefined)[] = [];
   /** Everything that the phone said. */
   readonly heard: (readonly [type: string, payload: Payload, way: Way])[] = [];
   /** Whether it answers `system:echo`. */
@@ -53,6 +55,7 @@ export class PretendAgent {
   #phoneId = "";
   #responder: { takes: Direction; sends: Direction; ready: boolean; key: string; psk: string } | null = null;
   #count = 0;
+  #next = 1;
   /** What the phone has of those that it does not show. */
   readonly #has = new Map<string, readonly [stream: string | undefined, end: number | undefined]>();
 
@@ -115,13 +118,18 @@ export class PretendAgent {
   hearRelay(event: string, payload: Payload): void {
     if (event === "e2e:hello") return this.#greeted(payload["message"]);
     if (event !== "e2e:sealed" || this.#responder === null) return;
-    let frame: { type: string; payload: Payload };
+    let frame: { type: string; payload: Payload; seq?: number };
     try {
       frame = JSON.parse(text(this.#responder.takes.open(unbase64(payload["data"]))));
     } catch {
       return this.refuse("broken");
     }
-    if (this.#responder.ready) return this.#hear(frame.type, frame.payload, "relay");
+    if (this.#responder.ready) {
+      if (!frame.type.startsWith("webrtc:")) this.numbers.push(frame.seq);
+      return this.#hear(frame.type, frame.payload, "relay");
+    }
+    this.numbers.length = 0;
+    this.#next = 1;
     this.#responder.ready = frame.type === "e2e:ready";
     this.links.delete(this.#responder.psk);
     this.pinned.add(this.#responder.key);
@@ -130,7 +138,8 @@ export class PretendAgent {
   }
 
   hearChannel(message: string): void {
-    const { type, payload } = JSON.parse(message);
+    const { type, payload, seq } = JSON.parse(message);
+    this.numbers.push(seq);
     this.#hear(type, payload, "channel");
   }
 
@@ -138,12 +147,24 @@ export class PretendAgent {
 
   /** By the channel, where there is one. */
   say(type: string, payload: Payload): void {
-    if (this.channel !== null) this.channel.send(JSON.stringify({ type, payload }));
-    else if (this.#responder?.ready) this.toRelay("e2e:sealed", { data: this.#seal(type, payload) });
+    const message = { type, payload, seq: this.#number(type) };
+    if (this.channel !== null) this.channel.send(JSON.stringify(message));
+    else if (this.#responder?.ready) this.toRelay("e2e:sealed", { data: this.#seal(message) });
   }
 
-  #seal(type: string, payload: Payload): string {
-    return base64(this.#responder!.sends.seal(utf8(JSON.stringify({ type, payload }))));
+  #number(type: string): number | undefined {
+    const isOrdered = this.features.includes("order") && this.phoneFeatures.includes("order");
+    return isOrdered && !type.startsWith("webrtc:") ? this.#next++ : undefined;
+  }
+
+  #seal(message: unknown): string {
+    return base64(this.#responder!.sends.seal(utf8(JSON.stringify(message))));
+  }
+
+  /** Seal a message now, to be delivered by relay later; what it does. */
+  later(type: string, payload: Payload): () => void {
+    const data = this.#seal({ type, payload, seq: this.#number(type) });
+    return () => this.toRelay("e2e:sealed", { data });
   }
 
   get #resumes(): boolean {

@@ -3,7 +3,7 @@
 import { base64url, unhex } from "../../src/e2e/bytes";
 import { createSession, type Environment, type RelaySocket, type Session } from "../../src/session";
 import type { Connection, Output, Tab } from "../../src/session";
-import { sign } from "../../src/wire/identity";
+import { boundText, sign, type Party } from "../../src/wire/identity";
 import { Clock } from "./clock";
 import { PretendAgent } from "./pretend_agent";
 import { PretendPeer } from "./pretend_peer";
@@ -57,7 +57,7 @@ export class World {
   /** Whether a peer connection finds its addresses. */
   gathers = true;
   visible = true;
-  peerFeatures: readonly string[] = ["ack", "resume", "e2e", "unseen"];
+  peerFeatures: readonly string[] = ["ack", "resume", "e2e", "unseen", "bind"];
   peerChallenge: string | undefined = "ab".repeat(32);
   /** Looks at each event on the wire; what it returns goes on, null is lost. */
   bend: (direction: Direction, event: string, payload: Payload) => Payload | null = (_direction, _event, payload) => payload;
@@ -71,6 +71,7 @@ export class World {
   #queue: { readonly lane: Lane; readonly call: () => void }[] = [];
   #paired = false;
   #challenge = "cd".repeat(32);
+  #phoneId = "";
   #confirmed = 0;
   #randomBytes = bytes();
 
@@ -202,7 +203,7 @@ export class World {
   }
 
   #register(socket: PhoneSocket, payload: Payload, token: string | null): void {
-    socket.deviceId = payload.deviceId;
+    socket.deviceId = this.#phoneId = payload.deviceId;
     this.agent.phoneKey = payload.publicKey;
     const shown = payload.token ?? token;
     if (shown === null) return this.#down("login_required", { message: "", loginUrl: "/login" });
@@ -228,9 +229,13 @@ export class World {
   }
 
   #respond(signature: string): void {
-    const right = sign(this.agent.identity.shared(this.agent.phoneKey), this.#challenge);
+    const challenge = this.peerChallenge ?? "";
+    const phone: Party = { role: "mobile", id: this.#phoneId, publicHex: this.agent.phoneKey, challenge: this.#challenge };
+    const agent: Party = { role: "mac", id: this.agent.id, publicHex: this.agent.identity.publicHex, challenge };
+    const [phones, agents] = this.peerFeatures.includes("bind") ? [boundText(phone, agent), boundText(agent, phone)] : [this.#challenge, challenge];
+    const right = sign(this.agent.identity.shared(this.agent.phoneKey), phones);
     if (signature !== right) throw new Error("the phone's signature is wrong");
-    this.#down("handshake:verify", { peerId: this.agent.id, signature: this.agent.sign(this.peerChallenge ?? "") });
+    this.#down("handshake:verify", { peerId: this.agent.id, signature: this.agent.sign(agents) });
   }
 
   #confirm(): void {

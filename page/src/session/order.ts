@@ -1,0 +1,114 @@
+/**
+ * One order for the messages of a session, whichever paths they take: each side numbers its messages from 1 on.
+ *
+ * A path carries its messages in order, so a number that is missing before one that came by a path is on the other path.
+ * The relay may hold it back, which ends the session; what is missing on the data channel is lost with that.
+ */
+
+import type { Frame } from "../e2e/seal";
+import type { Path } from "./types";
+
+/** How long a missing message is waited for, by the path that it is missing on. */
+const PATIENCE_MS: Readonly<Record<Path, number>> = { relay: 5000, channel: 1000 };
+
+/** Messages that came too early; more than a machine sends in that time. */
+const MOST_HELD = 2048;
+
+/** Begins what makes the data channel, which has no number. */
+const SIGNALS = "webrtc:";
+
+export interface OrderListener {
+  /** A message in its turn. */
+  said(frame: Frame, path: Path): void;
+  /** Messages are missing on the data channel, and the machine uses the relay. */
+  channelLost(): void;
+  /** A message came late or twice, or is held back. Nothing is said for this session any more. */
+  broken(): void;
+}
+
+export class Order {
+  #isOn = false;
+  #isBroken = false;
+  #toSend = 1;
+  #expected = 1;
+  readonly #held = new Map<number, readonly [Frame, Path]>(); // bounded by MOST_HELD
+  #cancel: (() => void) | null = null;
+
+  constructor(
+    private readonly listener: OrderListener,
+    private readonly after: (milliseconds: number, call: () => void) => () => void,
+  ) {}
+
+  /** Start a session. */
+  begin(isOrdered: boolean): void {
+    this.#stop();
+    this.#isOn = isOrdered;
+    this.#isBroken = false;
+    this.#toSend = this.#expected = 1;
+    this.#held.clear();
+  }
+
+  /** The number of the next message, if this session's messages have one. */
+  get next(): number | undefined {
+    return this.#isOn ? this.#toSend : undefined;
+  }
+
+  /** The next message was handed to a path. */
+  sent(): void {
+    this.#toSend += 1;
+  }
+
+  came(frame: Frame, path: Path): void {
+    if (!this.#isOn || frame.type.startsWith(SIGNALS)) return this.listener.said(frame, path);
+    if (this.#isBroken) return;
+    const { seq } = frame;
+    if (seq === undefined) return; // no message of such a session
+    if (seq < this.#expected || this.#held.has(seq) || this.#held.size >= MOST_HELD) return this.#break();
+    this.#held.set(seq, [frame, path]);
+    this.#goOn();
+  }
+
+  /** The data channel is gone, with what was under way on it. */
+  channelEnded(): void {
+    if (this.#missingOn !== "channel") return;
+    this.#expected = Math.min(...this.#held.keys());
+    this.#goOn();
+  }
+
+  get #missingOn(): Path | null {
+    if (this.#held.size === 0) return null;
+    const [, path] = this.#held.get(Math.min(...this.#held.keys()))!;
+    return path === "relay" ? "channel" : "relay";
+  }
+
+  /** Hand on what can be, and wait for what is missing before the rest. */
+  #goOn(): void {
+    for (let next = this.#held.get(this.#expected); next !== undefined; next = this.#held.get(this.#expected)) {
+      this.#stop();
+      this.#held.delete(this.#expected);
+      this.#expected += 1;
+      this.listener.said(...next);
+    }
+    const missing = this.#missingOn;
+    if (missing !== null) this.#cancel ??= this.after(PATIENCE_MS[missing], () => this.#expired(missing));
+  }
+
+  #expired(missing: Path): void {
+    this.#cancel = null;
+    if (missing === "relay") return this.#break();
+    this.listener.channelLost();
+    this.channelEnded();
+  }
+
+  #break(): void {
+    this.#stop();
+    this.#isBroken = true;
+    this.#held.clear();
+    this.listener.broken();
+  }
+
+  #stop(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+}
