@@ -154,6 +154,19 @@ RELAY_SOCKETS = _declare(
     "connections at a time, signed in or not: one household, with room for reconnects that overlap",
     None, item_bytes=64 << 10,
 )  # fmt: skip
+RELAY_REQUESTS = _declare(
+    "relay.requests", 128, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "connections that are no WebSockets: a browser opens six for a page; each holds a request's head and body",
+    None, item_bytes=160 << 10,
+)  # fmt: skip
+RELAY_UNSIGNED = _declare(
+    "relay.unsigned", 32, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "WebSockets that are not signed in: each signs in within a moment, or waits for a person to type a code", None,
+)  # fmt: skip
+RELAY_KNOWN_ADDRESSES = _declare(
+    "relay.known_addresses", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "addresses from which a device signed in; places are kept for them", None,
+)  # fmt: skip
 RELAY_MESSAGE = _declare(
     "relay.message", 1 << 20, Unit.BYTES, WhenFull.DISCONNECT,
     "one Socket.IO packet: an SDP is 2 KiB, the largest paste that a terminal takes is this", RELAY_SOCKETS,

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from mobifai.bounds import Bound
 from mobifai.protocol import messages as wire
@@ -24,8 +24,17 @@ STALL_SECONDS = 10.0
 """How long one packet may take to leave; a device that reads slower than that is dropped."""
 CLOSE_SECONDS = 1.0
 """How long a device has to answer the closing of its WebSocket."""
+FRAMES_IN_A_ROW = 32
+"""Frames that are handled before others have their turn."""
+UNSIGNED_FRAME_BYTES = 16 << 10
+"""The longest frame of a device that is not signed in: a registration with a token has some 3 KiB."""
+UNSIGNED_FRAMES, UNSIGNED_FRAMES_PER_SECOND = 100, 2
+"""Frames that a device may send before it is signed in: at once, and later; a client answers a ping every 10 s."""
 WRITE_BUFFER = 32 << 10
 """Bytes that wait in the process for the kernel to take them; more only delays what comes next."""
+
+_FROM_DEVICE = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
+_NO_MORE = WSMessage(WSMsgType.CLOSED, None, None)
 
 OnEvent = Callable[["Connection", str, tuple[object, ...]], Coroutine[Any, Any, None]]
 
@@ -45,17 +54,20 @@ class Connection:
         self.nonce = ""
         self.signed_in = False
         self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
         self._request = request
         self._frame = frame
         self._close_code = CloseCode.OK
         self._sid = secrets.token_urlsafe(15)
         self._in_namespace = False
+        self._frames = 0
         self._ping: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         # aiohttp refuses a message that has exactly as many bytes as it is told. Compressing hands larger messages to
         # threads, and pays nothing on a home network. Every frame waits for the one before to leave the write buffer.
+        # Its own answers to pings are switched off, since it would answer any number of them in one go.
         self._socket = web.WebSocketResponse(
-            max_msg_size=frame.capacity + 1, compress=False, timeout=CLOSE_SECONDS, writer_limit=1
+            max_msg_size=frame.capacity + 1, compress=False, timeout=CLOSE_SECONDS, writer_limit=1, autoping=False
         )
 
     # -- what the relay does
@@ -159,16 +171,33 @@ class Connection:
             await self._obey(packet, on_event)
 
     async def _next_frame(self) -> str | None:
+        """The next text frame that is allowed; None at the end."""
         try:
             async with asyncio.timeout(PING_SECONDS + SILENT_SECONDS):
-                message = await self._socket.receive()
-        except TimeoutError:
+                while (message := await self._receive()).type in (WSMsgType.PING, WSMsgType.PONG):
+                    if message.type is WSMsgType.PING:
+                        await self._socket.pong(message.data)
+        except (TimeoutError, OSError):
             return None
         if message.type is WSMsgType.TEXT:
             return str(message.data)
         if message.type is WSMsgType.BINARY:
             self.close(CloseCode.POLICY_VIOLATION)
         return None
+
+    async def _receive(self) -> WSMessage:
+        """The next frame. A device that is not signed in gets to send only so many, and only short ones."""
+        message = await self._socket.receive()
+        self._frames += 1
+        if self._frames % FRAMES_IN_A_ROW == 0:
+            await asyncio.sleep(0)
+        if self.signed_in or message.type not in _FROM_DEVICE:
+            return message
+        allowed = UNSIGNED_FRAMES + UNSIGNED_FRAMES_PER_SECOND * (self._loop.time() - self._began)
+        if self._frames > allowed or len(message.data) > UNSIGNED_FRAME_BYTES:
+            self.close(CloseCode.POLICY_VIOLATION)
+            return _NO_MORE
+        return message
 
     async def _obey(self, packet: packets.Packet, on_event: OnEvent) -> None:
         match packet.kind:

@@ -4,14 +4,14 @@ Owns the connections, and lets in as many as may be. What an event means is for 
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import LimitReached
-from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_SOCKETS
+from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_SOCKETS, RELAY_UNSIGNED
+from mobifai.relay.admission import THIS_PROCESS, KnownAddresses, Places, Sender
 from mobifai.relay.closing import CloseCode
 from mobifai.relay.local import Handler, LocalConnection
 
@@ -27,7 +27,7 @@ EXPECTED = {"EIO": "4", "transport": "websocket", "sid": None}  # bounded by thi
 GOODBYE_SECONDS = 1.0
 """How long the devices have to say goodbye when the relay closes; then they are cut off."""
 
-STRANGERS = 8
+MOST_UNSIGNED = 8
 """Connections that one address may have without being signed in: a household behind one router signs in in turn."""
 
 OnEnd = Callable[["Connection | LocalConnection"], None]
@@ -36,15 +36,27 @@ OnEnd = Callable[["Connection | LocalConnection"], None]
 class Endpoint:
     """Serves `PATH`. `on_event` is awaited before the next event of the same connection is read."""
 
-    def __init__(self, ledger: Ledger, on_event: "OnEvent", on_end: OnEnd, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        on_event: "OnEvent",
+        on_end: OnEnd,
+        monotonic: Callable[[], float],
+        *,
+        known: KnownAddresses | None = None,
+        opened: "Callable[[web.Request], None]" = lambda _request: None,
+    ) -> None:
         self._ledger = ledger
+        self._known = known or KnownAddresses(ledger)
+        self._opened = opened
+        self._unsigned_bound = ledger.open(RELAY_UNSIGNED)
+        self._unsigned: Places[str] = Places(self._unsigned_bound, MOST_UNSIGNED)
         self._on_event = on_event
         self._on_end = on_end
         self._monotonic = monotonic
         self._bound = ledger.open(RELAY_SOCKETS)
         self._connections: BoundedMap[str, Connection | LocalConnection] = BoundedMap(self._bound)
         self._count = 0
-        self._local = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._closing = False
@@ -54,22 +66,16 @@ class Endpoint:
         """Every connection by its key, oldest first."""
         return self._connections
 
-    def count_sockets(self) -> int:
-        """How many of them are WebSockets."""
-        return len(self._connections) - self._local
-
     @contextmanager
     def local(self, handler: Handler) -> Iterator[LocalConnection]:
         """A connection of a device in this process, for the length of a scope. Raises LimitReached."""
         most_bytes = self._ledger.capacity(RELAY_MESSAGE)
         with self._ledger.bound(RELAY_BACKLOG) as backlog:
             connection = LocalConnection(self._new_key(), backlog, most_bytes, handler, self._monotonic)
-            self._keep(connection)
-            self._local += 1
+            self._keep(connection, THIS_PROCESS)
             try:
                 yield connection
             finally:
-                self._local -= 1
                 self._remove(connection)
                 connection.abort()
                 self._note_empty()
@@ -90,40 +96,58 @@ class Endpoint:
             raise web.HTTPBadRequest(text="expected a new connection of Engine.IO 4, on a WebSocket")
         with self._ledger.bound(RELAY_BACKLOG) as backlog, self._ledger.bound(RELAY_MESSAGE) as frame:
             connection = Connection(self._new_key(), request, backlog, frame, self._monotonic())
-            self._add(connection)
             try:
-                return await connection.serve(self._on_event)
+                self._admit(connection)
+            except LimitReached as full:
+                self._unsigned.free(connection.key)
+                raise web.HTTPServiceUnavailable(text=f"{full}; try again later") from None
+            try:
+                self._opened(request)
+                return await connection.serve(self._handle)
             finally:
                 self._remove(connection)
                 connection.end()
                 self._note_empty()
 
-    def _add(self, connection: "Connection") -> None:
-        from aiohttp import web  # noqa: PLC0415
+    async def _handle(self, connection: "Connection", event: str, arguments: tuple[object, ...]) -> None:
+        await self._on_event(connection, event, arguments)
+        if connection.key in self._unsigned:
+            self._note_sign_in(connection)
 
-        if self._has_too_many(connection.address):
-            raise web.HTTPServiceUnavailable(text="too many connections from this address that are not signed in")
-        try:
-            self._keep(connection)
-        except LimitReached as full:
-            raise web.HTTPServiceUnavailable(text=f"{full}; try again later") from None
+    def _note_sign_in(self, connection: "Connection | LocalConnection") -> None:
+        """A connection that is signed in makes room for nobody, and its address is known."""
+        if connection.signed_in:
+            self._unsigned.free(connection.key)
+            self._known.add(connection.address)
 
-    def _keep(self, connection: "Connection | LocalConnection") -> None:
+    def _admit(self, connection: "Connection") -> None:
+        """Give a WebSocket a place. Raises LimitReached."""
+        for key in list(self._unsigned):  # a code that is typed elsewhere signs a connection in
+            self._note_sign_in(self._connections[key])
+        sender = self._known.sender(connection.address)
+        self._make_room(self._unsigned.take(connection.key, sender))
+        self._keep(connection, sender)
+
+    def _make_room(self, gone: str | None) -> None:
+        """End a connection that is not signed in, and count it no more."""
+        connection = self._connections.get(gone) if gone is not None else None
+        if connection is not None:
+            self._remove(connection)
+            connection.abort()
+
+    def _keep(self, connection: "Connection | LocalConnection", sender: Sender) -> None:
         if self._closing:
             raise LimitReached("the relay is closing")
+        if not self._bound.room:
+            self._make_room(self._unsigned.weakest(sender, connection.key))
         self._connections[connection.key] = connection
         self._empty.clear()
 
-    def _has_too_many(self, address: str) -> bool:
-        """Whether an address holds all the connections that a stranger may; a proxy on this machine may hold more."""
-        if ipaddress.ip_address(address).is_loopback if address else True:
-            return False
-        unknown = [one for one in self._connections.values() if one.address == address and not one.signed_in]
-        return len(unknown) >= STRANGERS
-
     def _remove(self, connection: "Connection | LocalConnection") -> None:
-        del self._connections[connection.key]
-        self._on_end(connection)
+        """Forget a connection, once."""
+        if self._connections.pop(connection.key, None) is not None:
+            self._unsigned.free(connection.key)
+            self._on_end(connection)
 
     def _note_empty(self) -> None:
         if not self._connections:
@@ -139,6 +163,7 @@ class Endpoint:
                 connection.abort()
             await self._is_empty_within(GOODBYE_SECONDS / 2)
         self._ledger.close(self._bound)
+        self._ledger.close(self._unsigned_bound)
 
     async def _is_empty_within(self, seconds: float) -> bool:
         try:

@@ -45,7 +45,7 @@ class Client:
 def find_client(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) -> Client:
     """Return the client of a request that came from `peer`."""
     address = plain_address(peer)
-    if not _is_trusted(address, trusted):
+    if not is_trusted(address, trusted):
         return Client(address)
     by_standard = _by_forwarded(address, headers.getall("Forwarded", []), trusted)
     by_custom = _by_x_forwarded(address, headers, trusted)
@@ -72,7 +72,8 @@ def _parse_address(text: str) -> IPAddress | None:
     return mapped or address
 
 
-def _is_trusted(address: str, trusted: Networks) -> bool:
+def is_trusted(address: str, trusted: Networks) -> bool:
+    """Whether an address is that of a trusted proxy."""
     parsed = _parse_address(address)
     return parsed is not None and any(parsed in network for network in trusted)
 
@@ -94,7 +95,7 @@ def _by_forwarded(peer: str, lines: Sequence[str], trusted: Networks) -> Client 
             if address is None:
                 return client
             client = Client(address, _scheme(element.get("proto")), _host(element.get("host")))
-            if not _is_trusted(address, trusted):
+            if not is_trusted(address, trusted):
                 return client
     return client
 
@@ -137,7 +138,7 @@ def _by_x_forwarded(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networ
         if found is None:
             break
         address = found
-        if not _is_trusted(address, trusted):
+        if not is_trusted(address, trusted):
             break
     return Client(address, scheme, host)
 

@@ -3,10 +3,12 @@
 Imported once somebody connects: the library for HTTP takes longer to load than all that an agent needs to be ready.
 """
 
+import logging
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from mobifai.config import RelayConfig
@@ -19,28 +21,48 @@ from mobifai.relay.pages import STYLE_PATH
 
 KEEP_ALIVE_SECONDS = 15.0
 """How long a browser may keep a connection for its next request."""
+LINGER_SECONDS = 1.0
+"""How long the rest of a body that nobody wants is read, so that its sender sees the answer."""
 CUT_SECONDS = 0.5
 """How long a plain request has to end when the relay closes."""
 
 
+log = logging.getLogger(__name__)
+
+
+class _Quiet(logging.Filter):
+    """Drops what aiohttp logs of requests that break the rules of HTTP: strangers could fill the log with them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+log.addFilter(_Quiet())
+
+
 def make_runner(
-    http: Http, endpoint: Endpoint, config: RelayConfig, heard: Callable[[web.Request], None]
+    http: Http, endpoint: Endpoint, config: RelayConfig, note_request: Callable[[web.Request], bool]
 ) -> web.AppRunner:
-    """Return the server, not set up yet. `heard` is called with each request, before it is handled.
+    """Return the server, not set up yet. `note_request` is called with each request, and says whether it is handled.
 
     Everything is served at the root, where a proxy that removes its own path asks for it, and at the path of the public
     URL, where other proxies do.
     """
 
     @web.middleware
-    async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-        heard(request)
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not note_request(request):
+            raise web.HTTPTooManyRequests(text="too many requests from this address at a time; try again in a moment")
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
+            raise web.HTTPUnsupportedMediaType(
+                text="expected a body without Content-Encoding", headers={hdrs.ACCEPT_ENCODING: "identity"}
+            )
         return await handler(request)
 
     prefix = urlsplit(config.public_url or "").path.rstrip("/")
     guard_paths = Paths(*(frozenset({*some, *(prefix + path for path in some)}) for some in _kinds_of_paths()))
     guard = Guard(Names(config.allowed_hosts, config.public_url), config.trusted_proxies, guard_paths)
-    app = web.Application(middlewares=[note_request, guard.middleware()], client_max_size=MOST_BODY_BYTES)
+    app = web.Application(middlewares=[guard.middleware(), admit], client_max_size=MOST_BODY_BYTES)
     routes = [*http.routes(), web.get(PATH, endpoint.serve, allow_head=False)]
     app.add_routes(routes)
     if prefix:
@@ -51,7 +73,10 @@ def make_runner(
         app,
         handle_signals=False,
         access_log=None,
+        logger=log,
         keepalive_timeout=KEEP_ALIVE_SECONDS,
+        lingering_time=LINGER_SECONDS,
+        auto_decompress=False,
         shutdown_timeout=CUT_SECONDS,
     )
 

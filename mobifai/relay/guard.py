@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from multidict import CIMultiDict
 
 from mobifai.relay import pages
 from mobifai.relay.forwarded import Networks, find_client
@@ -110,13 +111,13 @@ def _no_such_path(path: str) -> str:
     )
 
 
-def _answer(request: web.Request, status: int, message: str, headers: object = None) -> web.Response:
+def _answer(request: web.Request, status: int, message: str, headers: "CIMultiDict[str] | None" = None) -> web.Response:
     """Return an error: a page where a browser asks for one to show, JSON otherwise."""
     if request.method == hdrs.METH_GET and "text/html" in request.headers.get(hdrs.ACCEPT, ""):
         text = pages.problem(message, depth=request.path.count("/") - 1)
         return web.Response(text=text, status=status, content_type="text/html")
     response = web.json_response({"message": message}, status=status)
-    allowed = getattr(headers, "get", lambda _: None)(hdrs.ALLOW)
-    if allowed:
-        response.headers[hdrs.ALLOW] = allowed
+    for name in (hdrs.ALLOW, hdrs.ACCEPT_ENCODING):
+        if headers is not None and name in headers:
+            response.headers[name] = headers[name]
     return response

@@ -1,8 +1,4 @@
-"""The relay's listening socket, and how many connections it takes.
-
-Owns the socket. Beside the devices' WebSockets, which the endpoint counts, at most as many plain connections are open;
-one that asks for nothing is closed.
-"""
+"""The relay's listening socket. Owns it; the connections that it accepts are the intake's."""
 
 import asyncio
 import contextlib
@@ -13,23 +9,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mobifai.bounds import BoundedMap, Ledger
+from mobifai.bounds import Ledger
 from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, RelayConfig
 from mobifai.errors import StateError
-from mobifai.limits import RELAY_SOCKETS
+from mobifai.limits import RELAY_REQUESTS
+from mobifai.relay.admission import KnownAddresses
+from mobifai.relay.forwarded import Networks
+from mobifai.relay.intake import Intake
 
 if TYPE_CHECKING:
     from aiohttp import web
-    from aiohttp.web_protocol import RequestHandler
 
 _log = logging.getLogger(__name__)
 
-SILENT_SECONDS = 20.0
-"""How long a connection may take to send its first request."""
-
 RETRY_SECONDS = 1.0
 
-_BACKLOG = 64
+_BACKLOG = 128
 _LAST_PORT = 65535
 _SEND_BUFFER = 256 << 10
 """What the kernel holds for one device. Left to itself it takes megabytes, all of it older than what is shown."""
@@ -42,14 +37,14 @@ OpenServer = Callable[[], Awaitable["web.Server"]]
 
 
 class Listener:
-    """Accepts connections. `count_sockets` says how many of them are WebSockets."""
+    """Accepts connections and hands them to the intake."""
 
-    def __init__(self, ledger: Ledger, count_sockets: Callable[[], int], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, ledger: Ledger, trusted: Networks, known: KnownAddresses, monotonic: Callable[[], float]
+    ) -> None:
         self._ledger = ledger
-        self._bound = ledger.open(RELAY_SOCKETS)
-        self._count_sockets = count_sockets
-        self._monotonic = monotonic
-        self._silent: BoundedMap[RequestHandler, float] = BoundedMap(self._bound)
+        self._bound = ledger.open(RELAY_REQUESTS)
+        self.intake = Intake(self._bound, known, trusted, monotonic)
 
     @asynccontextmanager
     async def listen(self, open_server: OpenServer, listening: socket.socket) -> AsyncIterator[None]:
@@ -71,31 +66,8 @@ class Listener:
     async def _open(self, open_server: OpenServer, listening: socket.socket, scope: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
         server = await _opened(open_server, listening)
-        accepting = await loop.create_server(lambda: self._accept(server), sock=listening, backlog=_BACKLOG)
+        accepting = await loop.create_server(lambda: self.intake.accept(server), sock=listening, backlog=_BACKLOG)
         scope.callback(accepting.close)
-
-    def _accept(self, server: "web.Server") -> asyncio.Protocol:
-        plain = len(server.connections) - self._count_sockets()
-        if plain >= self._bound.capacity:
-            self._bound.refuse("one more connection")
-            return _Refused()
-        if not self._bound.room:
-            for gone in set(self._silent) - set(server.connections):
-                del self._silent[gone]
-        handler = server()
-        self._silent[handler] = self._monotonic()
-        return handler
-
-    def heard(self, request: "web.Request") -> None:
-        """A connection sent a request."""
-        self._silent.pop(request.protocol, None)
-
-    def expire(self, now: float) -> None:
-        """Close the connections that asked for nothing in time."""
-        for handler, since in list(self._silent.items()):
-            if now - since > SILENT_SECONDS:
-                del self._silent[handler]
-                handler.force_close()
 
 
 async def _opened(open_server: OpenServer, listening: socket.socket) -> "web.Server":
@@ -122,11 +94,6 @@ async def _somebody_connects(listening: socket.socket) -> None:
 def _settle(future: "asyncio.Future[None]") -> None:
     if not future.done():
         future.set_result(None)
-
-
-class _Refused(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
 
 
 def bind(config: RelayConfig) -> socket.socket:

@@ -24,8 +24,16 @@ _TEXT = 0x81
 _LONGER, _LONGEST = 126, 1 << 16
 _HEADER, _LONG_HEADER = Struct("!BBH"), Struct("!BBQ")
 
-_decoder = msgspec.json.Decoder(list[msgspec.Raw])
-_name_decoder = msgspec.json.Decoder(str)
+
+class _Event(msgspec.Struct, array_like=True, frozen=True):
+    """An event as an array. Of what comes after the second payload nothing is kept."""
+
+    name: str
+    first: msgspec.Raw = msgspec.Raw()
+    second: msgspec.Raw = msgspec.Raw()
+
+
+_decoder = msgspec.json.Decoder(_Event)
 
 
 class Kind(Enum):
@@ -68,13 +76,12 @@ def read(text: str) -> Packet:
 
 def _read_event(text: str) -> list[object]:
     try:
-        name, *arguments = _decoder.decode(text)
-        event = _name_decoder.decode(name)
+        event = _decoder.decode(text)
     except (ValueError, RecursionError) as error:
         return [MALFORMED, f"expected a JSON array of an event's name and one payload: {error}"]
-    if not event or event in _RESERVED or len(event) > MAX_ID:
+    if not event.name or event.name in _RESERVED or len(event.name) > MAX_ID:
         return [MALFORMED, f"expected an event's name of 1 to {MAX_ID} characters that Socket.IO does not reserve"]
-    return [event, *arguments]
+    return [event.name, *(payload for payload in (event.first, event.second) if len(payload))]
 
 
 # -- what the relay says

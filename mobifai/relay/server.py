@@ -21,6 +21,7 @@ from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.rooms import Rooms
 from mobifai.relay.addresses import public_urls
+from mobifai.relay.admission import KnownAddresses
 from mobifai.relay.devices import Devices, KnownDevice
 from mobifai.relay.endpoint import Endpoint
 from mobifai.relay.listener import Listener, bind
@@ -103,11 +104,12 @@ class Relay:
             tokens = Tokens(load_secret(state_dir, problems=problems))
             sign_in = SignIn(store, tokens, ledger, shared=shared, now=now, monotonic=monotonic)
             stack.callback(sign_in.close)
-            parts = _Parts(store, sign_in, ledger, now, monotonic)
             place = replace(config, allowed_hosts=(*config.allowed_hosts, *allowed_hosts))
+            parts = _Parts(place, store, sign_in, ledger, now, monotonic)
+            stack.callback(parts.known.close)
             stack.push_async_callback(parts.close_http)
             stack.push_async_callback(parts.endpoint.close)
-            await stack.enter_async_context(parts.listener.listen(lambda: parts.open_http(place), listening))
+            await stack.enter_async_context(parts.listener.listen(parts.open_http, listening))
             await stack.enter_async_context(_ticking(parts.tick))
             yield cls(config, listening.getsockname()[1], sign_in, parts)
 
@@ -117,22 +119,27 @@ class _Parts:
 
     def __init__(
         self,
+        config: RelayConfig,
         store: Store,
         sign_in: SignIn,
         ledger: Ledger,
         now: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
+        self._config = config
         self._store = store
         self._sign_in = sign_in
         self._now = now
         self._monotonic = monotonic
         self._runner: web.AppRunner | None = None
-        self.endpoint = Endpoint(ledger, self._on_event, self._on_end, monotonic)
+        self.known = KnownAddresses(ledger)
+        self.listener = Listener(ledger, config.trusted_proxies, self.known, monotonic)
+        self.endpoint = Endpoint(
+            ledger, self._on_event, self._on_end, monotonic, known=self.known, opened=self.listener.intake.release
+        )
         connections = self.endpoint.connections
         self.sockets = Sockets(Rooms(ledger, lambda: secrets.token_hex(32)), sign_in, connections, ledger)
         self.devices = Devices(sign_in, self.sockets)
-        self.listener = Listener(ledger, self.endpoint.count_sockets, monotonic)
 
     async def _on_event(self, connection: "Connection", event: str, arguments: tuple[object, ...]) -> None:
         await self.sockets.on_event(connection, event, arguments, self._monotonic())
@@ -140,13 +147,13 @@ class _Parts:
     def _on_end(self, connection: "Connection | LocalConnection") -> None:
         self.sockets.on_end(connection)
 
-    async def open_http(self, config: RelayConfig) -> "web.Server":
+    async def open_http(self) -> "web.Server":
         """The HTTP server, made and imported now."""
         from mobifai.relay.front import make_runner  # noqa: PLC0415 - see there
         from mobifai.relay.http import Http  # noqa: PLC0415
 
         http = Http(self._store, self._sign_in, self.sockets, self.devices, self._now)
-        self._runner = make_runner(http, self.endpoint, config, self.listener.heard)
+        self._runner = make_runner(http, self.endpoint, self._config, self.listener.intake.note_request)
         await self._runner.setup()
         if self._runner.server is None:
             raise StateError("expected an HTTP server that is set up; found none")
@@ -161,7 +168,7 @@ class _Parts:
         """End what takes too long."""
         now = self._monotonic()
         self.sockets.expire(now)
-        self.listener.expire(now)
+        self.listener.intake.expire(now)
 
 
 @asynccontextmanager

@@ -4,7 +4,9 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 
 from mobifai.errors import StateError
-from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, RELAY_SOCKETS, TERMINAL_WINDOW
+from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, TERMINAL_WINDOW
+from mobifai.relay.admission import KNOWN_FACTOR
+from mobifai.relay.endpoint import MOST_UNSIGNED
 from soak import visits
 from soak.desk import Desk
 from soak.phone import Phone
@@ -29,18 +31,20 @@ async def fill_commands(world: World) -> None:
         await world.target.ask("pair")
 
 
-async def fill_sockets(world: World) -> None:
-    """Fill `relay.sockets`: as many connections as may be, and one that is refused. Raises PhoneError."""
+async def fill_unsigned(world: World) -> None:
+    """Open more connections that never sign in than an address may have: the oldest is closed. Raises PhoneError."""
     token = await world.target.token(0)
+    closed = asyncio.Event()
     async with AsyncExitStack() as scope:
-        for _ in range(RELAY_SOCKETS.value + 1):
-            link = PhoneLink(lambda _event, _payload: None, lambda: None)
-            try:
-                await link.open(world.target.relay_url, token)
-            except PhoneError:
-                return
+        for number in range(KNOWN_FACTOR * MOST_UNSIGNED + 1):
+            link = PhoneLink(lambda _event, _payload: None, closed.set if number == 0 else lambda: None)
+            await link.open(world.target.relay_url, token)
             scope.push_async_callback(link.close)
-    raise PhoneError("error", f"expected the relay to refuse connection {RELAY_SOCKETS.value + 1}; it did not")
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                await closed.wait()
+        except TimeoutError:
+            raise PhoneError("error", "expected the relay to close the oldest connection; it did not") from None
 
 
 async def fill_backlog(desk: Desk, phone: Phone) -> None:

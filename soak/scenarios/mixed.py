@@ -75,7 +75,7 @@ class Mixed(Scenario):
         await conversations.fill_conversations(self.desk, self.script, self.uuid)
         await fullness.fill_backlog(self.desk, phone)
         await fullness.fill_commands(world)
-        await fullness.fill_sockets(world)
+        await fullness.fill_unsigned(world)
         await self.desk.kill_all(phone)
         await terminals.fill_terminals(self.desk, phone)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import tracemalloc
 from pathlib import Path
@@ -137,6 +138,11 @@ async def test_who_reads_its_own_answers_late_gets_every_one(tmp_path: Path, mon
     monkeypatch.setattr("mobifai.relay.listener._SEND_BUFFER", 16 << 10)
     async with open_place(tmp_path) as place, line_to(place.relay.port) as line:
         async with raw_socket(line.url) as late:
+            token = place.token()
+            register = {"type": "mobile", "deviceId": "late", "publicKey": "ab" * 65, "token": token}
+            await late.send_str("42" + json.dumps(["register", register]))
+            assert "authenticated" in await late.receive_str()
+            assert "available_devices" in await late.receive_str()
             line.hold()
             for _ in range(5000):
                 await late.send_str('42["x"]')
@@ -144,7 +150,7 @@ async def test_who_reads_its_own_answers_late_gets_every_one(tmp_path: Path, mon
             line.release()
             async with asyncio.timeout(10):
                 for _ in range(5000):
-                    assert "register first" in await late.receive_str()
+                    assert '"error"' in await late.receive_str()
 
 
 async def test_who_does_not_read_its_own_answers_is_not_listened_to(

@@ -3,18 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from aiohttp import ClientConnectionError, ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mobifai.protocol import messages as wire
-from mobifai.relay.listener import SILENT_SECONDS
-from tests.relay.device import SECONDS, Device, pair, raw_socket
+from mobifai.relay.intake import SILENT_SECONDS
+from tests.relay.device import SECONDS, pair, raw_socket
 from tests.relay.line import silent_connection
 from tests.relay.place import Place, open_place, until
 
@@ -169,37 +169,45 @@ async def test_a_websocket_that_speaks_another_protocol_is_refused(tmp_path: Pat
         await _until_sockets(place, 0)
 
 
-@pytest.mark.parametrize(("open_now", "is_let_in"), [(1, True), (2, True), (3, False)])
-async def test_there_are_only_so_many_connections(tmp_path: Path, open_now: int, is_let_in: bool) -> None:
-    async with open_place(tmp_path, {"relay.sockets": 2}) as place:
-        async with Device("mobile").connected(place.url) as first:
-            if open_now == 1:
-                return
-            async with raw_socket(place.url):
-                if not is_let_in:
-                    with pytest.raises(WSServerHandshakeError, match="503"):
-                        async with raw_socket(place.url):
-                            pass
-            await _until_sockets(place, 1)
-            async with raw_socket(place.url):
-                await first.settle()
+@pytest.mark.parametrize("open_now", [1, 2, 3])
+async def test_there_are_only_so_many_connections(tmp_path: Path, open_now: int) -> None:
+    async with open_place(tmp_path, {"relay.sockets": 2}) as place, AsyncExitStack() as scope:
+        strangers = [await scope.enter_async_context(raw_socket(place.url)) for _ in range(open_now)]
+        await _until_sockets(place, min(open_now, 2))
+        for stranger in strangers[:-2]:
+            await _until_closed(stranger)
+        for stranger in strangers[-2:]:
+            await stranger.send_str('42["x"]')
+            assert "register first" in await stranger.receive_str()
 
 
-async def test_plain_connections_that_ask_for_nothing_are_few_and_soon_closed(tmp_path: Path) -> None:
-    async with open_place(tmp_path, {"relay.sockets": 2}) as place:
-        async with silent_connection(place.relay.port) as one, silent_connection(place.relay.port) as other:
-            with pytest.raises(ClientConnectionError):
-                async with place.ask("GET", "/health"):
-                    pass
-            place.clock.pass_by(SILENT_SECONDS + 1)
+async def test_signed_in_devices_make_room_for_nobody(tmp_path: Path) -> None:
+    async with open_place(tmp_path, {"relay.sockets": 2}) as place, place.agent() as agent, place.phone() as phone:
+        with pytest.raises(WSServerHandshakeError, match="503"):
+            async with raw_socket(place.url):
+                pass
+        await agent.settle()
+        await phone.settle()
+
+
+async def test_plain_connections_that_ask_for_nothing_make_room_and_are_soon_closed(tmp_path: Path) -> None:
+    async with open_place(tmp_path, {"relay.requests": 2}) as place:
+        port = place.relay.port
+        async with silent_connection(port) as first, silent_connection(port) as one, silent_connection(port) as other:
             async with asyncio.timeout(SECONDS):
-                assert [await one.read(), await other.read()] == [b"", b""]
+                with suppress(ConnectionError):
+                    assert await first.read() == b""
             async with place.ask("GET", "/health") as response:
                 assert response.status == 200
+            place.clock.pass_by(SILENT_SECONDS + 1)
+            async with asyncio.timeout(SECONDS):
+                for silent in (one, other):
+                    with suppress(ConnectionError):
+                        assert await silent.read() == b""
 
 
 async def test_connections_that_come_and_go_take_no_place(tmp_path: Path) -> None:
-    async with open_place(tmp_path, {"relay.sockets": 2}) as place:
+    async with open_place(tmp_path, {"relay.requests": 2, "relay.sockets": 2}) as place:
         for _ in range(10):
             async with place.ask("GET", "/health") as response:
                 assert response.status == 200

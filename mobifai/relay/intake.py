@@ -1,0 +1,135 @@
+"""The plain connections of the relay: those that are no WebSockets, or not yet.
+
+Owns them from the moment they are accepted. One that asks for nothing, sends more than a request may have, or does not
+read its answer is cut off. When there are too many, some make room for others (see `admission`).
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from mobifai.bounds import Bound, BoundedMap
+from mobifai.relay.admission import KnownAddresses, Places
+from mobifai.relay.forwarded import Networks, is_trusted, plain_address
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from aiohttp.web_protocol import RequestHandler
+
+SILENT_SECONDS = 10.0
+"""How long a connection may take to send its first request."""
+ANSWER_SECONDS = 30.0
+"""How long a connection may take to read an answer."""
+MOST_PER_ADDRESS = 24
+"""Plain connections of one address: four browsers load the page at once."""
+MOST_REQUEST_BYTES = 128 << 10
+"""The head and the body of a request, at most; a longer body is refused before."""
+
+
+class Intake:
+    """Plain connections. `bound` limits their number; `trusted` are proxies, which may have as many as there are."""
+
+    def __init__(self, bound: Bound, known: KnownAddresses, trusted: Networks, monotonic: Callable[[], float]) -> None:
+        self._known = known
+        self._trusted = trusted
+        self._monotonic = monotonic
+        self._places: Places[Caller] = Places(bound, MOST_PER_ADDRESS)
+        self._callers: BoundedMap[RequestHandler, Caller] = BoundedMap(bound)
+
+    def accept(self, server: "web.Server") -> "Caller":
+        """Return the protocol of a new connection."""
+        return Caller(self, server)
+
+    def open(self, caller: "Caller") -> None:
+        """Give a connection a place, and end another one for it where that is needed."""
+        gone = self._places.take(
+            caller, self._known.sender(caller.address), limited=not is_trusted(caller.address, self._trusted)
+        )
+        if gone is not None:
+            gone.abort()
+        caller.since = self._monotonic()
+        self._callers[caller.handler] = caller
+
+    def close(self, caller: "Caller") -> None:
+        """Forget a connection that is gone, or became a WebSocket."""
+        self._places.free(caller)
+        if self._callers.get(caller.handler) is caller:
+            del self._callers[caller.handler]
+
+    def note_request(self, request: "web.Request") -> bool:
+        """Note that a connection sent a request. Return whether its client has no more of them than it may."""
+        caller = self._callers.get(request.protocol)
+        if caller is None:
+            return True
+        caller.asked, caller.since, caller.received = True, self._monotonic(), 0
+        return self._places.move(caller, self._known.sender(request.remote or ""))
+
+    def release(self, request: "web.Request") -> None:
+        """Free the place of a connection that became a WebSocket."""
+        caller = self._callers.get(request.protocol)
+        if caller is not None:
+            caller.is_plain = False
+            self.close(caller)
+
+    def expire(self, now: float) -> None:
+        """End the connections that asked for nothing in time, or do not read."""
+        for caller in list(self._callers.values()):
+            waited = now - caller.since
+            if (waited > SILENT_SECONDS and not caller.asked) or (waited > ANSWER_SECONDS and caller.is_stuck):
+                caller.abort()
+
+
+class Caller(asyncio.Protocol):
+    """One plain connection, in front of aiohttp's handler. `since` is when it was accepted, or asked for something."""
+
+    def __init__(self, intake: Intake, server: "web.Server") -> None:
+        self.address = ""
+        self.since = 0.0
+        self.asked = False
+        self.is_plain = True
+        self.received = 0
+        self.handler: RequestHandler = server()
+        self._intake = intake
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether bytes wait for it to read."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
+
+    def abort(self) -> None:
+        """End it now, whatever waits."""
+        self._intake.close(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- asyncio's protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+        peer = transport.get_extra_info("peername")
+        self.address = plain_address(str(peer[0])) if peer else ""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
+        self._intake.open(self)
+        self.handler.connection_made(self._transport)
+
+    def data_received(self, data: bytes) -> None:  # noqa: D102
+        if self.is_plain:
+            self.received += len(data)
+            if self.received > MOST_REQUEST_BYTES:
+                self.abort()
+                return
+        self.handler.data_received(data)
+
+    def eof_received(self) -> None:  # noqa: D102
+        self.handler.eof_received()
+
+    def pause_writing(self) -> None:  # noqa: D102
+        self.handler.pause_writing()
+
+    def resume_writing(self) -> None:  # noqa: D102
+        self.handler.resume_writing()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: D102
+        self._intake.close(self)
+        self._transport = None
+        self.handler.connection_lost(error)

@@ -1,0 +1,243 @@
+"""Strangers who want all places, and what they send instead of requests: nobody else notices."""
+
+import asyncio
+import gzip
+import zlib
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from mobifai.bounds import Ledger
+from mobifai.relay.admission import KnownAddresses
+from mobifai.relay.endpoint import MOST_UNSIGNED
+from mobifai.relay.intake import ANSWER_SECONDS, MOST_PER_ADDRESS, SILENT_SECONDS
+from mobifai.relay.page import FOLDER, Page
+from tests.relay.device import SECONDS, Device, pair
+from tests.relay.place import Place, open_place, until
+from tests.support.strangers import Stranger, address, frame, stranger
+
+BOMB = b"0" * (10 << 20)
+
+
+async def _answers(place: Place) -> None:
+    async with place.ask("GET", "/health") as response:
+        assert response.status == 200
+
+
+async def _half_open(one: Stranger) -> None:
+    await one.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+
+
+async def _unsigned(one: Stranger) -> None:
+    assert "101" in await one.upgrade()
+
+
+async def _count_open(strangers: list[Stranger]) -> int:
+    """How many of them the relay has not closed, once it has closed those that it does not want."""
+    ended = [asyncio.create_task(one.answer(SECONDS)) for one in strangers]
+    await asyncio.wait(ended, timeout=0.3)
+    still_open = [task for task in ended if not task.done()]
+    for task in still_open:
+        task.cancel()
+    await asyncio.gather(*ended, return_exceptions=True)
+    return len(still_open)
+
+
+@pytest.mark.parametrize(("act", "most"), [(_half_open, MOST_PER_ADDRESS), (_unsigned, MOST_UNSIGNED)])
+async def test_one_address_pushes_out_only_itself(tmp_path: Path, act: object, most: int) -> None:
+    async with open_place(tmp_path) as place, AsyncExitStack() as scope:
+        other = await scope.enter_async_context(stranger(place.relay.port, address(2)))
+        await act(other)  # type: ignore[operator]
+        many = []
+        for _ in range(most + 10):
+            many.append(await scope.enter_async_context(stranger(place.relay.port, address(1))))
+            await act(many[-1])  # type: ignore[operator]
+        await _answers(place)
+        assert await _count_open(many[:10]) == 0
+        assert await _count_open(many[10:]) == most
+        assert await _count_open([other]) == 1
+
+
+@pytest.mark.parametrize("addresses", [8, 64])
+async def test_a_phone_comes_in_when_strangers_have_taken_every_place(tmp_path: Path, addresses: int) -> None:
+    async with open_place(tmp_path) as place, place.agent() as agent, AsyncExitStack() as scope:
+        for number in range(addresses * 8):
+            one = await scope.enter_async_context(stranger(place.relay.port, address(number % addresses)))
+            await _unsigned(one)
+        async with place.phone() as phone:
+            await pair(phone, agent)
+            await phone.say("terminal:input", {"uuid": "t", "data": "x"})
+            assert (await agent.hear("terminal:input"))["data"] == "x"
+        assert place.entry("relay.unsigned").used <= place.entry("relay.unsigned").capacity
+        assert place.entry("relay.sockets").peak <= place.entry("relay.sockets").capacity
+
+
+async def test_a_signed_in_device_makes_room_for_nobody_however_it_signed_in(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, AsyncExitStack() as scope:
+        phone = Device("mobile", "phone-1")
+        await scope.enter_async_context(phone.connected(place.url))
+        await phone.register()
+        asked = dict(parse_qsl(urlsplit((await phone.hear("login_required"))["loginUrl"]).query))
+        async with place.ask("POST", "/login", data={**asked, "code": place.invite().code}) as response:
+            assert response.status == 302
+        await phone.hear("authenticated")
+        for number in range(100):
+            await _unsigned(await scope.enter_async_context(stranger(place.relay.port, address(number // 8))))
+        await phone.settle()
+        assert not phone.gone.is_set()
+
+
+async def test_places_are_kept_for_addresses_of_known_devices(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, AsyncExitStack() as scope:
+        async with place.phone() as phone:
+            token, device_id = phone.token, phone.device_id
+        waiting = await scope.enter_async_context(stranger(place.relay.port, "127.0.0.1"))
+        await _unsigned(waiting)
+        for number in range(200):  # as many addresses as connections: no sender holds more than another
+            await _unsigned(await scope.enter_async_context(stranger(place.relay.port, address(number))))
+        assert await _count_open([waiting]) == 1
+        async with Device("mobile", device_id, token).connected(place.url) as again:
+            await again.sign_in()
+
+
+async def test_neighbours_of_one_ipv6_network_share_a_limit() -> None:
+    known = KnownAddresses(Ledger())
+    known.add("2001:db8::7")
+    assert known.sender("2001:db8::1") == known.sender("2001:db8::ffff:0:0:2") == known.sender("2001:db8::1%eth0")
+    assert known.sender("2001:db8:0:1::1") != known.sender("2001:db8::1")
+    assert known.sender("2001:db8::7").known
+    assert known.sender("192.0.2.1") != known.sender("192.0.2.2")
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [("gzip", gzip.compress(BOMB)), ("deflate", zlib.compress(BOMB)), ("br", b"\x00"), ("zstd", b"\x00"),
+     ("x-gzip", gzip.compress(BOMB)), ("gzip, identity", b"\x00"), ("identity, gzip", b"\x00"), ("unknown", b"\x00")],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/api/sign-in", "/login", "/health", "/api/settings"])
+async def test_no_body_is_inflated(tmp_path: Path, coding: str, body: bytes, path: str) -> None:
+    headers = {"Content-Encoding": coding, "Content-Type": "application/json"}
+    async with open_place(tmp_path) as place:
+        method = {"/health": "GET", "/api/settings": "PUT"}.get(path, "POST")
+        async with place.ask(method, path, data=body, headers=headers) as response:
+            assert response.status == 415
+            assert response.headers["Accept-Encoding"] == "identity"
+            assert "Content-Encoding" in (await response.json())["message"]
+
+
+async def _expect_closed(place: Place, one: Stranger, seconds: float) -> bytes:
+    place.clock.pass_by(seconds)
+    return await one.answer(SECONDS)
+
+
+@pytest.mark.parametrize("sent", [b"", b"G", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
+async def test_a_head_that_does_not_come_in_time_is_not_waited_for(tmp_path: Path, sent: bytes) -> None:
+    async with open_place(tmp_path) as place, stranger(place.relay.port) as one:
+        await one.send(sent)
+        await until(lambda: place.entry("relay.requests").used == 1)
+        assert await _expect_closed(place, one, SILENT_SECONDS + 1) == b""
+
+
+async def test_an_answer_that_is_not_read_is_not_kept(tmp_path: Path) -> None:
+    script = max(Page.installed().paths(), key=lambda path: (FOLDER / path[1:]).stat().st_size)
+    async with open_place(tmp_path) as place, stranger(place.relay.port) as one:
+        one.writer.transport.pause_reading()
+        await one.send(f"GET {script} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() * 20)
+        await until(lambda: place.entry("relay.requests").used == 1)
+        await _answers(place)
+        place.clock.pass_by(ANSWER_SECONDS + 1)
+        await until(lambda: place.entry("relay.requests").used == 0)
+
+
+ODD = {
+    "one huge header": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * (1 << 20),
+    "many headers": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: y\r\n" * 100_000,
+    "many large headers": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + (b"X: " + b"y" * 8000 + b"\r\n") * 100,
+    "a huge request line": b"GET /" + b"x" * (1 << 20),
+    "a body without an end": b"POST /api/sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n" + b"400\r\n" + b"x" * 1024 + b"\r\n" * 1000,
+    "a body that is too long": b"POST /api/sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 9999999\r\n\r\n" + b"x" * (1 << 20),
+    "trailers": b"POST /health HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    + b"X: y\r\n" * 100_000,
+    "chunk extensions": b"POST /health HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1;"
+    + b"x" * (1 << 20),
+    "no HTTP": bytes(range(256)) * 100,
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 600,
+    "two lengths": b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+    "length and chunks": b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "HTTP 2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "an upgrade to something else": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    + b"x" * (1 << 20),
+    "a proxy's request": b"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + b"x" * (1 << 20),
+}
+
+
+@pytest.mark.parametrize("sent", ODD.values(), ids=ODD)
+async def test_what_is_no_request_ends_and_leaves_nothing(
+    tmp_path: Path, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_place(tmp_path) as place:
+        async with stranger(place.relay.port) as one:
+            sending = asyncio.create_task(one.send(sent))
+            await until(lambda: place.entry("relay.requests").peak == 1)
+            await _answers(place)
+            place.clock.pass_by(SILENT_SECONDS + 1)
+            await asyncio.wait([sending], timeout=5)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        await until(lambda: place.entry("relay.requests").used <= 1)
+        await _answers(place)
+    assert "Traceback" not in caplog.text
+
+
+async def test_pipelined_requests_are_answered_one_by_one_and_starve_nobody(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, stranger(place.relay.port) as one:
+        await one.send(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 500)
+        for _ in range(500):
+            assert "200 OK" in await one.head()
+            await one.reader.readuntil(b"}")
+
+
+async def test_compression_of_messages_is_not_agreed_on(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, stranger(place.relay.port) as one:
+        head = await one.upgrade("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n")
+        assert "101" in head
+        assert "extensions" not in head.lower()
+        packed = zlib.compressobj(wbits=-15)
+        bomb = packed.compress(BOMB) + packed.flush(zlib.Z_SYNC_FLUSH)
+        await one.send(frame(1, bomb[:-4], reserved=4))
+        assert b"\x03\xea" in await one.answer()  # 1002, a protocol error
+
+
+FLOODS = {
+    "pings": frame(9, b"x") * 20_000,
+    "pongs": frame(10) * 20_000,
+    "answers to pings": frame(1, b"3") * 20_000,
+    "events": frame(1, b'42["x"]') * 20_000,
+    "fragments": frame(1, b"4", final=False) + frame(0, b"x", final=False) * 100_000,
+    "empty fragments": frame(1, b"4", final=False) + frame(0, final=False) * 100_000,
+    "a long message": frame(1, b"4" * (512 << 10)),
+    "a large control frame": frame(9, b"x" * 1000),
+    "a reserved opcode": frame(5, b"x"),
+    "a continuation of nothing": frame(0, b"x"),
+    "text that is no text": frame(1, b"\xff" * 100),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+async def test_a_stranger_who_floods_a_websocket_is_dropped_and_starves_nobody(tmp_path: Path, kind: str) -> None:
+    async with open_place(tmp_path) as place, place.phone() as phone:
+        async with stranger(place.relay.port) as one:
+            assert "101" in await one.upgrade()
+            sending = asyncio.create_task(one.send(FLOODS[kind]))
+            await phone.settle()
+            if "fragments" not in kind:  # those are a message that is still on its way, and time out
+                await one.answer(SECONDS)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        await until(lambda: place.entry("relay.unsigned").used == 0)
+        await phone.settle()
