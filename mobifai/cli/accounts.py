@@ -77,7 +77,11 @@ def list_accounts(settings: Settings, as_json: bool, state_dir: Path) -> None:
         click.echo(msgspec.json.encode(answer))
         return
     for one in answer["accounts"]:
-        click.echo(f"{one['name']}: {one['agents']} agents, {one['phones']} phones")
+        click.echo(f"{one['name']}: {_count(one['agents'], 'agent')}, {_count(one['phones'], 'phone')}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @account.command()

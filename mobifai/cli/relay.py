@@ -114,6 +114,7 @@ def _questions(running: Relay, ledger: Ledger) -> dict[str, Handler]:
             "relay_pid": os.getpid(),
             "relay_url": running.find_urls()[0],
             "devices": running.devices(),
+            **summary(running.sign_in),
             "worst_case_bytes": ledger.worst_case_bytes,
             "bounds": [asdict(entry) for entry in ledger.entries()],
         }

@@ -56,7 +56,8 @@ def _relay_text(answer: dict[str, Any]) -> str:
     return (
         f"MobiFai relay {answer['version']}, process {answer['relay_pid']}\n"
         f"Relay      {answer['relay_url']}\n"
-        f"Devices    {len(answer['devices'])}, {connected} connected"
+        f"Devices    {len(answer['devices'])} of the account owner, {connected} connected\n"
+        f"Accounts   {len(answer.get('accounts', ['owner']))}, see `mobifai relay account list`"
     )
 
 

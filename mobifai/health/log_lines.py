@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from mobifai.protocol.codes import ALPHABET
+from mobifai.protocol.codes import ALPHABET, SECRET_LENGTH
 
 HIDDEN = "<hidden>"
 
@@ -21,6 +21,8 @@ _CODE_HALF = f"[{ALPHABET}]{{4}}"
 _SECRET = re.compile(
     r"eyJ[\w-]{5,}\.[\w-]+\.[\w-]*"  # a JWT
     rf"|(?<![\w-]){_CODE_HALF}-{_CODE_HALF}(?![\w-])"  # a pairing code
+    rf"|(?<![\w-])[{ALPHABET}]{{{SECRET_LENGTH}}}(?![\w-])"  # the code of a link
+    r"|#1\.[\w-]+\.[\w.-]+"  # all that a link has behind its address
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{64,}(?![0-9A-Za-z])"  # a private key, a signature
     r"|\bsk-[\w-]{16,}"  # a model's API key
 )

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
 from mobifai.health.log_lines import for_file, for_people, for_programs, kind_of, line_of
-from mobifai.protocol.codes import Codes
+from mobifai.protocol.codes import ClientKind, Codes
 
 TOKEN = jwt.encode({"id": "owner", "exp": 1}, "k" * 32, algorithm="HS256")
 PRIVATE_KEY = "3b7c" * 16  # the form of `Identity.secret_hex`
 API_KEY = "sk-" + "ant-" + "a1" * 12
-CODE = Codes(Ledger(), lambda alphabet: alphabet[7]).issue("grant", 0).code
+CODE = Codes(Ledger(), lambda alphabet: alphabet[7]).issue("grant", ClientKind.LEGACY, 0).code
+LINK_CODE = Codes(Ledger(), lambda alphabet: alphabet[7]).issue("grant", ClientKind.E2E, 0).code
 
 
 def a_record(message: str, *values: object, name: str = "mobifai.link", level: int = logging.INFO) -> logging.LogRecord:
@@ -32,6 +33,8 @@ def a_record(message: str, *values: object, name: str = "mobifai.link", level: i
         ('{"token": "s3cr3t"}', "s3cr3t"),
         (f"open https://relay.example/#{CODE}", CODE),
         (f"the code is {CODE}.", CODE),
+        (f"open https://relay.example/#1.{LINK_CODE}.c2VjcmV0.a2V5.aWQ", "c2VjcmV0"),
+        (f"the code of a link is {LINK_CODE}", LINK_CODE),
         ("connected to https://ann:pass@relay.example", "ann:pass"),
         (f"the key {API_KEY} is refused", API_KEY),
         (f"device key {PRIVATE_KEY} read", PRIVATE_KEY),

@@ -87,11 +87,11 @@ async def login_url(agent: RunningAgent, times: int = 1) -> str:
     return str(_SIGN_IN.findall(agent.log.read_text())[-1])
 
 
-async def sign_in(agent: RunningAgent, relay: RunningRelay) -> None:
-    """Do what the agent's login page asks for."""
+async def sign_in(agent: RunningAgent, relay: RunningRelay, code: str = "") -> None:
+    """Do what the agent's login page asks for, by default as an agent of the relay's owner."""
     url = await login_url(agent)
     asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-    code = (await relay.invite())["code"]
+    code = code or (await relay.invite())["code"]
     async with aiohttp.ClientSession() as session, session.post(url, data={**asked, "code": code}) as answer:
         assert answer.status == 200, await answer.text()
     await ready(agent)
