@@ -7,11 +7,11 @@ A device may be known to the relay, to the agent end to end, or to both. Owns no
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mobifai.agent.phones import Phones, PinnedPhone
 from mobifai.agent.ways_in import WaysIn
+from mobifai.clocks import iso_time
 from mobifai.errors import RelayUnreachable, SignInRefused
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
@@ -114,8 +114,8 @@ def _known(phone: PinnedPhone | None) -> dict[str, Any] | None:
     return {
         "name": phone.name,
         "fingerprint": fingerprint(bytes.fromhex(phone.key)),
-        "created": _iso_time(phone.created),
-        "lastUsed": _iso_time(phone.last_used),
+        "created": iso_time(phone.created),
+        "lastUsed": iso_time(phone.last_used),
     }
 
 
@@ -125,12 +125,8 @@ def _unlisted(phone: PinnedPhone) -> dict[str, Any]:
         "deviceId": phone.device_id,
         "name": phone.name,
         "type": "mobile",
-        "createdAt": _iso_time(phone.created),
-        "lastSeen": _iso_time(phone.last_used),
+        "createdAt": iso_time(phone.created),
+        "lastSeen": iso_time(phone.last_used),
         "connected": False,
         "e2e": _known(phone),
     }
-
-
-def _iso_time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

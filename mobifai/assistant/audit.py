@@ -6,13 +6,13 @@ tells of is done; when it can't be written, that is not done.
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from mobifai.assistant.blanking import Secrets
 from mobifai.bounds import Ledger
+from mobifai.clocks import moment
 from mobifai.errors import AssistantError
 from mobifai.limits import ASSISTANT_AUDIT
 
@@ -36,7 +36,7 @@ class Audit:
     def write(self, secrets: Secrets, event: str, terminal: str, conversation: int, text: str) -> None:
         """Add a record, its text without secrets. Raises AssistantError."""
         record = {
-            "time": datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds"),
+            "time": moment(self._now()).isoformat(timespec="milliseconds"),
             "event": event,
             "terminal": terminal,
             "conversation": conversation,

@@ -77,7 +77,11 @@ def _code(invitation: dict[str, Any]) -> str:
 
 def _clock(invitation: dict[str, Any]) -> str:
     """When it expires, as the wall clock shows it."""
-    return datetime.fromisoformat(invitation["expires_at"]).astimezone().strftime("%H:%M")
+    expires_at = str(invitation["expires_at"])
+    try:
+        return f"{datetime.fromisoformat(expires_at).astimezone():%H:%M}"
+    except (ValueError, OverflowError, OSError):  # no time that can be, here
+        return expires_at
 
 
 def _qr(text: str) -> str:

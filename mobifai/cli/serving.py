@@ -21,6 +21,7 @@ from mobifai.agent import Agent, open_agent
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
+from mobifai.cli.daily import until_time_of_day
 from mobifai.cli.person import Person
 from mobifai.cli.plain import plain
 from mobifai.cli.running import run, stop_signals
@@ -133,14 +134,9 @@ class _Restart:
         self._stop.set()
 
     async def daily(self, at: dt.time | None) -> None:
-        if at is None:
-            return
-        now = dt.datetime.now()  # local time without an offset: the clock on the wall is meant, also when it is set
-        today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
-        due = today if today > now else today + dt.timedelta(days=1)
-        while (left := (due - dt.datetime.now()).total_seconds()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(min(left, 60))  # the wall clock may jump, and the machine sleep
-        self._begin()
+        if at is not None:
+            await until_time_of_day(at)
+            self._begin()
 
 
 async def _announce(agent: Agent, person: Person, config: Config, spawner: KeptShells | LocalSpawner) -> None:

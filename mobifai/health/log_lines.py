@@ -9,10 +9,10 @@ import logging
 import re
 import traceback
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import msgspec
 
+from mobifai.clocks import local_moment, moment
 from mobifai.protocol.codes import ALPHABET, SECRET_LENGTH
 
 HIDDEN = "<hidden>"
@@ -94,19 +94,19 @@ def kind_of(record: logging.LogRecord, message: str) -> Kind:
 
 def for_people(line: Line, with_traceback: bool) -> str:
     """The line for a terminal: the time of day, and no traceback unless asked for."""
-    time = datetime.fromtimestamp(line.time).strftime("%H:%M:%S")  # the wall clock of who reads it
+    time = f"{local_moment(line.time):%H:%M:%S}"  # the wall clock of who reads it
     return _text(f"{time} {_level(line):<7} {line.message}", line.exception if with_traceback else "")
 
 
 def for_file(line: Line) -> str:
     """The line for a file that is read days later: the whole date, who says it, and the traceback."""
-    time = datetime.fromtimestamp(line.time).astimezone().isoformat(timespec="milliseconds")
+    time = local_moment(line.time).isoformat(timespec="milliseconds")
     return _text(f"{time} {_level(line):<7} {line.logger}: {line.message}", line.exception)
 
 
 def for_programs(line: Line) -> str:
     """The line as one JSON object."""
-    time = datetime.fromtimestamp(line.time, UTC).isoformat(timespec="milliseconds")
+    time = moment(line.time).isoformat(timespec="milliseconds")
     parts = {"time": time, "level": _level(line).lower(), "logger": line.logger, "message": line.message}
     return msgspec.json.encode(parts | ({"exception": line.exception} if line.exception else {})).decode()
 

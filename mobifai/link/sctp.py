@@ -36,6 +36,9 @@ ACKNOWLEDGES_AFTER = 0.02
 
 _SMALL = USERDATA_MAX_LENGTH - SACK_BYTES
 """Bytes of a piece beside which an acknowledgement has room."""
+_LONGEST_ROUND_TRIP = 60.0
+"""Seconds; the library takes no more into account either."""
+
 _TSNS = 1 << 32
 _SEQUENCES = 1 << 16
 
@@ -297,6 +300,15 @@ class Association(RTCSctpTransport):
             if count == 1 and piece._sent_count == 1:
                 self._update_rto(time.time() - piece._sent_time)
         return count, length
+
+    def _update_rto(self, seconds: float) -> None:
+        """Take a round trip into account, unless the system's clock, on which it was measured, was set meanwhile."""
+        if 0 <= seconds < _LONGEST_ROUND_TRIP:
+            super()._update_rto(seconds)
+
+    def _get_timestamp(self) -> int:
+        """Seconds for the cookie of an association, of a clock that is never set."""
+        return int(time.monotonic()) & 0xFFFFFFFF
 
     def _widen(self, length: int) -> None:
         """Open the congestion window (RFC 9260, section 7.2)."""

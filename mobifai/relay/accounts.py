@@ -8,12 +8,13 @@ import getpass
 import re
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import AccountError
 from mobifai.limits import RELAY_ACCOUNTS, RELAY_DEVICES, RELAY_SETTINGS
 from mobifai.protocol import messages as wire
-from mobifai.protocol.codes import Codes, Grant
+from mobifai.protocol.codes import CODE_SECONDS, Codes, Grant
 from mobifai.relay.store import OWNER, Store
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
@@ -62,12 +63,20 @@ class Accounts:
     """All accounts of a relay. Without `shared` there is only `owner`, whatever the store has."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, pick: Callable[[str], str], now: Callable[[], float], *, shared: bool
+        self,
+        store: Store,
+        ledger: Ledger,
+        pick: Callable[[str], str],
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        *,
+        shared: bool,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._pick = pick
         self._now = now
+        self._monotonic = monotonic
         self._bound = ledger.open(RELAY_ACCOUNTS)
         self._accounts: BoundedMap[str, Account] = BoundedMap(self._bound)
         for name in store.accounts() if shared else [OWNER]:
@@ -75,8 +84,10 @@ class Accounts:
 
     def _open(self, name: str) -> Account:
         account = self._accounts[name] = Account(name, self._store, self._ledger, self._pick)
-        for grant in self._store.grants(name, self._now()):
-            account.codes.restore(grant)
+        now = self._now()
+        for grant in self._store.grants(name, now):
+            left = min(grant.expires_at - now, CODE_SECONDS)  # the clock may have been set since
+            account.codes.restore(replace(grant, expires_at=self._monotonic() + left))
         return account
 
     def __iter__(self) -> Iterator[Account]:

@@ -1,7 +1,8 @@
 """The devices of an account: which there are, and shutting one out."""
 
+from mobifai.clocks import iso_time
 from mobifai.protocol import messages as wire
-from mobifai.relay.signin import SignIn, iso_time
+from mobifai.relay.signin import SignIn
 from mobifai.relay.sockets import Sockets
 
 

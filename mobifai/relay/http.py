@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 from aiohttp import hdrs, web
 
+from mobifai.clocks import iso_time
 from mobifai.database import NotKept
 from mobifai.errors import SignInRefused, TooManyAttempts
 from mobifai.limits import MAX_ID
@@ -20,7 +21,7 @@ from mobifai.relay import pages
 from mobifai.relay.accounts import Account
 from mobifai.relay.devices import Devices
 from mobifai.relay.page import Page
-from mobifai.relay.signin import AGENTS, PHONES, SignIn, iso_time
+from mobifai.relay.signin import AGENTS, PHONES, SignIn
 from mobifai.relay.sockets import Connection, Sockets
 from mobifai.relay.store import Store, StoredDevice
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobifai.bounds import Ledger
+from mobifai.clocks import elapsed
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
 from mobifai.problems import Problems
@@ -89,7 +90,7 @@ class Relay:
         allowed_hosts: tuple[str, ...] = (),
         problems: Problems | None = None,
         now: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = elapsed,
     ) -> AsyncIterator["Relay"]:
         """Listen for the length of a scope. Raises StateError for a port that is taken or a state that can't be used.
 

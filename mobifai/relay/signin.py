@@ -8,13 +8,13 @@ import secrets
 import time
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from mobifai.bounds import Ledger
+from mobifai.clocks import elapsed, iso_time
 from mobifai.database import NotKept
 from mobifai.errors import SignInRefused
 from mobifai.protocol import messages as wire
-from mobifai.protocol.codes import Attempts, ClientKind, DeviceType, Grant, is_secret
+from mobifai.protocol.codes import CODE_SECONDS, Attempts, ClientKind, DeviceType, Grant, is_secret
 from mobifai.protocol.features import E2E
 from mobifai.relay.accounts import Account, Accounts
 from mobifai.relay.store import OWNER, Store, StoredDevice
@@ -46,7 +46,7 @@ class Invitation:
 
 
 class SignIn:
-    """Let devices in. `now` gives seconds since the epoch; `monotonic` counts the minute of failed attempts.
+    """Let devices in. `now` gives seconds since the epoch; what ends after some minutes is measured with `monotonic`.
 
     A `shared` relay has accounts, and agents sign in to it. Any other has one account, and one agent in this process.
     """
@@ -59,7 +59,7 @@ class SignIn:
         *,
         shared: bool = False,
         now: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = elapsed,
         pick: Callable[[str], str] = secrets.choice,
         new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
@@ -70,7 +70,7 @@ class SignIn:
         self._new_id = new_id
         self._attempts = Attempts(ledger)
         self.shared = shared
-        self.accounts = Accounts(store, ledger, pick, now, shared=shared)
+        self.accounts = Accounts(store, ledger, pick, now, monotonic, shared=shared)
 
     def close(self) -> None:
         """Close its entries in the ledger."""
@@ -83,11 +83,12 @@ class SignIn:
         if kind is ClientKind.AGENT and not self.shared:
             raise SignInRefused(_ONE_AGENT)
         host = self.accounts.require(account)
-        grant = host.codes.issue(self._new_id(), kind, self._now())
+        grant = host.codes.issue(self._new_id(), kind, self._monotonic())
+        expires_at = self._now() + CODE_SECONDS
         if kind is ClientKind.AGENT:
-            self._store.put_grant(host.name, grant, self._now())
+            self._store.put_grant(host.name, replace(grant, expires_at=expires_at), self._now())
         token = self._issue(host, kind.device_type, grant.grant_id)
-        return Invitation(host.name, kind, token, grant.code, iso_time(grant.expires_at))
+        return Invitation(host.name, kind, token, grant.code, iso_time(expires_at))
 
     def redeem(
         self, code: str, device_id: str, kind: DeviceType, address: str, wanted: Set[ClientKind] | None = None
@@ -99,7 +100,7 @@ class SignIn:
         if not is_secret(code):
             self._attempts.check(address, self._monotonic())
         self._require_agents(kind)
-        found = self.accounts.find(code, self._now())
+        found = self.accounts.find(code, self._monotonic())
         if found is None:
             self.failed(address)
             raise SignInRefused("this pairing code is wrong, used or expired; `mobifai pair` shows a new one")
@@ -184,8 +185,8 @@ class SignIn:
         if register.token is None:
             return None
         try:
-            claims = self._tokens.read(register.token, self._now())
-            account = self._bind(claims, register)
+            claims = self._tokens.read(register.token)
+            account = self._bind(claims, register, inside=inside)
         except SignInRefused:
             self.failed(address)
             raise
@@ -193,7 +194,7 @@ class SignIn:
         self._store.seen(account.name, register.device_id, name, register.public_key, self._now())
         return wire.Authenticated(token=self._issue(account, claims.type, claims.jti), user=account.user)
 
-    def _bind(self, claims: Claims, register: wire.Register) -> Account:
+    def _bind(self, claims: Claims, register: wire.Register, *, inside: bool) -> Account:
         """Whose the device is. Raises SignInRefused unless the token is for exactly this device."""
         if claims.type != register.type:
             raise SignInRefused(f"this token is for the type {claims.type}; found {register.type}; sign in again")
@@ -208,14 +209,25 @@ class SignIn:
         elif device.device_id != register.device_id:
             raise SignInRefused("this token belongs to another device; `mobifai pair` gives one for this device")
         else:
+            if not inside:
+                self._require_fresh(claims, device)
             self._require_encryption(device.kind, register)
             if device.kind is ClientKind.UNKNOWN and E2E in register.features:
                 self._store.put(replace(device, kind=ClientKind.E2E))
         return account
 
+    def _require_fresh(self, claims: Claims, device: StoredDevice) -> None:
+        """Raise SignInRefused for a token whose time is over.
+
+        A client that encrypts is known to the agent by its key, and on the agent's own relay its token opens nothing
+        without that: there it is good until the device is revoked, whatever the clock is set to.
+        """
+        if self.shared or device.kind is not ClientKind.E2E:
+            self._tokens.check_time(claims, self._now())
+
     def _claim(self, account: Account, grant_id: str, register: wire.Register) -> None:
         """Use an invitation up by its token."""
-        grant = account.codes.get(grant_id, self._now())
+        grant = account.codes.get(grant_id, self._monotonic())
         if grant is None:
             raise SignInRefused("this token was never used and is void now; `mobifai pair` gives a new one")
         self._require_encryption(grant.kind, register)
@@ -237,7 +249,7 @@ class SignIn:
     def identify(self, token: str, address: str = "") -> StoredDevice:
         """The device that a token of a request belongs to. Raises SignInRefused."""
         try:
-            return self._holder(self._tokens.read(token, self._now()))
+            return self._holder(self._tokens.read(token))
         except SignInRefused:
             self.failed(address)
             raise
@@ -248,6 +260,7 @@ class SignIn:
             raise SignInRefused("this relay is managed by `mobifai pair` and `mobifai devices` on its own machine only")
         if device is None or device.revoked_at is not None or self.accounts.get(device.user_id) is None:
             raise SignInRefused("this token lets no device in: it was not used to register yet, replaced, or revoked")
+        self._require_fresh(claims, device)
         return device
 
     # -- failed attempts
@@ -272,8 +285,3 @@ class SignIn:
         if not self._store.revoke(host.name, device_id, self._now(), keep=host.devices.capacity):
             raise SignInRefused("expected a device that may come in; `mobifai devices list` shows them")
         host.count_devices()
-
-
-def iso_time(seconds: float) -> str:
-    """ISO 8601 in UTC, to the second."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -54,17 +54,23 @@ class Tokens:
         signed = f"{_HEADER}.{_base64(msgspec.json.encode(claims))}"
         return f"{signed}.{self._signature(signed)}"
 
-    def read(self, token: str, now: float) -> Claims:
-        """What a token says. Raises SignInRefused when it is not this relay's, or its time is over."""
+    def read(self, token: str, now: float | None = None) -> Claims:
+        """What a token says. Raises SignInRefused when it is not this relay's, or its time is over (with `now`)."""
         if len(token) > MAX_TOKEN:
             raise SignInRefused(f"expected a token of at most {MAX_TOKEN} characters; sign in again")
         try:
             claims = msgspec.json.decode(self._payload(token), type=Claims)
         except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError):
             raise SignInRefused("expected a token of this relay; found another; sign in again") from None
+        if now is not None:
+            self.check_time(claims, now)
+        return claims
+
+    @staticmethod
+    def check_time(claims: Claims, now: float) -> None:
+        """Raise SignInRefused when the time of a token is over."""
         if claims.exp <= now:
             raise SignInRefused("this token has expired; sign in again")
-        return claims
 
     def _payload(self, token: str) -> bytes:
         """What is signed. Raises ValueError for a token that this relay did not make."""

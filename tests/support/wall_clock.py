@@ -1,0 +1,46 @@
+"""Another wall clock for a process under test: all that is in it, its libraries included, sees the time of the test.
+
+Owns a preloaded library, which the system's C compiler makes, and the file by which the time is set while the process
+runs. Clocks that nobody can set go on as they are. Where this can't be had, the test is skipped.
+"""
+
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+DAY = 86_400
+YEAR = 365.25 * DAY
+
+
+class WallClock:
+    """The clock of processes that are started with `environment`."""
+
+    def __init__(self, folder: Path) -> None:
+        compiler = shutil.which("cc")
+        if not sys.platform.startswith("linux") or compiler is None:
+            pytest.skip("another wall clock takes Linux and a C compiler")
+        library, self._file = folder / "clock.so", folder / "clock"
+        source = Path(__file__).with_name("clock_shift.c")
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+        self._shift = 0
+        self._file.write_bytes(bytes(8))
+        self.environment = {"LD_PRELOAD": str(library), "MOBIFAI_TEST_CLOCK": str(self._file)}
+
+    def set(self, seconds: float) -> None:
+        """Set it to a time since the epoch."""
+        self.shift(seconds - time.time())
+
+    def shift(self, seconds: float) -> None:
+        """Set it this far off the system's clock."""
+        self._shift = int(seconds)
+        with self._file.open("r+b") as file:
+            file.write(struct.pack("=q", self._shift))
+
+    def pass_by(self, seconds: float) -> None:
+        """Set it further on."""
+        self.shift(self._shift + seconds)
