@@ -67,9 +67,11 @@ class Guard:
                 return _answer(request, error.status, message, error.headers)
             except TimeoutError:
                 return _answer(request, 408, f"expected the whole request within {REQUEST_SECONDS:.0f} s")
-            except ConnectionError:
-                return _answer(request, 400, "the connection broke")  # nobody reads it; aiohttp would log a traceback
+            except (ConnectionError, web.RequestPayloadError):
+                return _answer(request, 400, "expected a whole body; found that it broke off")
             except Exception:
+                if request.transport is None:  # aiohttp has several errors for a connection that is gone
+                    return _answer(request, 400, "the connection broke")
                 log.exception("%s %s failed", request.method, request.path)
                 return _answer(request, 500, "the relay could not handle this; its log says why")
 

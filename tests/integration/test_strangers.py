@@ -32,8 +32,8 @@ STORMS = {"half-open requests": _half_open, "unsigned WebSockets": _unsigned, "s
 async def test_a_known_phone_types_and_reconnects_during_a_storm(tmp_path: Path, act: object) -> None:
     async with serving(tmp_path / "state") as agent:
         port = int(agent.relay_url.rpartition(":")[2])
-        token = (await agent.invite())["token"]
-        async with open_phone("sim", agent.relay_url, token) as phone:
+        token = (await agent.invite_legacy())["token"]
+        async with open_phone("python", agent.relay_url, token) as phone:
             await arrive(phone, agent.device_id)
             terminal = await phone.create()
             await answers(phone, terminal)
