@@ -19,7 +19,7 @@ from mobifai.state import private_directory
 
 RETRY_SECONDS = 60.0
 
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def log_path(state_dir: Path) -> Path:
@@ -198,7 +198,8 @@ def _fit(path: Path, capacity: int) -> int:
 
     Gives its size. The file's mode becomes 0600.
     """
-    with path.open("r+b") as file:
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "r+b") as file:
         os.fchmod(file.fileno(), 0o600)
         size = os.fstat(file.fileno()).st_size
         if size <= capacity:
