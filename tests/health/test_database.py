@@ -1,0 +1,110 @@
+"""A database goes on in memory while its file can't be written, and has everything again once it can."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from mobifai.database import Database, NotKept
+from mobifai.problems import Problems
+
+SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY) STRICT"
+ADD = "INSERT INTO things VALUES (?)"
+
+
+@contextmanager
+def opened(path: Path, problems: Problems | None = None) -> Iterator[Database]:
+    with closing(Database(path, SCHEMA, 1, problems or Problems(), contents="things")) as database:
+        yield database
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another program has the file to itself."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def names(database: Database) -> set[str]:
+    return {str(name) for (name,) in database.execute("SELECT name FROM things")}
+
+
+def test_a_file_that_is_locked_at_the_start_is_read_and_written_later(tmp_path: Path) -> None:
+    path, problems = tmp_path / "d.sqlite", Problems()
+    with opened(path) as database:
+        database.execute(ADD, ("before",))
+    with locked(path):
+        database = Database(path, SCHEMA, 1, problems, contents="things")
+        assert names(database) == {"before"}
+        database.note(ADD, ("meanwhile",))
+        assert ["things can't be kept" in one for one in problems] == [True]
+        with pytest.raises(NotKept):
+            database.execute(ADD, ("required",))
+    database.note(ADD, ("after",))
+    assert list(problems) == []
+    database.close()
+    with opened(path) as again:
+        assert names(again) == {"before", "meanwhile", "after"}
+
+
+def test_a_file_that_is_locked_while_it_is_in_use_costs_nothing_that_may_wait(tmp_path: Path) -> None:
+    path, problems = tmp_path / "d.sqlite", Problems()
+    with opened(path, problems) as database:
+        with locked(path):
+            database.note(ADD, ("one",))
+            with pytest.raises(NotKept, match="free some space"):
+                with database:
+                    database.execute(ADD, ("two",))
+                    database.execute(ADD, ("three",))
+            assert names(database) == {"one"}
+        with database:
+            database.execute(ADD, ("four",))
+        assert list(problems) == []
+    with opened(path) as again:
+        assert names(again) == {"one", "four"}
+
+
+def test_an_error_within_a_change_undoes_all_of_it(tmp_path: Path) -> None:
+    with opened(tmp_path / "d.sqlite") as database:
+        with pytest.raises(RuntimeError):
+            with database:
+                database.execute(ADD, ("one",))
+                raise RuntimeError
+        assert names(database) == set()
+
+
+def test_a_file_that_goes_while_it_is_in_use_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "d.sqlite"
+    with opened(path) as database:
+        database.execute(ADD, ("one",))
+        for file in tmp_path.iterdir():
+            file.write_bytes(b"garbage" * 1000)
+        database.note(ADD, ("two",))
+        database.note(ADD, ("three",))
+        assert names(database) == {"one", "two", "three"}
+
+
+def test_what_cannot_be_read_is_never_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, problems = tmp_path / "d.sqlite", Problems()
+    with opened(path) as database:
+        database.execute(ADD, ("precious",))
+    content = path.read_bytes()
+    with monkeypatch.context() as patched:
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        patched.setattr("mobifai.database._open", refuse)
+        patched.setattr("mobifai.database.read_whole", refuse)
+        other = Database(path, SCHEMA, 1, problems, contents="things")
+    other.note(ADD, ("new",))
+    with pytest.raises(NotKept):
+        other.execute(ADD, ("required",))
+    assert names(other) == {"new"}
+    other.close()
+    assert path.read_bytes() == content
+    assert ["can't be read" in one for one in problems] == [True]
