@@ -1,12 +1,15 @@
 """What a relay writes into an account's settings changes how the page looks, and nothing that types."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.browser.scene import Scene, answers, at_the_phone
+import aiohttp
+
+from tests.browser.scene import Scene, Way, answers, at_the_phone, scripts_for
 from tests.integration.insight import asked
 from tests.support.agent import serving
 from tests.support.browser import open_browser
@@ -26,14 +29,15 @@ def poisoned(palette: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def behind_a_hostile_relay(folder: Path) -> AsyncIterator[tuple[HostileRelay, Scene]]:
+async def behind_a_hostile_relay(folder: Path, *, way: Way = "channel") -> AsyncIterator[tuple[HostileRelay, Scene]]:
+    """A page whose way to the relay, but not the agent's, is in hostile hands."""
     async with serving(folder / "state", "--e2e", "require") as agent, hostile_relay(agent.relay_url) as hostile:
         hostile.answers["/api/settings"] = poisoned("gruvbox")
-        async with open_browser() as browser:
+        async with open_browser(*scripts_for(way)) as browser:
             phone = PhonePage(await browser.context.new_page())
             link = (await agent.invite())["link"]
             await phone.open(f"{hostile.url}/#{link.partition('#')[2]}")
-            await phone.ready()
+            await phone.ready(way)
             await phone.first_terminal()
             yield hostile, Scene(agent, browser, phone)
 
@@ -58,6 +62,27 @@ async def test_a_relay_puts_nothing_onto_the_keys(tmp_path: Path) -> None:
         await phone.ready()
         await phone.until_background(GRUVBOX)
         await interrupts(phone)
+
+
+async def test_who_has_heard_a_token_puts_nothing_onto_the_keys(tmp_path: Path) -> None:
+    async with behind_a_hostile_relay(tmp_path) as (hostile, here):
+        heard = next(re.findall(r'"token": ?"([^"]+)"', text)[0] for text in hostile.seen if '"token"' in text)
+        small = {**poisoned("nord"), "theme": "nord"}
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {heard}"}) as thief:
+            async with thief.put(f"{here.agent.relay_url}/api/settings", json=small) as answer:
+                assert answer.ok
+        await here.phone.until_background(NORD)
+        await interrupts(here.phone)
+        await here.phone.page.close()
+        for device in (await asked(here.agent, "devices"))["devices"]:
+            if device["type"] == "mobile":
+                await here.agent.command("devices", "revoke", device["deviceId"])
+        async with open_browser() as browser:
+            new = PhonePage(await browser.context.new_page())
+            await new.open((await here.agent.invite())["link"])
+            await new.ready()
+            await new.until_background(NORD)
+            await interrupts(new)
 
 
 async def test_a_relay_learns_nothing_of_the_persons_own_keys(tmp_path: Path) -> None:
