@@ -128,7 +128,7 @@ class _Conversations:
                 last = {"answer": None if isinstance(answer, AsyncGenerator) else await _calmly(answer)}
             if isinstance(answer, AsyncGenerator):
                 await _send_events(answer, reader, writer)
-        except (MobiFaiError, msgspec.MsgspecError, sqlite3.Error) as error:
+        except (MobiFaiError, msgspec.MsgspecError, sqlite3.Error, RecursionError) as error:
             last = {"error": str(error)}
         await _send(writer, last)
 

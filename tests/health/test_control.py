@@ -160,7 +160,16 @@ async def test_without_a_process_the_error_says_what_to_do(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "line", [b"\n", b"{}\n", b"not json\n", b'{"ask": 1}\n', b'{"ask": "echo", "with": []}\n', b"[" * 99 + b"\n"]
+    "line",
+    [
+        b"\n",
+        b"{}\n",
+        b"not json\n",
+        b'{"ask": 1}\n',
+        b'{"ask": "echo", "with": []}\n',
+        b"[" * 99 + b"\n",
+        b"[" * 4000 + b"\n",
+    ],
 )
 async def test_what_is_no_question_is_refused(tmp_path: Path, line: bytes) -> None:
     async with a_process(tmp_path) as (_, path):
