@@ -91,6 +91,13 @@ def soak_quick(session: nox.Session) -> None:
     soak(session, "--quick", "--report", str(Path(session.virtualenv.location, "soak-report")))
 
 
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the installed agent and relay, 15 minutes. `-- --seconds 60 --target channel-frames` shortens and picks."""
+    install_wheel(session, "test")
+    session.run("python", "tests/fuzz/run.py", *session.posargs, env=INSTALLED_ONLY)
+
+
 @nox.session(name="self-test", default=False)
 def self_test(session: nox.Session) -> None:
     """Soak's self-test, an hour on two cores: every planted leak is found, no decoy is."""

@@ -94,11 +94,13 @@ class SealSession:
 
     def seal(self, event: str, payload: Any, number: int | None = None) -> dict[str, str]:
         """The next message to the agent, with its number if it has one. Raises SealBroken."""
-        assert self._transport is not None  # noqa: S101 - see `is_open`
         numbered = {} if number is None else {"seq": number}
-        return {
-            "data": _base64(self._transport.seal(json.dumps({"type": event, "payload": payload, **numbered}).encode()))
-        }
+        return self.seal_bytes(json.dumps({"type": event, "payload": payload, **numbered}).encode())
+
+    def seal_bytes(self, frame: bytes) -> dict[str, str]:
+        """The same for a frame of any content."""
+        assert self._transport is not None  # noqa: S101 - see `is_open`
+        return {"data": _base64(self._transport.seal(frame))}
 
     def open(self, payload: dict[str, Any]) -> tuple[str, Any]:
         """The next message of the agent, without its number. Raises SealBroken, ValueError."""

@@ -1,0 +1,73 @@
+"""Sends the inputs of a finding again, in a place of its own, and makes them fewer while the fault still comes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mobifai.errors import MobiFaiError
+from tests.fuzz.findings import Finding
+from tests.fuzz.oracle import Fault, Oracle
+from tests.fuzz.phone import Gone
+from tests.fuzz.place import PLACES
+from tests.fuzz.target import Target
+
+TRIES = 40
+"""Places that are opened at most to make the inputs fewer."""
+
+
+async def replay(target: type[Target], finding: Finding, folder: Path) -> Fault | None:
+    """The fault that these inputs lead to, if they do; then the finding with the fewest of them is printed."""
+    trial = _Trial(target, finding.seed, folder)
+    fault = await trial.send(finding.inputs)
+    if fault is None:
+        return None
+    inputs = await trial.fewest(finding.inputs, fault.kind)
+    print(f"{len(inputs)} of {len(finding.inputs)} inputs are enough:")
+    for data in inputs[:20]:
+        print(f"  {data[:2000]!r}")
+    return fault
+
+
+class _Trial:
+    def __init__(self, target: type[Target], number: int, folder: Path) -> None:
+        self._target = target
+        self._number = number
+        self._folder = folder
+        self._opened = 0
+
+    async def send(self, inputs: Sequence[bytes]) -> Fault | None:
+        """Send inputs to a fresh product, in small batches."""
+        self._opened += 1
+        folder = self._folder / f"{self._target.place}-{self._opened}"
+        try:
+            async with PLACES[self._target.place](folder) as place, Oracle(place) as oracle:
+                async with self._target(place, oracle, self._number, folder) as session:
+                    for at in range(0, len(inputs), session.batch):
+                        try:
+                            await session.deliver(list(inputs[at : at + session.batch]))
+                        except (Gone, OSError, MobiFaiError, TimeoutError):
+                            oracle.quick()
+                        oracle.quick()
+                await oracle.thorough()
+        except Fault as fault:
+            return fault
+        return None
+
+    async def fewest(self, inputs: Sequence[bytes], kind: str) -> Sequence[bytes]:
+        """Leave parts out while the same kind of fault comes, larger parts first."""
+        part = max(1, len(inputs) // 2)
+        while self._opened < TRIES:
+            for at in range(0, len(inputs), part):
+                fewer = [*inputs[:at], *inputs[at + part :]]
+                if (
+                    fewer
+                    and self._opened < TRIES
+                    and (fault := await self.send(fewer)) is not None
+                    and fault.kind == kind
+                ):
+                    inputs = fewer
+                    break
+            else:
+                if part == 1:
+                    break
+                part = max(1, part // 2)
+        return inputs

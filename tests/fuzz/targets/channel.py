@@ -1,0 +1,102 @@
+"""Frames of a paired phone: on the data channel, and sealed by relay."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from aiortc import InvalidStateError
+
+from mobifai.protocol import messages
+from tests.fuzz.phone import FuzzPhone, Gone
+from tests.fuzz.source import as_text
+from tests.fuzz.target import Target
+
+BUFFERED = 256 << 10
+LONGEST = 80_000
+"""Bytes of a message. aiortc sends at most what the agent takes, 256 KiB, and half a character may become three."""
+
+
+class SealedFrames(Target):
+    """A phone that is paired and encrypts, by relay: anything may be in what it has sealed."""
+
+    name = "sealed-frames"
+    boundary = "paired phone -> agent, end to end encrypted by relay: frames"
+    weight = 2.0
+    tables = (messages.FROM_PHONE, messages.FROM_RELAY, messages.SEALING)
+    webrtc = False
+
+    async def open(self) -> None:
+        self.phone: FuzzPhone | None = None
+        self.scope.push_async_callback(self._leave)
+
+    async def _leave(self) -> None:
+        if self.phone is not None:
+            await self.phone.__aexit__()
+            self.phone = None
+
+    async def _come(self) -> FuzzPhone:
+        if self.phone is not None and self.phone.is_connected and self._is_open(self.phone):
+            return self.phone
+        await self._leave()
+        features = self.random.choice(((), ("ack", "resume", "unseen")))
+        visitor = await self.here.visitor("paired phone", sealed=True)
+        self.phone = FuzzPhone(self.here.relay_url, visitor, webrtc=self.webrtc, features=features)
+        await self.phone.connect()
+        await self.phone.register()
+        await self.phone.pair(self.here.agent_id)
+        if self.webrtc:
+            await self.phone.channel_opens()
+        return self.phone
+
+    def _is_open(self, phone: FuzzPhone) -> bool:
+        return True
+
+    def make(self) -> bytes:
+        data = self.source.message(self._form)
+        # The owner wants this terminal to stay: it shows whether shells live.
+        return data if b"terminate" not in data else data.replace(self.oracle.marker.encode(), b"another")
+
+    def _form(self, event: str, payload: Any) -> dict[str, Any]:
+        """The two forms of section 1 of the protocol."""
+        if isinstance(payload, dict) and "uuid" in payload and self.random.random() < 0.5:
+            payload = {**payload, "uuid": self.random.choice((self.oracle.marker, "one", "two", "three"))}
+        if self.random.random() < 0.5:
+            return {"type": event, "payload": payload}
+        namespace = self.random.choice(("terminal", "terminal", "code", "", None, "e2e"))
+        return {"namespace": namespace, "action": event, "payload": payload}
+
+    async def deliver(self, batch: list[bytes]) -> int:
+        phone = await self._come()
+        for data in batch:
+            phone.write(phone.seal(data[:60_000]))
+        await phone.drain()
+        with suppress(Gone):
+            await phone.agent_is_done()
+            return len(batch)
+        return 0
+
+
+class ChannelFrames(SealedFrames):
+    """A phone that is paired and has the data channel."""
+
+    name = "channel-frames"
+    boundary = "paired phone -> agent, on a real WebRTC data channel: frames"
+    weight = 4.0
+    webrtc = True
+
+    def _is_open(self, phone: FuzzPhone) -> bool:
+        return phone.channel is not None and phone.channel.readyState == "open"
+
+    async def deliver(self, batch: list[bytes]) -> int:
+        phone = await self._come()
+        channel = phone.channel
+        assert channel is not None
+        with suppress(Gone, InvalidStateError):
+            for data in batch:
+                channel.send(as_text(data[:LONGEST]).decode() if self.random.random() < 0.98 else data[:LONGEST])
+            while channel.bufferedAmount > BUFFERED:
+                await asyncio.sleep(0.001)
+            await phone.channel_is_done()
+            return len(batch)
+        await self._leave()
+        return 0
