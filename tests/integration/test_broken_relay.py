@@ -4,6 +4,7 @@ The relay carries bytes until a shell runs. Then it cuts the agent's connection,
 it likes: openings that are none, packets and events of any form, HTTP of any form.
 """
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
@@ -15,7 +16,8 @@ import psutil
 import pytest
 
 from soak.phone import Phone
-from tests.integration.insight import answers, asked, status_when
+from soak.phone_log import PhoneError
+from tests.integration.insight import answers, asked
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import RunningAgent, serving
 from tests.support.broken_relay import ACCEPTED, OPENING, Answer, BrokenRelay, broken_relay, frame
@@ -106,14 +108,24 @@ class Scene:
         status = await asked(self.agent)
         return status["agent_pid"], status["terminals"][0]["pid"]
 
+    async def _arrive(self) -> None:
+        """Connect and pair, again and again while the agent is not on offer."""
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await self.phone.reconnect()
+                    await self.phone.pair(self.agent.device_id, timeout=5)
+                except PhoneError:
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+
     async def is_as_it_was(self) -> None:
         """The same agent and the same shell, which the phone that comes back finds."""
         assert await self.pids_now() == self.pids
         assert psutil.pid_exists(self.pids[1])
         self.broken.mend()
-        await status_when(self.agent, lambda status: status["relay"] == "waiting", "the agent to be back on the relay")
-        await self.phone.connect()
-        await self.phone.pair(self.agent.device_id)
+        await self._arrive()
         await answers(self.phone, self.terminal)
         assert await self.pids_now() == self.pids
         assert "Traceback" not in self.agent.log.read_text()
