@@ -9,6 +9,7 @@ opening, closing) is left to aiortc.
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from typing import Any
@@ -24,7 +25,10 @@ from aiortc.rtcsctptransport import (
 )
 from aiortc.utils import uint32_gt, uint32_gte
 
+from mobifai.link.sctp_form import is_sound
 from mobifai.link.sctp_packet import SACK_BYTES, Header, data_chunk, read_plain, sack_chunk
+
+_log = logging.getLogger(__name__)
 
 BURST = 4
 """Packets that one acknowledgement or one message may send at most (Max.Burst, RFC 9260, section 16)."""
@@ -261,8 +265,15 @@ class Association(RTCSctpTransport):
         await super()._send_sack()
 
     async def _handle_data(self, data: bytes) -> None:
-        if not self.hear(data):
+        if self.hear(data) or not is_sound(data, self._last_received_tsn):
+            return
+        try:
             await super()._handle_data(data)
+        except ConnectionError:
+            raise
+        except Exception as error:  # whatever a packet of this form makes the parent raise ends the connection only
+            _log.warning("a packet on the data channel can't be handled (%r); the connection ends", error)
+            raise ConnectionError("a packet can't be handled") from None
 
     def _set_state(self, state: RTCSctpTransport.State) -> None:
         super()._set_state(state)
