@@ -486,6 +486,7 @@ export class MachineSession implements Session {
     this.#channel = null;
     channel?.close();
     this.#leave();
+    this.#order.begin(false); // nothing of the machine before is waited for
     this.#clear();
     change();
     this.#tabs.load();
