@@ -33,7 +33,10 @@ class Admission:
         if self._phones.is_revoked(device_id):
             return "this phone was revoked; `mobifai pair` shows a link that lets it in anew"
         if self._requires_e2e:
-            return "this agent takes phones with end-to-end encryption only; open the link that `mobifai pair` shows"
+            return (
+                "this agent takes phones with end-to-end encryption only (--e2e require, the default with --relay); "
+                "open the link that `mobifai pair` shows, or start the agent with --e2e allow"
+            )
         if self._is_legacy is not None and not self._is_legacy(device_id):
             return "this device was not invited as a legacy app; `mobifai pair --legacy` invites one"
         return None

@@ -152,7 +152,7 @@ class SignIn:
         if known is not None and known.revoked_at is None:
             device = replace(device, created_at=known.created_at, name=name or known.name, public_key=known.public_key)
         if own:
-            self._store.put_own(device)
+            self._store.put_anyway(device)
         else:
             self._put(device)
         account.count_devices()
@@ -213,7 +213,7 @@ class SignIn:
                 self._require_fresh(claims, device)
             self._require_encryption(device.kind, register)
             if device.kind is ClientKind.UNKNOWN and E2E in register.features:
-                self._store.put(replace(device, kind=ClientKind.E2E))
+                self._store.put_anyway(replace(device, kind=ClientKind.E2E))
         return account
 
     def _require_fresh(self, claims: Claims, device: StoredDevice) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from mobifai.bounds import Ledger
-from mobifai.errors import BadMessage, MobiFaiError, PairingRefused, SignInRefused
+from mobifai.errors import BadMessage, LimitReached, MobiFaiError, PairingRefused, SignInRefused
 from mobifai.limits import RELAY_ACCOUNT_SOCKETS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.rooms import Command, Device, Disconnect, Emit, Rooms, is_forwarded
@@ -149,10 +149,10 @@ class Sockets:
             self._ask_to_sign_in(connection, register)
 
     def _require_room(self, connection: Connection, register: wire.Register, user: str) -> None:
-        """Raise SignInRefused when an account of a shared relay has all the connections that it may have."""
+        """Raise LimitReached when an account of a shared relay has all the connections that it may have."""
         others = [one for one in self._rooms.of_user(user) if one.device_id != register.device_id]
         if self._sign_in.shared and connection.key not in self._rooms and len(others) >= self._most_of_account:
-            raise SignInRefused(
+            raise LimitReached(
                 f"this account has {len(others)} devices connected, the most that it may have here; disconnect one"
             )
 

@@ -154,8 +154,8 @@ class Store:
             self._connection.execute(_PUT, _values(device))
             self._connection.execute("DELETE FROM grants WHERE grant_id = ?", (device.token_id,))
 
-    def put_own(self, device: StoredDevice) -> None:
-        """Let the agent of this process in, also while that can't be kept."""
+    def put_anyway(self, device: StoredDevice) -> None:
+        """Let a device in, also while that can't be kept."""
         self._connection.note(_PUT, _values(device))
 
     def seen(self, user_id: str, device_id: str, name: str, public_key: str, now: float) -> None:
@@ -166,19 +166,23 @@ class Store:
         )
 
     def revoke(self, user_id: str, device_id: str, now: float, keep: int) -> bool:
-        """Shut a device out; False when it is not one that was let in. Only the `keep` newest revoked ones are kept."""
-        with self._connection:
-            changed = self._connection.execute(
-                "UPDATE devices SET revoked_at = ? WHERE user_id = ? AND device_id = ? AND revoked_at IS NULL",
-                (now, user_id, device_id),
-            ).rowcount
-            self._connection.execute(
-                "DELETE FROM devices WHERE user_id = ?1 AND revoked_at IS NOT NULL AND device_id NOT IN "
-                "(SELECT device_id FROM devices WHERE user_id = ?1 AND revoked_at IS NOT NULL "
-                "ORDER BY revoked_at DESC LIMIT ?2)",
-                (user_id, keep),
-            )
-        return changed == 1
+        """Shut a device out, also while that can't be kept; False when it is not one that was let in.
+
+        Of the revoked ones only the `keep` newest are kept.
+        """
+        known = self.device(user_id, device_id)
+        if known is None or known.revoked_at is not None:
+            return False
+        self._connection.note(
+            "UPDATE devices SET revoked_at = ? WHERE user_id = ? AND device_id = ?", (now, user_id, device_id)
+        )
+        self._connection.note(
+            "DELETE FROM devices WHERE user_id = ?1 AND revoked_at IS NOT NULL AND device_id NOT IN "
+            "(SELECT device_id FROM devices WHERE user_id = ?1 AND revoked_at IS NOT NULL "
+            "ORDER BY revoked_at DESC LIMIT ?2)",
+            (user_id, keep),
+        )
+        return True
 
     # -- settings
 

@@ -1,7 +1,9 @@
 """Who is let in, and who is not. The rules, without a socket."""
 
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from mobifai.errors import SignInRefused
 from mobifai.protocol import messages as wire
 from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE, CODE_SECONDS, ClientKind
 from mobifai.relay.signin import Invitation, SignIn
-from mobifai.relay.store import Store
+from mobifai.relay.store import FILE, Store
 from mobifai.relay.tokens import SECRET_BYTES, TOKEN_SECONDS, Tokens, load_secret
 from tests.relay.place import Clock
 
@@ -271,6 +273,20 @@ def test_a_file_that_is_no_database_is_kept_and_not_used(tmp_path: Path) -> None
     with Store.open(tmp_path) as store:
         assert store.devices("owner") == []
     assert [path.read_bytes() for path in tmp_path.glob("relay.sqlite.kept-*")] == [damaged]
+
+
+def test_a_device_is_shut_out_although_that_can_not_be_kept_now(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store, closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        desk = Desk(store, tmp_path)
+        tokens = {device: desk.register(device, desk.invite().token) for device in (PHONE, OTHER)}
+        other.execute("BEGIN IMMEDIATE")  # nothing can be written, as on a full disk
+        desk.sign_in.shut_out(PHONE)
+        with pytest.raises(SignInRefused, match="revoked"):
+            desk.register(PHONE, tokens[PHONE])
+        other.execute("ROLLBACK")
+        desk.register(OTHER, tokens[OTHER])
+    with Store.open(tmp_path) as store:
+        assert [device.device_id for device in store.devices("owner")] == [OTHER]
 
 
 def test_a_full_disk_keeps_nobody_out(tmp_path: Path) -> None:
