@@ -24,8 +24,8 @@ STALL_SECONDS = 10.0
 """How long one packet may take to leave; a device that reads slower than that is dropped."""
 CLOSE_SECONDS = 1.0
 """How long a device has to answer the closing of its WebSocket."""
-FRAMES_IN_A_ROW = 32
-"""Frames that are handled before others have their turn."""
+FRAMES_IN_A_ROW, UNSIGNED_FRAMES_IN_A_ROW = 32, 4
+"""Frames of a device that are handled before others have their turn, signed in or not."""
 UNSIGNED_FRAME_BYTES = 16 << 10
 """The longest frame of a device that is not signed in: a registration with a token has some 3 KiB."""
 UNSIGNED_FRAMES, UNSIGNED_FRAMES_PER_SECOND = 100, 2
@@ -189,13 +189,13 @@ class Connection:
         """The next frame. A device that is not signed in gets to send only so many, and only short ones."""
         message = await self._socket.receive()
         self._frames += 1
-        if self._frames % FRAMES_IN_A_ROW == 0:
+        if self._frames % (FRAMES_IN_A_ROW if self.signed_in else UNSIGNED_FRAMES_IN_A_ROW) == 0:
             await asyncio.sleep(0)
         if self.signed_in or message.type not in _FROM_DEVICE:
             return message
         allowed = UNSIGNED_FRAMES + UNSIGNED_FRAMES_PER_SECOND * (self._loop.time() - self._began)
         if self._frames > allowed or len(message.data) > UNSIGNED_FRAME_BYTES:
-            self.close(CloseCode.POLICY_VIOLATION)
+            self.abort()  # to close it in order would be to read the rest of the flood
             return _NO_MORE
         return message
 

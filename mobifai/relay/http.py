@@ -5,7 +5,7 @@ Reads every body strictly. What it decides nothing about: signing in is `signin`
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from aiohttp import hdrs, web
@@ -27,6 +27,9 @@ from mobifai.relay.store import Store, StoredDevice
 
 MOST_BODY_BYTES = 64 << 10
 """More than any request needs; the settings have a limit of their own."""
+
+MOST_FIELDS = 16
+"""Fields of a form; a sign-in has five."""
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 JSON_TYPE = "application/json"
@@ -111,7 +114,7 @@ class Http:
     async def _login(self, request: web.Request) -> web.Response:
         if request.content_type != FORM_TYPE:
             raise web.HTTPUnsupportedMediaType(text=f"expected {FORM_TYPE}")
-        form = await request.post()
+        form = _decode_form(await request.read())
         asking = _asking(form)
         if asking is None:
             return _html(pages.no_device(), 400)
@@ -257,6 +260,14 @@ def _signed_in(asking: Asking, answer: wire.Authenticated) -> web.Response:
         return _html(pages.signed_in())
     query = urlencode({"token": answer.token, "email": answer.user.email})
     return web.Response(status=302, headers={hdrs.LOCATION: f"mobifai://auth?{query}"})
+
+
+def _decode_form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form, of equal names the first. Raises HTTPBadRequest."""
+    try:
+        return dict(reversed(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)))
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"expected a form of at most {MOST_FIELDS} fields in UTF-8: {error}") from None
 
 
 def _decode_object(body: bytes) -> dict[str, Any]:

@@ -127,6 +127,19 @@ async def test_no_body_is_inflated(tmp_path: Path, coding: str, body: bytes, pat
             assert "Content-Encoding" in (await response.json())["message"]
 
 
+@pytest.mark.parametrize(
+    "content_type", ["", "; charset=nowhere", "; charset=utf-16", "; charset=\x22", "; boundary=x"]
+)
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"deviceId=%ff&type=mobile", b"a&" * 5000, b"=", b"%", b"\x00" * 100])
+async def test_a_form_that_is_none_is_refused_in_a_sentence(
+    tmp_path: Path, content_type: str, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Content-Type": f"application/x-www-form-urlencoded{content_type}"}
+    async with open_place(tmp_path) as place, place.ask("POST", "/login", data=body, headers=headers) as response:
+        assert response.status == 400
+    assert not caplog.records
+
+
 async def _expect_closed(place: Place, one: Stranger, seconds: float) -> bytes:
     place.clock.pass_by(seconds)
     return await one.answer(SECONDS)
