@@ -287,6 +287,19 @@ ASSISTANT_EVENTS = _declare(
     "steps that wait for the command that follows them: two turns with all their actions", ASSISTANT_CONVERSATIONS,
     item_bytes=8 << 10,
 )  # fmt: skip
+ASSISTANT_STORIES = _declare(
+    "assistant.stories", 16, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "terminals whose newest conversation is kept for a phone that comes back; more than can have one at a time",
+    item_bytes=1 << 10,
+)  # fmt: skip
+ASSISTANT_STORY_EVENTS = _declare(
+    "assistant.story_events", 800, Unit.ITEMS, WhenFull.EVICT_OLDEST,
+    "events of all these conversations together: four that take all their turns have some 600 with many actions",
+)  # fmt: skip
+ASSISTANT_STORY_BYTES = _declare(
+    "assistant.story_bytes", 160 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
+    "the same events as JSON: what fits into one message for each conversation that can be at a time",
+)  # fmt: skip
 ASSISTANT_AUDIT = _declare(
     "assistant.audit", 1 << 20, Unit.BYTES, WhenFull.EVICT_OLDEST,
     "one file of the record of what was asked for and typed; there are two, some thousand turns", None, on_disk=True,
@@ -346,3 +359,5 @@ MAX_TOKEN = 4096
 MAX_AI_KEYSTROKE = 2_000
 MAX_AI_MESSAGE = 4_000
 MAX_AI_DELAY = 10_000  # ms
+MAX_AI_HISTORY = 40_000  # bytes of one conversation's events in one message, which has to fit into MAX_FRAME
+MAX_AI_STORIES_FILE = 64 << 10  # bytes: which conversations go on, at most four with 200 characters each

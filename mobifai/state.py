@@ -94,6 +94,11 @@ class StateDir:
         return [inside, *places] if len(os.fsencode(inside)) <= MAX_SOCKET_PATH else places
 
     @property
+    def assistant(self) -> Path:
+        """The conversations of the assistant that go on; there when an agent ended in the midst of one."""
+        return self.path / "assistant.json"
+
+    @property
     def phones(self) -> Path:
         """The file of the phones whose keys are pinned."""
         return self.path / "phones.json"

@@ -34,6 +34,7 @@ from mobifai.limits import TASKS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
+from mobifai.protocol.features import Features
 from mobifai.state import StateDir
 from mobifai.terminals.listing import exit_of
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
@@ -80,6 +81,8 @@ class Agent:
         self.tabs = self.links.tabs = make_tabs(self)
         self._make_assistant = make_assistant
         self._assistant: Assistant | None = None
+        self._assistant_was_interrupted = state.assistant.exists
+        self.follows_assistant = False
         self.checkup = Checkup(self.links, self.tabs, endpoint, keeper, self._assistant_is_busy)
         self._monitor = Monitor(self.checkup, config.health)
         self.combinations = Combinations(state.keys, ledger)
@@ -198,9 +201,23 @@ class Agent:
         """Do it."""
         self._reception.hear_frame(text)
 
+    def phone_came(self, features: Features) -> None:
+        """Tell it what the assistant does and did."""
+        self.follows_assistant = features.follows_assistant
+        if not features.follows_assistant:
+            return
+        try:
+            if self._assistant is not None or self._assistant_was_interrupted():
+                self.assistant.phone_came()
+            else:
+                self.links.courier.say("ai:conversations", wire.AiConversations(()))
+        except AssistantError as error:
+            _log.warning("what the assistant did can't be told: %s", error)
+
     def phone_left(self) -> None:
         """Every terminal runs on; what the phone leaves behind is collected once its connection is closed."""
         self._garbage_due = True
+        self.follows_assistant = False
         if self._assistant is not None:
             self._assistant.phone_left()
 
@@ -326,7 +343,8 @@ async def open_agent(
         def make_assistant(agent: Agent) -> "Assistant":
             from mobifai.assistant.service import Assistant  # noqa: PLC0415 - see `Agent.assistant`
 
-            return Assistant(assistant, state.path, ledger, agent.tabs, agent.links.courier.say)
+            say = agent.links.courier.say
+            return Assistant(assistant, state.path, ledger, agent.tabs, say, follows=lambda: agent.follows_assistant)
 
         phones = Phones(state, ledger)
         scope.callback(phones.close)

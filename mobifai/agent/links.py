@@ -48,6 +48,9 @@ class LinkListener(Protocol):
     def phone_sent(self, text: str) -> None:
         """A frame of the phone, on the data channel."""
 
+    def phone_came(self, features: Features) -> None:
+        """A phone is there, or on another path."""
+
     def phone_left(self) -> None:
         """No phone is there any more."""
 
@@ -280,6 +283,7 @@ class Links:
         if len(self._tabs):
             self.courier.say("system:message", wire.SystemMessage(type="terminal_ready"))
         self._tabs.phone_came(self._features)
+        self._listener.phone_came(self._features)
         self.caller.call(peer_id)
 
     # -- what the sealed session says (SealedListener)
@@ -349,6 +353,7 @@ class Links:
         if says_sync:
             self._sync(comes=True)
         self._tabs.phone_came(self._features)
+        self._listener.phone_came(self._features)
 
     def _let_go(self, reason: str) -> None:
         _log.info("%s", reason)

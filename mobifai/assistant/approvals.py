@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mobifai.assistant.actions import Action, Keystroke
 from mobifai.errors import AssistantError
-from mobifai.protocol.messages import AiApproval, AiStep
+from mobifai.protocol.messages import AiAnswered, AiApproval, AiStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +19,19 @@ class _Question:
 
 
 class Approvals:
-    """One conversation's questions, one at a time. `ask` tells everybody who may answer."""
+    """One conversation's questions, one at a time. `say` tells everybody who may answer."""
 
     def __init__(
         self,
         uuid: str,
         conversation: int,
         seconds: float,
-        ask: Callable[[AiApproval], None],
+        say: Callable[[str, object], None],
     ) -> None:
         self._uuid = uuid
         self._conversation = conversation
         self._seconds = seconds
-        self._ask = ask
+        self._say = say
         self._numbers = itertools.count(1)
         self._waiting: _Question | None = None
 
@@ -57,14 +57,17 @@ class Approvals:
         question = f"{self._conversation}.{next(self._numbers)}.{secrets.token_hex(4)}"
         payload = AiApproval(self._uuid, self._conversation, question, steps, self._seconds)
         self._waiting = _Question(payload, loop.time() + self._seconds, loop.create_future())
+        allowed = False
         try:
-            self._ask(payload)
+            self._say("ai:approval", payload)
             async with asyncio.timeout(self._seconds):
-                return await self._waiting.answer
+                allowed = await self._waiting.answer
         except TimeoutError:
             raise AssistantError(f"nobody approved the actions within {self._seconds:g} s; {otherwise}") from None
         finally:
             self._waiting = None
+            self._say("ai:answered", AiAnswered(self._uuid, self._conversation, question, allowed))
+        return allowed
 
 
 def step_of(action: Action, risk: str | None = None) -> AiStep:

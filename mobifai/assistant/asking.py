@@ -56,7 +56,7 @@ class Asking:
                 news.set()
 
             terminal = self._assistant.tab(request.tab)
-            going = self._assistant.start(request.prompt, terminal, say, of_phone=False)
+            going = self._assistant.start(request.prompt, terminal, say)
             over = going.over
             del terminal  # the conversation's to keep, and to let go
             try:

@@ -94,7 +94,7 @@ class Run:
         self._say = say
         self._clock = asyncio.get_running_loop().time
         seconds = means.config.approval_seconds
-        self._approvals = Approvals(terminal.uuid, number, seconds, lambda question: say("ai:approval", question))
+        self._approvals = Approvals(terminal.uuid, number, seconds, say)
         reader = CommandReader(terminal, self._clock, means.config.quiet_limit_seconds)
         self._guard = Guard(reader, means.judge, self._approvals.granted, self._record.typed)
 

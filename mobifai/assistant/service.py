@@ -1,7 +1,8 @@
 """The assistant of an agent: who may start a conversation in which terminal, and what ends it.
 
-It owns the conversations' tasks: one for each terminal at most. Conversations end with their terminal, with the phone
-or command that asked, when somebody says so, or with the agent; then everything of them is gone.
+It owns the conversations' tasks: one for each terminal at most. A conversation belongs to its terminal: it goes on when
+a phone leaves, and ends with the terminal, with a command that asked, when somebody says so, or with the agent. What
+phones are told of it is kept for those that come later (see `stories`).
 """
 
 import asyncio
@@ -24,11 +25,13 @@ from mobifai.assistant.loop import Means, Run
 from mobifai.assistant.model import OpenModel
 from mobifai.assistant.models import open_model
 from mobifai.assistant.risk import Judge
+from mobifai.assistant.stories import Stories
 from mobifai.assistant.terminal import Terminal, Terminals
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import AssistantError, LimitReached, MobiFaiError, TerminalError
 from mobifai.limits import ASSISTANT_CONVERSATIONS, MAX_PROMPT
 from mobifai.protocol import messages as wire
+from mobifai.state import StateDir
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +39,14 @@ Say = Callable[[str, object], None]
 """Takes an event and its payload. Never fails or waits."""
 
 AUDIT_FILE = "assistant.log"
+
+_KEPT = frozenset({"ai:action", "ai:message", "ai:finished", "ai:error"})
+"""What is told again to a phone that comes later; an approval that waits is told by itself."""
+
+_LAST = frozenset({"ai:finished", "ai:error"})
+
+_FOR_FOLLOWERS = frozenset({"ai:answered"})
+"""What only a phone knows that follows."""
 
 
 class Ending(Enum):
@@ -50,12 +61,11 @@ class Ending(Enum):
 class Going:
     """A conversation that is going on, in a task of its own.
 
-    `say` reaches whoever asked; `forget` is told when it is over, before the last word is said.
+    `say` reaches who follows it; `forget` is told when it is over, and why, before the last word is said.
     """
 
-    def __init__(self, run: Run, uuid: str, say: Say, of_phone: bool, forget: Callable[[str], None]) -> None:
+    def __init__(self, run: Run, uuid: str, say: Say, forget: Callable[[str, Ending | None], None]) -> None:
         self.run = run
-        self.of_phone = of_phone
         self.over = asyncio.Event()
         self._uuid = uuid
         self._say = say
@@ -83,7 +93,7 @@ class Going:
 
     def _ended(self, task: asyncio.Task[str]) -> None:
         self._task = None  # a cancelled one keeps its error, and that all that was on its way
-        self._forget(self._uuid)
+        self._forget(self._uuid, self._ending)
         if not task.cancelled():
             self._say(*self._last_word(task.result(), "done"))
         elif self._ending is not None:
@@ -103,9 +113,10 @@ class Going:
 
 
 class Assistant:
-    """All conversations. `say` reaches the phone. `async with` ends them.
+    """All conversations. `say` reaches the phone that is here, if one is. `async with` ends them.
 
-    The audit log, and the key if the settings name no other file for it, are in `state_dir`.
+    `follows`: whether that phone has the feature `assistant`. The audit log, and the key if the settings name no other
+    file for it, are in `state_dir`.
     """
 
     def __init__(
@@ -116,6 +127,7 @@ class Assistant:
         terminals: Terminals,
         say: Say,
         *,
+        follows: Callable[[], bool] = lambda: False,
         environ: Mapping[str, str] = os.environ,
         model: OpenModel | None = None,
         now: Callable[[], float] = time.time,
@@ -127,6 +139,9 @@ class Assistant:
         self._numbers = itertools.count(1)
         self._bound = ledger.open(ASSISTANT_CONVERSATIONS)
         self._going: BoundedMap[str, Going] = BoundedMap(self._bound)
+        self._stories = Stories(StateDir(state_dir).assistant, ledger)
+        self._follows = follows
+        self._asked_here: set[str] = set()  # bounded by the conversations
         self._audit = Audit(state_dir / AUDIT_FILE, ledger, now)
         self._means = Means(
             config,
@@ -152,6 +167,7 @@ class Assistant:
             going.end(Ending.AGENT_STOPS)
             await going.over.wait()
         self._audit.close()
+        self._stories.close()
         self._ledger.close(self._bound)
 
     @property
@@ -167,7 +183,8 @@ class Assistant:
         try:
             terminal = self._terminal(message.uuid)
             uuid = terminal.uuid
-            self.start(message.prompt, terminal, self._say, of_phone=True)
+            self.start(message.prompt, terminal)
+            self._asked_here.add(uuid)
         except (AssistantError, LimitReached, TerminalError) as error:
             self._say("ai:error", wire.AiError(uuid=uuid, error=str(error)))
 
@@ -195,17 +212,26 @@ class Assistant:
         going = self._going.get(uuid)
         if going is not None:
             going.end(Ending.TERMINAL_CLOSED)
+        else:
+            self._stories.forget(uuid)
+
+    def phone_came(self) -> None:
+        """A phone that follows is there: tell it what goes on in each terminal, what was done, and what waits."""
+        self._say("ai:conversations", wire.AiConversations(tuple(self._going)))
+        for story in self._stories.told(terminal.uuid for terminal in self._terminals.terminals):
+            self._say("ai:history", story)
+        for going in self._going.values():
+            if going.run.waiting is not None:
+                self._say("ai:approval", going.run.waiting)
 
     def phone_left(self) -> None:
-        """Nobody is there to see what phones asked for."""
-        for going in list(self._going.values()):
-            if going.of_phone:
-                going.end(Ending.ASKER_LEFT)
+        """Nobody is there now; conversations go on."""
+        self._asked_here.clear()
 
     # -- conversations
 
-    def start(self, prompt: str, terminal: Terminal, say: Say, *, of_phone: bool) -> Going:
-        """Start a conversation. Raises AssistantError, LimitReached."""
+    def start(self, prompt: str, terminal: Terminal, say: Say | None = None) -> Going:
+        """Start a conversation; `say` is told of it as phones are. Raises AssistantError, LimitReached."""
         if not prompt.strip() or len(prompt) > MAX_PROMPT:
             raise AssistantError(f"expected a prompt of 1 to {MAX_PROMPT} characters; found {len(prompt)}")
         busy = self._going.get(terminal.uuid)
@@ -214,12 +240,33 @@ class Assistant:
             raise AssistantError(f"the assistant is at work here already: {at_work}; cancel that first")
         if not self._bound.room:
             raise self._bound.refuse("one more conversation of the assistant")
-        run = Run(next(self._numbers), prompt, terminal, self._means, say)
-        going = self._going[terminal.uuid] = Going(run, terminal.uuid, say, of_phone, self._forget)
+        uuid = terminal.uuid
+
+        def tell(event: str, payload: object) -> None:
+            self._tell(uuid, event, payload)
+            if say is not None:
+                say(event, payload)
+
+        run = Run(next(self._numbers), prompt, terminal, self._means, tell)
+        going = self._going[uuid] = Going(run, uuid, tell, self._forget)
         return going
 
-    def _forget(self, uuid: str) -> None:
+    def _tell(self, uuid: str, event: str, payload: object) -> None:
+        """Keep it, and tell the phone: one that follows all, else only of what was asked for while it is here."""
+        if isinstance(payload, wire.AiStarted):
+            self._stories.begin(payload)
+        elif event in _KEPT:
+            self._stories.add(uuid, event, payload)
+        if self._follows() or (uuid in self._asked_here and event not in _FOR_FOLLOWERS):
+            self._say(event, payload)
+        if event in _LAST:
+            self._asked_here.discard(uuid)
+
+    def _forget(self, uuid: str, ending: Ending | None) -> None:
         del self._going[uuid]
+        if ending is Ending.TERMINAL_CLOSED:
+            self._stories.forget(uuid)
+        self._stories.end(uuid, interrupted=ending is Ending.AGENT_STOPS)
 
     def _terminal(self, uuid: str | None) -> Terminal:
         """The terminal of this id, or the first active one. Raises TerminalError."""

@@ -67,6 +67,8 @@ def _step(step: dict[str, Any]) -> str:
     match step["type"]:
         case "keystroke":
             what = f"press {step['key']}" if step.get("key") else f"type {plain(step.get('text') or '')!r}"
+            if step.get("line"):
+                what += f", which runs {plain(step['line'])!r}"
         case "delay":
             what = f"wait {step['ms']} ms"
         case _:

@@ -30,7 +30,10 @@ ORDER = "order"
 BIND = "bind"
 """What is signed in the handshake names both devices and their parts in it (`protocol.handshake.bound_text`)."""
 
-FEATURES = (ACK, RESUME, E2E, UNSEEN, KEYS, EXITS, ORDER, BIND)
+ASSISTANT = "assistant"
+"""A phone that comes back is told what the assistant has done meanwhile, and what it waits for (`ai:history`)."""
+
+FEATURES = (ACK, RESUME, E2E, UNSEEN, KEYS, EXITS, ORDER, BIND, ASSISTANT)
 """What this agent lists."""
 
 
@@ -46,6 +49,7 @@ class Features:
     shows_exits: bool = False
     ordered: bool = False
     binds: bool = False
+    follows_assistant: bool = False
 
     @classmethod
     def common(cls, theirs: Iterable[str]) -> "Features":
@@ -60,6 +64,7 @@ class Features:
             shows_exits=EXITS in listed,
             ordered=E2E in listed and ORDER in listed,
             binds=BIND in listed,
+            follows_assistant=ASSISTANT in listed,
         )
 
     @property

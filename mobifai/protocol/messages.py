@@ -446,6 +446,39 @@ class AiError(Message, frozen=True):
     tokens: int | None = None
 
 
+class AiAnswered(Message, frozen=True):
+    """`ai:answered`: an `ai:approval` does not wait any more, whoever answered it, or nobody (`ok` is false)."""
+
+    uuid: str
+    conversation: int
+    id: str
+    ok: bool
+
+
+class AiConversations(Message, frozen=True):
+    """`ai:conversations`: in these terminals the assistant is at work; an `ai:history` of each follows."""
+
+    running: tuple[str, ...]
+
+
+class AiEvent(Message, frozen=True):
+    """One event of an `ai:history`: what the message of this type said."""
+
+    type: str
+    payload: Any
+
+
+class AiHistory(Message, frozen=True, omit_defaults=False):
+    """`ai:history`: the newest conversation of a terminal. `dropped`: how many events before these are gone."""
+
+    uuid: str
+    conversation: int
+    running: bool
+    prompt: str
+    events: tuple[AiEvent, ...]
+    dropped: int
+
+
 class AiApproval(Message, frozen=True):
     """`ai:approval`: these actions wait for an `ai:approve` with this id, for so many seconds."""
 

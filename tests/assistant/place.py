@@ -1,6 +1,6 @@
 """An assistant in a state directory of its own, with a scripted model and terminals without shells."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +52,7 @@ async def a_place(
     terminals: int = 1,
     program: Program | None = None,
     kept_bytes: int = KEPT_BYTES,
+    follows: Callable[[], bool] = lambda: False,
     **settings: Any,
 ) -> AsyncIterator[Place]:
     """An assistant whose model answers with these steps, for the length of this scope. Every bound is checked."""
@@ -59,7 +60,8 @@ async def a_place(
     tabs = FakeTerminals(FakeTerminal(uuid, program, kept_bytes) for uuid in "abcdefgh"[:terminals])
     opened = model or ((lambda: ScriptedModel(steps)) if steps else None)
     config = replace(config, **settings)
-    async with Assistant(config, state, ledger, tabs, phone.say, environ=environ or {}, model=opened) as assistant:
+    own: dict[str, Any] = {"environ": environ or {}, "model": opened, "follows": follows}
+    async with Assistant(config, state, ledger, tabs, phone.say, **own) as assistant:
         place = Place(assistant, ledger, phone, tabs, state)
         yield place
     assert place.no_bound_was_broken()

@@ -373,14 +373,6 @@ async def test_the_end_of_the_terminal_ends_it(tmp_path: Path) -> None:
         assert (event, payload["error"]) == ("ai:error", "the terminal was closed")
 
 
-async def test_the_phone_leaving_ends_what_it_asked_for(tmp_path: Path) -> None:
-    async with a_place(tmp_path, hangs) as place:
-        place.prompt()
-        await place.phone.until("ai:started")
-        place.assistant.phone_left()
-        assert (await place.phone.end())[1]["error"] == "whoever asked has left"
-
-
 async def test_the_agent_stopping_ends_it(tmp_path: Path) -> None:
     async with a_place(tmp_path, hangs, terminals=2) as place:
         place.prompt(uuid="a")

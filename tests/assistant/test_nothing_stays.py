@@ -47,7 +47,7 @@ async def hangs(_: Question) -> Any:
     await asyncio.get_running_loop().create_future()
 
 
-@pytest.mark.parametrize("ending", ["done", "error", "cancel", "terminal", "phone", "agent"])
+@pytest.mark.parametrize("ending", ["done", "error", "cancel", "terminal", "agent"])
 async def test_nothing_of_a_conversation_lives_on(tmp_path: Path, ending: str) -> None:
     steps = {"done": ([LOOK], [says("x")]), "error": ([LOOK], "no", "no")}.get(ending, ([LOOK], hangs))
     gc.collect()
@@ -63,12 +63,11 @@ async def test_nothing_of_a_conversation_lives_on(tmp_path: Path, ending: str) -
             bounds = len(living(Bound))
             place.prompt()
             await place.phone.until("ai:action")
-            if ending in ("cancel", "terminal", "phone"):
+            if ending in ("cancel", "terminal"):
                 await eventually(lambda: place.entry("assistant.turns").used == 2)
                 {
                     "cancel": lambda: place.assistant.cancel(wire.AiCancel()),
                     "terminal": lambda: place.assistant.terminal_closed("a"),
-                    "phone": place.assistant.phone_left,
                 }[ending]()
             if ending != "agent":
                 await place.phone.end()

@@ -50,6 +50,29 @@ async def test_it_is_stopped_in_the_midst(tmp_path: Path) -> None:
         await here.phone.assistant_says("ancel")
 
 
+async def test_a_page_that_is_loaded_again_shows_the_steps_and_the_approval(tmp_path: Path) -> None:
+    model = script(
+        tmp_path / "script.json",
+        [
+            {"type": "message", "text": "I shall clean up."},
+            *type_line("rm -f /tmp/there-is-no-such-file; echo cle''an"),
+        ],
+    )
+    async with at_the_phone(tmp_path, serve=("--model", model, "--shell", "/bin/bash --norc")) as here:
+        await here.phone.ask("clean up")
+        await here.phone.assistant_asks("rm -f /tmp/there-is-no-such-file")
+        await here.phone.reload()
+        await here.phone.ready()
+        await here.phone.assistant_asks("rm -f /tmp/there-is-no-such-file")
+        await here.phone.assistant_asks("s left")
+        await here.phone.assistant_says("clean up")
+        await here.phone.assistant_says("I shall clean up.")
+        await here.phone.approve()
+        await here.phone.assistant_says("Done")
+        await here.phone.close_assistant()
+        await here.phone.shows("\nclean")
+
+
 async def test_without_a_key_it_says_what_is_missing(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await here.phone.ask("anything")

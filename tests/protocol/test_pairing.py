@@ -98,7 +98,7 @@ def test_it_registers_as_an_agent_with_its_key_and_token() -> None:
             token="token",
             device_name="Mac",
             tab_count=3,
-            features=("ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind"),
+            features=("ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind", "assistant"),
         ),
     )
 

@@ -93,7 +93,7 @@ export interface Health {
   readonly bounds: readonly Bound[];
 }
 
-export type RiskyAction = { readonly type: string; readonly text?: string; readonly key?: string; readonly ms?: number; readonly risk?: string };
+export type RiskyAction = { readonly type: string; readonly text?: string; readonly key?: string; readonly ms?: number; readonly risk?: string; readonly line?: string };
 
 /** What the assistant says, as docs/protocol-additions.md has it. */
 export type AssistantEvent =
@@ -102,7 +102,20 @@ export type AssistantEvent =
   | { readonly type: "message"; readonly uuid: string; readonly conversation: string; readonly text: string; readonly source?: string }
   | { readonly type: "approval"; readonly uuid: string; readonly conversation: string; readonly id: string; readonly actions: readonly RiskyAction[]; readonly seconds: number }
   | { readonly type: "finished"; readonly uuid: string; readonly conversation: string; readonly turns: number; readonly tokens: number; readonly outcome: string }
-  | { readonly type: "error"; readonly uuid: string; readonly error: string };
+  | { readonly type: "error"; readonly uuid: string; readonly error: string }
+  | { readonly type: "answered"; readonly uuid: string; readonly id: string; readonly ok: boolean }
+  | { readonly type: "conversations"; readonly running: readonly string[] }
+  | AssistantHistory;
+
+/** The newest conversation of a terminal, told to a page that comes back; `dropped` steps before these are gone. */
+export interface AssistantHistory {
+  readonly type: "history";
+  readonly uuid: string;
+  readonly running: boolean;
+  readonly prompt: string;
+  readonly events: readonly { readonly type: string; readonly payload: Readonly<Record<string, unknown>> }[];
+  readonly dropped: number;
+}
 
 /** What of an account's settings at the relay (`/api/settings`) is of this page: it looks like something, and does nothing. */
 export interface Settings {

@@ -92,6 +92,41 @@ describe("the assistant's dialogue", () => {
     expect(among(state, ["t"])).toBe(state);
   });
 
+  const step = (text: string) => ({ type: "ai:action", payload: { uuid: "t", conversation: 1, turn: 1, action: { type: "keystroke", text } } });
+  const history = (running: boolean, ...events: { type: string; payload: Record<string, unknown> }[]) => ({ type: "history", uuid: "t", running, prompt: "do it", events, dropped: 0 }) as const;
+  const lines = (state: typeof NO_ASSISTANT) => state.dialogues["t"]?.entries.map((entry) => entry.text);
+
+  test("a history fills an empty page", () => {
+    const state = heard(heard(NO_ASSISTANT, { type: "conversations", running: ["t"] }, 0), history(true, step("ls"), { type: "ai:message", payload: { uuid: "t", text: "hello" } }), 0);
+    expect(lines(state)).toEqual(["do it", "Types ls", "hello"]);
+    expect(state.dialogues["t"]?.running).toBe(true);
+  });
+
+  test("a history takes the place of what the page had of it, and of nothing before", () => {
+    let state = heard(NO_ASSISTANT, { type: "started", uuid: "t", conversation: "0", prompt: "before" }, 0);
+    state = heard(state, { type: "started", uuid: "t", conversation: "1", prompt: "do it" }, 0);
+    state = heard(state, message("hello"), 0);
+    const again = heard(state, history(false, { type: "ai:message", payload: { uuid: "t", text: "hello" } }, { type: "ai:error", payload: { uuid: "t", error: "it broke" } }), 0);
+    expect(lines(again)).toEqual(["before", "do it", "hello", "it broke"]);
+    expect(again.dialogues["t"]?.running).toBe(false);
+  });
+
+  test("what the machine does not know of any more has ended", () => {
+    const state = heard(heard(NO_ASSISTANT, { type: "started", uuid: "t", conversation: "1", prompt: "do it" }, 0), approval("1"), 0);
+    const lost = heard(state, { type: "conversations", running: [] }, 0);
+    expect(lost.dialogues["t"]?.running).toBe(false);
+    expect(lines(lost)?.[1]).toContain("started again");
+    expect(lost.approvals).toEqual([]);
+  });
+
+  test("an approval that is answered elsewhere goes", () => {
+    expect(heard(heard(NO_ASSISTANT, approval("1"), 0), { type: "answered", uuid: "t", id: "1", ok: true }, 0).approvals).toEqual([]);
+  });
+
+  test("an Enter says what it runs", () => {
+    expect(describeAction({ type: "keystroke", key: "Enter", line: "rm -rf build" })).toBe("Presses Enter, which runs rm -rf build");
+  });
+
   test("actions in words", () => {
     expect([{ type: "keystroke", text: "ls" }, { type: "keystroke", key: "Enter" }, { type: "delay", ms: 1500 }, { type: "request_screen" }].map(describeAction)).toEqual(["Types ls", "Presses Enter", "Waits 1.5 s", "request_screen"]);
   });

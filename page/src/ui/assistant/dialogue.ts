@@ -4,7 +4,7 @@
  * Bounded: MAX_ENTRIES a terminal (the oldest go), one dialogue a terminal, MAX_APPROVALS open questions.
  */
 
-import type { AssistantEvent, RiskyAction } from "../../session/types";
+import type { AssistantEvent, AssistantHistory, RiskyAction } from "../../session/types";
 
 export type Entry =
   | { readonly kind: "prompt"; readonly text: string }
@@ -51,8 +51,37 @@ export function heard(state: AssistantState, event: AssistantEvent, now: number)
       return ended(state, event.uuid, { kind: "end", text: summary(event), bad: false });
     case "error":
       return ended(state, event.uuid, { kind: "end", text: event.error, bad: true });
+    case "answered":
+      return answered(state, event.id, now);
+    case "conversations":
+      return onlyRunning(state, event.running);
+    case "history":
+      return recalled(state, event, now);
   }
 }
+
+const LOST = "The machine's agent was started again, and what the assistant did here has ended.";
+
+/** The machine says where the assistant is at work; elsewhere it has ended without a word. */
+function onlyRunning(state: AssistantState, running: readonly string[]): AssistantState {
+  const lost = Object.entries(state.dialogues).filter(([uuid, dialogue]) => dialogue.running && !running.includes(uuid));
+  const next = lost.reduce((before, [uuid]) => ended(before, uuid, { kind: "end", text: LOST, bad: true }), state);
+  return { ...next, approvals: [] }; // those that wait are told again
+}
+
+/** What the machine has of a terminal's newest conversation takes the place of what the page has of it. */
+function recalled(state: AssistantState, history: AssistantHistory, now: number): AssistantState {
+  const { uuid, prompt, running, dropped } = history;
+  const dialogue = state.dialogues[uuid] ?? SILENT;
+  const known = dialogue.entries.reduce((found, entry, at) => (entry.kind === "prompt" && entry.text === prompt ? at : found), -1);
+  const before: Dialogue = { running, entries: known < 0 ? dialogue.entries : dialogue.entries.slice(0, known), dropped: dialogue.dropped + dropped };
+  const began = said({ ...state, dialogues: { ...state.dialogues, [uuid]: before } }, uuid, { kind: "prompt", text: prompt }, running);
+  const told = history.events.map(({ type, payload }) => ({ ...payload, type: type.slice("ai:".length) }) as unknown as AssistantEvent);
+  const next = told.filter(isStep).reduce((all, event) => heard(all, event, now), began);
+  return { ...next, dialogues: { ...next.dialogues, [uuid]: { ...(next.dialogues[uuid] ?? SILENT), running } } };
+}
+
+const isStep = (event: AssistantEvent): boolean => ["action", "message", "finished", "error"].includes(event.type);
 
 function said(state: AssistantState, uuid: string, entry: Entry, running: boolean | null): AssistantState {
   const dialogue = state.dialogues[uuid] ?? SILENT;
@@ -92,7 +121,7 @@ export function among(state: AssistantState, uuids: readonly string[]): Assistan
 
 export function describe(action: RiskyAction): string {
   if (action.text !== undefined) return `Types ${action.text}`;
-  if (action.key !== undefined) return `Presses ${action.key}`;
+  if (action.key !== undefined) return action.line === undefined ? `Presses ${action.key}` : `Presses ${action.key}, which runs ${action.line}`;
   if (action.ms !== undefined) return `Waits ${action.ms < 1000 ? `${action.ms} ms` : `${(action.ms / 1000).toFixed(1)} s`}`;
   return action.type;
 }

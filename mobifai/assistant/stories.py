@@ -1,0 +1,159 @@
+"""What became of the newest conversation in each terminal, for who comes back to it.
+
+It owns the events that phones are shown, in bounded numbers, and a file that names the conversations that go on: what
+stands in it when an agent starts was ended by the agent's end, and says so.
+"""
+
+import itertools
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.errors import StateError
+from mobifai.limits import (
+    ASSISTANT_STORIES,
+    ASSISTANT_STORY_BYTES,
+    ASSISTANT_STORY_EVENTS,
+    MAX_AI_HISTORY,
+    MAX_AI_STORIES_FILE,
+)
+from mobifai.protocol import messages as wire
+from mobifai.state import write_secret
+
+_log = logging.getLogger(__name__)
+
+INTERRUPTED = "the agent was stopped or has crashed, and this with it; the task may be unfinished"
+
+
+@dataclass(slots=True)
+class _Story:
+    """One conversation. `dropped`: how many of its events are not kept any more."""
+
+    started: wire.AiStarted
+    running: bool = True
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    uuid: str
+    event: wire.AiEvent
+    size: int
+
+
+class Stories:
+    """One for each terminal that had a conversation; of too many, those that ended first go. `file` need not exist."""
+
+    def __init__(self, file: Path, ledger: Ledger) -> None:
+        self._file = file
+        self._ledger = ledger
+        limits = (ASSISTANT_STORIES, ASSISTANT_STORY_EVENTS, ASSISTANT_STORY_BYTES)
+        self._bounds = self._most, self._items, self._size = [ledger.open(limit) for limit in limits]
+        self._stories: BoundedMap[str, _Story] = BoundedMap(self._most)
+        self._events: BoundedMap[int, _Event] = BoundedMap(self._items)
+        self._numbers = itertools.count()
+        self._recall()
+
+    def close(self) -> None:
+        """Forget all but the file. Twice changes nothing."""
+        self._stories.clear()
+        self._events.clear()
+        for bound in self._bounds:
+            self._ledger.close(bound)
+
+    def begin(self, started: wire.AiStarted) -> None:
+        """A conversation begins; the one before it in this terminal is forgotten."""
+        self.forget(started.uuid)
+        while not self._most.room:
+            ended = (uuid for uuid, story in self._stories.items() if not story.running)
+            self.forget(next(ended, next(iter(self._stories))))
+        self._stories[started.uuid] = _Story(started)
+        self._keep()
+
+    def add(self, uuid: str, event: str, payload: object) -> None:
+        """Something happens in the conversation there. For what is kept, the oldest goes."""
+        if uuid not in self._stories:
+            return
+        what = wire.AiEvent(event, payload)
+        added = _Event(uuid, what, len(msgspec.json.encode(what)))
+        while self._events and (not self._items.room or self._used + added.size > self._size.capacity):
+            self._drop_oldest()
+        if self._used + added.size > self._size.capacity:
+            self._stories[uuid].dropped += 1
+            return
+        self._events[next(self._numbers)] = added
+        self._size.set(self._used)
+
+    @property
+    def _used(self) -> int:
+        return sum(event.size for event in self._events.values())
+
+    def _drop_oldest(self) -> None:
+        oldest = self._events.pop(next(iter(self._events)))
+        self._stories[oldest.uuid].dropped += 1
+        self._items.evicted(1)
+        self._size.evicted(oldest.size)
+
+    def end(self, uuid: str, *, interrupted: bool) -> None:
+        """The conversation there is over. `interrupted`: by the agent's end, of which the next agent tells."""
+        if uuid in self._stories:
+            self._stories[uuid].running = False
+            if not interrupted:
+                self._keep()
+
+    def forget(self, uuid: str) -> None:
+        """The terminal is no more."""
+        if self._stories.pop(uuid, None) is not None:
+            for number in [number for number, event in self._events.items() if event.uuid == uuid]:
+                del self._events[number]
+            self._size.set(self._used)
+
+    def told(self, uuids: Iterable[str]) -> list[wire.AiHistory]:
+        """The stories of these terminals, each with as many of its newest events as one message takes."""
+        return [self._told(uuid, self._stories[uuid]) for uuid in uuids if uuid in self._stories]
+
+    def _told(self, uuid: str, story: _Story) -> wire.AiHistory:
+        own = [event for event in self._events.values() if event.uuid == uuid]
+        sizes = itertools.accumulate(event.size for event in reversed(own))
+        fitting = sum(1 for size in sizes if size <= MAX_AI_HISTORY)
+        events = tuple(event.event for event in own[len(own) - fitting :])
+        dropped = story.dropped + len(own) - fitting
+        return wire.AiHistory(uuid, story.started.conversation, story.running, story.started.prompt, events, dropped)
+
+    # -- the file
+
+    def _keep(self) -> None:
+        running = [story.started for story in self._stories.values() if story.running]
+        try:
+            if running:
+                write_secret(self._file, msgspec.json.encode(running))
+            else:
+                self._file.unlink(missing_ok=True)
+        except (OSError, StateError) as error:
+            _log.warning("which conversations of the assistant go on can't be kept in %s: %s", self._file, error)
+
+    def _recall(self) -> None:
+        for started in _read(self._file)[: self._most.capacity]:
+            self._stories[started.uuid] = _Story(started, running=False)
+            self.add(started.uuid, "ai:error", wire.AiError(started.uuid, INTERRUPTED, started.conversation))
+        self._keep()
+
+
+def _read(file: Path) -> list[wire.AiStarted]:
+    """What the file has; a damaged one has nothing."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return []
+    try:
+        return msgspec.json.decode(os.read(descriptor, MAX_AI_STORIES_FILE), type=list[wire.AiStarted])
+    except (OSError, msgspec.MsgspecError) as error:
+        _log.warning("%s: expected the conversations that went on; it is damaged: %s", file, error)
+        return []
+    finally:
+        os.close(descriptor)

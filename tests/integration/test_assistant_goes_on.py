@@ -1,0 +1,128 @@
+"""A conversation with the assistant outlives the phone that began it: another, or the same one, finds it as it is."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from soak.phone import Phone
+from soak.phone_face import PhoneFace
+from tests.integration.insight import get_in_again
+from tests.integration.test_assistant import LOOK, script
+from tests.support.agent import RunningAgent, serving
+from tests.support.eventually import eventually
+from tests.support.phones import open_phone
+from tests.support.sealed import invited_phone
+
+BASH = ("--shell", "/bin/bash --norc")
+
+RISKY = [{"type": "keystroke", "text": "rm -f /tmp/there-is-no-such-file; echo do''ne\n"}, LOOK]
+SAY = [{"type": "message", "text": "All is well."}]
+WAIT = {"type": "delay", "ms": 10_000}
+
+paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
+
+
+@asynccontextmanager
+async def a_phone(agent: RunningAgent, *, webrtc: bool = False) -> AsyncIterator[Phone]:
+    """A phone that follows the assistant, paired."""
+    async with invited_phone(agent, webrtc=webrtc, features=("assistant",)) as phone:
+        await phone.connect()
+        await phone.pair(agent.device_id)
+        if webrtc:
+            await phone.channel_open()
+        yield phone
+
+
+async def history(phone: PhoneFace, uuid: str, since: int = 0) -> dict[str, Any]:
+    return dict(await phone.expect("ai:history", lambda told: told["uuid"] == uuid, since=since))
+
+
+@paths
+async def test_another_phone_finds_the_approval_and_the_steps(tmp_path: Path, webrtc: bool) -> None:
+    model = script(tmp_path / "script.json", [{"type": "message", "text": "I begin."}, *RISKY], SAY)
+    async with serving(tmp_path / "state", "--model", model, *BASH) as agent:
+        async with a_phone(agent, webrtc=webrtc) as first:
+            terminal = await first.create()
+            await first.send("ai:prompt", {"prompt": "make it so", "uuid": terminal})
+            asked = await first.expect("ai:approval")
+            await first.vanish()
+        async with a_phone(agent, webrtc=webrtc) as second:
+            assert (await second.expect("ai:conversations"))["running"] == [terminal]
+            told = await history(second, terminal)
+            assert (told["prompt"], told["running"]) == ("make it so", True)
+            assert told["events"][0]["payload"]["text"] == "I begin."
+            again = await second.expect("ai:approval")
+            assert again["id"] == asked["id"]
+            assert again["actions"] == asked["actions"]
+            assert 0 < again["seconds"] < asked["seconds"]
+            await second.send("ai:approve", {"id": again["id"], "ok": True})
+            assert (await second.expect("ai:answered"))["ok"] is True
+            await second.switch(terminal)
+            await second.wait_output(terminal, "\rdone")
+            await second.expect("ai:finished")
+
+
+@paths
+async def test_the_same_phone_is_away_for_a_moment_and_sees_what_it_missed(tmp_path: Path, webrtc: bool) -> None:
+    steps = [
+        [{"type": "message", "text": f"step {number}"}, {"type": "delay", "ms": 150}, LOOK] for number in range(12)
+    ]
+    model = script(tmp_path / "script.json", *steps, SAY)
+    async with serving(tmp_path / "state", "--model", model, *BASH) as agent, a_phone(agent, webrtc=webrtc) as phone:
+        terminal = await phone.create()
+        await phone.send("ai:prompt", {"prompt": "go on", "uuid": terminal})
+        await phone.expect("ai:message")
+        away = phone.mark()
+        await get_in_again(phone, agent, channel=webrtc)
+        told = await history(phone, terminal, away)
+        assert told["events"][0]["payload"]["text"] == "step 0"
+        finished = await phone.expect("ai:finished", since=away, timeout=30)
+        assert finished["turns"] == 13
+        again = phone.mark()
+        await get_in_again(phone, agent, channel=webrtc)
+        whole = await history(phone, terminal, again)
+        said = [event["payload"]["text"] for event in whole["events"] if event["type"] == "ai:message"]
+        assert said == [*(f"step {number}" for number in range(12)), "All is well."]
+        assert whole["running"] is False
+
+
+async def test_a_legacy_app_that_comes_later_is_told_nothing(tmp_path: Path) -> None:
+    model = script(tmp_path / "script.json", RISKY, SAY)
+    async with serving(tmp_path / "state", "--model", model, *BASH) as agent:
+        async with a_phone(agent) as first:
+            terminal = await first.create()
+            await first.send("ai:prompt", {"prompt": "make it so", "uuid": terminal})
+            await first.expect("ai:approval")
+            await first.leave()
+        invitation = await agent.invite_legacy()
+        async with open_phone("python", agent.relay_url, invitation["token"]) as app:
+            await app.connect()
+            await app.pair(agent.device_id)
+            await app.switch(terminal)
+            await app.type(terminal, "echo he''re\r")
+            await app.wait_output(terminal, "\rhere")
+            for event in ("started", "action", "message", "approval", "answered", "conversations", "history"):
+                assert list(app._log._of(f"ai:{event}", 0)) == []
+
+
+async def test_a_crash_of_the_agent_is_told_to_who_comes_back(tmp_path: Path) -> None:
+    model = script(tmp_path / "script.json", [WAIT, LOOK])
+    async with serving(tmp_path / "state", "--model", model, *BASH) as agent, a_phone(agent) as phone:
+        terminal = await phone.create()
+        await phone.send("ai:prompt", {"prompt": "take your time", "uuid": terminal})
+        await phone.expect("ai:action")
+        before = (await agent.status())["agent_pid"]
+        os.kill(before, signal.SIGKILL)
+        await eventually(lambda: not psutil.pid_exists(before))
+        away = phone.mark()
+        await get_in_again(phone, agent, channel=False)
+        assert (await phone.expect("ai:conversations", since=away))["running"] == []
+        told = await history(phone, terminal, away)
+        assert (told["prompt"], told["running"]) == ("take your time", False)
+        assert "agent was stopped or has crashed" in told["events"][-1]["payload"]["error"]
