@@ -14,6 +14,7 @@ from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
 from mobifai.link import ice, shortcut
+from mobifai.link.candidates import Addresses
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.order import Numbering
@@ -36,6 +37,7 @@ CONFIRM_SECONDS = 3.0
 """How long the answer to a message that came by another path may take to leave, and then to be confirmed, until the
 channel counts as dead: a phone uses it while it has it. ICE itself needs 30 s to notice (RFC 7675)."""
 
+_LOOPBACK = re.compile(r"(?m)^a=candidate:(?:\S+ ){4}(?:127\.|::1 )")
 _OUR_MID = re.compile(r"(?m)^(a=mid:|a=group:BUNDLE )0(?=\r?$)")
 _MID = re.compile(r"(?m)^a=mid:([^\s]+)")
 
@@ -92,6 +94,7 @@ class PeerConnection:
         self.ended = asyncio.Event()
         self.was_open = False
         self._candidates = 0
+        self._addresses = Addresses()
 
     def _connect(self) -> "tuple[RTCPeerConnection, RTCDataChannel]":
         servers = [self._aiortc.RTCIceServer(urls=url) for url in self._ice_servers]
@@ -161,7 +164,9 @@ class PeerConnection:
         self._gathering = asyncio.create_task(self._gather(), name="gather")
         await asyncio.shield(self._gathering)
         self._listen()
-        return wire.Offer(offer=wire.Description(type="offer", sdp=self._connection.localDescription.sdp))
+        sdp = self._connection.localDescription.sdp
+        self._addresses = Addresses(loopback=_LOOPBACK.search(sdp) is not None)
+        return wire.Offer(offer=wire.Description(type="offer", sdp=sdp))
 
     async def _gather(self) -> None:
         offer = await self._connection.createOffer()
@@ -179,7 +184,8 @@ class PeerConnection:
         mid = _MID.search(message.answer.sdp)
         if mid is not None and mid[1] != self._mid:
             return
-        description = self._aiortc.RTCSessionDescription(sdp=message.answer.sdp, type="answer")
+        sdp = self._addresses.strip(message.answer.sdp)
+        description = self._aiortc.RTCSessionDescription(sdp=sdp, type="answer")
         try:
             await self._connection.setRemoteDescription(description)
         except Exception as error:  # the SDP is the phone's, and aiortc raises whatever its parser met
@@ -204,6 +210,8 @@ class PeerConnection:
         try:
             if candidate is None or not candidate.candidate:
                 await self._connection.addIceCandidate(None)
+                return
+            if not self._addresses.allow(candidate.candidate):
                 return
             parsed = self._aiortc.sdp.candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             parsed.sdpMid, parsed.sdpMLineIndex = candidate.sdp_mid, candidate.sdp_mline_index

@@ -1,6 +1,8 @@
 """One peer connection: its offer, the answers that fit it, and that nothing of it stays, however it ends."""
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +11,7 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage
 from mobifai.link import peer as peer_module
+from mobifai.link.candidates import MOST_ADDRESSES
 from mobifai.link.ice import GATHER_SECONDS
 from mobifai.link.path import PathClosed
 from mobifai.link.peer import PeerConnection
@@ -80,12 +83,12 @@ async def test_an_answer_that_makes_no_sense_is_refused_and_the_next_one_counts(
         assert agent.open
 
 
-@pytest.mark.parametrize("candidate", ["nonsense", "candidate:1 1 udp x 10.64.0.1 1 typ host"])
-async def test_an_address_that_makes_no_sense_is_refused(candidate: str) -> None:
+async def test_an_address_that_makes_no_sense_is_refused() -> None:
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(phone.answer)
+        text = "candidate:1 1 udp x 10.64.0.1 50000 typ host"
         with pytest.raises(BadMessage):
-            await agent.candidate(wire.IceCandidate(candidate=wire.Candidate(candidate=candidate, sdp_mid="1")))
+            await agent.candidate(wire.IceCandidate(candidate=wire.Candidate(candidate=text, sdp_mid="1")))
         await agent.candidate(wire.IceCandidate(candidate=None))
         await agent.opened.wait()
         assert agent.open
@@ -164,3 +167,33 @@ async def test_a_phone_that_confirms_nothing_while_it_speaks_elsewhere_is_given_
             return agent.ended.is_set()
 
         await eventually(given_up)
+
+
+async def test_nothing_is_sent_to_more_addresses_than_a_phone_has() -> None:
+    """Neither by the answer nor by what follows it; who receives it all is not a phone."""
+    victims = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2 * MOST_ADDRESSES)]
+    try:
+        for victim in victims:
+            victim.bind(("", 0))
+            victim.setblocking(False)
+        async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+            host = re.search(r"a=candidate:\S+ 1 udp \d+ (\S+)", phone.answer.answer.sdp)[1]
+            ports = [victim.getsockname()[1] for victim in victims]
+            lines = [f"candidate:{port} 1 udp 2130706431 {host} {port} typ host" for port in ports]
+            sdp = phone.answer.answer.sdp + "".join(f"a={line}\r\n" for line in lines[:MOST_ADDRESSES])
+            await agent.answer(wire.Answer(answer=wire.Description(type="answer", sdp=sdp)))
+            for line in lines[MOST_ADDRESSES:]:
+                await agent.candidate(wire.IceCandidate(candidate=wire.Candidate(candidate=line, sdp_mid="0")))
+            await agent.opened.wait()
+            assert agent.open
+        assert sum(map(_got_something, victims)) <= MOST_ADDRESSES
+    finally:
+        for victim in victims:
+            victim.close()
+
+
+def _got_something(victim: socket.socket) -> bool:
+    try:
+        return bool(victim.recv(2000))
+    except BlockingIOError:
+        return False
