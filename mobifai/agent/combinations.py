@@ -1,8 +1,8 @@
 """The person's own key combinations, which phones that encrypt share through the agent.
 
-A combination types when it is tapped, so it comes from nobody but a phone whose key is pinned, and goes to nobody else.
-Owns `keys.json` of the state directory (0600, written whole). Each combination names the phone that wrote it: what a
-phone wrote goes when that phone is revoked.
+A combination types when it is tapped. So the agent accepts combinations only from phones whose key is pinned, and sends
+them only to those. Owns `keys.json` of the state directory (0600, written whole). Each combination names the phone that
+wrote it, so that revoking a phone removes its combinations.
 """
 
 import logging
@@ -53,7 +53,7 @@ class Combinations:
         return None if self._kept is None else tuple(kept.combination for kept in self._kept)
 
     def replace(self, combinations: tuple[wire.Combination, ...], by: str) -> None:
-        """Keep these, as a phone wants. Raises BadMessage, LimitReached, StateError; nothing has changed then."""
+        """Keep these in place of all others. Raises BadMessage, LimitReached, StateError, and changes nothing then."""
         _check(combinations)
         writers = {kept.combination: kept.by for kept in self._kept or ()}
         self._keep(tuple(_Kept(one, writers.get(one, by)) for one in combinations))
@@ -67,7 +67,7 @@ class Combinations:
             self._keep(left)
         except StateError as error:
             self._kept = left
-            _log.warning("the key combinations of a revoked phone are gone until the next start only: %s", error)
+            _log.warning("the key combinations of a revoked phone can come back at the next start: %s", error)
 
     def _keep(self, kept: tuple[_Kept, ...]) -> None:
         content = msgspec.json.encode(_File(kept))
@@ -93,7 +93,7 @@ class Combinations:
 
 
 class KeySync:
-    """What a phone asks about them. `phone` gives the phone that is there and may; None: it may not."""
+    """Answers a phone's questions about them. `phone` returns the connected phone, or None if it may not ask."""
 
     def __init__(self, kept: Combinations, phone: Callable[[], str | None], say: Callable[[str, object], None]) -> None:
         self._kept = kept
@@ -124,7 +124,7 @@ class KeySync:
 
 
 def _check(combinations: Iterable[wire.Combination]) -> None:
-    """Raise BadMessage for what would look like something else, or twice the same id."""
+    """Raise BadMessage for duplicate ids, and for characters that hide what is typed."""
     seen: set[str] = set()  # bounded by the message
     for one in combinations:
         if one.id in seen:

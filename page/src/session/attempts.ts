@@ -1,6 +1,6 @@
 /**
- * By what this browser tries to get in: a new link's credentials first, then in turn with those that it had before,
- * until the machine has spoken to one of them. A link that nobody at the machine made costs nothing but time.
+ * Chooses the credentials for the next connection: those of a new link first, then in turn with the earlier ones, until
+ * the machine has accepted one of them. A forged link costs time, but not the access that this browser had.
  */
 
 import type { Ending } from "../wire/visit";

@@ -1,8 +1,8 @@
 /**
- * The person's own key combinations for one machine: they type, so they come from nobody but the machine's agent, sealed.
+ * The person's own key combinations for one machine. They type, so they come only from the machine's agent, encrypted.
  *
- * The agent keeps them, if it can (`keys` among its features), for all phones of the machine; this browser keeps them
- * too. What was changed here and has not reached the agent yet is newer than what the agent says.
+ * The agent keeps them for all phones of the machine if it lists `keys`. This browser keeps a copy. A change that has not
+ * reached the agent yet is newer than the agent's list.
  */
 
 import { utf8 } from "../e2e/bytes";
@@ -75,14 +75,14 @@ export class Combinations {
     this.changed();
   }
 
-  /** The agent says what it keeps; null: nothing was ever kept. */
+  /** Take the agent's list; null means that no phone has sent one yet. */
   take(found: unknown): void {
-    const told = found === null ? null : readCombinations(found);
-    if (this.#isKept !== true || (told === null && found !== null)) return;
+    const kept = found === null ? null : readCombinations(found);
+    if (this.#isKept !== true || (kept === null && found !== null)) return;
     const { list, isUnsent } = this.store.combinations;
-    if (told !== null && same(told, list)) this.store.combinations = { list, isUnsent: false };
-    else if (list !== null && (isUnsent || told === null)) this.#put(list);
-    else this.store.combinations = { list: told, isUnsent: false };
+    if (kept !== null && same(kept, list)) this.store.combinations = { list, isUnsent: false };
+    else if (list !== null && (isUnsent || kept === null)) this.#put(list);
+    else this.store.combinations = { list: kept, isUnsent: false };
     this.#isSettled = true;
     this.changed();
   }
@@ -94,7 +94,7 @@ export class Combinations {
     this.changed();
   }
 
-  /** Once for each connection, unless they were changed since: an agent that does not take them is not asked for ever. */
+  /** Send them once for each connection, or after a change: an agent that refuses a list would refuse it again. */
   #put(list: readonly Combination[], isNew = false): void {
     if (this.#isSent && !isNew) return;
     this.#isSent = this.send("keys:set", { combinations: list });

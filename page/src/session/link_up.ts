@@ -16,6 +16,6 @@ export async function signIn(code: string, deviceId: string, environment: Enviro
   });
   const token = readToken(answer.content["token"]);
   if (answer.ok && token !== null) return token;
-  const told = relayWords(answer.content["message"] ?? `status ${answer.status}`);
-  throw new LinkError(`This link does not let this browser in. ${told} Run \`mobifai pair\` on the machine for a new one.`);
+  const reason = relayWords(answer.content["message"] ?? `status ${answer.status}`);
+  throw new LinkError(`This link does not let this browser in. ${reason} Run \`mobifai pair\` on the machine for a new one.`);
 }

@@ -69,7 +69,7 @@ export class MachineSession implements Session {
   #hasAskedForFirst = false;
   readonly #attempts = new Attempts();
   #cancelTurn: () => void = () => undefined;
-  /** Views are told that terminals are gone; what they show instead is not the person's choice. */
+  /** Views close all terminals now: what they show instead is not the person's choice. */
   #isClearing = false;
 
   constructor(private readonly environment: Environment) {
@@ -486,7 +486,7 @@ export class MachineSession implements Session {
     this.#channel = null;
     channel?.close();
     this.#leave();
-    this.#order.begin(false); // nothing of the machine before is waited for
+    this.#order.begin(false); // drop messages of the machine before
     this.#clear();
     change();
     this.#tabs.load();

@@ -173,7 +173,7 @@ export interface Session {
   close(): void;
   /** The page became visible, or is back on a network: see at once whether the path is alive, reconnect if not. */
   wake(): void;
-  /** The person wants another try, also after a refusal. */
+  /** Connect again at once, also after a refusal. */
   tryAgain(): void;
   /**
    * Take a link (a whole address or its fragment). Rejects with a sentence for people when it is none.

@@ -176,7 +176,7 @@ export class App {
     this.deck.sync();
   }
 
-  /** Keys of an earlier version: nobody is interrupted, and they are mentioned again by the next page until it is decided. */
+  /** Mention keys of an earlier version. A notice does not interrupt typing; it comes again with each page until the person decides. */
   #review(combos: readonly Combo[]): Promise<readonly Combo[] | null> {
     return new Promise((resolve) => {
       const act = (): void => void reviewCombos(combos).then(resolve);
@@ -184,7 +184,7 @@ export class App {
     });
   }
 
-  /** Whoever has just scanned a link types next. */
+  /** Open a terminal and give it the keyboard: after a link, people type. */
   #openFirst(): void {
     this.deck.create();
     this.deck.screen?.focus();

@@ -285,7 +285,7 @@ export class Visit {
     if (reason === "link-used" && this.#secret !== null) {
       return this.#end({ problem: relayWords(message), final: false, linkUsed: true });
     }
-    const told = REFUSALS.get(reason === "link-used" ? "unknown" : reason);
-    this.#end({ problem: told ?? relayWords(message), final: told !== undefined });
+    const known = REFUSALS.get(reason === "link-used" ? "unknown" : reason);
+    this.#end({ problem: known ?? relayWords(message), final: known !== undefined });
   }
 }

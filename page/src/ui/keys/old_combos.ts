@@ -1,6 +1,6 @@
 /**
- * Combinations that an earlier version of this page kept. A relay could write into those, so that nobody knows whose
- * they are: they type nothing until the person has looked at each and chosen it.
+ * Combinations that an earlier version of this page kept. A relay could change those, so they type nothing until the
+ * person has seen and chosen each of them.
  */
 
 import { readCombination } from "../../session/combinations";

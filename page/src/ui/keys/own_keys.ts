@@ -8,7 +8,7 @@ import type { AppState } from "../state";
 import { type Combo, readCombos } from "./combos";
 import { forgetOldCombos, oldCombos } from "./old_combos";
 
-/** Asks which of these the person wants to keep; null: not decided yet. */
+/** Ask which of these to keep; null means that the person has not decided. */
 export type Review = (combos: readonly Combo[]) => Promise<readonly Combo[] | null>;
 
 export class KeyChoices {

@@ -55,7 +55,7 @@ function openAdd(link: (text: string) => Promise<void>): void {
   const sheet = openSheet("Add a machine", words, form);
 }
 
-/** Whether the person wants a machine that a link leads to, beside or in place of one that this page knows. */
+/** Ask before a link to an unknown machine is used; true means that the person agrees. */
 export function askAboutLink({ known, replaces, machine, fingerprint }: ForeignLink): Promise<boolean> {
   const name = machineTitle(known);
   const text = replaces

@@ -1,4 +1,4 @@
-/** Asks about combinations of which nobody knows who made them: each is shown whole, and none is chosen beforehand. */
+/** Ask about combinations of unknown origin. Each is shown in full, and none is selected at first. */
 
 import { el } from "../base/dom";
 import type { Combo } from "../keys/combos";
