@@ -6,8 +6,10 @@ many, as far apart and in the order that aioice wants.
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
+import random
 from typing import Any
 
 _log = logging.getLogger(__name__)
@@ -19,7 +21,12 @@ PACE_SECONDS = 0.02
 MOST_LOOKUPS = 8
 """Names looked up at once for one call; a browser has one for each of its addresses."""
 
-_CHECKS = ("_check_periodic", "_check_list", "_closing", "query_consent")
+CONSENT_INTERVAL = 1.0
+CONSENT_SECONDS = 7.0
+"""How often a phone is asked whether it is still there, and how long it may be silent: longer than a network that loses
+a third of all packets makes it, and short enough for a person who waits."""
+
+_CHECKS = ("_check_periodic", "_check_list", "_closing", "_nominated", "_query_consent_task", "build_request")
 
 
 def hasten(ice: Any) -> "Lookups":
@@ -30,7 +37,7 @@ def hasten(ice: Any) -> "Lookups":
     ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
     if all(hasattr(ice, name) for name in _CHECKS):
         ice._check_periodic = _Checks(ice).begin
-        ice.query_consent = functools.partial(_ask_for_consent, ice, ice.query_consent)
+        ice.query_consent = functools.partial(_ask_for_consent, ice)
     lookups = Lookups(ice.add_remote_candidate)
     if hasattr(ice, "_remote_candidates_resolving"):  # it may hear of the end of the candidates while it looks one up
         ice.add_remote_candidate = lookups.add
@@ -89,7 +96,34 @@ class _Checks:
             asyncio.get_running_loop().call_later(PACE_SECONDS, self._tick)
 
 
-async def _ask_for_consent(ice: Any, ask: Any) -> None:
-    """Ask again and again whether the phone still wants to hear, but not for a connection that was closed meanwhile."""
+async def _ask_for_consent(ice: Any) -> None:
+    """Ask again and again whether the phone is still there (RFC 7675), and close the connection when it is silent.
+
+    aioice itself asks every 5 s and gives up after 30 s. A phone whose address has changed is not waited for so long.
+    An answer may take as long as the slowest network that a terminal is used on.
+    """
+    loop = asyncio.get_running_loop()
+    heard = loop.time()
+    while not ice._closing and loop.time() - heard < CONSENT_SECONDS:
+        await asyncio.sleep(random.uniform(0.8, 1.2) * CONSENT_INTERVAL)  # noqa: S311 - spreads requests
+        asked = loop.time()
+        if await _answers(ice, CONSENT_SECONDS - (asked - heard)):
+            heard = asked
     if not ice._closing:
-        await ask()
+        _log.info("the phone is silent on the data channel; its connection is closed")
+        ice._query_consent_task = None  # `close` would wait for it
+        await ice.close()
+
+
+async def _answers(ice: Any, seconds: float) -> bool:
+    """Whether the phone answers a check on one of the connection's pairs in time."""
+    from aioice.stun import TransactionError  # noqa: PLC0415 - aiortc has brought it, with the first phone
+
+    for pair in list(ice._nominated.values()):
+        request = ice.build_request(pair, nominate=False)
+        key = ice.remote_password.encode()
+        with contextlib.suppress(TransactionError, TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=2)
+                return True
+    return False

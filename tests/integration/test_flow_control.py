@@ -91,7 +91,7 @@ async def test_the_program_runs_on_before_anybody_misses_a_phone_that_vanished_f
         await phone.vanish()
         await until_running(yes)
         # Nothing says goodbye: consent to send has to run out (RFC 7675).
-        await status_when(agent, lambda status: status["path"] is None, "the agent to miss the phone", 60)
+        await status_when(agent, lambda status: status["path"] is None, "the agent to miss the phone", 10)
         await arrive(phone, agent.device_id)
         await phone.type(terminal, "\x03")
         await answers(phone, terminal)

@@ -6,8 +6,10 @@ from typing import Any
 
 import aioice.mdns
 import pytest
+from aioice.stun import TransactionTimeout
 
 from mobifai.bounds import Ledger
+from mobifai.link import ice as ice_module
 from mobifai.link.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
 from mobifai.link.peer import PeerConnection
 from mobifai.link.webrtc import load_meanwhile
@@ -16,21 +18,44 @@ from tests.link.calls import Listener, answering, udp_sockets
 from tests.support.eventually import eventually
 
 
+class Pair:
+    """A pair that works as long as the phone `answers`."""
+
+    remote_addr = ("10.64.0.1", 50000)
+
+    def __init__(self) -> None:
+        self.protocol = self
+        self.answers = True
+        self.asked = 0
+
+    async def request(self, *_: object, **__: object) -> None:
+        self.asked += 1
+        if not self.answers:
+            raise TransactionTimeout
+
+
 class Ice:
     """As aioice's connection, of which so many checks are to be started."""
+
+    remote_password = "password"
+    _query_consent_task = None
 
     def __init__(self, pairs: int) -> None:
         self._check_list = list(range(pairs))
         self._closing = False
+        self._nominated = {1: Pair()}
         self.started: list[float] = []
-        self.asked = 0
 
     def _check_periodic(self) -> bool:
         self.started.append(asyncio.get_running_loop().time())
         return len(self.started) < len(self._check_list)
 
-    async def query_consent(self) -> None:
-        self.asked += 1
+    async def query_consent(self) -> None: ...
+
+    def build_request(self, *_: object, **__: object) -> None: ...
+
+    async def close(self) -> None:
+        self._closing = True
 
     async def get_component_candidates(self, **_: object) -> list[Any]:
         return []
@@ -58,10 +83,24 @@ async def test_with_nothing_to_check_aioice_comes_again() -> None:
 async def test_a_connection_closed_meanwhile_asks_for_no_consent() -> None:
     ice = Ice(1)
     hasten(ice)
-    await ice.query_consent()
     ice._closing = True
     await ice.query_consent()
-    assert ice.asked == 1
+    assert ice._nominated[1].asked == 0
+
+
+async def test_a_phone_that_falls_silent_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice_module, "CONSENT_INTERVAL", 0.01)
+    monkeypatch.setattr(ice_module, "CONSENT_SECONDS", 0.1)
+    ice, pair = Ice(1), Pair()
+    ice._nominated = {1: pair}
+    hasten(ice)
+    asking = asyncio.create_task(ice.query_consent())
+    await asyncio.sleep(0.3)
+    assert not ice._closing  # it answers
+    asked, pair.answers = pair.asked, False
+    await eventually(lambda: ice._closing)
+    assert pair.asked > asked + 1  # one answer that is lost does not count
+    await asking
 
 
 async def test_a_call_closed_as_its_checks_succeed_leaves_nothing() -> None:
