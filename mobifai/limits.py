@@ -156,8 +156,8 @@ RELAY_SOCKETS = _declare(
 )  # fmt: skip
 RELAY_REQUESTS = _declare(
     "relay.requests", 128, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "connections that are no WebSockets: a browser opens six for a page; each holds a request's head and body",
-    None, item_bytes=160 << 10,
+    "connections that are no WebSockets: a browser opens six for a page; each holds a request, or a piece of an answer",
+    None, item_bytes=256 << 10,
 )  # fmt: skip
 RELAY_UNSIGNED = _declare(
     "relay.unsigned", 32, Unit.ITEMS, WhenFull.EVICT_OLDEST,

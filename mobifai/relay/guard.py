@@ -18,7 +18,7 @@ from mobifai.relay.forwarded import Networks, find_client
 from mobifai.relay.names import Names
 
 REQUEST_SECONDS = 10.0
-"""How long a request that is no WebSocket may take, body and all."""
+"""How long a request of the API may take, body and all."""
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -37,8 +37,9 @@ log = logging.getLogger(__name__)
 class Paths:
     """Paths to which not every rule applies.
 
-    `sockets` are WebSockets, which have no time limit. `files` are those of the phone page: browsers name an Origin for
-    scripts too, and a page without its script could not show what is wrong. `style` dresses the page of a refusal.
+    `sockets` are WebSockets, and `files` are those of the phone page: both may take longer than a request of the API.
+    Browsers name an Origin for scripts too, and a page without its script could not show what is wrong. `style` dresses
+    the page of a refusal.
     """
 
     sockets: frozenset[str]
@@ -90,7 +91,7 @@ class Guard:
         )
 
     async def _limited(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in self._paths.sockets:
+        if request.path in self._paths.sockets | self._paths.files:
             return await handler(request)
         async with asyncio.timeout(REQUEST_SECONDS):
             return await handler(request)

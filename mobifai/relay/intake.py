@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SILENT_SECONDS = 10.0
 """How long a connection may take to send its first request."""
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 120.0
 """How long a connection may take to read an answer."""
 MOST_PER_ADDRESS = 24
 """Plain connections of one address: four browsers load the page at once."""

@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 
 FOLDER = Path(str(resources.files("mobifai.relay").joinpath("static", "page")))
 
+_PIECE_BYTES = 64 << 10
 _INDEX = "index.html"
 _STAMP = "built-from.txt"
 _PACKED = {"br": ".br", "gzip": ".gz"}
@@ -55,6 +56,37 @@ def policy(host: str) -> str:
     )
 
 
+async def _send(request: web.Request, file: Path, headers: dict[str, str]) -> web.StreamResponse:
+    """Send a file a piece at a time, so that a slow reader holds one piece and no descriptor.
+
+    Raises FileNotFoundError. A file that goes away meanwhile cuts the connection, since its length was sent already.
+    """
+    response = web.StreamResponse(headers=headers)
+    response.content_length = size = file.stat().st_size
+    await response.prepare(request)
+    sent = 0 if request.method != hdrs.METH_HEAD else size
+    while sent < size:
+        piece = _read_piece(file, sent)
+        if not piece:
+            if request.transport is not None:
+                request.transport.abort()
+            break
+        await response.write(piece)
+        sent += len(piece)
+    await response.write_eof()
+    return response
+
+
+def _read_piece(file: Path, start: int) -> bytes:
+    """Return a piece of a file; nothing where it can't be read."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(start)
+            return opened.read(_PIECE_BYTES)
+    except OSError:
+        return b""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """The files of a folder. `stamp` tells one build from another."""
@@ -83,7 +115,7 @@ class Page:
         """The files by their paths; the index is at `/`."""
         return {"/" if name == _INDEX else f"/{name}": name for name in sorted(self.names)}
 
-    async def _serve(self, name: str, request: web.Request) -> web.Response:
+    async def _serve(self, name: str, request: web.Request) -> web.StreamResponse:
         coding, file = self._smallest(name, request.headers.get(hdrs.ACCEPT_ENCODING, ""))
         tag = f"{self.stamp[:16]}{coding and '-'}{coding}"
         headers = {**self._headers(name, request), hdrs.ETAG: f'"{tag}"'}
@@ -92,8 +124,8 @@ class Page:
         if coding:
             headers[hdrs.CONTENT_ENCODING] = coding
         try:
-            return web.Response(body=file.read_bytes(), headers=headers)
-        except OSError:
+            return await _send(request, file, headers)
+        except FileNotFoundError:
             text = "this file of the page is gone; if MobiFai was installed anew, the relay has to be restarted"
             raise web.HTTPNotFound(text=text) from None
 
