@@ -190,8 +190,9 @@ class Assistant:
 
     def cancel(self, message: wire.AiCancel) -> None:
         """Stop the conversation in a terminal, or all of them."""
-        found = [going for uuid, going in self._going.items() if message.uuid in (None, uuid)]
-        for going in found:
+        found = {uuid: going for uuid, going in self._going.items() if message.uuid in (None, uuid)}
+        for uuid, going in found.items():
+            self._asked_here.add(uuid)  # it is told of the end
             going.end(Ending.CANCELLED)
         if not found:
             self._say("ai:error", wire.AiError(uuid=message.uuid or "", error="the assistant does nothing here now"))

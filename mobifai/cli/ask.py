@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,37 @@ def ask(prompt: str, tab: str | None, as_json: bool, state_dir: Path) -> None:
 
 async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> None:
     async with aclosing(follow(socket, "ask", request)) as steps:
-        async for step in steps:
-            event, payload = step["type"], step["payload"]
-            click.echo(msgspec.json.encode(step) if as_json else _text(event, payload))
-            if event == "ai:approval":
-                answer = await _approved(payload["seconds"])
-                await ask_once(socket, "approve", {"id": payload["id"], "ok": answer})
-            if event == "ai:error":
-                raise CommandError(plain(payload["error"]))
+        upcoming: asyncio.Task[Any] | None = None
+        with suppress(StopAsyncIteration):
+            while True:
+                step = await (upcoming or anext(steps))
+                upcoming = None
+                event, payload = step["type"], step["payload"]
+                if as_json or event != "ai:answered":
+                    click.echo(msgspec.json.encode(step) if as_json else _text(event, payload))
+                if event == "ai:approval":
+                    upcoming = asyncio.ensure_future(anext(steps))
+                    await _approve(socket, payload, upcoming)
+                if event == "ai:error":
+                    raise CommandError(plain(payload["error"]))
+
+
+async def _approve(socket: Path, question: Mapping[str, Any], answered: "asyncio.Task[Any]") -> None:
+    """Ask the person here, unless somebody answers elsewhere first."""
+    try:
+        asked = asyncio.ensure_future(_approved(question["seconds"]))
+        await asyncio.wait((asked, answered), return_when=asyncio.FIRST_COMPLETED)
+        if asked.done():
+            await ask_once(socket, "approve", {"id": question["id"], "ok": asked.result()})
+            return
+        asked.cancel()
+        with suppress(asyncio.CancelledError):
+            await asked
+        click.echo("It was answered elsewhere, or nobody answered in time.")
+    except BaseException:
+        answered.cancel()
+        await asyncio.wait((answered,))
+        raise
 
 
 def _text(event: str, payload: dict[str, Any]) -> str:

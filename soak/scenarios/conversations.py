@@ -190,6 +190,8 @@ async def leave(desk: Desk, script: Script, uuid: str) -> None:
     await (phone.vanish() if desk.world.random.random() < 0.5 else phone.leave())
     await visits.arrive(desk.world, phone)
     await desk.settled(phone, uuid)
+    await phone.send("ai:cancel", {"uuid": uuid})  # it went on meanwhile
+    await finished(desk, uuid)
     await short(desk, script, uuid)
 
 

@@ -233,6 +233,24 @@ async def test_a_person_may_allow_it(tmp_path: Path, answer: str, typed: list[st
         os.close(terminal)
 
 
+async def test_a_question_that_is_answered_elsewhere_does_not_wait_here(tmp_path: Path) -> None:
+    steps = ([types("ls\n"), LOOK], [says("ok")])
+    keyboard, terminal = os.openpty()
+    try:
+        async with an_agent(tmp_path, *steps, approvals=Approvals.ALWAYS, follows=lambda: True) as (place, _):
+            async with a_command("x", "--state-dir", str(tmp_path), stdin=terminal) as command:
+                await place_asks(command)
+                asked = await place.phone.until("ai:approval")
+                place.assistant.approve(wire.AiApprove(id=asked["id"], ok=True))
+                status, out, error = await command.end()
+                assert (status, error) == (0, "")
+                assert "answered elsewhere" in out
+                assert place.terminal.typed == ["ls\r"]
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+
+
 async def place_asks(command: Command) -> None:
     """Wait for the question, which ends in no line's end."""
     assert command.process.stdout is not None
