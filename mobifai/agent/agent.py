@@ -269,6 +269,7 @@ class Agent:
             "worst_case_bytes": self.ledger.worst_case_bytes,
             "bounds": [asdict(entry) for entry in self.ledger.entries()],
             "relay_url": self.endpoint.public_url,
+            "own_relay_url": self.endpoint.url if self.endpoint.relay is not None else None,
             "relay": self.links.pairing.stage.value,
             "phone": self.links.pairing.phone_id,
             "path": self.links.courier.path,

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from mobifai.bounds import Ledger
-from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Config, RelayConfig
+from mobifai.config import Config
 from mobifai.relay.server import Relay
 from mobifai.state import StateDir
 
@@ -37,10 +37,4 @@ async def open_endpoint(config: Config, state: StateDir, ledger: Ledger, scope: 
         return Endpoint(config.relay, lambda: urls, state.token(config.relay))
     relay = await scope.enter_async_context(Relay.open(config.relay, state.path, ledger, problems=state.problems))
     token = relay.sign_in.agent_token(state.device().device_id, config.device_name)
-    return Endpoint(_local_url(config.relay, relay.port), relay.find_urls, token, relay.port, relay)
-
-
-def _local_url(relay: RelayConfig, port: int) -> str:
-    everywhere = relay.host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS)
-    host = "127.0.0.1" if everywhere else f"[{relay.host}]" if ":" in relay.host else relay.host
-    return f"http://{host}:{port}"
+    return Endpoint(relay.local_url, relay.find_urls, token, relay.port, relay)

@@ -113,6 +113,7 @@ def _questions(running: Relay, ledger: Ledger) -> dict[str, Handler]:
             "version": __version__,
             "relay_pid": os.getpid(),
             "relay_url": running.find_urls()[0],
+            "own_relay_url": running.local_url,
             "devices": running.devices(),
             **summary(running.sign_in),
             "worst_case_bytes": ledger.worst_case_bytes,

@@ -59,7 +59,16 @@ def public_urls(host: str, port: int) -> list[str]:
     hosts = [host]
     if host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS):
         hosts = [str(address) for address in machine_addresses(ipv6=host == EVERY_ADDRESS)] or ["127.0.0.1"]
-    return [f"http://{f'[{shown}]' if ':' in shown else shown}:{port}" for shown in hosts]
+    return [_url(shown, port) for shown in hosts]
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def local_url(host: str, port: int) -> str:
+    """Return the URL by which this machine itself reaches a relay that listens on `host`."""
+    return _url("127.0.0.1" if host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS) else host, port)
 
 
 def is_loopback(url: str) -> bool:

@@ -90,7 +90,11 @@ class Endpoint:
 
         from mobifai.relay.connection import Connection  # noqa: PLC0415
 
-        if not web.WebSocketResponse().can_prepare(request):
+        try:
+            is_handshake = bool(web.WebSocketResponse().can_prepare(request))
+        except ValueError:  # of a header that is not ASCII
+            is_handshake = False
+        if not is_handshake:
             raise web.HTTPBadRequest(text="expected a WebSocket; this relay has no other transport")
         if {name: request.query.get(name) for name in EXPECTED} != EXPECTED:
             raise web.HTTPBadRequest(text="expected a new connection of Engine.IO 4, on a WebSocket")

@@ -4,6 +4,7 @@ Keeps nothing of them in memory. What is not a file of the page is none of its b
 """
 
 import mimetypes
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from aiohttp import hdrs, web
 
 FOLDER = Path(str(resources.files("mobifai.relay").joinpath("static", "page")))
 
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 _PIECE_BYTES = 64 << 10
 _INDEX = "index.html"
 _STAMP = "built-from.txt"
@@ -45,13 +47,15 @@ def encodings(accepts: str) -> set[str]:
 
 
 def policy(host: str) -> str:
-    """The Content-Security-Policy of the page at this host, which was checked. No inline source, no foreign one.
+    """The Content-Security-Policy of the page at this host. No inline source, no foreign one.
 
-    Not every browser takes 'self' to mean WebSockets too, so those are named.
+    Not every browser takes 'self' to mean WebSockets too, so those are named, where the host has nothing but what a
+    policy may have.
     """
+    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        f"manifest-src 'self'; worker-src 'self'; connect-src 'self' ws://{host} wss://{host}; "
+        f"manifest-src 'self'; worker-src 'self'; connect-src 'self'{sockets}; "
         "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     )
 

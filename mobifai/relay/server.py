@@ -21,7 +21,7 @@ from mobifai.errors import StateError
 from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.rooms import Rooms
-from mobifai.relay.addresses import public_urls
+from mobifai.relay.addresses import local_url, public_urls
 from mobifai.relay.admission import KnownAddresses
 from mobifai.relay.devices import Devices, KnownDevice
 from mobifai.relay.endpoint import Endpoint
@@ -52,6 +52,11 @@ class Relay:
         self._config = config
         self.sign_in = sign_in
         self._parts = parts
+
+    @property
+    def local_url(self) -> str:
+        """The address by which this machine reaches the relay."""
+        return local_url(self._config.host, self.port)
 
     def find_urls(self) -> list[str]:
         """Return the addresses that phones may use now, the likeliest first; never none."""

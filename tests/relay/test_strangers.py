@@ -4,12 +4,14 @@ import asyncio
 import gzip
 import zlib
 from contextlib import AsyncExitStack
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from mobifai.bounds import Ledger
+from mobifai.config import RelayConfig
 from mobifai.relay.admission import KnownAddresses
 from mobifai.relay.endpoint import MOST_UNSIGNED
 from mobifai.relay.intake import ANSWER_SECONDS, MOST_PER_ADDRESS, SILENT_SECONDS
@@ -254,3 +256,45 @@ async def test_a_stranger_who_floods_a_websocket_is_dropped_and_starves_nobody(t
             await asyncio.gather(sending, return_exceptions=True)
         await until(lambda: place.entry("relay.unsigned").used == 0)
         await phone.settle()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Upgrade", b"\xff websocket"), ("Sec-WebSocket-Key", b"AAA\xc4=="), ("Connection", b"\xffUpgrade"),
+     ("Sec-WebSocket-Version", b"\xc3\xa9"), ("Origin", b"http://\xff"), ("Host", b"\xe2\x84\xaa")],
+)  # fmt: skip
+async def test_a_handshake_with_bytes_that_are_no_ascii_is_refused(
+    tmp_path: Path, name: str, value: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Host": b"127.0.0.1", "Upgrade": b"websocket", "Connection": b"Upgrade", "Sec-WebSocket-Version": b"13"}
+    headers |= {"Sec-WebSocket-Key": b"AAAAAAAAAAAAAAAAAAAAAA==", name: value}
+    lines = b"".join(key.encode() + b": " + content + b"\r\n" for key, content in headers.items())
+    async with open_place(tmp_path) as place, stranger(place.relay.port) as one:
+        await one.send(b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n" + lines + b"\r\n")
+        assert (await one.head())[:12] in ("HTTP/1.1 400", "HTTP/1.1 403", "HTTP/1.0 400")
+    assert not caplog.records
+
+
+async def test_limits_count_for_the_clients_behind_a_trusted_proxy(tmp_path: Path) -> None:
+    config = RelayConfig(port=0, trusted_proxies=(ip_network("127.0.0.1"),))
+    slow = "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\nX-Forwarded-For: 192.0.2.{}\r\n"
+    slow += "Content-Type: application/x-www-form-urlencoded\r\n\r\nx"
+    async with open_place(tmp_path, config=config) as place, AsyncExitStack() as scope:
+
+        async def ask(number: int) -> Stranger:
+            one = await scope.enter_async_context(stranger(place.relay.port, "127.0.0.1"))
+            await one.send(slow.format(number).encode())
+            return one
+
+        async def socket(number: int) -> Stranger:
+            one = await scope.enter_async_context(stranger(place.relay.port, "127.0.0.1"))
+            assert "101" in await one.upgrade(f"X-Forwarded-For: 192.0.2.{number}\r\n")
+            return one
+
+        asked = [await ask(7) for _ in range(MOST_PER_ADDRESS)]
+        assert await _count_open(asked) == MOST_PER_ADDRESS
+        assert "429" in await (await ask(7)).head()
+        assert await _count_open([await ask(8)]) == 1
+        sockets = [await socket(9) for _ in range(MOST_UNSIGNED + 1)]
+        other = await socket(10)
+        assert await _count_open([*sockets, other]) == MOST_UNSIGNED + 1

@@ -108,7 +108,8 @@ def _why_not_bound(host: str, number: int) -> OSError | None:
 
 async def _who_has_it(subject: Subject) -> Verdict:
     agent = await running_agent(subject.state_dir)
-    if agent is not None and urlsplit(str(agent.get("relay_url"))).port == subject.port:
+    url = str(agent.get("own_relay_url") or agent.get("relay_url")) if agent is not None else ""
+    if urlsplit(url).port == subject.port:
         return ok(f"{subject.port} is the running agent's")
     return problem(
         f"{subject.port} is another program's", f"choose another with --port; `lsof -i :{subject.port}` shows whose"

@@ -45,7 +45,7 @@ async def agent(subject: Subject) -> Verdict:
         return ok("none is running with this state directory")
     url = without_secrets(str(status.get("relay_url", "")))
     who = f"process {status.get('agent_pid', status.get('relay_pid', '?'))}"
-    here = _on_this_machine(urlsplit(url))
+    here = _on_this_machine(urlsplit(str(status.get("own_relay_url") or url)))
     if here is None:
         return ok(f"{who} answers; its relay {url} is elsewhere and was not asked (--relay {url} does)")
     verdict = await _ask_health(here)
