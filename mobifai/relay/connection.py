@@ -48,6 +48,7 @@ class Connection:
     def __init__(self, key: str, request: web.Request, backlog: Bound, frame: Bound, opened_at: float) -> None:
         self.key = key
         self.address = request.remote or ""
+        self.inside = False
         self.opened_at = opened_at
         self.outbox: Outbox[bytes] = Outbox(backlog, frame.capacity, len, self.abort)
         self.waiting: wire.Register | None = None

@@ -17,7 +17,7 @@ from mobifai.protocol.rooms import is_forwarded
 from mobifai.protocol.wire_json import encode
 from mobifai.relay.closing import CloseCode
 from mobifai.relay.outbox import Outbox
-from mobifai.relay.sockets import INSIDE, Connection
+from mobifai.relay.sockets import Connection
 
 Event = tuple[str, msgspec.Raw]
 """An event's name, and its payload as JSON."""
@@ -43,7 +43,8 @@ class LocalConnection:
         self, key: str, backlog: Bound, most_bytes: int, handler: Handler, monotonic: Callable[[], float]
     ) -> None:
         self.key = key
-        self.address = INSIDE
+        self.address = "this process"
+        self.inside = True
         self.opened_at = monotonic()
         self.outbox: Outbox[Event] = Outbox(backlog, most_bytes, _size, self.abort)
         self.waiting: wire.Register | None = None

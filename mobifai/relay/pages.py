@@ -32,7 +32,7 @@ _LOGIN = """{asks}<form method="post" action="login">
 <input type="hidden" name="type" value="{kind}">
 <input type="hidden" name="nonce" value="{nonce}">
 <label for="code">Pairing code</label>
-<input id="code" name="code" placeholder="XXXX-XXXX" maxlength="40" required autofocus
+<input id="code" name="code" placeholder="XXXX-XXXX" maxlength="400" required autofocus
  autocomplete="one-time-code" autocapitalize="characters" spellcheck="false">
 {problem}
 <button>Sign in</button>

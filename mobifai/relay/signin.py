@@ -100,12 +100,13 @@ class SignIn:
         if not is_secret(code):
             self._attempts.check(address, self._monotonic())
         self._require_agents(kind)
+        wanted = (AGENTS if kind == "mac" else PHONES) if wanted is None else wanted
         found = self.accounts.find(code, self._monotonic())
         if found is None:
             self.failed(address)
-            raise SignInRefused("this pairing code is wrong, used or expired; `mobifai pair` shows a new one")
+            raise SignInRefused(_wrong_code(code, wanted))
         account, grant = found
-        self._require_kind(grant, (AGENTS if kind == "mac" else PHONES) if wanted is None else wanted)
+        self._require_kind(grant, wanted)
         self._require_room(account, device_id, grant.kind)
         token = self._admit(account, device_id, grant.kind, grant.grant_id)
         account.codes.use(grant)
@@ -285,3 +286,16 @@ class SignIn:
         if not self._store.revoke(host.name, device_id, self._now(), keep=host.devices.capacity):
             raise SignInRefused("expected a device that may come in; `mobifai devices list` shows them")
         host.count_devices()
+
+
+def _wrong_code(typed: str, wanted: Set[ClientKind]) -> str:
+    """What is wrong with what was typed in place of a code, and what to do for this kind of client."""
+    if "#" in typed or "://" in typed:
+        problem = "this is a link for a client that encrypts, and no pairing code"
+    else:
+        problem = "this pairing code is wrong, used or expired"
+    if wanted == AGENTS:
+        return f"{problem}; `mobifai pair`, on the machine of the relay, shows one for an agent"
+    if ClientKind.E2E in wanted:
+        return f"{problem}; `mobifai pair` shows a new link"
+    return f"{problem}; `mobifai pair --legacy` shows a code for this app"

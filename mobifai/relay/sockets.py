@@ -26,9 +26,6 @@ from mobifai.relay.signin import SignIn
 SIGN_IN_SECONDS = 600.0
 """How long a connection may stay without a device that is signed in; as long as a pairing code."""
 
-INSIDE = "this process"
-"""The address of a connection that is inside this process."""
-
 _NAMES = {"mac": "Agent", "mobile": "Phone"}
 
 log = logging.getLogger(__name__)
@@ -37,12 +34,14 @@ log = logging.getLogger(__name__)
 class Connection(Protocol):
     """A device's connection as it is needed here: on a WebSocket, or inside this process.
 
-    `key` is its id for the rooms; `opened_at` is monotonic; `waiting` is the device that is not signed in yet, and
-    `nonce` names the sign-in that it waits for; `outbox` has what it was sent and has not read.
+    `key` is its id for the rooms; `inside` tells whether it is in this process; `opened_at` is monotonic; `waiting` is
+    the device that is not signed in yet, and `nonce` names the sign-in that it waits for; `outbox` has what it was sent
+    and has not read.
     """
 
     key: str
     address: str
+    inside: bool
     opened_at: float
     waiting: wire.Register | None
     nonce: str
@@ -136,8 +135,7 @@ class Sockets:
 
     def _register(self, connection: Connection, register: wire.Register) -> None:
         try:
-            inside = connection.address == INSIDE
-            answer = self._sign_in.authenticate(register, connection.address, inside=inside)
+            answer = self._sign_in.authenticate(register, connection.address, inside=connection.inside)
             if answer is not None:
                 self._require_room(connection, register, answer.user.id)
         except SignInRefused as refused:
@@ -195,7 +193,9 @@ class Sockets:
         """The connection that asked for this very sign-in, if it is still there. A device id alone finds none."""
         for connection in self._connections.values():
             register = connection.waiting
-            is_asked = connection.nonce and hmac.compare_digest(connection.nonce.encode(), nonce.encode())
+            is_asked = connection.nonce and hmac.compare_digest(
+                connection.nonce.encode(), nonce.encode("utf-8", "replace")
+            )
             if is_asked and register is not None and (register.device_id, register.type) == (device_id, kind):
                 return connection
         return None
