@@ -417,7 +417,7 @@ export class MachineSession implements Session {
     for (const [uuid, [cols, rows]] of this.#sizes) this.#send("terminal:resize", { uuid, cols, rows });
     this.#tabsChanged();
     this.#changed();
-    if (this.#tabs.tabs.length > 0) this.#sawTerminal();
+    if (sync.processes.some((one) => !("exited" in one))) this.#sawTerminal();
     else this.#askForFirst();
   }
 

@@ -47,6 +47,13 @@ describe("the first contact after a link", () => {
     expect(asked).toBe(0);
   });
 
+  test("makes one where all that there is has ended", async () => {
+    world.agent.make("ended").exited = { status: 3 };
+    await watched.session.link(world.newLink());
+    await world.settle();
+    expect(asked).toBe(1);
+  });
+
   test("makes one, although the list comes by both paths before it is made", async () => {
     world.bend = (direction, event, payload) => (direction === "up" && event === "e2e:sealed" && asked > 0 ? null : payload);
     await watched.session.link(world.newLink());

@@ -20,6 +20,8 @@ export interface Terminal {
   /** Up to here it was sent, and acknowledged; null: it waits for what the phone has. */
   sent: number | null;
   acknowledged: number;
+  /** How its shell ended; the terminal is there to be looked at. */
+  exited?: { status: number };
 }
 
 /** How output is cut. */
@@ -173,7 +175,9 @@ export class PretendAgent {
 
   sync(): void {
     for (const terminal of this.terminals.values()) terminal.sent = this.#resumes ? null : terminal.printed.length;
-    const processes = [...this.terminals.values()].map(({ uuid, name, createdAt, stream, printed }) => ({ uuid, name, createdAt, stream, end: printed.length }));
+    const processes = [...this.terminals.values()].map(({ uuid, name, createdAt, stream, printed, exited }) => ({
+      uuid, name, createdAt, stream, end: printed.length, ...(exited === undefined ? {} : { exited }),
+    }));
     this.say("processes:sync", { processes, activeUuids: this.active, resume: true, window: this.window });
   }
 
