@@ -12,7 +12,7 @@ from typing import Any, Literal
 from mobifai.agent.phones import Phones, PinnedPhone
 from mobifai.agent.ways_in import WaysIn
 from mobifai.clocks import iso_time
-from mobifai.errors import RelayUnreachable, SignInRefused
+from mobifai.errors import RelayUnreachable, SignInRefused, StateError
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
 from mobifai.relay.addresses import places
@@ -96,16 +96,21 @@ class Doors:
 
         Raises SignInRefused, RelayUnreachable when only the relay knows it; StateError when it can't be kept on disk.
         """
+        not_kept: StateError | None = None
         try:
             was_ours = self._phones.revoke(device_id)
-        finally:
-            end(device_id)
+        except StateError as error:
+            was_ours, not_kept = True, error
+        end(device_id)
         try:
-            return await self._ways_in.revoke(device_id)
+            answer = await self._ways_in.revoke(device_id)
         except (SignInRefused, RelayUnreachable) as error:
             if not was_ours:
                 raise
-            return {"deviceId": device_id, "relay": str(error)}
+            answer = {"deviceId": device_id, "relay": str(error)}
+        if not_kept is not None:
+            raise StateError(f"{device_id} is shut out now, but may come back after the next start: {not_kept}")
+        return answer
 
 
 def _known(phone: PinnedPhone | None) -> dict[str, Any] | None:

@@ -12,10 +12,11 @@ import click
 import msgspec
 
 from mobifai.cli.plain import plain
+from mobifai.cli.running import ask_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.errors import CommandError
+from mobifai.health.control import NotRunning, follow
 from mobifai.health.control import ask as ask_once
-from mobifai.health.control import follow
 from mobifai.state import StateDir
 
 
@@ -31,7 +32,10 @@ def ask(prompt: str, tab: str | None, as_json: bool, state_dir: Path) -> None:
     """
     if tab is None and os.environ.get("TERM_PROGRAM") == "MobiFai":
         raise CommandError("this runs in a terminal of MobiFai, into which it would type; name another with --tab")
-    asyncio.run(_ask(StateDir(state_dir).control_socket, {"prompt": prompt, "tab": tab}, as_json))
+    try:
+        asyncio.run(_ask(StateDir(state_dir).control_socket, {"prompt": prompt, "tab": tab}, as_json))
+    except NotRunning:
+        ask_running(state_dir, "ask")  # raises what the keeper knows of the agent, if there is one
 
 
 async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> None:

@@ -1,10 +1,12 @@
 """The command `mobifai`: finds the command that is asked for, and turns every failure into a sentence and a status."""
 
+import contextlib
 import importlib
 import logging
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -91,18 +93,31 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run a command, and exit with its status. No traceback reaches a person unless they log at `debug`."""
     prepare_process()
     try:
-        sys.exit(cli.main(arguments, prog_name="mobifai", standalone_mode=False) or 0)
+        _leave(cli.main(arguments, prog_name="mobifai", standalone_mode=False) or 0)
     except click.ClickException as error:
-        error.show()
         report_failure(error.format_message())
-        sys.exit(error.exit_code)
+        with contextlib.suppress(OSError):
+            error.show()
+        _leave(error.exit_code)
     except click.Abort:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away
         sys.exit(1)
     except Exception as error:
-        sys.exit(_explain(error))
+        _leave(_explain(error))
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit. Output that can't be written any more is a failure, but hides no other one."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would fail once more
+        status = status or 1
+    sys.exit(status)
 
 
 def _explain(error: Exception) -> int:
@@ -111,11 +126,11 @@ def _explain(error: Exception) -> int:
     if named is None:
         logging.getLogger("mobifai").debug("internal error", exc_info=error)
         internal = f"an internal error, which should not be: {error!r}; --log-level debug shows where"
-        _complain(internal)
         report_failure(internal)
+        _complain(internal)
         return 1
-    _complain(str(named))
     report_failure(str(named))
+    _complain(str(named))
     return named.status if isinstance(named, CommandError) else 1
 
 
@@ -128,4 +143,5 @@ def _named(error: BaseException) -> MobiFaiError | None:
 
 
 def _complain(text: str) -> None:
-    click.echo(f"mobifai: {plain(text)}", err=True)
+    with contextlib.suppress(OSError):
+        click.echo(f"mobifai: {plain(text)}", err=True)

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from mobifai.cli.plain import plain
+from mobifai.cli.announcing import announce
 
 _log = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ class Person:
         """Show where to sign this agent in; Enter opens it."""
         self._login_url = url
         _log.info("the relay wants this agent to be signed in at %s", url)
-        click.echo(plain(f"{message or 'The relay wants to know whose agent this is.'}\nSign in at:  {url}"))
+        announce(f"{message or 'The relay wants to know whose agent this is.'}\nSign in at:  {url}")
         if _in_foreground():
-            click.echo("Press Enter to open it in your browser.")
+            announce("Press Enter to open it in your browser.")
             if not self._listening:
                 self._listening = True
                 asyncio.get_running_loop().add_reader(sys.stdin, self._enter)

@@ -11,6 +11,7 @@ from mobifai import __version__
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
 from mobifai.cli.accounts import account, describe, summary
+from mobifai.cli.announcing import announce
 from mobifai.cli.listening import listen_options, relay_config
 from mobifai.cli.running import is_set_within, run, stop_signals
 from mobifai.cli.settings import Settings, log_options, state_dir_option
@@ -19,6 +20,7 @@ from mobifai.errors import SignInRefused, StateError
 from mobifai.health.control import Handler, control_server
 from mobifai.health.extensions import Extensions, Subject
 from mobifai.health.logs import Logs, set_up_logs
+from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
 from mobifai.relay.server import Relay
 from mobifai.state import StateDir, open_state
@@ -73,16 +75,16 @@ def _pass_on(context: click.Context, state_dir: Path) -> None:
 async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs) -> None:
     opening = Relay.open(place, state.path, ledger, shared=True, problems=state.problems)
     async with stop_signals() as stop, opening as running:
-        questions = _questions(running, ledger)
+        questions = _questions(running, ledger, state.problems)
         more = Extensions(Subject(ledger))
         async with control_server(state.socket_places("control"), questions, ledger, more.find):
-            invitation.show(await questions["pair"]({}))  # type: ignore[arg-type]
-            click.echo("`mobifai pair` shows a new code, `mobifai relay account add` adds an account. Ctrl-C stops.")
+            announce(invitation.invitation_text(await questions["pair"]({})))  # type: ignore[arg-type]
+            announce("`mobifai pair` shows a new code, `mobifai relay account add` adds an account. Ctrl-C stops.")
             while not await is_set_within(stop, 60):
                 logs.say_repeats()
 
 
-def _questions(running: Relay, ledger: Ledger) -> dict[str, Handler]:
+def _questions(running: Relay, ledger: Ledger, problems: Problems) -> dict[str, Handler]:
     async def pair(arguments: dict[str, Any]) -> object:
         if arguments.get("legacy"):
             raise SignInRefused(_NO_PHONES)
@@ -112,6 +114,7 @@ def _questions(running: Relay, ledger: Ledger) -> dict[str, Handler]:
         return {
             "version": __version__,
             "relay_pid": os.getpid(),
+            "problems": list(problems),
             "relay_url": running.find_urls()[0],
             "own_relay_url": running.local_url,
             "devices": running.devices(),

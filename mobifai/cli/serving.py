@@ -15,16 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import msgspec
 
 from mobifai.agent import Agent, open_agent
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
+from mobifai.cli.announcing import announce
 from mobifai.cli.daily import until_time_of_day
 from mobifai.cli.person import Person
-from mobifai.cli.plain import plain
 from mobifai.cli.running import run, stop_signals
 from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Config, RelayConfig
 from mobifai.errors import MobiFaiError, StateError
@@ -166,29 +165,29 @@ async def _announce(agent: Agent, person: Person, config: Config, spawner: KeptS
         except StateError as error:
             _log.error("%s", error)
     if isinstance(spawner, KeptShells) and spawner.life > 1:
-        click.echo("The agent runs again. Links and codes shown before are void; `mobifai pair` shows a new link.")
+        announce("The agent runs again. Links and codes shown before are void; `mobifai pair` shows a new link.")
         return
     await _show_invitation(agent)
     if isinstance(config.relay, RelayConfig) and config.public_url is None and is_loopback(agent.endpoint.public_url):
-        click.echo(_only_here(config.relay))
+        announce(_only_here(config.relay))
     if isinstance(config.relay, str) and config.e2e == "allow":
-        click.echo(
+        announce(
             f"Legacy apps, which don't encrypt end to end, may come (--e2e allow): the relay {config.relay} decides "
             "which, can read what they do, and can use your terminals in their name."
         )
-    click.echo("`mobifai pair` shows a new link, `mobifai pair --legacy` a code for a legacy app. Ctrl-C stops.")
+    announce("`mobifai pair` shows a new link, `mobifai pair --legacy` a code for a legacy app. Ctrl-C stops.")
 
 
 async def _show_invitation(agent: Agent) -> None:
     """Invite a first phone, where only the person at this machine reads it."""
     if not sys.stdout.isatty():  # a service's log is not for secrets
         url, *others = agent.endpoint.find_urls()
-        click.echo(plain("\n".join([f"Ready at {url}.", *invitation.other_addresses(others)])))
+        announce("\n".join([f"Ready at {url}.", *invitation.other_addresses(others)]))
         return
     try:
-        invitation.show(await agent.invite(ClientKind.E2E))
+        announce(invitation.invitation_text(await agent.invite(ClientKind.E2E)))
     except MobiFaiError as error:
-        click.echo(plain(f"Ready at {agent.endpoint.public_url}. ({error})"))
+        announce(f"Ready at {agent.endpoint.public_url}. ({error})")
 
 
 def _only_here(relay: RelayConfig) -> str:

@@ -53,12 +53,18 @@ def _keeper_text(answer: dict[str, Any]) -> str:
 
 def _relay_text(answer: dict[str, Any]) -> str:
     connected = sum(device["connected"] for device in answer["devices"])
-    return (
-        f"MobiFai relay {answer['version']}, process {answer['relay_pid']}\n"
-        f"Relay      {answer['relay_url']}\n"
-        f"Devices    {len(answer['devices'])} of the account owner, {connected} connected\n"
-        f"Accounts   {len(answer.get('accounts', ['owner']))}, see `mobifai relay account list`"
-    )
+    lines = [
+        f"MobiFai relay {answer['version']}, process {answer['relay_pid']}",
+        f"Relay      {answer['relay_url']}",
+        *_problems(answer),
+        f"Devices    {len(answer['devices'])} of the account owner, {connected} connected",
+        f"Accounts   {len(answer.get('accounts', ['owner']))}, see `mobifai relay account list`",
+    ]
+    return "\n".join(lines)
+
+
+def _problems(answer: dict[str, Any]) -> list[str]:
+    return [f"Problem    {plain(problem)}" for problem in answer.get("problems", [])]
 
 
 def _text(answer: dict[str, Any]) -> str:
@@ -72,7 +78,7 @@ def _text(answer: dict[str, Any]) -> str:
         f"Key        {answer['fingerprint']}",
         f"Process    {answer['descriptors']} descriptors, {answer['threads']} threads, {answer['tasks']} tasks",
         f"Check      {_last_check(answer['last_check'])}",
-        *(f"Problem    {plain(problem)}" for problem in answer["problems"]),
+        *_problems(answer),
         f"Terminals  {len(answer['terminals'])}, {answer['buffer_bytes'] / 1000:.0f} KB of output kept",
     ]
     for terminal in answer["terminals"]:

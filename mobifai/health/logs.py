@@ -23,6 +23,7 @@ from mobifai.health.log_lines import Line, for_file, for_people, for_programs, k
 from mobifai.health.repeats import Repeated, Repeats
 from mobifai.limits import LOG_KINDS
 from mobifai.state import StateDir
+from mobifai.streams import PATIENCE_SECONDS, takes
 
 OURS = "mobifai"
 
@@ -51,6 +52,7 @@ class Logs(logging.Handler):
         self._kinds = self._spare.open(LOG_KINDS)
         self._repeats = Repeats(self._kinds, clock)
         self._speaking = False
+        self._stalled = False
 
     # -- the scope
 
@@ -154,7 +156,10 @@ class Logs(logging.Handler):
             self._file.write(line)
 
     def _to_stream(self, line: Line) -> None:
-        if self._stream is not None:
+        if self._stream is None:
+            return
+        self._stalled = not takes(self._stream, 0.0 if self._stalled else PATIENCE_SECONDS)
+        if not self._stalled:
             with contextlib.suppress(OSError, ValueError):  # its reader went away, or its disk is full
                 self._stream.write(self._for_stream(line) + "\n")
                 self._stream.flush()

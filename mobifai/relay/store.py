@@ -104,11 +104,10 @@ class Store:
             self._connection.execute("INSERT INTO accounts VALUES (?, ?)", (name, now))
 
     def remove_account(self, name: str) -> None:
-        """Remove an account with everything that belongs to it."""
-        with self._connection:
-            self._connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
-            for table in ("devices", "grants", "settings"):
-                self._connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (name,))  # noqa: S608 - see above
+        """Remove an account with everything that belongs to it. A full disk keeps nobody in."""
+        self._connection.note("DELETE FROM accounts WHERE name = ?", (name,))
+        for table in ("devices", "grants", "settings"):
+            self._connection.note(f"DELETE FROM {table} WHERE user_id = ?", (name,))  # noqa: S608 - see above
 
     # -- invitations of agents
 
@@ -119,11 +118,10 @@ class Store:
         return [Grant(grant_id, ClientKind(kind), code, expires_at) for grant_id, kind, code, expires_at in found]
 
     def put_grant(self, user_id: str, grant: Grant, now: float) -> None:
-        """Keep an invitation; those whose time is over are forgotten."""
-        with self._connection:
-            self._connection.execute("DELETE FROM grants WHERE expires_at <= ?", (now,))
-            values = (grant.grant_id, user_id, grant.kind.value, grant.code, grant.expires_at)
-            self._connection.execute("INSERT INTO grants VALUES (?, ?, ?, ?, ?)", values)
+        """Keep an invitation, if that is possible; those whose time is over are forgotten."""
+        self._connection.note("DELETE FROM grants WHERE expires_at <= ?", (now,))
+        values = (grant.grant_id, user_id, grant.kind.value, grant.code, grant.expires_at)
+        self._connection.note("INSERT INTO grants VALUES (?, ?, ?, ?, ?)", values)
 
     # -- devices
 

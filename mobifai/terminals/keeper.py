@@ -238,7 +238,7 @@ class Keeper:
         try:
             while self._connection is not None and (message := receiver.next()) is not None:
                 self._obey(message)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
             self._distrust(error)
         if receiver.is_overfull:
             self._distrust(ValueError(f"a line of more than {wire.LINE_BYTES} bytes"))

@@ -1,11 +1,13 @@
 """The log of a process: who is heard, what is counted, and that nothing stays when it closes."""
 
+import contextlib
 import errno
 import io
 import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -226,3 +228,21 @@ def test_commands_log_to_standard_error(capsys: pytest.CaptureFixture[str]) -> N
         logs.close()
     out, err = capsys.readouterr()
     assert (out, err[9:]) == ("", "INFO    hello\n")
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "w") as stream:
+        logs = Logs("info", "text", stream, time.monotonic)
+        began = time.monotonic()
+        for number in range(100):
+            logs.emit(logging.LogRecord("mobifai", logging.INFO, "", 0, f"line {number}", None, None))
+        assert time.monotonic() - began < 5
+        os.read(reader, 1 << 20)
+        logs.emit(logging.LogRecord("mobifai", logging.INFO, "", 0, "read again", None, None))
+        assert b"read again" in os.read(reader, 1 << 20)

@@ -9,10 +9,12 @@ import psutil
 import pytest
 
 from soak.phone_log import PhoneError
-from tests.integration.insight import get_in_again, status_when
+from tests.integration.insight import arrive, get_in_again, status_when
+from tests.integration.relays import relaying
 from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
+from tests.support.sealed import invited_phone
 from tests.support.small_disk import small_disk
 
 
@@ -104,6 +106,45 @@ async def test_it_starts_on_a_disk_that_takes_nothing(tmp_path: Path, how: str, 
             assert await agent.stop() == 0
         if how == "read-only":
             disk.allow_writing()
+
+
+async def test_a_relay_alone_starts_on_a_full_disk_and_says_so(tmp_path: Path) -> None:
+    """Its output goes to the full disk, too."""
+    with small_disk(tmp_path / "disk") as disk:
+        async with relaying(tmp_path / "disk" / "state") as relay:
+            assert await relay.stop() == 0
+        disk.fill()
+        async with relaying(tmp_path / "disk" / "state") as relay:
+            status, out, err = await run_command("status", "--state-dir", str(relay.state_dir))
+            assert (status, err) == (0, "")
+            assert "free some space" in out
+            assert (await relay.invite())["code"]
+            assert await relay.stop() in (0, 1)
+
+
+async def test_an_agent_whose_output_goes_to_a_full_disk_serves(tmp_path: Path) -> None:
+    async with serving(tmp_path / "state", output=Path("/dev/full")) as agent:
+        before = await agent.status()
+        assert before["problems"] == []
+        await agent.command("restart")
+        await status_when(agent, lambda now: now["agent_pid"] != before["agent_pid"], "the next agent")
+        await let_in(agent)
+        assert await agent.stop() == 0
+
+
+async def test_a_phone_is_shut_out_on_a_full_disk_too(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        state = tmp_path / "disk" / "state"
+        async with serving(state, ready_file=tmp_path / "ready.json") as agent:
+            async with invited_phone(agent) as phone:
+                await arrive(phone, agent.device_id, channel=False)
+                disk.fill()
+                code, _, err = await run_command("devices", "revoke", phone.device_id, "--state-dir", str(state))
+                assert code == 1
+                assert "is shut out now" in err
+                await phone.expect("e2e:refused")
+                with pytest.raises(PhoneError):
+                    await arrive(phone, agent.device_id, channel=False)
 
 
 FILES = ("device.json", "e2e.json", "tokens.json", "phones.json", "relay.key", "relay.sqlite", "tabs.sqlite")

@@ -93,6 +93,7 @@ async def serving(
     environment: dict[str, str] | None = None,
     inside: tuple[str, ...] = (),
     ready_file: Path | None = None,
+    output: Path | None = None,
 ) -> AsyncIterator[RunningAgent]:
     """`mobifai serve` on any free port, once phones can pair (or, with `ready=False`, once it is started).
 
@@ -105,7 +106,8 @@ async def serving(
     port = () if {"--relay", "--port"} & set(options) else ("--port", "0")
     shell = () if "--shell" in options else ("--shell", "/bin/sh")
     words = ("serve", "--state-dir", str(state_dir), "--ready-file", str(ready_file), *port, *shell, *options)
-    with log.open("ab") as out:
+    log.touch()
+    with (output or log).open("ab") as out:
         process = await asyncio.create_subprocess_exec(
             *inside,
             *mobifai(),

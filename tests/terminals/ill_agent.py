@@ -15,7 +15,7 @@ from mobifai.terminals import keeper_wire as wire
 
 WAYS = (
     "exit 0", "exit 3", "exit 75", "SIGSEGV", "SIGKILL", "hang up", "garbage", "a line without end", "no object",
-    "no fields", "wrong types", "unknown words", "a shell twice", "depth",
+    "no fields", "wrong types", "no number", "unknown words", "a shell twice", "depth",
 )  # fmt: skip
 
 
@@ -55,7 +55,9 @@ def main() -> None:
         case "no fields":
             keeper.sendall(b'{"ask": "spawn"}\n{"ask": "take"}\n{"ask": "end"}\n{"ask": "note"}\n{"ask": "failed"}\n')
         case "wrong types":
-            keeper.sendall(b'{"ask": "take", "uuid": []}\n{"ask": "note", "port": {}}\n{"ask": "end", "pid": "all"}\n')
+            keeper.sendall(b'{"ask": "end", "pid": "all"}\n{"ask": "take", "uuid": []}\n')
+        case "no number":
+            keeper.sendall(b'{"ask": "note", "port": Infinity}\n')
         case "unknown words":
             keeper.sendall(b'{"ask": "shutdown"}\n{"ask": {}}\n{"say": 1}\n')
             sys.exit(1)

@@ -35,6 +35,17 @@ async def running_agent(state_dir: Path) -> dict[str, Any] | None:
     return dict(await ask(path, "status"))
 
 
+async def _without_agent(state_dir: Path) -> Verdict:
+    """Whether a keeper tries to start one."""
+    try:
+        kept = await ask(StateDir(state_dir).keeper_socket, "status")
+    except (StateError, OSError):
+        return ok("none is running with this state directory")
+    reason = kept.get("problem") or "it starts just now"
+    remedy = "repair that, and `mobifai restart` tries at once; every terminal is kept meanwhile"
+    return problem(f"it does not serve: {reason}", remedy) if kept.get("problem") else ok(reason)
+
+
 async def agent(subject: Subject) -> Verdict:
     """Whether the running agent answers, and its relay."""
     try:
@@ -42,7 +53,7 @@ async def agent(subject: Subject) -> Verdict:
     except (StateError, OSError) as error:
         return problem(str(error), "look at its log (`mobifai service logs`); `mobifai restart` starts it anew")
     if status is None:
-        return ok("none is running with this state directory")
+        return await _without_agent(subject.state_dir)
     url = without_secrets(str(status.get("relay_url", "")))
     who = f"process {status.get('agent_pid', status.get('relay_pid', '?'))}"
     here = _on_this_machine(urlsplit(str(status.get("own_relay_url") or url)))
