@@ -86,12 +86,15 @@ class Places(Generic[K]):
     def take(self, key: K, sender: Sender, *, limited: bool = True) -> K | None:
         """Give a place to a newcomer; return the holder that has to make room for it, if one has to.
 
-        That one has no place any more. `limited`: the limit of an address applies.
+        That one has no place any more. `limited`: the limit of an address applies. Raises LimitReached for a stranger
+        when known addresses hold all places.
         """
         gone = self._make_way(sender, limited=limited)
         if gone is not None:
             self.free(gone)
             self._bound.evicted(1)
+        elif not self._bound.room:
+            raise self._bound.refuse("one more connection")
         self._held[key] = sender
         return gone
 

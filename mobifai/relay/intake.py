@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from mobifai.bounds import Bound, BoundedMap
+from mobifai.errors import LimitReached
 from mobifai.relay.admission import KnownAddresses, Places
 from mobifai.relay.forwarded import Networks, is_trusted, plain_address
 
@@ -41,7 +42,7 @@ class Intake:
         return Caller(self, server)
 
     def open(self, caller: "Caller") -> None:
-        """Give a connection a place, and end another one for it where that is needed."""
+        """Give a connection a place, and end another one for it where that is needed. Raises LimitReached."""
         gone = self._places.take(
             caller, self._known.sender(caller.address), limited=not is_trusted(caller.address, self._trusted)
         )
@@ -108,11 +109,18 @@ class Caller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         peer = transport.get_extra_info("peername")
         self.address = plain_address(str(peer[0])) if peer else ""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
-        self._intake.open(self)
-        self.handler.connection_made(self._transport)
+        opened = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
+        try:
+            self._intake.open(self)
+        except LimitReached:
+            opened.abort()
+            return
+        self._transport = opened
+        self.handler.connection_made(opened)
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
+        if self._transport is None:
+            return
         if self.is_plain:
             self.received += len(data)
             if self.received > MOST_REQUEST_BYTES:
@@ -131,5 +139,6 @@ class Caller(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: D102
         self._intake.close(self)
-        self._transport = None
-        self.handler.connection_lost(error)
+        if self._transport is not None:
+            self._transport = None
+            self.handler.connection_lost(error)

@@ -1,0 +1,73 @@
+"""Who gets a place, and who makes room for whom."""
+
+import pytest
+
+from mobifai.bounds import Ledger
+from mobifai.errors import LimitReached
+from mobifai.limits import RELAY_UNSIGNED
+from mobifai.relay.admission import KNOWN_FACTOR, Places, Sender
+
+CAPACITY = 8
+KNOWN = Sender("home", known=True)
+
+
+def stranger(number: int) -> Sender:
+    return Sender(f"stranger-{number}", known=False)
+
+
+def places(most: int = 3) -> Places[str]:
+    return Places(Ledger({RELAY_UNSIGNED.name: CAPACITY}).open(RELAY_UNSIGNED), most)
+
+
+@pytest.mark.parametrize(("held", "gone"), [(2, None), (3, "0"), (4, "1")])
+def test_an_address_loses_its_own_oldest(held: int, gone: str | None) -> None:
+    some = places()
+    some.take("other", stranger(2))
+    for number in range(held):
+        some.take(str(number), stranger(1))
+    assert some.take("new", stranger(1)) == gone
+    assert "other" in some
+
+
+def test_a_known_address_may_hold_more() -> None:
+    some = places()
+    for number in range(3 * KNOWN_FACTOR):
+        assert some.take(str(number), KNOWN) is None
+    assert some.take("new", KNOWN) == "0"
+
+
+def test_strangers_leave_a_quarter_of_the_places_to_known_addresses() -> None:
+    some = places()
+    for number in range(CAPACITY - CAPACITY // 4):
+        assert some.take(str(number), stranger(number)) is None
+    assert some.take("new", stranger(99)) == "0"
+    assert some.take("known", KNOWN) is None
+
+
+def test_who_holds_most_makes_room_first() -> None:
+    some = places()
+    some.take("oldest", stranger(1))
+    for number in range(5):
+        some.take(str(number), stranger(2 if number < 3 else number))
+    assert some.take("new", stranger(9)) == "0"
+
+
+def test_a_stranger_makes_room_for_a_known_address_and_never_the_other_way_round() -> None:
+    some = places(most=CAPACITY)
+    some.take("stranger", stranger(1))
+    for number in range(CAPACITY - 1):
+        some.take(str(number), KNOWN)
+    assert some.take("known", Sender("office", known=True)) == "stranger"
+    with pytest.raises(LimitReached):
+        some.take("new", stranger(2))
+    assert list(some) == [*map(str, range(CAPACITY - 1)), "known"]
+    assert some.take("again", Sender("office", known=True)) == "0"
+
+
+def test_a_place_that_is_free_again_is_given_to_the_next() -> None:
+    some = places()
+    for number in range(3):
+        some.take(str(number), stranger(1))
+    some.free("1")
+    some.free("1")
+    assert some.take("new", stranger(1)) is None
