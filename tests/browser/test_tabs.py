@@ -81,3 +81,23 @@ async def test_a_shell_that_ends_is_told(tmp_path: Path) -> None:
         await phone.enter("exit")
         await phone.until_tabs([first])
         await answers(phone)
+
+
+async def test_a_shell_that_ends_by_itself_leaves_its_last_words_and_its_status(tmp_path: Path) -> None:
+    async with at_the_phone(tmp_path) as here:
+        phone = here.phone
+        (first,) = await phone.tabs()
+        await phone.new_tab()
+        await answers(phone)
+        second = (await phone.tabs())[1]
+        await phone.enter("echo last-$((1+1))-words; exit 3")
+        await phone.page.get_by_text("The shell exited with status 3.").wait_for()
+        await phone.shows("last-2-words")
+        assert await phone.tabs() == [first, second]
+        await phone.reload()
+        await phone.ready()
+        await phone.switch(second)
+        await phone.shows("last-2-words")
+        await phone.page.get_by_role("button", name="Close tab").tap()
+        await phone.until_tabs([first])
+        await answers(phone)

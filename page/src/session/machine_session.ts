@@ -10,6 +10,7 @@ import { Backoff } from "./backoff";
 import { Combinations } from "./combinations";
 import { Emitter } from "./emitter";
 import type { Environment } from "./environment";
+import { exitWords } from "./exits";
 import { type Agree, MachineChoice } from "./machine_choice";
 import { type Machine, machineName, nameOf } from "./machines";
 import { Order } from "./order";
@@ -391,7 +392,12 @@ export class MachineSession implements Session {
       this.#tabsChanged();
     },
     "process:terminated": ({ uuid }) => this.#ended(String(uuid)),
-    "process:exited": ({ uuid }) => this.#ended(String(uuid)),
+    "process:exited": ({ uuid, exited, kept }) => {
+      const exit = exitWords(exited);
+      if (kept !== true || exit === null) return this.#ended(String(uuid));
+      this.#tabs.exited(String(uuid), exit);
+      this.#tabsChanged();
+    },
     "process:error": ({ uuid, error }) => this.#emitter.emit("trouble", String(error), typeof uuid === "string" && uuid !== "" ? uuid : null),
     "process:screen": (payload, path) => this.#show("process:screen", payload, path),
     "terminal:output": (payload, path) => this.#show("terminal:output", payload, path),
@@ -543,6 +549,7 @@ export class MachineSession implements Session {
   }
 
   input(uuid: string, data: string): boolean {
+    if (this.#tabs.hasEnded(uuid)) return true; // nobody reads it
     for (let at = 0; at < data.length; ) {
       let end = Math.min(at + INPUT_PIECE, data.length);
       if (end < data.length && isHighSurrogate(data.charCodeAt(end - 1))) end -= 1; // no character is cut

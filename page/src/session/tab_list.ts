@@ -1,6 +1,7 @@
 /** The tabs as a person has them: which there are, in which order, which are shown, and where output was not seen. */
 
 import { plainLine } from "../wire/words";
+import { exitWords } from "./exits";
 import type { Store } from "./store";
 import type { Tab } from "./types";
 
@@ -8,6 +9,7 @@ export interface Listed {
   readonly uuid: string;
   readonly name: string;
   readonly createdAt: number;
+  readonly exited?: unknown;
 }
 
 const LONGEST_NAME = 100;
@@ -38,9 +40,9 @@ export class TabList {
   /** The agent's list came; the uuids that are no more. */
   sync(listed: readonly Listed[], active: readonly string[]): string[] {
     const gone = this.#tabs.filter((tab) => !listed.some(({ uuid }) => uuid === tab.uuid)).map(({ uuid }) => uuid);
-    this.#tabs = listed.map(({ uuid, name, createdAt }) => {
+    this.#tabs = listed.map(({ uuid, name, createdAt, exited }) => {
       const unseen = this.#tabs.find((tab) => tab.uuid === uuid)?.unseen ?? false;
-      return { uuid, name: shownName(name), createdAt, unseen };
+      return { uuid, name: shownName(name), createdAt, unseen, exit: exitWords(exited) };
     });
     this.#sort();
     const shown = this.#shown.filter((uuid) => this.has(uuid));
@@ -74,6 +76,15 @@ export class TabList {
 
   rename(uuid: string, name: string): void {
     this.#tabs = this.#tabs.map((tab) => (tab.uuid === uuid ? { ...tab, name: shownName(name) } : tab));
+  }
+
+  /** Its shell ended; the tab stays. */
+  exited(uuid: string, exit: string): void {
+    this.#tabs = this.#tabs.map((tab) => (tab.uuid === uuid ? { ...tab, exit } : tab));
+  }
+
+  hasEnded(uuid: string): boolean {
+    return this.#tabs.some((tab) => tab.uuid === uuid && typeof tab.exit === "string");
   }
 
   remove(uuid: string): void {

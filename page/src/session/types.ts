@@ -58,6 +58,8 @@ export interface Tab {
   readonly createdAt: number;
   /** Output came that was not shown yet. */
   readonly unseen: boolean;
+  /** How its shell ended, in words; its last screen stays until the tab is closed. */
+  readonly exit?: string | null;
 }
 
 /** Output for one terminal. `reset`: a whole screen begins; what was shown before is void. */

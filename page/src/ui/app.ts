@@ -26,6 +26,7 @@ import { reviewCombos } from "./sheets/review_sheet";
 import { shortcutOf } from "./shortcuts";
 import { type AppState, firstState, paletteOf, schemeOf } from "./state";
 import { Banner } from "./status/banner";
+import { ExitNote } from "./status/exit_note";
 import { sentence } from "./status/link_form";
 import { spokenState } from "./status/phrases";
 import { StatusButton } from "./status/status_button";
@@ -100,6 +101,7 @@ export class App {
       reorder: (order) => this.#session.reorder(order), close: (uuid) => void this.#commands.close(uuid),
     }, this.#scope);
     const banner = new Banner(() => this.#session.tryAgain());
+    const exitNote = new ExitNote(() => this.store.state.shown !== null && void this.#commands.close(this.store.state.shown));
     const welcome = new Welcome({
       link: (text) => this.link(text), wake: () => this.#session.wake(), tryAgain: () => this.#session.tryAgain(), machines: () => this.#commands.machines(),
       create: () => this.deck.create(), forget: () => void this.#commands.forget(),
@@ -110,11 +112,12 @@ export class App {
     this.#scope.listen(status.element, "click", () => this.#commands.connection());
     const bar = el("header", { class: "top-bar" }, status.element, tabs.element, plus, more);
     this.#stage.element.append(banner.element);
-    root.replaceChildren(bar, this.#stage.element, welcome.element, this.#panel.element, keys.element, this.#notices.element, this.#notices.spoken);
+    root.replaceChildren(bar, this.#stage.element, exitNote.element, welcome.element, this.#panel.element, keys.element, this.#notices.element, this.#notices.spoken);
     this.#scope.add(this.store.subscribe((state, before) => {
       status.render(state.connection);
       tabs.render(state.tabs, state.shown, state.titles);
       banner.render(state);
+      exitNote.render(state);
       this.#stage.render(state);
       welcome.element.hidden = state.shown !== null;
       if (state.shown === null) welcome.render(state);

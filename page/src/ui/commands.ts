@@ -76,6 +76,7 @@ export class Commands {
   async close(uuid: string): Promise<void> {
     const tab = this.#store.state.tabs.find((other) => other.uuid === uuid);
     if (tab === undefined) return;
+    if (tab.exit) return this.#session.terminate(uuid); // nothing runs there
     const text = "Its shell ends, and with it whatever runs there. What was not saved is lost.";
     if (await ask({ title: `Close ${tab.name}?`, text, yes: "Close it", danger: true })) this.#session.terminate(uuid);
   }

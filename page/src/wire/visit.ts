@@ -14,7 +14,7 @@ import { boundText, Identity, sign, verifies, type Party } from "./identity";
 import { relayWords } from "./words";
 
 /** What this page can do. */
-export const FEATURES = ["ack", "resume", "e2e", "unseen", "keys", "order", "bind", "assistant"] as const;
+export const FEATURES = ["ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind", "assistant"] as const;
 
 export type Progress = "offline" | "signing-in" | "waiting" | "securing" | "ready";
 

@@ -40,7 +40,7 @@ describe("a browser that is linked", () => {
     expect(watched.stages).toEqual(["linking", "offline", "signing-in", "waiting", "securing", "ready"]);
     expect(watched.session.connection).toMatchObject({ stage: "ready", path: "relay", waitingFor: null, problem: null, machine: "the machine" });
     expect(world.agent.phoneName).toBe("Test on a device");
-    expect(world.agent.phoneFeatures).toEqual(["ack", "resume", "e2e", "unseen", "keys", "order", "bind", "assistant"]);
+    expect(world.agent.phoneFeatures).toEqual(["ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind", "assistant"]);
   });
 
   test("says nothing to the machine in clear", async () => {

@@ -116,6 +116,28 @@ describe("the tabs", () => {
     expect(world.agent.heard.map(([type]) => type)).not.toContain("terminal:resize");
   });
 
+  test("whose shell ends and is kept stay, say how, and take no input", async () => {
+    world.agent.say("process:exited", { uuid: "one", exited: { status: 3 }, kept: true });
+    world.agent.say("process:exited", { uuid: "two", exited: { signal: "SIGKILL" }, kept: true });
+    await world.settle();
+    expect(watched.session.tabs.map(({ exit }) => exit)).toEqual(["exited with status 3", "was ended by SIGKILL", null]);
+    expect(watched.ended).toEqual([]);
+    world.agent.heard.length = 0;
+    expect(watched.session.input("one", "ls\r")).toBe(true);
+    await world.settle();
+    expect(world.agent.heard.map(([type]) => type)).not.toContain("terminal:input");
+    watched.session.terminate("one");
+    await world.settle();
+    expect(names()).toEqual(["two", "three"]);
+  });
+
+  test("whose end the relay tells in odd words are gone, or have plain ones", async () => {
+    world.agent.say("process:exited", { uuid: "one", exited: { signal: "\n<b>" }, kept: true });
+    world.agent.say("process:exited", { uuid: "two", exited: "no", kept: true });
+    await world.settle();
+    expect(watched.session.tabs.map(({ uuid, exit }) => [uuid, exit])).toEqual([["one", "ended"], ["three", null]]);
+  });
+
   test("whose shell ends by itself are gone", async () => {
     world.agent.terminals.delete("one");
     world.agent.say("process:exited", { uuid: "one" });

@@ -34,7 +34,7 @@ export class PretendAgent {
   readonly revoked = new Set<string>();
   readonly links = new Set<string>();
   readonly terminals = new Map<string, Terminal>();
-  features: readonly string[] = ["ack", "resume", "e2e", "unseen", "keys", "order", "bind"];
+  features: readonly string[] = ["ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind"];
   /** What it keeps of the person's own keys; null: nothing yet. */
   combinations: Payload[] | null = null;
   /** Whether it takes what a phone sends of them. */

@@ -37,6 +37,7 @@ export class Deck {
   readonly #actions: DeckActions;
   readonly #seats = new Map<string, Seat>(); // bounded by MOST_KEPT: dropped with its screen
   readonly #screens: Screens;
+  readonly #missed = new Set<string>(); // bounded by the tabs: whose output came while there was no screen for it
   /** Made here and not yet among the session's tabs. */
   #expected: string | null = null;
   #prepared: Seat | null = null;
@@ -89,6 +90,7 @@ export class Deck {
     screen.show();
     this.#store.set({ shown: uuid, skipped: 0, atBottom: screen.atBottom });
     this.#session.show([uuid]);
+    if (this.#missed.delete(uuid)) this.#session.dropScreen(uuid);
     this.#seats.get(uuid)?.settling.now();
     this.#actions.turned();
     if (focused || hasRealKeyboard()) screen.focus();
@@ -125,7 +127,10 @@ export class Deck {
 
   write(output: Output): void {
     const screen = this.#screens.get(output.uuid);
-    if (screen === undefined) return output.rendered(); // hidden for long: the whole screen comes when it is shown
+    if (screen === undefined) {
+      this.#missed.add(output.uuid); // the whole screen comes when it is shown
+      return output.rendered();
+    }
     if (output.uuid === this.#store.state.shown) this.#count(output);
     screen.write(output);
   }
@@ -174,6 +179,7 @@ export class Deck {
   #end(uuid: string): void {
     this.#seats.get(uuid)?.settling.stop();
     this.#seats.delete(uuid);
+    this.#missed.delete(uuid);
     this.#screens.end(uuid);
   }
 

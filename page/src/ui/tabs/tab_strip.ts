@@ -58,7 +58,8 @@ export class TabStrip {
     setText(made.title, title);
     button.title = words;
     button.classList.toggle("unseen", tab.unseen && !shown);
-    button.setAttribute("aria-label", [tab.name, title, tab.unseen && !shown ? "new output" : ""].filter(Boolean).join(", "));
+    button.classList.toggle("exited", Boolean(tab.exit));
+    button.setAttribute("aria-label", [tab.name, title, tab.exit ?? "", tab.unseen && !shown ? "new output" : ""].filter(Boolean).join(", "));
     const turned = (button.getAttribute("aria-selected") === "true") !== shown;
     button.setAttribute("aria-selected", String(shown));
     button.tabIndex = shown ? 0 : -1;
