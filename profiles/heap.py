@@ -7,8 +7,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from mobifai.cli.plain import plain
 from mobifai.cli.tables import print_table
+from mobifai.protocol.plain_text import plain
 from profiles.report.places import short
 from soak.report.figures import byte_count, count, duration
 

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from mobifai.cli.plain import plain
+from mobifai.protocol.plain_text import plain
 from soak.live_lines import GaugeCourse, PlainLines, Progress, View, exchanged, left, new_findings
 from soak.report.figures import amount, count, duration, number
 from soak.sparkline import ASCII_BLOCKS, BLOCKS, sparkline

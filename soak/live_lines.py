@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, Self, TextIO
 
-from mobifai.cli.plain import plain
+from mobifai.protocol.plain_text import plain
 from soak.report.figures import amount, count, duration, number
 from soak.results import TrafficResult
 

@@ -10,7 +10,6 @@ Importing this module imports the package `anthropic`, which takes two seconds a
 import asyncio
 import contextlib
 import os
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
@@ -26,6 +25,7 @@ from mobifai.assistant.model_url import check_model_url, is_plain
 from mobifai.bounds import Bound, Ledger
 from mobifai.errors import AssistantError, ConfigError
 from mobifai.limits import ASSISTANT_ANSWER, ASSISTANT_REPLY
+from mobifai.protocol.plain_text import one_line
 
 CLOSE_SECONDS = 2.0
 """How long connections may take to close; what is left then is dropped. Stopping the agent has 5 s in all."""
@@ -38,8 +38,6 @@ DEFAULT_URL = "https://api.anthropic.com"
 _RETRIED = (408, 409, 429)
 _PASSING = ("overloaded_error", "rate_limit_error", "api_error", "timeout_error")
 """Failures within a stream that may be gone at the next try."""
-
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class AnthropicModel:
@@ -265,7 +263,7 @@ def _in_words(status: int) -> str:
 
 def _plain(text: str) -> str:
     """What a server says, in one line of a bounded length."""
-    return _CONTROLS.sub(" ", text)[:300].strip() or "no reason was given"
+    return one_line(text, 300) or "no reason was given"
 
 
 def _ignore(_: str) -> None:

@@ -17,6 +17,7 @@ from mobifai.cli.running import ask_running, is_running
 from mobifai.cli.settings import Settings, state_dir_option
 from mobifai.errors import CommandError
 from mobifai.protocol.codes import ClientKind
+from mobifai.protocol.plain_text import one_line
 from mobifai.relay.addresses import places
 from mobifai.relay.signin import Invitation, SignIn
 from mobifai.relay.store import Store
@@ -77,7 +78,7 @@ def list_accounts(settings: Settings, as_json: bool, state_dir: Path) -> None:
         click.echo(msgspec.json.encode(answer))
         return
     for one in answer["accounts"]:
-        click.echo(f"{one['name']}: {_count(one['agents'], 'agent')}, {_count(one['phones'], 'phone')}")
+        click.echo(f"{one_line(one['name'])}: {_count(one['agents'], 'agent')}, {_count(one['phones'], 'phone')}")
 
 
 def _count(number: int, what: str) -> str:

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from mobifai.cli.plain import plain
+from mobifai.protocol.plain_text import plain
 from mobifai.streams import takes
 
 

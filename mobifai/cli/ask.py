@@ -11,13 +11,16 @@ from typing import Any
 import click
 import msgspec
 
-from mobifai.cli.plain import plain
 from mobifai.cli.running import ask_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.errors import CommandError
 from mobifai.health.control import NotRunning, follow
 from mobifai.health.control import ask as ask_once
+from mobifai.protocol.plain_text import escaped, lines, one_line
 from mobifai.state import StateDir
+
+MOST_STEP = 4000
+"""Characters that are shown of a step: what is approved has to be seen."""
 
 
 @click.command()
@@ -52,7 +55,7 @@ async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> No
                     upcoming = asyncio.ensure_future(anext(steps))
                     await _approve(socket, payload, upcoming)
                 if event == "ai:error":
-                    raise CommandError(plain(payload["error"]))
+                    raise CommandError(one_line(payload["error"], 500))
 
 
 async def _approve(socket: Path, question: Mapping[str, Any], answered: "asyncio.Task[Any]") -> None:
@@ -81,26 +84,26 @@ def _text(event: str, payload: dict[str, Any]) -> str:
             return f"  {_step(payload['action'])}"
         case "ai:message":
             who = "model" if payload.get("source", "model") == "model" else "agent"
-            return f"{who}: {plain(payload['text'])}"
+            return f"{who}: {lines(payload['text'])}"
         case "ai:approval":
             return "\n".join(["It wants to:", *(f"  {_step(step)}" for step in payload["actions"])])
         case "ai:finished":
             return f"{payload['outcome'].capitalize()}: {payload['turns']} turns, {payload['tokens']:,} tokens."
         case _:
-            return f"Failed: {plain(payload['error'])}" if event == "ai:error" else event
+            return f"Failed: {one_line(payload['error'], 500)}" if event == "ai:error" else event
 
 
 def _step(step: dict[str, Any]) -> str:
     match step["type"]:
         case "keystroke":
-            what = f"press {step['key']}" if step.get("key") else f"type {plain(step.get('text') or '')!r}"
+            what = f"press {step['key']}" if step.get("key") else f"type {escaped(step.get('text') or '')!r}"
             if step.get("line"):
-                what += f", which runs {plain(step['line'])!r}"
+                what += f", which runs {escaped(step['line'])!r}"
         case "delay":
             what = f"wait {step['ms']} ms"
         case _:
             what = "look at the screen"
-    return f"{what}   ({step['risk']})" if step.get("risk") else what
+    return one_line(f"{what}   ({step['risk']})" if step.get("risk") else what, MOST_STEP)
 
 
 async def _approved(seconds: float) -> bool:

@@ -8,10 +8,10 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from mobifai.cli.plain import plain
 from mobifai.cli.running import ask_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
+from mobifai.protocol.plain_text import one_line
 
 
 @click.group()
@@ -37,11 +37,13 @@ def list_devices(as_json: bool, state_dir: Path) -> None:
         known = device.get("e2e") or {}
         name = known.get("name") or device["name"]
         cells = (device["deviceId"], name, kind, known.get("lastUsed") or device["lastSeen"], now, _protection(device))
-        table.add_row(*(Text(plain(cell)) for cell in cells))
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
     print_table(table)
     if "relay" in answer:
         click.echo(
-            plain(f"Only phones with end-to-end encryption are shown: the relay can't be asked ({answer['relay']}).")
+            one_line(
+                f"Only phones with end-to-end encryption are shown: the relay can't be asked ({answer['relay']}).", 500
+            )
         )
 
 
@@ -61,6 +63,6 @@ def _protection(device: dict[str, Any]) -> str:
 def revoke(device_id: str, state_dir: Path) -> None:
     """Shut a device out, at once: its token is void and its session ends."""
     answer = ask_running(state_dir, "revoke", device_id=device_id)
-    click.echo(f"{device_id} may no longer come in.")
+    click.echo(f"{one_line(device_id)} may no longer come in.")
     if "relay" in answer:
-        click.echo(plain(f"The relay does not shut it out ({answer['relay']}); this agent does."))
+        click.echo(one_line(f"The relay does not shut it out ({answer['relay']}); this agent does.", 500))

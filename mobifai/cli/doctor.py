@@ -20,6 +20,7 @@ from mobifai.config import DEFAULT_PORT, EVERY_ADDRESS
 from mobifai.errors import ConfigError
 from mobifai.health.checks.finding import State, Subject
 from mobifai.health.doctor import Finding, examine, is_well
+from mobifai.protocol.plain_text import one_line
 from mobifai.terminals.shells import shell_command, shell_environment
 
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
@@ -75,7 +76,7 @@ def _show(findings: Sequence[Finding], as_json: bool) -> None:
 def _table(findings: Sequence[Finding]) -> Table:
     table = Table("", "Check", "Found, and what to do", box=None, padding=(0, 2, 0, 0))
     for finding in findings:
-        told = Text(finding.found)
+        told = Text(one_line(finding.found, 500))
         if finding.remedy:
             told.append(f"\n{finding.remedy}", style="italic")
         table.add_row(Text(finding.state.value, style=_STYLES[finding.state]), Text(finding.name), told)
@@ -85,7 +86,7 @@ def _table(findings: Sequence[Finding]) -> Table:
 def _lines(findings: Sequence[Finding]) -> list[str]:
     lines = []
     for finding in findings:
-        lines.append(f"{finding.state.value:<8} {finding.name:<17} {finding.found}")
+        lines.append(f"{finding.state.value:<8} {finding.name:<17} {one_line(finding.found, 500)}")
         if finding.remedy:
             lines.append(f"{'':<26} -> {finding.remedy}")
     return lines

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mobifai.cli.plain import plain
+from mobifai.protocol.plain_text import one_line, plain
 
 LEGACY_WARNING = (
     "A legacy app does not encrypt end to end. Whoever listens on its network, or runs the relay, can read everything "
@@ -20,11 +20,19 @@ def invitation_text(invitation: dict[str, Any]) -> str:
 
     A QR code is shown in a terminal only.
     """
+    invitation = {name: _shown(value) for name, value in invitation.items()}
     if invitation.get("link"):
         return _by_link(invitation)
     if invitation["device_id"] is None:
         return _for_agent(invitation)
     return _for_legacy_app(invitation)
+
+
+def _shown(value: Any) -> Any:
+    """A value of an invitation as it is printed: another relay may have given it."""
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
+    return one_line(value, 2048) if isinstance(value, str) else value
 
 
 def _by_link(invitation: dict[str, Any]) -> str:

@@ -12,10 +12,10 @@ import click
 
 from mobifai import __version__
 from mobifai.cli.first_process import go_on_in_child
-from mobifai.cli.plain import plain
 from mobifai.cli.settings import read_settings
 from mobifai.cli.startup import prepare_process
 from mobifai.errors import CommandError, MobiFaiError
+from mobifai.protocol.plain_text import one_line
 from mobifai.terminals.keeper_wire import report_failure
 from mobifai.user import settings_file
 
@@ -34,6 +34,9 @@ _COMMANDS = {
     "doctor": "mobifai.cli.doctor:doctor",
 }
 """Where each command is. A module is imported when its command is used, so that none pays for another."""
+
+MOST_COMPLAINT = 2000
+"""Characters of an error that a person is shown."""
 
 ENTRY_POINTS = "mobifai.commands"
 """The entry point group in which other packages (the proof, the hunt) offer commands."""
@@ -144,4 +147,4 @@ def _named(error: BaseException) -> MobiFaiError | None:
 
 def _complain(text: str) -> None:
     with contextlib.suppress(OSError):
-        click.echo(f"mobifai: {plain(text)}", err=True)
+        click.echo(f"mobifai: {one_line(text, MOST_COMPLAINT)}", err=True)

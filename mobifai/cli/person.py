@@ -8,6 +8,7 @@ import sys
 import click
 
 from mobifai.cli.announcing import announce
+from mobifai.protocol.plain_text import one_line
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ class Person:
         """Show where to sign this agent in; Enter opens it."""
         self._login_url = url
         _log.info("the relay wants this agent to be signed in at %s", url)
-        announce(f"{message or 'The relay wants to know whose agent this is.'}\nSign in at:  {url}")
+        announce(one_line(message) or "The relay wants to know whose agent this is.")
+        announce(f"Sign in at:  {one_line(url, 2048)}")
         if _in_foreground():
             announce("Press Enter to open it in your browser.")
             if not self._listening:

@@ -26,7 +26,8 @@ from mobifai.errors import CommandError, ConfigError, StateError
 from mobifai.health.control import listen_in
 from mobifai.health.log_file import log_path
 from mobifai.health.logs import Logs, set_up_logs
-from mobifai.limits import TERMINAL_RING
+from mobifai.limits import MAX_NAME, TERMINAL_RING
+from mobifai.protocol.plain_text import one_line
 from mobifai.state import StateDir, open_state
 from mobifai.terminals import keeper, keeper_wire
 from mobifai.terminals.shells import shell_command
@@ -175,7 +176,7 @@ def serve(
         else relay_config(host or (EVERY_ADDRESS if lan else "127.0.0.1"), port, allow_host, trusted_proxy, public_url),
         public_url=check_public_url(public_url),
         shell=shell_command(shell),
-        device_name=name[:100],
+        device_name=one_line(name, MAX_NAME),
         ice_servers=_ice_servers(ice_server) or ((PUBLIC_STUN,) if relay else ()),
         ready_file=ready_file,
         restart_daily=restart_daily,

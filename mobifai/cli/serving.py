@@ -32,6 +32,7 @@ from mobifai.health.control import control_server
 from mobifai.health.extensions import Extensions, Subject
 from mobifai.health.logs import Logs
 from mobifai.protocol.codes import ClientKind
+from mobifai.protocol.plain_text import one_line
 from mobifai.relay.addresses import is_loopback
 from mobifai.state import StateDir
 from mobifai.terminals import keeper_wire
@@ -187,7 +188,7 @@ async def _show_invitation(agent: Agent) -> None:
     try:
         announce(invitation.invitation_text(await agent.invite(ClientKind.E2E)))
     except MobiFaiError as error:
-        announce(f"Ready at {agent.endpoint.public_url}. ({error})")
+        announce(one_line(f"Ready at {agent.endpoint.public_url}. ({error})", 500))
 
 
 def _only_here(relay: RelayConfig) -> str:

@@ -7,10 +7,10 @@ import click
 import msgspec
 from rich.table import Table
 
-from mobifai.cli.plain import plain
 from mobifai.cli.running import ask_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
+from mobifai.protocol.plain_text import one_line
 
 
 @click.command()
@@ -42,12 +42,12 @@ def _keeper_text(answer: dict[str, Any]) -> str:
     process = f", process {answer['agent_pid']}" if answer["agent_pid"] else ""
     lines = [f"The agent does not serve: {answer['agent']}{process} (keeper {answer['keeper_pid']})"]
     if answer["problem"]:
-        lines.append(f"Problem    {plain(answer['problem'])}")
+        lines.append(f"Problem    {one_line(answer['problem'], 500)}")
     if answer["retry_in_s"] is not None:
         again = f"in {_duration(answer['retry_in_s'])}; `mobifai restart` tries at once"
         lines.append(f"Next try   {again}, `mobifai doctor` looks for the cause")
     lines.append(f"Terminals  {len(answer['terminals'])}, all kept")
-    lines += [f"    {plain(terminal['name'])}  ({terminal['uuid']})" for terminal in answer["terminals"]]
+    lines += [f"    {one_line(terminal['name'])}  ({terminal['uuid']})" for terminal in answer["terminals"]]
     return "\n".join(lines)
 
 
@@ -55,7 +55,7 @@ def _relay_text(answer: dict[str, Any]) -> str:
     connected = sum(device["connected"] for device in answer["devices"])
     lines = [
         f"MobiFai relay {answer['version']}, process {answer['relay_pid']}",
-        f"Relay      {answer['relay_url']}",
+        f"Relay      {one_line(answer['relay_url'])}",
         *_problems(answer),
         f"Devices    {len(answer['devices'])} of the account owner, {connected} connected",
         f"Accounts   {len(answer.get('accounts', ['owner']))}, see `mobifai relay account list`",
@@ -64,16 +64,16 @@ def _relay_text(answer: dict[str, Any]) -> str:
 
 
 def _problems(answer: dict[str, Any]) -> list[str]:
-    return [f"Problem    {plain(problem)}" for problem in answer.get("problems", [])]
+    return [f"Problem    {one_line(problem, 500)}" for problem in answer.get("problems", [])]
 
 
 def _text(answer: dict[str, Any]) -> str:
-    phone = f"{plain(answer['phone'])} by {answer['path']}, {_protection(answer)}" if answer["path"] else "none"
+    phone = f"{one_line(answer['phone'])} by {answer['path']}, {_protection(answer)}" if answer["path"] else "none"
     keeper = f" (keeper {answer['keeper_pid']})" if answer["keeper_pid"] else ""
     lines = [
         f"MobiFai {answer['version']}, process {answer['agent_pid']}{keeper}, up for {_duration(answer['uptime_s'])}",
         f"Memory     {answer['memory_bytes'] / 1e6:.0f} MB of {answer['memory_limit_bytes'] / 1e6:.0f} MB",
-        f"Relay      {answer['relay_url']} ({answer['relay']})",
+        f"Relay      {one_line(answer['relay_url'])} ({answer['relay']})",
         f"Phone      {phone}",
         f"Key        {answer['fingerprint']}",
         f"Process    {answer['descriptors']} descriptors, {answer['threads']} threads, {answer['tasks']} tasks",
@@ -82,7 +82,7 @@ def _text(answer: dict[str, Any]) -> str:
         f"Terminals  {len(answer['terminals'])}, {answer['buffer_bytes'] / 1000:.0f} KB of output kept",
     ]
     for terminal in answer["terminals"]:
-        mark, name = "*" if terminal["active"] else " ", plain(terminal["name"])
+        mark, name = "*" if terminal["active"] else " ", one_line(terminal["name"])
         lines.append(f"  {mark} {name}  ({terminal['uuid']}){_exit(terminal['exited'])}")
     return "\n".join(lines)
 

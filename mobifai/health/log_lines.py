@@ -14,8 +14,12 @@ import msgspec
 
 from mobifai.clocks import local_moment, moment
 from mobifai.protocol.codes import ALPHABET, SECRET_LENGTH
+from mobifai.protocol.plain_text import escaped
 
 HIDDEN = "<hidden>"
+
+MOST_MESSAGE = 8000
+"""Characters of a message; what a peer says may be longer."""
 
 _CODE_HALF = f"[{ALPHABET}]{{4}}"
 _SECRET = re.compile(
@@ -32,7 +36,6 @@ _NAMED_SECRET = re.compile(
 )
 _PASSWORD = re.compile(r"(://)[^/\s@]+@")
 _QUOTED = re.compile(r"b?'(?:[^'\\]|\\.)*'|b?\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _CONVERSION = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
 
@@ -67,9 +70,10 @@ def line_of(record: logging.LogRecord) -> Line:
 
 def _message(record: logging.LogRecord) -> str:
     try:
-        return record.getMessage()
+        message = record.getMessage()
     except Exception as error:  # whatever the values raise, the log goes on
-        return f"{record.msg} (its values can't be shown: {type(error).__name__})"
+        message = f"{record.msg} (its values can't be shown: {type(error).__name__})"
+    return message if len(message) <= MOST_MESSAGE else f"{message[:MOST_MESSAGE]}..."
 
 
 def _exception(record: logging.LogRecord) -> str:
@@ -118,5 +122,5 @@ def _level(line: Line) -> str:
 def _text(head: str, exception: str) -> str:
     """Control characters escaped, and every further line indented: nobody outside can forge a line of its own."""
     text = f"{head}\n{exception}" if exception else head
-    shown = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    shown = "\n".join(escaped(line.expandtabs()) for line in text.split("\n"))
     return re.sub(r"\n(?! )", "\n  ", shown)

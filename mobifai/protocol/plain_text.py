@@ -1,15 +1,59 @@
-"""Text from a peer, made safe to show in a log, a status line or an error message."""
+"""Text from somebody else, made safe to show on a terminal, in a log, in a status line or in an error message.
 
-import re
-
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+Names of tabs and devices, and what a relay, a phone or a model says, may hold line feeds, escape sequences, characters
+that turn the direction of a line, and characters that nobody sees. Every output uses these functions. Pure.
+"""
 
 MAX_REMARK = 200
 """Characters that are shown of a peer's message: a sentence or two."""
 
+MAX_TEXT = 16_000
+"""Characters that are shown of a text of several lines."""
+
+_CUT = "..."
+
+_BLANK = frozenset(
+    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}.union(
+        range(0x180B, 0x1810), range(0xFE00, 0xFE0F), range(0xE0100, 0xE01F0)
+    )
+)
+"""Characters that Unicode counts as letters, marks or symbols and that show nothing. U+FE0F stays: it is in emoji."""
+
+
+def is_shown(character: str) -> bool:
+    """Whether a character shows as itself and changes nothing else: no control, no format, no line end."""
+    return character.isprintable() and ord(character) not in _BLANK
+
 
 def one_line(text: object, most: int = MAX_REMARK) -> str:
-    """Return the text on one line, without control and direction characters, and cut after `most` characters."""
-    full = str(text)[: 4 * most]
-    shown = _UNSAFE.sub(" ", full).strip()
-    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+    """Return the text on one line, without characters that are not shown, and cut after `most` characters."""
+    words = _replaced(str(text)[: 4 * most], " ").split()
+    shown = " ".join(words)
+    return shown if len(shown) <= most else f"{shown[: most - len(_CUT)]}{_CUT}"
+
+
+def plain(text: object) -> str:
+    """Return the text with its lines and tabs, and a replacement for every other character that is not shown."""
+    return "\n".join(
+        "\t".join(_replaced(cell, "\N{REPLACEMENT CHARACTER}") for cell in line.split("\t"))
+        for line in str(text).split("\n")
+    )
+
+
+def lines(text: object, most: int = MAX_TEXT) -> str:
+    """Return a text of several lines, whose further lines are indented, so that none is taken for the caller's own."""
+    given = str(text)
+    return plain(given[:most]).replace("\n", "\n  ") + (_CUT if len(given) > most else "")
+
+
+def escaped(text: str) -> str:
+    """Return the text with everything that is not shown as an escape of Python's."""
+    if text.isprintable() and text.isascii():
+        return text
+    return "".join(one if is_shown(one) else one.encode("unicode_escape").decode() for one in text)
+
+
+def _replaced(text: str, by: str) -> str:
+    if text.isprintable() and text.isascii():
+        return text
+    return "".join(one if is_shown(one) else by for one in text)

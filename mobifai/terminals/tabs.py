@@ -16,9 +16,10 @@ from msgspec import structs
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import BadMessage, LimitReached, StateError, TerminalError
-from mobifai.limits import TERMINAL_RING, TERMINAL_WINDOW, TERMINALS
+from mobifai.limits import MAX_NAME, TERMINAL_RING, TERMINAL_WINDOW, TERMINALS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.features import NO_FEATURES, Features
+from mobifai.protocol.plain_text import one_line
 from mobifai.terminals.listing import exit_of, listed
 from mobifai.terminals.outflow import told
 from mobifai.terminals.pace import Pace
@@ -231,9 +232,13 @@ class Tabs:
         rows = spec.rows if message.rows is None else message.rows
         check_size(cols, rows, message.uuid)
         newest = max((terminal.tab.created_at for terminal in self._terminals.values()), default=0)
-        tab = Tab(message.uuid, message.name or self._free_name(), max(self._now_ms(), newest + 1))
+        tab = Tab(message.uuid, self._name(message.name), max(self._now_ms(), newest + 1))
         self._start(tab, replace(spec, cols=cols, rows=rows))
         self._store.save(tab, spec.cwd)
+
+    def _name(self, wanted: str | None) -> str:
+        """The name that a phone gives a tab, on one line, or a free one."""
+        return one_line(wanted or "", MAX_NAME) or self._free_name()
 
     def _free_name(self) -> str:
         taken = {terminal.tab.name for terminal in self._terminals.values()}
@@ -275,11 +280,12 @@ class Tabs:
     def rename(self, message: wire.ProcessNamed) -> None:
         """Give a tab another name."""
         terminal = self.find(message.uuid, also_ended=True)
-        terminal.tab = replace(terminal.tab, name=message.name)
+        name = self._name(message.name)
+        terminal.tab = replace(terminal.tab, name=name)
         if not terminal.ended:
             self._store.save(terminal.tab, self._directory(terminal))
         self._describe(terminal.tab, ended=terminal.ended)
-        self._outlet.say("process:renamed", message)
+        self._outlet.say("process:renamed", structs.replace(message, name=name))
 
     def switch(self, message: wire.ProcessSwitch) -> None:
         """Make these tabs the active ones; unknown ids are dropped."""

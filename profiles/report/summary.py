@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from mobifai.cli.plain import plain
+from mobifai.protocol.plain_text import plain
 from profiles.report.places import rates, told
 from profiles.results import Culprit, Overhead, Place, ProfileReport, Scale, Unattributed, Verdict
 from soak.report.figures import byte_count, count, duration, number, rate

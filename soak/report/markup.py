@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterable
 
-from mobifai.cli.plain import plain
+from mobifai.protocol.plain_text import plain
 
 MOST_TEXT = 2000
 """Characters of one text that are shown; report.json has all of it."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from mobifai.cli.plain import plain
+from mobifai.protocol.plain_text import plain
 from soak.report.figures import amount, count
 from soak.report.sentences import SIGNS, gain, sentence, unexercised, unmeasured
 from soak.results import FindingResult, GaugeResult, Report
