@@ -84,7 +84,7 @@ class Guard:
             line, upcoming = await self._reader.read(), [*pieces[index:], *later]
             if piece.key == "Enter":
                 allowed = await self._may_run(said)
-            elif line is None:
+            elif line is None or not self._reader.certain:  # after an Escape, say, a letter may be a command
                 allowed = await self._may_act(piece, [*_steps(pieces[index:]), *_later(keystrokes[1:])], said)
             elif piece.text is None:
                 allowed = await self._may_press(piece.key or "", said)

@@ -58,7 +58,7 @@ def foreground(master: int) -> Foreground:
 def _program(pid: int) -> tuple[str, tuple[str, ...]]:
     """A program's name, and its arguments. Raises OSError."""
     if sys.platform == "linux":
-        name = Path(f"/proc/{pid}/exe").readlink().name
+        name = Path(f"/proc/{pid}/exe").readlink().name.removesuffix(" (deleted)")  # as after an upgrade of the shell
         words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
         return name, tuple(word.decode("utf-8", "replace") for word in words[1:])
     import psutil  # noqa: PLC0415 - only where there is no /proc

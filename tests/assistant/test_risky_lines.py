@@ -233,6 +233,18 @@ async def test_keys_that_do_more_than_edit_are_asked_about(tmp_path: Path, key: 
         assert (await here.asked())["actions"][0]["key"] == key
 
 
+@pytest.mark.skipif("zsh" not in PRESENT, reason="zsh is not installed")
+async def test_a_letter_after_escape_is_no_plain_letter(tmp_path: Path) -> None:
+    """In zsh, Escape and `a` run the line."""
+    victim = tmp_path / "victim"
+    victim.touch()
+    async with a_shell(tmp_path, "zsh", [types("rm victim"), presses("Escape"), types("a"), says("ok")]) as here:
+        here.ask()
+        here.answer(await here.asked(), ok=True)
+        assert [step.get("text") for step in (await here.asked(2))["actions"]] == ["a"]
+        assert victim.exists()
+
+
 async def test_an_unfinished_command_is_asked_about_line_by_line(tmp_path: Path) -> None:
     async with a_shell(tmp_path, "bash", [types("for x in a; do\necho $x\ndone\n"), says("ok")]) as here:
         here.ask()

@@ -127,6 +127,10 @@ describe("the assistant's dialogue", () => {
     expect(describeAction({ type: "keystroke", key: "Enter", line: "rm -rf build" })).toBe("Presses Enter, which runs rm -rf build");
   });
 
+  test("hidden characters of an action are to be seen", () => {
+    expect(describeAction({ type: "keystroke", text: "ls \u202e\u200bx\n" })).toBe("Types ls \\u{202e}\\u{200b}x\n");
+  });
+
   test("actions in words", () => {
     expect([{ type: "keystroke", text: "ls" }, { type: "keystroke", key: "Enter" }, { type: "delay", ms: 1500 }, { type: "request_screen" }].map(describeAction)).toEqual(["Types ls", "Presses Enter", "Waits 1.5 s", "request_screen"]);
   });

@@ -120,10 +120,15 @@ export function among(state: AssistantState, uuids: readonly string[]): Assistan
 }
 
 export function describe(action: RiskyAction): string {
-  if (action.text !== undefined) return `Types ${action.text}`;
-  if (action.key !== undefined) return action.line === undefined ? `Presses ${action.key}` : `Presses ${action.key}, which runs ${action.line}`;
+  if (action.text !== undefined) return `Types ${visible(action.text)}`;
+  if (action.key !== undefined) return action.line === undefined ? `Presses ${action.key}` : `Presses ${action.key}, which runs ${visible(action.line)}`;
   if (action.ms !== undefined) return `Waits ${action.ms < 1000 ? `${action.ms} ms` : `${(action.ms / 1000).toFixed(1)} s`}`;
   return action.type;
+}
+
+/** Hidden characters as escapes: what is allowed is what is seen. */
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => (character === "\n" ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`));
 }
 
 function summary(event: { readonly turns: number; readonly tokens: number; readonly outcome: string }): string {
