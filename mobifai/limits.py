@@ -128,6 +128,10 @@ CHANNEL_INBOUND = _declare(
     "foreign: pieces of a phone's messages that wait for the rest in aiortc, which has no end to it",
     None, fixed=True,
 )  # fmt: skip
+INBOUND = _declare(
+    "link.inbound", 4 << 20, Unit.BYTES, WhenFull.DISCONNECT,
+    "what a phone sent and the agent has not done yet; more than the largest paste, in pieces", None,
+)  # fmt: skip
 SIGNALS = _declare(
     "link.signals", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
     "answers and candidates that wait for the peer connection to take them", None, item_bytes=70 << 10,

@@ -11,10 +11,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
+import msgspec
+
 from mobifai.agent.admission import Admission
 from mobifai.agent.changeover import ChangeOver
 from mobifai.agent.endpoint import Endpoint
 from mobifai.agent.hearing import SIGNALS, Hearing
+from mobifai.agent.inbox import Inbox
 from mobifai.agent.phones import Phones
 from mobifai.agent.relay_link import relay_link
 from mobifai.agent.sealed import Sealing
@@ -90,8 +93,9 @@ class Links:
             device.device_id, config.device_name, device.identity, endpoint.token, admission.obstacle
         )
         self.relay = relay_link(endpoint, ledger, self, lambda: self.token, config.time_scale)
+        self._inbox = Inbox(ledger, self._phone_sends_too_much)
         self.order: Ordering[tuple[str, object]] = Ordering(
-            ledger, lambda message: listener.phone_said(*message), self._channel_lost_messages, self._order_broken
+            ledger, lambda message: self._said(*message), self._channel_lost_messages, self._order_broken
         )
         numbering = self.order.numbering
         self.sealing = Sealing(self.relay, phones, state.e2e_key, device.device_id, config.device_name, numbering, self)
@@ -99,8 +103,8 @@ class Links:
         self.hearing = Hearing(
             self.sealing,
             self.caller,
-            listener.phone_said,
-            listener.phone_sent,
+            self._said,
+            self._sent,
             self.order,
             self._relay_hid_something,
         )
@@ -120,6 +124,7 @@ class Links:
         self.sealing.close()
         self.courier.close()
         self.order.close()
+        self._inbox.close()
 
     @property
     def _tabs(self) -> Tabs:
@@ -185,6 +190,7 @@ class Links:
                 self._do(self.pairing.peer_left_relay(self.channel_open, tabs))
                 self._let_go_without_path()
             case "device_revoked":
+                self._inbox.clear()
                 self._do(self.pairing.revoked(message))
             case "relay:echo":
                 self._echoed(message.nonce)
@@ -247,6 +253,7 @@ class Links:
 
     def _begin_with(self, peer_id: str) -> None:
         self._change_over.stop()
+        self._inbox.clear()
         self.sealing.stay()
         self.sealing.end()
         self._drop_channel()
@@ -328,6 +335,7 @@ class Links:
             with contextlib.suppress(PathClosed):
                 self.caller.peer.send("e2e:refused", refused)
         _log.warning("the session is over: %s", message)
+        self._inbox.clear()
         self.sealing.refuse(Reason.BROKEN, message)
         self._let_go("hung up on a phone whose messages did not come in their order")
         self.sealing.part()
@@ -336,6 +344,7 @@ class Links:
         """A phone was shut out by the person at this machine: if it is here, it goes now, whatever the relay does."""
         if device_id != self.pairing.phone_id:
             return
+        self._inbox.clear()
         if self.sealing.session is not None:
             self.sealing.refuse(Reason.REVOKED, "this phone was revoked")
         self._do(self.pairing.revoked(wire.DeviceRevoked(device_id=device_id)))
@@ -368,6 +377,19 @@ class Links:
             self._phone_here = False
             self._tabs.phone_left()
             self._listener.phone_left()
+
+    # -- what the phone says, in its turn
+
+    def _said(self, event: str, payload: object) -> None:
+        size = len(payload) if isinstance(payload, msgspec.Raw) else 0
+        self._inbox.put(lambda: self._listener.phone_said(event, payload), size)
+
+    def _sent(self, text: str) -> None:
+        self._inbox.put(lambda: self._listener.phone_sent(text), len(text))
+
+    def _phone_sends_too_much(self) -> None:
+        self._let_go("hung up on a phone that sends more than can be done")
+        self.sealing.part()
 
     def _phone_does_not_read(self) -> None:
         self._let_go("hung up on a phone that does not read what it asked for")
