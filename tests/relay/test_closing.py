@@ -142,11 +142,11 @@ async def test_a_place_that_is_not_here_is_named(tmp_path: Path, host: str, port
             pass
 
 
-async def test_a_state_that_cannot_be_used_stops_it(tmp_path: Path) -> None:
+async def test_a_damaged_secret_is_kept_aside_and_the_relay_runs(tmp_path: Path) -> None:
     (tmp_path / "relay.key").write_bytes(b"x")
-    with pytest.raises(StateError, match=r"relay\.key"):
-        async with open_place(tmp_path):
-            pass
+    async with open_place(tmp_path) as place, place.phone() as phone:
+        await phone.settle()
+    assert [file.read_bytes() for file in tmp_path.glob("relay.key.kept-*")] == [b"x"]
 
 
 async def test_ipv6_is_served_where_there_is_any(tmp_path: Path) -> None:
