@@ -250,3 +250,12 @@ def test_lines_of_no_known_encoding_are_shown(tmp_path: Path) -> None:
     path = write_log(tmp_path, "")
     path.write_bytes(b"\xff one\n")
     assert last_lines(path, 9) == ["\N{REPLACEMENT CHARACTER} one\n"]
+
+
+@linux
+async def test_a_service_gets_the_locale_that_the_person_has_set_and_not_the_one_of_python(home: Home) -> None:
+    for given, kept in (({}, ""), ({"LC_CTYPE": "C.UTF-8"}, "Environment=LC_CTYPE=C.UTF-8"), ({"LANG": "C"}, "LANG=C")):
+        status, out, err = await home.run("service", "install", "--print", **given)
+        assert status == 0, err
+        assert kept in out
+        assert ("LC_CTYPE" in out) is ("LC_CTYPE" in given)
