@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobifai.errors import MobiFaiError
+from tests.fuzz.corpus import Kept
 from tests.fuzz.findings import FOLDER, Finding, report, save
 from tests.fuzz.oracle import Fault, Oracle
 from tests.fuzz.phone import Gone
@@ -43,6 +44,7 @@ class Result:
     """Sessions that broke off: the product hung up, or let nobody in."""
     last_break: dict[str, str] = field(default_factory=dict)
     slowest: float = 0.0
+    unjudged: int = 0
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -62,6 +64,7 @@ class Engine:
         self._opened = 0
         self._faults: Counter[str] = Counter()
         self._troubles = 0
+        self._kept: dict[str, Kept] = {}
 
     async def run(self, seconds: float) -> Result:
         """Fuzz for so long."""
@@ -131,8 +134,20 @@ class Engine:
             self.result.sent[name] += len(batch)
             self.result.handled[name] += await session.deliver(batch)
             oracle.quick()
+            await self._keep_interesting(session, batch)
             if time.monotonic() > until:
                 return
+
+    async def _keep_interesting(self, session: Target, batch: list[bytes]) -> None:
+        """Find out which inputs of a batch were answered as none before: they are sent again, one by one."""
+        kept = self._kept.setdefault(session.name, Kept(session.name, self.findings_folder / "corpus"))
+        new = kept.news(session.answers)
+        for data in batch if new else ():
+            session.answers.clear()
+            await session.deliver([data])
+            if session.answers & new:
+                new -= session.answers
+                kept.keep(data)
 
     async def _trouble(self, target: type[Target], number: int, error: Exception, remembered: deque[bytes]) -> None:
         """A session that broke off: the product may hang up on whom it likes, but not on everybody for long."""
@@ -153,7 +168,6 @@ class Engine:
         place, oracle, _ = self._places[name]
         try:
             await oracle.thorough()
-            self.result.slowest = max(self.result.slowest, oracle.slowest)
         except Fault as fault:
             self._found(f"{name} place", fault, ())
             await self._close(name)
@@ -199,6 +213,7 @@ class Engine:
         if name in self._places:
             _, oracle, scope = self._places.pop(name)
             self.result.slowest = max(self.result.slowest, oracle.slowest)
+            self.result.unjudged += oracle.unjudged
             await scope.aclose()
 
 

@@ -14,9 +14,11 @@ from uuid import uuid4
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
+from mobifai.protocol.features import ORDER
 from mobifai.protocol.handshake import Identity, sign
 from soak.phone_peer import close_connection
 from soak.phone_seal import E2E, PhoneSeal, SealSession
+from tests.fuzz.corpus import kind_of
 from tests.fuzz.mutation import encode
 from tests.fuzz.websocket import Socket
 from tests.fuzz.wire import Wire
@@ -54,11 +56,15 @@ class FuzzPhone:
         self._webrtc = webrtc
         self._socket: Socket | None = None
         self._session: SealSession | None = None
+        self._is_ready = False
+        self._numbered = 0
         self._number = 0
         self._changed = asyncio.Event()
         self._acknowledged = 0
         self._peer: RTCPeerConnection | None = None
         self._answering: asyncio.Task[None] | None = None
+        self.answers: set[str] = set()
+        """The kinds of errors that came."""
         self.on_paired: Callable[[], None] = lambda: None
         """Called between the pairing and the encrypted handshake."""
         self.change_answer: Callable[[dict[str, Any]], dict[str, Any]] = lambda answer: answer
@@ -122,6 +128,7 @@ class FuzzPhone:
         if await self.wait_for_one("e2e:welcome", "e2e:refused", "paired_device_disconnected") != "e2e:welcome":
             raise Gone(f"the agent ended the session: {self.events.get('e2e:refused')}")
         self.send_sealed("e2e:ready", {})
+        self._is_ready = True
         await self.wait_for("processes:sync")
 
     # -- what is said
@@ -141,9 +148,22 @@ class FuzzPhone:
         self.write(b"42" + encode([event, payload]))
 
     def send_sealed(self, event: str, payload: Any) -> None:
-        """Send a frame end to end encrypted."""
+        """Send a frame end to end encrypted, with its number if the session's messages have an order."""
         assert self._session is not None
-        self.send("e2e:sealed", self._session.seal(event, payload))
+        number = None if event.startswith(("e2e:", "webrtc:")) else self.next_number()
+        self.send("e2e:sealed", self._session.seal(event, payload, number))
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether messages have numbers."""
+        return ORDER in self._features and self._session is not None and self._is_ready
+
+    def next_number(self) -> int | None:
+        """The number of the next message, if the session's messages have an order."""
+        if not self.is_ordered:
+            return None
+        self._numbered += 1
+        return self._numbered
 
     def seal(self, frame: bytes) -> bytes:
         """What a frame of any content is on the wire: a packet of Socket.IO."""
@@ -154,6 +174,7 @@ class FuzzPhone:
 
     def _on_text(self, text: bytes) -> None:
         if text.startswith(b'42["error"'):
+            self.answers.add(kind_of(text))
             self.events["error"] = text
             self._changed.set()
         elif text.startswith(b"2"):
@@ -180,6 +201,8 @@ class FuzzPhone:
                 return
             case "webrtc:offer" if self._webrtc and self._answering is None:
                 self._answering = asyncio.ensure_future(self._answer(payload["offer"]))
+        if event.endswith("rror"):
+            self.answers.add(kind_of(encode(payload)))
         self.events[event] = payload
         self._changed.set()
 
@@ -225,13 +248,13 @@ class FuzzPhone:
         self.write(b'42%d["relay:echo",{"nonce":"n"}]' % number)
         await self._until(lambda: self._acknowledged >= number, timeout, "an acknowledgement")
 
-    async def agent_is_done(self) -> None:
+    async def agent_is_done(self, timeout: float = SECONDS) -> None:
         """Wait until the agent has handled all that was sent by relay. Raises Gone."""
         self._number += 1
         nonce = f"fuzz-{self._number}"
         send = self.send if self._session is None else self.send_sealed
         send("system:echo", {"nonce": nonce})
-        await self._until(lambda: self._nonce() == nonce, SECONDS, "the agent's echo")
+        await self._until(lambda: self._nonce() == nonce, timeout, "the agent's echo")
 
     def _nonce(self) -> Any:
         echo = self.events.get("system:echo")
@@ -266,6 +289,8 @@ class FuzzPhone:
         self._changed.set()
 
     def _channel_said(self, text: str | bytes) -> None:
+        if isinstance(text, str) and "rror" in text[:24]:
+            self.answers.add(kind_of(text.encode()))
         if isinstance(text, str) and text.startswith('{"type":"system:echo"'):
             self.events["system:echo"] = json.loads(text)["payload"]
             self._changed.set()
@@ -276,10 +301,12 @@ class FuzzPhone:
         assert self.channel is not None
         return self.channel
 
-    async def channel_is_done(self) -> None:
+    async def channel_is_done(self, timeout: float = SECONDS) -> None:
         """Wait until the agent has handled all that was sent on the channel. Raises Gone."""
         assert self.channel is not None
         self._number += 1
         nonce = f"fuzz-{self._number}"
-        self.channel.send(json.dumps({"type": "system:echo", "payload": {"nonce": nonce}}))
-        await self._until(lambda: self._nonce() == nonce, SECONDS, "the agent's echo on the channel")
+        number = self.next_number()
+        numbered = {} if number is None else {"seq": number}
+        self.channel.send(json.dumps({"type": "system:echo", "payload": {"nonce": nonce}, **numbered}))
+        await self._until(lambda: self._nonce() == nonce, timeout, "the agent's echo on the channel")

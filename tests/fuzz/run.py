@@ -75,6 +75,8 @@ def summary(result: Result, seed: int) -> str:
         rows.append(f"{name:20} {handled:10} {sent:10} {spent:8.0f} {rate:10.0f}  {TARGETS[name].boundary}")
     for name, times in result.broken.items():
         rows.append(f"{name}: {times} sessions broke off, the last by {result.last_break[name]}")
+    if result.unjudged:
+        rows.append(f"{result.unjudged} slow answers were not judged: the machine was too busy")
     total, found = sum(result.handled.values()), len(result.findings)
     rows.append(
         f"{total:,} inputs were handled by the product in {result.seconds:.0f} s (seed {seed}, "

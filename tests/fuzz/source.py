@@ -8,10 +8,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.fuzz import payloads
+from tests.fuzz import corpus, payloads
 from tests.fuzz.mutation import change_bytes, change_value, deep, encode
 
-CORPUS = Path(__file__).with_name("corpus")
+KEPT = Path(".fuzz/corpus")
+"""Where runs keep what they found interesting."""
+
 EACH = 8
 """Examples drawn for each event in a run."""
 
@@ -28,7 +30,7 @@ class Source:
     def __init__(self, name: str, number: int, tables: payloads.Tables = (), each: int = EACH) -> None:
         self.number = number
         self.random = Random(number)  # noqa: S311 - the same again for the same seed
-        self.corpus = [file.read_bytes() for file in sorted((CORPUS / name).glob("*"))]
+        self.corpus = corpus.load(name, KEPT)
         self.events = payloads.events(tables, each, number // SESSIONS) if tables else []
         self._payloads = [payload for _, payload in self.events]
 

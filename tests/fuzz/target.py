@@ -37,6 +37,8 @@ class Target(ABC):
         self.source = Source(self.name, number, self.tables)
         self.random = self.source.random
         self.scope = AsyncExitStack()
+        self.answers: set[str] = set()
+        """The kinds of answers that came, where a target looks at them (see `corpus`)."""
 
     async def __aenter__(self) -> Self:
         try:

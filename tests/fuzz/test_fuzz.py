@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mobifai.protocol import messages
-from tests.fuzz import findings, oracle, payloads
+from tests.fuzz import corpus, findings, oracle, payloads
 from tests.fuzz.engine import Engine, Result
 from tests.fuzz.findings import Finding
 from tests.fuzz.growth import LEAST, WARM_UP, Growth
@@ -37,7 +37,7 @@ def questions(subject):
     return {f"planted.{one.__name__}": one for one in (crash, traceback, stall, leak, shell)}
 """
 
-UNMENDED = {"http-requests", "sctp-packets"}
+UNMENDED = {"sctp-packets", "keepers-agent"}
 """Targets whose faults are known and not mended yet: `nox -s fuzz` shows them."""
 
 
@@ -136,3 +136,17 @@ def test_a_file_that_is_no_finding_is_refused_in_words(tmp_path: Path, capsys: p
     (tmp_path / "other.json").write_text("[]")
     assert main(["--replay", str(tmp_path / "other.json")]) == 2
     assert "expected a finding's file" in capsys.readouterr().err
+
+
+def test_the_stored_corpus_is_small_and_belongs_to_targets() -> None:
+    files = [file for file in corpus.STORED.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 1 << 20
+    assert {file.parent.name for file in files} <= set(TARGETS)
+
+
+def test_an_input_with_a_new_kind_of_answer_is_kept(tmp_path: Path) -> None:
+    kept = corpus.Kept("control", tmp_path)
+    assert kept.news({corpus.kind_of(b"expected 1 to 64; found 'a'")})
+    assert not kept.news({corpus.kind_of(b"expected 1 to 64; found 'b'")})
+    kept.keep(b"input")
+    assert b"input" in corpus.load("control", tmp_path)

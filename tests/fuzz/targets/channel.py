@@ -6,12 +6,24 @@ from typing import Any
 
 from aiortc import InvalidStateError
 
+from mobifai.errors import BadMessage
 from mobifai.protocol import messages
+from mobifai.protocol.frames import decode_frame
 from tests.fuzz.phone import FuzzPhone, Gone
 from tests.fuzz.source import as_text
 from tests.fuzz.target import Target
 
+FEATURES = ((), ("ack", "resume", "unseen"), ("order",), ("ack", "resume", "keys", "exits", "order"))
+"""What a phone of a session says that it can do, beside encryption."""
+
+ECHO_SECONDS = 8.0
+"""A session whose numbers have a gap is given up by the agent after 5 s."""
+
+ODD_NUMBERS = (b"0", b"1", b"-1", b"null", b'"1"', b"1e3", b"9007199254740992", b"18446744073709551616", b"40")
+
 BUFFERED = 256 << 10
+LONGEST_SEALED = 59_900
+"""Bytes of a frame that the agent reads; beyond that it has no number either."""
 LONGEST = 80_000
 """Bytes of a message. aiortc sends at most what the agent takes, 256 KiB, and half a character may become three."""
 
@@ -38,9 +50,10 @@ class SealedFrames(Target):
         if self.phone is not None and self.phone.is_connected and self._is_open(self.phone):
             return self.phone
         await self._leave()
-        features = self.random.choice(((), ("ack", "resume", "unseen")))
+        features = self.random.choice(FEATURES)
         visitor = await self.here.visitor("paired phone", sealed=True)
         self.phone = FuzzPhone(self.here.relay_url, visitor, webrtc=self.webrtc, features=features)
+        self.phone.answers = self.answers
         await self.phone.connect()
         await self.phone.register()
         await self.phone.pair(self.here.agent_id)
@@ -65,13 +78,23 @@ class SealedFrames(Target):
         namespace = self.random.choice(("terminal", "terminal", "code", "", None, "e2e"))
         return {"namespace": namespace, "action": event, "payload": payload}
 
+    def _numbered(self, phone: FuzzPhone, data: bytes) -> bytes:
+        """A frame with its number, where a session has an order and the frame can have one; at times with another."""
+        if phone.is_ordered and len(data) < LONGEST_SEALED:
+            with suppress(BadMessage):
+                if not decode_frame(data.decode(errors="replace"))[0].startswith("webrtc:"):
+                    odd = self.random.random() < 0.0005
+                    number = self.random.choice(ODD_NUMBERS) if odd else b"%d" % (phone.next_number() or 0)
+                    return b'{"seq":' + number + b"," + data.lstrip()[1:]
+        return data
+
     async def deliver(self, batch: list[bytes]) -> int:
         phone = await self._come()
         for data in batch:
-            phone.write(phone.seal(data[:60_000]))
+            phone.write(phone.seal(self._numbered(phone, data[:LONGEST_SEALED])))
         await phone.drain()
         with suppress(Gone):
-            await phone.agent_is_done()
+            await phone.agent_is_done(ECHO_SECONDS)
             return len(batch)
         return 0
 
@@ -93,10 +116,13 @@ class ChannelFrames(SealedFrames):
         assert channel is not None
         with suppress(Gone, InvalidStateError):
             for data in batch:
-                channel.send(as_text(data[:LONGEST]).decode() if self.random.random() < 0.98 else data[:LONGEST])
+                if self.random.random() < 0.98:
+                    channel.send(as_text(self._numbered(phone, data[:LONGEST])).decode())
+                else:
+                    channel.send(data[:LONGEST])
             while channel.bufferedAmount > BUFFERED:
                 await asyncio.sleep(0.001)
-            await phone.channel_is_done()
+            await phone.channel_is_done(ECHO_SECONDS)
             return len(batch)
         await self._leave()
         return 0

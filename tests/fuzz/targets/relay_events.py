@@ -34,6 +34,7 @@ class RelayEvents(Target):
             return self.phone
         await self._hang_up()
         self.phone = FuzzPhone(self.here.relay_url, await self.here.visitor("fuzzed device", sealed=False))
+        self.phone.answers = self.answers
         await self.phone.connect(self.stranger())
         if self.stage != "stranger":
             await self.phone.register()

@@ -5,6 +5,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from mobifai.protocol import messages
+from tests.fuzz.corpus import kind_of
 from tests.fuzz.mutation import change_bytes, encode
 from tests.fuzz.phone import FuzzPhone, Gone
 from tests.fuzz.target import Target
@@ -93,8 +94,10 @@ class HttpRequests(Target):
     async def _ends(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
-                if not await reader.read(4096):
+                if not (answer := await reader.read(4096)):
                     return True
+                status, _, rest = answer.partition(b"\r\n")
+                self.answers.add(kind_of(status + rest.rpartition(b"\r\n")[2]))
         writer.write_eof()
         while await reader.read(1 << 16):
             pass
