@@ -192,3 +192,21 @@ async def test_it_starts_and_serves_whatever_its_files_are(tmp_path: Path, damag
         if damage not in ("directory", "fifo", "link to a device"):
             await let_in(agent)
         assert await agent.stop() == 0
+
+
+@pytest.mark.parametrize("damage", ["directory", "fifo", "garbage"])
+async def test_it_serves_where_its_sockets_its_lock_and_its_log_can_not_be(tmp_path: Path, damage: str) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    for name in ("control.sock", "keeper.sock", "lock", "logs"):
+        spoil(state / name, damage)
+    async with serving(state) as agent:
+        await let_in(agent)
+        code, _, err = await run_command("serve", "--port", "0", "--state-dir", str(state))
+        assert code == 1
+        assert "another mobifai" in err
+        no_traceback(agent)
+        before = (await agent.status())["agent_pid"]
+        os.kill(before, signal.SIGKILL)
+        await status_when(agent, lambda now: now["agent_pid"] != before, "the next agent")
+        assert await agent.stop() == 0
