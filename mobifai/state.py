@@ -5,7 +5,6 @@ Directories are 0700, files with secrets 0600 and written whole or not at all. N
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 import tempfile
@@ -25,6 +24,7 @@ from mobifai.kept_file import KeptFile
 from mobifai.problems import Problems
 from mobifai.protocol.handshake import Identity
 from mobifai.protocol.noise import KEY_BYTES, KeyPair
+from mobifai.state_lock import lock_directory
 
 MAX_SOCKET_PATH = 100
 """Bytes of a Unix socket's path that every system takes (macOS: 103, Linux: 107)."""
@@ -267,47 +267,9 @@ def write_secret(path: Path, content: bytes) -> None:
 def open_state(path: Path) -> Iterator[StateDir]:
     """Use a state directory, alone: the locks go with the process, however it ends. Raises StateError."""
     private_directory(path)
-    locks: list[int] = []  # bounded: two
+    locks = lock_directory(path)
     try:
-        for target, flags in (("lock", os.O_RDWR | os.O_CREAT), ("lock", os.O_RDONLY), (".", os.O_DIRECTORY)):
-            if target == "." or not locks:
-                locks += _locked(path, target, flags)
-        if not locks:
-            raise StateError(f"{path} can't be locked; choose another with --state-dir")
-        yield StateDir(path, tuple(locks))
+        yield StateDir(path, locks)
     finally:
         for lock in locks:
             os.close(lock)
-
-
-def _locked(path: Path, target: str, flags: int) -> list[int]:
-    """Lock the directory itself, or a file in it that tells by whom; nothing where that is not possible.
-
-    A directory can be locked on a disk that can't be written. Raises StateError when another process has the lock.
-    """
-    try:
-        lock = os.open(path / target, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    except OSError:
-        return []
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise StateError(
-            f"another mobifai (process {_holder(path)}) is running with the state directory {path}; "
-            "stop it, or give this one its own with --state-dir"
-        ) from None
-    except OSError:  # as on some network file systems, for a directory
-        os.close(lock)
-        return []
-    with contextlib.suppress(OSError):
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    return [lock]
-
-
-def _holder(path: Path) -> str:
-    try:
-        return read_whole(path / "lock")[:32].decode(errors="replace").strip() or "unknown"
-    except (OSError, ValueError):
-        return "unknown"

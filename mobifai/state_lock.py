@@ -1,0 +1,62 @@
+"""The locks that keep other processes out of a state directory; they go with the process, however it ends.
+
+One is on a file in the directory, which tells by whom it is held, and one on the directory itself: that can be had
+where nothing can be written.
+"""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from mobifai.errors import StateError
+from mobifai.files import read_whole
+
+
+def lock_directory(path: Path) -> tuple[int, ...]:
+    """Lock a directory: the descriptors that hold it. Raises StateError when another process does, or nothing can."""
+    locks: list[int] = []  # bounded: two
+    try:
+        for target, flags in (("lock", os.O_RDWR | os.O_CREAT), ("lock", os.O_RDONLY), (".", os.O_DIRECTORY)):
+            if target == "." or not locks:
+                locks += _locked(path, target, flags)
+    except StateError:
+        for lock in locks:
+            os.close(lock)
+        raise
+    if not locks:
+        raise StateError(f"{path} can't be locked; choose another with --state-dir")
+    return tuple(locks)
+
+
+def _locked(path: Path, target: str, flags: int) -> list[int]:
+    """Lock the directory itself, or a file in it; nothing where that is not possible.
+
+    Raises StateError when another process has the lock.
+    """
+    try:
+        lock = os.open(path / target, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError:
+        return []
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise StateError(
+            f"another mobifai (process {_holder(path)}) is running with the state directory {path}; "
+            "stop it, or give this one its own with --state-dir"
+        ) from None
+    except OSError:  # as on some network file systems, for a directory
+        os.close(lock)
+        return []
+    with contextlib.suppress(OSError):
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return [lock]
+
+
+def _holder(path: Path) -> str:
+    try:
+        return read_whole(path / "lock")[:32].decode(errors="replace").strip() or "unknown"
+    except (OSError, ValueError):
+        return "unknown"
