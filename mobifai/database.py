@@ -8,7 +8,8 @@ import contextlib
 import logging
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +24,10 @@ Values = tuple[object, ...]
 
 LOCKED_SECONDS = 0.2
 """How long to wait for a file that another program has locked: the event loop waits with us."""
+
+
+RETRY_SECONDS = 5.0
+"""How often a file that could not be written is tried again for changes that may wait."""
 
 
 class _Unusable(Exception):
@@ -128,6 +133,7 @@ class Database:
         problems: Problems,
         upgrades: Mapping[int, str] = _NO_UPGRADES,
         contents: str = "what is in it",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
         self._contents = contents
@@ -137,11 +143,15 @@ class Database:
         self._file: sqlite3.Connection | None = None
         self._may_write = True
         self._behind = False
+        self._clock = clock
+        self._retry_at = 0.0
         self._memory = sqlite3.connect(":memory:", isolation_level=None)
         self._load()
 
     def close(self) -> None:
-        """Close it. Twice changes nothing."""
+        """Have the file catch up if that is possible, and close it. Twice changes nothing."""
+        with contextlib.suppress(StateError, sqlite3.Error):
+            self._caught_up()
         self._memory.close()
         self._close_file()
 
@@ -201,6 +211,8 @@ class Database:
         """Make a change, and keep it if that is possible."""
         try:
             self._memory.execute(statement, values)
+            if self._behind and self._clock() < self._retry_at:
+                return
             if not self._caught_up():
                 self._write([(statement, values)])
         except (StateError, sqlite3.Error) as error:
@@ -254,6 +266,7 @@ class Database:
 
     def _fall_behind(self, error: Exception) -> None:
         self._behind = True
+        self._retry_at = self._clock() + RETRY_SECONDS
         self._close_file()  # what it holds in memory may be of a file that is no more
         self._complain(error)
 

@@ -1,23 +1,40 @@
 """A database goes on in memory while its file can't be written, and has everything again once it can."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from mobifai.database import Database, NotKept
+from mobifai.database import LOCKED_SECONDS, RETRY_SECONDS, Database, NotKept
 from mobifai.problems import Problems
 
 SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY) STRICT"
 ADD = "INSERT INTO things VALUES (?)"
 
 
+class Clock:
+    """A clock on which enough time passes between any two looks."""
+
+    def __init__(self, step: float = RETRY_SECONDS + 1) -> None:
+        self.step = step
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        self._now += self.step
+        return self._now
+
+
 @contextmanager
-def opened(path: Path, problems: Problems | None = None) -> Iterator[Database]:
-    with closing(Database(path, SCHEMA, 1, problems or Problems(), contents="things")) as database:
+def opened(path: Path, problems: Problems | None = None, clock: Clock | None = None) -> Iterator[Database]:
+    with closing(made(path, problems or Problems(), clock or Clock())) as database:
         yield database
+
+
+def made(path: Path, problems: Problems, clock: Clock) -> Database:
+    return Database(path, SCHEMA, 1, problems, contents="things", clock=clock)
 
 
 @contextmanager
@@ -38,7 +55,7 @@ def test_a_file_that_is_locked_at_the_start_is_read_and_written_later(tmp_path: 
     with opened(path) as database:
         database.execute(ADD, ("before",))
     with locked(path):
-        database = Database(path, SCHEMA, 1, problems, contents="things")
+        database = made(path, problems, Clock())
         assert names(database) == {"before"}
         database.note(ADD, ("meanwhile",))
         assert ["things can't be kept" in one for one in problems] == [True]
@@ -100,7 +117,7 @@ def test_what_cannot_be_read_is_never_written_to(tmp_path: Path, monkeypatch: py
 
         patched.setattr("mobifai.database._open", refuse)
         patched.setattr("mobifai.database.read_whole", refuse)
-        other = Database(path, SCHEMA, 1, problems, contents="things")
+        other = made(path, problems, Clock())
     other.note(ADD, ("new",))
     with pytest.raises(NotKept):
         other.execute(ADD, ("required",))
@@ -108,3 +125,16 @@ def test_what_cannot_be_read_is_never_written_to(tmp_path: Path, monkeypatch: py
     other.close()
     assert path.read_bytes() == content
     assert ["can't be read" in one for one in problems] == [True]
+
+
+def test_a_file_that_is_locked_for_long_does_not_hold_up_every_change(tmp_path: Path) -> None:
+    clock = Clock(step=0.0)
+    with opened(tmp_path / "d.sqlite", clock=clock) as database:
+        with locked(tmp_path / "d.sqlite"):
+            began = time.monotonic()
+            for number in range(100):
+                database.note(ADD, (str(number),))
+            assert time.monotonic() - began < 20 * LOCKED_SECONDS
+        database.note(ADD, ("last",))
+    with opened(tmp_path / "d.sqlite") as again:
+        assert len(names(again)) == 101
