@@ -118,6 +118,17 @@ async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, chann
 
 
 @paths
+async def test_a_phone_whose_messages_have_no_order_is_served_as_before(tmp_path: Path, channel: bool) -> None:
+    async with serving(tmp_path / "state") as agent, invited_phone(agent, webrtc=channel, ordered=False) as phone:
+        await arrive(phone, agent.device_id, channel=channel)
+        terminal = await phone.create()
+        await answers(phone, terminal)
+        if channel:
+            await phone.send("terminal:input", {"uuid": terminal, "data": "echo by-$((40 + 2))-relay\r"}, via="relay")
+            await phone.wait_output(terminal, "by-42-relay")
+
+
+@paths
 async def test_a_relay_that_starts_anew_is_no_reason_to_lose_anything(tmp_path: Path, channel: bool) -> None:
     async with AsyncExitStack() as scope:
         relay = await scope.enter_async_context(relaying(tmp_path / "relay"))

@@ -25,6 +25,7 @@ async def sealed_phone(
     features: tuple[str, ...] = FEATURES,
     name: str = "sealed phone",
     device_id: str | None = None,
+    ordered: bool = True,
 ) -> AsyncIterator[Phone]:
     """A phone, not connected yet; all of its output is kept."""
     async with Phone(
@@ -35,6 +36,7 @@ async def sealed_phone(
         features=features,
         seal=seal,
         device_id=device_id,
+        ordered=ordered,
         keep_output=True,
     ) as phone:
         yield phone
