@@ -13,6 +13,7 @@ from tests.support.agent import serving
 from tests.support.browser import OUTAGE, open_browser
 from tests.support.nginx import WEBSOCKETS, free_port, proxying
 from tests.support.phone_page import PhonePage
+from tests.support.phone_page.part import MS
 
 pytestmark = pytest.mark.skipif(bool(nginx.why_not()), reason=nginx.why_not())
 
@@ -87,7 +88,7 @@ async def test_a_proxy_that_is_not_named_yet_shows_what_to_do(tmp_path: Path) ->
         browser.expect_complaints(OUTAGE)
         page = await browser.context.new_page()
         await page.goto(f"http://localhost:{port}/mobifai/")
-        await expect(page.get_by_role("alert")).to_contain_text("--allow-host mobifai_upstream")
+        await expect(page.get_by_role("alert")).to_contain_text("--allow-host mobifai_upstream", timeout=MS)
 
 
 async def test_a_proxy_that_hides_its_name_has_the_page_say_what_to_do(tmp_path: Path) -> None:

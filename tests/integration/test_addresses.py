@@ -115,3 +115,20 @@ async def test_what_is_no_proxy_or_name_is_refused_in_a_sentence(
     assert f"{option}: " in err
     assert told in err
     assert "Traceback" not in err
+
+
+async def test_the_settings_file_and_the_environment_name_proxies_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text('trusted_proxy = ["10.0.0.0/8", "caddy"]\nallow_host = ["relay.example"]\n')
+    serve = ("serve", "--state-dir", str(tmp_path / "state"))
+    status, _, err = await run_command("--config", str(settings), *serve)
+    assert (status != 0, "--trusted-proxy: expected an address" in err, "'caddy'" in err) == (True, True, True)
+    monkeypatch.setenv("MOBIFAI_TRUSTED_PROXY", "10.0.0.0/8 traefik")
+    status, _, err = await run_command(*serve)
+    assert (status != 0, "'traefik'" in err) == (True, True)
+    monkeypatch.delenv("MOBIFAI_TRUSTED_PROXY")
+    monkeypatch.setenv("MOBIFAI_PUBLIC_URL", "relay.example")
+    status, _, err = await run_command(*serve)
+    assert (status != 0, "--public-url: expected https://HOST" in err) == (True, True)
