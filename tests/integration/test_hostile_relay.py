@@ -525,7 +525,7 @@ async def _holds_messages(it: Scene) -> bool:
 
 async def test_it_can_not_hand_the_agent_its_own_signature(tmp_path: Path) -> None:
     """Both sides are given the same challenge; so far a signature over it was good for either."""
-    async with scene(tmp_path, arrives=False) as it:
+    async with scene(tmp_path, *ALLOW, arrives=False) as it:
 
         def reflect(passing: Passing) -> list[tuple[str, Any]]:
             if passing.event == "handshake:initiate" and passing.to == "agent":
