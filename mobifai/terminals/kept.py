@@ -7,21 +7,27 @@ else. What the keeper says unasked (a shell has ended) comes through the loop.
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mobifai.bounds import BoundedMap, ItemQueue, Ledger
-from mobifai.errors import StateError, TerminalError
+from mobifai.errors import LimitReached, StateError, TerminalError
 from mobifai.limits import KEEPER_NEWS, TERMINAL_CHILDREN
 from mobifai.terminals import keeper_wire as wire
 from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import map_ring
 
+_log = logging.getLogger(__name__)
+
 ANSWER_SECONDS = 5.0
 ALIVE_SECONDS = 10.0
 """How often the keeper is told that the agent lives; it waits six times as long."""
+
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, LimitReached)
+"""What lines raise that no keeper sends."""
 
 
 class KeptShells:
@@ -40,10 +46,12 @@ class KeptShells:
         self._lost = lost
         self._numbers = itertools.count(1)
         hello = self._ask({"ask": "hello"})
-        self.keeper_pid: int = hello["pid"]
-        self.life: int = hello["life"]
-        self.notes: dict[str, Any] = hello["notes"]
-        self._adoptable: dict[str, None] = dict.fromkeys(hello["shells"])  # bounded by the keeper's MOST_SHELLS
+        try:
+            self.keeper_pid, self.life = int(hello["pid"]), int(hello["life"])
+            self.notes: dict[str, Any] = dict(hello["notes"])
+            self._adoptable: dict[str, None] = dict.fromkeys(hello["shells"])  # bounded by the keeper's MOST_SHELLS
+        except _UNREADABLE as error:
+            raise StateError(f"the keeper sent what is no answer: {error}") from None
         self._alive = self._loop.call_soon(self._say_alive)
 
     async def __aenter__(self) -> "KeptShells":
@@ -74,8 +82,10 @@ class KeptShells:
                     raise StateError("the keeper closed the connection")
         except OSError as error:
             raise StateError(f"the keeper does not answer: {error}") from None
+        except _UNREADABLE as error:
+            raise StateError(f"the keeper sent what is no answer: {error}") from None
         finally:
-            self._loop.call_soon(self._tell)  # the news that came before the answer, or behind it
+            self._loop.call_soon(self._deliver_news)  # the news that came before the answer, or behind it
 
     def tell(self, what: str, **details: object) -> None:
         """Tell the keeper something that it does not answer."""
@@ -104,10 +114,21 @@ class KeptShells:
             alive = False
         finally:
             self._connection.settimeout(ANSWER_SECONDS)
-        self._tell()
+        self._deliver_news()
         if not alive:
-            self._loop.remove_reader(self._connection)
-            self._lost()
+            self._lose()
+
+    def _deliver_news(self) -> None:
+        """Deliver what has come. A keeper whose lines can't be read is as good as gone."""
+        try:
+            self._tell()
+        except _UNREADABLE as error:
+            _log.error("the keeper sent a line that can't be read (%s); the agent ends", error)
+            self._lose()
+
+    def _lose(self) -> None:
+        self._loop.remove_reader(self._connection)
+        self._lost()
 
     def _hear(self, message: dict[str, Any]) -> None:
         """News waits to be told. An answer that comes too late is for nobody: a shell that was started is ended."""
