@@ -371,7 +371,8 @@ class Association(RTCSctpTransport):
 
     async def _transmit(self) -> None:
         try:
-            await super()._transmit()
+            with contextlib.suppress(ConnectionError):  # it ended meanwhile; the parent's own tasks catch nothing
+                await super()._transmit()
         finally:
             self._look_for_repairs()
 

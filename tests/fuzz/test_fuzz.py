@@ -37,9 +37,6 @@ def questions(subject):
     return {f"planted.{one.__name__}": one for one in (crash, traceback, stall, leak, shell)}
 """
 
-UNMENDED = {"sctp-packets", "keepers-agent"}
-"""Targets whose faults are known and not mended yet: `nox -s fuzz` shows them."""
-
 
 async def fuzzed(folder: Path, *targets: type[Target], seconds: float = 3) -> Result:
     engine = Engine(targets, 1, folder / "run", lambda _: None)
@@ -50,10 +47,11 @@ async def fuzzed(folder: Path, *targets: type[Target], seconds: float = 3) -> Re
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_nothing_breaks_within_a_few_seconds_and_every_target_gets_through(place: str, tmp_path: Path) -> None:
-    targets = [target for target in TARGETS.values() if target.place == place and target.name not in UNMENDED]
+    targets = [target for target in TARGETS.values() if target.place == place]
     result = await fuzzed(tmp_path, *targets, seconds=len(targets))
     assert [finding.detail for finding in result.findings] == []
-    assert {name for name, handled in result.handled.items() if handled} == {target.name for target in targets}
+    names = {target.name for target in targets} - {"sctp-packets"}  # its few batches may all end their association
+    assert {name for name, handled in result.handled.items() if handled} >= names
 
 
 @pytest.fixture
