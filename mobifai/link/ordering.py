@@ -1,10 +1,12 @@
 """The order of one session's messages, whichever paths they take, and how long a missing one is waited for.
 
 Owns the numbers in both directions, the messages that came too early, and one timer. A message that is missing on the
-relay is held back there: after a while the session is broken. One that is missing on the data channel is lost with it.
+relay is held back or lost there, and breaks the session if it comes after all. One that is missing on the data channel
+is lost with it.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -13,9 +15,11 @@ from mobifai.errors import SealBroken
 from mobifai.limits import SESSION_HELD
 from mobifai.protocol.order import Arrivals, Numbering, Way
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
-RELAY_SECONDS = 5.0
+RELAY_SECONDS = 2.0
 """How long a relay may take to carry what was sent by it before something that came by the data channel."""
 
 CHANNEL_SECONDS = 1.0
@@ -27,8 +31,8 @@ _PATIENCE = {Way.RELAY: RELAY_SECONDS, Way.CHANNEL: CHANNEL_SECONDS}
 class Ordering(Generic[T]):
     """The order of one session at a time. `do` is called with each message that may be done.
 
-    `channel_lost` is called when messages are missing on the data channel, `broken` when they came late, or are held
-    back by the relay: nothing is done for this session any more.
+    `channel_lost` is called when messages are missing on the data channel, `broken` when one came late or twice. Then
+    nothing is done for this session any more.
     """
 
     def __init__(
@@ -89,11 +93,11 @@ class Ordering(Generic[T]):
 
     def _expired(self, missing: Way) -> None:
         self._timer = None
-        if missing is Way.RELAY:
-            self._break("the relay holds back messages of this session that came before those on the data channel")
-        else:
+        if missing is Way.CHANNEL:
             self._channel_lost()
-            self.channel_ended()
+        else:
+            _log.warning("the relay holds back or lost messages of a session; they are refused when they come")
+        self._go_on(self._arrivals.skip())
 
     def _break(self, reason: str) -> None:
         self._stop_timer()
