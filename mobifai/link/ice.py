@@ -10,6 +10,7 @@ import contextlib
 import functools
 import logging
 import random
+import struct
 from typing import Any
 
 _log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def hasten(ice: Any) -> "Lookups":
     before the connection closes.
     """
     # It cancels what asks the servers, unless it is cancelled itself.
-    ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
+    ice.get_component_candidates = functools.partial(_gather, ice, ice.get_component_candidates)
     if all(hasattr(ice, name) for name in _CHECKS):
         ice._check_periodic = _Checks(ice).begin
         ice.query_consent = functools.partial(_ask_for_consent, ice)
@@ -42,6 +43,22 @@ def hasten(ice: Any) -> "Lookups":
     if hasattr(ice, "_remote_candidates_resolving"):  # it may hear of the end of the candidates while it looks one up
         ice.add_remote_candidate = lookups.add
     return lookups
+
+
+async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
+    """Gather as aioice does, but not for longer than `GATHER_SECONDS`, and guard the sockets that this opens."""
+    candidates = await gather(**{**arguments, "timeout": GATHER_SECONDS})
+    for protocol in ice._protocols:
+        protocol.datagram_received = functools.partial(_receive, protocol.datagram_received)
+    return candidates
+
+
+def _receive(receive: Any, data: bytes, address: Any) -> None:
+    """Take a datagram. Anybody can send one that aioice can't read; uvloop closes a socket whose protocol raises."""
+    try:
+        receive(data, address)
+    except (struct.error, ValueError, LookupError, TypeError, AttributeError) as error:
+        _log.debug("dropped a datagram that can't be read: %r", error)
 
 
 class Lookups:
