@@ -7,6 +7,7 @@ little as possible.
 """
 
 import json
+import os
 import socket
 import sys
 import threading
@@ -53,7 +54,8 @@ def look(path: str, pid: str) -> None:
         seconds = time.monotonic() - began
         if answered and seconds > SLOW:
             slow = {"pid": int(pid), "began": began, "seconds": seconds, "waited": waited(pid) - ready}
-            print(json.dumps({**slow, "own": own_waited() - mine}), flush=True)
+            line = json.dumps({**slow, "own": own_waited() - mine}) + "\n"
+            os.write(sys.stdout.fileno(), line.encode())  # at once: the threads' lines must not mix
         time.sleep(EVERY)
 
 
