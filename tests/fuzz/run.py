@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ SECONDS = 900.0
 def main(words: list[str] | None = None) -> int:
     """Run the command; the exit status."""
     options = _options().parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: every process that was started ends
     for name in [name for name in os.environ if name.startswith("MOBIFAI_")]:
         del os.environ[name]  # the product under test knows nothing of the person's settings
     print(f"mobifai: {Path(mobifai.__file__).parent}; network: {network.enter()}", flush=True)
