@@ -62,6 +62,7 @@ class Connection:
         self._sid = secrets.token_urlsafe(15)
         self._in_namespace = False
         self._frames = 0
+        self._unsigned_frames = 0
         self._ping: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         # aiohttp refuses a message that has exactly as many bytes as it is told. Compressing hands larger messages to
@@ -192,10 +193,14 @@ class Connection:
         self._frames += 1
         if self._frames % (FRAMES_IN_A_ROW if self.signed_in else UNSIGNED_FRAMES_IN_A_ROW) == 0:
             await asyncio.sleep(0)
-        if self.signed_in or message.type not in _FROM_DEVICE:
+        if message.type not in _FROM_DEVICE:
             return message
+        if self.signed_in:
+            self._unsigned_frames, self._began = 0, self._loop.time()
+            return message
+        self._unsigned_frames += 1
         allowed = UNSIGNED_FRAMES + UNSIGNED_FRAMES_PER_SECOND * (self._loop.time() - self._began)
-        if self._frames > allowed or len(message.data) > UNSIGNED_FRAME_BYTES:
+        if self._unsigned_frames > allowed or len(message.data) > UNSIGNED_FRAME_BYTES:
             self.abort()  # to close it in order would be to read the rest of the flood
             return _NO_MORE
         return message

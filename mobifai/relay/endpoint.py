@@ -115,19 +115,32 @@ class Endpoint:
 
     async def _handle(self, connection: "Connection", event: str, arguments: tuple[object, ...]) -> None:
         await self._on_event(connection, event, arguments)
-        if connection.key in self._unsigned:
-            self._note_sign_in(connection)
+        self._note_sign_in(connection)
 
     def _note_sign_in(self, connection: "Connection | LocalConnection") -> None:
-        """A connection that is signed in makes room for nobody, and its address is known."""
-        if connection.signed_in:
+        """Count a connection by whether a device is signed in on it now.
+
+        One that is signed in makes room for nobody, and its address is known. One that is not any more counts like one
+        that never was, so that nobody who can sign in once keeps any number of connections.
+        """
+        is_counted = connection.key in self._unsigned
+        if connection.signed_in and is_counted:
             self._unsigned.free(connection.key)
             self._known.add(connection.address)
+        elif not (connection.signed_in or is_counted or connection.inside) and connection.key in self._connections:
+            self._count_unsigned(connection)
+
+    def _count_unsigned(self, connection: "Connection | LocalConnection") -> None:
+        try:
+            gone: str | None = self._unsigned.take(connection.key, self._known.sender(connection.address))
+        except LimitReached:
+            gone = connection.key
+        self._make_room(gone)
 
     def _admit(self, connection: "Connection") -> None:
         """Give a WebSocket a place. Raises LimitReached."""
-        for key in list(self._unsigned):  # a code that is typed elsewhere signs a connection in
-            self._note_sign_in(self._connections[key])
+        for one in list(self._connections.values()):  # a code that is typed elsewhere signs a connection in
+            self._note_sign_in(one)
         sender = self._known.sender(connection.address)
         self._make_room(self._unsigned.take(connection.key, sender))
         self._keep(connection, sender)

@@ -35,8 +35,8 @@ class Connection(Protocol):
     """A device's connection as it is needed here: on a WebSocket, or inside this process.
 
     `key` is its id for the rooms; `inside` tells whether it is in this process; `opened_at` is monotonic; `waiting` is
-    the device that is not signed in yet, and `nonce` names the sign-in that it waits for; `outbox` has what it was sent
-    and has not read.
+    the device that is not signed in yet, and `nonce` names the sign-in that it waits for; `signed_in` tells whether a
+    device is signed in now; `outbox` has what it was sent and has not read.
     """
 
     key: str
@@ -156,15 +156,19 @@ class Sockets:
 
     def _ask_to_sign_in(self, connection: Connection, register: wire.Register) -> None:
         """Send the address at which this one connection can be signed in."""
-        self._carry_out(self._rooms.leave(connection.key))
+        self._sign_out(connection)
         connection.waiting = register
         connection.nonce = secrets.token_urlsafe(16)
         query = urlencode({"deviceId": register.device_id, "type": register.type, "nonce": connection.nonce})
         message = "Sign in with a pairing code"
         connection.send("login_required", wire.LoginRequired(message=message, login_url=f"/login?{query}"))
 
-    def _refuse(self, connection: Connection, refused: SignInRefused) -> None:
+    def _sign_out(self, connection: Connection) -> None:
+        connection.signed_in = False
         self._carry_out(self._rooms.leave(connection.key))
+
+    def _refuse(self, connection: Connection, refused: SignInRefused) -> None:
+        self._sign_out(connection)
         _tell(connection, "auth_error", str(refused))
         try:
             self._sign_in.check(connection.address)
@@ -244,6 +248,7 @@ class Sockets:
                 case Emit(_, event, payload):
                     connection.send(event, payload)
                 case Disconnect():
+                    connection.signed_in = False
                     connection.disconnect()
 
 

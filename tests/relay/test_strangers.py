@@ -13,6 +13,7 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.relay.admission import KnownAddresses
+from mobifai.relay.connection import UNSIGNED_FRAMES
 from mobifai.relay.endpoint import MOST_UNSIGNED
 from mobifai.relay.intake import ANSWER_SECONDS, MOST_PER_ADDRESS, SILENT_SECONDS
 from mobifai.relay.page import FOLDER, Page
@@ -89,6 +90,30 @@ async def test_a_signed_in_device_makes_room_for_nobody_however_it_signed_in(tmp
             await _unsigned(await scope.enter_async_context(stranger(place.relay.port, address(number // 8))))
         await phone.settle()
         assert not phone.gone.is_set()
+
+
+async def test_who_has_a_token_keeps_no_more_connections_than_others_by_signing_out(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, AsyncExitStack() as scope:
+        async with place.phone() as phone:
+            token, device_id = phone.token, phone.device_id
+        for number in range(place.entry("relay.sockets").capacity + 2):
+            one = Device("mobile", device_id, token)
+            await scope.enter_async_context(one.connected(place.url))
+            await one.sign_in()
+            await one.register(deviceId=f"other-{number}", token=None)
+            await one.hear("login_required")
+        async with place.phone() as late:
+            await late.settle()
+
+
+async def test_a_device_that_signs_out_may_send_as_much_as_one_that_never_signed_in(tmp_path: Path) -> None:
+    async with open_place(tmp_path) as place, place.phone() as phone:
+        for _ in range(UNSIGNED_FRAMES * 2):
+            await phone.say("unknown")
+        await phone.settle()
+        await phone.register(token=None)
+        await phone.hear("login_required")
+        await phone.sign_in()
 
 
 async def test_places_are_kept_for_addresses_of_known_devices(tmp_path: Path) -> None:
