@@ -14,6 +14,7 @@ export interface ChannelListener {
 
 export class Channel {
   #channel: RTCDataChannel | null = null;
+  #hasSpoken = false;
   #ended = false;
   #early: RTCIceCandidateInit[] = []; // bounded by MOST_EARLY
 
@@ -28,8 +29,12 @@ export class Channel {
     };
   }
 
+  /**
+   * Whether messages can be sent. The agent speaks first: a browser can call a channel open before its own transport
+   * does, and then drops what is sent without an error.
+   */
   get open(): boolean {
-    return !this.#ended && this.#channel?.readyState === "open";
+    return this.#hasSpoken && !this.#ended && this.#channel?.readyState === "open";
   }
 
   /** Answer the agent's offer, once addresses are gathered. */
@@ -72,8 +77,6 @@ export class Channel {
     this.#channel = channel;
     channel.onmessage = ({ data }) => this.#heard(data);
     channel.onclose = () => this.close();
-    channel.onopen = () => this.listener.opened();
-    if (channel.readyState === "open") this.listener.opened();
   }
 
   #heard(data: unknown): void {
@@ -82,6 +85,10 @@ export class Channel {
       heard = frame(JSON.parse(String(data)));
     } catch {
       return; // not from an agent of this protocol
+    }
+    if (!this.#hasSpoken) {
+      this.#hasSpoken = true;
+      this.listener.opened();
     }
     this.listener.said(heard);
   }
@@ -104,7 +111,7 @@ export class Channel {
     this.#early = [];
     this.connection.ondatachannel = this.connection.onconnectionstatechange = null;
     this.connection.onicegatheringstatechange = null;
-    if (this.#channel !== null) this.#channel.onmessage = this.#channel.onclose = this.#channel.onopen = null;
+    if (this.#channel !== null) this.#channel.onmessage = this.#channel.onclose = null;
     this.connection.close();
     this.listener.ended();
   }

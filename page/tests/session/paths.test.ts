@@ -46,6 +46,18 @@ describe("the data channel", () => {
     expect(world.agent.heard.at(-1)?.[2]).toBe("channel");
   });
 
+  test("carries nothing before the machine has spoken on it: a browser may drop that", async () => {
+    await linked();
+    world.peers.at(-1)!.open();
+    await world.settle();
+    expect(watched.session.connection).toMatchObject({ stage: "ready", path: "relay" });
+    watched.session.create(80, 24);
+    await world.settle();
+    expect(world.agent.heard.at(-1)?.[2]).toBe("relay");
+    await world.openChannel();
+    expect(watched.session.connection).toMatchObject({ stage: "ready", path: "channel" });
+  });
+
   test("that does not gather in time is answered with what there is", async () => {
     await linked();
     const offered = world.agent.heard.filter(([type]) => type === "webrtc:answer").length;
