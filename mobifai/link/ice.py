@@ -2,7 +2,7 @@
 behind what succeeds.
 
 Owns a timer from the first check until the last, and the lookups of names until they end or are stopped. Checks are as
-many, as far apart and in the order that aioice wants.
+many, as far apart and in the order that aioice wants, but go only to addresses that are allowed.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ import logging
 import random
 import struct
 from typing import Any
+
+from mobifai.link.candidates import Addresses
 
 _log = logging.getLogger(__name__)
 
@@ -27,22 +29,35 @@ CONSENT_SECONDS = 7.0
 """How often a phone is asked whether it is still there, and how long it may be silent: longer than a network that loses
 a third of all packets makes it, and short enough for a person who waits."""
 
+_LOOKUPS = ("_remote_candidates_resolving", "_add_remote_candidate")
+"""What aioice has that hears of the end of the candidates while it looks one up, and lets the address be checked."""
+
 _CHECKS = ("_check_periodic", "_check_list", "_closing", "_nominated", "_query_consent_task", "build_request")
 
 
-def hasten(ice: Any) -> "Lookups":
-    """Have this connection, which has not gathered yet, wait no longer than it has to. What is given back is stopped
-    before the connection closes.
+def hasten(ice: Any, addresses: Addresses) -> "Lookups":
+    """Have this connection, which has not gathered yet, wait no longer than it has to, and send only to `addresses`.
+    What is given back is stopped before the connection closes.
     """
     # It cancels what asks the servers, unless it is cancelled itself.
     ice.get_component_candidates = functools.partial(_gather, ice, ice.get_component_candidates)
     if all(hasattr(ice, name) for name in _CHECKS):
         ice._check_periodic = _Checks(ice).begin
         ice.query_consent = functools.partial(_ask_for_consent, ice)
-    lookups = Lookups(ice.add_remote_candidate)
-    if hasattr(ice, "_remote_candidates_resolving"):  # it may hear of the end of the candidates while it looks one up
-        ice.add_remote_candidate = lookups.add
+    resolves = all(hasattr(ice, name) for name in _LOOKUPS)
+    lookups = Lookups(ice.add_remote_candidate, addresses, resolves=resolves)
+    if resolves:
+        ice._add_remote_candidate = functools.partial(_add_resolved, ice._add_remote_candidate, addresses)
+    ice.add_remote_candidate = lookups.add
     return lookups
+
+
+def _add_resolved(add: Any, addresses: Addresses, candidate: Any, host: str) -> None:
+    """Check the address behind a name: whoever answers the question chooses it."""
+    if addresses.may_be_a_phone(host):
+        add(candidate, host)
+    else:
+        _log.info("the phone's address %s is not one that a phone has", candidate.host[:64])
 
 
 async def _gather(ice: Any, gather: Any, **arguments: Any) -> Any:
@@ -62,19 +77,31 @@ def _receive(receive: Any, data: bytes, address: Any) -> None:
 
 
 class Lookups:
-    """The names by which pages in browsers hide their addresses (draft-ietf-mmusic-mdns-ice-candidates), looked up
-    while checks go on: the page's own checks mostly show its address before, and on many networks no name is found.
+    """The phone's addresses, however they come, and their limits.
+
+    Among them are names by which pages in browsers hide their addresses (draft-ietf-mmusic-mdns-ice-candidates). They
+    are looked up while checks go on: the page's own checks mostly show its address before, and on many networks no name
+    is found.
     """
 
-    def __init__(self, add: Any) -> None:
+    def __init__(self, add: Any, addresses: Addresses, *, resolves: bool) -> None:
         self._add = add
+        self._addresses = addresses
+        self._resolves = resolves
         self._tasks: set[asyncio.Task[None]] = set()  # bounded by MOST_LOOKUPS
 
     async def add(self, candidate: Any) -> None:
-        """As aioice's `add_remote_candidate`, which does not return before a name is found, or a second has passed."""
-        if candidate is None or not candidate.host.endswith(".local"):
+        """Take an address. aioice's `add_remote_candidate` would wait until a name is found, or a second has passed.
+
+        One to which nothing may be sent is passed over. A check of another component than the only one breaks aioice.
+        """
+        if candidate is None:
             await self._add(candidate)
-        elif len(self._tasks) < MOST_LOOKUPS:
+        elif candidate.component != 1 or not self._addresses.allow(candidate.host, candidate.port, candidate.transport):
+            return
+        elif not candidate.host.endswith(".local"):
+            await self._add(candidate)
+        elif self._resolves and len(self._tasks) < MOST_LOOKUPS:
             task = asyncio.create_task(self._look_up(candidate), name="mdns-lookup")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -86,7 +86,8 @@ class PeerConnection:
         self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
         self._connection, self._channel = self._connect()
         assert self._connection.sctp is not None  # noqa: S101 - it has a channel
-        self._lookups = ice.hasten(self._connection.sctp.transport.transport._connection)
+        self._addresses = Addresses()
+        self._lookups = ice.hasten(self._connection.sctp.transport.transport._connection, self._addresses)
         self._association = shortcut.association_of(self._connection)
         self._gathering: asyncio.Task[None] | None = None
         self._doubts: asyncio.TimerHandle | None = None
@@ -94,7 +95,6 @@ class PeerConnection:
         self.ended = asyncio.Event()
         self.was_open = False
         self._candidates = 0
-        self._addresses = Addresses()
 
     def _connect(self) -> "tuple[RTCPeerConnection, RTCDataChannel]":
         servers = [self._aiortc.RTCIceServer(urls=url) for url in self._ice_servers]
@@ -165,7 +165,7 @@ class PeerConnection:
         await asyncio.shield(self._gathering)
         self._listen()
         sdp = self._connection.localDescription.sdp
-        self._addresses = Addresses(loopback=_LOOPBACK.search(sdp) is not None)
+        self._addresses.loopback = _LOOPBACK.search(sdp) is not None
         return wire.Offer(offer=wire.Description(type="offer", sdp=sdp))
 
     async def _gather(self) -> None:
@@ -184,8 +184,7 @@ class PeerConnection:
         mid = _MID.search(message.answer.sdp)
         if mid is not None and mid[1] != self._mid:
             return
-        sdp = self._addresses.strip(message.answer.sdp)
-        description = self._aiortc.RTCSessionDescription(sdp=sdp, type="answer")
+        description = self._aiortc.RTCSessionDescription(sdp=message.answer.sdp, type="answer")
         try:
             await self._connection.setRemoteDescription(description)
         except Exception as error:  # the SDP is the phone's, and aiortc raises whatever its parser met
@@ -210,8 +209,6 @@ class PeerConnection:
         try:
             if candidate is None or not candidate.candidate:
                 await self._connection.addIceCandidate(None)
-                return
-            if not self._addresses.allow(candidate.candidate):
                 return
             parsed = self._aiortc.sdp.candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             parsed.sdpMid, parsed.sdpMLineIndex = candidate.sdp_mid, candidate.sdp_mline_index

@@ -10,6 +10,7 @@ from aioice.stun import TransactionTimeout
 
 from mobifai.bounds import Ledger
 from mobifai.link import ice as ice_module
+from mobifai.link.candidates import Addresses
 from mobifai.link.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
 from mobifai.link.peer import PeerConnection
 from mobifai.link.webrtc import load_meanwhile
@@ -65,7 +66,7 @@ class Ice:
 
 async def test_checks_go_on_by_themselves_at_the_usual_pace() -> None:
     ice = Ice(4)
-    hasten(ice)
+    hasten(ice, Addresses())
     assert not ice._check_periodic()
     await eventually(lambda: len(ice.started) == 4)
     await asyncio.sleep(2 * PACE_SECONDS)
@@ -76,13 +77,13 @@ async def test_checks_go_on_by_themselves_at_the_usual_pace() -> None:
 async def test_with_nothing_to_check_aioice_comes_again() -> None:
     ice = Ice(0)
     ice._check_periodic = lambda: True  # type: ignore[method-assign]
-    hasten(ice)
+    hasten(ice, Addresses())
     assert ice._check_periodic()
 
 
 async def test_a_connection_closed_meanwhile_asks_for_no_consent() -> None:
     ice = Ice(1)
-    hasten(ice)
+    hasten(ice, Addresses())
     ice._closing = True
     await ice.query_consent()
     assert ice._nominated[1].asked == 0
@@ -93,7 +94,7 @@ async def test_a_phone_that_falls_silent_is_not_waited_for_long(monkeypatch: pyt
     monkeypatch.setattr(ice_module, "CONSENT_SECONDS", 0.1)
     ice, pair = Ice(1), Pair()
     ice._nominated = {1: pair}
-    hasten(ice)
+    hasten(ice, Addresses())
     asking = asyncio.create_task(ice.query_consent())
     await asyncio.sleep(0.3)
     assert not ice._closing  # it answers
@@ -165,3 +166,17 @@ async def test_an_address_that_can_not_be_looked_up_is_done_without(monkeypatch:
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer))
         await eventually(lambda: agent.was_open)
+
+
+async def test_a_name_that_leads_to_an_address_that_no_phone_has_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(_: object, _name: str) -> str:
+        return "127.0.0.1"
+
+    monkeypatch.setattr(aioice.mdns.MDnsProtocol, "resolve", resolve)
+    aiortc = await load_meanwhile()
+    async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(with_hidden_addresses(phone.answer))
+        await eventually(lambda: agent.was_open)
+        assert agent._connection.sctp is not None
+        ice = agent._connection.sctp.transport.transport._connection
+        assert "127.0.0.1" not in {pair.remote_addr[0] for pair in ice._check_list}
