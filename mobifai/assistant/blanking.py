@@ -22,6 +22,11 @@ _NAME = re.compile(
 _IN_ADDRESS = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a variable of this name holds a secret, as far as its name tells."""
+    return bool(_NAME.search(name))
+
+
 class Secrets:
     """Blanks out the values of variables with telling names, passwords in addresses, and what looks like a secret."""
 
@@ -102,7 +107,7 @@ def _masked(character: str) -> str:
 
 def _of_environment(environ: Mapping[str, str]) -> Iterable[str]:
     for name, value in environ.items():
-        if _NAME.search(name):
+        if is_secret_name(name):
             yield value.strip()
             yield from (line.strip() for line in value.splitlines())
         yield from _IN_ADDRESS.findall(value)

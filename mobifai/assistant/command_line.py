@@ -16,9 +16,9 @@ _OPERATOR = re.compile(r"&&|\|\||\|&|[|;]")
 _DESCRIPTOR = re.compile(r"[0-9]+(?=[<>])")
 _TARGET = re.compile(r"[0-9]+(?=[ ;|&]|\Z)")
 _ARITHMETIC = re.compile(r"\$\(\([0-9+\-*/% ]*\)\)")
-_VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\}|[0-9?$#@*])(?!\[)")
-_LITERAL_DOLLAR = re.compile(r"\$(?=[\s/.,:;|%+=\]}^~-]|\Z)")
-_GLOBS = "*?[]{}"
+_VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*+|\{[A-Za-z_][A-Za-z0-9_]*\}|[0-9?$#@*])(?!\[)")
+_LITERAL_DOLLAR = re.compile(r"\$(?=[\s/.,:;|%\]}-]|\Z)")
+_GLOBS = "*?[]{}^#"
 
 
 class Unclear(Exception):

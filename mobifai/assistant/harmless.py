@@ -7,6 +7,7 @@ not show files that hold secrets.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from mobifai.assistant.blanking import is_secret_name
 from mobifai.assistant.command_line import Command, Unclear, Word, parse
 
 Check = Callable[[Sequence[Word]], bool]
@@ -18,8 +19,8 @@ def _names(text: str) -> frozenset[str]:
 
 
 _ANY = _names(
-    "arch b2sum basename cal cat cd cksum cmp column comm cut df diff dirname du echo egrep expand false fgrep fold"
-    " free getconf grep groups head hexdump id join jq locale ls lsblk lscpu lsof lspci lsusb md5sum nl nproc od"
+    "b2sum basename cal cat cd cksum cmp column comm cut df diff dirname du echo egrep expand false fgrep fold"
+    " free grep groups head hexdump id join locale ls lsblk lscpu lsusb md5sum nl nproc od"
     " paste pgrep pwd readlink realpath seq sha1sum sha224sum sha256sum sha384sum sha512sum sleep stat strings tac"
     " tail tr true tty type uname unexpand uptime w wc whereis which who whoami"
 )
@@ -31,13 +32,16 @@ _VERSIONS = _names(
 """These may be asked for their version."""
 
 _SECRET_PLACE = re.compile(
-    r"(?:^|/)\.(?:ssh|aws|gnupg|kube|docker|azure|netrc|npmrc|pypirc|pgpass|git-credentials|password-store|vault-token"
+    r"(?:^|[/:=,{])\.(?:ssh|aws|gnupg|kube|docker|azure|netrc|npmrc|pypirc|pgpass|git-credentials|password-store|vault-token"
     r"|env|envrc|my\.cnf|[a-z]*_?history)\b"
-    r"|\bid_(?:rsa|dsa|ecdsa|ed25519)|\.(?:pem|key|p12|pfx|jks|kdbx|ppk|keychain(?:-db)?)\b"
-    r"|/etc/(?:shadow|gshadow|sudoers)|/proc/[^/]*/(?:environ|mem|fd|root|cwd)|\.config/(?:gh|gcloud|hub)\b|(?:^|/)(?:credentials|secrets?)(?:[/.]|\Z)",
+    r"|\bid_(?:rsa|dsa|ecdsa|ed25519|[a-z0-9]*[*?\[{])|fish_history|(?:^|/)(?:device|e2e|tokens)\.json\b|\.(?:pem|key|p12|pfx|jks|kdbx|ppk|keychain(?:-db)?)\b"
+    r"|/etc/(?:shadow|gshadow|sudoers)|(?:^|/)environ\b|/proc/(?:.*/)?(?:mem|fd|root|cwd)\b|\.config/(?:gh|gcloud|hub|rclone)\b"
+    r"|(?:^|/)(?:credentials|secrets?)(?:[/.]|\Z)",
     re.IGNORECASE,
 )
-_HIDDEN_PATTERN = re.compile(r"(?:^|/)\.[^/.]*[*?\[{$]|/proc/[^/]*[*?\[{$]")
+_HIDDEN_PATTERN = re.compile(r"(?:^|/)\.[^/.]*[*?\[{$]|(?:^|/)proc/.*[*?\[{$]")
+_PROCESSES = re.compile(r"(?:^|/)proc(?:/|\Z)")
+_VARIABLE = re.compile(r"\$\{?(\w+)")
 
 
 def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
@@ -51,10 +55,10 @@ def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
 
 
 def _why_not(command: Command, allowed: Sequence[tuple[str, ...]]) -> str:
-    for word in (*command.words, *command.reads):
-        if _SECRET_PLACE.search(word.text) or (word.expands and _HIDDEN_PATTERN.search(word.text)):
-            return f"it may show a secret: {word.text[:100]}"
     name = command.words[0]
+    for word in (*command.words, *command.reads):
+        if _may_show_secret(word) or (name.text == "cd" and _PROCESSES.search(word.text)):
+            return f"it may show a secret: {word.text[:100]}"
     if _is_allowed(command.words, allowed):
         return ""
     if name.expands or name.quoted:
@@ -64,6 +68,13 @@ def _why_not(command: Command, allowed: Sequence[tuple[str, ...]]) -> str:
     if not _only_shows(name.text, command.words[1:]):
         return f"{name.text} may do more than show something with these arguments"
     return ""
+
+
+def _may_show_secret(word: Word) -> bool:
+    if _SECRET_PLACE.search(word.text):
+        return True
+    variables = _VARIABLE.findall(word.text) if word.expands else []
+    return any(map(is_secret_name, variables)) or (word.expands and bool(_HIDDEN_PATTERN.search(word.text)))
 
 
 def _is_allowed(given: Sequence[Word], allowed: Sequence[tuple[str, ...]]) -> bool:
@@ -128,7 +139,8 @@ def _find(arguments: Sequence[Word]) -> bool:
 
 def _ps(arguments: Sequence[Word]) -> bool:
     """Without the processes' environments, which hold secrets."""
-    return not any(re.fullmatch(r"-[A-Za-z]*E[A-Za-z]*|[A-Za-z]*e[A-Za-z]*", word.text) for word in arguments)
+    shows = re.compile(r"-[A-Za-z]*E[A-Za-z]*|[A-Za-z]*e[A-Za-z]*|.*[eE][nN][vV][iI][rR][oO][nN].*")
+    return not any(shows.fullmatch(word.text) for word in arguments)
 
 
 def _uniq(arguments: Sequence[Word]) -> bool:
@@ -137,8 +149,24 @@ def _uniq(arguments: Sequence[Word]) -> bool:
     return len(files) <= 1 and not any(word.expands for word in files)
 
 
+_TEXT_FORMAT = re.compile(r"(?:[^%]|%%|%-?[0-9]*(?:\.[0-9]+)?[sbqc])*")
+_PLAIN_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]*")
+
+
 def _printf(arguments: Sequence[Word]) -> bool:
-    return bool(arguments) and not arguments[0].text.startswith("-")
+    """Only texts and numbers: for other numbers zsh computes what is given, and runs the commands in it."""
+    if not arguments or arguments[0].text.startswith("-") or arguments[0].expands:
+        return False
+    if _TEXT_FORMAT.fullmatch(arguments[0].text):
+        return True
+    numbers = all(_PLAIN_NUMBER.fullmatch(word.text) for word in arguments[1:])
+    return numbers and "%n" not in arguments[0].text
+
+
+def _jq(arguments: Sequence[Word]) -> bool:
+    """Without the environment, and without a program that is not written here."""
+    shows = any("env" in word.text.lower() for word in arguments)
+    return not shows and _without("fL", "from-file", "library-path")(arguments)
 
 
 def _date(arguments: Sequence[Word]) -> bool:
@@ -206,15 +234,20 @@ def _first(*commands: str) -> Check:
 _PIP = _only("list|freeze")
 
 _CHECKS: Mapping[str, Check] = {
+    "arch": lambda arguments: not arguments,  # on macOS it runs a program
     "base64": _without("oD", "output"),
     "date": _date,
     "docker": _first("ps", "images", "version"),
     "file": _without("Cm", "compile", "magic-file"),
     "find": _find,
+    "getconf": _only("-a", "[A-Za-z0-9_]+", "/.*"),
     "git": _git,
     "history": _only("[0-9]{1,5}"),
     "hostname": _only("-[fsiId]", "--(?:fqdn|short|ip-address|all-ip-addresses|domain)"),
     "jobs": _only("-[lprs]+"),
+    "jq": _jq,
+    "lsof": _without("D"),
+    "lspci": _without("AHMOQq"),
     "pip": _PIP,
     "pip3": _PIP,
     "printf": _printf,
