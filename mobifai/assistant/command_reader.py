@@ -1,7 +1,8 @@
 """The command line of a terminal, read from its screen while it is edited.
 
 Every keystroke is followed until its effect is on the screen, so that what is read is what Enter would run. Where the
-effect does not come, or something else changes the line, the reader is no longer certain until the next prompt.
+effect does not come, or something else changes the line, the reader is no longer certain until the next prompt. The
+same holds where the shell and the screen may count cells differently: then what is edited may overwrite what is not.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 
 from mobifai.assistant import keys
+from mobifai.assistant.grid import has_sure_width
 from mobifai.assistant.prompt_line import Line, Prompt, find_line, find_prompt
 from mobifai.assistant.screen import Cells
 from mobifai.assistant.terminal import POLL_SECONDS, Terminal, application_keys, look_at_cells, quiet
@@ -66,7 +68,13 @@ class CommandReader:
         before, self.line = self.line, self._find(screen)
         if before is not None and self.line != before:
             self.certain = False
+        self._doubt_widths()
         return self.line
+
+    def _doubt_widths(self, typed: str = "") -> None:
+        shown = "" if self.line is None else self.line.texts[0]
+        if not self.at_end and not (has_sure_width(typed) and has_sure_width(shown)):
+            self.certain = False
 
     async def _look(self) -> Cells:
         program = self._terminal.foreground()
@@ -129,6 +137,7 @@ class CommandReader:
         expected = (
             {before + unicodedata.normalize("NFC", text) for before in self.line.before_cursor} if self.line else set()
         )
+        self._doubt_widths(typed=text)
         position = self._terminal.position
         self._terminal.write(text)
         if self.line is None:
@@ -148,6 +157,7 @@ class CommandReader:
         """Press a key that is not Enter, and wait for what it does."""
         plain = self._terminal.foreground().canonical and key not in _EDITING_WITHOUT_EDITOR
         self.at_end = False
+        self._doubt_widths()
         may_do_nothing = key in MOTIONS or (self.line is not None and self.line.is_empty)
         position = self._terminal.position
         self._terminal.write(keys.encode(key, application_keys(self._terminal)))
@@ -180,3 +190,4 @@ class CommandReader:
     async def _look_again(self) -> None:
         await quiet(self._terminal, SETTLE_SECONDS, ECHO_SECONDS, self._clock)
         self.line = self._find(await self._look())
+        self._doubt_widths()

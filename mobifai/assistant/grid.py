@@ -4,6 +4,7 @@ A line is a text with one character for each cell, as far as it was written; a w
 knows no cursor: rows and columns, from 0, are given, and are within the screen.
 """
 
+import re
 import unicodedata
 from collections import deque
 
@@ -14,6 +15,13 @@ HISTORY_CHARACTERS = 100_000
 """Characters of them that are shown. A program can print more with less: there is a "repeat"."""
 
 FILLER = "\0"
+
+_SURE_WIDTH = re.compile(
+    r"[ -~\u00a1-\u00ac\u00ae-\u02ff\u0386-\u038a\u038e-\u03a1\u03a3-\u0482\u048a-\u052f\u1e00-\u1eff"
+    r"\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u3001-\u3029\u3041-\u3096\u309b-\u30ff\u4e00-\u9fa5\uac00-\ud7a3\uff01-\uff5e]*"
+)
+"""Characters of which every program has the same idea how many cells they take; of emoji, marks and parts of
+letters that depends on the program and its version."""
 
 
 class Grid:
@@ -132,3 +140,8 @@ def cells(text: str) -> str:
         if unicodedata.east_asian_width(character) in "WF":
             found.append(FILLER)
     return "".join(found)
+
+
+def has_sure_width(text: str) -> bool:
+    """Whether every program agrees how many cells this text takes."""
+    return bool(_SURE_WIDTH.fullmatch(text))

@@ -26,6 +26,8 @@ _SHOWN_CHARACTERS = 1000
 _PIECES = re.compile(r"\r\n|[\r\n\t]|[^\r\n\t]+")
 _KEYS = {"\t": "Tab", "\r": "Enter", "\n": "Enter", "\r\n": "Enter"}
 
+_PLAIN_WORD = re.compile(r"[\w./~+-]*")
+
 _NOT_KNOWN = "the command line can't be read from the screen"
 
 
@@ -111,9 +113,22 @@ class Guard:
     # -- at a shell's prompt
 
     async def _may_press(self, key: str, said: str) -> bool:
-        if key in EDITING or key == "Ctrl+C":
-            return True
-        return await self._ask((AiStep(type="keystroke", key=key, risk=said or "it may do more than edit the line"),))
+        risk = "" if key in EDITING or key == "Ctrl+C" else said or "it may do more than edit the line"
+        if key == "Tab":
+            risk = self._risk_of_completion()
+        return not risk or await self._ask((AiStep(type="keystroke", key=key, risk=risk, line=self._shown_line),))
+
+    def _risk_of_completion(self) -> str:
+        """Why completing the line may do harm: zsh runs what stands in it, and completions run programs for it."""
+        line = self._reader.line
+        if line is None or all(_PLAIN_WORD.fullmatch(text.lstrip()) for text in line.texts):
+            return ""
+        risk = self._judge.risk_of_any(line.texts)
+        return f"completing may run a part of the line: {risk}" if risk else ""
+
+    @property
+    def _shown_line(self) -> str | None:
+        return _shown(self._reader.line.shown) if self._reader.line else None
 
     async def _may_edit(self, upcoming: Sequence[Piece], said: str) -> bool:
         """Whether the first of these texts may be typed.

@@ -101,6 +101,27 @@ async def test_a_completed_line_is_judged_as_it_is_completed(tmp_path: Path, she
         assert "rmdir" in (await here.asked())["actions"][-1]["line"]
 
 
+@every_editor
+@pytest.mark.parametrize(
+    "part", ["$(touch x)", "`touch x`", "*(e:'touch x':)", "$path['path[$(touch x)]']", "(touch x)"]
+)
+async def test_completing_runs_nothing_of_the_line_without_a_question(tmp_path: Path, shell: str, part: str) -> None:
+    async with a_shell(tmp_path, shell, [types(f"ls {part}"), presses("Tab"), says("done")], [says("I see")]) as here:
+        here.ask()
+        asked = await here.asked()
+        assert "completing" in asked["actions"][0]["risk"]
+        assert asked["actions"][0]["line"] == f"ls {part}"
+        here.answer(asked, ok=False)
+        await here.notes.end()
+        assert not (tmp_path / "x").exists()
+
+
+async def test_completing_the_arguments_of_an_unknown_command_is_asked_about(tmp_path: Path) -> None:
+    async with a_shell(tmp_path, "bash", [types("make "), presses("Tab"), says("done")], [says("I see")]) as here:
+        here.ask()
+        assert (await here.asked())["actions"][0]["key"] == "Tab"
+
+
 async def test_a_search_in_the_history_is_asked_about(tmp_path: Path) -> None:
     steps = [presses("Ctrl+R"), types("no-such"), ENTER, says("ok")]
     async with a_shell(tmp_path, "bash", steps) as here:
@@ -152,6 +173,26 @@ async def test_a_row_that_looks_like_a_prompt_hides_nothing(tmp_path: Path, blan
         asked = (await here.asked())["actions"][-1]
         assert asked["risk"]
         assert asked["line"].startswith("rm -f x;")
+
+
+@every_editor
+@pytest.mark.parametrize("odd", ["\U0001d15e", "\U0001d160", "\u1160", "\u3248", "\U0001f389", "e\u0301"])
+async def test_a_character_of_unsure_width_hides_nothing(tmp_path: Path, shell: str, odd: str) -> None:
+    """One for which the shell counts other cells than the screen overwrites the one behind it."""
+    (tmp_path / "victim").touch()
+    keys = [types(";rm victim"), presses("Ctrl+A"), types("echo "), types(odd), ENTER]
+    async with a_shell(tmp_path, shell, [*keys, says("done")], [says("I see")]) as here:
+        here.ask()
+        here.answer(await here.asked(), ok=False)
+        await here.notes.end()
+        assert (tmp_path / "victim").exists()
+
+
+async def test_such_characters_need_no_question_where_nothing_is_edited(tmp_path: Path) -> None:
+    async with a_shell(tmp_path, "bash", [types("echo \U0001f389"), ENTER, says("done")]) as here:
+        here.ask()
+        await here.notes.end()
+        assert here.notes.of("ai:approval") == []
 
 
 async def test_what_a_program_prints_before_the_prompt_is_no_command(tmp_path: Path) -> None:
