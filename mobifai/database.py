@@ -223,7 +223,7 @@ class Database:
             self._caught_up()
         except (StateError, sqlite3.Error) as error:
             self._fall_behind(error)
-        self._pending = []
+        self._pending = []  # bounded: as above
         self._memory.execute("BEGIN")
         return self
 

@@ -22,7 +22,7 @@ from benchmarks.bench.results import Cell, Results
 from benchmarks.bench.rows import MB
 from benchmarks.bench.tables import table_of
 from benchmarks.bench.words import READING_TEXT
-from mobifai.terminals.spawning import reap, signal_session, start_shell
+from mobifai.terminals.spawning import start_shell
 
 READING = "reading"
 """Names this table, in place of a row."""
@@ -49,9 +49,8 @@ def printing(payload: Payload) -> Iterator[int]:
         yield master
     finally:
         os.close(master)
-        signal_session(pid, signal.SIGKILL)
-        while not reap(pid):
-            pass
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 async def compiled(folder: Path) -> list[str]:

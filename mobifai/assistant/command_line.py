@@ -58,9 +58,9 @@ class _Parser:
                 raise Unclear(f"it has the character U+{ord(character):04X}")
         self._line = line
         self._at = 0
-        self._commands: list[Command] = []
-        self._words: list[Word] = []
-        self._reads: list[Word] = []
+        self._commands: list[Command] = []  # bounded by the line, as the next two
+        self._words: list[Word] = []  # bounded
+        self._reads: list[Word] = []  # bounded
 
     def parse(self) -> Sequence[Command]:
         if self._line.lstrip().startswith("^"):
