@@ -1,6 +1,7 @@
 """The command `mobifai`: finds the command that is asked for, and turns every failure into a sentence and a status."""
 
 import contextlib
+import errno
 import importlib
 import logging
 import os
@@ -37,6 +38,8 @@ _COMMANDS = {
 
 MOST_COMPLAINT = 2000
 """Characters of an error that a person is shown."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 ENTRY_POINTS = "mobifai.commands"
 """The entry point group in which other packages (the proof, the hunt) offer commands."""
@@ -126,6 +129,9 @@ def _leave(status: int) -> NoReturn:
 def _explain(error: Exception) -> int:
     """Tell a person what happened; the exit status."""
     named = _named(error)
+    if named is None and _is_full_output(error):
+        _complain(f"the output can't be written: {error}; expected a file or pipe that takes it")
+        return 1
     if named is None:
         logging.getLogger("mobifai").debug("internal error", exc_info=error)
         internal = f"an internal error, which should not be: {error!r}; --log-level debug shows where"
@@ -135,6 +141,11 @@ def _explain(error: Exception) -> int:
     report_failure(str(named))
     _complain(str(named))
     return named.status if isinstance(named, CommandError) else 1
+
+
+def _is_full_output(error: Exception) -> bool:
+    """Whether a write to a stream failed; errors of files that are ours have a name, or name their file."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
 
 
 def _named(error: BaseException) -> MobiFaiError | None:

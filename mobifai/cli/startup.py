@@ -11,15 +11,31 @@ _COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
 
 
 def prepare_process() -> None:
-    """Drop the locale that Python has chosen for itself; take signals that the parent has blocked.
+    """Open closed standard streams; drop the locale that Python has chosen; take signals that the parent has blocked.
 
     A parent that ignores SIGCHLD makes the system discard the exit statuses of children, so its default comes back.
     SIGHUP and SIGINT that the parent ignores (nohup, `&` in a script) stay ignored.
     """
+    open_standard_streams()
     forget_coerced_locale(os.environ, original_environment)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def open_standard_streams() -> None:
+    """Connect the standard streams that the parent has closed to the null device.
+
+    Otherwise the next files and sockets would get their descriptors, and whatever is printed would go there.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest that is free, which is this one
+            os.set_inheritable(opened, True)
+            mode = "r" if descriptor == 0 else "w"
+            setattr(sys, name, open(opened, mode, encoding="utf-8", errors="replace", closefd=False))  # noqa: SIM115
 
 
 def forget_coerced_locale(environ: MutableMapping[str, str], original: Callable[[], Mapping[str, str]]) -> None:
