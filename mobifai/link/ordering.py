@@ -1,12 +1,10 @@
 """The order of one session's messages, whichever paths they take, and how long a missing one is waited for.
 
 Owns the numbers in both directions, the messages that came too early, and one timer. A message that is missing on the
-relay is held back or lost there, and breaks the session if it comes after all. One that is missing on the data channel
-is lost with it.
+relay is held back there: after a while the session is broken. One that is missing on the data channel is lost with it.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -15,11 +13,9 @@ from mobifai.errors import SealBroken
 from mobifai.limits import SESSION_HELD
 from mobifai.protocol.order import Arrivals, Numbering, Way
 
-_log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
-RELAY_SECONDS = 2.0
+RELAY_SECONDS = 5.0
 """How long a relay may take to carry what was sent by it before something that came by the data channel."""
 
 CHANNEL_SECONDS = 1.0
@@ -27,12 +23,16 @@ CHANNEL_SECONDS = 1.0
 
 _PATIENCE = {Way.RELAY: RELAY_SECONDS, Way.CHANNEL: CHANNEL_SECONDS}
 
+LOOKS = 2
+"""Parts of that time, timed one after the other: after a pause of the whole process its first timer is due before the
+messages that came meanwhile are read."""
+
 
 class Ordering(Generic[T]):
     """The order of one session at a time. `do` is called with each message that may be done.
 
-    `channel_lost` is called when messages are missing on the data channel, `broken` when one came late or twice. Then
-    nothing is done for this session any more.
+    `channel_lost` is called when messages are missing on the data channel, `broken` when they came late, or are held
+    back by the relay: nothing is done for this session any more.
     """
 
     def __init__(
@@ -86,18 +86,28 @@ class Ordering(Generic[T]):
             self._stop_timer()
             missing = self._arrivals.missing_on
             if missing is not None:
-                self._timer = asyncio.get_running_loop().call_later(_PATIENCE[missing], self._expired, missing)
+                self._wait(missing, LOOKS)
         for message in ready:
             if not self._is_broken:
                 self._do(message)
 
+    def _wait(self, missing: Way, looks: int) -> None:
+        seconds = _PATIENCE[missing] / LOOKS
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look, missing, looks - 1)
+
+    def _look(self, missing: Way, looks: int) -> None:
+        if looks:
+            self._wait(missing, looks)
+        else:
+            self._expired(missing)
+
     def _expired(self, missing: Way) -> None:
         self._timer = None
-        if missing is Way.CHANNEL:
-            self._channel_lost()
+        if missing is Way.RELAY:
+            self._break("the relay holds back messages of this session that came before those on the data channel")
         else:
-            _log.warning("the relay holds back or lost messages of a session; they are refused when they come")
-        self._go_on(self._arrivals.skip())
+            self._channel_lost()
+            self.channel_ended()
 
     def _break(self, reason: str) -> None:
         self._stop_timer()

@@ -475,16 +475,15 @@ async def test_input_that_it_holds_back_is_not_done_after_newer_input(tmp_path: 
         await it.phone._to_relay("terminal:input", {"uuid": terminal, "data": f"touch {older}\r"})
         await eventually(lambda: held)
         await it.phone.type(terminal, f"touch {newer}\r")
-        await eventually(newer.exists)
-        assert "holds back or lost messages" in it.agent.log.read_text()
+        await on_path(it.agent, None)
+        assert "holds back messages" in it.agent.log.read_text()
         it.hostile.meddle = lets_pass
         for payload in held:
             await it.hostile.say_for("phone", "e2e:sealed", payload)
-        await until(lambda: _relay_was_left(it), 10)
-        assert "which came late or twice" in it.agent.log.read_text()
         await it.arrive()
         await answers(it.phone, terminal)
         assert not older.exists()
+        assert not newer.exists()  # it may have been the rest of what is missing
 
 
 async def test_input_that_it_only_delays_is_done_in_its_order(tmp_path: Path) -> None:

@@ -11,6 +11,12 @@ import type { Path } from "./types";
 /** How long a missing message is waited for, by the path that it is missing on. */
 const PATIENCE_MS: Readonly<Record<Path, number>> = { relay: 5000, channel: 1000 };
 
+/**
+ * Parts of that time, timed one after the other: in a page that was suspended the first timer is due before the messages
+ * that came meanwhile are handed on.
+ */
+const LOOKS = 2;
+
 /** Messages that came too early; more than a machine sends in that time. */
 const MOST_HELD = 2048;
 
@@ -90,7 +96,14 @@ export class Order {
       this.listener.said(...next);
     }
     const missing = this.#missingOn;
-    if (missing !== null) this.#cancel ??= this.after(PATIENCE_MS[missing], () => this.#expired(missing));
+    if (missing !== null && this.#cancel === null) this.#wait(missing, LOOKS);
+  }
+
+  #wait(missing: Path, looks: number): void {
+    this.#cancel = this.after(PATIENCE_MS[missing] / LOOKS, () => {
+      if (looks > 1) this.#wait(missing, looks - 1);
+      else this.#expired(missing);
+    });
   }
 
   #expired(missing: Path): void {
