@@ -121,6 +121,15 @@ class Rooms:
         """The devices of an account that are signed in."""
         return [device for device in self._devices.values() if device.user == user]
 
+    def count(self) -> int:
+        """How many devices are signed in."""
+        return len(self._devices)
+
+    def of_largest_user(self) -> list[Device]:
+        """The devices of the account that has most of them, oldest first; none when nobody is signed in."""
+        users = {device.user for device in self._devices.values()}
+        return max(map(self.of_user, users), key=len, default=[])
+
     # -- coming and going
 
     def join(self, device: Device) -> list[Command]:

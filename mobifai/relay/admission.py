@@ -112,11 +112,15 @@ class Places(Generic[K]):
     def weakest(self, newcomer: Sender, key: K | None = None) -> K | None:
         """Return who makes room for a newcomer; None for nobody. `key` is its own place.
 
-        It is the oldest holder of the sender that holds most. Strangers go first, and for strangers only strangers go.
+        It is the oldest holder of the sender that holds most. Strangers go first. For a stranger, a known address loses
+        only a place beyond its first.
         """
         holders = [(other, sender) for other, sender in self._held.items() if other != key]
         strangers = [(other, sender) for other, sender in holders if not sender.known]
-        return _oldest_of_most(strangers if strangers or not newcomer.known else holders)
+        if strangers or newcomer.known:
+            return _oldest_of_most(strangers or holders)
+        counts = Counter(sender for _, sender in holders)
+        return _oldest_of_most((other, sender) for other, sender in holders if counts[sender] > 1)
 
     def move(self, key: K, sender: Sender) -> bool:
         """Count a holder for another sender from now on. Return whether that one has no more than it may."""

@@ -15,7 +15,7 @@ import msgspec
 
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage, LimitReached, MobiFaiError, PairingRefused, SignInRefused
-from mobifai.limits import RELAY_ACCOUNT_SOCKETS
+from mobifai.limits import RELAY_ACCOUNT_SOCKETS, RELAY_SOCKETS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.rooms import Command, Device, Disconnect, Emit, Rooms, is_forwarded
 from mobifai.relay.closing import CloseCode
@@ -69,6 +69,7 @@ class Sockets:
 
     def __init__(self, rooms: Rooms, sign_in: SignIn, connections: Mapping[str, Connection], ledger: Ledger) -> None:
         self._most_of_account = ledger.capacity(RELAY_ACCOUNT_SOCKETS)
+        self._most_signed_in = ledger.capacity(RELAY_SOCKETS) * 3 // 4  # the others are for those who sign in
         self._rooms = rooms
         self._sign_in = sign_in
         self._connections = connections
@@ -148,11 +149,28 @@ class Sockets:
 
     def _require_room(self, connection: Connection, register: wire.Register, user: str) -> None:
         """Raise LimitReached when an account of a shared relay has all the connections that it may have."""
-        others = [one for one in self._rooms.of_user(user) if one.device_id != register.device_id]
-        if self._sign_in.shared and connection.key not in self._rooms and len(others) >= self._most_of_account:
+        is_here = connection.key in self._rooms or self._rooms.sockets_of(user, register.device_id)
+        if is_here or not self._sign_in.shared:
+            return
+        own = len(self._rooms.of_user(user))
+        if own >= self._most_of_account:
             raise LimitReached(
-                f"this account has {len(others)} devices connected, the most that it may have here; disconnect one"
+                f"this account has {own} devices connected, the most that it may have here; disconnect one"
             )
+        if self._rooms.count() >= self._most_signed_in:
+            self._make_room(own)
+
+    def _make_room(self, own: int) -> None:
+        """Disconnect the newest device of the largest account for one of an account that has `own`."""
+        largest = self._rooms.of_largest_user()
+        if len(largest) <= own + 1:
+            raise LimitReached("this relay has as many devices connected as it may have; try again later")
+        for device in largest[-1:]:
+            self._carry_out(self._rooms.leave(device.sid))
+            connection = self._connections.get(device.sid)
+            if connection is not None:
+                connection.signed_in = False
+                connection.close(CloseCode.GOING_AWAY)
 
     def _ask_to_sign_in(self, connection: Connection, register: wire.Register) -> None:
         """Send the address at which this one connection can be signed in."""

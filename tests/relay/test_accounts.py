@@ -12,6 +12,7 @@ from mobifai.errors import AccountError, LimitReached
 from mobifai.protocol.codes import ClientKind
 from tests.relay.device import Device, pair
 from tests.relay.place import Place, open_place
+from tests.support.strangers import stranger
 
 
 @dataclass
@@ -140,6 +141,27 @@ async def test_an_account_that_fills_its_limits_leaves_the_others_theirs(tmp_pat
         asked = {"deviceId": "page-b", "type": "mobile", "code": kept["code"]}
         assert (await _ask(place, "POST", "/api/sign-in", "", json=asked))[0] == 200
         assert (await _ask(place, "PUT", "/api/settings", bea.phone.token, json=full))[0] == 200
+
+
+@pytest.mark.parametrize("accounts", [1, 2, 3])
+async def test_accounts_that_take_all_connections_make_room_for_another(tmp_path: Path, accounts: int) -> None:
+    limits = {"relay.sockets": 16, "relay.account_sockets": 12}
+    async with AsyncExitStack() as scope:
+        place = await scope.enter_async_context(open_place(tmp_path, limits))
+        for name in range(accounts):
+            place.relay.add_account(f"a{name}")
+        place.relay.add_account("bea")
+        for number in range(12):
+            account = f"a{number % accounts}"
+            device = Device("mobile", f"phone-{number}", place.token("legacy", account))
+            await scope.enter_async_context(device.connected(place.url))
+            await device.sign_in()
+        for _ in range(4):
+            await scope.enter_async_context(Device("mobile").connected(place.url))  # from a known address
+        async with stranger(place.relay.port) as one:
+            assert "101" in await one.upgrade()
+        async with household(place, "bea", "agent-b", "phone-b") as bea:
+            await pair(bea.phone, bea.agent)
 
 
 async def test_a_removed_account_ends_at_once_and_its_name_brings_nothing_back(tmp_path: Path) -> None:

@@ -52,16 +52,23 @@ def test_who_holds_most_makes_room_first() -> None:
     assert some.take("new", stranger(9)) == "0"
 
 
-def test_a_stranger_makes_room_for_a_known_address_and_never_the_other_way_round() -> None:
+def test_a_stranger_makes_room_for_a_known_address_which_keeps_at_least_one_place() -> None:
     some = places(most=CAPACITY)
     some.take("stranger", stranger(1))
     for number in range(CAPACITY - 1):
         some.take(str(number), KNOWN)
     assert some.take("known", Sender("office", known=True)) == "stranger"
+    assert some.take("new", stranger(2)) == "0"
+    assert some.take("again", Sender("office", known=True)) == "new"
+
+
+def test_known_addresses_with_one_place_each_make_room_for_no_stranger() -> None:
+    some = places()
+    for number in range(CAPACITY):
+        some.take(str(number), Sender(f"home-{number}", known=True))
     with pytest.raises(LimitReached):
         some.take("new", stranger(2))
-    assert list(some) == [*map(str, range(CAPACITY - 1)), "known"]
-    assert some.take("again", Sender("office", known=True)) == "0"
+    assert list(some) == [*map(str, range(CAPACITY))]
 
 
 def test_a_place_that_is_free_again_is_given_to_the_next() -> None:
