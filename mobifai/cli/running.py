@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mobifai.health.control import NotRunning, ask
+from mobifai.health.control import ANSWER_SECONDS, NotAnswering, NotRunning, ask
 from mobifai.state import StateDir
+
+HANGING_SECONDS = 5.0
+"""An agent that does not answer for so long is one for its keeper, where that can help."""
 
 T = TypeVar("T")
 
@@ -73,12 +76,18 @@ def is_running(state_dir: Path) -> bool:
 
 
 def ask_running(state_dir: Path, question: str, **arguments: object) -> Any:
-    """Ask the process that runs with this state directory, or its keeper while no agent runs. Raises StateError."""
+    """Ask the process that runs with this state directory, or its keeper while no agent answers. Raises StateError.
+
+    The keeper is asked what it can do for an agent that hangs; other questions wait for the agent.
+    """
     state = StateDir(state_dir)
+    patience = HANGING_SECONDS if question in ("status", "restart") else ANSWER_SECONDS
     try:
-        return asyncio.run(ask(state.control_socket, question, arguments))
-    except NotRunning as not_running:
+        return asyncio.run(ask(state.control_socket, question, arguments, patience))
+    except (NotRunning, NotAnswering) as no_agent:
+        if isinstance(no_agent, NotAnswering) and patience == ANSWER_SECONDS:
+            raise
         try:
             return asyncio.run(ask(state.keeper_socket, question, arguments))
         except NotRunning:
-            raise not_running from None
+            raise no_agent from None

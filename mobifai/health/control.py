@@ -38,6 +38,10 @@ class NotRunning(StateError):
     """Nobody answers at a control socket."""
 
 
+class NotAnswering(StateError):
+    """A process has the control socket open, and does not answer."""
+
+
 class _Question(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
     ask: str
     arguments: dict[str, Any] = {}  # bounded by MAX_REQUEST
@@ -210,10 +214,12 @@ def _is_owner(connection: socket.socket) -> bool:
     return uid in (0, os.getuid())
 
 
-async def ask(path: Path, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-    """Ask the running process. Raises StateError when none runs, when it refuses, or when it does not answer."""
+async def ask(
+    path: Path, question: str, arguments: Mapping[str, object] | None = None, patience: float = ANSWER_SECONDS
+) -> Any:
+    """Ask the running process. Raises StateError when none runs, when it refuses or is not in time."""
     async with _asked(path, question, arguments) as reader:
-        return (await _line(reader))["answer"]
+        return (await _line(reader, patience))["answer"]
 
 
 async def follow(path: Path, question: str, arguments: Mapping[str, object] | None = None) -> AsyncGenerator[Any, None]:
@@ -248,13 +254,13 @@ async def _asked(
         writer.close()
 
 
-async def _line(reader: asyncio.StreamReader) -> dict[str, Any]:
+async def _line(reader: asyncio.StreamReader, patience: float = ANSWER_SECONDS) -> dict[str, Any]:
     """The next line of an answer. Raises StateError."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(patience):
             line = await reader.readline()
     except TimeoutError:
-        raise StateError("the running mobifai does not answer; look at its log, or restart it") from None
+        raise NotAnswering("the running mobifai does not answer; look at its log, or restart it") from None
     except (OSError, ValueError) as error:
         raise StateError(f"the connection to the running mobifai broke: {error}") from None
     answer: dict[str, Any] = msgspec.json.decode(

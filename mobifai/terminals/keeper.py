@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 1.5
 """How long the keeper waits at its end for shells that were hung up on."""
 
+START_SECONDS = 10.0
+"""How long an agent may take to start before `mobifai restart` replaces it."""
+
 STOP_SECONDS = 3.0
 """How long the agent may take to end after SIGTERM."""
 
@@ -337,18 +340,28 @@ class Keeper:
         if question == "status":
             return {"answer": self._state()}
         if question == "restart":
-            if self._agent is None and self._stopping_since is None:
-                self._lives.start_at = time.monotonic()
+            if self._stopping_since is None:
+                self._replace(time.monotonic())
             return {"answer": {}}
         state = self._state()
         return {"error": f"the agent does not run ({state['problem'] or state['agent']}); every terminal is kept"}
 
+    def _replace(self, now: float) -> None:
+        """Start an agent now. One that runs did not answer the command; it is left alone while it may be starting."""
+        if self._agent is None:
+            self._lives.start_at = now
+        elif self._lives.is_serving or now > self._lives.started + START_SECONDS:
+            self._lives.fail("it did not answer a command")
+            self._lives.replace()
+            self._agent.signal(signal.SIGKILL)
+
     def _state(self) -> "dict[str, Any]":
         due = self._lives.start_at
+        running = "not answering" if self._lives.is_serving else "starting"
         return {
             "keeper_pid": os.getpid(),
             "agent_pid": self._agent.pid if self._agent is not None else None,
-            "agent": "starting" if self._agent is not None else "waiting",
+            "agent": running if self._agent is not None else "waiting",
             "problem": self._lives.problem,
             "failures": self._lives.failures,
             "retry_in_s": round(max(0.0, due - time.monotonic()), 1) if due is not None else None,

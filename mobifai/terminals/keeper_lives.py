@@ -37,8 +37,13 @@ class Lives:
         self.problem = ""
         self.notes: dict[str, Any] = {}  # bounded: the agent notes its port, nothing else
         self._last_words = ""
-        self._serves = False
+        self._serves = self._is_replaced = False
         self._has_served = False
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the agent that runs has said that it serves."""
+        return self._serves
 
     def begin(self, now: float) -> None:
         """An agent started."""
@@ -46,12 +51,16 @@ class Lives:
         self.started = self.heard = now
         self.count += 1
         self._last_words = ""
-        self._serves = False
+        self._serves = self._is_replaced = False
 
     def serve(self) -> None:
         """The agent serves."""
         self._serves = self._has_served = True
         self.problem = ""
+
+    def replace(self) -> None:
+        """Note that the agent is ended because a person asks for another."""
+        self._is_replaced = True
 
     def fail(self, reason: str) -> None:
         """Note what the agent says of its own end."""
@@ -63,7 +72,7 @@ class Lives:
         Return the keeper's own exit status if nothing follows: the very first agent refused to start, as with a bad
         option, and there is no shell that needs another. Otherwise `start_at` is set.
         """
-        if status == RESTART_STATUS and self._serves:
+        if self._serves and (status == RESTART_STATUS or self._is_replaced):
             self.failures = 0
             self.start_at = now
             return None

@@ -113,6 +113,22 @@ async def test_a_restart_on_purpose_keeps_everything(tmp_path: Path) -> None:
             assert after["relay_url"] == before["relay_url"]
 
 
+@pytest.mark.parametrize("fault", ["hangs", "has lost its socket"])
+async def test_a_restart_replaces_an_agent_that_does_not_answer(tmp_path: Path, fault: str) -> None:
+    async with serving(tmp_path / "state") as agent:
+        before = (await agent.status())["agent_pid"]
+        if fault == "hangs":
+            os.kill(before, signal.SIGSTOP)
+        else:
+            (agent.state_dir / "control.sock").unlink()
+        assert "not answering" in await agent.command("status")
+        await agent.command("restart")
+        await gone(before)
+        await eventually((agent.state_dir / "control.sock").exists)
+        after = await agent.status()
+        assert after["agent_pid"] != before
+
+
 async def test_shells_of_a_keeper_with_smaller_rings_run_on_after_a_restart(tmp_path: Path) -> None:
     config = tmp_path / "settings" / "mobifai" / "config.toml"
     config.parent.mkdir(parents=True)
