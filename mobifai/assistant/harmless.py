@@ -41,6 +41,15 @@ _SECRET_PLACE = re.compile(
 )
 _HIDDEN_PATTERN = re.compile(r"(?:^|/)\.[^/.]*[*?\[{$]|(?:^|/)proc/.*[*?\[{$]")
 _PROCESSES = re.compile(r"(?:^|/)proc(?:/|\Z)")
+_PLAIN_DEVICE = r"(?:null|zero|random|urandom|stdin|stdout|stderr|fd/[0-9]+)\Z"
+_DEVICE = re.compile(
+    rf"(?:^|[=:,{{])(?:\.{{0,2}}/+)+dev(?:\Z|/+(?!{_PLAIN_DEVICE})[^\s])|(?:^|[=:,{{])/+[^/]*[?*\[{{][^/]*/"
+)
+"""A device, or what a pattern may make of it: to open one can be an action, as for a watchdog or a tape."""
+
+_NAMES_ONLY = _names("basename df dirname echo find ls lsblk printf readlink realpath stat")
+"""These do not open what they are given."""
+
 _VARIABLE = re.compile(r"\$\{?(\w+)")
 
 
@@ -59,8 +68,14 @@ def _why_not(command: Command, allowed: Sequence[tuple[str, ...]]) -> str:
     for word in (*command.words, *command.reads):
         if _may_show_secret(word) or (name.text == "cd" and _PROCESSES.search(word.text)):
             return f"it may show a secret: {word.text[:100]}"
-    if _is_allowed(command.words, allowed):
-        return ""
+    return "" if _is_allowed(command.words, allowed) else _why_not_harmless(command)
+
+
+def _why_not_harmless(command: Command) -> str:
+    name = command.words[0]
+    device = next((word.text for word in command.words[1:] if _DEVICE.search(word.text)), "")
+    if device and name.text not in _NAMES_ONLY:
+        return f"opening a device may do something: {device[:100]}"
     if name.expands or name.quoted:
         return "the name of its command is not written plainly"
     if name.text not in _ANY | _VERSIONS | _CHECKS.keys():

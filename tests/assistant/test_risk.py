@@ -233,6 +233,13 @@ UNCLEAR = [
     "cat ~/.config/rclone/rclone.conf",
     "cat ~/.local/share/fish/fish_history",
     "cat state/e2e.json",
+    "cat /dev/watchdog",
+    "head -c1 //dev/./sda",
+    "cat ../../dev/tty1",
+    "cd /dev",
+    "wc --files0-from=/dev/nst0",
+    "od {/dev/mem,x}",
+    "cat /d?v/watchdog",
 ]
 """What may be read as something else, or has arguments by which a harmless program does more."""
 
@@ -283,6 +290,11 @@ HARMLESS = [
     "getconf PAGE_SIZE",
     "lsof -Pni",
     "ls 'id_x'",
+    "ls -l /dev/",
+    "head -c 8 /dev/urandom | od -An -tx1",
+    "df -h /dev/sda1",
+    "cat src/dev/x",
+    "grep -c x ./* ../*/y /tmp/*",
 ]
 
 
