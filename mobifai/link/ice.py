@@ -10,6 +10,7 @@ import contextlib
 import functools
 import logging
 import random
+import re
 import struct
 from typing import Any
 
@@ -29,6 +30,10 @@ CONSENT_SECONDS = 7.0
 """How often a phone is asked whether it is still there, and how long it may be silent: longer than a network that loses
 a third of all packets makes it, and short enough for a person who waits."""
 
+_USER_NAME = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")
+_PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}\Z")
+"""What a phone may call itself, and its password (RFC 8839, section 5.4)."""
+
 _LOOKUPS = ("_remote_candidates_resolving", "_add_remote_candidate")
 """What aioice has that hears of the end of the candidates while it looks one up, and lets the address be checked."""
 
@@ -45,11 +50,22 @@ def hasten(ice: Any, addresses: Addresses) -> "Lookups":
         ice._check_periodic = _Checks(ice).begin
         ice.query_consent = functools.partial(_ask_for_consent, ice)
     resolves = all(hasattr(ice, name) for name in _LOOKUPS)
+    ice.connect = functools.partial(_connect, ice, ice.connect)
     lookups = Lookups(ice.add_remote_candidate, addresses, resolves=resolves)
     if resolves:
         ice._add_remote_candidate = functools.partial(_add_resolved, ice._add_remote_candidate, addresses)
     ice.add_remote_candidate = lookups.add
     return lookups
+
+
+async def _connect(ice: Any, connect: Any) -> None:
+    """Connect as aioice does. Each check carries the phone's user name, so a long one would be sent to every address.
+
+    Raises ConnectionError.
+    """
+    if not (_USER_NAME.match(ice.remote_username or "") and _PASSWORD.match(ice.remote_password or "")):
+        raise ConnectionError("expected an ICE user name of 4 to 256 letters and digits, and a password of 22 to 256")
+    await connect()
 
 
 def _add_resolved(add: Any, addresses: Addresses, candidate: Any, host: str) -> None:

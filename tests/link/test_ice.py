@@ -55,6 +55,8 @@ class Ice:
 
     def build_request(self, *_: object, **__: object) -> None: ...
 
+    async def connect(self) -> None: ...
+
     async def close(self) -> None:
         self._closing = True
 

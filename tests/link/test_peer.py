@@ -1,6 +1,8 @@
 """One peer connection: its offer, the answers that fit it, and that nothing of it stays, however it ends."""
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -182,3 +184,26 @@ async def test_nothing_is_sent_to_more_addresses_than_a_phone_has(end: str) -> N
         assert 0 < len({one.port for one in ice.remote_candidates} & {*ports}) <= MOST_ADDRESSES
         await agent.opened.wait()
         assert agent.open
+
+
+@pytest.mark.parametrize("field", ["ufrag", "pwd"])
+@pytest.mark.parametrize("value", ["abc", "x" * 257, "x" * 20_000, "a b c d e f g h i j k l m n"])
+async def test_a_phone_chooses_neither_size_nor_content_of_what_is_sent_to_its_addresses(
+    field: str, value: str
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as victim:
+        victim.bind(("", 0))
+        victim.setblocking(False)
+        async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+            line = re.search(r"(?m)^a=candidate:.*$", phone.answer.answer.sdp)
+            assert line is not None
+            fields = line[0].split()
+            fields[5] = str(victim.getsockname()[1])
+            bare = without_addresses(phone.answer).answer.sdp
+            sdp = re.sub(rf"(?m)^a=ice-{field}:.*$", f"a=ice-{field}:{value}\r", bare)
+            sdp += " ".join(fields) + "\r\n"
+            await agent.answer(wire.Answer(answer=wire.Description(type="answer", sdp=sdp)))
+            async with asyncio.timeout(5):
+                await agent.ended.wait()
+            with pytest.raises(BlockingIOError):
+                victim.recv(65536)
