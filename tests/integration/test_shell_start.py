@@ -197,7 +197,7 @@ async def test_a_user_whom_the_system_does_not_know_gets_a_shell(tmp_path: Path,
         state = ("--state-dir", str(agent.state_dir))
         assert (await command_as_nobody("status", *state))[0] == 0
         assert (await command_as_nobody("devices", "list", *state))[0] == 0
-        status, out, err = await command_as_nobody("pair", "--json", *state)
+        status, out, err = await command_as_nobody("pair", "--legacy", "--json", *state)
         assert status == 0, err
         phone = await scope.enter_async_context(open_phone("python", agent.relay_url, json.loads(out)["token"]))
         await arrive(phone, agent.device_id)
