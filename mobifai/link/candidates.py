@@ -21,18 +21,21 @@ class Addresses:
 
     def __init__(self, *, loopback: bool = False) -> None:
         self.loopback = loopback
-        self._known: set[tuple[str, int]] = set()  # bounded by MOST_ADDRESSES
+        self._named: set[tuple[str, int]] = set()  # bounded by MOST_ADDRESSES
+        self._seen: set[tuple[str, int]] = set()  # bounded by MOST_ADDRESSES
 
     def allow(self, host: str, port: int, transport: str = "udp") -> bool:
         """Return whether datagrams may be sent to an address, and count it. A name is checked again as an address."""
-        if transport.lower() != "udp" or not _LOWEST_PORT <= port < 1 << 16:
+        if transport.lower() != "udp" or not (_MDNS.match(host) or self.may_be_a_phone(host)):
             return False
-        if not (_MDNS.match(host) or self.may_be_a_phone(host)):
-            return False
-        if (host, port) not in self._known and len(self._known) >= MOST_ADDRESSES:
-            return False
-        self._known.add((host, port))
-        return True
+        return _count(self._named, host, port)
+
+    def allow_seen(self, host: str, port: int) -> bool:
+        """The same for an address that the phone has not named, but from which a check came.
+
+        These are counted by themselves: behind a router, it may be the only one at which the phone is reached.
+        """
+        return (host, port) in self._named or (self.may_be_a_phone(host) and _count(self._seen, host, port))
 
     def may_be_a_phone(self, host: str) -> bool:
         """Return whether a phone can have this IP address."""
@@ -45,3 +48,11 @@ class Addresses:
         if address.is_loopback:
             return self.loopback
         return not (address.is_unspecified or address.is_multicast or address.is_reserved)
+
+
+def _count(known: set[tuple[str, int]], host: str, port: int) -> bool:
+    """Whether there is room for an address among those that are known; then it is one of them."""
+    if not _LOWEST_PORT <= port < 1 << 16 or ((host, port) not in known and len(known) >= MOST_ADDRESSES):
+        return False
+    known.add((host, port))
+    return True

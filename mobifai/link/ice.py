@@ -51,11 +51,19 @@ def hasten(ice: Any, addresses: Addresses) -> "Lookups":
         ice.query_consent = functools.partial(_ask_for_consent, ice)
     resolves = all(hasattr(ice, name) for name in _LOOKUPS)
     ice.connect = functools.partial(_connect, ice, ice.connect)
+    if hasattr(ice, "check_incoming"):
+        ice.check_incoming = functools.partial(_check_incoming, ice.check_incoming, addresses)
     lookups = Lookups(ice.add_remote_candidate, addresses, resolves=resolves)
     if resolves:
         ice._add_remote_candidate = functools.partial(_add_resolved, ice._add_remote_candidate, addresses)
     ice.add_remote_candidate = lookups.add
     return lookups
+
+
+def _check_incoming(check: Any, addresses: Addresses, message: Any, address: Any, protocol: Any) -> None:
+    """Take a check of the phone. aioice keeps the address that it came from, and checks it in turn."""
+    if addresses.allow_seen(address[0], address[1]):
+        check(message, address, protocol)
 
 
 async def _connect(ice: Any, connect: Any) -> None:

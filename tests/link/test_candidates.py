@@ -69,6 +69,15 @@ def test_one_call_has_only_so_many_addresses_however_they_come() -> None:
     assert here.allow("10.0.0.1", 2000)  # one that is checked already
 
 
+def test_so_many_addresses_are_seen_beside_those_that_are_named() -> None:
+    here = Addresses()
+    assert sum(here.allow("10.0.0.1", 2000 + number) for number in range(1000)) == MOST_ADDRESSES
+    assert sum(here.allow_seen("10.0.0.2", 2000 + number) for number in range(1000)) == MOST_ADDRESSES
+    assert here.allow_seen("10.0.0.1", 2000)
+    assert not Addresses().allow_seen("127.0.0.1", 2000)
+    assert not Addresses().allow_seen("10.0.0.2", 53)
+
+
 @given(st.text(max_size=200), st.integers(), st.text(max_size=5))
 def test_whatever_stands_there_is_read(host: str, port: int, transport: str) -> None:
     Addresses().allow(host, port, transport)

@@ -1,16 +1,18 @@
 """Checks keep their pace, and nobody waits for the next when one has succeeded, nor for a name that nobody knows."""
 
 import asyncio
+import os
 import re
+import socket
 from typing import Any
 
 import aioice.mdns
 import pytest
-from aioice.stun import TransactionTimeout
+from aioice.stun import Class, Message, Method, TransactionTimeout
 
 from mobifai.bounds import Ledger
 from mobifai.link import ice as ice_module
-from mobifai.link.candidates import Addresses
+from mobifai.link.candidates import MOST_ADDRESSES, Addresses
 from mobifai.link.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
 from mobifai.link.peer import PeerConnection
 from mobifai.link.webrtc import load_meanwhile
@@ -182,3 +184,30 @@ async def test_a_name_that_leads_to_an_address_that_no_phone_has_is_not_used(mon
         assert agent._connection.sctp is not None
         ice = agent._connection.sctp.transport.transport._connection
         assert "127.0.0.1" not in {pair.remote_addr[0] for pair in ice._check_list}
+
+
+async def test_only_so_many_addresses_from_which_checks_come_are_kept() -> None:
+    aiortc, listener = await load_meanwhile(), Listener()
+    async with PeerConnection(aiortc, (), Ledger(), listener) as agent, answering(await agent.offer()) as phone:
+        await agent.answer(phone.answer)
+        await eventually(lambda: agent.was_open)
+        assert agent._connection.sctp is not None
+        ice = agent._connection.sctp.transport.transport._connection
+        to, known = ice.local_candidates[0], len(ice.remote_candidates)
+        for _ in range(3 * MOST_ADDRESSES):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+                one.sendto(check_of(ice), (to.host, to.port))
+        await eventually(lambda: phone.peer.is_open)
+        await phone.peer.send("after the checks")
+        await eventually(lambda: listener.heard)
+        assert known < len(ice.remote_candidates) <= known + MOST_ADDRESSES
+
+
+def check_of(ice: Any) -> bytes:
+    """A check as the phone sends it."""
+    message = Message(Method.BINDING, Class.REQUEST, os.urandom(12))
+    message.attributes["USERNAME"] = f"{ice.local_username}:{ice.remote_username}"
+    message.attributes["PRIORITY"], message.attributes["ICE-CONTROLLED"] = 1, 5
+    message.add_message_integrity(ice.local_password.encode())
+    message.add_fingerprint()
+    return bytes(message)
