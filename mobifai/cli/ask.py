@@ -96,9 +96,9 @@ def _text(event: str, payload: dict[str, Any]) -> str:
 def _step(step: dict[str, Any]) -> str:
     match step["type"]:
         case "keystroke":
-            what = f"press {step['key']}" if step.get("key") else f"type {escaped(step.get('text') or '')!r}"
+            what = f"press {step['key']}" if step.get("key") else f"type '{escaped(step.get('text') or '')}'"
             if step.get("line"):
-                what += f", which runs {escaped(step['line'])!r}"
+                what += f", which runs '{escaped(step['line'])}'"
         case "delay":
             what = f"wait {step['ms']} ms"
         case _:
