@@ -163,6 +163,8 @@ async def _calmly(answer: Awaitable[object]) -> object:
 
 
 async def _send(writer: asyncio.StreamWriter, line: dict[str, object]) -> None:
+    if writer.is_closing():  # uvloop raises a RuntimeError for it
+        raise ConnectionResetError("the command is gone")
     writer.write(msgspec.json.encode(line) + b"\n")
     async with asyncio.timeout(ANSWER_SECONDS):
         await writer.drain()

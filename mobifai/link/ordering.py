@@ -18,8 +18,9 @@ T = TypeVar("T")
 RELAY_SECONDS = 5.0
 """How long a relay may take to carry what was sent by it before something that came by the data channel."""
 
-CHANNEL_SECONDS = 1.0
-"""The same for the data channel, before something that came by the relay: then the channel counts as dead."""
+CHANNEL_SECONDS = 2.0
+"""The same for the data channel, before something that came by the relay: then the channel counts as dead. A lost
+packet is sent again after a second."""
 
 _PATIENCE = {Way.RELAY: RELAY_SECONDS, Way.CHANNEL: CHANNEL_SECONDS}
 

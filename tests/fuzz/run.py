@@ -29,8 +29,6 @@ def main(words: list[str] | None = None) -> int:
     """Run the command; the exit status."""
     options = _options().parse_args(words)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: every process that was started ends
-    for name in [name for name in os.environ if name.startswith("MOBIFAI_")]:
-        del os.environ[name]  # the product under test knows nothing of the person's settings
     print(f"mobifai: {Path(mobifai.__file__).parent}; network: {network.enter()}", flush=True)
     with tempfile.TemporaryDirectory(prefix="mobifai-fuzz-") as folder:
         if options.replay is not None:
@@ -89,4 +87,6 @@ def summary(result: Result, seed: int) -> str:
 
 
 if __name__ == "__main__":
+    for variable in [name for name in os.environ if name.startswith("MOBIFAI_")]:
+        del os.environ[variable]  # the product under test knows nothing of the person's settings
     sys.exit(main())

@@ -21,6 +21,7 @@ from mobifai.link import relay_api
 from mobifai.link.relay_api import RelayApi
 from mobifai.link.relay_http import explain
 from mobifai.link.relay_socket import RelaySocket
+from mobifai.protocol.codes import ClientKind
 from tests.support.broken_relay import Answer, broken_relay
 
 INVITATION = {"token": "t", "code": "ABCD-EFGH", "expires_at": "2030-01-01T00:00:00Z"}
@@ -41,7 +42,7 @@ async def ask_all(answer: Answer) -> list[MobiFaiError | TimeoutError]:
     async with broken_relay() as broken:
         broken.break_with([answer] * 4)
         api = RelayApi(broken.url, "token")
-        for question in (api.invite, api.devices, api.health, lambda: api.revoke("a")):
+        for question in (lambda: api.invite(ClientKind.E2E), api.devices, api.health, lambda: api.revoke("a")):
             try:
                 await question()
             except (MobiFaiError, TimeoutError) as error:
@@ -53,7 +54,7 @@ async def test_answers_of_the_expected_form_are_taken() -> None:
     async with broken_relay() as broken:
         broken.break_with([http(INVITATION), http({"devices": [DEVICE], "more": 1}), http({"deviceId": "b"})])
         api = RelayApi(broken.url, "token")
-        assert await api.invite() == INVITATION
+        assert await api.invite(ClientKind.E2E) == INVITATION
         assert await api.devices() == {"devices": (DEVICE,)}
         assert await api.revoke("a") == {"deviceId": "a"}
 

@@ -111,7 +111,7 @@ async def test_what_the_agent_refuses_itself_raises_as_before_and_is_no_event(tm
         listen(agent, Moment.PROMPT, told.append)
         agent.phone_said("process:create", {"uuid": "tab"})
         with pytest.raises(AssistantError):
-            agent.assistant.start("", agent.tabs.find("tab"), lambda *_: None, of_phone=True)
+            agent.assistant.start("", agent.tabs.find("tab"), lambda *_: None)
         assert not told
 
 

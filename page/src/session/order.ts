@@ -9,7 +9,7 @@ import type { Frame } from "../e2e/seal";
 import type { Path } from "./types";
 
 /** How long a missing message is waited for, by the path that it is missing on. */
-const PATIENCE_MS: Readonly<Record<Path, number>> = { relay: 5000, channel: 1000 };
+const PATIENCE_MS: Readonly<Record<Path, number>> = { relay: 5000, channel: 2000 };
 
 /**
  * Parts of that time, timed one after the other: in a page that was suspended the first timer is due before the messages

@@ -76,7 +76,7 @@ describe("the messages of a session", () => {
     world.agent.channel = null;
     world.agent.say("process:error", { uuid: "", error: "by relay" });
     world.agent.channel = channel;
-    await world.pass(1001);
+    await world.pass(2001);
     expect(watched.troubles).toEqual(["by relay"]);
     expect(watched.session.connection.path).toBe("relay");
     watched.session.input(uuid, "b");
