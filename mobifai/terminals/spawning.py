@@ -25,12 +25,17 @@ _IUTF8 = 0x4000
 """The terminal's input is UTF-8: Backspace erases a whole character. Python's termios does not name it everywhere."""
 
 
+_MOST_CELLS = 0xFFFF
+"""The most rows or columns of a terminal: the kernel keeps them in 16 bits."""
+
+
 class SpawnError(Exception):
     """A shell could not be started; the text says why and what to do."""
 
 
 def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tuple[int, int]) -> tuple[int, int]:
     """Start a shell on a new terminal of `size` (rows, columns); its pid and the master side. Raises SpawnError."""
+    _check_arguments(argv, env, size)
     if not can_be_entered(cwd):
         raise SpawnError(f"expected a directory to start a shell in; found {cwd}")
     _check_terminals_are_left()
@@ -51,6 +56,20 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
     process.fileobj.close()
     process.closed = True  # it would hang up and wait in its destructor
     return process.pid, master
+
+
+def _check_arguments(argv: Sequence[str], env: Mapping[str, str], size: tuple[int, int]) -> None:
+    """Raise SpawnError for arguments that no program can be started with.
+
+    ptyprocess would notice in the forked process, which would then go on as a copy of this one.
+    """
+    try:
+        encoded = [os.fsencode(word) for word in (*argv, *env.keys(), *env.values())]
+        fits = bool(argv) and all(0 <= cells <= _MOST_CELLS for cells in size)
+    except (TypeError, ValueError):
+        raise SpawnError("expected a program, arguments and an environment of texts, and a size in cells") from None
+    if not fits or any(b"\0" in word for word in encoded) or any(not name or "=" in name for name in env):
+        raise SpawnError("expected a program, arguments and an environment without NUL, and a size that a terminal has")
 
 
 def can_be_entered(directory: str) -> bool:
