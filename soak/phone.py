@@ -77,6 +77,7 @@ class Phone(PhoneFace):
         self._link: PhoneLink | None = None
         self._peer: PhonePeer | None = None
         self._early: list[dict[str, Json]] = []
+        self._offered: int | None = None
         self._secret = b""
         self._challenge: str | None = None
         self._signals: asyncio.Queue[tuple[str, Json] | None] = asyncio.Queue(SIGNALS)
@@ -206,12 +207,15 @@ class Phone(PhoneFace):
 
     def _number(self, event: str) -> int | None:
         """The number of a message in the session, if its messages have an order."""
-        return None if event.startswith((SIGNALS_OF_CALLS, "e2e:")) else self._order.numbering.take()
+        return None if event.startswith("e2e:") else self._order.numbering.take(event)
 
     def _in_order(self, way: Way, event: str, payload: Json, number: int | None) -> None:
         if self._order.is_on and not event.startswith(SIGNALS_OF_CALLS):
             self._order.came(way, number, (event, payload, way))
-        elif way is Way.RELAY:
+            return
+        if event == "webrtc:offer":
+            self._offered = number
+        if way is Way.RELAY:
             self._take(event, payload)
         else:
             self._hear(event, payload, "channel")
@@ -326,6 +330,7 @@ class Phone(PhoneFace):
         """Answer an offer; a peer connection from before ends. Candidates go ahead of the answer, as with the apps."""
         early = self._early
         await self.drop_channel()
+        self._order.channel_begins(self._offered)
         peer = self._peer = PhonePeer(self._from_channel, self._channel_changed)
         answer = await peer.answer(offer)
         for candidate in early:

@@ -76,8 +76,10 @@ class Hearing:
             return
         if way is Way.CHANNEL or (self._order.is_on and event not in SIGNALS):
             self._order.came(way, number, (event, payload))
-        else:
-            self._said(event, payload)
+            return
+        if event == "webrtc:answer":
+            self._order.channel_begins(number)
+        self._said(event, payload)
 
     def _said(self, event: str, payload: object) -> None:
         if self._caller.peer is not None:

@@ -50,6 +50,7 @@ class Ordering(Generic[T]):
         self._broken = broken
         self._arrivals: Arrivals[T] = Arrivals(BoundedMap(self._bound))
         self._timer: asyncio.TimerHandle | None = None
+        self._awaited: Way | None = None
         self.numbering = Numbering()
         self.is_on = False
         self._is_broken = False
@@ -72,10 +73,13 @@ class Ordering(Generic[T]):
             return
         self._go_on(ready)
 
+    def channel_begins(self, number: int | None) -> None:
+        """A data channel is about to carry messages, from this number on; one before it carries none any more."""
+        self._go_on(self._arrivals.channel_begins(number))
+
     def channel_ended(self) -> None:
         """The data channel is gone, with what was under way on it."""
-        if self._arrivals.missing_on is Way.CHANNEL:
-            self._go_on(self._arrivals.skip())
+        self._go_on(self._arrivals.channel_lost())
 
     def close(self) -> None:
         """Do nothing any more."""
@@ -83,9 +87,10 @@ class Ordering(Generic[T]):
         self._ledger.close(self._bound)
 
     def _go_on(self, ready: list[T]) -> None:
-        if ready or self._timer is None:
+        missing = self._arrivals.missing_on
+        if ready or missing is not self._awaited:
             self._stop_timer()
-            missing = self._arrivals.missing_on
+            self._awaited = missing
             if missing is not None:
                 self._wait(missing, LOOKS)
         for message in ready:
@@ -103,7 +108,6 @@ class Ordering(Generic[T]):
             self._expired(missing)
 
     def _expired(self, missing: Way) -> None:
-        self._timer = None
         if missing is Way.RELAY:
             self._break("the relay holds back messages of this session that came before those on the data channel")
         else:
@@ -117,6 +121,7 @@ class Ordering(Generic[T]):
         self._broken(reason)
 
     def _stop_timer(self) -> None:
+        self._awaited = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -64,6 +64,7 @@ async def test_a_message_that_the_relay_carries_in_time_is_done_first() -> None:
 
 async def test_messages_that_are_missing_on_a_channel_are_done_without_and_the_channel_is_over() -> None:
     async with session() as (order, here):
+        order.channel_begins(1)
         order.came(RELAY, 3, "by relay")
         await eventually(lambda: here.done == ["by relay"])
         assert here.lost == 1
@@ -74,6 +75,7 @@ async def test_messages_that_are_missing_on_a_channel_are_done_without_and_the_c
 
 async def test_a_channel_that_ends_is_not_waited_for() -> None:
     async with session() as (order, here):
+        order.channel_begins(1)
         order.came(RELAY, 3, "by relay")
         order.channel_ended()
         assert (here.done, here.lost) == (["by relay"], 0)
@@ -86,3 +88,25 @@ async def test_a_new_session_forgets_what_the_old_one_waited_for() -> None:
         order.came(CHANNEL, 1, "new")
         await asyncio.sleep(0.1)
         assert (here.done, here.broken) == (["new"], [])
+
+
+async def test_what_a_channel_before_has_lost_ends_no_channel() -> None:
+    async with session() as (order, here):
+        order.channel_begins(1)
+        order.channel_ended()
+        order.came(RELAY, 3, "by relay")
+        assert here.done == ["by relay"]
+        order.channel_begins(6)
+        order.came(CHANNEL, 6, "by channel")
+        await asyncio.sleep(0.1)
+        assert (here.done, here.lost, here.broken) == (["by relay", "by channel"], 0, [])
+
+
+async def test_each_path_on_which_something_is_missing_has_its_own_time() -> None:
+    async with session() as (order, here):
+        order.channel_begins(1)
+        order.came(CHANNEL, 5, "newest")
+        order.came(RELAY, 3, "newer")
+        await eventually(lambda: here.lost)
+        assert (here.done, here.broken) == (["newer"], [])
+        await eventually(lambda: here.broken)

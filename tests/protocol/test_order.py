@@ -1,5 +1,7 @@
 """One order over two paths: whatever comes when, messages are done by their numbers, or not at all."""
 
+from dataclasses import dataclass, field
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ def test_whichever_way_messages_take_they_are_done_in_their_order(data: st.DataO
     ways = data.draw(st.lists(st.sampled_from(Way), min_size=count, max_size=count))
     queues = {way: [number for number in range(1, count + 1) if ways[number - 1] is way] for way in Way}
     here, done = arrivals(count), list[int]()
+    here.channel_begins(1)
     while any(queues.values()):
         way = data.draw(st.sampled_from([way for way in Way if queues[way]]))
         number = queues[way].pop(0)
@@ -58,6 +61,7 @@ def test_what_waits_twice_is_refused() -> None:
 
 def test_the_path_on_which_a_message_is_missing_is_the_other_one() -> None:
     here = arrivals()
+    here.channel_begins(1)
     here.take(CHANNEL, 3, 3)
     assert here.missing_on is RELAY
     here.take(RELAY, 2, 2)
@@ -65,15 +69,113 @@ def test_the_path_on_which_a_message_is_missing_is_the_other_one() -> None:
     assert here.take(CHANNEL, 1, 1) == [1, 2, 3]
 
 
-def test_messages_that_are_lost_can_be_done_without() -> None:
+def test_messages_that_a_channel_had_are_lost_with_it() -> None:
     here = arrivals()
+    here.channel_begins(1)
     assert [here.take(RELAY, number, number) for number in (4, 5, 7)] == [[], [], []]
-    assert here.skip() == [4, 5]
-    assert here.skip() == [7]
-    assert here.skip() == []
+    assert here.channel_lost() == [4, 5, 7]
     with pytest.raises(SealBroken):
         here.take(CHANNEL, 3, 3)
-    assert here.take(RELAY, 8, 8) == [8]
+    assert here.take(RELAY, 9, 9) == [9]
+
+
+def test_what_a_channel_before_has_lost_is_missing_on_no_other() -> None:
+    here = arrivals()
+    here.channel_begins(1)
+    assert here.take(RELAY, 3, 3) == []
+    assert here.channel_begins(5) == [3]
+    assert here.take(RELAY, 6, 6) == []
+    assert here.missing_on is CHANNEL
+    assert here.take(CHANNEL, 5, 5) == [5, 6]
+
+
+@dataclass
+class Sender:
+    """The other side of a session: it sends by the relay, and by a data channel whose end it may learn of late."""
+
+    numbering: Numbering
+    relay: list[tuple[str, int]] = field(default_factory=list)
+    channel: list[int] | None = None
+    is_cut: bool = False
+    by_relay: list[int] = field(default_factory=list)
+
+    def say_by_relay(self) -> None:
+        number = self.numbering.take("a")
+        assert number is not None
+        self.relay.append(("a", number))
+        self.by_relay.append(number)
+
+    def say_by_channel(self) -> None:
+        number = self.numbering.take("a")
+        if self.channel is not None and not self.is_cut and number is not None:
+            self.channel.append(number)
+
+    def answer(self) -> None:
+        number = self.numbering.take("webrtc:answer")
+        assert number is not None
+        self.relay.append(("webrtc:answer", number))
+        self.channel, self.is_cut = [], False
+
+
+@given(st.data())
+def test_nothing_that_the_relay_carries_is_lost_late_or_waited_for_in_vain_when_channels_come_and_go(
+    data: st.DataObject,
+) -> None:
+    numbering = Numbering()
+    numbering.begin(ordered=True)
+    there, here, done = Sender(numbering), arrivals(1000), list[int]()
+    knows_channel = is_offered = False
+    for _ in range(data.draw(st.integers(1, 60))):
+        possible = ["say by relay"]
+        if there.channel is not None:
+            possible += ["say by channel"] + ["cut"] * (not there.is_cut)
+        if is_offered:
+            possible.append("answer")
+        if there.relay:
+            possible.append("relay delivers")
+        if there.channel and knows_channel and not there.is_cut:
+            possible.append("channel delivers")
+        if there.is_cut and knows_channel:
+            possible.append("end is noticed")
+        if not knows_channel and not is_offered and not any(event != "a" for event, _ in there.relay):
+            possible.append("offer")
+        match data.draw(st.sampled_from(possible)):
+            case "say by relay":
+                there.say_by_relay()
+            case "say by channel":
+                there.say_by_channel()
+            case "cut":
+                there.is_cut = True
+            case "answer":
+                is_offered = False
+                there.answer()
+            case "offer":
+                is_offered = True
+            case "relay delivers":
+                event, number = there.relay.pop(0)
+                if event == "a":
+                    done += here.take(RELAY, number, number)
+                else:
+                    knows_channel = True
+                    done += here.channel_begins(number)
+            case "channel delivers":
+                assert there.channel
+                number = there.channel.pop(0)
+                done += here.take(CHANNEL, number, number)
+            case "end is noticed":
+                knows_channel = False
+                done += here.channel_lost()
+        if here.missing_on is RELAY:
+            assert there.relay
+        if here.missing_on is CHANNEL:
+            assert knows_channel
+            assert there.channel or there.is_cut
+    while there.relay:
+        event, number = there.relay.pop(0)
+        done += here.take(RELAY, number, number) if event == "a" else here.channel_begins(number)
+    done += here.channel_lost()
+    assert done == sorted(done)
+    assert set(there.by_relay) <= set(done)
 
 
 @pytest.mark.parametrize(("count", "fits"), [(3, True), (4, True), (5, False)])
@@ -95,7 +197,7 @@ def test_a_new_session_begins_with_one() -> None:
     assert here.take(RELAY, 1, 1) == [1]
 
 
-def test_only_an_ordered_session_numbers_its_messages_and_signals_have_none() -> None:
+def test_only_an_ordered_session_numbers_its_messages_and_signals_are_not_counted() -> None:
     numbering = Numbering()
     assert decode_numbered_frame(numbering.frame("a", {}).decode())[2] is None
     numbering.begin(ordered=True)
@@ -103,7 +205,9 @@ def test_only_an_ordered_session_numbers_its_messages_and_signals_have_none() ->
     for event in ("a", "webrtc:offer", "b"):
         numbers.append(decode_numbered_frame(numbering.frame(event, {}).decode())[2])
         numbering.sent(event)
-    assert numbers == [1, None, 2]
+    assert numbers == [1, 2, 2]
     assert decode_numbered_frame(numbering.frame("c", {}).decode())[2] == 3
     assert decode_numbered_frame(numbering.frame("c", {}).decode())[2] == 3  # it was not sent
-    assert numbering.take() == 3
+    assert numbering.take("c") == 3
+    assert numbering.take("webrtc:answer") == 4
+    assert numbering.take("d") == 4

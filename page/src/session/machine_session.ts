@@ -318,7 +318,7 @@ export class MachineSession implements Session {
     const channel: Channel = new Channel(
       connection,
       {
-        answer: (answer) => void this.#visit?.send("webrtc:answer", { answer }),
+        answer: (answer) => void this.#visit?.send("webrtc:answer", { answer }, this.#order.next),
         opened: () => this.#pathChanged(),
         said: (said) => this.#order.came(said, "channel"),
         ended: () => this.#channelEnded(channel),

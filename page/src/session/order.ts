@@ -3,6 +3,9 @@
  *
  * A path carries its messages in order, so a number that is missing before one that came by a path is on the other path.
  * The relay may hold it back, which ends the session; what is missing on the data channel is lost with that.
+ *
+ * An offer and its answer carry the number of the next message: smaller ones that the relay has not brought by then were
+ * lost with a channel before.
  */
 
 import type { Frame } from "../e2e/seal";
@@ -20,8 +23,10 @@ const LOOKS = 2;
 /** Messages that came too early; more than a machine sends in that time. */
 const MOST_HELD = 2048;
 
-/** Begins what makes the data channel, which has no number. */
+/** Begins what makes the data channel, which is not counted. */
 const SIGNALS = "webrtc:";
+
+const OFFER = "webrtc:offer";
 
 export interface OrderListener {
   /** A message in its turn. */
@@ -37,8 +42,10 @@ export class Order {
   #isBroken = false;
   #toSend = 1;
   #expected = 1;
+  #hasChannel = false;
   readonly #held = new Map<number, readonly [Frame, Path]>(); // bounded by MOST_HELD
   #cancel: (() => void) | null = null;
+  #awaited: Path | null = null;
 
   constructor(
     private readonly listener: OrderListener,
@@ -49,7 +56,7 @@ export class Order {
   begin(isOrdered: boolean): void {
     this.#stop();
     this.#isOn = isOrdered;
-    this.#isBroken = false;
+    this.#isBroken = this.#hasChannel = false;
     this.#toSend = this.#expected = 1;
     this.#held.clear();
   }
@@ -65,7 +72,12 @@ export class Order {
   }
 
   came(frame: Frame, path: Path): void {
-    if (!this.#isOn || frame.type.startsWith(SIGNALS)) return this.listener.said(frame, path);
+    if (!this.#isOn) return this.listener.said(frame, path);
+    if (frame.type.startsWith(SIGNALS)) {
+      this.listener.said(frame, path); // an offer ends the channel before
+      if (frame.type === OFFER && path === "relay") this.channelBegins(frame.seq);
+      return;
+    }
     if (this.#isBroken) return;
     const { seq } = frame;
     if (seq === undefined) return; // no message of such a session
@@ -74,32 +86,57 @@ export class Order {
     this.#goOn();
   }
 
-  /** The data channel is gone, with what was under way on it. */
-  channelEnded(): void {
-    if (this.#missingOn !== "channel") return;
-    this.#expected = Math.min(...this.#held.keys());
+  /** A data channel is about to carry messages, from this number on; one before it carries none any more. */
+  channelBegins(seq: number | undefined): void {
+    this.#hasChannel = true;
+    if (seq === undefined) return;
+    while (this.#first < seq) this.#skip();
+    this.#expected = Math.max(this.#expected, seq);
     this.#goOn();
   }
 
+  /** The data channel is gone, with what was under way on it. */
+  channelEnded(): void {
+    this.#hasChannel = false;
+    this.#goOn();
+  }
+
+  /** The smallest number that is held; infinite if none is. */
+  get #first(): number {
+    return Math.min(...this.#held.keys());
+  }
+
   get #missingOn(): Path | null {
-    if (this.#held.size === 0) return null;
-    const [, path] = this.#held.get(Math.min(...this.#held.keys()))!;
-    return path === "relay" ? "channel" : "relay";
+    const first = this.#held.get(this.#first);
+    return first === undefined ? null : first[1] === "relay" ? "channel" : "relay";
   }
 
   /** Hand on what can be, and wait for what is missing before the rest. */
   #goOn(): void {
+    this.#handOn();
+    while (this.#missingOn === "channel" && !this.#hasChannel) this.#skip();
+    const missing = this.#missingOn;
+    if (missing === null || missing === this.#awaited) return;
+    this.#stop();
+    this.#wait(missing, LOOKS);
+  }
+
+  #skip(): void {
+    this.#expected = this.#first;
+    this.#handOn();
+  }
+
+  #handOn(): void {
     for (let next = this.#held.get(this.#expected); next !== undefined; next = this.#held.get(this.#expected)) {
       this.#stop();
       this.#held.delete(this.#expected);
       this.#expected += 1;
       this.listener.said(...next);
     }
-    const missing = this.#missingOn;
-    if (missing !== null && this.#cancel === null) this.#wait(missing, LOOKS);
   }
 
   #wait(missing: Path, looks: number): void {
+    this.#awaited = missing;
     this.#cancel = this.after(PATIENCE_MS[missing] / LOOKS, () => {
       if (looks > 1) this.#wait(missing, looks - 1);
       else this.#expired(missing);
@@ -107,7 +144,7 @@ export class Order {
   }
 
   #expired(missing: Path): void {
-    this.#cancel = null;
+    this.#stop();
     if (missing === "relay") return this.#break();
     this.listener.channelLost();
     this.channelEnded();
@@ -122,6 +159,6 @@ export class Order {
 
   #stop(): void {
     this.#cancel?.();
-    this.#cancel = null;
+    this.#cancel = this.#awaited = null;
   }
 }

@@ -83,4 +83,29 @@ describe("the messages of a session", () => {
     await world.settle();
     expect(world.agent.terminals.get(uuid)!.typed).toBe("b");
   });
+
+  test("that an earlier channel lost are not waited for on the next one", async () => {
+    await onChannel();
+    world.agent.channel = { send: () => undefined }; // lost on the way
+    world.agent.say("process:error", { uuid: "", error: "lost" });
+    world.agent.channel = null;
+    world.agent.offer();
+    await world.settle();
+    await world.openChannel();
+    world.agent.say("process:error", { uuid: "", error: "by the next channel" });
+    await world.settle();
+    expect(watched.troubles).toEqual(["by the next channel"]);
+    await world.pass(6000);
+    expect(watched.session.connection.path).toBe("channel");
+  });
+
+  test("that a channel has lost are not waited for once there is none", async () => {
+    await onChannel();
+    world.agent.channel = { send: () => undefined }; // lost on the way
+    world.agent.say("process:error", { uuid: "", error: "lost" });
+    await world.loseChannel();
+    world.agent.say("process:error", { uuid: "", error: "by relay" });
+    await world.settle();
+    expect(watched.troubles).toEqual(["by relay"]);
+  });
 });

@@ -136,6 +136,11 @@ export class PretendAgent {
     this.links.delete(this.#responder.psk);
     this.pinned.add(this.#responder.key);
     this.sync();
+    this.offer();
+  }
+
+  /** Offer a data channel. */
+  offer(): void {
     this.say("webrtc:offer", { offer: { type: "offer", sdp: "the agent's offer" } });
   }
 
@@ -156,7 +161,8 @@ export class PretendAgent {
 
   #number(type: string): number | undefined {
     const isOrdered = this.features.includes("order") && this.phoneFeatures.includes("order");
-    return isOrdered && !type.startsWith("webrtc:") ? this.#next++ : undefined;
+    if (!isOrdered) return undefined;
+    return type.startsWith("webrtc:") ? this.#next : this.#next++;
   }
 
   #seal(message: unknown): string {
