@@ -7,6 +7,7 @@ import { plainLine } from "../wire/words";
 import { among, answered, heard } from "./assistant/dialogue";
 import { AssistantPanel } from "./assistant/assistant_panel";
 import { el } from "./base/dom";
+import { keepFocus } from "./base/focus";
 import { icon } from "./base/icons";
 import { clampFont } from "./base/preferences";
 import { Scope } from "./base/scope";
@@ -64,6 +65,7 @@ export class App {
     this.deck = new Deck(session, this.store, this.#stage.area, { watcher: (uuid) => this.#watcher(uuid), turned: () => this.#turned() });
     this.store.set({ machines: session.machines });
     this.#draw(root);
+    keepFocus(root, this.#scope);
     this.#listen();
     followViewport(document.documentElement, () => this.deck.disturb(), this.#scope);
     this.#observe();

@@ -18,6 +18,10 @@ class AssistantActs(Part):
         await self._panel.get_by_role("textbox", name="Ask the assistant").fill(prompt)
         await self._panel.get_by_role("button", name="Send").tap()
 
+    async def question_is(self, text: str) -> None:
+        """Wait until this is what would be asked."""
+        await expect(self._panel.get_by_role("textbox", name="Ask the assistant")).to_have_value(text, timeout=MS)
+
     async def assistant_says(self, text: str) -> None:
         """Wait until this is among what it said and did."""
         await expect(self._panel.get_by_role("log")).to_contain_text(text, timeout=MS)

@@ -27,10 +27,18 @@ class SheetActs(Part):
         await self.status_button.tap()
         return await self.sheet.inner_text()
 
+    async def sheets_are_gone(self) -> None:
+        """Wait until the page has removed every closed sheet, which it does a moment after they are out of sight."""
+        await expect(self.page.locator("dialog")).to_have_count(0)
+
+    async def choose_from_menu(self, item: str) -> None:
+        """Open the page's menu, and tap one thing in it."""
+        await self.page.get_by_role("button", name=re.compile("^(More|Menu)")).first.tap()
+        await self.sheet.get_by_role("button", name=item).tap()
+
     async def open_settings(self) -> None:
         """Open them by the menu."""
-        await self.page.get_by_role("button", name=re.compile("^(More|Menu)")).first.tap()
-        await self.sheet.get_by_role("button", name="Settings").tap()
+        await self.choose_from_menu("Settings")
         await expect(self.sheet.get_by_role("heading", name="Settings")).to_be_visible(timeout=MS)
 
     async def choose(self, name: str) -> None:

@@ -54,8 +54,11 @@ class TerminalActs(Part):
     async def enter(self, line: str) -> None:
         """Type a line, and Enter."""
         await self.focus_terminal()
-        await self.page.keyboard.type(line)
-        await self.page.keyboard.press("Enter")
+        await self.type_on(f"{line}\n")
+
+    async def type_on(self, text: str) -> None:
+        """Type without choosing where it goes; a line end is Enter."""
+        await self.page.keyboard.type(text)
 
     async def rows(self) -> list[str]:
         """The lines that are in sight."""

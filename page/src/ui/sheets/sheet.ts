@@ -1,4 +1,9 @@
-/** A sheet over the page: a modal dialog at the bottom of a phone, in the middle of a larger screen. */
+/**
+ * A sheet over the page: a modal dialog at the bottom of a phone, in the middle of a larger screen.
+ *
+ * When it closes, the browser returns the focus at once to the element that had it before. Nothing here may move the focus
+ * later, in the `close` event: by then it can be where the person types, or where a menu's choice has put it.
+ */
 
 import { type Child, el } from "../base/dom";
 import { icon } from "../base/icons";
@@ -21,23 +26,16 @@ export function openSheet(title: string, ...content: Child[]): Sheet {
   const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Close" }, icon("close"));
   const head = el("header", { class: "sheet-head" }, el("h2", { id }, title), dismiss);
   const element = el("dialog", { class: "sheet", "aria-labelledby": id }, el("div", { class: "sheet-frame" }, head, body));
-  const focused = document.activeElement;
   const close = (): void => element.close();
   scope.listen(dismiss, "click", close);
   scope.listen(element, "click", (event) => void (event.target === element && close()));
   scope.listen(element, "close", () => {
     scope.end();
     element.remove();
-    giveBack(focused);
   });
   document.body.append(element);
   element.showModal();
   return { element, body, scope, close };
-}
-
-/** A terminal that had the keyboard gets it again; anything else doesn't, so that no soft keyboard jumps up. */
-function giveBack(focused: Element | null): void {
-  if (document.querySelector("dialog[open]") === null && focused instanceof HTMLElement && focused.isConnected) focused.focus({ preventScroll: true });
 }
 
 export interface Question {
