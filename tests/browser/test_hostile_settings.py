@@ -120,6 +120,7 @@ async def test_own_keys_are_on_the_next_phone_until_their_phone_is_revoked(tmp_p
             new = PhonePage(await browser.context.new_page())
             await new.open((await here.agent.invite())["link"])
             await new.ready()
+            await answers(new)  # so the agent has answered with its list, too
             assert await new.keys_of_ones_own() == []
 
 

@@ -2,9 +2,9 @@
 
 import re
 
-from playwright.async_api import Locator
+from playwright.async_api import Locator, expect
 
-from tests.support.phone_page.part import Part
+from tests.support.phone_page.part import MS, Part
 
 _USUAL = ("^C", "^D", "^R", "^Z")
 _SPOKEN = {"Esc": "Escape", "Ctrl": "Control"}
@@ -41,8 +41,10 @@ class KeyActs(Part):
         await self.sheet.get_by_role("button", name="Save").tap()
 
     async def keys_of_ones_own(self) -> list[str]:
-        """The labels of the combinations that are not the usual ones."""
-        shown = await self.page.get_by_role("toolbar", name="Keys").locator(".combo").all_inner_texts()
+        """The labels of the combinations that are not the usual ones, once the keys are shown."""
+        keys = self.page.get_by_role("toolbar", name="Keys")
+        await expect(keys).to_be_visible(timeout=MS)
+        shown = await keys.locator(".combo").all_inner_texts()
         return [label for label in shown if label not in _USUAL]
 
     async def copy_elsewhere(self, text: str) -> None:
