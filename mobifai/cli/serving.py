@@ -4,7 +4,6 @@ Imported in the agent's process only; the keeper needs none of it.
 """
 
 import asyncio
-import contextlib
 import datetime as dt
 import logging
 import os
@@ -41,25 +40,13 @@ from mobifai.terminals.local import LocalSpawner
 
 _log = logging.getLogger(__name__)
 
-MOST_EXPENDABLE = 1000
-"""The kernel's own bound."""
-
 
 def run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
     """Serve until told to stop; the exit status.
 
     `keeper_fd` is the connection to the keeper, if there is one. It stays open: why this process ends is told by it.
     """
-    if keeper_fd is not None:
-        _be_expendable()
     return run(_serve(config, assistant, state, logs, keeper_fd))
-
-
-def _be_expendable() -> None:
-    """Where memory runs out, have Linux end this process, which comes back, before the keeper and the shells."""
-    score = Path("/proc/self/oom_score_adj")
-    with contextlib.suppress(OSError, ValueError):
-        score.write_text(str(min(MOST_EXPENDABLE, int(score.read_text()) + 200)))
 
 
 async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:

@@ -26,7 +26,7 @@ from mobifai.terminals import keeper_wire as wire
 from mobifai.terminals.keeper_control import Control
 from mobifai.terminals.keeper_lives import Lives
 from mobifai.terminals.keeper_report import Reports
-from mobifai.terminals.spawning import ended_children, ring_descriptor, start_shell
+from mobifai.terminals.spawning import ended_children, kill_first_without_memory, ring_descriptor, start_shell
 
 TYPE_CHECKING = False  # as typing has it, which is not imported here
 if TYPE_CHECKING:
@@ -222,6 +222,7 @@ class Keeper:
 
     def _live(self, agent: AgentProcess, ours: socket.socket, now: float) -> None:
         self._agent = agent
+        kill_first_without_memory(agent.pid)  # from its start on: it takes most of its memory while it starts
         ours.setblocking(False)
         self._connection, self._receiver = ours, wire.Receiver(ours)
         self._selector.register(ours, selectors.EVENT_READ, self._hear)

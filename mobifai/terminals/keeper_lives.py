@@ -76,7 +76,7 @@ class Lives:
             self.failures = 0
             self.start_at = now
             return None
-        self.problem = self._last_words or f"it ended by {status_name(status)}"
+        self.problem = self._last_words or f"it ended by {status_name(status)}{_hint(status)}"
         if status >= 0 and not self._has_served and not has_shells:
             return status
         lasted = self._serves and now - self.started >= SHORT_LIFE_SECONDS
@@ -89,6 +89,10 @@ class Lives:
         self.failures += 1
         self.problem = f"it can't be started: {error}"
         self.start_at = now + min(FIRST_DELAY * 2 ** min(self.failures, _MOST_DOUBLINGS), LONGEST_DELAY)
+
+
+def _hint(status: int) -> str:
+    return ", which the system also sends when memory runs out" if status == -signal.SIGKILL else ""
 
 
 def status_name(status: int) -> str:

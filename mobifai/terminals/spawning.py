@@ -28,6 +28,9 @@ _IUTF8 = 0x4000
 _MOST_CELLS = 0xFFFF
 """The most rows or columns of a terminal: the kernel keeps them in 16 bits."""
 
+_OOM_SCORE_STEP, _MOST_OOM_SCORE = 200, 1000
+"""How much more readily than this process the agent is killed, in thousandths of all memory; the kernel's maximum."""
+
 
 class SpawnError(Exception):
     """A shell could not be started; the text says why and what to do."""
@@ -128,6 +131,15 @@ def ring_descriptor(capacity: int) -> int:
 def map_ring(descriptor: int) -> mmap.mmap:
     """The memory behind a ring's descriptor."""
     return mmap.mmap(descriptor, 0)
+
+
+def kill_first_without_memory(pid: int) -> None:
+    """Have Linux kill this process before ours and the shells when memory runs out, if it lets us choose."""
+    try:
+        with open("/proc/self/oom_score_adj") as own, open(f"/proc/{pid}/oom_score_adj", "w") as score:  # noqa: PTH123
+            score.write(str(min(_MOST_OOM_SCORE, int(own.read()) + _OOM_SCORE_STEP)))
+    except (OSError, ValueError):  # another system, or one that does not allow it
+        pass
 
 
 def exit_status(pid: int) -> int | None:

@@ -14,9 +14,11 @@ import pytest
 
 from soak.phone import Phone
 from soak.phone_log import PhoneError
+from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import answers, arrive, asked, get_in_again, status_when
 from tests.support.agent import RunningAgent, serving
 from tests.support.eventually import eventually
+from tests.support.memory_group import memory_group
 from tests.support.sealed import invited_phone
 from tests.support.wall_clock import WallClock
 
@@ -113,6 +115,39 @@ async def test_where_memory_runs_out_the_agent_ends_before_the_keeper_and_the_sh
             shell = status["terminals"][0]["pid"]
             assert score(status["agent_pid"]) == min(1000, score(status["keeper_pid"]) + 200)
             assert score(shell) == score(status["keeper_pid"])
+
+
+async def test_the_oom_killer_takes_the_agent_and_every_terminal_goes_on(tmp_path: Path) -> None:
+    """Programs take so much memory for a while that the agent is killed, also each time that it starts again."""
+    room, each, enough = 24 << 20, 10 << 20, tmp_path / "enough"
+    async with memory_group() as group, serving(tmp_path / "state", inside=group.inside) as agent:
+        async with at_work(agent) as (phone, hungry):
+            counting = await phone.create()
+            await start_counting(phone, counting, tmp_path)
+            await phone.wait_output(counting, lambda text: len(numbers(text)) > 500)
+            before = await asked(agent)
+            programs = (room + psutil.Process(before["agent_pid"]).memory_full_info().uss) // each - 1
+            group.limit(room)
+            program = f"{{ head -c {each} /dev/zero; until [ -e {enough} ]; do sleep 0.1; done; }} | tail -c {each}"
+            await phone.type(
+                hungry, f"for one in $(seq {programs}); do {program} | wc -c & done; wait; echo a-$((1+1))\r"
+            )
+            await eventually(lambda: group.kills() >= 3, 20)
+            assert "when memory runs out" in await agent.command("status")
+            heard = numbers(phone.output(counting))
+            enough.touch()
+            away = phone.mark()
+            await get_in_again(phone, agent, channel=False)
+            await phone.expect("processes:sync", since=away)
+            after = await asked(agent)
+            assert after["keeper_pid"] == before["keeper_pid"]
+            assert [one["pid"] for one in after["terminals"]] == [one["pid"] for one in before["terminals"]]
+            await phone.switch(hungry)
+            shown = await phone.wait_output(hungry, "a-2")
+            assert shown.count(str(each)) >= programs
+            await phone.switch(counting)
+            heard += await stop_counting(phone, counting)
+            assert set(heard) == set(range(1, max(heard) + 1))
 
 
 @linux
