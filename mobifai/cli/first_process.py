@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mobifai.resource_limits import fork
 from mobifai.terminals.spawning import ended_children
 
 _OWN = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU, signal.SIGSEGV})
@@ -21,7 +22,7 @@ def go_on_in_child() -> None:
     if os.getpid() != 1:
         return
     with _blocked_signals() as waited:
-        child = os.fork()
+        child = fork()
         if child:
             os._exit(_wait_for(child, waited))
     _take_terminal()

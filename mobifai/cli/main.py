@@ -17,6 +17,7 @@ from mobifai.cli.settings import read_settings
 from mobifai.cli.startup import prepare_process
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.protocol.plain_text import one_line
+from mobifai.resource_limits import shortage
 from mobifai.terminals.keeper_wire import report_failure
 from mobifai.user import settings_file
 
@@ -128,7 +129,7 @@ def _leave(status: int) -> NoReturn:
 
 def _explain(error: Exception) -> int:
     """Tell a person what happened; the exit status."""
-    named = _named(error)
+    named = _named(error) or _lack(error)
     if named is None and _is_full_output(error):
         _complain(f"the output can't be written: {error}; expected a file or pipe that takes it")
         return 1
@@ -154,6 +155,12 @@ def _named(error: BaseException) -> MobiFaiError | None:
         return error
     parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     return next((found for part in parts if (found := _named(part)) is not None), None)
+
+
+def _lack(error: Exception) -> MobiFaiError | None:
+    """The failure as one that has a name, if the system's limits are its cause."""
+    lacked = shortage(error)
+    return CommandError(lacked) if lacked is not None else None
 
 
 def _complain(text: str) -> None:

@@ -23,6 +23,7 @@ from mobifai.health.logs import Logs, set_up_logs
 from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
 from mobifai.relay.server import Relay
+from mobifai.resource_limits import check_limits
 from mobifai.state import StateDir, open_state
 
 _NO_PHONES = (
@@ -56,6 +57,7 @@ def relay(
         return
     settings: Settings = context.obj
     logs = set_up_logs(log_level, log_format)
+    check_limits()
     place = relay_config(host or "127.0.0.1", port, allow_host, trusted_proxy, public_url)
     with open_state(state_dir) as state:
         ledger = Ledger(settings.limits)

@@ -28,6 +28,7 @@ from mobifai.health.log_file import log_path
 from mobifai.health.logs import Logs, set_up_logs
 from mobifai.limits import MAX_NAME, TERMINAL_RING
 from mobifai.protocol.plain_text import one_line
+from mobifai.resource_limits import check_limits, fork
 from mobifai.state import StateDir, open_state
 from mobifai.terminals import keeper, keeper_wire
 from mobifai.terminals.shells import shell_command
@@ -194,6 +195,7 @@ def serve(
     keeper_fd = keeper_wire.connection()
     if keeper_fd is not None:
         return _run_agent(config, assistant, StateDir(state_dir), logs, keeper_fd)
+    check_limits()
     if ready_file is not None:
         _check_place(ready_file)
     with ExitStack() as scope:
@@ -259,7 +261,7 @@ def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:
     keepers, agents = socket.socketpair()
     signal.pthread_sigmask(signal.SIG_BLOCK, keeper.STOPPING)  # until somebody cleans up
     control, control_path = _listen_as_keeper(state)
-    pid = os.fork() if FORKS else 0
+    pid = fork() if FORKS else 0
     if FORKS and pid == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, keeper.STOPPING)
         keepers.close()

@@ -16,6 +16,7 @@ from mobifai.limits import RELAY_REQUESTS
 from mobifai.relay.admission import KnownAddresses
 from mobifai.relay.forwarded import Networks
 from mobifai.relay.intake import Intake
+from mobifai.resource_limits import shortage
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -112,7 +113,9 @@ def bind(config: RelayConfig) -> socket.socket:
         )[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise StateError(f"expected an address of this machine; found {config.host!r}: {error}") from error
+        raise StateError(
+            shortage(error) or f"expected an address of this machine; found {config.host!r}: {error}"
+        ) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)

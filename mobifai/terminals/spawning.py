@@ -7,6 +7,7 @@ first shell needs is imported there.
 """
 
 import contextlib
+import errno
 import fcntl
 import mmap
 import os
@@ -47,6 +48,11 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
     try:
         process = PtyProcess.spawn(list(argv), env=dict(env), dimensions=size, preexec_fn=lambda: _become_login(cwd))
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.EAGAIN, errno.ENOMEM):
+            raise SpawnError(
+                f"no process can be started for a terminal ({error}): the system allows this user no more "
+                "(`ulimit -u`), or has no memory left; end some programs"
+            ) from None
         raise SpawnError(
             f"the shell {argv[0]} could not be started in {cwd}: {error}; choose another with --shell"
         ) from None

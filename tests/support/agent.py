@@ -64,9 +64,10 @@ class RunningAgent:
             return await self.process.wait()
 
 
-async def run_command(*words: str, stdin: str | None = None) -> tuple[int, str, str]:
-    """Run `mobifai WORDS` to its end: status, output, errors."""
+async def run_command(*words: str, stdin: str | None = None, inside: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    """Run `mobifai WORDS` to its end: status, output, errors. `inside`: as for `serving`."""
     process = await asyncio.create_subprocess_exec(
+        *inside,
         *mobifai(),
         *words,
         stdin=asyncio.subprocess.PIPE,

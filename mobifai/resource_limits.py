@@ -1,0 +1,123 @@
+"""The limits that the system sets for a process (`ulimit`), and what to say where one of them is too low."""
+
+import errno
+import logging
+import math
+import os
+import resource
+import sys
+from contextlib import suppress
+
+from mobifai.errors import CommandError
+
+_log = logging.getLogger(__name__)
+
+NEEDED_FILES = 48
+"""Files that must still be free to open. An agent with a phone and five terminals has that many."""
+
+WANTED_FILES = 1024
+
+NEEDED_FILE_BYTES = 64 << 20
+"""The log and the databases stay below it."""
+
+
+NEEDED_ADDRESS_SPACE, NEEDED_DATA = 512 << 20, 256 << 20
+"""Bytes. An agent with a phone on the data channel takes about half of each."""
+
+_MEMORY_LIMITS = {"-v": (resource.RLIMIT_AS, NEEDED_ADDRESS_SPACE), "-d": (resource.RLIMIT_DATA, NEEDED_DATA)}
+"""Where the system enforces them (Linux): the option of `ulimit`, the limit, and what is needed."""
+
+
+def check_limits() -> None:
+    """Raise CommandError for limits with which no agent can work, and warn where no file may grow."""
+    free = _free_descriptors()
+    if free < NEEDED_FILES:
+        raise CommandError(_too_few_files(free))
+    if sys.platform.startswith("linux") and any(_soft(limit) < needed for limit, needed in _MEMORY_LIMITS.values()):
+        raise CommandError(_no_memory())
+    size = _soft(resource.RLIMIT_FSIZE)
+    if size < NEEDED_FILE_BYTES:
+        _log.warning(
+            "a file may have at most %d bytes (`ulimit -f`), so phones, tabs and the log may not be kept; "
+            "run `ulimit -f unlimited` in the shell that starts MobiFai",
+            size,
+        )
+
+
+def _soft(limit: int) -> float:
+    """The limit that holds now."""
+    soft, _ = resource.getrlimit(limit)
+    return math.inf if soft == resource.RLIM_INFINITY else soft
+
+
+def _free_descriptors() -> int:
+    """How many more files this process can open, as far as it matters."""
+    opened: list[int] = []
+    with suppress(OSError):
+        while len(opened) < NEEDED_FILES:
+            opened.append(os.dup(0))
+    for descriptor in opened:
+        os.close(descriptor)
+    return len(opened)
+
+
+def fork() -> int:
+    """Fork this process, as `os.fork`. Raises CommandError that says why there can be no other process."""
+    try:
+        return os.fork()
+    except OSError as error:
+        raise CommandError(_no_process() if error.errno == errno.EAGAIN else shortage(error) or str(error)) from None
+
+
+def shortage(error: BaseException) -> str | None:
+    """What the system lacked, in a sentence with the remedy; None for errors of another kind."""
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EMFILE:
+        return _too_few_files(0)
+    if number == errno.ENFILE:
+        return "the whole system has as many files open as it allows; end other programs, or raise that limit"
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or _is_unmapped(error):
+        return _no_memory()
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return _no_process()
+    return next((found for part in parts if (found := shortage(part)) is not None), None)
+
+
+def _is_unmapped(error: BaseException) -> bool:
+    """Whether a library could not be loaded for want of memory."""
+    return isinstance(error, ImportError) and ("failed to map" in str(error) or "allocate memory" in str(error))
+
+
+def _too_few_files(free: int) -> str:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    raised = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
+    remedy = (
+        f"run `ulimit -n {raised}` in the shell that starts MobiFai"
+        if raised > soft
+        else "have the administrator raise the hard limit"
+    )
+    return (
+        f"too few files may be open at a time: MobiFai needs {NEEDED_FILES} and can open {free} more; the limit "
+        f"(`ulimit -n`) is {soft}; {remedy}"
+    )
+
+
+def _no_process() -> str:
+    most = _soft(resource.RLIMIT_NPROC)
+    limit = "" if most == math.inf else f" (`ulimit -u` is {most})"
+    return (
+        "no process or thread can be started: there are as many as the system allows for this user"
+        f"{limit}; end some, or raise the limit"
+    )
+
+
+def _no_memory() -> str:
+    found = [
+        f"`ulimit {option}` is {int(most) >> 10} kB, and MobiFai needs {needed >> 10}"
+        for option, (limit, needed) in _MEMORY_LIMITS.items()
+        if (most := _soft(limit)) != math.inf
+    ]
+    if found:
+        return f"not enough memory: {'; '.join(found)}; raise it in the shell that starts MobiFai"
+    return "not enough memory: the system has none left for MobiFai; end other programs"
