@@ -5,7 +5,6 @@ else. What the keeper says unasked (a shell has ended) comes through the loop.
 """
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import os
@@ -25,6 +24,9 @@ _log = logging.getLogger(__name__)
 ANSWER_SECONDS = 5.0
 ALIVE_SECONDS = 10.0
 """How often the keeper is told that the agent lives; it waits six times as long."""
+
+MOST_READS = 16
+"""Reads in a row. All that a keeper can leave behind in the connection takes fewer of them."""
 
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, LimitReached)
 """What lines raise that no keeper sends."""
@@ -78,6 +80,7 @@ class KeptShells:
                     if message.get("id") == number:
                         return message
                     self._hear(message)
+                self._require_lines()
                 if not self._receiver.receive():
                     raise StateError("the keeper closed the connection")
         except OSError as error:
@@ -89,8 +92,12 @@ class KeptShells:
 
     def tell(self, what: str, **details: object) -> None:
         """Tell the keeper something that it does not answer."""
-        with contextlib.suppress(OSError):  # a keeper that is gone is noticed by its closed socket
+        try:
             wire.send(self._connection, {"ask": what, **details})
+        except ConnectionError:
+            self._lose()
+        except OSError:  # it is late, and is told the next thing
+            pass
 
     def started(self, port: int | None) -> None:
         """Tell the keeper that the agent serves, and on which port the next one is to serve."""
@@ -105,11 +112,18 @@ class KeptShells:
     # -- news
 
     def _readable(self) -> None:
+        """Read to the end of what is there.
+
+        uvloop calls a reader only once more after the other end closed with something unread, so news must not hide
+        the end of the connection behind them.
+        """
+        alive, reads = True, 0
+        self._connection.settimeout(0)
         try:
-            self._connection.settimeout(0)
-            alive = self._receiver.receive()
-        except BlockingIOError:  # what the loop saw was taken meanwhile, with the answer to a question
-            alive = True
+            while alive and reads < MOST_READS:
+                alive, reads = self._receiver.receive(), reads + 1
+        except BlockingIOError:  # nothing more is there; at once if an answer to a question came with all of it
+            pass
         except OSError:
             alive = False
         finally:
@@ -143,11 +157,17 @@ class KeptShells:
     def _tell(self) -> None:
         while (message := self._receiver.next()) is not None:
             self._hear(message)
+        self._require_lines()
         while len(self._news):
             news = self._news.take()
             on_exit = self._on_exit.pop(news.get("ended", 0), None)
             if on_exit is not None:
                 on_exit(news.get("status"))
+
+    def _require_lines(self) -> None:
+        """Raise ValueError where more waits than a line may have."""
+        if self._receiver.is_overfull:
+            raise ValueError(f"a line of more than {wire.LINE_BYTES} bytes")
 
     # -- the spawner
 

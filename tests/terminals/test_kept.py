@@ -157,3 +157,39 @@ async def test_a_keeper_whose_lines_cannot_be_read_counts_as_gone(line: bytes) -
                 await lost.wait()
     finally:
         keeper.close()
+
+
+async def test_a_keeper_that_ends_no_line_counts_as_gone() -> None:
+    ours, keepers = socket.socketpair()
+    keeper, lost = Keeper(keepers), asyncio.Event()
+    try:
+        async with KeptShells(ours.detach(), Ledger(), lost.set):
+            sending = asyncio.create_task(asyncio.to_thread(keepers.sendall, b"x" * (keeper_wire.LINE_BYTES + 1)))
+            async with asyncio.timeout(5):
+                await lost.wait()
+            await sending
+    finally:
+        keeper.close()
+
+
+async def test_a_keeper_that_ends_right_after_its_news_and_has_read_nothing_counts_as_gone() -> None:
+    ours, keepers = socket.socketpair()
+    keepers.sendall(b'{"shells": [], "notes": {}, "pid": 1, "life": 1, "id": 1}\n')
+    lost = asyncio.Event()
+    async with KeptShells(ours.detach(), Ledger(), lost.set):
+        keepers.sendall(b'{"ended": 1}\n')
+        keepers.close()
+        async with asyncio.timeout(5):
+            await lost.wait()
+
+
+async def test_a_keeper_that_cannot_be_told_anything_counts_as_gone() -> None:
+    ours, keepers = socket.socketpair()
+    keeper, lost = Keeper(keepers), list[str]()
+    try:
+        async with KeptShells(ours.detach(), Ledger(), lambda: lost.append("lost")) as shells:
+            keeper.close()
+            shells.tell("label", uuid="one", label={})  # before the loop could see the end of the connection
+            assert lost
+    finally:
+        keeper.close()
