@@ -1,24 +1,26 @@
 """Runs the targets in turn, for a time, and looks after each turn whether all is well.
 
-Owns the places while it runs. A fault is written down with the inputs before it, the place is opened anew, and the run
-goes on. With the same seed, each session makes the same inputs; what the machine makes of their timing is its own.
+A fault is written down with the inputs before it, the place is closed, and the run goes on with a fresh one. Every
+wait for the product has a time limit, so that a run ends in time; what does not end or answer is a fault. With the same
+seed, each session makes the same inputs; what the machine makes of their timing is its own.
 """
 
 import asyncio
 import tempfile
 import time
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobifai.errors import MobiFaiError
+from tests.fuzz.bounded import kill, no_process_is_left, processes_of, within
 from tests.fuzz.corpus import Kept
 from tests.fuzz.findings import FOLDER, Finding, report, save
 from tests.fuzz.oracle import Fault, Oracle
 from tests.fuzz.phone import Gone
-from tests.fuzz.place import PLACES, Place
+from tests.fuzz.places import Places
 from tests.fuzz.source import SESSIONS
 from tests.fuzz.target import Target
 
@@ -26,10 +28,17 @@ REMEMBERED = 2048
 """Inputs that are kept for the case that something happens."""
 REMEMBERED_BYTES = 8 << 20
 SESSION_SECONDS = 30.0
+STEP_SECONDS = 120.0
+"""How much longer a session may take, for its start, its last batch and its end; and a thorough look."""
+LAST_SESSION_SECONDS = 40.0
+"""When the last session has to be over, after the time of the run; none begins in the second half of this."""
+LAST_LOOK_SECONDS = 82.0
+"""When the last thorough look has to be over, after the time of the run. Then the processes have to end."""
 ENOUGH = 3
 """Faults of one target, after which it is left out: the rest of the run is for the others."""
 TROUBLES = 30
-"""Sessions in a row that came to nothing: then the product lets nobody in, which is a fault too."""
+TROUBLE_SECONDS = 180.0
+"""So many sessions in a row, or all of them for so long, came to nothing: the product lets nobody in."""
 
 
 @dataclass
@@ -60,33 +69,56 @@ class Engine:
         self._seed = seed
         self._folder = folder
         self._print = show
-        self._places: dict[str, tuple[Place, Oracle, AsyncExitStack]] = {}
-        self._opened = 0
+        self._places = Places(folder)
+        self._began = time.monotonic()
+        self._until = self._began
         self._faults: Counter[str] = Counter()
-        self._troubles = 0
+        self._troubles: Counter[str] = Counter()
+        self._last_success: dict[str, float] = {}
         self._kept: dict[str, Kept] = {}
 
     async def run(self, seconds: float) -> Result:
-        """Fuzz for so long."""
-        began = time.monotonic()
+        """Fuzz for so long. It ends at most two minutes later, whatever the product does."""
+        self._began = time.monotonic()
+        self._until = self._began + seconds
         try:
-            async with asyncio.TaskGroup() as beside:
-                for target in [target for target in self._targets if target.background]:
-                    self._targets.remove(target)
-                    beside.create_task(self._turn(target, self._seed * SESSIONS, seconds))
-                await self._cycles(began + seconds)
-            for name, (_, oracle, _) in self._places.items():
-                for fault in oracle.judge():
-                    self._found(name, fault, ())
+            await within(seconds + LAST_LOOK_SECONDS + 2, "the run", self._run())
+        except Fault as fault:
+            self._found("run", fault, ())
+        except Exception:
+            self._found("run", Fault("fuzzer", traceback.format_exc()[-4000:]), ())
         finally:
-            for name in list(self._places):
-                await self._close(name)
-        self.result.seconds = time.monotonic() - began
+            await asyncio.gather(*map(self._close, self._places.names))
+            kill(processes_of(self._folder))
+            self.result.slowest, self.result.unjudged = self._places.slowest, self._places.unjudged
+            self.result.seconds = time.monotonic() - self._began
         return self.result
 
-    async def _cycles(self, until: float) -> None:
+    def give_up(self, reason: str) -> None:
+        """Note that the run did not end. May be called from another thread."""
+        self.result.seconds = time.monotonic() - self._began
+        self._found("run", Fault("stuck", reason), ())
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as beside:
+            for target in [target for target in self._targets if target.background]:
+                self._targets.remove(target)
+                beside.create_task(self._beside(target))
+            await self._cycles()
+        for name in self._places.names:
+            for fault in self._places.oracle(name).judge():
+                self._found(name, fault, ())
+
+    async def _beside(self, target: type[Target]) -> None:
+        """Run a target for as long as the others take turns."""
+        number = self._seed * SESSIONS
+        while (left := self._until - time.monotonic()) > 0 and self._faults[target.name] < ENOUGH:
+            await self._turn(target, number, left)
+            number += 101
+
+    async def _cycles(self) -> None:
         cycle = 0
-        while (left := until - time.monotonic()) > 0 and self._targets:
+        while (left := self._until - time.monotonic()) > 0 and self._targets:
             await self._cycle(cycle, self._turn_seconds(left))
             cycle += 1
 
@@ -95,36 +127,60 @@ class Engine:
         return min(60.0, left) / sum(target.weight for target in self._targets)
 
     async def _cycle(self, cycle: int, unit: float) -> None:
+        """Give every target a turn; in the first cycle also when its start took longer than the run is to take."""
+        latest = self._until + (0 if cycle else LAST_SESSION_SECONDS / 2)
         for position, target in enumerate(list(self._targets)):
+            if time.monotonic() > latest:
+                break
             number = self._seed * SESSIONS + cycle * 101 + position
             await self._turn(target, number, max(0.2, unit * target.weight))
             if self._faults[target.name] >= ENOUGH and target in self._targets:
                 self._print(f"{target.name}: left out after {ENOUGH} faults")
                 self._targets.remove(target)
-        for name in {target.place for target in self._targets} & set(self._places):
-            await self._look_thoroughly(name)
+        names = {target.place for target in self._targets} & set(self._places.names)
+        await asyncio.gather(*map(self._look_thoroughly, sorted(names)))
 
     async def _turn(self, target: type[Target], number: int, seconds: float) -> None:
-        await self._place(target.place)  # which takes some seconds of its own
-        began = time.monotonic()
-        until = began + seconds
         remembered: deque[bytes] = deque(maxlen=REMEMBERED)
-        while time.monotonic() < until:
-            try:
-                place, oracle = await self._place(target.place)
-                folder = Path(tempfile.mkdtemp(dir=self._folder))
-                async with target(place, oracle, number, folder) as session:
-                    await self._session(session, oracle, min(until, time.monotonic() + SESSION_SECONDS), remembered)
-                    oracle.quick()
-                oracle.quick()
-                self._troubles = 0
-            except Fault as fault:
-                if await self._fault(target, number, fault, remembered):
+        began = time.monotonic()
+        try:
+            await self._places.open(target.place)  # which takes some seconds of its own
+            began = time.monotonic()
+            until = began + seconds
+            while time.monotonic() < until:
+                if await self._visit(target, number, until, remembered):
                     break
-            except (Gone, OSError, TimeoutError, MobiFaiError) as error:
-                await self._trouble(target, number, error, remembered)
-            number += 7919
+                number += 7919
+        except Fault as fault:  # the place can't be opened
+            await self._fault(target, number, fault, remembered)
         self.result.spent[target.name] += time.monotonic() - began
+
+    async def _visit(self, target: type[Target], number: int, until: float, remembered: deque[bytes]) -> bool:
+        """Run one session; whether this target's turn is over. Raises Fault when there is no place for it."""
+        place, oracle = await self._places.open(target.place)
+        now = time.monotonic()
+        longest = min(SESSION_SECONDS + STEP_SECONDS, self._until + LAST_SESSION_SECONDS - now)
+        try:
+            folder = Path(tempfile.mkdtemp(dir=self._folder))
+            session = target(place, oracle, number, folder)
+            work = self._in_session(session, oracle, min(until, now + SESSION_SECONDS), remembered)
+            await within(max(1.0, longest), f"a session of {target.name}", work)
+            oracle.quick()
+            if not place.products:
+                await no_process_is_left(folder)
+            self._succeeded(target.name)
+        except Fault as fault:
+            return await self._fault(target, number, fault, remembered)
+        except (Gone, OSError, TimeoutError, MobiFaiError) as error:
+            return await self._trouble(target, number, error, oracle, remembered)
+        except Exception:
+            return await self._fault(target, number, Fault("fuzzer", traceback.format_exc()[-4000:]), remembered)
+        return False
+
+    async def _in_session(self, session: Target, oracle: Oracle, until: float, remembered: deque[bytes]) -> None:
+        async with session:
+            await self._session(session, oracle, until, remembered)
+            oracle.quick()
 
     async def _session(self, session: Target, oracle: Oracle, until: float, remembered: deque[bytes]) -> None:
         name = session.name
@@ -132,7 +188,10 @@ class Engine:
             batch = [session.make() for _ in range(session.batch)]
             _remember(remembered, batch)
             self.result.sent[name] += len(batch)
-            self.result.handled[name] += await session.deliver(batch)
+            handled = await session.deliver(batch)
+            self.result.handled[name] += handled
+            if handled:
+                self._succeeded(name)
             oracle.quick()
             await self._keep_interesting(session, batch)
             if time.monotonic() > until:
@@ -149,40 +208,57 @@ class Engine:
                 new -= session.answers
                 kept.keep(data)
 
-    async def _trouble(self, target: type[Target], number: int, error: Exception, remembered: deque[bytes]) -> None:
+    async def _trouble(
+        self, target: type[Target], number: int, error: Exception, oracle: Oracle, remembered: deque[bytes]
+    ) -> bool:
         """A session that broke off: the product may hang up on whom it likes, but not on everybody for long."""
-        self._troubles += 1
-        self.result.broken[target.name] += 1
-        self.result.last_break[target.name] = repr(error)[:300]
-        _, oracle = await self._place(target.place)
+        name, now = target.name, time.monotonic()
+        self._troubles[name] += 1
+        self.result.broken[name] += 1
+        self.result.last_break[name] = repr(error)[:300]
         try:
             oracle.quick()
         except Fault as fault:
-            await self._fault(target, number, fault, remembered)
-        if self._troubles >= TROUBLES:
-            self._troubles = 0
-            stuck = Fault("stuck", f"{TROUBLES} sessions in a row came to nothing; the last: {error!r}")
-            await self._fault(target, number, stuck, remembered)
+            return await self._fault(target, number, fault, remembered)
+        times = self._troubles[name]
+        if times < TROUBLES and now < self._last_success.setdefault(name, now) + TROUBLE_SECONDS:
+            return False
+        self._succeeded(name)
+        stuck = Fault("stuck", f"{times} sessions in a row came to nothing; the last: {error!r}")
+        return await self._fault(target, number, stuck, remembered)
+
+    def _succeeded(self, name: str) -> None:
+        """Count the troubles of a target from here."""
+        self._troubles[name] = 0
+        self._last_success[name] = time.monotonic()
 
     async def _look_thoroughly(self, name: str) -> None:
-        place, oracle, _ = self._places[name]
+        longest = min(STEP_SECONDS, self._until + LAST_LOOK_SECONDS - time.monotonic())
         try:
-            await oracle.thorough()
+            await within(max(1.0, longest), f"a look at the {name} place", self._places.oracle(name).thorough())
         except Fault as fault:
             self._found(f"{name} place", fault, ())
             await self._close(name)
-        except (MobiFaiError, OSError, TimeoutError) as error:
-            self._found(f"{name} place", Fault("stuck", f"a look at {place.name} failed: {error!r}"), ())
+        except Exception as error:
+            self._found(f"{name} place", Fault("stuck", f"a look at the {name} place failed: {error!r}"), ())
             await self._close(name)
 
     async def _fault(self, target: type[Target], number: int, fault: Fault, remembered: deque[bytes]) -> bool:
         """Note a fault; whether this target's turn is over. After a mere traceback everything goes on."""
-        is_new = self._found(target.name, fault, tuple(remembered), number)
+        self._found(target.name, fault, tuple(remembered), number)
         if fault.kind == "traceback":
             return False
-        self._faults[target.name] += is_new
+        self._faults[target.name] += 1
         await self._close(target.place)
         return True
+
+    async def _close(self, name: str) -> None:
+        try:
+            await self._places.close(name)
+        except Fault as fault:
+            self._found(f"{name} place", fault, ())
+        except Exception as error:
+            self._found(f"{name} place", Fault("fuzzer", f"the end of the {name} place failed: {error!r}"), ())
 
     def _found(self, target: str, fault: Fault, inputs: tuple[bytes, ...], number: int = 0) -> bool:
         """Write a fault down, unless it is known already."""
@@ -192,29 +268,6 @@ class Engine:
         self.result.findings.append(finding)
         self._print(report(finding, save(finding, self.findings_folder)))
         return True
-
-    # -- places
-
-    async def _place(self, name: str) -> tuple[Place, Oracle]:
-        if name not in self._places:
-            self._opened += 1
-            scope = AsyncExitStack()
-            try:
-                place = await scope.enter_async_context(PLACES[name](self._folder / f"{name}-{self._opened}"))
-                oracle = await scope.enter_async_context(Oracle(place))
-            except BaseException:
-                await scope.aclose()
-                raise
-            self._places[name] = (place, oracle, scope)
-        place, oracle, _ = self._places[name]
-        return place, oracle
-
-    async def _close(self, name: str) -> None:
-        if name in self._places:
-            _, oracle, scope = self._places.pop(name)
-            self.result.slowest = max(self.result.slowest, oracle.slowest)
-            self.result.unjudged += oracle.unjudged
-            await scope.aclose()
 
 
 def _remember(remembered: deque[bytes], batch: Iterable[bytes]) -> None:

@@ -47,7 +47,7 @@ KEPT = (
 
 
 class Fault(Exception):
-    """Something that must not happen. `kind` is one of crash, stall, leak, shell, traceback, stuck."""
+    """Something that must not happen. `kind` is one of crash, stall, leak, shell, traceback, stuck, fuzzer."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -80,7 +80,7 @@ class Oracle:
         await self._shell_answers()
         await self._settle()
         self._base = {product.name: await self._used(product) for product in self.place.products}
-        words = [f"{product.control}:{product.pid}" for product in self.place.products]
+        words = [f"{path}:{pid}" for product in self.place.products for path, pid in product.sockets]
         self._probe = await asyncio.create_subprocess_exec(
             sys.executable, str(Path(__file__).with_name("probe.py")), *words,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -154,6 +154,7 @@ class Oracle:
         await self._shell_answers()
         await self._settle()
         for product in self.place.products:
+            await product.keeper_answers()
             await self._check_rest(product)
         self.quick()
 

@@ -79,7 +79,8 @@ class FuzzPhone:
                     await self._answering
         if self._peer is not None:
             with suppress(Exception):
-                await close_connection(self._peer)
+                async with asyncio.timeout(SECONDS):
+                    await close_connection(self._peer)
         if self._socket is not None:
             await self._socket.end()
 

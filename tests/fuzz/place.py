@@ -26,6 +26,9 @@ from tests.support.agent import RunningAgent, serving
 RETURN_SECONDS = 60.0
 """An agent tries again at least every 45 s."""
 
+KEEPER_SECONDS = 5.0
+"""How long a keeper may take to answer."""
+
 CROWD = 6
 """Agents that lose their connection at the same time: each waits a second before it comes again."""
 
@@ -52,9 +55,24 @@ class Product:
         """Everything that it writes for people."""
         return (self.output, log_path(self.state_dir))
 
+    @property
+    def sockets(self) -> tuple[tuple[Path, int], ...]:
+        """The sockets on which its processes answer questions, each with its process."""
+        keeper = () if self.keeper is None else ((self._keeper_socket, self.keeper),)
+        return ((self.control, self.pid), *keeper)
+
+    @property
+    def _keeper_socket(self) -> Path:
+        return StateDir(self.state_dir).keeper_socket
+
     async def ask(self, question: str, arguments: dict[str, Any] | None = None) -> Any:
         """Ask as a command does. Raises StateError."""
         return await ask(self.control, question, arguments)
+
+    async def keeper_answers(self) -> None:
+        """Ask its keeper, if it has one. Raises StateError when that does not answer."""
+        if self.keeper is not None:
+            await ask(self._keeper_socket, "status", patience=KEEPER_SECONDS)
 
 
 @dataclass

@@ -1,13 +1,16 @@
 """Sends the inputs of a finding again, in a place of its own, and makes them fewer while the fault still comes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mobifai.errors import MobiFaiError
+from tests.fuzz.bounded import kill, processes_of, within
+from tests.fuzz.engine import STEP_SECONDS
 from tests.fuzz.findings import Finding
-from tests.fuzz.oracle import Fault, Oracle
+from tests.fuzz.oracle import Fault
 from tests.fuzz.phone import Gone
-from tests.fuzz.place import PLACES
+from tests.fuzz.places import Places
 from tests.fuzz.target import Target
 
 TRIES = 40
@@ -37,20 +40,32 @@ class _Trial:
     async def send(self, inputs: Sequence[bytes]) -> Fault | None:
         """Send inputs to a fresh product, in small batches."""
         self._opened += 1
-        folder = self._folder / f"{self._target.place}-{self._opened}"
+        folder = self._folder / str(self._opened)
+        folder.mkdir()
+        places = Places(folder)
         try:
-            async with PLACES[self._target.place](folder) as place, Oracle(place) as oracle:
-                async with self._target(place, oracle, self._number, folder) as session:
-                    for at in range(0, len(inputs), session.batch):
-                        try:
-                            await session.deliver(list(inputs[at : at + session.batch]))
-                        except (Gone, OSError, MobiFaiError, TimeoutError):
-                            oracle.quick()
-                        oracle.quick()
-                await oracle.thorough()
+            place, oracle = await places.open(self._target.place)
+            await self._deliver(self._target(place, oracle, self._number, folder), inputs)
+            await within(STEP_SECONDS, "a look at the place", oracle.thorough())
+            await places.close(self._target.place)
         except Fault as fault:
             return fault
+        finally:
+            with suppress(Fault):
+                await places.close(self._target.place)
+            kill(processes_of(folder))
         return None
+
+    async def _deliver(self, session: Target, inputs: Sequence[bytes]) -> None:
+        await within(STEP_SECONDS, "the start of a session", session.__aenter__())
+        try:
+            for at in range(0, len(inputs), session.batch):
+                with suppress(Gone, OSError, MobiFaiError, TimeoutError):
+                    batch = list(inputs[at : at + session.batch])
+                    await within(STEP_SECONDS, "a batch", session.deliver(batch))
+                session.oracle.quick()
+        finally:
+            await within(STEP_SECONDS, "the end of a session", session.__aexit__())
 
     async def fewest(self, inputs: Sequence[bytes], kind: str) -> Sequence[bytes]:
         """Leave parts out while the same kind of fault comes, larger parts first."""

@@ -21,8 +21,11 @@ from tests.fuzz import findings
 from tests.fuzz.engine import Engine, Result
 from tests.fuzz.replay import replay
 from tests.fuzz.targets import TARGETS
+from tests.fuzz.watchdog import ending_after
 
 SECONDS = 900.0
+MOST_SECONDS_MORE = 120.0
+"""How long a run may take for its last inputs, its last look, and the end of all processes."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -37,7 +40,13 @@ def main(words: list[str] | None = None) -> int:
         targets = [TARGETS[name] for name in options.target or TARGETS]
         print(f"seed {seed}, {options.seconds:g} s, {len(targets)} targets", flush=True)
         engine = Engine(targets, seed, Path(folder), lambda text: print(text, flush=True))
-        result = asyncio.run(engine.run(options.seconds))
+
+        def give_up() -> None:
+            engine.give_up(f"the fuzzer did not end within {MOST_SECONDS_MORE:.0f} s after its time")
+            print(summary(engine.result, seed), flush=True)
+
+        with ending_after(options.seconds + MOST_SECONDS_MORE, Path(folder), give_up):
+            result = asyncio.run(engine.run(options.seconds))
     print(summary(result, seed), flush=True)
     return 1 if result.findings else 0
 

@@ -89,8 +89,12 @@ class Socket(asyncio.Protocol):
             _, made = await loop.create_connection(
                 lambda: cls(on_text, on_end), parts.hostname, parts.port, local_addr=local
             )
-            made.write(HANDSHAKE.format(host=parts.netloc).encode())
-            await made._opened
+            try:
+                made.write(HANDSHAKE.format(host=parts.netloc).encode())
+                await made._opened
+            except BaseException:
+                made.close()
+                raise
         return made
 
     # -- asyncio.Protocol

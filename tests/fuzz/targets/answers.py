@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import time
 import zlib
 from contextlib import suppress
 
@@ -10,6 +11,8 @@ from mobifai.errors import StateError
 from mobifai.protocol import messages
 from tests.fuzz.middle import Middle
 from tests.fuzz.mutation import change_bytes, encode
+from tests.fuzz.oracle import Fault
+from tests.fuzz.place import RETURN_SECONDS
 from tests.fuzz.target import Target
 from tests.fuzz.websocket import frame
 
@@ -150,16 +153,23 @@ class RelayHandshakes(Target):
         if middle.line is not None:
             middle.line.cut()
         try:
-            while middle.served == served:
-                middle.changed.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(2):
-                        await middle.changed.wait()
-                self.oracle.quick()
+            await self._served(middle, served)
         finally:
             middle.answers = None
         line = await middle.reconnected()
         return await line.agent_is_done() and await line.agent_is_done()
+
+    async def _served(self, middle: Middle, before: int) -> None:
+        """Wait until the agent has come and was answered. Raises Fault when it does not come."""
+        until = time.monotonic() + RETURN_SECONDS
+        while middle.served == before:
+            if time.monotonic() > until:
+                raise Fault("stuck", f"an agent did not come back to its relay within {RETURN_SECONDS:.0f} s")
+            middle.changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(2):
+                    await middle.changed.wait()
+            self.oracle.quick()
 
 
 def _accept(head: bytes) -> bytes:

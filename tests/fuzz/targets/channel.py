@@ -114,14 +114,15 @@ class ChannelFrames(SealedFrames):
         phone = await self._come()
         channel = phone.channel
         assert channel is not None
-        with suppress(Gone, InvalidStateError):
+        with suppress(Gone, InvalidStateError, TimeoutError):
             for data in batch:
                 if self.random.random() < 0.98:
                     channel.send(as_text(self._numbered(phone, data[:LONGEST])).decode())
                 else:
                     channel.send(data[:LONGEST])
-            while channel.bufferedAmount > BUFFERED:
-                await asyncio.sleep(0.001)
+            async with asyncio.timeout(ECHO_SECONDS):
+                while channel.bufferedAmount > BUFFERED and self._is_open(phone):
+                    await asyncio.sleep(0.001)
             await phone.channel_is_done(ECHO_SECONDS)
             return len(batch)
         await self._leave()

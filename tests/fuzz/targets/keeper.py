@@ -147,6 +147,7 @@ class Keeper(Target):
             except BlockingIOError:
                 await asyncio.sleep(0.0005)
                 continue
+            await asyncio.sleep(0)  # a keeper that never stops sending must not keep the loop from its time limits
             if not data:
                 raise ConnectionResetError("the keeper hung up")
             return data, list(descriptors)
@@ -257,10 +258,13 @@ class KeepersAgent(Target):
         first = encode({**self.HELLO, "descriptors": 0, "id": hello.get("id")})
         sent = 0
         try:
-            for data in [first if answers_well else batch[0], *batch]:
-                await loop.sock_sendall(ours, data + b"\n")
-                sent += 1
-                await asyncio.sleep(0.02 if sent < 3 else 0)
+            async with asyncio.timeout(START_SECONDS):
+                for data in [first if answers_well else batch[0], *batch]:
+                    await loop.sock_sendall(ours, data + b"\n")
+                    sent += 1
+                    await asyncio.sleep(0.02 if sent < 3 else 0)
+        except TimeoutError:
+            raise Fault("stuck", f"the agent took no line of its keeper for {START_SECONDS:.0f} s") from None
         except OSError:
             pass  # it has ended
         return max(0, sent - 1)

@@ -13,7 +13,7 @@ from mobifai.protocol import messages
 from tests.fuzz.mutation import change_bytes, encode
 from tests.fuzz.phone import FuzzPhone, Gone
 from tests.fuzz.target import Target
-from tests.fuzz.targets.channel import ChannelFrames, SealedFrames
+from tests.fuzz.targets.channel import LONGEST_SEALED, ChannelFrames, SealedFrames
 
 KEPT = 200
 """Packets of a working connection that are remembered to be changed."""
@@ -72,7 +72,10 @@ class Descriptions(Target):
         for data in batch:
             event, payload = data[1:-1].partition(b",")[::2]
             body = b'{"type":%s,"payload":%s}' % (event, payload)
-            phone.write(phone.seal(body) if self.sealed else b"42" + data.decode(errors="replace").encode())
+            if self.sealed:
+                phone.write(phone.seal(body[:LONGEST_SEALED]))
+            else:
+                phone.write(b"42" + data.decode(errors="replace").encode())
 
     def _changed(self, answer: dict[str, Any]) -> dict[str, Any]:
         random = self.random
