@@ -30,6 +30,9 @@ EDITING = MOTIONS | {
 }
 """Keys that only edit a command line at a shell's prompt."""
 
+SEQUENCES = frozenset({"Left", "Right", "Home", "End", "Delete", "Up", "Down", "PageUp", "PageDown"})
+"""Keys that are sent as an escape sequence."""
+
 _EDITING_WITHOUT_EDITOR = frozenset({"Backspace", "Ctrl+U", "Ctrl+W"})
 
 
@@ -42,6 +45,7 @@ class CommandReader:
         self.line: Line | None = None
         self.program = ""
         self.program_id = 0
+        self.directory = ""
         self.at_shell = False
         self.full_screen = False
         self.row = self.before_cursor = ""
@@ -79,6 +83,7 @@ class CommandReader:
     async def _look(self) -> Cells:
         program = self._terminal.foreground()
         self.program, self.program_id, self.at_shell = program.name, program.pid, program.is_prompt
+        self.directory = program.directory if program.is_prompt else ""
         self._position = self._terminal.position
         screen = await look_at_cells(self._terminal)
         self.full_screen = screen.alternate
@@ -158,6 +163,7 @@ class CommandReader:
         plain = self._terminal.foreground().canonical and key not in _EDITING_WITHOUT_EDITOR
         self.at_end = False
         self._doubt_widths()
+        before = self.line
         may_do_nothing = key in MOTIONS or (self.line is not None and self.line.is_empty)
         position = self._terminal.position
         self._terminal.write(keys.encode(key, application_keys(self._terminal)))
@@ -166,7 +172,7 @@ class CommandReader:
             return
         printed = await self._printed_since(position, SETTLE_SECONDS if may_do_nothing else ECHO_SECONDS)
         await self._look_again()
-        if plain or key not in EDITING or not (printed or may_do_nothing):
+        if plain or key not in EDITING or not (printed or may_do_nothing) or not _has_worked(key, before, self.line):
             self.certain = False
 
     def run(self, *, known: bool) -> None:
@@ -191,3 +197,29 @@ class CommandReader:
         await quiet(self._terminal, SETTLE_SECONDS, ECHO_SECONDS, self._clock)
         self.line = self._find(await self._look())
         self._doubt_widths()
+
+
+def _has_worked(key: str, before: Line | None, after: Line | None) -> bool:
+    """Whether the line shows that the shell knows this key, if that is sent as an escape sequence.
+
+    In vi mode, a sequence that the shell does not know is an Escape and commands: what is typed next are commands too.
+    """
+    if key not in SEQUENCES:
+        return True
+    if before is None or after is None or len(before.parts) != len(after.parts):
+        return False
+    return all(_has_done(key, *parts) for parts in zip(before.parts, after.parts, strict=True))
+
+
+def _has_done(key: str, before: tuple[str, str], after: tuple[str, str]) -> bool:
+    """The same for what is before and behind the cursor. Escape alone moves the cursor to the left, by one at most."""
+    text, moved = "".join(after), len(after[0]) - len(before[0])
+    if key in ("PageUp", "PageDown"):
+        return False
+    if key in ("Up", "Down"):
+        return text != "".join(before)
+    if key == "Delete":
+        left = after[1].rstrip()  # of what fish suggested, more may be gone
+        return after[0] == before[0] and left != before[1].rstrip() and before[1][1:].startswith(left)
+    goes = moved < -1 if key == "Home" else moved == -1 if key == "Left" else moved > 0
+    return goes and text.startswith("".join(before))

@@ -17,6 +17,9 @@ _END = re.compile(r"[$#%>\u276f\u279c\u03bb\u00bb\u203a\u25b6\u2717\u2718\u27e9\
 _CONTINUATION = re.compile(r" *(?:[a-z]+(?: [a-z]+)*)?> *|[.\u2026]+ *| *")
 """What shells show before the further lines of an unfinished command."""
 
+_QUESTION = re.compile(r"(?:[?:]|\S\s+[(\[][^()\[\]]*[)\]][?:]?) *\Z")
+"""How a question ends that a function of the shell asks: `Delete all? `, `Name: `, `Go on (y/n) `."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -59,7 +62,9 @@ def find_prompt(screen: Cells, *, empty: bool | None) -> Prompt | None:
     text = _row(screen, screen.row)[: screen.column]
     ends = [found.end() for found in _END.finditer(text)]
     at_end = bool(ends) and ends[-1] == len(text)
-    if _CONTINUATION.fullmatch(text) or not (at_end or (empty and text.endswith(" "))):
+    if _CONTINUATION.fullmatch(text) or _QUESTION.search(text):
+        return None
+    if not (at_end or (empty and text.endswith(" "))):
         return None
     return Prompt(text, (len(text),) if empty else tuple(ends))
 

@@ -7,6 +7,8 @@ import termios
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobifai.terminals.shells import working_directory
+
 _EDITING_SHELL = re.compile(r"(?:bash|zsh|fish|ksh|ksh93|mksh)(?:-?[0-9.]+)?")
 _PLAIN_SHELL = re.compile(r"(?:sh|dash|ash|ksh|ksh93|mksh|busybox)(?:-?[0-9.]+)?")
 _INTERACTIVE = re.compile(r"(?:--(?:rcfile|init-file)\0[^\0]*\0|--[a-z-]+\0|[-+][oO]\0[a-z_]+\0|[-+][abd-zA-Z]+\0)*")
@@ -17,7 +19,9 @@ _INTERACTIVE = re.compile(r"(?:--(?:rcfile|init-file)\0[^\0]*\0|--[a-z-]+\0|[-+]
 class Foreground:
     """A terminal's foreground program. `canonical` and `echoes` are the terminal's own line editing.
 
-    `name` is empty when the system does not tell.
+    `raw_enter`: the program gets Enter as it is, as line editors want it. A shell that only waits for a key of an
+    answer (`read -s -n 1`, zsh's own questions) leaves the terminal to translate it. `name` is empty when the system
+    does not tell.
     """
 
     pid: int = 0
@@ -25,6 +29,15 @@ class Foreground:
     arguments: tuple[str, ...] = ()
     canonical: bool = True
     echoes: bool = False
+    raw_enter: bool = False
+
+    @property
+    def directory(self) -> str:
+        """Where the program is; empty when the system does not tell."""
+        try:
+            return working_directory(self.pid)
+        except OSError:
+            return ""
 
     @property
     def is_prompt(self) -> bool:
@@ -33,7 +46,7 @@ class Foreground:
             return False
         if self.canonical:
             return self.echoes and bool(_PLAIN_SHELL.fullmatch(self.name))
-        return not self.echoes and bool(_EDITING_SHELL.fullmatch(self.name))
+        return self.raw_enter and not self.echoes and bool(_EDITING_SHELL.fullmatch(self.name))
 
     @property
     def is_busy(self) -> bool:
@@ -47,12 +60,14 @@ UNKNOWN = Foreground()
 def foreground(master: int) -> Foreground:
     """The foreground program of the terminal with this master side."""
     try:
-        mode = termios.tcgetattr(master)[3]
+        given, _, _, mode, *_ = termios.tcgetattr(master)
         pid = os.tcgetpgrp(master)
         name, arguments = _program(pid)
     except (OSError, termios.error):
         return UNKNOWN
-    return Foreground(pid, name, arguments, bool(mode & termios.ICANON), bool(mode & termios.ECHO))
+    # zsh has Enter and Ctrl+J exchanged, all others have neither translated.
+    raw_enter = not given & termios.ICRNL or bool(given & termios.INLCR)
+    return Foreground(pid, name, arguments, bool(mode & termios.ICANON), bool(mode & termios.ECHO), raw_enter)
 
 
 def _program(pid: int) -> tuple[str, tuple[str, ...]]:

@@ -267,6 +267,66 @@ async def test_a_hidden_line_is_asked_about(tmp_path: Path) -> None:
         assert (await here.asked())["actions"][0]["risk"]
 
 
+QUESTIONS = {
+    "bash": [
+        ("f() { read -rsn1 -p 'Su''re? ' a; test $a = y && rm victim; }; f", "Sure? "),
+        ("f() { read -rsn1 -p 'Su''re> ' a; test $a = y && rm victim; }; f", "Sure> "),
+        ("f() { read -e -n1 -p 'Su''re (y/n) ' a; test $a = y && rm victim; }; f", "Sure (y/n) "),
+        ("f() { read -e -p 'Delete wh''at: ' a; rm $a; }; f", "what: "),
+    ],
+    "zsh": [
+        ("f() { read -s -k1 'a?Su''re> '; test $a = y && rm victim; }; f", "Sure> "),
+        ("f() { read -sq 'a?Su''re> ' && rm victim; }; f", "Sure> "),
+        ("f() { a=; vared -p 'Su''re [y/N]? ' a; rm $a; }; f", "Sure [y/N]? "),
+        ("rm *", "sure you want to delete"),
+        ("setopt correct\rgone() { rm victim; }\rgoone", "[nyae]? "),
+    ],
+    "fish": [("function f; read -n1 -P 'Su''re [y/N] ' a; test $a = y && rm victim; end; f", "Sure [y/N] ")],
+    "dash": [("f() { printf 'Su''re? '; read a; test $a = y && rm victim; }; f", "Sure? ")],
+}
+"""What a shell asks in a function, or before it does something, and how the question is shown."""
+
+
+@pytest.mark.parametrize(("shell", "question"), [(shell, each) for shell in PRESENT for each in QUESTIONS[shell]])
+async def test_an_answer_to_a_question_of_the_shell_is_asked_about(
+    tmp_path: Path, shell: str, question: tuple[str, str]
+) -> None:
+    (tmp_path / "victim").touch()
+    async with a_shell(tmp_path, shell, [types("y"), says("ok")], [says("I see")]) as here:
+        here.terminal.write(f"{question[0]}\r")
+        await here.shows(question[1])
+        here.ask()
+        asked = await here.asked()
+        assert asked["actions"][0]["text"] == "y"
+        here.answer(asked, ok=False)
+        await here.notes.end()
+        assert (tmp_path / "victim").exists()
+
+
+@pytest.mark.skipif("zsh" not in PRESENT, reason="zsh is not installed")
+@pytest.mark.parametrize("key", ["Home", "End", "Delete", "PageUp", "PageDown"])
+async def test_what_follows_a_key_that_the_shell_does_not_know_is_asked_about(tmp_path: Path, key: str) -> None:
+    """In vi mode such a key is an Escape and a command; then `#` takes the `#` away, and runs the line."""
+    (tmp_path / "victim").touch()
+    steps = [types("#rm victim"), presses(key), types("#"), says("done")], [says("I see")]
+    async with a_shell(tmp_path, "zsh", *steps) as here:
+        await run_by_hand(here, "bindkey -v; echo do''ne", "done")
+        here.ask()
+        here.answer(await here.asked(), ok=False)
+        await here.notes.end()
+        assert (tmp_path / "victim").exists()
+
+
+@every_editor
+async def test_keys_that_the_shell_knows_need_no_question(tmp_path: Path, shell: str) -> None:
+    keys = [types("ech x"), *[presses("Left")] * 2, types("o"), presses("Right"), types("y")]
+    async with a_shell(tmp_path, shell, [*keys, says("done")]) as here:
+        await run_by_hand(here, "echo do''ne", "done")
+        here.ask()
+        event, payload = await here.notes.end()
+        assert (event, here.notes.of("ai:approval")) == ("ai:finished", []), payload
+
+
 @pytest.mark.parametrize("key", ["Ctrl+D", "Ctrl+Z", "Escape", "Ctrl+["])
 async def test_keys_that_do_more_than_edit_are_asked_about(tmp_path: Path, key: str) -> None:
     async with a_shell(tmp_path, "bash", [types("ls"), presses(key), says("ok")]) as here:
