@@ -5,11 +5,13 @@ told what a key does, so a person is asked; the answer covers the turn's remaini
 program reads them and, before each Enter, its screen shows what was allowed.
 """
 
+import asyncio
 import itertools
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from mobifai.assistant import repository
 from mobifai.assistant.actions import Keystroke
 from mobifai.assistant.command_reader import EDITING, CommandReader
 from mobifai.assistant.prompt_line import Line
@@ -115,15 +117,22 @@ class Guard:
     async def _may_press(self, key: str, said: str) -> bool:
         risk = "" if key in EDITING or key == "Ctrl+C" else said or "it may do more than edit the line"
         if key == "Tab":
-            risk = self._risk_of_completion()
+            risk = await self._risk_of_completion()
         return not risk or await self._ask((AiStep(type="keystroke", key=key, risk=risk, line=self._shown_line),))
 
-    def _risk_of_completion(self) -> str:
+    async def _risk_of(self, lines: Sequence[str]) -> str:
+        """Why running a line that may be any of these may do harm; empty when it is harmless."""
+        risk = self._judge.risk_of_any(lines)
+        if risk or not any(map(self._judge.reads_repository, lines)):
+            return risk
+        return await asyncio.to_thread(repository.why_not, self._reader.directory)
+
+    async def _risk_of_completion(self) -> str:
         """Why completing the line may do harm: zsh runs what stands in it, and completions run programs for it."""
         line = self._reader.line
         if line is None or all(_PLAIN_WORD.fullmatch(text.lstrip()) for text in line.texts):
             return ""
-        risk = self._judge.risk_of_any(line.texts)
+        risk = await self._risk_of(line.texts)
         return f"completing may run a part of the line: {risk}" if risk else ""
 
     @property
@@ -141,7 +150,7 @@ class Guard:
         lines = frozenset(line.strip() for line in would_run) if runs else frozenset()
         if lines and lines <= self._lines:
             return True
-        risk = said or (self._judge.risk_of_any(would_run) if runs else "")
+        risk = said or (await self._risk_of(would_run) if runs else "")
         if not risk:
             return True
         steps = [*_steps(upcoming[: len(texts) if runs else 1])]
@@ -159,7 +168,7 @@ class Guard:
             line, row = await self._reader.read(), self._reader.row
             if line is None and self._covers_enter():
                 return self._reader.is_current or await self._same(line, row)
-            risk = self._risk_of_enter(line, said)
+            risk = await self._risk_of_enter(line, said)
             if not risk:
                 if self._reader.is_current:
                     return True
@@ -175,10 +184,10 @@ class Guard:
         now = await self._reader.read()
         return now == line and (line is not None or self._reader.row == row)
 
-    def _risk_of_enter(self, line: Line | None, said: str) -> str:
+    async def _risk_of_enter(self, line: Line | None, said: str) -> str:
         if line is None:
             return said or self._unknown
-        risk = self._judge.risk_of_any(line.texts)
+        risk = await self._risk_of(line.texts)
         if not self._reader.certain:
             return said or risk or _NOT_KNOWN
         if {text.strip() for text in line.texts} <= self._lines:

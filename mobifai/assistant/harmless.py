@@ -26,10 +26,8 @@ _ANY = _names(
 )
 """These can have any arguments."""
 
-_VERSIONS = _names(
-    "bash cargo cmake docker gcc git go java kubectl make node npm perl php pip pip3 python python3 ruby rustc"
-)
-"""These may be asked for their version."""
+_VERSIONS = _names("bash cmake docker gcc git java kubectl make node npm perl php pip pip3 python python3 ruby")
+"""These may be asked for their version. Not cargo, go and rustc: a project may name the toolchain that they run."""
 
 _SECRET_PLACE = re.compile(
     r"(?:^|[/:=,{])\.(?:ssh|aws|gnupg|kube|docker|azure|netrc|npmrc|pypirc|pgpass|git-credentials|password-store|vault-token"
@@ -60,7 +58,24 @@ def why_not(line: str, allowed: Iterable[Sequence[str]] = ()) -> str:
     except Unclear as error:
         return str(error)
     own = [tuple(words) for words in allowed]
-    return next((why for why in (_why_not(command, own) for command in commands) if why), "")
+    why = next((why for why in (_why_not(command, own) for command in commands) if why), "")
+    if not why and _reads_repository(commands, own) and any(command.words[0].text == "cd" for command in commands):
+        return "it is not known yet in which repository git would look"
+    return why
+
+
+def reads_repository(line: str, allowed: Iterable[Sequence[str]] = ()) -> bool:
+    """Whether a harmless line has git look into a repository, which may name programs that git runs (`repository`)."""
+    return _reads_repository(parse(line), [tuple(words) for words in allowed])
+
+
+def _reads_repository(commands: Sequence[Command], allowed: Sequence[tuple[str, ...]]) -> bool:
+    return any(
+        command.words[0].text == "git"
+        and [word.text for word in command.words[1:]] != ["--version"]
+        and not _is_allowed(command.words, allowed)
+        for command in commands
+    )
 
 
 def _why_not(command: Command, allowed: Sequence[tuple[str, ...]]) -> str:
@@ -212,7 +227,9 @@ _GIT_UNSAFE = _without(
     "upload-pack",
     "exec",
     "no-index",
+    "recurse-submodules",
     "show-signature",
+    "submodule",
 )
 _NO_WORDS_LISTS = _only("-[arvl]+", "--(?:all|list|remotes|show-current|verbose|merged|no-merged|column|contains)")
 

@@ -6,7 +6,7 @@ Only a command line that is known to change nothing counts as harmless; see `har
 import re
 from collections.abc import Iterable, Mapping
 
-from mobifai.assistant.harmless import why_not
+from mobifai.assistant.harmless import reads_repository, why_not
 
 _WORD = r"[^\n;|&]{0,200}"
 
@@ -71,6 +71,10 @@ class Judge:
         why = why_not(line, self._allowed)
         found = self._patterns.reasons(line) if why else ", ".join(self._patterns.of_settings(line))
         return (found or why)[:_RISK_CHARACTERS]
+
+    def reads_repository(self, line: str) -> bool:
+        """Whether running this harmless line has git look into a repository, which may name programs."""
+        return reads_repository(line, self._allowed)
 
     def risk_of_any(self, lines: Iterable[str]) -> str:
         """The same for a line that may be any of these."""

@@ -37,6 +37,10 @@ class Foreground(Protocol):
         """Its name; empty when that is not known."""
 
     @property
+    def directory(self) -> str:
+        """Where it works; empty when that is not known."""
+
+    @property
     def canonical(self) -> bool:
         """Whether it leaves the editing of lines to the terminal."""
 

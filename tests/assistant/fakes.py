@@ -19,6 +19,7 @@ class FakeForeground:
 
     pid: int = 1
     name: str = "bash"
+    directory: str = "/"
     canonical: bool = False
     is_prompt: bool = True
     is_busy: bool = False
