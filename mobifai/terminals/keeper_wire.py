@@ -83,12 +83,14 @@ class Receiver:
         return len(self._data) > LINE_BYTES
 
     def next(self) -> "dict[str, Any] | None":
-        """The next complete message, if there is one."""
+        """The next complete message, if there is one. Raises ValueError for a line that is none."""
         line, newline, rest = self._data.partition(b"\n")
         if not newline:
             return None
         self._data = rest
         message: dict[str, Any] = json.loads(line)
+        if not isinstance(message, dict):  # null, too, which must not look as if nothing more were there
+            raise ValueError(f"expected an object; found {line[:40]!r}")  # noqa: TRY004 - the line is wrong, no argument
         return message
 
     def take_descriptors(self, count: int) -> list[int]:

@@ -15,7 +15,7 @@ from mobifai.terminals import keeper_wire as wire
 
 WAYS = (
     "exit 0", "exit 3", "exit 75", "SIGSEGV", "SIGKILL", "hang up", "garbage", "a line without end", "no object",
-    "no fields", "wrong types", "no number", "unknown words", "a shell twice", "depth",
+    "null", "no fields", "wrong types", "no number", "unknown words", "a shell twice", "depth",
 )  # fmt: skip
 
 
@@ -52,6 +52,8 @@ def main() -> None:
             keeper.sendall(b"x" * (wire.LINE_BYTES + 100_000))
         case "no object":
             keeper.sendall(b'[]\n"end"\nnull\n5\n')
+        case "null":
+            keeper.sendall(b"null\n")
         case "no fields":
             keeper.sendall(b'{"ask": "spawn"}\n{"ask": "take"}\n{"ask": "end"}\n{"ask": "note"}\n{"ask": "failed"}\n')
         case "wrong types":

@@ -146,7 +146,9 @@ def let_go(spawned: Spawned) -> None:
 no_exit: OnExit = lambda _: None  # noqa: E731
 
 
-@pytest.mark.parametrize("line", [b"word", b"[]", b'"ended"', b'{"ended": []}', b'{"descriptors": "x"}', b"[" * 4000])
+@pytest.mark.parametrize(
+    "line", [b"word", b"null", b"[]", b'"ended"', b'{"ended": []}', b'{"descriptors": "x"}', b"[" * 4000]
+)
 async def test_a_keeper_whose_lines_cannot_be_read_counts_as_gone(line: bytes) -> None:
     ours, keepers = socket.socketpair()
     keeper, lost = Keeper(keepers), asyncio.Event()
