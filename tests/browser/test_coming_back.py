@@ -1,5 +1,6 @@
 """Whatever breaks, the page comes back by itself, and shows what was printed meanwhile exactly once."""
 
+import asyncio
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ import pytest
 
 from tests.browser.programs import COUNTS, command
 from tests.browser.scene import Scene, Way, answers, at_the_phone, scripts_for
-from tests.integration.insight import asked, nothing_went_wrong, on_path, status_when
+from tests.integration.insight import asked, holdings, nothing_went_wrong, on_path, same_holdings, status_when
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
 from tests.support import impaired_link
 from tests.support.agent import serving
@@ -175,6 +176,26 @@ async def test_a_network_that_goes_away_without_a_word_and_comes_back(tmp_path: 
             await phone.ready()
             await stop_counting(phone)
             await answers(phone)
+        nothing_went_wrong(agent)
+
+
+@pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
+async def test_a_phone_with_another_address_is_served_again_by_itself(tmp_path: Path) -> None:
+    async with impaired_link.impaired_link() as link, serving(tmp_path / "state", "--host", link.near) as agent:
+        async with open_browser(inside=link.inside) as browser:
+            browser.expect_complaints(OUTAGE)
+            phone = PhonePage(await browser.context.new_page())
+            await phone.open((await agent.invite())["link"])
+            await phone.ready("channel")
+            await phone.first_terminal()
+            before = await holdings(agent)
+            await start_counting(phone, tmp_path)
+            for _ in range(2):
+                await link.move_far()
+                async with asyncio.timeout(15):
+                    await goes_on(phone)
+            await stop_counting(phone)
+            await same_holdings(agent, before)
         nothing_went_wrong(agent)
 
 

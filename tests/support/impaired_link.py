@@ -73,6 +73,12 @@ class ImpairedLink:
         asked = {"delay": impairment.rtt / 2, "loss": impairment.loss, "rate": impairment.rate}
         await self._ask({"impair": {**asked, "queue": queue, "seed": seed}})
 
+    async def move_far(self) -> None:
+        """Take the far end's address away and give it another one, as when a phone changes its network."""
+        network, _, host = self.far.rpartition(".")
+        self.far = f"{network}.{int(host) + 1}"
+        await self._ask({"far": self.far})
+
     async def counts(self) -> dict[str, dict[str, int]]:
         """Packets since it was last impaired, by way: `carried`, `carried_bytes`, `lost`, `dropped` from the queue."""
         return await self._ask({})

@@ -21,6 +21,9 @@ import time
 from collections import deque
 from typing import Any
 
+FAR = "wire0"
+"""The device in the far network."""
+
 MTU = 1500
 READS_AT_ONCE = 64
 MOST_UNDER_WAY = 16 << 20
@@ -114,6 +117,16 @@ def bring_up(name: str, address: str) -> None:
         route.link("set", index=index, state="up", mtu=MTU, txqlen=_PACKETS)
 
 
+def change_address(name: str, address: str) -> None:
+    """Take a device's address away, and give it another one."""
+    from pyroute2 import IPRoute  # noqa: PLC0415 - exists on Linux only
+
+    with IPRoute() as route:
+        index = route.link_lookup(ifname=name)[0]
+        route.flush_addr(index=index)
+        route.addr("add", index=index, address=address, prefixlen=24)
+
+
 def leave_network() -> None:
     """Have a network of our own from now on. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)  # os.unshare is there from Python 3.12 only
@@ -128,8 +141,8 @@ def lay() -> tuple[dict[str, Way], dict[str, str]]:
     subnet = f"10.77.{int(name.removeprefix('wire')) % 256}"
     bring_up(name, f"{subnet}.1")
     leave_network()
-    far, name = open_tun("wire0")
-    bring_up(name, f"{subnet}.2")
+    far, _ = open_tun(FAR)
+    bring_up(FAR, f"{subnet}.2")
     ways = {"to_far": Way(near, far, "to far"), "to_near": Way(far, near, "to near")}
     return ways, {"near": f"{subnet}.1", "far": f"{subnet}.2"}
 
@@ -140,6 +153,8 @@ def obey(ways: dict[str, Way], command: dict[str, Any]) -> dict[str, Any]:
     if impairment := command.get("impair"):
         for way in ways.values():
             way.impair(**impairment)
+    if address := command.get("far"):
+        change_address(FAR, address)
     return told
 
 
