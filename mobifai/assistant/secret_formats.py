@@ -58,12 +58,17 @@ _NAMED = tuple(
     )
 )
 
+_BEFORE_LINE = r"(?:[^\s:]{1,300}(?::[0-9]{1,7}:|-[0-9]{1,7}-|[:-])|[ \t]{0,8}(?:[0-9]{1,7}[\t :|-]{1,4}|[-+|<>#] ?))?"
+"""What `grep` and `cat -n` show before a line, or a difference, a quotation or a comment has there."""
+
+_PREFIX = re.compile(_BEFORE_LINE)
+
 _KEY_BEGINS = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY[A-Z ]{0,10}-----"
-    r"(?P<secret>(?:(?:\s|\\n){0,8}(?:(?:Proc-Type|DEK-Info|Version|Comment):[^\n]{0,200}|[A-Za-z0-9+/=]{4,4000})){1,2000})"
+    rf"(?P<secret>(?:(?:\s|\\n){{0,8}}{_BEFORE_LINE}(?:(?:Proc-Type|DEK-Info|Version|Comment):[^\n]{{0,200}}|[A-Za-z0-9+/=]{{4,4000}})){{1,2000}})"
 )
 _KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY")
-_KEY_LINE = re.compile(r"\s*[A-Za-z0-9+/=]{4,4000}\s*")
+_KEY_LINE = re.compile(rf"\s*{_BEFORE_LINE}[A-Za-z0-9+/=]{{4,4000}}\s*")
 _PUTTY = re.compile(r"Private-Lines: [0-9]{1,4}\s{1,4}(?P<secret>(?:[A-Za-z0-9+/=]{4,100}\s{1,4}){1,200})")
 
 _CARD = re.compile(
@@ -86,7 +91,8 @@ def find(text: str) -> Iterator[Span]:
 
 def _lines_before(text: str, end: int) -> int:
     """Where the lines of a key begin that ends here, when its beginning is not to be seen."""
-    start = end
+    line = text.rfind("\n", 0, end) + 1
+    start = line if _PREFIX.fullmatch(text, line, end) else end
     while start > 0:
         previous = text.rfind("\n", 0, start - 1) + 1
         if not _KEY_LINE.fullmatch(text, previous, start):

@@ -103,6 +103,18 @@ def test_a_private_key_is_masked_when_an_end_of_it_is_to_be_seen(first: int, las
     assert masked.startswith("$ cat key")
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["/home/a/.ssh/id_x:", "./keys/a-b-", "k/f:12:", "k-f-12-", "     7\t", "+", "- ", "> ", "| ", "  12: ", "# "],
+)
+@pytest.mark.parametrize("lines", [PEM, PEM[:3], PEM[1:]], ids=["whole", "beginning", "end"])
+def test_a_private_key_is_masked_whatever_stands_before_its_lines(before: str, lines: list[str]) -> None:
+    """As in what grep, `cat -n` and `git diff` print."""
+    _, masked = shown("\r\n".join(["$ grep", *(before + line for line in lines), "$ "]), cols=120)
+    assert not any(line in masked for line in KEY_LINES), masked
+    assert masked.startswith("$ grep")
+
+
 @pytest.mark.parametrize("secret", [TOKENS[1], TOKENS[5], "value-of-a-variable-with-\u6f22\u5b57-in-it"])
 @pytest.mark.parametrize("cols", [7, 20, 33, 80])
 def test_a_secret_over_several_rows_is_masked_and_all_else_stays_where_it_is(secret: str, cols: int) -> None:
