@@ -54,7 +54,9 @@ def parse(line: str) -> Sequence[Command]:
 class _Parser:
     def __init__(self, line: str) -> None:
         for character in line:
-            if character != " " and unicodedata.category(character)[0] in "CZ":
+            if character == "\ufffd":
+                raise Unclear("it has a character that can't be seen")
+            if character != " " and unicodedata.category(character)[0] in "CZM":
                 raise Unclear(f"it has the character U+{ord(character):04X}")
         self._line = line
         self._at = 0

@@ -6,11 +6,10 @@ same holds where the shell and the screen may count cells differently: then what
 """
 
 import asyncio
-import unicodedata
 from collections.abc import Callable
 
 from mobifai.assistant import keys
-from mobifai.assistant.grid import has_sure_width
+from mobifai.assistant.grid import composed, has_sure_width
 from mobifai.assistant.prompt_line import Line, Prompt, find_line, find_prompt
 from mobifai.assistant.screen import Cells
 from mobifai.assistant.terminal import POLL_SECONDS, Terminal, application_keys, look_at_cells, quiet
@@ -71,7 +70,8 @@ class CommandReader:
         screen = await self._look()
         before, self.line = self.line, self._find(screen)
         if before is not None and self.line != before:
-            self.certain = False
+            self.certain = self.at_end = False
+            self.line = self._find(screen)
         self._doubt_widths()
         return self.line
 
@@ -139,9 +139,7 @@ class CommandReader:
 
     async def type(self, text: str) -> None:
         """Type a text without line ends and tabs, and wait until the line shows it."""
-        expected = (
-            {before + unicodedata.normalize("NFC", text) for before in self.line.before_cursor} if self.line else set()
-        )
+        expected = {before + composed(text) for before in self.line.before_cursor} if self.line else set()
         self._doubt_widths(typed=text)
         position = self._terminal.position
         self._terminal.write(text)

@@ -130,11 +130,29 @@ def _plain(line: str) -> str:
     return line.replace(FILLER, "").rstrip()
 
 
-def cells(text: str) -> str:
-    """A text with one character for each cell: marks are composed or dropped."""
-    found = []
-    for character in unicodedata.normalize("NFC", text):
-        if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+_COMPOSED = re.compile(r"[^\W\d_][\u0300-\u036f\u3099\u309a]+|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?")
+
+
+def composed(text: str) -> str:
+    """A text in which letters have their marks. Nothing becomes a sign of a shell's, as it may by Unicode's rules."""
+    return _COMPOSED.sub(lambda found: unicodedata.normalize("NFC", found[0]), text)
+
+
+def takes_no_cell(character: str) -> bool:
+    """Whether a character is a mark on another one, or is not to be seen at all."""
+    return unicodedata.category(character) in ("Mn", "Me", "Cf")
+
+
+def cells(text: str, marked: str = "") -> str:
+    """A text with one character for each cell: marks are composed or dropped.
+
+    `marked`: what stands for a character that has one which is dropped.
+    """
+    found: list[str] = []
+    for character in composed(text):
+        if takes_no_cell(character):
+            if marked and found:
+                found[-1 if found[-1] != FILLER else -2] = marked
             continue
         found.append(character)
         if unicodedata.east_asian_width(character) in "WF":

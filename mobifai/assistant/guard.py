@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mobifai.assistant import repository
 from mobifai.assistant.actions import Keystroke
 from mobifai.assistant.command_reader import EDITING, CommandReader
+from mobifai.assistant.grid import composed, takes_no_cell
 from mobifai.assistant.prompt_line import Line
 from mobifai.assistant.risk import Judge
 from mobifai.protocol.messages import AiStep
@@ -150,7 +151,7 @@ class Guard:
         lines = frozenset(line.strip() for line in would_run) if runs else frozenset()
         if lines and lines <= self._lines:
             return True
-        risk = said or (await self._risk_of(would_run) if runs else "")
+        risk = said or _unseen(texts) or (await self._risk_of(would_run) if runs else "")
         if not risk:
             return True
         steps = [*_steps(upcoming[: len(texts) if runs else 1])]
@@ -223,6 +224,12 @@ class Guard:
         if self._program != self._reader.program_id:
             return False
         return self._reader.full_screen or (self._expected is not None and self._expected == self._reader.before_cursor)
+
+
+def _unseen(texts: Sequence[str | None]) -> str:
+    """Which invisible character a text has: a person would see another line than the one that is typed."""
+    found = next((each for text in texts for each in composed(text or "") if takes_no_cell(each)), "")
+    return f"it has the character U+{ord(found):04X}, which can't be seen" if found else ""
 
 
 def _steps(pieces: Sequence[Piece]) -> list[AiStep]:

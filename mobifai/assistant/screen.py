@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mobifai.assistant.grid import FILLER, Grid, cells
+from mobifai.assistant.grid import FILLER, Grid, cells, takes_no_cell
 
 SLICE = 500
 """Pieces of output, and lines that they fill, between two pauses: about a millisecond of work."""
@@ -63,9 +63,13 @@ class Cells:
 
 
 class Emulator:
-    """A screen of `cols` by `rows` cells. Feed it output, then take a picture."""
+    """A screen of `cols` by `rows` cells. Feed it output, then take a picture.
 
-    def __init__(self, cols: int, rows: int) -> None:
+    `marked`: what is shown in place of a character with a mark or an invisible one, which has no cell of its own.
+    """
+
+    def __init__(self, cols: int, rows: int, marked: str = "") -> None:
+        self._marked = marked
         self._cols, self._rows = max(1, cols), max(1, rows)
         self._reset()
 
@@ -114,11 +118,20 @@ class Emulator:
 
     def _put(self, text: str) -> None:
         if not text.isascii():
-            text = cells(text)
+            if self._marked and takes_no_cell(text[0]):
+                self._mark()
+            text = cells(text, self._marked)
         elif self._graphics:
             text = text.translate(_GRAPHICS)
         self._last = text[-1:] or self._last
         self._put_cells(text)
+
+    def _mark(self) -> None:
+        """Show that the character before the cursor is another one than it was."""
+        line, column = self._grid.lines[self._y], self._x - 1
+        column -= line[column : column + 1] == FILLER
+        if column >= 0:
+            self._grid.write(self._y, column, self._marked, insert=False)
 
     def _put_cells(self, text: str) -> None:
         at = 0

@@ -17,6 +17,9 @@ SECRET_CHARACTERS = 8_000
 """Of the screen, this much before and behind what is shown is searched for secrets that reach into it."""
 
 
+UNSEEN = "\ufffd"
+
+
 class Named(Protocol):
     """What a tab is to people."""
 
@@ -137,17 +140,17 @@ class Slice:
         return start, min(end, start + self.length)
 
 
-async def _emulate(terminal: Terminal) -> Emulator:
+async def _emulate(terminal: Terminal, marked: str = "") -> Emulator:
     """Its screen. Others run meanwhile: a full ring of a full-screen program takes some 50 ms."""
-    emulator = Emulator(*terminal.size)
+    emulator = Emulator(*terminal.size, marked)
     for _ in emulator.feed(terminal.replay()):
         await asyncio.sleep(0)
     return emulator
 
 
 async def look_at_cells(terminal: Terminal) -> Cells:
-    """Look at the visible part of a terminal."""
-    return (await _emulate(terminal)).cells()
+    """Look at the visible part of a terminal. A character with an invisible one is shown as UNSEEN."""
+    return (await _emulate(terminal, UNSEEN)).cells()
 
 
 async def look(terminal: Terminal, wanted: Slice, secrets: Secrets) -> View:

@@ -188,6 +188,41 @@ async def test_a_character_of_unsure_width_hides_nothing(tmp_path: Path, shell: 
         assert (tmp_path / "victim").exists()
 
 
+@every_editor
+async def test_a_character_that_only_looks_like_a_shell_s_sign_is_not_taken_for_it(tmp_path: Path, shell: str) -> None:
+    """By Unicode's rules the Greek question mark is a semicolon; to a shell it is a letter, and this one command."""
+    (tmp_path / "victim").touch()
+    keys = [types("find victim \u037e cat -delete"), presses("Ctrl+E"), ENTER]
+    async with a_shell(tmp_path, shell, [*keys, says("done")], [says("I see")]) as here:
+        here.ask()
+        here.answer(await here.asked(), ok=False)
+        await here.notes.end()
+        assert (tmp_path / "victim").exists()
+
+
+@every_shell
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202e", "\u0301", "\ufe0f", "\u00ad", "\U000e0041"])
+async def test_a_character_that_can_not_be_seen_is_asked_about_before_it_is_typed(
+    tmp_path: Path, shell: str, unseen: str
+) -> None:
+    """Behind a backslash it takes the place of the sign that a person sees escaped."""
+    steps = [types(f"echo \\{unseen};rm victim"), presses("Ctrl+E"), ENTER, says("done")], [says("I see")]
+    async with a_shell(tmp_path, shell, *steps) as here:
+        here.ask()
+        asked = await here.asked()
+        assert f"U+{ord(unseen):04X}" in asked["actions"][0]["risk"]
+        here.answer(asked, ok=False)
+        await here.notes.end()
+
+
+async def test_a_recalled_line_with_a_character_that_can_not_be_seen_is_asked_about(tmp_path: Path) -> None:
+    async with a_shell(tmp_path, "bash", [presses("Up"), ENTER, says("done")], [says("I see")]) as here:
+        await run_by_hand(here, "echo \\\u200b;echo do''ne", "done")
+        here.ask()
+        asked = await here.asked()
+        assert asked["actions"][-1]["line"].startswith("echo \ufffd;")
+
+
 async def test_such_characters_need_no_question_where_nothing_is_edited(tmp_path: Path) -> None:
     async with a_shell(tmp_path, "bash", [types("echo \U0001f389"), ENTER, says("done")]) as here:
         here.ask()
