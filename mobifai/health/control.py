@@ -25,6 +25,9 @@ from mobifai.state import private_directory
 
 ANSWER_SECONDS = 30.0
 
+CLOSE_SECONDS = 1.0
+"""How long a command may take to read the rest of its answer: the process that answered may be about to stop."""
+
 BEAT_SECONDS = 10.0
 """How often a command that follows a question hears of it, also when nothing happens."""
 
@@ -120,9 +123,7 @@ class _Conversations:
         finally:
             del self._tasks[task]
             self._bound.set(len(self._tasks))
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            await _close(writer)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         last: dict[str, object]
@@ -160,6 +161,16 @@ async def _calmly(answer: Awaitable[object]) -> object:
         if type(error).__module__.partition(".")[0] != "psutil":  # which is there only once somebody needed it
             raise
         raise StateError(f"the running process can't answer now: {error}") from None
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Hang up on a command once it has all that was sent, or does not read: it may be stopped."""
+    writer.close()
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await writer.wait_closed()
+    except OSError:  # TimeoutError is one
+        writer.transport.abort()
 
 
 async def _send(writer: asyncio.StreamWriter, line: dict[str, object]) -> None:

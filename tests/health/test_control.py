@@ -1,6 +1,7 @@
 """The control socket: one answer, or events until an end."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ class Questions:
     def __init__(self) -> None:
         self.ended = asyncio.Event()
         self.go_on = asyncio.Event()
+        self.flooded = 0
 
     async def echo(self, arguments: dict[str, Any]) -> object:
         return arguments
@@ -49,6 +51,7 @@ class Questions:
     async def flood(self, _: dict[str, Any]) -> AsyncGenerator[object, None]:
         try:
             while True:
+                self.flooded += 1
                 yield "x" * 10_000
         finally:
             self.ended.set()
@@ -121,6 +124,18 @@ async def test_who_does_not_read_ends_what_it_followed(tmp_path: Path, monkeypat
         await asyncio.wait_for(questions.ended.wait(), 10)
         writer.close()
         assert reader is not None
+
+
+async def test_the_process_stops_though_a_command_does_not_read(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as command:
+        async with asyncio.timeout(10):
+            async with a_process(tmp_path) as (questions, path):
+                command.connect(str(path))
+                command.sendall(b'{"ask": "flood"}\n')
+                # More than the kernel takes: a command that was stopped by Ctrl-Z leaves it there.
+                await eventually(
+                    lambda: questions.flooded > command.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) / 10_000
+                )
 
 
 async def test_the_process_stopping_ends_it(tmp_path: Path) -> None:
