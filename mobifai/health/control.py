@@ -238,7 +238,7 @@ async def ask(
 async def follow(path: Path, question: str, arguments: Mapping[str, object] | None = None) -> AsyncGenerator[Any, None]:
     """Ask the running process what it answers with events. Closing this tells it to stop. Raises StateError."""
     async with _asked(path, question, arguments) as reader:
-        while "answer" not in (line := await _line(reader)):
+        while "answer" not in (line := await _line(reader, ANSWER_SECONDS)):
             if line.get("event") is not None:
                 yield line["event"]
 
@@ -267,7 +267,7 @@ async def _asked(
         writer.close()
 
 
-async def _line(reader: asyncio.StreamReader, patience: float = ANSWER_SECONDS) -> dict[str, Any]:
+async def _line(reader: asyncio.StreamReader, patience: float) -> dict[str, Any]:
     """The next line of an answer. Raises StateError."""
     try:
         async with asyncio.timeout(patience):
