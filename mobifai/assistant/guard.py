@@ -25,7 +25,9 @@ Ask = Callable[[tuple[AiStep, ...]], Awaitable[bool]]
 ATTEMPTS = 3
 """How often a person is asked again because the line has changed meanwhile."""
 
-_SHOWN_CHARACTERS = 1000
+_SHOWN_CHARACTERS = 8000
+"""Of a longer line, a person is told how much is not shown."""
+
 _PIECES = re.compile(r"\r\n|[\r\n\t]|[^\r\n\t]+")
 _KEYS = {"\t": "Tab", "\r": "Enter", "\n": "Enter", "\r\n": "Enter"}
 
@@ -241,4 +243,6 @@ def _later(keystrokes: Sequence[Keystroke]) -> list[AiStep]:
 
 
 def _shown(line: str) -> str:
-    return line.strip()[:_SHOWN_CHARACTERS]
+    line = line.strip()
+    more = len(line) - _SHOWN_CHARACTERS
+    return line if more <= 0 else f"{line[:_SHOWN_CHARACTERS]} ... (and {more} more characters)"

@@ -19,9 +19,6 @@ from mobifai.health.control import ask as ask_once
 from mobifai.protocol.plain_text import escaped, lines, one_line
 from mobifai.state import StateDir
 
-MOST_STEP = 4000
-"""Characters that are shown of a step: what is approved has to be seen."""
-
 
 @click.command()
 @click.argument("prompt")
@@ -103,7 +100,7 @@ def _step(step: dict[str, Any]) -> str:
             what = f"wait {step['ms']} ms"
         case _:
             what = "look at the screen"
-    return one_line(f"{what}   ({step['risk']})" if step.get("risk") else what, MOST_STEP)
+    return f"{what}   ({one_line(step['risk'])})" if step.get("risk") else what
 
 
 async def _approved(seconds: float) -> bool:

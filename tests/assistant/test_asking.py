@@ -181,6 +181,13 @@ async def test_the_command_shows_the_steps(tmp_path: Path) -> None:
         assert lines[5].startswith("Done: 2 turns, ")
 
 
+@pytest.mark.parametrize("text", ["rm  'a   b'", "echo " + "\u202e" * 1500 + "; rm x"], ids=["blanks", "long"])
+async def test_the_command_shows_a_step_whole(tmp_path: Path, text: str) -> None:
+    async with an_agent(tmp_path, [types(text)]), a_command("x", "--state-dir", str(tmp_path)) as command:
+        _, out, _ = await command.end()
+        assert out.splitlines()[1] == f"  type '{text}'".replace("\u202e", "\\u202e")
+
+
 async def test_the_command_prints_json(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [says("hi")]), a_command("x", "--json", "--state-dir", str(tmp_path)) as command:
         status, out, _ = await command.end()

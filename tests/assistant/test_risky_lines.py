@@ -163,6 +163,13 @@ async def test_a_line_over_several_rows_is_judged_whole(tmp_path: Path, shell: s
         assert asked["actions"][-1]["line"].startswith(line)
 
 
+async def test_a_long_line_is_shown_to_its_end(tmp_path: Path) -> None:
+    steps = [types(f"echo {'x' * 1200}"), types(";rm -f  victim"), presses("Ctrl+E"), ENTER, says("ok")]
+    async with a_shell(tmp_path, "bash", steps) as here:
+        here.ask()
+        assert (await here.asked())["actions"][-1]["line"].endswith("x;rm -f  victim")
+
+
 @pytest.mark.parametrize("blanks", [9, 10, 11])
 async def test_a_row_that_looks_like_a_prompt_hides_nothing(tmp_path: Path, blanks: int) -> None:
     text = f"rm -f x;{' ' * blanks}$ ls"

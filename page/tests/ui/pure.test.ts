@@ -129,6 +129,7 @@ describe("the assistant's dialogue", () => {
 
   test("hidden characters of an action are to be seen", () => {
     expect(describeAction({ type: "keystroke", text: "ls \u202e\u200bx\n" })).toBe("Types ls \\u{202e}\\u{200b}x\n");
+    expect(describeAction({ type: "keystroke", key: "Enter", line: "a\u00a0b\u3164\ufe0f\u2800 c" })).toBe("Presses Enter, which runs a\\u{a0}b\\u{3164}\\u{fe0f}\\u{2800} c");
   });
 
   test("actions in words", () => {

@@ -126,9 +126,9 @@ export function describe(action: RiskyAction): string {
   return action.type;
 }
 
-/** Hidden characters as escapes: what is allowed is what is seen. */
+/** Marks that nobody sees, and what looks like a blank and is none, as escapes: what is allowed is what is seen. */
 function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => (character === "\n" ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`));
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/gu, (character) => (character === "\n" ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`));
 }
 
 function summary(event: { readonly turns: number; readonly tokens: number; readonly outcome: string }): string {
