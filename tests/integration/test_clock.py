@@ -1,18 +1,34 @@
 """A clock that is wrong, or set while the agent runs; a time zone that changes; and a long time without any visitor."""
 
+import asyncio
 import os
 import signal
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integration.insight import answers, arrive, asked, get_in_again, status_when
+from mobifai.errors import StateError
+from mobifai.health.control import ask
+from mobifai.state import StateDir
+from soak.phone_log import PhoneError
+from tests.integration.insight import (
+    answers,
+    arrive,
+    asked,
+    get_in_again,
+    holdings,
+    same_holdings,
+    status_when,
+)
 from tests.support.agent import RunningAgent, serving
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone
 from tests.support.wall_clock import DAY, YEAR, WallClock
 
+HOUR = 3600.0
 JUMPS = [-10 * YEAR, -31 * DAY, -3600, 3600, 31 * DAY, 10 * YEAR]
 ABSOLUTE = {"1970": 10.0, "2038": 2.0**31 + 5, "2106": 2.0**32 + 5, "1910": -1.9e9, "2200": 7.26e9}
 
@@ -121,39 +137,103 @@ async def test_after_a_month_without_a_phone_new_phones_come_in(tmp_path: Path) 
         assert (await agent.status())["relay"] != "sign-in"
 
 
+async def goes_by(seconds: float, agent: RunningAgent, clock: WallClock) -> dict[str, Any]:
+    """Have all timers of this time run: the agent's status, once it made a health check, or is another agent."""
+
+    async def look() -> tuple[object, dict[str, Any]]:
+        while True:
+            try:
+                status = await asked(agent)
+            except StateError:  # it is just being replaced
+                await asyncio.sleep(0.01)
+            else:
+                return (status["agent_pid"], (status["last_check"] or {}).get("uptime_s")), status
+
+    async with asyncio.timeout(20):
+        (before, status), now = await look(), None
+        clock.elapse(seconds)
+        await ask(StateDir(agent.state_dir).keeper_socket, "status", {})  # the keeper wakes up
+        while now in (None, before):
+            await asyncio.sleep(0.002)
+            now, status = await look()
+        return status
+
+
+@pytest.mark.timeout(240)
 async def test_sixty_days_without_a_visitor_leave_nothing_behind_and_everything_working(tmp_path: Path) -> None:
-    """The clock is set on day by day, the agent's own timers run as often as they would, and then everybody comes."""
+    """Every clock goes on, six hours at a time, with the product's own intervals, and then everybody comes."""
     clock = WallClock(tmp_path)
-    options = ("--time-scale", "100", "--health-interval", "60", "--restart-daily", "04:30")
-    async with serving(tmp_path / "state", *options, environment=clock.environment) as agent:
+    settings = tmp_path / "config.toml"
+    settings.write_text('[limits]\n"log.file" = 4_096\n')
+    environment = {**clock.environment, "MOBIFAI_CONFIG": str(settings)}
+    async with (
+        serving(tmp_path / "state", environment=environment) as agent,
+        invited_phone(agent, webrtc=True) as phone,
+    ):
+        await arrive(phone, agent.device_id)
+        terminal = await phone.create()
+        await phone.type(terminal, "X=still-here\r")
+        await answers(phone, terminal)
+        await phone.leave()
         invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
-            terminal = await phone.create()
-            await phone.type(terminal, "X=still-here; echo ready-$((1+1))\r")
-            await phone.wait_output(terminal, "ready-2")
-        shell = (await agent.status())["terminals"][0]["pid"]
-        sizes = []
-        for _ in range(3):
-            for _ in range(20):
-                clock.pass_by(DAY)
-            previous = (await agent.status())["agent_pid"]
-            await agent.command("restart")  # as every day at 04:30
-            status = await status_when(agent, lambda now, old=previous: now["agent_pid"] != old, "the next agent")
-            await agent.command("status", "--check")
-            assert all(entry["used"] <= entry["capacity"] for entry in status["bounds"])
-            sizes.append(sum(file.stat().st_size for file in agent.state_dir.rglob("*") if file.is_file()))
-        assert sizes[-1] < sizes[0] + 1_000_000
-        assert [one["pid"] for one in status["terminals"]] == [shell]
-        await let_in(agent)
-        async with open_phone("python", agent.relay_url, (await agent.invite_legacy())["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
-            await phone.type(terminal, "echo $X-$((1+1))\r")
+        async with open_phone("python", agent.relay_url, invitation["token"]) as legacy:
+            await arrive(legacy, agent.device_id)
+            await answers(legacy, terminal)
+            await legacy.leave()
+            unused = await agent.invite_legacy()
+            shell = (await asked(agent))["terminals"][0]["pid"]
+            for quarter in range(60 * 4):
+                status = await goes_by(DAY / 4, agent, clock)
+                assert all(entry["used"] <= entry["capacity"] for entry in status["bounds"])
+                if quarter == 20 * 4:
+                    await agent.command("restart")
+                if quarter == 22 * 4:
+                    before, size = await holdings(agent), size_of(agent)
+            assert status["uptime_s"] > 39 * DAY
+            await same_holdings(agent, before)
+            assert size_of(agent) < size + 5 * 4_096
+            assert len(list((agent.state_dir / "logs").iterdir())) == 5
+            assert [one["pid"] for one in status["terminals"]] == [shell]
+
+            await arrive(phone, agent.device_id)
             await phone.switch(terminal)
+            await phone.type(terminal, "echo $X-$((1+1))\r")
             await phone.wait_output(terminal, "still-here-2")
+            await phone.leave()
+            with pytest.raises(PhoneError, match="expired; sign in again"):
+                await legacy.connect()
+        async with open_phone("python", agent.relay_url, unused["token"]) as late:
+            with pytest.raises(PhoneError, match="is void now"):
+                await late.connect()
+        await let_in(agent)
+        async with invited_phone(agent, webrtc=True) as another:
+            await arrive(another, agent.device_id)
+            await another.switch(terminal)
+            await answers(another, terminal)
         await nothing_failed(agent)
+
+
+async def test_a_daily_restart_comes_once_a_day_and_costs_nothing(tmp_path: Path) -> None:
+    clock = WallClock(tmp_path)
+    async with serving(tmp_path / "state", "--restart-daily", "04:30", environment=clock.environment) as agent:
+        async with invited_phone(agent) as phone:
+            await arrive(phone, agent.device_id, channel=False)
+            terminal = await phone.create()
+            await answers(phone, terminal)
+            await phone.leave()
+            agents = [(await goes_by(HOUR, agent, clock))["agent_pid"] for _ in range(3 * 24)]
+            lives = Counter(agents)
+            assert len(lives) == 4
+            assert [lives[pid] for pid in list(lives)[1:-1]] == [24, 24]
+            await arrive(phone, agent.device_id, channel=False)
+            await phone.switch(terminal)
+            await answers(phone, terminal)
+        await nothing_failed(agent)
+
+
+def size_of(agent: RunningAgent) -> int:
+    """The bytes of the state directory."""
+    return sum(file.stat().st_size for file in agent.state_dir.rglob("*") if file.is_file())
 
 
 async def test_the_time_zone_may_change_while_it_runs(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Another wall clock for a process under test: all that is in it, its libraries included, sees the time of the test.
+"""Other clocks for a process under test: all that is in it, its libraries included, sees the time of the test.
 
 Owns a preloaded library, which the system's C compiler makes, and the file by which the time is set while the process
-runs. Clocks that nobody can set go on as they are. Where this can't be had, the test is skipped.
+runs. Clocks that nobody can set are moved by `elapse` only. Where this can't be had, the test is skipped.
 """
 
 import shutil
@@ -27,8 +27,8 @@ class WallClock:
         library, self._file = folder / "clock.so", folder / "clock"
         source = Path(__file__).with_name("clock_shift.c")
         subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
-        self._shift = 0
-        self._file.write_bytes(bytes(8))
+        self._shift = self._elapsed = 0
+        self._file.write_bytes(bytes(16))
         self.environment = {"LD_PRELOAD": str(library), "MOBIFAI_TEST_CLOCK": str(self._file)}
 
     def set(self, seconds: float) -> None:
@@ -38,9 +38,17 @@ class WallClock:
     def shift(self, seconds: float) -> None:
         """Set it this far off the system's clock."""
         self._shift = int(seconds)
-        with self._file.open("r+b") as file:
-            file.write(struct.pack("=q", self._shift))
+        self._write()
 
     def pass_by(self, seconds: float) -> None:
         """Set it further on."""
         self.shift(self._shift + seconds)
+
+    def elapse(self, seconds: float) -> None:
+        """Have time go by on every clock, as it does. A process that waits in the kernel notices when it wakes up."""
+        self._shift, self._elapsed = self._shift + int(seconds), self._elapsed + int(seconds)
+        self._write()
+
+    def _write(self) -> None:
+        with self._file.open("r+b") as file:
+            file.write(struct.pack("=qq", self._shift, self._elapsed))
