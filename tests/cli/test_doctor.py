@@ -34,8 +34,9 @@ async def test_on_a_terminal_it_is_a_table(tmp_path: Path) -> None:
     master, slave = os.openpty()
     try:
         words = ("doctor", "--shell", "[bold]", "--port", "0", "--state-dir", str(tmp_path))
+        environ = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR")}
         process = await asyncio.create_subprocess_exec(
-            *mobifai(), *words, stdout=slave, stderr=slave, env={**os.environ, "TERM": "xterm-256color"}
+            *mobifai(), *words, stdout=slave, stderr=slave, env={**environ, "TERM": "xterm-256color"}
         )
         os.close(slave)
         async with asyncio.timeout(60):

@@ -154,6 +154,7 @@ async def test_the_oom_killer_takes_the_agent_and_every_terminal_goes_on(tmp_pat
 async def test_without_memory_for_a_ring_a_new_terminal_is_refused_and_the_others_live(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         async with at_work(agent) as (phone, terminal):
+            await phone.expect("webrtc:offer")  # the libraries for the data channel are loaded
             process = psutil.Process((await asked(agent))["agent_pid"])
             process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + 300_000, resource.RLIM_INFINITY))
             with pytest.raises(PhoneError, match=r"no memory is left for a terminal"):
