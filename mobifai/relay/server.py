@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 TICK_SECONDS = 1.0
 """How exactly handshakes and silent connections are timed."""
 
+NOTE_SECONDS = 3600.0
+"""How often it is noted which devices are connected, for a relay that ends without a word."""
+
 log = logging.getLogger(__name__)
 
 
@@ -137,6 +140,7 @@ class _Parts:
         self._sign_in = sign_in
         self._now = now
         self._monotonic = monotonic
+        self._note_at = monotonic() + NOTE_SECONDS
         self._runner: web.AppRunner | None = None
         self.known = KnownAddresses(ledger)
         self.listener = Listener(ledger, config.trusted_proxies, self.known, monotonic)
@@ -175,6 +179,9 @@ class _Parts:
         now = self._monotonic()
         self.sockets.expire(now)
         self.listener.intake.expire(now)
+        if now >= self._note_at:
+            self._note_at = now + NOTE_SECONDS
+            self.sockets.note_connected()
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from mobifai.protocol.codes import CODE_SECONDS, Attempts, ClientKind, DeviceTyp
 from mobifai.protocol.features import E2E
 from mobifai.relay.accounts import Account, Accounts
 from mobifai.relay.store import OWNER, Store, StoredDevice
-from mobifai.relay.tokens import Claims, Tokens
+from mobifai.relay.tokens import TOKEN_SECONDS, Claims, Tokens
 
 PHONES: frozenset[ClientKind] = frozenset({ClientKind.E2E, ClientKind.LEGACY})
 AGENTS: frozenset[ClientKind] = frozenset({ClientKind.AGENT})
@@ -220,11 +220,20 @@ class SignIn:
     def _require_fresh(self, claims: Claims, device: StoredDevice) -> None:
         """Raise SignInRefused for a token whose time is over.
 
+        An agent's time begins when it was last connected: its connection may last for months, and after that nobody may
+        be there to sign it in.
+
         A client that encrypts is known to the agent by its key, and on the agent's own relay its token opens nothing
         without that: there it is good until the device is revoked, whatever the clock is set to.
         """
         if self.shared or device.kind is not ClientKind.E2E:
-            self._tokens.check_time(claims, self._now())
+            now = self._now()
+            if device.kind is not ClientKind.AGENT or not 0 <= now - device.last_seen < TOKEN_SECONDS:
+                self._tokens.check_time(claims, now)
+
+    def connected(self, account: str, device_id: str) -> None:
+        """Note that a device is connected, or was until now."""
+        self._store.connected(account, device_id, self._now())
 
     def _claim(self, account: Account, grant_id: str, register: wire.Register) -> None:
         """Use an invitation up by its token."""

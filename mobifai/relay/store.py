@@ -163,6 +163,12 @@ class Store:
             (name, public_key, now, user_id, device_id),
         )
 
+    def connected(self, user_id: str, device_id: str, now: float) -> None:
+        """Note that a device is connected, or was until now."""
+        self._connection.note(
+            "UPDATE devices SET last_seen = ? WHERE user_id = ? AND device_id = ?", (now, user_id, device_id)
+        )
+
     def revoke(self, user_id: str, device_id: str, now: float, keep: int) -> bool:
         """Shut a device out, also while that can't be kept; False when it is not one that was let in.
 

@@ -16,6 +16,7 @@ from tests.integration.insight import (
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving
 from tests.support.phones import Kind, open_phone, phone_kinds
+from tests.support.wall_clock import DAY, WallClock
 
 
 @phone_kinds
@@ -52,3 +53,18 @@ async def test_the_relay_restarts_under_an_open_channel(tmp_path: Path, kind: Ki
         await same_holdings(agent, before)
         nothing_went_wrong(agent)
         assert 1 <= agent.log.read_text().count("trying again") <= 2
+
+
+async def test_an_agent_that_was_connected_for_months_comes_back_without_a_person(tmp_path: Path) -> None:
+    clock = WallClock(tmp_path)
+    inside = ("env", *(f"{name}={value}" for name, value in clock.environment.items()))
+    async with relaying(tmp_path / "relay", inside=inside) as relay:
+        options = ("--relay", relay.url, *NO_STUN)
+        async with serving(tmp_path / "state", *options, ready=False, environment=clock.environment) as agent:
+            await sign_in(agent, relay)
+            await status_when(agent, lambda status: status["relay"] == "waiting", "the relay")
+            clock.pass_by(60 * DAY)
+            await relay.stop()
+            await status_when(agent, lambda status: status["relay"] == "offline", "no relay")
+            async with relaying(tmp_path / "relay", urlsplit(relay.url).port or 0, inside=inside):
+                await status_when(agent, lambda status: status["relay"] == "waiting", "the relay", 30)

@@ -145,6 +145,34 @@ def test_a_token_is_renewed_when_it_is_used_and_expires_when_it_is_not(desk: Des
     assert desk.register(PHONE, renewed)
 
 
+def test_an_agent_s_token_expires_thirty_days_after_it_was_connected_last(desk: Desk) -> None:
+    token = desk.redeem(desk.invite("agent").code, "agent", "mac", "a")
+    desk.clock.pass_by(2 * TOKEN_SECONDS)
+    desk.sign_in.connected("owner", "agent")
+    desk.clock.pass_by(TOKEN_SECONDS - 1)
+    desk.register("agent", token, "mac")
+    desk.clock.pass_by(TOKEN_SECONDS)
+    with pytest.raises(SignInRefused, match="expired"):
+        desk.register("agent", token, "mac")
+
+
+def test_an_agent_that_was_connected_under_a_clock_that_was_ahead_gains_no_time(desk: Desk) -> None:
+    token = desk.redeem(desk.invite("agent").code, "agent", "mac", "a")
+    desk.clock.pass_by(100 * TOKEN_SECONDS)
+    desk.sign_in.connected("owner", "agent")
+    desk.clock.pass_by(-98 * TOKEN_SECONDS)
+    with pytest.raises(SignInRefused, match="expired"):
+        desk.register("agent", token, "mac")
+
+
+def test_being_connected_gives_a_phone_s_token_no_time(desk: Desk) -> None:
+    token = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
+    desk.clock.pass_by(TOKEN_SECONDS)
+    desk.sign_in.connected("owner", PHONE)
+    with pytest.raises(SignInRefused, match="expired"):
+        desk.register(PHONE, token)
+
+
 def _of_another_relay(token: str, _: bytes) -> str:
     return jwt.encode(jwt.decode(token, options={"verify_signature": False}), b"x" * 32, algorithm="HS256")
 
