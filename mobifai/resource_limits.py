@@ -20,9 +20,8 @@ WANTED_FILES = 1024
 NEEDED_FILE_BYTES = 64 << 20
 """The log and the databases stay below it."""
 
-
 NEEDED_ADDRESS_SPACE, NEEDED_DATA = 512 << 20, 256 << 20
-"""Bytes. An agent with a phone on the data channel takes about half of each."""
+"""Bytes. An agent with a phone on the data channel takes about a third of each."""
 
 _MEMORY_LIMITS = {"-v": (resource.RLIMIT_AS, NEEDED_ADDRESS_SPACE), "-d": (resource.RLIMIT_DATA, NEEDED_DATA)}
 """Where the system enforces them (Linux): the option of `ulimit`, the limit, and what is needed."""
@@ -94,7 +93,7 @@ def _too_few_files(free: int) -> str:
     raised = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
     remedy = (
         f"run `ulimit -n {raised}` in the shell that starts MobiFai"
-        if raised > soft
+        if raised >= soft - free + NEEDED_FILES
         else "have the administrator raise the hard limit"
     )
     return (

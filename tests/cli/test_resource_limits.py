@@ -60,6 +60,10 @@ async def test_a_limit_that_the_user_may_raise_is_named_with_the_command(tmp_pat
     assert "(`ulimit -n`) is 16; run `ulimit -n " in await refusal(tmp_path, *limited("-Sn 16"), command="relay")
 
 
+async def test_a_limit_that_can_not_be_raised_far_enough_is_for_the_administrator(tmp_path: Path) -> None:
+    assert "raise the hard limit" in await refusal(tmp_path, *limited("-Hn 40 && ulimit -Sn 16"))
+
+
 @linux
 @pytest.mark.parametrize("option", ["-v 30000", "-v 40000", "-v 100000", "-d 16000", "-d 60000"])
 async def test_too_little_memory_is_named_with_the_remedy(tmp_path: Path, option: str) -> None:
