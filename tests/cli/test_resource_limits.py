@@ -61,7 +61,7 @@ async def test_a_limit_that_the_user_may_raise_is_named_with_the_command(tmp_pat
 
 
 async def test_a_limit_that_can_not_be_raised_far_enough_is_for_the_administrator(tmp_path: Path) -> None:
-    assert "raise the hard limit" in await refusal(tmp_path, *limited("-Hn 40 && ulimit -Sn 16"))
+    assert "raise the hard limit" in await refusal(tmp_path, *limited("-Sn 16 && ulimit -Hn 40"))
 
 
 @linux
