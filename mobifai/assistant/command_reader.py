@@ -56,6 +56,7 @@ class CommandReader:
         self._ran_at: int | None = None
         self._last_was_known = True
         self._waited_for = 0
+        self._writes = -1
 
     @property
     def is_current(self) -> bool:
@@ -69,7 +70,8 @@ class CommandReader:
         await self._wait_for_prompt()
         screen = await self._look()
         before, self.line = self.line, self._find(screen)
-        if before is not None and self.line != before:
+        others_typed = self._writes != self._terminal.writes
+        if before is not None and (others_typed or self.line != before):
             self.certain = self.at_end = False
             self.line = self._find(screen)
         self._doubt_widths()
@@ -98,6 +100,7 @@ class CommandReader:
             if empty and not self._last_was_known:
                 empty = None
             self._prompt = find_prompt(screen, empty=empty)
+            self._writes = self._terminal.writes
             self.certain, self.at_end = True, bool(empty)
         return find_line(screen, self._prompt, at_end=self.at_end) if self._prompt is not None else None
 
@@ -125,6 +128,11 @@ class CommandReader:
 
     # -- typing
 
+    def _write(self, text: str) -> None:
+        if self._writes == self._terminal.writes:
+            self._writes += 1
+        self._terminal.write(text)
+
     def after(self, text: str) -> tuple[str, ...]:
         """What the line could be once this was typed at the cursor."""
         if self.line is None or self._prompt is None:
@@ -142,7 +150,7 @@ class CommandReader:
         expected = {before + composed(text) for before in self.line.before_cursor} if self.line else set()
         self._doubt_widths(typed=text)
         position = self._terminal.position
-        self._terminal.write(text)
+        self._write(text)
         if self.line is None:
             await self._printed_since(position, SETTLE_SECONDS)
             await self._look_again()
@@ -164,7 +172,7 @@ class CommandReader:
         before = self.line
         may_do_nothing = key in MOTIONS or (self.line is not None and self.line.is_empty)
         position = self._terminal.position
-        self._terminal.write(keys.encode(key, application_keys(self._terminal)))
+        self._write(keys.encode(key, application_keys(self._terminal)))
         if key == "Ctrl+C":
             self._begin_line(position, known=True)
             return
@@ -176,14 +184,14 @@ class CommandReader:
     def run(self, *, known: bool) -> None:
         """Press Enter. `known`: it was a whole command line."""
         position = self._terminal.position
-        self._terminal.write("\r")
+        self._write("\r")
         self._begin_line(position, known=known)
 
     def withdraw(self) -> None:
         """Take back what is typed at a prompt, so that nobody runs it by mistake."""
         if self.line is not None and not self.line.is_empty and self._terminal.foreground().is_prompt:
             position = self._terminal.position
-            self._terminal.write("\x03")
+            self._write("\x03")
             self._begin_line(position, known=True)
 
     def _begin_line(self, position: int, *, known: bool) -> None:

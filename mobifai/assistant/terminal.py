@@ -76,6 +76,10 @@ class Terminal(Protocol):
         """How many bytes it has printed so far."""
 
     @property
+    def writes(self) -> int:
+        """How often anybody has typed."""
+
+    @property
     def line_is_new(self) -> bool | None:
         """Whether nobody has typed since the last Enter or Ctrl-C; None when that is not known."""
 

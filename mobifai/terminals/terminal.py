@@ -79,6 +79,7 @@ class Terminal:
         self.ended = False
         self.exit_status: int | None = None
         self.was_typed_into = spawned.adopted and not spawned.label.get("ended")
+        self.writes = 0
         self._exit_is_known = False
         self._loop = asyncio.get_running_loop()
         self.inactive_since: float | None = self._loop.time()
@@ -308,6 +309,7 @@ class Terminal:
     def write(self, text: str) -> None:
         """Type a text. Raises TerminalError when too much waits already."""
         self.was_typed_into = True
+        self.writes += 1
         try:
             self._pace.typed()
             self._pty.write(text.encode("utf-8", "replace"))

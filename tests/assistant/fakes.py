@@ -38,6 +38,7 @@ class FakeTerminal:
         self.tab = FakeTab()
         self.size = (80, 24)
         self.position = 0
+        self.writes = 0
         self.line_is_new: bool | None = True
         self.reads = FakeForeground()
         self.typed: list[str] = []
@@ -60,6 +61,7 @@ class FakeTerminal:
     def write(self, text: str) -> None:
         if self.full:
             raise TerminalError("the program in this terminal does not read", self.uuid)
+        self.writes += 1
         self.typed.append(text)
         if self.program is not None:
             self.program(self, text)

@@ -269,6 +269,15 @@ async def test_what_somebody_types_meanwhile_is_judged_too(tmp_path: Path) -> No
         assert (await here.asked())["actions"][-1]["line"] == "ls; rm -f x"
 
 
+@every_editor
+async def test_what_somebody_types_behind_the_cursor_is_shown_too(tmp_path: Path, shell: str) -> None:
+    async with a_shell(tmp_path, shell, [types("ls"), {"type": "delay", "ms": 600}, ENTER, says("ok")]) as here:
+        here.ask()
+        await here.shows("ls" if shell != "zsh" else "l")
+        here.terminal.write("; rm -f x" + "\x1b[D" * 9)
+        assert (await here.asked())["actions"][-1]["line"] == "ls; rm -f x"
+
+
 async def test_a_line_that_changes_while_a_person_thinks_is_asked_about_again(tmp_path: Path) -> None:
     async with a_shell(tmp_path, "bash", [types("m -f x"), presses("Home"), types("r"), ENTER, says("ok")]) as here:
         here.ask()
