@@ -27,6 +27,9 @@ class LetsIn:
     def authenticate(self, register: wire.Register, _address: str, *, inside: bool) -> wire.Authenticated:
         return wire.Authenticated(token=register.device_id, user=wire.User(id=OWNER, email="", name=""))
 
+    def connected(self, account: str, device_id: str) -> None:
+        """Nothing is kept."""
+
 
 class RelayInside:
     """The relay's endpoint and rooms. `local` is what the agent uses of `relay.server.Relay`."""
