@@ -15,6 +15,7 @@ from mobifai.errors import BadMessage
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
 from mobifai.link import ice, shortcut
 from mobifai.link.candidates import Addresses
+from mobifai.link.description import require_usable
 from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.order import Numbering
@@ -186,6 +187,7 @@ class PeerConnection:
             return
         description = self._aiortc.RTCSessionDescription(sdp=message.answer.sdp, type="answer")
         try:
+            require_usable(self._aiortc.sdp.SessionDescription.parse(description.sdp))
             await self._connection.setRemoteDescription(description)
         except Exception as error:  # the SDP is the phone's, and aiortc raises whatever its parser met
             raise BadMessage("webrtc:answer", f"not a usable answer: {error!r}") from None

@@ -207,3 +207,26 @@ async def test_a_phone_chooses_neither_size_nor_content_of_what_is_sent_to_its_a
                 await agent.ended.wait()
             with pytest.raises(BlockingIOError):
                 victim.recv(65536)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "found"),
+    [
+        ("fingerprint", "", "fingerprint"),
+        ("sctp-port", "", "SCTP port"),
+        ("sctp-port", "a=sctp-port:0\r\n", "SCTP port"),
+        ("sctp-port", "a=sctp-port:70000\r\n", "SCTP port"),
+        ("sctp-port", "a=sctp-port:-1\r\n", "SCTP port"),
+    ],
+)
+async def test_an_answer_that_lacks_something_is_refused_and_the_next_one_counts(
+    line: str, instead: str, found: str
+) -> None:
+    async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
+        sdp = re.sub(rf"(?m)^a={line}:.*\n", instead, phone.answer.answer.sdp)
+        assert sdp != phone.answer.answer.sdp
+        with pytest.raises(BadMessage, match=found):
+            await agent.answer(wire.Answer(answer=wire.Description(type="answer", sdp=sdp)))
+        await agent.answer(phone.answer)
+        await agent.opened.wait()
+        assert agent.open
