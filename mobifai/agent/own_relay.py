@@ -46,6 +46,7 @@ class OwnRelay:
         self._listener = listener
         self._lasting_seconds = lasting_seconds
         self._connection: LocalConnection | None = None
+        self._was_dropped = False
 
     # -- the path
 
@@ -95,8 +96,9 @@ class OwnRelay:
     # -- the connection
 
     def drop(self) -> None:
-        """End this connection; the next one follows."""
+        """End this connection; the next one follows soon."""
         if self._connection is not None:
+            self._was_dropped = True
             self._connection.close()
 
     async def run(self) -> None:
@@ -109,14 +111,14 @@ class OwnRelay:
             delay = min(delay * 2, LONGEST_DELAY)
 
     async def _one_connection(self) -> bool:
-        """Join and listen until the connection ends; whether it lasted."""
-        began = self._loop.time()
+        """Join and listen until the connection ends; whether it lasted, or was ended from here."""
+        began, self._was_dropped = self._loop.time(), False
         try:
             with self._relay.local() as connection:
                 await self._serve(connection)
         except LimitReached as full:
             _log.warning("no place on the agent's own relay: %s", full)
-        return self._loop.time() - began >= self._lasting_seconds
+        return self._was_dropped or self._loop.time() - began >= self._lasting_seconds
 
     async def _serve(self, connection: LocalConnection) -> None:
         """Hand on what the relay says until it sends us away; an agent that stops is not told of a lost relay."""

@@ -117,7 +117,8 @@ class RelayClient:
     # -- the connection
 
     def drop(self) -> None:
-        """End this connection; the next one follows."""
+        """End this connection; the next one follows soon, since the relay is not at fault."""
+        self._lasted = True
         self._drop.set()
 
     async def run(self) -> None:
@@ -134,7 +135,7 @@ class RelayClient:
             self._ledger.close(self._bound)
 
     async def _one_connection(self) -> bool:
-        """Connect and serve until the connection ends. Return whether it lasted."""
+        """Connect and serve until the connection ends. Return whether it lasted, or was ended from here."""
         self._drop = asyncio.Event()
         self._lasted = False
         socket = RelaySocket(self.url, self._ledger.capacity(RELAY_MESSAGE))

@@ -225,6 +225,14 @@ async def test_dropped_it_says_so_and_comes_again() -> None:
         assert ("paired_device_disconnected", {"message": "The paired device disconnected"}) in phone.told
 
 
+async def test_dropped_again_and_again_it_comes_again_as_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_relay, "LONGEST_DELAY", 60.0)
+    async with inside() as (_, agent):
+        for number in range(2, 18):  # with twice the delay each time, the last would come after half a minute
+            agent.link.drop()
+            await eventually(lambda number=number: len(agent.heard("authenticated")) == number)
+
+
 async def test_a_newer_agent_of_the_same_id_takes_its_place_and_it_comes_back() -> None:
     async with inside() as (relay, agent):
         with relay.local() as other:
