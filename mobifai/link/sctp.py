@@ -219,7 +219,7 @@ class Association(RTCSctpTransport):
             channel.emit("message", text)
         if self._credits or self._unacknowledged > 1:
             self._flush_soon()
-        elif self._unacknowledged and self._acknowledging is None:
+        if self._unacknowledged == 1 and self._acknowledging is None:
             self._acknowledging = self._loop.call_later(ACKNOWLEDGES_AFTER, self._acknowledge_now)
         return True
 

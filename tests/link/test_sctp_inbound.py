@@ -99,6 +99,7 @@ def told(wire: Wire) -> tuple[int, list[tuple[int, int]]] | None:
 @settings(deadline=None, max_examples=200)
 @given(PACKETS, FIRST_TSNS)
 @example([one_piece(1, stream=3), one_piece(0)], 5)  # the second before the first, on another stream
+@example([([(0, 3, 0, WEBRTC_STRING, 1, b"a")], "plain", 7)], 5)  # with an acknowledgement in the same packet
 @example([one_piece(0, flags=2), one_piece(0)], 5)  # one that begins, and does not end before the next one begins
 def test_whatever_comes_means_what_it_means_to_aiortc(packets: list[Any], first_tsn: int) -> None:
     async def outcome(short: bool) -> tuple[object, ...]:
