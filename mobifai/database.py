@@ -29,11 +29,6 @@ LOCKED_SECONDS = 0.2
 RETRY_SECONDS = 5.0
 """How often a file that could not be written is tried again for changes that may wait."""
 
-WAL_PAGES = 16
-"""Pages of 4 KiB in the write-ahead log from which SQLite empties it. Its default of 1,000 is more than any database
-here ever holds, and the log's file keeps its size.
-"""
-
 
 class _Unusable(Exception):
     """The file is there and can't be used; the text says why."""
@@ -92,7 +87,6 @@ def _prepare(connection: sqlite3.Connection, schema: str, version: int, upgrades
         raise _Unusable(f"was written by a newer version of MobiFai (format {found}; this one knows {version})")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if check != "ok":
         raise _Unusable(f"is damaged ({check})")
