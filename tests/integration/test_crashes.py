@@ -300,9 +300,11 @@ async def broken(folder: Path) -> AsyncIterator[Broken]:
 
 async def until_said(agent: RunningAgent, *texts: str) -> str:
     """Wait until `mobifai status` says all of these, and return what it says."""
+    said = await agent.command("status")
     async with asyncio.timeout(20):
-        while not all(text in (said := await agent.command("status")) for text in texts):
+        while not all(text in said for text in texts):
             await asyncio.sleep(0.05)
+            said = await agent.command("status")
     return said
 
 
