@@ -5,7 +5,7 @@ aiortc connects in a task of its own, and what an answer lacks ends that task wi
 
 from typing import Any
 
-MOST_PORT = 65535
+_MOST_PORT = 65535
 _OLD_PROFILE = "DTLS/SCTP"
 """Before RFC 8841; the port stands where other media name their formats."""
 
@@ -21,5 +21,5 @@ def require_usable(session: Any) -> None:
         if not media.dtls.fingerprints:
             raise ValueError("expected the fingerprint of a certificate; found none")
         port = int(media.fmt[0]) if media.profile == _OLD_PROFILE else media.sctp_port
-        if port is None or not 1 <= port <= MOST_PORT:
-            raise ValueError(f"expected an SCTP port of 1 to {MOST_PORT}; found {port}")
+        if port is None or not 1 <= port <= _MOST_PORT:
+            raise ValueError(f"expected an SCTP port of 1 to {_MOST_PORT}; found {port}")

@@ -118,7 +118,6 @@ class RelayClient:
 
     def drop(self) -> None:
         """End this connection; the next one follows soon, since the relay is not at fault."""
-        self._lasted = True
         self._drop.set()
 
     async def run(self) -> None:
@@ -146,7 +145,7 @@ class RelayClient:
             self._report_lost(explain(error, self.url), error)
         finally:
             await socket.close()
-        return self._lasted
+        return self._lasted or self._drop.is_set()
 
     async def _serve(self, socket: RelaySocket) -> None:
         """Read and write until the connection ends. Raises what ended it."""

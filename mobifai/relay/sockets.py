@@ -229,17 +229,18 @@ class Sockets:
 
     def on_end(self, connection: Connection) -> None:
         """A connection is gone."""
-        device = self._rooms.device(connection.key)
-        if device is not None:
-            self._sign_in.connected(device.user, device.device_id)
+        self._note(connection.key)
         self._carry_out(self._rooms.leave(connection.key))
 
     def note_connected(self) -> None:
         """Note of every device that it is connected now."""
         for key in self._connections:
-            device = self._rooms.device(key)
-            if device is not None:
-                self._sign_in.connected(device.user, device.device_id)
+            self._note(key)
+
+    def _note(self, key: str) -> None:
+        device = self._rooms.device(key)
+        if device is not None:
+            self._sign_in.connected(device.user, device.device_id)
 
     def expire(self, now: float) -> None:
         """End handshakes that take too long, and connections that never sign in."""
