@@ -67,7 +67,9 @@ def _why_not(own: Path, common: Path) -> str:
         return f"this git repository has a setting by which git may run a program: {unknown[:60]}"
     if (common / "hooks" / "post-index-change").exists():
         return "this git repository has a hook that git may run: post-index-change"
-    if any(own.glob("sharedindex.*")) or _has_submodule(own / "index"):
+    if any(own.glob("sharedindex.*")):
+        return "this git repository has a split index, which can't be looked through for submodules"
+    if _has_submodule(own / "index"):
         return "this git repository has submodules, in which git may run programs"
     return ""
 
