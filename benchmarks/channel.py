@@ -18,7 +18,7 @@ from benchmarks.bench.payload import Payload, write
 from benchmarks.bench.peers import PEERS, Launch, Peer, PeerFailed, Tools
 from benchmarks.bench.rows import MB
 from benchmarks.bench.serving import serving
-from soak.alone import alone
+from soak.harness.temp_run import alone
 from tests.support import netns
 
 SERVER = Path(__file__).parent / "bench" / "channel_server.py"

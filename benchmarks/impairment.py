@@ -26,7 +26,7 @@ from benchmarks.bench.peers import PEERS, Launch, Peer, PeerFailed, Tools
 from benchmarks.bench.rows import MB
 from benchmarks.bench.serving import Started, serving
 from mobifai.errors import MobiFaiError
-from soak.alone import alone, unless_stopped
+from soak.harness.temp_run import alone, unless_stopped
 from tests.support import netns
 from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink, Impairment, NoLink, impaired_link
 

@@ -12,8 +12,8 @@ from math import exp
 from random import Random
 from statistics import median
 
-from soak.growth import Judgement, convicted, judge
-from soak.sample import GAUGES, Gauge
+from soak.gauges.gauge import GAUGES, Gauge
+from soak.gauges.trend import Judgement, convicted, judge
 
 HEAP, BLOCKS, TYPES, TASKS = (GAUGES[name] for name in ("heap.bytes", "python.blocks", "types", "tasks"))
 WARM_UP, BLOCK, TIMES_LONGER = 40, 20, 3

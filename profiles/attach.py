@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from mobifai.health.control import follow
-from profiles.culprit import culprits
+from profiles.attribution.culprit import culprits
+from profiles.attribution.growth import COUNT, rise, risen_containers, risen_sites
+from profiles.attribution.source import adding, place
 from profiles.evidence import Evidence, containers_of, left_of, sites_of
-from profiles.growth import COUNT, rise, risen_containers, risen_sites
 from profiles.results import Culprit, Overhead, Unattributed
-from profiles.source import adding, place
 
 NAME = "attached"
 WINDOWS = 8

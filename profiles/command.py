@@ -17,14 +17,14 @@ from mobifai.state import StateDir
 from profiles.gate.command import gate
 from profiles.invocation import command, now, tell
 from profiles.results import EXIT_STATUS, ProfileReport
-from soak import network
-from soak.alone import alone, until_stopped
 from soak.command import Usage
 from soak.duration import Duration
-from soak.machine import environment
-from soak.plan import Plan
+from soak.gauges.results import Report
+from soak.harness import network_namespace as network
+from soak.harness.environment import environment
+from soak.harness.temp_run import alone, until_stopped
 from soak.plants import plant
-from soak.results import Report
+from soak.run.plan import Plan
 from soak.scenarios import scenarios
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ def run_(
 
     SCENARIO is one or more of those that `mobifai soak --list` shows; all by default, and with --plant the plant's own.
     """
-    from profiles.hunt import Wanted  # noqa: PLC0415 - heavy
+    from profiles.investigate.hunt import Wanted  # noqa: PLC0415 - heavy
 
     if from_report is not None and (scenario_names or seed is not None or plant_name is not None):
         raise Usage("expected --from alone: scenarios, seed and plant are those of the report")
@@ -114,7 +114,7 @@ def _plan_of(report: Report, names: tuple[str, ...]) -> Plan:
 
 
 def _hunt(wanted: Any) -> ProfileReport:
-    from profiles.hunt import Hunt  # noqa: PLC0415
+    from profiles.investigate.hunt import Hunt  # noqa: PLC0415
 
     facts = environment(network.enter())
 

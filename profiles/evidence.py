@@ -1,12 +1,12 @@
-"""What was seen in a process, as frozen values, for `profiles.case` to draw conclusions from. No I/O."""
+"""What was seen in a process, as frozen values, for `profiles.attribution.case` to draw conclusions from. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from profiles.frames import Frame, Stack
-from profiles.growth import Rises, Rows
+from profiles.attribution.frames import Frame, Stack
+from profiles.attribution.growth import Rises, Rows
 
 
 class Site(msgspec.Struct, frozen=True):

@@ -16,19 +16,19 @@ from rich.console import Console
 
 from mobifai.cli.running import run, stop_signals
 from mobifai.errors import CommandError, MobiFaiError
-from soak import network
-from soak.alone import alone, unless_stopped
-from soak.chronicle import Setting
 from soak.duration import Duration
-from soak.live import view
-from soak.machine import environment
-from soak.plan import Plan
+from soak.gauges.results import EXIT_STATUS, Report
+from soak.harness import network_namespace as network
+from soak.harness.environment import environment
+from soak.harness.temp_run import alone, unless_stopped
 from soak.plants import plant, plants
 from soak.report.directory import ReportDirectory, encoded, read_report
 from soak.report.summary import summary
-from soak.results import EXIT_STATUS, Report
-from soak.runner import Runner
+from soak.run.plan import Plan
+from soak.run.report_builder import Setting
+from soak.run.runner import Runner
 from soak.scenarios import scenario, scenarios
+from soak.view.live import view
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ def soak(
 
 
 def _test_itself(plan: Plan, scenario_names: tuple[str, ...], place: Path, as_json: bool) -> int:
-    from soak.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
+    from soak.run.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
 
     facts = environment(network.enter())
     return alone(
@@ -152,7 +152,7 @@ def _test_itself(plan: Plan, scenario_names: tuple[str, ...], place: Path, as_js
 
 
 def _watch(plan: Plan, attach: Path, directory: ReportDirectory, as_json: bool) -> Report:
-    from soak.watch import watch  # noqa: PLC0415
+    from soak.run.watch import watch  # noqa: PLC0415
 
     directory.clear()
     setting = _setting(plan, "those of the agent that is watched", ("attached",))

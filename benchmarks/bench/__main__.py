@@ -23,8 +23,8 @@ from benchmarks.bench.rounds import Course, Rounds
 from benchmarks.bench.rows import FULL, QUICK, ROWS
 from benchmarks.bench.small_leaks import CLEAN_RUNS, give_to_tracemalloc
 from benchmarks.leak_finders.cells import Measured
-from soak.alone import alone, unless_stopped
-from soak.machine import environment
+from soak.harness.environment import environment
+from soak.harness.temp_run import alone, unless_stopped
 from tests.support import netns, node
 
 PAGE = ROOT / "docs" / "benchmarks.md"

@@ -12,9 +12,9 @@ import msgspec
 
 from benchmarks.bench import processes
 from benchmarks.bench.results import Cell, Results
-from soak.chronicle import Account
-from soak.course import Course, open_course
-from soak.plan import Plan
+from soak.run.plan import Plan
+from soak.run.report_builder import Account
+from soak.run.scenario_run import Course, open_course
 
 SCENARIO = "terminals"
 ROUND_SECONDS = 900.0

@@ -10,7 +10,7 @@ from benchmarks.leak_finders.host import EVENTS_A_SAMPLE, SHORT_REST_SECONDS
 from benchmarks.leak_finders.limits import CALIBRATION_RUNS, FILTER_RUNS, KINDS, Filter, hosted, limits_of
 from benchmarks.leak_finders.score import FINDERS, MEMRAY, ROLES, Answer, Score, answers_of, at_limits, score_of
 from benchmarks.leak_finders.words import HEAD, HOW, LIMITS, PLANT_BY_PLANT
-from soak.machine import environment
+from soak.harness.environment import environment
 from soak.plants import Plant
 
 ELSEWHERE = ", elsewhere"

@@ -15,10 +15,13 @@ import soak
 from mobifai.errors import MobiFaiError
 from profiles.gate.figures import FIGURES
 from profiles.gate.trial import WARM_UP
-from soak.plan import QUICK_BLOCKS, Plan
 from soak.report.files import reason, write_whole
+from soak.run.plan import QUICK_BLOCKS, Plan
 
-WORK: Final = ("scenarios", "shell", "inside", "desk.py", "visits.py", "stream.py", "course.py", "rest.py")
+WORK: Final = (
+    *("scenarios", "shell", "inside"),
+    *("phone/expected_output.py", "run/scenario_run.py", "gauges/quiescence.py"),
+)
 """The parts of `soak` that decide what an agent is put through, and how it is counted."""
 
 UPDATE: Final = "write one for it with --update"
@@ -85,7 +88,7 @@ def misfit(known: Sequence[Baseline], wanted: Baseline) -> str:
 
 
 def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, float], measured: str) -> Baseline:
-    """The entry of this environment (`soak.machine.environment`). Python counts by its minor version."""
+    """The entry of this environment (`soak.harness.environment.environment`). Python counts by its minor version."""
     implementation, _, version = str(environment["python"]).partition(" ")
     return Baseline(
         python=f"{implementation} {'.'.join(version.split('.')[:2])}",

@@ -20,13 +20,13 @@ from profiles.gate.sides import Side, base, candidate, commit_of, toplevel
 from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
 from profiles.results import ProfileError
-from soak import network
-from soak.alone import alone, until_stopped
 from soak.command import RunFailed, Usage
-from soak.machine import environment
-from soak.plan import Plan
+from soak.harness import network_namespace as network
+from soak.harness.cleanup import swept
+from soak.harness.environment import environment
+from soak.harness.temp_run import alone, until_stopped
+from soak.run.plan import Plan
 from soak.scenarios import scenarios
-from soak.sweeper import swept
 
 DEFAULT_REPORT = "gate-report"
 ACCEPTED = Path("profiles", "accepted.toml")

@@ -13,11 +13,11 @@ from profiles.gate.accepted import Accepted, most_accepted
 from profiles.gate.figures import FIGURES, figure_of
 from profiles.gate.results import Checked, Row, Verdict
 from profiles.gate.trial import Look, Points, Trial
-from soak.growth import convicted, judge
+from soak.gauges.gauge import gauge_of
+from soak.gauges.results import FindingResult
+from soak.gauges.trend import convicted, judge
+from soak.gauges.verdict import FAILED_KINDS, REQUIRED, leaks, ordered
 from soak.report.figures import amount
-from soak.results import FindingResult
-from soak.sample import gauge_of
-from soak.verdict import FAILED_KINDS, REQUIRED, leaks, ordered
 
 _ORDER: Final = {name: place for place, name in enumerate(FIGURES)}
 

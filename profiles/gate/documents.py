@@ -10,10 +10,10 @@ from profiles.gate.results import GateReport, Row
 from profiles.gate.table import HEADLINES, headline, markdown
 from profiles.report.places import short
 from profiles.report.summary import one_line
+from soak.gauges.results import FindingResult
 from soak.report.figures import amount, rate
 from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
 from soak.report.junit import Case, Outcome, document
-from soak.results import FindingResult
 
 ADVICE: Final = "name an empty or new directory with --report"
 FILES: Final = ("report.json", "report.md", "junit.xml")

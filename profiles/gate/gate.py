@@ -21,11 +21,11 @@ from profiles.gate.results import Checked, GateReport, GrownLine, Row
 from profiles.gate.sides import Side
 from profiles.gate.standing import grown_at_rest
 from profiles.gate.trial import Look, at_rest_again, trial
-from profiles.hunt import Hunt, Wanted
+from profiles.investigate.hunt import Hunt, Wanted
 from profiles.results import Culprit, ProfileReport
-from soak.failures import failure
-from soak.plan import Plan
-from soak.results import FindingResult
+from soak.gauges.results import FindingResult
+from soak.run.failures import failure
+from soak.run.plan import Plan
 
 SCENARIOS: Final = ("mixed", "terminals", "conversations")
 """What a run goes through by default. Reconnects of all kinds are a half of `mixed`."""

@@ -15,8 +15,8 @@ from profiles.gate.figures import together
 from profiles.gate.sides import Side
 from profiles.results import ProfileError
 from soak import shell
-from soak.rest import at_rest
-from soak.target import EXACT_HEAP, AgentUnderTest, agent_under_test
+from soak.gauges.quiescence import at_rest
+from soak.harness.agent_process import EXACT_HEAP, AgentUnderTest, agent_under_test
 
 STARTS = 2
 REST_SECONDS = 10.0

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from profiles.results import Culprit
-from soak.results import FindingResult
+from soak.gauges.results import FindingResult
 
 Verdict = Literal["passed", "grown", "failed", "inconclusive"]
 

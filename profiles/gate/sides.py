@@ -24,7 +24,7 @@ import mobifai
 import profiles
 import soak
 from profiles.results import ProfileError
-from soak.installation import Installation
+from soak.harness.installation import Installation
 
 HASH_SEED = 0
 LOCK = "requirements/lock.txt"

@@ -16,7 +16,7 @@ from profiles.gate.resting import IMPORT_ALL, REST_SECONDS, printed, waiting_age
 from profiles.gate.results import GrownLine
 from profiles.gate.sides import Side
 from profiles.inside.standing import Line, Module, Standing
-from soak.rest import at_rest
+from soak.gauges.quiescence import at_rest
 
 LEAST_BYTES: Final = 4096
 """A line with so much more is worth being named."""

@@ -12,8 +12,8 @@ from profiles.gate.figures import FIGURES
 from profiles.gate.results import Checked, GateReport, Row, RowVerdict, Verdict
 from profiles.report.places import told
 from profiles.report.summary import one_line
+from soak.gauges.results import FindingResult
 from soak.report.figures import amount, count, duration, rate
-from soak.results import FindingResult
 
 HEADLINES: Final[dict[Verdict, str]] = {
     "passed": "Memory does not grow",

@@ -13,13 +13,13 @@ import msgspec
 
 from profiles.gate.resting import Figures, counted
 from profiles.gate.sides import Side
-from soak.course import Course, open_course
-from soak.failures import failure
-from soak.growth import Judgement, judge
-from soak.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
-from soak.results import FindingResult
-from soak.sample import gauge_of
-from soak.verdict import breaches
+from soak.gauges.gauge import gauge_of
+from soak.gauges.results import FindingResult
+from soak.gauges.trend import Judgement, judge
+from soak.gauges.verdict import breaches
+from soak.run.failures import failure
+from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
+from soak.run.scenario_run import Course, open_course
 
 WARM_UP: tuple[int, int] = (7, 7)
 """As many blocks on both sides: both go through the same chance."""

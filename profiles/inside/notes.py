@@ -9,7 +9,7 @@ from collections import Counter
 from types import CodeType
 from typing import Any, Final
 
-from profiles.frames import Role, Stack, role
+from profiles.attribution.frames import Role, Stack, role
 
 MOST_FRAMES: Final = 16
 MOST_NOTED: Final = 4096

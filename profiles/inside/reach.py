@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from profiles.frames import Frame, is_of_the_tool
+from profiles.attribution.frames import Frame, is_of_the_tool
 from profiles.inside.retainers import referents
 from profiles.inside.stacks import Site, site_of, stack_of, storage_stack
 

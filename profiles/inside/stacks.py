@@ -11,7 +11,7 @@ from array import array
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from profiles.frames import Frame, Stack, blame, is_of_the_tool, unwrapped
+from profiles.attribution.frames import Frame, Stack, blame, is_of_the_tool, unwrapped
 
 Site: TypeAlias = tuple[Frame, Frame]
 """The line to blame, and the innermost line."""

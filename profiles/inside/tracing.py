@@ -20,7 +20,7 @@ from typing import Any, Final
 import psutil
 
 from mobifai.errors import StateError
-from profiles.frames import Frame, Role, Stack, is_of_the_tool, role
+from profiles.attribution.frames import Frame, Role, Stack, is_of_the_tool, role
 from profiles.inside.aside import aside, driven, no_pause
 from profiles.inside.containers import Containers, find
 from profiles.inside.reach import cached_function, held_by, name_of, survivors

@@ -15,7 +15,7 @@ from mobifai.errors import StateError
 from mobifai.health.census import descriptor_kinds, heap_in_use
 from mobifai.health.control import Follower
 from mobifai.health.extensions import Subject
-from profiles.growth import largest, risen_containers, risen_sites
+from profiles.attribution.growth import largest, risen_containers, risen_sites
 from profiles.inside.tracing import MOST_EXAMINED, Tracing, traced_bytes
 from soak.inside.count import count
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any, Final, TypeAlias
 
-from profiles.frames import Stack
+from profiles.attribution.frames import Stack
 from profiles.inside.notes import count, here, note, note_path, note_task
 
 Wrapper: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]

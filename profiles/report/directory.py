@@ -6,8 +6,8 @@ import msgspec
 
 from profiles.report.html import page
 from profiles.results import ProfileReport
+from soak.gauges.results import Report
 from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
-from soak.results import Report
 
 ADVICE = "name an empty or new directory with --report"
 NAME_ANOTHER = "name the directory that a hunt wrote (its --report DIR), or its report.json"

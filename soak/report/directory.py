@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
+from soak.gauges.gauge import Sample
+from soak.gauges.results import Report, SeriesResult
 from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
 from soak.report.html import page
 from soak.report.junit import junit
 from soak.report.samples import SAMPLES_FILE_BYTES, SamplesFile
 from soak.report.windows import Windows
-from soak.results import Report, SeriesResult
-from soak.sample import Sample
 
 ADVICE = "name an empty or new directory with --report"
 

@@ -6,6 +6,7 @@ It owns what stands where. Tables, plots and the look have modules of their own;
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from soak.gauges.results import Report
 from soak.report.figures import amount, count, duration
 from soak.report.markup import Content, Markup, markup, printable, tag
 from soak.report.plots import MOST_PLOTS, Course, Key, courses, key_of, legend, plot
@@ -21,7 +22,6 @@ from soak.report.tables import (
     table,
     traffic,
 )
-from soak.results import Report
 
 MOST_NOTES = 100
 OPEN_ROWS = 40

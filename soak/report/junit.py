@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from xml.etree import ElementTree as ET
 
+from soak.gauges.results import FindingResult, GaugeResult, Report
 from soak.report.figures import amount, duration, rate
 from soak.report.markup import printable
 from soak.report.sentences import sentence
-from soak.results import FindingResult, GaugeResult, Report
 
 Outcome = Literal["passed", "failure", "error", "skipped"]
 

@@ -6,10 +6,10 @@ It draws what it is given: whether a gauge grew is said by the findings.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from soak.gauges.results import FindingResult, Report, SeriesResult
 from soak.report.figures import amount, duration, number
 from soak.report.markup import Markup, markup, tag
 from soak.report.scales import Point, Span, fewer, near, span, ticks
-from soak.results import FindingResult, Report, SeriesResult
 
 WIDTH, HEIGHT = 1000, 300
 """Units of a drawing; it is stretched to the place it has."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from soak.gauges.gauge import Sample
 from soak.report.files import ReportError, reason
-from soak.sample import Sample
 
 SAMPLES_FILE_BYTES = 16 * 10**6
 """The most that one of the two files holds."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from soak.gauges.results import BoundResult, FindingResult, GaugeResult, Report, Verdict
 from soak.report.figures import count, duration, rate
-from soak.results import BoundResult, FindingResult, GaugeResult, Report, Verdict
 
 SIGNS: Final[Mapping[Verdict, str]] = {"held": "✓", "leak": "✗", "breach": "✗", "failed": "!", "inconclusive": "?"}
 """A sign for each verdict, for who sees no colours."""

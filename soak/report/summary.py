@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.text import Text
 
 from mobifai.protocol.plain_text import plain
+from soak.gauges.results import FindingResult, GaugeResult, Report
 from soak.report.figures import amount, count
 from soak.report.sentences import SIGNS, gain, sentence, unexercised, unmeasured
-from soak.results import FindingResult, GaugeResult, Report
 
 STYLES = {"held": "bold green", "inconclusive": "bold yellow"}
 """The other verdicts are red."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
+from soak.gauges.results import BoundResult, FindingResult, GaugeResult, RestResult, ScenarioResult, TrafficResult
 from soak.report.figures import amount, byte_count, duration, number, rate
 from soak.report.markup import Content, Markup, tag
-from soak.results import BoundResult, FindingResult, GaugeResult, RestResult, ScenarioResult, TrafficResult
 
 MOST_ROWS = 300
 """Rows of a table at most; the rest is in report.json."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 
-from soak.scenario import Scenario
+from soak.scenarios.scenario import Scenario
 
 _PLACES: Mapping[str, str] = MappingProxyType(
     {

@@ -20,12 +20,12 @@ from mobifai.limits import (
     MAX_PROMPT,
     TERMINAL_RING,
 )
-from soak import visits
-from soak.desk import PATIENCE, Desk
-from soak.phone import Phone
-from soak.phone_log import PhoneError
-from soak.scenario import Scenario
-from soak.world import World
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.context import World
+from soak.scenarios.scenario import Scenario
+from soak.scenarios.terminal_checks import PATIENCE, Desk
 
 PROMPT = "Say something, and be brief: é€😀"
 Step = str | list[dict[str, Any]]

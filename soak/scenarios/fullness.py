@@ -7,12 +7,12 @@ from mobifai.errors import StateError
 from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, TERMINAL_WINDOW
 from mobifai.relay.admission import KNOWN_FACTOR
 from mobifai.relay.endpoint import MOST_UNSIGNED
-from soak import visits
-from soak.desk import Desk
-from soak.phone import Phone
-from soak.phone_link import PhoneLink
-from soak.phone_log import PhoneError
-from soak.world import World
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
+from soak.phone.relay_connection import PhoneLink
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.context import World
+from soak.scenarios.terminal_checks import Desk
 
 BACKLOG = 12_000_000
 """Bytes: more than the kernel's buffers, the relay's backlog and the agent's queue take together."""

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import ClassVar
 
-from soak import visits
-from soak.desk import Desk
-from soak.scenario import Scenario
 from soak.scenarios import conversations, fullness, reconnects, terminals
-from soak.world import World
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.context import World
+from soak.scenarios.scenario import Scenario
+from soak.scenarios.terminal_checks import Desk
 
 
 class Mixed(Scenario):

@@ -6,15 +6,16 @@ from functools import partial
 from typing import ClassVar, Literal
 
 from mobifai.link.relay_client import LASTING_SECONDS
-from soak import shell, visits
-from soak.desk import PATIENCE, Desk
-from soak.phone import Phone
-from soak.phone_log import PhoneError
-from soak.phone_places import FEATURES
-from soak.scenario import Scenario
+from soak import shell
+from soak.phone.event_log import PhoneError
+from soak.phone.offsets import FEATURES
+from soak.phone.phone import Phone
 from soak.scenarios import fullness
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.context import World
+from soak.scenarios.scenario import Scenario
+from soak.scenarios.terminal_checks import PATIENCE, Desk
 from soak.scenarios.terminals import WORDS
-from soak.world import World
 
 LARGE = 1_000_000
 """Bytes: what a path changes under; the agent stops the program when no path has room."""

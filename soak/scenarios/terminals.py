@@ -3,12 +3,13 @@
 from typing import ClassVar
 
 from mobifai.limits import TERMINAL_INPUT, TERMINAL_RING, TERMINALS
-from soak import shell, visits
-from soak.desk import PATIENCE, Desk
-from soak.phone import Phone
-from soak.phone_log import PhoneError
-from soak.scenario import Scenario
-from soak.world import World
+from soak import shell
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.context import World
+from soak.scenarios.scenario import Scenario
+from soak.scenarios.terminal_checks import PATIENCE, Desk
 
 WORDS = "one, zwei, три, 四, 🖐 "
 FLOOD = 300_000

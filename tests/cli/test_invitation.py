@@ -7,7 +7,7 @@ import pytest
 
 from mobifai.agent.doors import link
 from mobifai.cli.invitation import invitation_text
-from soak.phone_seal import Link
+from soak.phone.encryption import Link
 
 DEVICE = "01234567-89ab-4cde-8f01-23456789abcd"
 SECRET, KEY = bytes(range(16)), bytes(range(32))

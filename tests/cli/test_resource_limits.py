@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from mobifai.resource_limits import NEEDED_FILES, shortage
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
 from tests.integration.insight import answers, arrive
 from tests.support.agent import run_command, serving
 from tests.support.eventually import eventually

@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 
 from mobifai.errors import MobiFaiError
-from soak.phone import Phone
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
 from tests.fuzz.growth import Growth
 from tests.fuzz.place import Place, Product
 

@@ -16,8 +16,8 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessi
 
 from mobifai.protocol.features import ORDER
 from mobifai.protocol.handshake import Identity, sign
-from soak.phone_peer import close_connection
-from soak.phone_seal import E2E, PhoneSeal, SealSession
+from soak.phone.encryption import E2E, PhoneSeal, SealSession
+from soak.phone.peer_connection import close_connection
 from tests.fuzz.corpus import kind_of
 from tests.fuzz.mutation import encode
 from tests.fuzz.websocket import Socket

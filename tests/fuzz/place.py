@@ -17,7 +17,7 @@ import aiohttp
 from mobifai.health.control import ask
 from mobifai.health.log_file import log_path
 from mobifai.state import StateDir
-from soak.phone_seal import Link, PhoneSeal
+from soak.phone.encryption import Link, PhoneSeal
 from tests.fuzz.middle import Middle, standing_between
 from tests.fuzz.phone import Visitor
 from tests.integration.relays import NO_STUN, RunningRelay, login_url, relaying, sign_in

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[2]))  # behind site-packages: what is installed is what is fuzzed
 
 import mobifai
-from soak import network
+from soak.harness import network_namespace as network
 from tests.fuzz import findings
 from tests.fuzz.engine import Engine, Result
 from tests.fuzz.replay import replay

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.phone_places import FEATURES
+from soak.phone.offsets import FEATURES
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import (
     answers,

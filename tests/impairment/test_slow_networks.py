@@ -17,7 +17,7 @@ from statistics import median
 import pytest
 
 from mobifai.limits import TERMINAL_WINDOW
-from soak.phone_places import FEATURES
+from soak.phone.offsets import FEATURES
 from tests.integration.insight import answers, arrive, nothing_went_wrong, on_path
 from tests.support import impaired_link
 from tests.support.agent import RunningAgent, serving

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from soak.phone_face import PhoneFace
+from soak.phone.interface import PhoneFace
 
 PROGRAM = """
 import select, sys

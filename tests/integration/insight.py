@@ -15,8 +15,8 @@ import psutil
 from mobifai.errors import StateError
 from mobifai.health.control import ask
 from mobifai.state import StateDir
-from soak.phone_face import Path, PhoneFace
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
+from soak.phone.interface import Path, PhoneFace
 from tests.support.agent import RunningAgent
 from tests.support.eventually import eventually
 

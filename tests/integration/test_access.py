@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from soak.phone import Phone
-from soak.phone_log import PhoneError
-from soak.phone_seal import Link
+from soak.phone.encryption import Link
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
 from tests.integration.insight import answers, arrive, asked, on_path, status_when
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
 from tests.relay.test_upgrade import FIRST_VERSION

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
 from tests.support.agent import run_command, serving
 from tests.support.phones import open_phone
 

@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from soak.phone import Phone
-from soak.phone_face import PhoneFace
+from soak.phone.interface import PhoneFace
+from soak.phone.phone import Phone
 from tests.integration.insight import get_in_again
 from tests.integration.test_assistant import LOOK, script
 from tests.support.agent import RunningAgent, serving

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mobifai.protocol import messages as wire
-from soak.phone import Phone
-from soak.phone_face import Path as Way
-from soak.phone_face import PhoneFace
-from soak.phone_log import Json, PhoneError
+from soak.phone.event_log import Json, PhoneError
+from soak.phone.interface import Path as Way
+from soak.phone.interface import PhoneFace
+from soak.phone.phone import Phone
 from tests.integration.insight import answers, arrive, asked, nothing_went_wrong, on_path
 from tests.integration.relays import NO_STUN, ready
 from tests.support.agent import RunningAgent, serving

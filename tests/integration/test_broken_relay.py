@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone import Phone
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
 from tests.integration.insight import answers, asked
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import RunningAgent, serving

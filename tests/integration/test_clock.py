@@ -13,7 +13,7 @@ import pytest
 from mobifai.errors import StateError
 from mobifai.health.control import ask
 from mobifai.state import StateDir
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
 from tests.integration.insight import (
     answers,
     arrive,

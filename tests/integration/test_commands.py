@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
 from tests.integration.insight import answers, arrive, on_path
 from tests.integration.relays import relaying
 from tests.support.agent import mobifai, run_command, serving

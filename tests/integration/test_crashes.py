@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone_face import PhoneFace
+from soak.phone.interface import PhoneFace
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import get_in_again
 from tests.support.agent import RunningAgent, run_command, serving

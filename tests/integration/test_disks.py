@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
 from tests.integration.insight import arrive, get_in_again, status_when
 from tests.integration.relays import relaying
 from tests.support.agent import RunningAgent, run_command, serving

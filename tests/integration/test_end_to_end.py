@@ -15,9 +15,9 @@ import pytest
 from mobifai.errors import StateError
 from mobifai.limits import MAX_FRAME
 from mobifai.protocol.noise import KeyPair
-from soak.phone import Phone
-from soak.phone_log import PhoneError
-from soak.phone_seal import PhoneSeal
+from soak.phone.encryption import PhoneSeal
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import answers, arrive, asked, get_in_again, on_path, status_when, until
 from tests.integration.relays import NO_STUN, relaying, sign_in

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.phone_face import PhoneFace
+from soak.phone.interface import PhoneFace
 from tests.integration.insight import arrive, nothing_went_wrong, on_path
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving

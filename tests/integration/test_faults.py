@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone import Phone
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import answers, arrive, asked, get_in_again, status_when
 from tests.support.agent import RunningAgent, serving

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone_face import PhoneFace
-from soak.phone_log import Json
+from soak.phone.event_log import Json
+from soak.phone.interface import PhoneFace
 from tests.integration.insight import (
     answers,
     arrive,

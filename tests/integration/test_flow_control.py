@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone_face import PhoneFace
+from soak.phone.interface import PhoneFace
 from tests.integration.insight import (
     answers,
     arrive,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
 from tests.integration.insight import answers, arrive, asked
 from tests.support.agent import serving
 from tests.support.phones import open_phone

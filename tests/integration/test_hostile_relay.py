@@ -16,9 +16,9 @@ import pytest
 
 from mobifai.protocol import e2e
 from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder
-from soak.phone import Phone
-from soak.phone_log import PhoneError
-from soak.phone_seal import PhoneSeal
+from soak.phone.encryption import PhoneSeal
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
 from tests.integration.insight import answers, asked, on_path, until
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
 from tests.support.agent import RunningAgent, serving

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from soak.phone_face import PhoneFace
+from soak.phone.interface import PhoneFace
 from tests.integration.insight import arrive, on_path, status_when
 from tests.support.agent import RunningAgent, serving
 from tests.support.phones import open_phone

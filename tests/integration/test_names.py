@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.phone_places import FEATURES
+from soak.phone.offsets import FEATURES
 from tests.integration.insight import arrive, asked
 from tests.support.agent import RunningAgent, serving
 from tests.support.phones import open_phone

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from mobifai.limits import TERMINAL_WINDOW
-from soak.phone_face import PhoneFace
-from soak.phone_places import FEATURES, RESUME, Place, Said
+from soak.phone.interface import PhoneFace
+from soak.phone.offsets import FEATURES, RESUME, Place, Said
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.insight import (
     answers,

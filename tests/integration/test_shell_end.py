@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone_face import PhoneFace
+from soak.phone.interface import PhoneFace
 from tests.integration.insight import answers, arrive, asked
 from tests.support.agent import RunningAgent, serving
 from tests.support.eventually import eventually

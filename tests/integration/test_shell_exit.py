@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mobifai.protocol.features import EXITS
-from soak.phone_face import PhoneFace
-from soak.phone_places import FEATURES
+from soak.phone.interface import PhoneFace
+from soak.phone.offsets import FEATURES
 from tests.integration.insight import answers, arrive, asked, get_in_again, status_when
 from tests.support.agent import RunningAgent, serving
 from tests.support.phones import open_phone

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone_face import PhoneFace
+from soak.phone.interface import PhoneFace
 from tests.integration.insight import answers, arrive, asked, nothing_went_wrong
 from tests.support.agent import STOP_SECONDS, RunningAgent, run_command, serving
 from tests.support.eventually import eventually

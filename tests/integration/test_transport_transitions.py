@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from soak.phone import Phone
-from soak.phone_face import PhoneFace
+from soak.phone.interface import PhoneFace
+from soak.phone.phone import Phone
 from tests.integration.insight import (
     Holdings,
     answers,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from mobifai.protocol import messages as wire
-from soak.phone_peer import PhonePeer
+from soak.phone.peer_connection import PhonePeer
 
 
 @dataclass

@@ -24,7 +24,7 @@ async def call():
     listener, phone_heard = Listener(), asyncio.Queue()
     aiortc = await load_meanwhile()
     assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
-    from soak.phone_peer import PhonePeer
+    from soak.phone.peer_connection import PhonePeer
     phone = PhonePeer(phone_heard.put_nowait, lambda: None)
     async with asyncio.timeout(30), PeerConnection(aiortc, (), Ledger(), listener) as agent:
         try:

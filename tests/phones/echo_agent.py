@@ -19,8 +19,8 @@ from mobifai.protocol import messages as wire
 from mobifai.protocol import pairing
 from mobifai.protocol.frames import decode_frame, encode_frame
 from mobifai.protocol.handshake import Identity
-from soak.phone_log import Json
-from soak.phone_peer import close_connection
+from soak.phone.event_log import Json
+from soak.phone.peer_connection import close_connection
 
 RESET = "\x1bc"
 

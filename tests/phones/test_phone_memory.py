@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.phone_log import CHARACTERS, EVENTS, NAMES, EventLog, News, PhoneError
-from soak.phone_screen import TAIL, TERMINALS, Screens, TerminalText, shows
-from soak.phone_wire import frame
+from soak.phone.event_log import CHARACTERS, EVENTS, NAMES, EventLog, News, PhoneError
+from soak.phone.frames import frame
+from soak.phone.screen import TAIL, TERMINALS, Screens, TerminalText, shows
 
 
 @pytest.mark.parametrize(("added", "kept"), [(EVENTS - 1, EVENTS - 1), (EVENTS, EVENTS), (EVENTS + 1, EVENTS)])

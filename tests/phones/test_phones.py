@@ -6,8 +6,8 @@ import json
 import pytest
 
 from mobifai.protocol.handshake import Identity
-from soak.phone_face import PhoneFace
-from soak.phone_log import PhoneError
+from soak.phone.event_log import PhoneError
+from soak.phone.interface import PhoneFace
 from tests.phones.echo_agent import RESET, EchoAgent
 from tests.support.eventually import eventually
 from tests.support.field_relay import FieldRelay

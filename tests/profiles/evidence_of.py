@@ -1,7 +1,7 @@
 """Evidence as tests make it: stacks, containers, sites, and names of lines without any file."""
 
+from profiles.attribution.frames import Frame, Stack
 from profiles.evidence import Container, Evidence, Left, Site
-from profiles.frames import Frame, Stack
 from profiles.results import Place
 
 OWN = "/srv/program/part.py"

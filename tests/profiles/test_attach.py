@@ -15,11 +15,12 @@ from mobifai.health.control import ask, follow
 from mobifai.state import StateDir
 from profiles.report.directory import read_profile
 from profiles.results import ProfileReport
-from soak import shell, visits
-from soak.desk import Desk
+from soak import shell
+from soak.harness.agent_process import AgentUnderTest, agent_under_test
+from soak.scenarios import phone_visits as visits
 from soak.scenarios import reconnects
-from soak.target import AgentUnderTest, agent_under_test
-from soak.world import World
+from soak.scenarios.context import World
+from soak.scenarios.terminal_checks import Desk
 from tests.support.agent import mobifai, serving
 
 pytestmark = pytest.mark.timeout(300)

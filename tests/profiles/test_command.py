@@ -9,9 +9,9 @@ import pytest
 
 from profiles.report.directory import ProfileDirectory, read_profile
 from profiles.results import Culprit, ProfileReport
+from soak.gauges.results import Report, TrafficResult
 from soak.plants import plant
 from soak.report.directory import ReportDirectory
-from soak.results import Report, TrafficResult
 from tests.support.agent import mobifai, run_command, serving
 
 HUNT = pytest.mark.timeout(600)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.culprit import culprits
+from profiles.attribution.culprit import culprits
 from profiles.evidence import Evidence, Left, Native
 from profiles.results import Culprit, Unattributed
 from tests.profiles.evidence_of import LIBRARY, OTHER, OWN, container, evidence, name_line, site

@@ -11,9 +11,9 @@ import pytest
 import mobifai
 import profiles
 import soak
-from profiles.frames import Role, Stack, blame, calls, is_of_the_tool, role, unwrapped
+from profiles.attribution.frames import Role, Stack, blame, calls, is_of_the_tool, role, unwrapped
+from profiles.attribution.source import place
 from profiles.results import Place
-from profiles.source import place
 
 AGENT = str(Path(mobifai.__file__).parent / "agent" / "agent.py")
 LEDGER = str(Path(mobifai.__file__).parent / "bounds" / "ledger.py")

@@ -32,12 +32,12 @@ from profiles.gate.standing import grown
 from profiles.gate.table import markdown, summary
 from profiles.gate.trial import Look, Trial
 from profiles.results import Culprit
-from soak.growth import judge
-from soak.installation import Installation
-from soak.plan import Plan
+from soak.gauges.gauge import gauge_of
+from soak.gauges.results import FindingResult
+from soak.gauges.trend import judge
+from soak.harness.installation import Installation
 from soak.report.files import ReportError
-from soak.results import FindingResult
-from soak.sample import gauge_of
+from soak.run.plan import Plan
 from tests.support.agent import run_command
 
 TODAY = dt.date(2026, 7, 1)

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.dose import DOSES, PORTION, scale
-from profiles.growth import BLOCKS, COUNT, ENTRIES, largest, rise, risen_containers, risen_sites
-from profiles.native import Window, in_proportion
+from profiles.attribution.growth import BLOCKS, COUNT, ENTRIES, largest, rise, risen_containers, risen_sites
+from profiles.investigate.dose import DOSES, PORTION, scale
+from profiles.investigate.native import Window, in_proportion
 from tests.profiles.evidence_of import OTHER, OWN
 
 CYCLES = [0, 20, 40, 60, 80, 100, 120]

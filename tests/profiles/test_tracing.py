@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from mobifai.errors import StateError
-from profiles.growth import risen_containers, risen_sites
+from profiles.attribution.growth import risen_containers, risen_sites
 from profiles.inside.tracing import Tracing
 
 WINDOWS = 7

@@ -17,7 +17,7 @@ from mobifai.protocol import e2e
 from mobifai.protocol import messages as wire
 from mobifai.protocol.e2e import Established, Ignored, Opened, Reason, Refused, Say, Session, Stage, Standing
 from mobifai.protocol.noise import MOST_BYTES, NO_SECRET, KeyPair
-from soak.phone_seal import PhoneSeal, SealSession
+from soak.phone.encryption import PhoneSeal, SealSession
 
 AGENT, PHONE, OTHER = (KeyPair.of(bytes([number]) * 32) for number in (1, 2, 3))
 SECRET = bytes(range(16))

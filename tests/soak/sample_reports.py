@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from soak.results import (
+from soak.gauges.results import (
     BoundResult,
     FindingResult,
     GaugeResult,

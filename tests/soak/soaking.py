@@ -18,7 +18,7 @@ from uuid import uuid4
 import msgspec
 import psutil
 
-from soak.results import Report
+from soak.gauges.results import Report
 from tests.support.leftovers import waits
 
 MARK = "MOBIFAI_TEST_SOAK"

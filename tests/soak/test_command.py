@@ -16,9 +16,9 @@ import click
 import pytest
 
 from soak.command import soak as command
+from soak.gauges.results import Report
 from soak.inside.questions import RUN_VARIABLE
 from soak.plants import plants
-from soak.results import Report
 from soak.scenarios import scenarios
 from tests.soak.soaking import Ended, plain, read, soak, soaking, wait_until
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.growth import Judgement, convicted, is_warm, judge
-from soak.sample import GAUGES, Gauge
-from soak.series import Series
+from soak.gauges.gauge import GAUGES, Gauge
+from soak.gauges.time_series import Series
+from soak.gauges.trend import Judgement, convicted, is_warm, judge
 
 HEAP, BLOCKS, TYPES, TASKS, RSS = (
     GAUGES[name] for name in ("heap.bytes", "python.blocks", "types", "tasks", "rss.bytes")

@@ -23,12 +23,12 @@ from mobifai.errors import MobiFaiError, StateError
 from mobifai.health.control import Handler
 from mobifai.health.extensions import Subject
 from mobifai.limits import TERMINALS
+from soak.gauges.gauge import gauge_of
 from soak.inside.count import count
 from soak.inside.free_lists import AT_ONCE, fill_free_lists
 from soak.inside.questions import RUN_VARIABLE, questions
 from soak.inside.tidy import tidy
 from soak.inside.windows import MemoryWindows
-from soak.sample import gauge_of
 
 HANDFUL = 8
 """Objects that the counting itself may have more of, after a thousand times."""

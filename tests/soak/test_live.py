@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from soak.live import LiveView, Picture, view
-from soak.live_lines import GaugeCourse, PlainLines, Progress
-from soak.results import TrafficResult
-from soak.sparkline import BLOCKS, sparkline
+from soak.gauges.results import TrafficResult
+from soak.view.lines import GaugeCourse, PlainLines, Progress
+from soak.view.live import LiveView, Picture, view
+from soak.view.sparkline import BLOCKS, sparkline
 
 PROGRESS = Progress(
     phase="judging",

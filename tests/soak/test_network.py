@@ -9,14 +9,14 @@ import threading
 
 import pytest
 
-from soak import network
+from soak.harness import network_namespace as network
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="network namespaces are a part of Linux")
 
 
 def inside(code: str) -> str:
     """What a process prints that has entered a network of its own; skips where it can't."""
-    start = "import os, socket\nfrom soak import network\ntold = network.enter()\n"
+    start = "import os, socket\nfrom soak.harness.network_namespace import enter\ntold = enter()\n"
     done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     if "machine's own" in done.stdout:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak import outside
+from soak.gauges import process_stats as outside
 from tests.soak.soaking import wait_until
 
 NOBODY = 2**22 + 1

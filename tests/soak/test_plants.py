@@ -17,13 +17,13 @@ from mobifai.bounds import Ledger
 from mobifai.errors import AssistantError, MobiFaiError
 from mobifai.health.census import heap_in_use
 from mobifai.health.extensions import Subject
-from soak import outside
-from soak.phone import Phone
-from soak.phone_log import PhoneError
+from soak.gauges import process_stats as outside
+from soak.harness.agent_process import AgentUnderTest, agent_under_test
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
 from soak.plants import Moment, Plant, install, plant, plants
 from soak.plants.hooks import listen
 from soak.plants.plant import Event
-from soak.target import AgentUnderTest, agent_under_test
 from tests.soak import plant_host
 from tests.support.eventually import eventually
 
@@ -50,7 +50,7 @@ def test_a_plant_says_what_it_is_and_a_leak_where_it_happens(one: Plant) -> None
         return
     file, number = one.line
     assert one.culprit.startswith(f"soak.plants.{one.family}.")
-    assert file == Path(outside.__file__).parent / "plants" / f"{one.family}.py"
+    assert file == Path(outside.__file__).parents[1] / "plants" / f"{one.family}.py"
     assert file.read_text().splitlines()[number - 1].endswith("# leak")
 
 

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soak.gauges.gauge import Sample
+from soak.gauges.results import EXIT_STATUS, FindingResult, Report, SeriesResult
 from soak.report import scales
 from soak.report.directory import ReportDirectory, encoded, read_report
 from soak.report.figures import amount, byte_count, duration, number, rate
@@ -24,8 +26,6 @@ from soak.report.samples import SamplesFile
 from soak.report.sentences import SIGNS, sentence
 from soak.report.summary import summary
 from soak.report.windows import Windows
-from soak.results import EXIT_STATUS, FindingResult, Report, SeriesResult
-from soak.sample import Sample
 from tests.soak import sample_reports
 
 HOSTILE = [

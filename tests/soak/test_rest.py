@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soak.rest import NotAtRest, at_rest, everybody_gone, steady_part
+from soak.gauges.quiescence import NotAtRest, at_rest, everybody_gone, steady_part
 
 SHORT = 0.2
 LONG = 20.0

@@ -12,18 +12,18 @@ from typing import Any, ClassVar
 import pytest
 
 from mobifai.errors import StateError
-from soak import runner
-from soak.chronicle import Setting
-from soak.course import Course
-from soak.live_lines import Progress
-from soak.plan import QUICK_BLOCKS, Plan
+from soak.gauges.results import Report
+from soak.harness.agent_process import TargetFailed
+from soak.phone.traffic import IntegrityError
 from soak.report.directory import ReportDirectory
-from soak.results import Report
-from soak.runner import Runner
-from soak.scenario import Scenario
-from soak.target import TargetFailed
-from soak.traffic import IntegrityError
-from soak.world import World
+from soak.run import runner
+from soak.run.plan import QUICK_BLOCKS, Plan
+from soak.run.report_builder import Setting
+from soak.run.runner import Runner
+from soak.run.scenario_run import Course
+from soak.scenarios.context import World
+from soak.scenarios.scenario import Scenario
+from soak.view.lines import Progress
 
 KINDS = ("a", "b", "c", "d")
 

@@ -8,10 +8,10 @@ from random import Random
 import pytest
 
 from soak import shell
-from soak.scenario import Scenario
+from soak.harness.agent_process import agent_under_test
 from soak.scenarios import scenario, scenarios
-from soak.target import agent_under_test
-from soak.world import World
+from soak.scenarios.context import World
+from soak.scenarios.scenario import Scenario
 
 
 def seeded(seed: int | str) -> Random:
@@ -52,7 +52,7 @@ async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(
     one = scenario(name)()
     settings = tmp_path / "config.toml"
     settings.write_text(one.settings())
-    monkeypatch.setattr("soak.target.NOBODY", "stun:nowhere.invalid:3478")
+    monkeypatch.setattr("soak.harness.agent_process.NOBODY", "stun:nowhere.invalid:3478")
     options = ["--shell", shell.COMMAND, *one.serve_options(tmp_path)]
     async with agent_under_test(tmp_path / "agent", settings, options, relay_apart=one.relay == "apart") as target:
         world = World(target, seeded(name), most_phones=2)

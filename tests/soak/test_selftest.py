@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak import selftest
-from soak.plan import Plan
+from soak.gauges.results import EXIT_STATUS, Report, TrafficResult
 from soak.plants import Plant, plant, plants
-from soak.results import EXIT_STATUS, Report, TrafficResult
-from soak.selftest import Outcome, matrix, table
+from soak.run import selftest
+from soak.run.plan import Plan
+from soak.run.selftest import Outcome, matrix, table
 
 LEAK = plant("one-in-five")
 DECOY = next(one for one in plants() if one.decoy)

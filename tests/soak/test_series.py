@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.sample import Sample
-from soak.series import FEW_POINTS, Series, SeriesBook, SeriesDamaged
+from soak.gauges.gauge import Sample
+from soak.gauges.time_series import FEW_POINTS, Series, SeriesBook, SeriesDamaged
 
 VALUES = st.lists(st.none() | st.floats(-1e12, 1e12), max_size=400)
 CAPACITY = st.integers(8, 64)

@@ -14,8 +14,8 @@ from mobifai.limits import TERMINAL_RING
 from mobifai.terminals.modes import Modes
 from mobifai.terminals.screen import snapshot
 from soak import shell
-from soak.stream import MOST_AHEAD, RESET, SLACK, ExpectedStream, View
-from soak.traffic import IntegrityError
+from soak.phone.expected_output import MOST_AHEAD, RESET, SLACK, ExpectedStream, View
+from soak.phone.traffic import IntegrityError
 
 CAPACITY = 4000
 

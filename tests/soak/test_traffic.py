@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from soak import shell
-from soak.desk import Desk, Tab
-from soak.phone import Phone
-from soak.phone_log import PhoneError
-from soak.phone_seal import PhoneSeal
-from soak.stream import ExpectedStream
-from soak.traffic import IntegrityError
-from soak.world import World
+from soak.phone.encryption import PhoneSeal
+from soak.phone.event_log import PhoneError
+from soak.phone.expected_output import ExpectedStream
+from soak.phone.phone import Phone
+from soak.phone.traffic import IntegrityError
+from soak.scenarios.context import World
+from soak.scenarios.terminal_checks import Desk, Tab
 
 UUID = "one"
 
@@ -87,7 +87,7 @@ async def test_what_the_assistant_types_is_expected_from_when_it_says_so() -> No
 
 
 async def test_output_that_does_not_come_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soak.desk.PATIENCE", 0.01)
+    monkeypatch.setattr("soak.scenarios.terminal_checks.PATIENCE", 0.01)
     desk, phone = watching()
     hears(phone, "soak ")
     with pytest.raises(PhoneError, match="terminal one, of which 5 bytes came, to print 31"):

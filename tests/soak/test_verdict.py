@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
 from mobifai.limits import TERMINALS
-from soak import verdict
-from soak.growth import Judgement, judge
-from soak.results import EXIT_STATUS, BoundResult, FindingResult, GaugeResult, RestResult, ScenarioResult, TrafficResult
-from soak.sample import gauge_of
-from soak.verdict import bounds, bounds_together, breaches, conclude, gauges, leaks, ordered, rest
+from soak.gauges import verdict
+from soak.gauges.gauge import gauge_of
+from soak.gauges.results import (
+    EXIT_STATUS,
+    BoundResult,
+    FindingResult,
+    GaugeResult,
+    RestResult,
+    ScenarioResult,
+    TrafficResult,
+)
+from soak.gauges.trend import Judgement, judge
+from soak.gauges.verdict import bounds, bounds_together, breaches, conclude, gauges, leaks, ordered, rest
 
 
 def entry(**changes: Any) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import pytest
 from mobifai.errors import StateError
 from mobifai.health.control import ask
 from mobifai.state import StateDir
-from soak import outside
-from soak.chronicle import Setting
-from soak.live_lines import PlainLines
+from soak.gauges import process_stats as outside
+from soak.gauges.quiescence import steady_part
 from soak.report.directory import ReportDirectory
-from soak.rest import steady_part
-from soak.watch import Watch
+from soak.run.report_builder import Setting
+from soak.run.watch import Watch
+from soak.view.lines import PlainLines
 from tests.soak.soaking import Ended, Soaking, soaking
 from tests.support.agent import RunningAgent, serving
 from tests.support.eventually import eventually

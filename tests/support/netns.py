@@ -1,4 +1,4 @@
-"""A network of their own for the tests (Linux): a namespace as `soak.network` makes it, with a virtual cable.
+"""A network of their own for the tests (Linux): a namespace as `soak.harness.network_namespace` makes it, and a cable.
 
 libwebrtc, which the Node phone uses, gathers no candidate on a loopback interface, so the address is on the cable.
 Everything that the test process starts inherits the namespace.
@@ -7,7 +7,7 @@ Everything that the test process starts inherits the namespace.
 import os
 from pathlib import Path
 
-from soak import network
+from soak.harness import network_namespace as network
 
 ADDRESS = network.ADDRESS
 

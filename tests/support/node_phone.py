@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mobifai.protocol.handshake import Identity
-from soak.phone_face import PhoneFace
-from soak.phone_log import Json, PhoneError
-from soak.phone_places import Said
-from soak.phone_wire import FrameStyle, frame
+from soak.phone.event_log import Json, PhoneError
+from soak.phone.frames import FrameStyle, frame
+from soak.phone.interface import PhoneFace
+from soak.phone.offsets import Said
 from tests.support import node
 
 LINE = 16 << 20
@@ -25,7 +25,7 @@ EXIT_SECONDS = 5.0
 
 
 class NodePhone(PhoneFace):
-    """A phone for one relay, with the interface of `soak.phone.Phone`."""
+    """A phone for one relay, with the interface of `soak.phone.phone.Phone`."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """The phones that the tests use: a Node one on the libraries of the apps in the field, and the synthetic one.
 
-Owns nothing: `open_phone` gives one for a scope. Both have the interface of `soak.phone_face.PhoneFace`.
+Owns nothing: `open_phone` gives one for a scope. Both have the interface of `soak.phone.interface.PhoneFace`.
 """
 
 from collections.abc import AsyncIterator
@@ -10,9 +10,9 @@ from typing import Literal, TypedDict, Unpack
 import pytest
 
 from mobifai.protocol.handshake import Identity
-from soak.phone import Phone
-from soak.phone_face import PhoneFace
-from soak.phone_wire import FrameStyle
+from soak.phone.frames import FrameStyle
+from soak.phone.interface import PhoneFace
+from soak.phone.phone import Phone
 from tests.support.node_phone import NodePhone
 
 Kind = Literal["node", "python"]

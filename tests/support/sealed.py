@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from soak.phone import Phone
-from soak.phone_places import FEATURES
-from soak.phone_seal import Link, PhoneSeal
+from soak.phone.encryption import Link, PhoneSeal
+from soak.phone.offsets import FEATURES
+from soak.phone.phone import Phone
 from tests.support.agent import RunningAgent
 
 

@@ -15,7 +15,7 @@ from mobifai.terminals.modes import Modes
 from mobifai.terminals.outflow import Chunk, Outflow, told
 from mobifai.terminals.screen import RESET
 from mobifai.terminals.window import READY_BYTES
-from soak.phone_places import Places
+from soak.phone.offsets import Places
 
 RING, WINDOW = 400, 120
 

@@ -1,0 +1,312 @@
+"""One scenario's evidence, and the causes that explain it.
+
+Pure: it gets values and a way to name lines. What keeps memory counts for more than what made it: the line that puts
+something into a container that only gets longer is to blame for all that is below it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from profiles.attribution.frames import Frame, Role, Stack, blame, is_of_the_tool, role
+from profiles.evidence import Container, Evidence, Left, Native, Site
+from profiles.results import Place
+
+NameLine = Callable[[Frame], Place]
+Adders = Callable[[str, str], Sequence[int]]
+"""The lines of a file that add to a container with this name."""
+
+_ATTRIBUTE: Final = re.compile(r"[.\s](\w+): \w+$")
+
+FAMILIES: Final = {
+    "descriptors": ("descriptors", "descriptor"),
+    "threads": ("threads", "thread"),
+    "tasks": ("tasks", "task"),
+    "zombies": ("children", "child"),
+    "processes": ("children", "child"),
+    "files": ("files", "file"),
+    "rows": ("rows", "row"),
+    "frozen": ("freezes", "frozen"),
+    "garbage": ("debug", "garbage"),
+    "children.bytes": ("said", "child-memory"),
+}
+"""For each family of gauges: what is left of it, and the kind of culprit that it makes."""
+
+GARBAGE: Final = ("frozen", "garbage")
+"""Kinds of culprits that keep whatever is garbage: all that nothing else holds is theirs."""
+ENOUGH: Final = 0.5
+"""The part of a rise that things from one line must make up, to be what rose."""
+SAME_RATE: Final = 0.25
+"""How far two rates may differ that are taken for the same."""
+LEAST_BLOCK: Final = 16
+"""Bytes of the smallest block of a C heap."""
+
+
+@dataclass
+class Cause:
+    """A culprit in the making."""
+
+    kind: str
+    frame: Frame
+    function: tuple[str, str]
+    stack: Stack = ()
+    what: str = ""
+    bytes: float = 0.0
+    objects: float = 0.0
+    path: str = ""
+    strength: float = 0.0
+    measured: float = 0.0
+    """Bytes a cycle of the sites that are its own."""
+    holds: dict[str, int] = field(default_factory=dict)
+    sites: set[int] = field(default_factory=set)
+    made_at: list[Frame] = field(default_factory=list)
+    explains: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+    proofs: set[str] = field(default_factory=set)
+    """Kinds of evidence that agree."""
+
+    def is_above(self, path: str) -> bool:
+        """Whether a path leads through what this cause fills: both end with the type of what they lead to."""
+        return bool(self.path) and path.startswith(self.path.rpartition(": ")[0])
+
+
+class Case:
+    """One scenario's evidence, and the causes that were found so far."""
+
+    def __init__(self, evidence: Evidence, name_line: NameLine, adders: Adders) -> None:
+        self._evidence = evidence
+        self._adders = adders
+        self._name = name_line
+        self._sites = {site.id: site for site in evidence.sites}
+        self.causes: list[Cause] = []
+
+    def solve(self) -> None:
+        """Find every cause: what keeps, what is left, what was allocated, and what Python can't see."""
+        strong = [one for one in self._evidence.containers if not one.weak]
+        for container in sorted(strong, key=lambda one: -one.entries * one.bytes_each):
+            self._container(container)
+        for name, per_cycle in self._evidence.rising.items():
+            self._left(name, per_cycle)
+        self._foreign()
+        for site in sorted(self._evidence.sites, key=lambda one: -one.bytes):
+            self._site(site)
+        for row in self._evidence.native:
+            self._native(row)
+        for cause in self.causes:
+            cause.bytes = (
+                max(cause.bytes, cause.measured) if cause.kind != "container" else cause.measured or cause.bytes
+            )
+        for name, per_cycle in self._evidence.rising.items():
+            self._explain(name, per_cycle)
+
+    # -- what keeps
+
+    def _container(self, container: Container) -> None:
+        frame, stack = self._kept_at(container)
+        if frame is None:
+            return
+        size = container.entries * container.bytes_each
+        cause = self._at(frame) or self._new("container", frame, stack)
+        cause.sites |= {*container.explains}
+        for kind, amount in container.holds.items():
+            cause.holds[kind] = cause.holds.get(kind, 0) + amount
+        if cause.strength and cause.path:
+            cause.evidence.append(f"also kept by {container.path or container.type}, line {frame[1]}")
+            return
+        cause.strength, cause.path, cause.objects = max(size, 1e-9), container.path, container.entries
+        cause.bytes, cause.frame, cause.stack = size, frame, stack
+        cause.what = _holding(container)
+        cause.made_at = [one for one in container.made_at if one != frame]
+        cause.proofs.add("container")
+        cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each cycle")
+
+    def _kept_at(self, container: Container) -> tuple[Frame | None, Stack]:
+        """The line that puts things into it, and the stack."""
+        made = container.made_at[0] if container.made_at else None
+        if container.cache is not None:
+            inside = (frame for frame in container.made_at if self._function(frame) == self._function(container.cache))
+            return next(inside, container.cache), ()
+        known = bool(container.grown_at) and not is_of_the_tool(container.grown_at)
+        if not known:
+            return self._adding(container, made), self._stack_of(made)
+        frame = blame(container.grown_at)
+        if made is not None and self._function(frame)[1].endswith("__del__"):
+            return made, ()  # it comes back to life when it is collected: whoever made it let it
+        return frame, container.grown_at
+
+    def _stack_of(self, made: Frame | None) -> Stack:
+        """How what is kept was made, where it is not known how it was put there."""
+        return next((site.stack for site in self._evidence.sites if blame(site.stack) == made), ())
+
+    def _adding(self, container: Container, made: Frame | None) -> Frame | None:
+        """The line by its source: the only one that adds to an attribute of this name, where the elements are made."""
+        name = _ATTRIBUTE.search(container.path)
+        if made is None or name is None:
+            return made
+        lines = [(made[0], line) for line in self._adders(made[0], name[1])]
+        near = [frame for frame in lines if self._function(frame) == self._function(made)]
+        return next((some[0] for some in (near, lines) if len(some) == 1), made)
+
+    # -- what is left
+
+    def _left(self, name: str, per_cycle: float) -> None:
+        family = name.partition(":")[0]
+        if family not in FAMILIES:
+            return
+        source, kind = FAMILIES[family]
+        expected = per_cycle * self._evidence.cycles
+        for row in self._rows(source, name, expected):
+            frame = blame(row.stack)
+            cause = self._at(frame) or self._new(kind, frame, row.stack)
+            if cause.kind == "container" or kind in GARBAGE:
+                cause.kind = kind
+            if kind in GARBAGE:
+                cause.frame, cause.stack = frame, row.stack
+            cause.what = cause.what or row.what
+            cause.objects = cause.objects or per_cycle
+            cause.bytes = per_cycle if family == "children.bytes" else cause.bytes
+            cause.explains.append(name)
+            cause.proofs.update({source, "count"})
+            cause.evidence.append(
+                f"{row.count:,} {row.what or kind} from line {frame[1]}; {name} rose by {per_cycle:.3g} a cycle"
+            )
+
+    def _rows(self, source: str, name: str, expected: float) -> list[Left]:
+        """The lines that made what rose: the one with most of it, and others that made enough by themselves."""
+        rows = self._evidence.left.get(source, [])
+        if source == "rows":
+            rows = [row for row in rows if row.what == name.rpartition("/")[2]]
+        if source == "children" and name.startswith("zombies"):
+            rows = [row for row in rows if row.what == "zombie"]
+        if source == "children" and not rows:
+            rows = self._evidence.left.get("started", [])
+        known = [row for row in rows if self._is_enough(source, row, expected)]
+        return sorted(known, key=lambda row: -row.count)[:1]
+
+    @staticmethod
+    def _is_enough(source: str, row: Left, expected: float) -> bool:
+        return source in ("freezes", "said", "debug") or row.count >= ENOUGH * expected
+
+    # -- what C functions did
+
+    def _foreign(self) -> None:
+        """Memory that was asked for through ctypes, and references that were counted there."""
+        heap, cycles = self._evidence.rising.get("heap.bytes", 0.0), max(1, self._evidence.cycles)
+        for row in self._evidence.left.get("allocated", []):
+            if heap and row.count / cycles * LEAST_BLOCK <= heap / ENOUGH:
+                cause = self._called(row, "heap.bytes")
+                cause.bytes = max(cause.bytes, heap)
+        calls = self._evidence.left.get("foreign", [])
+        released = sum(row.count for row in calls if row.what == "Py_DecRef")
+        for row in calls:
+            if row.what == "Py_IncRef" and row.count > released and self._evidence.sites:
+                self._called(row, "python.blocks")
+
+    def _called(self, row: Left, explains: str) -> Cause:
+        frame = blame(row.stack)
+        cause = self._at(frame) or self._new("native", frame, row.stack)
+        cause.what = cause.what or f"{row.what} through ctypes"
+        cause.objects = cause.objects or row.count / max(1, self._evidence.cycles)
+        cause.explains.append(explains)
+        cause.proofs.add("call")
+        cause.evidence.append(f"{row.what} was called {row.count:,} times at line {frame[1]} without its counterpart")
+        return cause
+
+    # -- what was allocated
+
+    def _site(self, site: Site) -> None:
+        frame = blame(site.stack)
+        cause = self._claiming(site) or self._at(frame) or self._on(site.stack)
+        if cause is None:
+            cause = self._new("allocation", frame, site.stack)
+            cause.path, cause.what = site.path, site.type
+        cause.measured += site.bytes
+        if cause.kind == "allocation":
+            cause.objects += site.blocks
+            cause.holds.setdefault(site.type, 1)
+        if frame != cause.frame and frame not in cause.made_at:
+            cause.made_at.append(frame)
+        if "allocation" not in cause.proofs:
+            cause.proofs.add("allocation")
+            amount = f"{site.bytes:.3g} bytes" if site.bytes else f"{site.blocks:.3g} blocks"
+            cause.evidence.append(f"memory from line {frame[1]} rises by {amount} with each cycle")
+
+    def _claiming(self, site: Site) -> Cause | None:
+        """The cause that holds what comes from a site."""
+        holding = (one for one in self.causes if site.id in one.sites or one.is_above(site.path))
+        first = max(holding, key=lambda one: one.strength, default=None)
+        return first or next((one for one in self.causes if one.kind in GARBAGE), None)
+
+    def _on(self, stack: Stack) -> Cause | None:
+        """A cause whose function is on this stack, or below whose stack this one is."""
+        functions = {self._function(frame) for frame in stack if role(frame[0]) is Role.OWN}
+        return next((one for one in self.causes if one.function in functions and one.function[1]), None)
+
+    def _native(self, row: Native) -> None:
+        frame = blame(row.stack)
+        cause = self._at(frame) or self._on(row.stack)
+        if cause is None:
+            cause = self._new("native", frame, row.stack)
+            cause.what = row.functions[0] if row.functions else "C heap"
+            cause.objects, cause.bytes = row.blocks, row.bytes
+            cause.explains.append("heap.bytes")
+        cause.proofs.add("native")
+        below = f", in {' < '.join(row.functions[:3])}" if row.functions else ""
+        cause.evidence.append(f"memray: {row.bytes:.3g} bytes of the C heap stay with each cycle{below}")
+
+    # -- the gauges
+
+    def _explain(self, name: str, per_cycle: float) -> None:
+        """Enter a gauge with the causes that explain it."""
+        for cause in self.causes:
+            if name not in cause.explains and self._explains(cause, name, per_cycle):
+                cause.explains.append(name)
+
+    @staticmethod
+    def _explains(cause: Cause, name: str, per_cycle: float) -> bool:
+        family, _, member = name.partition(":")
+        if cause.kind in GARBAGE:
+            return family in ("types", "canaries", "python.blocks", "heap.bytes", *GARBAGE)
+        if family in ("types", "canaries"):
+            return member in cause.holds or _is_alike(cause.objects, per_cycle)
+        if family == "python.blocks":
+            return cause.objects > 0 and cause.kind in (
+                "container",
+                "allocation",
+                "thread",
+                "task",
+                "descriptor",
+                "frozen",
+            )
+        if family == "heap.bytes":
+            return cause.bytes >= ENOUGH * per_cycle or cause.kind in ("thread", "task", "descriptor", "child")
+        if family in ("garbage", "frozen"):
+            return cause.kind in ("allocation", "container", "frozen")
+        return _is_alike(cause.objects, per_cycle) or (family == "tasks" and "_asyncio.Task" in cause.holds)
+
+    # -- finding and making causes
+
+    def _at(self, frame: Frame) -> Cause | None:
+        """The cause in the same function."""
+        function = self._function(frame)
+        return next(
+            (one for one in self.causes if one.function == function and (function[1] or one.frame == frame)), None
+        )
+
+    def _new(self, kind: str, frame: Frame, stack: Stack) -> Cause:
+        cause = Cause(kind, frame, self._function(frame), stack)
+        self.causes.append(cause)
+        return cause
+
+    def _function(self, frame: Frame) -> tuple[str, str]:
+        return frame[0], self._name(frame).function
+
+
+def _holding(container: Container) -> str:
+    name = container.type.rpartition(".")[2]
+    return f"{name} of {container.of.removeprefix('builtins.')}" if container.of else name
+
+
+def _is_alike(one: float, other: float) -> bool:
+    return one > 0 and abs(one - other) <= SAME_RATE * max(one, other)

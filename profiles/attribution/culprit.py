@@ -1,0 +1,103 @@
+"""Culprits as they are told, of the causes of a case, and what nobody can be named for. Pure."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from profiles.attribution.case import Adders, Case, Cause, NameLine
+from profiles.attribution.frames import Frame, Role, Stack, blame, blamed, calls, role
+from profiles.evidence import Evidence
+from profiles.results import Confidence, Culprit, Place, Unattributed
+from soak.gauges.gauge import gauge_of
+from soak.gauges.verdict import SECONDS_A_DAY
+
+MOST_TYPES: Final = 20
+DEEPEST: Final = 12
+"""Lines of a stack that are told."""
+
+
+def culprits(
+    evidence: Evidence, name_line: NameLine, adders: Adders, replay: str
+) -> tuple[list[Culprit], list[Unattributed]]:
+    """The causes of one scenario's growth, the largest first, and the gauges that rose without one."""
+    case = Case(evidence, name_line, adders)
+    case.solve()
+    found = [_culprit(cause, evidence, name_line, replay) for cause in case.causes]
+    explained = {name for cause in case.causes for name in cause.explains}
+    open_ = {name: rate for name, rate in evidence.rising.items() if name not in explained}
+    return ranked(found), [_unattributed(name, rate, evidence) for name, rate in _telling(open_)]
+
+
+def ranked(found: Iterable[Culprit]) -> list[Culprit]:
+    """The surest first, and among those the largest."""
+    order = {"high": 0, "medium": 1, "low": 2}
+    return sorted(
+        found, key=lambda one: (order[one.confidence], -one.bytes_per_cycle, -one.objects_per_cycle, one.file)
+    )
+
+
+def _culprit(cause: Cause, evidence: Evidence, name_line: NameLine, replay: str) -> Culprit:
+    place = name_line(cause.frame)
+    a_day = evidence.cycles / max(evidence.seconds, 1e-9) * SECONDS_A_DAY
+    library = _library(cause.stack, name_line)
+    return Culprit(
+        kind=cause.kind,
+        file=place.file,
+        line=place.line,
+        function=place.function,
+        retained_by=cause.path,
+        bytes_per_cycle=cause.bytes,
+        objects_per_cycle=cause.objects,
+        per_24h=(cause.bytes or cause.objects) * a_day,
+        unit="bytes" if cause.bytes else "things",
+        scales_with="",
+        confidence=confidence(cause.proofs),
+        replay=replay,
+        what=cause.what,
+        scenario=evidence.scenario,
+        explains=sorted(cause.explains),
+        made_at=[name_line(frame) for frame in cause.made_at[:8]],
+        library=library,
+        brought_about_by=_brought_about_by(cause, evidence, name_line),
+        stack=[name_line(frame) for frame in _readable(cause.stack)],
+        evidence=cause.evidence[:12],
+    )
+
+
+def confidence(proofs: set[str]) -> Confidence:
+    """How sure: two kinds of evidence that know nothing of each other make it high."""
+    return "high" if len(proofs) > 1 else "medium" if proofs else "low"
+
+
+def _library(stack: Stack, name_line: NameLine) -> Place | None:
+    """The innermost line of a library that our line called."""
+    inner = stack[: blamed(stack)] if stack else ()
+    return next((name_line(frame) for frame in inner if role(frame[0]) in (Role.LIBRARY, Role.PYTHON)), None)
+
+
+def _brought_about_by(cause: Cause, evidence: Evidence, name_line: NameLine) -> Place | None:
+    """The line of ours that calls a library's culprit, or made the task that runs it."""
+    if role(cause.frame[0]) is not Role.LIBRARY or not cause.stack:
+        return None
+    outermost = name_line(calls(cause.stack)[-1])
+    name = f"{outermost.file}::{outermost.function}"
+    made = next((row for row in evidence.left.get("spawned", []) if row.what == name), None)
+    return name_line(blame(made.stack)) if made is not None else None
+
+
+def _readable(stack: Stack) -> Sequence[Frame]:
+    return [frame for frame in calls(stack) if role(frame[0]) is not Role.WRAPPER][:DEEPEST]
+
+
+def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
+    """The gauges that say something by themselves: types only when all objects together rise without a cause too."""
+    types = [(name, rate) for name, rate in gauges.items() if name.startswith("types:")]
+    others = [(name, rate) for name, rate in gauges.items() if not name.startswith("types:")]
+    return others + (types[:MOST_TYPES] if "python.blocks" in gauges else [])
+
+
+def _unattributed(name: str, per_cycle: float, evidence: Evidence) -> Unattributed:
+    why = (
+        f"it rose over {evidence.cycles:,} cycles; no container that only gets longer, no line whose memory stays, and "
+        "no line that made such a thing was seen with it"
+    )
+    return Unattributed(name, per_cycle, gauge_of(name).unit, evidence.scenario, why)

@@ -1,0 +1,79 @@
+"""The names of functions by file and line, from the source. Owns a cache of parsed files, bounded by their number."""
+
+import ast
+import functools
+from pathlib import Path
+from typing import Final
+
+from profiles.attribution.frames import Frame
+from profiles.results import Place
+
+MOST_BYTES = 4 << 20
+"""A larger file has been made by a program; its functions have no names here."""
+
+
+def place(frame: Frame) -> Place:
+    """A line with the qualified name of the innermost function around it; without one where there is no source."""
+    file, line = frame
+    inside = [span for span in _functions(file) if span[0] <= line <= span[1]]
+    return Place(file, line, max(inside, default=(0, 0, ""))[2])
+
+
+def function(frame: Frame) -> tuple[str, str]:
+    """The file and the function of a line: what stays the same when lines move."""
+    return frame[0], place(frame).function
+
+
+ADDING: Final = frozenset({"add", "append", "appendleft", "extend", "insert", "put_nowait", "setdefault", "update"})
+"""Methods by which containers get longer."""
+
+
+def adding(file: str, attribute: str) -> list[int]:
+    """The lines of a file that put something into a container that is an attribute, or a variable, of this name."""
+    nodes = (node for node in ast.walk(_tree(file)) if isinstance(node, ast.expr | ast.stmt))
+    return sorted({node.lineno for node in nodes if _adds(node, attribute)})
+
+
+def _adds(node: ast.AST, attribute: str) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(attr=method, value=owner)) if method in ADDING:
+            return _is_named(owner, attribute)
+        case ast.Assign(targets=targets):
+            return any(isinstance(one, ast.Subscript) and _is_named(one.value, attribute) for one in targets)
+        case ast.AugAssign(target=target):
+            return _is_named(target, attribute)
+    return False
+
+
+def _is_named(node: ast.AST, name: str) -> bool:
+    return (isinstance(node, ast.Attribute) and node.attr == name) or (isinstance(node, ast.Name) and node.id == name)
+
+
+@functools.lru_cache(maxsize=512)
+def _functions(file: str) -> tuple[tuple[int, int, str], ...]:
+    """(first line, last line, qualified name) of each function; of two nested ones the inner begins later."""
+    return tuple(_spans(_tree(file), ""))
+
+
+@functools.lru_cache(maxsize=64)
+def _tree(file: str) -> ast.Module:
+    """Its syntax; an empty one where there is no source."""
+    try:
+        source = Path(file)
+        return ast.parse(source.read_bytes()) if source.stat().st_size <= MOST_BYTES else ast.Module([], [])
+    except (OSError, SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+def _spans(node: ast.AST, prefix: str) -> list[tuple[int, int, str]]:
+    found = []
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name = f"{prefix}{child.name}"
+            if not isinstance(child, ast.ClassDef):
+                first = min([child.lineno, *(one.lineno for one in child.decorator_list)])
+                found.append((first, child.end_lineno or child.lineno, name))
+            found += _spans(child, f"{name}.")
+        else:
+            found += _spans(child, prefix)
+    return found

@@ -1,0 +1,1 @@
+"""Measurements in fresh agents that say what grows and with what."""

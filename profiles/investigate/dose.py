@@ -1,0 +1,178 @@
+"""The dose test: once, twice, four times the connects, terminals, prompts and refusals, each alone, in a fresh agent.
+
+A leak grows with the primitive that feeds it, in proportion; what only fills, or comes with time, does not.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from profiles.attribution.frames import blame
+from profiles.attribution.source import function
+from profiles.evidence import stack_of
+from profiles.results import Culprit, Scale
+from soak import shell
+from soak.gauges.gauge import Kind, gauge_of
+from soak.gauges.quiescence import at_rest, everybody_gone
+from soak.harness.agent_process import AgentUnderTest, agent_under_test
+from soak.run.plan import REST_SECONDS, Plan
+from soak.run.scenario_run import GONE_SECONDS
+from soak.scenarios import conversations, mixed, reconnects, terminals
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.context import World
+from soak.scenarios.terminal_checks import Desk
+
+DOSES: Final = (1, 2, 4)
+PORTION: Final = 5
+"""Primitives in one dose: a leak of one in five shows in the first."""
+REHEARSAL: Final = 12
+"""Primitives of each kind before anything is counted."""
+SLACK: Final = 2.0
+"""Things that a count may be off by: what each run of doses needs once, a phone and a terminal."""
+TOLERANCE: Final = 0.35
+LEAST: Final = 0.15
+"""Things for each primitive: less is not growth with it."""
+
+Tell = Callable[[str], None]
+
+
+class Primitives:
+    """What a phone does, one thing at a time."""
+
+    def __init__(self, world: World, scenario: mixed.Mixed) -> None:
+        self._world = world
+        self._desk = Desk(world)
+        self._script = scenario.script
+
+    async def connect(self, times: int) -> None:
+        """A phone comes and goes."""
+        for _ in range(times):
+            phone = await reconnects.arrive(self._desk)
+            await reconnects.depart(self._desk, phone)
+
+    async def terminal(self, times: int) -> None:
+        """A terminal is opened, used and closed."""
+        phone = await reconnects.arrive(self._desk)
+        for _ in range(times):
+            uuid = await self._desk.open(phone)
+            await self._desk.run(phone, uuid, shell.say("one"))
+            await self._desk.leave(phone, uuid)
+        await reconnects.depart(self._desk, phone)
+
+    async def prompt(self, times: int) -> None:
+        """The assistant is asked, and answers."""
+        phone = await reconnects.arrive(self._desk)
+        uuid = await self._desk.open(phone)
+        for _ in range(times):
+            await conversations.short(self._desk, self._script, uuid)
+        await self._desk.leave(phone, uuid)
+        await reconnects.depart(self._desk, phone)
+
+    async def refusal(self, times: int) -> None:
+        """Something is asked that can't be done."""
+        phone = await reconnects.arrive(self._desk)
+        gone = visits.device_id(1000)
+        for _ in range(times):
+            await phone.type(gone, "nobody hears this")
+            await terminals.expect_error(phone, gone)
+        await reconnects.depart(self._desk, phone)
+
+    def all(self) -> Mapping[str, Callable[[int], Awaitable[None]]]:
+        """Each by its name."""
+        return {"connect": self.connect, "terminal": self.terminal, "prompt": self.prompt, "refusal": self.refusal}
+
+
+class DoseTest:
+    """One agent that is given doses, and what grew with each."""
+
+    def __init__(self, target: AgentUnderTest, primitives: Primitives, tell: Tell) -> None:
+        self._target = target
+        self._primitives = primitives
+        self._tell = tell
+        self._given: list[str] = []  # bounded: three for each primitive
+        self._values: list[Mapping[str, float]] = []
+
+    async def run(self, culprits: Sequence[Culprit]) -> list[Culprit]:
+        """The culprits with their doses. Raises PhoneError, StateError."""
+        for give in self._primitives.all().values():
+            await give(REHEARSAL)
+        await self._target.ask("profile.begin")
+        for give in self._primitives.all().values():
+            await give(2)
+        await self._window()
+        for name, give in self._primitives.all().items():
+            for dose in DOSES:
+                self._tell(f"dose test, {dose} x {PORTION} {name}s")
+                await give(dose * PORTION)
+                self._given.append(name)
+                await self._window()
+        told = await self._target.ask("profile.courses")
+        await self._target.ask("profile.end")
+        return [self._dosed(one, told["sites"]) for one in culprits]
+
+    async def _window(self) -> None:
+        await everybody_gone(lambda: self._target.ask("status"), GONE_SECONDS)
+        values, _ = await at_rest(self._target.values, None, REST_SECONDS)
+        self._values.append(values)
+        await self._target.ask("profile.window")
+
+    def _dosed(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> Culprit:
+        values = self._course(culprit, sites)
+        scales = []
+        for primitive in self._primitives.all():
+            grown = [
+                after - before
+                for (before, after), given in zip(pairwise(values), self._given, strict=True)
+                if given == primitive
+            ]
+            scales.append(scale(primitive, (grown[0], grown[1], grown[2])))
+        by = ", ".join(one.primitive for one in scales if one.scales)
+        proved = [f"the dose test: it grows in proportion to each {by}"] if by else []
+        return msgspec.structs.replace(
+            culprit,
+            scales=scales,
+            scales_with=by,
+            evidence=[*culprit.evidence, *proved],
+            confidence="high" if by else culprit.confidence,
+        )
+
+    def _course(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> list[float]:
+        """How much of it there was at each window: blocks from its function, else the counts that it explains."""
+        wanted = culprit.file, culprit.function
+        made = {(one.file, one.function) for one in culprit.made_at}
+        for functions in ({wanted}, made):
+            mine = [row["blocks"] for row in sites if function(blame(stack_of(row["stack"]))) in functions]
+            if mine:
+                return [float(sum(values)) for values in zip(*mine, strict=True)]
+        counts = [name for name in culprit.explains if gauge_of(name).kind is Kind.REST or name == "children.bytes"]
+        name = next(iter(counts), "")
+        return [values.get(name, 0.0) for values in self._values]
+
+
+def scale(primitive: str, grown: tuple[float, float, float]) -> Scale:
+    """Whether what grew with 1, 2 and 4 doses is in proportion to them. Pure."""
+    rate = sum(dose * more for dose, more in zip(DOSES, grown, strict=True)) / sum(dose * dose for dose in DOSES)
+    near = all(
+        abs(more - rate * dose) <= TOLERANCE * rate * dose + SLACK for dose, more in zip(DOSES, grown, strict=True)
+    )
+    first, second, third = (dose * PORTION for dose in DOSES)
+    enough = rate >= LEAST * PORTION and grown[2] > grown[0]
+    return Scale(primitive, (first, second, third), grown, enough and near)
+
+
+async def dose_test(culprits: Sequence[Culprit], plan: Plan, folder: Path, tell: Tell) -> list[Culprit]:
+    """The culprits, with what each scales with. Raises TargetFailed, PhoneError, StateError."""
+    scenario = mixed.Mixed()
+    own = folder / "scenario"
+    own.mkdir(parents=True)
+    settings = folder / "config.toml"
+    settings.write_text(scenario.settings())
+    options = ["--shell", shell.COMMAND, "--time-scale", f"{plan.time_scale:g}", *scenario.serve_options(own)]
+    async with agent_under_test(folder / "agent", settings, options, plant=plan.plant) as target:
+        chance = Random(f"{plan.seed} doses")  # noqa: S311 - chance that can be had again
+        world = World(target, chance, plan.phones, plan.time_scale)
+        return await DoseTest(target, Primitives(world, scenario), tell).run(culprits)

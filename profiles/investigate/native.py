@@ -1,0 +1,137 @@
+"""Memory of the C heap that stays, by memray: windows of one, two and four blocks of cycles in a fresh agent.
+
+What is replaced now and then stays in every window, as much in a long one as in a short one; what leaks stays in
+proportion. Owns the agent of one look; the windows are read by a process apart (`python -m
+profiles.investigate.native FILE`).
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from mobifai.errors import StateError
+from profiles.attribution.frames import Frame, blame, is_of_the_tool
+from profiles.attribution.growth import BYTES
+from profiles.evidence import Native, stack_of
+from profiles.investigate.capture import WARM_UP_BLOCKS
+from profiles.results import ProfileError
+from soak.run.plan import Plan
+from soak.run.scenario_run import open_course
+
+LENGTHS: Final = (1, 2, 4)
+"""Blocks of each window."""
+READ_SECONDS: Final = 120.0
+MOST_FRAMES: Final = 24
+NEAR: Final = 0.4
+"""How far a window may be from proportion."""
+MOST_FUNCTIONS: Final = 6
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window: how many cycles, and what was still there at its end by (file, line) stack."""
+
+    cycles: int
+    rows: Sequence[Mapping[str, Any]]
+
+
+@dataclass
+class NativeGrowth:
+    """What stays, and what could not be looked at."""
+
+    rows: list[Native] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+async def native_growth(scenario: str, plan: Plan, folder: Path, tell: Tell) -> NativeGrowth:
+    """Look at a fresh agent under a scenario. Raises TargetFailed, StateError, what cycles raise."""
+    async with open_course(scenario, plan, folder, time.monotonic) as course:
+        await course.warm_up(tell, WARM_UP_BLOCKS)
+        windows = []
+        for blocks in LENGTHS:
+            file = folder / f"window-{blocks}.bin"
+            tell(f"memray window of {blocks} blocks")
+            try:
+                cycles = await course.traced_blocks(file, blocks, tell, native=True)
+            except StateError as error:
+                return NativeGrowth(notes=[f"the C heap could not be looked at: {error}"])
+            windows.append(Window(cycles, await read(file)))
+            file.unlink(missing_ok=True)
+    return NativeGrowth(in_proportion(windows))
+
+
+def in_proportion(windows: Sequence[Window]) -> list[Native]:
+    """The lines whose memory stays in proportion to the cycles. Pure."""
+    rows = [{stack_of([row["line"]]): row for row in window.rows} for window in windows]
+    cycles = [window.cycles for window in windows]
+    longest = rows[-1]
+    found = [_native([window.get(line) for window in rows], cycles) for line in longest]
+    return sorted((one for one in found if one is not None), key=lambda one: -one.bytes)
+
+
+def _native(rows: Sequence[Mapping[str, Any] | None], cycles: Sequence[int]) -> Native | None:
+    kept = [int(row["bytes"]) if row else 0 for row in rows]
+    size, blocks = _rate(kept, cycles), _rate([int(row["blocks"]) if row else 0 for row in rows], cycles)
+    near = all(abs(one - size * length) <= NEAR * size * length for one, length in zip(kept, cycles, strict=True))
+    last = rows[-1]
+    if last is None or not near or size < BYTES.per_cycle:
+        return None
+    return Native(stack_of(last["stack"]), blocks, size, list(last["functions"]))
+
+
+def _rate(values: Sequence[float], cycles: Sequence[int]) -> float:
+    """The slope of the line through zero that fits best."""
+    products = sum(length * value for length, value in zip(cycles, values, strict=True))
+    return products / max(1, sum(length * length for length in cycles))
+
+
+async def read(file: Path) -> list[dict[str, Any]]:
+    """What was still there at the end of a window, most first. Raises ProfileError."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "profiles.investigate.native", str(file)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise ProfileError(f"expected a window of memray to be read within {READ_SECONDS:g} s; it was not") from None
+    if process.returncode:
+        raise ProfileError(f"a window of memray can't be read: {err.decode(errors='replace')[-500:]}")
+    return list(json.loads(out))
+
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    """The same, here: what each line to blame keeps, with the stack that keeps most. Raises what memray raises."""
+    from memray import FileReader  # noqa: PLC0415 - heavy
+
+    rows: dict[Frame, dict[str, Any]] = {}  # bounded by the lines of the program
+    with FileReader(str(file)) as reader:
+        native = reader.metadata.has_native_traces
+        for record in reader.get_leaked_allocation_records(merge_threads=True):
+            python = record.stack_trace(max_stacks=MOST_FRAMES)
+            stack = tuple((source, line) for _, source, line in python)
+            if is_of_the_tool(stack):
+                continue
+            row = rows.setdefault(blame(stack), {"line": blame(stack), "bytes": 0, "blocks": 0, "most": 0})
+            row["bytes"] += record.size
+            row["blocks"] += record.n_allocations
+            if record.size > row["most"]:
+                hybrid = record.hybrid_stack_trace(max_stacks=MOST_FRAMES) if native else ()
+                below = [name for name, source, line in hybrid if (source, line) not in stack]
+                row.update(most=record.size, stack=stack, functions=below[:MOST_FUNCTIONS])
+    return [row for row in rows.values() if row["most"]]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(rows_of(Path(sys.argv[1]))))

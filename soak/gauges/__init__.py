@@ -1,0 +1,1 @@
+"""What is measured, and how series of it are judged."""

@@ -1,0 +1,80 @@
+"""What a process under test has at one moment, as numbers by name; and what each name means.
+
+Pure: it counts nothing itself (`soak.inside` and `soak.gauges.process_stats` do) and decides nothing
+(`soak.gauges.verdict` does).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """How a gauge is judged.
+
+    REST: a count that must be again what it was, once everybody has left. GROWTH: an amount that wavers, and must not
+    rise from block to block. BUDGET: shown, never judged.
+    """
+
+    REST = "rest"
+    GROWTH = "growth"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """What a family of values is.
+
+    `floor` is the least total rise over all judged blocks that is looked at, `per_cycle` the least rise for each cycle;
+    both in `unit`. The larger of the two decides.
+    """
+
+    unit: str
+    kind: Kind
+    floor: float = 0
+    per_cycle: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Values at one moment. `at` is in seconds since the start of the run, `cycle` counts the cycles of its scenario.
+
+    A name is `FAMILY` or `FAMILY:MEMBER`, as in `descriptors:socket`; a name that is missing stands for 0.
+    """
+
+    at: float
+    cycle: int
+    values: Mapping[str, float]
+
+
+GAUGES: Final[Mapping[str, Gauge]] = {
+    # inside the agent
+    "python.blocks": Gauge("objects", Kind.GROWTH, 12, 0.1),
+    "heap.bytes": Gauge("bytes", Kind.GROWTH, 2400, 12),
+    "types": Gauge("objects", Kind.GROWTH, 5, 0.05),
+    "canaries": Gauge("objects", Kind.REST),
+    "tasks": Gauge("tasks", Kind.REST),
+    "threads": Gauge("threads", Kind.REST),
+    "handlers": Gauge("handlers", Kind.REST),
+    "listeners": Gauge("listeners", Kind.REST),
+    "garbage": Gauge("objects", Kind.REST),
+    "frozen": Gauge("objects", Kind.REST),
+    "instances": Gauge("containers", Kind.REST),
+    # from outside
+    "descriptors": Gauge("descriptors", Kind.REST),
+    "processes": Gauge("processes", Kind.REST),
+    "zombies": Gauge("processes", Kind.REST),
+    "files": Gauge("files", Kind.REST),
+    "rows": Gauge("rows", Kind.REST),
+    "children.bytes": Gauge("bytes", Kind.GROWTH, 256 << 10, 4 << 10),
+    "maps.bytes": Gauge("bytes", Kind.BUDGET),
+    "rss.bytes": Gauge("bytes", Kind.BUDGET),
+    "uncollected": Gauge("objects", Kind.BUDGET),
+}
+"""The families. `types`: objects by type; `canaries`: those of types that end with a phone or a terminal."""
+
+
+def gauge_of(name: str) -> Gauge:
+    """The gauge of a value by its name. Raises KeyError for a family that is none."""
+    return GAUGES[name.partition(":")[0]]

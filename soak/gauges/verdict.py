@@ -1,0 +1,199 @@
+"""What a run found, and what that makes of it: breaches, counts that did not come back, leaks, the verdict.
+
+Pure: it gets what was counted and what `soak.gauges.trend` says of it, and returns the parts of the report.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import add
+from typing import Any, Final
+
+from soak.gauges.gauge import Kind, gauge_of
+from soak.gauges.results import BoundResult, FindingResult, GaugeResult, RestResult, ScenarioResult, Verdict
+from soak.gauges.trend import Judgement, convicted
+
+REQUIRED: Final = ("python.blocks", "heap.bytes")
+"""Gauges without which nothing can be said to be free of leaks."""
+
+ENOUGH_BLOCKS: Final = 8
+"""Blocks that a scenario must have for a judgement of what held."""
+
+SECONDS_A_DAY: Final = 86_400.0
+
+MOST_FINDINGS: Final = 1000
+"""Findings of one scenario: whatever rises with the thousandth type says no more."""
+
+FAILED_KINDS: Final = frozenset({"failure", "integrity", "harness"})
+"""Findings after which the run itself can't be relied on."""
+
+BREACH_KINDS: Final = frozenset({"bound"})
+
+_KINDS: Final = ("failure", "integrity", "harness", "bound", "canary", "process", "rest", "growth")
+"""Findings by how much they say, most first."""
+
+_GROWTH: Final = ("types:mobifai.", "types:", "python.blocks", "heap.bytes", "children.bytes")
+"""Growing gauges by how much they say; objects of Python's own types come after all other objects."""
+
+
+# -- bounds
+
+
+def breaches(entries: Iterable[Mapping[str, Any]], scenario: str = "", replay: str = "") -> list[FindingResult]:
+    """A finding for every entry of the ledger (as `mobifai status --json` has them) that was above its capacity."""
+    return [_breach(entry, scenario, replay) for entry in entries if _most(entry) > int(entry["capacity"])]
+
+
+def bounds(so_far: Iterable[BoundResult], entries: Iterable[Mapping[str, Any]]) -> list[BoundResult]:
+    """Take newer entries of the same process in. Its counters only rise; the order is that of the first entries."""
+    known = {result.name: result for result in so_far}
+    for entry in entries:
+        name, result = str(entry["name"]), _bound(entry)
+        known[name] = _joined(known.get(name, result), result, max)
+    return list(known.values())
+
+
+def bounds_together(processes: Iterable[Iterable[BoundResult]]) -> list[BoundResult]:
+    """The bounds of a run from those of each process in it: the highest peak, all that was evicted."""
+    known: dict[str, BoundResult] = {}  # bounded by the limits
+    for results in processes:
+        for result in results:
+            known[result.name] = _joined(known[result.name], result, add) if result.name in known else result
+    return list(known.values())
+
+
+def _most(entry: Mapping[str, Any]) -> int:
+    return max(int(entry["peak"]), int(entry.get("used", 0)))
+
+
+def _breach(entry: Mapping[str, Any], scenario: str, replay: str) -> FindingResult:
+    name, unit = str(entry["name"]), str(entry["unit"])
+    detail = f"expected at most {int(entry['capacity']):,} {unit} in {name}; found {_most(entry):,}"
+    return FindingResult("bound", name, detail, 0.0, unit, 0.0, scenario, replay)
+
+
+def _bound(entry: Mapping[str, Any]) -> BoundResult:
+    evicted, capacity, peak = int(entry["evicted"]), int(entry["capacity"]), _most(entry)
+    exercised = peak >= capacity or evicted > 0 or int(entry.get("refused", 0)) > 0
+    return BoundResult(str(entry["name"]), capacity, str(entry["unit"]), peak, evicted, exercised)
+
+
+def _joined(one: BoundResult, other: BoundResult, evicted: Callable[[int, int], int]) -> BoundResult:
+    return BoundResult(
+        name=one.name,
+        capacity=other.capacity,
+        unit=other.unit,
+        peak=max(one.peak, other.peak),
+        evicted=evicted(one.evicted, other.evicted),
+        exercised=one.exercised or other.exercised,
+    )
+
+
+# -- counts at rest
+
+
+def rest(before: Mapping[str, float], after: Mapping[str, float], scenario: str = "") -> list[RestResult]:
+    """Every count that must come back to what it was: after the warm-up, and at the end; a missing name is 0."""
+    names = sorted(name for name in {*before, *after} if gauge_of(name).kind is Kind.REST)
+    return [RestResult(name, before.get(name, 0), after.get(name, 0), scenario) for name in names]
+
+
+# -- growth
+
+
+def gauges(
+    first: Mapping[str, Judgement], again: Mapping[str, Judgement] | None = None, scenario: str = ""
+) -> list[GaugeResult]:
+    """What became of each gauge. `rising`: convicted, or suspected while there was no confirmation (`again` is None).
+
+    The required gauges that were never there are unmeasured.
+    """
+    missing = [
+        GaugeResult(name, gauge_of(name).unit, 0, "unmeasured", 0, scenario) for name in REQUIRED if name not in first
+    ]
+    return [*(_gauge(name, one, again, scenario) for name, one in first.items()), *missing]
+
+
+def leaks(
+    first: Mapping[str, Judgement],
+    again: Mapping[str, Judgement],
+    *,
+    cycles_per_second: float,
+    scenario: str = "",
+    replay: str = "",
+) -> list[FindingResult]:
+    """A finding for every gauge that the confirmation convicts, the most telling first."""
+    found = [
+        _leak(name, one, again[name], cycles_per_second * SECONDS_A_DAY, scenario, replay)
+        for name, one in first.items()
+        if name in again and convicted(one, again[name])
+    ]
+    return ordered(found)[:MOST_FINDINGS]
+
+
+def ordered(findings: Iterable[FindingResult]) -> list[FindingResult]:
+    """Findings by how much they say; among equals those that rise most come first."""
+    return sorted(findings, key=lambda finding: (*_rank(finding), -finding.per_cycle, finding.name))
+
+
+def _gauge(name: str, first: Judgement, again: Mapping[str, Judgement] | None, scenario: str) -> GaugeResult:
+    verdict = first.verdict
+    if first.suspicious and again is not None:
+        verdict = "rising" if name in again and convicted(first, again[name]) else "flat"
+    return GaugeResult(name, first.gauge.unit, first.per_cycle, verdict, first.smallest_leak, scenario)
+
+
+def _leak(
+    name: str, first: Judgement, again: Judgement, cycles_a_day: float, scenario: str, replay: str
+) -> FindingResult:
+    unit, per_cycle = again.gauge.unit, again.per_cycle
+    detail = (
+        f"expected no more {unit} of {name} than before; found {_number(per_cycle)} more with each cycle: "
+        f"{_number(first.total)} in {first.cycles:,} cycles, and {_number(again.total)} in {again.cycles:,} cycles "
+        "of a new process"
+    )
+    return FindingResult(_kind(name), name, detail, per_cycle, unit, per_cycle * cycles_a_day, scenario, replay)
+
+
+def _kind(name: str) -> str:
+    family = name.partition(":")[0]
+    if family in {"canaries", "processes", "zombies"}:
+        return "canary" if family == "canaries" else "process"
+    return "rest" if gauge_of(name).kind is Kind.REST else "growth"
+
+
+def _rank(finding: FindingResult) -> tuple[int, int, bool]:
+    kind = _KINDS.index(finding.kind) if finding.kind in _KINDS else len(_KINDS)
+    place = next((place for place, start in enumerate(_GROWTH) if finding.name.startswith(start)), len(_GROWTH))
+    return kind, place, finding.name.startswith("types:builtins.")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+# -- the whole
+
+
+def conclude(
+    findings: Iterable[FindingResult],
+    results: Iterable[GaugeResult],
+    scenarios: Sequence[ScenarioResult],
+    planned: Iterable[str] = (),
+) -> Verdict:
+    """The verdict: failed > breach > leak > inconclusive > held. `planned` names the scenarios that were asked for."""
+    kinds = {finding.kind for finding in findings}
+    if kinds & FAILED_KINDS:
+        return "failed"
+    if kinds & BREACH_KINDS:
+        return "breach"
+    if kinds:
+        return "leak"
+    return "held" if _is_conclusive(results, scenarios, planned) else "inconclusive"
+
+
+def _is_conclusive(results: Iterable[GaugeResult], scenarios: Sequence[ScenarioResult], planned: Iterable[str]) -> bool:
+    """Whether every scenario had enough blocks, the required gauges were measured and no suspicion is left open."""
+    enough = {scenario.name for scenario in scenarios if scenario.blocks >= ENOUGH_BLOCKS}
+    everything = {*planned, *(scenario.name for scenario in scenarios)}
+    results = list(results)
+    unmeasured = any(result.verdict == "unmeasured" for result in results if result.name in REQUIRED)
+    return bool(enough) and everything <= enough and not unmeasured and all(r.verdict != "rising" for r in results)

@@ -1,0 +1,1 @@
+"""The processes under test, their surroundings, and what removes them."""

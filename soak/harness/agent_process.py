@@ -1,0 +1,207 @@
+"""The agent under test: `mobifai serve` as a process of its own, with its relay, and the ways to ask and to count it.
+
+Owns those processes and their directory: whatever happens, both are gone at the end of the scope.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mobifai.errors import MobiFaiError
+from mobifai.health.control import ask
+from mobifai.state import StateDir
+from soak.gauges import process_stats as outside
+from soak.harness.installation import HERE, Installation
+from soak.harness.relay_process import RelayApart
+from soak.inside.questions import RUN_VARIABLE
+from soak.phone.encryption import Link, PhoneSeal
+
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+LOG_SHOWN = 4000
+
+EXACT_HEAP: Mapping[str, str] = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "MALLOC_ARENA_MAX": "1"}
+"""What makes glibc's bytes in use exact: no free blocks that are kept aside for threads, and one arena."""
+
+
+class TargetFailed(MobiFaiError):
+    """The agent under test did not start, or died."""
+
+
+class AgentUnderTest:
+    """A running agent (see `world.Target`)."""
+
+    def __init__(self, folder: Path, process: asyncio.subprocess.Process, relay: RelayApart | None) -> None:
+        self.folder = folder
+        self.state_dir = folder / "state"
+        self.relay_url = ""
+        self.device_id = ""
+        self.agent_pid = 0
+        self._process = process
+        self._relay = relay
+        self._tokens: dict[int, str] = {}  # bounded by the phones
+        self._seals: dict[int, PhoneSeal] = {}  # bounded by the phones
+
+    # -- what scenarios use
+
+    async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
+        """Ask over the control socket. Raises StateError."""
+        return await ask(StateDir(self.state_dir).control_socket, question, arguments)
+
+    async def token(self, number: int, *, sealed: bool = False) -> str:
+        """The token of a phone, made once; of a legacy app, unless it is `sealed`."""
+        if number not in self._tokens:
+            invitation = await self.ask("pair", {"legacy": not sealed})
+            self._tokens[number] = str(invitation["token"])
+        return self._tokens[number]
+
+    async def seal(self, number: int) -> PhoneSeal | None:
+        """What a phone knows of the agent end to end: it has opened a link, once. None: the agent is an older one."""
+        if number not in self._seals:
+            link = (await self.ask("pair")).get("link")
+            if link is None:
+                return None
+            self._seals[number] = PhoneSeal.by_link(Link.read(str(link)))
+        return self._seals[number]
+
+    async def restart_relay(self, *, politely: bool) -> None:
+        """End the relay apart and start it again. Raises RuntimeError when there is none."""
+        if self._relay is None:
+            raise RuntimeError("the relay is the agent's own")
+        await self._relay.restart(politely=politely)
+
+    # -- what the runner uses
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process that was started runs still."""
+        return self._process.returncode is None
+
+    async def ready(self, ready_file: Path) -> None:
+        """Wait until phones can pair. Raises TargetFailed."""
+        if self._relay is not None:
+            await self._relay.sign_in(self.log_file)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not ready_file.exists():
+                    self.check_alive()
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise TargetFailed(f"expected the agent to be ready within {START_SECONDS:g} s; {self.log_end()}") from None
+        told = json.loads(ready_file.read_text())
+        self.relay_url, self.device_id = str(told["relay_url"]), str(told["device_id"])
+        self.agent_pid = int((await self.ask("status"))["agent_pid"])
+
+    @property
+    def keeper_pid(self) -> int:
+        """Of the process that was started."""
+        return self._process.pid
+
+    @property
+    def log_file(self) -> Path:
+        """What the agent printed."""
+        return self.folder / "agent.log"
+
+    def check_alive(self) -> None:
+        """Raise TargetFailed when the agent has ended, or the process that its keeper had started."""
+        if not self.alive:
+            raise TargetFailed(f"the agent ended with status {self._process.returncode}; {self.log_end()}")
+        if self.agent_pid and not outside.is_alive(self.agent_pid):
+            raise TargetFailed(f"the agent crashed and was started again by its keeper; {self.log_end()}")
+
+    async def check_for(self, seconds: float) -> None:
+        """The same again and again: phones see the end of an agent before its parent does. Raises TargetFailed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    self.check_alive()
+                    await asyncio.sleep(0.05)
+
+    def log_end(self) -> str:
+        """The end of what it printed, for messages."""
+        with suppress(OSError):
+            return f"its output ends with:\n{self.log_file.read_bytes()[-LOG_SHOWN:].decode(errors='replace')}"
+        return "it printed nothing"
+
+    async def values(self) -> tuple[dict[str, float], list[dict[str, Any]]]:
+        """One count from inside and outside, and the ledger's entries. Raises StateError, TargetFailed."""
+        self.check_alive()
+        told = await self.ask("soak.sample")
+        if told["pid"] != self.agent_pid:
+            raise TargetFailed(f"the agent crashed and was started again by its keeper; {self.log_end()}")
+        return {**told["values"], **await asyncio.to_thread(self._outside)}, told["bounds"]
+
+    def _outside(self) -> dict[str, float]:
+        return {
+            **outside.process_values(self.agent_pid, "agent"),
+            **outside.process_values(self._process.pid, "keeper"),
+            **(outside.process_values(self._relay.pid, "relay") if self._relay else {}),
+            **outside.budgets(self.agent_pid),
+            **outside.family_values(self.folder / "tmp", self.agent_pid),
+            **outside.zombies(self._process.pid),
+            **outside.disk_values({"temporary": self.folder / "tmp", "state": self.state_dir}),
+        }
+
+    async def stop(self) -> None:
+        """End it; what does not end by itself is killed."""
+        if self.alive:
+            self._process.terminate()
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._process.wait()
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        for process in outside.marked(self.folder / "tmp"):
+            with suppress(Exception):
+                process.kill()
+
+
+@asynccontextmanager
+async def agent_under_test(
+    folder: Path,
+    settings: Path,
+    options: Sequence[str] = (),
+    *,
+    relay_apart: bool = False,
+    plant: str | None = None,
+    installation: Installation = HERE,
+    variables: Mapping[str, str] | None = None,
+) -> AsyncIterator[AgentUnderTest]:
+    """`mobifai serve` in an empty folder, once phones can pair, with one planted leak if one is named.
+
+    `settings` is its settings file, `variables` go into its environment. Raises TargetFailed, StateError.
+    """
+    (folder / "tmp").mkdir(parents=True)
+    own = {"TMPDIR": str(folder / "tmp"), RUN_VARIABLE: folder.name}
+    environment = {**installation.environment(), **EXACT_HEAP, **own, **(variables or {})}
+    ready_file = folder / "ready.json"
+    async with AsyncExitStack() as scope:
+        apart = RelayApart(folder, settings, environment, installation) if relay_apart else None
+        relay = await scope.enter_async_context(apart) if apart else None
+        place = ["--relay", relay.url, "--e2e", "allow", "--ice-server", NOBODY] if relay else ["--port", "0"]
+        words = ["--config", settings, "serve", "--state-dir", folder / "state", "--ready-file", ready_file, *place]
+        with (folder / "agent.log").open("ab") as out:
+            process = await asyncio.create_subprocess_exec(
+                *installation.command,
+                *map(str, words),
+                *options,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=environment,
+                start_new_session=True,
+            )
+        agent = AgentUnderTest(folder, process, relay)
+        scope.push_async_callback(agent.stop)
+        await agent.ready(ready_file)
+        if plant is not None:
+            await agent.ask("soak.plant", {"name": plant})
+        yield agent
+
+
+NOBODY = "stun:nowhere.invalid:3478"
+"""No server: with a relay elsewhere an agent would ask a public one for its address."""

@@ -1,0 +1,123 @@
+"""A relay apart: `mobifai relay` as a process of its own, which can be restarted under an agent and its phones.
+
+Owns the process; it is gone at the end of the scope.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+
+from mobifai.errors import MobiFaiError, StateError
+from mobifai.health.control import ask
+from mobifai.state import StateDir
+from soak.harness.installation import HERE, Installation
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+_SIGN_IN = re.compile(r"Sign in at:\s+(\S+)")
+
+
+class RelayFailed(MobiFaiError):
+    """The relay did not start, or died."""
+
+
+class RelayApart:
+    """A running relay. Its port and its state stay over a restart."""
+
+    def __init__(
+        self, folder: Path, settings: Path, environment: Mapping[str, str], installation: Installation = HERE
+    ) -> None:
+        self.url = ""
+        self._command = installation.command
+        self._state = StateDir(folder / "relay")
+        self._settings = settings
+        self._log = folder / "relay.log"
+        self._environment = dict(environment)
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._start(0)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._stop(politely=True)
+
+    @property
+    def pid(self) -> int:
+        """Of the process of now."""
+        return self._process.pid if self._process else 0
+
+    async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
+        """Ask it over its control socket. Raises StateError."""
+        return await ask(self._state.control_socket, question, arguments)
+
+    async def restart(self, *, politely: bool) -> None:
+        """End it by SIGTERM or SIGKILL, and start it again on its port."""
+        await self._stop(politely=politely)
+        await self._start(urlsplit(self.url).port or 0)
+
+    async def _start(self, port: int) -> None:
+        words = ("--config", str(self._settings), "relay", "--state-dir", str(self._state.path), "--port", str(port))
+        with self._log.open("ab") as out:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                *words,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=self._environment,
+                start_new_session=True,
+            )
+        self.url = await self._address(self._process)
+
+    async def _address(self, process: asyncio.subprocess.Process) -> str:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                while process.returncode is None:
+                    with suppress(StateError):
+                        return str((await self.ask("status"))["relay_url"])
+                    await asyncio.sleep(0.05)
+        raise RelayFailed(f"expected `mobifai relay` to answer; its output ends with:\n{self._output()[-2000:]}")
+
+    async def _stop(self, *, politely: bool) -> None:
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        if politely:
+            process.terminate()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+    def _output(self) -> str:
+        with suppress(OSError):
+            return self._log.read_text(errors="replace")
+        return ""
+
+    async def sign_in(self, agent_log: Path) -> None:
+        """Do what the agent's sign-in page asks a person for. Raises RelayFailed."""
+        url = await _page(agent_log)
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        code = (await self.ask("pair"))["code"]
+        async with aiohttp.ClientSession() as session, session.post(url, data={**asked, "code": code}) as answer:
+            if answer.status != 200:
+                raise RelayFailed(f"expected the agent to be signed in; the relay said {answer.status}")
+
+
+async def _page(agent_log: Path) -> str:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(START_SECONDS):
+            while not (found := _SIGN_IN.findall(agent_log.read_text(errors="replace"))):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            return str(found[-1])
+    raise RelayFailed("expected the agent to say where to sign in; it did not")

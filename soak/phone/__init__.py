@@ -1,0 +1,1 @@
+"""Synthetic phones: what a phone sends, receives and checks."""

@@ -1,0 +1,169 @@
+"""What a terminal has to print, and whether what phones get of it is that, byte for byte and in order. Pure.
+
+An `ExpectedStream` is told what will be printed; it remembers what a screen may still replay and what nobody has seen
+yet. A `View` is one phone's sight of it: output goes on where it was, a screen begins at a place that the agent's ring
+(see mobifai.bounds.byte_ring and mobifai.terminals.screen) may begin at, and nowhere else.
+"""
+
+from soak.phone.traffic import IntegrityError
+
+RESET = b"\x1bc"
+"""What a screen begins with."""
+SLACK = 1024 + 8
+"""Bytes at most that a screen begins after its ring: the rest of a character and of a line."""
+MOST_AHEAD = 16 << 20
+"""Bytes that may be expected and not seen yet."""
+PLACES = 4096
+"""Places that a screen may begin at, as far as its text tells, which are followed."""
+_TRIM = 64 << 10
+_SHOWN = 40
+
+
+class ExpectedStream:
+    """One terminal's output from its first byte on. Positions count its bytes.
+
+    `capacity` is the ring's, in bytes; `least_kept` what it has at least when more than that was printed: less than
+    `capacity` where housekeeping may have shortened it.
+    """
+
+    def __init__(self, capacity: int, least_kept: int | None = None) -> None:
+        self.capacity = capacity
+        self.least_kept = capacity if least_kept is None else least_kept
+        self.seen = 0
+        """So much was printed for certain, since a phone has seen it."""
+        self._kept = bytearray()  # bounded by capacity, _TRIM and MOST_AHEAD
+        self._base = 0
+
+    @property
+    def total(self) -> int:
+        """How many bytes will have been printed in the end."""
+        return self._base + len(self._kept)
+
+    def will_print(self, data: bytes) -> None:
+        """This follows. Raises ValueError when far too much was not seen yet."""
+        if self.total + len(data) - self.seen > MOST_AHEAD:
+            raise ValueError(f"expected at most {MOST_AHEAD} bytes that nobody has seen yet; found {len(data)} more")
+        self._kept += data
+
+    def at(self, position: int, length: int) -> bytes:
+        """What is expected from a position on, as far as it is known."""
+        return bytes(self._kept[position - self._base : position - self._base + length])
+
+    def saw(self, position: int) -> None:
+        """A phone has seen all up to here, for certain."""
+        self.seen = max(self.seen, position)
+        superfluous = self.seen - self.capacity - SLACK - self._base
+        if superfluous > _TRIM:
+            del self._kept[:superfluous]
+            self._base += superfluous
+
+    def screens(self, data: bytes) -> list[int]:
+        """Where a screen with this text may begin."""
+        places = [0] if self._base == 0 and self.seen <= self.capacity and self._kept.startswith(data) else []
+        first = max(1, self.seen - self.capacity, self._base)
+        last = self.total - self.least_kept + SLACK  # a ring that begins later than at 0 is full
+        if self.total > self.least_kept:
+            places += self.places(data, first, last)
+        return places
+
+    def places(self, data: bytes, first: int, last: int) -> list[int]:
+        """Where, from `first` to `last`, this text is: PLACES at most."""
+        found: list[int] = []
+        at = first - self._base - 1
+        end = last - self._base + len(data)
+        while len(found) < PLACES and (at := self._kept.find(data, max(0, at + 1), max(0, end))) >= 0:
+            found.append(at + self._base)
+        return found
+
+
+class View:
+    """One phone's sight of a stream. What it has seen nothing of begins at 0."""
+
+    def __init__(self, stream: ExpectedStream) -> None:
+        self._stream = stream
+        self._places = [0]
+        self._blinking = False
+
+    @property
+    def position(self) -> int:
+        """How far this phone has seen."""
+        return self._places[-1]
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has seen all that will be printed."""
+        return self.position == self._stream.total and not self._blinking
+
+    def blink(self) -> None:
+        """A path was lost, and what was on it: output may leave a gap now, until a screen closes it."""
+        self._blinking = True
+
+    def output(self, data: bytes) -> None:
+        """Output came. Raises IntegrityError when it is not what follows."""
+        stream = self._stream
+        going = [place for place in self._places if stream.at(place, len(data)) == data]
+        if not going and self._blinking:
+            going = stream.places(data, self._places[0], stream.total - len(data))
+        if not going:
+            raise self._broken(data)
+        self._moved([place + len(data) for place in going])
+
+    def screen(self, data: bytes) -> None:
+        """The first piece of a screen came. Raises IntegrityError when it is none of this terminal, or one too late."""
+        if not data.startswith(RESET):
+            raise IntegrityError(f"expected a screen that begins with a reset; found {_short(data)}", len(data))
+        data = data.removeprefix(RESET)
+        places = self._stream.screens(data)
+        if not places:
+            raise self._no_screen(data)
+        self._blinking = False
+        self._moved([place + len(data) for place in places])
+
+    def _moved(self, places: list[int]) -> None:
+        self._places = places
+        if not self._blinking:
+            self._stream.saw(places[0])
+
+    def _broken(self, data: bytes) -> IntegrityError:
+        place, same = max(((place, self._alike(place, data)) for place in self._places), key=lambda found: found[1])
+        at, found = place + same, data[same:]
+        stream = self._stream
+        expected = stream.at(at, _SHOWN)
+        told = f"expected {_short(expected)} at byte {at}, found {_short(found)}"
+        elsewhere = _nearest(stream.places(found, stream._base, stream.total - len(found)), at)
+        if not expected:
+            told = f"expected nothing after byte {at}, found {_short(found)}"
+        if elsewhere is None:
+            return IntegrityError(f"{told}, which is expected nowhere near", len(found))
+        what = "are missing" if elsewhere > at else "came again"
+        return IntegrityError(
+            f"{told}, which belongs at byte {elsewhere}: {abs(at - elsewhere)} bytes {what}", abs(at - elsewhere)
+        )
+
+    def _alike(self, place: int, data: bytes) -> int:
+        """How many bytes of this are what follows at a place."""
+        expected = self._stream.at(place, len(data))
+        low, high = 0, min(len(expected), len(data))
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if expected[:middle] == data[:middle] else (low, middle - 1)
+        return low
+
+    def _no_screen(self, data: bytes) -> IntegrityError:
+        stream = self._stream
+        anywhere = stream.places(data, stream._base, stream.total - len(data))
+        told = (
+            f"expected a screen of the last {stream.capacity} of {stream.seen} to {stream.total} bytes, "
+            f"found {_short(data)}"
+        )
+        if not anywhere:
+            return IntegrityError(f"{told}, which was never printed in this order", len(data))
+        return IntegrityError(f"{told}, which begins at byte {anywhere[-1]}", abs(anywhere[-1] - stream.seen))
+
+
+def _nearest(places: list[int], to: int) -> int | None:
+    return min(places, key=lambda place: abs(place - to), default=None)
+
+
+def _short(data: bytes) -> str:
+    return repr(data[:_SHOWN])[1:] + ("..." if len(data) > _SHOWN else "")

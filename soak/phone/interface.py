@@ -1,0 +1,184 @@
+"""What every phone can be told, whatever it is built from.
+
+Owns the order in which things are said; how they travel is for the classes made from this. Remembers nothing itself:
+that is `soak.phone.state`.
+"""
+
+import uuid as uuids
+from abc import ABC, abstractmethod
+from typing import Literal, Self
+
+from soak.phone.event_log import Heard, Json, PhoneError
+from soak.phone.frames import action
+from soak.phone.state import PhoneMemory, Where
+
+Path = Literal["channel", "relay"]
+
+TYPED = 8_000
+"""Characters of one `terminal:input`: as JSON at most 48,000 bytes, and a frame has less than 64 KiB."""
+
+
+class PhoneFace(PhoneMemory, ABC):
+    """A phone. Enter it to have it, leave it to be rid of everything of it."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.leave()
+
+    # -- what each kind of phone does in its own way
+
+    @property
+    @abstractmethod
+    def relay_is_up(self) -> bool:
+        """Whether the connection to the relay stands."""
+
+    @property
+    @abstractmethod
+    def channel_is_open(self) -> bool:
+        """Whether the data channel can be written to."""
+
+    @abstractmethod
+    async def _open_relay(self) -> None:
+        """Connect to the relay. Raises PhoneError."""
+
+    @abstractmethod
+    async def _register(self) -> None:
+        """Send `register`."""
+
+    @abstractmethod
+    async def _to_relay(self, event: str, payload: Json) -> None:
+        """Send a Socket.IO event. Raises PhoneError."""
+
+    @abstractmethod
+    async def _to_channel(self, event: str, payload: Json) -> None:
+        """Send a frame. Raises PhoneError."""
+
+    @abstractmethod
+    async def drop_channel(self) -> None:
+        """Close the peer connection, as an app does; the relay stays."""
+
+    @abstractmethod
+    async def drop_relay(self) -> None:
+        """Close the connection to the relay, as an app does; the data channel stays."""
+
+    @abstractmethod
+    async def vanish(self) -> None:
+        """Be gone without a goodbye: TCP is cut, UDP is answered no more."""
+
+    # -- coming and going
+
+    async def connect(self, timeout: float = 15) -> dict[str, Json]:
+        """Connect, register, and give the `authenticated` payload.
+
+        Raises PhoneError with `login_required`, `auth_error` or `error`; the connection stays then, so that a sign-in
+        can still arrive on it. After `auth_error` the token is forgotten: the next `connect` registers without one.
+        """
+        mark = self.mark()
+        if not self.relay_is_up:
+            await self._open_relay()
+        await self._register()
+        answer = await self._first(("authenticated", "login_required", "auth_error", "error"), None, timeout, mark)
+        if answer.event != "authenticated":
+            raise _refused(answer)
+        return dict(answer.payload)
+
+    async def pair(self, device_id: str | None = None, timeout: float = 15) -> dict[str, Json]:
+        """Ask for an agent, by default the first on offer, and give the `paired` payload. Raises PhoneError."""
+        target = device_id or await self._first_on_offer(timeout)
+        mark = self.mark()
+        await self._to_relay("request_connection", {"targetDeviceId": target})
+        answer = await self._first(("paired", "error"), None, timeout, mark)
+        if answer.event != "paired":
+            raise _refused(answer)
+        return dict(answer.payload)
+
+    async def _first_on_offer(self, timeout: float) -> str:
+        devices = await self._news.until(lambda: self.devices or None, timeout, lambda: "an agent on offer")
+        return str(devices[0]["deviceId"])
+
+    async def channel_open(self, timeout: float = 20) -> None:
+        """Wait for the data channel. Raises PhoneError."""
+        await self.until(lambda: self.channel_is_open, "the data channel to open", timeout)
+
+    async def leave(self) -> None:
+        """Say goodbye on every path. `connect` comes back, as the same device. Twice changes nothing."""
+        await self.drop_channel()
+        await self.drop_relay()
+
+    async def reconnect(self, timeout: float = 15) -> dict[str, Json]:
+        """Register on a fresh connection to the relay, also after `vanish`. An open data channel stays."""
+        await self.drop_relay()
+        return await self.connect(timeout)
+
+    # -- sending
+
+    @property
+    def path(self) -> Path | None:
+        """Which way the next message goes; None: there is no way to the agent."""
+        if self.channel_is_open:
+            return "channel"
+        return "relay" if self.relay_is_up and self.paired_with is not None else None
+
+    async def send(self, event: str, payload: Json, via: Path | None = None) -> None:
+        """Send to the agent: on the data channel when it is open, else through the relay; `via` forces one.
+
+        An event of section 6 is named with its namespace (`code:getFile`). Raises PhoneError.
+        """
+        path = via or self.path
+        if path is None:
+            raise PhoneError(
+                "not_connected", f"{self.name} has neither a data channel nor a pairing; {event} was not sent"
+            )
+        if path == "channel":
+            await self._to_channel(event, payload)
+        else:
+            await self._to_relay(action(event), payload)
+
+    async def create(
+        self, uuid: str | None = None, name: str | None = None, cols: int = 80, rows: int = 24, timeout: float = 15
+    ) -> str:
+        """Make a terminal and give its uuid once the agent says that it is there. Raises PhoneError."""
+        uuid = uuid or str(uuids.uuid4())
+        named = {} if name is None else {"name": name}
+        wanted = {"uuid": uuid, **named, "cols": cols, "rows": rows}
+        await self._ask("process:create", wanted, "process:created", timeout)
+        return uuid
+
+    async def rename(self, uuid: str, name: str, timeout: float = 10) -> None:
+        """Rename a terminal. Raises PhoneError."""
+        await self._ask("process:rename", {"uuid": uuid, "name": name}, "process:renamed", timeout)
+
+    async def terminate(self, uuid: str, timeout: float = 10) -> None:
+        """End a terminal. Raises PhoneError."""
+        await self._ask("process:terminate", {"uuid": uuid}, "process:terminated", timeout)
+
+    async def _ask(self, event: str, payload: dict[str, Json], answer: str, timeout: float) -> None:
+        mark = self.mark()
+        await self.send(event, payload)
+        heard = await self._first((answer, "process:error"), _about(payload["uuid"]), timeout, mark)
+        if heard.event != answer:
+            raise _refused(heard)
+
+    async def type(self, uuid: str, text: str, via: Path | None = None) -> None:
+        """Type into a terminal; much text goes in several messages."""
+        for start in range(0, len(text), TYPED):
+            await self.send("terminal:input", {"uuid": uuid, "data": text[start : start + TYPED]}, via)
+
+    async def resize(self, uuid: str, cols: int, rows: int) -> None:
+        """Give a terminal another size."""
+        await self.send("terminal:resize", {"uuid": uuid, "cols": cols, "rows": rows})
+
+    async def switch(self, *active: str) -> None:
+        """Have these terminals forward their output, and no others."""
+        await self.send("process:switch", {"activeUuids": list(active)})
+
+
+def _about(uuid: str) -> Where:
+    return lambda payload: isinstance(payload, dict) and payload.get("uuid") == uuid
+
+
+def _refused(heard: Heard) -> PhoneError:
+    payload = heard.payload if isinstance(heard.payload, dict) else {}
+    return PhoneError(heard.event, str(payload.get("message") or payload.get("error") or heard.payload), heard.payload)

@@ -1,0 +1,110 @@
+"""A phone's connection to its relay: Socket.IO, websocket only, as the apps make it.
+
+Owns one connection from `open` to `close` or `cut`, with its HTTP session. Never reconnects by itself.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import aiohttp
+import engineio
+import socketio
+
+from soak.phone.event_log import Json, PhoneError
+
+CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
+"""How long a relay may take to say goodbye too."""
+
+
+class PhoneLink:
+    """One connection. `heard` gets every event in order; `lost` is called once when the connection is gone."""
+
+    def __init__(self, heard: Callable[[str, Json], None], lost: Callable[[], None]) -> None:
+        self._heard = heard
+        self._lost = lost
+        self._session: aiohttp.ClientSession | None = None
+        self._socket: socketio.AsyncClient | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the connection stands."""
+        return self._socket is not None and self._socket.connected
+
+    async def open(self, url: str, token: str | None) -> None:
+        """Connect. Raises PhoneError; then nothing stays."""
+        # A session of our own: the client closes the one that it makes itself only when it was connected before.
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self._socket = self._new_socket(self._session)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._socket.connect(
+                    url, auth={"token": token}, transports=["websocket"], wait_timeout=CONNECT_SECONDS / 2
+                )
+        except (socketio.exceptions.ConnectionError, aiohttp.ClientError, OSError) as error:
+            raise PhoneError("not_connected", f"expected a relay at {url}; found none: {error}") from None
+        finally:
+            if not self.is_up:
+                await self._end()
+
+    def _new_socket(self, session: aiohttp.ClientSession) -> socketio.AsyncClient:
+        client = socketio.AsyncClient(
+            reconnection=False, handle_sigint=False, http_session=session, request_timeout=CLOSE_SECONDS
+        )
+        client.on("*", self._event)
+        client.on("disconnect", lambda _reason: self._lost())
+        return client
+
+    def _event(self, event: str, *arguments: Json) -> None:
+        self._heard(event, arguments[0] if arguments else None)
+
+    async def emit(self, event: str, payload: Json) -> None:
+        """Send an event and wait until it is written. Raises PhoneError."""
+        client = self._socket
+        if client is not None and client.connected:
+            with suppress(socketio.exceptions.SocketIOError):
+                await client.emit(event, payload)
+                # The client's queue has no end: wait for it, so that it never holds more than is being said.
+                await self._written(client.eio)
+        if not self.is_up:
+            raise PhoneError("not_connected", f"there is no connection to the relay; {event} was not sent")
+
+    async def _written(self, engine: engineio.AsyncClient) -> None:
+        writing = engine.write_loop_task
+        joining = asyncio.create_task(engine.queue.join())
+        try:
+            await asyncio.wait({joining, writing} - {None}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            joining.cancel()
+            await asyncio.wait([joining])
+
+    async def close(self) -> None:
+        """Say goodbye and be gone."""
+        await self._end()
+
+    async def cut(self) -> None:
+        """Be gone without a word: the TCP connection ends without a close frame."""
+        client = self._socket
+        if client is not None and client.connected:
+            transport = client.eio.ws.get_extra_info("socket")
+            if transport is not None:  # else the other side was quicker
+                with socket.socket(fileno=os.dup(transport.fileno())) as twin, suppress(OSError):
+                    twin.shutdown(socket.SHUT_RDWR)
+            await self._read_to_the_end(client)
+        await self._end()
+
+    async def _end(self) -> None:
+        client, session = self._socket, self._session
+        self._socket = self._session = None
+        if client is not None:
+            await client.disconnect()
+            await self._read_to_the_end(client)
+        if session is not None:
+            await session.close()
+
+    async def _read_to_the_end(self, client: socketio.AsyncClient) -> None:
+        if client.eio.read_loop_task is not None:
+            await asyncio.wait([client.eio.read_loop_task], timeout=CLOSE_SECONDS)

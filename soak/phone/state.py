@@ -1,0 +1,190 @@
+"""What a phone remembers: token, agents on offer, recent events, the text of its terminals.
+
+Owns that memory, all of it bounded, and the waiting for what is to come. Sends nothing and knows no connection.
+Payloads are JSON as Python values, as protocol.md gives them.
+"""
+
+import uuid as uuids
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mobifai.errors import MobiFaiError
+from soak.phone.event_log import EventLog, Heard, Json, News
+from soak.phone.offsets import Places, Said
+from soak.phone.screen import Screens, Totals, shows
+
+Where = Callable[[Json], bool]
+Watcher = Callable[[str, Json], None]
+"""Is told every event and its payload before anything else is done with it. May raise MobiFaiError."""
+
+
+class PhoneMemory:
+    """A phone's memory. `keep_output` keeps all text of its terminals, else only the end of it.
+
+    `features` are those beyond the protocol of the field that the phone has (see `phone_places`).
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        token: str | None,
+        device_id: str | None,
+        keep_output: bool,
+        features: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.token = token
+        self.device_id = device_id or str(uuids.uuid4())
+        self.devices: list[dict[str, Any]] = []
+        """The newest `available_devices`."""
+        self.processes: dict[str, Any] | None = None
+        """The newest `processes:sync`."""
+        self.paired_with: str | None = None
+        """The `peerId` of the pairing in force."""
+        self.verified: bool | None = None
+        """Whether the agent's signature was right; None: this relay gave no way to tell."""
+        self.features = features
+        self.places = Places(features) if features else None
+        """How far it is with each terminal; None: it is a phone of the field, which does not know."""
+        self.watcher: Watcher | None = None
+        """What it raises fails everybody who waits for this phone, now or later."""
+        self._log = EventLog()
+        self._news = News()
+        self._screens = Screens(keep_all=keep_output)
+
+    def mark(self) -> int:
+        """The place in the stream of events that is now; `expect(..., since=mark)` passes over what came before."""
+        return self._log.count
+
+    async def expect(self, event: str, where: Where | None = None, timeout: float = 10, since: int = 0) -> Json:
+        """Give the payload of the oldest event of this name that was not taken yet, or of the next to come.
+
+        Of one name, the newest few are kept. Raises PhoneError.
+        """
+        return (await self._first((event,), where, timeout, since)).payload
+
+    async def _first(self, events: tuple[str, ...], where: Where | None, timeout: float, since: int) -> Heard:
+        def missing() -> str:
+            heard = ", ".join(self._log.names(since)[-20:]) or "nothing"
+            return f"{self.name} to hear {' or '.join(events)}, and it heard {heard}"
+
+        return await self._news.until(lambda: self._log.take(events, where, since), timeout, missing)
+
+    async def until(self, ready: Callable[[], bool], what: str, timeout: float = 10) -> None:
+        """Wait until something is true of this phone; it is looked at whenever something happens to it."""
+        await self._news.until(lambda: ready() or None, timeout, lambda: what)
+
+    def events(self, event: str, since: int = 0) -> int:
+        """How many events of a name are kept and not taken."""
+        return self._log.names(since).count(event)
+
+    def output(self, uuid: str) -> str:
+        """What a terminal shows: the last screen and the output since then (only the end of it, unless kept)."""
+        return self._screens.of(uuid).text()
+
+    def screen(self, uuid: str) -> str:
+        """The last `process:screen` of a terminal; it starts with a terminal reset."""
+        return self._screens.of(uuid).screen
+
+    def totals(self, uuid: str) -> Totals:
+        """All output of a terminal, counted, without screens."""
+        return self._screens.of(uuid).totals()
+
+    def forget_output(self, uuid: str) -> None:
+        """Begin anew with a terminal: text, screen, counts and digest. Its place in it stays."""
+        self._screens.forget(uuid)
+
+    async def wait_output(self, uuid: str, wanted: str | Callable[[str], bool], timeout: float = 20) -> str:
+        """Give what the terminal shows once it has this text in it, or once this is true of it. Raises PhoneError."""
+        found = shows(wanted)
+
+        def shown() -> str | None:
+            terminal = self._screens.of(uuid)
+            return terminal.text() if found(terminal) else None
+
+        return await self._news.until(
+            shown, timeout, lambda: f"{wanted!r} in terminal {uuid}, which ends with {self.output(uuid)[-500:]!r}"
+        )
+
+    def _hear(self, event: str, payload: Json, path: str) -> None:
+        """Take in an event. Never raises, whatever the payload is."""
+        if isinstance(payload, dict) and not self._follow(event, payload, path):
+            self._news.tell()
+            return
+        if self.watcher is not None:
+            self._show(self.watcher, event, payload)
+        if event in _REMEMBERED:
+            form, remember = _REMEMBERED[event]
+            if isinstance(payload, form):
+                remember(self, payload)
+        self._log.add(event, payload, path)
+        self._news.tell()
+
+    def _follow(self, event: str, payload: dict[str, Any], path: str) -> bool:
+        """Answer what has a place in a terminal's stream; whether this is to be taken in."""
+        places, shown, answers = self.places, True, list[Said]()
+        if places is None:
+            return True
+        match event:
+            case "processes:sync":
+                answers = places.sync(payload, path)
+            case "process:screen":
+                shown, answers = places.screen(payload, path)
+            case "terminal:output":
+                shown, answers = places.output(payload, path)
+        for answer in answers:
+            self._reply(answer, path)
+        return shown
+
+    def _reply(self, said: Said, path: str) -> None:
+        """Say this to the agent by this path, when there is time; a path that is gone takes nothing."""
+        raise NotImplementedError
+
+    def _show(self, watcher: Watcher, event: str, payload: Json) -> None:
+        try:
+            watcher(event, payload)
+        except MobiFaiError as error:
+            self._news.fail(error)
+
+    def _heard_authenticated(self, payload: dict[str, Any]) -> None:
+        self.token = payload.get("token", self.token)
+
+    def _heard_auth_error(self, _payload: dict[str, Any]) -> None:
+        self.token = None
+
+    def _heard_devices(self, payload: list[dict[str, Any]]) -> None:
+        self.devices = payload
+
+    def _heard_paired(self, payload: dict[str, Any]) -> None:
+        self.paired_with = str(payload.get("peerId", ""))
+
+    def _heard_parted(self, _payload: dict[str, Any]) -> None:
+        self.paired_with = None
+
+    def _heard_sync(self, payload: dict[str, Any]) -> None:
+        self.processes = payload
+
+    def _heard_output(self, payload: dict[str, Any]) -> None:
+        self._screens.of(str(payload.get("uuid"))).output(str(payload.get("data")))
+
+    def _heard_screen(self, payload: dict[str, Any]) -> None:
+        self._screens.of(str(payload.get("uuid"))).replace(str(payload.get("data")))
+
+    def _relay_is_gone(self) -> None:
+        self.paired_with = None
+        self.devices = []
+        self._news.tell()
+
+
+_REMEMBERED: Mapping[str, tuple[type, Callable[[PhoneMemory, Any], None]]] = {
+    "authenticated": (dict, PhoneMemory._heard_authenticated),
+    "auth_error": (dict, PhoneMemory._heard_auth_error),
+    "available_devices": (list, PhoneMemory._heard_devices),
+    "paired": (dict, PhoneMemory._heard_paired),
+    "paired_device_disconnected": (dict, PhoneMemory._heard_parted),
+    "processes:sync": (dict, PhoneMemory._heard_sync),
+    "terminal:output": (dict, PhoneMemory._heard_output),
+    "process:screen": (dict, PhoneMemory._heard_screen),
+}
+"""What a phone keeps of an event beside the event itself, and the form that its payload must have for that."""

@@ -1,0 +1,13 @@
+"""An exception that ended a scenario, as a finding. Pure."""
+
+from soak.gauges.quiescence import NotAtRest
+from soak.gauges.results import FindingResult
+from soak.phone.traffic import IntegrityError
+
+
+def failure(error: BaseException, scenario: str, replay: str) -> FindingResult:
+    """A lost byte, somebody who did not leave, or a run that could not go on."""
+    kinds = {IntegrityError: "integrity", NotAtRest: "rest"}
+    kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), "failure")
+    detail = str(error) or type(error).__name__
+    return FindingResult(kind, type(error).__name__, detail, 0, "", 0, scenario, replay)

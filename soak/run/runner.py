@@ -1,0 +1,274 @@
+"""One run: courses side by side in rounds, judged again and again, what is suspected confirmed in fresh processes.
+
+Owns the courses and the run's directory of processes. Whatever ends it, there is a report.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
+
+from soak.gauges.gauge import gauge_of
+from soak.gauges.results import FindingResult, Report
+from soak.gauges.self_monitor import OwnGauges
+from soak.gauges.trend import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
+from soak.gauges.verdict import breaches, leaks
+from soak.report.directory import ReportDirectory
+from soak.run.failures import failure
+from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
+from soak.run.progress_reporter import Telling
+from soak.run.report_builder import INTERRUPTED, UNFINISHED, Account, Setting, compose
+from soak.run.scenario_run import Course, open_course
+from soak.run.tracing import WINDOW_SECONDS, Tracing
+from soak.view.lines import View
+
+CHECKPOINT_SECONDS = 5.0
+LARGEST_FACTOR = 8
+BLOCKS_A_FACTOR = 64
+"""After so many blocks they become longer: samples take time."""
+
+
+class Failed(Exception):
+    """A finding after which the run can't go on; it has been written down."""
+
+
+class Runner:
+    """Carries out one plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        setting: Setting,
+        directory: ReportDirectory,
+        view: View,
+        folder: Path,
+        earlier: Report | None = None,
+    ) -> None:
+        self._plan = plan
+        self._setting = setting
+        self._directory = directory
+        self._folder = folder
+        self._earlier = earlier
+        self._began = time.monotonic()
+        self._accounts: list[Account] = []
+        self._findings: list[FindingResult] = []
+        self._telling = Telling(view, plan, self._elapsed)
+        self._tracing = Tracing(directory.windows, plan.memray, self._elapsed)
+        self._notes = [*self._tracing.notes]
+        self._own = OwnGauges(self._elapsed)
+        self._last_checkpoint = 0.0
+        self._examined = -1
+        self._interrupted = False
+        self._over = False
+
+    async def run(self, stop: asyncio.Event) -> Report:
+        """Do it all, or as much as there is time for until `stop`. Raises ReportError, for what can't be written."""
+        going = asyncio.ensure_future(self._go())
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({going, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not going.done():
+                self._interrupted = True
+                self._notes.append(INTERRUPTED)
+            going.cancel()
+            with suppress(asyncio.CancelledError, Failed):
+                await going
+        finally:
+            stopping.cancel()
+        self._over = True
+        self._show("done")
+        return self._checkpoint()
+
+    # -- the course of the run
+
+    async def _go(self) -> None:
+        async with AsyncExitStack() as scope:
+            for number, name in enumerate(self._plan.scenarios):
+                await self._begin(scope, number, name)
+            while not self._is_done():
+                await self._next_round()
+            await self._examine()
+            for account in self._accounts if self._tracing.on else ():
+                await self._trace(account, 0.0)
+
+    async def _begin(self, scope: AsyncExitStack, number: int, name: str) -> None:
+        with self._failing(name):
+            self._show("starting", name)
+            course = await scope.enter_async_context(
+                open_course(name, self._plan, self._folder / str(number), self._elapsed)
+            )
+        account = Account(course)
+        self._accounts.append(account)
+        with self._failing(name):
+            self._show("warming up", name)
+            await course.warm_up(self._tell)
+        account.phase = "judged"
+
+    async def _next_round(self) -> None:
+        self._telling.round += 1
+        for account in self._accounts:
+            if self._time_is_up():
+                return
+            course = account.course
+            self._show("running", account.name)
+            course.factor = min(LARGEST_FACTOR, 1 + course.blocks // BLOCKS_A_FACTOR)
+            with self._failing(account.name):
+                sample = await course.block(self._tell)
+            self._directory.append_samples(account.name, [sample])
+            self._look_at(account)
+        self._own.sample()
+        if self._tracing.due:
+            await self._trace(self._accounts[self._tracing.taken % len(self._accounts)], WINDOW_SECONDS)
+        if self._round >= QUICK_BLOCKS and self._round.bit_count() == 1:  # 8, 16, 32 ...
+            await self._examine()
+        self._checkpoint_now_and_then()
+
+    @property
+    def _round(self) -> int:
+        return self._telling.round
+
+    def _is_done(self) -> bool:
+        plan = self._plan
+        if plan.duration is not None:
+            return self._time_is_up()
+        if plan.cycles is not None:
+            return all(account.course.cycles >= plan.cycles for account in self._accounts)
+        return self._round >= QUICK_BLOCKS
+
+    def _time_is_up(self) -> bool:
+        return self._plan.duration is not None and self._elapsed() >= self._plan.duration
+
+    def _look_at(self, account: Account) -> None:
+        """After a block: its bytes, and the agent's bounds."""
+        with self._failing(account.name):
+            account.course.check_bytes()
+        known = {finding.name for finding in account.findings}
+        entries = account.course.entries
+        found = breaches(entries, account.name, self._plan.replay(account.name))
+        account.findings += [finding for finding in found if finding.name not in known]
+        self._stop_early()
+
+    # -- suspicion and confirmation
+
+    async def _examine(self) -> None:
+        """Judge every scenario, and look again in a fresh process where something seems to rise; once a round."""
+        if self._examined == self._round:
+            return
+        self._examined = self._round
+        for account in self._accounts:
+            suspected = [name for name in account.judge() if name not in {one.name for one in account.findings}]
+            if not suspected:
+                account.again = account.again or {}
+            elif self._plan.confirm:
+                await self._confirm(account, suspected)
+            self._stop_early()
+
+    async def _confirm(self, account: Account, suspected: list[str]) -> None:
+        self._show("confirming", account.name)
+        self._telling.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
+        plan = self._plan.with_seed(self._plan.seed + 1 + len(account.confirmed))
+        folder = self._folder / f"{self._accounts.index(account)}.{len(account.confirmed)}"  # short: sockets are in it
+        with self._failing(account.name):
+            async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
+                self._telling.second = course
+                await course.warm_up(self._tell)
+                while course.blocks < QUICK_BLOCKS and not self._is_clear(account, course, suspected):
+                    await course.block(self._tell)
+                account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
+                account.confirmed.append(course.bounds)
+                account.findings += breaches(course.entries, account.name, plan.replay(account.name))
+                self._telling.second = None
+                self._add(account.course, course)
+        account.phase = "confirmed"
+        rate = account.course.cycles / max(account.course.busy_seconds, 1e-9)
+        account.findings += leaks(
+            {name: account.first[name] for name in suspected},
+            account.again or {},
+            cycles_per_second=rate,
+            scenario=account.name,
+            replay=self._plan.replay(account.name),
+        )
+
+    def _is_clear(self, account: Account, course: Course, suspected: list[str]) -> bool:
+        """Whether one finding is enough, and there is one already that more blocks would not change."""
+        if not self._plan.fail_fast or course.blocks < FEWEST_CLEAR_BLOCKS:
+            return False
+        again = {name: judge(course.book.window(name), gauge_of(name)) for name in suspected}
+        return any(is_clear(one) and convicted(account.first[name], one) for name, one in again.items())
+
+    @staticmethod
+    def _add(course: Course, confirmation: Course) -> None:
+        """What was typed and printed in a confirmation counts too."""
+        mine, more = course.world.traffic, confirmation.world.traffic
+        mine.bytes_sent += more.bytes_sent
+        mine.bytes_received += more.bytes_received
+        mine.lost += more.lost
+
+    def _stop_early(self) -> None:
+        if self._plan.fail_fast and any(account.findings for account in self._accounts):
+            self._notes.append("it ended with the first finding, as asked for by --fail-fast")
+            raise Failed
+
+    async def _trace(self, account: Account, seconds: float) -> None:
+        self._show("tracing", account.name)
+        with self._failing(account.name):
+            await self._tracing.take(account.course, seconds, self._tell)
+
+    # -- failures
+
+    @contextmanager
+    def _failing(self, scenario: str) -> Iterator[None]:
+        """Write down what fails as a finding, and end the run. Raises Failed."""
+        try:
+            yield
+        except Exception as error:
+            self._findings.append(failure(error, scenario, self._plan.replay(scenario)))
+            raise Failed from error
+
+    # -- telling
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _show(self, phase: str, scenario: str = "") -> None:
+        self._telling.enter(phase, scenario)
+        self._tell()
+
+    def _tell(self, _: str = "") -> None:
+        self._telling.tell(self._accounts, self._all_findings())
+
+    def _all_findings(self) -> list[FindingResult]:
+        return [*self._findings, *(one for account in self._accounts for one in account.findings)]
+
+    # -- the report
+
+    def _checkpoint_now_and_then(self) -> None:
+        """A killed run has the report of some seconds ago; of some minutes ago when it is long."""
+        if self._elapsed() - self._last_checkpoint >= max(CHECKPOINT_SECONDS, self._elapsed() / 200):
+            for account in self._accounts:
+                account.judge()
+            self._checkpoint()
+
+    def _checkpoint(self) -> Report:
+        self._last_checkpoint = self._elapsed()
+        going = [] if self._over else [UNFINISHED]
+        report = compose(
+            self._setting,
+            self._accounts,
+            duration=self._elapsed(),
+            interrupted=self._interrupted or not self._over,
+            findings=[*self._findings, *self._own.findings()],
+            harness=self._own.results(),
+            harness_series=self._own.series(),
+            memory=self._tracing.found,
+            notes=[*self._notes, *going],
+            earlier=self._earlier,
+        )
+        self._directory.write(report)
+        return report
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(sorted(names)[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

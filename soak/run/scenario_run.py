@@ -1,0 +1,230 @@
+"""One scenario against one agent: warm-up, then block after block, with a sample at rest after each.
+
+Owns the agent under test, its directory, the scenario's world and the series of all gauges. Judges nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from random import Random
+
+from mobifai.errors import StateError
+from soak import shell
+from soak.gauges.gauge import GAUGES, Sample
+from soak.gauges.quiescence import at_rest, everybody_gone, steady_part
+from soak.gauges.results import BoundResult
+from soak.gauges.time_series import SeriesBook
+from soak.gauges.trend import is_even, is_warm
+from soak.gauges.verdict import bounds
+from soak.harness.agent_process import AgentUnderTest, agent_under_test
+from soak.harness.installation import HERE, Installation
+from soak.phone.traffic import IntegrityError
+from soak.run.plan import LONGER_WARM_UP, MOST_WARM_UP_BLOCKS, WARM_UP_BLOCKS, Plan
+from soak.scenarios import scenario as scenario_class
+from soak.scenarios.context import World
+from soak.scenarios.scenario import Scenario
+
+GONE_SECONDS = 45.0
+"""The longest timer by which an agent lets a phone go that said nothing."""
+
+LEAST_PATIENCE = 0.5
+"""Seconds to wait for what did not come back in all the time before."""
+
+BLAME_SECONDS = 1.0
+"""How long after a failure it may take to see that the agent is gone."""
+
+CYCLE_SECONDS = 120.0
+"""One cycle: longer than anything in it may take, so that a run never hangs."""
+
+
+class Course:
+    """One scenario. `factor`: a block has so many times the scenario's cycles."""
+
+    def __init__(self, scenario: Scenario, target: AgentUnderTest, plan: Plan, factor: int, clock: Callable[[], float]):
+        self.scenario = scenario
+        self.target = target
+        self.book = SeriesBook()
+        self.cycles = 0
+        self.blocks = 0
+        self.warm_up_cycles = 0
+        self.warm_up_blocks = 0
+        self.busy_seconds = 0.0
+        self.bounds: list[BoundResult] = []
+        self.entries: list[dict[str, object]] = []
+        self.baseline: dict[str, float] | None = None
+        self.newest: dict[str, float] = {}
+        self.factor = factor
+        self._plan = plan
+        self._clock = clock
+        self._patience = plan.rest_seconds
+        self._random = Random(f"{plan.seed} {scenario.name}")  # noqa: S311 - chance that can be had again
+        self.world = World(target, self._random, plan.phones, plan.time_scale)
+
+    # -- the parts of a run
+
+    async def warm_up(self, tell: Callable[[str], None], blocks: tuple[int, int] | None = None) -> None:
+        """Fill what can be filled, then go on until objects and heap no longer rise. Raises what cycles raise.
+
+        `blocks`: the least and the most of them, by default what a judgement takes.
+        """
+        await self.target.ask("soak.fill")
+        if self._plan.memray:
+            await self._trace_nothing()
+        async with self._explained():
+            await self._fill()
+        courses: dict[str, list[float]] = {"python.blocks": [], "heap.bytes": []}
+        usual = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS) if self.factor == 1 else LONGER_WARM_UP
+        least, most = blocks or usual
+        while self.warm_up_blocks < least or (self.warm_up_blocks < most and not _settled(courses)):
+            tell(f"warming up, block {self.warm_up_blocks + 1}")
+            await self._drive(1, tell)
+            self.warm_up_blocks += 1
+            values = await self._count(None)
+            for name, course in courses.items():
+                course.append(values.get(name, 0.0))
+        self.warm_up_cycles, self.cycles = self.cycles, 0
+        await self._sample()
+        self.baseline = steady_part(self.newest)
+
+    async def block(self, tell: Callable[[str], None]) -> Sample:
+        """One block of cycles, back to rest, one sample. Raises what cycles raise."""
+        await self._drive(self.factor, tell)
+        self.blocks += 1
+        return await self._sample()
+
+    def check_bytes(self) -> None:
+        """Raise IntegrityError when a byte was lost, doubled or out of order, whoever waited for it or not."""
+        lost = self.world.traffic.lost
+        if lost:
+            raise IntegrityError(f"expected every byte once and in order; {lost:,} were not", lost)
+
+    async def traced(self, file: Path, seconds: float, tell: Callable[[str], None]) -> None:
+        """Blocks under memray for about so long, back at rest at the end. Its cycles are not counted."""
+        cycles, end = self.cycles, time.monotonic() + seconds
+        async with self._memray(file):
+            while True:
+                await self._drive(1, tell)
+                if time.monotonic() >= end:
+                    break
+        self.cycles = cycles
+
+    async def traced_blocks(self, file: Path, blocks: int, tell: Callable[[str], None], *, native: bool) -> int:
+        """So many blocks under memray, back at rest at the end; how many cycles that were. Raises StateError."""
+        before = self.cycles
+        async with self._memray(file, native=native):
+            await self._drive(blocks, tell)
+        return self.cycles - before
+
+    @asynccontextmanager
+    async def _memray(self, file: Path, *, native: bool = False) -> AsyncIterator[None]:
+        await self.target.ask("soak.trace", {"file": str(file), "native": native})
+        try:
+            yield
+            await self._count(None)
+        finally:
+            await self.target.ask("soak.untrace")
+
+    async def _fill(self) -> None:
+        with self._busy():
+            await self.scenario.setup(self.world)
+            await self.scenario.fill(self.world)
+            await self.scenario.back(self.world)
+
+    async def _trace_nothing(self) -> None:
+        """An empty window. With the first one memray is loaded, and a pipe is opened that stays for good."""
+        file = self.target.folder / "nothing.bin"
+        with suppress(StateError):  # memray is not there
+            await self.target.ask("soak.trace", {"file": str(file)})
+            await self.target.ask("soak.untrace")
+        file.unlink(missing_ok=True)
+
+    # -- one block
+
+    async def _drive(self, times: int, tell: Callable[[str], None]) -> None:
+        async with self._explained():
+            await self._cycles(times, tell)
+
+    async def _cycles(self, times: int, tell: Callable[[str], None]) -> None:
+        with self._busy():
+            for part in range(times):
+                await self.scenario.setup(self.world)
+                for kind in self.scenario.plan(self._random, part):
+                    async with asyncio.timeout(CYCLE_SECONDS):
+                        await self.scenario.action(self.world, kind)
+                    self.cycles += 1
+                    tell("")
+                await self.scenario.back(self.world)
+
+    async def _sample(self) -> Sample:
+        values = await self._count(self.baseline)
+        sample = Sample(self._clock(), self.cycles, values)
+        self.book.add(sample)
+        return sample
+
+    async def _count(self, expected: dict[str, float] | None) -> dict[str, float]:
+        async with self._explained():
+            await everybody_gone(lambda: self.target.ask("status"), GONE_SECONDS)
+            values, entries = await at_rest(self.target.values, expected, self._patience)
+        back = expected is None or steady_part(values) == expected
+        self._patience = self._plan.rest_seconds if back else max(LEAST_PATIENCE, self._patience / 4)
+        self.bounds = bounds(self.bounds, entries)
+        self.entries = entries
+        self.newest = values
+        return values
+
+    @asynccontextmanager
+    async def _explained(self) -> AsyncIterator[None]:
+        """What a phone misses because the agent is gone is told as that. Raises TargetFailed."""
+        try:
+            yield
+        except Exception:
+            await self.target.check_for(BLAME_SECONDS)
+            raise
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.busy_seconds += time.monotonic() - began
+
+
+def _settled(courses: dict[str, list[float]]) -> bool:
+    """Whether nothing settles any more: it no longer rises, or rises as steadily as a leak does."""
+    return all(is_warm(course, GAUGES[name]) or is_even(course) for name, course in courses.items())
+
+
+@asynccontextmanager
+async def open_course(
+    name: str,
+    plan: Plan,
+    folder: Path,
+    clock: Callable[[], float],
+    factor: int = 1,
+    installation: Installation = HERE,
+) -> AsyncIterator[Course]:
+    """A course with its agent, in an empty folder. Raises TargetFailed, StateError."""
+    scenario = scenario_class(name)()
+    own = folder / "scenario"
+    own.mkdir(parents=True)
+    settings = folder / "config.toml"
+    settings.write_text(scenario.settings())
+    options = ["--shell", shell.COMMAND, "--time-scale", f"{plan.time_scale:g}", *scenario.serve_options(own)]
+    async with agent_under_test(
+        folder / "agent",
+        settings,
+        options,
+        relay_apart=scenario.relay == "apart",
+        plant=plan.plant,
+        installation=installation,
+    ) as target:
+        course = Course(scenario, target, plan, factor, clock)
+        try:
+            yield course
+        finally:
+            for phone in course.world.phones:  # of a cycle that was cut short
+                with suppress(Exception):
+                    await phone.vanish()

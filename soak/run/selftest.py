@@ -1,0 +1,163 @@
+"""The self-test: every plant in a run of its own, and the table of what was found. Owns the processes of those runs.
+
+Each is the command that a person would give (`mobifai soak SCENARIO --plant NAME`): nothing is judged otherwise here.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from mobifai.errors import MobiFaiError
+from soak.gauges.results import Report
+from soak.plants import Plant, plants
+from soak.report.files import write_whole
+from soak.run.plan import Plan
+
+RUN_SECONDS = 900.0
+
+FOUND = ("leak", "breach")
+"""What a run says that has found something; a leak of what has a limit breaks the limit."""
+SHOWN_FINDINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one run said. `right`: a leak was found as a leak, or a decoy was not."""
+
+    plant: Plant
+    verdict: str
+    findings: tuple[str, ...]
+    seconds: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the run said what is true."""
+        return self.verdict == "held" if self.plant.decoy else self.verdict in FOUND
+
+
+async def self_test(
+    plan: Plan, chosen: Sequence[str], place: Path, folder: Path, environment: dict[str, Any], as_json: bool
+) -> int:
+    """Run all plants (of the chosen scenarios), two at a time; 1 on any miss or false alarm. Raises MobiFaiError."""
+    place.mkdir(parents=True, exist_ok=True)
+    wanted = [one for one in plants() if not chosen or one.scenario in chosen]
+    gate = asyncio.Semaphore(min(len(wanted), os.cpu_count() or 1))
+    done = 0
+
+    async def one(plant: Plant) -> Outcome:
+        nonlocal done
+        async with gate:
+            outcome = await _run(plant, plan, folder / plant.name)
+        done += 1
+        click.echo(_told(outcome, done, len(wanted)), err=as_json)
+        return outcome
+
+    outcomes = await asyncio.gather(*(one(plant) for plant in wanted))
+    told = {
+        "environment": environment,
+        "seed": plan.seed,
+        **matrix(outcomes),
+        "plants": [_row(one) for one in outcomes],
+    }
+    write_whole(place / "self-test.json", msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+    write_whole(place / "self-test.md", table(outcomes, plan.seed).encode())
+    click.echo(json.dumps(told) if as_json else table(outcomes, plan.seed).partition("\n\n| plant")[0])
+    return 0 if all(outcome.right for outcome in outcomes) else 1
+
+
+async def _run(plant: Plant, plan: Plan, folder: Path) -> Outcome:
+    words = [plant.scenario, "--plant", plant.name, "--seed", str(plan.seed), "--time-scale", f"{plan.time_scale:g}"]
+    words += ["--fail-fast", "--no-memray", "--json", "--report", str(folder)]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mobifai", "soak", *words),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(RUN_SECONDS):
+            out, err = await process.communicate()
+    except TimeoutError:
+        raise MobiFaiError(f"{plant.name}: expected its run to end within {RUN_SECONDS:g} s; it did not") from None
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+    try:
+        report = msgspec.json.decode(out, type=Report)
+    except msgspec.MsgspecError:
+        return Outcome(plant, "failed", (err.decode(errors="replace")[-500:],), 0.0)
+    names = tuple(f"{finding.kind} {finding.name}" for finding in report.findings)
+    return Outcome(plant, report.verdict, names or tuple(report.notes), report.duration_s)
+
+
+def matrix(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """The confusion matrix; `failed` counts runs that said neither."""
+    outcomes = list(outcomes)
+    counts = {"leaks_found": 0, "leaks_missed": 0, "decoys_silent": 0, "decoys_alarmed": 0, "failed": 0}
+    for outcome in outcomes:
+        if outcome.verdict not in (*FOUND, "held"):
+            counts["failed"] += 1
+        elif outcome.plant.decoy:
+            counts["decoys_silent" if outcome.right else "decoys_alarmed"] += 1
+        else:
+            counts["leaks_found" if outcome.right else "leaks_missed"] += 1
+    return counts
+
+
+def table(outcomes: Iterable[Outcome], seed: int) -> str:
+    """The confusion matrix and a line for each plant, as Markdown."""
+    outcomes = list(outcomes)
+    counts = matrix(outcomes)
+    head = [
+        f"`mobifai soak --self-test --seed {seed}`",
+        "",
+        "| | said: leak or breach | said: held | said neither |",
+        "| --- | --- | --- | --- |",
+        f"| **leak** | {counts['leaks_found']} | {counts['leaks_missed']} | {_neither(outcomes, decoy=False)} |",
+        f"| **decoy** | {counts['decoys_alarmed']} | {counts['decoys_silent']} | {_neither(outcomes, decoy=True)} |",
+        "",
+        "| plant | family | scenario | said | by | seconds |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *(_line(outcome) for outcome in outcomes)]) + "\n"
+
+
+def _neither(outcomes: Iterable[Outcome], *, decoy: bool) -> int:
+    return sum(one.plant.decoy is decoy and one.verdict not in (*FOUND, "held") for one in outcomes)
+
+
+def _line(outcome: Outcome) -> str:
+    plant, sign = outcome.plant, "" if outcome.right else " ✗"
+    found = ", ".join(f"`{name}`" for name in outcome.findings[:SHOWN_FINDINGS])
+    more = len(outcome.findings) - SHOWN_FINDINGS
+    found += f" and {more} more" if more > 0 else ""
+    family = f"{plant.family} (decoy)" if plant.decoy else plant.family
+    return f"| {plant.name} | {family} | {plant.scenario} | {outcome.verdict}{sign} | {found} | {outcome.seconds:.0f} |"
+
+
+def _told(outcome: Outcome, done: int, total: int) -> str:
+    sign = "✓" if outcome.right else "✗"
+    what = "decoy" if outcome.plant.decoy else "leak"
+    by = outcome.findings[0] if outcome.findings else "nothing"
+    return f"{sign} {done}/{total} {outcome.plant.name} ({what}): {outcome.verdict}, {by}, {outcome.seconds:.0f} s"
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "plant": outcome.plant.name,
+        "decoy": outcome.plant.decoy,
+        "scenario": outcome.plant.scenario,
+        "verdict": outcome.verdict,
+        "right": outcome.right,
+        "findings": list(outcome.findings),
+        "seconds": outcome.seconds,
+    }

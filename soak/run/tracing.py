@@ -1,0 +1,50 @@
+"""Windows of memray beside what is judged: when one is due, where it goes, and which lines kept most in it.
+
+Owns their number; the files are the report directory's, which keeps the newest.
+"""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+from soak.gauges.leaked_lines import kept_lines
+from soak.report.windows import Windows
+from soak.run.scenario_run import Course
+
+WINDOW_SECONDS = 60.0
+WINDOW_EVERY = 600.0
+"""Seconds from one window to the next; there is one of each scenario at the end in any case."""
+
+NOT_THERE = "memray is not there for this platform, so there are no memory windows"
+
+
+class Tracing:
+    """The windows of one run. `found` has a row for each line that kept something, newest window last."""
+
+    def __init__(self, windows: Windows, wanted: bool, elapsed: Callable[[], float]) -> None:
+        self.on = wanted and find_spec("memray") is not None
+        self.notes = [NOT_THERE] if wanted and not self.on else []
+        self.found: list[dict[str, Any]] = []  # bounded by what the report tells
+        self.taken = len(windows.files())
+        self._windows = windows
+        self._elapsed = elapsed
+        self._last = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for another one."""
+        return self.on and self._elapsed() - self._last >= WINDOW_EVERY
+
+    async def take(self, course: Course, seconds: float, tell: Callable[[str], None]) -> None:
+        """A window over one course, for about so long. Raises what cycles raise, ReportError."""
+        self._last = began = self._elapsed()
+        file = self._windows.place(self.taken)
+        self.taken += 1
+        await course.traced(file, seconds, tell)
+        self._windows.trim()
+        window = {"scenario": course.scenario.name, "at": round(began, 1), "seconds": round(self._elapsed() - began, 1)}
+        self.found = [*self.found, *({**window, **line} for line in await kept_lines(file))][-MOST_TOLD:]
+
+
+MOST_TOLD = 200
+"""Rows that are kept: those of some twenty windows."""

@@ -1,0 +1,203 @@
+"""Watches a living agent without driving it: its bounds at every look, its gauges whenever nobody uses it.
+
+Changes nothing in the agent: no cache is emptied. Only garbage is collected before each look: with every question there
+is some, and in an agent that nobody uses it would stay, and look like a leak. What rises in two windows one after the
+other is a leak; with too little rest in between, nothing is said about growth.
+"""
+
+import asyncio
+import time
+from pathlib import Path
+
+from mobifai.cli.running import is_set_within
+from mobifai.errors import StateError
+from mobifai.health.control import ask
+from mobifai.state import StateDir
+from soak.gauges import process_stats as outside
+from soak.gauges.gauge import Kind, Sample, gauge_of
+from soak.gauges.results import (
+    BoundResult,
+    FindingResult,
+    GaugeResult,
+    Report,
+    RestResult,
+    ScenarioResult,
+    SeriesResult,
+    TrafficResult,
+    Verdict,
+)
+from soak.gauges.time_series import SeriesBook
+from soak.gauges.trend import Judgement, judge
+from soak.gauges.verdict import bounds, breaches, gauges, leaks, ordered
+from soak.report.directory import ReportDirectory
+from soak.run.report_builder import Setting
+from soak.view.lines import GaugeCourse, Progress, View
+
+LOOKS = 40
+"""Looks over the whole time: enough for two windows."""
+DEFAULT_SECONDS = 600.0
+LEAST_PAUSE = 1.0
+NAME = "attached"
+
+
+class Watch:
+    """One agent, by its state directory."""
+
+    def __init__(self, state_dir: Path, seconds: float, setting: Setting, shown: View) -> None:
+        self._socket = StateDir(state_dir).control_socket
+        self._state_dir = state_dir
+        self._seconds = seconds
+        self._setting = setting
+        self._shown = shown
+        self._began = time.monotonic()
+        self._book = SeriesBook()
+        self._bounds: list[BoundResult] = []
+        self._findings: dict[str, FindingResult] = {}
+        self._looks = self._rests = 0
+        self._first: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+        self._pid: int | None = None
+        self._notes: list[str] = []
+
+    async def run(self, stop: asyncio.Event, directory: ReportDirectory) -> Report:
+        """Look again and again until the time is up. Raises StateError when no agent is there at first."""
+        while True:
+            try:
+                sample = await self._look()
+            except StateError as error:
+                if not self._looks:
+                    raise
+                self._notes.append(f"the agent could not be asked any more: {error}")
+                return self._report(interrupted=True)
+            directory.append_samples(NAME, [sample] if sample else [])
+            directory.write(self._report(interrupted=True))
+            self._tell(sample)
+            if self._elapsed() >= self._seconds:
+                return self._report(interrupted=False)
+            if await is_set_within(stop, max(LEAST_PAUSE, self._seconds / LOOKS)):
+                self._notes.append("it was interrupted")
+                return self._report(interrupted=True)
+
+    async def _look(self) -> Sample | None:
+        """Count once; a sample only when nobody uses it."""
+        told = await ask(self._socket, "soak.sample", {"disturb": False, "collect": True})
+        status = await ask(self._socket, "status")
+        if self._pid not in (None, told["pid"]):
+            self._notes.append("the agent was started anew meanwhile; gauges count from there")
+            self._book, self._rests, self._first = SeriesBook(), 0, {}
+        self._pid = int(told["pid"])
+        self._looks += 1
+        self._bounds = bounds(self._bounds, told["bounds"])
+        for finding in breaches(told["bounds"], NAME):
+            self._findings[finding.name] = finding
+        if status["phone"] is not None:
+            return None
+        values = {
+            **told["values"],
+            **outside.process_values(self._pid, "agent"),
+            **outside.budgets(self._pid),
+            **outside.disk_values({"state": self._state_dir}),
+        }
+        self._first = self._first or values
+        self._last = values
+        sample = Sample(self._elapsed(), self._rests, values)
+        self._book.add(sample)
+        self._rests += 1
+        return sample
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _tell(self, sample: Sample | None) -> None:
+        names = ("python.blocks", "heap.bytes", "rss.bytes")
+        curves = [
+            GaugeCourse(name, gauge_of(name).unit, tuple(value for _, _, value in self._book.series[name])[-60:])
+            for name in names
+            if name in self._book.series
+        ]
+        self._shown.update(
+            Progress(
+                phase="watching" if sample else "watching (a phone is there)",
+                scenario="",
+                round=self._looks,
+                cycles=self._rests,
+                rate=self._rests / max(self._elapsed(), 1e-9),
+                seconds_left=max(0.0, self._seconds - self._elapsed()),
+                elapsed=self._elapsed(),
+                share=min(1.0, self._elapsed() / self._seconds),
+                gauges=tuple(curves),
+                findings=tuple(f"{one.kind} {one.name}" for one in self._findings.values()),
+            )
+        )
+
+    # -- judging
+
+    def _windows(self) -> tuple[dict[str, Judgement], dict[str, Judgement]]:
+        """What the first and the second half say of each gauge."""
+        middle = self._rests // 2
+        first, again = {}, {}
+        for name in self._book.series:
+            window = self._book.window(name)
+            first[name] = judge([point for point in window if point[0] <= middle], gauge_of(name))
+            again[name] = judge([point for point in window if point[0] >= middle], gauge_of(name))
+        return first, again
+
+    def _report(self, *, interrupted: bool) -> Report:
+        first, again = self._windows()
+        rate = self._rests / max(self._elapsed(), 1e-9)
+        found = ordered([*self._findings.values(), *leaks(first, again, cycles_per_second=rate, scenario=NAME)])
+        results = gauges(first, again, NAME)
+        notes = [f"a cycle is one look with no phone there: {self._rests} of {self._looks}", *self._notes]
+        return Report(
+            verdict=_verdict(found, results, interrupted),
+            cycles=self._rests,
+            duration_s=round(self._elapsed(), 1),
+            seed=self._setting.seed,
+            environment=dict(self._setting.environment),
+            bounds=self._bounds,
+            rest=self._rest(),
+            gauges=results,
+            findings=found,
+            traffic=TrafficResult(),
+            command=self._setting.command,
+            started_at=self._setting.started_at,
+            interrupted=interrupted,
+            scenarios=[ScenarioResult(NAME, self._rests, 0, self._looks, self._elapsed(), "judged", TrafficResult())],
+            notes=notes,
+            series=self._series(),
+        )
+
+    def _rest(self) -> list[RestResult]:
+        names = sorted(name for name in {*self._first, *self._last} if gauge_of(name).kind is Kind.REST)
+        return [RestResult(name, self._first.get(name, 0), self._last.get(name, 0), NAME) for name in names]
+
+    def _series(self) -> list[SeriesResult]:
+        moving = [name for name, one in self._book.series.items() if len({value for _, _, value in one}) > 1]
+        return [
+            SeriesResult(name, NAME, gauge_of(name).unit, None, self._book.series[name].measured())
+            for name in sorted(moving)[:60]
+        ]
+
+
+def _verdict(found: list[FindingResult], results: list[GaugeResult], interrupted: bool) -> Verdict:
+    if any(finding.kind == "bound" for finding in found):
+        return "breach"
+    if found:
+        return "leak"
+    required = [one.verdict for one in results if one.name in ("python.blocks", "heap.bytes")]
+    return "inconclusive" if interrupted or "flat" not in required or "unmeasured" in required else "held"
+
+
+async def watch(
+    state_dir: Path,
+    seconds: float | None,
+    setting: Setting,
+    directory: ReportDirectory,
+    shown: View,
+    stop: asyncio.Event,
+) -> Report:
+    """Watch for so long (by default ten minutes). Raises StateError, ReportError."""
+    with shown:
+        report = await Watch(state_dir, seconds or DEFAULT_SECONDS, setting, shown).run(stop, directory)
+    directory.write(report)
+    return report

@@ -1,0 +1,50 @@
+"""What a scenario finds: the agent under test, the way in for phones, chance, and the account of bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Protocol
+
+from soak.phone.encryption import PhoneSeal
+from soak.phone.phone import Phone
+from soak.phone.traffic import Traffic
+
+
+class Target(Protocol):
+    """The agent under test, as scenarios see it. `soak.harness.agent_process` has the real one."""
+
+    relay_url: str
+    device_id: str
+
+    async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
+        """Ask over the control socket. Raises StateError."""
+
+    async def token(self, number: int, *, sealed: bool = False) -> str:
+        """The token of phone `number`, always the same: it is made once, so that no list of devices grows.
+
+        Without `sealed`, it is one of a legacy app.
+        """
+
+    async def seal(self, number: int) -> PhoneSeal | None:
+        """What phone `number` knows of the agent end to end, always the same; None: this agent can't do that."""
+
+    async def restart_relay(self, *, politely: bool) -> None:
+        """End the relay apart (SIGTERM or SIGKILL), start it again on its port, and wait until it answers.
+
+        Raises RuntimeError when the relay is the agent's own.
+        """
+
+
+@dataclass
+class World:
+    """One scenario's world. `phones` are at most `most_phones`; `back` leaves the list empty.
+
+    The agent's timers run `time_scale` times as fast as usual.
+    """
+
+    target: Target
+    random: Random
+    most_phones: int = 1
+    time_scale: float = 1.0
+    traffic: Traffic = field(default_factory=Traffic)
+    phones: list[Phone] = field(default_factory=list)

@@ -1,0 +1,166 @@
+"""Phones that come and go: as the same devices each time, and gone without a trace at the end.
+
+Owns nothing: the phones are the world's.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from mobifai.protocol.handshake import Identity
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
+from soak.scenarios.context import World
+from soak.scenarios.terminal_checks import PATIENCE, Desk
+
+LOOK_SECONDS = 0.02
+SEALED = 100
+"""Added to the number of a phone that encrypts end to end: it is another device."""
+
+Status = dict[str, Any]
+
+
+def device_id(number: int) -> str:
+    """The id of phone `number`, always the same."""
+    return str(uuid5(NAMESPACE_URL, f"mobifai:soak:{number}"))
+
+
+def identity(number: int) -> Identity:
+    """The key of phone `number`, always the same: it protects nothing."""
+    return Identity.from_hex(f"{number + 1:064x}")
+
+
+async def new_phone(
+    desk: Desk,
+    number: int = 0,
+    *,
+    webrtc: bool = True,
+    features: tuple[str, ...] | None = None,
+    like: Phone | None = None,
+    after: Phone | None = None,
+) -> Phone:
+    """A phone that is not connected yet, and is watched. It is among the world's phones. Raises StateError.
+
+    One in three encrypts end to end and one is a phone of the field, without `features`, unless they are given. `like`:
+    the same device as this one, started anew. `after`: the same phone again, which still knows how far it was, if it
+    knows that.
+    """
+    world = desk.world
+    known, sealed = desk.next_kind() if features is None else (features, False)
+    if (same := after or like) is not None:
+        known, sealed = same.features, same.seal is not None
+    seal = await world.target.seal(number) if sealed else None
+    if seal is not None:
+        number += SEALED  # one that the agent knows by its key does not come without
+    phone = Phone(
+        world.target.relay_url,
+        await world.target.token(number, sealed=seal is not None),
+        name=f"soak phone {number}",
+        device_id=device_id(number),
+        identity=identity(number),
+        webrtc=webrtc,
+        features=known,
+        seal=seal,
+    )
+    if after is not None:
+        phone.places = after.places
+    world.phones.append(phone)
+    desk.watch(phone)
+    return phone
+
+
+async def arrive(world: World, phone: Phone, *, channel: bool = False) -> None:
+    """Connect and pair, again and again while the agent is not on offer yet; have the channel. Raises PhoneError."""
+    if not phone.relay_is_up:
+        await phone.connect(PATIENCE)
+    await pair(world, phone)
+    if channel:
+        await on_channel(world, phone)
+
+
+async def pair(world: World, phone: Phone) -> None:
+    """Ask for the agent until it is given: what was there before may take a moment to go. Raises PhoneError."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            await on_offer(world, phone)
+            try:
+                await phone.pair(world.target.device_id, PATIENCE)
+            except PhoneError as error:
+                if error.event != "error":
+                    raise
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                return
+
+
+async def on_offer(world: World, phone: Phone) -> None:
+    """Wait until the relay offers the agent. Raises PhoneError."""
+    wanted = world.target.device_id
+
+    def offered() -> bool:
+        return any(device["deviceId"] == wanted for device in phone.devices)
+
+    await phone.until(offered, "the agent on offer", PATIENCE)
+
+
+async def on_channel(world: World, phone: Phone) -> None:
+    """Wait until the data channel is open and the agent sends on it. Raises PhoneError."""
+    await phone.channel_open(PATIENCE)
+    await served(world, phone, "channel")
+
+
+async def served(world: World, phone: Phone, path: str) -> Status:
+    """Wait until the agent serves this phone by this path. Raises PhoneError."""
+    return await status_when(
+        world,
+        lambda status: status["path"] == path and status["phone"] == phone.device_id,
+        f"the agent to serve {phone.name} by {path}",
+    )
+
+
+async def status_when(world: World, is_so: Callable[[Status], object], what: str, patience: float = PATIENCE) -> Status:
+    """The agent's status, once something is true of it. Raises PhoneError, StateError."""
+    status: Status = {}
+    try:
+        async with asyncio.timeout(patience):
+            while not is_so(status := dict(await world.target.ask("status"))):  # noqa: ASYNC110 - it can only be asked
+                await asyncio.sleep(LOOK_SECONDS)
+    except TimeoutError:
+        known = {name: status.get(name) for name in ("relay", "phone", "path", "terminals")}
+        raise PhoneError("timeout", f"expected {what} within {patience:g} s; the agent says {known}") from None
+    return status
+
+
+@contextmanager
+def silent(phone: Phone) -> Iterator[None]:
+    """What the relay sends to this phone is not read, as when a network is gone: no close, no answer."""
+    link = phone._link
+    socket = link._socket if link is not None else None
+    transport = socket.eio.ws._writer.transport if socket is not None else None
+    if transport is None:
+        raise PhoneError("not_connected", f"expected {phone.name} to be on a relay; it is not")
+    transport.pause_reading()
+    try:
+        yield
+    finally:
+        transport.resume_reading()
+
+
+async def silence_channel(phone: Phone) -> None:
+    """What the agent sends on the data channel is not answered any more, and nobody says goodbye."""
+    peer = phone._peer
+    if peer is not None and peer._connection.sctp is not None:
+        await peer._connection.sctp.transport.transport.stop()
+
+
+async def everybody_leaves(world: World) -> None:
+    """All phones leave, and the agent is as if none had been there. Raises PhoneError, StateError."""
+    while world.phones:
+        await world.phones.pop().leave()
+    await status_when(
+        world,
+        lambda status: status["phone"] is None and not status["terminals"],
+        "no phone and no terminal",
+    )

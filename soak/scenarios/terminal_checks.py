@@ -1,0 +1,190 @@
+"""Terminals as phones use them, with the account of every byte: opened, typed into, looked at, ended.
+
+Owns what each terminal is expected to print and what each phone has seen of it; gives both up with the terminal. Knows
+no connection: phones come and go in `visits`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from mobifai.config import HealthConfig
+from mobifai.limits import TERMINAL_RING
+from soak import shell
+from soak.phone.event_log import Json
+from soak.phone.expected_output import ExpectedStream, View
+from soak.phone.interface import Path
+from soak.phone.offsets import FEATURES
+from soak.phone.phone import Phone
+from soak.phone.traffic import IntegrityError
+from soak.scenarios.context import World
+from soak.shell import Line
+
+PATIENCE = 20.0
+"""Seconds that anything may take on a busy machine."""
+
+KINDS = ((FEATURES, True), (FEATURES, False), ((), False))
+"""Phones that know how far they are and acknowledge, with and without encryption, and phones of the field."""
+
+OUTPUT, SCREEN, AI_ACTION = "terminal:output", "process:screen", "ai:action"
+
+
+@dataclass
+class Tab:
+    """An open terminal: what it is expected to print, and who sees what of it. `line` is the next number of a flood."""
+
+    uuid: str
+    stream: ExpectedStream
+    views: dict[str, View] = field(default_factory=dict)  # bounded by the phones
+    line: int = 1_000_000
+
+
+class Desk:
+    """The terminals of a scenario."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._least_kept = TERMINAL_RING.value if world.time_scale == 1 else HealthConfig().inactive_screen_bytes
+        self._tabs: dict[str, Tab] = {}  # bounded by the agent's terminals
+        self._first_loss: IntegrityError | None = None
+        self._phones = 0
+
+    def __len__(self) -> int:
+        return len(self._tabs)
+
+    # -- what phones see
+
+    def next_kind(self) -> tuple[tuple[str, ...], bool]:
+        """What the next phone can do, and whether it encrypts end to end. Of three, one is of the field."""
+        self._phones += 1
+        return KINDS[self._phones % len(KINDS)]
+
+    def watch(self, phone: Phone) -> None:
+        """Check what this phone gets from now on. A byte out of order fails whoever waits for the phone."""
+
+        def heard(event: str, payload: Json) -> None:
+            if event in (OUTPUT, SCREEN):
+                self._shown(phone.device_id, event, str(payload["uuid"]), str(payload["data"]))
+            elif event == AI_ACTION and payload["action"]["type"] == "keystroke":
+                self._typed(str(payload["uuid"]), str(payload["action"].get("text") or ""))
+
+        for tab in self._tabs.values():
+            if phone.places is None or phone.places.of(tab.uuid).end is None:
+                tab.views.pop(phone.device_id, None)
+        phone.watcher = heard
+
+    def ignore(self, phone: Phone) -> None:
+        """Check nothing of what this phone gets any more: it is about to be replaced by itself."""
+        phone.watcher = None
+
+    def _shown(self, viewer: str, event: str, uuid: str, text: str) -> None:
+        data = text.encode(errors="surrogatepass")
+        self.world.traffic.bytes_received += len(data)
+        tab = self._tabs.get(uuid)
+        if tab is None:
+            return  # its end is on the way
+        view = tab.views.setdefault(viewer, View(tab.stream))
+        try:
+            view.screen(data) if event == SCREEN else view.output(data)
+        except IntegrityError as error:
+            self.world.traffic.lost += error.amount
+            told = IntegrityError(f"terminal {uuid}, {event}: {error}", error.amount)
+            self._first_loss = self._first_loss or told
+            raise told from None
+
+    def check(self) -> None:
+        """Raise IntegrityError when anything was amiss so far, also with a phone that nobody waits for any more."""
+        if self._first_loss is not None:
+            raise self._first_loss
+
+    def _typed(self, uuid: str, text: str) -> None:
+        """The assistant typed: the only thing that it ever says (see `conversations`)."""
+        if (tab := self._tabs.get(uuid)) is not None and text.startswith("say "):
+            tab.stream.will_print(text.removeprefix("say ").encode())
+
+    def blink(self, phone: Phone) -> None:
+        """This phone is about to lose a path, with what is on it; the screens that then come have to close the gap.
+
+        One that knows how far it is has no gap: it gets exactly the rest.
+        """
+        for tab in self._tabs.values() if phone.watcher is not None and phone.places is None else ():
+            if (view := tab.views.get(phone.device_id)) is not None:
+                view.blink()
+
+    def complete(self, phone: Phone, uuid: str) -> bool:
+        """Whether this phone has seen all that this terminal will have printed."""
+        view = self._tabs[uuid].views.get(phone.device_id)
+        return view is not None and view.complete
+
+    def position(self, phone: Phone, uuid: str) -> int:
+        """How far this phone has seen, in bytes since the terminal began."""
+        view = self._tabs[uuid].views.get(phone.device_id)
+        return view.position if view is not None else 0
+
+    async def settled(self, phone: Phone, *uuids: str) -> None:
+        """Wait until this phone has seen all of these terminals. Raises PhoneError, IntegrityError."""
+        for uuid in uuids:
+            await self._until(phone, uuid, lambda uuid=uuid: self.complete(phone, uuid))  # type: ignore[misc]
+
+    async def printing(self, phone: Phone, uuid: str, beyond: int = 0) -> None:
+        """Wait until this phone has seen so many bytes more. Raises PhoneError, IntegrityError."""
+        start = self.position(phone, uuid)
+        await self._until(phone, uuid, lambda: self.position(phone, uuid) > start + beyond)
+
+    async def _until(self, phone: Phone, uuid: str, ready: Callable[[], bool]) -> None:
+        tab = self._tabs[uuid]
+        what = f"terminal {uuid}, of which {self.position(phone, uuid)} bytes came, to print {tab.stream.total}"
+        await phone.until(ready, what, PATIENCE)
+        self.check()
+
+    # -- what phones do
+
+    async def open(self, phone: Phone, *, greeted: bool = True) -> str:
+        """A new terminal, by default once its program takes input. Raises PhoneError, IntegrityError."""
+        uuid = str(UUID(int=self.world.random.getrandbits(128), version=4))
+        tab = self._tabs[uuid] = Tab(uuid, ExpectedStream(TERMINAL_RING.value, self._least_kept))
+        tab.stream.will_print(shell.GREETING)
+        await phone.create(uuid, timeout=PATIENCE)
+        if greeted:
+            await self.settled(phone, uuid)
+        return uuid
+
+    async def type(self, phone: Phone, uuid: str, line: Line, via: Path | None = None) -> None:
+        """Type, and expect what is printed for it; `settled` waits for that. Raises PhoneError."""
+        self._tabs[uuid].stream.will_print(line.printed)
+        self.world.traffic.bytes_sent += len(line.typed.encode())
+        await phone.type(uuid, line.typed, via)
+
+    async def run(self, phone: Phone, uuid: str, line: Line, via: Path | None = None) -> None:
+        """Type, and wait until all is seen. Raises PhoneError, IntegrityError."""
+        await self.type(phone, uuid, line, via)
+        await self.settled(phone, uuid)
+
+    def flood(self, uuid: str, size: int) -> Line:
+        """What makes a terminal print about so many bytes, which it has not printed before."""
+        tab = self._tabs[uuid]
+        first, tab.line = tab.line, tab.line + max(1, size // shell.LINE_BYTES)
+        return shell.flood(first, tab.line - 1)
+
+    async def leave(self, phone: Phone, uuid: str) -> None:
+        """Have the program end by itself, and see all that it printed before. Raises PhoneError, IntegrityError."""
+        await self.type(phone, uuid, shell.leave())
+        await phone.expect("process:exited", lambda payload: payload["uuid"] == uuid, PATIENCE)
+        await self.settled(phone, uuid)
+        self.forget(uuid)
+
+    async def kill(self, phone: Phone, uuid: str) -> None:
+        """End a terminal, whatever it does. Raises PhoneError."""
+        self.forget(uuid)
+        await phone.terminate(uuid, PATIENCE)
+
+    def forget(self, uuid: str) -> None:
+        """Expect nothing of a terminal any more."""
+        self._tabs.pop(uuid, None)
+        for phone in self.world.phones:
+            phone.forget_output(uuid)
+
+    async def kill_all(self, phone: Phone) -> None:
+        """End every terminal that is open. Raises PhoneError."""
+        for uuid in list(self._tabs):
+            await self.kill(phone, uuid)

@@ -1,0 +1,141 @@
+"""The live view of a run: phase, time left, gauges with little curves, findings as they come.
+
+It owns the bottom of the terminal while it is entered, and leaves its last state there. It measures nothing.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Self, TextIO
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from mobifai.protocol.plain_text import plain
+from soak.report.figures import amount, count, duration, number
+from soak.view.lines import GaugeCourse, PlainLines, Progress, View, exchanged, left, new_findings
+from soak.view.sparkline import ASCII_BLOCKS, BLOCKS, sparkline
+
+REFRESH_SECONDS = 0.25
+MOST_WIDTH = 120
+LEAST_WIDTH = 20
+SHOWN_FINDINGS = 5
+
+
+class LiveView:
+    """A `View` in a terminal. It draws at once when the phase changes or something is found, else 4 times a second."""
+
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console or Console(highlight=False)
+        self._clock = clock
+        self._drawn = -REFRESH_SECONDS
+        self._last: Progress | None = None
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop", transient=False)
+
+    def update(self, progress: Progress) -> None:
+        """Show where it is."""
+        last, self._last = self._last, progress
+        for finding in new_findings(last, progress):
+            self._print(Text.assemble(("found: ", "bold red"), _line(finding)))
+        changed = last is None or (last.phase, last.scenario) != (progress.phase, progress.scenario)
+        if changed or self._clock() - self._drawn >= REFRESH_SECONDS:
+            self._draw()
+
+    def say(self, line: str) -> None:
+        """Show a line above the view; it stays."""
+        self._print(Text(_line(line)))
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Draw the last state and leave it there."""
+        try:
+            self._draw()
+        finally:
+            self._live.stop()
+
+    def _draw(self) -> None:
+        self._drawn = self._clock()
+        if self._last is not None:
+            self._live.update(Picture(self._last), refresh=True)
+
+    def _print(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True)
+
+
+class Picture:
+    """A `Progress` in as many rows and columns as there are: at least one row, never more than the terminal has."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Rows that are cut at the right, gauges that there is no room for are counted."""
+        width = min(MOST_WIDTH, max(1, options.max_width))
+        blocks = ASCII_BLOCKS if options.ascii_only else BLOCKS
+        for text in self.rows(width, max(1, console.size.height - 1), blocks):
+            text.no_wrap, text.overflow = True, "crop"
+            text.truncate(width, overflow="crop")
+            yield text
+
+    def rows(self, width: int, height: int, blocks: str = BLOCKS) -> list[Text]:
+        """The rows, at most `height`."""
+        top = [self._where(), self._bar(width, blocks), Text(exchanged(self._progress.traffic), "dim")]
+        found = list(self._findings(height))
+        room = height - len(top) - len(found)
+        return [*top, *_gauges(self._progress.gauges, width, room, blocks), *found][:height]
+
+    def _where(self) -> Text:
+        at = self._progress
+        return Text.assemble(
+            (_line(at.phase), "bold"), f" {_line(at.scenario)}".rstrip(), f" · round {at.round}",
+            f" · {count(at.cycles, 'cycle')}", f" · {number(at.rate)}/s",
+        )  # fmt: skip
+
+    def _bar(self, width: int, blocks: str) -> Text:
+        at = self._progress
+        told = " · ".join(part for part in (duration(at.elapsed) if at.elapsed else "", left(at)) if part)
+        room = min(40, width - len(told) - 1)
+        if at.share is None or room < 8:
+            return Text(told)
+        full, empty = ("#", "-") if blocks == ASCII_BLOCKS else ("━", "─")
+        done = round(min(1.0, max(0.0, at.share)) * room)
+        return Text.assemble((full * done, "cyan"), (empty * (room - done), "dim"), " ", told)
+
+    def _findings(self, height: int) -> Iterator[Text]:
+        found = self._progress.findings
+        shown = found[-min(SHOWN_FINDINGS, max(1, height // 4)) :]
+        if not found:
+            yield Text("nothing found so far", "dim")
+            return
+        yield Text(count(len(found), "finding"), "bold red")
+        yield from (Text(f"  {_line(finding)}", "red") for finding in shown)
+
+
+def _gauges(gauges: tuple[GaugeCourse, ...], width: int, room: int, blocks: str) -> Iterator[Text]:
+    """A row for each gauge, as many as there is room for."""
+    shown = gauges if len(gauges) <= room else gauges[: max(0, room - 1)]
+    labels = min(28, width // 2, max((len(_line(gauge.label)) for gauge in shown), default=0))
+    for gauge in shown:
+        value = _line(amount(gauge.values[-1], gauge.unit)) if gauge.values else ""
+        head = f"{_line(gauge.label)[:labels]:<{labels}} {value:>16} "
+        yield Text.assemble(head, (sparkline(gauge.values, width - len(head), blocks), "cyan"))
+    if len(shown) < len(gauges) and room > 0:
+        yield Text(f"and {count(len(gauges) - len(shown), 'gauge')} more", "dim")
+
+
+def view(*, as_json: bool, environ: Mapping[str, str], out: TextIO | None = None, err: TextIO | None = None) -> View:
+    """The view for this terminal: live, or plain lines where that would not be read (with JSON on the error stream)."""
+    out, err = out or sys.stdout, err or sys.stderr
+    if as_json:
+        return PlainLines(err)
+    if not out.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "") in ("", "dumb", "unknown"):
+        return PlainLines(out)
+    return LiveView(Console(file=out, highlight=False))
+
+
+def _line(text: str) -> str:
+    return plain(" ".join(text.split()))
