@@ -16,7 +16,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="network
 
 def inside(code: str) -> str:
     """What a process prints that has entered a network of its own; skips where it can't."""
-    start = "import os, socket\nfrom soak.harness.network_namespace import enter\ntold = enter()\n"
+    start = "import os, socket\nfrom soak.harness import network_namespace as network\ntold = network.enter()\n"
     done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     if "machine's own" in done.stdout:
