@@ -4,9 +4,17 @@ from typing import Any, Literal
 
 import msgspec
 
-Verdict = Literal["held", "leak", "breach", "failed", "inconclusive"]
+Verdict = Literal["held", "leak", "breach", "failed", "inconclusive", "unfinished"]
+"""`unfinished`: written while the run went on, with nothing found until then. A run that was killed keeps it."""
 
-EXIT_STATUS: dict[Verdict, int] = {"held": 0, "leak": 1, "breach": 1, "failed": 3, "inconclusive": 4}
+EXIT_STATUS: dict[Verdict, int] = {
+    "held": 0,
+    "leak": 1,
+    "breach": 1,
+    "failed": 3,
+    "inconclusive": 4,
+    "unfinished": 4,
+}
 """The exit status of each verdict; 2 is left for usage."""
 
 
@@ -92,7 +100,8 @@ class Report(msgspec.Struct, frozen=True):
     """The whole of it.
 
     `environment`: platform, Python, C library, CPUs, versions of the libraries. `notes` are sentences for a person:
-    what could not be measured, and why. `harness` is what the harness itself had, by the same gauges.
+    what could not be measured, and why. `harness` is what the harness itself had, by the same gauges. `finished` is
+    false in a report that was written while the run went on.
     """
 
     verdict: Verdict
@@ -108,6 +117,7 @@ class Report(msgspec.Struct, frozen=True):
     command: str = ""
     started_at: str = ""
     interrupted: bool = False
+    finished: bool = True
     scenarios: list[ScenarioResult] = []
     harness: list[GaugeResult] = []
     memory: list[dict[str, Any]] = []

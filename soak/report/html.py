@@ -26,7 +26,7 @@ from soak.report.tables import (
 MOST_NOTES = 100
 OPEN_ROWS = 40
 """A longer table is folded."""
-TONES = {"held": "good", "leak": "bad", "breach": "bad", "failed": "bad", "inconclusive": "warn"}
+TONES = {"held": "good", "leak": "bad", "breach": "bad", "failed": "bad", "inconclusive": "warn", "unfinished": "warn"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 

@@ -1,12 +1,12 @@
 """A report as JUnit's XML, for the pages that CI systems make of it. Names may be anything; the XML is valid."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 from xml.etree import ElementTree as ET
 
-from soak.gauges.results import FindingResult, GaugeResult, Report
+from soak.gauges.results import FindingResult, GaugeResult, Report, Verdict
 from soak.report.figures import amount, duration, rate
 from soak.report.markup import printable
 from soak.report.sentences import sentence
@@ -24,6 +24,16 @@ SUITE_OF: Final = {
     "harness": "harness",
 }
 """Where a kind of finding belongs; one that meets no case there has a case of its own among the findings."""
+
+VERDICTS: Final[Mapping[Verdict, Outcome]] = {
+    "held": "passed",
+    "leak": "failure",
+    "breach": "failure",
+    "failed": "error",
+    "inconclusive": "skipped",
+    "unfinished": "skipped",
+}
+"""The outcome of the verdict's own case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,7 @@ def cases(report: Report) -> Iterator[Case]:
 
 
 def _run(report: Report) -> Case:
-    outcomes: dict[str, Outcome] = {"failed": "error", "inconclusive": "skipped"}
-    return Case("run", "verdict", "", outcomes.get(report.verdict, "passed"), sentence(report), report.duration_s)
+    return Case("run", "verdict", "", VERDICTS[report.verdict], sentence(report), report.duration_s)
 
 
 def _measured(report: Report) -> Iterator[Case]:

@@ -6,7 +6,14 @@ from typing import Final
 from soak.gauges.results import BoundResult, FindingResult, GaugeResult, Report, Verdict
 from soak.report.figures import count, duration, rate
 
-SIGNS: Final[Mapping[Verdict, str]] = {"held": "✓", "leak": "✗", "breach": "✗", "failed": "!", "inconclusive": "?"}
+SIGNS: Final[Mapping[Verdict, str]] = {
+    "held": "✓",
+    "leak": "✗",
+    "breach": "✗",
+    "failed": "!",
+    "inconclusive": "?",
+    "unfinished": "…",
+}
 """A sign for each verdict, for who sees no colours."""
 
 HEADLINES: Final[Mapping[Verdict, str]] = {
@@ -15,6 +22,7 @@ HEADLINES: Final[Mapping[Verdict, str]] = {
     "breach": "A limit was broken",
     "failed": "The run itself failed",
     "inconclusive": "No verdict",
+    "unfinished": "Unfinished",
 }
 
 _DECISIVE: Final[Mapping[Verdict, Sequence[str]]] = {
@@ -69,6 +77,8 @@ def _because(report: Report) -> str:
         where = f" in {found[0].scenario}" if found[0].scenario else ""
         grown = gain(found[0])
         return f"{found[0].name}{where}{f' ({grown})' if grown else ''}; {ran(report)}."
+    if report.verdict == "unfinished":
+        return f"written while the run went on, which then goes on or was killed; {ran(report)} until then."
     if report.verdict != "inconclusive":
         return f"see the findings; {ran(report)}."
     why = "the run was interrupted" if report.interrupted else report.notes[0] if report.notes else "too little ran"

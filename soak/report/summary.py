@@ -10,7 +10,7 @@ from soak.gauges.results import FindingResult, GaugeResult, Report
 from soak.report.figures import amount, count
 from soak.report.sentences import SIGNS, gain, sentence, unexercised, unmeasured
 
-STYLES = {"held": "bold green", "inconclusive": "bold yellow"}
+STYLES = {"held": "bold green", "inconclusive": "bold yellow", "unfinished": "bold yellow"}
 """The other verdicts are red."""
 MOST_FINDINGS = 20
 MOST_NAMES = 8

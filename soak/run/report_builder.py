@@ -80,6 +80,7 @@ def compose(
     *,
     duration: float,
     interrupted: bool,
+    finished: bool,
     findings: list[FindingResult],
     harness: list[GaugeResult],
     harness_series: list[SeriesResult],
@@ -93,7 +94,7 @@ def compose(
     results = [result for account in accounts for result in _gauges(account)]
     scenarios = [_scenario(account) for account in accounts]
     report = Report(
-        verdict=_verdict(conclude(found, results, scenarios, setting.planned), interrupted),
+        verdict=_verdict(conclude(found, results, scenarios, setting.planned), interrupted, finished),
         cycles=sum(scenario.cycles for scenario in scenarios),
         duration_s=round(duration, 1),
         seed=setting.seed,
@@ -106,6 +107,7 @@ def compose(
         command=setting.command,
         started_at=setting.started_at,
         interrupted=interrupted,
+        finished=finished,
         scenarios=scenarios,
         harness=harness,
         memory=memory[-MOST_WINDOWS_TOLD:],
@@ -115,9 +117,13 @@ def compose(
     return report if earlier is None else _joined(earlier, report)
 
 
-def _verdict(verdict: Verdict, interrupted: bool) -> Verdict:
-    """What was cut short has not held."""
-    return "inconclusive" if interrupted and verdict == "held" else verdict
+def _verdict(verdict: Verdict, interrupted: bool, finished: bool) -> Verdict:
+    """A run that goes on is unfinished, and one that was cut short has not held; what was found stays found."""
+    if verdict not in ("held", "inconclusive"):
+        return verdict
+    if not finished:
+        return "unfinished"
+    return "inconclusive" if interrupted else verdict
 
 
 def _scenario(account: Account) -> ScenarioResult:
@@ -192,7 +198,7 @@ def _joined(earlier: Report, report: Report) -> Report:
     scenarios = [*scenarios, *known.values()]
     return msgspec.structs.replace(
         report,
-        verdict=_verdict(conclude(findings, gauges_, scenarios, list(known)), report.interrupted),
+        verdict=_verdict(conclude(findings, gauges_, scenarios, list(known)), report.interrupted, report.finished),
         cycles=sum(one.cycles for one in scenarios),
         duration_s=round(earlier.duration_s + report.duration_s, 1),
         bounds=bounds_together([earlier.bounds, report.bounds]),

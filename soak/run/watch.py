@@ -70,7 +70,7 @@ class Watch:
                 self._notes.append(f"the agent could not be asked any more: {error}")
                 return self._report(interrupted=True)
             directory.append_samples(NAME, [sample] if sample else [])
-            directory.write(self._report(interrupted=True))
+            directory.write(self._report(interrupted=False, finished=False))
             self._tell(sample)
             if self._elapsed() >= self._seconds:
                 return self._report(interrupted=False)
@@ -142,14 +142,14 @@ class Watch:
             again[name] = judge([point for point in window if point[0] >= middle], gauge_of(name))
         return first, again
 
-    def _report(self, *, interrupted: bool) -> Report:
+    def _report(self, *, interrupted: bool, finished: bool = True) -> Report:
         first, again = self._windows()
         rate = self._rests / max(self._elapsed(), 1e-9)
         found = ordered([*self._findings.values(), *leaks(first, again, cycles_per_second=rate, scenario=NAME)])
         results = gauges(first, again, NAME)
         notes = [f"a cycle is one look with no phone there: {self._rests} of {self._looks}", *self._notes]
         return Report(
-            verdict=_verdict(found, results, interrupted),
+            verdict=_verdict(found, results, interrupted) if finished or found else "unfinished",
             cycles=self._rests,
             duration_s=round(self._elapsed(), 1),
             seed=self._setting.seed,
@@ -162,6 +162,7 @@ class Watch:
             command=self._setting.command,
             started_at=self._setting.started_at,
             interrupted=interrupted,
+            finished=finished,
             scenarios=[ScenarioResult(NAME, self._rests, 0, self._looks, self._elapsed(), "judged", TrafficResult())],
             notes=notes,
             series=self._series(),

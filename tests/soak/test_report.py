@@ -6,6 +6,7 @@ import math
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 import msgspec
@@ -256,6 +257,11 @@ def parsed(document: bytes) -> Element:
     return fromstring(document)  # noqa: S314 - our own
 
 
+def verdict_case(report: Report) -> Element:
+    (case,) = (case for case in parsed(junit(report)).iter("testcase") if case.get("classname") == "soak.run")
+    return case
+
+
 @settings(max_examples=60, deadline=None)
 @given(names)
 def test_junit_is_xml_with_any_names(name: str) -> None:
@@ -316,6 +322,24 @@ def test_the_summary_drives_no_terminal(name: str) -> None:
 def test_an_interrupted_run_says_so() -> None:
     report = msgspec.structs.replace(sample_reports.held(), verdict="inconclusive", interrupted=True)
     assert sentence(report).startswith("No verdict: the run was interrupted; 800 cycles")
+
+
+def test_a_report_of_a_run_that_goes_on_is_unfinished_in_every_format() -> None:
+    report = msgspec.structs.replace(sample_reports.held(), verdict="unfinished", finished=False)
+    assert summary(report).plain.startswith("… Unfinished: written while the run went on")
+    assert "<h1>Unfinished</h1>" in page(report)
+    assert verdict_case(report).find("skipped") is not None
+    assert json.loads(encoded(report))["verdict"] == "unfinished" and EXIT_STATUS["unfinished"] == 4
+
+
+@pytest.mark.parametrize(
+    ("verdict", "element"),
+    [("held", "system-out"), ("leak", "failure"), ("breach", "failure"), ("failed", "error"),
+     ("inconclusive", "skipped"), ("unfinished", "skipped")],
+)  # fmt: skip
+def test_the_verdict_s_case_in_junit_says_the_verdict(verdict: Any, element: str) -> None:
+    report = msgspec.structs.replace(sample_reports.held(), verdict=verdict)
+    assert [child.tag for child in verdict_case(report)] == [element]
 
 
 def test_a_long_summary_is_cut() -> None:

@@ -369,9 +369,9 @@ async def test_a_report_while_it_runs_says_that_it_is_not_the_last_one(
     stage.act = look
     report = await stage.run(plan())
     assert seen
-    assert {one.verdict for one in seen} == {"inconclusive"}
-    assert all(one.interrupted and "still going on" in one.notes[-1] for one in seen)
-    assert not report.interrupted
+    assert {one.verdict for one in seen} == {"unfinished"}
+    assert all(not one.finished and "still going on" in one.notes[-1] for one in seen)
+    assert report.finished and not report.interrupted
     assert report.notes == []
 
 

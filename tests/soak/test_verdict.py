@@ -246,4 +246,4 @@ def test_a_suspicion_that_nobody_could_confirm_is_inconclusive() -> None:
 
 
 def test_every_verdict_has_an_exit_status() -> None:
-    assert sorted(EXIT_STATUS) == ["breach", "failed", "held", "inconclusive", "leak"]
+    assert sorted(EXIT_STATUS) == ["breach", "failed", "held", "inconclusive", "leak", "unfinished"]
