@@ -13,9 +13,9 @@ import msgspec
 from rich.text import Text
 
 from profiles.report.places import short, told
-from profiles.report.summary import one_line
 from profiles.results import Culprit, Place, ProfileReport, Unattributed
 from soak.report.figures import rate
+from soak.report.text import one_line
 
 SAME: Final = 0.1
 """Two rates that differ by no more than this part of the larger are the same."""

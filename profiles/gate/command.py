@@ -1,7 +1,6 @@
 """`mobifai profile gate`: does this change make memory grow?"""
 
 import datetime as dt
-import os
 import tempfile
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from soak.harness import network_namespace as network
 from soak.harness.cleanup import swept
 from soak.harness.environment import environment
 from soak.harness.temp_run import alone, until_stopped
+from soak.report.github import publish
 from soak.run.plan import Plan
 from soak.scenarios import scenarios
 
@@ -188,20 +188,8 @@ def _end(report: GateReport, as_json: bool) -> int:
         click.echo(encoded(report).decode(), nl=False)
     else:
         Console(highlight=False).print(summary(report), soft_wrap=True)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in annotations(report):
-            click.echo(line, err=as_json)
-    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
-        _append(Path(page), markdown(report))
+    publish(annotations(report), markdown(report), as_json=as_json)
     return EXIT_STATUS[report.verdict]
-
-
-def _append(file: Path, text: str) -> None:
-    try:
-        with file.open("a", encoding="utf-8") as out:
-            out.write(text + "\n")
-    except OSError as error:
-        tell(f"{file}: the summary can't be written ({error.strerror}); it is in report.md too")
 
 
 def _measured() -> str:

@@ -9,10 +9,10 @@ import msgspec
 from profiles.gate.results import GateReport, Row
 from profiles.gate.table import HEADLINES, headline, markdown
 from profiles.report.places import short
-from profiles.report.summary import one_line
 from soak.gauges.results import FindingResult
 from soak.report.figures import amount, rate
 from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
+from soak.report.github import annotation
 from soak.report.junit import Case, Outcome, document
 
 ADVICE: Final = "name an empty or new directory with --report"
@@ -93,14 +93,13 @@ def _about(row: Row) -> str:
 def annotations(report: GateReport) -> Iterator[str]:
     """Commands of GitHub's runner, by which the lines of what was found are marked in a change."""
     for culprit in report.culprits:
-        yield _annotation("error", short(culprit.file), culprit.line, f"{culprit.what or culprit.kind} grows",
-                          f"held by {culprit.retained_by or 'nothing that is known'}; {culprit.replay}")  # fmt: skip
+        title, held = f"{culprit.what or culprit.kind} grows", culprit.retained_by or "nothing that is known"
+        yield annotation("error", title, f"held by {held}; {culprit.replay}", short(culprit.file), culprit.line)
     for line in report.lines:
         message = f"{rate(line.more_bytes, 'bytes')} that the base does not have; {line.why}".rstrip("; ")
-        yield _annotation("error", line.file, line.line, "more memory at rest", message)
+        yield annotation("error", "more memory at rest", message, line.file, line.line)
     if report.verdict != "passed":
-        kind = "warning" if report.verdict == "inconclusive" else "error"
-        yield _annotation(kind, "", 0, "memory gate", _why(report))
+        yield annotation("warning" if report.verdict == "inconclusive" else "error", "memory gate", _why(report))
 
 
 def _why(report: GateReport) -> str:
@@ -110,17 +109,3 @@ def _why(report: GateReport) -> str:
 
 def _sentence(finding: FindingResult) -> str:
     return f"{finding.scenario}: {finding.detail}." if finding.scenario else f"{finding.detail}."
-
-
-def _annotation(kind: str, file: str, line: int, title: str, message: str) -> str:
-    """`::error file=...,line=...::message`, with what would end a part of it written by its number."""
-    where = f"file={_property(file)},line={line}," if file else ""
-    return f"::{kind} {where}title={_property(title)}::{_data(message)}"
-
-
-def _data(text: str) -> str:
-    return one_line(text).replace("%", "%25")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

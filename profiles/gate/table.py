@@ -11,9 +11,9 @@ from rich.text import Text
 from profiles.gate.figures import FIGURES
 from profiles.gate.results import Checked, GateReport, Row, RowVerdict, Verdict
 from profiles.report.places import told
-from profiles.report.summary import one_line
 from soak.gauges.results import FindingResult
 from soak.report.figures import amount, count, duration, rate
+from soak.report.text import markdown_text, one_line
 
 HEADLINES: Final[dict[Verdict, str]] = {
     "passed": "Memory does not grow",
@@ -156,17 +156,14 @@ def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
 def markdown(report: GateReport) -> str:
     """The same, for the page that a CI system shows."""
     lines = table(report.rows, report.checked, report.findings)
-    told_ = [f"### {SIGNS[report.verdict]} {_cell(headline(report))}", ""]
-    told_ += [f"- {_cell(sentence)}" for sentence, _ in culprits(report)]
+    told_ = [f"### {SIGNS[report.verdict]} {markdown_text(headline(report))}", ""]
+    told_ += [f"- {markdown_text(sentence)}" for sentence, _ in culprits(report)]
     told_ += [""] if len(told_) > 2 else []
     if lines:
         told_ += [f"| {' | '.join(COLUMNS)} | |", "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
-        told_ += [f"| {MARKS[line.verdict]} | {' | '.join(map(_cell, (*line.cells, line.note)))} |" for line in lines]
+        told_ += [
+            f"| {MARKS[line.verdict]} | {' | '.join(map(markdown_text, (*line.cells, line.note)))} |" for line in lines
+        ]
         told_.append("")
-    told_ += [f"- {_cell(sentence.strip())}" for sentence, _ in sentences(report)]
+    told_ += [f"- {markdown_text(sentence.strip())}" for sentence, _ in sentences(report)]
     return "\n".join(told_).rstrip() + "\n"
-
-
-def _cell(text: str) -> str:
-    """Text of others that neither ends a cell nor becomes a tag."""
-    return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "'")

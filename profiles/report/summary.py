@@ -5,10 +5,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from mobifai.protocol.plain_text import plain
 from profiles.report.places import rates, told
 from profiles.results import Culprit, Overhead, Place, ProfileReport, Scale, Unattributed, Verdict
 from soak.report.figures import byte_count, count, duration, number, rate
+from soak.report.text import one_line
 
 SIGNS: dict[Verdict, str] = {"clean": "✓", "found": "✗", "failed": "!", "inconclusive": "?"}
 STYLES: dict[Verdict, str] = {"clean": "bold green", "found": "bold red", "failed": "bold red"}
@@ -83,11 +83,6 @@ def overhead(cost: Overhead) -> str:
         f"held up for {number(1000 * cost.longest_pause_s)} ms at the longest; {byte_count(cost.left_bytes)} and "
         f"{count(cost.left_objects, 'object')} more are there now than before"
     )
-
-
-def one_line(text: str) -> str:
-    """Text of others as one line that drives no terminal and can be encoded. Blanks stay: commands have some."""
-    return plain(" ".join(text.splitlines()).encode(errors="backslashreplace").decode())
 
 
 def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:

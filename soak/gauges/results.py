@@ -1,5 +1,6 @@
 """The report of a run: what every writer writes and every reader reads. Frozen values, no I/O."""
 
+from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
@@ -16,6 +17,35 @@ EXIT_STATUS: dict[Verdict, int] = {
     "unfinished": 4,
 }
 """The exit status of each verdict; 2 is left for usage."""
+
+
+class Installed(StrEnum):
+    """How the product came to where it is imported from.
+
+    `checkout`: a git work tree that tracks it. `editable`: a source tree without git. `repository`: pip, from a version
+    control system. `archive`: a wheel or source archive by its path or URL. `directory`: a source tree, copied.
+    `index`: a package index, or an installer that does not say.
+    """
+
+    CHECKOUT = "checkout"
+    EDITABLE = "editable"
+    REPOSITORY = "repository"
+    ARCHIVE = "archive"
+    DIRECTORY = "directory"
+    INDEX = "index"
+    UNKNOWN = "unknown"
+
+
+class Product(msgspec.Struct, frozen=True):
+    """Which MobiFai a report is about. `commit` and `dirty` are null where they are not known.
+
+    `dirty`: the checkout has changes that are not committed, or files that git does not know.
+    """
+
+    version: str | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    installed: Installed = Installed.UNKNOWN
 
 
 class BoundResult(msgspec.Struct, frozen=True):

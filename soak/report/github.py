@@ -1,0 +1,50 @@
+"""What GitHub's runner reads: annotations of a job, and the page that a job shows. It decides nothing."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+
+from soak.report.text import one_line
+
+Level = Literal["error", "warning", "notice"]
+
+MOST_ANNOTATIONS: Final = 10
+"""GitHub shows so many of each level for a step."""
+
+
+def annotation(level: Level, title: str, message: str, file: str = "", line: int = 0) -> str:
+    """`::error file=...,line=...,title=...::message`, with what would end a part of it written by its number."""
+    where = f"file={_property(file)},line={line}," if file else ""
+    return f"::{level} {where}title={_property(title)}::{_data(message)}"
+
+
+def publish(annotations: Iterable[str], page: str, *, as_json: bool, environ: Mapping[str, str] = os.environ) -> None:
+    """Print annotations and add a page to the job's summary, on GitHub's runner; elsewhere do nothing.
+
+    With `as_json` standard output belongs to the report. A summary that can't be written is said on the error stream:
+    it is no reason to fail what was judged.
+    """
+    if environ.get("GITHUB_ACTIONS") == "true":
+        for line in annotations:
+            click.echo(line, err=as_json)
+    if file := environ.get("GITHUB_STEP_SUMMARY"):
+        _add_to(Path(file), page)
+
+
+def _add_to(file: Path, page: str) -> None:
+    try:
+        with file.open("a", encoding="utf-8") as summary:
+            summary.write(page + "\n")
+    except OSError as error:
+        click.echo(f"{file}: the job's summary can't be written ({error.strerror})", err=True)
+
+
+def _data(text: str) -> str:
+    return one_line(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
