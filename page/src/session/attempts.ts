@@ -3,8 +3,9 @@
  * the machine has accepted one of them. A forged link costs time, but not the access that this browser had.
  */
 
-import type { Ending } from "../wire/visit";
-import type { Credentials, Machine } from "./machines";
+import type { Ending } from "../transport/relay_session";
+import type { Credentials } from "../transport/machine_identity";
+import type { Machine } from "./machines";
 
 export interface Attempt extends Credentials {
   readonly isRenewal: boolean;

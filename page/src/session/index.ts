@@ -1,9 +1,9 @@
-import { browserEnvironment, type Environment } from "./environment";
+import { browserEnvironment, type Environment } from "../platform/environment";
 import { MachineSession } from "./machine_session";
 import type { Session } from "./types";
 
 export { LinkError } from "../e2e/link";
-export type { Environment, RelaySocket } from "./environment";
+export type { Environment, RelaySocket } from "../platform/environment";
 export * from "./types";
 
 /** A session with the machine that this browser is linked to, or will be. */

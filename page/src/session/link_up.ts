@@ -1,9 +1,9 @@
 /** Signing this browser in at the relay with a link's pairing code. */
 
 import { LinkError } from "../e2e/link";
-import { relayWords } from "../wire/words";
-import type { Environment } from "./environment";
-import { askRelay, readToken } from "./relay_http";
+import { relayWords } from "../protocol/untrusted_text";
+import type { Environment } from "../platform/environment";
+import { askRelay, readToken } from "../transport/relay_http";
 
 /** The relay's token for this browser. Throws LinkError, with a sentence for people. */
 export async function signIn(code: string, deviceId: string, environment: Environment): Promise<string> {

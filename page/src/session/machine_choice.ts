@@ -1,7 +1,7 @@
 /** Which machines are known, and which of them is used: links, the person's choice, names, and forgetting. */
 
 import { type Link, LinkError, parseLink } from "../e2e/link";
-import type { Environment } from "./environment";
+import type { Environment } from "../platform/environment";
 import { signIn } from "./link_up";
 import { fingerprint, type Machine, machineName, MOST_MACHINES, nameOf, sameKey } from "./machines";
 import type { Store } from "./store";

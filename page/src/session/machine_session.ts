@@ -1,21 +1,21 @@
 /** The session with one machine: keeps a way to its agent, and says what comes of it (see `types`). */
 
-import type { Frame, Introduction } from "../e2e/seal";
-import { Channel } from "../link/channel";
-import { Places, type Said, type Sync } from "../link/places";
-import { acts } from "../wire/acts";
-import { Visit, type Ending, type Progress } from "../wire/visit";
+import type { Frame, Introduction } from "../e2e/session_cipher";
+import { Channel } from "../transport/data_channel";
+import { Offsets, type Said, type Sync } from "../transport/offsets";
+import { handlerTable } from "../transport/handlers";
+import { RelaySession, type Ending, type Progress } from "../transport/relay_session";
 import { type Attempt, Attempts } from "./attempts";
 import { Backoff } from "./backoff";
 import { Combinations } from "./combinations";
 import { Emitter } from "./emitter";
-import type { Environment } from "./environment";
+import type { Environment } from "../platform/environment";
 import { exitWords } from "./exits";
 import { type Agree, MachineChoice } from "./machine_choice";
 import { type Machine, machineName, nameOf } from "./machines";
 import { Order } from "./order";
 import { Pulse } from "./pulse";
-import { Questions } from "./questions";
+import { HealthRequests } from "./health_request";
 import { getSettings, putSettings, readSettings } from "./relay_settings";
 import { Store } from "./store";
 import { TabList, type Listed } from "./tab_list";
@@ -50,12 +50,12 @@ export class MachineSession implements Session {
   readonly #machines: MachineChoice;
   readonly #backoff: Backoff;
   readonly #pulse: Pulse;
-  readonly #questions: Questions;
+  readonly #questions: HealthRequests;
   readonly #order: Order;
-  #places = new Places();
+  #places = new Offsets();
   readonly #tabs: TabList;
   readonly #sizes = new Map<string, readonly [number, number]>(); // bounded by the tabs
-  #visit: Visit | null = null;
+  #relay: RelaySession | null = null;
   #channel: Channel | null = null;
   #progress: Progress = "offline";
   #problem: string | null = null;
@@ -79,7 +79,7 @@ export class MachineSession implements Session {
     this.#backoff = new Backoff(environment.random);
     this.#tabs = new TabList(this.#store);
     this.#settings = this.#store.settings;
-    this.#questions = new Questions(environment);
+    this.#questions = new HealthRequests(environment);
     this.#order = new Order(
       {
         said: (said, path) => this.#hear(said, path),
@@ -126,7 +126,7 @@ export class MachineSession implements Session {
 
   get #path(): Path | null {
     if (this.#channel?.open) return "channel";
-    return this.#visit?.ready ? "relay" : null;
+    return this.#relay?.ready ? "relay" : null;
   }
 
   get machines(): readonly KnownMachine[] {
@@ -184,7 +184,7 @@ export class MachineSession implements Session {
     if (!this.#wanted) return;
     if (this.#path !== null) this.#pulse.check();
     else if (this.#refused) return;
-    else if (this.#visit === null || this.#tried > TOO_LONG_MS) this.#again(); // a relay that is silent may be gone
+    else if (this.#relay === null || this.#tried > TOO_LONG_MS) this.#again(); // a relay that is silent may be gone
   }
 
   tryAgain(): void {
@@ -205,36 +205,36 @@ export class MachineSession implements Session {
     this.#connect();
   }
 
-  /** End the visit to the relay; another try is not planned, nor counted against what was tried. */
+  /** End the connection to the relay; another try is not planned, nor counted against what was tried. */
   #leave(): void {
     this.#cancelRetry();
     this.#cancelTurn();
-    const visit = this.#visit;
-    this.#visit = null;
+    const relay = this.#relay;
+    this.#relay = null;
     this.#progress = "offline";
-    visit?.close();
+    relay?.close();
     if (!this.#channel?.open) this.#pathLost();
   }
 
   #connect(): void {
     const machine = this.#store.machine;
-    if (!this.#wanted || this.#visit !== null || machine === null) return;
+    if (!this.#wanted || this.#relay !== null || machine === null) return;
     this.#cancelRetry();
     this.#refused = false;
     this.#progress = "offline";
     this.#triedAt = this.environment.now();
     const { id } = machine;
     const attempt = this.#attempts.next(machine);
-    const visit: Visit = new Visit(this.environment, machine, attempt, {
+    const relay: RelaySession = new RelaySession(this.environment, machine, attempt, {
       progress: (progress, problem) => this.#progressed(progress, problem),
       signedIn: (token) => this.#change(id, (known) => this.#attempts.signedIn(attempt, token, known)),
       secured: (peer) => this.#secured(id, peer),
       spoke: () => this.#change(id, (known) => this.#attempts.proven(attempt, known)),
       said: (said) => this.#order.came(said, "relay"),
       settings: (settings) => this.#take(readSettings(settings)),
-      ended: (ending) => this.#visitEnded(visit, attempt, ending),
+      ended: (ending) => this.#relayEnded(relay, attempt, ending),
     });
-    this.#visit = visit;
+    this.#relay = relay;
   }
 
   /** Change what is kept of a machine. */
@@ -245,11 +245,11 @@ export class MachineSession implements Session {
 
   #progressed(progress: Progress, problem: string | null): void {
     this.#progress = progress;
-    if (progress === "ready") this.#order.begin(this.#visit?.isOrdered ?? false);
+    if (progress === "ready") this.#order.begin(this.#relay?.isOrdered ?? false);
     if (problem !== null || progress === "ready") this.#problem = problem;
     if (this.#path === null) this.#pathLost();
     this.#cancelTurn();
-    if (progress === "waiting" && this.#store.machine?.renewal) this.#cancelTurn = this.environment.after(TURN_MS, () => this.#visit?.close());
+    if (progress === "waiting" && this.#store.machine?.renewal) this.#cancelTurn = this.environment.after(TURN_MS, () => this.#relay?.close());
     this.#changed();
   }
 
@@ -266,11 +266,11 @@ export class MachineSession implements Session {
     this.#changed();
   }
 
-  #visitEnded(visit: Visit, attempt: Attempt, ending: Ending): void {
-    if (this.#visit !== visit) return;
+  #relayEnded(relay: RelaySession, attempt: Attempt, ending: Ending): void {
+    if (this.#relay !== relay) return;
     const { problem, replaced } = ending;
     const final = this.#attempts.failed(attempt, ending, this.#store.machine);
-    this.#visit = null;
+    this.#relay = null;
     this.#progress = "offline";
     this.#cancelTurn();
     this.#refused = final;
@@ -318,7 +318,7 @@ export class MachineSession implements Session {
     const channel: Channel = new Channel(
       connection,
       {
-        answer: (answer) => void this.#visit?.send("webrtc:answer", { answer }, this.#order.next),
+        answer: (answer) => void this.#relay?.send("webrtc:answer", { answer }, this.#order.next),
         opened: () => this.#pathChanged(),
         said: (said) => this.#order.came(said, "channel"),
         ended: () => this.#channelEnded(channel),
@@ -333,9 +333,9 @@ export class MachineSession implements Session {
     if (this.#channel !== channel) return;
     this.#channel = null;
     this.#order.channelEnded();
-    if (this.#visit?.ready) this.#pathChanged();
+    if (this.#relay?.ready) this.#pathChanged();
     else this.#pathLost();
-    if (this.#visit === null) this.#again();
+    if (this.#relay === null) this.#again();
     this.#changed();
   }
 
@@ -348,7 +348,7 @@ export class MachineSession implements Session {
   /** What came late is not done, and something before it may be lost: begin again. */
   #orderBroken(problem: string): void {
     this.#channel?.close();
-    this.#visit?.close();
+    this.#relay?.close();
     this.#problem = problem;
     this.#changed();
   }
@@ -360,7 +360,7 @@ export class MachineSession implements Session {
   }
 
   #sendBy(path: Path, type: string, payload: unknown): boolean {
-    const isSent = (path === "channel" ? this.#channel : this.#visit)?.send(type, payload, this.#order.next) ?? false;
+    const isSent = (path === "channel" ? this.#channel : this.#relay)?.send(type, payload, this.#order.next) ?? false;
     if (isSent) this.#order.sent();
     return isSent;
   }
@@ -375,10 +375,10 @@ export class MachineSession implements Session {
   #hear({ type, payload }: Frame, path: Path): void {
     const told = (payload ?? {}) as Payload;
     if (type.startsWith("ai:")) this.#emitter.emit("assistant", { ...told, type: type.slice(3) } as unknown as AssistantEvent);
-    else this.#acts.get(type)?.(told, path);
+    else this.#handlers.get(type)?.(told, path);
   }
 
-  readonly #acts = acts<(payload: Payload, path: Path) => void>({
+  readonly #handlers = handlerTable<(payload: Payload, path: Path) => void>({
     "webrtc:offer": ({ offer }, path) => path === "relay" && this.#offered(offer as { type: string; sdp: string }),
     "webrtc:ice-candidate": ({ candidate }, path) => path === "relay" && this.#channel?.candidate(candidate as RTCIceCandidateInit | null),
     "processes:sync": (payload, path) => this.#sync(payload as unknown as Sync & { processes: Listed[]; activeUuids?: string[] }, path),
@@ -512,7 +512,7 @@ export class MachineSession implements Session {
     for (const { uuid } of open) this.#forget(uuid);
     this.#isClearing = false;
     this.#sizes.clear();
-    this.#places = new Places();
+    this.#places = new Offsets();
     this.#problem = null;
     this.#hasAskedForFirst = false;
   }

@@ -2,36 +2,19 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 
-import { base64, hex } from "../e2e/bytes";
-import { plainLine } from "../wire/words";
-import { bytesOf, type Kept, recordOf, stringOf } from "./kept";
+import { base64, hex } from "../platform/bytes";
+import { plainLine } from "../protocol/untrusted_text";
+import { bytesOf, type Kept, recordOf, stringOf } from "../platform/kept";
+import type { Credentials, Device, MachineIdentity } from "../transport/machine_identity";
 
 export const MOST_MACHINES = 16;
 const LONGEST_NAME = 60;
 const ID = /^[0-9a-f-]{36}$/;
 
-/** Who this browser is to one machine and its relay. No two machines see the same. */
-export interface Device {
-  readonly id: string;
-  /** The secrets of its keys, for the relay and for the machine. */
-  readonly relaySecret: Uint8Array;
-  readonly secret: Uint8Array;
-}
-
-/** What lets this browser in: `secret` is the link's, until the machine has pinned this browser's key. */
-export interface Credentials {
-  readonly token: string | null;
-  readonly secret: Uint8Array | null;
-}
-
-export interface Machine {
-  readonly id: string;
-  readonly key: Uint8Array;
+export interface Machine extends MachineIdentity {
   /** What its agent calls it, and what the person does. */
   readonly name: string | null;
   readonly label: string | null;
-  /** Who this browser is there. */
-  readonly device: Device;
   readonly credentials: Credentials;
   /** Those of a later link. They take the place of the others once the machine has spoken to them. */
   readonly renewal: Credentials | null;

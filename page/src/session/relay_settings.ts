@@ -5,8 +5,8 @@
  * of the values below is neither taken nor sent: in particular nothing that types, and no text.
  */
 
-import type { Environment } from "./environment";
-import { askRelay } from "./relay_http";
+import type { Environment } from "../platform/environment";
+import { askRelay } from "../transport/relay_http";
 import type { Settings } from "./types";
 
 const PALETTE = /^[a-z0-9][a-z0-9-]{0,39}$/;

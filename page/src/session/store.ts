@@ -3,11 +3,12 @@
  * things there.
  */
 
-import { newSecret } from "../wire/identity";
-import { readCombinations } from "./combinations";
-import type { Environment } from "./environment";
-import { Kept, recordOf, stringOf } from "./kept";
-import { type Device, type Machine, Machines } from "./machines";
+import { newSecret } from "../transport/identity";
+import type { Device } from "../transport/machine_identity";
+import { readCombinations } from "./combination_list";
+import type { Environment } from "../platform/environment";
+import { Kept, recordOf, stringOf } from "../platform/kept";
+import { type Machine, Machines } from "./machines";
 import { moveOneMachine } from "./one_machine";
 import { readSettings } from "./relay_settings";
 import type { Combination, Settings } from "./types";

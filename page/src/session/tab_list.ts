@@ -1,6 +1,6 @@
 /** The tabs as a person has them: which there are, in which order, which are shown, and where output was not seen. */
 
-import { plainLine } from "../wire/words";
+import { plainLine } from "../protocol/untrusted_text";
 import { exitWords } from "./exits";
 import type { Store } from "./store";
 import type { Tab } from "./types";

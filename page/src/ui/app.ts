@@ -3,7 +3,7 @@
  */
 
 import type { AssistantEvent, Session } from "../session/types";
-import { plainLine } from "../wire/words";
+import { plainLine } from "../protocol/untrusted_text";
 import { among, answered, heard } from "./assistant/dialogue";
 import { AssistantPanel } from "./assistant/assistant_panel";
 import { el } from "./base/dom";
@@ -13,7 +13,7 @@ import { clampFont } from "./base/preferences";
 import { Scope } from "./base/scope";
 import { Store } from "./base/store";
 import { followViewport } from "./base/viewport";
-import { Choices, systemScheme } from "./choices";
+import { PreferencesSync, systemScheme } from "./preferences_sync";
 import { Commands } from "./commands";
 import type { Combo } from "./keys/combos";
 import { KeyBar } from "./keys/key_bar";
@@ -33,7 +33,7 @@ import { spokenState } from "./status/phrases";
 import { StatusButton } from "./status/status_button";
 import { Welcome } from "./status/welcome";
 import { TabStrip } from "./tabs/tab_strip";
-import { Typist } from "./typist";
+import { InputSender } from "./input/input_sender";
 
 const LONGEST_TITLE = 120;
 const BELL_PAUSE_MS = 800;
@@ -44,9 +44,9 @@ export class App {
   readonly #session: Session;
   readonly #scope = new Scope();
   readonly #notices = new Notices();
-  readonly #choices: Choices;
+  readonly #choices: PreferencesSync;
   readonly #commands: Commands;
-  readonly #typist: Typist;
+  readonly #typist: InputSender;
   readonly #stage: Stage;
   readonly #panel: AssistantPanel;
   #zoomFrom: number | null = null;
@@ -54,11 +54,11 @@ export class App {
 
   constructor(root: HTMLElement, session: Session, storage: Storage | null) {
     this.#session = session;
-    const preferences = Choices.first(storage);
+    const preferences = PreferencesSync.first(storage);
     this.store = new Store(firstState(session.connection, session.tabs, preferences, schemeOf(preferences, systemScheme())));
     new KeyChoices(session, this.store, storage, this.#scope, (combos) => this.#review(combos)); // before the preferences are written again
-    this.#choices = new Choices(session, this.store, storage, this.#scope);
-    this.#typist = new Typist(session, this.store, this.#notices, () => this.deck.screen);
+    this.#choices = new PreferencesSync(session, this.store, storage, this.#scope);
+    this.#typist = new InputSender(session, this.store, this.#notices, () => this.deck.screen);
     this.#commands = new Commands(session, this.store, this.#notices, this.#typist, (changes) => this.#choices.change(changes));
     this.#stage = new Stage(this.#stageActions(), this.#scope);
     this.#panel = new AssistantPanel(this.#assistantActions(), this.#scope);

@@ -1,7 +1,7 @@
 /** What menus and buttons do that needs a question, a sheet or the clipboard first. */
 
 import type { KnownMachine, Session } from "../session/types";
-import { plainLine } from "../wire/words";
+import { plainLine } from "../protocol/untrusted_text";
 import type { Preferences } from "./base/preferences";
 import type { Store } from "./base/store";
 import type { Combo } from "./keys/combos";
@@ -19,7 +19,7 @@ import { ask, askText } from "./sheets/sheet";
 import type { AppState } from "./state";
 import { machineTitle } from "./status/phrases";
 import { step } from "./tabs/order";
-import type { Typist } from "./typist";
+import type { InputSender } from "./input/input_sender";
 
 const LONGEST_NAME = 60;
 
@@ -27,10 +27,10 @@ export class Commands {
   readonly #session: Session;
   readonly #store: Store<AppState>;
   readonly #notices: Notices;
-  readonly #typist: Typist;
+  readonly #typist: InputSender;
   readonly #change: (changes: Partial<Preferences>) => void;
 
-  constructor(session: Session, store: Store<AppState>, notices: Notices, typist: Typist, change: (changes: Partial<Preferences>) => void) {
+  constructor(session: Session, store: Store<AppState>, notices: Notices, typist: InputSender, change: (changes: Partial<Preferences>) => void) {
     this.#session = session;
     this.#store = store;
     this.#notices = notices;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { base64url, unhex } from "../../src/e2e/bytes";
+import { base64url, unhex } from "../../src/platform/bytes";
 import { LinkError, parseLink } from "../../src/e2e/link";
 
 const SECRET = new Uint8Array(16).fill(250);

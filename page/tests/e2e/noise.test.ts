@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
-import { hex, text, unhex, utf8 } from "../../src/e2e/bytes";
+import { hex, text, unhex, utf8 } from "../../src/platform/bytes";
 import { Initiator, keyPair } from "../../src/e2e/noise";
-import { linkKey, NO_LINK } from "../../src/e2e/seal";
+import { linkKey, NO_LINK } from "../../src/e2e/session_cipher";
 import { Responder } from "../support/noise_responder";
 import vectors from "./vectors.json";
 

@@ -436,7 +436,7 @@ describe("what a relay says in clear", () => {
     expect(next.stage).toBe("ready");
   });
 
-  test("as a token without end ends the visit", async () => {
+  test("as a token without end ends the session", async () => {
     await linked();
     const kept = world.storage!.kept.size;
     world.say("authenticated", { token: "x".repeat(100_000) });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { readCombinations } from "../../src/session/combinations";
+import { readCombinations } from "../../src/session/combination_list";
 import { Watched, World } from "../support/world";
 
 const combo = (id: string, sequence = "ls<Enter>") => ({ id, label: id, sequence });

@@ -1,9 +1,9 @@
 /** An agent for tests: the machine's side of sections 3 to 5 and of e2e, resume and ack. Its terminals print ASCII only. */
 
 import { keyPair, type KeyPair } from "../../src/e2e/noise";
-import { base64, hex, text, unbase64, utf8 } from "../../src/e2e/bytes";
-import { linkKey, NO_LINK } from "../../src/e2e/seal";
-import { Identity, sign } from "../../src/wire/identity";
+import { base64, hex, text, unbase64, utf8 } from "../../src/platform/bytes";
+import { linkKey, NO_LINK } from "../../src/e2e/session_cipher";
+import { Identity, sign } from "../../src/transport/identity";
 import { Direction, Responder } from "./noise_responder";
 
 type Payload = Record<string, any>;
@@ -232,10 +232,10 @@ export class PretendAgent {
 
   #hear(type: string, payload: Payload, way: Way): void {
     this.heard.push([type, payload, way]);
-    this.#acts[type]?.(payload);
+    this.#handlers[type]?.(payload);
   }
 
-  readonly #acts: Record<string, (payload: Payload) => void> = {
+  readonly #handlers: Record<string, (payload: Payload) => void> = {
     "process:create": ({ uuid, name, cols, rows }) => {
       const { name: named } = this.make(uuid, name, [cols, rows]);
       this.active = [uuid];

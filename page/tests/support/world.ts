@@ -1,9 +1,9 @@
 /** A relay, a machine and a browser for tests, with a wire between them that can be looked at, cut and bent. */
 
-import { base64url, unhex } from "../../src/e2e/bytes";
+import { base64url, unhex } from "../../src/platform/bytes";
 import { createSession, type Environment, type RelaySocket, type Session } from "../../src/session";
 import type { Connection, Output, Tab } from "../../src/session";
-import { boundText, sign, type Party } from "../../src/wire/identity";
+import { boundText, sign, type Party } from "../../src/transport/identity";
 import { Clock } from "./clock";
 import { PretendAgent } from "./pretend_agent";
 import { PretendPeer } from "./pretend_peer";

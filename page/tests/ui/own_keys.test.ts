@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Scope } from "../../src/ui/base/scope";
 import { loadPreferences, savePreferences, toSettings } from "../../src/ui/base/preferences";
 import { Store } from "../../src/ui/base/store";
-import { FakeSession } from "../../src/ui/fake_session";
+import { FakeSession } from "../../dev/fake_session";
 import { type Combo, DEFAULT_COMBOS } from "../../src/ui/keys/combos";
 import { KeyChoices } from "../../src/ui/keys/own_keys";
 import { reviewCombos } from "../../src/ui/sheets/review_sheet";

@@ -6,7 +6,7 @@ import { parseOsc52 } from "../../src/ui/screen/clipboard";
 import { safeLink } from "../../src/ui/screen/links";
 import { ReplayGate } from "../../src/ui/screen/replay";
 import { shortcutOf } from "../../src/ui/shortcuts";
-import { plainLine } from "../../src/wire/words";
+import { plainLine } from "../../src/protocol/untrusted_text";
 import { neighbour, place, placeAmong, step } from "../../src/ui/tabs/order";
 
 describe("order of tabs", () => {

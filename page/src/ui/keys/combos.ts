@@ -4,9 +4,9 @@
  * A key is in angle brackets; `<<` is a plain `<`. Pure.
  */
 
-import { MOST_COMBINATIONS, readCombination } from "../../session/combinations";
+import { MOST_COMBINATIONS, readCombination } from "../../session/combination_list";
 import type { Combination } from "../../session/types";
-import { hasHidden } from "../../wire/words";
+import { hasHidden } from "../../protocol/untrusted_text";
 import { encodeCharacter, encodeKey, type Held, type Key, KEYS } from "./encoding";
 
 export type Combo = Combination;

@@ -3,7 +3,7 @@
  * person has seen and chosen each of them.
  */
 
-import { readCombination } from "../../session/combinations";
+import { readCombination } from "../../session/combination_list";
 import { type Combo, DEFAULT_COMBOS, MAX_COMBOS, parseCombo } from "./combos";
 
 const PREFERENCES = "mobifai.preferences";

@@ -1,6 +1,6 @@
 /** The person's own combinations, between the session, the state that views are drawn from, and what an earlier version kept. */
 
-import { fits } from "../../session/combinations";
+import { fits } from "../../session/combination_list";
 import type { OwnKeys, Session } from "../../session/types";
 import type { Scope } from "../base/scope";
 import type { Store } from "../base/store";

@@ -1,4 +1,4 @@
-/** Places on a terminal: which cell is under a finger, where a word begins and ends, how a selection is told to xterm. */
+/** Offsets on a terminal: which cell is under a finger, where a word begins and ends, how a selection is told to xterm. */
 
 import type { IBuffer, Terminal } from "@xterm/xterm";
 

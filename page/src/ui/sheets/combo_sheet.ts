@@ -2,8 +2,8 @@
 
 import { el, setText } from "../base/dom";
 import { type Combo, labelFor, MAX_COMBOS, MAX_LABEL, MAX_SEQUENCE, parseCombo } from "../keys/combos";
-import { fits } from "../../session/combinations";
-import { plainLine } from "../../wire/words";
+import { fits } from "../../session/combination_list";
+import { plainLine } from "../../protocol/untrusted_text";
 import { openSheet } from "./sheet";
 
 const INSERTS = ["<Enter>", "<Esc>", "<Tab>", "<Ctrl+C>", "<Alt+.>", "<Up>", "<F1>"] as const;

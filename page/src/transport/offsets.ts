@@ -33,7 +33,7 @@ interface Place {
 
 const fresh = (stream: string | null): Place => ({ stream, end: null, rendered: 0, acknowledged: 0, inScreen: false, asked: false });
 
-export class Places {
+export class Offsets {
   readonly #places = new Map<string, Place>(); // bounded by the agent's terminals
   #paths: Set<string> | null = null;
   #window = 0;

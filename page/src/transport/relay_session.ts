@@ -5,20 +5,20 @@
  */
 
 import { keyPair } from "../e2e/noise";
-import { Handshake, linkKey, NO_LINK, type Frame, type Introduction, type Sealed } from "../e2e/seal";
-import type { Environment, RelaySocket } from "../session/environment";
-import type { Credentials, Machine } from "../session/machines";
-import { readToken } from "../session/relay_http";
-import { acts } from "./acts";
+import { Handshake, linkKey, NO_LINK, type Frame, type Introduction, type Sealed } from "../e2e/session_cipher";
+import type { Environment, RelaySocket } from "../platform/environment";
+import { readToken } from "./relay_http";
+import { handlerTable } from "./handlers";
+import type { Credentials, MachineIdentity } from "./machine_identity";
 import { boundText, Identity, sign, verifies, type Party } from "./identity";
-import { relayWords } from "./words";
+import { relayWords } from "../protocol/untrusted_text";
 
 /** What this page can do. */
 export const FEATURES = ["ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind", "assistant"] as const;
 
 export type Progress = "offline" | "signing-in" | "waiting" | "securing" | "ready";
 
-/** How a visit ends. */
+/** How a relay session ends. */
 export interface Ending {
   readonly problem: string | null;
   /** Trying again leads nowhere; somebody has to do something. */
@@ -29,7 +29,7 @@ export interface Ending {
   readonly linkUsed?: boolean;
 }
 
-export interface VisitListener {
+export interface RelaySessionListener {
   progress(progress: Progress, problem: string | null): void;
   /** The relay has let this browser in, with this token from now on. */
   signedIn(token: string): void;
@@ -73,7 +73,7 @@ const REPLACED: Ending = {
 
 type Payload = Record<string, unknown>;
 
-export class Visit {
+export class RelaySession {
   readonly #socket: RelaySocket;
   readonly #identity: Identity;
   #progress: Progress = "offline";
@@ -95,9 +95,9 @@ export class Visit {
 
   constructor(
     private readonly environment: Environment,
-    private readonly machine: Machine,
+    private readonly machine: MachineIdentity,
     private readonly credentials: Credentials,
-    private readonly listener: VisitListener,
+    private readonly listener: RelaySessionListener,
   ) {
     this.#identity = new Identity(machine.device.relaySecret);
     this.#secret = credentials.secret;
@@ -151,14 +151,14 @@ export class Visit {
   #hear(event: string, payload: Payload): void {
     if (this.#ended) return;
     try {
-      this.#acts.get(event)?.(payload);
+      this.#handlers.get(event)?.(payload);
     } catch {
       this.#end({ problem: TAMPERED, final: false });
     }
   }
 
-  /** What is done for each event. What throws ends the visit. */
-  readonly #acts: ReadonlyMap<string, (payload: Payload) => void> = acts({
+  /** What is done for each event. What throws ends the session. */
+  readonly #handlers: ReadonlyMap<string, (payload: Payload) => void> = handlerTable({
     connect: () => this.#register(),
     connect_error: () => this.#end({ problem: "The relay can't be reached.", final: false }),
     disconnect: (reason: unknown) => this.#end(reason === SENT_AWAY ? REPLACED : { problem: "The connection to the relay was lost.", final: false }),
@@ -280,7 +280,7 @@ export class Visit {
     this.listener.said(said);
   }
 
-  /** This comes in clear, so that it ends the visit and changes nothing that is kept. */
+  /** This comes in clear, so that it ends the session and changes nothing that is kept. */
   #refused(reason: string, message: unknown): void {
     if (reason === "link-used" && this.#secret !== null) {
       return this.#end({ problem: relayWords(message), final: false, linkUsed: true });

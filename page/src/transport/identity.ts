@@ -4,7 +4,7 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 
-import { hex, unhex, utf8 } from "../e2e/bytes";
+import { hex, unhex, utf8 } from "../platform/bytes";
 
 export class Identity {
   constructor(private readonly secret: Uint8Array) {}

@@ -18,7 +18,7 @@ export function systemScheme(): Scheme {
   return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
-export class Choices {
+export class PreferencesSync {
   readonly #session: Session;
   readonly #store: Store<AppState>;
   readonly #storage: Storage | null;

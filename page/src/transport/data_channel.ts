@@ -1,6 +1,6 @@
 /** One data channel with the machine's agent: answers its offer, and carries messages. Owns the peer connection. */
 
-import { frame, type Frame } from "../e2e/seal";
+import { frame, type Frame } from "../e2e/session_cipher";
 
 const GATHER_MS = 3000;
 const MOST_EARLY = 64;

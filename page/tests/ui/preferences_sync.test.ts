@@ -4,7 +4,7 @@ import type { Connection, Session, Settings } from "../../src/session/types";
 import { DEFAULTS, loadPreferences } from "../../src/ui/base/preferences";
 import { Scope } from "../../src/ui/base/scope";
 import { Store } from "../../src/ui/base/store";
-import { Choices } from "../../src/ui/choices";
+import { PreferencesSync } from "../../src/ui/preferences_sync";
 import { type AppState, firstState } from "../../src/ui/state";
 
 const READY: Connection = { stage: "ready", path: "relay", latencyMs: 48, waitingFor: null, problem: null, machine: "workshop" };
@@ -41,10 +41,10 @@ let scope: Scope;
 let relay: Relay;
 let store: Store<AppState>;
 
-function begin(): Choices {
+function begin(): PreferencesSync {
   store = new Store(firstState(READY, [], loadPreferences(localStorage), "dark"));
   relay = new Relay();
-  return new Choices(relay as unknown as Session, store, localStorage, scope);
+  return new PreferencesSync(relay as unknown as Session, store, localStorage, scope);
 }
 
 beforeEach(() => {

@@ -1,6 +1,6 @@
 /** What this browser keeps, by name: in its storage, or, where it has none, for as long as the page is there. */
 
-import { unbase64 } from "../e2e/bytes";
+import { unbase64 } from "./bytes";
 import type { Environment } from "./environment";
 
 const PREFIX = "mobifai.1.";

@@ -1,6 +1,6 @@
 /** Requests to the relay. What it answers is bounded, and read as JSON only. */
 
-import type { Environment } from "./environment";
+import type { Environment } from "../platform/environment";
 
 /** Characters of a token; a relay that gives out a longer one is not of this protocol. */
 const LONGEST_TOKEN = 4096;

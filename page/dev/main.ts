@@ -1,9 +1,9 @@
 /** The dev page: the real views on a pretend machine. `?stage=waiting` and such show other states. */
 
-import "../styles/index.css";
-import type { Stage } from "../../session/types";
-import { App } from "../app";
-import { FakeSession } from "../fake_session";
+import "../src/ui/styles/index.css";
+import type { Stage } from "../src/session/types";
+import { App } from "../src/ui/app";
+import { FakeSession } from "./fake_session";
 
 const session = new FakeSession();
 const root = document.querySelector<HTMLElement>("#app");

@@ -2,7 +2,7 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 
-import { base64, concat, text, unbase64, utf8 } from "./bytes";
+import { base64, concat, text, unbase64, utf8 } from "../platform/bytes";
 import { Initiator, keyPair, type CipherState, type KeyPair } from "./noise";
 
 /** What someone says of itself within the handshake, where no relay can change it. */

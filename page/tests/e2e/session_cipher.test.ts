@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
-import { base64, base64url, unbase64, unbase64url, unhex, utf8 } from "../../src/e2e/bytes";
+import { base64, base64url, unbase64, unbase64url, unhex, utf8 } from "../../src/platform/bytes";
 import { keyPair } from "../../src/e2e/noise";
-import { Handshake, linkKey, type Sealed } from "../../src/e2e/seal";
+import { Handshake, linkKey, type Sealed } from "../../src/e2e/session_cipher";
 import { Direction, Responder } from "../support/noise_responder";
 import vectors from "./vectors.json";
 

@@ -6,7 +6,7 @@ import { Store } from "../../src/ui/base/store";
 import type { Notices } from "../../src/ui/notices/notices";
 import type { Screen } from "../../src/ui/screen/screen";
 import { type AppState, firstState } from "../../src/ui/state";
-import { Typist } from "../../src/ui/typist";
+import { InputSender } from "../../src/ui/input/input_sender";
 
 const READY = { stage: "ready", path: "relay", latencyMs: null, waitingFor: null, problem: null, machine: "workshop" } as const;
 
@@ -15,7 +15,7 @@ function typist(knowsPastes = true) {
   const say = vi.fn();
   const screen = { terminal: { modes: { bracketedPasteMode: knowsPastes }, scrollToBottom: vi.fn() }, forgetTyped: vi.fn(), applicationCursor: false };
   const store = new Store<AppState>({ ...firstState(READY, [], DEFAULTS, "dark"), shown: "a" });
-  const typist = new Typist({ input } as unknown as Session, store, { say } as unknown as Notices, () => screen as unknown as Screen);
+  const typist = new InputSender({ input } as unknown as Session, store, { say } as unknown as Notices, () => screen as unknown as Screen);
   return { typist, input, say, store };
 }
 

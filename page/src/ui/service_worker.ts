@@ -4,7 +4,7 @@
 const LOOK_MS = 3_600_000;
 
 /** Calls `renewed` when another build is there than the one that runs. For the page's whole life. */
-export function keepShell(renewed: () => void): void {
+export function registerServiceWorker(renewed: () => void): void {
   if (!window.isSecureContext || !("serviceWorker" in navigator)) return;
   const { serviceWorker } = navigator;
   serviceWorker.register("sw.js").catch(() => undefined); // the page works without

@@ -10,7 +10,7 @@ interface Waiting {
   cancel(): void;
 }
 
-export class Questions {
+export class HealthRequests {
   #waiting: Waiting | null = null;
   #asked: Promise<Health> | null = null;
 

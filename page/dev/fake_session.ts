@@ -3,8 +3,8 @@
  * (a window of what may be unrendered, hidden terminals wait, a thrown-away screen comes whole).
  */
 
-import type { AssistantEvent, Combination, Connection, Health, KnownMachine, Output, OwnKeys, Session, SessionEvents, Settings, Tab } from "../session/types";
-import { FakeShell } from "./dev/fake_shell";
+import type { AssistantEvent, Combination, Connection, Health, KnownMachine, Output, OwnKeys, Session, SessionEvents, Settings, Tab } from "../src/session/types";
+import { FakeShell } from "./fake_shell";
 
 const WINDOW = 256 * 1024;
 const RING = 64 * 1024;

@@ -1,23 +1,23 @@
 /** What is typed, on its way to the shown terminal: with the key bar's modifiers, combinations, and pastes. */
 
-import { utf8 } from "../e2e/bytes";
-import type { Session } from "../session/types";
-import type { Store } from "./base/store";
-import { bracketed, pasteable } from "./input/difference";
-import { type Combo, encodeCombo, parseCombo } from "./keys/combos";
-import { encodeCharacter, encodeKey, type Key } from "./keys/encoding";
-import { anyHeld, held, type Modifier, RELEASED, spend, tap, withHeldOf } from "./keys/modifiers";
-import type { Notices } from "./notices/notices";
-import type { Screen } from "./screen/screen";
-import { ask } from "./sheets/sheet";
-import type { AppState } from "./state";
+import { utf8 } from "../../platform/bytes";
+import type { Session } from "../../session/types";
+import type { Store } from "../base/store";
+import { bracketed, pasteable } from "./difference";
+import { type Combo, encodeCombo, parseCombo } from "../keys/combos";
+import { encodeCharacter, encodeKey, type Key } from "../keys/encoding";
+import { anyHeld, held, type Modifier, RELEASED, spend, tap, withHeldOf } from "../keys/modifiers";
+import type { Notices } from "../notices/notices";
+import type { Screen } from "../screen/screen";
+import { ask } from "../sheets/sheet";
+import type { AppState } from "../state";
 
 /** Bytes. Longer pastes are refused: the agent keeps a MiB for a program that is slow to read, and drops what is beyond. */
 const LONGEST_PASTE = 1_000_000;
 /** What asks before it is pasted, even where the program knows pastes. */
 const LONG_PASTE = 20_000;
 
-export class Typist {
+export class InputSender {
   readonly #session: Session;
   readonly #store: Store<AppState>;
   readonly #notices: Notices;
