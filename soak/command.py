@@ -53,7 +53,8 @@ class RunFailed(CommandError):
 
 @click.command(
     epilog="Exit status: 0 everything held; 1 a bound was breached or a leak found; 2 usage; 3 the run itself failed "
-    "(the agent died, a byte was lost); 4 inconclusive."
+    "(the agent died, a byte was lost); 4 inconclusive.",
+    context_settings={"default_map": {}},  # the settings file is for the person's own agent
 )
 @click.argument("scenario_names", nargs=-1, metavar="[SCENARIO]...")
 @click.option("--duration", type=Duration(), help="How long, as 10m, 1h30m or 24h.  [default: 8 blocks a scenario]")

@@ -4,6 +4,7 @@ Each is measured in processes of their own, a few times on both sides in turns; 
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -66,11 +67,11 @@ async def _imports(side: Side) -> Figures:
 async def printed(side: Side, program: str, variables: Mapping[str, str]) -> bytes:
     """The last line of what a program prints that a side's Python runs. Raises ProfileError when it fails."""
     process = await asyncio.create_subprocess_exec(
-        *(side.installation.python, "-c", program),
+        *(side.installation.python, "-P", "-c", program),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**side.installation.environment(), **variables},
+        env={**side.installation.helper_environment(Path(tempfile.gettempdir())), **variables},
     )
     try:
         async with asyncio.timeout(IMPORT_SECONDS):

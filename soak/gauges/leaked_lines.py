@@ -10,14 +10,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from soak.harness.surroundings import helper_surroundings, module_command
+
 MOST_LINES = 10
 SECONDS = 60.0
 
 
-async def kept_lines(file: Path) -> list[dict[str, Any]]:
-    """The lines that kept most, as `line`, `bytes`, `allocations`; [] when the window can't be read."""
+async def kept_lines(file: Path, temporary: Path) -> list[dict[str, Any]]:
+    """The lines that kept most, as `line`, `bytes`, `allocations`; [] when the window can't be read.
+
+    `temporary` is the directory in a run's folder by which a cleanup finds the process.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "soak.gauges.leaked_lines", str(file)),
+        *module_command("soak.gauges.leaked_lines", str(file.absolute())),
+        env=helper_surroundings(temporary),
+        cwd=temporary,
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -25,9 +33,11 @@ async def kept_lines(file: Path) -> list[dict[str, Any]]:
         async with asyncio.timeout(SECONDS):
             out, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return []
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return list(json.loads(out)) if process.returncode == 0 else []
 
 

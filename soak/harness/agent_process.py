@@ -16,6 +16,7 @@ from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
 from soak.harness.installation import HERE, Installation
 from soak.harness.relay_process import RelayApart
+from soak.harness.surroundings import make_folders
 from soak.inside.questions import RUN_VARIABLE
 from soak.phone.encryption import Link, PhoneSeal
 
@@ -173,11 +174,12 @@ async def agent_under_test(
 ) -> AsyncIterator[AgentUnderTest]:
     """`mobifai serve` in an empty folder, once phones can pair, with one planted leak if one is named.
 
-    `settings` is its settings file, `variables` go into its environment. Raises TargetFailed, StateError.
+    Its environment is `surroundings`, with `variables` added; `settings` is its settings file. Raises TargetFailed,
+    StateError.
     """
-    (folder / "tmp").mkdir(parents=True)
-    own = {"TMPDIR": str(folder / "tmp"), RUN_VARIABLE: folder.name}
-    environment = {**installation.environment(), **EXACT_HEAP, **own, **(variables or {})}
+    folder.mkdir(parents=True)
+    make_folders(folder)
+    environment = {**installation.environment(folder), **EXACT_HEAP, RUN_VARIABLE: folder.name, **(variables or {})}
     ready_file = folder / "ready.json"
     async with AsyncExitStack() as scope:
         apart = RelayApart(folder, settings, environment, installation) if relay_apart else None
@@ -193,6 +195,7 @@ async def agent_under_test(
                 stdout=out,
                 stderr=out,
                 env=environment,
+                cwd=folder,
                 start_new_session=True,
             )
         agent = AgentUnderTest(folder, process, relay)

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soak.harness.surroundings import helper_surroundings, module_command
+
 if TYPE_CHECKING:
     import psutil
 
@@ -31,7 +33,9 @@ END_SECONDS = 10.0
 def swept(folder: Path) -> Iterator[None]:
     """Have somebody clean up after this process, should it be killed within this scope."""
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "soak.harness.cleanup", str(folder)],
+        module_command("soak.harness.cleanup", str(folder)),
+        env=helper_surroundings(folder.parent),
+        cwd=folder.parent,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

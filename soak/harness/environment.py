@@ -1,10 +1,12 @@
-"""What a run takes place on: platform, Python, C library, libraries. For reports; it decides nothing."""
+"""What a run takes place on: platform, Python, C library, libraries, variables. For reports; it decides nothing."""
 
 import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from soak.harness.surroundings import stated
 
 LIBRARIES = (
     *("aiohttp", "aioice", "aiortc", "anthropic", "cryptography"),
@@ -21,6 +23,7 @@ def environment(network: str) -> dict[str, Any]:
         "c_library": " ".join(platform.libc_ver()).strip() or sys.platform,
         "cpus": os.cpu_count() or 1,
         "network": network,
+        "variables": stated(),
         "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
     }
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from soak.harness.surroundings import surroundings
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -21,16 +23,20 @@ class Installation:
     @property
     def command(self) -> list[str]:
         """`mobifai`, as words."""
-        return [self.python, "-m", "mobifai"]
+        return [self.python, "-P", "-m", "mobifai"]
 
-    def environment(self, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The variables that its processes get. The working directory stands in for nothing when there is a path."""
-        found = dict(usual)
+    def environment(self, folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """The variables that its processes get, whose home and temporary directory are in `folder`."""
+        found = surroundings(folder, usual)
         if self.path is not None:
-            found.update(PYTHONPATH=str(self.path), PYTHONSAFEPATH="1")
+            found["PYTHONPATH"] = str(self.path)
         if self.seed is not None:
             found["PYTHONHASHSEED"] = str(self.seed)
         return found
+
+    def helper_environment(self, temporary: Path) -> dict[str, str]:
+        """The variables of a helper process of it, whose home and temporary directory is `temporary`."""
+        return {**self.environment(temporary), "HOME": str(temporary), "TMPDIR": str(temporary)}
 
 
 HERE = Installation()

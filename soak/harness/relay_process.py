@@ -73,6 +73,7 @@ class RelayApart:
                 stdout=out,
                 stderr=out,
                 env=self._environment,
+                cwd=self._log.parent,
                 start_new_session=True,
             )
         self.url = await self._address(self._process)

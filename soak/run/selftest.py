@@ -6,7 +6,6 @@ Each is the command that a person would give (`mobifai soak SCENARIO --plant NAM
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 
 from mobifai.errors import MobiFaiError
 from soak.gauges.results import Report
+from soak.harness.surroundings import make_folders, module_command, surroundings
 from soak.plants import Plant, plants
 from soak.report.files import write_whole
 from soak.run.plan import Plan
@@ -52,15 +52,15 @@ async def self_test(
     gate = asyncio.Semaphore(min(len(wanted), os.cpu_count() or 1))
     done = 0
 
-    async def one(plant: Plant) -> Outcome:
+    async def one(number: int, plant: Plant) -> Outcome:
         nonlocal done
         async with gate:
-            outcome = await _run(plant, plan, folder / plant.name)
+            outcome = await _run(plant, plan, folder / str(number))  # short: sockets are in it
         done += 1
         click.echo(_told(outcome, done, len(wanted)), err=as_json)
         return outcome
 
-    outcomes = await asyncio.gather(*(one(plant) for plant in wanted))
+    outcomes = await asyncio.gather(*(one(number, plant) for number, plant in enumerate(wanted)))
     told = {
         "environment": environment,
         "seed": plan.seed,
@@ -75,9 +75,12 @@ async def self_test(
 
 async def _run(plant: Plant, plan: Plan, folder: Path) -> Outcome:
     words = [plant.scenario, "--plant", plant.name, "--seed", str(plan.seed), "--time-scale", f"{plan.time_scale:g}"]
-    words += ["--fail-fast", "--no-memray", "--json", "--report", str(folder)]
+    words += ["--fail-fast", "--no-memray", "--json", "--report", str(folder / "report")]
+    make_folders(folder)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mobifai", "soak", *words),
+        *module_command("mobifai", "soak", *words),
+        env=surroundings(folder),
+        cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

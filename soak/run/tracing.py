@@ -43,7 +43,8 @@ class Tracing:
         await course.traced(file, seconds, tell)
         self._windows.trim()
         window = {"scenario": course.scenario.name, "at": round(began, 1), "seconds": round(self._elapsed() - began, 1)}
-        self.found = [*self.found, *({**window, **line} for line in await kept_lines(file))][-MOST_TOLD:]
+        lines = await kept_lines(file, course.target.folder)
+        self.found = [*self.found, *({**window, **line} for line in lines)][-MOST_TOLD:]
 
 
 MOST_TOLD = 200

@@ -1,19 +1,20 @@
 """`mobifai soak` as people run it: a process of its own. Owns it, and all that it started: they are gone at the end.
 
-Every process of a run inherits a variable with the run's name, by which it is found.
+Every run has a directory for temporary files of its own. Its processes are found by it: their TMPDIR is in it.
 """
 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import msgspec
 import psutil
@@ -21,7 +22,6 @@ import psutil
 from soak.gauges.results import Report
 from tests.support.leftovers import waits
 
-MARK = "MOBIFAI_TEST_SOAK"
 LONGEST = 400.0
 """Seconds for a whole run on a machine that has other work too."""
 
@@ -46,7 +46,7 @@ class Soaking:
     """A run that goes on. `place` is its report's directory."""
 
     process: subprocess.Popen[str]
-    mark: str
+    temporary: Path
     place: Path
 
     def processes(self) -> list[psutil.Process]:
@@ -56,7 +56,8 @@ class Soaking:
     def _processes(self) -> Iterator[psutil.Process]:
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
-                if process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE:
+                place = process.environ().get("TMPDIR", "")
+                if f"{place}/".startswith(f"{self.temporary}/") and process.status() != psutil.STATUS_ZOMBIE:
                     yield process
 
     def agents(self) -> list[psutil.Process]:
@@ -115,7 +116,7 @@ def wait_until(is_so: object, what: str, seconds: float) -> None:
 def soaking(place: Path, *words: str) -> Iterator[Soaking]:
     """A run with `--json`, whose report goes to `place`, unless it is told to resume."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid4().hex
+    temporary = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))  # short: sockets are in it
     report = [] if {"--resume", "--list", "--list-plants"} & {*words} else ["--report", str(place)]
     with place.with_suffix(".out").open("w") as out, place.with_suffix(".err").open("w") as err:
         process = subprocess.Popen(
@@ -124,10 +125,10 @@ def soaking(place: Path, *words: str) -> Iterator[Soaking]:
             stdout=out,
             stderr=err,
             text=True,
-            env={**os.environ, MARK: mark},
+            env={**os.environ, "TMPDIR": str(temporary)},
             start_new_session=True,
         )
-    run = Soaking(process, mark, place)
+    run = Soaking(process, temporary, place)
     try:
         yield run
     finally:
@@ -137,6 +138,7 @@ def soaking(place: Path, *words: str) -> Iterator[Soaking]:
         for one in run.processes():
             with suppress(psutil.Error):
                 one.kill()
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def soak(place: Path, *words: str) -> Ended:

@@ -15,6 +15,9 @@ from xml.etree import ElementTree
 import click
 import pytest
 
+import mobifai
+import profiles
+import soak as soak_package
 from soak.command import soak as command
 from soak.gauges.results import Report
 from soak.inside.questions import RUN_VARIABLE
@@ -332,8 +335,13 @@ def test_a_keeper_that_dies_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_bound_that_is_passed_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An agent whose ledger counts one terminal more than there may be."""
-    (tmp_path / "sitecustomize.py").write_text(
+    """An agent whose ledger counts one terminal more than there may be: out of a source tree that patches it."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for package in (mobifai, soak_package, profiles):
+        folder = Path(str(package.__file__)).parent
+        (tree / folder.name).symlink_to(folder)
+    (tree / "sitecustomize.py").write_text(
         "import os\n"
         f"if {RUN_VARIABLE!r} in os.environ:\n"
         "    from mobifai.bounds import ledger\n"
@@ -344,7 +352,8 @@ def test_a_bound_that_is_passed_ends_with_1(tmp_path: Path, monkeypatch: pytest.
         "            self._totals.peak = max(self._totals.peak, self.capacity + 1)\n"
         "    ledger.Bound.set = more\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tree))
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
     ended = soak(tmp_path / "report", "terminals", "--cycles", "5", "--no-memray", "--fail-fast", "--seed", "2")
     assert (ended.status, ended.report.verdict) == (1, "breach"), ended.err
     (finding,) = ended.report.findings
