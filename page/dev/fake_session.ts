@@ -3,7 +3,7 @@
  * (a window of what may be unrendered, hidden terminals wait, a thrown-away screen comes whole).
  */
 
-import type { AssistantEvent, Combination, Connection, Health, KnownMachine, Output, OwnKeys, Session, SessionEvents, Settings, Tab } from "../src/session/types";
+import type { AiStep, AssistantEvent, Combination, Connection, Health, KnownMachine, Output, OwnKeys, Session, SessionEvents, Settings, Tab } from "../src/session/types";
 import { FakeShell } from "./fake_shell";
 
 const WINDOW = 256 * 1024;
@@ -170,25 +170,25 @@ export class FakeSession implements Session {
   prompt(text: string, uuid: string): void {
     this.#note("prompt", text, uuid);
     const say = (event: AssistantEvent, ms: number): void => void setTimeout(() => this.emit("assistant", event), ms);
-    const conversation = `c${this.#count}`;
+    const conversation = this.#count;
     say({ type: "started", uuid, conversation, prompt: text }, 10);
     say({ type: "message", uuid, conversation, text: "I look at what is there first." }, 300);
     say({ type: "action", uuid, conversation, turn: 1, action: { type: "keystroke", text: "ls -la build" } }, 600);
     say({ type: "action", uuid, conversation, turn: 1, action: { type: "keystroke", key: "Enter" } }, 700);
     say({ type: "message", uuid, conversation, text: "The model was busy; tried again.", source: "agent" }, 900);
-    const actions = [{ type: "keystroke", text: "rm -rf build", risk: "deletes files" }, { type: "keystroke", key: "Enter" }];
+    const actions: AiStep[] = [{ type: "keystroke", text: "rm -rf build", risk: "deletes files" }, { type: "keystroke", key: "Enter" }];
     say({ type: "approval", uuid, conversation, id: `a${Date.now()}`, actions, seconds: 60 }, 1200);
   }
 
   cancel(uuid?: string): void {
     this.#note("cancel", uuid);
-    if (uuid) this.emit("assistant", { type: "finished", uuid, conversation: "c", turns: 1, tokens: 812, outcome: "cancelled" });
+    if (uuid) this.emit("assistant", { type: "finished", uuid, conversation: 1, turns: 1, tokens: 812, outcome: "cancelled" });
   }
 
   approve(id: string, ok: boolean): void {
     this.#note("approve", id, ok);
     const [uuid] = this.#shown;
-    if (uuid) this.emit("assistant", { type: "finished", uuid, conversation: "c", turns: 2, tokens: 1406, outcome: ok ? "done" : "cancelled" });
+    if (uuid) this.emit("assistant", { type: "finished", uuid, conversation: 1, turns: 2, tokens: 1406, outcome: ok ? "done" : "cancelled" });
   }
 
   async health(): Promise<Health> {

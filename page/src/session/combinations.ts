@@ -7,7 +7,7 @@
 
 import { readCombinations } from "./combination_list";
 import type { Store } from "./store";
-import type { Combination, OwnKeys } from "./types";
+import type { Combination, OwnKeys, Send } from "./types";
 
 export const KEYS = "keys";
 
@@ -20,7 +20,7 @@ export class Combinations {
 
   constructor(
     private readonly store: Store,
-    private readonly send: (type: string, payload: unknown) => boolean,
+    private readonly send: Send,
     private readonly changed: () => void,
   ) {}
 

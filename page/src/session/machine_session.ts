@@ -1,8 +1,9 @@
 /** The session with one machine: keeps a way to its agent, and says what comes of it (see `types`). */
 
 import type { Frame, Introduction } from "../e2e/session_cipher";
+import type { FromAgent, FromPhone, Output, ProcessesSync } from "../protocol/messages";
 import { Channel } from "../transport/data_channel";
-import { Offsets, type Said, type Sync } from "../transport/offsets";
+import { Offsets, type Outgoing } from "../transport/offsets";
 import { handlerTable } from "../transport/handlers";
 import { RelaySession, type Ending, type Progress } from "../transport/relay_session";
 import { type Attempt, Attempts } from "./attempts";
@@ -18,13 +19,14 @@ import { Pulse } from "./pulse";
 import { HealthRequests } from "./health_request";
 import { getSettings, putSettings, readSettings } from "./relay_settings";
 import { Store } from "./store";
-import { TabList, type Listed } from "./tab_list";
+import { TabList } from "./tab_list";
 import type { AssistantEvent, Combination, Connection, Health, KnownMachine, OwnKeys, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
 
 /** How long a new link's credentials, or those of before, wait for the machine before the others are tried. */
 const TURN_MS = 15_000;
 
-type Payload = Record<string, unknown>;
+/** A handler for each event of the agent that is not the assistant's. */
+type Handlers = { readonly [Event in keyof FromAgent]?: (payload: FromAgent[Event], path: Path) => void };
 
 /** Characters of one input message: with every one of them escaped it still fits into a frame. */
 const INPUT_PIECE = 8192;
@@ -90,7 +92,7 @@ export class MachineSession implements Session {
     );
     this.#combinations = new Combinations(
       this.#store,
-      (type, payload) => this.#send(type, payload),
+      (event, payload) => this.#send(event, payload),
       () => this.#emitter.emit("ownKeys", this.ownKeys),
     );
     this.#pulse = new Pulse({
@@ -355,33 +357,31 @@ export class MachineSession implements Session {
 
   // -- messages
 
-  #send(type: string, payload: unknown): boolean {
-    return this.#sendBy("channel", type, payload) || this.#sendBy("relay", type, payload);
+  #send<Event extends keyof FromPhone>(event: Event, payload: FromPhone[Event]): boolean {
+    return this.#sendBy("channel", event, payload) || this.#sendBy("relay", event, payload);
   }
 
-  #sendBy(path: Path, type: string, payload: unknown): boolean {
+  #sendBy<Event extends keyof FromPhone>(path: Path, type: Event, payload: FromPhone[Event]): boolean {
     const isSent = (path === "channel" ? this.#channel : this.#relay)?.send(type, payload, this.#order.next) ?? false;
     if (isSent) this.#order.sent();
     return isSent;
   }
 
   /** Answer by the path that was asked by; the agent goes by that. */
-  #answer(said: readonly Said[], path: Path): void {
-    for (const [type, payload] of said) {
-      this.#sendBy(path, type, payload);
-    }
+  #answer(messages: readonly Outgoing[], path: Path): void {
+    for (const [event, payload] of messages) this.#sendBy(path, event, payload);
   }
 
   #hear({ type, payload }: Frame, path: Path): void {
-    const told = (payload ?? {}) as Payload;
-    if (type.startsWith("ai:")) this.#emitter.emit("assistant", { ...told, type: type.slice(3) } as unknown as AssistantEvent);
-    else this.#handlers.get(type)?.(told, path);
+    const content = (payload ?? {}) as Record<string, unknown>;
+    if (type.startsWith("ai:")) this.#emitter.emit("assistant", { ...content, type: type.slice(3) } as unknown as AssistantEvent);
+    else this.#handlers.get(type)?.(content as never, path);
   }
 
-  readonly #handlers = handlerTable<(payload: Payload, path: Path) => void>({
-    "webrtc:offer": ({ offer }, path) => path === "relay" && this.#offered(offer as { type: string; sdp: string }),
-    "webrtc:ice-candidate": ({ candidate }, path) => path === "relay" && this.#channel?.candidate(candidate as RTCIceCandidateInit | null),
-    "processes:sync": (payload, path) => this.#sync(payload as unknown as Sync & { processes: Listed[]; activeUuids?: string[] }, path),
+  readonly #handlers = handlerTable<(payload: never, path: Path) => void>({
+    "webrtc:offer": ({ offer }, path) => path === "relay" && this.#offered(offer),
+    "webrtc:ice-candidate": ({ candidate }, path) => path === "relay" && this.#channel?.candidate(candidate ?? null),
+    "processes:sync": (payload, path) => this.#sync(payload, path),
     "process:created": ({ uuid, name }) => {
       this.#tabs.add(String(uuid), String(name), Date.now());
       this.#sawTerminal();
@@ -407,12 +407,12 @@ export class MachineSession implements Session {
     "e2e:refused": ({ message }, path) => path === "channel" && this.#orderBroken(String(message)),
     "system:echo": ({ nonce }) => this.#pulse.echoed(nonce),
     "keys:state": ({ combinations }) => this.#combinations.take(combinations),
-    "system:health": (health) => this.#questions.answer(health as unknown as Health),
-  });
+    "system:health": (health) => this.#questions.answer(health),
+  } satisfies Handlers);
 
-  #sync(sync: Sync & { processes: Listed[]; activeUuids?: string[] }, path: Path): void {
+  #sync(sync: ProcessesSync, path: Path): void {
     const gone = this.#tabs.sync(sync.processes, sync.activeUuids ?? []);
-    for (const { uuid, end } of sync.processes as Sync["processes"]) {
+    for (const { uuid, end } of sync.processes) {
       const seen = this.#places.end(uuid);
       if (end !== undefined && seen !== null && end > seen) this.#tabs.printed(uuid);
     }
@@ -451,17 +451,17 @@ export class MachineSession implements Session {
     this.#emitter.emit("ended", uuid);
   }
 
-  #show(type: "process:screen" | "terminal:output", payload: Payload, path: Path): void {
-    const { uuid, data, end, skipped } = payload as { uuid: string; data: string; end?: number; skipped?: number };
-    const { offset, stream } = { offset: payload["offset"], stream: this.#places.stream(uuid) };
-    const [isShown, answers] = this.#places.take(type, payload as { uuid: string; offset?: number; end?: number }, path);
+  #show(type: "process:screen" | "terminal:output", output: Output, path: Path): void {
+    const { uuid, data, offset, end, skipped } = output;
+    const stream = this.#places.stream(uuid);
+    const [isShown, answers] = this.#places.take(type, output, path);
     this.#answer(answers, path);
     if (!isShown) return;
-    let told = false;
+    let isReported = false;
     const rendered = () => {
-      if (told) return;
-      told = true;
-      for (const [answer, about] of this.#places.rendered(uuid, end ?? null, stream)) this.#send(answer, about);
+      if (isReported) return;
+      isReported = true;
+      for (const [event, about] of this.#places.rendered(uuid, end ?? null, stream)) this.#send(event, about);
     };
     const reset = type === "process:screen";
     const replayed = reset || (offset === undefined && this.#places.areUsed);
@@ -532,8 +532,8 @@ export class MachineSession implements Session {
   }
 
   /** Send it, or say that it can't be sent. */
-  #do(type: string, payload: unknown, uuid: string): void {
-    if (!this.#send(type, payload)) this.#emitter.emit("trouble", "There is no connection to the machine now.", uuid);
+  #do<Event extends keyof FromPhone>(event: Event, payload: FromPhone[Event], uuid: string): void {
+    if (!this.#send(event, payload)) this.#emitter.emit("trouble", "There is no connection to the machine now.", uuid);
   }
 
   show(uuids: readonly string[]): void {

@@ -1,16 +1,10 @@
 /** The tabs as a person has them: which there are, in which order, which are shown, and where output was not seen. */
 
+import type { ProcessInfo } from "../protocol/messages";
 import { plainLine } from "../protocol/untrusted_text";
 import { exitWords } from "./exits";
 import type { Store } from "./store";
 import type { Tab } from "./types";
-
-export interface Listed {
-  readonly uuid: string;
-  readonly name: string;
-  readonly createdAt: number;
-  readonly exited?: unknown;
-}
 
 const LONGEST_NAME = 100;
 
@@ -38,7 +32,7 @@ export class TabList {
   }
 
   /** The agent's list came; the uuids that are no more. */
-  sync(listed: readonly Listed[], active: readonly string[]): string[] {
+  sync(listed: readonly ProcessInfo[], active: readonly string[]): string[] {
     const gone = this.#tabs.filter((tab) => !listed.some(({ uuid }) => uuid === tab.uuid)).map(({ uuid }) => uuid);
     this.#tabs = listed.map(({ uuid, name, createdAt, exited }) => {
       const unseen = this.#tabs.find((tab) => tab.uuid === uuid)?.unseen ?? false;

@@ -6,6 +6,10 @@
  * which is refused (`input` says so) since typed text must not arrive later at another prompt.
  */
 
+import type { Combination, FromAgent, FromPhone, Health } from "../protocol/messages";
+
+export type { AiStep, BoundState, Combination, Health } from "../protocol/messages";
+
 /** How far the connection is. `linking`: no machine is known yet, a link is needed. */
 export type Stage =
   | "linking" // no machine is known: scan a QR code or paste a link
@@ -75,62 +79,22 @@ export interface Output {
   rendered(): void;
 }
 
-export interface Bound {
-  readonly name: string;
-  readonly unit: string;
-  readonly used: number;
-  readonly peak: number;
-  readonly capacity: number;
-  readonly refused: number;
-  readonly evicted: number;
-}
+type AssistantEvents = { readonly [E in keyof FromAgent as E extends `ai:${infer Name}` ? Name : never]: FromAgent[E] };
 
-export interface Health {
-  readonly version: string;
-  readonly uptimeSeconds: number;
-  readonly memoryBytes: number;
-  readonly memoryLimitBytes: number;
-  readonly terminals: number;
-  readonly worstCaseBytes: number;
-  readonly bounds: readonly Bound[];
-}
+/** Send a message to the agent; false when it can't be sent. */
+export type Send = <Event extends keyof FromPhone>(event: Event, payload: FromPhone[Event]) => boolean;
 
-export type RiskyAction = { readonly type: string; readonly text?: string; readonly key?: string; readonly ms?: number; readonly risk?: string; readonly line?: string };
+/** What the assistant does, as the agent reports it: a message of the agent without the prefix `ai:`. */
+export type AssistantEvent = { [Name in keyof AssistantEvents]: { readonly type: Name } & AssistantEvents[Name] }[keyof AssistantEvents];
 
-/** What the assistant says, as docs/protocol-additions.md has it. */
-export type AssistantEvent =
-  | { readonly type: "started"; readonly uuid: string; readonly conversation: string; readonly prompt: string }
-  | { readonly type: "action"; readonly uuid: string; readonly conversation: string; readonly turn: number; readonly action: RiskyAction }
-  | { readonly type: "message"; readonly uuid: string; readonly conversation: string; readonly text: string; readonly source?: string }
-  | { readonly type: "approval"; readonly uuid: string; readonly conversation: string; readonly id: string; readonly actions: readonly RiskyAction[]; readonly seconds: number }
-  | { readonly type: "finished"; readonly uuid: string; readonly conversation: string; readonly turns: number; readonly tokens: number; readonly outcome: string }
-  | { readonly type: "error"; readonly uuid: string; readonly error: string }
-  | { readonly type: "answered"; readonly uuid: string; readonly id: string; readonly ok: boolean }
-  | { readonly type: "conversations"; readonly running: readonly string[] }
-  | AssistantHistory;
-
-/** The newest conversation of a terminal, told to a page that comes back; `dropped` steps before these are gone. */
-export interface AssistantHistory {
-  readonly type: "history";
-  readonly uuid: string;
-  readonly running: boolean;
-  readonly prompt: string;
-  readonly events: readonly { readonly type: string; readonly payload: Readonly<Record<string, unknown>> }[];
-  readonly dropped: number;
-}
+/** The newest conversation of a terminal, for a page that comes back; `dropped` steps before these are gone. */
+export type AssistantHistory = Extract<AssistantEvent, { type: "history" }>;
 
 /** What of an account's settings at the relay (`/api/settings`) is of this page: it looks like something, and does nothing. */
 export interface Settings {
   readonly theme?: string;
   readonly fontSize?: number;
   readonly page?: { readonly palette?: string; readonly scheme?: string };
-}
-
-/** A key of the person's own: what it types, in the words of `ui/keys/combos`. */
-export interface Combination {
-  readonly id: string;
-  readonly label: string;
-  readonly sequence: string;
 }
 
 export interface OwnKeys {

@@ -5,19 +5,13 @@
  * came, since it stays in the page until it is rendered; it acknowledges what was rendered.
  */
 
-export type Said = readonly [type: string, payload: Record<string, unknown>];
+import type { FromPhone, Output, ProcessesSync } from "../protocol/messages";
 
-export interface Sync {
-  readonly processes: readonly { readonly uuid: string; readonly stream?: string; readonly end?: number }[];
-  readonly resume?: boolean;
-  readonly window?: number;
-}
+/** A message to the agent. */
+export type Outgoing = { [Event in keyof FromPhone]: readonly [type: Event, payload: FromPhone[Event]] }[keyof FromPhone];
 
-export interface Piece {
-  readonly uuid: string;
-  readonly offset?: number;
-  readonly end?: number;
-}
+/** What decides whether a piece of output is shown. */
+export type Piece = Pick<Output, "uuid" | "offset" | "end">;
 
 interface Place {
   stream: string | null;
@@ -40,7 +34,7 @@ export class Offsets {
   #used = false;
 
   /** What is answered to `processes:sync`, which came by this path. */
-  sync(sync: Sync, path: string): Said[] {
+  sync(sync: Pick<ProcessesSync, "processes" | "resume" | "window">, path: string): Outgoing[] {
     this.#used = sync.resume !== undefined || sync.window !== undefined;
     this.#window = sync.window ?? 0;
     const listed = new Set(sync.processes.map(({ uuid }) => uuid));
@@ -74,7 +68,7 @@ export class Offsets {
   }
 
   /** What was shown of it is thrown away. What is to be told to the agent. */
-  drop(uuid: string): Said[] {
+  drop(uuid: string): Outgoing[] {
     const place = this.#places.get(uuid);
     if (place === undefined) return [];
     this.#places.set(uuid, fresh(place.stream));
@@ -82,7 +76,7 @@ export class Offsets {
   }
 
   /** Whether a screen or output that came by this path is to be shown, and what is answered. */
-  take(type: "process:screen" | "terminal:output", { uuid, offset, end }: Piece, path: string): [boolean, Said[]] {
+  take(type: "process:screen" | "terminal:output", { uuid, offset, end }: Piece, path: string): [boolean, Outgoing[]] {
     if (!this.#used) return [true, []];
     if (this.#paths !== null && !this.#paths.has(path)) return [false, []];
     const place = this.#of(uuid);
@@ -107,7 +101,7 @@ export class Offsets {
   }
 
   /** All of this stream that came up to here is rendered: the acknowledgement, when one is due. */
-  rendered(uuid: string, end: number | null, stream: string | null): Said[] {
+  rendered(uuid: string, end: number | null, stream: string | null): Outgoing[] {
     const place = this.#places.get(uuid);
     if (!this.#used || place === undefined || place.stream !== stream || end === null || place.end === null || end > place.end) return [];
     place.rendered = Math.max(place.rendered, end);
@@ -125,24 +119,24 @@ export class Offsets {
     place.inScreen = end === undefined;
   }
 
-  #isAsked(uuid: string, place: Place, end: number): Said[] {
+  #isAsked(uuid: string, place: Place, end: number): Outgoing[] {
     if (place.end === end) return this.#acknowledge(uuid, place);
     place.asked = true;
     return [this.#resume([uuid])];
   }
 
-  #gap(uuid: string, place: Place, end: number | undefined): Said[] {
+  #gap(uuid: string, place: Place, end: number | undefined): Outgoing[] {
     if (place.asked || (place.end !== null && end !== undefined && end <= place.end)) return [];
     place.asked = true;
     return [this.#resume([uuid])];
   }
 
-  #acknowledge(uuid: string, place: Place): Said[] {
+  #acknowledge(uuid: string, place: Place): Outgoing[] {
     place.acknowledged = place.rendered;
     return [["terminal:ack", { uuid, end: place.rendered }]];
   }
 
-  #resume(uuids: readonly string[]): Said {
+  #resume(uuids: readonly string[]): Outgoing {
     const told = uuids.map((uuid) => {
       const place = this.#of(uuid);
       place.inScreen = false;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { AiStep } from "../../src/session/types";
 import { among, answered, describe as describeAction, heard, MAX_APPROVALS, MAX_ENTRIES, MAX_TEXT, NO_ASSISTANT } from "../../src/ui/assistant/dialogue";
 import { DEFAULTS, readPreferences, toSettings, withSettings } from "../../src/ui/base/preferences";
 import { amount, bytes, duration } from "../../src/ui/base/quantities";
@@ -60,8 +61,8 @@ describe("answers while a screen is replayed", () => {
 });
 
 describe("the assistant's dialogue", () => {
-  const message = (text: string) => ({ type: "message", uuid: "t", conversation: "c", text }) as const;
-  const approval = (id: string, uuid = "t") => ({ type: "approval", uuid, conversation: "c", id, actions: [], seconds: 5 }) as const;
+  const message = (text: string) => ({ type: "message", uuid: "t", conversation: 1, text }) as const;
+  const approval = (id: string, uuid = "t") => ({ type: "approval", uuid, conversation: 1, id, actions: [], seconds: 5 }) as const;
 
   test("keeps at most so many lines, and counts what went", () => {
     let state = NO_ASSISTANT;
@@ -83,7 +84,7 @@ describe("the assistant's dialogue", () => {
     const asked = heard(heard(NO_ASSISTANT, approval("1"), 0), approval("2"), 0);
     expect(answered(asked, "1", 0).approvals.map((open) => open.id)).toEqual(["2"]);
     expect(answered(asked, "x", 6000).approvals).toEqual([]);
-    expect(heard(asked, { type: "finished", uuid: "t", conversation: "c", turns: 1, tokens: 2, outcome: "done" }, 0).approvals).toEqual([]);
+    expect(heard(asked, { type: "finished", uuid: "t", conversation: 1, turns: 1, tokens: 2, outcome: "done" }, 0).approvals).toEqual([]);
   });
 
   test("a closed terminal takes its dialogue and approvals with it", () => {
@@ -93,7 +94,7 @@ describe("the assistant's dialogue", () => {
   });
 
   const step = (text: string) => ({ type: "ai:action", payload: { uuid: "t", conversation: 1, turn: 1, action: { type: "keystroke", text } } });
-  const history = (running: boolean, ...events: { type: string; payload: Record<string, unknown> }[]) => ({ type: "history", uuid: "t", running, prompt: "do it", events, dropped: 0 }) as const;
+  const history = (running: boolean, ...events: { type: string; payload: Record<string, unknown> }[]) => ({ type: "history", uuid: "t", conversation: 1, running, prompt: "do it", events, dropped: 0 }) as const;
   const lines = (state: typeof NO_ASSISTANT) => state.dialogues["t"]?.entries.map((entry) => entry.text);
 
   test("a history fills an empty page", () => {
@@ -103,8 +104,8 @@ describe("the assistant's dialogue", () => {
   });
 
   test("a history takes the place of what the page had of it, and of nothing before", () => {
-    let state = heard(NO_ASSISTANT, { type: "started", uuid: "t", conversation: "0", prompt: "before" }, 0);
-    state = heard(state, { type: "started", uuid: "t", conversation: "1", prompt: "do it" }, 0);
+    let state = heard(NO_ASSISTANT, { type: "started", uuid: "t", conversation: 0, prompt: "before" }, 0);
+    state = heard(state, { type: "started", uuid: "t", conversation: 1, prompt: "do it" }, 0);
     state = heard(state, message("hello"), 0);
     const again = heard(state, history(false, { type: "ai:message", payload: { uuid: "t", text: "hello" } }, { type: "ai:error", payload: { uuid: "t", error: "it broke" } }), 0);
     expect(lines(again)).toEqual(["before", "do it", "hello", "it broke"]);
@@ -112,7 +113,7 @@ describe("the assistant's dialogue", () => {
   });
 
   test("what the machine does not know of any more has ended", () => {
-    const state = heard(heard(NO_ASSISTANT, { type: "started", uuid: "t", conversation: "1", prompt: "do it" }, 0), approval("1"), 0);
+    const state = heard(heard(NO_ASSISTANT, { type: "started", uuid: "t", conversation: 1, prompt: "do it" }, 0), approval("1"), 0);
     const lost = heard(state, { type: "conversations", running: [] }, 0);
     expect(lost.dialogues["t"]?.running).toBe(false);
     expect(lines(lost)?.[1]).toContain("started again");
@@ -120,7 +121,7 @@ describe("the assistant's dialogue", () => {
   });
 
   test("an approval that is answered elsewhere goes", () => {
-    expect(heard(heard(NO_ASSISTANT, approval("1"), 0), { type: "answered", uuid: "t", id: "1", ok: true }, 0).approvals).toEqual([]);
+    expect(heard(heard(NO_ASSISTANT, approval("1"), 0), { type: "answered", uuid: "t", conversation: 1, id: "1", ok: true }, 0).approvals).toEqual([]);
   });
 
   test("an Enter says what it runs", () => {
@@ -133,7 +134,8 @@ describe("the assistant's dialogue", () => {
   });
 
   test("actions in words", () => {
-    expect([{ type: "keystroke", text: "ls" }, { type: "keystroke", key: "Enter" }, { type: "delay", ms: 1500 }, { type: "request_screen" }].map(describeAction)).toEqual(["Types ls", "Presses Enter", "Waits 1.5 s", "request_screen"]);
+    const actions: AiStep[] = [{ type: "keystroke", text: "ls" }, { type: "keystroke", key: "Enter" }, { type: "delay", ms: 1500 }, { type: "request_screen" }];
+    expect(actions.map(describeAction)).toEqual(["Types ls", "Presses Enter", "Waits 1.5 s", "request_screen"]);
   });
 });
 

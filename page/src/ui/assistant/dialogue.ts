@@ -4,7 +4,7 @@
  * Bounded: MAX_ENTRIES a terminal (the oldest go), one dialogue a terminal, MAX_APPROVALS open questions.
  */
 
-import type { AssistantEvent, AssistantHistory, RiskyAction } from "../../session/types";
+import type { AssistantEvent, AssistantHistory, AiStep } from "../../session/types";
 
 export type Entry =
   | { readonly kind: "prompt"; readonly text: string }
@@ -21,7 +21,7 @@ export interface Dialogue {
 export interface Approval {
   readonly id: string;
   readonly uuid: string;
-  readonly actions: readonly RiskyAction[];
+  readonly actions: readonly AiStep[];
   /** By the page's clock, in milliseconds. */
   readonly expiresAt: number;
 }
@@ -76,7 +76,7 @@ function recalled(state: AssistantState, history: AssistantHistory, now: number)
   const known = dialogue.entries.reduce((found, entry, at) => (entry.kind === "prompt" && entry.text === prompt ? at : found), -1);
   const before: Dialogue = { running, entries: known < 0 ? dialogue.entries : dialogue.entries.slice(0, known), dropped: dialogue.dropped + dropped };
   const began = said({ ...state, dialogues: { ...state.dialogues, [uuid]: before } }, uuid, { kind: "prompt", text: prompt }, running);
-  const told = history.events.map(({ type, payload }) => ({ ...payload, type: type.slice("ai:".length) }) as unknown as AssistantEvent);
+  const told = history.events.map(({ type, payload }) => ({ ...(payload as object), type: type.slice("ai:".length) }) as unknown as AssistantEvent);
   const next = told.filter(isStep).reduce((all, event) => heard(all, event, now), began);
   return { ...next, dialogues: { ...next.dialogues, [uuid]: { ...(next.dialogues[uuid] ?? SILENT), running } } };
 }
@@ -119,7 +119,7 @@ export function among(state: AssistantState, uuids: readonly string[]): Assistan
   return { dialogues, approvals: state.approvals.filter((approval) => known.has(approval.uuid)) };
 }
 
-export function describe(action: RiskyAction): string {
+export function describe(action: AiStep): string {
   if (action.text !== undefined) return `Types ${visible(action.text)}`;
   if (action.key !== undefined) return action.line === undefined ? `Presses ${action.key}` : `Presses ${action.key}, which runs ${visible(action.line)}`;
   if (action.ms !== undefined) return `Waits ${action.ms < 1000 ? `${action.ms} ms` : `${(action.ms / 1000).toFixed(1)} s`}`;

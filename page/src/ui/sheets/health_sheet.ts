@@ -1,6 +1,6 @@
 /** How the agent is: its memory beside its limit, and every limit that it has. Asks again while it is open. */
 
-import type { Bound, Health } from "../../session/types";
+import type { BoundState, Health } from "../../session/types";
 import { el, replace, setText } from "../base/dom";
 import { amount, bytes, duration } from "../base/quantities";
 import { sentence } from "../status/link_form";
@@ -54,7 +54,7 @@ function facts(health: Health): HTMLElement {
   );
 }
 
-function table(bounds: readonly Bound[]): HTMLElement {
+function table(bounds: readonly BoundState[]): HTMLElement {
   const sorted = [...bounds].sort((one, other) => fullness(other) - fullness(one)).slice(0, MOST_BOUNDS);
   const head = el("tr", {}, ...["Limit", "Used", "Peak", "Most"].map((name) => el("th", { scope: "col" }, name)));
   return el(
@@ -63,7 +63,7 @@ function table(bounds: readonly Bound[]): HTMLElement {
   );
 }
 
-function row(bound: Bound): HTMLElement {
+function row(bound: BoundState): HTMLElement {
   const cell = (value: number): HTMLElement => el("td", {}, amount(value, bound.unit));
   const lost = [bound.refused > 0 && `${bound.refused} refused`, bound.evicted > 0 && `${bound.evicted} evicted`].filter(Boolean).join(", ");
   const unit = bound.unit === "bytes" ? "" : bound.unit;
@@ -78,6 +78,6 @@ function breakable(name: string): string {
   return name.replace(/[._]/g, "$&\u200b");
 }
 
-function fullness(bound: Bound): number {
+function fullness(bound: BoundState): number {
   return bound.capacity > 0 ? bound.peak / bound.capacity : 0;
 }

@@ -1,0 +1,35 @@
+"""The base of every message, the fields that several of them share, and payloads without a section of their own."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from mobifai import limits
+
+Id = Annotated[str, Meta(min_length=1, max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
+Name = Annotated[str, Meta(max_length=limits.MAX_NAME)]
+Text = Annotated[str, Meta(max_length=limits.MAX_INPUT)]
+Token = Annotated[str, Meta(max_length=limits.MAX_TOKEN, pattern=r"^[!-~]*\Z")]  # it goes into an HTTP header
+Remark = Annotated[str, Meta(max_length=2000)]
+Sdp = Annotated[str, Meta(max_length=limits.MAX_SDP)]
+Number = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # what JSON holds exactly everywhere
+Position = Annotated[int, Meta(ge=0, le=2**53)]
+Hex = Annotated[str, Meta(min_length=2, max_length=256, pattern=r"^[0-9a-fA-F]+\Z")]
+Feature = Annotated[str, Meta(max_length=limits.MAX_ID)]
+Features = Annotated[tuple[Feature, ...], Meta(max_length=limits.MAX_FEATURES)]
+
+
+class Message(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """The base of every payload. Fields that a type does not know are passed over."""
+
+
+class Echo(Message, frozen=True):
+    """`relay:echo` and `system:echo`, additions of this project: it comes back, so that who asks knows that bytes get
+    through.
+    """
+
+    nonce: Id
+
+
+class Empty(Message, frozen=True):
+    """A payload of which nothing is read."""

@@ -1,0 +1,27 @@
+"""The agent's own state, as a phone asks for it."""
+
+from mobifai.protocol.messages.fields import Message
+
+
+class BoundState(Message, frozen=True, omit_defaults=False):
+    """What is used of one limit, in all containers that it bounds together; `peak` and `capacity` are of one."""
+
+    name: str
+    unit: str
+    used: int
+    peak: int
+    capacity: int
+    refused: int
+    evicted: int
+
+
+class Health(Message, frozen=True, omit_defaults=False):
+    """The agent's `system:health`."""
+
+    version: str
+    uptime_seconds: float
+    memory_bytes: int
+    memory_limit_bytes: int
+    terminals: int
+    worst_case_bytes: int
+    bounds: tuple[BoundState, ...]

@@ -1,0 +1,28 @@
+"""The user's own key combinations, for phones that encrypt."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from mobifai import limits
+from mobifai.protocol.messages.fields import Id, Message
+
+
+class Combination(Message, frozen=True):
+    """A key of the person's own: `sequence` is what it types, in the page's words (`git status<Enter>`)."""
+
+    id: Id
+    label: Annotated[str, Meta(min_length=1, max_length=limits.MAX_KEY_LABEL)]
+    sequence: Annotated[str, Meta(min_length=1, max_length=limits.MAX_KEY_SEQUENCE)]
+
+
+class KeysSet(Message, frozen=True):
+    """`keys:set`: keep these in place of all others."""
+
+    combinations: Annotated[tuple[Combination, ...], Meta(max_length=limits.MAX_KEYS)]
+
+
+class KeysState(Message, frozen=True, omit_defaults=False):
+    """`keys:state`: what the agent keeps; None before a phone has sent any."""
+
+    combinations: tuple[Combination, ...] | None

@@ -1,0 +1,58 @@
+"""Registration and sign-in: between a device and the relay (section 2 of the protocol)."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from mobifai import limits
+from mobifai.protocol.messages.fields import Features, Hex, Id, Message, Name, Number, Remark, Token
+
+
+class Register(Message, frozen=True):
+    """A device says who it is."""
+
+    type: Literal["mac", "mobile"]
+    device_id: Id
+    public_key: Hex
+    token: Token | None = None
+    device_name: Name | None = None
+    tab_count: Number | None = None
+    features: Features = ()
+
+
+class User(Message, frozen=True, omit_defaults=False):
+    """An account, as a device sees it."""
+
+    id: Remark
+    email: Remark
+    name: Remark
+    photo: Annotated[str, Meta(max_length=limits.MAX_TOKEN)] | None = None
+
+
+class Authenticated(Message, frozen=True):
+    """The relay knows the device. The device keeps the token."""
+
+    token: Annotated[Token, Meta(min_length=1)]
+    user: User
+
+
+class LoginRequired(Message, frozen=True):
+    """The device has no valid token. `login_url` is a path on the relay."""
+
+    message: Remark
+    login_url: Annotated[str, Meta(max_length=2048, pattern=r"^[!-~]*\Z")]
+
+
+class Notice(Message, frozen=True):
+    """`auth_error`, `error`, `waiting_for_peer` and `paired_device_disconnected`."""
+
+    message: Remark = ""
+
+
+class AvailableDevice(Message, frozen=True):
+    """One agent that a phone can ask for."""
+
+    device_id: str
+    device_name: str
+    status: str
+    tab_count: Number

@@ -1,0 +1,43 @@
+"""WebRTC signalling (section 4)."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from mobifai import limits
+from mobifai.protocol.messages.fields import Message, Number, Sdp
+
+
+class Description(Message, frozen=True):
+    """An SDP description."""
+
+    type: Literal["offer", "answer", "pranswer", "rollback"]
+    sdp: Sdp
+
+
+class Offer(Message, frozen=True):
+    """`webrtc:offer`."""
+
+    offer: Description
+
+
+class Answer(Message, frozen=True):
+    """`webrtc:answer`."""
+
+    answer: Description
+
+
+class Candidate(
+    Message, frozen=True, omit_defaults=False, rename={"sdp_mid": "sdpMid", "sdp_mline_index": "sdpMLineIndex"}
+):
+    """One ICE candidate; an empty `candidate` ends the list."""
+
+    candidate: Annotated[str, Meta(max_length=2048)]
+    sdp_mid: Annotated[str, Meta(max_length=limits.MAX_ID)] | None = None
+    sdp_mline_index: Number | None = None
+
+
+class IceCandidate(Message, frozen=True):
+    """`webrtc:ice-candidate`; None ends the list."""
+
+    candidate: Candidate | None = None
