@@ -31,6 +31,9 @@ CLOSE_SECONDS = 1.0
 BEAT_SECONDS = 10.0
 """How often a command that follows a question hears of it, also when nothing happens."""
 
+SUSPENDED_SECONDS = 1.0
+"""A timer that is late by so much was not late by itself: the process was suspended, and the answer may be there."""
+
 Handler = Callable[[dict[str, Any]], Awaitable[object]]
 Follower = Callable[[dict[str, Any]], AsyncGenerator[object, None]]
 
@@ -267,11 +270,23 @@ async def _asked(
         writer.close()
 
 
+async def _read_in_time(reader: asyncio.StreamReader, patience: float) -> bytes:
+    """The next line, again when this process was suspended meanwhile. Raises TimeoutError, OSError, ValueError."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        until = clock() + patience
+        try:
+            async with asyncio.timeout_at(until):
+                return await reader.readline()
+        except TimeoutError:
+            if clock() < until + SUSPENDED_SECONDS:
+                raise
+
+
 async def _line(reader: asyncio.StreamReader, patience: float) -> dict[str, Any]:
     """The next line of an answer. Raises StateError."""
     try:
-        async with asyncio.timeout(patience):
-            line = await reader.readline()
+        line = await _read_in_time(reader, patience)
     except TimeoutError:
         raise NotAnswering("the running mobifai does not answer; look at its log, or restart it") from None
     except (OSError, ValueError) as error:
