@@ -4,21 +4,29 @@ Everything that is put on the agent is the agent's to take off (`profiles.inside
 tracing takes too much memory, and when this side hangs up.
 """
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 
-from mobifai.health.control import follow
+from mobifai.errors import StateError
+from mobifai.health.control import ask, follow
 from profiles.attribution.culprit import culprits
 from profiles.attribution.growth import COUNT, rise, risen_containers, risen_sites
 from profiles.attribution.source import adding, place
 from profiles.evidence import Evidence, containers_of, left_of, sites_of
-from profiles.results import Culprit, Overhead, Unattributed
+from profiles.interruption import Interruption
+from profiles.results import Culprit, Overhead, ProfileReport, Unattributed
 
 NAME = "attached"
 WINDOWS = 8
+CONCLUDE_SECONDS: Final = 20.0
+"""How long the agent may take to say what it has found, once it is told to end."""
 
 Tell = Callable[[str], None]
 
@@ -26,29 +34,80 @@ Tell = Callable[[str], None]
 class Attached:
     """One look."""
 
-    def __init__(self, socket: Path, seconds: float, tell: Tell) -> None:
+    def __init__(
+        self, socket: Path, seconds: float, tell: Tell, save: "Callable[[Attached], None]" = lambda _: None
+    ) -> None:
+        """`save` is called with this after each window."""
         self._socket = socket
         self._seconds = seconds
         self._tell = tell
+        self._save = save
+        self._run = uuid4().hex
+        self._began = time.monotonic()
         self.overhead = Overhead(seconds)
         self.culprits: list[Culprit] = []
         self.unattributed: list[Unattributed] = []
         self.windows = 0
         self.done = False
+        self.interrupted = False
 
-    async def look(self) -> None:
-        """Look, to the end. Raises StateError when the agent can't be asked, or takes it off early."""
-        async for event in follow(self._socket, "profile.watch", {"seconds": self._seconds, "windows": WINDOWS}):
+    async def reported(self, first: ProfileReport, stop: Interruption) -> ProfileReport:
+        """Look, and tell what was found in a report that was begun as `first`. Raises StateError."""
+        await self.look(stop)
+        return self.report(first)
+
+    def report(self, first: ProfileReport) -> ProfileReport:
+        """What is known now."""
+        found = bool(self.culprits or self.unattributed)
+        notes = ["it was interrupted: what was there by then is told"] if self.interrupted else []
+        return msgspec.structs.replace(
+            first,
+            verdict="inconclusive" if self.interrupted or not self.done else "found" if found else "clean",
+            culprits=self.culprits,
+            unattributed=self.unattributed,
+            cycles=self.windows,
+            duration_s=round(time.monotonic() - self._began, 1),
+            overhead=self.overhead,
+            notes=[*notes, "a cycle is one window of this look"],
+        )
+
+    async def look(self, stop: Interruption) -> None:
+        """Look, to the end; the first signal asks the agent for what it has found until then, the next gives up.
+
+        Raises StateError when the agent can't be asked, ends, hangs, or takes it off early.
+        """
+        looking = asyncio.ensure_future(self._follow())
+        try:
+            await stop.end(asyncio.shield(looking))
+        except asyncio.CancelledError:
+            self.interrupted = True
+            with suppress(asyncio.CancelledError, StateError, TimeoutError):
+                await self._conclude(looking, stop)
+        finally:
+            looking.cancel()
+            with suppress(asyncio.CancelledError, StateError):
+                await looking
+
+    async def _conclude(self, looking: "asyncio.Future[None]", stop: Interruption) -> None:
+        async with asyncio.timeout(CONCLUDE_SECONDS):
+            await stop.end(ask(self._socket, "profile.conclude", {"run": self._run}), at=2)
+            await stop.end(asyncio.shield(looking), at=2)
+
+    async def _follow(self) -> None:
+        wanted = {"seconds": self._seconds, "windows": WINDOWS, "run": self._run}
+        async for event in follow(self._socket, "profile.watch", wanted):
             self._heard(event)
 
     def _heard(self, event: Mapping[str, Any]) -> None:
         if "window" in event:
             self.windows = int(event["window"])
+            self._save(self)
             self._tell(f"window {self.windows} of {event['of']}; tracing has {event['traced_bytes'] / 1e6:.1f} MB")
         elif "found" in event:
             self.culprits, self.unattributed = concluded(event["found"], self._seconds, self._replay())
         elif "overhead" in event:
-            self.overhead = msgspec.convert({"seconds": self._seconds, **event["overhead"]}, Overhead)
+            seconds = round(time.monotonic() - self._began, 1)
+            self.overhead = msgspec.convert({"seconds": seconds, **event["overhead"]}, Overhead)
             self.done = True
 
     def _replay(self) -> str:

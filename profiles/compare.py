@@ -20,7 +20,7 @@ from soak.report.text import one_line
 SAME: Final = 0.1
 """Two rates that differ by no more than this part of the larger are the same."""
 UNATTRIBUTED: Final = "unattributed"
-UNDECIDED: Final = ("failed", "inconclusive")
+UNDECIDED: Final = ("failed", "inconclusive", "unfinished")
 
 Key: TypeAlias = tuple[str, str, str, str]
 Rates: TypeAlias = dict[str, float]

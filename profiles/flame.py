@@ -1,39 +1,124 @@
-"""memray's flame graph of a window of the running agent. Owns the window's file, which is gone at the end."""
+"""memray's flame graph of a window of the running agent. Owns the window's file, which is gone at the end.
+
+A process of its own removes that file when this one is killed; the agent takes the tracer off by itself.
+"""
 
 import asyncio
-import sys
+import importlib.util
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from uuid import uuid4
 
-from mobifai.health.control import follow
+from mobifai.errors import StateError
+from mobifai.health.control import ask, follow
+from profiles.interruption import Interruption
 from profiles.results import ProfileError
+from soak.harness.cleanup import swept
+from soak.harness.surroundings import helper_surroundings, module_command
+from soak.report.files import reason
 
 RENDER_SECONDS: Final = 300.0
+CONCLUDE_SECONDS: Final = 10.0
+"""How long the agent may take to end a window before its time."""
+PROBE_BYTES: Final = 1 << 16
 
 
-async def flame(socket: Path, seconds: float, out: Path, *, native: bool = False, kept: bool = False) -> float:
-    """Trace for so long and write the page: with what is still there at the end if `kept`, else as it was at the peak.
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How many seconds were traced: fewer when the window got too large, or the command was interrupted."""
 
-    How many seconds it were: fewer when the window got too large.
+    seconds: float
+    interrupted: bool
 
-    Raises StateError when the agent can't be asked, ProfileError when there is no page.
-    """
+
+def check_page(out: Path) -> Path:
+    """Return where a page can be written: the file that a link leads to. Raises ProfileError when it can't be."""
+    out = out.resolve()
     if not out.parent.is_dir():
         raise ProfileError(f"{out}: expected a file in a directory that exists; name another one with --out")
-    with tempfile.TemporaryDirectory(prefix="mobifai-flame-") as folder:
-        file = Path(folder, "window.bin")
-        async for told in follow(socket, "profile.trace", {"seconds": seconds, "file": str(file), "native": native}):
-            seconds = float(told.get("seconds", seconds))
-        await _render(file, out, kept=kept)
-        return seconds
+    if out.exists() and not out.is_file():
+        raise ProfileError(f"{out}: expected a file to write, found something else; name another one with --out")
+    try:
+        with tempfile.TemporaryFile(dir=out.parent) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+    except OSError as error:
+        raise ProfileError(f"{out}: can't be written ({reason(error)}); name another file with --out") from None
+    return out
 
 
-async def _render(file: Path, out: Path, *, kept: bool) -> None:
+def check_memray() -> None:
+    """Raise ProfileError when memray is not there to draw with."""
+    if importlib.util.find_spec("memray") is None:
+        raise ProfileError("expected memray, which draws the page; it is not installed (there is none for this system)")
+
+
+async def flame(
+    socket: Path, seconds: float, out: Path, stop: Interruption, *, native: bool = False, kept: bool = False
+) -> Window:
+    """Trace for so long and write the page: with what is still there at the end if `kept`, else as it was at the peak.
+
+    A first signal ends the window, and what was traced is drawn; a second one ends that too. Raises StateError when the
+    agent can't be asked, ProfileError when there is no page, CancelledError.
+    """
+    with _folder() as folder:
+        file = folder / "window.bin"
+        window = await _traced(socket, {"seconds": seconds, "file": str(file), "native": native}, stop)
+        drawn = await stop.end(_drawn(file, kept=kept), at=2 if window.interrupted else 1)
+        _keep(drawn, out)
+        return window
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A directory for the window, and somebody who removes it if this process is killed. Raises ProfileError."""
+    try:
+        opened = tempfile.TemporaryDirectory(prefix="mobifai-flame-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ProfileError(f"expected a directory for temporary files ({reason(error)}); set TMPDIR to one") from None
+    with opened as name, swept(Path(name)):
+        Path(name, "tmp").mkdir()
+        yield Path(name)
+
+
+async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> Window:
+    """Have a window traced. Raises StateError; CancelledError when it is interrupted and there is nothing to draw."""
+    run, seconds = uuid4().hex, float(wanted["seconds"])
+
+    async def window() -> float:
+        took = seconds
+        async for told in follow(socket, "profile.trace", {**wanted, "run": run}):
+            took = float(told.get("seconds", took))
+        return took
+
+    tracing = asyncio.ensure_future(window())
+    try:
+        return Window(await stop.end(asyncio.shield(tracing)), interrupted=False)
+    except asyncio.CancelledError:
+        with suppress(StateError, TimeoutError):
+            await ask(socket, "profile.conclude", {"run": run}, CONCLUDE_SECONDS)
+            async with asyncio.timeout(CONCLUDE_SECONDS):
+                return Window(await stop.end(asyncio.shield(tracing), at=2), interrupted=True)
+        raise
+    finally:
+        tracing.cancel()
+        with suppress(asyncio.CancelledError, StateError):
+            await tracing
+
+
+async def _drawn(file: Path, *, kept: bool) -> Path:
+    """The page of a window, beside it. Raises ProfileError."""
+    page, temporary = file.with_name("page.html"), file.with_name("tmp")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "memray", "flamegraph", "--no-web", "--force", "--output", str(out)),
+        *module_command("memray", "flamegraph", "--no-web", "--force", "--output", str(page)),
         *(["--leaks"] if kept else []),
         str(file),
+        env=helper_surroundings(temporary),
+        cwd=temporary,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -41,9 +126,24 @@ async def _render(file: Path, out: Path, *, kept: bool) -> None:
     try:
         async with asyncio.timeout(RENDER_SECONDS):
             said, _ = await process.communicate()
+    except TimeoutError:
+        raise ProfileError(f"expected memray to draw the window within {RENDER_SECONDS:g} s; it did not") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
         raise ProfileError(f"memray could not draw the window: {said.decode(errors='replace').strip()[-500:]}")
+    return page
+
+
+def _keep(page: Path, out: Path) -> None:
+    """Move the page to its place, whole or not at all. Raises ProfileError."""
+    draft = out.with_name(f".{out.name}.draft")
+    try:
+        draft.write_bytes(page.read_bytes())
+        draft.replace(out)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise ProfileError(f"{out}: can't be written ({reason(error)}); make room, or name another --out") from None

@@ -3,13 +3,15 @@
 import datetime as dt
 import shlex
 import sys
+from contextlib import suppress
 
 import click
 
 
 def tell(what: str) -> None:
     """A line of progress, beside what is printed."""
-    click.echo(what, err=True)
+    with suppress(OSError):  # the terminal may be gone
+        click.echo(what, err=True)
 
 
 def command() -> str:
@@ -20,8 +22,3 @@ def command() -> str:
 def now() -> str:
     """The moment, as in ISO 8601."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-
-
-def again_with(*words: str) -> str:
-    """The command line with more words, to be copied into a shell."""
-    return shlex.join(["mobifai", *sys.argv[1:], *words])

@@ -6,9 +6,10 @@ import msgspec
 
 from mobifai.errors import MobiFaiError
 
-Verdict = Literal["clean", "found", "failed", "inconclusive"]
+Verdict = Literal["clean", "found", "failed", "inconclusive", "unfinished"]
+"""`unfinished`: written while the run went on. A run that was killed keeps it."""
 
-EXIT_STATUS: dict[Verdict, int] = {"clean": 0, "found": 1, "failed": 3, "inconclusive": 4}
+EXIT_STATUS: dict[Verdict, int] = {"clean": 0, "found": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
 """The exit status of each verdict, as those of `mobifai soak`; 2 is left for usage."""
 
 Confidence = Literal["high", "medium", "low"]
@@ -16,21 +17,6 @@ Confidence = Literal["high", "medium", "low"]
 
 class ProfileError(MobiFaiError):
     """A hunt can't begin, or can't go on."""
-
-
-class NotJudged(msgspec.Struct, frozen=True):
-    """Something that was to be judged and was not, which is neither a pass nor a failure; `why` is the reason."""
-
-    what: str
-    why: str
-    scenario: str = ""
-
-
-class NextStep(msgspec.Struct, frozen=True):
-    """What to do next: `command` is whole, and quoted for a shell; empty where there is none."""
-
-    what: str
-    command: str = ""
 
 
 class Place(msgspec.Struct, frozen=True):

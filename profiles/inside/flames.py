@@ -1,6 +1,6 @@
 """A window of memray in an agent that is used, for so many seconds. Owns the tracker, which always comes off.
 
-It ends with its time, when its file gets too large, and when the command that asked hangs up.
+It ends with its time, when its file gets too large, when it is told to, and when the command that asked hangs up.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mobifai.errors import StateError
+from mobifai.health.control import Follower
+from profiles.inside.early_end import EarlyEnd
 from soak.inside.windows import MemoryWindows
 
 LONGEST_SECONDS: Final = 600.0
@@ -18,8 +20,13 @@ MOST_FILE: Final = 256 << 20
 LOOK_SECONDS: Final = 0.25
 
 
-async def trace(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
-    """The question `profile.trace {seconds, file, native}`: an event when the window begins, and one at its end.
+def tracing_windows(early: EarlyEnd) -> Follower:
+    """The question `profile.trace {seconds, file, native, run}` (see `trace`)."""
+    return lambda arguments: trace(arguments, early)
+
+
+async def trace(arguments: dict[str, Any], early: EarlyEnd) -> AsyncGenerator[object, None]:
+    """Trace a window: an event when it begins, and one at its end.
 
     `file` must not be there yet, in a directory of this user that nobody else may enter. Raises StateError.
     """
@@ -29,14 +36,20 @@ async def trace(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
     _check_private(file)
     windows = MemoryWindows()
     windows.begin(file, native=bool(arguments.get("native")))
-    try:
-        yield {"began": True}
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and _size(file) <= MOST_FILE:  # noqa: ASYNC110 - a file tells nobody
-            await asyncio.sleep(min(LOOK_SECONDS, left))
-    finally:
-        windows.end()
+    with early.of(arguments) as enough:
+        try:
+            yield {"began": True}
+            left = await _end_of(file, time.monotonic() + seconds, enough)
+        finally:
+            windows.end()
     yield {"seconds": seconds - max(0.0, left), "bytes": _size(file)}
+
+
+async def _end_of(file: Path, end: float, enough: asyncio.Event) -> float:
+    """Wait until a window is over; how many seconds of it are left then."""
+    while (left := end - time.monotonic()) > 0 and _size(file) <= MOST_FILE and not enough.is_set():  # noqa: ASYNC110
+        await asyncio.sleep(min(LOOK_SECONDS, left))
+    return left
 
 
 def _check_private(file: Path) -> None:

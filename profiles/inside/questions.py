@@ -13,7 +13,8 @@ from mobifai.errors import StateError
 from mobifai.health.control import Follower, Handler
 from mobifai.health.extensions import Subject
 from profiles.inside.aside import aside
-from profiles.inside.flames import trace
+from profiles.inside.early_end import EarlyEnd
+from profiles.inside.flames import tracing_windows
 from profiles.inside.heap import snapshot
 from profiles.inside.standing import standing
 from profiles.inside.tracing import Tracing
@@ -23,7 +24,7 @@ from soak.inside.questions import RUN_VARIABLE
 
 def questions(subject: Subject) -> Mapping[str, Handler | Follower]:
     """Every question, by its name."""
-    tracing = Tracing()
+    tracing, early = Tracing(), EarlyEnd()
 
     async def begin(_: dict[str, Any]) -> object:
         _check_under_test()
@@ -62,10 +63,11 @@ def questions(subject: Subject) -> Mapping[str, Handler | Follower]:
         "profile.courses": courses,
         "profile.examine": examine,
         "profile.end": end,
-        "profile.watch": watching(tracing, subject),
+        "profile.watch": watching(tracing, subject, early),
         "profile.heap": heap,
         "profile.standing": standing_,
-        "profile.trace": trace,
+        "profile.trace": tracing_windows(early),
+        "profile.conclude": early.conclude,
     }
 
 

@@ -1,7 +1,7 @@
 """The look into an agent that is used: windows for so many seconds, told as they come, then what was found.
 
-Owns nothing after its end. It ends with its time, when tracing has taken too much memory, when the command that asked
-hangs up, and with any error; each way takes all of it off.
+Owns nothing after its end. It ends with its time, when it is told to, when tracing has taken too much memory, when the
+command that asked hangs up, and with any error; each way takes all of it off.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from mobifai.health.census import descriptor_kinds, heap_in_use
 from mobifai.health.control import Follower
 from mobifai.health.extensions import Subject
 from profiles.attribution.growth import largest, risen_containers, risen_sites
+from profiles.inside.early_end import EarlyEnd
 from profiles.inside.tracing import MOST_EXAMINED, Tracing, traced_bytes
 from soak.inside.count import count
 
@@ -29,10 +30,10 @@ FEWEST_WINDOWS: Final = 5
 MOST_WINDOWS: Final = 60
 
 
-def watching(tracing: Tracing, subject: Subject) -> Follower:
-    """The question `profile.watch {seconds, windows}`: an event for each window, what was found, what it cost.
+def watching(tracing: Tracing, subject: Subject, early: EarlyEnd) -> Follower:
+    """The question `profile.watch {seconds, windows, run}`: an event for each window, what was found, what it cost.
 
-    A window counts as a cycle.
+    A window counts as a cycle. One that is told to end says what it found, if that were enough windows.
     """
 
     async def watch(arguments: dict[str, Any]) -> AsyncGenerator[object, None]:
@@ -42,20 +43,25 @@ def watching(tracing: Tracing, subject: Subject) -> Follower:
         pauses = Pauses()
         try:
             counts: list[dict[str, float]] = []  # bounded by the windows
-            for number in range(windows + 1):
-                await _wait(began + seconds * number / windows)
-                gc.collect()
-                await tracing.window()
-                counts.append(_counts(subject))
-                yield {"window": number, "of": windows, "traced_bytes": traced_bytes()}
-            yield {"found": await _found(tracing, counts)}
+            with early.of(arguments) as enough:
+                for number in range(windows + 1):
+                    await _wait(began + seconds * number / windows, enough)
+                    if enough.is_set():
+                        break
+                    gc.collect()
+                    await tracing.window()
+                    counts.append(_counts(subject))
+                    yield {"window": number, "of": windows, "traced_bytes": traced_bytes()}
+            if len(counts) > FEWEST_WINDOWS:
+                yield {"found": await _found(tracing, counts)}
             peak = tracing.peak_bytes
         finally:
             pauses.stop()
             tracing.end()
         gc.collect()
         left = {name: value - before[name] for name, value in _amounts().items()}
-        yield {"overhead": {"peak_bytes": peak, "longest_pause_s": pauses.longest, "windows": windows, **left}}
+        taken = max(0, len(counts) - 1)
+        yield {"overhead": {"peak_bytes": peak, "longest_pause_s": pauses.longest, "windows": taken, **left}}
 
     return watch
 
@@ -90,15 +96,15 @@ def _wanted(arguments: dict[str, Any]) -> tuple[float, int]:
     return seconds, windows
 
 
-async def _wait(until: float) -> None:
-    """Wait for the next window. Raises StateError when tracing takes too much memory meanwhile."""
+async def _wait(until: float, enough: asyncio.Event) -> None:
+    """Wait for the next window, or for the end. Raises StateError when tracing takes too much memory meanwhile."""
     while True:
         if (traced := traced_bytes()) > MOST_TRACED:
             raise StateError(
                 f"tracing had taken {traced / 1e6:.0f} MB, more than the {MOST_TRACED / 1e6:.0f} MB that it may, and "
                 "was taken off; look for a shorter time"
             )
-        if (left := until - time.monotonic()) <= 0:
+        if (left := until - time.monotonic()) <= 0 or enough.is_set():
             return
         await asyncio.sleep(min(LOOK_SECONDS, left))
 

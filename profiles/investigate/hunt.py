@@ -56,27 +56,37 @@ class Hunt:
     command: str
     started_at: str
     tell: Tell
+    save: Callable[[ProfileReport], None] = lambda _: None
+    """Called with what is known whenever that has changed."""
     _began: float = field(default_factory=time.monotonic)
     _culprits: list[Culprit] = field(default_factory=list)
     _open: list[Unattributed] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _overhead: Overhead = field(default_factory=Overhead)
     _cycles: int = 0
-    _failed: bool = False
-    _done: bool = False
+    _looked_at: list[str] = field(default_factory=list)
+    """Scenarios that are through."""
+    _verdict: Verdict | None = None
+    """Set when it has ended without one of its own."""
 
     async def run(self) -> ProfileReport:
         """Do it all. What fails is told in the report."""
         try:
             for number, scenario in enumerate(self.wanted.plan.scenarios):
                 await self._scenario(scenario, self.folder / str(number))
-            self._done = True
+                self._looked_at.append(scenario)
+                self._save()
         except asyncio.CancelledError:
+            self._verdict = "inconclusive"
             self._notes.append("it was interrupted: what had not been looked at by then is not known")
-        except MobiFaiError as error:
-            self._failed = True
-            self._notes.append(f"the run failed: {error}")
+        except Exception as error:
+            self._verdict = "failed"
+            named = isinstance(error, MobiFaiError)
+            self._notes.append(f"the run failed: {error}" if named else f"the run failed: {error!r}")
         return self.report()
+
+    def _save(self) -> None:
+        self.save(msgspec.structs.replace(self.report(), verdict="unfinished"))
 
     async def _scenario(self, scenario: str, folder: Path) -> None:
         plan = self.wanted.plan
@@ -90,10 +100,12 @@ class Hunt:
         if self._needs_native(open_):
             evidence = await self._with_native(scenario, evidence, folder / "n")
             found, open_ = culprits(evidence, place, adding, replay)
-        if found and self.wanted.dose:
-            found = await dose_test(found, plan, folder / "d", lambda what: self._say(scenario, what))
-        self._culprits += found
+        before, self._culprits = self._culprits, [*self._culprits, *found]
         self._open += open_
+        if found and self.wanted.dose:
+            self._save()
+            found = await dose_test(found, plan, folder / "d", lambda what: self._say(scenario, what))
+            self._culprits = [*before, *found]
 
     def _needs_native(self, open_: Iterable[Unattributed]) -> bool:
         unexplained = any(one.name == HEAP for one in open_)
@@ -105,14 +117,20 @@ class Hunt:
         self._notes += native.notes
         return msgspec.structs.replace(evidence, native=native.rows)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was cancelled."""
+        return self._verdict == "inconclusive"
+
     def report(self) -> ProfileReport:
         """What is known now."""
-        self._account_for_findings()
+        open_, missed = self._open_findings()
+        open_ = [*self._open, *open_]
         return ProfileReport(
-            verdict=self._verdict(),
+            verdict=self._verdict or ("found" if self._culprits or open_ else "clean"),
             mode=self.wanted.mode,
             culprits=ranked(self._culprits),
-            unattributed=self._open,
+            unattributed=open_,
             seed=self.wanted.plan.seed,
             cycles=self._cycles,
             duration_s=round(self._elapsed(), 1),
@@ -120,25 +138,22 @@ class Hunt:
             command=self.command,
             started_at=self.started_at,
             overhead=self._overhead,
-            notes=self._notes,
+            notes=[*self._notes, *missed],
         )
 
-    def _account_for_findings(self) -> None:
-        """Whatever soak found and nobody is named for is not forgotten."""
+    def _open_findings(self) -> tuple[list[Unattributed], list[str]]:
+        """What soak found and no culprit explains; and, in sentences, what was not looked into."""
         explained = {(one.scenario, name) for one in self._culprits for name in one.explains}
-        known = {(one.scenario, one.name) for one in self._open}
-        for finding in self.wanted.findings:
-            where = finding.scenario, finding.name
-            if where not in explained and where not in known:
-                why = f"soak found it ({finding.detail}); it did not rise here, or no line could be named for it"
-                self._open.append(Unattributed(finding.name, finding.per_cycle, finding.unit, finding.scenario, why))
-
-    def _verdict(self) -> Verdict:
-        if self._failed:
-            return "failed"
-        if self._culprits or self._open:
-            return "found"
-        return "clean" if self._done else "inconclusive"
+        explained |= {(one.scenario, one.name) for one in self._open}
+        left = [one for one in self.wanted.findings if (one.scenario, one.name) not in explained]
+        why = "soak found it ({}); it did not rise here, or no line could be named for it"
+        found = [
+            Unattributed(one.name, one.per_cycle, one.unit, one.scenario, why.format(one.detail))
+            for one in left
+            if one.scenario in self._looked_at
+        ]
+        missed = [one for one in left if one.scenario not in self._looked_at]
+        return found, [f"{one.name} in {one.scenario}, which soak found, was not looked into" for one in missed]
 
     def _replay(self, scenario: str) -> str:
         plan = self.wanted.plan

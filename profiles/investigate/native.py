@@ -20,6 +20,7 @@ from profiles.attribution.growth import BYTES
 from profiles.evidence import Native, stack_of
 from profiles.investigate.capture import WARM_UP_BLOCKS
 from profiles.results import ProfileError
+from soak.harness.surroundings import helper_surroundings, module_command
 from soak.run.plan import Plan
 from soak.run.scenario_run import open_course
 
@@ -95,7 +96,10 @@ def _rate(values: Sequence[float], cycles: Sequence[int]) -> float:
 async def read(file: Path) -> list[dict[str, Any]]:
     """What was still there at the end of a window, most first. Raises ProfileError."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "profiles.investigate.native", str(file)),
+        *module_command("profiles.investigate.native", str(file)),
+        env=helper_surroundings(file.parent),
+        cwd=file.parent,
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -103,9 +107,11 @@ async def read(file: Path) -> list[dict[str, Any]]:
         async with asyncio.timeout(READ_SECONDS):
             out, err = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise ProfileError(f"expected a window of memray to be read within {READ_SECONDS:g} s; it was not") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise ProfileError(f"a window of memray can't be read: {err.decode(errors='replace')[-500:]}")
     return list(json.loads(out))

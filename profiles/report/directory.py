@@ -24,6 +24,14 @@ class ProfileDirectory:
         make_directory(path, ADVICE)
         self._refuse_others()
 
+    def begin(self, report: ProfileReport) -> None:
+        """Replace the report of an earlier run before this one begins. Raises ReportError."""
+        try:
+            (self.path / "report.html").unlink(missing_ok=True)
+        except OSError as error:
+            raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
+        self.write(report)
+
     def write(self, report: ProfileReport) -> None:
         """Write both files, each whole or not at all. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))

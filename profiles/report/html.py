@@ -16,7 +16,7 @@ from soak.report.markup import Content, Markup, markup, tag
 from soak.report.style import CSS
 from soak.report.tables import Column, mark, table
 
-TONES = {"clean": "good", "found": "bad", "failed": "bad", "inconclusive": "warn"}
+TONES = {"clean": "good", "found": "bad", "failed": "bad", "inconclusive": "warn", "unfinished": "warn"}
 AROUND = 5
 """Lines of source before and after the one that is to blame."""
 LONGEST_LINE = 200

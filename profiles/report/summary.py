@@ -10,12 +10,13 @@ from profiles.results import Culprit, Overhead, Place, ProfileReport, Scale, Una
 from soak.report.figures import byte_count, count, duration, number, rate
 from soak.report.text import one_line
 
-SIGNS: dict[Verdict, str] = {"clean": "✓", "found": "✗", "failed": "!", "inconclusive": "?"}
+SIGNS: dict[Verdict, str] = {"clean": "✓", "found": "✗", "failed": "!", "inconclusive": "?", "unfinished": "?"}
 STYLES: dict[Verdict, str] = {"clean": "bold green", "found": "bold red", "failed": "bold red"}
 HEADLINES: dict[Verdict, str] = {
     "clean": "Nothing grows",
     "failed": "The run itself failed",
     "inconclusive": "No verdict",
+    "unfinished": "No verdict yet: the run goes on, or was killed",
 }
 MOST_CULPRITS = 20
 MOST_LINES = 8

@@ -102,8 +102,8 @@ async def test_what_a_soak_run_found_is_explained(tmp_path: Path) -> None:
     [
         (("run", "nothing"), "expected one of terminals, reconnects, conversations, mixed; found 'nothing'"),
         (("run", "--plant", "zombi"), "no plant is called 'zombi'; there are zombie"),
-        (("run", "--from", "nowhere"), "expected the directory of a soak report"),
-        (("run", "--from", "nowhere", "--seed", "1"), "expected --from alone"),
+        (("run", "--from", "nowhere"), "there is no nowhere: expected the directory of a soak report"),
+        (("run", "--from", "nowhere", "--seed", "1"), "expected --from without --seed and --plant"),
         (("attach", "--for", "soon"), "expected a length of time as 90s"),
         (("compare", "nowhere", "nowhere"), "nowhere"),
     ],
@@ -129,7 +129,7 @@ async def test_without_an_agent_it_says_so(words: tuple[str, ...], tmp_path: Pat
     place = ("--report", str(tmp_path / "r")) if words[0] == "attach" else ()
     out = ("--out", str(tmp_path / "flame.html")) if words[0] == "flame" else ()
     status, _, err = await run_command("profile", *words, *place, *out, "--state-dir", str(tmp_path / "state"))
-    assert status == (3 if words[0] == "attach" else 1)
+    assert status == 3
     assert "start `mobifai serve`" in err
     assert "Traceback" not in err
 
@@ -194,5 +194,5 @@ async def test_a_flame_graph_needs_nothing_from_elsewhere(tmp_path: Path) -> Non
     page = (tmp_path / "flame.html").read_text()
     assert "<script src=" not in page
     assert "flamegraph" in page
-    assert status == 1
+    assert status == 2
     assert "expected a file in a directory that exists" in err

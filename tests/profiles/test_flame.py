@@ -13,9 +13,11 @@ import pytest
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from profiles import flame as flames_outside
-from profiles.flame import flame
+from profiles.flame import check_page, flame
 from profiles.inside import flames
+from profiles.inside.early_end import EarlyEnd
 from profiles.inside.flames import LONGEST_SECONDS, trace
+from profiles.interruption import Interruption
 from profiles.results import ProfileError
 from soak.inside.windows import MemoryWindows
 from tests.support.agent import serving
@@ -50,8 +52,8 @@ def assert_nothing_traces(file: Path) -> None:
     windows.end()
 
 
-def window(folder: Path, seconds: object = 600) -> AsyncGenerator[object, None]:
-    return trace({"seconds": seconds, "file": str(folder / "window.bin")})
+def window(folder: Path, seconds: object = 600, early: EarlyEnd | None = None) -> AsyncGenerator[object, None]:
+    return trace({"seconds": seconds, "file": str(folder / "window.bin"), "run": "mine"}, early or EarlyEnd())
 
 
 # -- inside the agent
@@ -81,6 +83,19 @@ async def test_a_window_comes_off_when_the_wait_is_cancelled(private: Path) -> N
     with contextlib.suppress(asyncio.CancelledError):
         await waiting
     assert_nothing_traces(private / "next.bin")
+
+
+async def test_a_window_ends_early_when_the_command_that_began_it_says_so(private: Path) -> None:
+    early = EarlyEnd()
+    events = window(private, early=early)
+    await anext(events)
+    assert await early.conclude({"run": "another"}) == {"ending": False}
+    assert await early.conclude({"run": "mine"}) == {"ending": True}
+    (ended,) = [event async for event in events]
+    assert isinstance(ended, dict)
+    assert 0 < ended["seconds"] < 600
+    assert ended["bytes"] == (private / "window.bin").stat().st_size > 0
+    assert await early.conclude({"run": "mine"}) == {"ending": False}
 
 
 async def test_a_window_ends_early_when_its_file_gets_too_large(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +129,7 @@ async def test_a_second_window_is_refused_and_the_first_goes_on(private: Path) -
     await anext(first)
     try:
         with pytest.raises(StateError):
-            await anext(trace({"seconds": 1, "file": str(private / "second.bin")}))
+            await anext(trace({"seconds": 1, "file": str(private / "second.bin")}, EarlyEnd()))
         assert (private / "window.bin").exists()
     finally:
         await first.aclose()
@@ -130,14 +145,18 @@ async def test_without_memray_it_says_so(private: Path, monkeypatch: pytest.Monk
 
 
 async def test_a_page_is_not_begun_where_it_could_not_be_written(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match="--out"):
-        await flame(tmp_path / "nobody.sock", 1, tmp_path / "nowhere" / "flame.html")
+    (tmp_path / "folder").mkdir()
+    for out in (tmp_path / "nowhere" / "flame.html", tmp_path / "folder", Path("/dev/null")):
+        with pytest.raises(ProfileError, match="--out"):
+            check_page(out)
+    assert check_page(tmp_path / "flame.html") == tmp_path / "flame.html"
+    assert names(tmp_path) == ["folder"]
 
 
 async def test_without_an_agent_it_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flames_outside.tempfile, "tempdir", str(tmp_path))
     with pytest.raises(StateError, match="no mobifai is running"):
-        await flame(tmp_path / "nobody.sock", 1, tmp_path / "flame.html")
+        await flame(tmp_path / "nobody.sock", 1, tmp_path / "flame.html", Interruption())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -152,7 +171,7 @@ async def test_what_memray_can_not_draw_is_an_error_and_leaves_no_page(
     out = tmp_path / "flame.html"
     out.write_text("the page of before")
     with pytest.raises(ProfileError, match="could not draw"):
-        await flame(tmp_path / "any.sock", 1, out)
+        await flame(tmp_path / "any.sock", 1, out, Interruption())
     assert out.read_text() == "the page of before"
     assert names(tmp_path) == ["flame.html"]
 
@@ -162,8 +181,8 @@ async def test_a_running_agent_is_drawn_on_a_page_that_needs_no_network(kept: bo
     out = tmp_path / "flame.html"
     async with serving(tmp_path / "state") as agent:
         socket = StateDir(agent.state_dir).control_socket
-        await flame(socket, 1, out, kept=kept)
-        await flame(socket, 0.2, out, kept=kept)  # the first has come off
+        await flame(socket, 1, out, Interruption(), kept=kept)
+        await flame(socket, 0.2, out, Interruption(), kept=kept)  # the first has come off
         assert (await agent.status())["agent_pid"]
     page = out.read_text()
     assert "<script" in page

@@ -1,0 +1,1 @@
+"""The commands of `mobifai profile`, one module each."""

@@ -1,0 +1,38 @@
+"""`mobifai profile flame`: writes memray's flame graph of the agent that runs now."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from mobifai.cli.running import run
+from mobifai.cli.settings import state_dir_option
+from mobifai.errors import CommandError
+from mobifai.state import StateDir
+from profiles import flame as window
+from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, show, usable
+from soak.duration import Duration
+
+
+@click.command(epilog=LOOK_EPILOG)
+@click.option("--for", "seconds", type=Duration(), default="30s", show_default=True, help="How long.")
+@click.option("--out", type=click.Path(path_type=Path), default="flame.html", show_default=True,
+              help="The page to write.")  # fmt: skip
+@click.option("--native", is_flag=True, help="With the frames of C functions.")
+@click.option("--kept", is_flag=True, help="Only memory that is still there at the end of the window.")
+@state_dir_option
+def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) -> int:
+    """Write memray's flame graph of what the running agent allocates.
+
+    Ctrl-C ends the window early; what was traced by then is drawn.
+    """
+    usable(window.check_memray)
+    page, stop = usable(lambda: window.check_page(out)), interruption()
+    stop.hold()
+    try:
+        took = run(window.flame(StateDir(state_dir).control_socket, seconds, page, stop, native=native, kept=kept))
+    except asyncio.CancelledError:
+        raise CommandError(f"it was interrupted before there was a page; {out} was not written", INTERRUPTED) from None
+    early = "; it was interrupted" if took.interrupted else ""
+    status = INTERRUPTED if took.interrupted else 0
+    return show(f"{out}: what was allocated in {took.seconds:.3g} s{early}\n", status)

@@ -1,0 +1,33 @@
+"""`mobifai profile heap`: shows what is in the memory of the agent that runs now."""
+
+import asyncio
+import io
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import click
+import msgspec
+
+from mobifai.cli.running import run
+from mobifai.cli.settings import state_dir_option
+from mobifai.errors import CommandError
+from mobifai.health.control import ask
+from mobifai.state import StateDir
+from profiles.heap import heap_text
+from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, show
+
+
+@click.command(epilog=LOOK_EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@state_dir_option
+def heap(as_json: bool, state_dir: Path) -> int:
+    """Show what is in the memory of the agent that runs now."""
+    stop = interruption()
+    stop.hold()
+    try:
+        told = run(stop.end(ask(StateDir(state_dir).control_socket, "profile.heap")))
+    except asyncio.CancelledError:
+        raise CommandError("it was interrupted before the agent had answered", INTERRUPTED) from None
+    with redirect_stdout(io.StringIO()) as text:
+        heap_text(told)
+    return show(msgspec.json.encode(told) + b"\n" if as_json else text.getvalue(), 0)

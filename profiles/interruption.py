@@ -1,0 +1,85 @@
+"""SIGINT, SIGTERM and SIGHUP of a command, from its first line to the end of the process.
+
+Owns the handlers of these signals. Until `hold` a signal raises KeyboardInterrupt: nothing has begun that must be
+cleaned up. Afterwards it raises nothing: it ends the job that is waited for, or the next check finds it, so that no
+signal stops a command while it cleans up and writes its report.
+"""
+
+import signal
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interruption:
+    """The signals that tell a command to end. Those that its parent ignores (nohup) stay ignored."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._handled: dict[signal.Signals, Any] = {}  # bounded by SIGNALS
+        self._held = False
+        self._wake: Callable[[], object] | None = None
+
+    def __enter__(self) -> Self:
+        self.handle()
+        return self
+
+    def handle(self) -> None:
+        """Install the handlers."""
+        for number in SIGNALS:
+            if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+                self._handled[number] = signal.signal(number, self._arrived)
+
+    def __exit__(self, *_error: object) -> None:
+        """Put back the handlers that were there before."""
+        for number, handler in self._handled.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        self._handled = {}
+
+    @property
+    def asked(self) -> bool:
+        """Whether the command has been told to end."""
+        return self.count > 0
+
+    def hold(self) -> None:
+        """From now on only note signals."""
+        self._held = True
+
+    def ignore(self) -> None:
+        """Ignore these signals from now on: the command is over, and its status is known."""
+        for number in self._handled:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _arrived(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        if not self._held:
+            raise KeyboardInterrupt
+        if self._wake is not None:
+            self._wake()
+
+    async def end(self, job: Awaitable[T], *, at: int = 1) -> T:
+        """Return the job's result; cancel the job when as many signals have arrived. It may give a result even then.
+
+        Raises what the job raises, and CancelledError.
+        """
+        import asyncio  # noqa: PLC0415 - signals are handled before anything heavy is imported
+
+        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+        before, self._wake = self._wake, lambda: loop.call_soon_threadsafe(arrived.set)
+        going = asyncio.ensure_future(job)
+        try:
+            while not going.done() and self.count < at:
+                arrived.clear()
+                waiting = asyncio.ensure_future(arrived.wait())
+                await asyncio.wait({going, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+        finally:
+            if not going.done():
+                going.cancel()
+                await asyncio.wait({going})
+            self._wake = before
+        return going.result()

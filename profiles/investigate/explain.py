@@ -1,0 +1,77 @@
+"""What a soak report asks `profile run --from` for: which scenarios, with which seed and plant. It runs nothing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from profiles.investigate.hunt import Wanted
+from profiles.results import ProfileError
+from soak.gauges.results import FindingResult, Report
+from soak.plants import plant
+from soak.report.directory import read_report
+from soak.run.plan import Plan
+from soak.scenarios import scenarios
+
+NOT_GROWTH: Final = ("failure", "integrity", "harness")
+"""Kinds of findings that no line can be named for."""
+NAME_ONE: Final = "name the directory of a soak report (its --report DIR)"
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What is used of the plan in a report."""
+
+    time_scale: float = 20.0
+    phones: int = 2
+    plant: str | None = None
+
+
+def read_soak(place: Path) -> Report:
+    """The soak report in a directory, or in its report.json. Raises MobiFaiError."""
+    if not place.exists():
+        raise ProfileError(f"there is no {place}: expected the directory of a soak report; {NAME_ONE}")
+    return read_report(place.parent if place.is_file() and place.name == "report.json" else place)
+
+
+def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
+    """Why there is nothing to look into, in a sentence; empty when there is."""
+    if names or _findings(report):
+        return ""
+    if report.verdict == "failed":
+        return "that run failed before it found any growth: there is nothing to explain"
+    how = "had not ended when its report was written" if report.verdict == "unfinished" else "was interrupted"
+    how = how if report.interrupted or report.verdict == "unfinished" else "reached no verdict"
+    return f"that run {how}, with {report.cycles} cycles and no finding: there is nothing to explain; run soak again"
+
+
+def wanted_of(report: Report, wanted: Wanted, names: Sequence[str]) -> Wanted:
+    """The hunt that explains a report's findings, or looks into the scenarios that are named.
+
+    Raises ProfileError when that run held and no scenario is named, or when its plan can't be used.
+    """
+    found = [one for one in _findings(report) if one.scenario in scenarios()]
+    if names:
+        found = [one for one in found if one.scenario in names]
+    elif report.verdict == "held":
+        raise ProfileError("that run held: there is nothing to explain; name a SCENARIO to look into it all the same")
+    elif _findings(report) and not found:
+        raise ProfileError("that run found nothing that a scenario can show again; nothing to do")
+    chosen = tuple(dict.fromkeys([*names, *(one.scenario for one in found)]))
+    return replace(wanted, plan=_plan(report, chosen), findings=found, mode="from")
+
+
+def _findings(report: Report) -> list[FindingResult]:
+    return [one for one in report.findings if one.kind not in NOT_GROWTH]
+
+
+def _plan(report: Report, names: tuple[str, ...]) -> Plan:
+    told: Any = report.environment.get("plan", {})
+    try:
+        known = msgspec.convert(told, _Known)
+    except msgspec.ValidationError as error:
+        raise ProfileError(f"expected the plan of the run in its report; found something else ({error})") from None
+    if known.plant is not None:
+        plant(known.plant)
+    return Plan(names, report.seed, time_scale=known.time_scale, phones=known.phones, plant=known.plant)

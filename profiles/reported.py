@@ -1,0 +1,100 @@
+"""The report of a command: there from its first moment, renewed while it goes on, written and printed at its end.
+
+Owns the report directory for the length of a run. A run that was killed leaves what was known then, and no verdict of
+an earlier run.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import click
+import msgspec
+
+from mobifai.errors import CommandError, MobiFaiError
+from profiles.invocation import command, now, tell
+from profiles.report.directory import ProfileDirectory, encoded
+from profiles.report.summary import summary
+from profiles.results import EXIT_STATUS, ProfileReport
+from profiles.subcommand import FAILED, interruption, reason_of, rendered, show
+from soak.harness.environment import environment
+from soak.report.files import ReportError
+
+DEFAULT_REPORT = "profile-report"
+
+Save: TypeAlias = Callable[[ProfileReport], None]
+"""Writes what is known now."""
+
+
+def report_options(command: Any) -> Any:
+    """Where the report goes."""
+    command = click.option("--json", "as_json", is_flag=True, help="The report as JSON on standard output.")(command)
+    return click.option("--report", "report_dir", type=click.Path(path_type=Path), default=DEFAULT_REPORT,
+                        show_default=True, help="Where the report goes.")(command)  # fmt: skip
+
+
+def begun(mode: str, seed: int = 0) -> ProfileReport:
+    """The report of a run that has just begun."""
+    network = "that of the agent that is looked into" if mode == "attach" else "not set up yet"
+    return ProfileReport("unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), now())
+
+
+def reported(
+    first: ProfileReport, make: Callable[[ProfileReport, Save], ProfileReport], place: Path, as_json: bool
+) -> int:
+    """Make a report of what was begun as `first`, write it, print it; its status. Raises UsageError, CommandError."""
+    try:
+        directory = ProfileDirectory(place)
+        interruption().hold()
+        directory.begin(first)
+    except MobiFaiError as error:
+        raise click.UsageError(str(error)) from None
+    saving = Saving(directory, first)
+    try:
+        report = make(first, saving)
+    except Exception as error:
+        with suppress(ReportError):
+            directory.write(_failed(saving.latest, error))
+        raise CommandError(reason_of(error), FAILED) from error
+    return _end(report, directory, as_json)
+
+
+def _failed(known: ProfileReport, error: Exception) -> ProfileReport:
+    notes = [f"the run failed: {reason_of(error)}", *known.notes]
+    return msgspec.structs.replace(known, verdict="failed", notes=notes)
+
+
+class Saving:
+    """Writes a report that is not the last one. A disk that is full does not end the run."""
+
+    def __init__(self, directory: ProfileDirectory, first: ProfileReport) -> None:
+        self.latest = first
+        self._directory = directory
+        self._failed = False
+
+    def __call__(self, report: ProfileReport) -> None:
+        """Write it as unfinished."""
+        self.latest = msgspec.structs.replace(report, verdict="unfinished")
+        try:
+            self._directory.write(self.latest)
+        except ReportError as error:
+            if not self._failed:
+                tell(f"{error}; the run goes on, and the report is written at its end")
+            self._failed = True
+        else:
+            self._failed = False
+
+
+def _end(report: ProfileReport, directory: ProfileDirectory, as_json: bool) -> int:
+    """Write and print it. A run without a report has no status of 0."""
+    status, unwritten = EXIT_STATUS[report.verdict], ""
+    try:
+        directory.write(report)
+    except ReportError as error:
+        status, unwritten = status or FAILED, str(error)
+    place = None if unwritten else directory.path / "report.html"
+    status = show(encoded(report) if as_json else rendered(summary(report, place)), status)
+    if unwritten:
+        tell(f"mobifai: {unwritten}")
+    return status

@@ -1,0 +1,101 @@
+"""What each command of `profile` does around its own work: signals, errors and their exit statuses, and its output."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import click
+
+from mobifai.errors import CommandError, MobiFaiError
+from mobifai.resource_limits import shortage
+from profiles.interruption import Interruption
+
+FAILED: Final = 3
+INTERRUPTED: Final = 4
+"""Never 1, which is the status of a finding."""
+
+EPILOG: Final = (
+    "Exit status: 0 nothing found; 1 found; 2 usage; 3 the run itself failed; 4 interrupted, or inconclusive."
+)
+LOOK_EPILOG: Final = (
+    "Exit status: 0 done; 2 usage; 3 it failed (no agent runs, or it has ended or hangs); 4 interrupted."
+)
+
+_KEY: Final = "profiles.interruption"
+
+T = TypeVar("T")
+
+
+def invoked(context: click.Context, stop: Interruption, command: Callable[[click.Context], Any]) -> Any:
+    """Run a command with these signals handled, until the process ends. Raises CommandError, ClickException."""
+    context.meta[_KEY] = stop
+    stop.handle()
+    try:
+        return command(context)
+    except KeyboardInterrupt:
+        raise CommandError("it was interrupted before anything was done", INTERRUPTED) from None
+    except (click.ClickException, click.exceptions.Exit, CommandError):
+        raise
+    except Exception as error:
+        raise CommandError(reason_of(error), FAILED) from error
+    finally:
+        stop.ignore()
+
+
+def interruption() -> Interruption:
+    """The signals of the command that runs."""
+    stop: Interruption = click.get_current_context().meta[_KEY]
+    return stop
+
+
+def usable(make: Callable[[], T]) -> T:
+    """Return what was named on the command line. Raises UsageError when it can't be used."""
+    try:
+        return make()
+    except MobiFaiError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def reason_of(error: Exception) -> str:
+    """Why a command failed, in a sentence."""
+    if isinstance(error, MobiFaiError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return shortage(error) or f"the system refused it: {error}"
+    return shortage(error) or f"an internal error, which should not be: {error!r}"
+
+
+def rendered(text: Any) -> str:
+    """Styled text as it goes to standard output."""
+    from rich.console import Console  # noqa: PLC0415 - signals are handled before anything heavy is imported
+
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        console.print(text, soft_wrap=True)
+    return captured.get()
+
+
+def show(text: str | bytes, status: int) -> int:
+    """Print to standard output; the exit status after that.
+
+    A reader that went away changes nothing. Output that can't be written leaves no status of 0.
+    """
+    try:
+        click.echo(text, nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+    except OSError as error:
+        _discard_output()
+        with suppress(OSError):
+            click.echo(f"mobifai: the output can't be written: {error}", err=True)
+        return status or FAILED
+    return status
+
+
+def _discard_output() -> None:
+    """Let nothing that is still in the buffer fail once more."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

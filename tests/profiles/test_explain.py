@@ -1,0 +1,116 @@
+"""What a soak report asks to be explained, and what is said when there is nothing in it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mobifai.errors import MobiFaiError
+from profiles.investigate.explain import nothing_to_explain, read_soak, wanted_of
+from profiles.investigate.hunt import Hunt, Wanted
+from profiles.results import Culprit
+from soak.gauges.results import FindingResult, Report, TrafficResult
+from soak.report.directory import ReportDirectory
+from soak.run.plan import Plan
+
+ANY = Wanted(Plan(("mixed",), 1))
+
+
+def finding(scenario: str, name: str = "python.blocks", kind: str = "growth") -> FindingResult:
+    return FindingResult(kind, name, "more and more", 1.4, "objects", 1.0, scenario, "")
+
+
+def soaked(verdict: str, *findings: FindingResult, **other: Any) -> Report:
+    """A report of soak."""
+    plan = other.pop("plan", {"time_scale": 5, "phones": 3, "plant": "text-only", "scenarios": ["terminals"]})
+    return Report(verdict, 0, 1.0, 7, {"plan": plan}, [], [], [], list(findings), TrafficResult(), **other)  # type: ignore[arg-type]
+
+
+def test_the_scenarios_seed_and_plant_are_those_of_the_report() -> None:
+    wanted = wanted_of(soaked("leak", finding("terminals"), finding("terminals", "zombies")), ANY, ())
+    assert wanted.plan == Plan(("terminals",), 7, time_scale=5, phones=3, plant="text-only")
+    assert [one.name for one in wanted.findings] == ["python.blocks", "zombies"]
+    assert wanted.mode == "from"
+
+
+def test_a_scenario_that_is_named_is_looked_into_whatever_was_found() -> None:
+    report = soaked("held")
+    assert wanted_of(report, ANY, ("mixed",)).plan.scenarios == ("mixed",)
+    assert nothing_to_explain(report, ("mixed",)) == ""
+
+
+def test_a_run_that_held_leaves_nothing_to_explain() -> None:
+    with pytest.raises(MobiFaiError, match="held: there is nothing to explain; name a SCENARIO"):
+        wanted_of(soaked("held"), ANY, ())
+
+
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        (soaked("inconclusive", interrupted=True), "was interrupted, with 0 cycles"),
+        (soaked("unfinished", finished=False), "had not ended when its report was written, with 0 cycles"),
+        (soaked("inconclusive"), "reached no verdict"),
+        (soaked("failed", finding("mixed", "TargetFailed", "failure")), "failed before it found any growth"),
+    ],
+)
+def test_a_run_that_found_nothing_before_its_end_leaves_nothing_to_explain(report: Report, told: str) -> None:
+    assert told in nothing_to_explain(report, ())
+
+
+def test_what_was_found_by_then_is_explained() -> None:
+    assert nothing_to_explain(soaked("unfinished", finding("terminals"), finished=False), ()) == ""
+
+
+@pytest.mark.parametrize("plan", ["text", {"plant": "no-such-plant"}, {"time_scale": "fast"}])
+def test_a_plan_of_something_else_is_told(plan: object) -> None:
+    with pytest.raises(MobiFaiError):
+        wanted_of(soaked("leak", finding("terminals"), plan=plan), ANY, ())
+
+
+def test_what_no_scenario_shows_is_told() -> None:
+    with pytest.raises(MobiFaiError, match="no scenario|a scenario can show"):
+        wanted_of(soaked("leak", finding("attached")), ANY, ())
+
+
+def test_only_a_directory_that_is_there_is_read(tmp_path: Path) -> None:
+    ReportDirectory(tmp_path / "report").write(soaked("held"))
+    assert read_soak(tmp_path / "report" / "report.json") == read_soak(tmp_path / "report")
+    for place in (tmp_path / "report" / "TYPO", tmp_path / "TYPO"):
+        with pytest.raises(MobiFaiError, match=f"there is no {place}"):
+            read_soak(place)
+    with pytest.raises(MobiFaiError, match=r"expected the directory of a soak report, found a file"):
+        read_soak(tmp_path / "report" / "report.html")
+
+
+def test_what_was_not_looked_into_is_no_finding(tmp_path: Path) -> None:
+    wanted = wanted_of(soaked("leak", finding("terminals"), finding("mixed")), ANY, ())
+    hunt = Hunt(wanted, tmp_path, {}, "", "", lambda _: None)
+    assert hunt.report().unattributed == []
+    assert hunt.report().notes == [
+        "python.blocks in terminals, which soak found, was not looked into",
+        "python.blocks in mixed, which soak found, was not looked into",
+    ]
+    assert hunt.report() == hunt.report()  # asking changes nothing
+
+
+def culprit() -> Culprit:
+    return Culprit("container", "/x.py", 7, "keep", "", 10.0, 1.0, 1e3, "", "high", "again")
+
+
+async def test_an_interrupted_hunt_has_no_verdict_whatever_it_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asyncio import CancelledError  # noqa: PLC0415
+
+    saved: list[str] = []
+    hunt = Hunt(ANY, tmp_path, {}, "", "", lambda _: None, lambda report: saved.append(report.verdict))
+
+    async def found_then_cancelled(*_: object) -> None:
+        hunt._culprits = [culprit()]
+        raise CancelledError
+
+    monkeypatch.setattr(hunt, "_scenario", found_then_cancelled)
+    report = await hunt.run()
+    assert (report.verdict, len(report.culprits)) == ("inconclusive", 1)
+    assert "interrupted" in report.notes[0]
+    assert hunt.interrupted

@@ -1,0 +1,83 @@
+"""Signals of a command: before anything has begun they end it, afterwards they are noted and raise nothing."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from mobifai.cli.running import run
+from profiles.interruption import SIGNALS, Interruption
+
+
+def send(number: int) -> None:
+    """Send this process a signal, whose handler has run when this returns."""
+    os.kill(os.getpid(), number)
+
+
+async def hang(number: int, times: int, then: str) -> str:
+    """Send signals to this process, then wait without end; a result also when this is cancelled."""
+    for _ in range(times):
+        send(number)
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        send(number)
+        await asyncio.sleep(0)
+        return then
+    raise AssertionError
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_before_anything_has_begun_ends_the_command(number: int) -> None:
+    with Interruption() as stop, pytest.raises(KeyboardInterrupt):
+        send(number)
+    assert stop.asked
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_cancels_the_job_and_one_more_does_not_disturb_its_end(number: int) -> None:
+    with Interruption() as stop:
+        stop.hold()
+        assert run(stop.end(hang(number, 1, "what is known"))) == "what is known"
+        assert stop.count == 2
+
+
+def test_a_signal_that_came_before_the_job_cancels_it_too() -> None:
+    with Interruption() as stop:
+        stop.hold()
+        send(signal.SIGTERM)
+        with pytest.raises(asyncio.CancelledError):
+            run(stop.end(asyncio.sleep(600)))
+
+
+def test_a_job_that_may_go_on_after_the_first_signal_is_cancelled_by_the_second() -> None:
+    with Interruption() as stop:
+        stop.hold()
+        send(signal.SIGINT)
+        assert run(stop.end(hang(signal.SIGINT, 1, "cancelled"), at=2)) == "cancelled"
+
+
+def test_what_a_job_raises_is_raised() -> None:
+    async def fail() -> None:
+        raise ValueError("as it is")
+
+    with Interruption() as stop, pytest.raises(ValueError, match="as it is"):
+        run(stop.end(fail()))
+
+
+def test_a_signal_that_the_parent_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interruption() as stop:
+            send(signal.SIGHUP)
+            assert not stop.asked
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_handlers_of_before_come_back() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with Interruption():
+        pass
+    assert [signal.getsignal(number) for number in SIGNALS] == before
