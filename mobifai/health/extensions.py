@@ -21,10 +21,15 @@ ENTRY_POINTS = "mobifai.questions"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The running process, to those who look into it. `agent` is None in a relay alone."""
+    """The running process, to those who look into it.
+
+    `agent` is None in a relay alone and in the keeper; `keeper` is the Keeper in the keeper's process, which has no
+    event loop and an empty ledger.
+    """
 
     ledger: Ledger
     agent: Any = None
+    keeper: Any = None
 
 
 @dataclass

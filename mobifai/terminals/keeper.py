@@ -32,6 +32,8 @@ TYPE_CHECKING = False  # as typing has it, which is not imported here
 if TYPE_CHECKING:
     from typing import Any
 
+    from mobifai.terminals.keeper_questions import KeeperQuestions
+
 GRACE_SECONDS = 1.5
 """How long the keeper waits at its end for shells that were hung up on."""
 
@@ -114,6 +116,7 @@ class Keeper:
         self._stopping_since: float | None = None
         self._status = 0
         self._question: int | None = None
+        self._questions: KeeperQuestions | None = None
 
     # -- the loop
 
@@ -336,8 +339,10 @@ class Keeper:
 
     # -- commands
 
-    def _reply(self, question: object) -> "dict[str, Any]":
-        """Answer a command that did not reach the agent."""
+    def _reply(self, question: object, arguments: "dict[str, Any]") -> "dict[str, Any]":
+        """Answer a command that did not reach the agent, or a test run that looks into this process."""
+        if wire.TEST_VARIABLE in os.environ and isinstance(question, str) and "." in question:
+            return self._look_inside(question, arguments)
         if question == "status":
             return {"answer": self._state()}
         if question == "restart":
@@ -346,6 +351,15 @@ class Keeper:
             return {"answer": {}}
         state = self._state()
         return {"error": f"the agent does not run ({state['problem'] or state['agent']}); every terminal is kept"}
+
+    def _look_inside(self, question: str, arguments: "dict[str, Any]") -> "dict[str, Any]":
+        from mobifai.terminals import keeper_questions  # noqa: PLC0415 - for a test run only
+
+        if self._questions is None:
+            self._questions = keeper_questions.KeeperQuestions(self)
+        if self._control is not None:
+            self._control.patience = keeper_questions.PATIENCE_SECONDS
+        return self._questions.answer(question, arguments)
 
     def _replace(self, now: float) -> None:
         """Start an agent now. One that runs did not answer the command; it is left alone while it may be starting."""

@@ -1,7 +1,8 @@
 """The socket on which the keeper answers commands while the agent does not.
 
-It speaks the language of the agent's own control socket: one line `{"ask": NAME}`, one line `{"answer": ...}` or
-`{"error": TEXT}`. Standard library only; a command never makes the keeper wait.
+It speaks the language of the agent's own control socket: one line `{"ask": NAME, "with": {...}}`, one line
+`{"answer": ...}` or `{"error": TEXT}`. Standard library only; a command never makes the keeper wait, except in a test
+run.
 """
 
 import contextlib
@@ -23,15 +24,20 @@ _MOST_BYTES = 64 << 10
 
 
 class Control:
-    """Owns the listening socket, its file, and the commands' connections. `answer` takes a question's name."""
+    """Owns the listening socket, its file, and the commands' connections. `answer` takes a question's name
+    and its arguments.
+
+    `patience`: seconds that the keeper waits for a command to read its answer; 0 but in a test run.
+    """
 
     def __init__(
         self,
         listening: socket.socket,
         path: str,
         selector: selectors.BaseSelector,
-        answer: "Callable[[str], dict[str, Any]]",
+        answer: "Callable[[str, dict[str, Any]], dict[str, Any]]",
     ) -> None:
+        self.patience = 0.0
         self._listening = listening
         self._path = path
         self._selector = selector
@@ -83,15 +89,17 @@ class Control:
             return
         if newline:
             with contextlib.suppress(OSError):  # it went away, or does not read
+                command.settimeout(self.patience)
                 command.sendall(json.dumps(self._reply(line)).encode() + b"\n")
         self._drop(command)
 
     def _reply(self, line: bytes) -> "dict[str, Any]":
         try:
-            question = json.loads(line)["ask"]
-        except (ValueError, TypeError, KeyError, RecursionError):
+            message = json.loads(line)
+            question, arguments = message["ask"], message.get("with") or {}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return {"error": 'expected a question as {"ask": NAME}'}
-        return self._answer(question)
+        return self._answer(question, arguments)
 
 
 def _is_owner(command: socket.socket) -> bool:

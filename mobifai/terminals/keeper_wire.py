@@ -22,6 +22,9 @@ _MOST_REASON = 2000
 FD_VARIABLE = "MOBIFAI_KEEPER_FD"
 """Names the agent's end of the socket pair, in the agent's environment."""
 
+TEST_VARIABLE = "MOBIFAI_SOAK_RUN"
+"""Marks every process of a test run, with the run's name. Only a marked keeper can be looked into."""
+
 RESTART_STATUS = 75
 """The agent's exit status for: start me again (EX_TEMPFAIL)."""
 

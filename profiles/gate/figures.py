@@ -48,6 +48,6 @@ def figure_of(name: str) -> Figure:
     return FIGURES[name.partition(":")[0]]
 
 
-def together(values: Mapping[str, float], start: str) -> float:
-    """The sum of the gauges whose names begin so: `descriptors:agent ` and the like."""
-    return sum(value for name, value in values.items() if name.startswith(start))
+def together(values: Mapping[str, float], starts: tuple[str, ...]) -> float:
+    """The sum of the gauges whose names begin with one of these: `descriptors:agent ` and the like."""
+    return sum(value for name, value in values.items() if name.startswith(starts))

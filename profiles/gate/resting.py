@@ -35,7 +35,11 @@ told = {"modules": len(sys.modules), "objects": sys.getallocatedblocks(), "heap"
 print(json.dumps({name: value for name, value in told.items() if value is not None}))
 """
 
-COUNTED: Mapping[str, str] = {"threads": "threads:", "descriptors": "descriptors:agent ", "tasks": "tasks:"}
+COUNTED: Mapping[str, tuple[str, ...]] = {
+    "threads": ("threads:", "keeper/threads:of the system"),
+    "descriptors": ("descriptors:agent ",),
+    "tasks": ("tasks:",),
+}
 """How the gauges of each figure begin. The keeper inherits descriptors of whoever starts it."""
 
 Figures = dict[str, float]

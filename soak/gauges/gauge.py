@@ -40,7 +40,8 @@ class Gauge:
 class Sample:
     """Values at one moment. `at` is in seconds since the start of the run, `cycle` counts the cycles of its scenario.
 
-    A name is `FAMILY` or `FAMILY:MEMBER`, as in `descriptors:socket`; a name that is missing stands for 0.
+    A name is `FAMILY` or `FAMILY:MEMBER`, as in `descriptors:socket`; a name that is missing stands for 0. The names of
+    a process other than the agent begin with `PROCESS/`, as in `keeper/python.blocks`.
     """
 
     at: float
@@ -49,7 +50,7 @@ class Sample:
 
 
 GAUGES: Final[Mapping[str, Gauge]] = {
-    # inside the agent
+    # inside a process
     "python.blocks": Gauge("objects", Kind.GROWTH, 12, 0.1),
     "heap.bytes": Gauge("bytes", Kind.GROWTH, 2400, 12),
     "types": Gauge("objects", Kind.GROWTH, 5, 0.05),
@@ -77,4 +78,25 @@ GAUGES: Final[Mapping[str, Gauge]] = {
 
 def gauge_of(name: str) -> Gauge:
     """The gauge of a value by its name. Raises KeyError for a family that is none."""
-    return GAUGES[name.partition(":")[0]]
+    return GAUGES[family_of(name)]
+
+
+def family_of(name: str) -> str:
+    """The family that a value belongs to, whichever process it was counted in."""
+    return bare(name).partition(":")[0]
+
+
+def bare(name: str) -> str:
+    """A name without its process."""
+    return name[len(prefix_of(name)) :]
+
+
+def prefix_of(name: str) -> str:
+    """The process in a name with its slash, as in `keeper/`; empty for the agent's names."""
+    process, slash, _ = name.partition(":")[0].rpartition("/")
+    return process + slash
+
+
+def of_process(process: str, values: Mapping[str, float]) -> dict[str, float]:
+    """Values by the names that they have as those of a process."""
+    return {f"{process}/{name}": value for name, value in values.items()}

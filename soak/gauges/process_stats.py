@@ -6,7 +6,7 @@ Runs outside of what it counts, and keeps nothing between two counts. What the s
 import collections
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -20,13 +20,14 @@ UNSTEADY = ("-wal", "-shm", "-journal")
 FILES_COUNTED = 100_000
 
 
-def process_values(pid: int, label: str) -> dict[str, float]:
-    """Descriptors by kind and threads of one process; {} when it is gone. `label` tells processes apart."""
+def process_values(pid: int, label: str = "") -> dict[str, float]:
+    """Descriptors by kind and threads of one process; {} when it is gone. `label` stands before each kind."""
+    kind_of, threads = (f"{label} ", f"{label}, of the system") if label else ("", "of the system")
     try:
         process = psutil.Process(pid)
         kinds = descriptor_kinds(pid) or {"any": process.num_fds()}
-        values: dict[str, float] = {f"descriptors:{label} {kind}": amount for kind, amount in kinds.items()}
-        return {**values, f"threads:{label}, of the system": process.num_threads()}
+        values: dict[str, float] = {f"descriptors:{kind_of}{kind}": amount for kind, amount in kinds.items()}
+        return {**values, f"threads:{threads}": process.num_threads()}
     except psutil.Error:
         return {}
 
@@ -46,17 +47,17 @@ def budgets(pid: int) -> dict[str, float]:
     return {}
 
 
-def family_values(mark: Path, agent: int) -> dict[str, float]:
+def family_values(mark: Path, counted: Collection[int]) -> dict[str, float]:
     """The processes that were started under a temporary directory, by name; also those whose parent is gone.
 
-    The agent is not among those whose memory is added up: it is counted from inside.
+    Those that are counted from inside are not among those whose memory is added up.
     """
     names: collections.Counter[str] = collections.Counter()
     memory = 0
     for process in marked(mark):
         with suppress(psutil.Error):
             names[process.name()] += 1
-            memory += 0 if process.pid == agent else process.memory_full_info().uss
+            memory += 0 if process.pid in counted else process.memory_full_info().uss
     values: dict[str, float] = {f"processes:{name}": amount for name, amount in names.items()}
     return {**values, "children.bytes": memory}
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from mobifai.errors import MobiFaiError
-from soak.gauges.gauge import Kind, gauge_of
+from soak.gauges.gauge import Kind, family_of, gauge_of
 
 PAUSE_SECONDS = 0.02
 LONGEST_PAUSE = 1.0
@@ -43,7 +43,8 @@ async def at_rest(
     while True:
         values, entries = await count()
         steady = steady_part(values)
-        same = {**steady, "python.blocks": values.get("python.blocks", 0)}
+        objects = {name: value for name, value in values.items() if family_of(name) == "python.blocks"}
+        same = {**steady, **objects}
         if (same == before and expected in (None, steady)) or clock() >= end:
             return values, entries
         before = same

@@ -9,15 +9,15 @@ from math import isnan, nan
 from typing import Any, Final, TypeAlias
 
 from mobifai.errors import MobiFaiError
-from soak.gauges.gauge import Sample
+from soak.gauges.gauge import Sample, family_of
 
 MOST_POINTS: Final = 4096
 """Points of one series."""
 
 MOST_NAMES: Final = 4096
-"""Series of one book: an agent has some 1,500 types."""
+"""Series of one book: an agent has some 1,500 types, a keeper that is counted from inside some 800."""
 
-MANY: Final = "types:"
+MANY: Final = "types"
 """The family that nearly all series belong to..."""
 
 FEW_POINTS: Final = 64
@@ -184,7 +184,7 @@ class SeriesBook:
         self._series[name].limit(self._most_of(name))
 
     def _most_of(self, name: str) -> int:
-        return min(self._most_points, FEW_POINTS) if name.startswith(MANY) else self._most_points
+        return min(self._most_points, FEW_POINTS) if family_of(name) == MANY else self._most_points
 
     def _share(self) -> None:
         """Keep all series together within their memory."""

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import add
 from typing import Any, Final
 
-from soak.gauges.gauge import Kind, gauge_of
+from soak.gauges.gauge import Kind, bare, family_of, gauge_of, prefix_of
 from soak.gauges.results import BoundResult, FindingResult, GaugeResult, RestResult, ScenarioResult, Verdict
 from soak.gauges.trend import Judgement, convicted
 
 REQUIRED: Final = ("python.blocks", "heap.bytes")
-"""Gauges without which nothing can be said to be free of leaks."""
+"""Gauges without which no process can be said to be free of leaks."""
 
 ENOUGH_BLOCKS: Final = 8
 """Blocks that a scenario must have for a judgement of what held."""
@@ -104,10 +104,12 @@ def gauges(
 ) -> list[GaugeResult]:
     """What became of each gauge. `rising`: convicted, or suspected while there was no confirmation (`again` is None).
 
-    The required gauges that were never there are unmeasured.
+    The required gauges that were never there are unmeasured, in every process that was counted from inside.
     """
+    processes = {"": None, **dict.fromkeys(prefix_of(name) for name in first if bare(name) in REQUIRED)}
+    required = [f"{process}{name}" for process in processes for name in REQUIRED]
     missing = [
-        GaugeResult(name, gauge_of(name).unit, 0, "unmeasured", 0, scenario) for name in REQUIRED if name not in first
+        GaugeResult(name, gauge_of(name).unit, 0, "unmeasured", 0, scenario) for name in required if name not in first
     ]
     return [*(_gauge(name, one, again, scenario) for name, one in first.items()), *missing]
 
@@ -154,7 +156,7 @@ def _leak(
 
 
 def _kind(name: str) -> str:
-    family = name.partition(":")[0]
+    family = family_of(name)
     if family in {"canaries", "processes", "zombies"}:
         return "canary" if family == "canaries" else "process"
     return "rest" if gauge_of(name).kind is Kind.REST else "growth"
@@ -162,8 +164,9 @@ def _kind(name: str) -> str:
 
 def _rank(finding: FindingResult) -> tuple[int, int, bool]:
     kind = _KINDS.index(finding.kind) if finding.kind in _KINDS else len(_KINDS)
-    place = next((place for place, start in enumerate(_GROWTH) if finding.name.startswith(start)), len(_GROWTH))
-    return kind, place, finding.name.startswith("types:builtins.")
+    name = bare(finding.name)
+    place = next((place for place, start in enumerate(_GROWTH) if name.startswith(start)), len(_GROWTH))
+    return kind, place, name.startswith("types:builtins.")
 
 
 def _number(value: float) -> str:
@@ -195,5 +198,5 @@ def _is_conclusive(results: Iterable[GaugeResult], scenarios: Sequence[ScenarioR
     enough = {scenario.name for scenario in scenarios if scenario.blocks >= ENOUGH_BLOCKS}
     everything = {*planned, *(scenario.name for scenario in scenarios)}
     results = list(results)
-    unmeasured = any(result.verdict == "unmeasured" for result in results if result.name in REQUIRED)
+    unmeasured = any(result.verdict == "unmeasured" for result in results if bare(result.name) in REQUIRED)
     return bool(enough) and everything <= enough and not unmeasured and all(r.verdict != "rising" for r in results)

@@ -14,6 +14,7 @@ from mobifai.errors import MobiFaiError
 from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
+from soak.harness.counted_process import CountedProcess
 from soak.harness.installation import HERE, Installation
 from soak.harness.relay_process import RelayApart
 from soak.harness.surroundings import make_folders
@@ -35,7 +36,14 @@ class TargetFailed(MobiFaiError):
 class AgentUnderTest:
     """A running agent (see `world.Target`)."""
 
-    def __init__(self, folder: Path, process: asyncio.subprocess.Process, relay: RelayApart | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        process: asyncio.subprocess.Process,
+        relay: RelayApart | None = None,
+        *,
+        relay_restarts: bool = False,
+    ) -> None:
         self.folder = folder
         self.state_dir = folder / "state"
         self.relay_url = ""
@@ -43,8 +51,17 @@ class AgentUnderTest:
         self.agent_pid = 0
         self._process = process
         self._relay = relay
+        self.others = self._beside(relay_restarts)
+        """The product's processes beside the agent."""
         self._tokens: dict[int, str] = {}  # bounded by the phones
         self._seals: dict[int, PhoneSeal] = {}  # bounded by the phones
+
+    def _beside(self, relay_restarts: bool) -> list[CountedProcess]:
+        state, relay = StateDir(self.state_dir), self._relay
+        found = [CountedProcess("keeper", lambda: self.keeper_pid, lambda: state.keeper_socket)]
+        if relay is not None:
+            found.append(CountedProcess("relay", lambda: relay.pid, lambda: relay.socket, inside=not relay_restarts))
+        return found
 
     # -- what scenarios use
 
@@ -81,8 +98,11 @@ class AgentUnderTest:
         """Whether the process that was started runs still."""
         return self._process.returncode is None
 
-    async def ready(self, ready_file: Path) -> None:
-        """Wait until phones can pair. Raises TargetFailed."""
+    async def ready(self, ready_file: Path, *, older: bool = False) -> None:
+        """Wait until phones can pair. Raises TargetFailed, StateError.
+
+        An `older` revision may have processes that can't be counted from inside.
+        """
         if self._relay is not None:
             await self._relay.sign_in(self.log_file)
         try:
@@ -95,6 +115,7 @@ class AgentUnderTest:
         told = json.loads(ready_file.read_text())
         self.relay_url, self.device_id = str(told["relay_url"]), str(told["device_id"])
         self.agent_pid = int((await self.ask("status"))["agent_pid"])
+        self.others = [await process.prepared(older=older) for process in self.others]
 
     @property
     def keeper_pid(self) -> int:
@@ -133,18 +154,22 @@ class AgentUnderTest:
         told = await self.ask("soak.sample")
         if told["pid"] != self.agent_pid:
             raise TargetFailed(f"the agent crashed and was started again by its keeper; {self.log_end()}")
-        return {**told["values"], **await asyncio.to_thread(self._outside)}, told["bounds"]
+        values = {**told["values"], **await asyncio.to_thread(self._outside)}
+        for process in self.others:
+            values.update(await process.values())
+        return values, told["bounds"]
 
     def _outside(self) -> dict[str, float]:
         return {
             **outside.process_values(self.agent_pid, "agent"),
-            **outside.process_values(self._process.pid, "keeper"),
-            **(outside.process_values(self._relay.pid, "relay") if self._relay else {}),
             **outside.budgets(self.agent_pid),
-            **outside.family_values(self.folder / "tmp", self.agent_pid),
+            **outside.family_values(self.folder / "tmp", {self.agent_pid, *self._counted()}),
             **outside.zombies(self._process.pid),
             **outside.disk_values({"temporary": self.folder / "tmp", "state": self.state_dir}),
         }
+
+    def _counted(self) -> list[int]:
+        return [process.pid() for process in self.others if process.inside]
 
     async def stop(self) -> None:
         """End it; what does not end by itself is killed."""
@@ -168,14 +193,15 @@ async def agent_under_test(
     options: Sequence[str] = (),
     *,
     relay_apart: bool = False,
+    relay_restarts: bool = False,
     plant: str | None = None,
     installation: Installation = HERE,
     variables: Mapping[str, str] | None = None,
 ) -> AsyncIterator[AgentUnderTest]:
     """`mobifai serve` in an empty folder, once phones can pair, with one planted leak if one is named.
 
-    Its environment is `surroundings`, with `variables` added; `settings` is its settings file. Raises TargetFailed,
-    StateError.
+    Its environment is `surroundings`, with `variables` added; `settings` is its settings file. A relay apart that
+    restarts is not counted from inside. Raises TargetFailed, StateError.
     """
     folder.mkdir(parents=True)
     make_folders(folder)
@@ -198,9 +224,9 @@ async def agent_under_test(
                 cwd=folder,
                 start_new_session=True,
             )
-        agent = AgentUnderTest(folder, process, relay)
+        agent = AgentUnderTest(folder, process, relay, relay_restarts=relay_restarts)
         scope.push_async_callback(agent.stop)
-        await agent.ready(ready_file)
+        await agent.ready(ready_file, older=installation.path is not None)
         if plant is not None:
             await agent.ask("soak.plant", {"name": plant})
         yield agent

@@ -54,9 +54,14 @@ class RelayApart:
         """Of the process of now."""
         return self._process.pid if self._process else 0
 
+    @property
+    def socket(self) -> Path:
+        """Its control socket."""
+        return self._state.control_socket
+
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Ask it over its control socket. Raises StateError."""
-        return await ask(self._state.control_socket, question, arguments)
+        return await ask(self.socket, question, arguments)
 
     async def restart(self, *, politely: bool) -> None:
         """End it by SIGTERM or SIGKILL, and start it again on its port."""

@@ -32,28 +32,39 @@ CANARIES = frozenset(
         "aiortc.rtcdtlstransport.RTCDtlsTransport",
         "aiortc.rtcdatachannel.RTCDataChannel",
         "aioice.ice.Connection",
+        "mobifai.terminals.ring_memory.RingMemory",
+        "mobifai.terminals.outflow.Outflow",
+        "mobifai.terminals.exits.ExitWatch",
+        "__main__.Shell",
+        "ptyprocess.ptyprocess.PtyProcess",
     }
 )
-"""Types whose objects end with a phone, a terminal, a conversation or the agent's place on its own relay."""
+"""Types whose objects end with a phone, a terminal, a conversation or the agent's place on its own relay.
+
+`__main__.Shell` is the keeper's, which is run as a file.
+"""
 
 LISTENERS = ("link.listeners",)
 """The ledger's entries that count listeners."""
 
 
 def count(ledger: Ledger, *, disturb: bool) -> dict[str, float]:
-    """Values by name, as in `soak.sample.GAUGES`.
+    """Values by name, as in `soak.gauges.gauge.GAUGES`, of a process with an event loop and a ledger.
 
     With `disturb` garbage goes first, and so does what libraries keep for a while; `uncollected` says how much garbage.
     """
+    return {**count_process(disturb=disturb), **_named("tasks", _tasks()), **_ledger(ledger)}
+
+
+def count_process(*, disturb: bool) -> dict[str, float]:
+    """The part of them that every process has, with or without an event loop."""
     uncollected = _collect() if disturb else 0
     blocks, heap = sys.getallocatedblocks(), heap_in_use()
     values: dict[str, float] = {"python.blocks": blocks, "uncollected": uncollected}
     if heap is not None:
         values["heap.bytes"] = heap
     values.update(_types())
-    values.update(_named("tasks", _tasks()))
     values.update(_named("threads", (_family(thread.name) for thread in threading.enumerate())))
-    values.update(_ledger(ledger))
     return {**values, "garbage": len(gc.garbage), "frozen": gc.get_freeze_count(), "handlers": _handlers()}
 
 

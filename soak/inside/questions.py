@@ -13,11 +13,12 @@ from typing import Any
 from mobifai.errors import StateError
 from mobifai.health.control import Handler
 from mobifai.health.extensions import Subject
-from soak.inside.count import count
+from mobifai.terminals.keeper_wire import TEST_VARIABLE
+from soak.inside.count import count, count_process
 from soak.inside.free_lists import fill_free_lists
 from soak.inside.windows import MemoryWindows
 
-RUN_VARIABLE = "MOBIFAI_SOAK_RUN"
+RUN_VARIABLE = TEST_VARIABLE
 """Marks an agent under test, and every process that it starts, with the name of the run."""
 
 
@@ -28,14 +29,17 @@ def questions(subject: Subject) -> Mapping[str, Handler]:
     async def sample(arguments: dict[str, Any]) -> object:
         if arguments.get("collect"):
             gc.collect()
+        disturb = bool(arguments.get("disturb", True))
+        inside = count(subject.ledger, disturb=disturb) if subject.keeper is None else count_process(disturb=disturb)
         return {
             "pid": os.getpid(),
-            "values": count(subject.ledger, disturb=bool(arguments.get("disturb", True))),
+            "values": inside,
             "bounds": [asdict(entry) for entry in subject.ledger.entries()],
         }
 
     async def fill(_: dict[str, Any]) -> object:
-        await fill_free_lists()
+        if subject.keeper is None:  # those of an event loop
+            await fill_free_lists()
         return {}
 
     async def plant(arguments: dict[str, Any]) -> object:

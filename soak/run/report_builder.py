@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from soak.gauges.gauge import GAUGES, Kind, gauge_of
+from soak.gauges.gauge import GAUGES, Kind, bare, family_of, gauge_of, prefix_of
 from soak.gauges.results import (
     BoundResult,
     FindingResult,
@@ -157,27 +157,29 @@ def _gauges(account: Account) -> list[GaugeResult]:
     """Every gauge but the types that never moved, which are one line together."""
     moved = {name: one for name, one in account.first.items() if not _is_quiet(name, one)}
     results = gauges(moved, account.again, account.name)
-    quiet = [one for name, one in account.first.items() if name not in moved]
-    if quiet:
-        least = max(one.smallest_leak for one in quiet)
-        results.append(GaugeResult("types", GAUGES["types"].unit, 0.0, "flat", least, account.name))
-    return results
+    least: dict[str, float] = {}  # bounded by the processes
+    for name in account.first.keys() - moved.keys():
+        types = f"{prefix_of(name)}types"
+        least[types] = max(least.get(types, 0.0), account.first[name].smallest_leak)
+    unit = GAUGES["types"].unit
+    return [*results, *(GaugeResult(types, unit, 0.0, "flat", least[types], account.name) for types in sorted(least))]
 
 
 def _is_quiet(name: str, judgement: Judgement) -> bool:
-    return name.startswith("types:") and len({value for _, value in judgement.levels}) <= 1
+    return family_of(name) == "types" and len({value for _, value in judgement.levels}) <= 1
 
 
 def _series(account: Account) -> list[SeriesResult]:
     book = account.course.book
     told = {finding.name for finding in account.findings}
     moving = [name for name, series in book.series.items() if len({value for _, _, value in series}) > 1]
-    names = sorted({*told, *ALWAYS_SHOWN, *moving} & {*book.series}, key=lambda name: _place(name, told))
+    always = (name for name in book.series if bare(name) in ALWAYS_SHOWN)
+    names = sorted({*told, *always, *moving} & {*book.series}, key=lambda name: _place(name, told))
     return [_plot(account, name) for name in names[:MOST_PLOTS]]
 
 
 def _place(name: str, told: set[str]) -> tuple[bool, bool, bool, str]:
-    return name not in told, name not in ALWAYS_SHOWN, gauge_of(name).kind is not Kind.REST, name
+    return name not in told, bare(name) not in ALWAYS_SHOWN, gauge_of(name).kind is not Kind.REST, name
 
 
 def _plot(account: Account, name: str) -> SeriesResult:

@@ -12,12 +12,12 @@ from random import Random
 
 from mobifai.errors import StateError
 from soak import shell
-from soak.gauges.gauge import GAUGES, Sample
+from soak.gauges.gauge import Sample, bare, gauge_of
 from soak.gauges.quiescence import at_rest, everybody_gone, steady_part
 from soak.gauges.results import BoundResult
 from soak.gauges.time_series import SeriesBook
 from soak.gauges.trend import is_even, is_warm
-from soak.gauges.verdict import bounds
+from soak.gauges.verdict import REQUIRED, bounds
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.harness.installation import HERE, Installation
 from soak.phone.traffic import IntegrityError
@@ -74,7 +74,7 @@ class Course:
             await self._trace_nothing()
         async with self._explained():
             await self._fill()
-        courses: dict[str, list[float]] = {"python.blocks": [], "heap.bytes": []}
+        courses: dict[str, list[float]] = {}  # bounded by the processes
         usual = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS) if self.factor == 1 else LONGER_WARM_UP
         least, most = blocks or usual
         while self.warm_up_blocks < least or (self.warm_up_blocks < most and not _settled(courses)):
@@ -82,8 +82,9 @@ class Course:
             await self._drive(1, tell)
             self.warm_up_blocks += 1
             values = await self._count(None)
-            for name, course in courses.items():
-                course.append(values.get(name, 0.0))
+            for name, value in values.items():
+                if bare(name) in REQUIRED:
+                    courses.setdefault(name, []).append(value)
         self.warm_up_cycles, self.cycles = self.cycles, 0
         await self._sample()
         self.baseline = steady_part(self.newest)
@@ -194,7 +195,7 @@ class Course:
 
 def _settled(courses: dict[str, list[float]]) -> bool:
     """Whether nothing settles any more: it no longer rises, or rises as steadily as a leak does."""
-    return all(is_warm(course, GAUGES[name]) or is_even(course) for name, course in courses.items())
+    return all(is_warm(course, gauge_of(name)) or is_even(course) for name, course in courses.items())
 
 
 @asynccontextmanager
@@ -217,7 +218,8 @@ async def open_course(
         folder / "agent",
         settings,
         options,
-        relay_apart=scenario.relay == "apart",
+        relay_apart=scenario.relay != "own",
+        relay_restarts=scenario.relay == "restarted",
         plant=plan.plant,
         installation=installation,
     ) as target:

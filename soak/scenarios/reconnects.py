@@ -28,7 +28,7 @@ class Reconnects(Scenario):
 
     name = "reconnects"
     summary = "phones leave politely, vanish, fall silent and come back, paths change, and the relay is restarted"
-    relay: ClassVar[Literal["own", "apart"]] = "apart"
+    relay: ClassVar[Literal["own", "apart", "restarted"]] = "restarted"
     block: ClassVar[tuple[str, ...]] = (
         *("polite relay",) * 2,
         *("vanish relay",) * 2,

@@ -15,12 +15,13 @@ class Scenario(ABC):
     """One way to use an agent. It keeps nothing but what `back` gives up again.
 
     `block` lists the kinds of one block's cycles. Every block has the same kinds, in an order that the seed decides, so
-    that blocks can be compared. `relay`: the agent's own relay, or one that is a process apart.
+    that blocks can be compared. `relay`: the agent's own relay, or one that is a process apart; `restarted`: the cycles
+    restart that one, so that it is counted from outside only.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    relay: ClassVar[Literal["own", "apart"]] = "own"
+    relay: ClassVar[Literal["own", "apart", "restarted"]] = "own"
     block: ClassVar[tuple[str, ...]]
     once: ClassVar[frozenset[str]] = frozenset()
     """Kinds that are costly: a block has them once, also when it is several times as long."""

@@ -81,12 +81,12 @@ def test_what_is_gone_has_no_values() -> None:
 def test_children_are_found_by_their_temporary_directory_and_the_agent_is_not_weighed(tmp_path: Path) -> None:
     with running("", tmp_path) as agent, running("", tmp_path) as child, running("", tmp_path / "other"):
         assert {one.pid for one in outside.marked(tmp_path)} == {agent.pid, child.pid}
-        values = outside.family_values(tmp_path, agent.pid)
-        all_weighed = outside.family_values(tmp_path, NOBODY)
+        values = outside.family_values(tmp_path, {agent.pid})
+        all_weighed = outside.family_values(tmp_path, {NOBODY})
         name = psutil.Process(agent.pid).name()
     assert values[f"processes:{name}"] == 2
     assert 0 < values["children.bytes"] < all_weighed["children.bytes"]
-    assert outside.family_values(tmp_path, NOBODY) == {"children.bytes": 0}
+    assert outside.family_values(tmp_path, {NOBODY}) == {"children.bytes": 0}
 
 
 def test_an_orphan_of_a_double_fork_is_found_until_it_is_gone(tmp_path: Path) -> None:
@@ -101,9 +101,13 @@ def test_an_orphan_of_a_double_fork_is_found_until_it_is_gone(tmp_path: Path) ->
     with running(orphaned, tmp_path) as agent:
         (orphan,) = [one for one in outside.marked(tmp_path) if one.pid != agent.pid]
         assert psutil.Process(agent.pid).children(recursive=True) == []
-        assert sum(v for n, v in outside.family_values(tmp_path, agent.pid).items() if n.startswith("processes:")) == 2
+        assert (
+            sum(v for n, v in outside.family_values(tmp_path, {agent.pid}).items() if n.startswith("processes:")) == 2
+        )
     os.kill(orphan.pid, signal.SIGKILL)
-    wait_until(lambda: outside.family_values(tmp_path, agent.pid) == {"children.bytes": 0}, "the orphan to be gone", 10)
+    wait_until(
+        lambda: outside.family_values(tmp_path, {agent.pid}) == {"children.bytes": 0}, "the orphan to be gone", 10
+    )
 
 
 def test_children_that_nobody_waited_for_are_zombies() -> None:

@@ -50,6 +50,12 @@ async def test_what_is_at_rest_is_counted_twice() -> None:
     assert seconds < LONG / 4
 
 
+async def test_every_process_must_have_all_objects_twice() -> None:
+    settling = [{**AT_REST, "keeper/python.blocks": value} for value in (9.0, 8.0, 7.0, 7.0)]
+    values, _ = await at_rest(Counter(settling), AT_REST, LONG)
+    assert values["keeper/python.blocks"] == 7.0
+
+
 async def test_what_goes_a_moment_later_is_waited_for() -> None:
     more = {**AT_REST, "tasks:leave": 1.0}
     counter = Counter([more, more, AT_REST])

@@ -196,6 +196,24 @@ def test_a_required_gauge_that_was_never_there_is_unmeasured() -> None:
     }
 
 
+def test_every_process_that_is_counted_from_inside_has_its_required_gauges() -> None:
+    first, _ = a_leak("python.blocks")
+    judged = {
+        **first,
+        "keeper/python.blocks": first["python.blocks"],
+        "relay/threads:of the system": first["python.blocks"],
+    }
+    missing = {one.name for one in gauges(judged, {}, "mixed") if one.verdict == "unmeasured"}
+    assert missing == {"heap.bytes", "keeper/heap.bytes"}
+    assert conclude([], [*ALL_FLAT, flat("keeper/heap.bytes", "unmeasured")], [scenario()]) == "inconclusive"
+
+
+def test_what_a_process_beside_the_agent_leaks_is_told_as_that_of_the_agent() -> None:
+    first, again = a_leak("keeper/canaries:__main__.Shell")
+    (found,) = leaks(first, again, cycles_per_second=1)
+    assert (found.kind, found.name) == ("canary", "keeper/canaries:__main__.Shell")
+
+
 # -- the whole
 
 

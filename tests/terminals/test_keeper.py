@@ -20,6 +20,7 @@ import pytest
 from mobifai.errors import StateError
 from mobifai.health.control import ask, listen_in
 from mobifai.terminals import keeper
+from mobifai.terminals.keeper_wire import TEST_VARIABLE
 from tests.support.eventually import eventually
 from tests.terminals import ill_agent
 
@@ -38,8 +39,8 @@ class RunningKeeper:
 
 
 @asynccontextmanager
-async def keeping(folder: Path, way: str) -> AsyncIterator[RunningKeeper]:
-    """A keeper whose agent misbehaves in this way."""
+async def keeping(folder: Path, way: str, **variables: str) -> AsyncIterator[RunningKeeper]:
+    """A keeper whose agent misbehaves in this way. `variables` are in its environment."""
     control, log = folder / "k.sock", folder / "log"
     listening, _ = listen_in([control])
     setup = {
@@ -55,7 +56,7 @@ async def keeping(folder: Path, way: str) -> AsyncIterator[RunningKeeper]:
     with listening, (folder / "terminal").open("wb") as terminal:
         process = subprocess.Popen(  # noqa: ASYNC220 - it does not wait
             [sys.executable, "-P", keeper.__file__, json.dumps(setup), *agent],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
             pass_fds=[setup["connection"], setup["control"]],
             stderr=terminal,
         )
@@ -122,3 +123,35 @@ async def test_commands_that_say_nothing_keep_nobody_waiting(tmp_path: Path) -> 
             assert (await kept.status())["keeper_pid"] == kept.process.pid
         for one in silent:
             one.close()
+
+
+async def test_only_a_keeper_that_a_test_run_has_marked_can_be_looked_into(tmp_path: Path) -> None:
+    async with keeping(tmp_path, "exit 3") as kept:
+        with pytest.raises(StateError, match="every terminal is kept"):
+            await ask(kept.control, "soak.sample")
+        assert not any("psutil" in one.path for one in psutil.Process(kept.process.pid).memory_maps())
+
+
+async def test_a_marked_keeper_counts_its_shells_and_being_asked_leaves_nothing(tmp_path: Path) -> None:
+    async with keeping(tmp_path, "exit 3", **{TEST_VARIABLE: "a test"}) as kept:
+        await _tries(kept, 3)
+        await ask(kept.control, "soak.sample")
+        first = await ask(kept.control, "soak.sample")
+        assert first["pid"] == kept.process.pid
+        assert first["values"]["canaries:__main__.Shell"] == 1
+        for _ in range(20):
+            await ask(kept.control, "soak.sample")
+        again = (await ask(kept.control, "soak.sample"))["values"]
+        assert abs(again["python.blocks"] - first["values"]["python.blocks"]) < 20
+        with pytest.raises(StateError, match="does not know"):
+            await ask(kept.control, "soak.no.such.question")
+        with pytest.raises(StateError, match="does not know"):
+            await ask(kept.control, "nobody.answers")
+        assert runs(kept.shell)
+
+
+async def _tries(kept: RunningKeeper, failures: int) -> None:
+    """Wait until the agent has failed so often: then everything that the keeper needs is loaded."""
+    async with asyncio.timeout(20):
+        while (await kept.status())["failures"] < failures:
+            await asyncio.sleep(0.05)
