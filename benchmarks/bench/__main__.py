@@ -1,7 +1,6 @@
 """The command: measures what is not measured yet, and writes the page. Owns the choice of rows and peers."""
 
 import datetime
-import gzip
 import platform
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-import msgspec
 
 from benchmarks.bench import harness, reading
 from benchmarks.bench.harness import FULL_HARNESS, QUICK_HARNESS
@@ -22,13 +20,14 @@ from benchmarks.bench.results import Machine, Results
 from benchmarks.bench.rounds import Course, Rounds
 from benchmarks.bench.rows import FULL, QUICK, ROWS
 from benchmarks.bench.small_leaks import CLEAN_RUNS, give_to_tracemalloc
+from benchmarks.evidence.finders import measured
+from benchmarks.evidence.store import evidence, read
 from benchmarks.leak_finders.cells import Measured
 from soak.harness.environment import environment
 from soak.harness.temp_run import alone, unless_stopped
 from tests.support import netns, node
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-FINDERS = ROOT / "benchmarks" / "leak_finders" / "measured.jsonl.gz"
 NOBODY = "nobody needed it"
 T = TypeVar("T")
 HARNESS = "harness"
@@ -119,8 +118,9 @@ def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path
 
 
 def other_finders() -> list[Measured]:
-    """What was measured of other finders of leaks."""
-    return [msgspec.json.decode(line, type=Measured) for line in gzip.decompress(FINDERS.read_bytes()).splitlines()]
+    """What was measured of other finders of leaks, as far as the evidence has it."""
+    found = evidence(read(ROOT / "docs")).get("leak-finders")
+    return measured(found.last) if found else []
 
 
 def _measure(course: Course, results: Results, quick: bool, tables: Collection[str]) -> None:

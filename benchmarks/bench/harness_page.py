@@ -87,7 +87,7 @@ def _finders(cells: Sequence[Cell], measured: Sequence[Measured]) -> str:
 
 
 def _by_others(measured: Sequence[Measured]) -> Iterator[Said]:
-    for one in answers_of(measured, None):
+    for one in answers_of(measured):
         if one.alarm is not None and (one.plant in SMALLEST or one.role == "clean"):
             yield Said(one.finder, one.plant if one.role == "leak" else "", one.alarm, one.seconds)
 

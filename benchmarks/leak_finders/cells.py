@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import sysconfig
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from benchmarks.leak_finders.host import NO_PLANT, SHORT_REST_SECONDS
 from soak.plants import Moment
 
 ROOT = Path(__file__).parents[2]
+"""Where `benchmarks` and `tests` are imported from. Not resolved: links to them keep the checkout's mobifai out."""
 CELL_SECONDS = 300.0
 REST_SECONDS = 6.0
 """Rest at the end of a test; a decoy's timer takes five seconds."""
@@ -66,7 +68,7 @@ class Cell:
         return f"{self.tool} {self.role} {self.moment} {self.plant} {self.number}"
 
 
-class Measured(msgspec.Struct, frozen=True):
+class Measured(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one cell said. `alarm` is the finder's own answer (memray); `course` is RSS in bytes.
 
     `largest` is what the worst location kept, in bytes; `at` that location's innermost line of Python; `names_plant`
@@ -154,8 +156,9 @@ def _place(stack: list[tuple[str, str, int]]) -> str:
 
 
 def _short(file: str) -> str:
-    if file.startswith(str(ROOT)):
-        return str(Path(file).relative_to(ROOT))
+    for place in (str(ROOT), sysconfig.get_path("purelib")):
+        if file.startswith(f"{place}/"):
+            return str(Path(file).relative_to(place))
     return "/".join(Path(file).parts[-2:])
 
 
@@ -165,6 +168,7 @@ async def _python(words: list[str], folder: Path) -> str:
         *(sys.executable, *words),
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"},
+        start_new_session=True,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+import msgspec
+
 from benchmarks.leak_finders.cells import Measured
 from soak.plants import Moment, Plant, plants
 from tests.soak.plant_host import CAUSES
@@ -17,8 +19,8 @@ CALIBRATION_RUNS, FILTER_RUNS = 5, 3
 
 
 def hosted() -> tuple[Plant, ...]:
-    """The plants whose moments come about without a network: all but those in libraries."""
-    return tuple(one for one in plants() if one.family != "libraries")
+    """The plants whose moments come about in one process without a network: all but those in libraries."""
+    return tuple(one for one in plants() if one.family != "libraries" and one.on in CAUSES)
 
 
 def kind_of(moment: str) -> Moment:
@@ -58,3 +60,17 @@ class Filter:
 def kept(one: Measured, places: frozenset[str]) -> int:
     """The most that a call stack kept which ends at none of these places and not in the hooks of plants, in bytes."""
     return max((size for at, size in one.places if at not in places and not at.startswith(HOOKS)), default=0)
+
+
+def slim(one: Measured, places: frozenset[str]) -> Measured:
+    """The same with the places alone that a filter could be asked about: of those that it lets pass, none."""
+    asked = [(at, size) for at, size in one.places if at not in places and not at.startswith(HOOKS)]
+    return msgspec.structs.replace(one, places=sorted(asked, key=lambda place: -place[1])[:1])
+
+
+def distinct(one: Measured) -> Measured:
+    """The same with each place once, with the most that a call stack kept there."""
+    most: dict[str, int] = {}
+    for at, size in one.places:
+        most[at] = max(size, most.get(at, 0))
+    return msgspec.structs.replace(one, places=list(most.items()))

@@ -1,17 +1,13 @@
-"""The page that shows the comparison, as Markdown. Decides nothing, and asks the machine only for its versions."""
+"""The page that shows the comparison, as Markdown. Decides nothing, and asks the machine for nothing."""
 
-import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.leak_finders.cells import MEMRAY_OPTIONS, REST_SECONDS, Measured
 from benchmarks.leak_finders.host import EVENTS_A_SAMPLE, SHORT_REST_SECONDS
-from benchmarks.leak_finders.limits import CALIBRATION_RUNS, FILTER_RUNS, KINDS, Filter, hosted, limits_of
+from benchmarks.leak_finders.limits import CALIBRATION_RUNS, FILTER_RUNS, KINDS, Filter, limits_of
 from benchmarks.leak_finders.score import FINDERS, MEMRAY, ROLES, Answer, Score, answers_of, at_limits, score_of
 from benchmarks.leak_finders.words import HEAD, HOW, LIMITS, PLANT_BY_PLANT
-from soak.harness.environment import environment
-from soak.plants import Plant
 
 ELSEWHERE = ", elsewhere"
 FACTORS = (0.25, 0.5, 1, 2, 4)
@@ -26,39 +22,46 @@ SAID = {
 }
 
 
-def page_of(results: Sequence[Measured], soak: dict[str, Any] | None, measured_at: float, missing: int) -> str:
-    """The whole page. `measured_at` in seconds since 1970; `missing` counts cells that were not measured."""
+class Hosted(NamedTuple):
+    """A plant that the cells were measured with."""
+
+    name: str
+    family: str
+    decoy: bool
+
+
+def page_of(
+    results: Sequence[Measured],
+    soak: Sequence[Answer],
+    plants: Sequence[Hosted],
+    versions: Mapping[str, str],
+    made: str,
+) -> str:
+    """The whole page. `soak`: the answers of the self-test; `made`: where the results come from."""
     answers = answers_of(results, soak)
     scores = {finder: score_of(finder, answers) for finder in FINDERS}
-    words = {**_versions(), **_figures(results, scores)}
-    words["date"] = datetime.datetime.fromtimestamp(measured_at, datetime.UTC).date().isoformat()
-    words["soak_source"] = _soak_source(soak) + (f" **{missing} cells are not measured yet.**" if missing else "")
+    words = _figures(results, scores, plants)
+    tools = ", ".join(f"{name} {number}" for name, number in versions.items())
     parts = [
         HEAD.format(**words),
+        made,
+        f"{tools}. {_soak_source(soak)}\n",
         _totals(scores),
-        _families(answers),
+        _families(answers, plants),
         HOW.format(**words),
         _other_limits(results),
         LIMITS.format(**words),
-        _plants(answers, results),
+        _plants(answers, results, plants),
     ]
     return "\n".join(parts)
 
 
-def _versions() -> dict[str, Any]:
-    facts = environment("loopback")
-    machine = f"{facts['platform'].partition('-')[0]} {facts['architecture']}, {facts['cpus']} CPUs"
-    names = {"pytest": "pytest", "plugin": "pytest-memray", "memray": "memray", "psutil": "psutil"}
-    found = {key: version(name) for key, name in names.items()}
-    return {**found, "machine": machine, "python": facts["python"], "c_library": facts["c_library"]}
-
-
-def _figures(results: Sequence[Measured], scores: Mapping[str, Score]) -> dict[str, Any]:
+def _figures(results: Sequence[Measured], scores: Mapping[str, Score], plants: Sequence[Hosted]) -> dict[str, Any]:
     limits, filters = limits_of(results), {kind: Filter.by(kind, results) for kind in KINDS}
     own = [one for one in results if one.tool == "memray" and one.role == "leak" and one.alarm]
     return {
-        "leaks": sum(not one.decoy for one in hosted()),
-        "decoys": sum(one.decoy for one in hosted()),
+        "leaks": sum(not one.decoy for one in plants),
+        "decoys": sum(one.decoy for one in plants),
         "events": max((one.events for one in results), default=0),
         "every": EVENTS_A_SAMPLE,
         "rest": REST_SECONDS,
@@ -81,10 +84,10 @@ def _in_bytes(limits: Mapping[Any, int]) -> str:
     return ", ".join(f"{limit:,} bytes for {names[kind]}" for kind, limit in limits.items())
 
 
-def _soak_source(soak: dict[str, Any] | None) -> str:
-    if soak is None:
-        return "The column of `mobifai soak` is still empty: no self-test was given."
-    return f"`mobifai soak`: its `--self-test --seed {soak.get('seed', 1)}`, {len(soak['plants'])} plants."
+def _soak_source(soak: Sequence[Answer]) -> str:
+    if not soak:
+        return "The column of `mobifai soak` is empty: its self-test was not run."
+    return f"`mobifai soak`: its self-test ([self-test.md](self-test.md)), {len(soak)} of these plants."
 
 
 def _totals(scores: Mapping[str, Score]) -> str:
@@ -108,8 +111,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def _families(answers: Iterable[Answer]) -> str:
-    family = {one.name: one.family.replace("_", " ") for one in hosted() if not one.decoy}
+def _families(answers: Iterable[Answer], plants: Sequence[Hosted]) -> str:
+    family = {one.name: one.family.replace("_", " ") for one in plants if not one.decoy}
     usable = [one for one in answers if one.plant in family and one.alarm is not None]
 
     def cell(name: str, finder: str) -> str:
@@ -131,11 +134,11 @@ def _other_limits(results: Sequence[Measured]) -> str:
     return "With other limits pytest-memray would have said, by the same records:\n\n" + _table(head, rows)
 
 
-def _plants(answers: Iterable[Answer], results: Iterable[Measured]) -> str:
+def _plants(answers: Iterable[Answer], results: Iterable[Measured], plants: Sequence[Hosted]) -> str:
     said = {(one.plant, one.finder): one for one in answers if one.role != "clean"}
     records = {(one.plant, one.tool): one for one in results if one.role in ("leak", "decoy") and not one.error}
     rows = []
-    for plant in hosted():
+    for plant in plants:
         memray, rss = records.get((plant.name, "memray")), records.get((plant.name, "rss"))
         words = [_word(plant, said.get((plant.name, finder))) for finder in FINDERS]
         if memray and memray.role == "leak" and memray.alarm and not memray.names_plant:
@@ -147,7 +150,7 @@ def _plants(answers: Iterable[Answer], results: Iterable[Measured]) -> str:
     return PLANT_BY_PLANT + _table(head, rows)
 
 
-def _word(plant: Plant, answer: Answer | None) -> str:
+def _word(plant: Hosted, answer: Answer | None) -> str:
     if answer is None:
         return ""
     return "no answer" if answer.alarm is None else SAID["decoy" if plant.decoy else "leak", answer.alarm]

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from benchmarks.leak_finders.cells import Measured
 from benchmarks.leak_finders.limits import KINDS, Filter, kept, kind_of
@@ -25,10 +24,10 @@ class Answer:
     seconds: float
 
 
-def answers_of(results: Sequence[Measured], soak: dict[str, Any] | None) -> list[Answer]:
-    """Every finder's answers; those of `mobifai soak` from its self-test."""
+def answers_of(results: Sequence[Measured], soak: Iterable[Answer] = ()) -> list[Answer]:
+    """Every finder's answers; those of `mobifai soak` first."""
     filters = {kind: Filter.by(kind, results) for kind in KINDS}
-    found = [_by_soak(row) for row in (soak["plants"] if soak else ())]
+    found = [*soak]
     for one in results:
         if one.role == "calibration":
             continue
@@ -42,9 +41,10 @@ def answers_of(results: Sequence[Measured], soak: dict[str, Any] | None) -> list
     return found
 
 
-def _by_soak(row: dict[str, Any]) -> Answer:
-    said = {"leak": True, "breach": True, "held": False}.get(row["verdict"])
-    return Answer(SOAK, "decoy" if row["decoy"] else "leak", row["plant"], said, row["seconds"])
+def by_soak(plant: str, verdict: str, decoy: bool, seconds: float) -> Answer:
+    """The answer of `mobifai soak`, from the verdict of its run with this plant."""
+    said = {"leak": True, "breach": True, "held": False}.get(verdict)
+    return Answer(SOAK, "decoy" if decoy else "leak", plant, said, seconds)
 
 
 def _answer(finder: str, one: Measured, says: Callable[[Measured], bool]) -> Answer:

@@ -3,18 +3,9 @@
 HEAD = """\
 # The same plants, other finders
 
-What `mobifai soak --self-test` is held to, {leaks} planted leaks and {decoys} decoys, given to two ways in which leaks
-are usually looked for: pytest-memray's `limit_leaks`, and a trend of RSS. (Three more plants are in libraries, and need
-phones on a network.) This page is written by
-
-```sh
-pip install --group test --group benchmarks
-mobifai soak --self-test --report self-test
-python -m benchmarks.leak_finders --self-test self-test/self-test.json
-```
-
-and by `--join` again, from what was measured before. Measured on {date}: {machine} with other work on them, {python},
-{c_library}; pytest {pytest}, pytest-memray {plugin}, memray {memray}, psutil {psutil}. {soak_source}
+The plants of soak's self-test, {leaks} leaks and {decoys} decoys, given to two ways in which leaks are usually looked
+for: pytest-memray's `limit_leaks`, and a trend of RSS. Plants in libraries and in other processes than the agent are
+left out: they need phones on a network, or a keeper.
 """
 
 HOW = """\

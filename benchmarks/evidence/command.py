@@ -1,0 +1,148 @@
+"""The command: says what is missing, runs it, renders the pages. Owns the options and the exit status."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from benchmarks.evidence.pages import write
+from benchmarks.evidence.processes import END_SECONDS
+from benchmarks.evidence.revision import Origin, inexact, origin, revision
+from benchmarks.evidence.runner import Choice, Runner
+from benchmarks.evidence.status import status
+from benchmarks.evidence.store import Store, StoreError, evidence, read
+from benchmarks.evidence.units import Evidence, Kind, Outcome, Plan
+from mobifai.cli.running import run, stop_signals
+from mobifai.errors import MobiFaiError
+
+ALL_RIGHT, WRONG, FAILED, INCOMPLETE = 0, 1, 3, 4
+EPILOG = (
+    "Exit status: 0 all is there and right; 1 a unit is wrong; 2 usage; 3 a unit failed twice because of the machine; "
+    "4 units are missing."
+)
+
+
+def make_command(kinds: Sequence[Kind], root: Path) -> click.Command:
+    """Return the command for these kinds of evidence, of the checkout at `root`."""
+    by_name = {kind.name: kind for kind in kinds}
+
+    @click.command(epilog=EPILOG)
+    @click.option("--only", multiple=True, type=click.Choice([*by_name]), help="These kinds only; can be repeated.")
+    @click.option("--unit", "units", multiple=True, metavar="NAME", help="These units only; can be repeated.")
+    @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Units at a time.")
+    @click.option("--limit-minutes", type=click.FloatRange(min=0, min_open=True),
+                  help="Start nothing that would last longer, and stop in time.  [default: no limit]")  # fmt: skip
+    @click.option("--status", "status_only", is_flag=True, help="Say what is there and what is missing; run nothing.")
+    @click.option("--render", is_flag=True, help="Render the pages from the results; run nothing.")
+    @click.option("--discard-earlier", is_flag=True, help="Discard results of another revision.")
+    @click.option("--allow-dirty", is_flag=True, help="Run a changed checkout, or no wheel; the pages say so.")
+    @click.option("--docs", type=click.Path(path_type=Path, file_okay=False), default=root / "docs",
+                  help="Where evidence/results.jsonl and the pages are.  [default: docs]")  # fmt: skip
+    def command(
+        only: tuple[str, ...],
+        units: tuple[str, ...],
+        jobs: int,
+        limit_minutes: float | None,
+        status_only: bool,
+        render: bool,
+        discard_earlier: bool,
+        allow_dirty: bool,
+        docs: Path,
+    ) -> int:
+        """Make what the documentation shows of soak and profile, on one revision.
+
+        Each single run is kept as it ends, so the same command goes on after a stop. Ctrl-C loses the units under way.
+        """
+        choice = Choice(tuple(kind for kind in kinds if not only or kind.name in only), frozenset(units))
+        _check(units, choice)
+        try:
+            if render:
+                return _rendered(docs)
+            plans = _plans(kinds, root)
+            if status_only:
+                return _status(choice, plans, docs, jobs)
+            _refuse_inexact(root, allow_dirty)
+            with Store(docs) as store:
+                _begin(store, plans, discard_earlier)
+                _run(choice, store, origin(root), jobs, limit_minutes)
+                click.echo(status(choice, store.evidence, jobs))
+                _rendered(docs)
+                return _status_of(choice, store.evidence)
+        except (StoreError, MobiFaiError) as error:
+            raise click.ClickException(str(error)) from None
+
+    return command
+
+
+def _check(units: Sequence[str], choice: Choice) -> None:
+    known = {unit for kind in choice.kinds for unit in kind.units()} if units else set()
+    unknown = [unit for unit in units if unit not in known]
+    if unknown:
+        kinds = ", ".join(kind.name for kind in choice.kinds)
+        raise click.UsageError(f"expected a unit of {kinds}; found {unknown[0]!r}")
+
+
+def _plans(kinds: Sequence[Kind], root: Path) -> list[Plan]:
+    return [Plan(kind.name, revision(root, kind.sources), tuple(kind.units())) for kind in kinds]
+
+
+def _refuse_inexact(root: Path, allowed: bool) -> None:
+    why = inexact(root)
+    if why and not allowed:
+        raise click.ClickException(
+            f"expected the wheel of a clean checkout; found: {', '.join(why)}. Commit, and use `nox -s evidence`; or "
+            "give --allow-dirty, and the pages say so"
+        )
+
+
+def _begin(store: Store, plans: list[Plan], discard: bool) -> None:
+    revisions = {plan.kind: plan.revision for plan in plans}
+    earlier = store.other_revisions(revisions)
+    if earlier and not discard:
+        count, found = sum(len(one.results) for one in earlier), earlier[0].plan
+        raise click.ClickException(
+            f"expected results of revision {revisions.get(found.kind)}; found {count} of others ({found.kind}: "
+            f"{found.revision}). Go on from that revision's commit, or give --discard-earlier to begin from nothing"
+        )
+    store.begin(plans)
+
+
+def _run(choice: Choice, store: Store, source: Origin, jobs: int, minutes: float | None) -> None:
+    seconds = float("inf") if minutes is None else max(0.0, minutes * 60 - END_SECONDS)
+    runner = Runner(choice, store, source, _tell, jobs=jobs, deadline=time.monotonic() + seconds)
+
+    async def until_stopped() -> None:
+        async with stop_signals() as stop:
+            await runner.run(stop)
+
+    run(until_stopped())
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _status(choice: Choice, plans: Sequence[Plan], docs: Path, jobs: int) -> int:
+    results = [one for own in evidence(read(docs)).values() for one in own.results]
+    found = {plan.kind: Evidence.by(plan, results) for plan in plans}
+    click.echo(status(choice, found, jobs))
+    others = len(results) - sum(len(one.results) for one in found.values())
+    if others:
+        click.echo(f"{others} results are of another revision than this checkout's, and count for nothing here")
+    return ALL_RIGHT
+
+
+def _rendered(docs: Path) -> int:
+    for name in write(docs, evidence(read(docs))):
+        click.echo(f"wrote {name}")
+    return ALL_RIGHT
+
+
+def _status_of(choice: Choice, found: Mapping[str, Evidence]) -> int:
+    own = [found[kind.name] for kind in choice.kinds]
+    if any(one.of(Outcome.WRONG) for one in own):
+        return WRONG
+    if any(True for _ in choice.missing(dict(found))):
+        return INCOMPLETE
+    return FAILED if any(one.of(Outcome.FAILED) for one in own) else ALL_RIGHT

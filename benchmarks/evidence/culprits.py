@@ -1,0 +1,70 @@
+"""Whether `mobifai profile run` names the right line: every plant, and every decoy, in a run of its own.
+
+The words for how near it is are explained on the page (`pages/culprits.py`).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.evidence.processes import mobifai
+from benchmarks.evidence.units import Judged, Kind, Known, Outcome
+from profiles.results import Culprit, ProfileReport
+from soak.plants import Plant, plant, plants
+
+SEED = 1
+RUN_SECONDS, USUAL_SECONDS = 900.0, 150.0
+
+
+def _units() -> Sequence[str]:
+    return [one.name for one in plants()]
+
+
+async def _run(unit: str, folder: Path, known: Known) -> Judged:
+    del known
+    planted = plant(unit)
+    ended = await mobifai(["profile", "run", "--plant", unit, "--seed", str(SEED), "--no-dose"], folder, RUN_SECONDS)
+    try:
+        report = msgspec.json.decode(ended.out, type=ProfileReport)
+    except msgspec.MsgspecError:
+        return ended.failed()
+    if report.verdict not in ("clean", "found"):
+        return ended.failed(f"verdict {report.verdict}: {' '.join(report.notes)}")
+    word = said(planted, report)
+    first = report.culprits[0] if report.culprits else None
+    named = f"{Path(first.file).name}:{first.line} {first.function}" if first else ""
+    detail = {
+        "said": word,
+        "decoy": planted.decoy,
+        "first": named,
+        "kind": first.kind if first else "",
+        "confidence": first.confidence if first else "",
+        "retained_by": first.retained_by if first else "",
+        "others": max(0, len(report.culprits) - 1),
+        "unattributed": len(report.unattributed),
+    }
+    right = word in ("right", "silent")
+    return Judged(Outcome.RIGHT if right else Outcome.WRONG, f"{word} {named}".strip(), detail, ended.command)
+
+
+def said(planted: Plant, report: ProfileReport) -> str:
+    """Return how near the first culprit is, in a word."""
+    if planted.decoy:
+        return "alarmed" if report.culprits or report.unattributed else "silent"
+    if not report.culprits:
+        return "unattributed" if report.unattributed else "missed"
+    file, line = str(planted.line[0]), planted.line[1]
+    first = report.culprits[0]
+    if (file, line) in [(one.file, one.line) for one in (first.place, first.library) if one is not None]:
+        return "right"
+    return "near" if any(_is_near(one, planted, file, line) for one in report.culprits) else "wrong"
+
+
+def _is_near(culprit: Culprit, planted: Plant, file: str, line: int) -> bool:
+    shown = [culprit.place, *culprit.made_at, *culprit.stack]
+    function = planted.culprit.removeprefix(f"{planted.source.__module__}.")
+    return any(one.file == file and (one.line == line or one.function == function) for one in shown)
+
+
+CULPRITS = Kind("culprits", _units, _run, lambda _: USUAL_SECONDS, ("benchmarks/evidence/culprits.py",))

@@ -1,0 +1,59 @@
+"""The example in docs/: one soak of an hour and a quarter, whose report is kept with its paths shortened."""
+
+import hashlib
+import os
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.evidence.clean_runs import clean_detail
+from benchmarks.evidence.processes import mobifai
+from benchmarks.evidence.soak_report import outcome
+from benchmarks.evidence.units import Judged, Kind, Known
+from soak.gauges.results import Report
+from soak.report.directory import encoded
+from soak.report.html import page
+
+PLACE = "example-soak"
+UNIT = "75m"
+WORDS = ("soak", "--duration", UNIT, "--time-scale", "20", "--seed", "2026")
+RUN_SECONDS, USUAL_SECONDS = 4 * 3600.0, 5400.0
+
+
+async def _run(unit: str, folder: Path, known: Known) -> Judged:
+    del unit, known
+    ended = await mobifai(WORDS, folder, RUN_SECONDS)
+    try:
+        shown = msgspec.json.decode(shortened(ended.out.decode(), _places(folder)), type=Report)
+    except ValueError:
+        return ended.failed()
+    report: dict[str, Any] = msgspec.to_builtins(shown)
+    files = {f"{PLACE}/report.json": encoded(shown), f"{PLACE}/report.html": page(shown).encode()}
+    detail = clean_detail(report) | {
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "traffic": report["traffic"],
+        "harness": report["harness"],
+        "duration_s": report["duration_s"],
+    }
+    said = f"{report['verdict']}, {report['cycles']:,} cycles"
+    return Judged(outcome(report, leaks=False), said, detail, ended.command, files)
+
+
+def _places(folder: Path) -> dict[str, str]:
+    """What stands for the paths of this machine; the longest first, since one may be in another."""
+    found = {sysconfig.get_path("purelib"): "site-packages", str(folder): "RUN", str(Path.home()): "~"}
+    found |= {os.path.realpath(path): short for path, short in found.items()}
+    return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+
+
+def shortened(text: str, places: Mapping[str, str]) -> str:
+    """Return a text without the paths of this machine."""
+    for path, short in places.items():
+        text = text.replace(f"{path}/", f"{short}/")
+    return text
+
+
+EXAMPLE = Kind("example", lambda: [UNIT], _run, lambda _: USUAL_SECONDS, ("benchmarks/evidence/example.py",))

@@ -1,0 +1,10 @@
+"""The kinds of evidence, in the order in which they are run: what shows a fault soonest comes first."""
+
+from benchmarks.evidence.clean_runs import CLEAN_RUNS, GATE_RUNS_KIND
+from benchmarks.evidence.culprits import CULPRITS
+from benchmarks.evidence.example import EXAMPLE
+from benchmarks.evidence.finders import LEAK_FINDERS
+from benchmarks.evidence.self_test import SELF_TEST
+from benchmarks.evidence.units import Kind
+
+KINDS: tuple[Kind, ...] = (SELF_TEST, CULPRITS, CLEAN_RUNS, EXAMPLE, GATE_RUNS_KIND, LEAK_FINDERS)

@@ -1,0 +1,44 @@
+"""The pages of docs/, rendered from results alone: the same results give the same pages on any machine."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks.evidence.pages import clean_runs, culprits, example, self_test
+from benchmarks.evidence.units import Evidence
+from soak.report.files import write_whole
+
+By = Mapping[str, Evidence]
+
+
+def _leak_finders(evidence: By) -> str:
+    from benchmarks.evidence.pages import finders  # noqa: PLC0415 - brings an agent, which nothing else here needs
+
+    return finders.page(evidence)
+
+
+PAGES: dict[str, tuple[tuple[str, ...], Callable[[By], str]]] = {
+    "self-test.md": (("self-test",), self_test.page),
+    "culprits.md": (("culprits",), culprits.page),
+    "clean-runs.md": (("clean-runs", "gate-runs"), clean_runs.page),
+    "example-soak/README.md": (("example",), example.page),
+    "leak-finders.md": (("leak-finders",), _leak_finders),
+}
+"""By the name below docs/: the kinds that it shows, and what renders it."""
+
+
+def rendered(evidence: By) -> dict[str, str]:
+    """Return the pages that have results to show, by their names below docs/."""
+    shown = {name for name, one in evidence.items() if one.results}
+    return {name: page(evidence) for name, (kinds, page) in PAGES.items() if shown & {*kinds}}
+
+
+def write(docs: Path, evidence: By) -> list[str]:
+    """Write the pages; return the names of those that have changed. Raises ReportError."""
+    changed = []
+    for name, text in rendered(evidence).items():
+        place = docs / name
+        if not place.exists() or place.read_text() != text:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(place, text.encode())
+            changed.append(name)
+    return changed

@@ -1,0 +1,40 @@
+"""docs/example-soak/README.md: what the example is, beside its report. Pure."""
+
+from collections.abc import Mapping
+
+from benchmarks.evidence.pages.clean_runs import smallest_table
+from benchmarks.evidence.pages.parts import origin, table
+from benchmarks.evidence.units import Evidence, Result
+
+
+def page(evidence: Mapping[str, Evidence]) -> str:
+    """Return the page."""
+    own = evidence["example"]
+    done = [one for one in own.last.values() if one.detail]
+    parts = ["# An hour and a quarter of soak, whole\n", origin(own, "../evidence/results.jsonl"), *map(_run, done)]
+    return "\n".join(parts)
+
+
+def _run(one: Result) -> str:
+    told = one.detail
+    filled, limits = told["limits"]
+    traffic = told["traffic"]
+    facts = [
+        ["verdict", told["verdict"]],
+        ["cycles", f"{told['cycles']:,}"],
+        ["time", f"{told['duration_s'] / 60:.0f} min"],
+        ["bytes received, lost", f"{traffic['bytes_received']:,}, {traffic['lost']:,}"],
+        ["limits filled to their capacity", f"{filled} of {limits}"],
+    ]
+    grown = [[f"`{gauge['name']}`", gauge["unit"], f"{gauge['per_cycle']:+,.3g}", gauge["verdict"]]
+             for gauge in told["harness"]]  # fmt: skip
+    parts = [
+        f"`{one.command.replace('--report report --json', '--report example-soak')}`: the [report](report.html), with "
+        "its [figures](report.json). Paths of that machine are shortened.\n",
+        table(["", ""], facts),
+        "The smallest leak that it would have seen, for each cycle:\n",
+        smallest_table([told["smallest"]]),
+        "The harness itself:\n",
+        table(["gauge", "unit", "rise a cycle", "judged"], grown),
+    ]
+    return "\n".join(parts)

@@ -1,0 +1,41 @@
+"""docs/self-test.md: the confusion matrix and a line for each plant. Pure."""
+
+from collections.abc import Mapping
+
+from benchmarks.evidence.pages.parts import code, command, origin, table
+from benchmarks.evidence.soak_report import FOUND
+from benchmarks.evidence.units import Evidence, Outcome, Result
+
+
+def page(evidence: Mapping[str, Evidence]) -> str:
+    """Return the page."""
+    own = evidence["self-test"]
+    rows = [one for one in own.last.values() if one.detail]
+    parts = [
+        "# Soak's self-test\n",
+        "Every planted leak and every decoy in a run of its own. `by` names the first findings.\n",
+        origin(own),
+        command(own),
+        _matrix(rows),
+        table(["plant", "process", "family", "scenario", "said", "by", "seconds"], map(_row, rows)),
+    ]
+    return "\n".join(parts)
+
+
+def _matrix(rows: list[Result]) -> str:
+    lines = []
+    for name, decoy in (("leak", False), ("decoy", True)):
+        own = [one for one in rows if one.detail["decoy"] is decoy]
+        verdicts = [one.detail["verdict"] for one in own if one.outcome is not Outcome.FAILED]
+        found = sum(one in FOUND for one in verdicts)
+        held = sum(one == "held" for one in verdicts)
+        lines.append([f"**{name}**", found, held, len(own) - found - held])
+    return table(["", "said: leak or breach", "said: held", "said neither"], lines)
+
+
+def _row(one: Result) -> list[object]:
+    told = one.detail
+    by = ", ".join(map(code, told["findings"])) + (f" and {told['more']} more" if told["more"] else "")
+    sign = "" if one.outcome is Outcome.RIGHT else f" ({one.outcome})"
+    name = f"{one.unit} (decoy)" if told["decoy"] else one.unit
+    return [name, told["process"], told["family"], told["scenario"], f"{told['verdict']}{sign}", by, round(one.seconds)]

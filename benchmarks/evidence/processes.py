@@ -1,0 +1,80 @@
+"""One command of `mobifai` as a user gives it, in a session of its own. Owns the process until it has ended."""
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.evidence.units import Judged, Outcome
+
+END_SECONDS = 60.0
+"""For a command that is asked to end: it writes its report and sweeps its own processes."""
+FOREIGN = ("PYTHONPATH", "GITHUB_", "MOBIFAI_")
+"""Variables that a command does not get, by how their names begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended. `status` is negative when a signal ended it."""
+
+    command: str
+    status: int
+    out: bytes
+    err: str
+
+    def failed(self, why: str = "", detail: Mapping[str, Any] | None = None) -> Judged:
+        """Return the result of a run that says neither right nor wrong, with the last lines that it wrote."""
+        told = why or f"exit status {self.status}, no report"
+        last = " / ".join(self.err.strip().splitlines()[-3:])
+        return Judged(Outcome.FAILED, f"{told}: {last}"[:500] if last else told, detail or {}, self.command)
+
+    def report(self) -> dict[str, Any]:
+        """Return the report on standard output. Raises ValueError when there is none."""
+        return msgspec.json.decode(self.out, type=dict[str, Any])
+
+
+async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path | None = None) -> Ended:
+    """Run `mobifai` with these words to its end, with `--report report` in a folder; end it when the time is over."""
+    words = [*words, "--report", "report" if cwd is None else str(folder / "report"), "--json"]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mobifai", *words),
+        cwd=cwd or folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        | {"PYTHONSAFEPATH": "1"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    shown = shlex.join(["mobifai", *words]).replace(str(folder / "report"), "report")
+    try:
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate()
+    except TimeoutError:
+        return Ended(shown, 0, b"", f"expected it to end within {seconds:g} s; it did not")
+    finally:
+        await _end(process)
+    return Ended(shown, process.returncode or 0, out, err.decode(errors="replace"))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Have it end by itself if it has not; kill its whole session when it does not."""
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            await process.communicate()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()

@@ -1,0 +1,65 @@
+"""Which revision the evidence is of: a digest of the sources that can change it, the commit, the machine."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import mobifai
+
+PRODUCT = ("mobifai", "soak", "profiles", "requirements/lock.txt")
+STORED_FIGURES = ("profiles/baseline.json", "profiles/accepted.toml")
+"""Data of the memory gate, which no unit reads."""
+DIGITS = 12
+
+
+class Origin(NamedTuple):
+    """Where a result comes from, for the reader of a page."""
+
+    commit: str
+    machine: str
+
+
+def digest(root: Path, paths: Iterable[str], python: str | None = None) -> str:
+    """Return a digest of the files below these paths and of Python's version.
+
+    The files are read as they are on disk; those that git ignores are left out. Raises CalledProcessError outside of
+    a git checkout.
+    """
+    named = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths).split("\0")
+    total = hashlib.sha256((python or platform.python_version()).encode())
+    for name in sorted({*named} - {"", *STORED_FIGURES}):
+        if (root / name).is_file():
+            total.update(f"\0{name}\0{hashlib.sha256((root / name).read_bytes()).hexdigest()}".encode())
+    return total.hexdigest()[:DIGITS]
+
+
+def revision(root: Path, sources: tuple[str, ...] = ()) -> str:
+    """Return the revision of a kind: the product's digest, and that of the sources that only this kind depends on."""
+    product = digest(root, PRODUCT)
+    return f"{product}-{digest(root, sources)}" if sources else product
+
+
+def origin(root: Path) -> Origin:
+    """Return the commit, with what keeps it from being exact, and the machine."""
+    commit = _git(root, "rev-parse", f"--short={DIGITS}", "HEAD").strip()
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count() or 1} CPUs"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    c_library = " ".join(platform.libc_ver()).strip() or sys.platform
+    return Origin(", ".join([commit, *inexact(root)]), f"{system}, {python}, {c_library}")
+
+
+def inexact(root: Path) -> list[str]:
+    """Return why results are not those of a commit's wheel. Changes in docs/ can't change a result."""
+    changed = _git(root, "status", "--porcelain", "--", ".", ":(exclude)docs").strip()
+    installed = "site-packages" in Path(mobifai.__file__).resolve().parts
+    return [*(["dirty"] if changed else []), *([] if installed else ["not the wheel"])]
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *words], check=True, capture_output=True, text=True)  # noqa: S603, S607
+    return done.stdout

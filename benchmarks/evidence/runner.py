@@ -1,0 +1,143 @@
+"""Runs what is missing, some units at a time, until all is done, the time is over, or it is told to stop.
+
+Owns the tasks of the units under way and their folders. A unit under way that is stopped leaves nothing in the store.
+"""
+
+import asyncio
+import datetime as dt
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.evidence.revision import Origin
+from benchmarks.evidence.store import Store
+from benchmarks.evidence.units import Evidence, Judged, Kind, Outcome, Result
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to be run: of which kinds, and of these which units (all when there is none)."""
+
+    kinds: tuple[Kind, ...]
+    units: frozenset[str] = frozenset()
+
+    def missing(self, evidence: dict[str, Evidence]) -> Iterator[tuple[Kind, str]]:
+        """The units to run, in order."""
+        for kind in self.kinds:
+            for unit in evidence[kind.name].missing:
+                if not self.units or unit in self.units:
+                    yield kind, unit
+
+
+def estimate(kind: Kind, unit: str, evidence: Evidence) -> float:
+    """Return how many seconds a unit will take: as its kind says, corrected by what the units took that are done."""
+    ratios = [one.seconds / kind.seconds(one.unit) for one in evidence.results if one.outcome is not Outcome.FAILED]
+    return kind.seconds(unit) * (median(ratios) if ratios else 1.0)
+
+
+class Runner:
+    """One run of the evidence. `deadline` is a moment of `clock`, in seconds."""
+
+    def __init__(
+        self,
+        choice: Choice,
+        store: Store,
+        origin: Origin,
+        tell: Tell,
+        *,
+        jobs: int = 1,
+        deadline: float = float("inf"),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._choice, self._store, self._origin, self._tell = choice, store, origin, tell
+        self._jobs, self._deadline, self._clock = jobs, deadline, clock
+        self._going: dict[asyncio.Task[None], tuple[str, str]] = {}
+        self._done, self._total = 0, len(list(choice.missing(store.evidence)))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run units until there is none left that fits, or `stop` is set. Raises what the store raises."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                self._start_some()
+                if not self._going:
+                    return
+                timeout = None if self._deadline == float("inf") else max(0.0, self._deadline - self._clock())
+                ended, _ = await asyncio.wait({*self._going, stopping}, timeout=timeout,
+                                              return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+                if not ended:
+                    self._tell("the time is over: units under way are stopped, and run again next time")
+                    return
+                for task in [one for one in self._going if one in ended]:
+                    del self._going[task]
+                    task.result()
+        finally:
+            await _cancel([stopping, *self._going])
+
+    def _start_some(self) -> None:
+        while len(self._going) < self._jobs and (chosen := self._next()) is not None:
+            kind, unit = chosen
+            self._going[asyncio.create_task(self._run(kind, unit))] = (kind.name, unit)
+
+    def _next(self) -> tuple[Kind, str] | None:
+        """The first unit that is not under way, can be run now, and will be done in time."""
+        evidence, under_way = self._store.evidence, set(self._going.values())
+        left = self._deadline - self._clock()
+        for kind, unit in self._choice.missing(evidence):
+            own = evidence[kind.name]
+            if (kind.name, unit) in under_way or not kind.ready(unit, own.last):
+                continue
+            if estimate(kind, unit, own) <= left:
+                return kind, unit
+        return None
+
+    async def _run(self, kind: Kind, unit: str) -> None:
+        folder, began = Path(tempfile.mkdtemp(prefix="mobifai-evidence-")), self._clock()
+        known = self._store.known(kind.name)
+        try:
+            judged = await kind.run(unit, folder, known)
+        except (OSError, ValueError, LookupError) as error:
+            judged = Judged(Outcome.FAILED, f"{type(error).__name__}: {error}"[:500])
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        result = self._result(kind, unit, judged, self._clock() - began)
+        self._store.add(result, judged.files)
+        self._report(result)
+
+    def _result(self, kind: Kind, unit: str, judged: Judged, seconds: float) -> Result:
+        own = self._store.evidence[kind.name]
+        return Result(
+            kind=kind.name,
+            unit=unit,
+            revision=own.plan.revision,
+            attempt=own.last[unit].attempt + 1 if unit in own.last else 1,
+            outcome=judged.outcome,
+            summary=judged.summary,
+            seconds=round(seconds, 1),
+            finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            commit=self._origin.commit,
+            machine=self._origin.machine,
+            command=judged.command,
+            detail=dict(judged.detail),
+        )
+
+    def _report(self, result: Result) -> None:
+        self._done += result.final
+        again = "" if result.final else "; it will be run once more"
+        sign = {Outcome.RIGHT: "✓", Outcome.WRONG: "✗", Outcome.FAILED: "!"}[result.outcome]
+        self._tell(
+            f"{sign} {self._done}/{self._total} {result.kind} {result.unit}: {result.outcome}: {result.summary}, "
+            f"{result.seconds:.0f} s{again}"
+        )
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,50 @@
+"""Every plant and every decoy in a run of soak of its own: is what was planted found, and nothing else?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.evidence.processes import mobifai
+from benchmarks.evidence.soak_report import SHOWN_FINDINGS, findings, outcome
+from benchmarks.evidence.units import Judged, Kind, Known
+from soak.plants import plant, plants
+
+SEED = 1
+RUN_SECONDS = 900.0
+USUAL_SECONDS, DECOY_SECONDS = 130.0, 45.0
+
+
+def _units() -> Sequence[str]:
+    return [one.name for one in plants()]
+
+
+def _seconds(unit: str) -> float:
+    return DECOY_SECONDS if plant(unit).decoy else USUAL_SECONDS
+
+
+async def _run(unit: str, folder: Path, known: Known) -> Judged:
+    del known
+    planted = plant(unit)
+    words = ["soak", planted.scenario, "--plant", unit, "--seed", str(SEED), "--time-scale", "20"]
+    ended = await mobifai([*words, "--fail-fast", "--no-memray"], folder, RUN_SECONDS)
+    detail = {
+        "family": planted.family,
+        "decoy": planted.decoy,
+        "scenario": planted.scenario,
+        "process": str(getattr(planted, "process", "agent")),
+    }
+    try:
+        report = ended.report()
+    except ValueError:
+        return ended.failed(detail=detail | {"verdict": "no report", "findings": [], "more": 0})
+    names = findings(report)
+    detail |= {
+        "verdict": report["verdict"],
+        "findings": names[:SHOWN_FINDINGS],
+        "more": max(0, len(names) - SHOWN_FINDINGS),
+    }
+    what = names[0] if names else " ".join(map(str, report["notes"]))[:200]
+    said = f"{report['verdict']}{f', {what}' if what else ''}"
+    return Judged(outcome(report, leaks=not planted.decoy), said, detail, ended.command)
+
+
+SELF_TEST = Kind("self-test", _units, _run, _seconds, ("benchmarks/evidence/self_test.py",))

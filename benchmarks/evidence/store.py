@@ -1,0 +1,104 @@
+"""The file of results: JSON Lines, appended as each unit ends, so that a kill loses at most the units under way."""
+
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from benchmarks.evidence.units import Evidence, Known, Plan, Result
+from soak.report.files import write_whole
+
+FILE = Path("evidence", "results.jsonl")
+
+_LINE = msgspec.json.Decoder(Plan | Result)
+
+
+class StoreError(Exception):
+    """The file is in use, or holds something else; the message says what to do."""
+
+
+def read(docs: Path) -> list[Plan | Result]:
+    """Return what the file of a folder of pages holds; nothing when there is none. Raises StoreError."""
+    path = docs / FILE
+    whole, _, torn = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
+    del torn  # the line that a kill cut off
+    found: list[Plan | Result] = []
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            found.append(_LINE.decode(line))
+        except msgspec.MsgspecError as error:
+            raise StoreError(f"{path}:{number}: expected a result, found {error}; restore it with git") from None
+    return found
+
+
+def evidence(lines: list[Plan | Result]) -> dict[str, Evidence]:
+    """Return the evidence of each kind that was planned, by its name."""
+    plans = {one.kind: one for one in lines if isinstance(one, Plan)}
+    results = [one for one in lines if isinstance(one, Result)]
+    return {name: Evidence.by(plan, results) for name, plan in plans.items()}
+
+
+class Store:
+    """The file while units are run. Enter it: a second runner is refused."""
+
+    def __init__(self, docs: Path) -> None:
+        self._docs, self._path = docs, docs / FILE
+
+    def __enter__(self) -> Self:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = (self._path.with_suffix(".lock")).open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise StoreError(f"{self._path}: another run writes to it; wait for its end, or stop it") from None
+        self._lines = read(self._docs)
+        self._write_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._lock.close()
+
+    @property
+    def evidence(self) -> dict[str, Evidence]:
+        """By kind."""
+        return evidence(self._lines)
+
+    def known(self, kind: str) -> Known:
+        """The last result of each unit of a kind."""
+        found = self.evidence.get(kind)
+        return found.last if found else {}
+
+    def other_revisions(self, revisions: Mapping[str, str]) -> list[Evidence]:
+        """What is of another revision than the one that its kind has now, and has results."""
+        return [one for name, one in self.evidence.items() if one.results and revisions.get(name) != one.plan.revision]
+
+    def begin(self, plans: list[Plan]) -> None:
+        """Plan these kinds; what is of another revision is discarded, also of kinds that are not in `plans`."""
+        revisions = {plan.kind: plan.revision for plan in plans}
+        kept = [one for one in self._lines if isinstance(one, Result) and revisions.get(one.kind) == one.revision]
+        lines: list[Plan | Result] = [*plans, *kept]
+        if lines != self._lines:
+            self._lines = lines
+            self._write_all()
+
+    def add(self, result: Result, files: Mapping[str, bytes]) -> None:
+        """Keep a result and the files that belong to it. Raises OSError."""
+        for name, content in files.items():
+            place = self._docs / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(place, content)
+        with self._path.open("ab") as file:
+            file.write(msgspec.json.encode(result) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._lines.append(result)
+
+    def _write_all(self) -> None:
+        """Without the line that a kill cut off."""
+        if self._lines or self._path.exists():
+            write_whole(self._path, b"".join(msgspec.json.encode(one) + b"\n" for one in self._lines))

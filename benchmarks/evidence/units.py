@@ -1,0 +1,121 @@
+"""The types of the evidence: kinds of units, what a unit's run gives, and what is kept of it. No I/O."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+MOST_ATTEMPTS = 2
+"""A unit that failed for a reason of the machine is run once more, not oftener. A wrong one is never run again."""
+
+
+class Outcome(StrEnum):
+    """How a unit's run ended."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    """The run came to its end, and what it says is not true, or is a fault of the product."""
+    FAILED = "failed"
+    """The run says neither, because of the machine: too slow, killed, no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a run gives. `summary` is a short sentence; `files` are to be written below the folder of the pages."""
+
+    outcome: Outcome
+    summary: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Plan(msgspec.Struct, frozen=True, tag="plan"):
+    """The units of one kind on one revision, in the order of the page."""
+
+    kind: str
+    revision: str
+    units: tuple[str, ...]
+
+
+class Result(msgspec.Struct, frozen=True, tag="result"):
+    """What is kept of one run. `revision` is a digest of the sources; `commit` and `machine` are for the reader."""
+
+    kind: str
+    unit: str
+    revision: str
+    attempt: int
+    outcome: Outcome
+    summary: str
+    seconds: float
+    finished: str
+    commit: str
+    machine: str
+    command: str = ""
+    detail: dict[str, Any] = {}
+
+    @property
+    def final(self) -> bool:
+        """Whether the unit is done: it has an answer, or was tried often enough."""
+        return self.outcome is not Outcome.FAILED or self.attempt >= MOST_ATTEMPTS
+
+
+Known = Mapping[str, Result]
+"""The last result of each unit of one kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Units that are run in the same way.
+
+    `run` gets a unit, an empty folder that is removed afterwards, and what is known of its kind. It may raise OSError,
+    ValueError and LookupError. `seconds` is the first estimate for a unit. `sources` can change the results beside
+    those of the product. `ready` says whether a unit can be run before others of its kind are.
+    """
+
+    name: str
+    units: Callable[[], Sequence[str]]
+    run: Callable[[str, Path, Known], Awaitable[Judged]]
+    seconds: Callable[[str], float]
+    sources: tuple[str, ...] = ()
+    ready: Callable[[str, Known], bool] = lambda _unit, _known: True
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of one kind on one revision."""
+
+    plan: Plan
+    results: tuple[Result, ...]
+
+    @property
+    def last(self) -> dict[str, Result]:
+        """The last result of each unit that has one, in the order of the plan."""
+        found = {one.unit: one for one in sorted(self.results, key=lambda one: one.attempt)}
+        return {unit: found[unit] for unit in self.plan.units if unit in found}
+
+    @property
+    def missing(self) -> list[str]:
+        """The units that are still to be run."""
+        last = self.last
+        return [unit for unit in self.plan.units if unit not in last or not last[unit].final]
+
+    @property
+    def repeated(self) -> list[Result]:
+        """Runs that failed and were followed by another one, in the order of the plan."""
+        last = self.last
+        again = [one for one in self.results if one.attempt < last[one.unit].attempt]
+        return sorted(again, key=lambda one: (self.plan.units.index(one.unit), one.attempt))
+
+    def of(self, outcome: Outcome) -> list[Result]:
+        """The last results with this outcome."""
+        return [one for one in self.last.values() if one.outcome is outcome]
+
+    @classmethod
+    def by(cls, plan: Plan, results: Iterable[Result]) -> "Evidence":
+        """The evidence of a plan's kind, on its revision, of units that it has."""
+        own = (one for one in results if (one.kind, one.revision) == (plan.kind, plan.revision))
+        return cls(plan, tuple(one for one in own if one.unit in plan.units))

@@ -1,0 +1,63 @@
+"""The evidence's command with units that cost nothing, as a program: `python evidence_host.py ROOT SCRIPT [OPTION]...`.
+
+SCRIPT says what each unit does: `a=right b=wrong c=failed d=waits e=failed,right`, one word for each attempt. A unit
+that waits does so until it is stopped, after it has made the file ROOT/waits.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+if str(ROOT) not in sys.path:
+    sys.path.append(str(ROOT))
+
+import click  # noqa: E402
+
+from benchmarks.evidence.command import make_command  # noqa: E402
+from benchmarks.evidence.units import Judged, Kind, Known, Outcome  # noqa: E402
+
+SECONDS = 100.0
+
+
+def fake(root: Path, script: str, name: str = "self-test") -> Kind:
+    """Return a kind whose units do what the script says."""
+    course = {unit: words.split(",") for unit, _, words in (part.partition("=") for part in script.split())}
+
+    async def run(unit: str, folder: Path, known: Known) -> Judged:
+        assert list(folder.iterdir()) == []
+        attempt = known[unit].attempt if unit in known else 0
+        word = course[unit][attempt]
+        if word == "waits":
+            (root / "waits").touch()
+            await asyncio.Event().wait()
+        with (root / "ran").open("a") as ran:
+            ran.write(f"{unit}\n")
+        return Judged(Outcome(word), f"said {word}", detail(word), f"mobifai soak --plant {unit}")
+
+    return Kind(name, lambda: [*course], run, lambda _: SECONDS)
+
+
+def detail(word: str) -> dict[str, object]:
+    """Return what the page of the self-test shows of a run."""
+    verdict = {"right": "leak", "wrong": "held"}.get(word, "inconclusive")
+    known = {"family": "native", "decoy": False, "scenario": "terminals", "process": "agent", "verdict": verdict}
+    return {**known, "findings": ["growth heap.bytes"] if word == "right" else [], "more": 0}
+
+
+def command(root: Path, script: str) -> click.Command:
+    """Return the command for one kind with this script."""
+    return make_command((fake(root, script),), root)
+
+
+def main(words: Sequence[str]) -> None:
+    """Run it as a program does."""
+    root, script, *options = words
+    sys.exit(command(Path(root), script).main([*options, "--docs", os.path.join(root, "docs")], standalone_mode=False))  # noqa: PTH118
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
