@@ -33,7 +33,8 @@ def commands(page: Path) -> Iterator[list[str]]:
     lines = [line.strip().removeprefix("$ ") for block in CODE.findall(text) for line in block.splitlines()]
     lines += INLINE.findall(CODE.sub("", text))
     for line in lines:
-        for part in re.split(r"&&|;|\|", re.sub(r"\s#.*", "", line)):
+        parts = re.split(r"&&|;|\|", re.sub(r"\s#.*", "", line.replace("\\|", "|")))  # a table writes | as \|
+        for part in parts:
             words = shlex.split(part.replace("...", "").replace("…", "").replace("'", ""))
             if words and not words[0].endswith("/") and Path(words[0]).name == "mobifai":
                 yield words[1:]
