@@ -22,3 +22,8 @@ def command() -> str:
 def now() -> str:
     """The moment, as in ISO 8601."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
+def again_with(*words: str) -> str:
+    """The command line with more words, to be copied into a shell."""
+    return shlex.join(["mobifai", *sys.argv[1:], *words])

@@ -19,6 +19,21 @@ class ProfileError(MobiFaiError):
     """A hunt can't begin, or can't go on."""
 
 
+class NotJudged(msgspec.Struct, frozen=True):
+    """Something that was to be judged and was not, which is neither a pass nor a failure; `why` is the reason."""
+
+    what: str
+    why: str
+    scenario: str = ""
+
+
+class NextStep(msgspec.Struct, frozen=True):
+    """What to do next: `command` is whole, and quoted for a shell; empty where there is none."""
+
+    what: str
+    command: str = ""
+
+
 class Place(msgspec.Struct, frozen=True):
     """A line of a program. `function` is its qualified name, empty where the source is not there."""
 

@@ -42,6 +42,7 @@ class Baseline(msgspec.Struct, frozen=True):
     libraries: dict[str, str] = {}
     measured: str = ""
     """The day, and the version of mobifai."""
+    commit: str = ""
 
     @property
     def place(self) -> tuple[str, str, str]:

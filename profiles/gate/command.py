@@ -12,17 +12,22 @@ from mobifai import __version__
 from mobifai.errors import MobiFaiError
 from profiles.gate.accepted import Accepted, read_accepted
 from profiles.gate.baseline import Baseline, fitting, here, misfit, read_baselines, workload_of, write_baseline
+from profiles.gate.candidate import Choice, choose
+from profiles.gate.checkout import toplevel
+from profiles.gate.compared import edits_in_words
 from profiles.gate.documents import GateDirectory, annotations, encoded
 from profiles.gate.gate import SCENARIOS, SEED, TIME_SCALE, Comparison, Gate
-from profiles.gate.results import EXIT_STATUS, GateReport
-from profiles.gate.sides import Side, base, candidate, commit_of, toplevel
+from profiles.gate.next_steps import next_steps
+from profiles.gate.results import EXIT_STATUS, GateReport, SideResult
+from profiles.gate.sides import Side, base, base_of, candidate
 from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
-from profiles.results import ProfileError
+from profiles.results import NotJudged, ProfileError
 from soak.command import RunFailed, Usage
 from soak.harness import network_namespace as network
 from soak.harness.cleanup import swept
 from soak.harness.environment import environment
+from soak.harness.identity import product
 from soak.harness.temp_run import alone, until_stopped
 from soak.report.github import publish
 from soak.run.plan import Plan
@@ -42,6 +47,9 @@ ACCEPTED = Path("profiles", "accepted.toml")
               "run in turns with what is installed.")  # fmt: skip
 @click.option("--baseline", "baseline_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Compare with the figures stored in this file.")  # fmt: skip
+@click.option("--candidate", "choice", type=click.Choice([*Choice]), help="What is tried: `checkout`, the files of the "
+              "checkout as they are, edits included; `installed`, the package that runs this. Needed where the two "
+              "differ.")  # fmt: skip
 @click.option("--update", is_flag=True, help="Store the figures of this run in the file of --baseline.")
 @click.option("--accepted", "accepted_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help=f"Growth that is meant, with reasons.  [default: {ACCEPTED}, where it is]")  # fmt: skip
@@ -54,6 +62,7 @@ def gate(
     scenario_names: tuple[str, ...],
     revision: str | None,
     baseline_file: Path | None,
+    choice: str | None,
     update: bool,
     accepted_file: Path | None,
     seed: int,
@@ -63,9 +72,10 @@ def gate(
 ) -> int:
     """Say whether a change makes memory grow, in a few minutes.
 
-    The MobiFai that is installed is put through the same work as its base: a revision that is built and run in turns
-    with it, or figures that were stored in the same environment. It fails on a breached bound, on what does not come
-    back to rest, on a slope that a second run confirms, and on growth at rest above a declared step.
+    The package that is installed, or the checkout (--candidate), is put through the same work as its base: a revision
+    that is built and run in turns with it, or figures that were stored in the same environment. The gate fails on a
+    breached bound, on what does not come back to rest, on a slope that a second run confirms, and on growth at rest
+    above a declared step.
     """
     if (revision is None) == (baseline_file is None):
         raise Usage("expected one of --base REV and --baseline FILE")
@@ -78,7 +88,12 @@ def gate(
     try:
         directory = GateDirectory(report_dir)
         accepted, where = _accepted(accepted_file)
-        against = Revision(plan, revision) if revision is not None else Stored(plan, baseline_file or Path(), update)
+        tried = choose(Path.cwd(), Choice(choice) if choice else None)
+        against: Revision | Stored
+        if revision is not None:
+            against = Revision(tried, revision)
+        else:
+            against = Stored(plan, tried, baseline_file or Path(), update)
     except MobiFaiError as error:
         raise Usage(str(error)) from None
     try:
@@ -94,42 +109,45 @@ class Revision:
 
     update = False
 
-    def __init__(self, plan: Plan, name: str) -> None:
+    def __init__(self, tried: SideResult, name: str) -> None:
         """Raises GitError when it is not there."""
         self._name = name
         self._checkout = toplevel(Path.cwd())
-        self.told = f"{name} ({commit_of(self._checkout, name)[:12]})"
+        self.tried = tried
+        self.about = base_of(self._checkout, name)
         self.stored: dict[str, float] | None = None
-        self.notes: list[str] = []
 
     def sides(self, folder: Path) -> list[Side]:
         """The base and the candidate, laid out. Raises ProfileError."""
+        now = candidate(self.tried, folder / "b")
         tell(f"building {self._name}")
-        return [base(self._checkout, self._name, folder / "a"), candidate(folder / "b" / "side")]
+        return [base(self._checkout, self._name, folder / "a"), now]
 
 
 class Stored:
     """Figures in a file, or what is to become of it."""
 
-    def __init__(self, plan: Plan, file: Path, update: bool) -> None:
+    def __init__(self, plan: Plan, tried: SideResult, file: Path, update: bool) -> None:
         """Raises BaselineError when there are none, or they can't be read."""
         self._file = file
+        self.tried = tried
         self.update = update
         self._known = read_baselines(file) if file.exists() or not update else []
-        self._wanted = here(environment(""), workload_of(plan), {}, _measured())
+        self._wanted = here(environment(""), workload_of(plan), {}, _measured(tried))
         found = fitting(self._known, self._wanted)
         self.misfit = "" if found is not None or update else misfit(self._known, self._wanted)
         self.stored = found.figures if found is not None and not update else None
-        self.told = f"the figures stored in {file}" if not update else "itself: its figures are stored"
-        self.notes = _differing(found, self._wanted) if found is not None and not update else []
+        self.about = SideResult("itself") if update else _of_stored(file, found)
 
     def sides(self, folder: Path) -> list[Side]:
         """The candidate alone, laid out."""
-        return [candidate(folder / "b" / "side")]
+        return [candidate(self.tried, folder / "b")]
 
     def keep(self, figures: dict[str, float]) -> None:
         """Store these figures. Raises ReportError."""
-        write_baseline(self._file, self._known, msgspec.structs.replace(self._wanted, figures=figures))
+        write_baseline(
+            self._file, self._known, msgspec.structs.replace(self._wanted, figures=figures, commit=self.tried.commit)
+        )
 
 
 def _gated(plan: Plan, against: Revision | Stored, accepted: list[Accepted], where: str, culprits: bool) -> GateReport:
@@ -141,7 +159,8 @@ def _gated(plan: Plan, against: Revision | Stored, accepted: list[Accepted], whe
             sides = against.sides(Path(laid_out))
         except ProfileError as error:
             return _inconclusive(plan, against, str(error))
-        wanted = Comparison(plan, sides, against.stored, against.told, accepted, where, culprits, against.notes)
+        of_base = sides[0].about if len(sides) > 1 else against.about
+        wanted = Comparison(plan, sides, against.stored, of_base, sides[-1].about, accepted, where, culprits)
         facts = environment(network.enter())
 
         async def run(folder: Path) -> tuple[GateReport, Gate]:
@@ -159,20 +178,21 @@ def _gated(plan: Plan, against: Revision | Stored, accepted: list[Accepted], whe
 
 def _inconclusive(plan: Plan, against: Revision | Stored, why: str, *, fits: bool = True) -> GateReport:
     """Nothing was run."""
-    return GateReport(
-        "inconclusive", against.told, [], [], [], environment("not used"), plan.seed, 0.0,
-        notes=[why], fits=fits, command=command(), started_at=now(),
+    report = GateReport(
+        "inconclusive", against.about, against.tried, [], [], [], environment("not used"), plan.seed, 0.0,
+        not_judged=[NotJudged("everything", why)], fits=fits, command=command(), started_at=now(), product=product(),
     )  # fmt: skip
+    return msgspec.structs.replace(report, next_steps=next_steps(report, plan))
 
 
-def _differing(found: Baseline, wanted: Baseline) -> list[str]:
-    """A sentence when libraries are not those of the stored figures: growth may be theirs."""
-    names = sorted({*found.libraries, *wanted.libraries})
-    told = [
-        f"{name} {found.libraries.get(name, 'not there')} -> {wanted.libraries.get(name, 'not there')}"
-        for name in names if found.libraries.get(name) != wanted.libraries.get(name)
-    ]  # fmt: skip
-    return [f"libraries differ from those of the stored figures: {', '.join(told)}"] if told else []
+def _of_stored(file: Path, found: Baseline | None) -> SideResult:
+    """What stored figures are of; nothing but their file where none fit."""
+    if found is None:
+        return SideResult("stored", name=str(file))
+    return SideResult(
+        "stored", name=str(file), commit=found.commit, measured=found.measured, python=found.python,
+        c_library=found.c_library, architecture=found.architecture, libraries=found.libraries,
+    )  # fmt: skip
 
 
 def _accepted(file: Path | None) -> tuple[list[Accepted], str]:
@@ -192,5 +212,7 @@ def _end(report: GateReport, as_json: bool) -> int:
     return EXIT_STATUS[report.verdict]
 
 
-def _measured() -> str:
-    return f"{dt.datetime.now(dt.UTC).date()}, mobifai {__version__}"
+def _measured(tried: SideResult) -> str:
+    """When figures are stored, and of what."""
+    of = edits_in_words(tried.commit, tried.kinds) if tried.commit else "commit not known"
+    return f"{dt.datetime.now(dt.UTC).date()}, mobifai {__version__}, {of}"

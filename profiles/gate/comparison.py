@@ -13,9 +13,10 @@ from profiles.gate.accepted import Accepted, most_accepted
 from profiles.gate.figures import FIGURES, figure_of
 from profiles.gate.results import Checked, Row, Verdict
 from profiles.gate.trial import Look, Points, Trial
-from soak.gauges.gauge import gauge_of
+from profiles.results import NotJudged
+from soak.gauges.gauge import Kind, gauge_of
 from soak.gauges.results import FindingResult
-from soak.gauges.trend import convicted, judge
+from soak.gauges.trend import FEWEST_BLOCKS, Judgement, convicted, judge
 from soak.gauges.verdict import FAILED_KINDS, REQUIRED, leaks, ordered
 from soak.report.figures import amount
 
@@ -24,29 +25,35 @@ _ORDER: Final = {name: place for place, name in enumerate(FIGURES)}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a trial makes of the change: its own findings, slopes that the base has too, sentences about the base."""
+    """What a trial makes of the change: its own findings, slopes that the base has too, and what was not judged."""
 
     findings: list[FindingResult]
     as_before: list[FindingResult]
-    notes: list[str]
+    not_judged: list[NotJudged]
 
 
 # -- figures at rest
 
 
 def rows(
-    base: Mapping[str, float], now: Mapping[str, float], accepted: Sequence[Accepted], today: dt.date
+    base: Mapping[str, float],
+    now: Mapping[str, float],
+    accepted: Sequence[Accepted],
+    today: dt.date,
+    no_base: str = "the base was not measured",
 ) -> list[Row]:
-    """Every figure that one of the two has, in the table's order."""
+    """Every figure that one of the two has, in the table's order. `no_base` says why the base may lack some."""
     names = sorted({*base, *now}, key=lambda name: (_ORDER[name.partition(":")[0]], name))
-    return [_row(name, base.get(name), now.get(name), accepted, today) for name in names]
+    return [_row(name, base.get(name), now.get(name), accepted, today, no_base) for name in names]
 
 
-def _row(name: str, base: float | None, now: float | None, accepted: Sequence[Accepted], today: dt.date) -> Row:
+def _row(
+    name: str, base: float | None, now: float | None, accepted: Sequence[Accepted], today: dt.date, no_base: str
+) -> Row:
     figure = figure_of(name)
     if base is None or now is None:
-        missing = "the base" if base is None else "the change"
-        return Row(name, figure.unit, base, now, None, "unknown", figure.summary, f"{missing} was not measured")
+        missing = no_base if base is None else "the change was not measured"
+        return Row(name, figure.unit, base, now, None, "not_judged", figure.summary, missing)
     allowed = figure.allowed(base)
     entry = most_accepted(accepted, name, today)
     if now <= allowed:
@@ -98,18 +105,19 @@ def found(trial: Trial) -> Found:
     """Findings of the candidate in one scenario."""
     now, again = trial.first[-1], trial.again[-1] if trial.again else None
     base = trial.first[0] if len(trial.first) > 1 else None
-    notes = [_gone(base.failure)] if base is not None and base.failure is not None else []
+    open_ = [_gone(base.failure)] if base is not None and base.failure is not None else []
+    open_ += _unjudged(trial.scenario, now) if now.failure is None else []
     failures = [one.failure for one in (now, again) if one is not None and one.failure is not None]
     findings = [*failures, *_breaches([now, *([again] if again else [])])]
     if now.failure is not None or again is None or again.failure is not None:
-        return Found(findings, [], notes)
+        return Found(findings, [], open_)
     suspected = {name: now.judged[name] for name in now.suspected}
     rising = leaks(
         suspected, again.judged,
         cycles_per_second=now.cycles_per_second, scenario=trial.scenario, replay=trial.replay,
     )  # fmt: skip
     before = [one for one in rising if _is_as_before(one.name, trial)]
-    return Found(ordered([*findings, *(one for one in rising if one not in before)]), before, notes)
+    return Found(ordered([*findings, *(one for one in rising if one not in before)]), before, open_)
 
 
 def _breaches(looks: Iterable[Look]) -> list[FindingResult]:
@@ -117,8 +125,23 @@ def _breaches(looks: Iterable[Look]) -> list[FindingResult]:
     return list(known.values())
 
 
-def _gone(failure: FindingResult) -> str:
-    return f"{failure.scenario} could not be tried with the base: {failure.detail}"
+def _gone(failure: FindingResult) -> NotJudged:
+    why = f"the base could not be tried: {failure.detail}"
+    return NotJudged(f"{failure.scenario} beside the base", why, failure.scenario)
+
+
+def _unjudged(scenario: str, look: Look) -> list[NotJudged]:
+    """The gauges without which nothing can be said to be free of leaks, where one was not judged."""
+    reasons = {name: _why_not(look.judged.get(name)) for name in REQUIRED}
+    return [NotJudged(f"{name} in {scenario}", why, scenario) for name, why in reasons.items() if why]
+
+
+def _why_not(judgement: Judgement | None) -> str:
+    if judgement is None:
+        return "it can't be measured on this system"
+    if judgement.verdict != "unmeasured":
+        return ""
+    return f"too few blocks: {judgement.blocks} of the {FEWEST_BLOCKS} that a judgement takes"
 
 
 def _is_as_before(name: str, trial: Trial) -> bool:
@@ -140,21 +163,31 @@ def difference(base: Points, now: Points) -> Points:
     return [(cycle, value - other) for (_, other), (cycle, value) in zip(base, now, strict=False)]
 
 
-def checked(trial: Trial) -> Checked:
-    """How much was looked at, on the candidate's side."""
+def checked(trial: Trial) -> Checked | None:
+    """How much was judged, on the candidate's side; None where it broke."""
     look = trial.first[-1]
-    smallest = [look.judged[name].smallest_leak if name in look.judged else 0.0 for name in REQUIRED]
-    return Checked(trial.scenario, look.cycles, look.bounds, len(look.judged), len(look.suspected), *smallest)
+    if look.failure is not None:
+        return None
+    judged = [one for one in look.judged.values() if one.verdict != "unmeasured" and one.gauge.kind is not Kind.BUDGET]
+    smallest = [_smallest(look.judged.get(name)) for name in REQUIRED]
+    return Checked(
+        trial.scenario, look.cycles, look.warm_up_cycles, look.blocks, look.bounds, look.filled, len(judged),
+        len(look.suspected), *smallest,
+    )  # fmt: skip
+
+
+def _smallest(judgement: Judgement | None) -> float | None:
+    return None if judgement is None or judgement.verdict == "unmeasured" else judgement.smallest_leak
 
 
 # -- the whole
 
 
 def conclude(told: Iterable[Row], findings: Iterable[FindingResult], *, whole: bool) -> Verdict:
-    """Failed > grown > inconclusive > passed. `whole`: everything that was to be looked at was looked at."""
+    """Failed > grown > inconclusive > passed. `whole`: everything that was to be judged was judged."""
     told, kinds = list(told), {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
         return "failed"
     if kinds or any(row.verdict == "grown" for row in told):
         return "grown"
-    return "passed" if whole and told and all(row.verdict != "unknown" for row in told) else "inconclusive"
+    return "passed" if whole and told and all(row.verdict != "not_judged" for row in told) else "inconclusive"

@@ -6,11 +6,12 @@ from typing import Final
 
 import msgspec
 
-from profiles.gate.results import GateReport, Row
-from profiles.gate.table import HEADLINES, headline, markdown
+from profiles.gate.compared import compared
+from profiles.gate.results import Checked, GateReport, Row
+from profiles.gate.table import headline, markdown
 from profiles.report.places import short
 from soak.gauges.results import FindingResult
-from soak.report.figures import amount, rate
+from soak.report.figures import amount, count, rate
 from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
 from soak.report.github import annotation
 from soak.report.junit import Case, Outcome, document
@@ -66,21 +67,30 @@ def junit(report: GateReport) -> bytes:
 
 def _cases(report: GateReport) -> Iterator[Case]:
     verdicts: dict[str, Outcome] = {"grown": "failure", "failed": "error", "inconclusive": "skipped"}
-    notes = "; ".join([HEADLINES[report.verdict], *report.notes])
-    yield Case("run", "verdict", "", verdicts.get(report.verdict, "passed"), notes, report.duration_s)
+    yield Case("run", "verdict", "", verdicts.get(report.verdict, "passed"), _why(report), report.duration_s)
+    yield Case("run", "what was compared", text="\n".join(compared(report)))
     for row in report.rows:
-        outcomes: dict[str, Outcome] = {"grown": "failure", "unknown": "skipped"}
+        outcomes: dict[str, Outcome] = {"grown": "failure", "not_judged": "skipped"}
         yield Case("at rest", row.name, "", outcomes.get(row.verdict, "passed"), _about(row))
     for one in report.checked:
-        yield Case("scenarios", one.scenario, one.scenario, text=f"{one.gauges:,} gauges over {one.cycles:,} cycles")
+        yield _scenario(one, report)
+    for left in report.not_judged:
+        yield Case("not judged", left.what, left.scenario, "skipped", f"not judged: {left.why}")
     for finding in report.findings:
         outcome: Outcome = "error" if finding.kind in ("failure", "integrity") else "failure"
         yield Case("findings", f"{finding.kind}: {finding.name}", finding.scenario, outcome, finding.detail)
 
 
+def _scenario(one: Checked, report: GateReport) -> Case:
+    rising = [found for found in report.findings if found.scenario == one.scenario]
+    text = f"{count(one.gauges, 'gauge')} judged over {count(one.cycles, 'cycle')}"
+    found = "; ".join(f"{finding.name}: {finding.detail}" for finding in rising)
+    return Case("scenarios", one.scenario, one.scenario, "failure" if rising else "passed", found or text)
+
+
 def _about(row: Row) -> str:
     if row.base is None or row.now is None or row.allowed is None:
-        return row.note
+        return f"not judged: {row.note}"
     told = (
         f"{amount(row.base, row.unit)} before, {amount(row.now, row.unit)} now ({rate(row.now - row.base, row.unit)})"
     )
@@ -104,7 +114,9 @@ def annotations(report: GateReport) -> Iterator[str]:
 
 def _why(report: GateReport) -> str:
     found = [_sentence(one) for one in report.findings] + [f"{row.name}: {_about(row)}" for row in report.grown]
-    return " ".join([headline(report), *(found or report.notes)])
+    left = [f"{one.what} was not judged: {one.why}." for one in report.not_judged[1:]]
+    steps = [f"{step.what}: {step.command}".removesuffix(": ") for step in report.next_steps]
+    return " ".join([headline(report), *found, *left, *report.notes, *steps])
 
 
 def _sentence(finding: FindingResult) -> str:

@@ -16,14 +16,16 @@ import msgspec
 from mobifai.errors import MobiFaiError
 from profiles.gate.accepted import Accepted
 from profiles.gate.comparison import checked, closest, conclude, expired, found, rows, unneeded
-from profiles.gate.resting import Figures, at_rest_figures
-from profiles.gate.results import Checked, GateReport, GrownLine, Row
+from profiles.gate.next_steps import next_steps
+from profiles.gate.resting import BaseFailed, Figures, at_rest_figures
+from profiles.gate.results import Checked, GateReport, GrownLine, Row, SideResult
 from profiles.gate.sides import Side
 from profiles.gate.standing import grown_at_rest
 from profiles.gate.trial import Look, at_rest_again, trial
 from profiles.investigate.hunt import Hunt, Wanted
-from profiles.results import Culprit, ProfileReport
+from profiles.results import Culprit, NotJudged, ProfileReport
 from soak.gauges.results import FindingResult
+from soak.harness.identity import product
 from soak.run.failures import failure
 from soak.run.plan import Plan
 
@@ -36,6 +38,8 @@ TIME_SCALE: Final = 20.0
 HUNTS: Final = 2
 """How often the line is looked for: an agent that is traced is slow, and what depends on time may fail once."""
 
+AT_REST: Final = "figures at rest"
+
 UNUSED: Final = ("imports.", "idle.")
 """Figures of an agent that nobody has used: lines can be named for those."""
 
@@ -46,18 +50,20 @@ Tell = Callable[[str], None]
 class Comparison:
     """What is to be compared: `sides` are the base, if it is to be run, and the candidate; `stored` its figures if not.
 
-    `base` says in words what the candidate is compared with; `where` names the file of accepted growth. With one side
-    and nothing stored it is compared with itself.
+    `base` says what the candidate is compared with, and `now` what it is; `where` names the file of accepted growth.
+    With one side and nothing stored it is compared with itself.
     """
 
     plan: Plan
     sides: Sequence[Side]
     stored: Mapping[str, float] | None
-    base: str
+    base: SideResult
+    now: SideResult
     accepted: Sequence[Accepted] = ()
     where: str = ""
     name_culprits: bool = True
-    notes: Sequence[str] = ()
+    installed: bool = True
+    """Whether the candidate is the MobiFai that runs this, and not one that was built for the purpose."""
 
 
 @dataclass
@@ -81,27 +87,37 @@ class Gate:
     _checked: list[Checked] = field(default_factory=list)
     _culprits: list[Culprit] = field(default_factory=list)
     _lines: list[GrownLine] = field(default_factory=list)
-    _notes: list[str] = field(default_factory=list)
-    """Why not everything was compared."""
+    _not_judged: list[NotJudged] = field(default_factory=list)
     _unnamed: list[str] = field(default_factory=list)
     """Why no line is named."""
-    _whole: bool = False
+    _left: list[str] = field(default_factory=list)
+    """What is still to be judged."""
 
     async def run(self) -> GateReport:
         """Do it all. What fails is told in the report."""
+        self._left = [AT_REST, *self.wanted.plan.scenarios]
         try:
             await self._rest()
             for number, scenario in enumerate(self.wanted.plan.scenarios):
                 await self._scenario(scenario, self.folder / str(number))
-            self._whole = not self._notes
             await self._name_culprits()
             await self._name_lines()
         except asyncio.CancelledError:
-            self._whole = False
-            self._notes.append("it was interrupted: what had not been looked at by then is not known")
+            self._leave("the run was interrupted before it was through")
+            if not self._left:
+                self._unnamed.append("the run was interrupted while the line was looked for")
+        except BaseFailed as error:
+            self._leave(f"the base can't be measured: {error}")
         except MobiFaiError as error:
             self._findings.append(failure(error, "", ""))
+            self._leave("the run failed before it")
         return self.report()
+
+    def _leave(self, why: str) -> None:
+        """Write down what is not judged any more."""
+        for name in self._left:
+            scenario = "" if name == AT_REST else name
+            self._not_judged.append(NotJudged(f"scenario {name}" if scenario else name, why, scenario))
 
     async def _rest(self) -> None:
         measured = await self._at_rest("rest")
@@ -110,6 +126,7 @@ class Gate:
             measured = closest(measured, await self._at_rest("again"))
         self._base |= measured[0]
         self.figures |= measured[1]
+        self._left.remove(AT_REST)
 
     async def _at_rest(self, name: str) -> tuple[Figures, Figures]:
         """The figures of base and candidate before anybody uses them."""
@@ -128,8 +145,11 @@ class Gate:
         told = found(tried)
         self._findings += told.findings
         self._as_before += told.as_before
-        self._notes += told.notes
-        self._checked.append(checked(tried))
+        self._not_judged += told.not_judged
+        if (looked := checked(tried)) is not None:
+            self._checked.append(looked)
+        else:
+            self._not_judged.append(NotJudged(f"scenario {scenario}", "the run failed in it", scenario))
         measured = self._used(tried.first)
         if self._has_grown(*measured) and not told.findings:
             wanted = self.wanted
@@ -137,6 +157,7 @@ class Gate:
             measured = closest(measured, self._used(again))
         self._base |= measured[0]
         self.figures |= measured[1]
+        self._left.remove(scenario)
 
     def _used(self, looks: Sequence[Look]) -> tuple[Figures, Figures]:
         """The figures of base and candidate once they were used."""
@@ -181,9 +202,10 @@ class Gate:
         """What is known now."""
         told = self.rows()
         findings = [*self._findings, *expired(self.wanted.accepted, self.today, self.wanted.where)]
-        return GateReport(
-            verdict=conclude(told, findings, whole=self._whole),
+        report = GateReport(
+            verdict=conclude(told, findings, whole=self.whole),
             base=self.wanted.base,
+            now=self.wanted.now,
             rows=told,
             findings=findings,
             as_before=self._as_before,
@@ -193,22 +215,31 @@ class Gate:
             environment=self.environment,
             seed=self.wanted.plan.seed,
             duration_s=round(self._elapsed(), 1),
-            notes=[*self._notes, *self._unnamed, *self.wanted.notes, *unneeded(self.wanted.accepted, told, self.today)],
+            not_judged=self._not_judged,
+            notes=[*self._unnamed, *unneeded(self.wanted.accepted, told, self.today)],
+            product=product(),
             command=self.command,
             started_at=self.started_at,
         )
+        return msgspec.structs.replace(report, next_steps=next_steps(report, self.wanted.plan))
 
     def rows(self) -> list[Row]:
         """The figures at rest, of both sides."""
         base = self._base
         if len(self.wanted.sides) == 1:
             base = self.figures if self.wanted.stored is None else {**self.wanted.stored, **base}
-        return rows(base, self.figures, self.wanted.accepted, self.today)
+        no_base = "the stored figures do not have it" if self.wanted.stored is not None else "the base was not measured"
+        return rows(base, self.figures, self.wanted.accepted, self.today, no_base)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was judged that was to be."""
+        return not self._left and not self._not_judged
 
     @property
     def clean(self) -> bool:
         """Whether its figures may stand as a baseline: everything was looked at, and nothing grows or broke."""
-        return self._whole and not self._findings and not self._as_before
+        return self.whole and not self._findings and not self._as_before
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began

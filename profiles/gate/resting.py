@@ -4,6 +4,7 @@ Each is measured in processes of their own, a few times on both sides in turns; 
 """
 
 import asyncio
+import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from mobifai.errors import MobiFaiError
 from profiles.gate.figures import together
 from profiles.gate.sides import Side
 from profiles.results import ProfileError
@@ -21,6 +23,7 @@ from soak.harness.agent_process import EXACT_HEAP, AgentUnderTest, agent_under_t
 
 STARTS = 2
 REST_SECONDS = 10.0
+_WHERE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 IMPORT_SECONDS = 120.0
 
 IMPORT_ALL = """
@@ -46,14 +49,24 @@ Figures = dict[str, float]
 """Values by the names of `figures.FIGURES`."""
 
 
+class BaseFailed(ProfileError):
+    """The base can't be measured. That says nothing of the change."""
+
+
 async def at_rest_figures(sides: Sequence[Side], folder: Path, tell: Callable[[str], None]) -> list[Figures]:
-    """The figures of each side. Raises ProfileError, TargetFailed, StateError."""
+    """The figures of each side, the candidate's last. Raises BaseFailed; of the candidate ProfileError, TargetFailed,
+    StateError.
+    """
     found: list[list[Figures]] = [[] for _ in sides]
     for start in range(STARTS):
         for number, side in enumerate(sides):
             tell(f"{side.name}: at rest, {start + 1} of {STARTS}")
-            imports = await _imports(side)
-            found[number].append({**imports, **await _idle(side, folder / f"{number}.{start}")})
+            try:
+                found[number].append(await _figures(side, folder / f"{number}.{start}"))
+            except MobiFaiError as error:
+                if side is sides[-1]:
+                    raise
+                raise BaseFailed(str(error)) from error
     return [least(of_side) for of_side in found]
 
 
@@ -61,6 +74,10 @@ def least(measured: Sequence[Mapping[str, float]]) -> Figures:
     """The least of each figure; one that was missing once is missing."""
     names = set.intersection(*(set(one) for one in measured))
     return {name: min(one[name] for one in measured) for name in sorted(names)}
+
+
+async def _figures(side: Side, folder: Path) -> Figures:
+    return {**await _imports(side), **await _idle(side, folder)}
 
 
 async def _imports(side: Side) -> Figures:
@@ -87,9 +104,19 @@ async def printed(side: Side, program: str, variables: Mapping[str, str]) -> byt
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        said = (err.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
+        said = _cause(err.decode(errors="replace"), side.installation.path)
         raise ProfileError(f"{side.name}: expected every module of mobifai to be importable; Python said {said}")
     return out.splitlines()[-1]
+
+
+def _cause(traceback: str, home: Path | None) -> str:
+    """The error of a traceback, and the innermost line: `SyntaxError: invalid syntax (mobifai/agent.py:7)`."""
+    error = (traceback.strip().splitlines() or ["nothing"])[-1]
+    where = list(_WHERE.finditer(traceback))
+    if not where:
+        return error
+    file = where[-1]["file"].removeprefix(f"{home}/")
+    return f"{error} ({file}:{where[-1]['line']})"
 
 
 @asynccontextmanager

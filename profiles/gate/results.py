@@ -4,19 +4,63 @@ from typing import Any, Literal
 
 import msgspec
 
-from profiles.results import Culprit
-from soak.gauges.results import FindingResult
+from profiles.results import Culprit, NextStep, NotJudged
+from soak.gauges.results import FindingResult, Product
+
+SCHEMA_VERSION = 1
+"""Of report.json: larger whenever a reader of the one before could take a report for something else."""
 
 Verdict = Literal["passed", "grown", "failed", "inconclusive"]
 
 EXIT_STATUS: dict[Verdict, int] = {"passed": 0, "grown": 1, "failed": 3, "inconclusive": 4}
 """The exit status of each verdict, as those of `mobifai soak`; 2 is left for usage."""
 
-RowVerdict = Literal["ok", "grown", "accepted", "unknown"]
+RowVerdict = Literal["ok", "grown", "accepted", "not_judged"]
+
+SideKind = Literal["revision", "checkout", "installed", "stored", "itself"]
+
+
+class SideResult(msgspec.Struct, frozen=True):
+    """What one side of a comparison was.
+
+    `kind`: `revision`, a commit of the checkout, which was built; `checkout`, the files of a checkout, edits and
+    untracked files included; `installed`, the package that is installed; `stored`, figures of an earlier run; `itself`,
+    no other side (figures are stored, and compared with nothing).
+    `name` is the revision as it was asked for, the directory, or the file of stored figures. `commit` has all digits,
+    and is empty where it is not known; `dirty` is null there. `edits` are the files that differ from the commit
+    (`edited mobifai/x.py`), of those that are compared; `other_edits` counts the rest. `how` says how an installation
+    was made, `same_as` names the checkout whose files are the same. `built`: it was built for this, and is not what is
+    installed. `libraries` are the versions that it runs with.
+    """
+
+    kind: SideKind
+    name: str = ""
+    commit: str = ""
+    dirty: bool | None = None
+    edits: list[str] = []
+    other_edits: int = 0
+    version: str = ""
+    how: str = ""
+    same_as: str = ""
+    built: bool = False
+    python: str = ""
+    c_library: str = ""
+    architecture: str = ""
+    libraries: dict[str, str] = {}
+    measured: str = ""
+    """Of stored figures: when, and by which version."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """Of each edit, its kind."""
+        return [one.partition(" ")[0] for one in self.edits]
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One figure on both sides. `allowed` is the most that lets it through; None stands for what was not measured."""
+    """One figure on both sides. `allowed` is the most that lets it through.
+
+    None stands for what was not measured; `note` says why.
+    """
 
     name: str
     unit: str
@@ -29,15 +73,24 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """How much was looked at in one scenario."""
+    """How much was judged in one scenario, on the candidate's side.
+
+    `cycles` are those of the judged `blocks`, without `warm_up_cycles`. `filled` names the limits that were filled to
+    their capacity: of the rest of the `bounds` it is only known that they were not passed. `gauges` counts those that
+    were judged, `suspected` how many of them seemed to rise at first. The smallest leaks that would have shown are for
+    each cycle, null where the gauge was not judged.
+    """
 
     scenario: str
     cycles: int
+    warm_up_cycles: int
+    blocks: int
     bounds: int
+    filled: list[str]
     gauges: int
     suspected: int
-    smallest_leak_objects: float
-    smallest_leak_bytes: float
+    smallest_leak_objects: float | None
+    smallest_leak_bytes: float | None
 
 
 class GrownLine(msgspec.Struct, frozen=True):
@@ -53,14 +106,16 @@ class GrownLine(msgspec.Struct, frozen=True):
 class GateReport(msgspec.Struct, frozen=True):
     """The whole of it.
 
-    `base` says in words what it was compared with. `findings` are what fails the change beside `rows`: breached
-    bounds, counts that did not come back, slopes, entries that expired. `as_before` are slopes that the base has too.
-    `culprits` are the lines that `mobifai profile` names for what rises, `lines` those of what is there at rest.
-    `fits` is false when the stored baseline is of another environment or workload: then nothing was run.
+    `base` and `now` say what was compared with what. `checked` has the scenarios that were judged, `not_judged` what
+    was not, with the reason of each; a gate passes only when that is empty. `findings` are what fails the change beside
+    `rows`: breached bounds, counts that did not come back, slopes, entries that expired. `as_before` are slopes that
+    the base has too. `culprits` are the lines that `mobifai profile` names for what rises, `lines` those of what is
+    there at rest. `fits` is false when the stored baseline is of another environment or workload: then nothing was run.
     """
 
     verdict: Verdict
-    base: str
+    base: SideResult
+    now: SideResult
     rows: list[Row]
     findings: list[FindingResult]
     checked: list[Checked]
@@ -70,10 +125,15 @@ class GateReport(msgspec.Struct, frozen=True):
     as_before: list[FindingResult] = []
     culprits: list[Culprit] = []
     lines: list[GrownLine] = []
+    not_judged: list[NotJudged] = []
+    next_steps: list[NextStep] = []
     notes: list[str] = []
     fits: bool = True
     command: str = ""
     started_at: str = ""
+    product: Product = Product()
+    """The MobiFai whose `soak` and `profiles` drove and counted both sides."""
+    schema_version: int = SCHEMA_VERSION
 
     @property
     def grown(self) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The two sides of a comparison, laid out in the same way: the candidate as it is installed, the base as it is built.
+"""The two sides of a comparison, laid out in the same way: the candidate as it is, the base as it is built.
 
 Both differ in the package `mobifai` alone; what drives and counts them is the harness' own on both sides. Owns the
 folder that it is given. Everything that needs a network is done here, before a run has one of its own.
@@ -8,10 +8,12 @@ import compileall
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import tomllib
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -20,9 +22,13 @@ from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 
+import msgspec
+
 import mobifai
 import profiles
 import soak
+from profiles.gate.checkout import GitError, commit_of, git, snapshot
+from profiles.gate.results import SideResult
 from profiles.results import ProfileError
 from soak.harness.installation import Installation
 
@@ -34,17 +40,27 @@ SHOWN = 1500
 """Characters of what a failed command printed."""
 
 
-class GitError(ProfileError):
-    """A revision, or the checkout that it is looked for in, is not there."""
+ABOUT = """
+import json
+import mobifai
+from soak.harness.environment import environment
+found = environment("")
+told = {name: found[name] for name in ("python", "c_library", "architecture", "libraries")}
+print(json.dumps({**told, "version": mobifai.__version__}))
+"""
+ABOUT_SECONDS = 60.0
+
+
+UNKNOWN = SideResult("installed")
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two. `name` is what a table calls it; `revision` is empty for what is installed."""
+    """One of the two. `name` is what a table calls it, `about` says what it is."""
 
     name: str
     installation: Installation
-    revision: str = ""
+    about: SideResult = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,45 +71,36 @@ class Needs:
     lock: str
 
 
-def candidate(folder: Path) -> Side:
-    """The MobiFai that runs this, copied."""
-    shutil.copytree(_package(mobifai), folder / "mobifai", ignore=shutil.ignore_patterns("__pycache__"))
-    _complete(folder)
-    return Side("now", Installation(path=folder, seed=HASH_SEED))
+def candidate(about: SideResult, folder: Path) -> Side:
+    """What is to be tried: a checkout, built as it is, or the package that runs this. Raises GitError, ProfileError."""
+    place = folder / "side"
+    if about.built:
+        snapshot(Path(about.name), folder / "source")
+        _check_installed(needs(folder / "source"))
+        _unpack(_wheel(folder / "source", folder / "wheel", "the checkout's wheel"), place)
+    else:
+        shutil.copytree(_package(mobifai), place / "mobifai", ignore=shutil.ignore_patterns("__pycache__"))
+    _complete(place)
+    return _described(Side("now", Installation(path=place, seed=HASH_SEED), about))
+
+
+def base_of(checkout: Path, revision: str) -> SideResult:
+    """What a revision of a checkout is. Raises GitError when it is not there."""
+    return SideResult("revision", name=revision, commit=commit_of(checkout, revision), dirty=False)
 
 
 def base(checkout: Path, revision: str, folder: Path) -> Side:
     """A revision of a checkout, built. Raises GitError, ProfileError when it can't be."""
-    commit = commit_of(checkout, revision)
+    about = base_of(checkout, revision)
     source = folder / "source"
-    with tarfile.open(fileobj=BytesIO(_git(checkout, "archive", "--format=tar", commit))) as archive:
+    with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", about.commit))) as archive:
         archive.extractall(source, filter="data")
     if not (source / "mobifai").is_dir():
         raise GitError(f"{revision}: expected a package named mobifai in it; found none")
     place = folder / "side"
-    with zipfile.ZipFile(_wheel(source, folder / "wheel")) as wheel:
-        wheel.extractall(place)  # noqa: S202 - it was built here
+    _unpack(_wheel(source, folder / "wheel", "the base's wheel"), place)
     _complete(place)
-    return Side("base", Installation(_python(checkout, source, folder), place, HASH_SEED), commit[:12])
-
-
-def commit_of(checkout: Path, revision: str) -> str:
-    """The commit that a name stands for. Raises GitError."""
-    if not revision or revision.startswith("-"):
-        raise GitError(f"expected the name of a revision, found {revision!r}")
-    try:
-        return _git(checkout, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
-    except GitError:
-        advice = "fetch it first (a shallow clone has only the newest)"
-        raise GitError(f"expected a revision of this checkout, found {revision!r}; {advice}") from None
-
-
-def toplevel(directory: Path) -> Path:
-    """The top of the checkout around a directory. Raises GitError."""
-    try:
-        return Path(_git(directory, "rev-parse", "--show-toplevel").decode().strip())
-    except GitError as error:
-        raise GitError(f"expected to be run in a clone of the project, where the base is; {error}") from None
+    return _described(Side("base", Installation(_python(checkout, source, folder), place, HASH_SEED), about))
 
 
 def needs(tree: Path) -> Needs:
@@ -102,7 +109,7 @@ def needs(tree: Path) -> Needs:
         project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
         dependencies = tuple(map(str, project["dependencies"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ProfileError(f"expected a pyproject.toml with dependencies in the base; found {error!r}") from None
+        raise ProfileError(f"expected a pyproject.toml with dependencies in what is built; found {error!r}") from None
     lock = tree / LOCK
     return Needs(dependencies, lock.read_text() if lock.exists() else "")
 
@@ -144,11 +151,42 @@ def _python(checkout: Path, source: Path, folder: Path) -> str:
     return str(python)
 
 
-def _wheel(source: Path, folder: Path) -> Path:
+def _check_installed(wanted: Needs) -> None:
+    """Whether what a checkout needs is here, where it is to run. Raises ProfileError."""
+    names = [re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0] for one in wanted.dependencies if ";" not in one]
+    missing = [name for name in names if not any(importlib.metadata.Distribution.discover(name=name))]
+    if missing:
+        raise ProfileError(f"expected what the checkout needs to be installed; not there: {', '.join(missing)}")
+
+
+def _described(side: Side) -> Side:
+    """A side with what its own Python says of itself; without, where that can't import it (a start says why)."""
+    words = [side.installation.python, "-P", "-c", ABOUT]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words
+            words,
+            capture_output=True,
+            timeout=ABOUT_SECONDS,
+            check=False,
+            env=side.installation.helper_environment(Path(tempfile.gettempdir())),
+        )
+        told = msgspec.json.decode(done.stdout, type=dict[str, str | dict[str, str]])
+    except (subprocess.TimeoutExpired, OSError, msgspec.MsgspecError):
+        return side
+    about = msgspec.convert({**msgspec.to_builtins(side.about), **told}, SideResult)
+    return Side(side.name, side.installation, about)
+
+
+def _unpack(file: Path, place: Path) -> None:
+    with zipfile.ZipFile(file) as wheel:
+        wheel.extractall(place)  # noqa: S202 - it was built here
+
+
+def _wheel(source: Path, folder: Path, what: str) -> Path:
     here = importlib.util.find_spec(BUILD_BACKEND) is not None  # then nothing has to be fetched
     options = ["--quiet", "--no-deps", *(["--no-build-isolation"] if here else []), "--wheel-dir", str(folder)]
     words = [sys.executable, "-m", "pip", "wheel", *options, str(source)]
-    _run(words, "the base's wheel", {"MOBIFAI_BUILD_PAGE": "0"})  # it takes a while, and no agent loads it
+    _run(words, what, {"MOBIFAI_BUILD_PAGE": "0"})  # it takes a while, and no agent loads it
     return next(folder.glob("mobifai-*.whl"))
 
 
@@ -164,14 +202,3 @@ def _run(words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxy
     if done.returncode != 0:
         said = (done.stderr or done.stdout).decode(errors="replace").strip()[-SHOWN:]
         raise ProfileError(f"{what} could not be made: {said}")
-
-
-def _git(directory: Path, *words: str) -> bytes:
-    try:
-        done = subprocess.run(["git", "-C", str(directory), *words], capture_output=True, check=False)  # noqa: S603, S607
-    except OSError as error:
-        raise GitError(f"expected git, to find a base with; found {error.strerror}") from None
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip() or f"git {words[0]} ended with {done.returncode}"
-        raise GitError(f"git says: {said}")
-    return done.stdout

@@ -8,10 +8,11 @@ from typing import Final, NamedTuple
 
 from rich.text import Text
 
+from profiles.gate.compared import compared, short
 from profiles.gate.figures import FIGURES
 from profiles.gate.results import Checked, GateReport, Row, RowVerdict, Verdict
 from profiles.report.places import told
-from soak.gauges.results import FindingResult
+from profiles.results import NotJudged
 from soak.report.figures import amount, count, duration, rate
 from soak.report.text import markdown_text, one_line
 
@@ -23,8 +24,8 @@ HEADLINES: Final[dict[Verdict, str]] = {
 }
 SIGNS: Final[dict[Verdict, str]] = {"passed": "✓", "grown": "✗", "failed": "!", "inconclusive": "?"}
 STYLES: Final[dict[Verdict, str]] = {"passed": "bold green", "grown": "bold red", "failed": "bold red"}
-MARKS: Final[dict[RowVerdict, str]] = {"ok": "✓", "grown": "✗", "accepted": "·", "unknown": "?"}
-COLOURS: Final[dict[RowVerdict, str]] = {"grown": "red", "accepted": "yellow", "unknown": "yellow"}
+MARKS: Final[dict[RowVerdict, str]] = {"ok": "✓", "grown": "✗", "accepted": "·", "not_judged": "?"}
+COLOURS: Final[dict[RowVerdict, str]] = {"grown": "red", "accepted": "yellow", "not_judged": "yellow"}
 COLUMNS: Final = ("", "figure", "base", "now", "change", "allowed")
 MOST_FINDINGS: Final = 4
 MOST_CULPRITS: Final = 3
@@ -40,15 +41,33 @@ class Line(NamedTuple):
 
 
 def headline(report: GateReport) -> str:
-    """The answer in a line."""
-    told_ = f"{HEADLINES[report.verdict]}, beside {report.base}"
-    return f"{told_}; {duration(report.duration_s)}." if report.fits else f"{told_}."
+    """The answer in a line: of what, beside what, and why there is none."""
+    if report.base.kind == "itself" and report.verdict == "passed":
+        return (
+            f"Figures were stored of {short(report.now)}: no limit was breached and nothing rises in it; what is there "
+            f"at rest was compared with nothing; {duration(report.duration_s)}."
+        )
+    sides = f"{HEADLINES[report.verdict]}: {short(report.now)}, beside {short(report.base)}"
+    reasons = [f"; {one.what} was not judged: {one.why}" for one in unjudged(report)[:1]]
+    why = reasons if report.verdict == "inconclusive" else []
+    took = f"; {duration(report.duration_s)}" if report.duration_s else ""
+    return f"{sides}{''.join(why)}{took}."
 
 
-def table(rows: Sequence[Row], checked: Sequence[Checked], findings: Sequence[FindingResult]) -> list[Line]:
+def unjudged(report: GateReport) -> list[NotJudged]:
+    """All that was not judged: parts of the run, and figures."""
+    rows = [NotJudged(row.name, row.note) for row in report.rows if row.verdict == "not_judged"]
+    return [*report.not_judged, *rows]
+
+
+def table(report: GateReport) -> list[Line]:
     """The rows that a reviewer has to see."""
-    lines = [_line(row) for row in _shown(rows)]
-    return [*lines, *_contracts(checked, findings)] if checked else lines
+    lines = [_line(row) for row in _shown(report.rows)]
+    return [*lines, *_contracts(report), *(_unjudged(one) for one in report.not_judged)]
+
+
+def _unjudged(one: NotJudged) -> Line:
+    return Line("not_judged", (one.what, "", f"not judged: {one.why}", "", ""), "")
 
 
 def _shown(rows: Iterable[Row]) -> Iterator[Row]:
@@ -74,21 +93,44 @@ def _line(row: Row) -> Line:
     base = row.base or 0
     change = NOTHING if row.base is None or row.now is None else rate(row.now - base, row.unit)
     allowed = NOTHING if row.allowed is None else rate(row.allowed - base, row.unit)
-    return Line(row.verdict, (row.name, shown(row.base), shown(row.now), change, allowed), row.note)
+    note = f"not judged: {row.note}" if row.verdict == "not_judged" else row.note
+    return Line(row.verdict, (row.name, shown(row.base), shown(row.now), change, allowed), note)
 
 
-def _contracts(checked: Sequence[Checked], findings: Sequence[FindingResult]) -> Iterator[Line]:
+def _contracts(report: GateReport) -> Iterator[Line]:
     """What has no figure: bounds, and slopes by scenario."""
-    breached = [one for one in findings if one.kind == "bound"]
-    bounds = max(one.bounds for one in checked)
-    told_ = f"{count(len(breached), 'limit')} breached" if breached else f"none of {bounds} breached"
-    yield Line("grown" if breached else "ok", ("limits", "", told_, "", ""), "")
-    for one in checked:
-        rising = [finding for finding in findings if finding.scenario == one.scenario and finding.kind != "bound"]
-        told_ = f"{len(rising)} rising" if rising else f"none of {one.gauges:,} gauges rises in {one.cycles:,} cycles"
-        note = f"would have shown {amount(one.smallest_leak_objects, 'objects')} a cycle"
-        verdict: RowVerdict = "grown" if rising else "ok"
-        yield Line(verdict, (f"slopes:{one.scenario}", "", told_, "", ""), "" if rising else note)
+    if report.checked:
+        yield _limits(report)
+    for one in report.checked:
+        yield _slopes(one, report)
+
+
+def _limits(report: GateReport) -> Line:
+    """Of limits that were not filled it is only known that they were not passed."""
+    breached = [one for one in report.findings if one.kind == "bound"]
+    if breached:
+        return Line("grown", ("limits", "", f"{count(len(breached), 'limit')} breached", "", ""), "")
+    bounds = max(one.bounds for one in report.checked)
+    filled = {name for one in report.checked for name in one.filled}
+    told_ = f"none of {count(bounds, 'limit')} breached; {len(filled)} of them were filled"
+    return Line("ok", ("limits", "", told_, "", ""), "")
+
+
+def _slopes(one: Checked, report: GateReport) -> Line:
+    rising = [found for found in report.findings if found.scenario == one.scenario and found.kind != "bound"]
+    before = [found for found in report.as_before if found.scenario == one.scenario]
+    as_before = f"; {count(len(before), 'gauge')} as in the base" if before else ""
+    of = f"of {count(one.gauges, 'gauge')} in {count(one.cycles, 'cycle')} after {one.warm_up_cycles:,} of warm-up"
+    told_ = f"{len(rising) or 'none'} {of} {'rise' if len(rising) > 1 else 'rises'}{as_before}"
+    verdict: RowVerdict = "grown" if rising else "ok"
+    return Line(verdict, (f"slopes:{one.scenario}", "", told_, "", ""), "" if rising else _resolution(one))
+
+
+def _resolution(one: Checked) -> str:
+    """The smallest leaks that would have shown."""
+    leaks = [(one.smallest_leak_objects, "objects"), (one.smallest_leak_bytes, "bytes")]
+    shown = [amount(value, unit) for value, unit in leaks if value is not None]
+    return f"would have shown {' or '.join(shown)} a cycle" if shown else ""
 
 
 def summary(report: GateReport) -> Text:
@@ -97,7 +139,7 @@ def summary(report: GateReport) -> Text:
     text.append(f"{SIGNS[report.verdict]} {headline(report)}\n", STYLES.get(report.verdict, "bold yellow"))
     for sentence, colour in culprits(report):
         text.append(f"  {one_line(sentence)}\n", colour)
-    lines = table(report.rows, report.checked, report.findings)
+    lines = table(report)
     if lines:
         widths = _widths(lines)
         text.append(f"    {_row(COLUMNS[1:], widths)}\n", "dim")
@@ -129,15 +171,15 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
-    """The lines that did it, and how to see it again; with a colour each."""
+    """The lines that did it, and what to do next; with a colour each."""
     for culprit in report.culprits[:MOST_CULPRITS]:
         held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
         yield f"→ {told(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
     for line in report.lines:
         what = line.why or line.text
         yield f"→ {line.file}:{line.line}: {rate(line.more_bytes, 'bytes')} at rest, {what}", "bold red"
-    replays = [*(one.replay for one in report.culprits), *(one.replay for one in report.findings if one.replay)]
-    yield from ((f"see it again: {replay}", "cyan") for replay in dict.fromkeys(replays[:1]))
+    for step in report.next_steps:
+        yield f"{step.what}: {step.command}".removesuffix(": "), "cyan"
 
 
 def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
@@ -151,11 +193,12 @@ def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
         yield f"· the base has this too: {finding.scenario}: {finding.detail}", "yellow"
     for note in report.notes:
         yield f"· {note}", ""
+    yield from ((line, "dim") for line in compared(report))
 
 
 def markdown(report: GateReport) -> str:
     """The same, for the page that a CI system shows."""
-    lines = table(report.rows, report.checked, report.findings)
+    lines = table(report)
     told_ = [f"### {SIGNS[report.verdict]} {markdown_text(headline(report))}", ""]
     told_ += [f"- {markdown_text(sentence)}" for sentence, _ in culprits(report)]
     told_ += [""] if len(told_) > 2 else []

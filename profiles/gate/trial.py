@@ -38,7 +38,10 @@ class Look:
     figures: Figures = field(default_factory=dict)
     breached: list[FindingResult] = field(default_factory=list)
     cycles: int = 0
+    warm_up_cycles: int = 0
+    blocks: int = 0
     bounds: int = 0
+    filled: list[str] = field(default_factory=list)
     cycles_per_second: float = 0.0
     failure: FindingResult | None = None
 
@@ -165,7 +168,10 @@ class _Contender:
             figures=_figures(course),
             breached=breaches(course.entries, self._run.scenario, replay),
             cycles=course.cycles,
+            warm_up_cycles=course.warm_up_cycles,
+            blocks=course.blocks,
             bounds=len(course.bounds),
+            filled=[one.name for one in course.bounds if one.exercised],
             cycles_per_second=course.cycles / max(course.busy_seconds, 1e-9),
         )
 

@@ -21,42 +21,32 @@ from profiles.gate.baseline import (
     workload_of,
     write_baseline,
 )
-from profiles.gate.comparison import closest, conclude, difference, expired, found, rows, unneeded
+from profiles.gate.comparison import closest, conclude, difference, expired, found, unneeded
 from profiles.gate.documents import GateDirectory, annotations, encoded, junit, read_gate
 from profiles.gate.figures import FIGURES, figure_of
 from profiles.gate.gate import SCENARIOS, SEED, TIME_SCALE
 from profiles.gate.resting import least
-from profiles.gate.results import Checked, GateReport, GrownLine, Row
+from profiles.gate.results import GrownLine
 from profiles.gate.sides import Side
 from profiles.gate.standing import grown
 from profiles.gate.table import markdown, summary
 from profiles.gate.trial import Look, Trial
-from profiles.results import Culprit
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult
 from soak.gauges.trend import judge
 from soak.harness.installation import Installation
 from soak.report.files import ReportError
 from soak.run.plan import Plan
+from tests.profiles.sample_gates import ROOT, TODAY, culprit, gate_report, only
 from tests.support.agent import run_command
 
-TODAY = dt.date(2026, 7, 1)
 TOMORROW, YESTERDAY = dt.date(2026, 7, 2), dt.date(2026, 6, 30)
-ROOT = Path(__file__).parents[2]
 
 amounts = st.integers(0, 10**9)
 
 
 def entry(figure: str, grows_by: float, expires: dt.date = TODAY) -> Accepted:
     return Accepted(figure, grows_by, "made to try it", expires)
-
-
-def only(base: float | None, now: float | None, *accepted: Accepted, name: str = "idle.heap") -> Row:
-    """The row of one figure."""
-    (row,) = rows(
-        {} if base is None else {name: base}, {} if now is None else {name: now}, accepted, TODAY
-    )  # fmt: skip
-    return row
 
 
 # -- figures at rest
@@ -102,7 +92,7 @@ def test_an_entry_that_lets_nothing_through_is_told() -> None:
 @pytest.mark.parametrize(("base", "now"), [(None, 5), (5, None)])
 def test_what_was_not_measured_on_both_sides_is_never_a_pass(base: float | None, now: float | None) -> None:
     row = only(base, now)
-    assert row.verdict == "unknown"
+    assert row.verdict == "not_judged"
     assert conclude([row], [], whole=True) == "inconclusive"
 
 
@@ -189,8 +179,8 @@ def test_a_base_that_breaks_leaves_no_verdict_and_a_change_that_breaks_a_failed_
     broken = FindingResult("failure", "TargetFailed", "base: the agent ended", 0, "", 0, "mixed", "")
     gone = found(Trial("mixed", "", [look("base", failure=broken), look("now", ("python.blocks", 0.0))]))
     assert gone.findings == []
-    assert "could not be tried with the base" in gone.notes[0]
-    assert conclude([only(1, 1)], [], whole=not gone.notes) == "inconclusive"
+    assert "the base could not be tried" in gone.not_judged[0].why
+    assert conclude([only(1, 1)], [], whole=not gone.not_judged) == "inconclusive"
     failed = found(Trial("mixed", "", [look("base", ("python.blocks", 0.0)), look("now", failure=broken)]))
     assert conclude([only(1, 1)], failed.findings, whole=True) == "failed"
 
@@ -337,27 +327,10 @@ def test_lines_that_moved_are_known_again_and_new_ones_are_named(tmp_path: Path)
 # -- what it says
 
 
-def culprit() -> Culprit:
-    return Culprit(
-        "container", str(ROOT / "mobifai" / "agent.py"), 7, "keep", "module x.kept: list", 100.0, 1.0, 1e6, "", "high",
-        "mobifai profile run mixed --seed 1", "list of <Thing>",
-    )  # fmt: skip
-
-
-def gate_report(**other: object) -> GateReport:
-    told = {
-        "verdict": "grown", "base": "main (0123456789ab)",
-        "rows": [only(1, 1), only(0, 900_000), only(0, 9, name="used.heap:mixed"), only(0, 7, name="used.heap:other")],
-        "findings": [FindingResult("growth", "python.blocks", "3 more | a <cycle>", 3, "objects", 1, "mixed", "again")],
-        "checked": [Checked("mixed", 160, 42, 784, 1, 0.2, 16.0)], "environment": {}, "seed": 1, "duration_s": 185.0,
-        "culprits": [culprit()], **other,
-    }  # fmt: skip
-    return GateReport(**told)  # type: ignore[arg-type]
-
-
 def test_the_table_begins_with_the_answer_and_the_line_that_did_it() -> None:
     lines = summary(gate_report()).plain.splitlines()
-    assert lines[0] == "✗ Memory grows, beside main (0123456789ab); 3 min 05 s."
+    sides = "the checkout (fedcba987654, 1 file edited, 1 untracked), beside main (0123456789ab)"
+    assert lines[0] == f"✗ Memory grows: {sides}; 3 min 05 s."
     assert "mobifai/agent.py:7 keep" in lines[1]
     assert "mobifai profile run mixed --seed 1" in lines[2]
     assert len(lines) < 30
@@ -386,8 +359,8 @@ def test_annotations_mark_the_line_in_the_checkout(monkeypatch: pytest.MonkeyPat
 def test_the_junit_file_has_the_verdict_each_figure_and_each_finding() -> None:
     root = ET.fromstring(junit(gate_report()))  # noqa: S314 - it was made here
     failed = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
-    assert failed == ["verdict", "idle.heap", "growth: python.blocks (mixed)"]
-    assert root.get("failures") == "3"
+    assert failed == ["verdict", "idle.heap", "mixed", "growth: python.blocks (mixed)"]
+    assert root.get("failures") == "4"
     assert {case.get("classname") for case in root.iter("testcase")} == {
         "gate.run", "gate.at rest", "gate.scenarios", "gate.findings",
     }  # fmt: skip

@@ -64,7 +64,9 @@ class RunningAgent:
             return await self.process.wait()
 
 
-async def run_command(*words: str, stdin: str | None = None, inside: tuple[str, ...] = ()) -> tuple[int, str, str]:
+async def run_command(
+    *words: str, stdin: str | None = None, inside: tuple[str, ...] = (), cwd: Path | None = None
+) -> tuple[int, str, str]:
     """Run `mobifai WORDS` to its end: status, output, errors. `inside`: as for `serving`."""
     process = await asyncio.create_subprocess_exec(
         *inside,
@@ -73,6 +75,7 @@ async def run_command(*words: str, stdin: str | None = None, inside: tuple[str, 
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        cwd=cwd,
     )
     async with asyncio.timeout(60):
         out, err = await process.communicate(stdin.encode() if stdin is not None else None)

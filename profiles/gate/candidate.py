@@ -1,0 +1,108 @@
+"""Which MobiFai is tried: the files of the checkout that the command is run in, or the package that is installed.
+
+When the two differ, one of them has to be named: a verdict about what is installed says nothing of edits that are not.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+import mobifai
+from profiles.gate.checkout import Checkout, GitError, checkout_around, differing
+from profiles.gate.compared import edits_in_words
+from profiles.gate.results import SideResult
+from profiles.invocation import again_with
+from profiles.results import ProfileError
+from soak.gauges.results import Installed
+from soak.harness.identity import product
+from soak.report.figures import count
+
+PACKAGE: Final = Path(str(mobifai.__file__)).resolve().parent
+SHOWN: Final = 3
+"""Files that a message names."""
+
+HOW: Final = {
+    Installed.EDITABLE: "from a source tree without git",
+    Installed.REPOSITORY: "from a repository",
+    Installed.ARCHIVE: "from a wheel or an archive",
+    Installed.DIRECTORY: "from a directory",
+    Installed.INDEX: "from a package index",
+}
+
+
+class Choice(StrEnum):
+    """What `--candidate` names."""
+
+    CHECKOUT = "checkout"
+    INSTALLED = "installed"
+
+
+class CandidateError(ProfileError):
+    """It is not clear what is to be tried, or that is not there."""
+
+
+def choose(directory: Path, choice: Choice | None, package: Path = PACKAGE) -> SideResult:
+    """What is to be tried, in words and commits. Raises CandidateError, GitError."""
+    here = _checkout(directory)
+    if choice is Choice.CHECKOUT:
+        if here is None:
+            raise CandidateError(f"expected {directory} to be in a checkout of the project; found none")
+        return msgspec.structs.replace(_of_checkout(here), built=not _is_of(here, package))
+    different = differing(here.top, package) if here is not None and not _is_of(here, package) else []
+    if here is not None and different and choice is None:
+        raise CandidateError(_unclear(here, different))
+    return _installed(package, None if different else here)
+
+
+def _checkout(directory: Path) -> Checkout | None:
+    """The checkout of the project around a directory; None where there is none."""
+    try:
+        found = checkout_around(directory)
+    except GitError:
+        return None
+    return found if (found.package / "__init__.py").is_file() else None
+
+
+def _is_of(checkout: Checkout, package: Path) -> bool:
+    return checkout.package.resolve() == package.resolve()
+
+
+def _unclear(here: Checkout, different: list[str]) -> str:
+    more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+    names = ", ".join(different[:SHOWN]) + more
+    return (
+        f"expected the files of this checkout ({words_of(here)}) to be what is installed; "
+        f"{count(len(different), 'file differs', 'files differ')}: {names}. To try the checkout with its edits: "
+        f"{again_with('--candidate', Choice.CHECKOUT)}. To try what is installed, without them: "
+        f"{again_with('--candidate', Choice.INSTALLED)}"
+    )
+
+
+def words_of(checkout: Checkout) -> str:
+    """Commit and edits: `0123456789ab, 1 file edited`."""
+    return edits_in_words(checkout.commit, [one.kind for one in checkout.edits])
+
+
+def _of_checkout(checkout: Checkout) -> SideResult:
+    return SideResult(
+        "checkout", name=str(checkout.top), commit=checkout.commit, dirty=bool(checkout.edits),
+        edits=[f"{one.kind} {one.path}" for one in checkout.edits], other_edits=checkout.others,
+    )  # fmt: skip
+
+
+def _installed(package: Path, same: Checkout | None) -> SideResult:
+    """What is installed. `same`: the checkout that has the same files."""
+    found = product(package)
+    if found.installed is Installed.CHECKOUT:
+        return _of_checkout(checkout_around(package))
+    told = SideResult("installed", name=str(package), commit=found.commit or "", how=HOW.get(found.installed, ""),
+                      version=found.version or "")  # fmt: skip
+    if same is None:
+        return told
+    of = _of_checkout(same)
+    return SideResult(
+        "installed", name=told.name, commit=of.commit, dirty=of.dirty, edits=of.edits, other_edits=of.other_edits,
+        how=told.how, version=told.version, same_as=of.name,
+    )  # fmt: skip

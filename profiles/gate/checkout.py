@@ -1,0 +1,152 @@
+"""A checkout of the project as it is now: its commit, its edits, its files, and whether they are what is installed.
+
+Reads git and the working tree. It changes neither.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from profiles.results import ProfileError
+
+PACKAGE: Final = "mobifai"
+COMPARED: Final = (PACKAGE, "pyproject.toml")
+"""What decides how the package behaves: its files, and what it depends on."""
+GENERATED: Final = ("__pycache__", "relay/static/page")
+"""Made by an installation, and no part of what is compared."""
+KINDS: Final = {"M": "edited", "T": "edited", "A": "added", "R": "renamed", "C": "copied", "D": "deleted",
+                "U": "unmerged", "?": "untracked"}  # fmt: skip
+
+
+OF_HOOKS: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+"""Variables by which git finds a repository of somebody else's choice."""
+
+
+class GitError(ProfileError):
+    """A revision, or the checkout that it is looked for in, is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A file that differs from the commit. `kind` is one of `KINDS`; `path` starts at the top of the checkout."""
+
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A working tree. `edits` are those of `COMPARED`; `others` counts files that differ elsewhere."""
+
+    top: Path
+    commit: str
+    edits: tuple[Edit, ...] = ()
+    others: int = 0
+
+    @property
+    def package(self) -> Path:
+        """Where its package is."""
+        return self.top / PACKAGE
+
+
+def checkout_around(directory: Path) -> Checkout:
+    """The checkout that a directory belongs to, as it is now. Raises GitError."""
+    top = toplevel(directory)
+    edits = _edits(top)
+    compared = tuple(one for one in edits if one.path.partition("/")[0] in COMPARED)
+    return Checkout(top, commit_of(top, "HEAD"), compared, len(edits) - len(compared))
+
+
+def commit_of(checkout: Path, revision: str) -> str:
+    """The commit that a name stands for. Raises GitError."""
+    if not revision or revision.startswith("-"):
+        raise GitError(f"expected the name of a revision, found {revision!r}")
+    try:
+        return git(checkout, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+    except GitError:
+        advice = "fetch it first (a shallow clone has only the newest)"
+        raise GitError(f"expected a revision of this checkout, found {revision!r}; {advice}") from None
+
+
+def toplevel(directory: Path) -> Path:
+    """The top of the checkout around a directory. Raises GitError."""
+    try:
+        return Path(git(directory, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
+    except GitError as error:
+        raise GitError(f"expected to be run in a clone of the project, where the base is; {error}") from None
+
+
+# -- its files
+
+
+def differing(checkout: Path, package: Path) -> list[str]:
+    """The files of the package in a checkout, edits included, that are others in an installed one. Raises GitError."""
+    ours = {name: checkout / name for name in _files(checkout)}
+    theirs = {f"{PACKAGE}/{name}": package / name for name in _installed(package)}
+    names = sorted({*ours, *theirs})
+    return [name for name in names if name not in ours or name not in theirs or not _same(ours[name], theirs[name])]
+
+
+def snapshot(checkout: Path, folder: Path) -> None:
+    """Copy a checkout as it is: edits and untracked files included, ignored ones left out. Raises GitError."""
+    for name in _names(checkout):
+        if (source := checkout / name).is_symlink() or source.is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, folder / name, follow_symlinks=False)
+
+
+def _files(checkout: Path) -> list[str]:
+    """The files of its package that an installation would have."""
+    return [name for name in _names(checkout, PACKAGE) if (checkout / name).is_file() and not _is_generated(name)]
+
+
+def _names(checkout: Path, *parts: str) -> list[str]:
+    listed = git(checkout, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *parts)
+    return sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
+
+
+def _installed(package: Path) -> list[str]:
+    names = [file.relative_to(package).as_posix() for file in package.rglob("*") if file.is_file()]
+    return [name for name in names if not _is_generated(f"{PACKAGE}/{name}")]
+
+
+def _is_generated(name: str) -> bool:
+    return any(f"/{part}/" in f"/{name}" for part in GENERATED)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+    except OSError:
+        return False
+
+
+# -- git
+
+
+def _edits(top: Path) -> list[Edit]:
+    told = git(top, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+    lines = [os.fsdecode(line) for line in told.split(b"\0") if line]
+    return [Edit(_kind(line[:2]), line[3:]) for line in lines]
+
+
+def _kind(states: str) -> str:
+    """Of the two letters of git: the index beside the commit, the file beside the index."""
+    return KINDS.get(states.strip()[-1:], "edited")
+
+
+def git(directory: Path, *words: str) -> bytes:
+    """What git prints in a directory, whatever a hook around it set (`OF_HOOKS`). Raises GitError."""
+    variables = {name: value for name, value in os.environ.items() if name not in OF_HOOKS}
+    variables.update(GIT_OPTIONAL_LOCKS="0", LC_ALL="C")
+    try:
+        done = subprocess.run(["git", "-C", str(directory), *words], capture_output=True, check=False, env=variables)  # noqa: S603, S607
+    except OSError as error:
+        raise GitError(f"expected git, to find a base with; found {error.strerror}") from None
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip() or f"git {words[0]} ended with {done.returncode}"
+        raise GitError(f"git says: {said}")
+    return done.stdout

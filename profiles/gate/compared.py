@@ -1,0 +1,98 @@
+"""What was compared with what, in words: the same in the terminal, on the page and in XML. Pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from profiles.gate.results import GateReport, SideResult
+from soak.report.figures import count
+
+MOST_EDITS: Final = 8
+"""Edited files that are named; report.json has all."""
+PLATFORM: Final = ("python", "c_library", "architecture")
+
+
+def edits_in_words(commit: str, kinds: list[str]) -> str:
+    """A commit with how many files differ from it, by kind: `0123456789ab, 2 files edited, 1 untracked`."""
+    numbers = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+    parts = [f"{number} {kind}" for kind, number in numbers.items()]
+    if parts:
+        first = next(iter(numbers))
+        parts[0] = f"{count(numbers[first], 'file')} {first}"
+    return ", ".join([commit[:12], *(parts or ["no edits"])])
+
+
+def short(side: SideResult) -> str:
+    """One side in a few words: `main (0123456789ab)`, `this checkout (0123456789ab, 2 files edited)`."""
+    at = f" ({edits_in_words(side.commit, side.kinds)})" if side.commit else ""
+    match side.kind:
+        case "revision":
+            return f"{side.name} ({side.commit[:12]})"
+        case "checkout":
+            return f"the checkout{at}"
+        case "installed":
+            same = f", the files of the checkout{at}" if side.same_as else at
+            return f"mobifai {side.version} as installed{same}".replace("  ", " ")
+        case "stored":
+            return f"the figures stored in {side.name}"
+    return "nothing (its figures are to be stored)"
+
+
+def compared(report: GateReport) -> Iterator[str]:
+    """A line for each side, and one for each thing that differs around them."""
+    yield f"base: {_whole(report.base)}"
+    yield f"now: {_whole(report.now)}"
+    if report.base.kind != "itself":
+        yield from _around(report.base, report.now)
+    if report.product != report.product.__class__():
+        of = f" at {report.product.commit}" if report.product.commit else ""
+        yield f"driven and counted by: mobifai {report.product.version or 'of unknown version'}{of}"
+
+
+def _whole(side: SideResult) -> str:
+    """All that is known of a side."""
+    parts = [_what(side)]
+    if side.commit:
+        parts.append(f"commit {side.commit}")
+    if side.edits:
+        parts.append(f"with its edits, which were tried: {_edits(side)}")
+    elif side.commit and side.dirty is False:
+        parts.append("without edits")
+    if side.other_edits:
+        parts.append(f"{side.other_edits} edited outside of the package, which play no part")
+    if side.measured:
+        parts.append(f"measured {side.measured}")
+    parts += [getattr(side, name) for name in PLATFORM if getattr(side, name)]
+    return "; ".join(parts)
+
+
+def _what(side: SideResult) -> str:
+    of = f" mobifai {side.version}" if side.version else ""
+    match side.kind:
+        case "revision":
+            return f"revision {side.name}, built:{of}".rstrip(":")
+        case "checkout":
+            return f"checkout {side.name}:{of}".rstrip(":")
+        case "installed":
+            same = f", with the same files as the checkout {side.same_as}" if side.same_as else ""
+            return f"the installed{of or ' mobifai'}{f' ({side.how})' if side.how else ''} in {side.name}{same}"
+        case "stored":
+            return f"stored figures: {side.name}"
+    return "nothing: its figures are to be stored"
+
+
+def _edits(side: SideResult) -> str:
+    more = f" and {len(side.edits) - MOST_EDITS:,} more" if len(side.edits) > MOST_EDITS else ""
+    return ", ".join(side.edits[:MOST_EDITS]) + more
+
+
+def _around(base: SideResult, now: SideResult) -> Iterator[str]:
+    """What differs beside the package: growth may be its doing."""
+    names = sorted({*base.libraries, *now.libraries}) if base.libraries and now.libraries else []
+    differ = [
+        f"{name} {base.libraries.get(name, 'not there')} -> {now.libraries.get(name, 'not there')}"
+        for name in names if base.libraries.get(name) != now.libraries.get(name)
+    ]  # fmt: skip
+    if differ:
+        yield f"libraries differ: {', '.join(differ)}"
+    if base.kind in ("revision", "stored") and now.commit and not now.edits and base.commit == now.commit:
+        yield "both sides are the same commit: this says nothing of a change"

@@ -1,0 +1,82 @@
+"""What to do after a gate: the command that names the line, that shows it again, or that gives a verdict. Pure."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from profiles.gate.results import GateReport, SideResult
+from profiles.results import NextStep
+from soak.gauges.results import FindingResult
+from soak.gauges.verdict import FAILED_KINDS
+from soak.run.plan import Plan
+
+HUNTED = ("growth", "rest", "canary", "process")
+"""Findings whose line `mobifai profile run` looks for."""
+
+
+def next_steps(report: GateReport, plan: Plan) -> list[NextStep]:
+    """The steps for a verdict, the first one first."""
+    return list(dict.fromkeys(_steps(report, plan)))
+
+
+def _steps(report: GateReport, plan: Plan) -> Iterator[NextStep]:
+    match report.verdict:
+        case "grown":
+            yield from _grown(report, plan)
+        case "failed":
+            yield from _failed(report)
+        case "inconclusive":
+            yield from _inconclusive(report, plan)
+
+
+def _grown(report: GateReport, plan: Plan) -> Iterator[NextStep]:
+    if report.culprits:
+        yield NextStep("see it again", _runs(report.now, report.culprits[0].replay))
+    else:
+        for scenario in _scenarios(report.findings):
+            yield NextStep("name the line", _runs(report.now, _hunt(scenario, plan)))
+    if report.grown and not report.lines:
+        yield from _lines_at_rest(report, plan)
+    for finding in report.findings:
+        if finding.kind not in HUNTED and finding.replay:
+            yield NextStep(f"see {finding.name} again", _runs(report.now, finding.replay))
+    yield NextStep("prove that it is gone", report.command)
+
+
+def _scenarios(findings: Iterable[FindingResult]) -> list[str]:
+    return list(dict.fromkeys(one.scenario for one in findings if one.kind in HUNTED and one.scenario))
+
+
+def _hunt(scenario: str, plan: Plan) -> str:
+    words = ["mobifai", "profile", "run", scenario, "--seed", str(plan.seed), "--time-scale", f"{plan.time_scale:g}"]
+    return shlex.join(words)
+
+
+def _runs(side: SideResult, command: str) -> str:
+    """A command of the MobiFai that was tried: a checkout that was built for this is not what is installed."""
+    return f"pip install {shlex.quote(side.name)} && {command}" if side.built else command
+
+
+def _lines_at_rest(report: GateReport, plan: Plan) -> Iterator[NextStep]:
+    """Lines of what is there at rest are named beside a base that can be run."""
+    if report.base.kind == "stored":
+        what = "name the lines of what is there at rest, beside the revision of the stored figures"
+        yield NextStep(what, _beside(report.base.commit or "REV", plan))
+
+
+def _failed(report: GateReport) -> Iterator[NextStep]:
+    for finding in report.findings:
+        if finding.kind in FAILED_KINDS and finding.replay:
+            yield NextStep("see the failure again", _runs(report.now, finding.replay))
+    yield NextStep("run the gate again", report.command)
+
+
+def _inconclusive(report: GateReport, plan: Plan) -> Iterator[NextStep]:
+    if not report.fits:
+        yield NextStep("store figures for this environment and workload", f"{report.command} --update")
+        yield NextStep("or compare with a revision", _beside("REV", plan))
+    else:
+        yield NextStep("run the gate again", report.command)
+
+
+def _beside(revision: str, plan: Plan) -> str:
+    return shlex.join(["mobifai", "profile", "gate", *plan.scenarios, "--base", revision, "--seed", str(plan.seed)])

@@ -1,0 +1,50 @@
+"""Reports of gates for tests of what people and programs read."""
+
+import datetime as dt
+from pathlib import Path
+
+from profiles.gate.accepted import Accepted
+from profiles.gate.comparison import rows
+from profiles.gate.results import Checked, GateReport, Row, SideResult
+from profiles.results import Culprit, NextStep
+from soak.gauges.results import FindingResult
+
+ROOT = Path(__file__).parents[2]
+TODAY = dt.date(2026, 7, 1)
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OTHER = "fedcba9876543210fedcba9876543210fedcba98"
+BASE = SideResult("revision", "main", COMMIT, dirty=False, version="0.1.0", python="CPython 3.13.1")
+NOW = SideResult(
+    "checkout", "/srv/mobifai", OTHER, dirty=True, edits=["edited mobifai/agent.py", "untracked mobifai/new.py"],
+    version="0.1.0", python="CPython 3.13.1",
+)  # fmt: skip
+AGAIN = NextStep("see it again", "mobifai profile run mixed --seed 1")
+
+
+def only(base: float | None, now: float | None, *accepted: Accepted, name: str = "idle.heap") -> Row:
+    """The row of one figure."""
+    (row,) = rows(
+        {} if base is None else {name: base}, {} if now is None else {name: now}, accepted, TODAY
+    )  # fmt: skip
+    return row
+
+
+def culprit() -> Culprit:
+    """A line of the project."""
+    return Culprit(
+        "container", str(ROOT / "mobifai" / "agent.py"), 7, "keep", "module x.kept: list", 100.0, 1.0, 1e6, "", "high",
+        "mobifai profile run mixed --seed 1", "list of <Thing>",
+    )  # fmt: skip
+
+
+def gate_report(**other: object) -> GateReport:
+    """A gate that failed, with a culprit."""
+    told = {
+        "verdict": "grown", "base": BASE, "now": NOW,
+        "rows": [only(1, 1), only(0, 900_000), only(0, 9, name="used.heap:mixed"), only(0, 7, name="used.heap:other")],
+        "findings": [FindingResult("growth", "python.blocks", "3 more | a <cycle>", 3, "objects", 1, "mixed", "again")],
+        "checked": [Checked("mixed", 160, 140, 8, 42, ["terminals"], 784, 1, 0.2, 16.0)], "environment": {}, "seed": 1,
+        "duration_s": 185.0, "culprits": [culprit()], "next_steps": [AGAIN], **other,
+    }  # fmt: skip
+    return GateReport(**told)  # type: ignore[arg-type]

@@ -1,0 +1,215 @@
+"""What a gate compares: real checkouts with edits, packages that are installed or not, and what is said of them."""
+
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from profiles.gate.candidate import CandidateError, Choice, choose
+from profiles.gate.checkout import Checkout, Edit, GitError, checkout_around, differing, snapshot
+from profiles.gate.compared import compared, short
+from profiles.gate.documents import junit
+from profiles.gate.results import SideResult
+from profiles.gate.sides import base_of
+from profiles.gate.table import headline, markdown, summary
+from tests.profiles.gate_branches import commit, git
+from tests.profiles.sample_gates import gate_report
+from tests.support.agent import run_command
+
+PROJECT = {
+    ".gitignore": "__pycache__/\n/mobifai/secret.py\n",
+    "pyproject.toml": '[project]\nname = "mobifai"\ndependencies = []\n',
+    "mobifai/__init__.py": '__version__ = "9.9.9"\n',
+    "mobifai/agent.py": "kept = []\n",
+    "soak/__init__.py": "",
+}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A small checkout of one commit."""
+    top = tmp_path / "checkout"
+    for name, text in PROJECT.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(text)
+    git(top, "init", "--quiet", "--initial-branch", "main")
+    commit(top, "What is there")
+    return top
+
+
+@pytest.fixture
+def installed(checkout: Path, tmp_path: Path) -> Path:
+    """Its package, as a wheel would have laid it out before any edit."""
+    return shutil.copytree(checkout / "mobifai", tmp_path / "site-packages" / "mobifai")
+
+
+def edit(checkout: Path) -> None:
+    """One file edited, one untracked, one removed; one that git ignores, and one outside of the package."""
+    (checkout / "mobifai" / "agent.py").write_text("kept = [1]\n")
+    (checkout / "mobifai" / "new file.py").write_text("")
+    (checkout / "mobifai" / "secret.py").write_text("")
+    (checkout / "soak" / "__init__.py").write_text("# other\n")
+
+
+# -- a checkout
+
+
+def test_the_edits_of_a_checkout_are_named_and_those_outside_of_the_package_are_counted(checkout: Path) -> None:
+    edit(checkout)
+    found = checkout_around(checkout / "mobifai")
+    assert found.top == checkout
+    assert found.edits == (Edit("edited", "mobifai/agent.py"), Edit("untracked", "mobifai/new file.py"))
+    assert found.others == 1
+
+
+def test_staged_renamed_and_removed_files_are_edits(checkout: Path) -> None:
+    git(checkout, "mv", "mobifai/agent.py", "mobifai/other.py")
+    kinds = {(one.kind, one.path) for one in checkout_around(checkout).edits}
+    assert kinds == {("deleted", "mobifai/agent.py"), ("added", "mobifai/other.py")}
+
+
+def test_a_clean_checkout_has_no_edits(checkout: Path) -> None:
+    assert checkout_around(checkout) == Checkout(checkout, checkout_around(checkout).commit, (), 0)
+
+
+def test_what_a_hook_sets_for_git_does_not_lead_elsewhere(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere/index")
+    assert checkout_around(checkout).top == checkout
+
+
+def test_a_directory_without_git_is_no_checkout(tmp_path: Path) -> None:
+    with pytest.raises(GitError):
+        checkout_around(tmp_path)
+
+
+def test_a_snapshot_has_the_edits_and_not_what_git_ignores(checkout: Path, tmp_path: Path) -> None:
+    edit(checkout)
+    (checkout / "pyproject.toml").unlink()
+    snapshot(checkout, tmp_path / "copy")
+    names = {file.relative_to(tmp_path / "copy").as_posix() for file in (tmp_path / "copy").rglob("*.*")}
+    assert names == {*PROJECT, "mobifai/new file.py"} - {"pyproject.toml"}
+    assert (tmp_path / "copy" / "mobifai" / "agent.py").read_text() == "kept = [1]\n"
+
+
+def test_an_installed_package_differs_by_edited_untracked_and_removed_files(checkout: Path, installed: Path) -> None:
+    (installed / "__pycache__").mkdir()
+    (installed / "__pycache__" / "agent.pyc").write_text("")
+    (installed / "relay" / "static" / "page").mkdir(parents=True)
+    (installed / "relay" / "static" / "page" / "index.html").write_text("made by the installation")
+    assert differing(checkout, installed) == []
+    edit(checkout)
+    (checkout / "mobifai" / "__init__.py").unlink()
+    assert differing(checkout, installed) == ["mobifai/__init__.py", "mobifai/agent.py", "mobifai/new file.py"]
+
+
+# -- what is tried
+
+
+def test_a_package_that_runs_from_its_checkout_is_tried_with_its_edits(checkout: Path) -> None:
+    edit(checkout)
+    tried = choose(checkout, None, checkout / "mobifai")
+    assert (tried.kind, tried.name, tried.dirty, tried.built) == ("checkout", str(checkout), True, False)
+    assert tried.edits == ["edited mobifai/agent.py", "untracked mobifai/new file.py"]
+    assert tried.other_edits == 1
+    assert len(tried.commit) == 40
+
+
+def test_an_installed_package_with_the_files_of_the_checkout_is_of_its_commit(checkout: Path, installed: Path) -> None:
+    tried = choose(checkout / "soak", None, installed)
+    assert (tried.kind, tried.same_as, tried.dirty, tried.version) == ("installed", str(checkout), False, "9.9.9")
+    assert tried.commit == checkout_around(checkout).commit
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_edits_that_are_not_installed_are_refused_with_both_ways_out(
+    checkout: Path, installed: Path, committed: bool
+) -> None:
+    edit(checkout)
+    if committed:
+        commit(checkout, "An edit")
+    with pytest.raises(CandidateError) as refused:
+        choose(checkout, None, installed)
+    told = str(refused.value)
+    assert "2 files differ: mobifai/agent.py, mobifai/new file.py" in told
+    assert ("no edits" if committed else "1 file edited, 1 untracked") in told
+    assert "--candidate checkout" in told and "--candidate installed" in told
+
+
+def test_the_checkout_can_be_named_and_is_built_with_its_edits(checkout: Path, installed: Path) -> None:
+    edit(checkout)
+    tried = choose(checkout, Choice.CHECKOUT, installed)
+    assert (tried.kind, tried.dirty, tried.built) == ("checkout", True, True)
+
+
+def test_what_is_installed_can_be_named_and_has_no_commit_of_the_checkout(checkout: Path, installed: Path) -> None:
+    edit(checkout)
+    tried = choose(checkout, Choice.INSTALLED, installed)
+    assert (tried.kind, tried.commit, tried.dirty, tried.same_as) == ("installed", "", None, "")
+
+
+def test_outside_of_a_checkout_what_is_installed_is_tried(installed: Path, tmp_path: Path) -> None:
+    assert choose(tmp_path, None, installed).kind == "installed"
+    with pytest.raises(CandidateError, match="to be in a checkout of the project; found none"):
+        choose(tmp_path, Choice.CHECKOUT, installed)
+
+
+def test_a_checkout_of_another_project_plays_no_part(checkout: Path, installed: Path) -> None:
+    shutil.rmtree(checkout / "mobifai")
+    assert choose(checkout, None, installed).kind == "installed"
+
+
+def test_an_environment_inside_the_checkout_is_not_the_checkout(checkout: Path, installed: Path) -> None:
+    inside = shutil.copytree(installed, checkout / ".venv" / "lib" / "mobifai")
+    assert choose(checkout, None, inside).kind == "installed"
+
+
+async def test_the_gate_refuses_edits_that_would_not_be_tried(checkout: Path, tmp_path: Path) -> None:
+    place = tmp_path / "report"
+    status, out, err = await run_command(
+        "profile", "gate", "--base", "HEAD", "--report", str(place), cwd=checkout
+    )  # fmt: skip
+    assert (status, out) == (2, "")
+    assert "expected the files of this checkout" in err
+    assert f"mobifai profile gate --base HEAD --report {place} --candidate checkout" in err
+
+
+# -- what is said of it
+
+
+def test_each_side_is_named_by_its_commit_with_its_edits_in_every_format() -> None:
+    report = gate_report()
+    text, page, xml = summary(report).plain, markdown(report), junit(report).decode()
+    assert "the checkout (fedcba987654, 1 file edited, 1 untracked), beside main (0123456789ab)" in headline(report)
+    for shown in (text, page, xml):
+        assert "0123456789abcdef0123456789abcdef01234567" in shown
+        assert "fedcba9876543210fedcba9876543210fedcba98" in shown
+        assert "edited mobifai/agent.py, untracked mobifai/new.py" in shown
+        assert "CPython 3.13.1" in shown
+    cases = {case.get("name") for case in ET.fromstring(xml).iter("testcase")}  # noqa: S314 - it was made here
+    assert "what was compared" in cases
+
+
+def test_an_installed_package_is_named_with_its_version_and_how_it_was_installed() -> None:
+    now = SideResult("installed", "/opt/venv/mobifai", version="1.2.3", how="from a wheel or an archive")
+    told = "\n".join(compared(gate_report(now=now)))
+    assert "now: the installed mobifai 1.2.3 (from a wheel or an archive) in /opt/venv/mobifai" in told
+    assert short(now) == "mobifai 1.2.3 as installed"
+
+
+def test_libraries_that_differ_are_told_for_both_kinds_of_base() -> None:
+    now = SideResult("installed", libraries={"aiohttp": "3.14", "uvloop": "1"})
+    for kind in ("revision", "stored"):
+        of_base = SideResult(kind, libraries={"aiohttp": "3.13"})  # type: ignore[arg-type]
+        told = "\n".join(compared(gate_report(base=of_base, now=now)))
+        assert "libraries differ: aiohttp 3.13 -> 3.14, uvloop not there -> 1" in told
+
+
+def test_a_commit_beside_itself_says_nothing_of_a_change(checkout: Path) -> None:
+    now, of_base = choose(checkout, None, checkout / "mobifai"), base_of(checkout, "HEAD")
+    told = "\n".join(compared(gate_report(base=of_base, now=now)))
+    assert "both sides are the same commit" in told
+    edit(checkout)
+    told = "\n".join(compared(gate_report(base=of_base, now=choose(checkout, None, checkout / "mobifai"))))
+    assert "both sides are the same commit" not in told
