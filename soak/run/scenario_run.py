@@ -12,6 +12,7 @@ from random import Random
 
 from mobifai.errors import StateError
 from soak import shell
+from soak.duration import number_text
 from soak.gauges.gauge import Sample, bare, gauge_of
 from soak.gauges.quiescence import at_rest, everybody_gone, steady_part
 from soak.gauges.results import BoundResult
@@ -85,7 +86,6 @@ class Course:
             for name, value in values.items():
                 if bare(name) in REQUIRED:
                     courses.setdefault(name, []).append(value)
-        self.warm_up_cycles, self.cycles = self.cycles, 0
         await self._sample()
         self.baseline = steady_part(self.newest)
 
@@ -154,9 +154,16 @@ class Course:
                 for kind in self.scenario.plan(self._random, part):
                     async with asyncio.timeout(CYCLE_SECONDS):
                         await self.scenario.action(self.world, kind)
-                    self.cycles += 1
+                    self._count_cycle()
                     tell("")
                 await self.scenario.back(self.world)
+
+    def _count_cycle(self) -> None:
+        """Cycles of the warm-up are no cycles of the run, also when it is cut short in the warm-up."""
+        if self.baseline is None:
+            self.warm_up_cycles += 1
+        else:
+            self.cycles += 1
 
     async def _sample(self) -> Sample:
         values = await self._count(self.baseline)
@@ -213,7 +220,7 @@ async def open_course(
     own.mkdir(parents=True)
     settings = folder / "config.toml"
     settings.write_text(scenario.settings())
-    options = ["--shell", shell.COMMAND, "--time-scale", f"{plan.time_scale:g}", *scenario.serve_options(own)]
+    options = ["--shell", shell.COMMAND, "--time-scale", number_text(plan.time_scale), *scenario.serve_options(own)]
     async with agent_under_test(
         folder / "agent",
         settings,
