@@ -21,6 +21,7 @@ from profiles.attribution.growth import COUNT, rise, risen_containers, risen_sit
 from profiles.attribution.source import adding, place
 from profiles.evidence import Evidence, containers_of, left_of, sites_of
 from profiles.interruption import Interruption
+from profiles.replay import attach_command
 from profiles.results import Culprit, Overhead, ProfileReport, Unattributed
 
 NAME = "attached"
@@ -111,7 +112,7 @@ class Attached:
             self.done = True
 
     def _replay(self) -> str:
-        return f"mobifai profile attach --state-dir {self._socket.parent} --for {self._seconds:g}s"
+        return attach_command(self._socket.parent, self._seconds)
 
 
 def concluded(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[list[Culprit], list[Unattributed]]:

@@ -1,4 +1,4 @@
-"""Lengths of time as people write them."""
+"""Lengths of time as people write them: the type of `--duration` and `--for`, and the way back to text."""
 
 import re
 
@@ -6,20 +6,46 @@ import click
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|min|m|h|d)")
+SHORTEST = 0.1
 LONGEST = 366 * 86_400
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """`90s`, `2m`, `1h30m`, `24h`, `7d`: seconds."""
+    """`90s`, `2m`, `1h30m`, `24h`, `7d`: seconds, from SHORTEST to `longest`."""
 
-    name = "duration"
+    name = "time"
+
+    def __init__(self, longest: float = LONGEST) -> None:
+        """Accept at most `longest` seconds."""
+        self.longest = longest
+
+    @property
+    def range(self) -> str:
+        """The range in words, for help texts."""
+        return f"from {duration_text(SHORTEST)} to {duration_text(self.longest)}"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds. Fails with what was expected."""
+        """Return seconds. Fails with what was expected and found."""
         if isinstance(value, int | float):
             return float(value)
         text = str(value).strip().lower()
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-        if _PART.sub("", text).strip() or not 0 < seconds <= LONGEST:
-            self.fail(f"expected a length of time as 90s, 2m, 1h30m or 24h; found {value!r}", param, ctx)
+        if not text or _PART.sub("", text).strip() or not SHORTEST <= seconds <= self.longest:
+            self.fail(
+                f"expected a length of time as 90s, 2m, 1h30m or 24h; found {value!r}: give one {self.range}",
+                param, ctx,
+            )  # fmt: skip
         return seconds
+
+
+def duration_text(seconds: float) -> str:
+    """Return the text that `Duration` reads as exactly these seconds, in the largest unit that divides them."""
+    for unit in ("d", "h", "m"):
+        if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
+            return f"{int(seconds) // _UNITS[unit]}{unit}"
+    return f"{number_text(seconds)}s"
+
+
+def number_text(number: float) -> str:
+    """Return a number without needless digits, so that it reads back as the same number."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))

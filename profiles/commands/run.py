@@ -13,10 +13,10 @@ from profiles.invocation import tell
 from profiles.reported import Save, begun, report_options, reported
 from profiles.results import ProfileReport
 from profiles.subcommand import EPILOG, interruption, usable
-from soak.command import Usage
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
 from soak.harness.temp_run import alone
+from soak.option_table import Usage
 from soak.plants import plant
 from soak.run.plan import Plan
 from soak.scenarios import scenarios

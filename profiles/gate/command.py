@@ -3,6 +3,7 @@
 import datetime as dt
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -16,60 +17,35 @@ from profiles.gate.candidate import Choice, choose
 from profiles.gate.checkout import toplevel
 from profiles.gate.compared import edits_in_words
 from profiles.gate.documents import GateDirectory, annotations, encoded
-from profiles.gate.gate import SCENARIOS, SEED, TIME_SCALE, Comparison, Gate
+from profiles.gate.gate import SCENARIOS, Comparison, Gate
 from profiles.gate.next_steps import next_steps
+from profiles.gate.options import ACCEPTED, TABLE, gate_command, gate_options, plan_of
 from profiles.gate.results import EXIT_STATUS, GateReport, SideResult
 from profiles.gate.sides import Side, base, base_of, candidate
 from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
 from profiles.results import NotJudged, ProfileError
-from soak.command import RunFailed, Usage
+from soak.command import RunFailed
 from soak.harness import network_namespace as network
 from soak.harness.cleanup import swept
 from soak.harness.environment import environment
 from soak.harness.identity import product
 from soak.harness.temp_run import alone, until_stopped
+from soak.option_table import Usage
+from soak.options import check_scenarios
 from soak.report.github import publish
 from soak.run.plan import Plan
-from soak.scenarios import scenarios
-
-DEFAULT_REPORT = "gate-report"
-ACCEPTED = Path("profiles", "accepted.toml")
 
 
 @click.command(
     "gate",
-    epilog="Exit status: 0 memory does not grow; 1 it grows, a bound was breached, or accepted growth has expired; "
-    "2 usage; 3 the run itself failed; 4 inconclusive: the base or the stored figures can't be compared with.",
+    epilog="Exit status: 0 memory does not grow; 1 it grows, a limit was passed, or accepted growth has expired; "
+    "2 usage: the options can't be used; 3 the run itself failed; 4 inconclusive: it was interrupted, or there is "
+    "nothing that it can be compared with.",
 )
-@click.argument("scenario_names", nargs=-1, metavar="[SCENARIO]...")
-@click.option("--base", "revision", metavar="REV", help="Compare with this revision of the checkout, built here and "
-              "run in turns with what is installed.")  # fmt: skip
-@click.option("--baseline", "baseline_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Compare with the figures stored in this file.")  # fmt: skip
-@click.option("--candidate", "choice", type=click.Choice([*Choice]), help="What is tried: `checkout`, the files of the "
-              "checkout as they are, edits included; `installed`, the package that runs this. Needed where the two "
-              "differ.")  # fmt: skip
-@click.option("--update", is_flag=True, help="Store the figures of this run in the file of --baseline.")
-@click.option("--accepted", "accepted_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help=f"Growth that is meant, with reasons.  [default: {ACCEPTED}, where it is]")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**31), default=SEED, show_default=True, help="Chance, on both sides.")
-@click.option("--culprits/--no-culprits", default=True, help="Have the line named when it fails.  [default: on]")
-@click.option("--report", "report_dir", type=click.Path(path_type=Path), default=DEFAULT_REPORT, show_default=True,
-              help="Where report.json, report.md and junit.xml go.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="The report as JSON on standard output.")
-def gate(
-    scenario_names: tuple[str, ...],
-    revision: str | None,
-    baseline_file: Path | None,
-    choice: str | None,
-    update: bool,
-    accepted_file: Path | None,
-    seed: int,
-    culprits: bool,
-    report_dir: Path,
-    as_json: bool,
-) -> int:
+@gate_options
+@click.pass_context
+def gate(context: click.Context, /, **params: Any) -> int:
     """Say whether a change makes memory grow, in a few minutes.
 
     The package that is installed, or the checkout (--candidate), is put through the same work as its base: a revision
@@ -77,31 +53,27 @@ def gate(
     breached bound, on what does not come back to rest, on a slope that a second run confirms, and on growth at rest
     above a declared step.
     """
-    if (revision is None) == (baseline_file is None):
-        raise Usage("expected one of --base REV and --baseline FILE")
-    if update and baseline_file is None:
-        raise Usage("expected --update with --baseline FILE, which it writes")
-    for name in scenario_names:
-        if name not in scenarios():
-            raise Usage(f"expected one of {', '.join(scenarios())}; found {name!r}")
-    plan = Plan(tuple(dict.fromkeys(scenario_names)) or SCENARIOS, seed, time_scale=TIME_SCALE, phones=2)
+    TABLE.check(context)
+    check_scenarios(params["scenario_names"])
+    plan = plan_of(tuple(dict.fromkeys(params["scenario_names"])) or SCENARIOS, params["seed"])
     try:
-        directory = GateDirectory(report_dir)
-        accepted, where = _accepted(accepted_file)
-        tried = choose(Path.cwd(), Choice(choice) if choice else None)
+        directory = GateDirectory(params["report_dir"])
+        accepted, where = _accepted(params["accepted_file"])
+        tried = choose(Path.cwd(), Choice(params["choice"]) if params["choice"] else None)
         against: Revision | Stored
-        if revision is not None:
-            against = Revision(tried, revision)
+        if params["revision"] is not None:
+            against = Revision(tried, params["revision"])
         else:
-            against = Stored(plan, tried, baseline_file or Path(), update)
+            against = Stored(plan, tried, params["baseline_file"], params["update"])
     except MobiFaiError as error:
         raise Usage(str(error)) from None
     try:
-        report = _gated(plan, against, accepted, where, culprits)
+        replay = gate_command(params, plan, against.about.commit)
+        report = _gated(plan, against, accepted, where, params["culprits"], replay)
         directory.write(report)
     except Exception as error:
         raise RunFailed(error) from error
-    return _end(report, as_json)
+    return _end(report, params["as_json"])
 
 
 class Revision:
@@ -150,7 +122,9 @@ class Stored:
         )
 
 
-def _gated(plan: Plan, against: Revision | Stored, accepted: list[Accepted], where: str, culprits: bool) -> GateReport:
+def _gated(
+    plan: Plan, against: Revision | Stored, accepted: list[Accepted], where: str, culprits: bool, replay: str
+) -> GateReport:
     """Lay out, run, and store what is to be stored."""
     if isinstance(against, Stored) and against.misfit:
         return _inconclusive(plan, against, against.misfit, fits=False)
@@ -160,7 +134,9 @@ def _gated(plan: Plan, against: Revision | Stored, accepted: list[Accepted], whe
         except ProfileError as error:
             return _inconclusive(plan, against, str(error))
         of_base = sides[0].about if len(sides) > 1 else against.about
-        wanted = Comparison(plan, sides, against.stored, of_base, sides[-1].about, accepted, where, culprits)
+        wanted = Comparison(
+            plan, sides, against.stored, of_base, sides[-1].about, accepted, where, culprits, replay=replay
+        )
         facts = environment(network.enter())
 
         async def run(folder: Path) -> tuple[GateReport, Gate]:

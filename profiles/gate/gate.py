@@ -7,7 +7,7 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +64,8 @@ class Comparison:
     name_culprits: bool = True
     installed: bool = True
     """Whether the candidate is the MobiFai that runs this, and not one that was built for the purpose."""
+    replay: str = ""
+    """The command that does all of it again."""
 
 
 @dataclass
@@ -141,7 +143,8 @@ class Gate:
         return any(row.verdict == "grown" for row in rows(base, now, self.wanted.accepted, self.today))
 
     async def _scenario(self, scenario: str, folder: Path) -> None:
-        tried = await trial(scenario, self.wanted.plan, self.wanted.sides, folder, self._elapsed, self.tell)
+        wanted = self.wanted
+        tried = await trial(scenario, wanted.plan, wanted.sides, folder, self._elapsed, self.tell, replay=wanted.replay)
         told = found(tried)
         self._findings += told.findings
         self._as_before += told.as_before
@@ -152,7 +155,6 @@ class Gate:
             self._not_judged.append(NotJudged(f"scenario {scenario}", "the run failed in it", scenario))
         measured = self._used(tried.first)
         if self._has_grown(*measured) and not told.findings:
-            wanted = self.wanted
             again = await at_rest_again(scenario, wanted.plan, wanted.sides, folder / "3", self._elapsed, self.tell)
             measured = closest(measured, self._used(again))
         self._base |= measured[0]
@@ -170,15 +172,15 @@ class Gate:
         names = tuple(dict.fromkeys(one.scenario for one in growing if one.kind not in ("bound", "failure")))
         if not names or not self.wanted.name_culprits:
             return
-        for number, seed in enumerate(self.wanted.plan.seed + more for more in range(HUNTS)):
-            hunted = await self._hunt(names[0], seed, growing, self.folder / f"hunt.{number}")
+        for number in range(HUNTS):
+            hunted = await self._hunt(names[0], number, growing, self.folder / f"hunt.{number}")
             self._culprits = hunted.culprits
             if hunted.verdict not in ("failed", "inconclusive"):
                 return
         self._unnamed += hunted.notes
 
-    async def _hunt(self, scenario: str, seed: int, growing: Sequence[FindingResult], folder: Path) -> ProfileReport:
-        plan = Plan((scenario,), seed, time_scale=self.wanted.plan.time_scale, phones=2)
+    async def _hunt(self, scenario: str, later: int, growing: Sequence[FindingResult], folder: Path) -> ProfileReport:
+        plan = replace(self.wanted.plan.later(later), scenarios=(scenario,))
         wanted = Wanted(plan, dose=False, findings=growing, mode="from")
         hunt = Hunt(wanted, folder, self.environment, self.command, self.started_at, self.tell)
         return await hunt.run()
@@ -220,6 +222,7 @@ class Gate:
             product=product(),
             command=self.command,
             started_at=self.started_at,
+            replay=self.wanted.replay,
         )
         return msgspec.structs.replace(report, next_steps=next_steps(report, self.wanted.plan))
 

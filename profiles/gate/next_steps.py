@@ -38,7 +38,7 @@ def _grown(report: GateReport, plan: Plan) -> Iterator[NextStep]:
         yield from _lines_at_rest(report, plan)
     for finding in report.findings:
         if finding.kind not in HUNTED and finding.replay:
-            yield NextStep(f"see {finding.name} again", _runs(report.now, finding.replay))
+            yield NextStep(f"see {finding.name} again", finding.replay)
     yield NextStep("prove that it is gone", report.command)
 
 
@@ -66,7 +66,7 @@ def _lines_at_rest(report: GateReport, plan: Plan) -> Iterator[NextStep]:
 def _failed(report: GateReport) -> Iterator[NextStep]:
     for finding in report.findings:
         if finding.kind in FAILED_KINDS and finding.replay:
-            yield NextStep("see the failure again", _runs(report.now, finding.replay))
+            yield NextStep("see the failure again", finding.replay)
     yield NextStep("run the gate again", report.command)
 
 

@@ -134,6 +134,8 @@ class GateReport(msgspec.Struct, frozen=True):
     product: Product = Product()
     """The MobiFai whose `soak` and `profiles` drove and counted both sides."""
     schema_version: int = SCHEMA_VERSION
+    replay: str = ""
+    """The command that does all of it again."""
 
     @property
     def grown(self) -> list[Row]:

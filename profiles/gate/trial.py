@@ -68,15 +68,17 @@ async def trial(
     folder: Path,
     clock: Callable[[], float],
     tell: Callable[[str], None],
+    *,
+    replay: str,
 ) -> Trial:
     """Try a scenario; the candidate is the last of the sides. What a side does wrong is told, not raised."""
-    run = _Pass(scenario, plan, folder / "1", clock, tell)
-    found = Trial(scenario, plan.replay(scenario), await run.looks(sides))
+    run = _Pass(scenario, plan, folder / "1", clock, tell, replay)
+    found = Trial(scenario, replay, await run.looks(sides))
     now = found.first[-1]
     if now.failure is None and (suspected := now.suspected):
         tell(f"{scenario}: {', '.join(suspected[:3])} may rise; looking again in fresh processes")
         rising_too = [one.side for one in found.first[:-1] if {*one.suspected} & {*suspected}]
-        confirmation = replace(run, plan=plan.with_seed(plan.seed + 1), folder=folder / "2", factor=CONFIRMATION_BLOCKS)
+        confirmation = replace(run, plan=plan.later(1), folder=folder / "2", factor=CONFIRMATION_BLOCKS)
         found.again = await confirmation.looks([*rising_too, now.side])
     return found
 
@@ -94,7 +96,7 @@ async def at_rest_again(
     Python's own tables (that of interned strings is 2 MB) get larger at moments that depend on chance.
     """
     tell(f"{scenario}: more is there at rest; looking again in fresh processes")
-    return await _Pass(scenario, plan.with_seed(plan.seed + 2), folder, clock, tell, blocks=1).looks(sides)
+    return await _Pass(scenario, plan.later(2), folder, clock, tell, blocks=1).looks(sides)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class _Pass:
     folder: Path
     clock: Callable[[], float]
     tell: Callable[[str], None]
+    replay: str = ""
     factor: int = 1
     blocks: int = QUICK_BLOCKS
 
@@ -157,7 +160,7 @@ class _Contender:
 
     def look(self) -> Look:
         """What it showed."""
-        course, replay = self._course, self._run.plan.replay(self._run.scenario)
+        course, replay = self._course, self._run.replay
         if course is None or self._failure is not None:
             return Look(self.side, failure=self._failure)
         points = {name: course.book.window(name) for name in course.book.series}
@@ -182,7 +185,7 @@ class _Contender:
             yield
         except Exception as error:
             scenario = self._run.scenario
-            found = failure(error, scenario, self._run.plan.replay(scenario))
+            found = failure(error, scenario, self._run.replay)
             self._failure = msgspec.structs.replace(found, detail=f"{self.side.name}: {found.detail}")
 
 

@@ -16,6 +16,7 @@ from profiles.attribution.source import function
 from profiles.evidence import stack_of
 from profiles.results import Culprit, Scale
 from soak import shell
+from soak.duration import number_text
 from soak.gauges.gauge import Kind, gauge_of
 from soak.gauges.quiescence import at_rest, everybody_gone
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
@@ -171,7 +172,7 @@ async def dose_test(culprits: Sequence[Culprit], plan: Plan, folder: Path, tell:
     own.mkdir(parents=True)
     settings = folder / "config.toml"
     settings.write_text(scenario.settings())
-    options = ["--shell", shell.COMMAND, "--time-scale", f"{plan.time_scale:g}", *scenario.serve_options(own)]
+    options = ["--shell", shell.COMMAND, "--time-scale", number_text(plan.time_scale), *scenario.serve_options(own)]
     async with agent_under_test(folder / "agent", settings, options, plant=plan.plant) as target:
         chance = Random(f"{plan.seed} doses")  # noqa: S311 - chance that can be had again
         world = World(target, chance, plan.phones, plan.time_scale)

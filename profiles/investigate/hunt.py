@@ -4,10 +4,9 @@ Owns the order of the looks and the directory of each. Whatever ends it, there i
 """
 
 import asyncio
-import shlex
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from profiles.evidence import Evidence
 from profiles.investigate.capture import capture
 from profiles.investigate.dose import dose_test
 from profiles.investigate.native import native_growth
+from profiles.replay import run_command
 from profiles.results import Culprit, Overhead, ProfileReport, Unattributed, Verdict
 from soak.gauges.results import FindingResult
 from soak.run.plan import Plan
@@ -27,8 +27,6 @@ from soak.run.plan import Plan
 Tell = Callable[[str], None]
 
 HEAP = "heap.bytes"
-TIME_SCALE = 20.0
-"""How many times as fast the agent's timers run, by default."""
 
 
 @dataclass(frozen=True)
@@ -156,11 +154,8 @@ class Hunt:
         return found, [f"{one.name} in {one.scenario}, which soak found, was not looked into" for one in missed]
 
     def _replay(self, scenario: str) -> str:
-        plan = self.wanted.plan
-        words = ["mobifai", "profile", "run", scenario, "--seed", str(plan.seed)]
-        words += ["--time-scale", f"{plan.time_scale:g}"] if plan.time_scale != TIME_SCALE else []
-        words += ["--plant", plan.plant] if plan.plant is not None else []
-        return shlex.join(words)
+        wanted = self.wanted
+        return run_command(replace(wanted.plan, scenarios=(scenario,)), dose=wanted.dose, memray=wanted.memray)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began

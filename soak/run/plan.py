@@ -1,6 +1,5 @@
 """What a run is to do: settings of one `mobifai soak`, as a frozen value. It decides nothing."""
 
-import shlex
 from dataclasses import dataclass, replace
 
 QUICK_BLOCKS = 8
@@ -21,6 +20,15 @@ REST_SECONDS = 10.0
 """How long a count may take to be again what it was."""
 
 
+TIME_SCALE = 20.0
+"""How many times as fast the agent's timers run, by default."""
+
+PHONES = 2
+"""The most phones at the same time, by default."""
+
+LARGEST_SEED = 2**31
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`scenarios` are names. `duration` is in seconds; None with `cycles` None: as many blocks as a judgement takes.
@@ -32,22 +40,14 @@ class Plan:
     seed: int = 1
     duration: float | None = None
     cycles: int | None = None
-    time_scale: float = 1.0
-    phones: int = 2
+    time_scale: float = TIME_SCALE
+    phones: int = PHONES
     memray: bool = True
     plant: str | None = None
     fail_fast: bool = False
     confirm: bool = True
     rest_seconds: float = REST_SECONDS
 
-    def replay(self, scenario: str) -> str:
-        """The command that shows again what was found in a scenario."""
-        words = ["mobifai", "soak", scenario, "--seed", str(self.seed)]
-        words += ["--cycles", str(self.cycles)] if self.cycles is not None else ["--quick"]
-        words += ["--time-scale", f"{self.time_scale:g}"] if self.time_scale != 1 else []
-        words += ["--plant", self.plant] if self.plant is not None else []
-        return shlex.join(words)
-
-    def with_seed(self, seed: int) -> "Plan":
-        """The same with other chance."""
-        return replace(self, seed=seed)
+    def later(self, number: int) -> "Plan":
+        """Return the same plan with another seed, `number` later; `--seed` takes it too."""
+        return replace(self, seed=(self.seed + number) % (LARGEST_SEED + 1))

@@ -18,6 +18,7 @@ from soak.report.directory import ReportDirectory
 from soak.run.failures import failure
 from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
 from soak.run.progress_reporter import Telling
+from soak.run.replay import scenario_command
 from soak.run.report_builder import INTERRUPTED, UNFINISHED, Account, Setting, compose
 from soak.run.scenario_run import Course, open_course
 from soak.run.tracing import WINDOW_SECONDS, Tracing
@@ -145,7 +146,7 @@ class Runner:
             account.course.check_bytes()
         known = {finding.name for finding in account.findings}
         entries = account.course.entries
-        found = breaches(entries, account.name, self._plan.replay(account.name))
+        found = breaches(entries, account.name, self._replay(account.name))
         account.findings += [finding for finding in found if finding.name not in known]
         self._stop_early()
 
@@ -167,7 +168,7 @@ class Runner:
     async def _confirm(self, account: Account, suspected: list[str]) -> None:
         self._show("confirming", account.name)
         self._telling.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
-        plan = self._plan.with_seed(self._plan.seed + 1 + len(account.confirmed))
+        plan = self._plan.later(1 + len(account.confirmed))
         folder = self._folder / f"{self._accounts.index(account)}.{len(account.confirmed)}"  # short: sockets are in it
         with self._failing(account.name):
             async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
@@ -177,7 +178,7 @@ class Runner:
                     await course.block(self._tell)
                 account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
                 account.confirmed.append(course.bounds)
-                account.findings += breaches(course.entries, account.name, plan.replay(account.name))
+                account.findings += breaches(course.entries, account.name, self._replay(account.name))
                 self._telling.second = None
                 self._add(account.course, course)
         account.phase = "confirmed"
@@ -187,7 +188,7 @@ class Runner:
             account.again or {},
             cycles_per_second=rate,
             scenario=account.name,
-            replay=self._plan.replay(account.name),
+            replay=self._replay(account.name),
         )
 
     def _is_clear(self, account: Account, course: Course, suspected: list[str]) -> bool:
@@ -223,8 +224,13 @@ class Runner:
         try:
             yield
         except Exception as error:
-            self._findings.append(failure(error, scenario, self._plan.replay(scenario)))
+            self._findings.append(failure(error, scenario, self._replay(scenario, 1)))
             raise Failed from error
+
+    def _replay(self, scenario: str, more: int = 0) -> str:
+        """Return the command that repeats a scenario as far as it has come, and by `more` cycles: blocks are whole."""
+        done = next((one.course.cycles for one in self._accounts if one.name == scenario), 0)
+        return scenario_command(self._plan, scenario, done + more)
 
     # -- telling
 

@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from soak.harness.surroundings import make_folders, module_command, surroundings
 from soak.plants import Plant, plants
 from soak.report.files import write_whole
 from soak.run.plan import Plan
+from soak.run.replay import plan_words, soak_command
 
 RUN_SECONDS = 900.0
 
@@ -65,7 +66,7 @@ async def self_test(
         "environment": environment,
         "seed": plan.seed,
         **matrix(outcomes),
-        "plants": [_row(one) for one in outcomes],
+        "plants": [_row(one, plan) for one in outcomes],
     }
     write_whole(place / "self-test.json", msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
     write_whole(place / "self-test.md", table(outcomes, plan.seed).encode())
@@ -74,8 +75,7 @@ async def self_test(
 
 
 async def _run(plant: Plant, plan: Plan, folder: Path) -> Outcome:
-    words = [plant.scenario, "--plant", plant.name, "--seed", str(plan.seed), "--time-scale", f"{plan.time_scale:g}"]
-    words += ["--fail-fast", "--no-memray", "--json", "--report", str(folder / "report")]
+    words = [*plan_words(plan_for(plant, plan)), "--json", "--report", str(folder / "report")]
     make_folders(folder)
     process = await asyncio.create_subprocess_exec(
         *module_command("mobifai", "soak", *words),
@@ -100,6 +100,12 @@ async def _run(plant: Plant, plan: Plan, folder: Path) -> Outcome:
         return Outcome(plant, "failed", (err.decode(errors="replace")[-500:],), 0.0)
     names = tuple(f"{finding.kind} {finding.name}" for finding in report.findings)
     return Outcome(plant, report.verdict, names or tuple(report.notes), report.duration_s)
+
+
+def plan_for(plant: Plant, plan: Plan) -> Plan:
+    """Return the plan of a plant's own run: a quick one that ends at the first finding."""
+    alone = Plan((plant.scenario,), plan.seed, time_scale=plan.time_scale, phones=plan.phones, plant=plant.name)
+    return replace(alone, memray=False, fail_fast=True)
 
 
 def matrix(outcomes: Iterable[Outcome]) -> dict[str, int]:
@@ -154,7 +160,7 @@ def _told(outcome: Outcome, done: int, total: int) -> str:
     return f"{sign} {done}/{total} {outcome.plant.name} ({what}): {outcome.verdict}, {by}, {outcome.seconds:.0f} s"
 
 
-def _row(outcome: Outcome) -> dict[str, Any]:
+def _row(outcome: Outcome, plan: Plan) -> dict[str, Any]:
     return {
         "plant": outcome.plant.name,
         "decoy": outcome.plant.decoy,
@@ -163,4 +169,5 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "right": outcome.right,
         "findings": list(outcome.findings),
         "seconds": outcome.seconds,
+        "replay": soak_command(plan_for(outcome.plant, plan)),
     }

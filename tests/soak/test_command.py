@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import click
 import pytest
+from click.testing import CliRunner
 
 import mobifai
 import profiles
@@ -197,9 +198,12 @@ def test_it_ended_before_a_whole_confirmation(planted: Ended) -> None:
         (["--plant", "listener-not-remove"], "listener-not-removed", "'listener-not-remove'"),
         (["--duration", "soon"], "as 90s, 2m, 1h30m or 24h", "'soon'"),
         (["--duration", "0s"], "as 90s, 2m, 1h30m or 24h", "'0s'"),
-        (["--cycles", "0"], "x>=1", "0 is not in the range"),
-        (["--phones", "17"], "1<=x<=16", "17"),
-        (["--time-scale", "0.5"], "1<=x", "0.5"),
+        (["--cycles", "0"], "a whole number from 1 to 100,000,000", "'0'"),
+        (["--phones", "17"], "a whole number from 1 to 16", "'17'"),
+        (["--time-scale", "0.5"], "a number from 1 to 10,000", "'0.5'"),
+        (["--time-scale", "nan"], "a number from 1 to 10,000", "'nan'"),
+        (["--duration", "1e400h"], "from 0.1s to 366d", "'1e400h'"),
+        (["--report", ""], "expected a path", "found an empty one"),
         (["--resume", "x", "--report", "y"], "expected one of --resume, --report", "do not go together"),
         (["--resume", "nowhere"], "expected the directory of a soak report", "nothing"),
         (["--attach", "x", "--plant", "zombie"], "expected one of --attach, --plant", "do not go together"),
@@ -209,15 +213,22 @@ def test_it_ended_before_a_whole_confirmation(planted: Ended) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_can_not_be_is_refused_with_what_was_expected_and_found(
-    tmp_path: Path, words: list[str], expected: str, found: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: str, found: str
 ) -> None:
-    (tmp_path / "file").touch()
-    status, out, err = _said(tmp_path, *words)
-    assert (status, out) == (2, "")
-    assert expected in err
-    assert found in err
-    assert "Traceback" not in err
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    ended = CliRunner().invoke(command, words)
+    assert ended.exit_code == 2
+    assert expected in ended.output
+    assert found in ended.output
     assert not list(tmp_path.glob("*/report.json"))
+
+
+def test_a_refusal_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    status, out, err = _said(tmp_path, "--resume", "r", "--phones", "2")
+    assert (status, out) == (2, "")
+    assert "expected one of --resume, --phones; they do not go together" in err
+    assert "Traceback" not in err
 
 
 def _said(folder: Path, *words: str) -> tuple[int, str, str]:

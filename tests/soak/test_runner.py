@@ -216,7 +216,7 @@ async def test_what_rises_is_looked_at_again_in_a_new_process_with_another_seed_
     assert {finding.name for finding in report.findings} == {"python.blocks", "types:Kept"}
     for finding in report.findings:
         assert (finding.scenario, finding.per_cycle) == ("one", pytest.approx(1))
-        assert finding.replay == "mobifai soak one --seed 5 --quick"
+        assert finding.replay == "mobifai soak one --seed 5 --quick --no-memray"
     assert [(used.seed, factor) for _, used, factor in stage.opened] == [(5, 1), (6, 3)]
     assert stage.shown.phases[-2:] == ["confirming", "done"]
     assert "may rise; looking again in a fresh process" in stage.shown.lines[0]

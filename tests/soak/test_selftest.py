@@ -156,5 +156,5 @@ async def test_a_run_is_the_command_of_a_person_and_what_it_says_is_taken_over(
     said = await selftest._run(LEAK, Plan(("mixed",), seed=7), tmp_path / "report")
     assert (said.verdict, said.right, said.seconds) == ("held", False, 42.0)
     words = (tmp_path / "words").read_text()
-    assert words.startswith(f"-P -m mobifai soak {LEAK.scenario} --plant one-in-five --seed 7 ")
+    assert words.startswith(f"-P -m mobifai soak {LEAK.scenario} --seed 7 --plant one-in-five ")
     assert words.endswith(f"--report {tmp_path / 'report' / 'report'}")

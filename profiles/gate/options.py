@@ -1,0 +1,99 @@
+"""The options of `mobifai profile gate`: each with its type, range and help, and the table of which go together."""
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+import click
+
+from profiles.gate.candidate import Choice
+from profiles.gate.gate import SEED, TIME_SCALE
+from soak.option_table import Mode, OptionTable
+from soak.option_types import SEED as SEEDS
+from soak.option_types import PathName
+from soak.run.plan import PHONES, Plan
+from soak.run.replay import shell_command
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_REPORT: Final = "gate-report"
+ACCEPTED: Final = Path("profiles", "accepted.toml")
+
+_ALWAYS: Final = frozenset({"scenario_names", "choice", "seed", "culprits", "report_dir", "as_json"})
+
+MODES: Final[Mapping[str, Mode]] = MappingProxyType(
+    {
+        "update": Mode(
+            _ALWAYS | {"baseline_file"},
+            "figures that are stored are compared with nothing",
+            needs=("baseline_file",),
+        ),
+        "revision": Mode(_ALWAYS | {"accepted_file"}, "the gate compares with one thing"),
+        "baseline_file": Mode(_ALWAYS | {"accepted_file"}, "the gate compares with one thing"),
+    }
+)
+"""Which parameters each mode takes, by the parameter that chooses it; one of them has to be given."""
+
+TABLE: Final = OptionTable(MODES)
+
+OPTIONS: Final = (
+    click.argument("scenario_names", nargs=-1, metavar="[SCENARIO]..."),
+    click.option(
+        "--base", "revision", metavar="REV",
+        help="Compare with this revision of the checkout, built here and run in turns with the candidate.",
+    ),
+    click.option(
+        "--baseline", "baseline_file", type=PathName(dir_okay=False), metavar="FILE",
+        help="Compare with the figures stored in FILE.",
+    ),
+    click.option(
+        "--candidate", "choice", type=click.Choice([*Choice]),
+        help="What is tried: `checkout`, the files of the checkout as they are, edits included; `installed`, the "
+        "package that runs this. Needed where the two differ.",
+    ),
+    click.option("--update", is_flag=True, help="Store the figures of this run in the file of --baseline."),
+    click.option(
+        "--accepted", "accepted_file", type=PathName(dir_okay=False), metavar="FILE",
+        help=f"Growth that is intended, with reasons.  [default: {ACCEPTED}, if it exists]",
+    ),
+    click.option(
+        "--seed", type=SEEDS, metavar="N", default=SEED, show_default=True,
+        help=f"Random seed, the same on both sides; {SEEDS.range}.",
+    ),
+    click.option(
+        "--culprits/--no-culprits", default=True,
+        help="Name the line when the gate fails, which takes some minutes more.  [default: on]",
+    ),
+    click.option(
+        "--report", "report_dir", type=PathName(), metavar="DIR", default=DEFAULT_REPORT, show_default=True,
+        help="Directory to write report.json, report.md and junit.xml to.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output."),
+)  # fmt: skip
+
+
+def gate_options(command: F) -> F:
+    """All options of `mobifai profile gate`, in the order of its help."""
+    return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
+
+
+def plan_of(scenarios: tuple[str, ...], seed: int) -> Plan:
+    """Return the plan of both sides. Memory windows play no part in a gate."""
+    return Plan(scenarios, seed, time_scale=TIME_SCALE, phones=PHONES)
+
+
+def gate_command(params: Mapping[str, Any], plan: Plan, base_commit: str) -> str:
+    """Return the command that does all of it again: the inverse of parsing, with the revision as its commit.
+
+    Paths are as they were given: the gate runs in a checkout, where they mean the same to everybody.
+    """
+    words = [*plan.scenarios]
+    words += ["--base", base_commit] if params["revision"] is not None else []
+    words += ["--baseline", str(params["baseline_file"])] if params["baseline_file"] is not None else []
+    words += ["--update"] if params["update"] else []
+    words += ["--candidate", str(params["choice"])] if params["choice"] is not None else []
+    words += ["--accepted", str(params["accepted_file"])] if params["accepted_file"] is not None else []
+    words += ["--seed", str(plan.seed)]
+    return shell_command("profile", "gate", *words, *([] if params["culprits"] else ["--no-culprits"]))

@@ -1,0 +1,21 @@
+"""The command lines of `mobifai profile` that do something again: each the inverse of parsing. Pure."""
+
+from pathlib import Path
+
+from soak.duration import duration_text
+from soak.run.plan import Plan
+from soak.run.replay import drive_words, shell_command
+
+
+def run_command(plan: Plan, *, dose: bool, memray: bool | None) -> str:
+    """Return `mobifai profile run` for the scenarios of a plan, each of which runs by itself."""
+    words = [*plan.scenarios, *drive_words(plan)]
+    words += [] if dose else ["--no-dose"]
+    words += [] if memray is None else ["--memray" if memray else "--no-memray"]
+    return shell_command("profile", "run", *words)
+
+
+def attach_command(state_dir: Path, seconds: float) -> str:
+    """Return `mobifai profile attach` for the agent of a state directory."""
+    words = ("--state-dir", str(state_dir.absolute()), "--for", duration_text(seconds))
+    return shell_command("profile", "attach", *words)

@@ -1,0 +1,75 @@
+"""Which options each mode of a command takes: the type of the tables, and the one place that checks them.
+
+A mode is chosen by the option that names it (`--resume`, `--attach`); without one it is the usual mode, "". An option
+counts as given when it is on the command line, also with the value that it has by default.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import click
+from click.core import ParameterSource
+
+
+class Usage(click.UsageError):
+    """What was asked for can not be, or not together: status 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One way to use a command. `takes` and `needs` are names of parameters; `why` says why it takes no others."""
+
+    takes: frozenset[str]
+    why: str = ""
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OptionTable:
+    """Modes by the parameter that chooses each; the first that is given counts.
+
+    Of the parameters in one of `alternatives` at most one may be given; its value says why.
+    """
+
+    modes: Mapping[str, Mode]
+    alternatives: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+
+    def check(self, context: click.Context) -> str:
+        """Return the name of the mode. Raises Usage for options that do not fit together."""
+        given = dict(_given(context))
+        name = next((name for name in self.modes if name in given), "")
+        if name not in self.modes:
+            simple = [name for name, mode in self.modes.items() if not mode.needs]
+            raise Usage(f"expected one of {_choices(context, simple)}; found neither: give one")
+        mode = self.modes[name]
+        if missing := [other for other in mode.needs if other not in given]:
+            raise Usage(f"expected {given[name]} with {_choices(context, missing)}; found it alone: give both")
+        if others := [given[other] for other in given if other != name and other not in mode.takes]:
+            raise Usage(_conflict([given[name], *others], mode.why, f"leave out {' and '.join(others)}"))
+        for group, why in self.alternatives.items():
+            if len(both := [given[other] for other in group if other in given]) > 1:
+                raise Usage(_conflict(both, why, "give only one"))
+        return name
+
+
+def _conflict(names: list[str], why: str, advice: str) -> str:
+    return f"expected one of {', '.join(names)}; they do not go together, because {why}: {advice}"
+
+
+def _choices(context: click.Context, names: Iterable[str]) -> str:
+    wanted = set(names)
+    shown = (param for param in context.command.params if param.name in wanted)
+    return " and ".join(f"{param.opts[0]} {param.metavar or ''}".rstrip() for param in shown)
+
+
+def _given(context: click.Context) -> Iterator[tuple[str, str]]:
+    """Yield the parameters on the command line, each with how it is written there."""
+    for param in context.command.params:
+        name = param.name or ""
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        if isinstance(param, click.Argument):
+            yield name, (param.metavar or name.upper()).strip("[].")
+        else:
+            off = bool(param.secondary_opts) and context.params.get(name) is False
+            yield name, (param.secondary_opts if off else param.opts)[0]

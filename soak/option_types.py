@@ -1,0 +1,62 @@
+"""Types of the options of `mobifai soak` and `mobifai profile`. Each refuses what it can't use, in one sentence."""
+
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+import click
+
+from soak.run.plan import LARGEST_SEED
+
+N = TypeVar("N", bound=float)
+
+MOST_CYCLES = 100_000_000
+FASTEST = 10_000.0
+MOST_PHONES = 16
+
+
+class Number(click.ParamType, Generic[N]):  # type: ignore[type-arg,unused-ignore]
+    """A finite number in a range whose ends are whole numbers, and included."""
+
+    name = "number"
+
+    def __init__(self, kind: type[N], least: N, most: N) -> None:
+        """Accept `kind`s from `least` to `most`."""
+        self.kind = kind
+        self.least = least
+        self.most = most
+
+    @property
+    def range(self) -> str:
+        """The range in words, for help texts."""
+        return f"from {int(self.least):,} to {int(self.most):,}"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> N:
+        """Return the number. Fails with what was expected and found."""
+        try:
+            number: Any = self.kind(str(value))
+        except ValueError:
+            number = None
+        if number is None or not self.least <= number <= self.most:  # nan is in no range
+            what = "a whole number" if self.kind is int else "a number"
+            self.fail(f"expected {what} {self.range}; found {str(value)[:40]!r}", param, ctx)
+        return cast(N, number)
+
+
+class PathName(click.Path):
+    """A path that has a name: an empty one, as from a variable that is not set, would mean the working directory."""
+
+    def __init__(self, **more: Any) -> None:
+        """Take what `click.Path` takes."""
+        super().__init__(path_type=Path, **more)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Fails for an empty one."""
+        if value in ("", b""):
+            self.fail("expected a path; found an empty one: name a file or directory", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+SEED = Number(int, 0, LARGEST_SEED)
+CYCLES = Number(int, 1, MOST_CYCLES)
+TIME_SCALE = Number(float, 1.0, FASTEST)
+PHONES = Number(int, 1, MOST_PHONES)

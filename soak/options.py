@@ -1,0 +1,161 @@
+"""The options of `mobifai soak`: each with its type, range and help, and the table of which go together."""
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+import click
+
+from mobifai.errors import MobiFaiError
+from soak.duration import Duration, duration_text
+from soak.option_table import Mode, OptionTable, Usage
+from soak.option_types import CYCLES, PHONES, SEED, TIME_SCALE, PathName
+from soak.plants import plant
+from soak.run.plan import LARGEST_SEED, QUICK_BLOCKS, Plan
+from soak.run.plan import PHONES as DEFAULT_PHONES
+from soak.run.plan import TIME_SCALE as DEFAULT_TIME_SCALE
+from soak.scenarios import scenarios
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+DEFAULT_REPORT: Final = "soak-report"
+DEFAULT_WATCH: Final = 600.0
+
+_EVERY = Duration()
+_SCENARIOS: Final = "scenario_names"
+_LENGTH: Final = ("duration", "cycles", "quick")
+
+_NOTHING_RUNS = "a list runs nothing"
+
+MODES: Final[Mapping[str, Mode]] = MappingProxyType(
+    {
+        "list_scenarios": Mode(frozenset(), _NOTHING_RUNS),
+        "list_plants": Mode(frozenset(), _NOTHING_RUNS),
+        "resume": Mode(
+            frozenset({"duration", "cycles", "as_json"}),
+            "a resumed run writes to the same report and keeps the options that it began with, "
+            "except for a longer --duration or more --cycles",
+        ),
+        "attach": Mode(
+            frozenset({"duration", "report_dir", "as_json"}),
+            "an agent that is watched is not driven, so that only the time and the report can be chosen",
+        ),
+        "self_test": Mode(
+            frozenset({_SCENARIOS, "seed", "time_scale", "phones", "report_dir", "as_json"}),
+            "the self-test makes a quick run with --fail-fast and --no-memray for each plant",
+        ),
+        "": Mode(
+            frozenset({_SCENARIOS, *_LENGTH, "seed", "time_scale", "phones", "report_dir", "memray", "plant_name",
+                       "as_json", "fail_fast"}),
+        ),
+    }
+)  # fmt: skip
+"""Which parameters each mode takes, by the parameter that chooses it. The usual run is the last."""
+
+TABLE: Final = OptionTable(MODES, {_LENGTH: "each says how long the run is"})
+
+OPTIONS: Final = (
+    click.argument(_SCENARIOS, nargs=-1, metavar="[SCENARIO]..."),
+    click.option(
+        "--duration", type=_EVERY, metavar="TIME",
+        help=f"How long the run takes, warm-up included, as 10m, 1h30m or 24h; {_EVERY.range}. With --attach: how "
+        f"long to watch (default: {duration_text(DEFAULT_WATCH)}).",
+    ),
+    click.option(
+        "--cycles", type=CYCLES, metavar="N",
+        help=f"Cycles of each scenario, after the warm-up and in whole blocks; {CYCLES.range}.",
+    ),
+    click.option(
+        "--quick", is_flag=True,
+        help=f"{QUICK_BLOCKS} blocks of each scenario, about two minutes for all of them. The default without "
+        "--duration and --cycles.",
+    ),
+    click.option(
+        "--seed", type=SEED, metavar="N",
+        help=f"Random seed, for a run that can be repeated; {SEED.range}.  [default: a new one for each run]",
+    ),
+    click.option(
+        "--time-scale", type=TIME_SCALE, metavar="X", default=DEFAULT_TIME_SCALE, show_default=True,
+        help=f"Run the agent's timers X times as fast, so that slow ones take part; {TIME_SCALE.range}.",
+    ),
+    click.option(
+        "--phones", type=PHONES, metavar="N", default=DEFAULT_PHONES, show_default=True,
+        help=f"Most phones at the same time; {PHONES.range}.",
+    ),
+    click.option(
+        "--report", "report_dir", type=PathName(), metavar="DIR",
+        help=f"Directory to write the report to.  [default: {DEFAULT_REPORT}]",
+    ),
+    click.option(
+        "--resume", type=PathName(), metavar="DIR",
+        help="Continue the unfinished run whose report is in DIR, with the options that it began with. A longer "
+        "--duration or more --cycles extends it.",
+    ),
+    click.option(
+        "--memray/--no-memray", default=True,
+        help="Record memray windows between the blocks that are judged.  [default: on]",
+    ),
+    click.option("--plant", "plant_name", metavar="NAME", help="Plant a leak in the agent, to see it found."),
+    click.option("--list-plants", is_flag=True, help="List the leaks and decoys that can be planted, and exit."),
+    click.option(
+        "--self-test", is_flag=True,
+        help="Plant every leak and decoy (of SCENARIO), each in a quick run of its own, and report which were found.",
+    ),
+    click.option(
+        "--attach", type=PathName(file_okay=False), metavar="STATE_DIR",
+        help="Watch a running agent without driving it.",
+    ),
+    click.option("--list", "list_scenarios", is_flag=True, help="List the scenarios, and exit."),
+    click.option(
+        "--json", "as_json", is_flag=True,
+        help="Print the report as JSON on standard output; progress goes to standard error.",
+    ),
+    click.option("--fail-fast", is_flag=True, help="End the run at the first finding."),
+)  # fmt: skip
+
+
+def soak_options(command: F) -> F:
+    """All options of `mobifai soak`, in the order of its help."""
+    return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
+
+
+def plan_of(params: Mapping[str, Any]) -> Plan:
+    """Return the plan that parsed options ask for, with a random seed where none was given."""
+    seed = params["seed"]
+    return Plan(
+        tuple(dict.fromkeys(params["scenario_names"])) or scenarios(),
+        seed=random.SystemRandom().randrange(LARGEST_SEED) if seed is None else seed,
+        duration=params["duration"],
+        cycles=params["cycles"],
+        time_scale=params["time_scale"],
+        phones=params["phones"],
+        memray=params["memray"],
+        plant=params["plant_name"],
+        fail_fast=params["fail_fast"],
+    )
+
+
+def check_plan(plan: Plan) -> None:
+    """Raise Usage for a scenario or a plant that does not exist."""
+    check_scenarios(plan.scenarios)
+    if plan.plant is not None:
+        name = plan.plant
+        usable(lambda: plant(name))
+
+
+def check_scenarios(names: Iterable[str]) -> None:
+    """Raise Usage for a scenario that does not exist."""
+    for name in names:
+        if name not in scenarios():
+            raise Usage(f"expected one of {', '.join(scenarios())}; found {name!r}: --list says what each does")
+
+
+def usable(make: Callable[[], T]) -> T:
+    """Return what was named on the command line. Raises Usage when it can't be used."""
+    try:
+        return make()
+    except MobiFaiError as error:
+        raise Usage(str(error)) from None

@@ -1,0 +1,57 @@
+"""The command line that gives a plan again: the inverse of parsing it. Pure.
+
+What a scenario does depends on its name, the seed and the plan, not on the scenarios beside it: each has a random
+generator, processes and phones of its own. So the command for a finding names the finding's scenario alone.
+"""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+
+from soak.duration import duration_text, number_text
+from soak.run.plan import PHONES, TIME_SCALE, Plan
+
+
+def soak_command(plan: Plan) -> str:
+    """Return the command of a plan, quoted for a shell."""
+    return shell_command("soak", *plan_words(plan))
+
+
+def scenario_command(plan: Plan, scenario: str, cycles: int) -> str:
+    """Return the command that repeats one scenario of a plan.
+
+    Scenarios that run side by side share the time of `--duration`: for one of them alone, the same run is the one with
+    as many `cycles` as it had by then.
+    """
+    alone = replace(plan, scenarios=(scenario,))
+    if plan.duration is not None and len(plan.scenarios) > 1:
+        alone = replace(alone, duration=None, cycles=max(1, cycles))
+    return soak_command(alone)
+
+
+def plan_words(plan: Plan) -> list[str]:
+    """Return the arguments of `mobifai soak` for a plan; what is as by default is left out."""
+    return [*plan.scenarios, *drive_words(plan), *_length_words(plan), *_judge_words(plan)]
+
+
+def drive_words(plan: Plan) -> list[str]:
+    """Return the options by which agents are driven, which `mobifai profile run` has too."""
+    words = ["--seed", str(plan.seed)]
+    words += ["--time-scale", number_text(plan.time_scale)] if plan.time_scale != TIME_SCALE else []
+    words += ["--phones", str(plan.phones)] if plan.phones != PHONES else []
+    return words + (["--plant", plan.plant] if plan.plant is not None else [])
+
+
+def _length_words(plan: Plan) -> Sequence[str]:
+    if plan.duration is not None:
+        return "--duration", duration_text(plan.duration)
+    return ("--cycles", str(plan.cycles)) if plan.cycles is not None else ("--quick",)
+
+
+def _judge_words(plan: Plan) -> list[str]:
+    return [*([] if plan.memray else ["--no-memray"]), *(["--fail-fast"] if plan.fail_fast else [])]
+
+
+def shell_command(*words: str) -> str:
+    """Return a `mobifai` command with its words quoted for a shell."""
+    return shlex.join(["mobifai", *words])

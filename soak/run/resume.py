@@ -1,0 +1,83 @@
+"""What is left to do of a run that did not come to its end. Pure.
+
+Every part of a resumed run has fresh processes and a seed of its own, so it is a run that can be repeated by itself.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from mobifai.errors import MobiFaiError
+from soak.gauges.results import Report
+from soak.run.plan import QUICK_BLOCKS, Plan
+
+START_NEW: Final = "start a new run"
+
+
+class ResumeError(MobiFaiError):
+    """A run can't be resumed, or not in this way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """`whole` is what the run is to do in all its parts; `left` is the next part, with its own seed."""
+
+    whole: Plan
+    left: Plan
+
+
+def rest_of(earlier: Report, duration: float | None = None, cycles: int | None = None) -> Rest:
+    """Return what is left of a run, extended to `duration` or `cycles`. Raises ResumeError when nothing is."""
+    whole = _extended(_plan_of(earlier), duration, cycles)
+    left = whole.later(earlier.segments)
+    if whole.duration is not None:
+        left = replace(left, duration=round(whole.duration - earlier.duration_s, 1))
+        _check_left(left.duration, earlier, "a longer --duration")
+    elif whole.cycles is not None:
+        left = replace(left, cycles=whole.cycles - _fewest_cycles(earlier, whole))
+        _check_left(left.cycles, earlier, "more --cycles")
+    elif not earlier.interrupted and _fewest_blocks(earlier, whole) >= QUICK_BLOCKS:
+        raise ResumeError(f"that run was done: {START_NEW}")
+    return Rest(whole, left)
+
+
+def _plan_of(earlier: Report) -> Plan:
+    try:
+        return msgspec.convert(earlier.environment["plan"], Plan)
+    except (KeyError, msgspec.ValidationError):
+        raise ResumeError("expected the report of a run that can go on; found one that does not say what it was to do: "
+                          f"{START_NEW}") from None  # fmt: skip
+
+
+def _extended(plan: Plan, duration: float | None, cycles: int | None) -> Plan:
+    if duration is not None and plan.duration is None:
+        raise ResumeError(_wrong("--duration", plan))
+    if cycles is not None and plan.cycles is None:
+        raise ResumeError(_wrong("--cycles", plan))
+    return replace(plan, duration=duration or plan.duration, cycles=cycles or plan.cycles)
+
+
+def _wrong(option: str, plan: Plan) -> str:
+    if plan.duration is None and plan.cycles is None:
+        return (
+            f"expected --resume without {option}, because that run is a quick one: leave out {option}, or {START_NEW}"
+        )
+    other = "--duration" if plan.duration is not None else "--cycles"
+    return f"expected {other} with --resume, because that run began with {other}; found {option}: give {other} instead"
+
+
+def _check_left(left: float | None, earlier: Report, advice: str) -> None:
+    if left is not None and left <= 0:
+        how = "got to its end, but was interrupted before all was judged" if earlier.interrupted else "was done"
+        raise ResumeError(f"that run {how}: {START_NEW}, or give {advice}")
+
+
+def _fewest_cycles(earlier: Report, plan: Plan) -> int:
+    done = {one.name: one.cycles for one in earlier.scenarios}
+    return min(done.get(name, 0) for name in plan.scenarios)
+
+
+def _fewest_blocks(earlier: Report, plan: Plan) -> int:
+    done = {one.name: one.blocks for one in earlier.scenarios}
+    return min(done.get(name, 0) for name in plan.scenarios)
