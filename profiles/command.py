@@ -39,6 +39,7 @@ class Profile(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command with its signals handled. Raises CommandError."""
+        ctx.default_map = {name: ctx.default_map or {} for name in COMMANDS}  # the settings file is for each of them
         return invoked(ctx, Interruption(), super().invoke)
 
 

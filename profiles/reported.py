@@ -7,7 +7,7 @@ an earlier run.
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import click
 import msgspec
@@ -21,17 +21,8 @@ from profiles.subcommand import FAILED, interruption, reason_of, rendered, show
 from soak.harness.environment import environment
 from soak.report.files import ReportError
 
-DEFAULT_REPORT = "profile-report"
-
 Save: TypeAlias = Callable[[ProfileReport], None]
 """Writes what is known now."""
-
-
-def report_options(command: Any) -> Any:
-    """Where the report goes."""
-    command = click.option("--json", "as_json", is_flag=True, help="The report as JSON on standard output.")(command)
-    return click.option("--report", "report_dir", type=click.Path(path_type=Path), default=DEFAULT_REPORT,
-                        show_default=True, help="Where the report goes.")(command)  # fmt: skip
 
 
 def begun(mode: str, seed: int = 0) -> ProfileReport:

@@ -17,10 +17,12 @@ INTERRUPTED: Final = 4
 """Never 1, which is the status of a finding."""
 
 EPILOG: Final = (
-    "Exit status: 0 nothing found; 1 found; 2 usage; 3 the run itself failed; 4 interrupted, or inconclusive."
+    "Exit status: 0 nothing grows; 1 something grows; 2 usage: the options can't be used; 3 the run itself failed; "
+    "4 inconclusive: interrupted, or nothing could be said."
 )
 LOOK_EPILOG: Final = (
-    "Exit status: 0 done; 2 usage; 3 it failed (no agent runs, or it has ended or hangs); 4 interrupted."
+    "Exit status: 0 done; 2 usage: the options can't be used; 3 it failed (no agent runs, or it has ended or does not "
+    "answer); 4 interrupted."
 )
 
 _KEY: Final = "profiles.interruption"

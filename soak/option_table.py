@@ -43,7 +43,7 @@ class OptionTable:
             raise Usage(f"expected one of {_choices(context, simple)}; found neither: give one")
         mode = self.modes[name]
         if missing := [other for other in mode.needs if other not in given]:
-            raise Usage(f"expected {given[name]} with {_choices(context, missing)}; found it alone: give both")
+            raise Usage(f"expected {given[name]} with {_choices(context, missing)}; found none: give both")
         if others := [given[other] for other in given if other != name and other not in mode.takes]:
             raise Usage(_conflict([given[name], *others], mode.why, f"leave out {' and '.join(others)}"))
         for group, why in self.alternatives.items():

@@ -9,19 +9,21 @@ from profiles import compare as side_by_side
 from profiles.report.directory import read_profile
 from profiles.results import EXIT_STATUS
 from profiles.subcommand import rendered, show, usable
+from soak.option_types import PathName
 
 
 @click.command(
-    epilog="Exit status: 0 nothing new or larger; 1 there is; 2 usage; 3 it failed; 4 the later report has no verdict, "
-    "or it was interrupted."
+    epilog="Exit status: 0 nothing is new or larger; 1 something is; 2 usage: the options can't be used; 3 it failed; "
+    "4 the later report has no verdict, or it was interrupted."
 )
-@click.argument("before", type=click.Path(path_type=Path))
-@click.argument("after", type=click.Path(path_type=Path))
+@click.argument("before", type=PathName())
+@click.argument("after", type=PathName())
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def compare(before: Path, after: Path, as_json: bool) -> int:
-    """Lay two reports side by side.
+    """Compare two reports of `mobifai profile`: BEFORE and AFTER a change.
 
-    What is new in the later one, what is gone, what has become larger.
+    Shows what is new in AFTER, what is gone, and what has become larger. Each is the directory of a report, or its
+    report.json.
     """
     earlier, later = usable(lambda: read_profile(before)), usable(lambda: read_profile(after))
     found = side_by_side.compare(earlier, later)

@@ -10,16 +10,18 @@ from mobifai.cli.settings import state_dir_option
 from mobifai.errors import CommandError
 from mobifai.state import StateDir
 from profiles import flame as window
+from profiles.options import for_option
 from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, show, usable
-from soak.duration import Duration
+from profiles.windows import LONGEST_FLAME
+from soak.option_types import PathName
 
 
 @click.command(epilog=LOOK_EPILOG)
-@click.option("--for", "seconds", type=Duration(), default="30s", show_default=True, help="How long.")
-@click.option("--out", type=click.Path(path_type=Path), default="flame.html", show_default=True,
+@for_option("30s", LONGEST_FLAME)
+@click.option("--out", type=PathName(), metavar="FILE", default="flame.html", show_default=True,
               help="The page to write.")  # fmt: skip
-@click.option("--native", is_flag=True, help="With the frames of C functions.")
-@click.option("--kept", is_flag=True, help="Only memory that is still there at the end of the window.")
+@click.option("--native", is_flag=True, help="Show the frames of C functions too.")
+@click.option("--kept", is_flag=True, help="Show only memory that is still allocated at the end of the window.")
 @state_dir_option
 def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) -> int:
     """Write memray's flame graph of what the running agent allocates.

@@ -1,7 +1,8 @@
 """`mobifai profile run`: replays soak's scenarios in fresh agents, and names what grows."""
 
-import random
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -10,67 +11,45 @@ from profiles.flame import check_memray
 from profiles.investigate.explain import nothing_to_explain, read_soak, wanted_of
 from profiles.investigate.hunt import Hunt, Wanted
 from profiles.invocation import tell
-from profiles.reported import Save, begun, report_options, reported
+from profiles.options import TABLE, plan_of, run_options
+from profiles.reported import Save, begun, reported
 from profiles.results import ProfileReport
 from profiles.subcommand import EPILOG, interruption, usable
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
 from soak.harness.temp_run import alone
-from soak.option_table import Usage
+from soak.options import check_scenarios
 from soak.plants import plant
-from soak.run.plan import Plan
-from soak.scenarios import scenarios
 
 
 @click.command("run", epilog=EPILOG)
-@click.argument("scenario_names", nargs=-1, metavar="[SCENARIO]...")
-@click.option("--from", "from_report", type=click.Path(path_type=Path), metavar="REPORT",
-              help="Explain what a soak report found: its directory. With SCENARIO: look into that one, as it was run "
-              "then.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**31), help="Chance that can be had again.  [default: a new one]")
-@click.option("--time-scale", type=click.FloatRange(1, 10_000), default=20.0, show_default=True,
-              help="Run the agent's timers so many times as fast.")  # fmt: skip
-@click.option("--plant", "plant_name", metavar="NAME", help="Plant a leak of `mobifai soak --list-plants`.")
-@click.option("--dose/--no-dose", default=True, help="Test what each culprit scales with.  [default: on]")
-@click.option("--memray/--no-memray", default=None,
-              help="Look at the C heap too.  [default: when it grows and nothing else explains it]")  # fmt: skip
-@report_options
-def run(
-    scenario_names: tuple[str, ...],
-    from_report: Path | None,
-    seed: int | None,
-    time_scale: float,
-    plant_name: str | None,
-    dose: bool,
-    memray: bool | None,
-    report_dir: Path,
-    as_json: bool,
-) -> int:
-    """Replay soak's scenarios in fresh agents, and name what grows.
+@run_options
+@click.pass_context
+def run(context: click.Context, /, **params: Any) -> int:
+    """Replay soak's scenarios in fresh agents, and name the line that makes memory grow.
 
     SCENARIO is one or more of those that `mobifai soak --list` shows; all by default, and with --plant the plant's own.
     """
-    if from_report is not None and (seed is not None or plant_name is not None):
-        raise Usage("expected --from without --seed and --plant: those are the report's")
-    if plant_name is not None:
-        planted = usable(lambda: plant(plant_name))
-        scenario_names = scenario_names or (planted.scenario,)
-    for name in scenario_names:
-        if name not in scenarios():
-            raise Usage(f"expected one of {', '.join(scenarios())}; found {name!r}")
-    if memray:
+    mode, name = TABLE.check(context), params["plant_name"]
+    check_scenarios(params["scenario_names"])
+    own = (usable(lambda: plant(name)).scenario,) if name is not None else ()
+    if params["memray"]:
         usable(check_memray)
-    chance = random.SystemRandom().randrange(2**31) if seed is None else seed
-    names = tuple(dict.fromkeys(scenario_names))
-    plan = Plan(names or scenarios(), chance, time_scale=time_scale, phones=2, plant=plant_name)
-    wanted = Wanted(plan, dose, memray)
-    if from_report is not None:
-        soaked = usable(lambda: read_soak(from_report))
-        wanted = usable(lambda: wanted_of(soaked, wanted, names))
-        if why := nothing_to_explain(soaked, names):
-            return reported(begun("from", soaked.seed), lambda first, _: _inconclusive(first, why), report_dir, as_json)
+    wanted, place, as_json = wanted_from(params, own), params["report_dir"], params["as_json"]
+    if mode == "from_report":
+        named = tuple(dict.fromkeys(params["scenario_names"]))
+        soaked = usable(lambda: read_soak(params["from_report"]))
+        known = wanted
+        wanted = usable(lambda: wanted_of(soaked, known, named))
+        if why := nothing_to_explain(soaked, named):
+            return reported(begun("from", soaked.seed), lambda first, _: _inconclusive(first, why), place, as_json)
     first = begun(wanted.mode, wanted.plan.seed)
-    return reported(first, lambda first, save: _hunt(wanted, first, save), report_dir, as_json)
+    return reported(first, lambda first, save: _hunt(wanted, first, save), place, as_json)
+
+
+def wanted_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> Wanted:
+    """Return what parsed options ask for; `own` are the scenarios where none is named."""
+    return Wanted(plan_of(params, own), params["dose"], params["memray"])
 
 
 def _inconclusive(first: ProfileReport, why: str) -> ProfileReport:

@@ -48,10 +48,10 @@ from soak.run.plan import Plan
 def gate(context: click.Context, /, **params: Any) -> int:
     """Say whether a change makes memory grow, in a few minutes.
 
-    The package that is installed, or the checkout (--candidate), is put through the same work as its base: a revision
-    that is built and run in turns with it, or figures that were stored in the same environment. The gate fails on a
-    breached bound, on what does not come back to rest, on a slope that a second run confirms, and on growth at rest
-    above a declared step.
+    The candidate (--candidate) is put through the same work as its base: a revision that is built and run in turns with
+    it, or figures that were stored in the same environment. The gate fails when a limit is passed, when a count does
+    not come back at rest, when growth is confirmed by a second run, and when more is in use at rest than a declared
+    step allows. SCENARIO is one or more of those that `mobifai soak --list` shows.
     """
     TABLE.check(context)
     check_scenarios(params["scenario_names"])
@@ -127,12 +127,12 @@ def _gated(
 ) -> GateReport:
     """Lay out, run, and store what is to be stored."""
     if isinstance(against, Stored) and against.misfit:
-        return _inconclusive(plan, against, against.misfit, fits=False)
+        return _inconclusive(plan, against, against.misfit, replay, fits=False)
     with tempfile.TemporaryDirectory(prefix="mobifai-gate-") as laid_out, swept(Path(laid_out)):
         try:
             sides = against.sides(Path(laid_out))
         except ProfileError as error:
-            return _inconclusive(plan, against, str(error))
+            return _inconclusive(plan, against, str(error), replay)
         of_base = sides[0].about if len(sides) > 1 else against.about
         wanted = Comparison(
             plan, sides, against.stored, of_base, sides[-1].about, accepted, where, culprits, replay=replay
@@ -152,11 +152,12 @@ def _gated(
         return msgspec.structs.replace(report, notes=[*report.notes, "its figures were not stored: see above"])
 
 
-def _inconclusive(plan: Plan, against: Revision | Stored, why: str, *, fits: bool = True) -> GateReport:
+def _inconclusive(plan: Plan, against: Revision | Stored, why: str, replay: str, *, fits: bool = True) -> GateReport:
     """Nothing was run."""
     report = GateReport(
         "inconclusive", against.about, against.tried, [], [], [], environment("not used"), plan.seed, 0.0,
         not_judged=[NotJudged("everything", why)], fits=fits, command=command(), started_at=now(), product=product(),
+        replay=replay,
     )  # fmt: skip
     return msgspec.structs.replace(report, next_steps=next_steps(report, plan))
 

@@ -78,7 +78,8 @@ def _cases(report: GateReport) -> Iterator[Case]:
         yield Case("not judged", left.what, left.scenario, "skipped", f"not judged: {left.why}")
     for finding in report.findings:
         outcome: Outcome = "error" if finding.kind in ("failure", "integrity") else "failure"
-        yield Case("findings", f"{finding.kind}: {finding.name}", finding.scenario, outcome, finding.detail)
+        again = f"; see it again with: {finding.replay}" if finding.replay else ""
+        yield Case("findings", f"{finding.kind}: {finding.name}", finding.scenario, outcome, f"{finding.detail}{again}")
 
 
 def _scenario(one: Checked, report: GateReport) -> Case:

@@ -49,7 +49,7 @@ OPTIONS: Final = (
         help="Compare with the figures stored in FILE.",
     ),
     click.option(
-        "--candidate", "choice", type=click.Choice([*Choice]),
+        "--candidate", "choice", type=click.Choice([one.value for one in Choice]),
         help="What is tried: `checkout`, the files of the checkout as they are, edits included; `installed`, the "
         "package that runs this. Needed where the two differ.",
     ),

@@ -13,9 +13,9 @@ from typing import Any, Final
 from mobifai.errors import StateError
 from mobifai.health.control import Follower
 from profiles.inside.early_end import EarlyEnd
+from profiles.windows import LONGEST_FLAME
 from soak.inside.windows import MemoryWindows
 
-LONGEST_SECONDS: Final = 600.0
 MOST_FILE: Final = 256 << 20
 LOOK_SECONDS: Final = 0.25
 
@@ -31,8 +31,8 @@ async def trace(arguments: dict[str, Any], early: EarlyEnd) -> AsyncGenerator[ob
     `file` must not be there yet, in a directory of this user that nobody else may enter. Raises StateError.
     """
     seconds, file = arguments.get("seconds", 30), Path(str(arguments.get("file")))
-    if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_SECONDS:
-        raise StateError(f"expected a window of at most {LONGEST_SECONDS:g} seconds; found {seconds!r}")
+    if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_FLAME:
+        raise StateError(f"expected a window of at most {LONGEST_FLAME:g} seconds; found {seconds!r}")
     _check_private(file)
     windows = MemoryWindows()
     windows.begin(file, native=bool(arguments.get("native")))

@@ -18,9 +18,9 @@ from mobifai.health.extensions import Subject
 from profiles.attribution.growth import largest, risen_containers, risen_sites
 from profiles.inside.early_end import EarlyEnd
 from profiles.inside.tracing import MOST_EXAMINED, Tracing, traced_bytes
+from profiles.windows import LONGEST_LOOK
 from soak.inside.count import count
 
-LONGEST_SECONDS: Final = 3600.0
 MOST_TRACED: Final = 64 << 20
 """Bytes that tracing may take; then it ends by itself."""
 LOOK_SECONDS: Final = 0.25
@@ -88,9 +88,9 @@ class Pauses:
 
 def _wanted(arguments: dict[str, Any]) -> tuple[float, int]:
     seconds, windows = float(arguments.get("seconds", 60)), int(arguments.get("windows", 8))
-    if not (0 < seconds <= LONGEST_SECONDS and FEWEST_WINDOWS <= windows <= MOST_WINDOWS):
+    if not (0 < seconds <= LONGEST_LOOK and FEWEST_WINDOWS <= windows <= MOST_WINDOWS):
         raise StateError(
-            f"expected at most {LONGEST_SECONDS:g} s and {FEWEST_WINDOWS} to {MOST_WINDOWS} windows; "
+            f"expected at most {LONGEST_LOOK:g} s and {FEWEST_WINDOWS} to {MOST_WINDOWS} windows; "
             f"found {seconds:g} s and {windows} windows"
         )
     return seconds, windows

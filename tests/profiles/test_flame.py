@@ -16,9 +16,10 @@ from profiles import flame as flames_outside
 from profiles.flame import check_page, flame
 from profiles.inside import flames
 from profiles.inside.early_end import EarlyEnd
-from profiles.inside.flames import LONGEST_SECONDS, trace
+from profiles.inside.flames import trace
 from profiles.interruption import Interruption
 from profiles.results import ProfileError
+from profiles.windows import LONGEST_FLAME
 from soak.inside.windows import MemoryWindows
 from tests.support.agent import serving
 
@@ -106,7 +107,7 @@ async def test_a_window_ends_early_when_its_file_gets_too_large(private: Path, m
     assert ended["seconds"] < 30
 
 
-@pytest.mark.parametrize("seconds", [0, -1, LONGEST_SECONDS + 1, float("nan"), float("inf"), "soon", None])
+@pytest.mark.parametrize("seconds", [0, -1, LONGEST_FLAME + 1, float("nan"), float("inf"), "soon", None])
 async def test_a_window_that_has_no_end_is_refused(seconds: object, private: Path) -> None:
     with pytest.raises(StateError, match="expected a window of at most"):
         await anext(window(private, seconds))

@@ -1,57 +1,32 @@
 """Which options go together: every mode of a command with every option, and the sentence for those that do not fit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import click
 import pytest
 
 from soak.command import soak
 from soak.option_table import Mode, OptionTable, Usage
-from soak.options import MODES, TABLE
+from soak.options import TABLE
+from tests.soak import option_words
 
 VALUES = {"duration": "10m", "cycles": "5", "seed": "7", "time_scale": "20", "phones": "2", "report_dir": "r",
           "resume": "r", "plant_name": "zombie", "attach": "s", "scenario_names": "terminals"}  # fmt: skip
 """A value of each parameter that has one; it may be the one that it has by default."""
 
 
-def written(command: click.Command, name: str) -> list[str]:
-    """A parameter as it stands on the command line."""
-    param = next(one for one in command.params if one.name == name)
-    if isinstance(param, click.Argument):
-        return [VALUES[name]]
-    return [param.opts[0], *([VALUES[name]] if name in VALUES else [])]
-
-
 def checked(*words: str) -> str:
-    """The mode of a command line. Raises Usage."""
-    with soak.make_context("soak", list(words)) as context:
-        return TABLE.check(context)
+    """The mode of a command line of soak. Raises Usage."""
+    return option_words.checked(soak, TABLE, *words)
 
 
-def pairs() -> Iterator[tuple[str, str]]:
-    for mode in MODES:
-        yield from ((mode, param.name or "") for param in soak.params if param.name not in (mode, "help"))
-
-
-@pytest.mark.parametrize(("mode", "name"), [*pairs()])
+@pytest.mark.parametrize(("mode", "name"), option_words.pairs(soak, TABLE))
 def test_an_option_is_taken_by_a_mode_or_refused_with_both_names(mode: str, name: str) -> None:
-    words = [*(written(soak, mode) if mode else []), *written(soak, name)]
-    if mode == "" and name in MODES:
-        assert checked(*words) == name
-    elif name in MODES[mode].takes:
-        assert checked(*words) == mode
-    else:
-        with pytest.raises(Usage, match="expected one of ") as refused:
-            checked(*words)
-        shown = {"scenario_names": "SCENARIO"}.get(name, written(soak, name)[0])
-        assert shown in refused.value.message
-        assert written(soak, mode)[0] in refused.value.message
-        assert "do not go together, because" in refused.value.message
+    option_words.check_pair(soak, TABLE, VALUES, mode, name)
 
 
 def test_the_table_knows_every_parameter_and_no_other() -> None:
-    known = {*MODES, *(name for mode in MODES.values() for name in mode.takes)} - {""}
-    assert known == {param.name for param in soak.params}
+    option_words.check_names(soak, TABLE)
 
 
 @pytest.mark.parametrize("words", [("--memray",), ("--no-memray",), ("--time-scale", "20"), ("--phones", "2")])
@@ -80,7 +55,7 @@ def test_an_option_that_needs_another_says_so() -> None:
     table = OptionTable(modes)
     with (
         command.make_context("x", ["--update"]) as context,
-        pytest.raises(Usage, match="--update with --file; found"),
+        pytest.raises(Usage, match="--update with --file; found none"),
     ):
         table.check(context)
     with command.make_context("x", []) as context, pytest.raises(Usage, match="expected one of --base; found neither"):

@@ -1,0 +1,95 @@
+"""The options of `mobifai profile run`, with the table of which go together, and those that several commands share."""
+
+import random
+from collections.abc import Callable, Mapping
+from functools import reduce
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+import click
+
+from soak.duration import Duration
+from soak.option_table import Mode, OptionTable
+from soak.option_types import PHONES, SEED, TIME_SCALE, PathName
+from soak.run.plan import LARGEST_SEED, Plan
+from soak.run.plan import PHONES as DEFAULT_PHONES
+from soak.run.plan import TIME_SCALE as DEFAULT_TIME_SCALE
+from soak.scenarios import scenarios
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_REPORT: Final = "profile-report"
+
+_ALWAYS: Final = frozenset({"scenario_names", "dose", "memray", "report_dir", "as_json"})
+
+MODES: Final[Mapping[str, Mode]] = MappingProxyType(
+    {
+        "from_report": Mode(_ALWAYS, "the seed, the time scale, the phones and the plant are those of the report"),
+        "": Mode(_ALWAYS | {"seed", "time_scale", "phones", "plant_name"}),
+    }
+)
+"""Which parameters each mode of `run` takes, by the parameter that chooses it."""
+
+TABLE: Final = OptionTable(MODES)
+
+
+def report_options(command: F) -> F:
+    """`--report` and `--json`."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on standard output.")(
+        command
+    )
+    return click.option("--report", "report_dir", type=PathName(), metavar="DIR", default=DEFAULT_REPORT,
+                        show_default=True, help="Directory to write the report to.")(command)  # fmt: skip
+
+
+def for_option(default: str, longest: float) -> Callable[[F], F]:
+    """`--for`, up to `longest` seconds."""
+    kind = Duration(longest)
+    return click.option("--for", "seconds", type=kind, metavar="TIME", default=default, show_default=True,
+                        help=f"How long to look, as 90s or 5m; {kind.range}.")  # fmt: skip
+
+
+RUN_OPTIONS: Final = (
+    click.argument("scenario_names", nargs=-1, metavar="[SCENARIO]..."),
+    click.option(
+        "--from", "from_report", type=PathName(), metavar="REPORT",
+        help="Explain what a soak run found: the directory of its report. With SCENARIO: look into that one, with the "
+        "seed and the options of the report.",
+    ),
+    click.option(
+        "--seed", type=SEED, metavar="N",
+        help=f"Random seed, for a run that can be repeated; {SEED.range}.  [default: a new one for each run]",
+    ),
+    click.option(
+        "--time-scale", type=TIME_SCALE, metavar="X", default=DEFAULT_TIME_SCALE, show_default=True,
+        help=f"Run the agent's timers X times as fast; {TIME_SCALE.range}.",
+    ),
+    click.option(
+        "--phones", type=PHONES, metavar="N", default=DEFAULT_PHONES, show_default=True,
+        help=f"Most phones at the same time; {PHONES.range}.",
+    ),
+    click.option("--plant", "plant_name", metavar="NAME", help="Plant a leak of `mobifai soak --list-plants`."),
+    click.option("--dose/--no-dose", default=True, help="Test what each culprit scales with.  [default: on]"),
+    click.option(
+        "--memray/--no-memray", default=None,
+        help="Look at the C heap too.  [default: when it grows and nothing else explains it]",
+    ),
+    report_options,
+)  # fmt: skip
+
+
+def run_options(command: F) -> F:
+    """All options of `mobifai profile run`, in the order of its help."""
+    return reduce(lambda made, option: option(made), reversed(RUN_OPTIONS), command)
+
+
+def plan_of(params: Mapping[str, Any], usual: tuple[str, ...] = ()) -> Plan:
+    """Return the plan that parsed options ask for; `usual` are the scenarios where none is named, by default all."""
+    seed = params["seed"]
+    return Plan(
+        tuple(dict.fromkeys(params["scenario_names"])) or usual or scenarios(),
+        seed=random.SystemRandom().randrange(LARGEST_SEED) if seed is None else seed,
+        time_scale=params["time_scale"],
+        phones=params["phones"],
+        plant=params["plant_name"],
+    )

@@ -1,0 +1,56 @@
+"""Command lines of a mode with one more option, and whether a table takes or refuses them as it says."""
+
+from collections.abc import Iterator, Mapping
+
+import click
+import pytest
+
+from soak.option_table import OptionTable, Usage
+
+SHOWN = {"scenario_names": "SCENARIO"}
+
+
+def pairs(command: click.Command, table: OptionTable) -> list[tuple[str, str]]:
+    """Every mode with every other parameter of a command."""
+    return [*_pairs(command, table)]
+
+
+def _pairs(command: click.Command, table: OptionTable) -> Iterator[tuple[str, str]]:
+    for mode in table.modes:
+        yield from ((mode, param.name or "") for param in command.params if param.name != mode)
+
+
+def checked(command: click.Command, table: OptionTable, *words: str) -> str:
+    """The mode of a command line. Raises Usage."""
+    with command.make_context("x", list(words)) as context:
+        return table.check(context)
+
+
+def check_pair(command: click.Command, table: OptionTable, values: Mapping[str, str], mode: str, name: str) -> None:
+    """A mode takes a parameter, or refuses it with both names. Raises AssertionError."""
+    known = [mode, *table.modes[mode].needs] if mode else []
+    words = [word for one in dict.fromkeys([*known, name]) for word in _written(command, values, one)]
+    if name in table.modes and [*table.modes].index(name) < [*table.modes].index(mode):
+        mode, name = name, mode
+        if missing := [one for one in table.modes[mode].needs if one not in (name, *known)]:
+            words += [word for one in missing for word in _written(command, values, one)]
+    if not mode or not name or name in table.modes[mode].takes | {*table.modes[mode].needs}:
+        assert checked(command, table, *words) == mode
+        return
+    with pytest.raises(Usage, match="expected one of .*; they do not go together, because .") as refused:
+        checked(command, table, *words)
+    for one in (mode, name):
+        assert SHOWN.get(one) or _written(command, values, one)[0] in refused.value.message
+
+
+def check_names(command: click.Command, table: OptionTable) -> None:
+    """The table knows every parameter and no other. Raises AssertionError."""
+    known = {*table.modes, *(name for mode in table.modes.values() for name in mode.takes)} - {""}
+    assert known == {param.name for param in command.params}
+
+
+def _written(command: click.Command, values: Mapping[str, str], name: str) -> list[str]:
+    param = next(one for one in command.params if one.name == name)
+    if isinstance(param, click.Argument):
+        return [values[name]]
+    return [param.opts[0], *([values[name]] if name in values else [])]
