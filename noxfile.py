@@ -23,6 +23,9 @@ IN_THE_WHEEL = {"mobifai", "soak", "profiles"}
 PAGE = ("mobifai", "relay", "static", "page")
 PROCESSES = ("--numprocesses", "logical", "--maxprocesses", "4", "--dist", "loadgroup")
 
+PATIENCE = 120.0
+"""Seconds for the evidence's runs to end by themselves after Ctrl-C; nox itself would kill them after half a second."""
+
 # The checkout must not stand in for what is installed: nothing may put the working directory on the import path.
 INSTALLED_ONLY = {"PYTHONSAFEPATH": "1", "PYTHONPATH": None}
 WHERE = """
@@ -103,7 +106,8 @@ def evidence(session: nox.Session) -> None:
     """Evidence, many hours: what docs show of soak and profile. `-- --status`, `-- --only self-test --jobs 2`."""
     install_wheel(session, "test", "benchmarks")
     env = {**INSTALLED_ONLY, "PYTHONPATH": str(checkout_parts(session, "benchmarks", "tests"))}
-    session.run("python", "-m", "benchmarks.evidence", *session.posargs, env=env, success_codes=[0, 4])
+    words = ("python", "-m", "benchmarks.evidence", *session.posargs)
+    session.run(*words, env=env, success_codes=[0, 4], interrupt_timeout=PATIENCE, terminate_timeout=PATIENCE)
 
 
 @nox.session(name="memory-gate")

@@ -1,10 +1,9 @@
 """`python -m benchmarks.evidence`: what `nox -s evidence` runs, with the wheel installed."""
 
-import sys
 from pathlib import Path
 
 from benchmarks.evidence.command import make_command
 from benchmarks.evidence.kinds import KINDS
 
 if __name__ == "__main__":
-    sys.exit(make_command(KINDS, Path(__file__).resolve().parents[2]).main(standalone_mode=False))
+    make_command(KINDS, Path(__file__).resolve().parents[2]).main(prog_name="nox -s evidence --")

@@ -17,6 +17,14 @@ from mobifai.cli.running import run, stop_signals
 from mobifai.errors import MobiFaiError
 
 ALL_RIGHT, WRONG, FAILED, INCOMPLETE = 0, 1, 3, 4
+
+
+class Refused(click.ClickException):
+    """The run can't begin or go on as it was asked for: status 2. 1 says that a unit is wrong."""
+
+    exit_code = 2
+
+
 EPILOG = (
     "Exit status: 0 all is there and right; 1 a unit is wrong; 2 usage; 3 a unit failed twice because of the machine; "
     "4 units are missing."
@@ -39,7 +47,9 @@ def make_command(kinds: Sequence[Kind], root: Path) -> click.Command:
     @click.option("--allow-dirty", is_flag=True, help="Run a changed checkout, or no wheel; the pages say so.")
     @click.option("--docs", type=click.Path(path_type=Path, file_okay=False), default=root / "docs",
                   help="Where evidence/results.jsonl and the pages are.  [default: docs]")  # fmt: skip
+    @click.pass_context
     def command(
+        context: click.Context,
         only: tuple[str, ...],
         units: tuple[str, ...],
         jobs: int,
@@ -49,7 +59,7 @@ def make_command(kinds: Sequence[Kind], root: Path) -> click.Command:
         discard_earlier: bool,
         allow_dirty: bool,
         docs: Path,
-    ) -> int:
+    ) -> None:
         """Make what the documentation shows of soak and profile, on one revision.
 
         Each single run is kept as it ends, so the same command goes on after a stop. Ctrl-C loses the units under way.
@@ -58,19 +68,19 @@ def make_command(kinds: Sequence[Kind], root: Path) -> click.Command:
         _check(units, choice)
         try:
             if render:
-                return _rendered(docs)
-            plans = _plans(kinds, root)
-            if status_only:
-                return _status(choice, plans, docs, jobs)
-            _refuse_inexact(root, allow_dirty)
-            with Store(docs) as store:
-                _begin(store, plans, discard_earlier)
-                _run(choice, store, origin(root), jobs, limit_minutes)
-                click.echo(status(choice, store.evidence, jobs))
-                _rendered(docs)
-                return _status_of(choice, store.evidence)
+                _render(docs)
+            elif status_only:
+                _tell_status(choice, _plans(kinds, root), docs, jobs)
+            else:
+                _refuse_inexact(root, allow_dirty)
+                with Store(docs) as store:
+                    _begin(store, _plans(kinds, root), discard_earlier)
+                    _run(choice, store, origin(root), jobs, limit_minutes)
+                    click.echo(status(choice, store.evidence, jobs))
+                    _render(docs)
+                    context.exit(_status_of(choice, store.evidence))
         except (StoreError, MobiFaiError) as error:
-            raise click.ClickException(str(error)) from None
+            raise Refused(str(error)) from None
 
     return command
 
@@ -90,7 +100,7 @@ def _plans(kinds: Sequence[Kind], root: Path) -> list[Plan]:
 def _refuse_inexact(root: Path, allowed: bool) -> None:
     why = inexact(root)
     if why and not allowed:
-        raise click.ClickException(
+        raise Refused(
             f"expected the wheel of a clean checkout; found: {', '.join(why)}. Commit, and use `nox -s evidence`; or "
             "give --allow-dirty, and the pages say so"
         )
@@ -101,7 +111,7 @@ def _begin(store: Store, plans: list[Plan], discard: bool) -> None:
     earlier = store.other_revisions(revisions)
     if earlier and not discard:
         count, found = sum(len(one.results) for one in earlier), earlier[0].plan
-        raise click.ClickException(
+        raise Refused(
             f"expected results of revision {revisions.get(found.kind)}; found {count} of others ({found.kind}: "
             f"{found.revision}). Go on from that revision's commit, or give --discard-earlier to begin from nothing"
         )
@@ -123,20 +133,18 @@ def _tell(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _status(choice: Choice, plans: Sequence[Plan], docs: Path, jobs: int) -> int:
+def _tell_status(choice: Choice, plans: Sequence[Plan], docs: Path, jobs: int) -> None:
     results = [one for own in evidence(read(docs)).values() for one in own.results]
     found = {plan.kind: Evidence.by(plan, results) for plan in plans}
     click.echo(status(choice, found, jobs))
     others = len(results) - sum(len(one.results) for one in found.values())
     if others:
         click.echo(f"{others} results are of another revision than this checkout's, and count for nothing here")
-    return ALL_RIGHT
 
 
-def _rendered(docs: Path) -> int:
+def _render(docs: Path) -> None:
     for name in write(docs, evidence(read(docs))):
         click.echo(f"wrote {name}")
-    return ALL_RIGHT
 
 
 def _status_of(choice: Choice, found: Mapping[str, Evidence]) -> int:

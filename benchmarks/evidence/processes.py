@@ -1,6 +1,7 @@
 """One command of `mobifai` as a user gives it, in a session of its own. Owns the process until it has ended."""
 
 import asyncio
+import ctypes
 import os
 import shlex
 import signal
@@ -14,6 +15,9 @@ from typing import Any
 import msgspec
 
 from benchmarks.evidence.units import Judged, Outcome
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 END_SECONDS = 60.0
 """For a command that is asked to end: it writes its report and sweeps its own processes."""
@@ -53,6 +57,7 @@ async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_end_with_the_parent,
     )
     shown = shlex.join(["mobifai", *words]).replace(str(folder / "report"), "report")
     try:
@@ -63,6 +68,12 @@ async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path 
     finally:
         await _end(process)
     return Ended(shown, process.returncode or 0, out, err.decode(errors="replace"))
+
+
+def _end_with_the_parent() -> None:
+    """Have this process asked to end when the runner is killed (Linux; elsewhere it runs to its own end)."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import mobifai
+from mobifai.errors import MobiFaiError
 
 PRODUCT = ("mobifai", "soak", "profiles", "requirements/lock.txt")
 STORED_FIGURES = ("profiles/baseline.json", "profiles/accepted.toml")
 """Data of the memory gate, which no unit reads."""
 DIGITS = 12
+
+
+class RevisionError(MobiFaiError):
+    """The revision can't be found out: this is no git checkout, or there is no git."""
 
 
 class Origin(NamedTuple):
@@ -27,8 +32,7 @@ class Origin(NamedTuple):
 def digest(root: Path, paths: Iterable[str], python: str | None = None) -> str:
     """Return a digest of the files below these paths and of Python's version.
 
-    The files are read as they are on disk; those that git ignores are left out. Raises CalledProcessError outside of
-    a git checkout.
+    The files are read as they are on disk; those that git ignores are left out. Raises RevisionError.
     """
     named = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths).split("\0")
     total = hashlib.sha256((python or platform.python_version()).encode())
@@ -61,5 +65,9 @@ def inexact(root: Path) -> list[str]:
 
 
 def _git(root: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(root), *words], check=True, capture_output=True, text=True)  # noqa: S603, S607
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], check=True, capture_output=True, text=True)  # noqa: S603, S607
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "stderr", "") or str(error)
+        raise RevisionError(f"{root}: expected a git checkout; git says: {reason.strip()}") from None
     return done.stdout

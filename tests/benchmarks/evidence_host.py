@@ -5,7 +5,6 @@ that waits does so until it is stopped, after it has made the file ROOT/waits.
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +55,7 @@ def command(root: Path, script: str) -> click.Command:
 def main(words: Sequence[str]) -> None:
     """Run it as a program does."""
     root, script, *options = words
-    sys.exit(command(Path(root), script).main([*options, "--docs", os.path.join(root, "docs")], standalone_mode=False))  # noqa: PTH118
+    command(Path(root), script).main([*options, "--docs", str(Path(root) / "docs")])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from benchmarks.evidence.store import Store
 from tests.benchmarks import evidence_host
 from tests.support.eventually import eventually
 
-ALL_RIGHT, WRONG, FAILED, INCOMPLETE = 0, 1, 3, 4
+ALL_RIGHT, WRONG, REFUSED, FAILED, INCOMPLETE = 0, 1, 2, 3, 4
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def commit(root: Path) -> None:
 
 def asked(root: Path, script: str, *options: str) -> Result:
     command = evidence_host.command(root, script)
-    return CliRunner().invoke(command, ["--allow-dirty", "--docs", str(root / "docs"), *options], standalone_mode=False)
+    return CliRunner().invoke(command, ["--allow-dirty", "--docs", str(root / "docs"), *options])
 
 
 def ran(root: Path) -> list[str]:
@@ -57,21 +58,21 @@ def kept(root: Path) -> list[dict[str, object]]:
 
 
 def test_every_unit_is_run_once_and_a_second_run_has_nothing_to_do(root: Path) -> None:
-    assert asked(root, "a=right b=right c=right").return_value == ALL_RIGHT
-    assert asked(root, "a=right b=right c=right").return_value == ALL_RIGHT
+    assert asked(root, "a=right b=right c=right").exit_code == ALL_RIGHT
+    assert asked(root, "a=right b=right c=right").exit_code == ALL_RIGHT
     assert ran(root) == ["a", "b", "c"]
     assert "| a | agent | native | terminals | leak | `growth heap.bytes` |" in (root / "docs/self-test.md").read_text()
 
 
 def test_a_wrong_unit_is_an_answer_and_is_never_run_again(root: Path) -> None:
-    assert asked(root, "a=wrong,right b=right").return_value == WRONG
-    assert asked(root, "a=wrong,right b=right").return_value == WRONG
+    assert asked(root, "a=wrong,right b=right").exit_code == WRONG
+    assert asked(root, "a=wrong,right b=right").exit_code == WRONG
     assert ran(root) == ["a", "b"]
     assert "held (wrong)" in (root / "docs" / "self-test.md").read_text()
 
 
 def test_a_unit_that_failed_is_run_once_more_and_the_page_shows_both(root: Path) -> None:
-    assert asked(root, "a=failed,right b=right").return_value == ALL_RIGHT
+    assert asked(root, "a=failed,right b=right").exit_code == ALL_RIGHT
     assert ran(root) == ["a", "a", "b"]
     page = (root / "docs" / "self-test.md").read_text()
     assert "These runs failed and were repeated once" in page
@@ -79,23 +80,23 @@ def test_a_unit_that_failed_is_run_once_more_and_the_page_shows_both(root: Path)
 
 
 def test_a_unit_that_fails_twice_is_not_tried_again_and_is_no_success(root: Path) -> None:
-    assert asked(root, "a=failed,failed,right").return_value == FAILED
-    assert asked(root, "a=failed,failed,right").return_value == FAILED
+    assert asked(root, "a=failed,failed,right").exit_code == FAILED
+    assert asked(root, "a=failed,failed,right").exit_code == FAILED
     assert ran(root) == ["a", "a"]
     assert "Two runs of these units said neither right nor wrong" in (root / "docs" / "self-test.md").read_text()
 
 
 def test_what_would_last_longer_than_the_limit_is_not_started(root: Path) -> None:
     shown = asked(root, "a=right", "--limit-minutes", "2")
-    assert (shown.return_value, ran(root)) == (INCOMPLETE, [])
-    assert asked(root, "a=right", "--limit-minutes", "3").return_value == ALL_RIGHT
+    assert (shown.exit_code, ran(root)) == (INCOMPLETE, [])
+    assert asked(root, "a=right", "--limit-minutes", "3").exit_code == ALL_RIGHT
 
 
 def test_only_the_units_that_are_named_are_run_and_an_unknown_one_is_refused(root: Path) -> None:
-    assert asked(root, "a=right b=right", "--unit", "b").return_value == ALL_RIGHT
+    assert asked(root, "a=right b=right", "--unit", "b").exit_code == ALL_RIGHT
     assert ran(root) == ["b"]
     assert "1 of 2 runs are done; 1 are missing" in (root / "docs" / "self-test.md").read_text()
-    assert "found 'x'" in str(asked(root, "a=right", "--unit", "x").exception)
+    assert "found 'x'" in asked(root, "a=right", "--unit", "x").output
 
 
 def test_the_status_counts_and_estimates_and_runs_nothing(root: Path) -> None:
@@ -110,29 +111,29 @@ def test_a_commit_of_docs_keeps_the_results_and_a_change_of_a_source_does_not(ro
     asked(root, "a=right b=right", "--unit", "a")
     (root / "README.md").write_text("read me\n")
     commit(root)
-    assert asked(root, "a=right b=right").return_value == ALL_RIGHT
+    assert asked(root, "a=right b=right").exit_code == ALL_RIGHT
     assert ran(root) == ["a", "b"]
     (root / "mobifai" / "agent.py").write_text("one = 2\n")
     refused = asked(root, "a=right b=right")
-    assert "--discard-earlier" in str(refused.exception)
+    assert refused.exit_code == REFUSED
+    assert "--discard-earlier" in refused.output
     assert "2 results are of another revision" in asked(root, "a=right b=right", "--status").output
-    assert asked(root, "a=right b=right", "--discard-earlier").return_value == ALL_RIGHT
+    assert asked(root, "a=right b=right", "--discard-earlier").exit_code == ALL_RIGHT
     assert ran(root) == ["a", "b", "a", "b"]
 
 
 def test_a_changed_checkout_is_refused_or_named_in_the_page(root: Path) -> None:
     (root / "mobifai" / "agent.py").write_text("one = 3\n")
-    refused = CliRunner().invoke(
-        evidence_host.command(root, "a=right"), ["--docs", str(root / "docs")], standalone_mode=False
-    )
-    assert "dirty" in str(refused.exception)
-    assert asked(root, "a=right").return_value == ALL_RIGHT
+    refused = CliRunner().invoke(evidence_host.command(root, "a=right"), ["--docs", str(root / "docs")])
+    assert refused.exit_code == REFUSED
+    assert "dirty" in refused.output
+    assert asked(root, "a=right").exit_code == ALL_RIGHT
     assert ", dirty" in (root / "docs" / "self-test.md").read_text()
 
 
 def test_a_second_run_at_the_same_time_is_refused(root: Path) -> None:
     with Store(root / "docs"):
-        assert "another run writes to it" in str(asked(root, "a=right").exception)
+        assert "another run writes to it" in asked(root, "a=right").output
 
 
 def test_the_digest_depends_on_names_contents_and_the_version_of_python(root: Path) -> None:
@@ -147,7 +148,8 @@ def test_the_digest_depends_on_names_contents_and_the_version_of_python(root: Pa
 def waiting(root: Path, script: str) -> Iterator[subprocess.Popen[str]]:
     """The command as a program, once one of its units waits."""
     words = [sys.executable, evidence_host.__file__, str(root), script, "--allow-dirty", "--jobs", "2"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    env = {**os.environ, "TMPDIR": str(root)}  # a killed run leaves its folder
+    with subprocess.Popen(words, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             asyncio.run(eventually(lambda: (root / "waits").exists() and len(kept(root)) == 2, timeout=60))
             yield process
@@ -161,7 +163,7 @@ def test_a_signal_loses_the_unit_under_way_alone(root: Path, number: signal.Sign
         process.send_signal(number)
         shown = process.communicate()[0]
         assert (process.returncode, "missing" in shown) == (INCOMPLETE, True)
-    assert asked(root, "a=right c=right b=right").return_value == ALL_RIGHT
+    assert asked(root, "a=right c=right b=right").exit_code == ALL_RIGHT
     assert ran(root) == ["a", "b", "c"]
 
 
@@ -171,6 +173,6 @@ def test_a_kill_in_the_middle_of_a_line_loses_nothing_that_was_whole(root: Path)
         process.wait()
     with (root / "docs" / "evidence" / "results.jsonl").open("a") as file:
         file.write('{"type":"result","kind":"self-t')
-    assert asked(root, "a=right c=right b=right").return_value == ALL_RIGHT
+    assert asked(root, "a=right c=right b=right").exit_code == ALL_RIGHT
     assert ran(root) == ["a", "b", "c"]
     assert [one["unit"] for one in kept(root)] == ["a", "b", "c"]
