@@ -122,7 +122,7 @@ def memory_gate(session: nox.Session) -> None:
     if told["verdict"] == "inconclusive" and told["fits"]:
         session.error("no verdict: see above")
     if not told["fits"]:
-        session.skip(f"{told['not_judged'][0]['why']}, or compare with a revision: nox -s memory-gate -- --base main")
+        session.skip(f"{told['unjudged'][0]['why']}, or compare with a revision: nox -s memory-gate -- --base main")
 
 
 @nox.session(default=False)

@@ -1,11 +1,11 @@
-"""Two reports side by side: what is new, gone, larger, smaller, the same. It reads no file and runs nothing.
+"""Two reports side by side: what is new, gone, larger, smaller, the same, or can't be told. It reads and runs nothing.
 
 Culprits are the same when kind, file, function and what grows are: lines move. Gauges without a culprit are the same
 when name and scenario are.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -13,18 +13,23 @@ import msgspec
 from rich.text import Text
 
 from profiles.report.places import short, told
-from profiles.results import Culprit, Place, ProfileReport, Unattributed
+from profiles.report.summary import identity
+from profiles.results import SCHEMA_VERSION, Culprit, Place, ProfileReport, Unattributed
+from soak.gauges.results import Product
 from soak.report.figures import rate
 from soak.report.text import one_line
 
 SAME: Final = 0.1
 """Two rates that differ by no more than this part of the larger are the same."""
 UNATTRIBUTED: Final = "unattributed"
+ASKED: Final = ("time_scale", "phones", "plant", "seconds")
+"""Settings without which rates, and what is there at all, are others."""
+PLATFORM: Final = ("python", "c_library", "architecture")
 UNDECIDED: Final = ("failed", "inconclusive", "unfinished")
 
 Key: TypeAlias = tuple[str, str, str, str]
 Rates: TypeAlias = dict[str, float]
-Fate: TypeAlias = Literal["new", "gone", "larger", "smaller", "same"]
+Fate: TypeAlias = Literal["new", "gone", "larger", "smaller", "same", "unjudged"]
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -45,15 +50,41 @@ class Row(msgspec.Struct, frozen=True):
     is_at: Place | None = None
 
 
-class Comparison(msgspec.Struct, frozen=True):
-    """Every cause of growth, by what became of it, the largest first. `notes` say what the comparison can't tell."""
+class Side(msgspec.Struct, frozen=True):
+    """What one of the reports is of."""
 
+    verdict: str = ""
+    started_at: str = ""
+    product: Product = Product()
+    command: str = ""
+
+
+Outcome: TypeAlias = Literal["worse", "not_worse", "inconclusive"]
+"""`inconclusive`: nothing is new or larger as far as it can be told, and not everything can."""
+
+EXIT_STATUS: Final[Mapping[Outcome, int]] = {"not_worse": 0, "worse": 1, "inconclusive": 4}
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Every cause of growth, by what became of it, the largest first.
+
+    `unjudged` are causes that can't be compared, as the other report did not look for them in the same way: a cause
+    that is missing there is neither new nor gone. `why_not` says why, and is empty when everything was compared.
+    `before` and `after` say what each report is of.
+    """
+
+    verdict: Outcome
     new: list[Row]
     larger: list[Row]
     smaller: list[Row]
     same: list[Row]
     gone: list[Row]
-    notes: list[str] = []
+    unjudged: list[Row] = []
+    why_not: list[str] = []
+    before: Side = Side()
+    after: Side = Side()
+    product: Product = Product()
+    schema_version: int = SCHEMA_VERSION
 
 
 @dataclass
@@ -73,36 +104,120 @@ class _Cause:
         return max((rates.get(unit, 0.0) for rates in self.rates.values()), default=0.0)
 
 
-def compare(before: ProfileReport, after: ProfileReport) -> Comparison:
-    """Lay them side by side."""
+def compare(before: ProfileReport, after: ProfileReport, by: Product = Product()) -> Comparison:  # noqa: B008 - frozen
+    """Lay them side by side. `by`: the MobiFai that does so."""
+    why_not, seen = differences(before, after), _Seen(before, after)
     then, now = _causes(before), _causes(after)
-    rows: dict[Fate, list[Row]] = {"new": [], "larger": [], "smaller": [], "same": [], "gone": []}
+    rows: dict[Fate, list[Row]] = {name: [] for name in ("new", "larger", "smaller", "same", "gone", "unjudged")}
     for key in {**then, **now}:
         row = _row(key, then.get(key), now.get(key))
-        rows[_fate(row, key in then, key in now)].append(row)
+        comparable = not why_not and seen.by_both(then.get(key), now.get(key))
+        rows[_fate(row, key in then, key in now) if comparable else "unjudged"].append(row)
     ordered = {fate: sorted(some, key=_largest_first) for fate, some in rows.items()}
-    return Comparison(**ordered, notes=_notes(before, after))
+    why_not += seen.why_not()
+    return Comparison(
+        verdict="worse" if rows["new"] or rows["larger"] else "inconclusive" if why_not else "not_worse",
+        new=ordered["new"],
+        larger=ordered["larger"],
+        smaller=ordered["smaller"],
+        same=ordered["same"],
+        gone=ordered["gone"],
+        unjudged=ordered["unjudged"],
+        why_not=why_not,
+        before=_side(before),
+        after=_side(after),
+        product=by,
+    )
+
+
+def _side(report: ProfileReport) -> Side:
+    return Side(report.verdict, report.started_at, report.product, report.command)
+
+
+def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
+    """Why two reports can't be compared at all, in sentences; empty when they can."""
+    found = [
+        f"the {name} report is {report.verdict}: it says nothing of what it does not name"
+        for name, report in (("earlier", before), ("later", after)) if report.verdict in UNDECIDED
+    ]  # fmt: skip
+    if (before.mode == "attach") != (after.mode == "attach"):
+        return [*found, "one of them is of an attached agent, whose windows are of time, not of cycles"]
+    for name, one, other in _conditions(before, after):
+        if one != other:
+            found.append(f"{name} differs: {_shown(one)} in the earlier report, {_shown(other)} in the later one")
+    return found
+
+
+def _conditions(before: ProfileReport, after: ProfileReport) -> Iterator[tuple[str, object, object]]:
+    """What has to be the same, by name, in both."""
+    yield "seed", before.seed, after.seed
+    for name in ASKED:
+        yield name.replace("_", " "), getattr(before.settings, name), getattr(after.settings, name)
+    for name in PLATFORM:
+        yield name.replace("_", " "), before.environment.get(name), after.environment.get(name)
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class _Seen:
+    """Which scenarios each report judged: what is not named in one that was not looked at is not gone."""
+
+    def __init__(self, before: ProfileReport, after: ProfileReport) -> None:
+        self._before, self._after = _judged(before), _judged(after)
+        self._both = self._before & self._after
+
+    def by_both(self, *causes: _Cause | None) -> bool:
+        """Whether the scenarios of a cause were judged in both reports. Those of an attached agent have no name."""
+        names = {name for cause in causes if cause is not None for name in cause.rates}
+        return names <= self._both or not (self._before or self._after)
+
+    def why_not(self) -> list[str]:
+        """What only one of them judged."""
+        parts = (("earlier", self._before - self._after), ("later", self._after - self._before))
+        return [f"only the {name} report judged {', '.join(sorted(only))}" for name, only in parts if only]
+
+
+def _judged(report: ProfileReport) -> set[str]:
+    return {one.scenario for one in report.scenarios if one.state == "judged"}
 
 
 def comparison_text(found: Comparison) -> Text:
     """For people: what is worse first. No line is wrapped."""
     text = Text(no_wrap=True, overflow="ignore")
+    sign, style = {"worse": ("✗", "bold red"), "not_worse": ("✓", "bold green"), "inconclusive": ("?", "bold yellow")}[
+        found.verdict
+    ]
+    text.append(f"{sign} {headline(found)}\n", style)
     parts: Sequence[tuple[str, Iterable[Row], str]] = (
         ("✗ new", found.new, "red"),
         ("✗ larger", found.larger, "red"),
         ("✓ smaller", found.smaller, "green"),
         ("✓ gone", found.gone, "green"),
         ("  same", found.same, ""),
+        ("? open", found.unjudged, "yellow"),
     )
-    for word, rows, style in parts:
+    for word, rows, colour in parts:
         for row in rows:
-            text.append(one_line(f"{word:<9} {_told(row)}") + "\n", style)
-    if not text:
-        text.append("✓ neither report names any growth\n", "green")
-    for note in found.notes:
-        text.append(one_line(f"? {note}") + "\n", "yellow")
+            text.append(one_line(f"{word:<9} {_told(row)}") + "\n", colour)
+    for why in found.why_not:
+        text.append(one_line(f"? not compared: {why}") + "\n", "yellow")
+    for name, side in (("before", found.before), ("after", found.after)):
+        text.append(one_line(f"· {name}: {identity(side.product)}; {side.command}".rstrip("; ")) + "\n", "dim")
     text.rstrip()
     return text
+
+
+def headline(found: Comparison) -> str:
+    """The answer in a line."""
+    if found.verdict == "inconclusive":
+        return "No verdict: the reports can't be compared as a whole"
+    if found.verdict == "worse":
+        return f"Worse: {len(found.new)} new, {len(found.larger)} larger"
+    if not (found.smaller or found.same or found.gone):
+        return "Neither report names any growth"
+    return f"No worse: {len(found.gone)} gone, {len(found.smaller)} smaller, {len(found.same)} the same"
 
 
 def _causes(report: ProfileReport) -> dict[Key, _Cause]:
@@ -160,17 +275,6 @@ def _fate(row: Row, was: bool, is_: bool) -> Fate:
 def _largest_first(row: Row) -> tuple[bool, float, str, str, str, str]:
     size = max(abs(row.before), abs(row.after))
     return row.unit != "bytes", -size, row.kind, row.name, row.what, row.scenario
-
-
-def _notes(before: ProfileReport, after: ProfileReport) -> list[str]:
-    notes = []
-    if before.verdict in UNDECIDED:
-        notes.append(f"the earlier report is {before.verdict}: what is new may only not have been looked at then")
-    if after.verdict in UNDECIDED:
-        notes.append(f"the later report is {after.verdict}: what is gone may only not have been looked at now")
-    if (before.mode == "attach") != (after.mode == "attach"):
-        notes.append("one of them is of an attached agent, whose cycles are windows of time: rates can't be compared")
-    return notes
 
 
 def _told(row: Row) -> str:

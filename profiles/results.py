@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from mobifai.errors import MobiFaiError
+from soak.gauges.results import Product
 
 Verdict = Literal["clean", "found", "failed", "inconclusive", "unfinished"]
 """`unfinished`: written while the run went on. A run that was killed keeps it."""
@@ -19,7 +20,11 @@ class ProfileError(MobiFaiError):
     """A hunt can't begin, or can't go on."""
 
 
-class NotJudged(msgspec.Struct, frozen=True):
+SCHEMA_VERSION = 1
+"""Of report.json: larger whenever a reader of the one before could take a report for something else."""
+
+
+class Unjudged(msgspec.Struct, frozen=True):
     """Something that was to be judged and was not, which is neither a pass nor a failure; `why` is the reason."""
 
     what: str
@@ -128,8 +133,59 @@ class Overhead(msgspec.Struct, frozen=True):
     """The longest time for which the process could do nothing else."""
 
 
+class Settings(msgspec.Struct, frozen=True):
+    """What was asked for: two reports are compared only where these are the same.
+
+    `seconds` is the length of the look into a running agent, 0 for the others.
+    """
+
+    scenarios: list[str] = []
+    time_scale: float = 1.0
+    phones: int = 0
+    plant: str | None = None
+    dose: bool = False
+    memray: bool | None = None
+    seconds: float = 0.0
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """How much of a scenario was looked at.
+
+    `cycles` are those between the first of the `windows` and the last, which decide; those before it are the warm-up.
+    A scenario that is not judged has the reason in `why`.
+    """
+
+    scenario: str
+    state: Literal["judged", "unjudged"]
+    cycles: int = 0
+    warm_up_cycles: int = 0
+    windows: int = 0
+    why: str = ""
+
+
+class Sought(msgspec.Struct, frozen=True):
+    """A finding of a soak report that was to be explained, and what became of it.
+
+    `explained`: a culprit accounts for it. `unattributed`: it rose here too, and no line can be named.
+    `not_reproduced`: it did not rise here. `unjudged`: it was not looked at, or can't be by these means. `detail` is
+    soak's sentence, `why` the reason of the last two.
+    """
+
+    kind: str
+    name: str
+    scenario: str
+    state: Literal["explained", "unattributed", "not_reproduced", "unjudged"]
+    detail: str
+    why: str = ""
+    replay: str = ""
+
+
 class ProfileReport(msgspec.Struct, frozen=True):
-    """The whole of it. `mode`: `run`, `from`, `attach`. `notes` are sentences for a person."""
+    """The whole of it. `mode`: `run`, `from`, `attach`. `notes` are sentences for a person.
+
+    `cycles` is the sum of those of `scenarios`; of an attached agent it counts windows. `sought` has the findings of
+    the soak report that `from` was to explain. What was not judged is in `unjudged`, with the reason of each.
+    """
 
     verdict: Verdict
     mode: str
@@ -143,3 +199,10 @@ class ProfileReport(msgspec.Struct, frozen=True):
     started_at: str = ""
     overhead: Overhead = Overhead()
     notes: list[str] = []
+    settings: Settings = Settings()
+    scenarios: list[Looked] = []
+    sought: list[Sought] = []
+    unjudged: list[Unjudged] = []
+    next_steps: list[NextStep] = []
+    product: Product = Product()
+    schema_version: int = SCHEMA_VERSION

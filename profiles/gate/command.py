@@ -24,7 +24,7 @@ from profiles.gate.results import EXIT_STATUS, GateReport, SideResult
 from profiles.gate.sides import Side, base, base_of, candidate
 from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
-from profiles.results import NotJudged, ProfileError
+from profiles.results import ProfileError, Unjudged
 from soak.command import RunFailed
 from soak.harness import network_namespace as network
 from soak.harness.cleanup import swept
@@ -156,7 +156,7 @@ def _inconclusive(plan: Plan, against: Revision | Stored, why: str, replay: str,
     """Nothing was run."""
     report = GateReport(
         "inconclusive", against.about, against.tried, [], [], [], environment("not used"), plan.seed, 0.0,
-        not_judged=[NotJudged("everything", why)], fits=fits, command=command(), started_at=now(), product=product(),
+        unjudged=[Unjudged("everything", why)], fits=fits, command=command(), started_at=now(), product=product(),
         replay=replay,
     )  # fmt: skip
     return msgspec.structs.replace(report, next_steps=next_steps(report, plan))

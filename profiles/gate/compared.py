@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from profiles.gate.results import GateReport, SideResult
+from profiles.report.summary import identity
+from soak.gauges.results import Product
 from soak.report.figures import count
 
 MOST_EDITS: Final = 8
@@ -43,9 +45,8 @@ def compared(report: GateReport) -> Iterator[str]:
     yield f"now: {_whole(report.now)}"
     if report.base.kind != "itself":
         yield from _around(report.base, report.now)
-    if report.product != report.product.__class__():
-        of = f" at {report.product.commit}" if report.product.commit else ""
-        yield f"driven and counted by: mobifai {report.product.version or 'of unknown version'}{of}"
+    if report.product != Product():
+        yield f"driven and counted by: {identity(report.product)}"
 
 
 def _whole(side: SideResult) -> str:

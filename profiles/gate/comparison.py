@@ -13,7 +13,7 @@ from profiles.gate.accepted import Accepted, most_accepted
 from profiles.gate.figures import FIGURES, figure_of
 from profiles.gate.results import Checked, Row, Verdict
 from profiles.gate.trial import Look, Points, Trial
-from profiles.results import NotJudged
+from profiles.results import Unjudged
 from soak.gauges.gauge import Kind, gauge_of
 from soak.gauges.results import FindingResult
 from soak.gauges.trend import FEWEST_BLOCKS, Judgement, convicted, judge
@@ -29,7 +29,7 @@ class Found:
 
     findings: list[FindingResult]
     as_before: list[FindingResult]
-    not_judged: list[NotJudged]
+    unjudged: list[Unjudged]
 
 
 # -- figures at rest
@@ -53,7 +53,7 @@ def _row(
     figure = figure_of(name)
     if base is None or now is None:
         missing = no_base if base is None else "the change was not measured"
-        return Row(name, figure.unit, base, now, None, "not_judged", figure.summary, missing)
+        return Row(name, figure.unit, base, now, None, "unjudged", figure.summary, missing)
     allowed = figure.allowed(base)
     entry = most_accepted(accepted, name, today)
     if now <= allowed:
@@ -125,15 +125,15 @@ def _breaches(looks: Iterable[Look]) -> list[FindingResult]:
     return list(known.values())
 
 
-def _gone(failure: FindingResult) -> NotJudged:
+def _gone(failure: FindingResult) -> Unjudged:
     why = f"the base could not be tried: {failure.detail}"
-    return NotJudged(f"{failure.scenario} beside the base", why, failure.scenario)
+    return Unjudged(f"{failure.scenario} beside the base", why, failure.scenario)
 
 
-def _unjudged(scenario: str, look: Look) -> list[NotJudged]:
+def _unjudged(scenario: str, look: Look) -> list[Unjudged]:
     """The gauges without which nothing can be said to be free of leaks, where one was not judged."""
     reasons = {name: _why_not(look.judged.get(name)) for name in REQUIRED}
-    return [NotJudged(f"{name} in {scenario}", why, scenario) for name, why in reasons.items() if why]
+    return [Unjudged(f"{name} in {scenario}", why, scenario) for name, why in reasons.items() if why]
 
 
 def _why_not(judgement: Judgement | None) -> str:
@@ -190,4 +190,4 @@ def conclude(told: Iterable[Row], findings: Iterable[FindingResult], *, whole: b
         return "failed"
     if kinds or any(row.verdict == "grown" for row in told):
         return "grown"
-    return "passed" if whole and told and all(row.verdict != "not_judged" for row in told) else "inconclusive"
+    return "passed" if whole and told and all(row.verdict != "unjudged" for row in told) else "inconclusive"

@@ -1,15 +1,17 @@
 """What a gate leaves for machines: JUnit, annotations of lines, and the directory that all of it is written to."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from profiles.gate.compared import compared
-from profiles.gate.results import Checked, GateReport, Row
+from profiles.gate.results import SCHEMA_VERSION, Checked, GateReport, Row
 from profiles.gate.table import headline, markdown
 from profiles.report.places import short
+from profiles.report.schema import OtherVersion, decoded
 from soak.gauges.results import FindingResult
 from soak.report.figures import amount, count, rate
 from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
@@ -28,7 +30,8 @@ class GateDirectory:
         self.path = path
         make_directory(path, ADVICE)
         if (path / FILES[0]).exists():
-            read_gate(path)
+            with suppress(OtherVersion):  # it is ours all the same
+                read_gate(path)
         elif others := [name for name in FILES if (path / name).exists()]:
             raise ReportError(f"{path}: found {others[0]} without a report.json of `mobifai profile gate`; {ADVICE}")
 
@@ -43,7 +46,7 @@ def read_gate(path: Path) -> GateReport:
     """The report in a directory. Raises ReportError when there is none, or it is not one."""
     file = path / "report.json"
     try:
-        return msgspec.json.decode(file.read_bytes(), type=GateReport)
+        return decoded(file, file.read_bytes(), GateReport, SCHEMA_VERSION)
     except OSError as error:
         raise ReportError(f"{file}: can't be read ({reason(error)}); {ADVICE}") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -70,11 +73,11 @@ def _cases(report: GateReport) -> Iterator[Case]:
     yield Case("run", "verdict", "", verdicts.get(report.verdict, "passed"), _why(report), report.duration_s)
     yield Case("run", "what was compared", text="\n".join(compared(report)))
     for row in report.rows:
-        outcomes: dict[str, Outcome] = {"grown": "failure", "not_judged": "skipped"}
+        outcomes: dict[str, Outcome] = {"grown": "failure", "unjudged": "skipped"}
         yield Case("at rest", row.name, "", outcomes.get(row.verdict, "passed"), _about(row))
     for one in report.checked:
         yield _scenario(one, report)
-    for left in report.not_judged:
+    for left in report.unjudged:
         yield Case("not judged", left.what, left.scenario, "skipped", f"not judged: {left.why}")
     for finding in report.findings:
         outcome: Outcome = "error" if finding.kind in ("failure", "integrity") else "failure"
@@ -115,7 +118,7 @@ def annotations(report: GateReport) -> Iterator[str]:
 
 def _why(report: GateReport) -> str:
     found = [_sentence(one) for one in report.findings] + [f"{row.name}: {_about(row)}" for row in report.grown]
-    left = [f"{one.what} was not judged: {one.why}." for one in report.not_judged[1:]]
+    left = [f"{one.what} was not judged: {one.why}." for one in report.unjudged[1:]]
     steps = [f"{step.what}: {step.command}".removesuffix(": ") for step in report.next_steps]
     return " ".join([headline(report), *found, *left, *report.notes, *steps])
 

@@ -23,7 +23,7 @@ from profiles.gate.sides import Side
 from profiles.gate.standing import grown_at_rest
 from profiles.gate.trial import Look, at_rest_again, trial
 from profiles.investigate.hunt import Hunt, Wanted
-from profiles.results import Culprit, NotJudged, ProfileReport
+from profiles.results import Culprit, ProfileReport, Unjudged
 from soak.gauges.results import FindingResult
 from soak.harness.identity import product
 from soak.run.failures import failure
@@ -89,7 +89,7 @@ class Gate:
     _checked: list[Checked] = field(default_factory=list)
     _culprits: list[Culprit] = field(default_factory=list)
     _lines: list[GrownLine] = field(default_factory=list)
-    _not_judged: list[NotJudged] = field(default_factory=list)
+    _unjudged: list[Unjudged] = field(default_factory=list)
     _unnamed: list[str] = field(default_factory=list)
     """Why no line is named."""
     _left: list[str] = field(default_factory=list)
@@ -119,7 +119,7 @@ class Gate:
         """Write down what is not judged any more."""
         for name in self._left:
             scenario = "" if name == AT_REST else name
-            self._not_judged.append(NotJudged(f"scenario {name}" if scenario else name, why, scenario))
+            self._unjudged.append(Unjudged(f"scenario {name}" if scenario else name, why, scenario))
 
     async def _rest(self) -> None:
         measured = await self._at_rest("rest")
@@ -148,11 +148,11 @@ class Gate:
         told = found(tried)
         self._findings += told.findings
         self._as_before += told.as_before
-        self._not_judged += told.not_judged
+        self._unjudged += told.unjudged
         if (looked := checked(tried)) is not None:
             self._checked.append(looked)
         else:
-            self._not_judged.append(NotJudged(f"scenario {scenario}", "the run failed in it", scenario))
+            self._unjudged.append(Unjudged(f"scenario {scenario}", "the run failed in it", scenario))
         measured = self._used(tried.first)
         if self._has_grown(*measured) and not told.findings:
             again = await at_rest_again(scenario, wanted.plan, wanted.sides, folder / "3", self._elapsed, self.tell)
@@ -217,7 +217,7 @@ class Gate:
             environment=self.environment,
             seed=self.wanted.plan.seed,
             duration_s=round(self._elapsed(), 1),
-            not_judged=self._not_judged,
+            unjudged=self._unjudged,
             notes=[*self._unnamed, *unneeded(self.wanted.accepted, told, self.today)],
             product=product(),
             command=self.command,
@@ -237,7 +237,7 @@ class Gate:
     @property
     def whole(self) -> bool:
         """Whether everything was judged that was to be."""
-        return not self._left and not self._not_judged
+        return not self._left and not self._unjudged
 
     @property
     def clean(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from profiles.results import Culprit, NextStep, NotJudged
+from profiles.results import Culprit, NextStep, Unjudged
 from soak.gauges.results import FindingResult, Product
 
 SCHEMA_VERSION = 1
@@ -15,7 +15,7 @@ Verdict = Literal["passed", "grown", "failed", "inconclusive"]
 EXIT_STATUS: dict[Verdict, int] = {"passed": 0, "grown": 1, "failed": 3, "inconclusive": 4}
 """The exit status of each verdict, as those of `mobifai soak`; 2 is left for usage."""
 
-RowVerdict = Literal["ok", "grown", "accepted", "not_judged"]
+RowVerdict = Literal["ok", "grown", "accepted", "unjudged"]
 
 SideKind = Literal["revision", "checkout", "installed", "stored", "itself"]
 
@@ -106,7 +106,7 @@ class GrownLine(msgspec.Struct, frozen=True):
 class GateReport(msgspec.Struct, frozen=True):
     """The whole of it.
 
-    `base` and `now` say what was compared with what. `checked` has the scenarios that were judged, `not_judged` what
+    `base` and `now` say what was compared with what. `checked` has the scenarios that were judged, `unjudged` what
     was not, with the reason of each; a gate passes only when that is empty. `findings` are what fails the change beside
     `rows`: breached bounds, counts that did not come back, slopes, entries that expired. `as_before` are slopes that
     the base has too. `culprits` are the lines that `mobifai profile` names for what rises, `lines` those of what is
@@ -125,7 +125,7 @@ class GateReport(msgspec.Struct, frozen=True):
     as_before: list[FindingResult] = []
     culprits: list[Culprit] = []
     lines: list[GrownLine] = []
-    not_judged: list[NotJudged] = []
+    unjudged: list[Unjudged] = []
     next_steps: list[NextStep] = []
     notes: list[str] = []
     fits: bool = True

@@ -12,7 +12,7 @@ from profiles.gate.compared import compared, short
 from profiles.gate.figures import FIGURES
 from profiles.gate.results import Checked, GateReport, Row, RowVerdict, Verdict
 from profiles.report.places import told
-from profiles.results import NotJudged
+from profiles.results import Unjudged
 from soak.report.figures import amount, count, duration, rate
 from soak.report.text import markdown_text, one_line
 
@@ -24,8 +24,8 @@ HEADLINES: Final[dict[Verdict, str]] = {
 }
 SIGNS: Final[dict[Verdict, str]] = {"passed": "✓", "grown": "✗", "failed": "!", "inconclusive": "?"}
 STYLES: Final[dict[Verdict, str]] = {"passed": "bold green", "grown": "bold red", "failed": "bold red"}
-MARKS: Final[dict[RowVerdict, str]] = {"ok": "✓", "grown": "✗", "accepted": "·", "not_judged": "?"}
-COLOURS: Final[dict[RowVerdict, str]] = {"grown": "red", "accepted": "yellow", "not_judged": "yellow"}
+MARKS: Final[dict[RowVerdict, str]] = {"ok": "✓", "grown": "✗", "accepted": "·", "unjudged": "?"}
+COLOURS: Final[dict[RowVerdict, str]] = {"grown": "red", "accepted": "yellow", "unjudged": "yellow"}
 COLUMNS: Final = ("", "figure", "base", "now", "change", "allowed")
 MOST_FINDINGS: Final = 4
 MOST_CULPRITS: Final = 3
@@ -48,26 +48,26 @@ def headline(report: GateReport) -> str:
             f"at rest was compared with nothing; {duration(report.duration_s)}."
         )
     sides = f"{HEADLINES[report.verdict]}: {short(report.now)}, beside {short(report.base)}"
-    reasons = [f"; {one.what} was not judged: {one.why}" for one in unjudged(report)[:1]]
+    reasons = [f"; {one.what} was not judged: {one.why}" for one in all_unjudged(report)[:1]]
     why = reasons if report.verdict == "inconclusive" else []
     took = f"; {duration(report.duration_s)}" if report.duration_s else ""
     return f"{sides}{''.join(why)}{took}."
 
 
-def unjudged(report: GateReport) -> list[NotJudged]:
+def all_unjudged(report: GateReport) -> list[Unjudged]:
     """All that was not judged: parts of the run, and figures."""
-    rows = [NotJudged(row.name, row.note) for row in report.rows if row.verdict == "not_judged"]
-    return [*report.not_judged, *rows]
+    rows = [Unjudged(row.name, row.note) for row in report.rows if row.verdict == "unjudged"]
+    return [*report.unjudged, *rows]
 
 
 def table(report: GateReport) -> list[Line]:
     """The rows that a reviewer has to see."""
     lines = [_line(row) for row in _shown(report.rows)]
-    return [*lines, *_contracts(report), *(_unjudged(one) for one in report.not_judged)]
+    return [*lines, *_contracts(report), *(_unjudged_line(one) for one in report.unjudged)]
 
 
-def _unjudged(one: NotJudged) -> Line:
-    return Line("not_judged", (one.what, "", f"not judged: {one.why}", "", ""), "")
+def _unjudged_line(one: Unjudged) -> Line:
+    return Line("unjudged", (one.what, "", f"not judged: {one.why}", "", ""), "")
 
 
 def _shown(rows: Iterable[Row]) -> Iterator[Row]:
@@ -93,7 +93,7 @@ def _line(row: Row) -> Line:
     base = row.base or 0
     change = NOTHING if row.base is None or row.now is None else rate(row.now - base, row.unit)
     allowed = NOTHING if row.allowed is None else rate(row.allowed - base, row.unit)
-    note = f"not judged: {row.note}" if row.verdict == "not_judged" else row.note
+    note = f"not judged: {row.note}" if row.verdict == "unjudged" else row.note
     return Line(row.verdict, (row.name, shown(row.base), shown(row.now), change, allowed), note)
 
 

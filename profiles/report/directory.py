@@ -1,11 +1,13 @@
 """The directory of a hunt's report: what is in it, whose it is, and what goes in whole."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from profiles.report.html import page
-from profiles.results import ProfileReport
+from profiles.report.schema import OtherVersion, decoded
+from profiles.results import SCHEMA_VERSION, ProfileReport
 from soak.gauges.results import Report
 from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
 
@@ -39,7 +41,8 @@ class ProfileDirectory:
 
     def _refuse_others(self) -> None:
         if (self.path / "report.json").exists():
-            _read(self.path / "report.json", f"move it away, or {ADVICE}")
+            with suppress(OtherVersion):  # it is ours all the same
+                _read(self.path / "report.json", f"move it away, or {ADVICE}")
             return
         for name in OTHERS:
             if (self.path / name).exists():
@@ -64,7 +67,7 @@ def _read(file: Path, advice: str) -> ProfileReport:
     except OSError as error:
         raise ReportError(f"{file}: can't be read ({reason(error)}); see who may read it, or {advice}") from None
     try:
-        return msgspec.json.decode(data, type=ProfileReport)
+        return decoded(file, data, ProfileReport, SCHEMA_VERSION)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         found = "the report of a soak run" if _is_soak(data) else f"something else ({error})"
         raise ReportError(f"{file}: expected the report of `mobifai profile`, found {found}; {advice}") from None

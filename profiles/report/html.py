@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from profiles.report.places import told
-from profiles.report.summary import SIGNS, facts, headline, looked_at, overhead
-from profiles.results import Culprit, Overhead, Place, ProfileReport, Scale, Unattributed
+from profiles.report.summary import FATES, SIGNS, facts, fate, headline, identity, looked_at, overhead, parts
+from profiles.results import Culprit, NextStep, Overhead, Place, ProfileReport, Scale, Unattributed
 from soak.report.figures import duration, number, rate
 from soak.report.html import MOST_NOTES, POLICY
 from soak.report.markup import Content, Markup, markup, tag
@@ -53,8 +55,16 @@ def _parts(report: ProfileReport) -> Iterator[Content]:
         yield _section("Culprits", _cards(report.culprits))
     if report.unattributed:
         yield _section("Unattributed", _unattributed(report.unattributed))
+    if report.sought:
+        yield _section("What soak had found", _listed([f"{FATES[one.state]} {fate(one)}" for one in report.sought]))
+    if report.scenarios:
+        yield _section("What was judged", _listed(parts(report)))
+    if report.unjudged:
+        yield _section("What was not judged", _listed([f"? {one.what}: {one.why}" for one in report.unjudged]))
     if report.notes:
         yield _section("Notes", _listed(report.notes))
+    if report.next_steps:
+        yield _section("What to do next", [_step(one) for one in report.next_steps])
     if report.overhead != Overhead():
         yield _section("What looking cost", tag("p", _sentence(overhead(report.overhead))))
     yield _section("Where it ran", _environment(report))
@@ -76,6 +86,11 @@ def _sentence(text: str) -> str:
 
 def _section(title: str, *content: Content) -> Markup:
     return tag("section", tag("h2", title), markup(*content))
+
+
+def _step(step: NextStep) -> Markup:
+    command = tag("code", step.command, class_="copy") if step.command else None
+    return tag("div", tag("p", _sentence(step.what)), command)
 
 
 def _cards(culprits: Sequence[Culprit]) -> list[Content]:
@@ -175,7 +190,9 @@ def _environment(report: ProfileReport) -> Markup:
         "started": report.started_at,
         "took": duration(report.duration_s),
         "mode": report.mode,
-        "seed": report.seed,
+        "MobiFai": identity(report.product),
+        "seed": report.seed if report.mode != "attach" else None,
+        "asked for": msgspec.to_builtins(report.settings),
         **report.environment,
     }
     rows = [(name, _value(value)) for name, value in known.items() if value not in ("", None)]

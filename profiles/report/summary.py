@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.text import Text
 
 from profiles.report.places import rates, told
-from profiles.results import Culprit, Overhead, Place, ProfileReport, Scale, Unattributed, Verdict
+from profiles.results import Culprit, Looked, Overhead, Place, ProfileReport, Scale, Sought, Unattributed, Verdict
+from soak.gauges.results import Product
 from soak.report.figures import byte_count, count, duration, number, rate
 from soak.report.text import one_line
 
@@ -18,6 +19,7 @@ HEADLINES: dict[Verdict, str] = {
     "inconclusive": "No verdict",
     "unfinished": "No verdict yet: the run goes on, or was killed",
 }
+FATES = {"explained": "✓", "unattributed": "?", "not_reproduced": "?", "unjudged": "?"}
 MOST_CULPRITS = 20
 MOST_LINES = 8
 MOST_PLACES = 4
@@ -39,18 +41,69 @@ def summary(report: ProfileReport, place: Path | None = None) -> Text:
 def headline(report: ProfileReport) -> str:
     """The verdict in a few words."""
     culprits, gauges = count(len(report.culprits), "culprit"), count(len(report.unattributed), "gauge")
+    if report.verdict == "clean":
+        return f"{HEADLINES['clean']}{_where(report)}"
     if report.verdict != "found":
         by_then = f", {culprits} by then" if report.culprits else ""
-        return HEADLINES[report.verdict] + by_then
+        return f"{HEADLINES[report.verdict]}{by_then}{_because(report)}"
     if not report.culprits:
         return f"Something grows, and no line can be named for it: {gauges}"
     return f"{culprits} found" + (f", {gauges} without one" if report.unattributed else "")
 
 
+def _where(report: ProfileReport) -> str:
+    """In which scenarios: a clean report says nothing of others."""
+    names = [one.scenario for one in report.scenarios]
+    return f" in {', '.join(names)}" if names and report.mode != "attach" else ""
+
+
+def _because(report: ProfileReport) -> str:
+    """Why there is no verdict, in the first reason of those that are known."""
+    if report.verdict != "inconclusive":
+        return ""
+    missed = [one for one in report.sought if one.state == "not_reproduced"]
+    reasons = [f": {one.what} was not judged: {one.why}" for one in report.unjudged]
+    reasons += [f": {one.name} in {one.scenario}, which soak found, did not rise here" for one in missed]
+    return one_line(next(iter(reasons), ""))
+
+
 def looked_at(report: ProfileReport) -> str:
-    """How much was looked at: `120 cycles in 1 min 32 s`."""
+    """How much was judged: `120 cycles judged in 1 min 32 s`."""
     unit = "window" if report.mode == "attach" else "cycle"
-    return f"{count(report.cycles, unit)} in {duration(report.duration_s)}"
+    return f"{count(report.cycles, unit)} judged in {duration(report.duration_s)}"
+
+
+def parts(report: ProfileReport) -> list[str]:
+    """Each scenario, and how much of it was judged."""
+    return [_part(one, report) for one in report.scenarios]
+
+
+def _part(one: Looked, report: ProfileReport) -> str:
+    if one.state == "unjudged":
+        return f"{one.scenario}: not judged: {one.why}"
+    if report.mode == "attach":
+        return f"{count(one.windows, 'window')} of {duration(report.settings.seconds / max(1, one.windows))} each"
+    warm_up = f"after {count(one.warm_up_cycles, 'cycle')} of warm-up"
+    return f"{one.scenario}: {count(one.cycles, 'cycle')} judged in {count(one.windows, 'window')}, {warm_up}"
+
+
+def fate(one: Sought) -> str:
+    """What became of a finding of soak's."""
+    words = {
+        "explained": "explained by a culprit",
+        "unattributed": "it rose here too; no line can be named for it",
+        "not_reproduced": "it did not rise here",
+        "unjudged": "not judged",
+    }[one.state]
+    where = f" in {one.scenario}" if one.scenario else ""
+    return f"soak found {one.name}{where}: {words}{f': {one.why}' if one.why else ''}"
+
+
+def identity(of: Product) -> str:
+    """Which MobiFai it was: `mobifai 0.1.0, commit 0123...`."""
+    commit = f"commit {of.commit}" if of.commit else "commit not known"
+    edits = {True: ", with edits that are not committed", False: ", without edits", None: ""}[of.dirty]
+    return f"mobifai {of.version or 'of unknown version'}, {commit}{edits} ({of.installed})"
 
 
 def facts(culprit: Culprit) -> list[tuple[str, str]]:
@@ -95,11 +148,22 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
     for one in report.unattributed[:MOST_CULPRITS]:
         yield from _unattributed(one)
     yield from _left(report.unattributed, MOST_CULPRITS, "gauges without a culprit")
+    for finding in report.sought[:MOST_CULPRITS]:
+        yield f"  {FATES[finding.state]} {fate(finding)}", "" if finding.state == "explained" else "yellow"
+    for part in parts(report):
+        yield f"  · {part}", ""
+    for left in report.unjudged[:MOST_LINES]:
+        yield f"  ? not judged: {left.what}: {left.why}", "yellow"
+    yield from _left(report.unjudged, MOST_LINES, "things that were not judged")
     for note in report.notes[:MOST_LINES]:
         yield f"  · {note}", ""
     yield from _left(report.notes, MOST_LINES, "notes")
     if report.mode == "attach":
         yield f"  {overhead(report.overhead)}", ""
+    if report.product != Product():
+        yield f"  · {identity(report.product)}", "dim"
+    for step in report.next_steps:
+        yield f"  {step.what}: {step.command}".removesuffix(": "), "cyan"
     if place is not None:
         yield f"  report: {place}", "bold"
 

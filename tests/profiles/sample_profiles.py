@@ -3,7 +3,20 @@
 import msgspec
 from hypothesis import strategies as st
 
-from profiles.results import Culprit, Overhead, Place, ProfileReport, Scale, Unattributed
+from profiles.results import (
+    Culprit,
+    Looked,
+    NextStep,
+    Overhead,
+    Place,
+    ProfileReport,
+    Scale,
+    Settings,
+    Sought,
+    Unattributed,
+    Unjudged,
+)
+from soak.gauges.results import Product
 
 REPLAY = "mobifai profile run terminals --seed 7 --plant closure-holds-session"
 PACKAGES = "/opt/venv/lib/python3.11/site-packages"
@@ -42,6 +55,7 @@ DESCRIPTOR = Culprit(
     objects_per_cycle=0.5, per_24h=120_000, scales_with="", confidence="medium", replay=REPLAY, what="pipe",
     unit="things", scenario="reconnects",
 )  # fmt: skip
+JUDGED = [Looked(name, "judged", 60, 40, 6) for name in ("terminals", "reconnects", "mixed")]
 OPEN = Unattributed("heap.bytes", 48, "bytes", "terminals", "it rose over 120 cycles; no line was seen with it")
 
 
@@ -51,6 +65,8 @@ def clean() -> ProfileReport:
     return ProfileReport(
         verdict="clean", mode="run", culprits=[], unattributed=[], seed=7, cycles=120, duration_s=92.4,
         environment=facts, command="mobifai profile run", started_at="2024-05-04T10:00:00+00:00",
+        settings=Settings(["terminals", "reconnects", "mixed"], 20, 2), scenarios=JUDGED,
+        product=Product("0.1.0", "0123456789abcdef0123456789abcdef01234567", dirty=False),
     )  # fmt: skip
 
 
@@ -64,7 +80,10 @@ def found() -> ProfileReport:
 def attached() -> ProfileReport:
     """A look into an agent that runs."""
     cost = Overhead(16, 8, 780_000, 263_000, 967, 0.738)
-    return msgspec.structs.replace(clean(), mode="attach", cycles=8, duration_s=16, overhead=cost)
+    return msgspec.structs.replace(
+        clean(), mode="attach", cycles=8, duration_s=16, overhead=cost, settings=Settings(seconds=16),
+        scenarios=[Looked("attached", "judged", windows=8)],
+    )  # fmt: skip
 
 
 def hostile(name: str, value: float = 1.0) -> ProfileReport:
@@ -80,6 +99,9 @@ def hostile(name: str, value: float = 1.0) -> ProfileReport:
         verdict="found", mode="attach", culprits=[culprit], unattributed=[Unattributed(name, value, name, name, name)],
         seed=1, cycles=1, duration_s=value, environment={name: {name: [name, value, None]}}, command=name,
         started_at=name, overhead=Overhead(value, 1, 1, 1, 1, value), notes=[name],
+        settings=Settings([name], plant=name), scenarios=[Looked(name, "unjudged", why=name)],
+        sought=[Sought(name, name, name, "not_reproduced", name, name, name)], unjudged=[Unjudged(name, name, name)],
+        next_steps=[NextStep(name, name)], product=Product(name, name),
     )  # fmt: skip
 
 
@@ -115,4 +137,6 @@ reports = st.builds(
     duration_s=_rates, environment=st.dictionaries(texts, _facts, max_size=2), command=texts, started_at=texts,
     overhead=st.builds(Overhead, seconds=_rates, windows=_numbers, peak_bytes=_numbers, longest_pause_s=_rates),
     notes=st.lists(texts, max_size=2),
+    unjudged=st.lists(st.builds(Unjudged, what=texts, why=texts, scenario=texts), max_size=2),
+    next_steps=st.lists(st.builds(NextStep, what=texts, command=texts), max_size=2),
 )  # fmt: skip

@@ -148,7 +148,7 @@ async def test_every_part_explains_itself() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "status", "word"),
     [
-        ((), (), 0, "neither"),
+        ((), (), 0, "Neither"),
         ((), (culprit(10),), 1, "new"),
         ((culprit(10),), (culprit(20),), 1, "larger"),
         ((culprit(20),), (culprit(10),), 0, "smaller"),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.compare import Comparison, Row, compare, comparison_text
-from profiles.results import Culprit, Place, ProfileReport, Unattributed, Verdict
+from profiles.compare import EXIT_STATUS, Comparison, Row, compare, comparison_text
+from profiles.results import Culprit, Looked, Place, ProfileReport, Settings, Unattributed, Verdict
 from tests.profiles import sample_profiles as samples
 
 
@@ -32,23 +32,40 @@ def turned(rows: list[Row]) -> list[Row]:
     ]
 
 
-@given(samples.reports)
+def comparable(one: ProfileReport) -> ProfileReport:
+    """The same causes, in a report of the usual run."""
+    names = {*(each.scenario for each in one.culprits), *(each.scenario for each in one.unattributed)}
+    scenarios = [Looked(name, "judged") for name in names]
+    return msgspec.structs.replace(
+        one, mode="run", verdict="found", seed=7, environment={}, settings=Settings(), scenarios=scenarios
+    )
+
+
+reports = samples.reports.map(comparable)
+pairs = st.tuples(reports, reports).map(
+    lambda both: tuple(msgspec.structs.replace(one, scenarios=[*both[0].scenarios, *both[1].scenarios]) for one in both)
+)
+
+
+@given(reports)
 def test_a_report_beside_itself_has_only_what_is_the_same(one: ProfileReport) -> None:
     found = compare(one, one)
     assert not (found.new or found.gone or found.larger or found.smaller)
     assert bool(found.same) == bool(one.culprits or one.unattributed)
 
 
-@given(samples.reports, samples.reports)
-def test_the_other_way_round_everything_is_turned_round(before: ProfileReport, after: ProfileReport) -> None:
+@given(pairs)
+def test_the_other_way_round_everything_is_turned_round(both: tuple[ProfileReport, ProfileReport]) -> None:
+    before, after = both
     there, back = compare(before, after), compare(after, before)
     assert there.new == turned(back.gone) and there.gone == turned(back.new)
     assert there.larger == turned(back.smaller) and there.smaller == turned(back.larger)
     assert there.same == turned(back.same)
 
 
-@given(samples.reports, samples.reports, st.randoms(use_true_random=False))
-def test_the_order_within_a_report_does_not_matter(before: ProfileReport, after: ProfileReport, chance: Random) -> None:
+@given(pairs, st.randoms(use_true_random=False))
+def test_the_order_within_a_report_does_not_matter(both: tuple[ProfileReport, ProfileReport], chance: Random) -> None:
+    before, after = both
     shuffled = chance.sample(after.culprits, len(after.culprits))
     found, again = compare(before, after), compare(before, msgspec.structs.replace(after, culprits=shuffled))
     assert {row.name for row in found.new} == {row.name for row in again.new}
@@ -133,30 +150,78 @@ def test_the_largest_comes_first_and_bytes_before_others() -> None:
 def test_the_text_has_a_line_for_each_the_worse_first() -> None:
     before = report(with_bytes(100), samples.DESCRIPTOR)
     text = comparison_text(compare(before, report(with_bytes(200), unattributed=[samples.OPEN]))).plain
-    assert text.splitlines() == [
+    assert text.splitlines()[:-2] == [
+        "✗ Worse: 1 new, 1 larger",
         "✗ new     heap.bytes (unattributed, in terminals): 0 B → +48 B a cycle",
         "✗ larger  soak/plants/python_objects.py:49 ClosureHoldsSession.happened (container, list of Bound, in "
         "terminals): +100 B → +200 B a cycle",
         "✓ gone    /srv/app/pipes.py:8 (descriptor, pipe, in reconnects): +0.5 things → 0 things a cycle",
     ]
-    assert comparison_text(compare(report(), report())).plain == "✓ neither report names any growth"
+    assert comparison_text(compare(report(), report())).plain.startswith("✓ Neither report names any growth\n")
+
+
+# -- what can't be compared
+
+
+def refused(before: ProfileReport, after: ProfileReport) -> str:
+    """Why there is no verdict: nothing is called new or gone then."""
+    found = compare(before, after)
+    assert EXIT_STATUS[found.verdict] == 4
+    assert not (found.new or found.gone or found.larger or found.smaller or found.same)
+    text = comparison_text(found).plain
+    assert "gone" not in text and text.startswith("? No verdict")
+    return "; ".join(found.why_not)
 
 
 @pytest.mark.parametrize("verdict", ["failed", "inconclusive"])
 def test_a_hunt_that_did_not_get_through_is_no_proof_that_something_is_gone(verdict: Verdict) -> None:
     broken = msgspec.structs.replace(samples.clean(), verdict=verdict)
-    assert f"? the later report is {verdict}: what is gone" in comparison_text(compare(samples.found(), broken)).plain
-    assert f"? the earlier report is {verdict}: what is new" in comparison_text(compare(broken, samples.found())).plain
+    assert f"the later report is {verdict}" in refused(samples.found(), broken)
+    assert f"the earlier report is {verdict}" in refused(broken, samples.found())
 
 
-def test_windows_of_time_are_not_compared_with_cycles_in_silence() -> None:
-    assert "rates can't be compared" in compare(samples.clean(), samples.attached()).notes[0]
-    assert not compare(samples.attached(), samples.attached()).notes
+def test_windows_of_time_are_not_compared_with_cycles() -> None:
+    assert "attached agent" in refused(samples.found(), samples.attached())
+    assert compare(samples.attached(), samples.attached()).verdict == "not_worse"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seed": 8}, "seed differs: 7 in the earlier report, 8 in the later one"),
+        ({"settings": Settings(["terminals"], 20, 2, "dict-by-session")}, "plant differs: none in the earlier report"),
+        ({"settings": Settings(["terminals"], 1, 2)}, "time scale differs: 20 in the earlier report, 1 in the later"),
+        ({"settings": Settings(["terminals"], 20, 3)}, "phones differs: 2"),
+        ({"environment": {"python": "CPython 3.14.0"}}, "python differs"),
+    ],
+)
+def test_reports_of_other_runs_are_not_compared(changes: dict[str, object], told: str) -> None:
+    assert told in refused(samples.found(), msgspec.structs.replace(samples.clean(), **changes))
+
+
+def test_what_is_missing_in_a_scenario_that_was_not_looked_at_again_is_not_gone() -> None:
+    less = [Looked("reconnects", "judged"), Looked("terminals", "unjudged", why="the run was interrupted")]
+    found = compare(samples.found(), msgspec.structs.replace(samples.clean(), scenarios=less))
+    assert [row.kind for row in found.gone] == ["descriptor"]
+    assert [row.kind for row in found.unjudged] == ["container", "unattributed"]
+    assert found.why_not == ["only the earlier report judged mixed, terminals"]
+    assert found.verdict == "inconclusive"
+
+
+def test_what_is_worse_is_worse_though_not_all_could_be_compared() -> None:
+    less = [Looked("terminals", "judged")]
+    after = msgspec.structs.replace(samples.found(), culprits=[with_bytes(9_000)], scenarios=less)
+    assert EXIT_STATUS[compare(samples.found(), after).verdict] == 1
+
+
+def test_each_side_is_named_by_version_and_commit() -> None:
+    text = comparison_text(compare(samples.found(), samples.clean())).plain
+    assert "· before: mobifai 0.1.0, commit 0123456789abcdef0123456789abcdef01234567, without edits" in text
 
 
 @given(st.text(st.characters(categories=["Cc", "Cs", "Cf", "Zl", "L"])))
 def test_no_text_drives_the_terminal_or_forges_a_line(name: str) -> None:
     text = comparison_text(compare(samples.clean(), samples.hostile(name))).plain
     text.encode()
-    assert len(text.splitlines()) == 3  # a culprit, a gauge, and that it was attached
+    assert all(line.startswith(("✗ ", "? ", "· ")) for line in text.splitlines())
     assert not any(ord(sign) < 32 and sign not in "\n\t" for sign in text)

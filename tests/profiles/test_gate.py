@@ -92,7 +92,7 @@ def test_an_entry_that_lets_nothing_through_is_told() -> None:
 @pytest.mark.parametrize(("base", "now"), [(None, 5), (5, None)])
 def test_what_was_not_measured_on_both_sides_is_never_a_pass(base: float | None, now: float | None) -> None:
     row = only(base, now)
-    assert row.verdict == "not_judged"
+    assert row.verdict == "unjudged"
     assert conclude([row], [], whole=True) == "inconclusive"
 
 
@@ -179,8 +179,8 @@ def test_a_base_that_breaks_leaves_no_verdict_and_a_change_that_breaks_a_failed_
     broken = FindingResult("failure", "TargetFailed", "base: the agent ended", 0, "", 0, "mixed", "")
     gone = found(Trial("mixed", "", [look("base", failure=broken), look("now", ("python.blocks", 0.0))]))
     assert gone.findings == []
-    assert "the base could not be tried" in gone.not_judged[0].why
-    assert conclude([only(1, 1)], [], whole=not gone.not_judged) == "inconclusive"
+    assert "the base could not be tried" in gone.unjudged[0].why
+    assert conclude([only(1, 1)], [], whole=not gone.unjudged) == "inconclusive"
     failed = found(Trial("mixed", "", [look("base", ("python.blocks", 0.0)), look("now", failure=broken)]))
     assert conclude([only(1, 1)], failed.findings, whole=True) == "failed"
 

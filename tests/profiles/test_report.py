@@ -1,6 +1,7 @@
 """What a hunt tells: in the terminal, on the page, in the file, whatever the names in it are."""
 
 import html as entities
+import json
 import math
 import os
 from io import StringIO
@@ -15,8 +16,9 @@ from rich.console import Console
 
 from profiles.report.directory import ProfileDirectory, encoded, read_profile
 from profiles.report.html import AROUND, LONGEST_LINE, MOST_CARDS, page, source
+from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import MOST_CULPRITS, MOST_LINES, SIGNS, headline, summary
-from profiles.results import EXIT_STATUS, ProfileReport, Scale, Verdict
+from profiles.results import EXIT_STATUS, Looked, NextStep, ProfileReport, Scale, Sought, Unjudged, Verdict
 from soak.report.directory import ReportDirectory
 from soak.report.files import ReportError
 from tests.profiles import sample_profiles as samples
@@ -248,7 +250,7 @@ def test_what_is_no_source_shows_none(tmp_path: Path) -> None:
 def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
     lines = summary(samples.found(), Path("profile-report/report.html")).plain.splitlines()
     assert lines[:17] == [
-        "✗ 2 culprits found, 1 gauge without one; 120 cycles in 1 min 32 s.",
+        "✗ 2 culprits found, 1 gauge without one; 120 cycles judged in 1 min 32 s.",
         "  ✗ soak/plants/python_objects.py:49 ClosureHoldsSession.happened: container, list of Bound",
         f"      held by     {samples.CONTAINER.retained_by}",
         "      grows by    +4.73 KB a cycle, +1.4 things a cycle, +1.2 GB in 24 h",
@@ -268,10 +270,15 @@ def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
         "      held by     nothing that is known",
         "      grows by    +0.5 things a cycle, +120,000 things in 24 h",
     ]
-    assert lines[-4:] == [
+    assert lines[-8:] == [
         "  ? unattributed: heap.bytes in terminals, +48 B a cycle",
         "      it rose over 120 cycles; no line was seen with it",
+        *(
+            f"  · {name}: 60 cycles judged in 6 windows, after 40 cycles of warm-up"
+            for name in ("terminals", "reconnects", "mixed")
+        ),
         "  · a note",
+        "  · mobifai 0.1.0, commit 0123456789abcdef0123456789abcdef01234567, without edits (unknown)",
         "  report: profile-report/report.html",
     ]
 
@@ -304,7 +311,7 @@ def test_every_report_has_a_summary_that_begins_with_its_verdict(report: Profile
 
 @pytest.mark.parametrize(
     ("verdict", "culprits", "gauges", "told"),
-    [("clean", 0, 0, "Nothing grows"), ("failed", 0, 0, "The run itself failed"),
+    [("clean", 0, 0, "Nothing grows in terminals, reconnects, mixed"), ("failed", 0, 0, "The run itself failed"),
      ("failed", 1, 0, "The run itself failed, 1 culprit by then"), ("inconclusive", 0, 0, "No verdict"),
      ("found", 1, 0, "1 culprit found"), ("found", 2, 1, "2 culprits found, 1 gauge without one"),
      ("found", 0, 2, "Something grows, and no line can be named for it: 2 gauges")],
@@ -318,7 +325,7 @@ def test_the_headline_says_what_is_known(verdict: Verdict, culprits: int, gauges
 
 def test_a_look_into_a_running_agent_tells_what_it_cost() -> None:
     text = summary(samples.attached()).plain
-    assert text.startswith("✓ Nothing grows; 8 windows in 16 s.\n")
+    assert text.startswith("✓ Nothing grows; 8 windows judged in 16 s.\n  · 8 windows of 2 s each\n")
     assert "the event loop was held up for 738 ms at the longest; 263 KB and 967 objects more" in text
 
 
@@ -341,3 +348,69 @@ def test_a_long_summary_says_what_it_leaves_out(more: int) -> None:
     assert text.count("\n  ✗ ") == text.count("\n  ? ") == min(MOST_CULPRITS, MOST_CULPRITS + more)
     for what in ("culprits", "gauges without a culprit", "notes"):
         assert (f"  and 1 more {what}: see the report" in text) == (more > 0)
+
+
+# -- what was judged, and what was not
+
+
+def test_a_finding_of_soak_that_did_not_rise_is_neither_growth_nor_gone() -> None:
+    sought = [
+        Sought("growth", "heap.bytes", "mixed", "not_reproduced", "more", "no gauge of that name rose", "mobifai soak"),
+        Sought("bound", "terminals", "", "unjudged", "33 of 32", "a limit is no growth"),
+    ]
+    report = msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", sought=sought)
+    for shown in (summary(report).plain, entities.unescape(page(report)), markdown(report)):
+        assert "No verdict: heap.bytes in mixed, which soak found, did not rise here" in shown
+        assert "soak found heap.bytes in mixed: it did not rise here" in shown
+        assert "soak found terminals: not judged: a limit is no growth" in shown
+        assert "Something grows" not in shown and "Nothing grows" not in shown
+
+
+def test_what_was_not_judged_is_said_with_its_reason_in_every_format() -> None:
+    left = [Unjudged("scenario mixed", "the run was interrupted", "mixed")]
+    scenarios = [samples.JUDGED[0], Looked("mixed", "unjudged", why="the run was interrupted")]
+    report = msgspec.structs.replace(samples.clean(), verdict="inconclusive", scenarios=scenarios, unjudged=left)
+    for shown in (summary(report).plain, entities.unescape(page(report)), markdown(report)):
+        assert "No verdict: scenario mixed was not judged: the run was interrupted" in shown
+        assert "mixed: not judged: the run was interrupted" in shown
+        assert "terminals: 60 cycles judged in 6 windows, after 40 cycles of warm-up" in shown
+
+
+def test_the_next_step_and_the_commit_are_in_every_format() -> None:
+    report = msgspec.structs.replace(samples.found(), next_steps=[NextStep("prove that it is gone", "mobifai x 'a b'")])
+    for shown in (summary(report).plain, entities.unescape(page(report)), markdown(report)):
+        assert "mobifai x 'a b'" in shown
+        assert "commit 0123456789abcdef0123456789abcdef01234567" in shown
+
+
+def test_annotations_mark_the_line_of_each_culprit_and_say_the_verdict() -> None:
+    lines = list(annotations(samples.found()))
+    assert lines[0].startswith("::error file=soak/plants/python_objects.py,line=49,title=list of Bound grows::held by ")
+    assert lines[-1].startswith("::error title=mobifai profile::2 culprits found, 1 gauge without one")
+    assert list(annotations(samples.clean())) == []
+    open_ = msgspec.structs.replace(samples.clean(), verdict="inconclusive")
+    assert [line.partition(" ")[0] for line in annotations(open_)] == ["::warning"]
+
+
+@given(names)
+def test_text_of_others_is_text_in_markdown_and_in_annotations(name: str) -> None:
+    report = samples.hostile(name)
+    assert "<script" not in markdown(report) and "<img" not in markdown(report)
+    for line in annotations(report):
+        assert "\n" not in line and line.startswith("::error")
+
+
+def test_a_report_of_before_there_were_versions_is_refused_and_its_directory_is_taken_over(tmp_path: Path) -> None:
+    told = json.loads(encoded(samples.found()))
+    del told["schema_version"]
+    (tmp_path / "report.json").write_text(json.dumps(told))
+    with pytest.raises(ReportError, match="expected a report of schema version 1, found none"):
+        read_profile(tmp_path)
+    ProfileDirectory(tmp_path).write(samples.clean())
+    assert read_profile(tmp_path).verdict == "clean"
+
+
+def test_a_report_of_another_schema_version_is_refused(tmp_path: Path) -> None:
+    ProfileDirectory(tmp_path).write(msgspec.structs.replace(samples.found(), schema_version=99))
+    with pytest.raises(ReportError, match="expected a report of schema version 1, found 99; read it with the MobiFai"):
+        read_profile(tmp_path)

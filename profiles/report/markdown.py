@@ -1,0 +1,64 @@
+"""A hunt as a page of Markdown and as annotations, for GitHub. It writes no file, and prints nothing."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from profiles.report.places import rates, short, told
+from profiles.report.summary import (
+    FATES,
+    NOBODY,
+    SIGNS,
+    fate,
+    headline,
+    identity,
+    looked_at,
+    parts,
+)
+from profiles.results import Culprit, ProfileReport
+from soak.report.figures import rate
+from soak.report.github import Level, annotation
+from soak.report.text import markdown_text
+
+MOST_ROWS: Final = 20
+"""Culprits, and rows of each kind, that the page shows; report.json has all."""
+
+
+def markdown(report: ProfileReport) -> str:
+    """The page that a job shows."""
+    lines = [f"### {SIGNS[report.verdict]} {markdown_text(headline(report))}; {looked_at(report)}", ""]
+    if report.culprits:
+        lines += ["| line | what grows | held by | rate | confidence |", "| --- | --- | --- | --- | --- |"]
+        lines += [_row(one) for one in report.culprits[:MOST_ROWS]]
+        lines.append("")
+    lines += [f"- {markdown_text(sentence)}" for sentence in _sentences(report)]
+    for step in report.next_steps:
+        lines += ["", f"{markdown_text(step.what)}:", "", f"    {markdown_text(step.command)}"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(one: Culprit) -> str:
+    what = f"{one.kind}{f', {one.what}' if one.what else ''}"
+    cells = (told(one.place), what, one.retained_by or NOBODY, rates(one), one.confidence)
+    return f"| {' | '.join(map(markdown_text, cells))} |"
+
+
+def _sentences(report: ProfileReport) -> Iterator[str]:
+    """Everything but the culprits."""
+    for one in report.unattributed[:MOST_ROWS]:
+        yield f"? unattributed: {one.name} in {one.scenario}, {rate(one.per_cycle, one.unit)} a cycle: {one.why}"
+    yield from (f"{FATES[one.state]} {fate(one)}" for one in report.sought[:MOST_ROWS])
+    yield from parts(report)
+    yield from (f"? not judged: {one.what}: {one.why}" for one in report.unjudged[:MOST_ROWS])
+    yield from report.notes[:MOST_ROWS]
+    yield identity(report.product)
+
+
+def annotations(report: ProfileReport) -> Iterator[str]:
+    """Commands of GitHub's runner, by which the lines of culprits are marked in a change."""
+    for one in report.culprits[:MOST_ROWS]:
+        message = f"held by {one.retained_by or NOBODY}; {rates(one)}; {one.replay}".removesuffix("; ")
+        yield annotation("error", f"{one.what or one.kind} grows", message, short(one.file), one.line)
+    if report.verdict != "clean":
+        level: Level = "error" if report.verdict in ("found", "failed") else "warning"
+        steps = [f"{step.what}: {step.command}".removesuffix(": ") for step in report.next_steps]
+        yield annotation(level, "mobifai profile", "; ".join([headline(report), looked_at(report), *steps]))

@@ -1,0 +1,86 @@
+"""The forms of what `mobifai profile` writes as JSON, as JSON schemas; and the refusal of a report of another form.
+
+python -m profiles.report.schema docs/schemas      # writes them
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from soak.report.files import ReportError
+
+T = TypeVar("T")
+
+
+class OtherVersion(ReportError):
+    """A report of MobiFai in the form of another version."""
+
+
+class _Versioned(msgspec.Struct):
+    """What every report has had since there are versions."""
+
+    schema_version: int | None = None
+
+
+def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
+    """The report in a file. Raises OtherVersion, and what `msgspec.json.decode` raises for something else."""
+    found = msgspec.json.decode(data, type=_Versioned).schema_version
+    if found is not None and found != version:
+        raise _other(file, version, str(found))
+    report = msgspec.json.decode(data, type=form)
+    if found is None:
+        raise _other(file, version, "none, as before there were versions")
+    return report
+
+
+def _other(file: Path, version: int, found: str) -> OtherVersion:
+    return OtherVersion(
+        f"{file}: expected a report of schema version {version}, found {found}; read it with the MobiFai that "
+        "wrote it, or make it again with this one"
+    )
+
+
+def schemas() -> Mapping[str, dict[str, Any]]:
+    """The schema of each document by the name of its file."""
+    from profiles.compare import Comparison  # noqa: PLC0415 - these write reports themselves
+    from profiles.gate.results import GateReport  # noqa: PLC0415
+    from profiles.results import ProfileReport  # noqa: PLC0415
+
+    titles: Final[dict[str, tuple[Any, str]]] = {
+        "profile-report.json": (ProfileReport, "report.json of `mobifai profile run` and `attach`"),
+        "profile-compare.json": (Comparison, "`mobifai profile compare --json`"),
+        "gate-report.json": (GateReport, "report.json of `mobifai profile gate`"),
+    }
+    return {name: _schema(type_, title) for name, (type_, title) in titles.items()}
+
+
+def _schema(type_: Any, title: str) -> dict[str, Any]:
+    (found,), definitions = msgspec.json.schema_components([type_], ref_template="#/$defs/{name}")
+    form = definitions[type_.__name__]
+    form["properties"]["schema_version"] = {"const": _version(type_)}
+    form["required"].append("schema_version")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return {**head, **found, "$defs": definitions}
+
+
+def _version(type_: Any) -> int:
+    return next(int(field.default) for field in msgspec.structs.fields(type_) if field.name == "schema_version")
+
+
+def written(schema: Mapping[str, Any]) -> bytes:
+    """A schema as its file has it."""
+    return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
+
+
+def main(folder: Path) -> None:
+    """Write them all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, schema in schemas().items():
+        (folder / name).write_bytes(written(schema))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
