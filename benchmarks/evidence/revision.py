@@ -12,7 +12,8 @@ from typing import NamedTuple
 import mobifai
 from mobifai.errors import MobiFaiError
 
-PRODUCT = ("mobifai", "soak", "profiles", "requirements/lock.txt")
+PACKAGES = ("mobifai", "soak", "profiles")
+PRODUCT = (*PACKAGES, "requirements/lock.txt")
 STORED_FIGURES = ("profiles/baseline.json", "profiles/accepted.toml")
 """Data of the memory gate, which no unit reads."""
 DIGITS = 12
@@ -34,12 +35,15 @@ def digest(root: Path, paths: Iterable[str], python: str | None = None) -> str:
 
     The files are read as they are on disk; those that git ignores are left out. Raises RevisionError.
     """
-    named = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths).split("\0")
     total = hashlib.sha256((python or platform.python_version()).encode())
-    for name in sorted({*named} - {"", *STORED_FIGURES}):
-        if (root / name).is_file():
-            total.update(f"\0{name}\0{hashlib.sha256((root / name).read_bytes()).hexdigest()}".encode())
+    for name in _sources(root, paths):
+        total.update(f"\0{name}\0{hashlib.sha256((root / name).read_bytes()).hexdigest()}".encode())
     return total.hexdigest()[:DIGITS]
+
+
+def _sources(root: Path, paths: Iterable[str]) -> list[str]:
+    named = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths).split("\0")
+    return [name for name in sorted({*named} - {"", *STORED_FIGURES}) if (root / name).is_file()]
 
 
 def revision(root: Path, sources: tuple[str, ...] = ()) -> str:
@@ -60,8 +64,18 @@ def origin(root: Path) -> Origin:
 def inexact(root: Path) -> list[str]:
     """Return why results are not those of a commit's wheel. Changes in docs/ can't change a result."""
     changed = _git(root, "status", "--porcelain", "--", ".", ":(exclude)docs").strip()
-    installed = "site-packages" in Path(mobifai.__file__).resolve().parts
-    return [*(["dirty"] if changed else []), *([] if installed else ["not the wheel"])]
+    return [*(["dirty"] if changed else []), *([] if _is_installed(root) else ["not its wheel"])]
+
+
+def _is_installed(root: Path) -> bool:
+    """Whether what is imported is a wheel, and has the sources that the checkout has."""
+    place = Path(mobifai.__file__).resolve().parents[1]
+    names = [name for name in _sources(root, PACKAGES) if name.endswith(".py")]
+    return "site-packages" in place.parts and all(_content(place / name) == _content(root / name) for name in names)
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
 
 
 def _git(root: Path, *words: str) -> str:
