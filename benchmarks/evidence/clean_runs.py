@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import findings, limits, outcome, smallest_leaks, suspected
+from benchmarks.evidence.soak_report import SOURCE, findings, limits, outcome, smallest_leaks, suspected
 from benchmarks.evidence.units import Judged, Kind, Known, Outcome
+from profiles.gate.results import GateReport
+from soak.gauges.results import Report
 
 RUNS, FIRST_SEED = 60, 2000
 RUN_SECONDS, USUAL_SECONDS = 3600.0, 240.0
@@ -23,27 +25,27 @@ async def _run(unit: str, folder: Path, known: Known) -> Judged:
     del known
     ended = await mobifai(["soak", "--quick", "--seed", unit], folder, RUN_SECONDS)
     try:
-        report = ended.report()
+        report = ended.report(Report)
     except ValueError:
         return ended.failed()
     return Judged(outcome(report, leaks=False), _said(report), clean_detail(report), ended.command)
 
 
-def clean_detail(report: dict[str, Any]) -> dict[str, Any]:
+def clean_detail(report: Report) -> dict[str, Any]:
     """Return what is kept of a run without a plant."""
     return {
-        "verdict": report["verdict"],
-        "cycles": report["cycles"],
+        "verdict": report.verdict,
+        "cycles": report.cycles,
         "suspected": suspected(report),
-        "findings": [f"{one['kind']} {one['name']}: {one['detail']}" for one in report["findings"]],
+        "findings": [f"{one.kind} {one.name}: {one.detail}" for one in report.findings],
         "limits": limits(report),
         "smallest": smallest_leaks(report),
     }
 
 
-def _said(report: dict[str, Any]) -> str:
+def _said(report: Report) -> str:
     names = findings(report)
-    return f"{report['verdict']}{f', {names[0]}' if names else ''}"
+    return f"{report.verdict}{f', {names[0]}' if names else ''}"
 
 
 def _gate_seeds() -> Sequence[str]:
@@ -56,24 +58,22 @@ async def _run_gate(unit: str, folder: Path, known: Known) -> Judged:
     words = ["profile", "gate", "--base", "HEAD", "--seed", unit, "--no-culprits"]
     ended = await mobifai(words, folder, GATE_RUN_SECONDS, ROOT)
     try:
-        report: dict[str, Any] = ended.report()
+        report = ended.report(GateReport)
     except ValueError:
         return ended.failed()
-    alarms = [
-        f"{row['name']}: {row['base']:g} -> {row['now']:g}" for row in report["rows"] if row["verdict"] == "grown"
-    ]
-    alarms += [f"{one['kind']} {one['name']}: {one['detail']}" for one in report["findings"]]
+    alarms = [f"{row.name}: {row.base:g} -> {row.now:g}" for row in report.rows if row.verdict == "grown"]
+    alarms += [f"{one.kind} {one.name}: {one.detail}" for one in report.findings]
     detail = {
-        "verdict": report["verdict"],
-        "cycles": sum(one["cycles"] for one in report["checked"]),
+        "verdict": report.verdict,
+        "cycles": sum(one.cycles for one in report.checked),
         "suspected": any("again" in line for line in ended.err.splitlines()),
         "findings": alarms,
     }
     ends = {"passed": Outcome.RIGHT, "inconclusive": Outcome.FAILED, "failed": Outcome.FAILED}
-    said = f"{report['verdict']}{f', {alarms[0]}' if alarms else ''}"
-    return Judged(ends.get(report["verdict"], Outcome.WRONG), said, detail, ended.command)
+    said = f"{report.verdict}{f', {alarms[0]}' if alarms else ''}"
+    return Judged(ends.get(report.verdict, Outcome.WRONG), said, detail, ended.command)
 
 
-_SOURCES = ("benchmarks/evidence/clean_runs.py",)
+_SOURCES = ("benchmarks/evidence/clean_runs.py", SOURCE)
 CLEAN_RUNS = Kind("clean-runs", _seeds, _run, lambda _: USUAL_SECONDS, _SOURCES)
 GATE_RUNS_KIND = Kind("gate-runs", _gate_seeds, _run_gate, lambda _: USUAL_GATE_SECONDS, _SOURCES)

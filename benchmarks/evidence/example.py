@@ -5,13 +5,12 @@ import os
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from benchmarks.evidence.clean_runs import clean_detail
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import outcome
+from benchmarks.evidence.soak_report import SOURCE, outcome, state_of
 from benchmarks.evidence.units import Judged, Kind, Known
 from soak.gauges.results import Report
 from soak.report.directory import encoded
@@ -30,16 +29,18 @@ async def _run(unit: str, folder: Path, known: Known) -> Judged:
         shown = msgspec.json.decode(shortened(ended.out.decode(), _places(folder)), type=Report)
     except ValueError:
         return ended.failed()
-    report: dict[str, Any] = msgspec.to_builtins(shown)
     files = {f"{PLACE}/report.json": encoded(shown), f"{PLACE}/report.html": page(shown).encode()}
-    detail = clean_detail(report) | {
+    detail = clean_detail(shown) | {
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-        "traffic": report["traffic"],
-        "harness": report["harness"],
-        "duration_s": report["duration_s"],
+        "traffic": msgspec.to_builtins(shown.traffic),
+        "harness": [
+            {"name": one.name, "unit": one.unit, "per_cycle": one.per_cycle, "state": state_of(one)}
+            for one in shown.harness
+        ],
+        "duration_s": shown.duration_s,
     }
-    said = f"{report['verdict']}, {report['cycles']:,} cycles"
-    return Judged(outcome(report, leaks=False), said, detail, ended.command, files)
+    said = f"{shown.verdict}, {shown.cycles:,} cycles"
+    return Judged(outcome(shown, leaks=False), said, detail, ended.command, files)
 
 
 def _places(folder: Path) -> dict[str, str]:
@@ -56,4 +57,10 @@ def shortened(text: str, places: Mapping[str, str]) -> str:
     return text
 
 
-EXAMPLE = Kind("example", lambda: [UNIT], _run, lambda _: USUAL_SECONDS, ("benchmarks/evidence/example.py",))
+EXAMPLE = Kind(
+    "example",
+    lambda: [UNIT],
+    _run,
+    lambda _: USUAL_SECONDS,
+    ("benchmarks/evidence/example.py", SOURCE),
+)

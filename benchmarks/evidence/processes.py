@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from benchmarks.evidence.units import Judged, Outcome
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+T = TypeVar("T")
 
 END_SECONDS = 60.0
 """For a command that is asked to end: it writes its report and sweeps its own processes."""
@@ -40,9 +42,9 @@ class Ended:
         last = " / ".join(self.err.strip().splitlines()[-3:])
         return Judged(Outcome.FAILED, f"{told}: {last}"[:500] if last else told, detail or {}, self.command)
 
-    def report(self) -> dict[str, Any]:
+    def report(self, form: type[T]) -> T:
         """Return the report on standard output. Raises ValueError when there is none."""
-        return msgspec.json.decode(self.out, type=dict[str, Any])
+        return msgspec.json.decode(self.out, type=form)
 
 
 async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path | None = None) -> Ended:

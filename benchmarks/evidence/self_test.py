@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import SHOWN_FINDINGS, findings, outcome
+from benchmarks.evidence.soak_report import SHOWN_FINDINGS, SOURCE, findings, outcome
 from benchmarks.evidence.units import Judged, Kind, Known
+from soak.gauges.results import Report
 from soak.plants import plant, plants
 
 SEED = 1
@@ -30,21 +31,21 @@ async def _run(unit: str, folder: Path, known: Known) -> Judged:
         "family": planted.family,
         "decoy": planted.decoy,
         "scenario": planted.scenario,
-        "process": str(getattr(planted, "process", "agent")),
+        "process": getattr(planted, "process", "agent"),
     }
     try:
-        report = ended.report()
+        report = ended.report(Report)
     except ValueError:
         return ended.failed(detail=detail | {"verdict": "no report", "findings": [], "more": 0})
     names = findings(report)
     detail |= {
-        "verdict": report["verdict"],
+        "verdict": report.verdict,
         "findings": names[:SHOWN_FINDINGS],
         "more": max(0, len(names) - SHOWN_FINDINGS),
     }
-    what = names[0] if names else " ".join(map(str, report["notes"]))[:200]
-    said = f"{report['verdict']}{f', {what}' if what else ''}"
+    what = names[0] if names else " ".join(report.notes)[:200]
+    said = f"{report.verdict}{f', {what}' if what else ''}"
     return Judged(outcome(report, leaks=not planted.decoy), said, detail, ended.command)
 
 
-SELF_TEST = Kind("self-test", _units, _run, _seconds, ("benchmarks/evidence/self_test.py",))
+SELF_TEST = Kind("self-test", _units, _run, _seconds, ("benchmarks/evidence/self_test.py", SOURCE))

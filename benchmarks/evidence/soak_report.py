@@ -1,11 +1,11 @@
-"""What the evidence reads out of a soak report. Pure; reports are plain values, so that a new field does no harm."""
+"""What the evidence reads out of a soak report. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from benchmarks.evidence.units import Outcome
+from soak.gauges.results import GaugeResult, Report
 
-Report = Mapping[str, Any]
+SOURCE = "benchmarks/evidence/soak_report.py"
 
 FOUND = ("leak", "breach")
 """Verdicts of a run that found something. A leak of what has a limit breaks the limit."""
@@ -16,23 +16,22 @@ NOT_JUDGED = ("rss.bytes", "uncollected")
 
 def outcome(report: Report, *, leaks: bool) -> Outcome:
     """Return whether the verdict is the true one. A lost byte is a fault of the product, not of the machine."""
-    verdict = report["verdict"]
-    if verdict == "held":
+    if report.verdict == "held":
         return Outcome.WRONG if leaks else Outcome.RIGHT
-    if verdict in FOUND:
+    if report.verdict in FOUND:
         return Outcome.RIGHT if leaks else Outcome.WRONG
-    lost = any(one["kind"] == "integrity" for one in report["findings"])
+    lost = any(one.kind == "integrity" for one in report.findings)
     return Outcome.WRONG if lost else Outcome.FAILED
 
 
 def findings(report: Report) -> list[str]:
     """Return each finding's kind and name."""
-    return [f"{one['kind']} {one['name']}" for one in report["findings"]]
+    return [f"{one.kind} {one.name}" for one in report.findings]
 
 
 def suspected(report: Report) -> bool:
     """Return whether anything was looked at again in a fresh process."""
-    return any(one["phase"] == "confirmed" for one in report["scenarios"])
+    return any(one.phase == "confirmed" for one in report.scenarios)
 
 
 def smallest_leaks(report: Report) -> dict[str, dict[str, float]]:
@@ -41,24 +40,30 @@ def smallest_leaks(report: Report) -> dict[str, dict[str, float]]:
     Gauges of one family (all types, all kinds of descriptors) are one: the bluntest of them counts.
     """
     found: dict[str, dict[str, float]] = {}
-    for gauge in report["gauges"]:
-        family = gauge["name"].partition(":")[0]
-        if gauge["verdict"] != "flat" or family.rpartition(" ")[2] in NOT_JUDGED:
+    for gauge in report.gauges:
+        process, family = process_and_family(gauge.name)
+        if family in NOT_JUDGED or state_of(gauge) != "flat":
             continue
-        key = f"{process_of(gauge)}|{family}|{gauge['unit']}"
-        scenario = found.setdefault(gauge["scenario"], {})
-        scenario[key] = max(scenario.get(key, 0.0), float(f"{gauge['smallest_leak']:.3g}"))
+        key = f"{process}|{family}|{gauge.unit}"
+        scenario = found.setdefault(gauge.scenario, {})
+        scenario[key] = max(scenario.get(key, 0.0), float(f"{gauge.smallest_leak:.3g}"))
     return found
 
 
-def process_of(gauge: Report) -> str:
-    """Return the process that a gauge counts in; one that does not say is of the agent."""
-    return str(gauge.get("process") or "agent")
+def state_of(gauge: GaugeResult) -> str:
+    """Return what became of a gauge, in the word of the report."""
+    return str(getattr(gauge, "state", "") or getattr(gauge, "verdict", ""))
+
+
+def process_and_family(name: str) -> tuple[str, str]:
+    """Return the process that a gauge counts in (`keeper/types:a`; the agent has no name) and its family."""
+    process, _, family = name.partition(":")[0].rpartition("/")
+    return process or "agent", family
 
 
 def limits(report: Report) -> tuple[int, int]:
     """Return how many limits the run filled, and how many there are."""
-    return sum(bool(one["exercised"]) for one in report["bounds"]), len(report["bounds"])
+    return sum(one.exercised for one in report.bounds), len(report.bounds)
 
 
 def values_of(runs: Iterable[Mapping[str, Mapping[str, float]]], scenario: str, key: str) -> Sequence[float]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ CLEAN = {
 RUN = CLEAN | {
     "sha256": {},
     "traffic": {"bytes_sent": 1, "bytes_received": 6_500_000_000, "lost": 0},
-    "harness": [{"name": "heap.bytes", "unit": "bytes", "per_cycle": 12.0, "verdict": "flat"}],
+    "harness": [{"name": "heap.bytes", "unit": "bytes", "per_cycle": 12.0, "state": "flat"}],
     "duration_s": 4500.0,
 }
 
@@ -171,8 +172,8 @@ def test_a_cell_that_is_kept_in_short_gives_the_same_answer() -> None:
     assert len(slim(shown, before.places).places) == 1
 
 
-def soak_says(verdict: str, *kinds: str) -> dict[str, Any]:
-    return {"verdict": verdict, "findings": [{"kind": kind, "name": "n"} for kind in kinds]}
+def soak_says(verdict: str, *kinds: str) -> Any:
+    return SimpleNamespace(verdict=verdict, findings=[SimpleNamespace(kind=kind, name="n") for kind in kinds])
 
 
 def test_a_lost_byte_is_the_product_s_fault_and_a_run_without_a_verdict_the_machine_s() -> None:
@@ -185,25 +186,18 @@ def test_a_lost_byte_is_the_product_s_fault_and_a_run_without_a_verdict_the_mach
 
 
 def test_the_smallest_leak_is_that_of_the_bluntest_gauge_of_a_family_that_was_judged() -> None:
-    def gauge(name: str, least: float, verdict: str = "flat", **more: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "unit": "objects",
-            "scenario": "mixed",
-            "verdict": verdict,
-            "smallest_leak": least,
-            **more,
-        }
+    def gauge(name: str, least: float, state: str = "flat") -> Any:
+        return SimpleNamespace(name=name, unit="objects", scenario="mixed", state=state, smallest_leak=least)
 
     gauges = [
         gauge("types:a", 0.05),
         gauge("types:b", 0.25),
         gauge("types:c", 9.0, "unmeasured"),
         gauge("rss.bytes", 4096.0),
-        gauge("types:a", 0.5, process="keeper"),
+        gauge("keeper/types:a/b", 0.5),
     ]
-    told = soak_report.smallest_leaks({"gauges": gauges})
-    assert told == {"mixed": {"agent|types|objects": 0.25, "keeper|types|objects": 0.5}}
+    report: Any = SimpleNamespace(gauges=gauges)
+    assert soak_report.smallest_leaks(report) == {"mixed": {"agent|types|objects": 0.25, "keeper|types|objects": 0.5}}
 
 
 def test_the_example_has_no_path_of_the_machine_that_made_it() -> None:

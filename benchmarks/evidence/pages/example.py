@@ -26,7 +26,7 @@ def _run(one: Result) -> str:
         ["bytes received, lost", f"{traffic['bytes_received']:,}, {traffic['lost']:,}"],
         ["limits filled to their capacity", f"{filled} of {limits}"],
     ]
-    grown = [[f"`{gauge['name']}`", gauge["unit"], f"{gauge['per_cycle']:+,.3g}", gauge["verdict"]]
+    grown = [[f"`{gauge['name']}`", gauge["unit"], f"{gauge['per_cycle']:+,.3g}", gauge["state"]]
              for gauge in told["harness"]]  # fmt: skip
     parts = [
         f"`{one.command.replace('--report report --json', '--report example-soak')}`: the [report](report.html), with "
