@@ -34,6 +34,8 @@ class Limit:
 
     `item_bytes` is the most memory that one item takes beside what other limits count; 0 for what is counted and not
     kept. `on_disk`: it takes no memory. `fixed`: no setting replaces it, since other code or a library relies on it.
+    `piece` is the most that is added at one time: what has no room for one more is full. `unfillable` says why nothing
+    can fill it; empty for all others, which `mobifai soak` fills.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Limit:
     item_bytes: int = 256
     on_disk: bool = False
     fixed: bool = False
+    piece: int = 1
+    unfillable: str = ""
 
 
 _TABLE: dict[str, Limit] = {}  # bounded by this module: it is closed below
@@ -61,8 +65,11 @@ def _declare(
     item_bytes: int = 256,
     on_disk: bool = False,
     fixed: bool = False,
+    piece: int = 1,
+    unfillable: str = "",
 ) -> Limit:
-    limit = Limit(name, value, unit, when_full, reason, per.name if per else None, item_bytes, on_disk, fixed)
+    of = per.name if per else None
+    limit = Limit(name, value, unit, when_full, reason, of, item_bytes, on_disk, fixed, piece, unfillable)
     _TABLE[name] = limit
     return limit
 
@@ -85,6 +92,7 @@ KEEPER_NEWS = _declare(
     "terminal.keeper_news", 256, Unit.ITEMS, WhenFull.REJECT,
     "ends of shells that came while the keeper was asked something: at most one for each shell", None,
     fixed=True,
+    unfillable="a margin: there are at most half as many shells, and each ends once",
 )  # fmt: skip
 TERMINAL_RING = _declare(
     "terminal.ring", 160 << 10, Unit.BYTES, WhenFull.EVICT_OLDEST,
@@ -96,10 +104,10 @@ TERMINAL_INPUT = _declare(
     "a large paste that waits for a busy program; the kernel itself takes only some 4 KiB at a time", TERMINALS,
 )  # fmt: skip
 TERMINAL_OUTBOX = _declare(
-    "terminal.outbox", 256 << 10, Unit.BYTES, WhenFull.BLOCK,
+    "terminal.outbox", 248 << 10, Unit.BYTES, WhenFull.BLOCK,
     "a screen on its way, or output that waits in the ring: reading stops at 64 KiB; a screen of a whole ring and a "
     "read fit",
-    TERMINALS,
+    TERMINALS, piece=32 << 10,
 )  # fmt: skip
 TERMINAL_WINDOW = _declare(
     "terminal.window", 128 << 10, Unit.BYTES, WhenFull.BLOCK,
@@ -122,6 +130,7 @@ RELAY_QUEUE = _declare(
 CHANNEL_BUFFER = _declare(
     "link.channel_buffer", 512 << 10, Unit.BYTES, WhenFull.BLOCK,
     "bytes handed to the data channel and not acknowledged; bulk stops at 64 KiB, control may go on to here", None,
+    piece=64 << 10,
 )  # fmt: skip
 CHANNEL_INBOUND = _declare(
     "link.channel_inbound", 4 << 20, Unit.BYTES, WhenFull.DISCONNECT,
@@ -141,8 +150,8 @@ CANDIDATES = _declare(
     "ICE candidates that came before the answer; a phone has a handful of addresses", None, item_bytes=4 << 10,
 )  # fmt: skip
 LISTENERS = _declare(
-    "link.listeners", 8, Unit.ITEMS, WhenFull.DISCONNECT,
-    "foreign: event handlers on one peer connection with its channel; five are installed, once", None,
+    "link.listeners", 6, Unit.ITEMS, WhenFull.DISCONNECT,
+    "event handlers on one peer connection with its channel: so many are installed, once", None,
     fixed=True,
 )  # fmt: skip
 TASKS = _declare(
@@ -150,6 +159,7 @@ TASKS = _declare(
     "foreign: tasks of the loop: 20 of the agent, 2 a connection of the relay, some of what WebRTC does",
     item_bytes=4 << 10,
     fixed=True,
+    unfillable="a margin: what may start tasks has limits of its own, which together allow fewer; nothing is refused",
 )  # fmt: skip
 
 # The relay

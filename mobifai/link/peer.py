@@ -221,9 +221,11 @@ class PeerConnection:
     def check_inbound(self) -> None:
         """Hang up on a phone whose messages never end: what waits for their rest is held by nobody else."""
         sctp, bound = self._connection.sctp, self._bounds[3]
-        bound.set(max(0, _RECEIVE_WINDOW - sctp._advertised_rwnd) if sctp is not None else 0)
-        if bound.used > bound.capacity:
-            _log.warning("the phone sent %d bytes of messages that do not end; its connection is closed", bound.used)
+        held = max(0, _RECEIVE_WINDOW - sctp._advertised_rwnd) if sctp is not None else 0
+        bound.set(min(held, bound.capacity))
+        if held > bound.capacity:
+            refusal = bound.refuse(f"{held} bytes of messages that do not end")
+            _log.warning("the connection of a phone is closed: %s", refusal)
             self._end()
 
     def drop(self) -> None:

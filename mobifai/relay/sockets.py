@@ -68,7 +68,7 @@ class Sockets:
     """The devices of this relay. `connections` are all that are open, by key, oldest first."""
 
     def __init__(self, rooms: Rooms, sign_in: SignIn, connections: Mapping[str, Connection], ledger: Ledger) -> None:
-        self._most_of_account = ledger.capacity(RELAY_ACCOUNT_SOCKETS)
+        self._of_account = ledger.open(RELAY_ACCOUNT_SOCKETS)
         self._most_signed_in = ledger.capacity(RELAY_SOCKETS) * 3 // 4  # the others are for those who sign in
         self._rooms = rooms
         self._sign_in = sign_in
@@ -153,7 +153,8 @@ class Sockets:
         if is_here or not self._sign_in.shared:
             return
         own = len(self._rooms.of_user(user))
-        if own >= self._most_of_account:
+        if own >= self._of_account.capacity:
+            self._of_account.refuse("one more device")
             raise LimitReached(
                 f"this account has {own} devices connected, the most that it may have here; disconnect one"
             )
@@ -210,6 +211,12 @@ class Sockets:
             features=register.features,
         )
         self._carry_out(self._rooms.join(device))
+        self._count()
+
+    def _count(self) -> None:
+        """Record the connections of the account that has most: only on a shared relay each has a limit of its own."""
+        if self._sign_in.shared:
+            self._of_account.set(len(self._rooms.of_largest_user()))
 
     def waiting_for(self, nonce: str, device_id: str, kind: str) -> Connection | None:
         """The connection that asked for this very sign-in, if it is still there. A device id alone finds none."""
@@ -231,6 +238,7 @@ class Sockets:
         """A connection is gone."""
         self._note(connection.key)
         self._carry_out(self._rooms.leave(connection.key))
+        self._count()
 
     def note_connected(self) -> None:
         """Note of every device that it is connected now."""

@@ -49,7 +49,11 @@ class Product(msgspec.Struct, frozen=True):
 
 
 class BoundResult(msgspec.Struct, frozen=True):
-    """One limit, over the whole run. `exercised`: it was filled to its capacity at least once."""
+    """One limit, over the whole run. `exercised`: it was filled to its capacity at least once.
+
+    `why` says what filled it, or why nothing did. `capacity` is the value under test, which a provocation may have made
+    smaller than the default.
+    """
 
     name: str
     capacity: int
@@ -57,6 +61,7 @@ class BoundResult(msgspec.Struct, frozen=True):
     peak: int
     evicted: int
     exercised: bool
+    why: str = ""
 
 
 class RestResult(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import add
 from typing import Any, Final
 
+from mobifai.limits import LIMITS
 from soak.gauges.gauge import Kind, bare, family_of, gauge_of, prefix_of
 from soak.gauges.results import BoundResult, FindingResult, GaugeResult, RestResult, ScenarioResult, Verdict
 from soak.gauges.trend import Judgement, convicted
@@ -72,11 +73,16 @@ def _breach(entry: Mapping[str, Any], scenario: str, replay: str) -> FindingResu
 
 def _bound(entry: Mapping[str, Any]) -> BoundResult:
     evicted, capacity, peak = int(entry["evicted"]), int(entry["capacity"]), _most(entry)
-    exercised = peak >= capacity or evicted > 0 or int(entry.get("refused", 0)) > 0
-    return BoundResult(str(entry["name"]), capacity, str(entry["unit"]), peak, evicted, exercised)
+    name = str(entry["name"])
+    piece = LIMITS[name].piece if name in LIMITS else 1  # an agent that is watched may be another version
+    exercised = peak > capacity - piece or evicted > 0 or int(entry.get("refused", 0)) > 0
+    return BoundResult(name, capacity, str(entry["unit"]), peak, evicted, exercised)
 
 
 def _joined(one: BoundResult, other: BoundResult, evicted: Callable[[int, int], int]) -> BoundResult:
+    """Two results of one limit. Of different capacities, the one counts that was filled, or else the larger."""
+    if one.capacity != other.capacity:
+        return max(one, other, key=lambda result: (result.exercised, result.capacity))
     return BoundResult(
         name=one.name,
         capacity=other.capacity,

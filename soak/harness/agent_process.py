@@ -69,6 +69,22 @@ class AgentUnderTest:
         """Ask over the control socket. Raises StateError."""
         return await ask(StateDir(self.state_dir).control_socket, question, arguments)
 
+    @property
+    def control_socket(self) -> Path:
+        """Where commands ask the agent."""
+        return StateDir(self.state_dir).control_socket
+
+    async def ask_relay(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
+        """Ask the relay apart. Raises StateError, and RuntimeError when there is none."""
+        if self._relay is None:
+            raise RuntimeError("the relay is the agent's own")
+        return await self._relay.ask(question, arguments)
+
+    @property
+    def relay_pid(self) -> int:
+        """Of the relay apart; 0: there is none."""
+        return self._relay.pid if self._relay else 0
+
     async def token(self, number: int, *, sealed: bool = False) -> str:
         """The token of a phone, made once; of a legacy app, unless it is `sealed`."""
         if number not in self._tokens:

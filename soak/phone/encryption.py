@@ -95,7 +95,7 @@ class SealSession:
     def seal(self, event: str, payload: Any, number: int | None = None) -> dict[str, str]:
         """The next message to the agent, with its number if it has one. Raises SealBroken."""
         numbered = {} if number is None else {"seq": number}
-        return self.seal_bytes(json.dumps({"type": event, "payload": payload, **numbered}).encode())
+        return self.seal_bytes(_json({"type": event, "payload": payload, **numbered}))
 
     def seal_bytes(self, frame: bytes) -> dict[str, str]:
         """The same for a frame of any content."""
@@ -113,6 +113,14 @@ class SealSession:
         message = json.loads(self._transport.open(binascii.a2b_base64(payload["data"], strict_mode=True)))
         self._seal.psk = NO_SECRET
         return message["type"], message["payload"], message.get("seq")
+
+
+def _json(message: object) -> bytes:
+    """A message as a phone writes it: letters as they are, half characters escaped."""
+    try:
+        return json.dumps(message, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(message).encode()
 
 
 def _base64(data: bytes) -> str:

@@ -17,6 +17,8 @@ LABEL = "terminal"
 BUFFERED = 1 << 20
 """Bytes that may wait in the channel before a sender has to wait too."""
 DRAIN_SECONDS = 10.0
+TEXT_PROTOCOL = 51
+"""The protocol of a text message on a data channel (RFC 8831, section 8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,20 @@ class PhonePeer:
             raise PhoneError("not_connected", "the data channel is not open")
         self._channel.send(text)
 
+    def stop_acknowledging(self) -> None:
+        """Confirm nothing any more of what comes; what is sent goes on."""
+        if self._connection.sctp is not None:
+            self._connection.sctp._send_sack = _say_nothing  # type: ignore[method-assign]
+
+    async def begin_message(self, size: int) -> None:
+        """Send a message of so many bytes without its last piece: the other side waits for it. Raises PhoneError."""
+        sctp = self._connection.sctp
+        channel = self._channel.id if self._channel is not None else None
+        if channel is None or sctp is None or not self.is_open:
+            raise PhoneError("not_connected", "the data channel is not open")
+        await sctp._send(channel, TEXT_PROTOCOL, bytes(size))
+        sctp._outbound_queue.pop()  # all of it waits there but the first few pieces
+
     async def close(self) -> None:
         """Say goodbye and be gone."""
         await close_connection(self._connection)
@@ -123,6 +139,10 @@ async def close_connection(connection: RTCPeerConnection) -> None:
 
 async def _ask_nothing() -> None:
     """In place of the question for consent."""
+
+
+async def _say_nothing() -> None:
+    """In place of a confirmation."""
 
 
 def _candidates(sdp: str) -> list[dict[str, Any]]:

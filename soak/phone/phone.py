@@ -359,6 +359,22 @@ class Phone(PhoneFace):
         numbered = {} if number is None else {"seq": number}
         await self._peer.send(json.dumps({**frame(self._frame_style, event, payload), **numbered}))
 
+    async def begin_message(self, size: int) -> None:
+        """Send a message of so many bytes on the data channel, without its end. Raises PhoneError."""
+        if self._peer is None:
+            raise PhoneError("not_connected", f"{self.name} has no data channel")
+        await self._peer.begin_message(size)
+
+    def stop_acknowledging(self) -> None:
+        """Confirm nothing any more of what comes on the data channel. Raises PhoneError."""
+        if self._peer is None:
+            raise PhoneError("not_connected", f"{self.name} has no data channel")
+        self._peer.stop_acknowledging()
+
+    def skip_number(self) -> None:
+        """Leave a number out: the messages after it are in order, and one before them never comes."""
+        self._number("terminal:input")
+
     def _from_channel(self, text: str) -> None:
         try:
             message = json.loads(text)

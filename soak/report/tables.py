@@ -81,6 +81,7 @@ def bounds_table(bounds: Sequence[BoundResult]) -> Markup:
             Column("Filled", _bar),
             Column("Evicted", lambda one: number(one.evicted), figure=True),
             Column("Outcome", _bound_outcome),
+            Column("Why", lambda one: one.why),
         ],
         ordered,
     )

@@ -24,6 +24,7 @@ from soak.gauges.results import (
 )
 from soak.gauges.trend import Judgement, judge
 from soak.gauges.verdict import bounds_together, conclude, gauges, ordered, rest
+from soak.provocations.account import explained
 from soak.run.scenario_run import Course
 
 ALWAYS_SHOWN = ("python.blocks", "heap.bytes", "children.bytes", "rss.bytes", "uncollected")
@@ -99,7 +100,10 @@ def compose(
         duration_s=round(duration, 1),
         seed=setting.seed,
         environment=dict(setting.environment),
-        bounds=bounds_together(part for account in accounts for part in (account.course.bounds, *account.confirmed)),
+        bounds=explained(
+            bounds_together(part for account in accounts for part in (account.course.bounds, *account.confirmed)),
+            [account.name for account in accounts],
+        ),
         rest=[result for account in accounts for result in _rest(account)],
         gauges=results,
         findings=found,

@@ -177,8 +177,8 @@ class Course:
             values, entries = await at_rest(self.target.values, expected, self._patience)
         back = expected is None or steady_part(values) == expected
         self._patience = self._plan.rest_seconds if back else max(LEAST_PATIENCE, self._patience / 4)
-        self.bounds = bounds(self.bounds, entries)
-        self.entries = entries
+        self.entries = [*entries, *self.world.elsewhere]
+        self.bounds = bounds(self.bounds, self.entries)
         self.newest = values
         return values
 

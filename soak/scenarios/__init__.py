@@ -12,6 +12,7 @@ _PLACES: Mapping[str, str] = MappingProxyType(
         "reconnects": "soak.scenarios.reconnects:Reconnects",
         "conversations": "soak.scenarios.conversations:Conversations",
         "mixed": "soak.scenarios.mixed:Mixed",
+        "limits": "soak.scenarios.limits:Limits",
     }
 )
 

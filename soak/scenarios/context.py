@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
@@ -15,6 +16,10 @@ class Target(Protocol):
 
     relay_url: str
     device_id: str
+
+    @property
+    def control_socket(self) -> Path:
+        """Where commands ask the agent."""
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Ask over the control socket. Raises StateError."""
@@ -39,7 +44,8 @@ class Target(Protocol):
 class World:
     """One scenario's world. `phones` are at most `most_phones`; `back` leaves the list empty.
 
-    The agent's timers run `time_scale` times as fast as usual.
+    The agent's timers run `time_scale` times as fast as usual. `elsewhere` are the ledgers' entries of other processes
+    of the product that the scenario has filled.
     """
 
     target: Target
@@ -48,3 +54,4 @@ class World:
     time_scale: float = 1.0
     traffic: Traffic = field(default_factory=Traffic)
     phones: list[Phone] = field(default_factory=list)
+    elsewhere: list[dict[str, Any]] = field(default_factory=list)

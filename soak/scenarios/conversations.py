@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mobifai.assistant.audit import FIELD_CHARACTERS
 from mobifai.limits import (
     ASSISTANT_ACTIONS,
     ASSISTANT_CONVERSATIONS,
@@ -17,7 +18,6 @@ from mobifai.limits import (
     MAX_AI_DELAY,
     MAX_AI_KEYSTROKE,
     MAX_AI_MESSAGE,
-    MAX_PROMPT,
     TERMINAL_RING,
 )
 from soak.phone.event_log import PhoneError
@@ -27,6 +27,8 @@ from soak.scenarios.context import World
 from soak.scenarios.scenario import Scenario
 from soak.scenarios.terminal_checks import PATIENCE, Desk
 
+LONG_PROMPT = "😀" * FIELD_CHARACTERS
+"""As long as the record keeps one; in bytes it is four times that."""
 PROMPT = "Say something, and be brief: é€😀"
 Step = str | list[dict[str, Any]]
 
@@ -280,10 +282,10 @@ async def most_said(desk: Desk, script: Script) -> None:
 
 
 async def most_recorded(desk: Desk, script: Script, uuid: str) -> None:
-    """Fill `assistant.audit`: the record of what was asked for begins anew. The longest prompts fill it."""
+    """Fill `assistant.audit`: the record of what was asked for begins anew. Long prompts fill it."""
     script.write([TELL])
     while not await _record_began_anew(desk.world):
-        await ask(desk, uuid, "?" * MAX_PROMPT)
+        await ask(desk, uuid, LONG_PROMPT)
         await finished(desk, uuid)
 
 

@@ -56,7 +56,7 @@ async def fill_backlog(desk: Desk, phone: Phone) -> None:
     with visits.silent(phone):
         await desk.type(phone, uuid, desk.flood(uuid, BACKLOG))
         with suppress(PhoneError):
-            await visits.status_when(desk.world, _program_waits, "the program to wait", SILENT_SECONDS)
+            await visits.status_when(desk.world, program_waits, "the program to wait", SILENT_SECONDS)
     await desk.settled(phone, uuid)
     await desk.kill(phone, uuid)
 
@@ -79,6 +79,7 @@ def _window_is_full(status: visits.Status) -> bool:
     return bool(bounds[TERMINAL_WINDOW.name]["used"] == TERMINAL_WINDOW.value)
 
 
-def _program_waits(status: visits.Status) -> bool:
+def program_waits(status: visits.Status) -> bool:
+    """Whether a terminal's output waits to be taken, and its program with it."""
     bounds = {entry["name"]: entry for entry in status["bounds"]}
     return bool(bounds["terminal.outbox"]["used"] >= 64 << 10)

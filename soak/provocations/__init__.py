@@ -1,0 +1,11 @@
+"""What fills the limits that ordinary use leaves half empty, and which limits each of them fills."""
+
+from soak.provocations.provocation import Provocation
+
+
+def provocations() -> tuple[Provocation, ...]:
+    """Return all provocations, in the order in which they run."""
+    from soak.provocations import assistant, commands, one_process, phones, relay_storms, shared_relay  # noqa: PLC0415
+
+    modules = (commands, relay_storms, phones, assistant, one_process, shared_relay)
+    return tuple(one for module in modules for one in module.PROVOCATIONS)

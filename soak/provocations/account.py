@@ -1,0 +1,31 @@
+"""Says of each limit what filled it in a run, or why nothing did. Pure."""
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from mobifai.limits import LIMITS
+from soak.gauges.results import BoundResult
+from soak.provocations import provocations
+
+SCENARIO = "limits"
+"""The scenario that runs the provocations."""
+
+
+def explained(bounds: Iterable[BoundResult], scenarios: Collection[str]) -> list[BoundResult]:
+    """Return the results with their reasons. `scenarios` are those that ran."""
+    by = {limit: one.name for one in provocations() for limit in one.fills} if SCENARIO in scenarios else {}
+    return [msgspec.structs.replace(one, why=_why(one, by.get(one.name), scenarios)) for one in bounds]
+
+
+def _why(bound: BoundResult, provocation: str | None, scenarios: Collection[str]) -> str:
+    limit = LIMITS.get(bound.name)
+    if bound.exercised:
+        how = "use" if provocation is None else f"the provocation {provocation!r}"
+        smaller = limit is not None and bound.capacity < limit.value
+        return f"filled by {how}" + (f", set to {bound.capacity:,} instead of {limit.value:,}" if smaller else "")
+    if limit is not None and limit.unfillable:
+        return f"nothing can fill it: {limit.unfillable}"
+    if provocation is not None:
+        return f"the provocation {provocation!r} did not fill it in this run"
+    return "no scenario of this run fills it" if SCENARIO in scenarios else f"the scenario {SCENARIO!r} did not run"

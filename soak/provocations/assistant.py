@@ -1,0 +1,94 @@
+"""What a busy model and many conversations do: all that the assistant may hold, with a model that follows a script."""
+
+import asyncio
+import json
+
+from mobifai.limits import (
+    ASSISTANT_ACTIONS,
+    ASSISTANT_AUDIT,
+    ASSISTANT_CONVERSATIONS,
+    ASSISTANT_EVENTS,
+    ASSISTANT_HISTORY,
+    ASSISTANT_HISTORY_BYTES,
+    ASSISTANT_SCREEN,
+    ASSISTANT_STORIES,
+    ASSISTANT_STORY_BYTES,
+    ASSISTANT_STORY_EVENTS,
+    ASSISTANT_TOKENS,
+    ASSISTANT_TURNS,
+    ASSISTANT_TYPED,
+)
+from soak.phone.phone import Phone
+from soak.provocations.phones import BUSY_TURN, LONG_TURN, refusals, refused
+from soak.provocations.provocation import Place, provocation
+from soak.scenarios import conversations
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.conversations import LOOK, PROMPT, TELL
+
+PAUSE: dict[str, object] = {"type": "delay", "ms": 0}
+
+
+async def busy_model(place: Place) -> None:
+    """As many conversations, turns, actions, characters and tokens as may be, with the longest prompts."""
+    phone = await _phone(place)
+    uuid = await place.desk.open(phone)
+    await conversations.fill_conversations(place.desk, place.script, uuid)
+    await _leave(place, phone)
+
+
+async def long_stories(place: Place) -> None:
+    """One conversation in each of more terminals than are remembered, and one with a thousand short events."""
+    phone = await _phone(place)
+    uuids = [await place.desk.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]
+    place.script.write([TELL])
+    for uuid in uuids:
+        await conversations.ask(place.desk, uuid)
+        await conversations.finished(place.desk, uuid)
+    place.script.write([*[PAUSE] * (ASSISTANT_ACTIONS.value - 1), LOOK])
+    await conversations.ask(place.desk, uuids[0])
+    await conversations.failed(place.desk, uuids[0], "turns; the task may be unfinished")
+    await _leave(place, phone)
+
+
+async def unread_answer(place: Place) -> None:
+    """A command asks the assistant and reads nothing of what it says, until the agent ends the conversation."""
+    before = await refusals(place, ASSISTANT_EVENTS.name)
+    phone = await _phone(place)
+    uuid = await place.desk.open(phone)
+    place.script.write(LONG_TURN, BUSY_TURN)
+    _, writer = await asyncio.open_unix_connection(place.world.target.control_socket, limit=1024)
+    try:
+        question = {"ask": "ask", "with": {"prompt": PROMPT, "tab": uuid}}
+        writer.write(json.dumps(question).encode() + b"\n")
+        await refused(place, ASSISTANT_EVENTS.name, before)
+    finally:
+        writer.transport.abort()
+    await _leave(place, phone)
+
+
+async def _phone(place: Place) -> Phone:
+    phone = await visits.new_phone(place.desk, webrtc=False, features=())
+    await visits.arrive(place.world, phone)
+    return phone
+
+
+async def _leave(place: Place, phone: Phone) -> None:
+    await place.desk.kill_all(phone)
+    await visits.everybody_leaves(place.world)
+
+
+PROVOCATIONS = (
+    provocation(
+        "busy model", "a model that takes every turn, types, looks and says as much as it may", busy_model,
+        ASSISTANT_CONVERSATIONS, ASSISTANT_TURNS, ASSISTANT_HISTORY, ASSISTANT_HISTORY_BYTES, ASSISTANT_SCREEN,
+        ASSISTANT_ACTIONS, ASSISTANT_TYPED, ASSISTANT_TOKENS, ASSISTANT_STORY_BYTES, ASSISTANT_AUDIT,
+    ),
+    provocation(
+        "long stories", "conversations in 17 terminals, one of them with 1,000 events", long_stories,
+        ASSISTANT_STORIES, ASSISTANT_STORY_EVENTS,
+    ),
+    provocation(
+        "unread answer", "a command that asks the assistant and reads nothing", unread_answer, ASSISTANT_EVENTS,
+    ),
+)  # fmt: skip
+"""By what fills the assistant's limits, but for those on a real model's replies."""

@@ -1,0 +1,47 @@
+"""What commands and terminals do that are too many."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, TERMINAL_INPUT, TERMINAL_RING, TERMINALS
+from soak.provocations.provocation import Place, provocation
+from soak.scenarios import fullness, terminals
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.terminal_checks import PATIENCE
+
+
+async def many_commands(place: Place) -> None:
+    """As many commands as are let in connect and say nothing, and one more; then each wants an invitation."""
+    async with AsyncExitStack() as scope:
+        for _ in range(CONTROL_CLIENTS.value):
+            await _connect(place, scope)
+        one_more = await _connect(place, scope)
+        async with asyncio.timeout(PATIENCE):
+            await one_more.read()
+    await fullness.fill_commands(place.world)
+
+
+async def _connect(place: Place, scope: AsyncExitStack) -> asyncio.StreamReader:
+    reader, writer = await asyncio.open_unix_connection(place.world.target.control_socket)
+    scope.callback(writer.close)
+    return reader
+
+
+async def many_terminals(place: Place) -> None:
+    """As many terminals as may be; one is flooded, and one reads nothing of what is typed."""
+    phone = await visits.new_phone(place.desk, webrtc=False, features=())
+    await visits.arrive(place.world, phone)
+    await terminals.fill_terminals(place.desk, phone)
+    await visits.everybody_leaves(place.world)
+
+
+PROVOCATIONS = (
+    provocation(
+        "many commands", "17 commands at a time, and 17 invitations", many_commands, CONTROL_CLIENTS, RELAY_CODES,
+    ),
+    provocation(
+        "many terminals", "65 terminals, one of them flooded, one whose program reads nothing", many_terminals,
+        TERMINALS, TERMINAL_RING, TERMINAL_INPUT,
+    ),
+)  # fmt: skip
+"""By what fills the limits on commands and terminals."""

@@ -1,0 +1,69 @@
+"""A server on loopback that speaks as much of the Messages API as it takes to answer hugely, or never.
+
+Owns its socket for the length of a scope.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+PIECE = 32 << 10
+STREAM = "text/event-stream"
+
+
+class ModelApi:
+    """The server. `answer_bytes`: how long its answers are; `ends`: whether they come to an end."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.answer_bytes: int | None = 0
+        """None: it takes a question and says nothing."""
+        self.one_line = False
+        """Whether an answer is a single event that does not end."""
+        self._closing = asyncio.Event()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        await request.read()
+        response = web.StreamResponse(headers={"Content-Type": STREAM})
+        await response.prepare(request)
+        if self.answer_bytes is not None:
+            await self._say(response, self.answer_bytes)
+        await self._closing.wait()
+        return response
+
+    async def _say(self, response: web.StreamResponse, size: int) -> None:
+        if self.one_line:
+            await response.write(b"data: " + b"x" * size)
+            return
+        usage = {"input_tokens": 1, "output_tokens": 1}
+        message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": usage}
+        await response.write(_event({"type": "message_start", "message": message}))
+        block = {"type": "text", "text": ""}
+        await response.write(_event({"type": "content_block_start", "index": 0, "content_block": block}))
+        for _ in range(size // PIECE):
+            delta = {"type": "text_delta", "text": "x" * PIECE}
+            await response.write(_event({"type": "content_block_delta", "index": 0, "delta": delta}))
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator["ModelApi"]:
+        """Serve on a free port."""
+        application = web.Application()
+        application.router.add_post("/v1/messages", self._answer)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield self
+        finally:
+            self._closing.set()
+            await runner.cleanup()
+
+
+def _event(event: dict[str, Any]) -> bytes:
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()

@@ -1,0 +1,137 @@
+"""An agent without a keeper, with a model that answers hugely or never, shells that stay, and a log that is flooded.
+
+Runs an agent of its own: what it fills needs other settings than a scenario's agent has.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from mobifai.limits import (
+    ASSISTANT_ANSWER,
+    ASSISTANT_REPLY,
+    ASSISTANT_SECONDS,
+    LOG_FILE,
+    LOG_FILES,
+    LOG_KINDS,
+    LOG_LINE,
+    TERMINAL_CHILDREN,
+    TERMINALS,
+)
+from soak.harness.agent_process import agent_under_test
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
+from soak.provocations.model_api import ModelApi
+from soak.provocations.provocation import Place, provocation
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.context import World
+from soak.scenarios.conversations import PROMPT
+from soak.scenarios.terminal_checks import PATIENCE, Desk
+
+SETTINGS = """
+[assistant]
+quiet_seconds = 0.0
+approvals = "never"
+retries = 0
+
+[limits]
+"assistant.seconds" = 3
+"log.file" = 1024
+"log.line" = 160
+"log.kinds" = 4
+"""
+"""The least values at which each limit still does what it does: at the usual ones it would take hours."""
+
+STAYS = "/bin/sh -c 'trap \"\" HUP; exec sleep 3600'"
+"""A program that does not end with its terminal."""
+
+
+@asynccontextmanager
+async def _agent(place: Place, api: ModelApi) -> AsyncIterator[Place]:
+    settings = place.folder / "one-process.toml"
+    settings.write_text(SETTINGS)
+    options = ["--no-keeper", "--shell", STAYS, "--model-url", api.url, "--log-level", "debug"]
+    variables = {"ANTHROPIC_API_KEY": "no-key"}
+    async with agent_under_test(
+        place.folder / "one-process", settings, options, installation=place.installation, variables=variables
+    ) as target:
+        world = World(target, place.world.random)
+        inner = Place(world, Desk(world), place.script, place.folder, place.installation)
+        try:
+            yield inner
+        finally:
+            for phone in world.phones:
+                await phone.vanish()
+
+
+async def one_process(place: Place) -> None:
+    """Run it, and take its ledger over."""
+    async with ModelApi().listening() as api, _agent(place, api) as inner:
+        phone = await visits.new_phone(inner.desk, webrtc=False, features=())
+        await visits.arrive(inner.world, phone)
+        uuids = [await inner.desk.open(phone, greeted=False) for _ in range(TERMINALS.value)]
+        await _huge_answers(inner, phone, api, uuids[0])
+        await _shells_that_stay(inner, phone)
+        await _flooded_log(inner, phone)
+        place.record((await inner.bounds()).values())
+
+
+async def _huge_answers(place: Place, phone: Phone, api: ModelApi, uuid: str) -> None:
+    """A reply that does not come, one whose line does not end, and an answer that is too long."""
+    for size, one_line in ((None, False), (2 * ASSISTANT_REPLY.value, True), (2 * ASSISTANT_ANSWER.value, False)):
+        api.answer_bytes, api.one_line = size, one_line
+        await phone.send("ai:prompt", {"uuid": uuid, "prompt": PROMPT})
+        await phone.expect("ai:error", lambda payload: payload["uuid"] == uuid, 2 * PATIENCE)
+
+
+async def _shells_that_stay(place: Place, phone: Phone) -> None:
+    """Close all terminals and open as many again, under whose closed ones the shells run on; one more is refused."""
+    await place.desk.kill_all(phone)
+    uuids = [await place.desk.open(phone, greeted=False) for _ in range(TERMINAL_CHILDREN.value - TERMINALS.value)]
+    await place.desk.kill(phone, uuids[0])
+    try:
+        await phone.create(visits.device_id(1000), timeout=PATIENCE)
+    except PhoneError as error:
+        if TERMINAL_CHILDREN.name not in str(error):
+            raise
+    else:
+        raise PhoneError("error", f"expected the agent to refuse shell {TERMINAL_CHILDREN.value + 1}; it made it")
+
+
+async def _flooded_log(place: Place, phone: Phone) -> None:
+    """Cause warnings and errors of many kinds, until the oldest log file goes."""
+
+    def is_flooded(status: visits.Status) -> bool:
+        return any(one["name"] == LOG_FILES.name and one["evicted"] for one in status["bounds"])
+
+    number = 0
+    while not is_flooded(await place.world.target.ask("status")):
+        number += 1
+        if number > MOST_NUISANCES:
+            raise PhoneError("error", f"expected {MOST_NUISANCES} wrong messages to fill the log; they did not")
+        await _nuisance(place, phone)
+
+
+MOST_NUISANCES = 200
+
+
+async def _nuisance(place: Place, phone: Phone) -> None:
+    """Send what the agent writes lines about, of more kinds than the log remembers; come back."""
+    await phone.type(visits.device_id(1000), "nobody reads this")
+    await phone.send("webrtc:ice-candidate", {"candidate": {"candidate": 7}})
+    await phone.send("webrtc:answer", {"answer": {"type": "answer", "sdp": "x" * 1000}})
+    await phone.send("process:switch", {"activeUuids": 7})
+    await phone.send("ai:cancel", {"uuid": visits.device_id(1000)})
+    await phone.drop_relay()
+    await visits.arrive(place.world, phone)
+
+
+PROVOCATIONS = (
+    provocation(
+        "agent in one process",
+        "without a keeper: shells that outlive their terminals, a model that answers hugely or never, a flooded log",
+        one_process,
+        TERMINAL_CHILDREN, ASSISTANT_ANSWER, ASSISTANT_REPLY, ASSISTANT_SECONDS, LOG_FILES, LOG_FILE, LOG_LINE,
+        LOG_KINDS,
+    ),
+)  # fmt: skip
+"""By what fills the limits that need settings of their own."""

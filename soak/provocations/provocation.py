@@ -1,0 +1,70 @@
+"""What a provocation is: something that fills limits which ordinary use leaves half empty.
+
+Owns the type and the place in which provocations run. A provocation leaves no phone and no terminal behind.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mobifai.limits import Limit
+from soak.harness.installation import HERE, Installation
+from soak.scenarios.context import World
+from soak.scenarios.conversations import Script
+from soak.scenarios.terminal_checks import Desk
+
+Entries = Iterable[Mapping[str, Any]]
+"""The entries of a ledger, as `mobifai status --json` has them."""
+
+
+@dataclass
+class Place:
+    """Where provocations run: the agent under test, its scripted model, and an empty folder for other processes.
+
+    `record` takes the ledger of another process of the product that a provocation has filled.
+    """
+
+    world: World
+    desk: Desk
+    script: Script
+    folder: Path
+    installation: Installation = HERE
+    record: Callable[[Entries], None] = field(default=lambda _entries: None)
+
+    @property
+    def url(self) -> str:
+        """The address of the agent's relay."""
+        return self.world.target.relay_url
+
+    async def bounds(self) -> dict[str, dict[str, Any]]:
+        """Return the agent's ledger by the names of its limits. Raises StateError."""
+        return {entry["name"]: dict(entry) for entry in (await self.world.target.ask("status"))["bounds"]}
+
+
+@dataclass(frozen=True)
+class Provocation:
+    """One way to fill limits. `fills` are their names. `many_addresses`: it connects from many loopback addresses."""
+
+    name: str
+    summary: str
+    fills: tuple[str, ...]
+    run: Callable[[Place], Awaitable[None]]
+    many_addresses: bool = False
+
+    @property
+    def possible(self) -> bool:
+        """Whether this system can do it: macOS has one loopback address, Linux has 127.0.0.0/8."""
+        return not self.many_addresses or sys.platform.startswith("linux")
+
+
+def provocation(
+    name: str,
+    summary: str,
+    run: Callable[[Place], Awaitable[None]],
+    *limits: Limit,
+    many_addresses: bool = False,
+) -> Provocation:
+    """Return a provocation that fills these limits."""
+    return Provocation(name, summary, tuple(limit.name for limit in limits), run, many_addresses)

@@ -1,0 +1,161 @@
+"""What strangers and households do to a relay: connections, addresses, failed sign-ins, devices that do not read."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack, suppress
+
+from mobifai.limits import (
+    RELAY_ATTEMPTS,
+    RELAY_BACKLOG,
+    RELAY_DEVICES,
+    RELAY_KNOWN_ADDRESSES,
+    RELAY_MESSAGE,
+    RELAY_REQUESTS,
+    RELAY_SETTINGS,
+    RELAY_SOCKETS,
+    RELAY_UNSIGNED,
+)
+from mobifai.relay.admission import KNOWN_FACTOR
+from mobifai.relay.endpoint import MOST_UNSIGNED
+from mobifai.relay.intake import MOST_PER_ADDRESS
+from soak.phone.event_log import PhoneError
+from soak.provocations.provocation import Place, provocation
+from soak.provocations.stranger import Stranger
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.terminal_checks import PATIENCE
+
+FIRST_DEVICE = 2000
+"""The number of the first device of a household; the phones of scenarios have smaller ones."""
+
+AT_ONCE = 24
+"""Connections that are opened side by side."""
+
+
+def address(number: int) -> str:
+    """Return a loopback address, another one for each number below 16,000."""
+    return f"127.7.{number // 250}.{1 + number % 250}"
+
+
+async def failed_sign_ins(place: Place) -> None:
+    """Fail once from each of more addresses than a relay remembers."""
+
+    async def fail(number: int) -> None:
+        async with Stranger(place.url, address(number)) as stranger:
+            await stranger.request("GET", "/api/settings", Authorization="Bearer none")
+
+    for first in range(0, RELAY_ATTEMPTS.value + 1, AT_ONCE):
+        last = min(first + AT_ONCE, RELAY_ATTEMPTS.value + 1)
+        await asyncio.gather(*(fail(number) for number in range(first, last)))
+
+
+async def household(place: Place) -> None:
+    """Let in as many devices as an account may have, from more addresses than are remembered; connect them at once.
+
+    Where devices of known addresses hold places, strangers get the others, so every kind of place is taken.
+    """
+    tokens = await _new_devices(place)
+    try:
+        await _sign_in_from_everywhere(place, tokens)
+        async with AsyncExitStack() as scope:
+            await _take_places(place, tokens, scope)
+    finally:
+        for number in tokens:
+            await place.world.target.ask("revoke", {"device_id": visits.device_id(number)})
+
+
+async def _new_devices(place: Place) -> dict[int, str]:
+    """The tokens of new devices by their numbers, until the account has no room. Raises PhoneError."""
+    tokens: dict[int, str] = {}  # bounded by the relay's devices
+    for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_DEVICES.value + 1):
+        token = str((await place.world.target.ask("pair", {"legacy": True}))["token"])
+        async with Stranger(place.url) as device:
+            if await device.register(token, visits.device_id(number)) != "authenticated":
+                return tokens
+        tokens[number] = token
+    raise PhoneError("error", f"expected the relay to refuse device {RELAY_DEVICES.value + 1}; it let it in")
+
+
+async def _sign_in_from_everywhere(place: Place, tokens: dict[int, str]) -> None:
+    numbers = list(tokens)
+    for count in range(RELAY_KNOWN_ADDRESSES.value + 1):
+        number = numbers[count % len(numbers)]
+        async with Stranger(place.url, address(count)) as device:
+            await device.register(tokens[number], visits.device_id(number))
+
+
+async def _take_places(place: Place, tokens: dict[int, str], scope: AsyncExitStack) -> None:
+    """Hold all WebSockets and all plain connections that there may be, and try for one more of each."""
+    known = [address(count) for count in range(1, RELAY_KNOWN_ADDRESSES.value + 1)]
+    per_address = KNOWN_FACTOR * MOST_UNSIGNED
+    for number in range(RELAY_UNSIGNED.value):
+        await _hold(Stranger(place.url, known[number // per_address]), scope, upgrade=True)
+    for number in list(tokens)[: RELAY_SOCKETS.value - RELAY_UNSIGNED.value]:
+        device = Stranger(place.url, known[number % len(known)])
+        await _hold(device, scope)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await device.register(tokens[number], visits.device_id(number))
+    per_address = KNOWN_FACTOR * MOST_PER_ADDRESS
+    for number in range(RELAY_REQUESTS.value + 1):
+        await _hold(Stranger(place.url, known[number // per_address]), scope)
+    await visits.status_when(place.world, _places_are_full, "all places of the relay to be taken")
+
+
+def _places_are_full(status: visits.Status) -> bool:
+    bounds = {entry["name"]: entry for entry in status["bounds"]}
+    wanted = (RELAY_SOCKETS, RELAY_REQUESTS, RELAY_UNSIGNED)
+    return all(bounds[limit.name]["peak"] == bounds[limit.name]["capacity"] for limit in wanted)
+
+
+async def _hold(stranger: Stranger, scope: AsyncExitStack, *, upgrade: bool = False) -> None:
+    scope.push_async_callback(stranger.close)
+    with suppress(OSError, asyncio.IncompleteReadError):
+        await stranger.open()
+        if upgrade:
+            await stranger.upgrade()
+
+
+async def longest_packet(place: Place) -> None:
+    """Send the longest packet that a device may send, after it has signed in; the relay answers it like any other."""
+    async with Stranger(place.url) as device:
+        await device.register(await place.world.target.token(0), visits.device_id(0))
+        begin, end = '42["relay:echo",{"nonce":"', '"}]'
+        await device.send(begin + "x" * (RELAY_MESSAGE.value - len(begin) - len(end)) + end)
+        await device.until("error", "relay:echo")
+
+
+async def deaf_device(place: Place) -> None:
+    """Change an account's settings again and again under a device that reads nothing, until the relay drops it."""
+    token = await place.world.target.token(0)
+    largest = {"soak": "x" * (RELAY_SETTINGS.value - 20)}
+    headers = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
+    async with Stranger(place.url) as deaf, Stranger(place.url) as writer:
+        await deaf.register(token, visits.device_id(0))
+        deaf.deaf()
+        status, _ = await writer.request(
+            "PUT", "/api/settings", json.dumps({"soak": "x" * (1 << 15)}).encode(), **headers
+        )
+        if status != 413:
+            raise PhoneError("error", f"expected the relay to refuse settings of 32 KiB; it said {status}")
+        async with asyncio.timeout(PATIENCE):
+            while not (await place.bounds())[RELAY_BACKLOG.name]["refused"]:
+                await writer.request("PUT", "/api/settings", json.dumps(largest).encode(), **headers)
+        await writer.request("PUT", "/api/settings", b'{"soak":""}', **headers)
+
+
+PROVOCATIONS = (
+    provocation(
+        "failed sign-ins", "one failed sign-in from each of 1,025 addresses", failed_sign_ins, RELAY_ATTEMPTS,
+        many_addresses=True,
+    ),
+    provocation(
+        "household", "100 devices sign in from 65 addresses, then hold every connection that the relay has",
+        household, RELAY_DEVICES, RELAY_KNOWN_ADDRESSES, RELAY_SOCKETS, RELAY_UNSIGNED, RELAY_REQUESTS,
+        many_addresses=True,
+    ),
+    provocation("longest packet", "a device sends a packet of 1 MiB", longest_packet, RELAY_MESSAGE),
+    provocation(
+        "deaf device", "the settings of an account change under a device that reads nothing", deaf_device,
+        RELAY_BACKLOG, RELAY_SETTINGS,
+    ),
+)  # fmt: skip
+"""By what fills the relay's limits."""

@@ -1,0 +1,131 @@
+"""A relay that several people share, and that stops: accounts, their connections, and what waits for a slow relay.
+
+Runs a relay and an agent of its own.
+"""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+from mobifai.errors import StateError
+from mobifai.limits import RELAY_ACCOUNT_SOCKETS, RELAY_ACCOUNTS, RELAY_QUEUE, SIGNALS
+from soak import shell
+from soak.harness.agent_process import AgentUnderTest, agent_under_test
+from soak.phone.event_log import PhoneError
+from soak.provocations.phones import BUSY_TURN, FIRST_TURN, candidate, gone, refusals, refused
+from soak.provocations.provocation import Place, provocation
+from soak.provocations.relay_storms import FIRST_DEVICE
+from soak.provocations.stranger import Stranger
+from soak.scenarios import phone_visits as visits
+from soak.scenarios.context import World
+from soak.scenarios.conversations import Conversations, ask
+from soak.scenarios.terminal_checks import PATIENCE, Desk
+
+ENDLESS = "flood 1000000 9000000\n"
+"""What makes a program print for much longer than it is watched."""
+
+
+@asynccontextmanager
+async def _agent(place: Place) -> AsyncIterator[tuple[AgentUnderTest, Place]]:
+    talks, own = Conversations(), place.folder / "script"
+    own.mkdir()
+    settings = place.folder / "shared.toml"
+    settings.write_text(talks.settings())
+    options = ["--shell", shell.COMMAND, *talks.serve_options(own)]
+    async with agent_under_test(
+        place.folder / "shared", settings, options, relay_apart=True, installation=place.installation
+    ) as target:
+        world = World(target, place.world.random)
+        try:
+            yield target, Place(world, Desk(world), talks.script, place.folder, place.installation)
+        finally:
+            for phone in world.phones:
+                await phone.vanish()
+
+
+async def shared_relay(place: Place) -> None:
+    """Fill the accounts and their connections, and stop the relay under its agent; take both ledgers over."""
+    async with _agent(place) as (target, inner):
+        await _many_accounts(target)
+        await _many_connections(inner)
+        await _burst_of_signals(inner)
+        await _relay_that_stops(target, inner)
+        place.record((await inner.bounds()).values())
+        place.record((await target.ask_relay("status"))["bounds"])
+
+
+async def _many_accounts(target: AgentUnderTest) -> None:
+    for number in range(RELAY_ACCOUNTS.value):
+        try:
+            await target.ask_relay("account-add", {"name": f"soak-{number}"})
+        except StateError as error:
+            if RELAY_ACCOUNTS.name not in str(error):
+                raise
+            return
+    raise PhoneError("error", f"expected the relay to refuse account {RELAY_ACCOUNTS.value + 1}; it made it")
+
+
+async def _many_connections(place: Place) -> None:
+    """Connect more devices of one account than it may have connections."""
+    async with AsyncExitStack() as scope:
+        for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_ACCOUNT_SOCKETS.value + 1):
+            token = str((await place.world.target.ask("pair", {"legacy": True}))["token"])
+            device = await scope.enter_async_context(Stranger(place.url))
+            if await device.register(token, visits.device_id(number)) != "authenticated":
+                return
+    raise PhoneError("error", f"expected the relay to refuse connection {RELAY_ACCOUNT_SOCKETS.value + 1}")
+
+
+async def _burst_of_signals(place: Place) -> None:
+    """A phone's candidates come all together, ahead of what takes them."""
+    before = await refusals(place, SIGNALS.name)
+    phone = await visits.new_phone(place.desk, webrtc=False, features=())
+    await visits.arrive(place.world, phone)
+    await phone.expect("webrtc:offer", lambda _: True, PATIENCE)
+    agent = int((await place.world.target.ask("status"))["agent_pid"])
+    with stopped(agent):
+        for number in range(3 * SIGNALS.value):
+            await phone.send("webrtc:ice-candidate", {"candidate": candidate(number)})
+    await refused(place, SIGNALS.name, before)
+    await gone(place, phone)
+
+
+async def _relay_that_stops(target: AgentUnderTest, place: Place) -> None:
+    """A terminal and the assistant go on while the relay reads nothing, until the agent's packets wait for it."""
+    phone = await visits.new_phone(place.desk, webrtc=False, features=())
+    await visits.arrive(place.world, phone)
+    talks, uuid = [await place.desk.open(phone) for _ in range(2)]
+    place.desk.ignore(phone)
+    place.script.write(FIRST_TURN, BUSY_TURN)
+    await phone.type(uuid, ENDLESS)
+    await ask(place.desk, talks)
+    with stopped(target.relay_pid):
+        await _queue_is_full(place)
+    await gone(place, phone)
+
+
+async def _queue_is_full(place: Place) -> None:
+    def is_full(status: visits.Status) -> bool:
+        return any(one["name"] == RELAY_QUEUE.name and one["used"] >= one["capacity"] for one in status["bounds"])
+
+    await visits.status_when(place.world, is_full, "packets to wait for the relay")
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Stop a process for the length of a scope, as a machine does that is suspended."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+PROVOCATIONS = (
+    provocation(
+        "shared relay", "a relay with 32 accounts, one of which has 48 devices; the relay stops under its agent",
+        shared_relay, RELAY_ACCOUNTS, RELAY_ACCOUNT_SOCKETS, RELAY_QUEUE, SIGNALS,
+    ),
+)  # fmt: skip
+"""By what fills the limits of a relay apart, and of the way to it."""
