@@ -14,7 +14,7 @@ from soak.option_types import PHONES, SEED, TIME_SCALE, PathName
 from soak.run.plan import LARGEST_SEED, Plan
 from soak.run.plan import PHONES as DEFAULT_PHONES
 from soak.run.plan import TIME_SCALE as DEFAULT_TIME_SCALE
-from soak.scenarios import scenarios
+from soak.scenarios import workloads
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,10 +84,10 @@ def run_options(command: F) -> F:
 
 
 def plan_of(params: Mapping[str, Any], usual: tuple[str, ...] = ()) -> Plan:
-    """Return the plan that parsed options ask for; `usual` are the scenarios where none is named, by default all."""
+    """Return the plan that parsed options ask for; `usual` are the scenarios where none is named, by default the workloads."""
     seed = params["seed"]
     return Plan(
-        tuple(dict.fromkeys(params["scenario_names"])) or usual or scenarios(),
+        tuple(dict.fromkeys(params["scenario_names"])) or usual or workloads(),
         seed=random.SystemRandom().randrange(LARGEST_SEED) if seed is None else seed,
         time_scale=params["time_scale"],
         phones=params["phones"],

@@ -28,7 +28,8 @@ from soak.plants import plant
 def run(context: click.Context, /, **params: Any) -> int:
     """Replay soak's scenarios in fresh agents, and name the line that makes memory grow.
 
-    SCENARIO is one or more of those that `mobifai soak --list` shows; all by default, and with --plant the plant's own.
+    SCENARIO is one or more of those that `mobifai soak --list` shows; all but `limits` by default, and with --plant the
+    plant's own.
     """
     mode, name = TABLE.check(context), params["plant_name"]
     check_scenarios(params["scenario_names"])

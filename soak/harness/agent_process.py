@@ -43,6 +43,7 @@ class AgentUnderTest:
         relay: RelayApart | None = None,
         *,
         relay_restarts: bool = False,
+        kept: bool = True,
     ) -> None:
         self.folder = folder
         self.state_dir = folder / "state"
@@ -51,14 +52,14 @@ class AgentUnderTest:
         self.agent_pid = 0
         self._process = process
         self._relay = relay
-        self.others = self._beside(relay_restarts)
+        self.others = self._beside(relay_restarts, kept)
         """The product's processes beside the agent."""
         self._tokens: dict[int, str] = {}  # bounded by the phones
         self._seals: dict[int, PhoneSeal] = {}  # bounded by the phones
 
-    def _beside(self, relay_restarts: bool) -> list[CountedProcess]:
+    def _beside(self, relay_restarts: bool, kept: bool) -> list[CountedProcess]:
         state, relay = StateDir(self.state_dir), self._relay
-        found = [CountedProcess("keeper", lambda: self.keeper_pid, lambda: state.keeper_socket)]
+        found = [CountedProcess("keeper", lambda: self.keeper_pid, lambda: state.keeper_socket)] if kept else []
         if relay is not None:
             found.append(CountedProcess("relay", lambda: relay.pid, lambda: relay.socket, inside=not relay_restarts))
         return found
@@ -240,7 +241,7 @@ async def agent_under_test(
                 cwd=folder,
                 start_new_session=True,
             )
-        agent = AgentUnderTest(folder, process, relay, relay_restarts=relay_restarts)
+        agent = AgentUnderTest(folder, process, relay, relay_restarts=relay_restarts, kept="--no-keeper" not in options)
         scope.push_async_callback(agent.stop)
         await agent.ready(ready_file, older=installation.path is not None)
         if plant is not None:

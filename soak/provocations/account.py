@@ -22,8 +22,8 @@ def _why(bound: BoundResult, provocation: str | None, scenarios: Collection[str]
     limit = LIMITS.get(bound.name)
     if bound.exercised:
         how = "use" if provocation is None else f"the provocation {provocation!r}"
-        smaller = limit is not None and bound.capacity < limit.value
-        return f"filled by {how}" + (f", set to {bound.capacity:,} instead of {limit.value:,}" if smaller else "")
+        is_set = limit is not None and bound.capacity != limit.value
+        return f"filled by {how}" + (", with a capacity that is not the default" if is_set else "")
     if limit is not None and limit.unfillable:
         return f"nothing can fill it: {limit.unfillable}"
     if provocation is not None:

@@ -22,6 +22,11 @@ def scenarios() -> tuple[str, ...]:
     return tuple(_PLACES)
 
 
+def workloads() -> tuple[str, ...]:
+    """Those that use an agent as people do: all but the one that provokes it."""
+    return tuple(name for name in _PLACES if name != "limits")
+
+
 def scenario(name: str) -> type[Scenario]:
     """A scenario by its name. Raises KeyError for a name that is none."""
     module, _, attribute = _PLACES[name].partition(":")

@@ -9,7 +9,7 @@ import pytest
 
 from soak import shell
 from soak.harness.agent_process import agent_under_test
-from soak.scenarios import scenario, scenarios
+from soak.scenarios import scenario, scenarios, workloads
 from soak.scenarios.context import World
 from soak.scenarios.scenario import Scenario
 
@@ -45,7 +45,7 @@ async def timed(what: str, doing: Awaitable[None]) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", scenarios())
+@pytest.mark.parametrize("name", workloads())  # for the other see test_provocations
 async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,112 @@
+"""The scenario `limits` with a real agent: every limit is filled to its capacity, and holds."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from mobifai.limits import LIMITS
+from soak import shell
+from soak.gauges.results import BoundResult
+from soak.gauges.verdict import bounds, breaches
+from soak.harness.agent_process import agent_under_test
+from soak.provocations import provocations
+from soak.provocations.account import explained
+from soak.scenarios import scenario
+from soak.scenarios.context import World
+
+FILLED = {limit for one in provocations() if one.possible for limit in one.fills}
+
+
+def test_every_limit_is_filled_by_a_provocation_or_says_why_nothing_can() -> None:
+    filled = {limit for one in provocations() for limit in one.fills}
+    unfillable = {limit.name for limit in LIMITS.values() if limit.unfillable}
+    assert filled | unfillable == set(LIMITS)
+    assert not filled & unfillable
+
+
+def test_few_limits_can_not_be_filled() -> None:
+    assert {limit.name for limit in LIMITS.values() if limit.unfillable} == {"terminal.keeper_news", "agent.tasks"}
+
+
+def test_the_names_of_provocations_are_unique() -> None:
+    names = [one.name for one in provocations()]
+    assert len(set(names)) == len(names)
+
+
+def test_the_documentation_lists_every_provocation_with_what_it_fills() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "soak.md").read_text()
+    for one in provocations():
+        row = next((line for line in documented.splitlines() if line.startswith(f"| {one.name} |")), "")
+        assert [limit for limit in one.fills if f"`{limit}`" not in row] == [], one.name
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a run of the scenario left. `entries` are of all its processes."""
+
+    results: Mapping[str, BoundResult]
+    entries: list[dict[str, Any]]
+    status: Mapping[str, Any]
+    world: World
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """One block with each kind of cycle, and all provocations."""
+    yield asyncio.run(run_scenario(tmp_path_factory.mktemp("limits")))
+
+
+async def run_scenario(place: Path) -> Filled:
+    one = scenario("limits")()
+    settings = place / "config.toml"
+    settings.write_text(one.settings())
+    options = ["--shell", shell.COMMAND, "--time-scale", "20", *one.serve_options(place)]
+    async with agent_under_test(place / "agent", settings, options) as target:
+        world = World(target, Random(1), time_scale=20)  # noqa: S311 - to do the same again
+        await one.setup(world)
+        for kind in sorted(set(one.block)):
+            await one.action(world, kind)
+        await one.fill(world)
+        await one.back(world)
+        status = await target.ask("status")
+        entries = [*status["bounds"], *world.elsewhere]
+        return Filled({result.name: result for result in bounds([], entries)}, entries, status, world)
+
+
+@pytest.mark.timeout(400)
+def test_it_leaves_no_phone_and_no_terminal_and_loses_no_byte(filled: Filled) -> None:
+    assert not filled.world.phones
+    assert (filled.status["path"], filled.status["terminals"]) == (None, [])
+    assert filled.world.traffic.lost == 0
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("limit", sorted(FILLED))
+def test_a_limit_is_filled_to_its_capacity(filled: Filled, limit: str) -> None:
+    assert filled.results[limit].exercised, filled.results[limit]
+
+
+@pytest.mark.timeout(400)
+def test_no_limit_is_passed(filled: Filled) -> None:
+    assert breaches(filled.entries) == []
+
+
+@pytest.mark.timeout(400)
+def test_nine_limits_in_ten_are_filled(filled: Filled) -> None:
+    assert sum(result.exercised for result in filled.results.values()) >= 0.9 * len(LIMITS)
+
+
+@pytest.mark.timeout(400)
+def test_the_report_says_of_each_limit_what_filled_it_or_why_nothing_did(filled: Filled) -> None:
+    for result in explained(filled.results.values(), ["limits"]):
+        expected = "filled by the provocation" if result.exercised else "nothing can fill it: "
+        assert result.why.startswith(expected), result
+    idle = BoundResult("terminals", 64, "items", 3, 0, exercised=False)
+    used = BoundResult("terminals", 64, "items", 64, 0, exercised=True)
+    assert explained([idle], ["mixed"])[0].why == "the scenario 'limits' did not run"
+    assert explained([used], ["mixed"])[0].why == "filled by use"
