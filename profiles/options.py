@@ -84,7 +84,7 @@ def run_options(command: F) -> F:
 
 
 def plan_of(params: Mapping[str, Any], usual: tuple[str, ...] = ()) -> Plan:
-    """Return the plan that parsed options ask for; `usual` are the scenarios where none is named, by default the workloads."""
+    """Return the plan that parsed options ask for; `usual` are its scenarios where none is named, or the workloads."""
     seed = params["seed"]
     return Plan(
         tuple(dict.fromkeys(params["scenario_names"])) or usual or workloads(),
