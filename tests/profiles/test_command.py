@@ -103,7 +103,7 @@ async def test_what_a_soak_run_found_is_explained(tmp_path: Path) -> None:
         (("run", "nothing"), "expected one of terminals, reconnects, conversations, mixed; found 'nothing'"),
         (("run", "--plant", "zombi"), "no plant is called 'zombi'; there are zombie"),
         (("run", "--from", "nowhere"), "there is no nowhere: expected the directory of a soak report"),
-        (("run", "--from", "nowhere", "--seed", "1"), "expected --from without --seed and --plant"),
+        (("run", "--from", "nowhere", "--seed", "1"), "expected one of --from, --seed; they do not go together"),
         (("attach", "--for", "soon"), "expected a length of time as 90s"),
         (("compare", "nowhere", "nowhere"), "nowhere"),
     ],
