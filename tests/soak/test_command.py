@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shlex
 import signal
 import subprocess
@@ -28,6 +29,10 @@ from tests.soak.soaking import Ended, plain, read, soak, soaking, wait_until
 
 pytestmark = pytest.mark.timeout(500)
 
+SHORT = (
+    *("terminals", "--cycles", "5", "--seed", "2", "--time-scale", "10", "--phones", "3"),
+    *("--plant", "dict-by-session", "--no-memray", "--fail-fast"),
+)
 CLEAN = ("terminals", "--quick", "--no-memray", "--seed", "11")
 PLANTED = ("terminals", "--plant", "one-in-five", "--fail-fast", "--no-memray", "--seed", "3")
 
@@ -365,13 +370,32 @@ def test_a_bound_that_is_passed_ends_with_1(tmp_path: Path, monkeypatch: pytest.
     )
     monkeypatch.setenv("PYTHONPATH", str(tree))
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
-    ended = soak(tmp_path / "report", "terminals", "--cycles", "5", "--no-memray", "--fail-fast", "--seed", "2")
+    ended = soak(tmp_path / "report", *SHORT)
     assert (ended.status, ended.report.verdict) == (1, "breach"), ended.err
     (finding,) = ended.report.findings
     assert (finding.kind, finding.name, finding.scenario) == ("bound", "terminals", "terminals")
     assert finding.detail == "expected at most 64 items in terminals; found 65"
     assert "found: bound terminals (terminals)" in ended.err
-    assert shlex.split(finding.replay)[2:4] == ["terminals", "--seed"]
+    _check_same(ended.report, _typed(finding.replay, tmp_path / "a person's folder"))
+
+
+def _typed(command: str, folder: Path) -> Report:
+    """The report of a command that is copied into a shell, in a new folder."""
+    folder.mkdir()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(["sh", "-c", command], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert (folder / "soak-report" / "report.json").exists(), done.stderr
+    assert command in done.stdout  # it names itself
+    return read(folder / "soak-report")
+
+
+def _check_same(first: Report, again: Report) -> None:
+    """Both are the same run: what it was to do, how far it came, and what it found."""
+    assert again.environment["plan"] == first.environment["plan"]
+    assert (again.seed, again.verdict) == (first.seed, first.verdict)
+    assert again.findings == first.findings
+    assert [(one.name, one.cycles) for one in again.scenarios] == [(one.name, one.cycles) for one in first.scenarios]
 
 
 # -- too short to judge, with memory windows
