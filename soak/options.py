@@ -13,7 +13,7 @@ from soak.duration import Duration, duration_text
 from soak.option_table import Mode, OptionTable, Usage
 from soak.option_types import CYCLES, PHONES, SEED, TIME_SCALE, PathName
 from soak.plants import plant
-from soak.run.plan import LARGEST_SEED, QUICK_BLOCKS, Plan
+from soak.run.plan import LARGEST_SEED, QUICK_BLOCKS, WATCH_SECONDS, Plan
 from soak.run.plan import PHONES as DEFAULT_PHONES
 from soak.run.plan import TIME_SCALE as DEFAULT_TIME_SCALE
 from soak.scenarios import scenarios
@@ -22,7 +22,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 DEFAULT_REPORT: Final = "soak-report"
-DEFAULT_WATCH: Final = 600.0
 
 _EVERY = Duration()
 _SCENARIOS: Final = "scenario_names"
@@ -62,7 +61,7 @@ OPTIONS: Final = (
     click.option(
         "--duration", type=_EVERY, metavar="TIME",
         help=f"How long the run takes, warm-up included, as 10m, 1h30m or 24h; {_EVERY.range}. With --attach: how "
-        f"long to watch (default: {duration_text(DEFAULT_WATCH)}).",
+        f"long to watch (default: {duration_text(WATCH_SECONDS)}).",
     ),
     click.option(
         "--cycles", type=CYCLES, metavar="N",

@@ -28,6 +28,9 @@ PHONES = 2
 
 LARGEST_SEED = 2**31
 
+WATCH_SECONDS = 600.0
+"""How long an agent is watched, by default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -7,6 +7,7 @@ generator, processes and phones of its own. So the command for a finding names t
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from soak.duration import duration_text, number_text
 from soak.run.plan import PHONES, TIME_SCALE, Plan
@@ -50,6 +51,11 @@ def _length_words(plan: Plan) -> Sequence[str]:
 
 def _judge_words(plan: Plan) -> list[str]:
     return [*([] if plan.memray else ["--no-memray"]), *(["--fail-fast"] if plan.fail_fast else [])]
+
+
+def watch_command(state_dir: Path, seconds: float) -> str:
+    """Return the command that watches an agent again, for as long."""
+    return shell_command("soak", "--attach", str(state_dir.absolute()), "--duration", duration_text(seconds))
 
 
 def shell_command(*words: str) -> str:

@@ -20,7 +20,7 @@ from soak.harness.surroundings import make_folders, module_command, surroundings
 from soak.plants import Plant, plants
 from soak.report.files import write_whole
 from soak.run.plan import Plan
-from soak.run.replay import plan_words, soak_command
+from soak.run.replay import drive_words, plan_words, shell_command, soak_command
 
 RUN_SECONDS = 900.0
 
@@ -58,19 +58,21 @@ async def self_test(
         async with gate:
             outcome = await _run(plant, plan, folder / str(number))  # short: sockets are in it
         done += 1
-        click.echo(_told(outcome, done, len(wanted)), err=as_json)
+        click.echo(_told(outcome, plan, done, len(wanted)), err=as_json)
         return outcome
 
     outcomes = await asyncio.gather(*(one(number, plant) for number, plant in enumerate(wanted)))
+    command = shell_command("soak", "--self-test", *chosen, *drive_words(plan))
     told = {
         "environment": environment,
         "seed": plan.seed,
+        "replay": command,
         **matrix(outcomes),
         "plants": [_row(one, plan) for one in outcomes],
     }
     write_whole(place / "self-test.json", msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
-    write_whole(place / "self-test.md", table(outcomes, plan.seed).encode())
-    click.echo(json.dumps(told) if as_json else table(outcomes, plan.seed).partition("\n\n| plant")[0])
+    write_whole(place / "self-test.md", table(outcomes, command).encode())
+    click.echo(json.dumps(told) if as_json else table(outcomes, command).partition("\n\n| plant")[0])
     return 0 if all(outcome.right for outcome in outcomes) else 1
 
 
@@ -122,12 +124,12 @@ def matrix(outcomes: Iterable[Outcome]) -> dict[str, int]:
     return counts
 
 
-def table(outcomes: Iterable[Outcome], seed: int) -> str:
-    """The confusion matrix and a line for each plant, as Markdown."""
+def table(outcomes: Iterable[Outcome], command: str) -> str:
+    """Return the confusion matrix and a line for each plant, as Markdown, under the command that made them."""
     outcomes = list(outcomes)
     counts = matrix(outcomes)
     head = [
-        f"`mobifai soak --self-test --seed {seed}`",
+        f"`{command}`",
         "",
         "| | said: leak or breach | said: held | said neither |",
         "| --- | --- | --- | --- |",
@@ -153,11 +155,12 @@ def _line(outcome: Outcome) -> str:
     return f"| {plant.name} | {family} | {plant.scenario} | {outcome.verdict}{sign} | {found} | {outcome.seconds:.0f} |"
 
 
-def _told(outcome: Outcome, done: int, total: int) -> str:
+def _told(outcome: Outcome, plan: Plan, done: int, total: int) -> str:
     sign = "✓" if outcome.right else "✗"
     what = "decoy" if outcome.plant.decoy else "leak"
     by = outcome.findings[0] if outcome.findings else "nothing"
-    return f"{sign} {done}/{total} {outcome.plant.name} ({what}): {outcome.verdict}, {by}, {outcome.seconds:.0f} s"
+    told = f"{sign} {done}/{total} {outcome.plant.name} ({what}): {outcome.verdict}, {by}, {outcome.seconds:.0f} s"
+    return told if outcome.right else f"{told}\n    see it again: {soak_command(plan_for(outcome.plant, plan))}"
 
 
 def _row(outcome: Outcome, plan: Plan) -> dict[str, Any]:

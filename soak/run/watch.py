@@ -30,12 +30,13 @@ from soak.gauges.time_series import SeriesBook
 from soak.gauges.trend import Judgement, judge
 from soak.gauges.verdict import bounds, breaches, gauges, leaks, ordered
 from soak.report.directory import ReportDirectory
+from soak.run.plan import WATCH_SECONDS
+from soak.run.replay import watch_command
 from soak.run.report_builder import Setting
 from soak.view.lines import GaugeCourse, Progress, View
 
 LOOKS = 40
 """Looks over the whole time: enough for two windows."""
-DEFAULT_SECONDS = 600.0
 LEAST_PAUSE = 1.0
 NAME = "attached"
 
@@ -47,6 +48,7 @@ class Watch:
         self._socket = StateDir(state_dir).control_socket
         self._state_dir = state_dir
         self._seconds = seconds
+        self._replay = watch_command(state_dir, seconds)
         self._setting = setting
         self._shown = shown
         self._began = time.monotonic()
@@ -88,7 +90,7 @@ class Watch:
         self._pid = int(told["pid"])
         self._looks += 1
         self._bounds = bounds(self._bounds, told["bounds"])
-        for finding in breaches(told["bounds"], NAME):
+        for finding in breaches(told["bounds"], NAME, self._replay):
             self._findings[finding.name] = finding
         if status["phone"] is not None:
             return None
@@ -145,7 +147,8 @@ class Watch:
     def _report(self, *, interrupted: bool, finished: bool = True) -> Report:
         first, again = self._windows()
         rate = self._rests / max(self._elapsed(), 1e-9)
-        found = ordered([*self._findings.values(), *leaks(first, again, cycles_per_second=rate, scenario=NAME)])
+        risen = leaks(first, again, cycles_per_second=rate, scenario=NAME, replay=self._replay)
+        found = ordered([*self._findings.values(), *risen])
         results = gauges(first, again, NAME)
         notes = [f"a cycle is one look with no phone there: {self._rests} of {self._looks}", *self._notes]
         return Report(
@@ -199,6 +202,6 @@ async def watch(
 ) -> Report:
     """Watch for so long (by default ten minutes). Raises StateError, ReportError."""
     with shown:
-        report = await Watch(state_dir, seconds or DEFAULT_SECONDS, setting, shown).run(stop, directory)
+        report = await Watch(state_dir, seconds or WATCH_SECONDS, setting, shown).run(stop, directory)
     directory.write(report)
     return report

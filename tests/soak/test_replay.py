@@ -13,7 +13,7 @@ from soak.option_types import FASTEST, MOST_CYCLES, MOST_PHONES
 from soak.options import TABLE, plan_of
 from soak.plants import plants
 from soak.run.plan import LARGEST_SEED, Plan
-from soak.run.replay import scenario_command, soak_command
+from soak.run.replay import scenario_command, soak_command, watch_command
 from soak.scenarios import scenarios
 
 durations = st.floats(SHORTEST, LONGEST) | st.integers(1, LONGEST).map(float)
@@ -81,6 +81,14 @@ def test_a_later_seed_is_one_that_the_command_line_takes(plan: Plan, number: int
 )
 def test_lengths_of_time_are_written_as_people_write_them(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+@given(durations)
+def test_the_command_of_a_watch_names_the_agent_from_everywhere(seconds: float) -> None:
+    words = shlex.split(watch_command(Path("a person's agent"), seconds))
+    with soak.make_context("soak", words[2:]) as context:
+        assert TABLE.check(context) == "attach"
+        assert (context.params["attach"], context.params["duration"]) == (Path.cwd() / "a person's agent", seconds)
 
 
 def test_no_command_has_a_path_in_it() -> None:

@@ -59,7 +59,7 @@ def test_the_table_has_the_matrix_first_and_a_line_for_each_plant() -> None:
             outcome(DECOY, "held"),
             outcome(DECOY, "leak", "growth heap.bytes"),
         ],
-        7,
+        "mobifai soak --self-test --seed 7",
     )
     lines = text.splitlines()
     assert lines[0] == "`mobifai soak --self-test --seed 7`"
@@ -83,7 +83,7 @@ def test_every_run_is_in_one_cell(outcomes: list[Outcome]) -> None:
     cells = matrix(outcomes)
     assert sum(cells.values()) == len(outcomes)
     assert cells["leaks_found"] + cells["decoys_silent"] == sum(one.right for one in outcomes)
-    lines = [line for line in table(outcomes, 1).splitlines() if line.startswith("| ")]
+    lines = [line for line in table(outcomes, "").splitlines() if line.startswith("| ")]
     assert len(lines) == len(outcomes) + 6
 
 
@@ -129,6 +129,10 @@ async def test_it_ends_with_1_on_one_miss(
     told = json.loads(said.out)
     assert [row["plant"] for row in told["plants"] if not row["right"]] == ["one-in-five"]
     assert {row["scenario"] for row in told["plants"]} == {LEAK.scenario}
+    assert told["replay"] == f"mobifai soak --self-test {LEAK.scenario} --seed 1"
+    replay = f"mobifai soak {LEAK.scenario} --seed 1 --plant one-in-five --quick --no-memray --fail-fast"
+    assert replay in [row["replay"] for row in told["plants"]]
+    assert f"see it again: {replay}" in said.err
     assert "✗" in said.err
 
 
