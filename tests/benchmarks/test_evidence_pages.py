@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from benchmarks.evidence import soak_report
@@ -114,6 +115,34 @@ def test_the_example_s_page_says_how_many_limits_were_filled() -> None:
     page = rendered(known(result("example", "75m", RUN)))["example-soak/README.md"]
     assert "| limits filled to their capacity | 40 of 42 |" in page
     assert "| bytes received, lost | 6,500,000,000, 0 |" in page
+
+
+def cell_result(one: Measured) -> Result:
+    family = "" if one.plant == "-" else "python_objects"
+    cell = msgspec.to_builtins(one)
+    return result("leak-finders", one.key, {"cell": cell, "family": family, "versions": {"pytest": "9.0"}})
+
+
+def measured(tool: str, **told: Any) -> Measured:
+    usual = {"role": "leak", "moment": "terminal", "plant": "text-only", "seconds": 20.0, "events": 160}
+    return Measured(**({"key": f"{tool} leak terminal text-only 0", "tool": tool} | usual | told))
+
+
+def test_the_other_finders_stand_beside_the_self_test_of_the_same_revision() -> None:
+    clean = [
+        measured(
+            "memray", key=one.key, role="calibration", moment=one.moment, plant="-", largest=100, places=[("a", 100)]
+        )
+        for one in calibrations()
+    ]
+    by_memray = measured("memray", limit=101, alarm=True, largest=640, names_plant=True)
+    by_rss = measured("rss", course=[0, *range(2 << 20, (2 << 20) + 40)])
+    results = map(cell_result, [*clean, by_memray, by_rss])
+    page = rendered(known(*results, result("self-test", "text-only", LEAK)))["leak-finders.md"]
+    assert "101 bytes for phones" in page
+    assert "| `mobifai soak` | 1 of 1 | – | – | 0 | 60 | 1 min |" in page
+    assert "| RSS rise > 1 MiB | 1 of 1 |" in page
+    assert "| text-only | found | found | **missed** |" in page
 
 
 def test_a_page_says_which_runs_are_missing_and_a_kind_without_results_has_no_page() -> None:
