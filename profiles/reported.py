@@ -14,21 +14,29 @@ import msgspec
 
 from mobifai.errors import CommandError, MobiFaiError
 from profiles.invocation import command, now, tell
+from profiles.next_steps import next_steps
 from profiles.report.directory import ProfileDirectory, encoded
+from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import summary
-from profiles.results import EXIT_STATUS, ProfileReport
+from profiles.results import EXIT_STATUS, ProfileReport, Settings, Unjudged
 from profiles.subcommand import FAILED, interruption, reason_of, rendered, show
 from soak.harness.environment import environment
+from soak.harness.identity import product
 from soak.report.files import ReportError
+from soak.report.github import publish
 
 Save: TypeAlias = Callable[[ProfileReport], None]
 """Writes what is known now."""
 
 
-def begun(mode: str, seed: int = 0) -> ProfileReport:
+def begun(mode: str, seed: int, settings: Settings) -> ProfileReport:
     """The report of a run that has just begun."""
     network = "that of the agent that is looked into" if mode == "attach" else "not set up yet"
-    return ProfileReport("unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), now())
+    left = [Unjudged("everything", "the run had not come to its end")]
+    return ProfileReport(
+        "unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), now(),
+        settings=settings, unjudged=left, product=product(),
+    )  # fmt: skip
 
 
 def reported(
@@ -44,6 +52,7 @@ def reported(
     saving = Saving(directory, first)
     try:
         report = make(first, saving)
+        report = msgspec.structs.replace(report, next_steps=next_steps(report, place))
     except Exception as error:
         with suppress(ReportError):
             directory.write(_failed(saving.latest, error))
@@ -86,6 +95,7 @@ def _end(report: ProfileReport, directory: ProfileDirectory, as_json: bool) -> i
         status, unwritten = status or FAILED, str(error)
     place = None if unwritten else directory.path / "report.html"
     status = show(encoded(report) if as_json else rendered(summary(report, place)), status)
+    publish(annotations(report), markdown(report), as_json=as_json)
     if unwritten:
         tell(f"mobifai: {unwritten}")
     return status

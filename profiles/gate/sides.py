@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -29,7 +30,7 @@ import profiles
 import soak
 from profiles.gate.checkout import GitError, commit_of, git, snapshot
 from profiles.gate.results import SideResult
-from profiles.results import ProfileError
+from profiles.results import Culprit, ProfileError
 from soak.harness.installation import Installation
 
 HASH_SEED = 0
@@ -101,6 +102,22 @@ def base(checkout: Path, revision: str, folder: Path) -> Side:
     _unpack(_wheel(source, folder / "wheel", "the base's wheel"), place)
     _complete(place)
     return _described(Side("base", Installation(_python(checkout, source, folder), place, HASH_SEED), about))
+
+
+def in_checkout(culprit: Culprit, about: SideResult, side: Side) -> Culprit:
+    """A culprit with the paths of the checkout in the place of those of a side that was built of it."""
+    if not about.built:
+        return culprit
+    laid_out = str(side.installation.path)
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.replace(laid_out, about.name)
+        if isinstance(value, dict):
+            return {name: moved(one) for name, one in value.items()}
+        return [moved(one) for one in value] if isinstance(value, list | tuple) else value
+
+    return msgspec.convert(moved(msgspec.to_builtins(culprit)), Culprit)
 
 
 def needs(tree: Path) -> Needs:
