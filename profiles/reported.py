@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
-import click
 import msgspec
 
 from mobifai.errors import CommandError, MobiFaiError
@@ -22,6 +21,7 @@ from profiles.results import EXIT_STATUS, ProfileReport, Settings, Unjudged
 from profiles.subcommand import FAILED, interruption, reason_of, rendered, show
 from soak.harness.environment import environment
 from soak.harness.identity import product
+from soak.option_table import Usage
 from soak.report.files import ReportError
 from soak.report.github import publish
 
@@ -42,13 +42,13 @@ def begun(mode: str, seed: int, settings: Settings) -> ProfileReport:
 def reported(
     first: ProfileReport, make: Callable[[ProfileReport, Save], ProfileReport], place: Path, as_json: bool
 ) -> int:
-    """Make a report of what was begun as `first`, write it, print it; its status. Raises UsageError, CommandError."""
+    """Make a report of what was begun as `first`, write it, print it; its status. Raises Usage, CommandError."""
     try:
         directory = ProfileDirectory(place)
         interruption().hold()
         directory.begin(first)
     except MobiFaiError as error:
-        raise click.UsageError(str(error)) from None
+        raise Usage(str(error)) from None
     saving = Saving(directory, first)
     try:
         report = make(first, saving)
