@@ -1,38 +1,31 @@
 """`mobifai soak`: drives an agent for minutes or for a day, and says whether anything grew."""
 
-import asyncio
 import datetime as dt
 import os
 import shlex
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-from rich.console import Console
 
-from mobifai.cli.running import run, stop_signals
+from mobifai.cli.running import ask_running
 from mobifai.errors import CommandError, MobiFaiError
-from soak.gauges.results import EXIT_STATUS, Report
+from soak.gauges.results import EXIT_STATUS
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
-from soak.harness.temp_run import alone, unless_stopped
 from soak.options import DEFAULT_REPORT, TABLE, check_plan, plan_of, soak_options, usable
 from soak.plants import plants
-from soak.report.directory import ReportDirectory, encoded, read_report
-from soak.report.summary import summary
+from soak.report.directory import ReportDirectory, read_report
+from soak.report.lock import PID
+from soak.run.invocation import Invocation, invocation
 from soak.run.plan import Plan
 from soak.run.report_builder import Setting
 from soak.run.resume import Rest, rest_of
-from soak.run.runner import Runner
 from soak.scenarios import scenario, scenarios
-from soak.view.live import view
-
-T = TypeVar("T")
-
-_STOPPED = EXIT_STATUS["inconclusive"]
 
 
 class RunFailed(CommandError):
@@ -78,39 +71,28 @@ def soak(context: click.Context, /, **params: Any) -> int:
     check_plan(rest.whole)
     directory = usable(lambda: ReportDirectory(place))
     try:
-        if mode == "self_test":
-            return _test_itself(plan, params["scenario_names"], place, as_json)
-        if mode == "attach":
-            return _end(_watch(plan, params["attach"], directory, as_json), place, as_json)
-        return _end(_run(rest, directory, earlier, as_json), place, as_json)
+        with _taken(directory, as_json) as run:
+            if mode == "self_test":
+                from soak.run.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
+
+                facts, chosen = _facts(network.enter()), params["scenario_names"]
+                return run.test_itself(lambda folder: self_test(plan, chosen, place, folder, facts, as_json))
+            if mode == "attach":
+                ask_running(params["attach"], "status")  # before the report of an earlier run is replaced
+                setting = _setting(plan, "those of the agent that is watched", ("attached",))
+                return run.watch(params["attach"], plan.duration, setting)
+            return run.drive(rest.left, _setting(rest.whole, network.enter(), rest.whole.scenarios), earlier)
     except (click.ClickException, CommandError):
         raise
     except Exception as error:
         raise RunFailed(error) from error
 
 
-def _test_itself(plan: Plan, scenario_names: tuple[str, ...], place: Path, as_json: bool) -> int:
-    from soak.run.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
-
-    facts = environment(network.enter())
-    return alone(
-        lambda folder: unless_stopped(self_test(plan, scenario_names, place, folder, facts, as_json), _STOPPED)
-    )
-
-
-def _watch(plan: Plan, attach: Path, directory: ReportDirectory, as_json: bool) -> Report:
-    from soak.run.watch import watch  # noqa: PLC0415
-
-    directory.clear()
-    setting = _setting(plan, "those of the agent that is watched", ("attached",))
-    return run(_until_stopped(lambda stop: watch(attach, plan.duration, setting, directory, _view(as_json), stop)))
-
-
-def _run(rest: Rest, directory: ReportDirectory, earlier: Report | None, as_json: bool) -> Report:
-    if earlier is None:
-        directory.clear()
-    setting = _setting(rest.whole, network.enter(), rest.whole.scenarios)
-    return alone(lambda folder: _drive(rest.left, setting, directory, folder, earlier, as_json))
+@contextmanager
+def _taken(directory: ReportDirectory, as_json: bool) -> Iterator[Invocation]:
+    """The directory for this run alone. Raises UsageError when another run has it."""
+    with ExitStack() as scope:
+        yield usable(lambda: scope.enter_context(invocation(directory, as_json=as_json)))
 
 
 def _list(rows: list[tuple[str, str]]) -> int:
@@ -120,32 +102,11 @@ def _list(rows: list[tuple[str, str]]) -> int:
     return 0
 
 
+def _facts(network_: str) -> dict[str, Any]:
+    return {**environment(network_), PID: os.getpid()}
+
+
 def _setting(plan: Plan, network_: str, planned: tuple[str, ...]) -> Setting:
-    facts = {**environment(network_), "plan": {**asdict(plan), "scenarios": list(plan.scenarios)}}
+    facts = {**_facts(network_), "plan": {**asdict(plan), "scenarios": list(plan.scenarios)}}
     started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     return Setting(shlex.join(["mobifai", *sys.argv[1:]]), started, plan.seed, facts, planned)
-
-
-async def _until_stopped(job: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
-    async with stop_signals() as stop:
-        return await job(stop)
-
-
-async def _drive(
-    plan: Plan, setting: Setting, directory: ReportDirectory, folder: Path, earlier: Report | None, as_json: bool
-) -> Report:
-    with _view(as_json) as shown:
-        runner = Runner(plan, setting, directory, shown, folder, earlier)
-        return await _until_stopped(runner.run)
-
-
-def _view(as_json: bool) -> Any:
-    return view(as_json=as_json, environ=os.environ)
-
-
-def _end(report: Report, place: Path, as_json: bool) -> int:
-    if as_json:
-        click.echo(encoded(report).decode(), nl=False)
-    else:
-        Console(highlight=False).print(summary(report, place / "report.html"), soft_wrap=True)
-    return EXIT_STATUS[report.verdict]

@@ -11,8 +11,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mobifai.cli.running import run, stop_signals
+from mobifai.cli.running import run
 from soak.harness.cleanup import swept
+from soak.harness.stopping import StopRequests, stop_requests
 
 T = TypeVar("T")
 
@@ -34,18 +35,24 @@ def alone(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def unless_stopped(job: Coroutine[Any, Any, T], stopped: T) -> T:
+async def unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: StopRequests | None = None) -> T:
     """Its result; `stopped` when it is told to stop before."""
     try:
-        return await until_stopped(job)
+        return await until_stopped(job, stops)
     except asyncio.CancelledError:
         return stopped
 
 
-async def until_stopped(job: Coroutine[Any, Any, T]) -> T:
-    """Its result, also one that it gives when it is cancelled because it is told to stop. Raises CancelledError."""
+async def until_stopped(job: Coroutine[Any, Any, T], stops: StopRequests | None = None) -> T:
+    """Its result, also one that it gives when it is cancelled because it is told to stop. Raises CancelledError.
+
+    `stops` are the requests of the whole command; by default those that come while the job runs.
+    """
+    if stops is None:
+        with stop_requests() as own:
+            return await until_stopped(job, own)
     going = asyncio.ensure_future(job)
-    async with stop_signals() as stop:
+    async with stops.event() as stop:
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait({going, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()

@@ -9,13 +9,15 @@ import msgspec
 
 from soak.gauges.gauge import Sample
 from soak.gauges.results import Report, SeriesResult
-from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
+from soak.report.files import ReportError, draft_of, make_directory, plain_values, reason, write_whole
 from soak.report.html import page
 from soak.report.junit import junit
 from soak.report.samples import SAMPLES_FILE_BYTES, SamplesFile
 from soak.report.windows import Windows
 
 ADVICE = "name an empty or new directory with --report"
+DOCUMENTS = ("report.json", "report.html", "junit.xml", "self-test.json", "self-test.md")
+"""What a run writes, and a self-test."""
 
 
 class ReportDirectory:
@@ -37,11 +39,33 @@ class ReportDirectory:
         """What a person opens."""
         return self.path / "report.html"
 
+    def begin(self, report: Report, *, keep_samples: bool = False) -> None:
+        """Replace the report of an earlier run by the first one of this run. Raises ReportError.
+
+        `keep_samples`: the run goes on with the samples and the windows of the earlier one.
+        """
+        self._remove(DOCUMENTS[1:])  # report.json is replaced, so that the directory is ours at every moment
+        self.write(report)
+        if not keep_samples:
+            self._remove_samples()
+
     def clear(self) -> None:
-        """Remove the samples and windows of an earlier run, for a run that begins anew. Raises ReportError."""
+        """Remove all that an earlier run left. Raises ReportError."""
+        self._remove(DOCUMENTS)
+        self._remove_samples()
+
+    def _remove_samples(self) -> None:
         try:
             self._samples.clear()
             self.windows.clear()
+        except OSError as error:
+            raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
+
+    def _remove(self, names: Iterable[str]) -> None:
+        try:
+            for name in names:
+                (self.path / name).unlink(missing_ok=True)
+                draft_of(self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
 

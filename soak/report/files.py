@@ -18,7 +18,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
     It is not synced: after a loss of power the file may be older. Raises ReportError.
     """
-    draft = path.with_name(f".{path.name}.draft")
+    draft = draft_of(path)
     try:
         draft.write_bytes(data)
         draft.replace(path)
@@ -26,6 +26,11 @@ def write_whole(path: Path, data: bytes) -> None:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         raise ReportError(f"{path}: can't be written ({reason(error)}); make room or name another --report") from None
+
+
+def draft_of(path: Path) -> Path:
+    """Where a file is written before it takes the place of the old one."""
+    return path.with_name(f".{path.name}.draft")
 
 
 def reason(error: OSError) -> str:

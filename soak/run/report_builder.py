@@ -4,7 +4,7 @@ Pure but for the clock that it is given: it counts nothing and judges by `soak.g
 alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,6 +119,16 @@ def compose(
         series=[*(series for account in accounts for series in _series(account)), *harness_series],
     )
     return report if earlier is None else _joined(earlier, report)
+
+
+def bare_report(
+    setting: Setting, earlier: Report | None, *, finished: bool, findings: Sequence[FindingResult] = ()
+) -> Report:
+    """The report of a run without any cycle: before its first agent, or of one that failed before."""
+    return compose(
+        setting, [], duration=0.0, interrupted=False, finished=finished, findings=[*findings], harness=[],
+        harness_series=[], memory=[], notes=[] if finished else [UNFINISHED], earlier=earlier,
+    )  # fmt: skip
 
 
 def _verdict(verdict: Verdict, interrupted: bool, finished: bool) -> Verdict:

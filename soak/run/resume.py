@@ -13,6 +13,8 @@ from soak.gauges.results import Report
 from soak.run.plan import QUICK_BLOCKS, Plan
 
 START_NEW: Final = "start a new run"
+ONE_ROUND: Final = 1.0
+"""Seconds that are left of a run whose time was up in its warm-up: every run has at least one round."""
 
 
 class ResumeError(MobiFaiError):
@@ -32,7 +34,8 @@ def rest_of(earlier: Report, duration: float | None = None, cycles: int | None =
     whole = _extended(_plan_of(earlier), duration, cycles)
     left = whole.later(earlier.segments)
     if whole.duration is not None:
-        left = replace(left, duration=round(whole.duration - earlier.duration_s, 1))
+        seconds = round(whole.duration - earlier.duration_s, 1)
+        left = replace(left, duration=seconds if _fewest_blocks(earlier, whole) else max(seconds, ONE_ROUND))
         _check_left(left.duration, earlier, "a longer --duration")
     elif whole.cycles is not None:
         left = replace(left, cycles=whole.cycles - _fewest_cycles(earlier, whole))

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
+from mobifai.cli.running import is_set_within
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult, Report
 from soak.gauges.self_monitor import OwnGauges
 from soak.gauges.trend import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
 from soak.gauges.verdict import breaches, leaks
 from soak.report.directory import ReportDirectory
+from soak.report.writer import ReportWriter
 from soak.run.failures import failure
 from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
 from soak.run.progress_reporter import Telling
@@ -25,6 +27,9 @@ from soak.run.tracing import WINDOW_SECONDS, Tracing
 from soak.view.lines import View
 
 CHECKPOINT_SECONDS = 5.0
+LAST_TRIES = 10
+"""How often the last report is tried when it can't be written, and how long after the try before."""
+TRY_SECONDS = 1.0
 LARGEST_FACTOR = 8
 BLOCKS_A_FACTOR = 64
 """After so many blocks they become longer: samples take time."""
@@ -45,10 +50,11 @@ class Runner:
         view: View,
         folder: Path,
         earlier: Report | None = None,
+        writer: ReportWriter | None = None,
     ) -> None:
         self._plan = plan
         self._setting = setting
-        self._directory = directory
+        self._writer = writer or ReportWriter(directory, view.say)
         self._folder = folder
         self._earlier = earlier
         self._began = time.monotonic()
@@ -75,11 +81,13 @@ class Runner:
             going.cancel()
             with suppress(asyncio.CancelledError, Failed):
                 await going
+        except Exception as error:
+            self._findings.append(failure(error, "", self._setting.command))
         finally:
             stopping.cancel()
         self._over = True
         self._show("done")
-        return self._checkpoint()
+        return await self._last_report(stop)
 
     # -- the course of the run
 
@@ -109,14 +117,14 @@ class Runner:
     async def _next_round(self) -> None:
         self._telling.round += 1
         for account in self._accounts:
-            if self._time_is_up():
+            if self._time_is_up() and self._round > 1:
                 return
             course = account.course
             self._show("running", account.name)
             course.factor = min(LARGEST_FACTOR, 1 + course.blocks // BLOCKS_A_FACTOR)
             with self._failing(account.name):
                 sample = await course.block(self._tell)
-            self._directory.append_samples(account.name, [sample])
+            self._writer.append_samples(account.name, [sample])
             self._look_at(account)
         self._own.sample()
         if self._tracing.due:
@@ -132,7 +140,7 @@ class Runner:
     def _is_done(self) -> bool:
         plan = self._plan
         if plan.duration is not None:
-            return self._time_is_up()
+            return self._time_is_up() and self._round >= 1
         if plan.cycles is not None:
             return all(account.course.cycles >= plan.cycles for account in self._accounts)
         return self._round >= QUICK_BLOCKS
@@ -251,10 +259,20 @@ class Runner:
 
     def _checkpoint_now_and_then(self) -> None:
         """A killed run has the report of some seconds ago; of some minutes ago when it is long."""
-        if self._elapsed() - self._last_checkpoint >= max(CHECKPOINT_SECONDS, self._elapsed() / 200):
+        pause = 0.0 if self._writer.problem else max(CHECKPOINT_SECONDS, self._elapsed() / 200)
+        if self._elapsed() - self._last_checkpoint >= pause:
             for account in self._accounts:
                 account.judge()
             self._checkpoint()
+
+    async def _last_report(self, stop: asyncio.Event) -> Report:
+        """The end of the run, written; where there is no room for it, tried for a while."""
+        report = self._checkpoint()
+        for _ in range(LAST_TRIES):
+            if self._writer.problem is None or await is_set_within(stop, TRY_SECONDS):
+                break
+            report = self._checkpoint()
+        return report
 
     def _checkpoint(self) -> Report:
         self._last_checkpoint = self._elapsed()
@@ -269,10 +287,10 @@ class Runner:
             harness=self._own.results(),
             harness_series=self._own.series(),
             memory=self._tracing.found,
-            notes=[*self._notes, *going],
+            notes=[*self._notes, *self._writer.notes, *going],
             earlier=self._earlier,
         )
-        self._directory.write(report)
+        self._writer.write(report)
         return report
 
 

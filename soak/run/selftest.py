@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import click
 import msgspec
 
 from mobifai.errors import MobiFaiError
-from soak.gauges.results import Report
+from soak.gauges.results import EXIT_STATUS, Report
 from soak.harness.surroundings import make_folders, module_command, surroundings
 from soak.plants import Plant, plants
 from soak.report.files import write_whole
@@ -23,6 +24,8 @@ from soak.run.plan import Plan
 from soak.run.replay import drive_words, plan_words, shell_command, soak_command
 
 RUN_SECONDS = 900.0
+END_SECONDS = 60.0
+"""How long a run that is interrupted may take for its report and its processes."""
 
 FOUND = ("leak", "breach")
 """What a run says that has found something; a leak of what has a limit breaks the limit."""
@@ -51,29 +54,46 @@ async def self_test(
     place.mkdir(parents=True, exist_ok=True)
     wanted = [one for one in plants() if not chosen or one.scenario in chosen]
     gate = asyncio.Semaphore(min(len(wanted), os.cpu_count() or 1))
-    done = 0
+    outcomes: list[Outcome] = []  # bounded by the plants
 
-    async def one(number: int, plant: Plant) -> Outcome:
-        nonlocal done
+    async def one(number: int, plant: Plant) -> None:
         async with gate:
             outcome = await _run(plant, plan, folder / str(number))  # short: sockets are in it
-        done += 1
-        click.echo(_told(outcome, plan, done, len(wanted)), err=as_json)
-        return outcome
+        outcomes.append(outcome)
+        outcomes.sort(key=lambda one: wanted.index(one.plant))
+        click.echo(_told(outcome, plan, len(outcomes), len(wanted)), err=as_json)
+        write(finished=False, interrupted=False)
 
-    outcomes = await asyncio.gather(*(one(number, plant) for number, plant in enumerate(wanted)))
     command = shell_command("soak", "--self-test", *chosen, *drive_words(plan))
-    told = {
-        "environment": environment,
-        "seed": plan.seed,
-        "replay": command,
-        **matrix(outcomes),
-        "plants": [_row(one, plan) for one in outcomes],
-    }
+    about = {"environment": environment, "seed": plan.seed, "replay": command}
+
+    def write(**state: bool) -> dict[str, Any]:
+        return _write(place, plan, {**about, **state}, outcomes)
+
+    write(finished=False, interrupted=False)
+    interrupted = False
+    try:
+        await asyncio.gather(*(one(number, plant) for number, plant in enumerate(wanted)))
+    except asyncio.CancelledError:
+        interrupted = True
+    told = write(finished=True, interrupted=interrupted)
+    click.echo(json.dumps(told) if as_json else _matrix_of(table(outcomes, command)))
+    if any(not outcome.right for outcome in outcomes):
+        return 1
+    return EXIT_STATUS["inconclusive"] if interrupted else 0
+
+
+def _matrix_of(page: str) -> str:
+    return page.partition("\n\n| plant")[0]
+
+
+def _write(place: Path, plan: Plan, about: dict[str, Any], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Write both files with what is known by now. Return what the JSON says. Raises ReportError."""
+    told = {**about, **matrix(outcomes), "plants": [_row(one, plan) for one in outcomes]}
+    state = "" if about["finished"] and not about["interrupted"] else "The self-test is not complete.\n\n"
     write_whole(place / "self-test.json", msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
-    write_whole(place / "self-test.md", table(outcomes, command).encode())
-    click.echo(json.dumps(told) if as_json else table(outcomes, command).partition("\n\n| plant")[0])
-    return 0 if all(outcome.right for outcome in outcomes) else 1
+    write_whole(place / "self-test.md", (state + table(outcomes, about["replay"])).encode())
+    return told
 
 
 async def _run(plant: Plant, plan: Plan, folder: Path) -> Outcome:
@@ -94,8 +114,7 @@ async def _run(plant: Plant, plan: Plan, folder: Path) -> Outcome:
         raise MobiFaiError(f"{plant.name}: expected its run to end within {RUN_SECONDS:g} s; it did not") from None
     finally:
         if process.returncode is None:
-            process.terminate()
-            await process.wait()
+            await _end(process)
     try:
         report = msgspec.json.decode(out, type=Report)
     except msgspec.MsgspecError:
@@ -108,6 +127,17 @@ def plan_for(plant: Plant, plan: Plan) -> Plan:
     """Return the plan of a plant's own run: a quick one that ends at the first finding."""
     alone = Plan((plant.scenario,), plan.seed, time_scale=plan.time_scale, phones=plan.phones, plant=plant.name)
     return replace(alone, memray=False, fail_fast=True)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Have a run end early. What it prints is read, or it could not go on to its end."""
+    process.terminate()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_SECONDS):
+            await process.communicate()
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
 
 
 def matrix(outcomes: Iterable[Outcome]) -> dict[str, int]:

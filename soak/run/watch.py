@@ -29,7 +29,7 @@ from soak.gauges.results import (
 from soak.gauges.time_series import SeriesBook
 from soak.gauges.trend import Judgement, judge
 from soak.gauges.verdict import bounds, breaches, gauges, leaks, ordered
-from soak.report.directory import ReportDirectory
+from soak.report.writer import ReportWriter
 from soak.run.plan import WATCH_SECONDS
 from soak.run.replay import watch_command
 from soak.run.report_builder import Setting
@@ -44,11 +44,11 @@ NAME = "attached"
 class Watch:
     """One agent, by its state directory."""
 
-    def __init__(self, state_dir: Path, seconds: float, setting: Setting, shown: View) -> None:
+    def __init__(self, state_dir: Path, seconds: float | None, setting: Setting, shown: View) -> None:
         self._socket = StateDir(state_dir).control_socket
         self._state_dir = state_dir
-        self._seconds = seconds
-        self._replay = watch_command(state_dir, seconds)
+        self._seconds = seconds or WATCH_SECONDS
+        self._replay = watch_command(state_dir, self._seconds)
         self._setting = setting
         self._shown = shown
         self._began = time.monotonic()
@@ -61,8 +61,13 @@ class Watch:
         self._pid: int | None = None
         self._notes: list[str] = []
 
-    async def run(self, stop: asyncio.Event, directory: ReportDirectory) -> Report:
+    async def run(self, stop: asyncio.Event, writer: ReportWriter) -> Report:
         """Look again and again until the time is up. Raises StateError when no agent is there at first."""
+        report = await self._watch(stop, writer)
+        writer.write(report)
+        return report
+
+    async def _watch(self, stop: asyncio.Event, writer: ReportWriter) -> Report:
         while True:
             try:
                 sample = await self._look()
@@ -71,8 +76,8 @@ class Watch:
                     raise
                 self._notes.append(f"the agent could not be asked any more: {error}")
                 return self._report(interrupted=True)
-            directory.append_samples(NAME, [sample] if sample else [])
-            directory.write(self._report(interrupted=False, finished=False))
+            writer.append_samples(NAME, [sample] if sample else [])
+            writer.write(self._report(interrupted=False, finished=False))
             self._tell(sample)
             if self._elapsed() >= self._seconds:
                 return self._report(interrupted=False)
@@ -190,18 +195,3 @@ def _verdict(found: list[FindingResult], results: list[GaugeResult], interrupted
         return "leak"
     required = [one.verdict for one in results if one.name in ("python.blocks", "heap.bytes")]
     return "inconclusive" if interrupted or "flat" not in required or "unmeasured" in required else "held"
-
-
-async def watch(
-    state_dir: Path,
-    seconds: float | None,
-    setting: Setting,
-    directory: ReportDirectory,
-    shown: View,
-    stop: asyncio.Event,
-) -> Report:
-    """Watch for so long (by default ten minutes). Raises StateError, ReportError."""
-    with shown:
-        report = await Watch(state_dir, seconds or WATCH_SECONDS, setting, shown).run(stop, directory)
-    directory.write(report)
-    return report

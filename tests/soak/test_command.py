@@ -283,7 +283,7 @@ def test_ctrl_c_ends_it_with_a_report_and_nothing_is_left(tmp_path: Path) -> Non
 
 def test_a_killed_run_leaves_a_report_and_no_process_and_can_go_on(tmp_path: Path) -> None:
     with soaking(tmp_path / "report", "terminals", "--cycles", "60", "--no-memray", "--seed", "5") as run:
-        run.until((run.place / "report.json").exists, "a first report")
+        run.until(lambda: (run.place / "report.json").exists() and read(run.place).cycles, "a report with cycles")
         folder = run.folder()
         run.process.send_signal(signal.SIGKILL)
         run.process.wait(5)

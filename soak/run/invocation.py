@@ -1,0 +1,117 @@
+"""One `mobifai soak` from the locked directory to the exit status: at every moment there is a report of this run.
+
+Owns the lock on the report's directory, the signals that end the run, and the run's folder.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from mobifai.cli.running import run
+from soak.gauges.results import EXIT_STATUS, Report
+from soak.harness.stopping import StopRequests, stop_requests
+from soak.harness.temp_run import alone, unless_stopped
+from soak.report.directory import ReportDirectory, encoded
+from soak.report.lock import locked
+from soak.report.summary import summary
+from soak.report.writer import ReportWriter
+from soak.run.failures import failure
+from soak.run.plan import Plan
+from soak.run.report_builder import Setting, bare_report
+from soak.run.runner import Runner
+from soak.view.lasting import LastingView
+from soak.view.lines import View
+from soak.view.live import view
+
+NOT_WRITTEN = EXIT_STATUS["failed"]
+"""The exit status of a run in which everything held, and whose report or output could not be written."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A directory that this process alone writes to, until the end of `invocation`."""
+
+    directory: ReportDirectory
+    stops: StopRequests
+    as_json: bool
+
+    def drive(self, plan: Plan, setting: Setting, earlier: Report | None) -> int:
+        """Start agents and use them. Return the exit status. Raises ReportError when nothing can be written."""
+
+        async def driven(folder: Path, writer: ReportWriter, shown: View) -> Report:
+            runner = Runner(plan, setting, self.directory, shown, folder, earlier, writer)
+            async with self.stops.event() as stop:
+                return await runner.run(stop)
+
+        def job(writer: ReportWriter, shown: View) -> Report:
+            return alone(lambda folder: driven(folder, writer, shown))
+
+        return self._whole(setting, earlier, job)
+
+    def watch(self, state_dir: Path, seconds: float | None, setting: Setting) -> int:
+        """Watch an agent that runs. Return the exit status. Raises ReportError when nothing can be written at first."""
+        from soak.run.watch import Watch  # noqa: PLC0415 - only who watches pays for it
+
+        async def watched(writer: ReportWriter, shown: View) -> Report:
+            async with self.stops.event() as stop:
+                return await Watch(state_dir, seconds, setting, shown).run(stop, writer)
+
+        return self._whole(setting, None, lambda writer, shown: run(watched(writer, shown)))
+
+    def test_itself(self, test: Callable[[Path], Coroutine[Any, Any, int]]) -> int:
+        """Run the self-test in a folder of its own. Return the exit status."""
+        self.directory.clear()
+        return alone(lambda folder: unless_stopped(test(folder), EXIT_STATUS["inconclusive"], self.stops))
+
+    def _whole(self, setting: Setting, earlier: Report | None, job: Callable[[ReportWriter, View], Report]) -> int:
+        self.directory.begin(bare_report(setting, earlier, finished=False), keep_samples=earlier is not None)
+        with LastingView(view(as_json=self.as_json, environ=os.environ)) as shown:
+            writer = ReportWriter(self.directory, shown.say)
+            try:
+                report = job(writer, shown)
+            except Exception as error:
+                found = [failure(error, "", setting.command)]
+                report = bare_report(setting, earlier, finished=True, findings=found)
+                writer.write(report)
+        return self._end(report, writer.problem)
+
+    def _end(self, report: Report, problem: str | None) -> int:
+        printed = _print(report, self.directory.path, self.as_json)
+        if problem is not None:
+            with suppress(OSError):
+                click.echo(f"mobifai: {problem}; the verdict is in no file", err=True)
+        status = EXIT_STATUS[report.verdict]
+        return status if printed and problem is None else status or NOT_WRITTEN
+
+
+@contextmanager
+def invocation(directory: ReportDirectory, *, as_json: bool) -> Iterator[Invocation]:
+    """Have the directory for this run. Raises ReportError when another run has it."""
+    with stop_requests() as stops, locked(directory.path, "report.json", "self-test.json"):
+        yield Invocation(directory, stops, as_json)
+
+
+def _print(report: Report, place: Path, as_json: bool) -> bool:
+    """Print the end of a run. Return whether that was possible; a reader that went away changes nothing."""
+    try:
+        if as_json:
+            click.echo(encoded(report).decode(), nl=False)
+        else:
+            Console(highlight=False).print(summary(report, place / "report.html"), soft_wrap=True)
+        sys.stdout.flush()
+    except OSError as error:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or what is buffered would fail once more
+        if isinstance(error, BrokenPipeError):
+            return True
+        with suppress(OSError):
+            click.echo(f"mobifai: the output can't be written: {error}", err=True)
+        return False
+    return True
