@@ -24,7 +24,6 @@ from soak.report.files import reason
 RENDER_SECONDS: Final = 300.0
 CONCLUDE_SECONDS: Final = 10.0
 """How long the agent may take to end a window before its time."""
-PROBE_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +32,6 @@ class Window:
 
     seconds: float
     interrupted: bool
-
-
-def check_page(out: Path) -> Path:
-    """Return where a page can be written: the file that a link leads to. Raises ProfileError when it can't be."""
-    out = out.resolve()
-    if not out.parent.is_dir():
-        raise ProfileError(f"{out}: expected a file in a directory that exists; name another one with --out")
-    if out.exists() and not out.is_file():
-        raise ProfileError(f"{out}: expected a file to write, found something else; name another one with --out")
-    try:
-        with tempfile.TemporaryFile(dir=out.parent) as probe:
-            probe.write(bytes(PROBE_BYTES))
-            probe.flush()
-    except OSError as error:
-        raise ProfileError(f"{out}: can't be written ({reason(error)}); name another file with --out") from None
-    return out
 
 
 def check_memray() -> None:

@@ -72,6 +72,7 @@ class Interruption:
         before, self._wake = self._wake, lambda: loop.call_soon_threadsafe(arrived.set)
         going = asyncio.ensure_future(job)
         try:
+            await asyncio.sleep(0)  # a job that has begun can tell how far it came
             while not going.done() and self.count < at:
                 arrived.clear()
                 waiting = asyncio.ensure_future(arrived.wait())

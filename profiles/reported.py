@@ -1,81 +1,63 @@
-"""The report of a command: there from its first moment, renewed while it goes on, written and printed at its end.
+"""The report of a run: there from its first moment, renewed while it goes on, and written at its end.
 
-Owns the report directory for the length of a run. A run that was killed leaves what was known then, and no verdict of
-an earlier run.
+A run that was killed leaves what was known then, and no verdict of an earlier run. A disk that is full ends no run.
 """
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
 
-import msgspec
+import click
 
 from mobifai.errors import CommandError, MobiFaiError
-from profiles.invocation import command, now, tell
-from profiles.next_steps import next_steps
-from profiles.report.directory import ProfileDirectory, encoded
-from profiles.report.markdown import annotations, markdown
-from profiles.report.summary import summary
-from profiles.results import EXIT_STATUS, ProfileReport, Settings, Unjudged
-from profiles.subcommand import FAILED, interruption, reason_of, rendered, show
-from soak.harness.environment import environment
-from soak.harness.identity import product
-from soak.option_table import Usage
+from profiles.invocation import tell
+from profiles.subcommand import FAILED, INTERRUPTED, interruption, reason_of
 from soak.report.files import ReportError
-from soak.report.github import publish
 
-Save: TypeAlias = Callable[[ProfileReport], None]
-"""Writes what is known now."""
+R = TypeVar("R")
+R_contra = TypeVar("R_contra", contravariant=True)
 
+How = Literal["unfinished", "failed", "inconclusive"]
 
-def begun(mode: str, seed: int, settings: Settings) -> ProfileReport:
-    """The report of a run that has just begun."""
-    network = "that of the agent that is looked into" if mode == "attach" else "not set up yet"
-    left = [Unjudged("everything", "the run had not come to its end")]
-    return ProfileReport(
-        "unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), now(),
-        settings=settings, unjudged=left, product=product(),
-    )  # fmt: skip
+INTERRUPTION = "it was interrupted: what had not been looked at by then is not known"
 
 
-def reported(
-    first: ProfileReport, make: Callable[[ProfileReport, Save], ProfileReport], place: Path, as_json: bool
-) -> int:
-    """Make a report of what was begun as `first`, write it, print it; its status. Raises Usage, CommandError."""
-    try:
-        directory = ProfileDirectory(place)
-        interruption().hold()
-        directory.begin(first)
-    except MobiFaiError as error:
-        raise Usage(str(error)) from None
-    saving = Saving(directory, first)
-    try:
-        report = make(first, saving)
-        report = msgspec.structs.replace(report, next_steps=next_steps(report, place))
-    except Exception as error:
-        with suppress(ReportError):
-            directory.write(_failed(saving.latest, error))
-        raise CommandError(reason_of(error), FAILED) from error
-    return _end(report, directory, as_json)
+class Directory(Protocol[R_contra]):
+    """Where reports of one kind go."""
+
+    def begin(self, report: R_contra) -> None:
+        """Replace the report of an earlier run. Raises ReportError."""
+
+    def write(self, report: R_contra) -> None:
+        """Write a report. Raises ReportError."""
 
 
-def _failed(known: ProfileReport, error: Exception) -> ProfileReport:
-    notes = [f"the run failed: {reason_of(error)}", *known.notes]
-    return msgspec.structs.replace(known, verdict="failed", notes=notes)
+@dataclass(frozen=True)
+class Kept(Generic[R]):
+    """The last report of a run. `unwritten` says why it is not in its directory; empty when it is."""
+
+    report: R
+    unwritten: str = ""
+
+    def status(self, status: int) -> int:
+        """The exit status, which is never 0 without a report."""
+        return (status or FAILED) if self.unwritten else status
 
 
-class Saving:
-    """Writes a report that is not the last one. A disk that is full does not end the run."""
+class Saving(Generic[R]):
+    """Writes what is known while a run goes on. `as_` gives a report another verdict, with a note."""
 
-    def __init__(self, directory: ProfileDirectory, first: ProfileReport) -> None:
+    def __init__(self, directory: Directory[R], first: R, as_: Callable[[R, How, str], R]) -> None:
         self.latest = first
         self._directory = directory
+        self._as = as_
         self._failed = False
 
-    def __call__(self, report: ProfileReport) -> None:
+    def __call__(self, report: R) -> None:
         """Write it as unfinished."""
-        self.latest = msgspec.structs.replace(report, verdict="unfinished")
+        self.latest = self._as(report, "unfinished", "")
         try:
             self._directory.write(self.latest)
         except ReportError as error:
@@ -85,17 +67,37 @@ class Saving:
         else:
             self._failed = False
 
+    def end(self, how: How, why: str) -> R:
+        """What is known, of a run that has ended without a report of its own."""
+        return self._as(self.latest, how, why)
 
-def _end(report: ProfileReport, directory: ProfileDirectory, as_json: bool) -> int:
-    """Write and print it. A run without a report has no status of 0."""
-    status, unwritten = EXIT_STATUS[report.verdict], ""
+
+def begin(directory: Directory[R], first: R) -> None:
+    """Have the directory for a run: from now on a signal ends it with a report. Raises UsageError."""
+    try:
+        interruption().hold()
+        directory.begin(first)
+    except MobiFaiError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def kept(directory: Directory[R], saving: Saving[R], make: Callable[[], R]) -> Kept[R]:
+    """Make the last report and write it. Raises CommandError when there is none of its own."""
+    try:
+        report = make()
+    except asyncio.CancelledError:
+        _write(directory, saving.end("inconclusive", INTERRUPTION))
+        raise CommandError("it was interrupted", INTERRUPTED) from None
+    except Exception as error:
+        _write(directory, saving.end("failed", f"the run failed: {reason_of(error)}"))
+        raise CommandError(reason_of(error), FAILED) from error
     try:
         directory.write(report)
     except ReportError as error:
-        status, unwritten = status or FAILED, str(error)
-    place = None if unwritten else directory.path / "report.html"
-    status = show(encoded(report) if as_json else rendered(summary(report, place)), status)
-    publish(annotations(report), markdown(report), as_json=as_json)
-    if unwritten:
-        tell(f"mobifai: {unwritten}")
-    return status
+        return Kept(report, str(error))
+    return Kept(report)
+
+
+def _write(directory: Directory[R], report: R) -> None:
+    with suppress(ReportError):
+        directory.write(report)

@@ -13,6 +13,7 @@ from profiles import flame as window
 from profiles.options import for_option
 from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, show, usable
 from profiles.windows import LONGEST_FLAME
+from profiles.writable import check_writable
 from soak.option_types import PathName
 
 
@@ -29,7 +30,7 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
     Ctrl-C ends the window early; what was traced by then is drawn.
     """
     usable(window.check_memray)
-    page, stop = usable(lambda: window.check_page(out)), interruption()
+    page, stop = usable(lambda: check_writable(out, "--out")), interruption()
     stop.hold()
     try:
         took = run(window.flame(StateDir(state_dir).control_socket, seconds, page, stop, native=native, kept=kept))

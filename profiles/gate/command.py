@@ -2,12 +2,14 @@
 
 import datetime as dt
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 
 from mobifai import __version__
 from mobifai.errors import MobiFaiError
@@ -21,16 +23,18 @@ from profiles.gate.gate import SCENARIOS, Comparison, Gate
 from profiles.gate.next_steps import next_steps
 from profiles.gate.options import ACCEPTED, TABLE, gate_command, gate_options, plan_of
 from profiles.gate.results import EXIT_STATUS, GateReport, SideResult
-from profiles.gate.sides import Side, base, base_of, candidate
+from profiles.gate.sides import CandidateFailed, Side, base, base_of, candidate
 from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
+from profiles.reported import How, Kept, Saving, begin, kept
 from profiles.results import ProfileError, Unjudged
-from soak.command import RunFailed
+from profiles.subcommand import interruption, rendered, show
+from profiles.writable import check_writable
 from soak.harness import network_namespace as network
 from soak.harness.cleanup import swept
 from soak.harness.environment import environment
 from soak.harness.identity import product
-from soak.harness.temp_run import alone, until_stopped
+from soak.harness.temp_run import alone
 from soak.option_table import Usage
 from soak.options import check_scenarios
 from soak.report.github import publish
@@ -67,13 +71,13 @@ def gate(context: click.Context, /, **params: Any) -> int:
             against = Stored(plan, tried, params["baseline_file"], params["update"])
     except MobiFaiError as error:
         raise Usage(str(error)) from None
-    try:
-        replay = gate_command(params, plan, against.about.commit)
-        report = _gated(plan, against, accepted, where, params["culprits"], replay)
-        directory.write(report)
-    except Exception as error:
-        raise RunFailed(error) from error
-    return _end(report, params["as_json"])
+    replay = gate_command(params, plan, against.about.commit)
+    first = _without_a_run(plan, against, "unfinished", replay)
+    begin(directory, first)
+    saving = Saving(directory, first, _with_verdict)
+    wanted = _Wanted(plan, against, accepted, where, params["culprits"], replay)
+    told = kept(directory, saving, lambda: _gated(wanted, saving))
+    return _end(told, params["as_json"])
 
 
 class Revision:
@@ -91,9 +95,9 @@ class Revision:
 
     def sides(self, folder: Path) -> list[Side]:
         """The base and the candidate, laid out. Raises ProfileError."""
-        now = candidate(self.tried, folder / "b")
+        now = candidate(self.tried, folder / "b", interruption())
         tell(f"building {self._name}")
-        return [base(self._checkout, self._name, folder / "a"), now]
+        return [base(self._checkout, self._name, folder / "a", interruption()), now]
 
 
 class Stored:
@@ -105,6 +109,8 @@ class Stored:
         self.tried = tried
         self.update = update
         self._known = read_baselines(file) if file.exists() or not update else []
+        if update:
+            check_writable(file, "--baseline")
         self._wanted = here(environment(""), workload_of(plan), {}, _measured(tried))
         found = fitting(self._known, self._wanted)
         self.misfit = "" if found is not None or update else misfit(self._known, self._wanted)
@@ -113,7 +119,7 @@ class Stored:
 
     def sides(self, folder: Path) -> list[Side]:
         """The candidate alone, laid out."""
-        return [candidate(self.tried, folder / "b")]
+        return [candidate(self.tried, folder / "b", interruption())]
 
     def keep(self, figures: dict[str, float]) -> None:
         """Store these figures. Raises ReportError."""
@@ -122,26 +128,43 @@ class Stored:
         )
 
 
-def _gated(
-    plan: Plan, against: Revision | Stored, accepted: list[Accepted], where: str, culprits: bool, replay: str
-) -> GateReport:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be run. `where` names the file of accepted growth, `replay` is the command."""
+
+    plan: Plan
+    against: Revision | Stored
+    accepted: list[Accepted]
+    where: str
+    culprits: bool
+    replay: str
+
+
+def _gated(wanted: _Wanted, save: Callable[[GateReport], None]) -> GateReport:
     """Lay out, run, and store what is to be stored."""
+    plan, against, replay = wanted.plan, wanted.against, wanted.replay
     if isinstance(against, Stored) and against.misfit:
         return _inconclusive(plan, against, against.misfit, replay, fits=False)
-    with tempfile.TemporaryDirectory(prefix="mobifai-gate-") as laid_out, swept(Path(laid_out)):
+    with (
+        tempfile.TemporaryDirectory(prefix="mobifai-gate-", ignore_cleanup_errors=True) as laid_out,
+        swept(Path(laid_out)),
+    ):
         try:
             sides = against.sides(Path(laid_out))
+        except CandidateFailed as error:
+            return _with_verdict(_without_a_run(plan, against, "failed", replay), "failed", str(error))
         except ProfileError as error:
             return _inconclusive(plan, against, str(error), replay)
         of_base = sides[0].about if len(sides) > 1 else against.about
-        wanted = Comparison(
-            plan, sides, against.stored, of_base, sides[-1].about, accepted, where, culprits, replay=replay
-        )
+        compared = Comparison(
+            plan, sides, against.stored, of_base, sides[-1].about, wanted.accepted, wanted.where, wanted.culprits,
+            replay=replay,
+        )  # fmt: skip
         facts = environment(network.enter())
 
         async def run(folder: Path) -> tuple[GateReport, Gate]:
-            running = Gate(wanted, folder, facts, command(), now(), tell)
-            return await until_stopped(running.run()), running
+            running = Gate(compared, folder, facts, command(), now(), tell, save)
+            return await interruption().end(running.run()), running
 
         report, ran = alone(run)
         if not isinstance(against, Stored) or not against.update:
@@ -154,12 +177,22 @@ def _gated(
 
 def _inconclusive(plan: Plan, against: Revision | Stored, why: str, replay: str, *, fits: bool = True) -> GateReport:
     """Nothing was run."""
-    report = GateReport(
-        "inconclusive", against.about, against.tried, [], [], [], environment("not used"), plan.seed, 0.0,
-        unjudged=[Unjudged("everything", why)], fits=fits, command=command(), started_at=now(), product=product(),
-        replay=replay,
-    )  # fmt: skip
+    report = msgspec.structs.replace(
+        _without_a_run(plan, against, "inconclusive", replay), unjudged=[Unjudged("everything", why)], fits=fits
+    )
     return msgspec.structs.replace(report, next_steps=next_steps(report, plan))
+
+
+def _without_a_run(plan: Plan, against: Revision | Stored, verdict: How, replay: str) -> GateReport:
+    return GateReport(
+        verdict, against.about, against.tried, [], [], [], environment("not used"), plan.seed, 0.0,
+        command=command(), started_at=now(), product=product(), replay=replay,
+    )  # fmt: skip
+
+
+def _with_verdict(report: GateReport, how: How, note: str) -> GateReport:
+    notes = [*([note] if note else []), *report.notes]
+    return msgspec.structs.replace(report, verdict=how, notes=notes)
 
 
 def _of_stored(file: Path, found: Baseline | None) -> SideResult:
@@ -180,13 +213,15 @@ def _accepted(file: Path | None) -> tuple[list[Accepted], str]:
     return read_accepted(place), str(place)
 
 
-def _end(report: GateReport, as_json: bool) -> int:
-    if as_json:
-        click.echo(encoded(report).decode(), nl=False)
-    else:
-        Console(highlight=False).print(summary(report), soft_wrap=True)
-    publish(annotations(report), markdown(report), as_json=as_json)
-    return EXIT_STATUS[report.verdict]
+def _end(told: Kept[GateReport], as_json: bool) -> int:
+    report = told.report
+    status = told.status(EXIT_STATUS[report.verdict])
+    status = show(encoded(report) if as_json else rendered(summary(report)), status)
+    if told.unwritten:
+        tell(f"mobifai: {told.unwritten}")
+    with suppress(OSError):  # nobody reads it any more
+        publish(annotations(report), markdown(report), as_json=as_json)
+    return status
 
 
 def _measured(tried: SideResult) -> str:

@@ -35,6 +35,15 @@ class GateDirectory:
         elif others := [name for name in FILES if (path / name).exists()]:
             raise ReportError(f"{path}: found {others[0]} without a report.json of `mobifai profile gate`; {ADVICE}")
 
+    def begin(self, report: GateReport) -> None:
+        """Replace the report of an earlier run before this one begins. Raises ReportError."""
+        try:
+            for name in FILES[1:]:  # report.json is replaced, so that the directory is ours at every moment
+                (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise ReportError(f"{self.path}: can't be cleared ({reason(error)}); {ADVICE}") from None
+        self.write(report)
+
     def write(self, report: GateReport) -> None:
         """Write the three files, each whole or not at all. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
@@ -69,8 +78,8 @@ def junit(report: GateReport) -> bytes:
 
 
 def _cases(report: GateReport) -> Iterator[Case]:
-    verdicts: dict[str, Outcome] = {"grown": "failure", "failed": "error", "inconclusive": "skipped"}
-    yield Case("run", "verdict", "", verdicts.get(report.verdict, "passed"), _why(report), report.duration_s)
+    verdicts: dict[str, Outcome] = {"passed": "passed", "grown": "failure", "failed": "error"}
+    yield Case("run", "verdict", "", verdicts.get(report.verdict, "skipped"), _why(report), report.duration_s)
     yield Case("run", "what was compared", text="\n".join(compared(report)))
     for row in report.rows:
         outcomes: dict[str, Outcome] = {"grown": "failure", "unjudged": "skipped"}
@@ -113,7 +122,7 @@ def annotations(report: GateReport) -> Iterator[str]:
         message = f"{rate(line.more_bytes, 'bytes')} that the base does not have; {line.why}".rstrip("; ")
         yield annotation("error", "more memory at rest", message, line.file, line.line)
     if report.verdict != "passed":
-        yield annotation("warning" if report.verdict == "inconclusive" else "error", "memory gate", _why(report))
+        yield annotation("error" if report.verdict in ("grown", "failed") else "warning", "memory gate", _why(report))
 
 
 def _why(report: GateReport) -> str:

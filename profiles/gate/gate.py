@@ -19,14 +19,13 @@ from profiles.gate.comparison import checked, closest, conclude, expired, found,
 from profiles.gate.next_steps import next_steps
 from profiles.gate.resting import BaseFailed, Figures, at_rest_figures
 from profiles.gate.results import Checked, GateReport, GrownLine, Row, SideResult
-from profiles.gate.sides import Side, in_checkout
+from profiles.gate.sides import Side
 from profiles.gate.standing import grown_at_rest
 from profiles.gate.trial import Look, at_rest_again, trial
 from profiles.investigate.hunt import Hunt, Wanted
-from profiles.results import Culprit, ProfileReport, Unjudged
+from profiles.results import Culprit, Unjudged
 from soak.gauges.results import FindingResult
 from soak.harness.identity import product
-from soak.harness.installation import HERE
 from soak.run.failures import failure
 from soak.run.plan import Plan
 
@@ -63,6 +62,8 @@ class Comparison:
     accepted: Sequence[Accepted] = ()
     where: str = ""
     name_culprits: bool = True
+    installed: bool = True
+    """Whether the candidate is the MobiFai that runs this, and not one that was built for the purpose."""
     replay: str = ""
     """The command that does all of it again."""
 
@@ -77,6 +78,8 @@ class Gate:
     command: str
     started_at: str
     tell: Tell
+    save: Callable[[GateReport], None] = lambda _: None
+    """Called with what is known whenever that has changed."""
     today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
     figures: Figures = field(default_factory=dict)
     """Of the candidate."""
@@ -93,6 +96,7 @@ class Gate:
     """Why no line is named."""
     _left: list[str] = field(default_factory=list)
     """What is still to be judged."""
+    _interrupted: bool = False
 
     async def run(self) -> GateReport:
         """Do it all. What fails is told in the report."""
@@ -100,16 +104,19 @@ class Gate:
         try:
             await self._rest()
             for number, scenario in enumerate(self.wanted.plan.scenarios):
+                self.save(self.report())
                 await self._scenario(scenario, self.folder / str(number))
+            self.save(self.report())
             await self._name_culprits()
             await self._name_lines()
         except asyncio.CancelledError:
+            self._interrupted = True
             self._leave("the run was interrupted before it was through")
             if not self._left:
                 self._unnamed.append("the run was interrupted while the line was looked for")
         except BaseFailed as error:
             self._leave(f"the base can't be measured: {error}")
-        except MobiFaiError as error:
+        except Exception as error:
             self._findings.append(failure(error, "", ""))
             self._leave("the run failed before it")
         return self.report()
@@ -172,19 +179,19 @@ class Gate:
         if not names or not self.wanted.name_culprits:
             return
         for number in range(HUNTS):
-            hunted = await self._hunt(names[0], number, growing, self.folder / f"hunt.{number}")
-            self._culprits = [in_checkout(one, self.wanted.now, self.wanted.sides[-1]) for one in hunted.culprits]
+            hunt = self._hunting(names[0], number, growing, self.folder / f"hunt.{number}")
+            hunted = await hunt.run()
+            self._culprits = hunted.culprits
+            if hunt.interrupted:
+                raise asyncio.CancelledError
             if hunted.verdict not in ("failed", "inconclusive"):
                 return
         self._unnamed += hunted.notes
 
-    async def _hunt(self, scenario: str, later: int, growing: Sequence[FindingResult], folder: Path) -> ProfileReport:
+    def _hunting(self, scenario: str, later: int, growing: Sequence[FindingResult], folder: Path) -> Hunt:
         plan = replace(self.wanted.plan.later(later), scenarios=(scenario,))
-        tried = self.wanted.sides[-1]
-        installation = tried.installation if self.wanted.now.built else HERE
-        wanted = Wanted(plan, dose=False, findings=growing, mode="from", installation=installation)
-        hunt = Hunt(wanted, folder, self.environment, self.command, self.started_at, self.tell)
-        return await hunt.run()
+        wanted = Wanted(plan, dose=False, findings=growing, mode="from")
+        return Hunt(wanted, folder, self.environment, self.command, self.started_at, self.tell)
 
     async def _name_lines(self) -> None:
         """Have it said which lines the base has less for, where figures at rest have grown."""
@@ -206,7 +213,7 @@ class Gate:
         told = self.rows()
         findings = [*self._findings, *expired(self.wanted.accepted, self.today, self.wanted.where)]
         report = GateReport(
-            verdict=conclude(told, findings, whole=self.whole),
+            verdict="inconclusive" if self._interrupted else conclude(told, findings, whole=self.whole),
             base=self.wanted.base,
             now=self.wanted.now,
             rows=told,

@@ -2,10 +2,8 @@
 
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from profiles.gate.results import GateReport, SideResult
-from profiles.replay import run_command
 from profiles.results import NextStep
 from soak.gauges.results import FindingResult
 from soak.gauges.verdict import FAILED_KINDS
@@ -26,7 +24,7 @@ def _steps(report: GateReport, plan: Plan) -> Iterator[NextStep]:
             yield from _grown(report, plan)
         case "failed":
             yield from _failed(report)
-        case "inconclusive":
+        case "inconclusive" | "unfinished":
             yield from _inconclusive(report, plan)
 
 
@@ -41,7 +39,7 @@ def _grown(report: GateReport, plan: Plan) -> Iterator[NextStep]:
     for finding in report.findings:
         if finding.kind not in HUNTED and finding.replay:
             yield NextStep(f"see {finding.name} again", finding.replay)
-    yield NextStep("prove that it is gone", _same(report))
+    yield NextStep("prove that it is gone", report.command)
 
 
 def _scenarios(findings: Iterable[FindingResult]) -> list[str]:
@@ -49,7 +47,8 @@ def _scenarios(findings: Iterable[FindingResult]) -> list[str]:
 
 
 def _hunt(scenario: str, plan: Plan) -> str:
-    return run_command(replace(plan, scenarios=(scenario,)), dose=True, memray=None)
+    words = ["mobifai", "profile", "run", scenario, "--seed", str(plan.seed), "--time-scale", f"{plan.time_scale:g}"]
+    return shlex.join(words)
 
 
 def _runs(side: SideResult, command: str) -> str:
@@ -68,20 +67,15 @@ def _failed(report: GateReport) -> Iterator[NextStep]:
     for finding in report.findings:
         if finding.kind in FAILED_KINDS and finding.replay:
             yield NextStep("see the failure again", finding.replay)
-    yield NextStep("run the gate again", _same(report))
+    yield NextStep("run the gate again", report.command)
 
 
 def _inconclusive(report: GateReport, plan: Plan) -> Iterator[NextStep]:
     if not report.fits:
-        yield NextStep("store figures for this environment and workload", f"{_same(report)} --update")
+        yield NextStep("store figures for this environment and workload", f"{report.command} --update")
         yield NextStep("or compare with a revision", _beside("REV", plan))
     else:
-        yield NextStep("run the gate again", _same(report))
-
-
-def _same(report: GateReport) -> str:
-    """The command of this comparison: the base by its commit, whatever its name stands for by then."""
-    return report.replay or report.command
+        yield NextStep("run the gate again", report.command)
 
 
 def _beside(revision: str, plan: Plan) -> str:

@@ -5,7 +5,6 @@ Each is measured in processes of their own, a few times on both sides in turns; 
 
 import asyncio
 import re
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -92,7 +91,7 @@ async def printed(side: Side, program: str, variables: Mapping[str, str]) -> byt
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**side.installation.helper_environment(Path(tempfile.gettempdir())), **variables},
+        env={**side.installation.helper_environment(side.temporary), **variables},
     )
     try:
         async with asyncio.timeout(IMPORT_SECONDS):

@@ -10,9 +10,10 @@ from soak.gauges.results import FindingResult, Product
 SCHEMA_VERSION = 1
 """Of report.json: larger whenever a reader of the one before could take a report for something else."""
 
-Verdict = Literal["passed", "grown", "failed", "inconclusive"]
+Verdict = Literal["passed", "grown", "failed", "inconclusive", "unfinished"]
+"""`unfinished`: written while the run went on. A run that was killed keeps it."""
 
-EXIT_STATUS: dict[Verdict, int] = {"passed": 0, "grown": 1, "failed": 3, "inconclusive": 4}
+EXIT_STATUS: dict[Verdict, int] = {"passed": 0, "grown": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
 """The exit status of each verdict, as those of `mobifai soak`; 2 is left for usage."""
 
 RowVerdict = Literal["ok", "grown", "accepted", "unjudged"]

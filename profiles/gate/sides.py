@@ -4,10 +4,8 @@ Both differ in the package `mobifai` alone; what drives and counts them is the h
 folder that it is given. Everything that needs a network is done here, before a run has one of its own.
 """
 
-import compileall
 import importlib.metadata
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -16,29 +14,25 @@ import tarfile
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import msgspec
 
 import mobifai
 import profiles
 import soak
+from profiles.gate.building import Builder, BuildFailed, compile_side
 from profiles.gate.checkout import GitError, commit_of, git, snapshot
 from profiles.gate.results import SideResult
-from profiles.results import Culprit, ProfileError
+from profiles.interruption import Interruption
+from profiles.results import ProfileError
 from soak.harness.installation import Installation
 
 HASH_SEED = 0
 LOCK = "requirements/lock.txt"
 BUILD_BACKEND = "hatchling"
-BUILD_SECONDS = 900.0
-SHOWN = 1500
-"""Characters of what a failed command printed."""
 
 
 ABOUT = """
@@ -55,6 +49,10 @@ ABOUT_SECONDS = 60.0
 UNKNOWN = SideResult("installed")
 
 
+class CandidateFailed(ProfileError):
+    """What is to be tried can't be built, or is no Python."""
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """One of the two. `name` is what a table calls it, `about` says what it is."""
@@ -62,6 +60,13 @@ class Side:
     name: str
     installation: Installation
     about: SideResult = UNKNOWN
+
+    @property
+    def temporary(self) -> Path:
+        """A directory of its own for helper processes, which a cleanup finds them by."""
+        folder = self.installation.path.parent / "tmp" if self.installation.path else Path(tempfile.gettempdir())
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +77,27 @@ class Needs:
     lock: str
 
 
-def candidate(about: SideResult, folder: Path) -> Side:
-    """What is to be tried: a checkout, built as it is, or the package that runs this. Raises GitError, ProfileError."""
-    place = folder / "side"
+def candidate(about: SideResult, folder: Path, stop: Interruption | None = None) -> Side:
+    """What is to be tried: a checkout, built as it is, or the package that runs this.
+
+    Raises CandidateFailed, GitError, ProfileError, Interrupted.
+    """
+    place, builder = folder / "side", Builder(folder, stop)
     if about.built:
         snapshot(Path(about.name), folder / "source")
         _check_installed(needs(folder / "source"))
-        _unpack(_wheel(folder / "source", folder / "wheel", "the checkout's wheel"), place)
+        try:
+            _unpack(_wheel(folder / "source", folder / "wheel", "the checkout's wheel", builder), place)
+        except BuildFailed as error:
+            raise CandidateFailed(str(error)) from None
     else:
         shutil.copytree(_package(mobifai), place / "mobifai", ignore=shutil.ignore_patterns("__pycache__"))
     _complete(place)
+    try:
+        compile_side(place, "mobifai")
+    except ProfileError as error:
+        raise CandidateFailed(f"what is to be tried: {error}") from None
+    builder.check()
     return _described(Side("now", Installation(path=place, seed=HASH_SEED), about))
 
 
@@ -90,34 +106,23 @@ def base_of(checkout: Path, revision: str) -> SideResult:
     return SideResult("revision", name=revision, commit=commit_of(checkout, revision), dirty=False)
 
 
-def base(checkout: Path, revision: str, folder: Path) -> Side:
-    """A revision of a checkout, built. Raises GitError, ProfileError when it can't be."""
-    about = base_of(checkout, revision)
+def base(checkout: Path, revision: str, folder: Path, stop: Interruption | None = None) -> Side:
+    """A revision of a checkout, built. Raises GitError, ProfileError when it can't be, Interrupted."""
+    about, builder = base_of(checkout, revision), Builder(folder, stop)
     source = folder / "source"
     with tarfile.open(fileobj=BytesIO(git(checkout, "archive", "--format=tar", about.commit))) as archive:
         archive.extractall(source, filter="data")
     if not (source / "mobifai").is_dir():
         raise GitError(f"{revision}: expected a package named mobifai in it; found none")
     place = folder / "side"
-    _unpack(_wheel(source, folder / "wheel", "the base's wheel"), place)
+    _unpack(_wheel(source, folder / "wheel", "the base's wheel", builder), place)
     _complete(place)
-    return _described(Side("base", Installation(_python(checkout, source, folder), place, HASH_SEED), about))
-
-
-def in_checkout(culprit: Culprit, about: SideResult, side: Side) -> Culprit:
-    """A culprit with the paths of the checkout in the place of those of a side that was built of it."""
-    if not about.built:
-        return culprit
-    laid_out = str(side.installation.path)
-
-    def moved(value: Any) -> Any:
-        if isinstance(value, str):
-            return value.replace(laid_out, about.name)
-        if isinstance(value, dict):
-            return {name: moved(one) for name, one in value.items()}
-        return [moved(one) for one in value] if isinstance(value, list | tuple) else value
-
-    return msgspec.convert(moved(msgspec.to_builtins(culprit)), Culprit)
+    try:
+        compile_side(place, "mobifai")
+    except ProfileError as error:
+        raise ProfileError(f"the base {revision} can't be run: {error}; name another revision with --base") from None
+    python = _python(checkout, source, folder, builder)
+    return _described(Side("base", Installation(python, place, HASH_SEED), about))
 
 
 def needs(tree: Path) -> Needs:
@@ -132,7 +137,7 @@ def needs(tree: Path) -> Needs:
 
 
 def _complete(place: Path) -> None:
-    """Lay the harness' own parts beside a package, with how they are found, and compile it all."""
+    """Lay the harness' own parts beside a package, with how they are found."""
     for package in (soak, profiles):
         target = place / package.__name__
         shutil.rmtree(target, ignore_errors=True)
@@ -144,25 +149,24 @@ def _complete(place: Path) -> None:
     installed = importlib.metadata.distribution("mobifai")
     for name in ("METADATA", "entry_points.txt"):
         (about / name).write_text(installed.read_text(name) or "")
-    compileall.compile_dir(place, quiet=2)
 
 
 def _package(module: object) -> Path:
     return Path(str(getattr(module, "__file__", ""))).parent
 
 
-def _python(checkout: Path, source: Path, folder: Path) -> str:
+def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str:
     """This Python, where the base needs what the candidate needs; else one with what it needs."""
     wanted = needs(source)
     if wanted == needs(checkout):
         return sys.executable
     home = folder / "python"
     python = home / "bin" / "python"
-    _run([sys.executable, "-m", "venv", str(home)], "an environment for the base")
+    builder.run([sys.executable, "-P", "-m", "venv", str(home)], "an environment for the base")
     lock = folder / "lock.txt"
     lock.write_text(wanted.lock)
-    _run(
-        [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(lock), *wanted.dependencies],
+    builder.run(
+        [str(python), "-P", "-m", "pip", "install", "--quiet", "--constraint", str(lock), *wanted.dependencies],
         "what the base needs",
     )
     return str(python)
@@ -185,7 +189,7 @@ def _described(side: Side) -> Side:
             capture_output=True,
             timeout=ABOUT_SECONDS,
             check=False,
-            env=side.installation.helper_environment(Path(tempfile.gettempdir())),
+            env=side.installation.helper_environment(side.temporary),
         )
         told = msgspec.json.decode(done.stdout, type=dict[str, str | dict[str, str]])
     except (subprocess.TimeoutExpired, OSError, msgspec.MsgspecError):
@@ -199,23 +203,9 @@ def _unpack(file: Path, place: Path) -> None:
         wheel.extractall(place)  # noqa: S202 - it was built here
 
 
-def _wheel(source: Path, folder: Path, what: str) -> Path:
+def _wheel(source: Path, folder: Path, what: str, builder: Builder) -> Path:
     here = importlib.util.find_spec(BUILD_BACKEND) is not None  # then nothing has to be fetched
     options = ["--quiet", "--no-deps", *(["--no-build-isolation"] if here else []), "--wheel-dir", str(folder)]
-    words = [sys.executable, "-m", "pip", "wheel", *options, str(source)]
-    _run(words, what, {"MOBIFAI_BUILD_PAGE": "0"})  # it takes a while, and no agent loads it
+    words = [sys.executable, "-P", "-m", "pip", "wheel", *options, str(source)]
+    builder.run(words, what, {"MOBIFAI_BUILD_PAGE": "0"})  # it takes a while, and no agent loads it
     return next(folder.glob("mobifai-*.whl"))
-
-
-def _run(words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Run a command that makes something, with `more` in its environment. Raises ProfileError with what it said."""
-    environment = {**os.environ, **more}
-    try:
-        done = subprocess.run(words, capture_output=True, timeout=BUILD_SECONDS, check=False, env=environment)  # noqa: S603
-    except subprocess.TimeoutExpired:
-        raise ProfileError(
-            f"expected {what} within {BUILD_SECONDS:g} s; see whether the package index answers"
-        ) from None
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()[-SHOWN:]
-        raise ProfileError(f"{what} could not be made: {said}")

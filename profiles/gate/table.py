@@ -21,8 +21,9 @@ HEADLINES: Final[dict[Verdict, str]] = {
     "grown": "Memory grows",
     "failed": "The run itself failed",
     "inconclusive": "No verdict",
+    "unfinished": "No verdict yet: the run goes on, or was killed",
 }
-SIGNS: Final[dict[Verdict, str]] = {"passed": "✓", "grown": "✗", "failed": "!", "inconclusive": "?"}
+SIGNS: Final[dict[Verdict, str]] = {"passed": "✓", "grown": "✗", "failed": "!", "inconclusive": "?", "unfinished": "?"}
 STYLES: Final[dict[Verdict, str]] = {"passed": "bold green", "grown": "bold red", "failed": "bold red"}
 MARKS: Final[dict[RowVerdict, str]] = {"ok": "✓", "grown": "✗", "accepted": "·", "unjudged": "?"}
 COLOURS: Final[dict[RowVerdict, str]] = {"grown": "red", "accepted": "yellow", "unjudged": "yellow"}

@@ -12,8 +12,6 @@ from profiles.attribution.growth import COUNT, largest, rise, risen_containers, 
 from profiles.evidence import Evidence, containers_of, left_of, sites_of
 from profiles.results import Overhead
 from soak.gauges.gauge import GAUGES, Kind, gauge_of
-from soak.gauges.verdict import REQUIRED
-from soak.harness.installation import HERE, Installation
 from soak.run.plan import Plan
 from soak.run.scenario_run import Course, open_course
 
@@ -37,7 +35,6 @@ class Capture:
         self._cycles: list[int] = []
         self._values: list[dict[str, float]] = []
         self._peak = 0
-        self._untraced_names: set[str] = set()
 
     async def take(self) -> tuple[Evidence, Overhead]:
         """Warm up, look, and compare. Raises what cycles raise, StateError."""
@@ -75,9 +72,6 @@ class Capture:
             sites=sites_of(sites, told["sites"], examined["sites"]),
             containers=containers_of(containers, examined["containers"]),
             left=left_of(examined),
-            warm_up_cycles=self._course.warm_up_cycles + self._cycles[0],
-            windows=len(self._cycles) - 1,
-            unmeasured=[name for name in REQUIRED if name not in self._untraced_names],
         )
 
     async def _rehearse(self) -> None:
@@ -95,8 +89,7 @@ class Capture:
             values.append((await self._course.block(self._tell)).values)
             cycles.append(self._course.cycles)
         found = {}
-        self._untraced_names = {name for one in values for name in one}
-        for name in sorted(self._untraced_names):
+        for name in sorted({name for one in values for name in one}):
             if gauge_of(name).kind is Kind.GROWTH:
                 risen = rise(cycles, [one.get(name, 0.0) for one in values], gauge_of(name))
                 if risen is not None:
@@ -127,13 +120,8 @@ class Capture:
 
 
 async def capture(
-    scenario: str,
-    plan: Plan,
-    folder: Path,
-    clock: Callable[[], float],
-    tell: Tell,
-    installation: Installation = HERE,
+    scenario: str, plan: Plan, folder: Path, clock: Callable[[], float], tell: Tell
 ) -> tuple[Evidence, Overhead]:
     """Look into a fresh agent under one scenario. Raises TargetFailed, StateError, what cycles raise."""
-    async with open_course(scenario, plan, folder, clock, installation=installation) as course:
+    async with open_course(scenario, plan, folder, clock) as course:
         return await Capture(course, tell).take()

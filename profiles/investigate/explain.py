@@ -31,7 +31,7 @@ class _Known(msgspec.Struct, frozen=True):
 def read_soak(place: Path) -> Report:
     """The soak report in a directory, or in its report.json. Raises MobiFaiError."""
     if not place.exists():
-        raise ProfileError(f"there is no {place}: expected the directory of a soak report; {NAME_ONE}")
+        raise ProfileError(f"there is no {place}; {NAME_ONE}")
     return read_report(place.parent if place.is_file() and place.name == "report.json" else place)
 
 

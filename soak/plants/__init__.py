@@ -23,36 +23,20 @@ _FAMILIES = (
     "processes",
     "native",
     "libraries",
-    "keeper",
-    "shell_start",
     "decoys",
 )
 
 
-_KEEPER_FAMILIES = ("keeper", "shell_start")
-"""Those of the keeper. It imports no others: they bring the agent's libraries."""
-
-
+@functools.lru_cache(maxsize=1)
 def plants() -> tuple[Plant, ...]:
     """All plants, the decoys last."""
-    return _plants_of(_FAMILIES)
-
-
-@functools.lru_cache(maxsize=2)
-def _plants_of(names: tuple[str, ...]) -> tuple[Plant, ...]:
-    families = [importlib.import_module(f"{__name__}.{family}") for family in names]
-    found = [(family.SEEDS, getattr(family, "DECOYS", ())) for family in families]
-    sources = [*(seed for seeds, _ in found for seed in seeds), *(decoy for _, decoys in found for decoy in decoys)]
-    return tuple(sorted(map(_plant, sources), key=lambda one: one.decoy))
+    families = (importlib.import_module(f"{__name__}.{family}") for family in _FAMILIES)
+    return tuple(_plant(source) for family in families for source in family.SEEDS)
 
 
 def plant(name: str) -> Plant:
     """The plant of this name. Raises PlantError, with the names that come near."""
-    return _named(name, plants())
-
-
-def _named(name: str, among: tuple[Plant, ...]) -> Plant:
-    known = {one.name: one for one in among}
+    known = {one.name: one for one in plants()}
     if name not in known:
         near = difflib.get_close_matches(name, known, n=5, cutoff=0.4) or [*known][:5]
         raise PlantError(
@@ -63,8 +47,7 @@ def _named(name: str, among: tuple[Plant, ...]) -> Plant:
 
 def install(name: str, subject: Subject) -> Seed:
     """Plant it in the process that this runs in, for as long as that lives. Raises PlantError."""
-    among = plants() if subject.keeper is None else _plants_of(_KEEPER_FAMILIES)
-    return _named(name, among).install(subject)
+    return plant(name).install(subject)
 
 
 def _plant(source: type[Seed]) -> Plant:
@@ -72,12 +55,10 @@ def _plant(source: type[Seed]) -> Plant:
 
 
 def _install(source: type[Seed], subject: Subject) -> Seed:
-    from soak.plants.hooks import listen  # noqa: PLC0415 - those who list plants don't need it
+    from soak.plants.hooks import listen  # noqa: PLC0415 - brings the agent, which those who list plants don't need
 
-    process = subject.keeper if source.process == "keeper" else subject.agent
-    if process is None:
-        found = "a keeper" if subject.keeper else "an agent" if subject.agent else "a relay alone"
-        raise PlantError(f"expected the {source.process}'s process to plant in; found {found}")
+    if subject.agent is None:
+        raise PlantError("expected an agent to plant in; found a relay alone")
     seed = source(subject)
-    listen(process, source.on, seed.happened)
+    listen(subject.agent, source.on, seed.happened)
     return seed

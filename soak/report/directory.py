@@ -29,7 +29,7 @@ class ReportDirectory:
     def __init__(self, path: Path, *, samples_bytes: int = SAMPLES_FILE_BYTES) -> None:
         """Make it with its parents, or take it over. Raises ReportError for one that belongs to something else."""
         self.path = path
-        self.windows = Windows((path / "memray").absolute())
+        self.windows = Windows(path / "memray")
         self._samples = SamplesFile(path / "samples.jsonl", samples_bytes)
         make_directory(path, ADVICE)
         self._refuse_others()

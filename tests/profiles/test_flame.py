@@ -13,13 +13,14 @@ import pytest
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from profiles import flame as flames_outside
-from profiles.flame import check_page, flame
+from profiles.flame import flame
 from profiles.inside import flames
 from profiles.inside.early_end import EarlyEnd
 from profiles.inside.flames import trace
 from profiles.interruption import Interruption
 from profiles.results import ProfileError
 from profiles.windows import LONGEST_FLAME
+from profiles.writable import check_writable
 from soak.inside.windows import MemoryWindows
 from tests.support.agent import serving
 
@@ -149,8 +150,8 @@ async def test_a_page_is_not_begun_where_it_could_not_be_written(tmp_path: Path)
     (tmp_path / "folder").mkdir()
     for out in (tmp_path / "nowhere" / "flame.html", tmp_path / "folder", Path("/dev/null")):
         with pytest.raises(ProfileError, match="--out"):
-            check_page(out)
-    assert check_page(tmp_path / "flame.html") == tmp_path / "flame.html"
+            check_writable(out, "--out")
+    assert check_writable(tmp_path / "flame.html", "--out") == tmp_path / "flame.html"
     assert names(tmp_path) == ["folder"]
 
 

@@ -149,13 +149,6 @@ def test_half_a_line_of_a_killed_harness_does_not_spoil_the_next(tmp_path: Path)
     assert [json.loads(line)["values"] for line in whole] == [{"tasks": 1}, {"tasks": 2}]
 
 
-def test_a_window_has_a_place_that_the_agent_finds_from_its_own_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert ReportDirectory(Path("report")).windows.place(0) == tmp_path / "report" / "memray" / "window-000000.bin"
-
-
 @pytest.mark.parametrize("number", [2, 3, 4])
 def test_windows_are_bounded_in_number(tmp_path: Path, number: int) -> None:
     windows = Windows(tmp_path / "memray", most=3)

@@ -1,0 +1,125 @@
+"""Commands that build a side (pip, venv): interruptible, with stated variables, and gone with all that they started.
+
+Owns the process of one command. What it printed is looked through for the one line that says why it failed.
+"""
+
+import compileall
+import os
+import re
+import signal
+import subprocess
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from profiles.interruption import Interruption
+from profiles.results import ProfileError
+
+BUILD_SECONDS: Final = 900.0
+LOOK_SECONDS: Final = 0.1
+MOST_CAUSE: Final = 500
+"""Characters of the line that says why."""
+
+KEPT: Final = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"),
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST", "PIP_PROXY"),
+    *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_RETRIES", "PIP_DEFAULT_TIMEOUT"),
+)
+"""Variables that keep the person's value: where packages come from, and how they are reached. No other is passed on."""
+
+_CAUSE = re.compile(
+    r"^\s*((?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*|(?:ERROR|error|fatal): .*)$", re.MULTILINE
+)
+_EMPTY = re.compile(r"(?i)error: (failed (building|to build)|subprocess-exited|metadata-generation-failed)")
+
+
+class BuildFailed(ProfileError):
+    """A command that makes something failed; the message has the cause."""
+
+
+class Interrupted(ProfileError):
+    """A build was interrupted."""
+
+
+class Builder:
+    """Builds below a folder. `stop` is looked at while a command runs."""
+
+    def __init__(self, folder: Path, stop: Interruption | None = None) -> None:
+        self._folder = folder
+        self._stop = stop or Interruption()
+
+    def check(self) -> None:
+        """Raise Interrupted when the build is to end."""
+        if self._stop.asked:
+            raise Interrupted("it was interrupted while a side was built: nothing was compared")
+
+    def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Run a command that makes something, with `more` in its environment. Raises BuildFailed, Interrupted."""
+        self.check()
+        temporary, log = self._folder / "tmp", self._folder / "build.log"
+        temporary.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as out:
+            process = subprocess.Popen(  # noqa: S603
+                words, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                cwd=self._folder, env={**build_variables(temporary), **more},
+            )  # fmt: skip
+            try:
+                self._wait(process, what)
+            finally:
+                _end(process)
+        if process.returncode != 0:
+            raise BuildFailed(f"{what} could not be made: {cause(log.read_text(errors='replace'))}")
+
+    def _wait(self, process: "subprocess.Popen[bytes]", what: str) -> None:
+        end = time.monotonic() + BUILD_SECONDS
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_SECONDS)
+                return
+            self.check()
+            if time.monotonic() > end:
+                raise BuildFailed(
+                    f"expected {what} within {BUILD_SECONDS:g} s; see whether the package index answers"
+                ) from None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill it with all that it started, and wait for it."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def build_variables(temporary: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables of a build, whose temporary directory is `temporary`."""
+    kept = {name: usual[name] for name in KEPT if name in usual}
+    return {**kept, "TMPDIR": str(temporary), "PYTHONSAFEPATH": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def cause(said: str) -> str:
+    """The line of an output that says why: the last that names an error, else the last one."""
+    lines = [line.strip() for line in _CAUSE.findall(said)]
+    telling = [line for line in lines if not _EMPTY.match(line)]
+    printed = [line.strip() for line in said.splitlines() if line.strip()]
+    return next(iter([*telling[-1:], *lines[-1:], *printed[-1:]]), "it printed nothing")[:MOST_CAUSE]
+
+
+def compile_side(place: Path, package: str) -> None:
+    """Compile all that is laid out. Raises ProfileError with the first line of the package that is no Python."""
+    if compileall.compile_dir(place, quiet=2):
+        return
+    for file in sorted((place / package).rglob("*.py")):
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                compile(file.read_bytes(), file.name, "exec", dont_inherit=True)
+        except SyntaxError as error:
+            where = f"{file.relative_to(place)}:{error.lineno or 1}"
+            raise ProfileError(f"{where}: {type(error).__name__}: {error.msg}") from None
+        except ValueError as error:
+            raise ProfileError(f"{file.relative_to(place)}: {error}") from None

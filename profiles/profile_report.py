@@ -1,0 +1,45 @@
+"""How `run` and `attach` keep and print their report."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from profiles.invocation import command, now, tell
+from profiles.report.directory import ProfileDirectory, encoded
+from profiles.report.summary import summary
+from profiles.reported import How, Saving, begin, kept
+from profiles.results import EXIT_STATUS, ProfileReport
+from profiles.subcommand import rendered, show, usable
+from soak.harness.environment import environment
+
+Save: TypeAlias = Callable[[ProfileReport], None]
+"""Writes what is known now."""
+
+
+def begun(mode: str, seed: int = 0) -> ProfileReport:
+    """The report of a run that has just begun."""
+    network = "that of the agent that is looked into" if mode == "attach" else "not set up yet"
+    return ProfileReport("unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), now())
+
+
+def reported(
+    first: ProfileReport, make: Callable[[ProfileReport, Save], ProfileReport], place: Path, as_json: bool
+) -> int:
+    """Make a report of what was begun as `first`, write it, print it; its status. Raises UsageError, CommandError."""
+    directory = usable(lambda: ProfileDirectory(place))
+    begin(directory, first)
+    saving = Saving(directory, first, _with_verdict)
+    told = kept(directory, saving, lambda: make(first, saving))
+    page = None if told.unwritten else place / "report.html"
+    status = told.status(EXIT_STATUS[told.report.verdict])
+    status = show(encoded(told.report) if as_json else rendered(summary(told.report, page)), status)
+    if told.unwritten:
+        tell(f"mobifai: {told.unwritten}")
+    return status
+
+
+def _with_verdict(report: ProfileReport, how: How, note: str) -> ProfileReport:
+    notes = [*([note] if note else []), *report.notes]
+    return msgspec.structs.replace(report, verdict=how, notes=notes)

@@ -1,0 +1,25 @@
+"""Whether a file can be written, found out before the work whose result it is to hold."""
+
+import tempfile
+from pathlib import Path
+
+from profiles.results import ProfileError
+from soak.report.files import reason
+
+PROBE_BYTES = 1 << 16
+
+
+def check_writable(file: Path, option: str) -> Path:
+    """Return the file to write, which a link may lead to. Raises ProfileError, which names the option."""
+    file = file.resolve()
+    if not file.parent.is_dir():
+        raise ProfileError(f"{file}: expected a file in a directory that exists; name another one with {option}")
+    if file.exists() and not file.is_file():
+        raise ProfileError(f"{file}: expected a file to write, found something else; name another one with {option}")
+    try:
+        with tempfile.TemporaryFile(dir=file.parent) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+    except OSError as error:
+        raise ProfileError(f"{file}: can't be written ({reason(error)}); name another one with {option}") from None
+    return file
