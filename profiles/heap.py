@@ -22,7 +22,8 @@ def heap_text(told: Mapping[str, Any]) -> None:
     click.echo(_head(told))
     _table("Largest types", ("Type", "Objects", "Bytes"),
            ((one["type"], f"{one['count']:,}", byte_count(one["bytes"])) for one in told["types"]))  # fmt: skip
-    _table("Longest containers, and what holds them", ("Container", "Entries", "Bytes", "Held by"),
+    _table(f"Longest containers of {LARGE} entries or more, and what holds them",
+           ("Container", "Entries", "Bytes", "Held by"),
            ((_holding(one), f"{one['length']:,}", byte_count(one["bytes"]), one["path"] or NOBODY)
             for one in told["containers"] if one["length"] >= LARGE))  # fmt: skip
     _table("Oldest survivors: what ends with a phone, a terminal or a conversation", ("Type", "Age", "Held by"),
@@ -35,6 +36,8 @@ def heap_text(told: Mapping[str, Any]) -> None:
     _table("Descriptors", ("Kind", "Open"), ((kind, str(number)) for kind, number in told["descriptors"].items()))
     _table("Children", ("Process", "Name", "Status"),
            ((str(one["pid"]), one["name"], one["status"]) for one in told["children"]))  # fmt: skip
+    click.echo()
+    click.echo("Nothing here is judged: whether anything grows is said by `mobifai profile attach`.")
     if any(not one["made_at"] for one in told["tasks"]):
         click.echo("Where a task was made is known only of those made while `mobifai profile attach` looks.")
 
@@ -43,7 +46,7 @@ def _head(told: Mapping[str, Any]) -> str:
     blocks, objects = count(told["python_blocks"], "block"), count(told["objects"], "object")
     return (
         f"Resident {byte_count(told['rss_bytes'])}; {_native(told['heap'])}; {blocks} of Python's allocator; "
-        f"{objects} known to the collector, and their texts"
+        f"{objects} known to the collector, and their texts; mobifai {told.get('version') or 'of unknown version'}"
     )
 
 

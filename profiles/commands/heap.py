@@ -14,7 +14,9 @@ from mobifai.errors import CommandError
 from mobifai.health.control import ask
 from mobifai.state import StateDir
 from profiles.heap import heap_text
+from profiles.heap_results import HeapReport
 from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, show
+from soak.harness.identity import product
 
 
 @click.command(epilog=LOOK_EPILOG)
@@ -28,6 +30,9 @@ def heap(as_json: bool, state_dir: Path) -> int:
         told = run(stop.end(ask(StateDir(state_dir).control_socket, "profile.heap")))
     except asyncio.CancelledError:
         raise CommandError("it was interrupted before the agent had answered", INTERRUPTED) from None
+    if as_json:
+        report = msgspec.convert({**told, "product": msgspec.to_builtins(product())}, HeapReport)
+        return show(msgspec.json.encode(report) + b"\n", 0)
     with redirect_stdout(io.StringIO()) as text:
         heap_text(told)
-    return show(msgspec.json.encode(told) + b"\n" if as_json else text.getvalue(), 0)
+    return show(text.getvalue(), 0)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import psutil
 
+import mobifai
 from mobifai.health.census import descriptor_kinds, heap_in_use
 from profiles.attribution.frames import blame
 from profiles.inside.aside import driven, no_pause
@@ -62,6 +63,7 @@ def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
         "tasks": _tasks(loop),
         "descriptors": descriptor_kinds(),
         "children": [_child(one) for one in psutil.Process().children(recursive=True)[:MOST_CHILDREN]],
+        "version": mobifai.__version__,
     }
 
 

@@ -47,11 +47,13 @@ def schemas() -> Mapping[str, dict[str, Any]]:
     """The schema of each document by the name of its file."""
     from profiles.compare import Comparison  # noqa: PLC0415 - these write reports themselves
     from profiles.gate.results import GateReport  # noqa: PLC0415
+    from profiles.heap_results import HeapReport  # noqa: PLC0415
     from profiles.results import ProfileReport  # noqa: PLC0415
 
     titles: Final[dict[str, tuple[Any, str]]] = {
         "profile-report.json": (ProfileReport, "report.json of `mobifai profile run` and `attach`"),
         "profile-compare.json": (Comparison, "`mobifai profile compare --json`"),
+        "profile-heap.json": (HeapReport, "`mobifai profile heap --json`"),
         "gate-report.json": (GateReport, "report.json of `mobifai profile gate`"),
     }
     return {name: _schema(type_, title) for name, (type_, title) in titles.items()}

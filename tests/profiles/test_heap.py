@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from mobifai import __version__
 from profiles.heap import heap_text
 from profiles.inside import heap
 from profiles.inside.aside import aside
@@ -283,4 +285,8 @@ async def test_a_running_agent_tells_what_it_has(tmp_path: Path) -> None:
     assert told["objects"] > 10_000
     assert told["tasks"]
     assert any(one["path"] for one in told["containers"])
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "profile-heap.json").read_text())
+    Draft202012Validator(schema).validate(told)
+    assert told["version"] == told["product"]["version"] == __version__
+    assert "Nothing here is judged" in said
     assert said.startswith("Resident ")

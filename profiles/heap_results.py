@@ -1,0 +1,92 @@
+"""What `mobifai profile heap --json` prints: what is in the memory of a running agent. Frozen values, no I/O.
+
+Sizes are in bytes, ages in seconds. Nothing here is judged: a heap at one moment says nothing of growth.
+"""
+
+from typing import Final
+
+import msgspec
+
+from soak.gauges.results import Product
+
+SCHEMA_VERSION: Final = 1
+"""Larger whenever a reader of the one before could take it for something else."""
+
+
+class HeapType(msgspec.Struct, frozen=True):
+    """All objects of one type."""
+
+    type: str
+    count: int
+    bytes: int
+
+
+class HeapContainer(msgspec.Struct, frozen=True):
+    """A long container: what it holds most of, and the path to it; empty where no path is known."""
+
+    type: str
+    length: int
+    bytes: int
+    holds: list[str]
+    path: str
+
+
+class Survivor(msgspec.Struct, frozen=True):
+    """Something that ends with a phone, a terminal or a conversation; `age_s` is null where it does not know."""
+
+    type: str
+    age_s: float | None
+    path: str
+
+
+class NativeHeap(msgspec.Struct, frozen=True):
+    """The C heap, and who says so; null where nobody does."""
+
+    used_bytes: int | None = None
+    free_bytes: int | None = None
+    source: str = ""
+
+
+class HeapThread(msgspec.Struct, frozen=True):
+    """A thread, and the line that it is at."""
+
+    name: str
+    daemon: bool
+    at: str
+
+
+class HeapTasks(msgspec.Struct, frozen=True):
+    """Tasks of the same coroutine that wait at the same line. `made_at` is empty outside of a look."""
+
+    coroutine: str
+    count: int
+    defined_at: str
+    waits_at: str
+    made_at: str
+
+
+class HeapChild(msgspec.Struct, frozen=True):
+    """A process below the agent."""
+
+    pid: int
+    name: str
+    status: str
+
+
+class HeapReport(msgspec.Struct, frozen=True):
+    """The whole of it. `product` is the MobiFai that asked, `version` that of the agent."""
+
+    types: list[HeapType]
+    objects: int
+    containers: list[HeapContainer]
+    old: list[Survivor]
+    heap: NativeHeap
+    rss_bytes: int
+    python_blocks: int
+    threads: list[HeapThread]
+    tasks: list[HeapTasks]
+    descriptors: dict[str, int]
+    children: list[HeapChild]
+    version: str = ""
+    product: Product = Product()
+    schema_version: int = SCHEMA_VERSION
