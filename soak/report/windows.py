@@ -14,7 +14,7 @@ class Windows:
     """The folder `memray` of a report directory; it is made when the first window is."""
 
     def __init__(self, folder: Path, most: int = MOST_WINDOWS, most_bytes: int = MOST_WINDOW_BYTES) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()  # the agent writes there, and has a working directory of its own
         self._most = most
         self._most_bytes = most_bytes
 

@@ -150,6 +150,13 @@ def test_half_a_line_of_a_killed_harness_does_not_spoil_the_next(tmp_path: Path)
 
 
 @pytest.mark.parametrize("number", [2, 3, 4])
+def test_a_window_of_a_relative_report_goes_there_from_any_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Windows(Path("memray")).place(0) == tmp_path / "memray" / "window-000000.bin"
+
+
 def test_windows_are_bounded_in_number(tmp_path: Path, number: int) -> None:
     windows = Windows(tmp_path / "memray", most=3)
     for i in range(number):
