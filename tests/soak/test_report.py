@@ -149,7 +149,6 @@ def test_half_a_line_of_a_killed_harness_does_not_spoil_the_next(tmp_path: Path)
     assert [json.loads(line)["values"] for line in whole] == [{"tasks": 1}, {"tasks": 2}]
 
 
-@pytest.mark.parametrize("number", [2, 3, 4])
 def test_a_window_of_a_relative_report_goes_there_from_any_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +156,7 @@ def test_a_window_of_a_relative_report_goes_there_from_any_working_directory(
     assert Windows(Path("memray")).place(0) == tmp_path / "memray" / "window-000000.bin"
 
 
+@pytest.mark.parametrize("number", [2, 3, 4])
 def test_windows_are_bounded_in_number(tmp_path: Path, number: int) -> None:
     windows = Windows(tmp_path / "memray", most=3)
     for i in range(number):
