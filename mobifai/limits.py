@@ -32,10 +32,10 @@ class WhenFull(StrEnum):
 class Limit:
     """One declared limit. `value` is in `unit`.
 
-    `item_bytes` is the most memory that one item takes beside what other limits count; 0 for what is counted and not
-    kept. `on_disk`: it takes no memory. `fixed`: no setting replaces it, since other code or a library relies on it.
-    `piece` is the most that is added at one time: what has no room for one more is full. `unfillable` says why nothing
-    can fill it; empty for all others, which `mobifai soak` fills.
+    `item_bytes` is the most memory that one item, or one byte, takes beside what other limits count; 0 for what is
+    counted and not kept. `on_disk`: it takes no memory. `fixed`: no setting replaces it, since other code or a library
+    relies on it. `piece` is the most that is added at one time: what has no room for one more is full. `unfillable`
+    says why nothing can fill it; empty for all others, which `mobifai soak` fills.
     """
 
     name: str
@@ -51,6 +51,8 @@ class Limit:
     unfillable: str = ""
 
 
+_ITEM_BYTES: Mapping[Unit, int] = MappingProxyType({Unit.BYTES: 1, Unit.ITEMS: 256, Unit.SECONDS: 0})
+
 _TABLE: dict[str, Limit] = {}  # bounded by this module: it is closed below
 
 
@@ -62,14 +64,15 @@ def _declare(
     reason: str,
     per: Limit | None = None,
     *,
-    item_bytes: int = 256,
+    item_bytes: int | None = None,
     on_disk: bool = False,
     fixed: bool = False,
     piece: int = 1,
     unfillable: str = "",
 ) -> Limit:
-    of = per.name if per else None
-    limit = Limit(name, value, unit, when_full, reason, of, item_bytes, on_disk, fixed, piece, unfillable)
+    of, usual = per.name if per else None, _ITEM_BYTES[unit]
+    each = usual if item_bytes is None else item_bytes
+    limit = Limit(name, value, unit, when_full, reason, of, each, on_disk, fixed, piece, unfillable)
     _TABLE[name] = limit
     return limit
 
@@ -114,7 +117,7 @@ TERMINAL_WINDOW = _declare(
     "output sent and not yet acknowledged as rendered, at most; on a near line less. It fits into the ring with one "
     "read, so that a phone whose connection broke gets exactly the rest; at 50 ms to the phone and back it carries "
     "2.6 MB/s",
-    TERMINALS,
+    TERMINALS, item_bytes=0,
 )  # fmt: skip
 
 # The agent's links
@@ -170,8 +173,9 @@ RELAY_SOCKETS = _declare(
 )  # fmt: skip
 RELAY_REQUESTS = _declare(
     "relay.requests", 128, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "connections that are no WebSockets: a browser opens six for a page; each holds a request, or a piece of an answer",
-    None, item_bytes=256 << 10,
+    "connections that are no WebSockets: a browser opens six for a page; each holds a request of 128 KiB, or two "
+    "pieces of an answer of 64 KiB each",
+    None, item_bytes=144 << 10,
 )  # fmt: skip
 RELAY_UNSIGNED = _declare(
     "relay.unsigned", 32, Unit.ITEMS, WhenFull.EVICT_OLDEST,
@@ -299,7 +303,7 @@ ASSISTANT_SECONDS = _declare(
 ASSISTANT_EVENTS = _declare(
     "assistant.events", 256, Unit.ITEMS, WhenFull.DISCONNECT,
     "steps that wait for the command that follows them: two turns with all their actions", ASSISTANT_CONVERSATIONS,
-    item_bytes=8 << 10,
+    item_bytes=4 << 10,
 )  # fmt: skip
 ASSISTANT_STORIES = _declare(
     "assistant.stories", 16, Unit.ITEMS, WhenFull.EVICT_OLDEST,

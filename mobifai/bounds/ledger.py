@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mobifai.errors import ConfigError, LimitReached
-from mobifai.limits import LIMITS, TERMINAL_OUTBOX, TERMINAL_RING, Limit, Unit
+from mobifai.limits import LIMITS, TERMINAL_OUTBOX, TERMINAL_RING, Limit
 
 MOST_TIMES = 1000
 """A setting may raise a limit so many times: more is a slip of the finger."""
@@ -120,15 +120,18 @@ class Ledger:
 
     @property
     def worst_case_bytes(self) -> int:
-        """The memory that everything counted takes when every bound is full, by the limits alone."""
+        """The memory that everything counted takes when every bound is full, by the limits alone.
+
+        Rings are shared with the keeper, and counted here.
+        """
         return sum(self._worst_case(name, totals) for name, totals in self._totals.items())
 
     def _worst_case(self, name: str, totals: _Totals) -> int:
         limit = LIMITS[name]
-        if limit.on_disk or limit.unit is Unit.SECONDS:
+        if limit.on_disk:
             return 0
-        each = totals.capacity * (1 if limit.unit is Unit.BYTES else limit.item_bytes)
-        return each * max(self._most(limit.per), len(totals.bounds))
+        # Several containers of one limit hold the same things by different keys; `per` says how many there can be.
+        return totals.capacity * limit.item_bytes * self._most(limit.per)
 
     def _most(self, per: str | None) -> int:
         """How many there can be of what this limit bounds."""

@@ -123,7 +123,8 @@ def _print_limits(answer: dict[str, Any]) -> None:
             f"{bound['worst_case_bytes'] / 1000:,.0f} KB",
         )
     print_table(table)
-    click.echo(f"Everything full at once takes {answer['worst_case_bytes'] / 1e6:.0f} MB beside the program itself.")
+    megabytes = answer["worst_case_bytes"] / 1e6
+    click.echo(f"Everything full at one time takes {megabytes:.0f} MB in agent and keeper, beside the program itself.")
 
 
 def _duration(seconds: float) -> str:

@@ -2,10 +2,17 @@
 
 import re
 
+from mobifai.limits import MAX_SEQUENCE
+
 _ANSWER = re.compile(r"(?:\x1b\[[?>=]?[0-9;:]*[cnRuyIO]|\x1b[P\]_][^\x07\x1b]*(?:\x07|\x1b\\)){1,64}")
 """What a terminal says by itself: answers to a program's questions, and whether it has the focus."""
 
 _ENDS = ("\r", "\n", "\x03")
+
+
+def kept_of(text: str) -> str:
+    """Return what `is_new_after` needs of a text: of a long one, which no terminal answers, the end."""
+    return text if len(text) <= MAX_SEQUENCE else text[-1]
 
 
 def is_new_after(last: str | None, before: str | None) -> bool | None:

@@ -83,6 +83,20 @@ def test_closing_twice_changes_nothing() -> None:
     assert (entry(ledger, TERMINALS).instances, entry(ledger, TERMINALS).total) == (1, 2)
 
 
+def test_the_worst_case_counts_what_several_containers_share_once() -> None:
+    ledger = Ledger()
+    before = ledger.worst_case_bytes
+    for _ in range(3):
+        ledger.open(TERMINALS)
+    assert ledger.worst_case_bytes == before
+
+
+def test_the_worst_case_is_of_all_that_a_limit_allows_to_be_at_one_time() -> None:
+    usual, fewer = Ledger(), Ledger({"terminals": 32})
+    each = sum(limit.value * limit.item_bytes for limit in LIMITS.values() if limit.per == "terminals")
+    assert usual.worst_case_bytes - fewer.worst_case_bytes == 32 * (each + TERMINALS.item_bytes)
+
+
 def test_a_scope_that_fails_closes_its_account() -> None:
     ledger = Ledger()
     with pytest.raises(RuntimeError):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mobifai.terminals.typed_line import is_new_after
+from mobifai.terminals.typed_line import is_new_after, kept_of
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,14 @@ def test_a_line_is_new_after_enter_and_answers_of_the_terminal_do_not_count(
     last: str | None, before: str | None, is_new: bool | None
 ) -> None:
     assert is_new_after(last, before) is is_new
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\x03", "x", "\u20ac"])
+def test_of_a_long_paste_only_the_end_is_kept_and_it_decides_the_same(end: str) -> None:
+    paste = "x" * 1_000_000 + end
+    assert len(kept_of(paste)) == 1
+    assert is_new_after(kept_of(paste), "y") is is_new_after(paste, "y")
+
+
+def test_a_terminals_answer_is_kept_as_it_is() -> None:
+    assert kept_of("\x1b[?62;c") == "\x1b[?62;c"
