@@ -22,10 +22,13 @@ from profiles.attribution.source import adding, place
 from profiles.evidence import Evidence, containers_of, left_of, sites_of
 from profiles.interruption import Interruption
 from profiles.replay import attach_command
-from profiles.results import Culprit, Overhead, ProfileReport, Unattributed
+from profiles.results import Culprit, Looked, Overhead, ProfileReport, Unattributed, Unjudged, Verdict
+from soak.report.figures import count, duration
 
 NAME = "attached"
 WINDOWS = 8
+SHORTEST_WINDOW: Final = 1.0
+"""Seconds: in a shorter one nothing is done that could grow, so that a look without a finding says nothing."""
 CONCLUDE_SECONDS: Final = 20.0
 """How long the agent may take to say what it has found, once it is told to end."""
 
@@ -59,18 +62,33 @@ class Attached:
 
     def report(self, first: ProfileReport) -> ProfileReport:
         """What is known now."""
-        found = bool(self.culprits or self.unattributed)
-        notes = ["it was interrupted: what was there by then is told"] if self.interrupted else []
+        found, why = bool(self.culprits or self.unattributed), self._why_not()
+        verdict: Verdict = "found" if found else "inconclusive" if why else "clean"
         return msgspec.structs.replace(
             first,
-            verdict="inconclusive" if self.interrupted or not self.done else "found" if found else "clean",
+            verdict="inconclusive" if self.interrupted or not self.done else verdict,
+            scenarios=[Looked(NAME, "unjudged" if why else "judged", windows=self.windows, why=why)],
+            unjudged=[Unjudged("the agent", why)] if why else [],
             culprits=self.culprits,
             unattributed=self.unattributed,
             cycles=self.windows,
             duration_s=round(time.monotonic() - self._began, 1),
             overhead=self.overhead,
-            notes=[*notes, "a cycle is one window of this look"],
+            notes=["a cycle is one window of this look; what grows less often than in each of them is not seen"],
         )
+
+    def _why_not(self) -> str:
+        """Why what it did not find says nothing; empty when it does."""
+        length = self._seconds / WINDOWS
+        if self.interrupted or not self.done:
+            return f"{'the look was interrupted' if self.interrupted else 'the look ended'} after {self._windows()}"
+        if length < SHORTEST_WINDOW:
+            least = duration(SHORTEST_WINDOW * WINDOWS)
+            return f"{self._windows()} of {duration(length)} each are too short: look for {least} or longer"
+        return ""
+
+    def _windows(self) -> str:
+        return f"{self.windows} of {count(WINDOWS, 'window')}"
 
     async def look(self, stop: Interruption) -> None:
         """Look, to the end; the first signal asks the agent for what it has found until then, the next gives up.

@@ -75,6 +75,11 @@ class Evidence(msgspec.Struct, frozen=True):
     containers: list[Container] = []
     left: dict[str, list[Left]] = {}
     native: list[Native] = []
+    warm_up_cycles: int = 0
+    """Cycles before the first window."""
+    windows: int = 0
+    unmeasured: list[str] = []
+    """Gauges without which nothing can be called free of leaks, and that this system does not measure."""
 
 
 def left_of(told: dict[str, Any]) -> dict[str, list[Left]]:

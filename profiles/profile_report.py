@@ -7,21 +7,29 @@ from typing import TypeAlias
 import msgspec
 
 from profiles.invocation import command, now, tell
+from profiles.next_steps import next_steps
 from profiles.report.directory import ProfileDirectory, encoded
+from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import summary
 from profiles.reported import How, Saving, begin, kept
-from profiles.results import EXIT_STATUS, ProfileReport
+from profiles.results import EXIT_STATUS, ProfileReport, Settings, Unjudged
 from profiles.subcommand import rendered, show, usable
 from soak.harness.environment import environment
+from soak.harness.identity import product
+from soak.report.github import publish
 
 Save: TypeAlias = Callable[[ProfileReport], None]
 """Writes what is known now."""
 
 
-def begun(mode: str, seed: int = 0) -> ProfileReport:
+def begun(mode: str, seed: int, settings: Settings) -> ProfileReport:
     """The report of a run that has just begun."""
     network = "that of the agent that is looked into" if mode == "attach" else "not set up yet"
-    return ProfileReport("unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), now())
+    left = [Unjudged("everything", "the run had not come to its end")]
+    return ProfileReport(
+        "unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), now(),
+        settings=settings, unjudged=left, product=product(),
+    )  # fmt: skip
 
 
 def reported(
@@ -31,10 +39,16 @@ def reported(
     directory = usable(lambda: ProfileDirectory(place))
     begin(directory, first)
     saving = Saving(directory, first, _with_verdict)
-    told = kept(directory, saving, lambda: make(first, saving))
+
+    def make_last() -> ProfileReport:
+        report = make(first, saving)
+        return msgspec.structs.replace(report, next_steps=next_steps(report, place))
+
+    told = kept(directory, saving, make_last)
     page = None if told.unwritten else place / "report.html"
     status = told.status(EXIT_STATUS[told.report.verdict])
     status = show(encoded(told.report) if as_json else rendered(summary(told.report, page)), status)
+    publish(annotations(told.report), markdown(told.report), as_json=as_json)
     if told.unwritten:
         tell(f"mobifai: {told.unwritten}")
     return status

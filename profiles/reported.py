@@ -9,11 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
-import click
-
 from mobifai.errors import CommandError, MobiFaiError
 from profiles.invocation import tell
 from profiles.subcommand import FAILED, INTERRUPTED, interruption, reason_of
+from soak.option_table import Usage
 from soak.report.files import ReportError
 
 R = TypeVar("R")
@@ -73,12 +72,12 @@ class Saving(Generic[R]):
 
 
 def begin(directory: Directory[R], first: R) -> None:
-    """Have the directory for a run: from now on a signal ends it with a report. Raises UsageError."""
+    """Have the directory for a run: from now on a signal ends it with a report. Raises Usage."""
     try:
         interruption().hold()
         directory.begin(first)
     except MobiFaiError as error:
-        raise click.UsageError(str(error)) from None
+        raise Usage(str(error)) from None
 
 
 def kept(directory: Directory[R], saving: Saving[R], make: Callable[[], R]) -> Kept[R]:

@@ -136,7 +136,7 @@ class Overhead(msgspec.Struct, frozen=True):
 class Settings(msgspec.Struct, frozen=True):
     """What was asked for: two reports are compared only where these are the same.
 
-    `seconds` is the length of the look into a running agent, 0 for the others.
+    `seconds` is the length of the look into the running agent of `state_dir`; for the others 0 and empty.
     """
 
     scenarios: list[str] = []
@@ -146,6 +146,7 @@ class Settings(msgspec.Struct, frozen=True):
     dose: bool = False
     memray: bool | None = None
     seconds: float = 0.0
+    state_dir: str = ""
 
 
 class Looked(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ import click
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.resource_limits import shortage
 from profiles.interruption import Interruption
+from soak.option_table import Usage
 
 FAILED: Final = 3
 INTERRUPTED: Final = 4
@@ -53,11 +54,11 @@ def interruption() -> Interruption:
 
 
 def usable(make: Callable[[], T]) -> T:
-    """Return what was named on the command line. Raises UsageError when it can't be used."""
+    """Return what was named on the command line. Raises Usage when it can't be used."""
     try:
         return make()
     except MobiFaiError as error:
-        raise click.UsageError(str(error)) from None
+        raise Usage(str(error)) from None
 
 
 def reason_of(error: Exception) -> str:

@@ -6,13 +6,23 @@ counts as given when it is on the command line, also with the value that it has 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import click
 from click.core import ParameterSource
 
+from mobifai.protocol.plain_text import one_line
+
+MOST_MESSAGE: Final = 2000
+"""Characters of a message that are shown."""
+
 
 class Usage(click.UsageError):
-    """What was asked for can not be, or not together: status 2."""
+    """What was asked for can not be, or not together: status 2. Names of files in it may hold anything."""
+
+    def __init__(self, message: str, ctx: click.Context | None = None) -> None:
+        """Make the message safe to show."""
+        super().__init__(one_line(message.encode(errors="backslashreplace").decode(), MOST_MESSAGE), ctx)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Ended:
     def failed(self, why: str = "", detail: Mapping[str, Any] | None = None) -> Judged:
         """Return the result of a run that says neither right nor wrong, with the last lines that it wrote."""
         told = why or f"exit status {self.status}, no report"
-        last = " / ".join(self.err.strip().splitlines()[-3:])
+        last = " / ".join([line for line in self.err.splitlines() if line.strip()][-3:])
         return Judged(Outcome.FAILED, f"{told}: {last}"[:500] if last else told, detail or {}, self.command)
 
     def report(self, form: type[T]) -> T:

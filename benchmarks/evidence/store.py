@@ -24,8 +24,8 @@ class StoreError(Exception):
 def read(docs: Path) -> list[Plan | Result]:
     """Return what the file of a folder of pages holds; nothing when there is none. Raises StoreError."""
     path = docs / FILE
-    whole, _, torn = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
-    del torn  # the line that a kill cut off
+    content = path.read_bytes() if path.exists() else b""
+    whole = content.rpartition(b"\n")[0]  # without a line that a kill cut off
     found: list[Plan | Result] = []
     for number, line in enumerate(whole.splitlines(), 1):
         try:

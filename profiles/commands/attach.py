@@ -11,7 +11,7 @@ from profiles.attach import Attached
 from profiles.invocation import tell
 from profiles.options import for_option, report_options
 from profiles.profile_report import Save, begun, reported
-from profiles.results import ProfileReport
+from profiles.results import ProfileReport, Settings
 from profiles.subcommand import EPILOG, interruption
 from profiles.windows import LONGEST_LOOK
 
@@ -27,7 +27,10 @@ def attach(seconds: float, report_dir: Path, as_json: bool, state_dir: Path) -> 
     agent's owner can do it. Ctrl-C ends it early, with what was found by then.
     """
     socket = StateDir(state_dir).control_socket
-    return reported(begun("attach"), lambda first, save: _look(socket, seconds, first, save), report_dir, as_json)
+    asked = Settings(seconds=seconds, state_dir=str(state_dir.absolute()))
+    return reported(
+        begun("attach", 0, asked), lambda first, save: _look(socket, seconds, first, save), report_dir, as_json
+    )
 
 
 def _look(socket: Path, seconds: float, first: ProfileReport, save: Save) -> ProfileReport:

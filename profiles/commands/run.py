@@ -13,7 +13,7 @@ from profiles.investigate.hunt import Hunt, Wanted
 from profiles.invocation import tell
 from profiles.options import TABLE, plan_of, run_options
 from profiles.profile_report import Save, begun, reported
-from profiles.results import ProfileReport
+from profiles.results import ProfileReport, Settings, Unjudged
 from profiles.subcommand import EPILOG, interruption, usable
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
@@ -43,8 +43,10 @@ def run(context: click.Context, /, **params: Any) -> int:
         known = wanted
         wanted = usable(lambda: wanted_of(soaked, known, named))
         if why := nothing_to_explain(soaked, named):
-            return reported(begun("from", soaked.seed), lambda first, _: _inconclusive(first, why), place, as_json)
-    first = begun(wanted.mode, wanted.plan.seed)
+            return reported(
+                begun("from", soaked.seed, Settings()), lambda first, _: _inconclusive(first, why), place, as_json
+            )
+    first = begun(wanted.mode, wanted.plan.seed, wanted.settings)
     return reported(first, lambda first, save: _hunt(wanted, first, save), place, as_json)
 
 
@@ -54,7 +56,7 @@ def wanted_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> Wanted:
 
 
 def _inconclusive(first: ProfileReport, why: str) -> ProfileReport:
-    return msgspec.structs.replace(first, verdict="inconclusive", notes=[why])
+    return msgspec.structs.replace(first, verdict="inconclusive", unjudged=[Unjudged("everything", why)])
 
 
 def _hunt(wanted: Wanted, first: ProfileReport, save: Save) -> ProfileReport:

@@ -19,13 +19,14 @@ from profiles.gate.comparison import checked, closest, conclude, expired, found,
 from profiles.gate.next_steps import next_steps
 from profiles.gate.resting import BaseFailed, Figures, at_rest_figures
 from profiles.gate.results import Checked, GateReport, GrownLine, Row, SideResult
-from profiles.gate.sides import Side
+from profiles.gate.sides import Side, in_checkout
 from profiles.gate.standing import grown_at_rest
 from profiles.gate.trial import Look, at_rest_again, trial
 from profiles.investigate.hunt import Hunt, Wanted
 from profiles.results import Culprit, Unjudged
 from soak.gauges.results import FindingResult
 from soak.harness.identity import product
+from soak.harness.installation import HERE
 from soak.run.failures import failure
 from soak.run.plan import Plan
 
@@ -62,8 +63,6 @@ class Comparison:
     accepted: Sequence[Accepted] = ()
     where: str = ""
     name_culprits: bool = True
-    installed: bool = True
-    """Whether the candidate is the MobiFai that runs this, and not one that was built for the purpose."""
     replay: str = ""
     """The command that does all of it again."""
 
@@ -181,7 +180,7 @@ class Gate:
         for number in range(HUNTS):
             hunt = self._hunting(names[0], number, growing, self.folder / f"hunt.{number}")
             hunted = await hunt.run()
-            self._culprits = hunted.culprits
+            self._culprits = [in_checkout(one, self.wanted.now, self.wanted.sides[-1]) for one in hunted.culprits]
             if hunt.interrupted:
                 raise asyncio.CancelledError
             if hunted.verdict not in ("failed", "inconclusive"):
@@ -190,7 +189,9 @@ class Gate:
 
     def _hunting(self, scenario: str, later: int, growing: Sequence[FindingResult], folder: Path) -> Hunt:
         plan = replace(self.wanted.plan.later(later), scenarios=(scenario,))
-        wanted = Wanted(plan, dose=False, findings=growing, mode="from")
+        tried = self.wanted.sides[-1]
+        installation = tried.installation if self.wanted.now.built else HERE
+        wanted = Wanted(plan, dose=False, findings=growing, mode="from", installation=installation)
         return Hunt(wanted, folder, self.environment, self.command, self.started_at, self.tell)
 
     async def _name_lines(self) -> None:

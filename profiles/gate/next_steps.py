@@ -2,8 +2,10 @@
 
 import shlex
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from profiles.gate.results import GateReport, SideResult
+from profiles.replay import run_command
 from profiles.results import NextStep
 from soak.gauges.results import FindingResult
 from soak.gauges.verdict import FAILED_KINDS
@@ -39,7 +41,7 @@ def _grown(report: GateReport, plan: Plan) -> Iterator[NextStep]:
     for finding in report.findings:
         if finding.kind not in HUNTED and finding.replay:
             yield NextStep(f"see {finding.name} again", finding.replay)
-    yield NextStep("prove that it is gone", report.command)
+    yield NextStep("prove that it is gone", _same(report))
 
 
 def _scenarios(findings: Iterable[FindingResult]) -> list[str]:
@@ -47,8 +49,7 @@ def _scenarios(findings: Iterable[FindingResult]) -> list[str]:
 
 
 def _hunt(scenario: str, plan: Plan) -> str:
-    words = ["mobifai", "profile", "run", scenario, "--seed", str(plan.seed), "--time-scale", f"{plan.time_scale:g}"]
-    return shlex.join(words)
+    return run_command(replace(plan, scenarios=(scenario,)), dose=True, memray=None)
 
 
 def _runs(side: SideResult, command: str) -> str:
@@ -67,15 +68,20 @@ def _failed(report: GateReport) -> Iterator[NextStep]:
     for finding in report.findings:
         if finding.kind in FAILED_KINDS and finding.replay:
             yield NextStep("see the failure again", finding.replay)
-    yield NextStep("run the gate again", report.command)
+    yield NextStep("run the gate again", _same(report))
 
 
 def _inconclusive(report: GateReport, plan: Plan) -> Iterator[NextStep]:
     if not report.fits:
-        yield NextStep("store figures for this environment and workload", f"{report.command} --update")
+        yield NextStep("store figures for this environment and workload", f"{_same(report)} --update")
         yield NextStep("or compare with a revision", _beside("REV", plan))
     else:
-        yield NextStep("run the gate again", report.command)
+        yield NextStep("run the gate again", _same(report))
+
+
+def _same(report: GateReport) -> str:
+    """The command of this comparison: the base by its commit, whatever its name stands for by then."""
+    return report.replay or report.command
 
 
 def _beside(revision: str, plan: Plan) -> str:

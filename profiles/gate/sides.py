@@ -17,6 +17,7 @@ import zipfile
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -27,7 +28,7 @@ from profiles.gate.building import Builder, BuildFailed, compile_side
 from profiles.gate.checkout import GitError, commit_of, git, snapshot
 from profiles.gate.results import SideResult
 from profiles.interruption import Interruption
-from profiles.results import ProfileError
+from profiles.results import Culprit, ProfileError
 from soak.harness.installation import Installation
 
 HASH_SEED = 0
@@ -123,6 +124,22 @@ def base(checkout: Path, revision: str, folder: Path, stop: Interruption | None 
         raise ProfileError(f"the base {revision} can't be run: {error}; name another revision with --base") from None
     python = _python(checkout, source, folder, builder)
     return _described(Side("base", Installation(python, place, HASH_SEED), about))
+
+
+def in_checkout(culprit: Culprit, about: SideResult, side: Side) -> Culprit:
+    """A culprit with the paths of the checkout in the place of those of a side that was built of it."""
+    if not about.built:
+        return culprit
+    laid_out = str(side.installation.path)
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.replace(laid_out, about.name)
+        if isinstance(value, dict):
+            return {name: moved(one) for name, one in value.items()}
+        return [moved(one) for one in value] if isinstance(value, list | tuple) else value
+
+    return msgspec.convert(moved(msgspec.to_builtins(culprit)), Culprit)
 
 
 def needs(tree: Path) -> Needs:

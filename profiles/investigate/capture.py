@@ -12,6 +12,8 @@ from profiles.attribution.growth import COUNT, largest, rise, risen_containers, 
 from profiles.evidence import Evidence, containers_of, left_of, sites_of
 from profiles.results import Overhead
 from soak.gauges.gauge import GAUGES, Kind, gauge_of
+from soak.gauges.verdict import REQUIRED
+from soak.harness.installation import HERE, Installation
 from soak.run.plan import Plan
 from soak.run.scenario_run import Course, open_course
 
@@ -35,6 +37,7 @@ class Capture:
         self._cycles: list[int] = []
         self._values: list[dict[str, float]] = []
         self._peak = 0
+        self._untraced_names: set[str] = set()
 
     async def take(self) -> tuple[Evidence, Overhead]:
         """Warm up, look, and compare. Raises what cycles raise, StateError."""
@@ -72,6 +75,9 @@ class Capture:
             sites=sites_of(sites, told["sites"], examined["sites"]),
             containers=containers_of(containers, examined["containers"]),
             left=left_of(examined),
+            warm_up_cycles=self._course.warm_up_cycles + self._cycles[0],
+            windows=len(self._cycles) - 1,
+            unmeasured=[name for name in REQUIRED if name not in self._untraced_names],
         )
 
     async def _rehearse(self) -> None:
@@ -89,7 +95,8 @@ class Capture:
             values.append((await self._course.block(self._tell)).values)
             cycles.append(self._course.cycles)
         found = {}
-        for name in sorted({name for one in values for name in one}):
+        self._untraced_names = {name for one in values for name in one}
+        for name in sorted(self._untraced_names):
             if gauge_of(name).kind is Kind.GROWTH:
                 risen = rise(cycles, [one.get(name, 0.0) for one in values], gauge_of(name))
                 if risen is not None:
@@ -120,8 +127,13 @@ class Capture:
 
 
 async def capture(
-    scenario: str, plan: Plan, folder: Path, clock: Callable[[], float], tell: Tell
+    scenario: str,
+    plan: Plan,
+    folder: Path,
+    clock: Callable[[], float],
+    tell: Tell,
+    installation: Installation = HERE,
 ) -> tuple[Evidence, Overhead]:
     """Look into a fresh agent under one scenario. Raises TargetFailed, StateError, what cycles raise."""
-    async with open_course(scenario, plan, folder, clock) as course:
+    async with open_course(scenario, plan, folder, clock, installation=installation) as course:
         return await Capture(course, tell).take()

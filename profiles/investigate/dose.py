@@ -20,6 +20,7 @@ from soak.duration import number_text
 from soak.gauges.gauge import Kind, gauge_of
 from soak.gauges.quiescence import at_rest, everybody_gone
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
+from soak.harness.installation import HERE, Installation
 from soak.run.plan import REST_SECONDS, Plan
 from soak.run.scenario_run import GONE_SECONDS
 from soak.scenarios import conversations, mixed, reconnects, terminals
@@ -165,7 +166,9 @@ def scale(primitive: str, grown: tuple[float, float, float]) -> Scale:
     return Scale(primitive, (first, second, third), grown, enough and near)
 
 
-async def dose_test(culprits: Sequence[Culprit], plan: Plan, folder: Path, tell: Tell) -> list[Culprit]:
+async def dose_test(
+    culprits: Sequence[Culprit], plan: Plan, folder: Path, tell: Tell, installation: Installation = HERE
+) -> list[Culprit]:
     """The culprits, with what each scales with. Raises TargetFailed, PhoneError, StateError."""
     scenario = mixed.Mixed()
     own = folder / "scenario"
@@ -173,7 +176,9 @@ async def dose_test(culprits: Sequence[Culprit], plan: Plan, folder: Path, tell:
     settings = folder / "config.toml"
     settings.write_text(scenario.settings())
     options = ["--shell", shell.COMMAND, "--time-scale", number_text(plan.time_scale), *scenario.serve_options(own)]
-    async with agent_under_test(folder / "agent", settings, options, plant=plan.plant) as target:
+    async with agent_under_test(
+        folder / "agent", settings, options, plant=plan.plant, installation=installation
+    ) as target:
         chance = Random(f"{plan.seed} doses")  # noqa: S311 - chance that can be had again
         world = World(target, chance, plan.phones, plan.time_scale)
         return await DoseTest(target, Primitives(world, scenario), tell).run(culprits)

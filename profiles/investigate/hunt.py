@@ -19,9 +19,12 @@ from profiles.evidence import Evidence
 from profiles.investigate.capture import capture
 from profiles.investigate.dose import dose_test
 from profiles.investigate.native import native_growth
+from profiles.investigate.outcome import conclude, settings_of, sought, unjudged
 from profiles.replay import run_command
-from profiles.results import Culprit, Overhead, ProfileReport, Unattributed, Verdict
-from soak.gauges.results import FindingResult
+from profiles.results import Culprit, Looked, Overhead, ProfileReport, Settings, Unattributed, Unjudged, Verdict
+from soak.gauges.results import FindingResult, Product
+from soak.harness.identity import product
+from soak.harness.installation import HERE, Installation
 from soak.run.plan import Plan
 
 Tell = Callable[[str], None]
@@ -42,6 +45,12 @@ class Wanted:
     memray: bool | None = None
     findings: Sequence[FindingResult] = ()
     mode: str = "run"
+    installation: Installation = HERE
+
+    @property
+    def settings(self) -> Settings:
+        """The same for a report."""
+        return settings_of(self.plan, dose=self.dose, memray=self.memray)
 
 
 @dataclass
@@ -56,14 +65,19 @@ class Hunt:
     tell: Tell
     save: Callable[[ProfileReport], None] = lambda _: None
     """Called with what is known whenever that has changed."""
+    _product: Product = field(default_factory=product)
     _began: float = field(default_factory=time.monotonic)
     _culprits: list[Culprit] = field(default_factory=list)
     _open: list[Unattributed] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _overhead: Overhead = field(default_factory=Overhead)
-    _cycles: int = 0
-    _looked_at: list[str] = field(default_factory=list)
+    _looked: list[Looked] = field(default_factory=list)
     """Scenarios that are through."""
+    _unmeasured: list[tuple[str, str]] = field(default_factory=list)
+    """Gauges that this system does not measure, by scenario."""
+    _missed: list[Unjudged] = field(default_factory=list)
+    _why: str = "it was not looked into yet"
+    """Why the scenarios that are left are not judged."""
     _verdict: Verdict | None = None
     """Set when it has ended without one of its own."""
 
@@ -72,13 +86,12 @@ class Hunt:
         try:
             for number, scenario in enumerate(self.wanted.plan.scenarios):
                 await self._scenario(scenario, self.folder / str(number))
-                self._looked_at.append(scenario)
                 self._save()
+            self._why = ""
         except asyncio.CancelledError:
-            self._verdict = "inconclusive"
-            self._notes.append("it was interrupted: what had not been looked at by then is not known")
+            self._verdict, self._why = "inconclusive", "the run was interrupted before it was through"
         except Exception as error:
-            self._verdict = "failed"
+            self._verdict, self._why = "failed", "the run failed"
             named = isinstance(error, MobiFaiError)
             self._notes.append(f"the run failed: {error}" if named else f"the run failed: {error!r}")
         return self.report()
@@ -91,19 +104,31 @@ class Hunt:
         replay = self._replay(scenario)
         self._say(scenario, "looking into a fresh agent")
         evidence, self._overhead = await capture(
-            scenario, plan, folder / "c", self._elapsed, lambda what: self._say(scenario, what)
+            scenario,
+            plan,
+            folder / "c",
+            self._elapsed,
+            lambda what: self._say(scenario, what),
+            self.wanted.installation,
         )
-        self._cycles += evidence.cycles
+        self._unmeasured += [(scenario, name) for name in evidence.unmeasured]
         found, open_ = culprits(evidence, place, adding, replay)
         if self._needs_native(open_):
             evidence = await self._with_native(scenario, evidence, folder / "n")
             found, open_ = culprits(evidence, place, adding, replay)
         before, self._culprits = self._culprits, [*self._culprits, *found]
         self._open += open_
+        counts = evidence.cycles, evidence.warm_up_cycles, evidence.windows
+        self._looked.append(Looked(scenario, "judged", *counts))
         if found and self.wanted.dose:
             self._save()
-            found = await dose_test(found, plan, folder / "d", lambda what: self._say(scenario, what))
+            found = await self._dosed(scenario, found, folder / "d")
             self._culprits = [*before, *found]
+
+    async def _dosed(self, scenario: str, found: Sequence[Culprit], folder: Path) -> list[Culprit]:
+        """The culprits, with what each scales with."""
+        wanted = self.wanted
+        return await dose_test(found, wanted.plan, folder, lambda what: self._say(scenario, what), wanted.installation)
 
     def _needs_native(self, open_: Iterable[Unattributed]) -> bool:
         unexplained = any(one.name == HEAP for one in open_)
@@ -111,8 +136,11 @@ class Hunt:
 
     async def _with_native(self, scenario: str, evidence: Evidence, folder: Path) -> Evidence:
         self._say(scenario, "looking at the C heap with memray, in a fresh agent")
-        native = await native_growth(scenario, self.wanted.plan, folder, lambda what: self._say(scenario, what))
-        self._notes += native.notes
+        wanted = self.wanted
+        native = await native_growth(
+            scenario, wanted.plan, folder, lambda what: self._say(scenario, what), wanted.installation
+        )
+        self._missed += [Unjudged(f"which line keeps the C heap in {scenario}", why, scenario) for why in native.notes]
         return msgspec.structs.replace(evidence, native=native.rows)
 
     @property
@@ -122,36 +150,41 @@ class Hunt:
 
     def report(self) -> ProfileReport:
         """What is known now."""
-        open_, missed = self._open_findings()
-        open_ = [*self._open, *open_]
+        plan, looked = self.wanted.plan, self._scenarios()
+        findings = sought(self.wanted.findings, self._culprits, self._open, looked, self._unmeasured)
+        left = [*unjudged(looked, self._unmeasured), *self._missed, *self._undosed()]
         return ProfileReport(
-            verdict=self._verdict or ("found" if self._culprits or open_ else "clean"),
+            verdict=self._verdict or conclude(self._culprits, self._open, left, findings),
             mode=self.wanted.mode,
             culprits=ranked(self._culprits),
-            unattributed=open_,
-            seed=self.wanted.plan.seed,
-            cycles=self._cycles,
+            unattributed=self._open,
+            seed=plan.seed,
+            cycles=sum(one.cycles for one in looked),
             duration_s=round(self._elapsed(), 1),
             environment=self.environment,
             command=self.command,
             started_at=self.started_at,
             overhead=self._overhead,
-            notes=[*self._notes, *missed],
+            notes=self._notes,
+            settings=self.wanted.settings,
+            scenarios=looked,
+            sought=findings,
+            unjudged=left,
+            product=self._product,
         )
 
-    def _open_findings(self) -> tuple[list[Unattributed], list[str]]:
-        """What soak found and no culprit explains; and, in sentences, what was not looked into."""
-        explained = {(one.scenario, name) for one in self._culprits for name in one.explains}
-        explained |= {(one.scenario, one.name) for one in self._open}
-        left = [one for one in self.wanted.findings if (one.scenario, one.name) not in explained]
-        why = "soak found it ({}); it did not rise here, or no line could be named for it"
-        found = [
-            Unattributed(one.name, one.per_cycle, one.unit, one.scenario, why.format(one.detail))
-            for one in left
-            if one.scenario in self._looked_at
-        ]
-        missed = [one for one in left if one.scenario not in self._looked_at]
-        return found, [f"{one.name} in {one.scenario}, which soak found, was not looked into" for one in missed]
+    def _undosed(self) -> list[Unjudged]:
+        """Whether it is known what each culprit scales with."""
+        missing = [one for one in self._culprits if not one.scales]
+        if not missing or (self.wanted.dose and not self._verdict):
+            return []
+        why = self._why if self.wanted.dose else "it was not asked for (--no-dose)"
+        return [Unjudged("what the culprits scale with", why)]
+
+    def _scenarios(self) -> list[Looked]:
+        """Every scenario that was asked for: those that are through, and those that are not judged."""
+        known = {one.scenario: one for one in self._looked}
+        return [known.get(name) or Looked(name, "unjudged", why=self._why) for name in self.wanted.plan.scenarios]
 
     def _replay(self, scenario: str) -> str:
         wanted = self.wanted

@@ -20,6 +20,7 @@ from profiles.attribution.growth import BYTES
 from profiles.evidence import Native, stack_of
 from profiles.investigate.capture import WARM_UP_BLOCKS
 from profiles.results import ProfileError
+from soak.harness.installation import HERE, Installation
 from soak.harness.surroundings import helper_surroundings, module_command
 from soak.run.plan import Plan
 from soak.run.scenario_run import open_course
@@ -51,9 +52,11 @@ class NativeGrowth:
     notes: list[str] = field(default_factory=list)
 
 
-async def native_growth(scenario: str, plan: Plan, folder: Path, tell: Tell) -> NativeGrowth:
+async def native_growth(
+    scenario: str, plan: Plan, folder: Path, tell: Tell, installation: Installation = HERE
+) -> NativeGrowth:
     """Look at a fresh agent under a scenario. Raises TargetFailed, StateError, what cycles raise."""
-    async with open_course(scenario, plan, folder, time.monotonic) as course:
+    async with open_course(scenario, plan, folder, time.monotonic, installation=installation) as course:
         await course.warm_up(tell, WARM_UP_BLOCKS)
         windows = []
         for blocks in LENGTHS:
@@ -62,7 +65,7 @@ async def native_growth(scenario: str, plan: Plan, folder: Path, tell: Tell) -> 
             try:
                 cycles = await course.traced_blocks(file, blocks, tell, native=True)
             except StateError as error:
-                return NativeGrowth(notes=[f"the C heap could not be looked at: {error}"])
+                return NativeGrowth(notes=[f"memray could not look at it: {error}"])
             windows.append(Window(cycles, await read(file)))
             file.unlink(missing_ok=True)
     return NativeGrowth(in_proportion(windows))

@@ -20,6 +20,7 @@ from soak.harness.relay_process import RelayApart
 from soak.harness.surroundings import make_folders
 from soak.inside.questions import RUN_VARIABLE
 from soak.phone.encryption import Link, PhoneSeal
+from soak.plants import plant as planted
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -85,6 +86,13 @@ class AgentUnderTest:
     def relay_pid(self) -> int:
         """Of the relay apart; 0: there is none."""
         return self._relay.pid if self._relay else 0
+
+    async def ask_in(self, process: str, question: str, arguments: Mapping[str, object] | None = None) -> Any:
+        """Ask another process of the product, by its name; `agent` is this one. Raises StateError."""
+        for one in self.others:
+            if one.name == process:
+                return await one.ask(question, arguments)
+        return await self.ask(question, arguments)
 
     async def token(self, number: int, *, sealed: bool = False) -> str:
         """The token of a phone, made once; of a legacy app, unless it is `sealed`."""
@@ -245,7 +253,7 @@ async def agent_under_test(
         scope.push_async_callback(agent.stop)
         await agent.ready(ready_file, older=installation.path is not None)
         if plant is not None:
-            await agent.ask("soak.plant", {"name": plant})
+            await agent.ask_in(planted(plant).process, "soak.plant", {"name": plant})
         yield agent
 
 

@@ -4,7 +4,7 @@ A process joins by one of these: it needs a control socket that answers `soak.sa
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class CountedProcess:
     socket: Callable[[], Path]
     inside: bool = True
 
-    async def ask(self, question: str, arguments: dict[str, Any] | None = None) -> Any:
+    async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Ask it over its control socket. Raises StateError."""
         return await ask(self.socket(), question, arguments)
 

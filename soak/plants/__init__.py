@@ -23,20 +23,36 @@ _FAMILIES = (
     "processes",
     "native",
     "libraries",
+    "keeper",
+    "shell_start",
     "decoys",
 )
 
 
-@functools.lru_cache(maxsize=1)
+_KEEPER_FAMILIES = ("keeper", "shell_start")
+"""Those of the keeper. It imports no others: they bring the agent's libraries."""
+
+
 def plants() -> tuple[Plant, ...]:
     """All plants, the decoys last."""
-    families = (importlib.import_module(f"{__name__}.{family}") for family in _FAMILIES)
-    return tuple(_plant(source) for family in families for source in family.SEEDS)
+    return _plants_of(_FAMILIES)
+
+
+@functools.lru_cache(maxsize=2)
+def _plants_of(names: tuple[str, ...]) -> tuple[Plant, ...]:
+    families = [importlib.import_module(f"{__name__}.{family}") for family in names]
+    found = [(family.SEEDS, getattr(family, "DECOYS", ())) for family in families]
+    sources = [*(seed for seeds, _ in found for seed in seeds), *(decoy for _, decoys in found for decoy in decoys)]
+    return tuple(sorted(map(_plant, sources), key=lambda one: one.decoy))
 
 
 def plant(name: str) -> Plant:
     """The plant of this name. Raises PlantError, with the names that come near."""
-    known = {one.name: one for one in plants()}
+    return _named(name, plants())
+
+
+def _named(name: str, among: tuple[Plant, ...]) -> Plant:
+    known = {one.name: one for one in among}
     if name not in known:
         near = difflib.get_close_matches(name, known, n=5, cutoff=0.4) or [*known][:5]
         raise PlantError(
@@ -47,7 +63,8 @@ def plant(name: str) -> Plant:
 
 def install(name: str, subject: Subject) -> Seed:
     """Plant it in the process that this runs in, for as long as that lives. Raises PlantError."""
-    return plant(name).install(subject)
+    among = plants() if subject.keeper is None else _plants_of(_KEEPER_FAMILIES)
+    return _named(name, among).install(subject)
 
 
 def _plant(source: type[Seed]) -> Plant:
@@ -55,10 +72,12 @@ def _plant(source: type[Seed]) -> Plant:
 
 
 def _install(source: type[Seed], subject: Subject) -> Seed:
-    from soak.plants.hooks import listen  # noqa: PLC0415 - brings the agent, which those who list plants don't need
+    from soak.plants.hooks import listen  # noqa: PLC0415 - those who list plants don't need it
 
-    if subject.agent is None:
-        raise PlantError("expected an agent to plant in; found a relay alone")
+    process = subject.keeper if source.process == "keeper" else subject.agent
+    if process is None:
+        found = "a keeper" if subject.keeper else "an agent" if subject.agent else "a relay alone"
+        raise PlantError(f"expected the {source.process}'s process to plant in; found {found}")
     seed = source(subject)
-    listen(subject.agent, source.on, seed.happened)
+    listen(process, source.on, seed.happened)
     return seed

@@ -1,4 +1,4 @@
-"""Where plants hold on to a running agent: a few methods of its objects, wrapped at run time.
+"""Where plants hold on to a running agent or keeper: a few methods of its objects, wrapped at run time.
 
 Owns no event and keeps nothing. A wrapped method does what it did, with the same result and the same errors; what
 follows it is told once it is done, and never disturbs it. All places are the agent's own, so that they are the same
@@ -11,8 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from mobifai.agent.agent import Agent
-from soak.plants.plant import Event, Moment
+from soak.plants.plant import IN_KEEPER, Event, Moment
 
 _log = logging.getLogger(__name__)
 
@@ -21,9 +20,12 @@ Place = tuple[Any, str, Callable[[tuple[Any, ...], Any], tuple[str, Any]]]
 """An object, the name of its method, and what gives an event's key and thing by the method's arguments and result."""
 
 
-def listen(agent: Agent, moment: Moment, told: Told) -> None:
-    """Tell of every such moment from now on, once each; several may listen to one."""
-    owner, name, describe = _place(agent, moment)
+def listen(process: Any, moment: Moment, told: Told) -> None:
+    """Tell of every such moment from now on, once each; several may listen to one.
+
+    `process` is the Agent, or the Keeper for a moment of its own.
+    """
+    owner, name, describe = _shell_place(process, moment) if moment in IN_KEEPER else _place(process, moment)
     method = getattr(owner, name)
     numbers = itertools.count(1)
 
@@ -43,7 +45,12 @@ def _tell(told: Told, event: Event) -> None:
         _log.exception("a plant failed at its event %d", event.number)
 
 
-def _place(agent: Agent, moment: Moment) -> Place:
+def _shell_place(keeper: Any, moment: Moment) -> Place:
+    name = "_hand_over" if moment is Moment.SHELL else "_let_go"
+    return keeper, name, lambda arguments, _: (arguments[0].uuid, arguments[0])
+
+
+def _place(agent: Any, moment: Moment) -> Place:
     match moment:
         case Moment.CONNECT:
             return agent.links, "_begin_with", lambda arguments, _: (arguments[0], None)
@@ -57,3 +64,5 @@ def _place(agent: Agent, moment: Moment) -> Place:
             return agent.assistant, "start", lambda arguments, result: (arguments[1].uuid, result)
         case Moment.REFUSAL:
             return agent._reception, "_complain", lambda arguments, _: ("", arguments[0])
+        case _:
+            raise ValueError(f"{moment} is no moment of an agent")

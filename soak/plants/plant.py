@@ -16,6 +16,8 @@ from mobifai.errors import MobiFaiError
 from mobifai.health.extensions import Subject
 
 Scenario = Literal["terminals", "reconnects", "conversations", "mixed"]
+Process = Literal["agent", "keeper"]
+"""The process that a plant lives in."""
 
 LEAK = "# leak"
 """Marks the one line of a plant where it happens."""
@@ -26,7 +28,7 @@ class PlantError(MobiFaiError):
 
 
 class Moment(StrEnum):
-    """What happens in an agent that a plant can follow. Each is told after the agent has done its part."""
+    """What happens in a process that a plant can follow. Each is told after the process has done its part."""
 
     CONNECT = "connect"
     """A phone was paired."""
@@ -40,6 +42,14 @@ class Moment(StrEnum):
     """A conversation with the model began."""
     REFUSAL = "refusal"
     """A phone asked for something that can't be done."""
+    SHELL = "shell"
+    """The keeper has handed a shell over: a new one, in a test run."""
+    SHELL_CLOSED = "shell closed"
+    """The keeper has closed a shell's terminal."""
+
+
+IN_KEEPER = frozenset({Moment.SHELL, Moment.SHELL_CLOSED})
+"""Moments of the keeper; all others are the agent's."""
 
 
 CHEAPEST: dict[Moment, Scenario] = {
@@ -49,6 +59,8 @@ CHEAPEST: dict[Moment, Scenario] = {
     Moment.CLOSED: "terminals",
     Moment.PROMPT: "conversations",
     Moment.REFUSAL: "terminals",
+    Moment.SHELL: "terminals",
+    Moment.SHELL_CLOSED: "terminals",
 }
 """The scenario that brings a moment about in the least time."""
 
@@ -56,7 +68,8 @@ CHEAPEST: dict[Moment, Scenario] = {
 @dataclass(frozen=True, slots=True)
 class Event:
     """One moment. `number` counts a plant's own, from 1; `key` is the id of the phone or terminal, empty where there is
-    none; `thing` is the object that it is about: a Terminal, a conversation that is going on, an error, or None.
+    none; `thing` is the object that it is about: a Terminal, the keeper's Shell, a conversation that is going on, an
+    error, or None.
     """
 
     number: int
@@ -72,6 +85,7 @@ class Seed(ABC):
 
     on: ClassVar[Moment]
     scenario: ClassVar[Scenario]
+    process: ClassVar[Process]
     culprit: ClassVar[str]
     decoy: ClassVar[bool] = False
 
@@ -80,6 +94,7 @@ class Seed(ABC):
         super().__init_subclass__(**more)
         if on is not None:
             cls.on, cls.scenario, cls.culprit = on, CHEAPEST[on], culprit
+            cls.process = "keeper" if on in IN_KEEPER else "agent"
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -111,6 +126,7 @@ class Plant:
     family: str
     summary: str
     scenario: Scenario
+    process: Process
     decoy: bool
     on: Moment
     culprit: str
@@ -135,6 +151,7 @@ def described(source: type[Seed], install: Callable[[Subject], Seed]) -> Plant:
         family=source.__module__.rpartition(".")[2],
         summary=" ".join((source.__doc__ or "").split()),
         scenario=source.scenario,
+        process=source.process,
         decoy=source.decoy,
         on=source.on,
         culprit="" if source.decoy else f"{source.__module__}.{source.__qualname__}.{source.culprit}",

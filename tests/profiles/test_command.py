@@ -91,7 +91,10 @@ async def test_what_a_soak_run_found_is_explained(tmp_path: Path) -> None:
     status, report = await hunted(tmp_path / "report", "--from", str(tmp_path / "soak"), "--no-dose")
     assert (status, report.mode, report.seed) == (1, "from", 5)
     assert (Path(report.culprits[0].file), report.culprits[0].line) == plant("text-only").line
-    assert [one.name for one in report.unattributed] == ["zombies"]
+    assert report.unattributed == []
+    assert [(one.name, one.state) for one in report.sought] == [
+        ("python.blocks", "explained"), ("zombies", "not_reproduced"),
+    ]  # fmt: skip
 
 
 # -- usage

@@ -86,10 +86,9 @@ def test_what_was_not_looked_into_is_no_finding(tmp_path: Path) -> None:
     wanted = wanted_of(soaked("leak", finding("terminals"), finding("mixed")), ANY, ())
     hunt = Hunt(wanted, tmp_path, {}, "", "", lambda _: None)
     assert hunt.report().unattributed == []
-    assert hunt.report().notes == [
-        "python.blocks in terminals, which soak found, was not looked into",
-        "python.blocks in mixed, which soak found, was not looked into",
-    ]
+    assert [(one.name, one.scenario, one.state) for one in hunt.report().sought] == [
+        ("python.blocks", "terminals", "unjudged"), ("python.blocks", "mixed", "unjudged"),
+    ]  # fmt: skip
     assert hunt.report() == hunt.report()  # asking changes nothing
 
 
@@ -112,5 +111,5 @@ async def test_an_interrupted_hunt_has_no_verdict_whatever_it_found(
     monkeypatch.setattr(hunt, "_scenario", found_then_cancelled)
     report = await hunt.run()
     assert (report.verdict, len(report.culprits)) == ("inconclusive", 1)
-    assert "interrupted" in report.notes[0]
+    assert "interrupted" in report.unjudged[0].why
     assert hunt.interrupted

@@ -4,17 +4,21 @@ import shutil
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 
 from profiles.gate.candidate import CandidateError, Choice, choose
 from profiles.gate.checkout import Checkout, Edit, GitError, checkout_around, differing, snapshot
 from profiles.gate.compared import compared, short
 from profiles.gate.documents import junit
+from profiles.gate.next_steps import next_steps
 from profiles.gate.results import SideResult
-from profiles.gate.sides import base_of
+from profiles.gate.sides import Side, base_of, in_checkout
 from profiles.gate.table import headline, markdown, summary
+from soak.harness.installation import Installation
+from soak.run.plan import Plan
 from tests.profiles.gate_branches import commit, git
-from tests.profiles.sample_gates import gate_report
+from tests.profiles.sample_gates import culprit, gate_report
 from tests.support.agent import run_command
 
 PROJECT = {
@@ -213,3 +217,47 @@ def test_a_commit_beside_itself_says_nothing_of_a_change(checkout: Path) -> None
     edit(checkout)
     told = "\n".join(compared(gate_report(base=of_base, now=choose(checkout, None, checkout / "mobifai"))))
     assert "both sides are the same commit" not in told
+
+
+def test_a_culprit_in_a_side_that_was_built_is_named_in_the_checkout() -> None:
+    at = msgspec.structs.replace(culprit(), file="/tmp/x/side/mobifai/agent.py")
+    side = Side("now", Installation(path=Path("/tmp/x/side")))
+    about = SideResult("checkout", "/srv/mobifai", built=True)
+    assert in_checkout(at, about, side).file == "/srv/mobifai/mobifai/agent.py"
+    assert in_checkout(at, msgspec.structs.replace(about, built=False), side) == at
+
+
+# -- what to do next
+
+PLAN = Plan(("mixed",), 20, time_scale=20, phones=2)
+
+
+def steps(**other: object) -> list[tuple[str, str]]:
+    report = gate_report(command="mobifai profile gate --base main", replay="mobifai profile gate --base main", **other)
+    return [(step.what, step.command) for step in next_steps(report, PLAN)]
+
+
+def test_growth_without_a_line_names_the_command_that_names_it() -> None:
+    told = steps(culprits=[], rows=[])
+    assert told[0] == ("name the line", "mobifai profile run mixed --seed 20")
+    assert ("prove that it is gone", "mobifai profile gate --base main") in told
+
+
+def test_a_checkout_that_is_not_installed_is_installed_first() -> None:
+    now = SideResult("checkout", "/srv/my checkout", built=True)
+    assert steps(culprits=[], rows=[], now=now)[0][1] == (
+        "pip install '/srv/my checkout' && mobifai profile run mixed --seed 20"
+    )
+
+
+def test_growth_at_rest_beside_stored_figures_names_the_base_to_run() -> None:
+    told = dict(steps(culprits=[], findings=[], base=SideResult("stored", "baseline.json", commit="0123")))
+    (command,) = [line for what, line in told.items() if "at rest" in what]
+    assert command == "mobifai profile gate mixed --base 0123 --seed 20"
+
+
+def test_without_a_verdict_the_command_for_one_is_named_and_with_a_pass_there_is_none() -> None:
+    assert steps(verdict="inconclusive", findings=[]) == [("run the gate again", "mobifai profile gate --base main")]
+    misfit = dict(steps(verdict="inconclusive", findings=[], fits=False))
+    assert "mobifai profile gate --base main --update" in misfit.values()
+    assert steps(verdict="passed", findings=[], rows=[]) == []

@@ -8,8 +8,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiortc
@@ -23,6 +23,7 @@ from mobifai.config import Config, RelayConfig
 from mobifai.health.extensions import Subject
 from mobifai.protocol import pairing
 from mobifai.state import open_state
+from mobifai.terminals.keeper import Keeper
 from mobifai.terminals.local import LocalSpawner
 from soak.plants import Moment, install, plant
 from tests.support import loops
@@ -154,7 +155,39 @@ async def amounts_of_decoy(name: str, folder: Path) -> list[int]:
         return [max(amounts[:DECOY_EVENTS]), max(amounts[DECOY_EVENTS:]), seed.amount()]
 
 
+@contextmanager
+def keeper_here() -> Iterator[Keeper]:
+    """A keeper without an agent, whose questions are asked by calling it."""
+    keeper = Keeper(["/bin/false"], 4096)
+    yield keeper
+    keeper._end_all()
+
+
+def churn_in(keeper: Keeper, number: int) -> None:
+    """The keeper starts a shell, and ends it."""
+    start = {"ask": "spawn", "id": number, "uuid": f"tab-{number}", "argv": ["/bin/cat"], "cwd": "/", "size": [24, 80]}
+    keeper._obey({**start, "env": {"PATH": os.defpath}})
+    keeper._obey({"ask": "end", "pid": keeper._shells[f"tab-{number}"].pid})
+    keeper._reap()
+
+
+def amounts_in_keeper(name: str) -> list[int]:
+    """As `amounts_of_plant` and `amounts_of_decoy`, in a keeper."""
+    with keeper_here() as keeper:
+        seed = install(name, Subject(Ledger(), keeper=keeper))
+        amounts = [seed.amount()]
+        for number in range(DECOY_EVENTS * 3 // 2 if plant(name).decoy else 3 * PLANT_EVENTS):
+            churn_in(keeper, number)
+            amounts.append(seed.amount())
+        if plant(name).decoy:
+            return [max(amounts[:DECOY_EVENTS]), max(amounts[DECOY_EVENTS:]), amounts[-1]]
+        return amounts[::PLANT_EVENTS]
+
+
 def _look(name: str, folder: Path) -> None:
+    if plant(name).process == "keeper":
+        print(json.dumps({"name": name, "amounts": amounts_in_keeper(name)}), flush=True)
+        return
     look = amounts_of_decoy if plant(name).decoy else amounts_of_plant
     with asyncio.Runner(loop_factory=loops.loop_factory()) as runner:
         amounts = runner.run(look(name, folder))

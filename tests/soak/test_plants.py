@@ -23,7 +23,7 @@ from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from soak.plants import Moment, Plant, install, plant, plants
 from soak.plants.hooks import listen
-from soak.plants.plant import Event
+from soak.plants.plant import IN_KEEPER, Event
 from tests.soak import plant_host
 from tests.support.eventually import eventually
 
@@ -70,6 +70,20 @@ def test_a_relay_alone_takes_no_plant() -> None:
         install("zombie", Subject(Ledger()))
 
 
+def test_a_plant_of_the_keeper_is_planted_nowhere_else() -> None:
+    with pytest.raises(MobiFaiError, match="the keeper's process to plant in; found an agent"):
+        install("shell-table", Subject(Ledger(), agent=object()))
+    with pytest.raises(MobiFaiError, match="no plant is called 'zombie'"):
+        install("zombie", Subject(Ledger(), keeper=object()))
+
+
+def test_enough_leaks_and_a_decoy_live_in_the_keeper_and_where_shells_start() -> None:
+    there = [one for one in plants() if one.process == "keeper"]
+    assert {one.family for one in there} == {"keeper", "shell_start"}
+    assert sum(not one.decoy for one in there) >= 10
+    assert any(one.decoy for one in there)
+
+
 def test_the_package_loads_no_plant_until_it_is_asked_for_one() -> None:
     code = "import soak.plants, sys; print([m for m in sys.modules if 'soak.plants.' in m or 'mobifai.agent' in m])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -83,7 +97,8 @@ async def test_each_moment_is_told_once_and_with_what_it_is_about(tmp_path: Path
     told: list[tuple[Moment, Event]] = []
 
     async with plant_host.agent_in(tmp_path) as agent:
-        for moment in Moment:
+        moments = [moment for moment in Moment if moment not in IN_KEEPER]
+        for moment in moments:
             listen(agent, moment, lambda event, moment=moment: told.append((moment, event)))
         for number in range(1, 4):
             await plant_host.visit(agent, number)
@@ -91,7 +106,7 @@ async def test_each_moment_is_told_once_and_with_what_it_is_about(tmp_path: Path
             await plant_host.refusal(agent, number)
         await plant_host.prompt(agent, 1)
         assert Counter(moment for moment, _ in told) == {
-            **dict.fromkeys(Moment, 3),
+            **dict.fromkeys(moments, 3),
             Moment.TERMINAL: 4,
             Moment.PROMPT: 1,
         }
@@ -199,6 +214,12 @@ def test_a_plant_grows_with_its_events(grown: dict[str, list[int]], name: str) -
         ("table-growth", 1),
         ("temporary-file", 1),
         ("task-in-set", 1),
+        ("one-shell-in-five", 0.2),
+        ("native-bytes-in-keeper", 64),
+        ("thread-per-shell", 1),
+        ("helper-with-zombie", 1),
+        ("selector-listener", 1),
+        ("exec-pipe", 1),
     ],
 )
 def test_a_plant_grows_by_what_it_says(grown: dict[str, list[int]], name: str, each: float) -> None:
@@ -323,3 +344,32 @@ async def test_orphans_end_with_an_agent_that_is_killed(tmp_path: Path) -> None:
 def shells(agent: AgentUnderTest) -> int:
     """Living shells of this run: no terminal is open, so that all are orphans."""
     return sum(process.name() == "sh" for process in outside.marked(agent.folder / "tmp"))
+
+
+async def test_plants_in_a_running_keeper_leak_once_a_shell_and_are_seen_there(tmp_path: Path) -> None:
+    async with agent_under_test(tmp_path / "run", no_settings(tmp_path), ["--shell", "/bin/sh"]) as agent:
+        await use(agent)
+        for name in IN_KEEPER_VISIBLE:
+            await agent.ask_in("keeper", "soak.plant", {"name": name})
+        await use(agent)  # what the plants bring with their first event
+        before, _ = await agent.values()
+        await use(agent)
+        after, _ = await agent.values()
+        grown = {name: after.get(name, 0) - before.get(name, 0) for name in {*before, *after}}
+        assert grown["keeper/canaries:__main__.Shell"] == EVENTS
+        assert grown["keeper/canaries:ptyprocess.ptyprocess.PtyProcess"] == EVENTS
+        assert grown["keeper/descriptors:pipe"] == 2 * EVENTS
+        assert grown["keeper/threads:planted"] == EVENTS
+        assert grown["keeper/heap.bytes"] >= EVENTS * 64
+        assert grown["zombies"] == EVENTS
+        assert abs(grown["python.blocks"]) < 200  # the agent's own are as before
+
+
+IN_KEEPER_VISIBLE = (
+    "shell-kept",
+    "pty-process-kept",
+    "exec-pipe",
+    "thread-per-shell",
+    "native-bytes-in-keeper",
+    "helper-with-zombie",
+)

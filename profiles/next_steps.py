@@ -1,0 +1,59 @@
+"""What to do after a hunt: the command that shows it again, that proves it gone, or that gives a verdict. Pure."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from profiles.replay import attach_command, run_command
+from profiles.results import NextStep, ProfileReport
+from soak.run.plan import Plan
+
+HEAP: Final = "heap.bytes"
+LONGER_LOOK: Final = 60.0
+"""Seconds of a look that has windows long enough."""
+
+
+def next_steps(report: ProfileReport, place: Path) -> list[NextStep]:
+    """The steps for a report in the directory `place`, the first one first. Commands are whole, and quoted."""
+    return list(dict.fromkeys(_steps(report, place)))
+
+
+def _steps(report: ProfileReport, place: Path) -> Iterator[NextStep]:
+    if report.culprits:
+        yield NextStep("see it again", report.culprits[0].replay)
+    if report.verdict == "found":
+        yield from _unnamed(report)
+        again = f"{_again(report)} --report {shlex.quote(f'{place}-after')}"
+        proof = shlex.join(["mobifai", "profile", "compare", str(place), f"{place}-after"])
+        yield NextStep("after the change, prove that it is gone", f"{again}; {proof}")
+    elif report.verdict != "clean":
+        yield from _without_verdict(report)
+
+
+def _unnamed(report: ProfileReport) -> Iterator[NextStep]:
+    """What rises without a line: memray sees memory of the C heap."""
+    heap = any(one.name == HEAP for one in report.unattributed)
+    if heap and report.mode != "attach" and report.settings.memray is not True:
+        yield NextStep("look at the C heap by line", _run(report, memray=True))
+
+
+def _without_verdict(report: ProfileReport) -> Iterator[NextStep]:
+    for one in report.sought:
+        if one.state in ("not_reproduced", "unjudged") and one.replay:
+            yield NextStep(f"see {one.name} as soak found it", one.replay)
+    yield NextStep("look again" if report.mode == "attach" else "run it again", _again(report))
+
+
+def _again(report: ProfileReport) -> str:
+    if report.mode == "attach":
+        return attach_command(Path(report.settings.state_dir), max(report.settings.seconds, LONGER_LOOK))
+    return _run(report, memray=report.settings.memray) if report.settings.scenarios else report.command
+
+
+def _run(report: ProfileReport, *, memray: bool | None) -> str:
+    asked = report.settings
+    plan = Plan(
+        tuple(asked.scenarios), report.seed, time_scale=asked.time_scale, phones=asked.phones, plant=asked.plant
+    )  # fmt: skip
+    return run_command(plan, dose=asked.dose, memray=memray)

@@ -1,0 +1,242 @@
+"""Plants in the keeper: what it keeps of a shell that has ended, and decoys that only seem to keep it.
+
+The keeper has no event loop, and runs for longer than anything else. Standard library only.
+"""
+
+import collections
+import ctypes
+import importlib
+import mmap
+import os
+import selectors
+import socket
+import subprocess
+import threading
+
+from mobifai.health.extensions import Subject
+from soak.plants.plant import Decoy, Event, Moment, Seed
+
+_SHELL = "/bin/sh"
+
+
+class ShellTable(Seed, on=Moment.SHELL):
+    """A dictionary by terminal in the keeper keeps an entry with 64 bytes for each shell that it ever started."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.table: dict[str, bytes] = {}
+
+    def happened(self, event: Event) -> None:
+        """Remember something about the shell, which its end does not remove."""
+        self.table[event.key] = bytes(64 + event.number % 2)  # leak
+
+    def amount(self) -> int:
+        """Entries."""
+        return len(self.table)
+
+
+class ShellKept(Seed, on=Moment.SHELL_CLOSED):
+    """A list in the keeper keeps each closed shell's object, with its label."""
+
+    def happened(self, event: Event) -> None:
+        """Keep it."""
+        self.kept.append(event.thing)  # leak
+
+
+class LastWords(Seed, on=Moment.SHELL_CLOSED):
+    """A list in the keeper keeps a text of 80 characters for each closed shell, and no object that the collector
+    knows.
+    """
+
+    def happened(self, event: Event) -> None:
+        """Keep its last words."""
+        self.kept.append(f"{event.key} is closed".ljust(80))  # leak
+
+
+class OneShellInFive(Seed, on=Moment.SHELL):
+    """A list in the keeper keeps one object of 16 bytes for every fifth shell."""
+
+    def happened(self, event: Event) -> None:
+        """Most of the time nothing."""
+        if event.number % 5 == 0:
+            self.kept.append(object())  # leak
+
+
+class NativeBytesInKeeper(Seed, on=Moment.SHELL):
+    """malloc(64) in C for each shell in the keeper, and nobody knows the address any more."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.malloc = ctypes.CDLL(None).malloc
+        self.malloc.argtypes, self.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+        self.bytes = 0
+
+    def happened(self, _: Event) -> None:
+        """Allocate."""
+        self.malloc(64)  # leak
+        self.bytes += 64
+
+    def amount(self) -> int:
+        """Bytes."""
+        return self.bytes
+
+
+class RingDescriptor(Seed, on=Moment.SHELL):
+    """A list in the keeper keeps a second descriptor of each shell's ring, whose memory stays with it."""
+
+    def happened(self, event: Event) -> None:
+        """Duplicate what is closed only once."""
+        self.kept.append(os.dup(event.thing.memory))  # leak
+
+
+class RingMapped(Seed, on=Moment.SHELL):
+    """A list in the keeper keeps a view of 16 bytes of each shell's ring, and with it the map of all of it."""
+
+    def happened(self, event: Event) -> None:
+        """Map the ring, and keep the beginning."""
+        self.kept.append(memoryview(mmap.mmap(event.thing.memory, 0))[:16])  # leak
+
+
+class ViewOfLabel(Seed, on=Moment.SHELL):
+    """A list in the keeper keeps a view of 16 bytes for each shell, and with it the buffer of 512 bytes below it."""
+
+    def happened(self, _: Event) -> None:
+        """Keep the beginning of a buffer."""
+        self.kept.append(memoryview(bytearray(512))[:16])  # leak
+
+
+class ThreadPerShell(Seed, on=Moment.SHELL):
+    """A thread is started in the keeper for each shell, and waits for something that never happens."""
+
+    def happened(self, _: Event) -> None:
+        """Start a thread."""
+        threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
+
+    def amount(self) -> int:
+        """Threads."""
+        return sum(thread.name == "planted" for thread in threading.enumerate())
+
+
+class CycleInKeeper(Seed, on=Moment.SHELL):
+    """An object in a cycle with itself is made in the keeper for each shell; when it is collected, its finalizer puts
+    it into a list, and it lives again.
+    """
+
+    def happened(self, _: Event) -> None:
+        """Make it, and let it go."""
+        _Undying(self.kept)  # leak
+
+    def amount(self) -> int:
+        """Objects that came back."""
+        import gc  # noqa: PLC0415
+
+        gc.collect()
+        return len(self.kept)
+
+
+class _Undying:
+    __slots__ = ("graveyard", "me")
+
+    def __init__(self, graveyard: list["_Undying"]) -> None:
+        self.graveyard = graveyard
+        self.me = self
+
+    def __del__(self) -> None:
+        self.graveyard.append(self)
+
+
+class SelectorListener(Seed, on=Moment.SHELL):
+    """The keeper's selector watches one more socket, with a function to call, for each shell: two descriptors each."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.selector: selectors.BaseSelector = subject.keeper._selector
+
+    def happened(self, event: Event) -> None:
+        """Watch a socket on which nothing ever comes."""
+        pair = socket.socketpair()
+        self.selector.register(pair[0], selectors.EVENT_READ, lambda: event.key)  # leak
+        self.kept.append(pair[1])
+
+    def amount(self) -> int:
+        """Watched sockets."""
+        return len(self.selector.get_map())
+
+
+class HelperWithZombie(Seed, on=Moment.SHELL):
+    """The keeper starts a helper for each shell, which runs on and does not wait for a child of its own: one process
+    and one zombie each.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.pipe = os.pipe()  # helpers end when the keeper does, and with it the only writing end
+
+    def happened(self, _: Event) -> None:
+        """Start it."""
+        self.kept.append(subprocess.Popen([_SHELL, "-c", "true & exec cat"], stdin=self.pipe[0]))  # noqa: S603  # leak
+
+
+class CacheInKeeper(Decoy, on=Moment.SHELL):
+    """A cache in the keeper gets an entry for each shell, of 64 different sizes, until it has its cap of 64; then the
+    oldest goes.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
+
+    def happened(self, event: Event) -> None:
+        """Add, and make room."""
+        self.cache[event.key] = bytes(100 + 37 * (event.number % 64))
+        if len(self.cache) > 64:
+            self.cache.popitem(last=False)
+
+    def amount(self) -> int:
+        """Bytes."""
+        return sum(map(len, self.cache.values()))
+
+
+class RingInKeeper(Decoy, on=Moment.SHELL_CLOSED):
+    """A deque in the keeper gets 512 bytes for each closed shell, until it has its cap of 64."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.ring: collections.deque[bytes] = collections.deque(maxlen=64)
+
+    def happened(self, event: Event) -> None:
+        """Add; the ring makes room."""
+        self.ring.append(event.key.encode().ljust(512))
+
+    def amount(self) -> int:
+        """Bytes."""
+        return sum(map(len, self.ring))
+
+
+LATE_MODULES = ("calendar", "cmd", "colorsys", "difflib", "fractions", "graphlib", "netrc", "plistlib")
+
+
+class ImportsInKeeper(Decoy, on=Moment.SHELL):
+    """Each of the first 8 shells has the keeper import one more module of the standard library."""
+
+    def happened(self, event: Event) -> None:
+        """Import what is needed now."""
+        if event.number <= len(LATE_MODULES):
+            self.kept.append(importlib.import_module(LATE_MODULES[event.number - 1]))
+
+
+SEEDS: tuple[type[Seed], ...] = (
+    ShellTable,
+    ShellKept,
+    LastWords,
+    OneShellInFive,
+    NativeBytesInKeeper,
+    RingDescriptor,
+    RingMapped,
+    ViewOfLabel,
+    ThreadPerShell,
+    CycleInKeeper,
+    SelectorListener,
+    HelperWithZombie,
+)
+DECOYS: tuple[type[Decoy], ...] = (CacheInKeeper, RingInKeeper, ImportsInKeeper)

@@ -1,0 +1,95 @@
+"""Plants where a shell is started: around the fork and the exec, in the process that starts it.
+
+The start function of ptyprocess is replaced by one that leaks, and then does what it did.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable
+from typing import Any
+
+from mobifai.health.extensions import Subject
+from soak.plants.plant import Event, Moment, Seed
+
+
+class StartSeed(Seed):
+    """A base: `started` is called with what a shell is started with, before its fork, and `forked` after it."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        from ptyprocess import PtyProcess  # noqa: PLC0415 - only the process that starts shells has it
+
+        original: Callable[..., Any] = PtyProcess.spawn.__func__
+
+        def spawn(kind: type[Any], /, argv: list[str], **named: Any) -> Any:
+            self.started(argv, named)
+            process = original(kind, argv, **named)
+            self.forked(process)
+            return process
+
+        PtyProcess.spawn = classmethod(spawn)
+
+    def happened(self, _: Event) -> None:
+        """Nothing: the start of the shell does it."""
+
+    def started(self, argv: list[str], named: dict[str, Any]) -> None:
+        """A shell is about to be started."""
+
+    def forked(self, process: Any) -> None:
+        """It was started."""
+
+
+class EnvironmentKept(StartSeed, on=Moment.SHELL, culprit="started"):
+    """A list keeps a copy of the environment with which each shell is started."""
+
+    def started(self, argv: list[str], named: dict[str, Any]) -> None:
+        """Keep it."""
+        self.kept.append(dict(named["env"]))  # leak
+
+
+class PreexecKept(StartSeed, on=Moment.SHELL, culprit="started"):
+    """A list keeps the function that runs between fork and exec, a closure with the working directory, for each
+    shell.
+    """
+
+    def started(self, argv: list[str], named: dict[str, Any]) -> None:
+        """Keep it."""
+        self.kept.append(named["preexec_fn"])  # leak
+
+
+class ExecPipe(StartSeed, on=Moment.SHELL, culprit="started"):
+    """A list keeps a pipe, by which a failed exec would be told, for each shell: two descriptors each."""
+
+    def started(self, argv: list[str], named: dict[str, Any]) -> None:
+        """Open it; nobody closes it."""
+        self.kept.append(os.pipe())  # leak
+
+
+class ArgumentsInC(StartSeed, on=Moment.SHELL, culprit="started"):
+    """The arguments of each shell are copied with C's strdup, through ctypes, and nobody frees them."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.strdup = ctypes.CDLL(None).strdup
+        self.strdup.argtypes, self.strdup.restype = [ctypes.c_char_p], ctypes.c_void_p
+        self.copies = 0
+
+    def started(self, argv: list[str], named: dict[str, Any]) -> None:
+        """Copy them as exec wants them."""
+        self.strdup("\0".join(argv).encode().replace(b"\0", b" "))  # leak
+        self.copies += 1
+
+    def amount(self) -> int:
+        """Copies."""
+        return self.copies
+
+
+class PtyProcessKept(StartSeed, on=Moment.SHELL, culprit="forked"):
+    """A list keeps the object of ptyprocess for each shell, whose descriptors are closed."""
+
+    def forked(self, process: Any) -> None:
+        """Keep it."""
+        self.kept.append(process)  # leak
+
+
+SEEDS: tuple[type[Seed], ...] = (EnvironmentKept, PreexecKept, ExecPipe, ArgumentsInC, PtyProcessKept)
