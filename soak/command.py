@@ -17,6 +17,7 @@ from mobifai.errors import CommandError, MobiFaiError
 from soak.gauges.results import EXIT_STATUS
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
+from soak.harness.identity import product
 from soak.options import DEFAULT_REPORT, TABLE, check_plan, plan_of, soak_options, usable
 from soak.plants import plants
 from soak.report.directory import ReportDirectory, read_report
@@ -109,4 +110,4 @@ def _facts(network_: str) -> dict[str, Any]:
 def _setting(plan: Plan, network_: str, planned: tuple[str, ...]) -> Setting:
     facts = {**_facts(network_), "plan": {**asdict(plan), "scenarios": list(plan.scenarios)}}
     started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return Setting(shlex.join(["mobifai", *sys.argv[1:]]), started, plan.seed, facts, planned)
+    return Setting(shlex.join(["mobifai", *sys.argv[1:]]), started, plan.seed, facts, planned, product())

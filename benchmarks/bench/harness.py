@@ -12,8 +12,8 @@ import msgspec
 
 from benchmarks.bench import processes
 from benchmarks.bench.results import Cell, Results
+from soak.run.account import Account
 from soak.run.plan import Plan
-from soak.run.report_builder import Account
 from soak.run.scenario_run import Course, open_course
 
 SCENARIO = "terminals"

@@ -14,9 +14,10 @@ from profiles.gate.figures import FIGURES, figure_of
 from profiles.gate.results import Checked, Row, Verdict
 from profiles.gate.trial import Look, Points, Trial
 from profiles.results import Unjudged
-from soak.gauges.gauge import Kind, gauge_of
+from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult
-from soak.gauges.trend import FEWEST_BLOCKS, Judgement, convicted, judge
+from soak.gauges.state import State
+from soak.gauges.trend import Judgement, convicted, judge
 from soak.gauges.verdict import FAILED_KINDS, REQUIRED, leaks, ordered
 from soak.report.figures import amount
 
@@ -139,9 +140,7 @@ def _unjudged(scenario: str, look: Look) -> list[Unjudged]:
 def _why_not(judgement: Judgement | None) -> str:
     if judgement is None:
         return "it can't be measured on this system"
-    if judgement.verdict != "unmeasured":
-        return ""
-    return f"too few blocks: {judgement.blocks} of the {FEWEST_BLOCKS} that a judgement takes"
+    return judgement.reason
 
 
 def _is_as_before(name: str, trial: Trial) -> bool:
@@ -168,7 +167,7 @@ def checked(trial: Trial) -> Checked | None:
     look = trial.first[-1]
     if look.failure is not None:
         return None
-    judged = [one for one in look.judged.values() if one.verdict != "unmeasured" and one.gauge.kind is not Kind.BUDGET]
+    judged = [one for one in look.judged.values() if one.state not in (State.UNJUDGED, State.UNMEASURED)]
     smallest = [_smallest(look.judged.get(name)) for name in REQUIRED]
     return Checked(
         trial.scenario, look.cycles, look.warm_up_cycles, look.blocks, look.bounds, look.filled, len(judged),
@@ -177,7 +176,9 @@ def checked(trial: Trial) -> Checked | None:
 
 
 def _smallest(judgement: Judgement | None) -> float | None:
-    return None if judgement is None or judgement.verdict == "unmeasured" else judgement.smallest_leak
+    return (
+        None if judgement is None or judgement.state in (State.UNJUDGED, State.UNMEASURED) else judgement.smallest_leak
+    )
 
 
 # -- the whole

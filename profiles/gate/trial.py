@@ -175,7 +175,7 @@ class _Contender:
             blocks=course.blocks,
             bounds=len(course.bounds),
             filled=[one.name for one in course.bounds if one.exercised],
-            cycles_per_second=course.cycles / max(course.busy_seconds, 1e-9),
+            cycles_per_second=course.cycles_per_second,
         )
 
     @contextmanager

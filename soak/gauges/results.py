@@ -1,9 +1,21 @@
 """The report of a run: what every writer writes and every reader reads. Frozen values, no I/O."""
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
+
+from soak.gauges.counts import Counts
+from soak.gauges.state import State
+
+SCHEMA_VERSION: Final = 1
+"""The form of report.json, which docs/schemas/soak-report.json describes. It rises when a reader has to know."""
+
+HARNESS: Final = "harness"
+"""Stands for a scenario where the harness itself is meant."""
+
+ATTACHED: Final = "attached"
+"""Stands for a scenario where a living agent was watched."""
 
 Verdict = Literal["held", "leak", "breach", "failed", "inconclusive", "unfinished"]
 """`unfinished`: written while the run went on, with nothing found until then. A run that was killed keeps it."""
@@ -48,8 +60,16 @@ class Product(msgspec.Struct, frozen=True):
     installed: Installed = Installed.UNKNOWN
 
 
+class BoundState(StrEnum):
+    """What is known of a limit. UNFILLED: it was never at its capacity, so nothing is known of it there."""
+
+    HELD = "held"
+    BROKEN = "broken"
+    UNFILLED = "unfilled"
+
+
 class BoundResult(msgspec.Struct, frozen=True):
-    """One limit, over the whole run. `exercised`: it was filled to its capacity at least once.
+    """One limit, over the whole run. `peak` and `evicted` are in `unit`.
 
     `why` says what filled it, or why nothing did. `capacity` is the value under test, which a provocation may have made
     smaller than the default.
@@ -60,28 +80,40 @@ class BoundResult(msgspec.Struct, frozen=True):
     unit: str
     peak: int
     evicted: int
-    exercised: bool
+    state: BoundState
     why: str = ""
+
+    @property
+    def exercised(self) -> bool:
+        """Whether it was filled to its capacity at least once."""
+        return self.state is not BoundState.UNFILLED
 
 
 class RestResult(msgspec.Struct, frozen=True):
-    """A count with everybody gone: after the warm-up, and at the end."""
+    """A count with everybody gone: after the warm-up, and at the end. `reason` says why nothing is known."""
 
     name: str
     before: float
     after: float
+    unit: str
+    state: State
     scenario: str = ""
+    reason: str = ""
 
 
 class GaugeResult(msgspec.Struct, frozen=True):
-    """What became of one gauge. `smallest_leak` is the least rise for each cycle that would have been seen."""
+    """What became of one gauge. `smallest_leak` is the least rise for each cycle that would have been seen.
+
+    `reason` says why nothing is known, or how a suspicion was cleared.
+    """
 
     name: str
     unit: str
     per_cycle: float
-    verdict: Literal["flat", "rising", "unmeasured"]
+    state: State
     smallest_leak: float
     scenario: str = ""
+    reason: str = ""
 
 
 class FindingResult(msgspec.Struct, frozen=True):
@@ -108,17 +140,36 @@ class TrafficResult(msgspec.Struct, frozen=True):
     bytes_received: int = 0
     lost: int = 0
 
+    def __add__(self, other: "TrafficResult") -> "TrafficResult":
+        """Both together."""
+        return TrafficResult(
+            self.bytes_sent + other.bytes_sent, self.bytes_received + other.bytes_received, self.lost + other.lost
+        )
+
+
+class Phase(StrEnum):
+    """How far a scenario came. JUDGED: all its gauges were looked at; CONFIRMED: suspicions in a second process too."""
+
+    WARM_UP = "warm-up"
+    RUNNING = "running"
+    JUDGED = "judged"
+    CONFIRMED = "confirmed"
+
 
 class ScenarioResult(msgspec.Struct, frozen=True):
-    """One scenario's part. `phase` is how far it came: `warm-up`, `judged`, `confirmed`."""
+    """One scenario's part. `judged_blocks` ran in one process: of a run in several parts, those of the longest one.
+
+    `duration_s` is the time in which cycles were driven. `reason` says why nothing is known.
+    """
 
     name: str
-    cycles: int
-    warm_up_cycles: int
-    blocks: int
+    counts: Counts
+    judged_blocks: int
     duration_s: float
-    phase: str
+    phase: Phase
+    state: State
     traffic: TrafficResult
+    reason: str = ""
 
 
 class SeriesResult(msgspec.Struct, frozen=True):
@@ -136,11 +187,11 @@ class Report(msgspec.Struct, frozen=True):
 
     `environment`: platform, Python, C library, CPUs, versions of the libraries. `notes` are sentences for a person:
     what could not be measured, and why. `harness` is what the harness itself had, by the same gauges. `finished` is
-    false in a report that was written while the run went on.
+    false in a report that was written while the run went on. `counts` are those of all scenarios together.
     """
 
     verdict: Verdict
-    cycles: int
+    counts: Counts
     duration_s: float
     seed: int
     environment: dict[str, Any]
@@ -160,3 +211,15 @@ class Report(msgspec.Struct, frozen=True):
     segments: int = 1
     notes: list[str] = []
     series: list[SeriesResult] = []
+    product: Product = Product()
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def cycles(self) -> int:
+        """The judged cycles."""
+        return self.counts.judged_cycles
+
+    @property
+    def is_watch(self) -> bool:
+        """Whether it watched a living agent instead of driving one."""
+        return [one.name for one in self.scenarios] == [ATTACHED]

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from mobifai.bounds import Ledger
 from soak.gauges import process_stats as outside
 from soak.gauges.gauge import Sample, gauge_of
-from soak.gauges.results import FindingResult, GaugeResult, SeriesResult
+from soak.gauges.results import HARNESS, FindingResult, GaugeResult, SeriesResult
+from soak.gauges.state import BUDGET, NOT_HERE, State, too_few
 from soak.gauges.time_series import SeriesBook
-from soak.gauges.trend import convicted, judge
+from soak.gauges.trend import Judgement, convicted, judge
 from soak.inside.count import count
 
-SHOWN = ("python.blocks", "heap.bytes", "rss.bytes")
+PLOTTED = ("python.blocks", "heap.bytes", "rss.bytes")
+SHOWN = {"heap.bytes": "the harness keeps its series, which fill up to their limit", "rss.bytes": BUDGET}
+"""Families that are shown and never judged, and why."""
 JUDGED = ("python.blocks", "types", "descriptors", "threads", "tasks")
-HARNESS = "harness"
-"""Stands for a scenario where the harness itself is meant."""
 FEWEST_SAMPLES = 64
 """Less is a start, in which everything is loaded for the first time."""
 
@@ -30,6 +31,7 @@ class OwnGauges:
         self._book = SeriesBook()
         self._ledger = Ledger()
         self._rounds = 0
+        self._newest: tuple[int, dict[str, tuple[Judgement, Judgement]]] = (0, {})  # bounded by the book
 
     def sample(self) -> None:
         """Count once."""
@@ -40,38 +42,65 @@ class OwnGauges:
         self._rounds += 1
 
     def results(self) -> list[GaugeResult]:
-        """What is shown in the report; the unit of a cycle is a round here."""
-        found = []
-        for name in SHOWN:
-            window = self._book.window(name, self._rounds // 3)  # before, everything is loaded for the first time
-            rise = (window[-1][1] - window[0][1]) / max(1, window[-1][0] - window[0][0]) if window else 0.0
-            found.append(
-                GaugeResult(name, gauge_of(name).unit, rise, "flat" if window else "unmeasured", 0.0, "harness")
-            )
-        return found
+        """A line for each family, as the report has it; the unit of a cycle is a round here."""
+        names: dict[str, list[str]] = {family: [] for family in (*JUDGED, *SHOWN)}  # bounded by the families
+        for name in self._book.series:
+            names.get(name.partition(":")[0], []).append(name)
+        return [self._result(family, members) for family, members in names.items()]
+
+    def _result(self, family: str, members: list[str]) -> GaugeResult:
+        """What became of a family: the worst of its members, and the rise of all together."""
+        judged = self._judged()
+        state, reason = self._state(family, [name for name in members if name in judged])
+        least = max((judged[name][0].smallest_leak for name in members if name in judged), default=0.0)
+        rise = sum(_rate(self._since_start(name)) for name in members)
+        return GaugeResult(family, gauge_of(family).unit, rise, state, least, HARNESS, reason)
+
+    def _state(self, family: str, judged: list[str]) -> tuple[State, str]:
+        if family in SHOWN:
+            return State.UNJUDGED, SHOWN[family]
+        if self._rounds < FEWEST_SAMPLES:
+            return State.UNJUDGED, too_few(self._rounds, FEWEST_SAMPLES, "round")
+        if not judged:
+            return State.UNMEASURED, NOT_HERE
+        return (State.RISING, "") if any(convicted(*self._judged()[name]) for name in judged) else (State.FLAT, "")
 
     def series(self) -> list[SeriesResult]:
         """Their course, for plots."""
         return [
             SeriesResult(name, HARNESS, gauge_of(name).unit, None, self._book.series[name].measured())
-            for name in SHOWN
+            for name in PLOTTED
             if name in self._book.series
         ]
 
     def findings(self) -> list[FindingResult]:
         """What rises in the middle of the run and rises on in its last third."""
-        if self._rounds < FEWEST_SAMPLES:
-            return []
-        names = [name for name in self._book.series if name.partition(":")[0] in JUDGED]
-        return [finding for name in names if (finding := self._finding(name)) is not None]
+        return [_finding(name, again) for name, (first, again) in self._judged().items() if convicted(first, again)]
 
-    def _finding(self, name: str) -> FindingResult | None:
-        gauge, third = gauge_of(name), self._rounds // 3
-        window = self._book.window(name, third)
-        middle = [point for point in window if point[0] <= 2 * third]
-        last = [point for point in window if point[0] >= 2 * third]
-        first, again = judge(middle, gauge), judge(last, gauge)
-        if not convicted(first, again):
-            return None
-        detail = f"expected no more {gauge.unit} of {name} in the harness itself; found {again.per_cycle:.3g} a round"
-        return FindingResult("harness", name, detail, again.per_cycle, gauge.unit, 0, "", "")
+    def _judged(self) -> dict[str, tuple[Judgement, Judgement]]:
+        """What the middle and the last third of the run say of each gauge; nothing in a short run."""
+        if self._rounds < FEWEST_SAMPLES:
+            return {}
+        if self._newest[0] != self._rounds:
+            names = [name for name in self._book.series if name.partition(":")[0] in JUDGED]
+            self._newest = self._rounds, {name: self._thirds(name) for name in names}
+        return self._newest[1]
+
+    def _thirds(self, name: str) -> tuple[Judgement, Judgement]:
+        window, middle = self._since_start(name), 2 * (self._rounds // 3)
+        first = judge([point for point in window if point[0] <= middle], gauge_of(name))
+        return first, judge([point for point in window if point[0] >= middle], gauge_of(name))
+
+    def _since_start(self, name: str) -> list[tuple[int, float]]:
+        """Its course without the first third, in which everything is loaded for the first time."""
+        return self._book.window(name, self._rounds // 3)
+
+
+def _rate(points: list[tuple[int, float]]) -> float:
+    return (points[-1][1] - points[0][1]) / max(1, points[-1][0] - points[0][0]) if points else 0.0
+
+
+def _finding(name: str, again: Judgement) -> FindingResult:
+    unit = again.gauge.unit
+    detail = f"expected no more {unit} of {name} in the harness itself; found {again.per_cycle:.3g} a round"
+    return FindingResult("harness", name, detail, again.per_cycle, unit, 0, "", "")

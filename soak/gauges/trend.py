@@ -5,13 +5,14 @@ rules err is shown by `benchmarks/verdict.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, combinations, pairwise
 from math import isnan
 from statistics import median
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from soak.gauges.gauge import Gauge, Kind
+from soak.gauges.state import BUDGET, NOT_HERE, State, too_few
 
 STRETCHES: Final = 9
 """A window is cut into so many stretches: a base and eight blocks that may rise. Each counts with its minimum."""
@@ -73,10 +74,11 @@ class Judgement:
 
     `total` and `threshold` are in the gauge's unit, `per_cycle` and `smallest_leak` in its unit for each cycle.
     `smallest_leak` is the least steady leak that this window would have shown; `blocks` how many stretches stood
-    against the base; `cycles` how many cycles the window is long.
+    against the base; `cycles` how many cycles the window is long. `reason` says why nothing is known. One window alone
+    convicts nothing: what rises in it is suspected.
     """
 
-    verdict: Literal["flat", "rising", "unmeasured"]
+    state: State
     gauge: Gauge
     per_cycle: float = 0.0
     smallest_leak: float = 0.0
@@ -85,11 +87,12 @@ class Judgement:
     blocks: int = 0
     cycles: int = 0
     levels: tuple[Level, ...] = ()
+    reason: str = ""
 
     @property
     def suspicious(self) -> bool:
         """Whether it is worth a confirmation."""
-        return self.verdict == "rising"
+        return self.state is State.SUSPECTED
 
 
 def judge(points: Sequence[tuple[int, float | None]], gauge: Gauge) -> Judgement:
@@ -100,11 +103,20 @@ def judge(points: Sequence[tuple[int, float | None]], gauge: Gauge) -> Judgement
     levels = _levels(measured)
     blocks = len(levels) - 1
     cycles = measured[-1][0] - measured[0][0] if measured else 0
-    if blocks < (1 if gauge.kind is Kind.REST else FEWEST_BLOCKS):
-        return Judgement("unmeasured", gauge, blocks=max(0, blocks), cycles=cycles)
+    needed = 1 if gauge.kind is Kind.REST else FEWEST_BLOCKS
+    if blocks < needed:
+        state, reason = _unknown(len(points) - 1, max(0, blocks), needed)
+        return Judgement(state, gauge, blocks=max(0, blocks), cycles=cycles, reason=reason)
     if gauge.kind is Kind.REST:
         return _judge_rest(measured, levels, gauge)
     return _judge_growth(levels, cycles, gauge)
+
+
+def _unknown(counted: int, measured: int, needed: int) -> tuple[State, str]:
+    """Too little ran, or what ran could not be measured."""
+    if counted < needed:
+        return State.UNJUDGED, too_few(max(0, counted), needed)
+    return State.UNMEASURED, NOT_HERE if not measured else f"measured in only {measured:,} of {counted:,} blocks"
 
 
 def convicted(first: Judgement, again: Judgement) -> bool:
@@ -142,17 +154,19 @@ def _judge_rest(measured: Sequence[Level], levels: tuple[Level, ...], gauge: Gau
     """A count that must be what it was: any more of it is suspicious, less is not."""
     total = measured[-1][1] - measured[0][1]
     cycles = max(1, measured[-1][0] - measured[0][0])
-    verdict: Literal["flat", "rising"] = "rising" if total > 0 else "flat"
+    state = State.SUSPECTED if total > 0 else State.FLAT
     blocks = len(levels) - 1
     fewest = max(1.0, blocks / 2 / CONFIRMATION)  # so many in this window are one in every other block of the next
-    return Judgement(verdict, gauge, total / cycles, fewest / cycles, total, 1, blocks, cycles, levels)
+    return Judgement(state, gauge, total / cycles, fewest / cycles, total, 1, blocks, cycles, levels)
 
 
 def _judge_growth(levels: tuple[Level, ...], cycles: int, gauge: Gauge) -> Judgement:
     threshold = max(gauge.floor, gauge.per_cycle * cycles)
-    rising = gauge.kind is Kind.GROWTH and _is_suspicious(levels, threshold, cycles)
+    if gauge.kind is Kind.BUDGET:
+        shown = Judgement(State.UNJUDGED, gauge, _rate(levels), total=_total(levels), reason=BUDGET)
+        return replace(shown, blocks=len(levels) - 1, cycles=cycles, levels=levels)
     return Judgement(
-        verdict="rising" if rising else "flat",
+        state=State.SUSPECTED if _is_suspicious(levels, threshold, cycles) else State.FLAT,
         gauge=gauge,
         per_cycle=_rate(levels),
         smallest_leak=_smallest_leak(levels, threshold, cycles),

@@ -9,7 +9,17 @@ from typing import Any, Final
 
 from mobifai.limits import LIMITS
 from soak.gauges.gauge import Kind, bare, family_of, gauge_of, prefix_of
-from soak.gauges.results import BoundResult, FindingResult, GaugeResult, RestResult, ScenarioResult, Verdict
+from soak.gauges.results import (
+    BoundResult,
+    BoundState,
+    FindingResult,
+    GaugeResult,
+    Phase,
+    RestResult,
+    ScenarioResult,
+    Verdict,
+)
+from soak.gauges.state import CLEARED, NOT_HERE, UNCONFIRMED, State, too_few
 from soak.gauges.trend import Judgement, convicted
 
 REQUIRED: Final = ("python.blocks", "heap.bytes")
@@ -75,49 +85,75 @@ def _bound(entry: Mapping[str, Any]) -> BoundResult:
     evicted, capacity, peak = int(entry["evicted"]), int(entry["capacity"]), _most(entry)
     name = str(entry["name"])
     piece = LIMITS[name].piece if name in LIMITS else 1  # an agent that is watched may be another version
-    exercised = peak > capacity - piece or evicted > 0 or int(entry.get("refused", 0)) > 0
-    return BoundResult(name, capacity, str(entry["unit"]), peak, evicted, exercised)
+    filled = peak > capacity - piece or evicted > 0 or int(entry.get("refused", 0)) > 0
+    return BoundResult(name, capacity, str(entry["unit"]), peak, evicted, _state(peak, capacity, filled))
+
+
+def _state(peak: int, capacity: int, filled: bool) -> BoundState:
+    if peak > capacity:
+        return BoundState.BROKEN
+    return BoundState.HELD if filled else BoundState.UNFILLED
 
 
 def _joined(one: BoundResult, other: BoundResult, evicted: Callable[[int, int], int]) -> BoundResult:
     """Two results of one limit. Of different capacities, the one counts that was filled, or else the larger."""
     if one.capacity != other.capacity:
-        return max(one, other, key=lambda result: (result.exercised, result.capacity))
-    return BoundResult(
-        name=one.name,
-        capacity=other.capacity,
-        unit=other.unit,
-        peak=max(one.peak, other.peak),
-        evicted=evicted(one.evicted, other.evicted),
-        exercised=one.exercised or other.exercised,
-    )
+        return max(one, other, key=lambda result: (*_told_first(result), result.capacity))
+    peak, filled = max(one.peak, other.peak), one.exercised or other.exercised
+    state, evictions = _state(peak, other.capacity, filled), evicted(one.evicted, other.evicted)
+    why = one.why if one.exercised and not other.exercised else other.why
+    return BoundResult(one.name, other.capacity, other.unit, peak, evictions, state, why)
+
+
+def _told_first(result: BoundResult) -> tuple[bool, bool]:
+    return result.state is BoundState.BROKEN, result.exercised
 
 
 # -- counts at rest
 
 
-def rest(before: Mapping[str, float], after: Mapping[str, float], scenario: str = "") -> list[RestResult]:
-    """Every count that must come back to what it was: after the warm-up, and at the end; a missing name is 0."""
+def rest(
+    before: Mapping[str, float], after: Mapping[str, float], results: Iterable[GaugeResult], scenario: str = ""
+) -> list[RestResult]:
+    """Every count that must come back to what it was: after the warm-up, and at the end; a missing name is 0.
+
+    `results` are those of the same counts as gauges, by which each is judged.
+    """
+    known = {result.name: result for result in results if result.scenario == scenario}
     names = sorted(name for name in {*before, *after} if gauge_of(name).kind is Kind.REST)
-    return [RestResult(name, before.get(name, 0), after.get(name, 0), scenario) for name in names]
+    return [_rest(name, before.get(name, 0), after.get(name, 0), known.get(name), scenario) for name in names]
+
+
+def _rest(name: str, before: float, after: float, judged: GaugeResult | None, scenario: str) -> RestResult:
+    state = State.UNJUDGED if judged is None else judged.state
+    reason = too_few(0, 1) if judged is None else judged.reason
+    if state is State.FLAT and after > before and not reason:
+        reason = "more than at first, though it did not rise in both windows"
+    return RestResult(name, before, after, gauge_of(name).unit, state, scenario, reason)
 
 
 # -- growth
 
 
 def gauges(
-    first: Mapping[str, Judgement], again: Mapping[str, Judgement] | None = None, scenario: str = ""
+    first: Mapping[str, Judgement],
+    again: Mapping[str, Judgement] | None = None,
+    scenario: str = "",
+    blocks: int = ENOUGH_BLOCKS,
 ) -> list[GaugeResult]:
-    """What became of each gauge. `rising`: convicted, or suspected while there was no confirmation (`again` is None).
+    """What became of each gauge after so many blocks; `again` is None while there was no confirmation.
 
     The required gauges that were never there are unmeasured, in every process that was counted from inside.
     """
     processes = {"": None, **dict.fromkeys(prefix_of(name) for name in first if bare(name) in REQUIRED)}
     required = [f"{process}{name}" for process in processes for name in REQUIRED]
-    missing = [
-        GaugeResult(name, gauge_of(name).unit, 0, "unmeasured", 0, scenario) for name in required if name not in first
-    ]
-    return [*(_gauge(name, one, again, scenario) for name, one in first.items()), *missing]
+    missing = [_missing(name, scenario, blocks) for name in required if name not in first]
+    return [*(gauge_result(name, one, again, scenario, blocks) for name, one in first.items()), *missing]
+
+
+def _missing(name: str, scenario: str, blocks: int) -> GaugeResult:
+    state, reason = (State.UNMEASURED, NOT_HERE) if blocks else (State.UNJUDGED, too_few(0, ENOUGH_BLOCKS))
+    return GaugeResult(name, gauge_of(name).unit, 0, state, 0, scenario, reason)
 
 
 def leaks(
@@ -142,11 +178,33 @@ def ordered(findings: Iterable[FindingResult]) -> list[FindingResult]:
     return sorted(findings, key=lambda finding: (*_rank(finding), -finding.per_cycle, finding.name))
 
 
-def _gauge(name: str, first: Judgement, again: Mapping[str, Judgement] | None, scenario: str) -> GaugeResult:
-    verdict = first.verdict
-    if first.suspicious and again is not None:
-        verdict = "rising" if name in again and convicted(first, again[name]) else "flat"
-    return GaugeResult(name, first.gauge.unit, first.per_cycle, verdict, first.smallest_leak, scenario)
+def gauge_result(
+    name: str,
+    first: Judgement,
+    again: Mapping[str, Judgement] | None = None,
+    scenario: str = "",
+    blocks: int = ENOUGH_BLOCKS,
+) -> GaugeResult:
+    """What became of one gauge after so many blocks."""
+    state, reason = first.state, first.reason
+    if first.suspicious:
+        state, reason = _confirmed(first, (again or {}).get(name))
+    elif _is_unripe(first, blocks):
+        state, reason = State.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
+    return GaugeResult(name, first.gauge.unit, first.per_cycle, state, first.smallest_leak, scenario, reason)
+
+
+def _confirmed(first: Judgement, again: Judgement | None) -> tuple[State, str]:
+    """What a second process makes of a suspicion."""
+    if again is None or not (again.suspicious or again.state.is_judged):
+        return State.SUSPECTED, UNCONFIRMED
+    return (State.RISING, "") if convicted(first, again) else (State.FLAT, CLEARED)
+
+
+def _is_unripe(judgement: Judgement, blocks: int) -> bool:
+    """Whether an amount would have to be looked at for longer; a count is back after any block."""
+    is_amount = judgement.gauge.kind is Kind.GROWTH and judgement.state is not State.UNMEASURED
+    return is_amount and blocks < ENOUGH_BLOCKS
 
 
 def _leak(
@@ -182,6 +240,24 @@ def _number(value: float) -> str:
 # -- the whole
 
 
+def scenario_state(
+    name: str, phase: Phase, blocks: int, results: Iterable[GaugeResult], findings: Iterable[FindingResult]
+) -> tuple[State, str]:
+    """What is known of a scenario as a whole, and why if nothing is."""
+    own = [result for result in results if result.scenario == name]
+    found = sum(finding.scenario == name for finding in findings)
+    if found:
+        return State.RISING, f"{found:,} finding{'s' if found > 1 else ''}"
+    if any(result.state is State.SUSPECTED for result in own):
+        return State.SUSPECTED, UNCONFIRMED
+    if phase is Phase.WARM_UP:
+        return State.UNJUDGED, "its warm-up did not end"
+    if blocks < ENOUGH_BLOCKS:
+        return State.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
+    unknown = [result for result in own if result.name in REQUIRED and not result.state.is_judged]
+    return (unknown[0].state, f"{unknown[0].name}: {unknown[0].reason}") if unknown else (State.FLAT, "")
+
+
 def conclude(
     findings: Iterable[FindingResult],
     results: Iterable[GaugeResult],
@@ -201,8 +277,9 @@ def conclude(
 
 def _is_conclusive(results: Iterable[GaugeResult], scenarios: Sequence[ScenarioResult], planned: Iterable[str]) -> bool:
     """Whether every scenario had enough blocks, the required gauges were measured and no suspicion is left open."""
-    enough = {scenario.name for scenario in scenarios if scenario.blocks >= ENOUGH_BLOCKS}
+    enough = {scenario.name for scenario in scenarios if scenario.judged_blocks >= ENOUGH_BLOCKS}
     everything = {*planned, *(scenario.name for scenario in scenarios)}
     results = list(results)
-    unmeasured = any(result.verdict == "unmeasured" for result in results if bare(result.name) in REQUIRED)
-    return bool(enough) and everything <= enough and not unmeasured and all(r.verdict != "rising" for r in results)
+    judged = all(result.state.is_judged for result in results if bare(result.name) in REQUIRED)
+    settled = not any(result.state in (State.SUSPECTED, State.RISING) for result in results)
+    return bool(enough) and everything <= enough and judged and settled

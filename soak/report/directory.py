@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from soak.gauges.gauge import Sample
-from soak.gauges.results import Report, SeriesResult
+from soak.gauges.results import SCHEMA_VERSION, Report, SeriesResult
 from soak.report.files import ReportError, draft_of, make_directory, plain_values, reason, write_whole
 from soak.report.html import page
 from soak.report.junit import junit
@@ -72,7 +73,7 @@ class ReportDirectory:
     def write(self, report: Report) -> None:
         """Write the three files, each whole or not at all. Raises ReportError."""
         write_whole(self.path / "report.json", encoded(report))
-        write_whole(self.html, page(report).encode())
+        write_whole(self.html, page(report, self.path).encode())
         write_whole(self.path / "junit.xml", junit(report))
 
     def append_samples(self, scenario: str, samples: Iterable[Sample]) -> None:
@@ -85,7 +86,8 @@ class ReportDirectory:
 
     def _refuse_others(self) -> None:
         if (self.path / "report.json").exists():
-            self.read()
+            with suppress(OtherSchema):  # ours too, of another version
+                self.read()
             return
         others = [name for name in ("report.html", "junit.xml") if (self.path / name).exists()]
         others += [] if self._samples.is_ours() else ["samples.jsonl"]
@@ -93,11 +95,29 @@ class ReportDirectory:
             raise ReportError(f"{self.path}: found {others[0]} without a report.json of a soak run; {ADVICE}")
 
 
+class OtherSchema(ReportError):
+    """A report of a soak run in the form of an older or a newer version."""
+
+
+class _Head(msgspec.Struct):
+    """What the reports of all versions have."""
+
+    verdict: str
+    findings: list[Any]
+    traffic: dict[str, Any]
+    schema_version: int = 0
+
+
 def read_report(path: Path) -> Report:
-    """The report in a directory. Raises ReportError when there is none, or it is not one."""
+    """The report in a directory. Raises ReportError when there is none, or it is not one.
+
+    Raises OtherSchema for one in the form of another version.
+    """
     file = path / "report.json"
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Report)
+        text = file.read_bytes()
+        _check_schema(file, msgspec.json.decode(text, type=_Head).schema_version)
+        return msgspec.json.decode(text, type=Report)
     except (FileNotFoundError, NotADirectoryError):
         found = "no report.json" if path.is_dir() else "a file" if path.exists() else "nothing"
         raise ReportError(f"{path}: expected the directory of a soak report, found {found}; name one that a run wrote "
@@ -107,6 +127,18 @@ def read_report(path: Path) -> Report:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ReportError(f"{file}: expected the report of a soak run, found something else ({error}); "
                           "move it away, or name another directory") from None  # fmt: skip
+
+
+def _check_schema(file: Path, found: int) -> None:
+    if found == SCHEMA_VERSION:
+        return
+    older = found < SCHEMA_VERSION
+    what = f"schema version {found}" if found else "no schema version"
+    remedy = "run it again" if older else "read it with the version that wrote it, or update mobifai"
+    raise OtherSchema(
+        f"{file}: expected the report of a soak run with schema version {SCHEMA_VERSION}, found {what}, as "
+        f"{'an older' if older else 'a newer'} version writes it; {remedy}"
+    )
 
 
 def encoded(report: Report) -> bytes:

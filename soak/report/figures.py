@@ -2,6 +2,8 @@
 
 import math
 
+from soak.gauges.counts import Counts
+
 BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 UNKNOWN = "unknown"
 
@@ -60,6 +62,17 @@ def duration(seconds: float) -> str:
 def count(amount_of: int, one: str, many: str = "") -> str:
     """`1 cycle`, `2,400 cycles`."""
     return f"{amount_of:,} {one if amount_of == 1 else many or one + 's'}"
+
+
+def counted(counts: Counts, cycle: str = "cycle") -> str:
+    """How much ran: `160 judged cycles, 40 warm-up cycles`; of what did not run, only judged ones are named."""
+    others = {
+        "warm-up": counts.warm_up_cycles,
+        "confirmation": counts.confirmation_cycles,
+        "traced": counts.traced_cycles,
+    }
+    more = [count(number, f"{name} {cycle}") for name, number in others.items() if number]
+    return ", ".join([count(counts.judged_cycles, f"judged {cycle}"), *more])
 
 
 def _short(value: float) -> str:

@@ -4,13 +4,16 @@ It owns what stands where. Tables, plots and the look have modules of their own;
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from soak.gauges.results import Report
-from soak.report.figures import amount, count, duration
+from soak.gauges.results import GaugeResult, Report
+from soak.report.figures import amount, count, counted, duration
 from soak.report.markup import Content, Markup, markup, printable, tag
+from soak.report.next_steps import Step, next_steps
 from soak.report.plots import MOST_PLOTS, Course, Key, courses, key_of, legend, plot
-from soak.report.sentences import SIGNS, headline, sentence, unexercised, unmeasured
+from soak.report.sentences import SIGNS, harness_told, headline, product_told, sentence
+from soak.report.states import by_reason, unfilled
 from soak.report.style import CSS
 from soak.report.tables import (
     Column,
@@ -30,9 +33,9 @@ TONES = {"held": "good", "leak": "bad", "breach": "bad", "failed": "bad", "incon
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(report: Report) -> str:
-    """The page, which can be encoded as UTF-8 whatever the names are."""
-    body = tag("body", tag("main", list(_sections(report))))
+def page(report: Report, place: Path | None = None) -> str:
+    """The page of a report in the directory `place`. It can be encoded as UTF-8 whatever the names are."""
+    body = tag("body", tag("main", list(_sections(report, place))))
     return "<!DOCTYPE html>\n" + tag("html", _head(report), body, lang="en") + "\n"
 
 
@@ -47,18 +50,19 @@ def _head(report: Report) -> Markup:
     )
 
 
-def _sections(report: Report) -> Iterator[Content]:
+def _sections(report: Report, place: Path | None) -> Iterator[Content]:
     drawn = courses(report)
     places = {course.name: f"plot-{index}" for index, course in enumerate(drawn) if course.findings}
     key = key_of(report)
     yield _verdict(report)
     yield _facts(report)
+    yield _next(next_steps(report, place.absolute())) if place is not None else None
     yield _findings(report, places)
     yield [plot(course, key, large=True, id_=places[course.name]) for course in drawn if course.findings]
     yield _notes(report)
     yield _section("What ran", scenarios_table(report.scenarios)) if report.scenarios else None
     yield _section("Limits", _bounds_told(report), bounds_table(report.bounds)) if report.bounds else None
-    yield _section("Back to rest", rest_table(report.rest, report.findings)) if report.rest else None
+    yield _section("Back to rest", rest_table(report.rest)) if report.rest else None
     yield _gauges(report)
     yield _courses(drawn, key)
     yield _harness(report)
@@ -82,9 +86,9 @@ def _facts(report: Report) -> Markup:
     again = f" in {report.segments} parts" if report.segments > 1 else ""
     facts = {
         "Ran": f"{', '.join(one.name for one in report.scenarios) or 'no scenario'}",
-        "Cycles": f"{report.cycles:,}",
+        "Cycles": counted(report.counts),
         "Time": duration(report.duration_s) + again,
-        "Findings": f"{len(report.findings):,}",
+        "Findings": count(len(report.findings), "finding"),
         "Bytes": traffic(report.traffic),
         "Seed": str(report.seed),
     }
@@ -93,6 +97,19 @@ def _facts(report: Report) -> Markup:
 
 def _fact(name: str, text: str) -> Markup:
     return tag("div", tag("dt", name), tag("dd", text), class_="wide" if len(text) > 24 else None)
+
+
+def _next(steps: list[Step]) -> Markup | None:
+    told_ = [[tag("p", _sentence(one.why)), _command(one.command)] for one in steps]
+    return _section("Next", told_) if steps else None
+
+
+def _sentence(why: str) -> str:
+    return why[:1].upper() + why[1:]
+
+
+def _command(words: str) -> Markup | None:
+    return tag("code", words, class_="copy") if words else None
 
 
 def _findings(report: Report, places: Mapping[str, str]) -> Markup:
@@ -110,18 +127,22 @@ def _notes(report: Report) -> Markup | None:
 
 
 def _bounds_told(report: Report) -> Markup:
-    left = len(unexercised(report))
+    left = len(unfilled(report))
     filled = f"{count(len(report.bounds) - left, 'limit was', 'limits were')} filled to capacity"
-    return tag("p", f"{filled}, {left} not exercised.", class_="dim")
+    return tag("p", f"{filled}, {count(left, 'was', 'were')} not.", class_="dim")
 
 
 def _gauges(report: Report) -> Markup | None:
     if not report.gauges:
         return None
-    left = len(unmeasured(report))
-    told = f"{count(len(report.gauges), 'gauge')}, {left} not measured." if left else count(len(report.gauges), "gauge")
+    left = [f"{len(names):,} {words}" for words, names in by_reason(_unknown(report.gauges)).items()]
+    told = "; ".join([count(len(report.gauges), "gauge"), *left])
     caption = "A smaller leak than the one named would not have been seen."
     return _section("Gauges", _folded(told, len(report.gauges), gauges_table(report.gauges, caption)))
+
+
+def _unknown(gauges: list[GaugeResult]) -> list[GaugeResult]:
+    return [gauge for gauge in gauges if not gauge.state.is_judged]
 
 
 def _courses(drawn: list[Course], key: Key) -> Markup | None:
@@ -160,12 +181,8 @@ def _flat(flat: list[Course]) -> Markup | None:
 def _harness(report: Report) -> Markup | None:
     if not report.harness:
         return None
-    rising = [gauge for gauge in report.harness if gauge.verdict == "rising"]
-    number = f"{len(rising)} of {count(len(report.harness), 'gauge')} of the harness rose"
-    measured = any(gauge.verdict == "flat" for gauge in report.harness)
-    told = number if rising else "The harness did not grow" if measured else "The harness was not measured"
-    rows = gauges_table(report.harness, "The process that drove and measured, by the same gauges.")
-    return _section("The harness itself", _folded(told, len(report.harness), rows))
+    rows = gauges_table(report.harness, "The process that drove and measured, by the same gauges.", "A round")
+    return _section("The harness itself", _folded(_sentence(harness_told(report)), len(report.harness), rows))
 
 
 def _memory(report: Report) -> Markup | None:
@@ -182,7 +199,8 @@ def _field(name: str) -> Callable[[Mapping[str, Any]], str]:
 
 
 def _environment(report: Report) -> Markup:
-    facts = {"command": report.command, "started": report.started_at, **report.environment}
+    facts = {"mobifai": product_told(report.product), "command": report.command, "started": report.started_at,
+             **report.environment}  # fmt: skip
     rows = [(str(name), _value(value)) for name, value in facts.items() if value not in ("", None)]
     columns = [Column("What", lambda row: row[0]), Column("Is", lambda row: row[1])]
     return _section("Where it ran", table("", columns, rows))

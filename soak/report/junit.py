@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from xml.etree import ElementTree as ET
 
-from soak.gauges.results import FindingResult, GaugeResult, Report, Verdict
-from soak.report.figures import amount, duration, rate
+from soak.gauges.results import BoundResult, BoundState, FindingResult, GaugeResult, Report, Verdict
+from soak.gauges.state import State
+from soak.report.figures import amount, counted, duration, rate
 from soak.report.markup import printable
 from soak.report.sentences import sentence
+from soak.report.states import told
+from soak.report.tables import traffic
 
 Outcome = Literal["passed", "failure", "error", "skipped"]
 
@@ -35,6 +38,20 @@ VERDICTS: Final[Mapping[Verdict, Outcome]] = {
 }
 """The outcome of the verdict's own case."""
 
+OUTCOMES: Final[Mapping[State, Outcome]] = {
+    State.FLAT: "passed",
+    State.RISING: "failure",
+    State.SUSPECTED: "skipped",
+    State.UNJUDGED: "skipped",
+    State.UNMEASURED: "skipped",
+}
+
+BOUND_OUTCOMES: Final[Mapping[BoundState, Outcome]] = {
+    BoundState.HELD: "passed",
+    BoundState.BROKEN: "failure",
+    BoundState.UNFILLED: "skipped",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -53,11 +70,11 @@ def junit(report: Report) -> bytes:
     return document("soak", report.duration_s, cases(report))
 
 
-def document(program: str, seconds: float, told: Iterable[Case]) -> bytes:
+def document(program: str, seconds: float, told_: Iterable[Case]) -> bytes:
     """Any cases of `mobifai PROGRAM`, in the order of their suites' first ones."""
     root = ET.Element("testsuites", name=f"mobifai {program}", time=f"{seconds:.3f}")
     suites: dict[str, list[Case]] = {}
-    for case in told:
+    for case in told_:
         suites.setdefault(case.suite, []).append(case)
     for name, members in suites.items():
         _add_suite(root, program, name, members)
@@ -86,21 +103,28 @@ def _run(report: Report) -> Case:
 
 def _measured(report: Report) -> Iterator[Case]:
     for scenario in report.scenarios:
-        yield Case("scenarios", scenario.name, scenario.name, seconds=scenario.duration_s)
+        ran = f"{counted(scenario.counts)}; {traffic(scenario.traffic)}"
+        text = f"{told(scenario)}; {ran}"
+        yield Case("scenarios", scenario.name, scenario.name, OUTCOMES[scenario.state], text, scenario.duration_s)
     for bound in report.bounds:
-        peak = f"the peak was {amount(bound.peak, bound.unit)} of {amount(bound.capacity, bound.unit)}"
-        over: Outcome = "failure" if bound.peak > bound.capacity else "passed" if bound.exercised else "skipped"
-        yield Case("bounds", bound.name, "", over, peak if bound.exercised else f"not exercised: {peak}")
+        yield Case("bounds", bound.name, "", BOUND_OUTCOMES[bound.state], _bound(bound))
     for rest in report.rest:
-        yield Case("rest", rest.name, rest.scenario, text=f"{rest.before:g} before, {rest.after:g} after")
+        both = f"{amount(rest.before, rest.unit)} before, {amount(rest.after, rest.unit)} after"
+        yield Case("rest", rest.name, rest.scenario, OUTCOMES[rest.state], f"{told(rest)}; {both}")
     for suite, gauges in (("gauges", report.gauges), ("harness", report.harness)):
         yield from (_gauge(suite, gauge) for gauge in gauges)
 
 
 def _gauge(suite: str, gauge: GaugeResult) -> Case:
-    outcomes: dict[str, Outcome] = {"flat": "passed", "rising": "failure", "unmeasured": "skipped"}
-    text = "not measured" if gauge.verdict == "unmeasured" else f"{rate(gauge.per_cycle, gauge.unit)} a cycle"
-    return Case(suite, gauge.name, gauge.scenario, outcomes[gauge.verdict], text)
+    unit = "round" if suite == "harness" else "cycle"
+    rise = "" if gauge.state is State.UNMEASURED else f"; {rate(gauge.per_cycle, gauge.unit)} a {unit}"
+    return Case(suite, gauge.name, gauge.scenario, OUTCOMES[gauge.state], f"{told(gauge)}{rise}")
+
+
+def _bound(bound: BoundResult) -> str:
+    peak = f"the peak was {amount(bound.peak, bound.unit)} of {amount(bound.capacity, bound.unit)}"
+    reason = f" ({bound.why})" if bound.why else ""
+    return peak if bound.exercised else f"not filled{reason}: {peak}"
 
 
 def _concerns(finding: FindingResult, case: Case) -> bool:
@@ -108,6 +132,8 @@ def _concerns(finding: FindingResult, case: Case) -> bool:
         return False
     if case.suite == "scenarios":
         return finding.scenario == case.scenario
+    if case.suite == "harness":
+        return finding.name.partition(":")[0] == case.name  # its cases are families
     return finding.name == case.name and (not case.scenario or finding.scenario == case.scenario)
 
 
@@ -135,8 +161,8 @@ def _add_suite(root: ET.Element, program: str, name: str, members: list[Case]) -
         if case.outcome == "passed":
             ET.SubElement(element, "system-out").text = printable(case.text or f"took {duration(case.seconds)}")
         else:
-            told = ET.SubElement(element, case.outcome, message=printable(case.text))
-            told.text = printable(case.text)
+            outcome = ET.SubElement(element, case.outcome, message=printable(case.text))
+            outcome.text = printable(case.text)
 
 
 def _numbers(members: Iterable[Case]) -> dict[str, str]:

@@ -6,7 +6,7 @@ It draws what it is given: whether a gauge grew is said by the findings.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from soak.gauges.results import FindingResult, Report, SeriesResult
+from soak.gauges.results import HARNESS, FindingResult, Report, SeriesResult
 from soak.report.figures import amount, duration, number
 from soak.report.markup import Markup, markup, tag
 from soak.report.scales import Point, Span, fewer, near, span, ticks
@@ -49,17 +49,15 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What all plots of a page share: the place of each scenario among the colours, and its warm-up in cycles."""
+    """What all plots of a page share: the place of each scenario among the colours."""
 
     colours: Mapping[str, int]
-    warm_ups: Mapping[str, int]
 
 
 def key_of(report: Report) -> Key:
     """The scenarios in the order of the report, then those that only series name."""
     names = dict.fromkeys([*(one.name for one in report.scenarios), *(one.scenario for one in report.series)])
-    warm_ups = {one.name: one.warm_up_cycles for one in report.scenarios if one.warm_up_cycles}
-    return Key({name: index for index, name in enumerate(names)}, warm_ups)
+    return Key({name: index for index, name in enumerate(names)})
 
 
 def courses(report: Report) -> list[Course]:
@@ -100,8 +98,6 @@ def legend(course: Course, key: Key) -> Markup:
     entries = [_entry(_style(line.scenario, key), line.scenario or "all scenarios") for line in course.lines]
     if course.capacity is not None:
         entries.append(_entry("capacity", "capacity"))
-    if any(line.scenario in key.warm_ups for line in course.lines) and course.by_cycle:
-        entries.append(tag("li", tag("span", class_="shade", aria_hidden="true"), "warm-up, not judged"))
     return tag("ul", entries, class_="legend")
 
 
@@ -141,7 +137,6 @@ def _drawing(course: Course, key: Key, across: Span, up: Span, grid: int) -> Mar
         "svg",
         tag("title", f"{course.name} over {'cycles' if course.by_cycle else 'time'}"),
         tag("desc", f"{len(course.lines)} lines, {told}." if len(course.lines) != 1 else f"One line, {told}."),
-        _shades(course, key, across),
         [_level(value, up, "grid") for value in ticks(up.low, up.high, grid)],
         _level(course.capacity, up, "capacity") if _draws_capacity(course) else None,
         [_curve(line, key, across, up) for line in course.lines],
@@ -159,14 +154,6 @@ def _curve(line: Line, key: Key, across: Span, up: Span) -> Markup:
     return tag("polyline", points=" ".join(f"{x},{y}" for x, y in placed), class_=_style(line.scenario, key))
 
 
-def _shades(course: Course, key: Key, across: Span) -> list[Markup]:
-    """The warm-ups, one over the other where scenarios differ."""
-    ends = sorted({key.warm_ups[line.scenario] for line in course.lines if line.scenario in key.warm_ups})
-    if not course.by_cycle:
-        return []
-    return [tag("rect", x=0, y=0, width=across.place(end, WIDTH), height=HEIGHT, class_="shade") for end in ends]
-
-
 def _level(value: float | None, up: Span, class_: str) -> Markup:
     y = HEIGHT - up.place(value or 0.0, HEIGHT)
     return tag("line", x1=0, x2=WIDTH, y1=y, y2=y, class_=class_)
@@ -182,8 +169,13 @@ def _labels(up: Span, unit: str, about: int) -> Markup:
 
 
 def _axis(course: Course, across: Span) -> Markup:
-    end = f"{number(across.high)} cycles" if course.by_cycle else duration(across.high)
+    cycles = "judged cycles (of the harness: rounds)" if _has_harness(course) else "judged cycles"
+    end = f"{number(across.high)} {cycles}" if course.by_cycle else duration(across.high)
     return tag("div", tag("span", "0"), tag("span", end), class_="axis")
+
+
+def _has_harness(course: Course) -> bool:
+    return any(line.scenario == HARNESS for line in course.lines)
 
 
 def _draws_capacity(course: Course) -> bool:

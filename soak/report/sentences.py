@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from soak.gauges.results import BoundResult, FindingResult, GaugeResult, Report, Verdict
-from soak.report.figures import count, duration, rate
+from soak.gauges.results import FindingResult, Product, Report, Verdict
+from soak.gauges.state import State
+from soak.report.figures import count, counted, duration, rate
+from soak.report.states import by_reason, told, unfilled, unknown
 
 SIGNS: Final[Mapping[Verdict, str]] = {
     "held": "✓",
@@ -24,6 +26,8 @@ HEADLINES: Final[Mapping[Verdict, str]] = {
     "inconclusive": "No verdict",
     "unfinished": "Unfinished",
 }
+
+MOST_REASONS: Final = 4
 
 _DECISIVE: Final[Mapping[Verdict, Sequence[str]]] = {
     "leak": ("growth", "rest", "canary", "process"),
@@ -47,16 +51,6 @@ def headline(report: Report) -> str:
     return HEADLINES[report.verdict]
 
 
-def unexercised(report: Report) -> list[BoundResult]:
-    """Bounds that nothing filled: nothing is known about them."""
-    return [bound for bound in report.bounds if not bound.exercised]
-
-
-def unmeasured(report: Report) -> list[GaugeResult]:
-    """Gauges that this machine could not measure."""
-    return [gauge for gauge in report.gauges if gauge.verdict == "unmeasured"]
-
-
 def gain(finding: FindingResult) -> str:
     """What a finding adds for each cycle and in a day; empty for one that is no growth."""
     if not finding.per_cycle and not finding.per_24h:
@@ -65,14 +59,48 @@ def gain(finding: FindingResult) -> str:
 
 
 def ran(report: Report) -> str:
-    """How much ran: `2,400 cycles in 2 min 05 s`."""
-    return f"{count(report.cycles, 'cycle')} in {duration(report.duration_s)}"
+    """How much ran: `160 judged cycles, 40 warm-up cycles in 2 min 05 s`."""
+    return f"{counted(report.counts)} in {duration(report.duration_s)}"
+
+
+def undecided(report: Report) -> list[str]:
+    """Why there is no verdict: `terminals: not judged: too few blocks: 3 of 8 needed`."""
+    reasons = ["the run was interrupted"] if report.interrupted else []
+    begun = {one.name for one in report.scenarios}
+    reasons += [f"{name}: not judged: it was not begun" for name in planned(report) if name not in begun]
+    return reasons + [f"{one.name}: {told(one)}" for one in report.scenarios if one.state is not State.FLAT]
+
+
+def planned(report: Report) -> list[str]:
+    """The scenarios that were asked for, as far as the report says."""
+    plan = report.environment.get("plan")
+    names = plan.get("scenarios") if isinstance(plan, dict) and not report.is_watch else None
+    return [str(name) for name in names] if isinstance(names, list | tuple) else []
+
+
+def harness_told(report: Report) -> str:
+    """What is known of the harness itself: most of it is judged in long runs only."""
+    rising = [gauge.name for gauge in report.harness if gauge.state is State.RISING]
+    judged = [gauge.name for gauge in report.harness if gauge.state.is_judged]
+    if rising:
+        return f"the harness itself grew: {', '.join(rising)}"
+    if judged:
+        return f"the harness itself did not grow, by {', '.join(judged)}"
+    reasons = "; ".join(f"{words} ({', '.join(names)})" for words, names in by_reason(report.harness).items())
+    return f"the harness itself: {reasons}"
+
+
+def product_told(product: Product) -> str:
+    """Version and commit: `0.1.0, commit 0123456789ab with changes, checkout`."""
+    commit = f"commit {product.commit[:12]}" if product.commit else "commit not known"
+    changes = " with changes that are not committed" if product.dirty else ""
+    return f"{product.version or 'version not known'}, {commit}{changes}, installed as {product.installed.value}"
 
 
 def _because(report: Report) -> str:
     if report.verdict == "held":
-        over = f"{count(report.cycles, 'cycle')} over {duration(report.duration_s)}"
-        return f"in {over} nothing grew, no limit was passed and no byte was lost{_except(report)}."
+        over = f"{count(report.cycles, 'judged cycle')} over {duration(report.duration_s)}"
+        return f"in {over} nothing that is judged grew, no limit was passed and {_bytes(report)}{_except(report)}."
     if found := _decisive(report):
         where = f" in {found[0].scenario}" if found[0].scenario else ""
         grown = gain(found[0])
@@ -81,17 +109,23 @@ def _because(report: Report) -> str:
         return f"written while the run went on, which then goes on or was killed; {ran(report)} until then."
     if report.verdict != "inconclusive":
         return f"see the findings; {ran(report)}."
-    why = "the run was interrupted" if report.interrupted else report.notes[0] if report.notes else "too little ran"
-    return f"{why.rstrip('.')}; {ran(report)}."
+    reasons = undecided(report) or report.notes[:1] or ["too little ran"]
+    more = f"; and {len(reasons) - MOST_REASONS} more reasons" if len(reasons) > MOST_REASONS else ""
+    return f"{'; '.join(reason.rstrip('.') for reason in reasons[:MOST_REASONS])}{more}; {ran(report)}."
+
+
+def _bytes(report: Report) -> str:
+    return "no byte was lost" if report.traffic.bytes_received else "no byte was exchanged that could be lost"
 
 
 def _except(report: Report) -> str:
+    idle, blind = len(unfilled(report)), sum(map(len, unknown(report).values()))
     left = [
-        f"{count(len(unexercised(report)), 'limit was', 'limits were')} not exercised" if unexercised(report) else "",
-        f"{count(len(unmeasured(report)), 'gauge')} could not be measured" if unmeasured(report) else "",
+        f"{count(idle, 'limit was', 'limits were')} not filled" if idle else "",
+        f"{count(blind, 'gauge was', 'gauges were')} not judged" if blind else "",
     ]
-    told = " and ".join(one for one in left if one)
-    return f" ({told})" if told else ""
+    words = " and ".join(one for one in left if one)
+    return f" ({words})" if words else ""
 
 
 def _decisive(report: Report) -> list[FindingResult]:

@@ -2,10 +2,10 @@
 
 CSS = """
 :root{color-scheme:light dark;--bg:#fff;--card:#f5f6f8;--ink:#16191d;--dim:#525a65;--edge:#d4d9e0;--grid:#e3e7ec;
---good:#12703c;--bad:#b3201f;--warn:#8a5200;--shade:#1b2a4a14;
+--good:#12703c;--bad:#b3201f;--warn:#8a5200;
 --c0:#1f5fbf;--c1:#b4500a;--c2:#12703c;--c3:#7a35d8;--c4:#a3164b;--c5:#525a65}
 @media (prefers-color-scheme:dark){:root{--bg:#13161a;--card:#1c2026;--ink:#e9ecf0;--dim:#a7b0bc;--edge:#353c46;
---grid:#2a3038;--good:#62d394;--bad:#ff8b86;--warn:#f2b35c;--shade:#c9d8ff1c;
+--grid:#2a3038;--good:#62d394;--bad:#ff8b86;--warn:#f2b35c;
 --c0:#7fb2ff;--c1:#ffab66;--c2:#62d394;--c3:#c5a3ff;--c4:#ff8fb0;--c5:#b8c0cc}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1120px;padding:16px 20px 48px;background:var(--bg);color:var(--ink);
@@ -55,14 +55,12 @@ white-space:nowrap;font-variant-numeric:tabular-nums}
 svg line,svg polyline{fill:none;vector-effect:non-scaling-stroke}
 .grid{stroke:var(--grid);stroke-width:1}
 line.capacity{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:7 5}
-rect.shade{fill:var(--shade)}
 .line{stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .c0{stroke:var(--c0)}.c1{stroke:var(--c1);stroke-dasharray:9 4}.c2{stroke:var(--c2);stroke-dasharray:2 4}
 .c3{stroke:var(--c3);stroke-dasharray:12 4 2 4}.c4{stroke:var(--c4);stroke-dasharray:5 3}
 .c5{stroke:var(--c5);stroke-dasharray:14 6}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:4px 18px;margin:6px 0;padding:0;font-size:.85rem}
 .legend li{display:flex;gap:6px;align-items:center}.key{width:28px;height:10px}
-span.shade{display:inline-block;width:28px;height:12px;background:var(--shade);border:1px solid var(--edge)}
 details{margin:.4rem 0}summary{cursor:pointer;padding:4px 0}
 ul.notes{padding-left:1.2rem}
 a{color:var(--c0)}
@@ -76,7 +74,7 @@ table.cards td,table.cards th{border:0;padding:1px 0}table.cards td.figure{text-
 table.cards td:empty{display:none}
 table.cards td[data-label]::before{content:attr(data-label) ": ";color:var(--dim)}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--dim:#333;--edge:#999;--grid:#ddd;--good:#12703c;--bad:#b3201f;
---warn:#8a5200;--shade:#1b2a4a14;--c0:#1f5fbf;--c1:#b4500a;--c2:#12703c;--c3:#7a35d8;--c4:#a3164b;--c5:#525a65}
+--warn:#8a5200;--c0:#1f5fbf;--c1:#b4500a;--c2:#12703c;--c3:#7a35d8;--c4:#a3164b;--c5:#525a65}
 body{max-width:none;padding:0;font-size:11pt}tr,figure,.verdict{break-inside:avoid}h2{break-after:avoid}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 details::details-content{content-visibility:visible;height:auto}}

@@ -8,7 +8,10 @@ from rich.text import Text
 from mobifai.protocol.plain_text import plain
 from soak.gauges.results import FindingResult, GaugeResult, Report
 from soak.report.figures import amount, count
-from soak.report.sentences import SIGNS, gain, sentence, unexercised, unmeasured
+from soak.report.next_steps import next_steps
+from soak.report.sentences import SIGNS, gain, harness_told, sentence
+from soak.report.states import unfilled, unknown
+from soak.report.text import one_line
 
 STYLES = {"held": "bold green", "inconclusive": "bold yellow", "unfinished": "bold yellow"}
 """The other verdicts are red."""
@@ -19,7 +22,10 @@ Piece = tuple[str, str]
 
 
 def summary(report: Report, place: Path | None = None) -> Text:
-    """What a person has to know. Its `plain` is the text alone; no line is wrapped, so that commands can be copied."""
+    """What a person has to know about a report; `place` is its directory.
+
+    Its `plain` is the text alone; no line is wrapped, so that commands can be copied.
+    """
     text = Text(no_wrap=True, overflow="ignore")
     for line, style in _lines(report, place):
         text.append(plain(line) + "\n", style)
@@ -39,7 +45,15 @@ def _lines(report: Report, place: Path | None) -> Iterator[Piece]:
     if least := _least(report.gauges):
         yield f"  the smallest leaks that would have been seen, a cycle: {least}", ""
     if place is not None:
-        yield f"  report: {place}", "bold"
+        yield f"  report: {place / 'report.html'}", "bold"
+        yield from _next(report, place)
+
+
+def _next(report: Report, place: Path) -> Iterator[Piece]:
+    for step in next_steps(report, place.absolute()):
+        yield f"  next, {_one_line(step.why)}{':' if step.command else ''}", "bold"
+        if step.command:
+            yield f"      {_command(step.command)}", "cyan"
 
 
 def _finding(finding: FindingResult) -> Iterator[Piece]:
@@ -49,14 +63,16 @@ def _finding(finding: FindingResult) -> Iterator[Piece]:
     if finding.detail:
         yield f"      {_one_line(finding.detail)}", ""
     if finding.replay:
-        yield f"      {_one_line(finding.replay)}", "cyan"
+        yield f"      {_command(finding.replay)}", "cyan"
 
 
 def _unknown(report: Report) -> Iterator[Piece]:
-    if idle := unexercised(report):
-        yield f"  not exercised, so nothing is known about: {_names([bound.name for bound in idle])}", "yellow"
-    if blind := unmeasured(report):
-        yield f"  not measurable here: {_names(sorted({gauge.name for gauge in blind}))}", "yellow"
+    if idle := unfilled(report):
+        yield f"  not filled, so nothing is known about: {_names([bound.name for bound in idle])}", "yellow"
+    for words, names in unknown(report).items():
+        yield f"  {_one_line(words)}: {_names(names)}", "yellow"
+    if report.harness:
+        yield f"  {_one_line(harness_told(report))}", ""
     for note in report.notes[:MOST_NAMES]:
         yield f"  {_one_line(note)}", ""
 
@@ -65,7 +81,7 @@ def _least(gauges: Sequence[GaugeResult]) -> str:
     """For each gauge the worst of its scenarios, the coarser families left out."""
     worst: dict[str, GaugeResult] = {}
     for gauge in gauges:
-        if gauge.verdict == "unmeasured" or ":" in gauge.name:
+        if not gauge.state.is_judged or ":" in gauge.name:
             continue
         if gauge.name not in worst or worst[gauge.name].smallest_leak < gauge.smallest_leak:
             worst[gauge.name] = gauge
@@ -75,6 +91,11 @@ def _least(gauges: Sequence[GaugeResult]) -> str:
 def _names(names: Sequence[str]) -> str:
     left = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(_one_line(name) for name in names[:MOST_NAMES]) + left
+
+
+def _command(words: str) -> str:
+    """A command as it is; a tab in it would be expanded by the terminal."""
+    return one_line(words).replace("\t", "\\t")
 
 
 def _one_line(text: str) -> str:

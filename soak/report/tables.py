@@ -1,13 +1,41 @@
 """The tables of a page: findings, scenarios, bounds, rest, gauges. Signs and words say what the colours say."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from soak.gauges.results import BoundResult, FindingResult, GaugeResult, RestResult, ScenarioResult, TrafficResult
-from soak.report.figures import amount, byte_count, duration, number, rate
+from soak.gauges.counts import Counts
+from soak.gauges.results import (
+    BoundResult,
+    BoundState,
+    FindingResult,
+    GaugeResult,
+    RestResult,
+    ScenarioResult,
+    TrafficResult,
+)
+from soak.gauges.state import State
+from soak.report.figures import amount, byte_count, counted, duration, number, rate
 from soak.report.markup import Content, Markup, tag
+from soak.report.states import SIGNS, WORDS
+
+TONES: Final[Mapping[State, str]] = {
+    State.FLAT: "good",
+    State.RISING: "bad",
+    State.SUSPECTED: "warn",
+    State.UNJUDGED: "warn",
+    State.UNMEASURED: "warn",
+}
+
+BOUND_OUTCOMES: Final[Mapping[BoundState, tuple[str, str]]] = {
+    BoundState.HELD: ("good", "✓ full and held"),
+    BoundState.BROKEN: ("bad", "✗ broken"),
+    BoundState.UNFILLED: ("warn", "– not filled"),
+}
+
+ORDER: Final = {state: place for place, state in enumerate((*list(State)[1:], State.FLAT))}
+"""Of rows: what was found first, what is flat last."""
 
 MOST_ROWS = 300
 """Rows of a table at most; the rest is in report.json."""
@@ -55,15 +83,16 @@ def findings_table(findings: Sequence[FindingResult], places: Mapping[str, str])
 def scenarios_table(scenarios: Sequence[ScenarioResult]) -> Markup:
     """What ran, how far it came, and its bytes."""
     return table(
-        "Cycles of the warm-up are not judged.",
+        "Only judged cycles are compared; those of the warm-up, of confirmations and of traced windows are not.",
         [
             Column("Scenario", lambda one: one.name),
-            Column("Cycles", lambda one: number(one.cycles), figure=True),
-            Column("Warm-up", lambda one: number(one.warm_up_cycles), figure=True),
-            Column("Blocks", lambda one: number(one.blocks), figure=True),
+            Column("Judged cycles", lambda one: number(one.counts.judged_cycles), figure=True),
+            Column("Judged blocks", lambda one: number(one.judged_blocks), figure=True),
+            Column("Other cycles", lambda one: _others(one.counts)),
             Column("Time", lambda one: duration(one.duration_s), figure=True),
-            Column("Came to", lambda one: one.phase),
+            Column("Came to", lambda one: one.phase.value),
             Column("Bytes", lambda one: traffic(one.traffic)),
+            Column("Outcome", outcome),
         ],
         scenarios,
     )
@@ -73,13 +102,13 @@ def bounds_table(bounds: Sequence[BoundResult]) -> Markup:
     """Peaks beside capacities; broken ones first, then those that nothing filled."""
     ordered = sorted(bounds, key=lambda one: (one.peak <= one.capacity, one.exercised, one.name))
     return table(
-        "A limit that was never full is not exercised: that it would have held is not known.",
+        "A limit that was never full may still not hold: nothing is known of it.",
         [
             Column("Limit", lambda one: one.name),
             Column("Peak", _peak, figure=True),
             Column("Capacity", lambda one: amount(one.capacity, one.unit), figure=True),
             Column("Filled", _bar),
-            Column("Evicted", lambda one: number(one.evicted), figure=True),
+            Column("Evicted", lambda one: amount(one.evicted, one.unit), figure=True),
             Column("Outcome", _bound_outcome),
             Column("Why", lambda one: one.why),
         ],
@@ -87,44 +116,43 @@ def bounds_table(bounds: Sequence[BoundResult]) -> Markup:
     )
 
 
-def rest_table(rest: Sequence[RestResult], findings: Iterable[FindingResult]) -> Markup:
+def rest_table(rest: Sequence[RestResult]) -> Markup:
     """Counts with everybody gone; those that differ first."""
-    found = {(one.name, one.scenario) for one in findings}
-    ordered = sorted(rest, key=lambda one: ((one.name, one.scenario) not in found, one.before == one.after, one.name))
+    ordered = sorted(rest, key=lambda one: (ORDER[one.state], one.before == one.after, one.name))
     return table(
         "Counted after the warm-up and at the end, when every phone has left and every terminal is closed.",
         [
             Column("What", lambda one: one.name),
             Column("Scenario", lambda one: one.scenario),
-            Column("Before", lambda one: number(one.before), figure=True),
-            Column("After", lambda one: number(one.after), figure=True),
-            Column("Outcome", lambda one: _rest_outcome(one, (one.name, one.scenario) in found)),
+            Column("Before", lambda one: amount(one.before, one.unit), figure=True),
+            Column("After", lambda one: amount(one.after, one.unit), figure=True),
+            Column("Outcome", outcome),
         ],
         ordered,
     )
 
 
-def gauges_table(gauges: Sequence[GaugeResult], caption: str) -> Markup:
+def gauges_table(gauges: Sequence[GaugeResult], caption: str, each: str = "A cycle") -> Markup:
     """How every gauge changed, and the least rise that would have been seen."""
-    order = {"rising": 0, "unmeasured": 1, "flat": 2}
     return table(
         caption,
         [
             Column("Gauge", lambda one: one.name),
             Column("Scenario", lambda one: one.scenario),
-            Column("A cycle", lambda one: _measured(one, rate(one.per_cycle, one.unit)), figure=True),
-            Column("Least that would be seen", lambda one: _measured(one, amount(one.smallest_leak, one.unit)),
-                   figure=True),
-            Column("Outcome", _gauge_outcome),
+            Column(each, lambda one: _measured(one, rate(one.per_cycle, one.unit)), figure=True),
+            Column("Least that would be seen", _least, figure=True),
+            Column("Outcome", outcome),
         ],
-        sorted(gauges, key=lambda one: (order[one.verdict], one.name, one.scenario)),
-    )  # fmt: skip
+        sorted(gauges, key=lambda one: (ORDER[one.state], one.name, one.scenario)),
+    )
 
 
-def traffic(counted: TrafficResult) -> str:
+def traffic(bytes_: TrafficResult) -> str:
     """An account of bytes in words."""
-    lost = f"{number(counted.lost)} lost, doubled or out of order" if counted.lost else "none lost"
-    return f"{byte_count(counted.bytes_sent)} typed, {byte_count(counted.bytes_received)} printed, {lost}"
+    if not bytes_.bytes_received and not bytes_.lost:
+        return f"{byte_count(bytes_.bytes_sent)} typed, none printed: not judged"
+    lost = f"{number(bytes_.lost)} lost, doubled or out of order" if bytes_.lost else "none lost"
+    return f"{byte_count(bytes_.bytes_sent)} typed, {byte_count(bytes_.bytes_received)} printed, {lost}"
 
 
 def mark(class_: str, text: str) -> Markup:
@@ -141,6 +169,11 @@ def _row(columns: Sequence[Column], row: Row) -> Markup:
 def _found(finding: FindingResult, place: str | None) -> Content:
     name = tag("a", finding.name, href=f"#{place}") if place else tag("strong", finding.name)
     return [tag("span", f"✗ {finding.kind}", class_="chip bad"), " ", name, tag("p", finding.detail, class_="small")]
+
+
+def _others(counts: Counts) -> str:
+    """The cycles that are not judged: `40 warm-up cycles`."""
+    return ", ".join(counted(counts).split(", ")[1:]) or "none"
 
 
 def _growth(value: float, unit: str) -> str:
@@ -162,22 +195,20 @@ def _bar(bound: BoundResult) -> Content:
     ]
 
 
+def outcome(judged: RestResult | GaugeResult | ScenarioResult) -> Content:
+    """A state, and why it is none where nothing is known."""
+    reason = tag("p", judged.reason, class_="small dim") if judged.reason else None
+    return [mark(TONES[judged.state], f"{SIGNS[judged.state]} {WORDS[judged.state]}"), reason]
+
+
 def _bound_outcome(bound: BoundResult) -> Markup:
-    if bound.peak > bound.capacity:
-        return mark("bad", "✗ broken")
-    return mark("good", "✓ full and held") if bound.exercised else mark("warn", "– not exercised")
-
-
-def _rest_outcome(rest: RestResult, found: bool) -> Markup:
-    if found:
-        return mark("bad", "✗ did not come back")
-    return mark("good", "✓ the same") if rest.before == rest.after else mark("dim", "✓ no finding")
-
-
-def _gauge_outcome(gauge: GaugeResult) -> Markup:
-    outcomes = {"flat": ("good", "✓ flat"), "rising": ("bad", "✗ rising"), "unmeasured": ("warn", "? not measured")}
-    return mark(*outcomes[gauge.verdict])
+    return mark(*BOUND_OUTCOMES[bound.state])
 
 
 def _measured(gauge: GaugeResult, text: str) -> str:
-    return "" if gauge.verdict == "unmeasured" else text
+    return "" if gauge.state is State.UNMEASURED else text
+
+
+def _least(gauge: GaugeResult) -> str:
+    """The smallest leak that would have been seen; only what was judged has one."""
+    return amount(gauge.smallest_leak, gauge.unit) if gauge.state.is_judged else ""

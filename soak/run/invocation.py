@@ -104,7 +104,7 @@ def _print(report: Report, place: Path, as_json: bool) -> bool:
         if as_json:
             click.echo(encoded(report).decode(), nl=False)
         else:
-            Console(highlight=False).print(summary(report, place / "report.html"), soft_wrap=True)
+            Console(highlight=False).print(summary(report, place), soft_wrap=True)
         sys.stdout.flush()
     except OSError as error:
         with suppress(OSError, ValueError):

@@ -6,15 +6,17 @@ alone.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
-from soak.gauges.gauge import GAUGES, Kind, bare, family_of, gauge_of, prefix_of
+from soak.gauges.counts import total
+from soak.gauges.gauge import Kind, bare, family_of, gauge_of, prefix_of
 from soak.gauges.results import (
-    BoundResult,
     FindingResult,
     GaugeResult,
+    Phase,
+    Product,
     Report,
     RestResult,
     ScenarioResult,
@@ -22,10 +24,11 @@ from soak.gauges.results import (
     TrafficResult,
     Verdict,
 )
-from soak.gauges.trend import Judgement, judge
-from soak.gauges.verdict import bounds_together, conclude, gauges, ordered, rest
+from soak.gauges.state import State
+from soak.gauges.trend import Judgement
+from soak.gauges.verdict import bounds_together, conclude, gauge_result, gauges, ordered, rest, scenario_state
 from soak.provocations.account import explained
-from soak.run.scenario_run import Course
+from soak.run.account import Account
 
 ALWAYS_SHOWN = ("python.blocks", "heap.bytes", "children.bytes", "rss.bytes", "uncollected")
 MOST_PLOTS = 60
@@ -38,30 +41,10 @@ INTERRUPTED = "it was interrupted: what had not been looked at by then is not kn
 PASSING = frozenset({UNFINISHED, INTERRUPTED})
 """Notes that are no longer true when a run has gone on."""
 
+KNOWN = frozenset({State.FLAT, State.RISING, State.SUSPECTED})
+"""States that say something of what was judged."""
 
-@dataclass
-class Account:
-    """What is known of one scenario beside its course."""
-
-    course: Course
-    phase: str = "warm-up"
-    first: dict[str, Judgement] = field(default_factory=dict)
-    again: dict[str, Judgement] | None = None
-    """None: nobody has looked whether what is suspected comes again."""
-    findings: list[FindingResult] = field(default_factory=list)
-    confirmed: list[list[BoundResult]] = field(default_factory=list)
-    """Bounds of processes that a confirmation used."""
-
-    @property
-    def name(self) -> str:
-        """The scenario's."""
-        return self.course.scenario.name
-
-    def judge(self) -> list[str]:
-        """Judge all gauges anew; the names that are suspected."""
-        book = self.course.book
-        self.first = {name: judge(book.window(name), gauge_of(name)) for name in book.series}
-        return [name for name, judgement in self.first.items() if judgement.suspicious]
+Judged = TypeVar("Judged", GaugeResult, RestResult)
 
 
 @dataclass(frozen=True)
@@ -73,12 +56,14 @@ class Setting:
     seed: int
     environment: Mapping[str, Any]
     planned: tuple[str, ...]
+    product: Product = field(default_factory=Product)
 
 
 def compose(
     setting: Setting,
     accounts: Iterable[Account],
     *,
+    rounds: int,
     duration: float,
     interrupted: bool,
     finished: bool,
@@ -93,21 +78,21 @@ def compose(
     accounts = list(accounts)
     found = ordered([*findings, *(one for account in accounts for one in account.findings)])
     results = [result for account in accounts for result in _gauges(account)]
-    scenarios = [_scenario(account) for account in accounts]
+    scenarios = [_scenario(account, results, found) for account in accounts]
     report = Report(
         verdict=_verdict(conclude(found, results, scenarios, setting.planned), interrupted, finished),
-        cycles=sum(scenario.cycles for scenario in scenarios),
+        counts=total((scenario.counts for scenario in scenarios), rounds),
         duration_s=round(duration, 1),
         seed=setting.seed,
         environment=dict(setting.environment),
         bounds=explained(
-            bounds_together(part for account in accounts for part in (account.course.bounds, *account.confirmed)),
+            bounds_together(part for account in accounts for part in account.bounds),
             [account.name for account in accounts],
         ),
-        rest=[result for account in accounts for result in _rest(account)],
+        rest=[result for account in accounts for result in _rest(account, results)],
         gauges=results,
         findings=found,
-        traffic=_traffic(scenario.traffic for scenario in scenarios),
+        traffic=sum((scenario.traffic for scenario in scenarios), TrafficResult()),
         command=setting.command,
         started_at=setting.started_at,
         interrupted=interrupted,
@@ -117,8 +102,9 @@ def compose(
         memory=memory[-MOST_WINDOWS_TOLD:],
         notes=notes,
         series=[*(series for account in accounts for series in _series(account)), *harness_series],
+        product=setting.product,
     )
-    return report if earlier is None else _joined(earlier, report)
+    return report if earlier is None else _joined(earlier, report, setting.planned)
 
 
 def bare_report(
@@ -126,7 +112,7 @@ def bare_report(
 ) -> Report:
     """The report of a run without any cycle: before its first agent, or of one that failed before."""
     return compose(
-        setting, [], duration=0.0, interrupted=False, finished=finished, findings=[*findings], harness=[],
+        setting, [], rounds=0, duration=0.0, interrupted=False, finished=finished, findings=[*findings], harness=[],
         harness_series=[], memory=[], notes=[] if finished else [UNFINISHED], earlier=earlier,
     )  # fmt: skip
 
@@ -140,43 +126,30 @@ def _verdict(verdict: Verdict, interrupted: bool, finished: bool) -> Verdict:
     return "inconclusive" if interrupted else verdict
 
 
-def _scenario(account: Account) -> ScenarioResult:
-    course, traffic = account.course, account.course.world.traffic
-    return ScenarioResult(
-        name=account.name,
-        cycles=course.cycles,
-        warm_up_cycles=course.warm_up_cycles,
-        blocks=course.blocks,
-        duration_s=round(course.busy_seconds, 1),
-        phase=account.phase,
-        traffic=TrafficResult(traffic.bytes_sent, traffic.bytes_received, traffic.lost),
-    )
+def _scenario(account: Account, results: list[GaugeResult], findings: list[FindingResult]) -> ScenarioResult:
+    course, phase = account.course, account.phase
+    state, reason = scenario_state(account.name, phase, course.blocks, results, findings)
+    seconds = round(account.busy_seconds, 1)
+    return ScenarioResult(account.name, account.counts, course.blocks, seconds, phase, state, account.traffic, reason)
 
 
-def _traffic(parts: Iterable[TrafficResult]) -> TrafficResult:
-    parts = list(parts)
-    return TrafficResult(
-        sum(part.bytes_sent for part in parts),
-        sum(part.bytes_received for part in parts),
-        sum(part.lost for part in parts),
-    )
-
-
-def _rest(account: Account) -> list[RestResult]:
+def _rest(account: Account, results: list[GaugeResult]) -> list[RestResult]:
     course = account.course
-    return [] if course.baseline is None else rest(course.baseline, course.newest, account.name)
+    return [] if course.baseline is None else rest(course.baseline, course.newest, results, account.name)
 
 
 def _gauges(account: Account) -> list[GaugeResult]:
     """Every gauge but the types that never moved, which are one line together."""
     moved = {name: one for name, one in account.first.items() if not _is_quiet(name, one)}
-    results = gauges(moved, account.again, account.name)
-    least: dict[str, float] = {}  # bounded by the processes
+    blocks = account.course.blocks
+    results = gauges(moved, account.again, account.name, blocks)
+    coarsest: dict[str, Judgement] = {}  # bounded by the processes
     for name in account.first.keys() - moved.keys():
-        types = f"{prefix_of(name)}types"
-        least[types] = max(least.get(types, 0.0), account.first[name].smallest_leak)
-    unit = GAUGES["types"].unit
-    return [*results, *(GaugeResult(types, unit, 0.0, "flat", least[types], account.name) for types in sorted(least))]
+        types, one = f"{prefix_of(name)}types", account.first[name]
+        coarsest[types] = max(coarsest.get(types, one), one, key=lambda judgement: judgement.smallest_leak)
+    results += [gauge_result(types, coarsest[types], None, account.name, blocks) for types in sorted(coarsest)]
+    found = {finding.name for finding in account.findings}
+    return [replace(one, state=State.RISING, reason="") if one.name in found else one for one in results]
 
 
 def _is_quiet(name: str, judgement: Judgement) -> bool:
@@ -203,25 +176,26 @@ def _plot(account: Account, name: str) -> SeriesResult:
     return SeriesResult(name, account.name, gauge_of(name).unit, None, points)
 
 
-def _joined(earlier: Report, report: Report) -> Report:
-    """A run that was resumed: counts add up, findings stay, and the newest judgement of a gauge stands."""
-    newest = {(result.scenario, result.name): result for result in report.gauges}
-    older = [result for result in earlier.gauges if (result.scenario, result.name) not in newest]
+def _joined(earlier: Report, report: Report, planned: Iterable[str]) -> Report:
+    """A run that was resumed: counts add up, findings stay, and the newest judgement of each thing stands."""
     findings = ordered([*earlier.findings, *(one for one in report.findings if one not in earlier.findings)])
-    known = {one.name: one for one in report.scenarios}
-    scenarios = [_together(one, known.pop(one.name, None)) for one in earlier.scenarios]
-    gauges_ = [*report.gauges, *older]
-    scenarios = [*scenarios, *known.values()]
-    return msgspec.structs.replace(
+    now = {one.name: one for one in report.scenarios}
+    gauges_ = _newest(earlier.gauges, report.gauges)
+    before = [
+        _together(one, now.pop(one.name), gauges_, findings) if one.name in now else one for one in earlier.scenarios
+    ]
+    scenarios = [*before, *now.values()]
+    return replace(
         report,
-        verdict=_verdict(conclude(findings, gauges_, scenarios, list(known)), report.interrupted, report.finished),
-        cycles=sum(one.cycles for one in scenarios),
+        verdict=_verdict(conclude(findings, gauges_, scenarios, planned), report.interrupted, report.finished),
+        counts=earlier.counts + report.counts,
         duration_s=round(earlier.duration_s + report.duration_s, 1),
         bounds=bounds_together([earlier.bounds, report.bounds]),
         gauges=gauges_,
+        rest=_newest(earlier.rest, report.rest),
         findings=findings,
         scenarios=scenarios,
-        traffic=_traffic([earlier.traffic, report.traffic]),
+        traffic=earlier.traffic + report.traffic,
         memory=[*earlier.memory, *report.memory][-MOST_WINDOWS_TOLD:],
         notes=list(dict.fromkeys([*(note for note in earlier.notes if note not in PASSING), *report.notes])),
         segments=earlier.segments + 1,
@@ -230,15 +204,20 @@ def _joined(earlier: Report, report: Report) -> Report:
     )
 
 
-def _together(earlier: ScenarioResult, now: ScenarioResult | None) -> ScenarioResult:
-    if now is None:
-        return earlier
-    return ScenarioResult(
-        name=now.name,
-        cycles=earlier.cycles + now.cycles,
-        warm_up_cycles=earlier.warm_up_cycles + now.warm_up_cycles,
-        blocks=max(earlier.blocks, now.blocks),
-        duration_s=round(earlier.duration_s + now.duration_s, 1),
-        phase=now.phase,
-        traffic=_traffic([earlier.traffic, now.traffic]),
-    )
+def _newest(earlier: list[Judged], now: list[Judged]) -> list[Judged]:
+    """The later of two answers; one that says that nothing is known takes no answer's place."""
+    before: dict[tuple[str, str], Judged] = {(one.scenario, one.name): one for one in earlier}
+    newer: dict[tuple[str, str], Judged] = {(one.scenario, one.name): one for one in now}
+    stand = {key: one for key, one in newer.items() if one.state in KNOWN or before.get(key, one).state not in KNOWN}
+    return list({**newer, **before, **stand}.values())
+
+
+def _together(
+    earlier: ScenarioResult, now: ScenarioResult, results: list[GaugeResult], findings: list[FindingResult]
+) -> ScenarioResult:
+    phase = earlier.phase if now.phase is Phase.WARM_UP else now.phase
+    blocks = max(earlier.judged_blocks, now.judged_blocks)
+    state, reason = scenario_state(now.name, phase, blocks, results, findings)
+    seconds = round(earlier.duration_s + now.duration_s, 1)
+    counts, traffic = earlier.counts + now.counts, earlier.traffic + now.traffic
+    return ScenarioResult(now.name, counts, blocks, seconds, phase, state, traffic, reason)

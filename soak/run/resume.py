@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from mobifai.errors import MobiFaiError
+from soak.gauges.counts import fewest
 from soak.gauges.results import Report
 from soak.run.plan import QUICK_BLOCKS, Plan
 
@@ -40,7 +41,7 @@ def rest_of(earlier: Report, duration: float | None = None, cycles: int | None =
     elif whole.cycles is not None:
         left = replace(left, cycles=whole.cycles - _fewest_cycles(earlier, whole))
         _check_left(left.cycles, earlier, "more --cycles")
-    elif not earlier.interrupted and _fewest_blocks(earlier, whole) >= QUICK_BLOCKS:
+    elif _came_to_its_end(earlier) and _fewest_blocks(earlier, whole) >= QUICK_BLOCKS:
         raise ResumeError(f"that run was done: {START_NEW}")
     return Rest(whole, left)
 
@@ -72,15 +73,17 @@ def _wrong(option: str, plan: Plan) -> str:
 
 def _check_left(left: float | None, earlier: Report, advice: str) -> None:
     if left is not None and left <= 0:
-        how = "got to its end, but was interrupted before all was judged" if earlier.interrupted else "was done"
+        how = "was done" if _came_to_its_end(earlier) else "got to its end, but was interrupted before all was judged"
         raise ResumeError(f"that run {how}: {START_NEW}, or give {advice}")
 
 
+def _came_to_its_end(earlier: Report) -> bool:
+    return earlier.finished and not earlier.interrupted
+
+
 def _fewest_cycles(earlier: Report, plan: Plan) -> int:
-    done = {one.name: one.cycles for one in earlier.scenarios}
-    return min(done.get(name, 0) for name in plan.scenarios)
+    return fewest({one.name: one.counts.judged_cycles for one in earlier.scenarios}, plan.scenarios)
 
 
 def _fewest_blocks(earlier: Report, plan: Plan) -> int:
-    done = {one.name: one.blocks for one in earlier.scenarios}
-    return min(done.get(name, 0) for name in plan.scenarios)
+    return fewest({one.name: one.judged_blocks for one in earlier.scenarios}, plan.scenarios)

@@ -11,17 +11,18 @@ from pathlib import Path
 
 from mobifai.cli.running import is_set_within
 from soak.gauges.gauge import gauge_of
-from soak.gauges.results import FindingResult, Report
+from soak.gauges.results import FindingResult, Phase, Report
 from soak.gauges.self_monitor import OwnGauges
 from soak.gauges.trend import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
 from soak.gauges.verdict import breaches, leaks
 from soak.report.directory import ReportDirectory
 from soak.report.writer import ReportWriter
+from soak.run.account import Account
 from soak.run.failures import failure
 from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
 from soak.run.progress_reporter import Telling
 from soak.run.replay import scenario_command
-from soak.run.report_builder import INTERRUPTED, UNFINISHED, Account, Setting, compose
+from soak.run.report_builder import INTERRUPTED, UNFINISHED, Setting, compose
 from soak.run.scenario_run import Course, open_course
 from soak.run.tracing import WINDOW_SECONDS, Tracing
 from soak.view.lines import View
@@ -112,7 +113,7 @@ class Runner:
         with self._failing(name):
             self._show("warming up", name)
             await course.warm_up(self._tell)
-        account.phase = "judged"
+        account.phase = Phase.RUNNING
 
     async def _next_round(self) -> None:
         self._telling.round += 1
@@ -167,6 +168,8 @@ class Runner:
         self._examined = self._round
         for account in self._accounts:
             suspected = [name for name in account.judge() if name not in {one.name for one in account.findings}]
+            if account.course.blocks >= QUICK_BLOCKS:
+                account.phase = Phase.JUDGED
             if not suspected:
                 account.again = account.again or {}
             elif self._plan.confirm:
@@ -180,24 +183,27 @@ class Runner:
         folder = self._folder / f"{self._accounts.index(account)}.{len(account.confirmed)}"  # short: sockets are in it
         with self._failing(account.name):
             async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
-                self._telling.second = course
-                await course.warm_up(self._tell)
-                while course.blocks < QUICK_BLOCKS and not self._is_clear(account, course, suspected):
-                    await course.block(self._tell)
+                await self._look_again(account, course, suspected)
                 account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
-                account.confirmed.append(course.bounds)
                 account.findings += breaches(course.entries, account.name, self._replay(account.name))
-                self._telling.second = None
-                self._add(account.course, course)
-        account.phase = "confirmed"
-        rate = account.course.cycles / max(account.course.busy_seconds, 1e-9)
+        account.phase = Phase.CONFIRMED
         account.findings += leaks(
             {name: account.first[name] for name in suspected},
             account.again or {},
-            cycles_per_second=rate,
+            cycles_per_second=account.course.cycles_per_second,
             scenario=account.name,
             replay=self._replay(account.name),
         )
+
+    async def _look_again(self, account: Account, course: Course, suspected: list[str]) -> None:
+        account.second = course
+        try:
+            await course.warm_up(self._tell)
+            while course.blocks < QUICK_BLOCKS and not self._is_clear(account, course, suspected):
+                await course.block(self._tell)
+                course.check_bytes()
+        finally:
+            account.end_confirmation()
 
     def _is_clear(self, account: Account, course: Course, suspected: list[str]) -> bool:
         """Whether one finding is enough, and there is one already that more blocks would not change."""
@@ -205,14 +211,6 @@ class Runner:
             return False
         again = {name: judge(course.book.window(name), gauge_of(name)) for name in suspected}
         return any(is_clear(one) and convicted(account.first[name], one) for name, one in again.items())
-
-    @staticmethod
-    def _add(course: Course, confirmation: Course) -> None:
-        """What was typed and printed in a confirmation counts too."""
-        mine, more = course.world.traffic, confirmation.world.traffic
-        mine.bytes_sent += more.bytes_sent
-        mine.bytes_received += more.bytes_received
-        mine.lost += more.lost
 
     def _stop_early(self) -> None:
         if self._plan.fail_fast and any(account.findings for account in self._accounts):
@@ -280,6 +278,7 @@ class Runner:
         report = compose(
             self._setting,
             self._accounts,
+            rounds=self._round,
             duration=self._elapsed(),
             interrupted=self._interrupted,
             finished=self._over,

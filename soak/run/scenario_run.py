@@ -13,6 +13,7 @@ from random import Random
 from mobifai.errors import StateError
 from soak import shell
 from soak.duration import number_text
+from soak.gauges.counts import Counts, Part
 from soak.gauges.gauge import Sample, bare, gauge_of
 from soak.gauges.quiescence import at_rest, everybody_gone, steady_part
 from soak.gauges.results import BoundResult
@@ -50,8 +51,10 @@ class Course:
         self.cycles = 0
         self.blocks = 0
         self.warm_up_cycles = 0
+        self.traced_cycles = 0
         self.warm_up_blocks = 0
         self.busy_seconds = 0.0
+        self.judged_seconds = 0.0
         self.bounds: list[BoundResult] = []
         self.entries: list[dict[str, object]] = []
         self.baseline: dict[str, float] | None = None
@@ -59,9 +62,20 @@ class Course:
         self.factor = factor
         self._plan = plan
         self._clock = clock
+        self._part = Part.WARM_UP
         self._patience = plan.rest_seconds
         self._random = Random(f"{plan.seed} {scenario.name}")  # noqa: S311 - chance that can be had again
         self.world = World(target, self._random, plan.phones, plan.time_scale)
+
+    @property
+    def counts(self) -> Counts:
+        """How much ran so far."""
+        return Counts(self.cycles, self.warm_up_cycles, traced_cycles=self.traced_cycles, blocks=self.blocks)
+
+    @property
+    def cycles_per_second(self) -> float:
+        """The rate of the judged cycles."""
+        return self.cycles / max(self.judged_seconds, 1e-9)
 
     # -- the parts of a run
 
@@ -86,6 +100,7 @@ class Course:
             for name, value in values.items():
                 if bare(name) in REQUIRED:
                     courses.setdefault(name, []).append(value)
+        self._part = Part.JUDGED
         await self._sample()
         self.baseline = steady_part(self.newest)
 
@@ -102,14 +117,14 @@ class Course:
             raise IntegrityError(f"expected every byte once and in order; {lost:,} were not", lost)
 
     async def traced(self, file: Path, seconds: float, tell: Callable[[str], None]) -> None:
-        """Blocks under memray for about so long, back at rest at the end. Its cycles are not counted."""
-        cycles, end = self.cycles, time.monotonic() + seconds
-        async with self._memray(file):
-            while True:
-                await self._drive(1, tell)
-                if time.monotonic() >= end:
-                    break
-        self.cycles = cycles
+        """Blocks under memray for about so long, back at rest at the end. Its cycles are not judged."""
+        end = time.monotonic() + seconds
+        with self._as_part(Part.TRACED):
+            async with self._memray(file):
+                while True:
+                    await self._drive(1, tell)
+                    if time.monotonic() >= end:
+                        break
 
     async def traced_blocks(self, file: Path, blocks: int, tell: Callable[[str], None], *, native: bool) -> int:
         """So many blocks under memray, back at rest at the end; how many cycles that were. Raises StateError."""
@@ -154,16 +169,26 @@ class Course:
                 for kind in self.scenario.plan(self._random, part):
                     async with asyncio.timeout(CYCLE_SECONDS):
                         await self.scenario.action(self.world, kind)
-                    self._count_cycle()
+                    self._count_one()
                     tell("")
                 await self.scenario.back(self.world)
 
-    def _count_cycle(self) -> None:
-        """Cycles of the warm-up are no cycles of the run, also when it is cut short in the warm-up."""
-        if self.baseline is None:
-            self.warm_up_cycles += 1
-        else:
-            self.cycles += 1
+    def _count_one(self) -> None:
+        match self._part:
+            case Part.WARM_UP:
+                self.warm_up_cycles += 1
+            case Part.JUDGED:
+                self.cycles += 1
+            case Part.TRACED:
+                self.traced_cycles += 1
+
+    @contextmanager
+    def _as_part(self, part: Part) -> Iterator[None]:
+        before, self._part = self._part, part
+        try:
+            yield
+        finally:
+            self._part = before
 
     async def _sample(self) -> Sample:
         values = await self._count(self.baseline)
@@ -197,7 +222,9 @@ class Course:
         try:
             yield
         finally:
-            self.busy_seconds += time.monotonic() - began
+            seconds = time.monotonic() - began
+            self.busy_seconds += seconds
+            self.judged_seconds += seconds if self._part is Part.JUDGED else 0.0
 
 
 def _settled(courses: dict[str, list[float]]) -> bool:

@@ -14,21 +14,24 @@ from mobifai.errors import StateError
 from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
-from soak.gauges.gauge import Kind, Sample, gauge_of
+from soak.gauges.counts import Counts
+from soak.gauges.gauge import Sample, gauge_of
 from soak.gauges.results import (
+    ATTACHED,
     BoundResult,
     FindingResult,
     GaugeResult,
+    Phase,
     Report,
-    RestResult,
     ScenarioResult,
     SeriesResult,
     TrafficResult,
     Verdict,
 )
+from soak.gauges.state import State
 from soak.gauges.time_series import SeriesBook
 from soak.gauges.trend import Judgement, judge
-from soak.gauges.verdict import bounds, breaches, gauges, leaks, ordered
+from soak.gauges.verdict import ENOUGH_BLOCKS, REQUIRED, bounds, breaches, gauges, leaks, ordered, rest, scenario_state
 from soak.report.writer import ReportWriter
 from soak.run.plan import WATCH_SECONDS
 from soak.run.replay import watch_command
@@ -38,7 +41,6 @@ from soak.view.lines import GaugeCourse, Progress, View
 LOOKS = 40
 """Looks over the whole time: enough for two windows."""
 LEAST_PAUSE = 1.0
-NAME = "attached"
 
 
 class Watch:
@@ -76,7 +78,7 @@ class Watch:
                     raise
                 self._notes.append(f"the agent could not be asked any more: {error}")
                 return self._report(interrupted=True)
-            writer.append_samples(NAME, [sample] if sample else [])
+            writer.append_samples(ATTACHED, [sample] if sample else [])
             writer.write(self._report(interrupted=False, finished=False))
             self._tell(sample)
             if self._elapsed() >= self._seconds:
@@ -95,7 +97,7 @@ class Watch:
         self._pid = int(told["pid"])
         self._looks += 1
         self._bounds = bounds(self._bounds, told["bounds"])
-        for finding in breaches(told["bounds"], NAME, self._replay):
+        for finding in breaches(told["bounds"], ATTACHED, self._replay):
             self._findings[finding.name] = finding
         if status["phone"] is not None:
             return None
@@ -126,10 +128,10 @@ class Watch:
             Progress(
                 phase="watching" if sample else "watching (a phone is there)",
                 scenario="",
-                round=self._looks,
-                cycles=self._rests,
+                counts=self._counts(),
                 rate=self._rests / max(self._elapsed(), 1e-9),
-                seconds_left=max(0.0, self._seconds - self._elapsed()),
+                cycle="look",
+                seconds_left=self._seconds - self._elapsed(),
                 elapsed=self._elapsed(),
                 share=min(1.0, self._elapsed() / self._seconds),
                 gauges=tuple(curves),
@@ -152,18 +154,18 @@ class Watch:
     def _report(self, *, interrupted: bool, finished: bool = True) -> Report:
         first, again = self._windows()
         rate = self._rests / max(self._elapsed(), 1e-9)
-        risen = leaks(first, again, cycles_per_second=rate, scenario=NAME, replay=self._replay)
+        risen = leaks(first, again, cycles_per_second=rate, scenario=ATTACHED, replay=self._replay)
         found = ordered([*self._findings.values(), *risen])
-        results = gauges(first, again, NAME)
+        results = gauges(first, again, ATTACHED, ENOUGH_BLOCKS if self._rests else 0)
         notes = [f"a cycle is one look with no phone there: {self._rests} of {self._looks}", *self._notes]
         return Report(
             verdict=_verdict(found, results, interrupted) if finished or found else "unfinished",
-            cycles=self._rests,
+            counts=self._counts(),
             duration_s=round(self._elapsed(), 1),
             seed=self._setting.seed,
             environment=dict(self._setting.environment),
             bounds=self._bounds,
-            rest=self._rest(),
+            rest=rest(self._first, self._last, results, ATTACHED),
             gauges=results,
             findings=found,
             traffic=TrafficResult(),
@@ -171,19 +173,27 @@ class Watch:
             started_at=self._setting.started_at,
             interrupted=interrupted,
             finished=finished,
-            scenarios=[ScenarioResult(NAME, self._rests, 0, self._looks, self._elapsed(), "judged", TrafficResult())],
+            scenarios=[self._scenario(results, found)],
             notes=notes,
             series=self._series(),
+            product=self._setting.product,
         )
 
-    def _rest(self) -> list[RestResult]:
-        names = sorted(name for name in {*self._first, *self._last} if gauge_of(name).kind is Kind.REST)
-        return [RestResult(name, self._first.get(name, 0), self._last.get(name, 0), NAME) for name in names]
+    def _counts(self) -> Counts:
+        """A look at rest stands for a cycle and a block; the others are rounds only."""
+        return Counts(self._rests, blocks=self._rests, rounds=self._looks)
+
+    def _scenario(self, results: list[GaugeResult], found: list[FindingResult]) -> ScenarioResult:
+        state, reason = scenario_state(ATTACHED, Phase.JUDGED, ENOUGH_BLOCKS, results, found)
+        seconds = round(self._elapsed(), 1)
+        return ScenarioResult(
+            ATTACHED, self._counts(), self._rests, seconds, Phase.JUDGED, state, TrafficResult(), reason
+        )
 
     def _series(self) -> list[SeriesResult]:
         moving = [name for name, one in self._book.series.items() if len({value for _, _, value in one}) > 1]
         return [
-            SeriesResult(name, NAME, gauge_of(name).unit, None, self._book.series[name].measured())
+            SeriesResult(name, ATTACHED, gauge_of(name).unit, None, self._book.series[name].measured())
             for name in sorted(moving)[:60]
         ]
 
@@ -193,5 +203,6 @@ def _verdict(found: list[FindingResult], results: list[GaugeResult], interrupted
         return "breach"
     if found:
         return "leak"
-    required = [one.verdict for one in results if one.name in ("python.blocks", "heap.bytes")]
-    return "inconclusive" if interrupted or "flat" not in required or "unmeasured" in required else "held"
+    judged = all(one.state is State.FLAT for one in results if one.name in REQUIRED)
+    suspected = any(one.state is State.SUSPECTED for one in results)
+    return "inconclusive" if interrupted or suspected or not judged else "held"

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self, TextIO
 
 from mobifai.protocol.plain_text import plain
+from soak.gauges.counts import Counts
 from soak.gauges.results import TrafficResult
-from soak.report.figures import amount, count, duration, number
+from soak.report.figures import amount, count, counted, duration, number
 
 LINE_SECONDS = 10.0
 """From one line to the next at the beginning of a run."""
@@ -26,16 +27,18 @@ class GaugeCourse:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is. `rate` is in cycles for each second; `share` is what is done, from 0 to 1, None if not known.
+    """Where a run is. `rate` is in cycles for each second, of whatever kind. `rounds` is how many there will be.
 
+    `share` is what is done, from 0 to 1. It, `seconds_left` and `rounds` are None where they are not known.
     `findings` has a line for each finding, all of them so far; a view says each once.
     """
 
     phase: str
     scenario: str
-    round: int
-    cycles: int
+    counts: Counts
     rate: float
+    rounds: int | None = None
+    cycle: str = "cycle"
     seconds_left: float | None = None
     elapsed: float = 0
     share: float | None = None
@@ -100,7 +103,7 @@ class PlainLines:
             return True
         now = self._clock()
         pause = max(LINE_SECONDS, (now - self._begun) * LINES_SHARE)
-        return now - self._told >= (pause / 2 if last.round != progress.round else pause)
+        return now - self._told >= (pause / 2 if last.counts.rounds != progress.counts.rounds else pause)
 
 
 def new_findings(last: Progress | None, progress: Progress) -> list[str]:
@@ -111,10 +114,12 @@ def new_findings(last: Progress | None, progress: Progress) -> list[str]:
 
 def told(progress: Progress) -> str:
     """Where a run is, in one line."""
-    where = " ".join(part for part in (progress.phase, progress.scenario) if part)
     parts = [
-        f"{where}, round {progress.round}",
-        f"{count(progress.cycles, 'cycle')} ({number(progress.rate)}/s)",
+        ", ".join(
+            part for part in (" ".join(filter(None, (progress.phase, progress.scenario))), round_(progress)) if part
+        ),
+        counted(progress.counts, progress.cycle),
+        speed(progress),
         left(progress),
         exchanged(progress.traffic),
         count(len(progress.findings), "finding") if progress.findings else "",
@@ -122,9 +127,21 @@ def told(progress: Progress) -> str:
     return "; ".join(part for part in parts if part)
 
 
+def round_(progress: Progress) -> str:
+    """The round, once the first one has begun: `round 3 of 8`."""
+    of = f" of {progress.rounds:,}" if progress.rounds is not None else ""
+    return f"round {progress.counts.rounds:,}{of}" if progress.counts.rounds else ""
+
+
+def speed(progress: Progress) -> str:
+    """The rate of all cycles: `3.2 cycles/s`."""
+    return f"{number(progress.rate)} {progress.cycle}s/s" if progress.rate else ""
+
+
 def left(progress: Progress) -> str:
     """The time that is left, if that is known."""
-    return "" if progress.seconds_left is None else f"{duration(max(0.0, progress.seconds_left))} left"
+    seconds = progress.seconds_left
+    return "" if seconds is None or seconds < 1 else f"about {duration(seconds)} left"
 
 
 def exchanged(traffic: TrafficResult) -> str:

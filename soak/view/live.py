@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.text import Text
 
 from mobifai.protocol.plain_text import plain
-from soak.report.figures import amount, count, duration, number
-from soak.view.lines import GaugeCourse, PlainLines, Progress, View, exchanged, left, new_findings
+from soak.report.figures import amount, count, counted, duration
+from soak.view.lines import GaugeCourse, PlainLines, Progress, View, exchanged, left, new_findings, round_, speed
 from soak.view.sparkline import ASCII_BLOCKS, BLOCKS, sparkline
 
 REFRESH_SECONDS = 0.25
@@ -83,17 +83,18 @@ class Picture:
 
     def rows(self, width: int, height: int, blocks: str = BLOCKS) -> list[Text]:
         """The rows, at most `height`."""
-        top = [self._where(), self._bar(width, blocks), Text(exchanged(self._progress.traffic), "dim")]
+        pace = " · ".join(filter(None, (speed(self._progress), exchanged(self._progress.traffic))))
+        top = [self._where(), self._bar(width, blocks), Text(pace, "dim")]
         found = list(self._findings(height))
         room = height - len(top) - len(found)
         return [*top, *_gauges(self._progress.gauges, width, room, blocks), *found][:height]
 
     def _where(self) -> Text:
         at = self._progress
+        more = (round_(at), counted(at.counts, at.cycle))
         return Text.assemble(
-            (_line(at.phase), "bold"), f" {_line(at.scenario)}".rstrip(), f" · round {at.round}",
-            f" · {count(at.cycles, 'cycle')}", f" · {number(at.rate)}/s",
-        )  # fmt: skip
+            (_line(at.phase), "bold"), f" {_line(at.scenario)}".rstrip(), *(f" · {part}" for part in more if part)
+        )
 
     def _bar(self, width: int, blocks: str) -> Text:
         at = self._progress

@@ -22,6 +22,7 @@ import profiles
 import soak as soak_package
 from soak.command import soak as command
 from soak.gauges.results import Report
+from soak.gauges.state import State
 from soak.inside.questions import RUN_VARIABLE
 from soak.plants import plants
 from soak.scenarios import scenarios
@@ -81,12 +82,12 @@ def test_the_output_is_the_report_and_nothing_else_and_progress_is_on_the_other_
 
 def test_the_report_has_every_field_that_programs_count_on(clean: Ended) -> None:
     report = plain(clean.place)
-    for name in ("verdict", "cycles", "duration_s", "seed", "environment"):
+    for name in ("schema_version", "product", "verdict", "counts", "duration_s", "seed", "environment"):
         assert report[name], name
     for name, fields in {
-        "bounds": "name capacity unit peak evicted exercised",
-        "rest": "name before after",
-        "gauges": "name unit per_cycle verdict smallest_leak",
+        "bounds": "name capacity unit peak evicted state reason",
+        "rest": "name before after unit state reason",
+        "gauges": "name unit per_cycle state smallest_leak reason",
     }.items():
         rows: Any = report[name]
         assert rows
@@ -106,7 +107,7 @@ def test_a_pass_names_the_limits_that_were_filled_and_the_smallest_leak_that_it_
     assert all(bound.peak <= bound.capacity for bound in report.bounds)
     judged = {gauge.name: gauge for gauge in report.gauges}
     for name in ("python.blocks", "heap.bytes"):
-        assert judged[name].verdict == "flat"
+        assert judged[name].state is State.FLAT
         assert 0 < judged[name].smallest_leak < math.inf
     assert judged["python.blocks"].smallest_leak <= 1
     assert judged["heap.bytes"].smallest_leak <= 200
@@ -134,9 +135,9 @@ def test_junit_and_the_page_can_be_read_by_themselves(clean: Ended) -> None:
 def test_there_is_a_line_for_every_sample(clean: Ended) -> None:
     lines = [json.loads(line) for line in (clean.place / "samples.jsonl").read_text().splitlines()]
     (scenario,) = clean.report.scenarios
-    assert len(lines) == scenario.blocks == 8
+    assert len(lines) == scenario.judged_blocks == scenario.counts.blocks == 8
     assert [line["cycle"] for line in lines] == [20 * number for number in range(1, 9)]
-    assert lines[-1]["cycle"] == scenario.cycles == clean.report.cycles
+    assert lines[-1]["cycle"] == scenario.counts.judged_cycles == clean.report.cycles
     for line in lines:
         assert line["scenario"] == "terminals"
         assert line["values"]["python.blocks"] > 10_000
@@ -188,7 +189,7 @@ def test_the_command_that_shows_it_again_can_be_given(planted: Ended) -> None:
 def test_it_ended_before_a_whole_confirmation(planted: Ended) -> None:
     (scenario,) = planted.report.scenarios
     assert scenario.phase in ("judged", "confirmed")
-    assert scenario.blocks == 8
+    assert scenario.judged_blocks == scenario.counts.blocks == 8
 
 
 # -- usage: status 2

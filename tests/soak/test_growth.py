@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.gauges.gauge import GAUGES, Gauge
+from soak.gauges.state import State
 from soak.gauges.time_series import Series
 from soak.gauges.trend import Judgement, convicted, is_warm, judge
 
@@ -58,7 +59,7 @@ def test_a_steady_leak_from_the_threshold_upwards_is_suspected_and_convicted(
 @pytest.mark.parametrize("gauge", [HEAP, BLOCKS, TYPES])
 def test_a_rise_below_the_threshold_is_none(gauge: Gauge, below: float) -> None:
     rate = below * least_rate(gauge, 20)
-    assert judge(window(lambda cycle: rate * cycle), gauge).verdict == "flat"
+    assert judge(window(lambda cycle: rate * cycle), gauge).state is State.FLAT
 
 
 @pytest.mark.parametrize("block", [10, 15, 20])
@@ -111,7 +112,7 @@ def test_a_small_leak_is_convicted_in_a_long_window_below_a_large_wobble() -> No
 @given(ANY_GAUGE, st.floats(-1e9, 1e9), BLOCK)
 def test_what_stays_is_not_suspicious(gauge: Gauge, value: float, block: int) -> None:
     judgement = judge(window(lambda _: value, block), gauge)
-    assert (judgement.verdict, judgement.total, judgement.per_cycle) == ("flat", 0, 0)
+    assert (judgement.state, judgement.total, judgement.per_cycle) == (State.FLAT, 0, 0)
 
 
 @given(GROWING, st.integers(1, 8), st.floats(0, 1e9), BLOCK)
@@ -183,15 +184,15 @@ def test_a_random_wobble_is_not_suspicious_in_a_long_window() -> None:
 
 
 def test_a_budget_is_never_suspicious() -> None:
-    assert judge(window(lambda cycle: 1e6 * cycle), RSS).verdict == "flat"
+    assert judge(window(lambda cycle: 1e6 * cycle), RSS).state is State.UNJUDGED
 
 
 # -- counts at rest
 
 
-@pytest.mark.parametrize(("end", "verdict"), [(4, "flat"), (5, "flat"), (6, "rising")])
-def test_a_count_at_rest_must_not_end_higher(end: int, verdict: str) -> None:
-    assert judge(of([5, 5, 7, 5, 5, 5, 5, 5, end]), TASKS).verdict == verdict
+@pytest.mark.parametrize(("end", "state"), [(4, State.FLAT), (5, State.FLAT), (6, State.SUSPECTED)])
+def test_a_count_at_rest_must_not_end_higher(end: int, state: State) -> None:
+    assert judge(of([5, 5, 7, 5, 5, 5, 5, 5, end]), TASKS).state is state
 
 
 @pytest.mark.parametrize(
@@ -243,22 +244,33 @@ def test_units_and_the_order_of_points_do_not_matter(
     one = judge(points, small)
     scaled = [(cycle, scale * value) for cycle, value in points]
     other = judge(random.sample(scaled, len(scaled)), large)
-    assert (other.verdict, other.per_cycle, other.total) == (one.verdict, scale * one.per_cycle, scale * one.total)
+    assert (other.state, other.per_cycle, other.total) == (one.state, scale * one.per_cycle, scale * one.total)
     assert other.smallest_leak == pytest.approx(scale * one.smallest_leak)
 
 
 @given(ANY_GAUGE, st.lists(st.tuples(st.integers(0, 500), st.none() | st.floats(-1e15, 1e15) | st.just(nan))))
 def test_any_points_get_a_judgement(gauge: Gauge, points: list[tuple[int, float | None]]) -> None:
     judgement = judge(points, gauge)
-    assert judgement.verdict in {"flat", "rising", "unmeasured"}
+    assert judgement.state in set(State) - {State.RISING}
     assert 0 <= judgement.blocks <= 8
     assert judgement.smallest_leak >= 0
-    assert not (judgement.verdict == "unmeasured" and convicted(judgement, judgement))
+    assert not (judgement.state is State.UNMEASURED and convicted(judgement, judgement))
 
 
-@pytest.mark.parametrize("points", [[], of([1]), of([1, 2, 3, 4]), of([nan] * 9), [(0, None), (1, None)]])
-def test_too_few_points_are_no_measurement(points: list[tuple[int, float]]) -> None:
-    assert judge(points, TYPES).verdict == "unmeasured"
+@pytest.mark.parametrize(
+    ("points", "blocks"), [([], 0), (of([1]), 0), (of([1, 2, 3, 4]), 3), ([(0, None), (1, None)], 1)]
+)
+def test_too_few_points_are_not_judged_and_say_how_many_are_needed(
+    points: list[tuple[int, float]], blocks: int
+) -> None:
+    judgement = judge(points, TYPES)
+    assert (judgement.state, judgement.reason) == (State.UNJUDGED, f"too few blocks: {blocks} of 4 needed")
+
+
+def test_what_has_no_value_in_any_block_is_not_measured() -> None:
+    judgement = judge(of([nan] * 9), TYPES)
+    assert (judgement.state, judgement.reason) == (State.UNMEASURED, "not measurable on this platform")
+    assert judge(of([nan] * 6 + [1, 1, 1]), TYPES).reason == "measured in only 2 of 8 blocks"
 
 
 def test_a_moment_without_a_value_hides_no_leak() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from soak.gauges.counts import Counts
 from soak.gauges.results import TrafficResult
 from soak.view.lines import GaugeCourse, PlainLines, Progress
 from soak.view.live import LiveView, Picture, view
@@ -19,8 +20,8 @@ from soak.view.sparkline import BLOCKS, sparkline
 PROGRESS = Progress(
     phase="judging",
     scenario="terminals",
-    round=3,
-    cycles=1200,
+    counts=Counts(1200, 300, rounds=3),
+    rounds=8,
     rate=3.84,
     seconds_left=95,
     elapsed=310,
@@ -59,8 +60,14 @@ def test_the_picture_fits_80_by_24_and_has_everything() -> None:
     console.print(Picture(replace(PROGRESS, findings=("heap.bytes: +48 B a cycle in terminals",))))
     rows = shown(console).splitlines()
     assert len(rows) < 24 and all(len(row) <= 80 for row in rows)
-    for part in ("judging terminals · round 3 · 1,200 cycles · 3.84/s", "1 min 35 s left", "4.6 MB typed", "gauge.11",
-                 "▁▂", "heap.bytes: +48 B"):  # fmt: skip
+    for part in (
+        "judging terminals · round 3 of 8 · 1,200 judged cycles, 300 warm-up cycles",
+        "about 1 min 35 s left",
+        "3.84 cycles/s · 4.6 MB typed",
+        "gauge.11",
+        "▁▂",
+        "heap.bytes: +48 B",
+    ):
         assert part in shown(console)
 
 
@@ -84,9 +91,9 @@ def test_the_last_state_stays_on_the_screen() -> None:
     console, clock = terminal(), Clock()
     with LiveView(console, clock) as live:
         live.update(PROGRESS)
-        live.update(replace(PROGRESS, cycles=1234))  # too soon to be drawn at once
-        assert "1,234 cycles" not in shown(console)
-    assert "1,234 cycles" in shown(console)
+        live.update(replace(PROGRESS, counts=Counts(1234, 300, rounds=3)))  # too soon to be drawn at once
+        assert "1,234 judged cycles" not in shown(console)
+    assert "1,234 judged cycles" in shown(console)
 
 
 def test_findings_and_phases_are_shown_at_once_and_once() -> None:
@@ -122,12 +129,16 @@ def test_lines_come_on_phases_every_ten_seconds_and_for_findings() -> None:
     lines = PlainLines(out, clock)
     for second in range(31):
         clock.now = float(second)
-        lines.update(replace(PROGRESS, findings=("a leak",) if second >= 15 else (), round=3))
+        lines.update(replace(PROGRESS, findings=("a leak",) if second >= 15 else ()))
     told = out.getvalue().splitlines()
     assert len([line for line in told if line.startswith("judging")]) == 4
     assert [line for line in told if "found" in line] == ["found: a leak"]
     lines.update(replace(PROGRESS, phase="confirming", findings=("a leak",)))
-    assert out.getvalue().splitlines()[-1].startswith("confirming terminals, round 3; 1,200 cycles (3.84/s)")
+    assert (
+        out.getvalue()
+        .splitlines()[-1]
+        .startswith("confirming terminals, round 3 of 8; 1,200 judged cycles, 300 warm-up cycles; 3.84 cycles/s")
+    )
 
 
 def test_a_new_round_is_told_unless_rounds_are_very_short() -> None:
@@ -135,7 +146,7 @@ def test_a_new_round_is_told_unless_rounds_are_very_short() -> None:
     lines = PlainLines(out, clock)
     for round_ in range(100):
         clock.now += 0.1
-        lines.update(replace(PROGRESS, round=round_))
+        lines.update(replace(PROGRESS, counts=Counts(rounds=round_)))
     assert len(out.getvalue().splitlines()) == 2
 
 
@@ -144,7 +155,7 @@ def test_the_lines_of_a_day_are_few() -> None:
     lines = PlainLines(out, clock)
     while clock.now < 86_400:
         clock.now += 5
-        lines.update(replace(PROGRESS, round=int(clock.now)))
+        lines.update(replace(PROGRESS, counts=Counts(rounds=int(clock.now))))
     assert len(out.getvalue().splitlines()) < 4000
 
 

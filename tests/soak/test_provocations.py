@@ -11,7 +11,7 @@ import pytest
 
 from mobifai.limits import LIMITS
 from soak import shell
-from soak.gauges.results import BoundResult
+from soak.gauges.results import BoundResult, BoundState
 from soak.gauges.verdict import bounds, breaches
 from soak.harness.agent_process import agent_under_test
 from soak.provocations import provocations
@@ -106,7 +106,7 @@ def test_the_report_says_of_each_limit_what_filled_it_or_why_nothing_did(filled:
     for result in explained(filled.results.values(), ["limits"]):
         expected = "filled by the provocation" if result.exercised else "nothing can fill it: "
         assert result.why.startswith(expected), result
-    idle = BoundResult("terminals", 64, "items", 3, 0, exercised=False)
-    used = BoundResult("terminals", 64, "items", 64, 0, exercised=True)
+    idle = BoundResult("terminals", 64, "items", 3, 0, BoundState.UNFILLED)
+    used = BoundResult("terminals", 64, "items", 64, 0, BoundState.HELD)
     assert explained([idle], ["mixed"])[0].why == "the scenario 'limits' did not run"
     assert explained([used], ["mixed"])[0].why == "filled by use"

@@ -211,7 +211,7 @@ def test_the_page_shows_every_finding_with_its_command() -> None:
 
 def test_a_bound_that_nothing_filled_is_not_called_good() -> None:
     shown = page(sample_reports.held())
-    assert shown.count("– not exercised") == 2 and shown.count("✓ full and held") == 3
+    assert shown.count("– not filled") == 2 and shown.count("✓ full and held") == 3
 
 
 def test_plots_with_findings_come_first_and_are_large() -> None:
@@ -287,14 +287,14 @@ def test_junit_has_a_case_for_everything_and_says_what_failed() -> None:
     assert cases["soak.rest", "descriptors:socket (terminals)"].find("failure") is not None
     assert cases["soak.findings", "canary: canaries:Session (terminals)"].find("failure") is not None
     assert cases["soak.scenarios", "terminals"].find("error") is not None
-    assert cases["soak.harness", "rss.bytes"].find("failure") is not None
+    assert cases["soak.harness", "rss.bytes (harness)"].find("failure") is not None
     assert root.get("tests") == str(len(cases))
     assert sum(len(suite) for suite in root) == len(cases)
 
 
 def test_a_clean_run_has_no_failures_and_counts_what_is_not_known() -> None:
     root = parsed(junit(sample_reports.held()))
-    assert (root.get("failures"), root.get("errors"), root.get("skipped")) == ("0", "0", "3")
+    assert (root.get("failures"), root.get("errors"), root.get("skipped")) == ("0", "0", "4")
 
 
 def test_every_finding_fails_a_case() -> None:
@@ -308,14 +308,15 @@ def test_every_finding_fails_a_case() -> None:
 
 
 def test_the_summary_has_the_findings_the_unknown_and_the_place() -> None:
-    text = summary(sample_reports.leaking(), Path("soak-report")).plain
+    text = summary(sample_reports.leaking(), Path("soak report")).plain
     for expected in (
         "✗ 4 leaks were found: heap.bytes in terminals (+48 B a cycle",
         sample_reports.REPLAY,
-        "not exercised, so nothing is known about: relay.rooms",
-        "not measurable here: children.bytes",
+        "not filled, so nothing is known about: relay.rooms",
+        "not measured: not measurable on this platform: children.bytes",
         "heap.bytes 12 B",
-        "report: soak-report",
+        "report: soak report/report.html",
+        f"mobifai profile run --from '{Path('soak report').absolute()}'",
     ):
         assert expected in text
 
@@ -328,7 +329,7 @@ def test_the_summary_drives_no_terminal(name: str) -> None:
 
 def test_an_interrupted_run_says_so() -> None:
     report = msgspec.structs.replace(sample_reports.held(), verdict="inconclusive", interrupted=True)
-    assert sentence(report).startswith("No verdict: the run was interrupted; 800 cycles")
+    assert sentence(report).startswith("No verdict: the run was interrupted; 800 judged cycles, 160 warm-up cycles in")
 
 
 def test_a_report_of_a_run_that_goes_on_is_unfinished_in_every_format() -> None:

@@ -6,7 +6,9 @@ from dataclasses import asdict
 import msgspec
 import pytest
 
-from soak.gauges.results import Report, ScenarioResult, TrafficResult
+from soak.gauges.counts import Counts
+from soak.gauges.results import Phase, Report, ScenarioResult, TrafficResult
+from soak.gauges.state import State
 from soak.run.plan import Plan
 from soak.run.resume import Rest, ResumeError, rest_of
 
@@ -15,12 +17,16 @@ TWO = ("terminals", "mixed")
 
 def run(plan: Plan, *, seconds: float = 0, done: dict[str, tuple[int, int]], **more: object) -> Report:
     """A report: each scenario with its cycles and blocks."""
-    parts = [ScenarioResult(name, *amounts[:1], 50, amounts[1], 1.0, "judged", TrafficResult())
-             for name, amounts in done.items()]  # fmt: skip
+    parts = [_part(name, *amounts) for name, amounts in done.items()]
     environment = {"plan": msgspec.json.decode(msgspec.json.encode(asdict(plan)))}
-    report = Report("inconclusive", 0, seconds, plan.seed, environment, [], [], [], [], TrafficResult(),
+    report = Report("inconclusive", Counts(), seconds, plan.seed, environment, [], [], [], [], TrafficResult(),
                     interrupted=True, scenarios=parts)  # fmt: skip
     return msgspec.structs.replace(report, **more)
+
+
+def _part(name: str, cycles: int, blocks: int) -> ScenarioResult:
+    counts = Counts(cycles, 50, blocks=blocks)
+    return ScenarioResult(name, counts, blocks, 1.0, Phase.JUDGED, State.FLAT, TrafficResult())
 
 
 def test_an_interrupted_warm_up_leaves_all_cycles_to_do() -> None:
@@ -73,6 +79,6 @@ def test_what_can_not_be_done_is_refused_and_not_ignored(plan: Plan, given: dict
 
 @pytest.mark.parametrize("told", [None, {}, {"scenarios": 5}, {"scenarios": ["mixed"], "duration": "long"}])
 def test_a_report_that_does_not_say_what_the_run_was_is_refused(told: object) -> None:
-    report = Report("inconclusive", 0, 1.0, 1, {"plan": told}, [], [], [], [], TrafficResult())
+    report = Report("inconclusive", Counts(), 1.0, 1, {"plan": told}, [], [], [], [], TrafficResult())
     with pytest.raises(ResumeError, match=re.escape("does not say what it was to do")):
         rest_of(report)

@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from mobifai.errors import StateError
 from soak.gauges.results import Report
+from soak.gauges.state import State
 from soak.harness.agent_process import TargetFailed
 from soak.phone.traffic import IntegrityError
 from soak.report.directory import ReportDirectory
@@ -23,7 +25,7 @@ from soak.run.runner import Runner
 from soak.run.scenario_run import Course
 from soak.scenarios.context import World
 from soak.scenarios.scenario import Scenario
-from soak.view.lines import Progress
+from soak.view.lines import Progress, told
 
 KINDS = ("a", "b", "c", "d")
 
@@ -175,7 +177,7 @@ def rising(cycles: int) -> Mapping[str, float]:
 async def test_a_run_in_which_nothing_rises_holds(stage: Stage) -> None:
     report = await stage.run(plan("one", "two"))
     assert (report.verdict, report.findings, report.interrupted) == ("held", [], False)
-    assert [scenario.blocks for scenario in report.scenarios] == [QUICK_BLOCKS, QUICK_BLOCKS]
+    assert [scenario.judged_blocks for scenario in report.scenarios] == [QUICK_BLOCKS, QUICK_BLOCKS]
     assert report.cycles == 2 * QUICK_BLOCKS * len(KINDS)
     assert [name for name, _, _ in stage.opened] == ["one", "two"]
     assert stage.shown.phases == ["starting", "warming up", "starting", "warming up", "running", "done"]
@@ -202,7 +204,7 @@ async def test_the_same_seed_gives_the_same_order_of_kinds_and_another_one_anoth
 
 async def test_so_many_cycles_are_so_many_for_each_scenario(stage: Stage) -> None:
     report = await stage.run(plan("one", "two", cycles=10))
-    assert [scenario.cycles for scenario in report.scenarios] == [12, 12]  # whole blocks
+    assert [scenario.counts.judged_cycles for scenario in report.scenarios] == [12, 12]  # whole blocks
     assert report.verdict == "inconclusive"
 
 
@@ -231,7 +233,9 @@ async def test_what_rises_once_only_is_let_go(stage: Stage) -> None:
     report = await stage.run(plan())
     assert (report.verdict, report.findings) == ("held", [])
     assert len(stage.opened) == 2
-    assert {gauge.verdict for gauge in report.gauges} == {"flat"}
+    assert {gauge.state for gauge in report.gauges} == {State.FLAT}
+    (cleared,) = {gauge.reason for gauge in report.gauges if gauge.name == "types:Kept"}
+    assert cleared == "it rose at first; a second process did not confirm it"
 
 
 async def test_a_count_that_does_not_come_back_is_a_leak(stage: Stage) -> None:
@@ -383,6 +387,52 @@ async def test_a_run_that_goes_on_adds_up(stage: Stage) -> None:
     assert second.traffic.bytes_sent == first.traffic.bytes_sent * 2 - 4
     assert second.started_at == first.started_at
     assert len((stage.directory.path / "samples.jsonl").read_text().splitlines()) == 5
+
+
+async def test_cycles_count_by_what_they_are_driven_for(stage: Stage) -> None:
+    stage.has = rising
+    report = await stage.run(plan())
+    (one,) = report.scenarios
+    seen = stage.shown.progress[-1].counts
+    assert one.counts.judged_cycles == QUICK_BLOCKS * len(KINDS)
+    assert one.counts.warm_up_cycles + one.counts.judged_cycles == stage.tables[0].cycles
+    assert one.counts.confirmation_cycles == stage.tables[1].cycles
+    assert report.counts == seen == msgspec.structs.replace(one.counts, rounds=QUICK_BLOCKS)
+
+
+async def test_cycles_of_a_warm_up_that_is_cut_short_are_no_judged_cycles(stage: Stage) -> None:
+    stop = asyncio.Event()
+    stage.act = lambda _world, _kind: stop.set() if len(stage.order) == 6 else None
+    report = await stage.runner(plan("one", "two", cycles=4)).run(stop)
+    assert report.counts.judged_cycles == report.counts.blocks == report.counts.rounds == 0
+    assert report.counts.warm_up_cycles >= 5
+    (one,) = report.scenarios
+    assert (one.state, one.reason) == (State.UNJUDGED, "its warm-up did not end")
+
+
+async def test_progress_gives_no_estimate_and_no_share_before_something_is_judged(stage: Stage) -> None:
+    await stage.run(plan(duration=0.001))
+    early = [one for one in stage.shown.progress if one.phase in ("starting", "warming up")]
+    assert early
+    assert {(one.seconds_left, one.share, one.counts.judged_cycles) for one in early} == {(None, None, 0)}
+    assert "0 s left" not in " ".join(told(one) for one in stage.shown.progress)
+
+
+async def test_a_byte_that_a_confirmation_loses_fails_the_run(stage: Stage) -> None:
+    def lose(world: World, _: str) -> None:
+        if len(stage.opened) == 2:
+            world.traffic.lost = 1
+
+    stage.has, stage.act = rising, lose
+    report = await stage.run(plan())
+    assert (report.verdict, report.traffic.lost) == ("failed", 1)
+
+
+async def test_the_judgement_of_the_first_part_stands_until_a_second_one_has_judged(stage: Stage) -> None:
+    first = await stage.run(plan())
+    second = await stage.run(plan(cycles=4), earlier=first)
+    assert {gauge.state for gauge in second.gauges if gauge.name == "heap.bytes"} == {State.FLAT}
+    assert (second.verdict, second.scenarios[0].judged_blocks, second.counts.blocks) == ("held", 8, 9)
 
 
 async def test_a_finding_of_the_first_part_stays_one(stage: Stage) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soak.gauges.counts import Counts
 from soak.gauges.results import EXIT_STATUS, Report, TrafficResult
 from soak.plants import Plant, plant, plants
 from soak.run import selftest
@@ -151,7 +152,7 @@ async def test_a_run_that_says_nothing_is_a_failure_and_not_a_silent_decoy(
 async def test_a_run_is_the_command_of_a_person_and_what_it_says_is_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = Report("held", 160, 42.0, 7, {}, [], [], [], [], TrafficResult())
+    report = Report("held", Counts(160), 42.0, 7, {}, [], [], [], [], TrafficResult())
     (tmp_path / "report.json").write_bytes(msgspec.json.encode(report))
     script = tmp_path / "says-held"
     script.write_text(f'#!/bin/sh\nprintf "%s" "$*" > {tmp_path}/words\ncat {tmp_path}/report.json\n')

@@ -1,0 +1,65 @@
+"""States in words and signs, the same in the terminal, on the page, in Markdown and in XML. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
+
+from soak.gauges.results import BoundResult, Report
+from soak.gauges.state import BUDGET, State
+
+SIGNS: Final[Mapping[State, str]] = {
+    State.FLAT: "✓",
+    State.RISING: "✗",
+    State.SUSPECTED: "?",
+    State.UNJUDGED: "?",
+    State.UNMEASURED: "?",
+}
+
+WORDS: Final[Mapping[State, str]] = {
+    State.FLAT: "flat",
+    State.RISING: "rising",
+    State.SUSPECTED: "suspected",
+    State.UNJUDGED: "not judged",
+    State.UNMEASURED: "not measured",
+}
+
+
+class HasState(Protocol):
+    """Whatever is judged."""
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+
+    @property
+    def state(self) -> State:
+        """What is known of it."""
+
+    @property
+    def reason(self) -> str:
+        """Why nothing is known."""
+
+
+def told(judged: HasState) -> str:
+    """A state in words, with its reason: `not judged: too few blocks: 3 of 8 needed`."""
+    return f"{WORDS[judged.state]}: {judged.reason}" if judged.reason else WORDS[judged.state]
+
+
+def unfilled(report: Report) -> list[BoundResult]:
+    """Limits that nothing filled: nothing is known about them."""
+    return [bound for bound in report.bounds if not bound.exercised]
+
+
+def unknown(report: Report) -> dict[str, list[str]]:
+    """The gauges that nothing is known of, by why: `not judged: too few blocks: 3 of 8 needed`.
+
+    What is never judged is left out: the report says so where it shows it.
+    """
+    return by_reason(one for one in report.gauges if not one.state.is_judged and one.reason != BUDGET)
+
+
+def by_reason(judged: Iterable[HasState]) -> dict[str, list[str]]:
+    """Names by what is said of them, each once."""
+    found: dict[str, dict[str, None]] = {}  # bounded by what is judged
+    for one in judged:
+        found.setdefault(told(one), {})[one.name] = None
+    return {words: list(names) for words, names in found.items()}

@@ -1,0 +1,85 @@
+"""What is known of one scenario while a run goes on: its course, its confirmations, and what was made of them."""
+
+from dataclasses import dataclass, field
+
+from soak.gauges.counts import Counts, total
+from soak.gauges.gauge import gauge_of
+from soak.gauges.results import BoundResult, FindingResult, Phase, TrafficResult
+from soak.gauges.trend import Judgement, judge
+from soak.run.scenario_run import Course
+
+
+@dataclass
+class Account:
+    """One scenario. `again` is None until somebody has looked whether what is suspected comes again."""
+
+    course: Course
+    phase: Phase = Phase.WARM_UP
+    first: dict[str, Judgement] = field(default_factory=dict)
+    again: dict[str, Judgement] | None = None
+    findings: list[FindingResult] = field(default_factory=list)
+    second: Course | None = None
+    """The confirmation that goes on."""
+    confirmed: list["Confirmation"] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The scenario's."""
+        return self.course.scenario.name
+
+    @property
+    def counts(self) -> Counts:
+        """How much ran for this scenario, in all processes so far."""
+        return total([self.course.counts, *(one.counts.as_confirmation for one in self._confirmations)])
+
+    @property
+    def traffic(self) -> TrafficResult:
+        """Its bytes, in all processes so far."""
+        return sum((one.traffic for one in self._confirmations), traffic_of(self.course))
+
+    @property
+    def busy_seconds(self) -> float:
+        """The time in which cycles were driven, in all processes so far."""
+        return self.course.busy_seconds + sum(one.busy_seconds for one in self._confirmations)
+
+    @property
+    def bounds(self) -> list[list[BoundResult]]:
+        """The limits of each process."""
+        return [self.course.bounds, *(one.bounds for one in self._confirmations)]
+
+    def judge(self) -> list[str]:
+        """Judge all gauges by what there is now. Return the names that are suspected."""
+        book = self.course.book
+        self.first = {name: judge(book.window(name), gauge_of(name)) for name in book.series}
+        return [name for name, judgement in self.first.items() if judgement.suspicious]
+
+    def end_confirmation(self) -> None:
+        """Keep what the confirmation has counted, not its process."""
+        if self.second is not None:
+            self.confirmed.append(confirmation_of(self.second))
+            self.second = None
+
+    @property
+    def _confirmations(self) -> list["Confirmation"]:
+        return [*self.confirmed, *([confirmation_of(self.second)] if self.second else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What one second process has counted."""
+
+    counts: Counts
+    traffic: TrafficResult
+    busy_seconds: float
+    bounds: list[BoundResult]
+
+
+def confirmation_of(course: Course) -> Confirmation:
+    """What it has counted so far."""
+    return Confirmation(course.counts, traffic_of(course), course.busy_seconds, course.bounds)
+
+
+def traffic_of(course: Course) -> TrafficResult:
+    """The bytes of one course so far."""
+    traffic = course.world.traffic
+    return TrafficResult(traffic.bytes_sent, traffic.bytes_received, traffic.lost)
