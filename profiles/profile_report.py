@@ -55,5 +55,7 @@ def reported(
 
 
 def _with_verdict(report: ProfileReport, how: How, note: str) -> ProfileReport:
+    """A report that is not the last one of its own: `note` says why the rest is not judged."""
     notes = [*([note] if note else []), *report.notes]
-    return msgspec.structs.replace(report, verdict=how, notes=notes)
+    left = [Unjudged("everything else", note)] if note else report.unjudged
+    return msgspec.structs.replace(report, verdict=how, notes=notes, unjudged=left)

@@ -127,10 +127,10 @@ class Overhead(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     windows: int = 0
     peak_bytes: int = 0
-    left_bytes: int = 0
-    left_objects: int = 0
-    longest_pause_s: float = 0.0
-    """The longest time for which the process could do nothing else."""
+    left_bytes: int | None = None
+    left_objects: int | None = None
+    longest_pause_s: float | None = None
+    """The longest time for which the process could do nothing else. Null, as both above, where it was not measured."""
 
 
 class Settings(msgspec.Struct, frozen=True):

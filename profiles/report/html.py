@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from profiles.report.places import told
-from profiles.report.summary import FATES, SIGNS, facts, fate, headline, identity, looked_at, overhead, parts
-from profiles.results import Culprit, NextStep, Overhead, Place, ProfileReport, Scale, Unattributed
+from profiles.report.summary import FATES, SIGNS, asked, facts, fate, headline, identity, looked_at, overhead, parts
+from profiles.results import Culprit, NextStep, Overhead, Place, ProfileReport, Scale, Settings, Unattributed
 from soak.report.figures import duration, number, rate
 from soak.report.html import MOST_NOTES, POLICY
 from soak.report.markup import Content, Markup, markup, tag
@@ -192,7 +190,7 @@ def _environment(report: ProfileReport) -> Markup:
         "mode": report.mode,
         "MobiFai": identity(report.product),
         "seed": report.seed if report.mode != "attach" else None,
-        "asked for": msgspec.to_builtins(report.settings),
+        "asked for": asked(report) if report.settings != Settings() else "",
         **report.environment,
     }
     rows = [(name, _value(value)) for name, value in known.items() if value not in ("", None)]

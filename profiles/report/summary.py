@@ -131,12 +131,27 @@ def scaling(culprit: Culprit) -> str:
 
 
 def overhead(cost: Overhead) -> str:
-    """What looking cost the process that was looked into."""
-    return (
-        f"looking took {duration(cost.seconds)}: at most {byte_count(cost.peak_bytes)} for traces, the event loop was "
-        f"held up for {number(1000 * cost.longest_pause_s)} ms at the longest; {byte_count(cost.left_bytes)} and "
-        f"{count(cost.left_objects, 'object')} more are there now than before"
-    )
+    """What looking cost the process that was looked into, as far as it was measured."""
+    parts = [f"looking took {duration(cost.seconds)}: at most {byte_count(cost.peak_bytes)} for traces"]
+    if cost.longest_pause_s is not None:
+        held_up = f"the event loop was held up for {number(1000 * cost.longest_pause_s)} ms at the longest"
+        parts = [f"{parts[0]}, {held_up}"]
+    if cost.left_bytes is not None and cost.left_objects is not None:
+        left = f"{byte_count(cost.left_bytes)} and {count(cost.left_objects, 'object')}"
+        parts.append(f"{left} more are there now than before")
+    return "; ".join(parts)
+
+
+def asked(report: ProfileReport) -> str:
+    """What was asked for, in words."""
+    settings = report.settings
+    if report.mode == "attach":
+        return f"{duration(settings.seconds)} in the agent of {settings.state_dir}"
+    memray = {None: "when the C heap rises without a line", True: "always", False: "never"}[settings.memray]
+    parts = [f"scenarios {', '.join(settings.scenarios)}", f"timers {settings.time_scale:g} times as fast"]
+    parts += [count(settings.phones, "phone"), f"plant {settings.plant}" if settings.plant else "no plant"]
+    parts += [f"dose test: {'yes' if settings.dose else 'no'}", f"memray: {memray}"]
+    return "; ".join(parts)
 
 
 def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
