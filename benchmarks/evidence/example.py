@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,15 +46,16 @@ async def _run(unit: str, folder: Path, known: Known) -> Judged:
 
 def _places(folder: Path) -> dict[str, str]:
     """What stands for the paths of this machine; the longest first, since one may be in another."""
-    found = {sysconfig.get_path("purelib"): "site-packages", str(folder): "RUN", str(Path.home()): "~"}
-    found |= {os.path.realpath(path): short for path, short in found.items()}
-    return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+    stdlib, packages = Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))
+    short = {packages: packages.name, stdlib: stdlib.name, Path(sys.prefix): "VENV", folder: "RUN", Path.home(): "~"}
+    found = {str(place): name for path, name in short.items() for place in (path, path.resolve())}
+    return {os.environ["PATH"]: "PATH", **dict(sorted(found.items(), key=lambda pair: -len(pair[0])))}
 
 
 def shortened(text: str, places: Mapping[str, str]) -> str:
-    """Return a text without the paths of this machine."""
+    """Return the text of a report without the paths of this machine."""
     for path, short in places.items():
-        text = text.replace(f"{path}/", f"{short}/")
+        text = text.replace(f"{path}/", f"{short}/").replace(f'"{path}"', f'"{short}"')
     return text
 
 

@@ -230,6 +230,8 @@ def test_the_smallest_leak_is_that_of_the_bluntest_gauge_of_a_family_that_was_ju
 
 
 def test_the_example_has_no_path_of_the_machine_that_made_it() -> None:
-    text = json.dumps({"line": "/home/me/venv/lib/site-packages/aiortc/sctp.py:7", "cwd": "/home/me/x"})
+    text = json.dumps(
+        {"line": "/home/me/venv/lib/site-packages/aiortc/sctp.py:7", "cwd": "/home/me/x", "home": "/home/me"}
+    )
     places = {"/home/me/venv/lib/site-packages": "site-packages", "/home/me": "~"}
-    assert json.loads(shortened(text, places)) == {"line": "site-packages/aiortc/sctp.py:7", "cwd": "~/x"}
+    assert json.loads(shortened(text, places)) == {"line": "site-packages/aiortc/sctp.py:7", "cwd": "~/x", "home": "~"}
