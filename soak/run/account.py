@@ -1,6 +1,6 @@
 """What is known of one scenario while a run goes on: its course, its confirmations, and what was made of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from soak.gauges.counts import Counts, total
 from soak.gauges.gauge import gauge_of
@@ -21,6 +21,8 @@ class Account:
     second: Course | None = None
     """The confirmation that goes on."""
     confirmed: list["Confirmation"] = field(default_factory=list)
+    before: list["Confirmation"] = field(default_factory=list)
+    """The processes that pauses have ended: bounded by their number."""
 
     @property
     def name(self) -> str:
@@ -30,22 +32,35 @@ class Account:
     @property
     def counts(self) -> Counts:
         """How much ran for this scenario, in all processes so far."""
-        return total([self.course.counts, *(one.counts.as_confirmation for one in self._confirmations)])
+        before = [one.counts for one in self.before]
+        return total([self.course.counts, *before, *(one.counts.as_confirmation for one in self._confirmations)])
+
+    @property
+    def judged_cycles(self) -> int:
+        """Cycles after the warm-up, those before a pause too."""
+        return self.course.cycles + sum(one.counts.judged_cycles for one in self.before)
 
     @property
     def traffic(self) -> TrafficResult:
         """Its bytes, in all processes so far."""
-        return sum((one.traffic for one in self._confirmations), traffic_of(self.course))
+        return sum((one.traffic for one in self._others), traffic_of(self.course))
 
     @property
     def busy_seconds(self) -> float:
         """The time in which cycles were driven, in all processes so far."""
-        return self.course.busy_seconds + sum(one.busy_seconds for one in self._confirmations)
+        return self.course.busy_seconds + sum(one.busy_seconds for one in self._others)
 
     @property
     def bounds(self) -> list[list[BoundResult]]:
         """The limits of each process."""
-        return [self.course.bounds, *(one.bounds for one in self._confirmations)]
+        return [self.course.bounds, *(one.bounds for one in self._others)]
+
+    def go_on_with(self, course: Course) -> None:
+        """Take another course after a pause. What the one before did counts; its series end with its processes."""
+        before, self.course = confirmation_of(self.course), course
+        lost = TrafficResult(lost=-before.traffic.lost)  # in the cycle that the pause cut short
+        self.before.append(replace(before, traffic=before.traffic + lost))
+        self.again = None
 
     def judge(self) -> list[str]:
         """Judge all gauges by what there is now. Return the names that are suspected."""
@@ -58,6 +73,10 @@ class Account:
         if self.second is not None:
             self.confirmed.append(confirmation_of(self.second))
             self.second = None
+
+    @property
+    def _others(self) -> list["Confirmation"]:
+        return [*self.before, *self._confirmations]
 
     @property
     def _confirmations(self) -> list["Confirmation"]:

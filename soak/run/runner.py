@@ -4,18 +4,20 @@ Owns the courses and the run's directory of processes. Whatever ends it, there i
 """
 
 import asyncio
-import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mobifai.cli.running import is_set_within
-from soak.gauges.gauge import gauge_of
+from soak.gauges.gauge import Sample, gauge_of
 from soak.gauges.results import FindingResult, Phase, Report
 from soak.gauges.self_monitor import OwnGauges
 from soak.gauges.trend import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
 from soak.gauges.verdict import breaches, leaks
+from soak.harness.pauses import Pauses
 from soak.report.directory import ReportDirectory
+from soak.report.figures import duration
+from soak.report.files import ReportError
 from soak.report.writer import ReportWriter
 from soak.run.account import Account
 from soak.run.failures import failure
@@ -58,7 +60,8 @@ class Runner:
         self._writer = writer or ReportWriter(directory, view.say)
         self._folder = folder
         self._earlier = earlier
-        self._began = time.monotonic()
+        self._pauses = Pauses()
+        self._scopes: list[AsyncExitStack] = []  # bounded by the scenarios
         self._accounts: list[Account] = []
         self._findings: list[FindingResult] = []
         self._telling = Telling(view, plan, self._elapsed)
@@ -74,6 +77,7 @@ class Runner:
         """Do it all, or as much as there is time for until `stop`. Raises ReportError, for what can't be written."""
         going = asyncio.ensure_future(self._go())
         stopping = asyncio.ensure_future(stop.wait())
+        looking = asyncio.ensure_future(self._pauses.watch(self._say_paused))
         try:
             await asyncio.wait({going, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not going.done():
@@ -86,6 +90,7 @@ class Runner:
             self._findings.append(failure(error, "", self._setting.command))
         finally:
             stopping.cancel()
+            looking.cancel()
         self._over = True
         self._show("done")
         return await self._last_report(stop)
@@ -103,17 +108,48 @@ class Runner:
                 await self._trace(account, 0.0)
 
     async def _begin(self, scope: AsyncExitStack, number: int, name: str) -> None:
+        self._scopes.append(await scope.enter_async_context(AsyncExitStack()))
         with self._failing(name):
-            self._show("starting", name)
-            course = await scope.enter_async_context(
-                open_course(name, self._plan, self._folder / str(number), self._elapsed)
-            )
-        account = Account(course)
-        self._accounts.append(account)
-        with self._failing(name):
-            self._show("warming up", name)
-            await course.warm_up(self._tell)
-        account.phase = Phase.RUNNING
+            await self._start(number, name)
+
+    async def _start(self, number: int, name: str) -> None:
+        """Start a scenario's processes and warm them up; again when a pause came in between."""
+        while True:
+            before = self._pauses.count
+            try:
+                return await self._start_once(number, name)
+            except Exception:
+                if not self._was_paused_since(before):
+                    raise
+            await self._scopes[number].aclose()
+
+    async def _start_once(self, number: int, name: str) -> None:
+        self._show("starting", name)
+        paused = f"p{self._pauses.count}" if self._pauses.count else ""
+        opened = open_course(name, self._plan, self._folder / f"{number}{paused}", self._elapsed)
+        course = await self._scopes[number].enter_async_context(opened)
+        if number < len(self._accounts):
+            self._accounts[number].go_on_with(course)
+        else:
+            self._accounts.append(Account(course))
+        self._show("warming up", name)
+        await course.warm_up(self._tell)
+        self._accounts[number].phase = Phase.RUNNING
+
+    async def _start_again(self, account: Account) -> None:
+        """Go on with fresh processes, after a pause in which the ones before missed each other."""
+        number = self._accounts.index(account)
+        self._telling.say(f"{account.name}: a pause cut a cycle short; going on with fresh processes")
+        await self._scopes[number].aclose()
+        await self._start(number, account.name)
+
+    def _was_paused_since(self, count: int) -> bool:
+        if missed := self._pauses.look():
+            self._say_paused(missed)
+        return self._pauses.count > count
+
+    def _say_paused(self, missed: float) -> None:
+        self._telling.say(f"paused for {duration(missed)}: the machine slept, or this process was stopped")
 
     async def _next_round(self) -> None:
         self._telling.round += 1
@@ -123,8 +159,9 @@ class Runner:
             course = account.course
             self._show("running", account.name)
             course.factor = min(LARGEST_FACTOR, 1 + course.blocks // BLOCKS_A_FACTOR)
-            with self._failing(account.name):
-                sample = await course.block(self._tell)
+            sample = await self._block(account)
+            if sample is None:
+                continue
             self._writer.append_samples(account.name, [sample])
             self._look_at(account)
         self._own.sample()
@@ -133,6 +170,18 @@ class Runner:
         if self._round >= QUICK_BLOCKS and self._round.bit_count() == 1:  # 8, 16, 32 ...
             await self._examine()
         self._checkpoint_now_and_then()
+
+    async def _block(self, account: Account) -> Sample | None:
+        """A block of one scenario. None: a pause cut it short, and fresh processes have taken over."""
+        before = self._pauses.count
+        with self._failing(account.name):
+            try:
+                return await account.course.block(self._tell)
+            except Exception:
+                if not self._was_paused_since(before):
+                    raise
+            await self._start_again(account)
+        return None
 
     @property
     def _round(self) -> int:
@@ -143,8 +192,8 @@ class Runner:
         if plan.duration is not None:
             return self._time_is_up() and self._round >= 1
         if plan.cycles is not None:
-            return all(account.course.cycles >= plan.cycles for account in self._accounts)
-        return self._round >= QUICK_BLOCKS
+            return all(account.judged_cycles >= plan.cycles for account in self._accounts)
+        return all(account.course.blocks >= QUICK_BLOCKS for account in self._accounts)
 
     def _time_is_up(self) -> bool:
         return self._plan.duration is not None and self._elapsed() >= self._plan.duration
@@ -179,13 +228,15 @@ class Runner:
     async def _confirm(self, account: Account, suspected: list[str]) -> None:
         self._show("confirming", account.name)
         self._telling.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
-        plan = self._plan.later(1 + len(account.confirmed))
-        folder = self._folder / f"{self._accounts.index(account)}.{len(account.confirmed)}"  # short: sockets are in it
         with self._failing(account.name):
-            async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
-                await self._look_again(account, course, suspected)
-                account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
-                account.findings += breaches(course.entries, account.name, self._replay(account.name))
+            while True:
+                before = self._pauses.count
+                try:
+                    await self._look_again(account, suspected)
+                    break
+                except Exception:
+                    if not self._was_paused_since(before):
+                        raise
         account.phase = Phase.CONFIRMED
         account.findings += leaks(
             {name: account.first[name] for name in suspected},
@@ -195,15 +246,22 @@ class Runner:
             replay=self._replay(account.name),
         )
 
-    async def _look_again(self, account: Account, course: Course, suspected: list[str]) -> None:
-        account.second = course
-        try:
-            await course.warm_up(self._tell)
-            while course.blocks < QUICK_BLOCKS and not self._is_clear(account, course, suspected):
-                await course.block(self._tell)
-                course.check_bytes()
-        finally:
-            account.end_confirmation()
+    async def _look_again(self, account: Account, suspected: list[str]) -> None:
+        """Drive the scenario in a fresh process with another seed, and judge what was suspected there."""
+        plan = self._plan.later(1 + len(account.confirmed))
+        number = f"{self._accounts.index(account)}.{len(account.confirmed)}.{self._pauses.count}"
+        folder = self._folder / number  # short: sockets are in it
+        async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
+            account.second = course
+            try:
+                await course.warm_up(self._tell)
+                while course.blocks < QUICK_BLOCKS and not self._is_clear(account, course, suspected):
+                    await course.block(self._tell)
+                    course.check_bytes()
+            finally:
+                account.end_confirmation()
+            account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
+            account.findings += breaches(course.entries, account.name, self._replay(account.name))
 
     def _is_clear(self, account: Account, course: Course, suspected: list[str]) -> bool:
         """Whether one finding is enough, and there is one already that more blocks would not change."""
@@ -219,8 +277,20 @@ class Runner:
 
     async def _trace(self, account: Account, seconds: float) -> None:
         self._show("tracing", account.name)
+        before = self._pauses.count
         with self._failing(account.name):
-            await self._tracing.take(account.course, seconds, self._tell)
+            try:
+                await self._tracing.take(account.course, seconds, self._tell)
+            except ReportError as error:
+                self._note(f"a memory window could not be written: {error}")
+            except Exception:
+                if not self._was_paused_since(before):
+                    raise
+                await self._start_again(account)
+
+    def _note(self, note: str) -> None:
+        if note not in self._notes:
+            self._notes.append(note)
 
     # -- failures
 
@@ -235,13 +305,13 @@ class Runner:
 
     def _replay(self, scenario: str, more: int = 0) -> str:
         """Return the command that repeats a scenario as far as it has come, and by `more` cycles: blocks are whole."""
-        done = next((one.course.cycles for one in self._accounts if one.name == scenario), 0)
+        done = next((one.judged_cycles for one in self._accounts if one.name == scenario), 0)
         return scenario_command(self._plan, scenario, done + more)
 
     # -- telling
 
     def _elapsed(self) -> float:
-        return time.monotonic() - self._began
+        return self._pauses.elapsed()
 
     def _show(self, phase: str, scenario: str = "") -> None:
         self._telling.enter(phase, scenario)
@@ -262,6 +332,13 @@ class Runner:
             for account in self._accounts:
                 account.judge()
             self._checkpoint()
+
+    def _paused(self) -> list[str]:
+        pauses = self._pauses
+        if not pauses.count:
+            return []
+        times = "once" if pauses.count == 1 else f"{pauses.count} times"
+        return [f"the run was paused {times}, {duration(pauses.seconds)} in all: not part of its duration, not judged"]
 
     async def _last_report(self, stop: asyncio.Event) -> Report:
         """The end of the run, written; where there is no room for it, tried for a while."""
@@ -286,7 +363,7 @@ class Runner:
             harness=self._own.results(),
             harness_series=self._own.series(),
             memory=self._tracing.found,
-            notes=[*self._notes, *self._writer.notes, *going],
+            notes=[*self._notes, *self._paused(), *self._writer.notes, *going],
             earlier=self._earlier,
         )
         self._writer.write(report)

@@ -6,7 +6,6 @@ other is a leak; with too little rest in between, nothing is said about growth.
 """
 
 import asyncio
-import time
 from pathlib import Path
 
 from mobifai.cli.running import is_set_within
@@ -32,6 +31,8 @@ from soak.gauges.state import State
 from soak.gauges.time_series import SeriesBook
 from soak.gauges.trend import Judgement, judge
 from soak.gauges.verdict import ENOUGH_BLOCKS, REQUIRED, bounds, breaches, gauges, leaks, ordered, rest, scenario_state
+from soak.harness.pauses import Pauses
+from soak.report.figures import duration
 from soak.report.writer import ReportWriter
 from soak.run.plan import WATCH_SECONDS
 from soak.run.replay import watch_command
@@ -41,6 +42,7 @@ from soak.view.lines import GaugeCourse, Progress, View
 LOOKS = 40
 """Looks over the whole time: enough for two windows."""
 LEAST_PAUSE = 1.0
+MOST_NOTES = 20
 
 
 class Watch:
@@ -53,7 +55,7 @@ class Watch:
         self._replay = watch_command(state_dir, self._seconds)
         self._setting = setting
         self._shown = shown
-        self._began = time.monotonic()
+        self._pauses = Pauses()
         self._book = SeriesBook()
         self._bounds: list[BoundResult] = []
         self._findings: dict[str, FindingResult] = {}
@@ -65,15 +67,29 @@ class Watch:
 
     async def run(self, stop: asyncio.Event, writer: ReportWriter) -> Report:
         """Look again and again until the time is up. Raises StateError when no agent is there at first."""
-        report = await self._watch(stop, writer)
+        looking = asyncio.ensure_future(self._pauses.watch(self._note_pause))
+        try:
+            report = await self._watch(stop, writer)
+        finally:
+            looking.cancel()
         writer.write(report)
         return report
 
+    def _note_pause(self, missed: float) -> None:
+        told = f"paused for {duration(missed)}: not part of the duration, not judged"
+        self._shown.say(told)
+        self._notes = [*self._notes, told][-MOST_NOTES:]
+
     async def _watch(self, stop: asyncio.Event, writer: ReportWriter) -> Report:
         while True:
+            before = self._pauses.count
             try:
                 sample = await self._look()
             except StateError as error:
+                if missed := self._pauses.look():
+                    self._note_pause(missed)
+                if self._pauses.count > before:
+                    continue
                 if not self._looks:
                     raise
                 self._notes.append(f"the agent could not be asked any more: {error}")
@@ -115,7 +131,7 @@ class Watch:
         return sample
 
     def _elapsed(self) -> float:
-        return time.monotonic() - self._began
+        return self._pauses.elapsed()
 
     def _tell(self, sample: Sample | None) -> None:
         names = ("python.blocks", "heap.bytes", "rss.bytes")

@@ -4,6 +4,7 @@ The runner, its courses and all judgements are the real ones; the agent is a tab
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from mobifai.errors import StateError
 from soak.gauges.results import Report
 from soak.gauges.state import State
 from soak.harness.agent_process import TargetFailed
+from soak.harness.pauses import Pauses
 from soak.phone.traffic import IntegrityError
 from soak.report.directory import ReportDirectory
 from soak.run import runner
@@ -346,6 +348,88 @@ async def test_lost_bytes_fail_a_run_in_which_all_else_held(stage: Stage) -> Non
     stage.act = lose
     report = await stage.run(plan())
     assert (report.verdict, report.traffic.lost) == ("failed", 1)
+
+
+# -- pauses
+
+
+class Clock:
+    """A clock that goes on by hand, on top of the real one."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which runs notice that they were paused."""
+    clock = Clock()
+    monkeypatch.setattr(runner, "Pauses", lambda: Pauses(clock))
+    return clock
+
+
+@pytest.mark.parametrize("at", [2, 30], ids=["in the warm-up", "in a block"])
+async def test_what_fails_because_of_a_pause_is_no_finding_and_the_run_goes_on(
+    stage: Stage, clock: Clock, at: int
+) -> None:
+    def fail(_: World, __: str) -> None:
+        if len(stage.order) == at:
+            clock.ahead += 3600
+            raise TargetFailed("the agent crashed and was started again by its keeper")
+
+    stage.act = fail
+    report = await stage.run(plan())
+    assert (report.verdict, report.findings) == ("held", [])
+    assert len(stage.opened) == 2
+    assert report.duration_s < 600
+    (note,) = report.notes
+    assert note.startswith("the run was paused once, 1")
+    assert note.endswith("not judged")
+    assert any(line.startswith("paused for") for line in stage.shown.lines)
+
+
+async def test_cycles_before_a_pause_count(stage: Stage, clock: Clock) -> None:
+    def fail(_: World, __: str) -> None:
+        if len(stage.order) == 30:
+            clock.ahead += 3600
+            raise TimeoutError
+
+    stage.act = fail
+    report = await stage.run(plan(cycles=32))
+    assert 32 <= report.counts.judged_cycles < 36
+    assert report.verdict in ("held", "inconclusive")
+
+
+async def test_a_pause_in_a_confirmation_is_no_finding(stage: Stage, clock: Clock) -> None:
+    def only_in_the_first(cycles: int) -> Mapping[str, float]:
+        return rising(cycles) if len(stage.opened) == 1 else {}
+
+    def fail(_: World, __: str) -> None:
+        if len(stage.opened) == 2:
+            clock.ahead += 3600
+            raise TimeoutError
+
+    stage.has, stage.act = only_in_the_first, fail
+    report = await stage.run(plan())
+    assert (report.verdict, report.findings) == ("held", [])
+    assert len(stage.opened) == 3
+
+
+async def test_what_fails_without_a_pause_stays_a_finding_after_one(stage: Stage, clock: Clock) -> None:
+    def fail(_: World, __: str) -> None:
+        if len(stage.order) == 30:
+            clock.ahead += 3600
+            raise TimeoutError
+        if len(stage.opened) == 2:
+            raise TargetFailed("the agent ended with status 1")
+
+    stage.act = fail
+    report = await stage.run(plan())
+    assert report.verdict == "failed"
+    assert [finding.detail for finding in report.findings] == ["the agent ended with status 1"]
 
 
 # -- the end from outside, and afterwards

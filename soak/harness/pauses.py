@@ -1,0 +1,49 @@
+"""Time in which the harness did not run: the machine slept, its processes were stopped, or its loop was held up.
+
+Time-outs that expire because of a pause say nothing about an agent. A pause is noticed by a clock that runs on while
+the machine sleeps: between two looks more of it has passed than the harness waited. Owns no task.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+LOOK_SECONDS = 0.5
+LEAST_SECONDS = 5.0
+"""A shorter hold-up is load, with which all time-outs have to do."""
+
+
+def steady_clock() -> float:
+    """Seconds that nobody can set, the time in which the machine sleeps included."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class Pauses:
+    """How often and how long the harness was paused. `elapsed` is the time in which it was not."""
+
+    def __init__(self, clock: Callable[[], float] = steady_clock) -> None:
+        self.count = 0
+        self.seconds = 0.0
+        self._clock = clock
+        self._began = self._last = clock()
+
+    def elapsed(self) -> float:
+        """Seconds since the beginning, without the pauses that were noticed."""
+        return self._clock() - self._began - self.seconds
+
+    def look(self) -> float:
+        """Return the seconds of a pause since the look before, or 0."""
+        now = self._clock()
+        missed, self._last = now - self._last - LOOK_SECONDS, now
+        if missed < LEAST_SECONDS:
+            return 0.0
+        self.count += 1
+        self.seconds += missed
+        return missed
+
+    async def watch(self, noticed: Callable[[float], None]) -> None:
+        """Look again and again, until it is cancelled. `noticed` is called with the seconds of each pause."""
+        while True:
+            if missed := self.look():
+                noticed(missed)
+            await asyncio.sleep(LOOK_SECONDS)

@@ -1,0 +1,56 @@
+"""Time in which the harness did not run: noticed by the clock, and no part of a run's duration."""
+
+import asyncio
+
+import pytest
+
+from soak.harness.pauses import LEAST_SECONDS, LOOK_SECONDS, Pauses
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_look_in_time_is_no_pause(clock: Clock) -> None:
+    pauses = Pauses(clock)
+    for _ in range(100):
+        clock.now += LOOK_SECONDS
+        assert pauses.look() == 0
+    assert (pauses.count, pauses.elapsed()) == (0, 100 * LOOK_SECONDS)
+
+
+def test_load_that_holds_the_loop_up_for_a_moment_is_no_pause(clock: Clock) -> None:
+    pauses = Pauses(clock)
+    clock.now += LEAST_SECONDS
+    assert pauses.look() == 0
+    assert pauses.elapsed() == LEAST_SECONDS
+
+
+@pytest.mark.parametrize("seconds", [LEAST_SECONDS, 45.0, 86_400.0])
+def test_a_pause_is_noticed_once_and_is_no_part_of_the_duration(clock: Clock, seconds: float) -> None:
+    pauses = Pauses(clock)
+    clock.now += seconds + LOOK_SECONDS
+    assert pauses.look() == pytest.approx(seconds)
+    assert pauses.look() == 0
+    assert (pauses.count, pauses.seconds) == (1, pytest.approx(seconds))
+    assert pauses.elapsed() == pytest.approx(LOOK_SECONDS)
+
+
+async def test_each_pause_is_told_while_it_is_watched(clock: Clock) -> None:
+    pauses, told = Pauses(clock), asyncio.Queue[float]()
+    watching = asyncio.ensure_future(pauses.watch(told.put_nowait))
+    clock.now += 60
+    assert await asyncio.wait_for(told.get(), 10) == pytest.approx(60 - LOOK_SECONDS)
+    watching.cancel()
+    await asyncio.wait({watching})
