@@ -13,6 +13,7 @@ import pytest
 from mobifai.errors import StateError
 from mobifai.health.control import ask, follow
 from mobifai.state import StateDir
+from profiles.replay import attach_command
 from profiles.report.directory import read_profile
 from profiles.results import ProfileReport
 from soak import shell
@@ -22,6 +23,7 @@ from soak.scenarios import reconnects
 from soak.scenarios.context import World
 from soak.scenarios.terminal_checks import Desk
 from tests.support.agent import mobifai, serving
+from tests.support.shell_line import run_line
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -114,6 +116,15 @@ async def test_what_leaks_in_a_running_agent_is_named(tmp_path: Path) -> None:
     found = lines["python_objects.py", "DictBySession.happened"]
     assert ".sessions" in found.retained_by
     assert found.replay.startswith("mobifai profile attach --state-dir ")
+
+
+async def test_the_command_of_a_look_is_the_same_look_from_another_folder(tmp_path: Path) -> None:
+    async with serving(tmp_path / "a person's agent") as agent:
+        status, _, err = await run_line(attach_command(agent.state_dir, 1.5), tmp_path / "elsewhere")
+    assert status == 4, err  # its windows are too short for a verdict
+    report = read_profile(tmp_path / "elsewhere" / "profile-report")
+    assert (report.mode, report.settings.seconds) == ("attach", 1.5)
+    assert report.settings.state_dir == str(agent.state_dir)
 
 
 async def test_a_second_look_leaves_next_to_nothing(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from soak.gauges.results import Report, TrafficResult
 from soak.plants import plant
 from soak.report.directory import ReportDirectory
 from tests.support.agent import mobifai, run_command, serving
+from tests.support.shell_line import run_line
 
 HUNT = pytest.mark.timeout(600)
 
@@ -81,8 +82,8 @@ async def test_where_nothing_leaks_nobody_is_named(tmp_path: Path) -> None:
 
 
 @HUNT
-async def test_what_a_soak_run_found_is_explained(tmp_path: Path) -> None:
-    plan = {"scenarios": ["terminals"], "time_scale": 20.0, "phones": 2, "plant": "text-only"}
+async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path: Path) -> None:
+    plan = {"scenarios": ["terminals"], "time_scale": 10.0, "phones": 3, "plant": "text-only"}
     finding = {"kind": "growth", "name": "python.blocks", "detail": "more", "per_cycle": 1.4, "unit": "objects",
                "per_24h": 1.0, "scenario": "terminals", "replay": ""}  # fmt: skip
     other = {**finding, "name": "zombies", "unit": "processes"}
@@ -96,6 +97,12 @@ async def test_what_a_soak_run_found_is_explained(tmp_path: Path) -> None:
     assert [(one.name, one.state) for one in report.sought] == [
         ("python.blocks", "explained"), ("zombies", "not_reproduced"),
     ]  # fmt: skip
+    status, _, err = await run_line(report.culprits[0].replay, tmp_path / "a person's folder")
+    assert status == 1, err
+    again = read_profile(tmp_path / "a person's folder" / "profile-report")
+    assert (again.settings, again.seed, again.cycles) == (report.settings, report.seed, report.cycles)
+    named = [(one.file, one.line, one.replay) for one in report.culprits]
+    assert [(one.file, one.line, one.replay) for one in again.culprits] == named
 
 
 # -- usage

@@ -39,6 +39,7 @@ from soak.report.files import ReportError
 from soak.run.plan import Plan
 from tests.profiles.sample_gates import ROOT, TODAY, culprit, gate_report, only
 from tests.support.agent import run_command
+from tests.support.shell_line import run_line
 
 TOMORROW, YESTERDAY = dt.date(2026, 7, 2), dt.date(2026, 6, 30)
 
@@ -413,4 +414,10 @@ async def test_figures_of_another_environment_are_no_pass_and_nothing_is_run(tmp
     assert status == 4
     assert "? No verdict" in out
     assert "found those of CPython 2.7, glibc 2.36, x86_64; write one for it with --update" in out
-    assert read_gate(place).fits is False
+    first = read_gate(place)
+    assert first.fits is False
+    typed = await run_line(first.replay, tmp_path / "a person's folder")
+    again = read_gate(tmp_path / "a person's folder" / "gate-report")
+    assert typed[0] == 4, typed
+    assert (again.base, again.seed, again.unjudged) == (first.base, first.seed, first.unjudged)
+    assert again.replay == first.replay
