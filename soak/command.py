@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import click
 
 from mobifai.cli.running import ask_running
 from mobifai.errors import CommandError, MobiFaiError
-from soak.gauges.results import EXIT_STATUS
+from soak.gauges.results import ATTACHED, EXIT_STATUS
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
 from soak.harness.identity import product
@@ -80,7 +80,8 @@ def soak(context: click.Context, /, **params: Any) -> int:
                 return run.test_itself(lambda folder: self_test(plan, chosen, place, folder, facts, as_json))
             if mode == "attach":
                 ask_running(params["attach"], "status")  # before the report of an earlier run is replaced
-                setting = _setting(plan, "those of the agent that is watched", ("attached",))
+                watched = replace(plan, scenarios=(ATTACHED,))
+                setting = _setting(watched, "those of the agent that is watched", watched.scenarios)
                 return run.watch(params["attach"], plan.duration, setting)
             return run.drive(rest.left, _setting(rest.whole, network.enter(), rest.whole.scenarios), earlier)
     except (click.ClickException, CommandError):

@@ -10,7 +10,7 @@ import msgspec
 
 from mobifai.errors import MobiFaiError
 from soak.gauges.counts import fewest
-from soak.gauges.results import Report
+from soak.gauges.results import ATTACHED, Report
 from soak.run.plan import QUICK_BLOCKS, Plan
 
 START_NEW: Final = "start a new run"
@@ -48,10 +48,14 @@ def rest_of(earlier: Report, duration: float | None = None, cycles: int | None =
 
 def _plan_of(earlier: Report) -> Plan:
     try:
-        return msgspec.convert(earlier.environment["plan"], Plan)
+        plan = msgspec.convert(earlier.environment["plan"], Plan)
     except (KeyError, msgspec.ValidationError):
         raise ResumeError("expected the report of a run that can go on; found one that does not say what it was to do: "
                           f"{START_NEW}") from None  # fmt: skip
+    if ATTACHED in plan.scenarios:
+        raise ResumeError("expected the report of a run that drove an agent; found one that watched an agent: watch it "
+                          "again with --attach")  # fmt: skip
+    return plan
 
 
 def _extended(plan: Plan, duration: float | None, cycles: int | None) -> Plan:

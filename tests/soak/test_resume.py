@@ -82,3 +82,8 @@ def test_a_report_that_does_not_say_what_the_run_was_is_refused(told: object) ->
     report = Report("inconclusive", Counts(), 1.0, 1, {"plan": told}, [], [], [], [], TrafficResult())
     with pytest.raises(ResumeError, match=re.escape("does not say what it was to do")):
         rest_of(report)
+
+
+def test_an_agent_that_was_watched_is_not_driven_by_a_resume() -> None:
+    with pytest.raises(ResumeError, match="found one that watched an agent: watch it again with --attach"):
+        rest_of(run(Plan(("attached",), duration=60.0), done={}))
