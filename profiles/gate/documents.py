@@ -87,7 +87,7 @@ def _cases(report: GateReport) -> Iterator[Case]:
     for one in report.checked:
         yield _scenario(one, report)
     for left in report.unjudged:
-        yield Case("not judged", left.what, left.scenario, "skipped", f"not judged: {left.why}")
+        yield Case("not judged", left.what, "", "skipped", f"not judged: {left.why}")
     for finding in report.findings:
         outcome: Outcome = "error" if finding.kind in ("failure", "integrity") else "failure"
         again = f"; see it again with: {finding.replay}" if finding.replay else ""

@@ -23,7 +23,8 @@ from profiles.gate.sides import Side, in_checkout
 from profiles.gate.standing import grown_at_rest
 from profiles.gate.trial import Look, at_rest_again, trial
 from profiles.investigate.hunt import Hunt, Wanted
-from profiles.results import Culprit, Unjudged
+from profiles.report.summary import headline
+from profiles.results import Culprit, ProfileReport, Unjudged
 from soak.gauges.results import FindingResult
 from soak.harness.identity import product
 from soak.harness.installation import HERE
@@ -40,6 +41,7 @@ HUNTS: Final = 2
 """How often the line is looked for: an agent that is traced is slow, and what depends on time may fail once."""
 
 AT_REST: Final = "figures at rest"
+WHICH_LINE: Final = "which line it is"
 
 UNUSED: Final = ("imports.", "idle.")
 """Figures of an agent that nobody has used: lines can be named for those."""
@@ -95,6 +97,7 @@ class Gate:
     """Why no line is named."""
     _left: list[str] = field(default_factory=list)
     """What is still to be judged."""
+    _why_left: str = "the run had not come to it yet"
     _interrupted: bool = False
 
     async def run(self) -> GateReport:
@@ -109,22 +112,23 @@ class Gate:
             await self._name_culprits()
             await self._name_lines()
         except asyncio.CancelledError:
-            self._interrupted = True
-            self._leave("the run was interrupted before it was through")
+            self._interrupted, self._why_left = True, "the run was interrupted before it was through"
             if not self._left:
-                self._unnamed.append("the run was interrupted while the line was looked for")
+                self._unjudged.append(Unjudged(WHICH_LINE, "the run was interrupted while it was looked for"))
         except BaseFailed as error:
-            self._leave(f"the base can't be measured: {error}")
+            self._why_left = f"the base can't be measured: {error}"
         except Exception as error:
             self._findings.append(failure(error, "", ""))
-            self._leave("the run failed before it")
+            self._why_left = "the run failed before it"
         return self.report()
 
-    def _leave(self, why: str) -> None:
-        """Write down what is not judged any more."""
-        for name in self._left:
-            scenario = "" if name == AT_REST else name
-            self._unjudged.append(Unjudged(f"scenario {name}" if scenario else name, why, scenario))
+    def _all_unjudged(self) -> list[Unjudged]:
+        """What was not judged, and what is left."""
+        left = [(name, "" if name == AT_REST else name) for name in self._left]
+        parts = [
+            Unjudged(f"scenario {name}" if scenario else name, self._why_left, scenario) for name, scenario in left
+        ]
+        return [*self._unjudged, *parts]
 
     async def _rest(self) -> None:
         measured = await self._at_rest("rest")
@@ -175,17 +179,26 @@ class Gate:
         """Have `profile` say which line it is, in the scenarios that show it."""
         growing = [one for one in self._findings if one.scenario in self.wanted.plan.scenarios]
         names = tuple(dict.fromkeys(one.scenario for one in growing if one.kind not in ("bound", "failure")))
-        if not names or not self.wanted.name_culprits:
+        if not names:
             return
+        if not self.wanted.name_culprits:
+            self._unjudged.append(Unjudged(WHICH_LINE, "it was not asked for (--no-culprits)", names[0]))
+            return
+        hunted = await self._hunted(names[0], growing)
+        if not hunted.culprits:
+            self._unjudged.append(Unjudged(WHICH_LINE, headline(hunted), names[0]))
+
+    async def _hunted(self, scenario: str, growing: Sequence[FindingResult]) -> ProfileReport:
+        """The report of the first hunt that has a verdict, or of the last one."""
         for number in range(HUNTS):
-            hunt = self._hunting(names[0], number, growing, self.folder / f"hunt.{number}")
+            hunt = self._hunting(scenario, number, growing, self.folder / f"hunt.{number}")
             hunted = await hunt.run()
             self._culprits = [in_checkout(one, self.wanted.now, self.wanted.sides[-1]) for one in hunted.culprits]
             if hunt.interrupted:
                 raise asyncio.CancelledError
             if hunted.verdict not in ("failed", "inconclusive"):
-                return
-        self._unnamed += hunted.notes
+                break
+        return hunted
 
     def _hunting(self, scenario: str, later: int, growing: Sequence[FindingResult], folder: Path) -> Hunt:
         plan = replace(self.wanted.plan.later(later), scenarios=(scenario,))
@@ -226,7 +239,7 @@ class Gate:
             environment=self.environment,
             seed=self.wanted.plan.seed,
             duration_s=round(self._elapsed(), 1),
-            unjudged=self._unjudged,
+            unjudged=self._all_unjudged(),
             notes=[*self._unnamed, *unneeded(self.wanted.accepted, told, self.today)],
             product=product(),
             command=self.command,

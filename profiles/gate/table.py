@@ -113,7 +113,8 @@ def _limits(report: GateReport) -> Line:
         return Line("grown", ("limits", "", f"{count(len(breached), 'limit')} breached", "", ""), "")
     bounds = max(one.bounds for one in report.checked)
     filled = {name for one in report.checked for name in one.filled}
-    told_ = f"none of {count(bounds, 'limit')} breached; {len(filled)} of them were filled"
+    of_them = f"{len(filled)} of them {'was' if len(filled) == 1 else 'were'} filled"
+    told_ = f"none of {count(bounds, 'limit')} breached; {of_them}"
     return Line("ok", ("limits", "", told_, "", ""), "")
 
 

@@ -1,0 +1,123 @@
+"""What a gate says of what it did not judge: in every format, and never as a pass."""
+
+import asyncio
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from profiles.gate import gate as gates
+from profiles.gate.comparison import checked, found
+from profiles.gate.documents import annotations, encoded, junit, read_gate
+from profiles.gate.gate import AT_REST, Comparison, Gate
+from profiles.gate.resting import BaseFailed
+from profiles.gate.results import EXIT_STATUS, GateReport
+from profiles.gate.sides import Side
+from profiles.gate.table import markdown, summary
+from profiles.gate.trial import Look, Trial
+from profiles.results import Unjudged
+from soak.gauges.gauge import gauge_of
+from soak.gauges.trend import judge
+from soak.harness.installation import Installation
+from soak.run.plan import Plan
+from tests.profiles.sample_gates import BASE, NOW, gate_report, only
+
+
+def gate(folder: Path) -> Gate:
+    """One that has not run, of two scenarios."""
+    sides = [Side("base", Installation(), BASE), Side("now", Installation(), NOW)]
+    wanted = Comparison(Plan(("mixed", "terminals"), 20), sides, None, BASE, NOW)
+    return Gate(wanted, folder, {}, "mobifai profile gate --base main", "", lambda _: None)
+
+
+async def ended(folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> GateReport:
+    """The report of a run that this ends at its first step."""
+
+    async def failing(*_: object) -> object:
+        raise error
+
+    monkeypatch.setattr(gates, "at_rest_figures", failing)
+    return await gate(folder).run()
+
+
+def every_format(report: GateReport) -> tuple[str, ...]:
+    """As people read it: the terminal, the page, XML, and the annotation of the verdict."""
+    return summary(report).plain, markdown(report), junit(report).decode(), list(annotations(report))[-1]
+
+
+async def test_an_interrupted_gate_says_what_it_had_not_come_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = await ended(tmp_path, monkeypatch, asyncio.CancelledError())
+    assert EXIT_STATUS[report.verdict] == 4
+    assert [one.what for one in report.unjudged] == [AT_REST, "scenario mixed", "scenario terminals"]
+    for shown in every_format(report):
+        assert "interrupted before it was through" in shown
+        assert "does not grow" not in shown
+
+
+async def test_a_base_that_can_t_run_leaves_no_verdict_and_its_cause_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "base: Python said SyntaxError: invalid syntax (mobifai/agent/agent.py:7)"
+    report = await ended(tmp_path, monkeypatch, BaseFailed(why))
+    assert EXIT_STATUS[report.verdict] == 4
+    assert report.findings == []
+    assert why in summary(report).plain.splitlines()[0]
+
+
+async def test_a_change_that_can_t_run_is_a_failed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = await ended(tmp_path, monkeypatch, RuntimeError("no"))
+    assert EXIT_STATUS[report.verdict] == 3
+
+
+def test_what_was_not_judged_is_skipped_in_xml_and_named_in_every_format() -> None:
+    left = [Unjudged("scenario mixed", "the base could not be tried: the agent ended", "mixed")]
+    report = gate_report(
+        verdict="inconclusive", findings=[], rows=[only(None, 5)], checked=[], culprits=[], unjudged=left
+    )
+    for shown in every_format(report):
+        assert "the base could not be tried: the agent ended" in shown
+    assert "not judged: the base was not measured" in summary(report).plain
+    skipped = {
+        case.get("name"): case.find("skipped")
+        for case in ET.fromstring(junit(report)).iter("testcase")  # noqa: S314
+    }
+    assert {name for name, element in skipped.items() if element is not None} == {
+        "verdict", "idle.heap", "scenario mixed",
+    }  # fmt: skip
+
+
+def look(blocks: int) -> Look:
+    """The candidate after so many blocks, in which nothing rises and no C heap is measured."""
+    points = [(block * 20, 1000.0) for block in range(blocks + 1)]
+    judged = {"python.blocks": judge(points, gauge_of("python.blocks"))}  # type: ignore[arg-type]
+    return Look(Side("now", Installation()), judged=judged, cycles=blocks * 20, blocks=blocks, bounds=42)
+
+
+def test_a_gauge_with_too_few_blocks_says_how_many_are_needed_and_claims_no_resolution() -> None:
+    tried = Trial("mixed", "", [look(3)])
+    told = {one.what: one.why for one in found(tried).unjudged}
+    assert "3 of 4" in told["python.blocks in mixed"]
+    assert "can't be measured" in told["heap.bytes in mixed"]
+    seen = checked(tried)
+    assert seen is not None
+    assert (seen.smallest_leak_objects, seen.smallest_leak_bytes, seen.gauges) == (None, None, 0)
+    text = summary(
+        gate_report(verdict="inconclusive", findings=[], checked=[seen], unjudged=found(tried).unjudged)
+    ).plain
+    assert "would have shown" not in text
+
+
+def test_limits_that_nothing_filled_are_not_called_judged() -> None:
+    text = summary(gate_report()).plain
+    assert "none of 42 limits breached; 1 of them was filled" in text
+
+
+def test_figures_that_are_stored_are_not_said_to_be_compared(tmp_path: Path) -> None:
+    itself = type(BASE)("itself")
+    report = gate_report(verdict="passed", findings=[], rows=[only(1, 1)], base=itself, culprits=[])
+    first = summary(report).plain.splitlines()[0]
+    assert "Figures were stored" in first and "was compared with nothing" in first
+    (tmp_path / "report.json").write_bytes(encoded(report))
+    assert read_gate(tmp_path).base == itself
