@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.evidence.clean_runs import clean_detail
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import SOURCE, outcome, state_of
+from benchmarks.evidence.soak_report import SOURCE, outcome, unfilled
 from benchmarks.evidence.units import Judged, Kind, Known
 from soak.gauges.results import Report
 from soak.report.directory import encoded
@@ -35,9 +35,10 @@ async def _run(unit: str, folder: Path, known: Known) -> Judged:
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         "traffic": msgspec.to_builtins(shown.traffic),
         "harness": [
-            {"name": one.name, "unit": one.unit, "per_cycle": one.per_cycle, "state": state_of(one)}
+            {"name": one.name, "unit": one.unit, "per_cycle": one.per_cycle, "state": str(one.state)}
             for one in shown.harness
         ],
+        "unfilled": unfilled(shown),
         "duration_s": shown.duration_s,
     }
     said = f"{shown.verdict}, {shown.cycles:,} cycles"

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.evidence.units import Outcome
-from soak.gauges.results import GaugeResult, Report
+from soak.gauges.results import Phase, Report
+from soak.gauges.state import State
 
 SOURCE = "benchmarks/evidence/soak_report.py"
 
@@ -31,7 +32,7 @@ def findings(report: Report) -> list[str]:
 
 def suspected(report: Report) -> bool:
     """Return whether anything was looked at again in a fresh process."""
-    return any(one.phase == "confirmed" for one in report.scenarios)
+    return any(one.phase is Phase.CONFIRMED for one in report.scenarios)
 
 
 def smallest_leaks(report: Report) -> dict[str, dict[str, float]]:
@@ -42,17 +43,12 @@ def smallest_leaks(report: Report) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for gauge in report.gauges:
         process, family = process_and_family(gauge.name)
-        if family in NOT_JUDGED or state_of(gauge) != "flat":
+        if family in NOT_JUDGED or gauge.state is not State.FLAT:
             continue
         key = f"{process}|{family}|{gauge.unit}"
         scenario = found.setdefault(gauge.scenario, {})
         scenario[key] = max(scenario.get(key, 0.0), float(f"{gauge.smallest_leak:.3g}"))
     return found
-
-
-def state_of(gauge: GaugeResult) -> str:
-    """Return what became of a gauge, in the word of the report."""
-    return str(getattr(gauge, "state", "") or getattr(gauge, "verdict", ""))
 
 
 def process_and_family(name: str) -> tuple[str, str]:
@@ -64,6 +60,11 @@ def process_and_family(name: str) -> tuple[str, str]:
 def limits(report: Report) -> tuple[int, int]:
     """Return how many limits the run filled, and how many there are."""
     return sum(one.exercised for one in report.bounds), len(report.bounds)
+
+
+def unfilled(report: Report) -> dict[str, str]:
+    """Return the limits that the run did not fill, each with the reason that the report gives."""
+    return {one.name: one.why for one in report.bounds if not one.exercised}
 
 
 def values_of(runs: Iterable[Mapping[str, Mapping[str, float]]], scenario: str, key: str) -> Sequence[float]:

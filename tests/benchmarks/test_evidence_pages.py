@@ -19,6 +19,7 @@ from benchmarks.evidence.units import Evidence, Outcome, Plan, Result
 from benchmarks.leak_finders.cells import Measured
 from benchmarks.leak_finders.limits import Filter, distinct, kept, slim
 from benchmarks.leak_finders.plan import calibrations
+from soak.gauges.state import State
 from soak.plants import Moment, plants
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -56,6 +57,7 @@ RUN = CLEAN | {
     "traffic": {"bytes_sent": 1, "bytes_received": 6_500_000_000, "lost": 0},
     "harness": [{"name": "heap.bytes", "unit": "bytes", "per_cycle": 12.0, "state": "flat"}],
     "duration_s": 4500.0,
+    "unfilled": {"log.files": "takes hours"},
 }
 
 
@@ -114,6 +116,7 @@ def test_the_clean_runs_page_counts_alarms_and_states_the_smallest_leak_of_each_
 def test_the_example_s_page_says_how_many_limits_were_filled() -> None:
     page = rendered(known(result("example", "75m", RUN)))["example-soak/README.md"]
     assert "| limits filled to their capacity | 40 of 42 |" in page
+    assert "| `log.files` | takes hours |" in page
     assert "| bytes received, lost | 6,500,000,000, 0 |" in page
 
 
@@ -215,13 +218,13 @@ def test_a_lost_byte_is_the_product_s_fault_and_a_run_without_a_verdict_the_mach
 
 
 def test_the_smallest_leak_is_that_of_the_bluntest_gauge_of_a_family_that_was_judged() -> None:
-    def gauge(name: str, least: float, state: str = "flat") -> Any:
+    def gauge(name: str, least: float, state: State = State.FLAT) -> Any:
         return SimpleNamespace(name=name, unit="objects", scenario="mixed", state=state, smallest_leak=least)
 
     gauges = [
         gauge("types:a", 0.05),
         gauge("types:b", 0.25),
-        gauge("types:c", 9.0, "unmeasured"),
+        gauge("types:c", 9.0, State.UNMEASURED),
         gauge("rss.bytes", 4096.0),
         gauge("keeper/types:a/b", 0.5),
     ]

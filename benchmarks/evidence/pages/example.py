@@ -15,6 +15,11 @@ def page(evidence: Mapping[str, Evidence]) -> str:
     return "\n".join(parts)
 
 
+def _unfilled(limits: Mapping[str, str]) -> list[str]:
+    rows = ([f"`{name}`", why] for name, why in limits.items())
+    return ["Limits that were not filled:\n", table(["limit", "why"], rows)] if limits else []
+
+
 def _run(one: Result) -> str:
     told = one.detail
     filled, limits = told["limits"]
@@ -32,6 +37,7 @@ def _run(one: Result) -> str:
         f"`{one.command.replace('--report report --json', '--report example-soak')}`: the [report](report.html), with "
         "its [figures](report.json). Paths of that machine are shortened.\n",
         table(["", ""], facts),
+        *_unfilled(told["unfilled"]),
         "The smallest leak that it would have seen, for each cycle:\n",
         smallest_table([told["smallest"]]),
         "The harness itself:\n",
