@@ -18,7 +18,7 @@ from soak.gauges.results import ATTACHED, EXIT_STATUS
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
 from soak.harness.identity import product
-from soak.options import DEFAULT_REPORT, TABLE, check_plan, plan_of, soak_options, usable
+from soak.options import DEFAULT_REPORT, TABLE, check_plan, check_planted, plan_of, soak_options, usable
 from soak.plants import plants
 from soak.report.directory import ReportDirectory, read_report
 from soak.report.lock import PID
@@ -70,6 +70,7 @@ def soak(context: click.Context, /, **params: Any) -> int:
         earlier = usable(lambda: read_report(place))
     rest = usable(lambda: rest_of(earlier, plan.duration, plan.cycles)) if earlier is not None else Rest(plan, plan)
     check_plan(rest.whole)
+    check_planted(params["scenario_names"] if mode == "self_test" else ())
     directory = usable(lambda: ReportDirectory(place))
     try:
         with _taken(directory, as_json) as run:

@@ -12,7 +12,7 @@ from mobifai.errors import MobiFaiError
 from soak.duration import Duration, duration_text
 from soak.option_table import Mode, OptionTable, Usage
 from soak.option_types import CYCLES, PHONES, SEED, TIME_SCALE, PathName
-from soak.plants import plant
+from soak.plants import plant, plants
 from soak.run.plan import LARGEST_SEED, QUICK_BLOCKS, WATCH_SECONDS, Plan
 from soak.run.plan import PHONES as DEFAULT_PHONES
 from soak.run.plan import TIME_SCALE as DEFAULT_TIME_SCALE
@@ -150,6 +150,17 @@ def check_scenarios(names: Iterable[str]) -> None:
     for name in names:
         if name not in scenarios():
             raise Usage(f"expected one of {', '.join(scenarios())}; found {name!r}: --list says what each does")
+
+
+def check_planted(names: Iterable[str]) -> None:
+    """Raise Usage for a scenario of a self-test that has no plant: nothing would be tested there."""
+    planted = {one.scenario for one in plants()}
+    for name in names:
+        if name not in planted:
+            known = ", ".join(one for one in scenarios() if one in planted)
+            raise Usage(
+                f"expected --self-test with a scenario that has plants ({known}); found {name!r}, which has none"
+            )
 
 
 def usable(make: Callable[[], T]) -> T:

@@ -21,7 +21,7 @@ from soak.option_types import PathName
 @click.argument("after", type=PathName())
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def compare(before: Path, after: Path, as_json: bool) -> int:
-    """Compare two reports of `mobifai profile`: BEFORE and AFTER a change.
+    """Compare two reports of `mobifai profile`.
 
     Shows what is new in AFTER, what is gone, what has become larger, and what can't be told, as only one of them looked
     for it. Each is the directory of a report, or its report.json.

@@ -26,7 +26,10 @@ from soak.plants import plant
 @run_options
 @click.pass_context
 def run(context: click.Context, /, **params: Any) -> int:
-    """Replay soak's scenarios in fresh agents, and name the line that makes memory grow.
+    """Replay soak's scenarios, and name the line that grows.
+
+    Each scenario runs in a fresh agent, with soak's phones; at the end there is the line that makes memory grow, what
+    holds it, how fast it grows, and with what.
 
     SCENARIO is one or more of those that `mobifai soak --list` shows; all but `limits` by default, and with --plant the
     plant's own.

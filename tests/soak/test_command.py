@@ -215,6 +215,7 @@ def test_it_ended_before_a_whole_confirmation(planted: Ended) -> None:
         (["--attach", "x", "--plant", "zombie"], "expected one of --attach, --plant", "do not go together"),
         (["--attach", "x", "--self-test"], "expected one of --attach, --self-test", "do not go together"),
         (["--report", "file"], "expected a directory", "found a file"),
+        (["--self-test", "mixed"], "expected --self-test with a scenario that has plants", "'mixed', which has none"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
