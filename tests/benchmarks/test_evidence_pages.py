@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from benchmarks.evidence import soak_report
+from benchmarks.evidence.clean_runs import clean_detail
 from benchmarks.evidence.example import shortened
 from benchmarks.evidence.kinds import KINDS
 from benchmarks.evidence.pages import rendered
@@ -21,6 +22,7 @@ from benchmarks.leak_finders.limits import Filter, distinct, kept, slim
 from benchmarks.leak_finders.plan import calibrations
 from soak.gauges.state import State
 from soak.plants import Moment, plants
+from tests.soak.sample_reports import held
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -111,6 +113,15 @@ def test_the_clean_runs_page_counts_alarms_and_states_the_smallest_leak_of_each_
     page = rendered(known(*quiet, result("clean-runs", "3", alarm, outcome=Outcome.WRONG)))["clean-runs.md"]
     assert "bounds the rate" not in page
     assert "- seed 3: growth heap.bytes: too much" in page
+
+
+def test_what_is_kept_of_a_report_is_what_the_page_shows() -> None:
+    report = held()
+    detail = msgspec.json.decode(msgspec.json.encode(clean_detail(report)))
+    page = rendered(known(result("clean-runs", "1", detail)))["clean-runs.md"]
+    assert f"| 1 | {report.cycles:,} | 1 |" in page
+    judged = next(one for one in report.gauges if one.name == "python.blocks" and one.state is State.FLAT)
+    assert f"| agent | `python.blocks` | {judged.unit} |" in page
 
 
 def test_the_example_s_page_says_how_many_limits_were_filled() -> None:
