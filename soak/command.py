@@ -14,6 +14,7 @@ import click
 
 from mobifai.cli.running import ask_running
 from mobifai.errors import CommandError, MobiFaiError
+from soak.compare_command import WithCompare
 from soak.gauges.results import ATTACHED, EXIT_STATUS
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
@@ -48,7 +49,7 @@ EPILOG = (
 
 
 # The settings file is for the person's own agent.
-@click.command(epilog=EPILOG, context_settings={"default_map": {}})
+@click.command(cls=WithCompare, epilog=EPILOG, context_settings={"default_map": {}})
 @soak_options
 @click.pass_context
 def soak(context: click.Context, /, **params: Any) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from soak.report.files import ReportError
+from soak.report.schema import schema_of, write_all
 
 T = TypeVar("T")
 
@@ -56,33 +57,8 @@ def schemas() -> Mapping[str, dict[str, Any]]:
         "profile-heap.json": (HeapReport, "`mobifai profile heap --json`"),
         "gate-report.json": (GateReport, "report.json of `mobifai profile gate`"),
     }
-    return {name: _schema(type_, title) for name, (type_, title) in titles.items()}
-
-
-def _schema(type_: Any, title: str) -> dict[str, Any]:
-    (found,), definitions = msgspec.json.schema_components([type_], ref_template="#/$defs/{name}")
-    form = definitions[type_.__name__]
-    form["properties"]["schema_version"] = {"const": _version(type_)}
-    form["required"].append("schema_version")
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
-    return {**head, **found, "$defs": definitions}
-
-
-def _version(type_: Any) -> int:
-    return next(int(field.default) for field in msgspec.structs.fields(type_) if field.name == "schema_version")
-
-
-def written(schema: Mapping[str, Any]) -> bytes:
-    """A schema as its file has it."""
-    return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
-
-
-def main(folder: Path) -> None:
-    """Write them all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, schema in schemas().items():
-        (folder / name).write_bytes(written(schema))
+    return {name: schema_of(type_, title) for name, (type_, title) in titles.items()}
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    write_all(Path(sys.argv[1]), schemas())

@@ -19,6 +19,8 @@ from soak.gauges.results import EXIT_STATUS, Report
 from soak.harness.stopping import StopRequests, stop_requests
 from soak.harness.temp_run import alone, unless_stopped
 from soak.report.directory import ReportDirectory, encoded
+from soak.report.github import publish
+from soak.report.job_summary import annotations, markdown
 from soak.report.lock import locked
 from soak.report.summary import summary
 from soak.report.writer import ReportWriter
@@ -84,6 +86,9 @@ class Invocation:
 
     def _end(self, report: Report, problem: str | None) -> int:
         printed = _print(report, self.directory.path, self.as_json)
+        page = markdown(report, self.directory.path)
+        with suppress(OSError):  # a reader that went away changes no verdict
+            publish(annotations(report), page, as_json=self.as_json)
         if problem is not None:
             with suppress(OSError):
                 click.echo(f"mobifai: {problem}; the verdict is in no file", err=True)

@@ -13,9 +13,10 @@ from profiles.compare import compare
 from profiles.gate.documents import GateDirectory, read_gate
 from profiles.gate.documents import encoded as encoded_gate
 from profiles.report.directory import encoded
-from profiles.report.schema import schemas, written
+from profiles.report.schema import schemas
 from profiles.results import ProfileReport
 from soak.report.files import ReportError
+from soak.report.schema import written
 from tests.profiles import sample_profiles as samples
 from tests.profiles.sample_gates import gate_report
 

@@ -1,0 +1,60 @@
+"""`mobifai soak compare`: lays two reports side by side. `soak` takes scenarios too, so it is no group of commands."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from soak.option_types import PathName
+from soak.report.comparison import EXIT_STATUS, Outcome, compare
+from soak.report.comparison_text import text
+from soak.report.directory import OtherSchema, read_report
+from soak.report.files import ReportError, plain_values
+
+
+@click.command(
+    "compare",
+    epilog="Exit status: 0 nothing is new or larger; 1 a finding is new, or its rate is 1.25 times the earlier one or "
+    "more; 2 usage: one of them is no report; 4 they can't be compared: one is unfinished or has another schema "
+    "version, the later one has no verdict, or they have no scenario in common.",
+)
+@click.argument("before", type=PathName())
+@click.argument("after", type=PathName())
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def compare_reports(before: Path, after: Path, as_json: bool) -> int:
+    """Compare two reports of `mobifai soak`: BEFORE and AFTER a change.
+
+    Shows which findings are new, gone, larger or smaller, the rates and smallest leaks of both, which limits are newly
+    or no longer filled, and what is different about the runs. Each is the directory of a report.
+    """
+    try:
+        found = compare(read_report(before), read_report(after))
+    except OtherSchema as error:
+        click.echo(f"mobifai: {error}", err=True)
+        return EXIT_STATUS[Outcome.INCOMPARABLE]
+    except ReportError as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        click.echo(msgspec.json.encode(plain_values(msgspec.to_builtins(found))))
+    else:
+        click.echo(text(found), nl=False)
+    return EXIT_STATUS[found.outcome]
+
+
+class WithCompare(click.Command):
+    """A command whose first argument may be `compare`, which is a command of its own then."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Hand `compare` its arguments; all others are this command's."""
+        if args[:1] == [compare_reports.name]:
+            return compare_reports.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
+        return super().make_context(info_name, args, parent=parent, **extra)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Name the command below the options."""
+        super().format_options(ctx, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl([("compare BEFORE AFTER", compare_reports.get_short_help_str(70))])

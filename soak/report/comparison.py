@@ -1,0 +1,234 @@
+"""Two reports of soak side by side: what is new, gone, larger, and what is different about the runs. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from soak.gauges.counts import Counts
+from soak.gauges.results import BoundState, FindingResult, GaugeResult, Product, Report, ScenarioResult, Verdict
+from soak.gauges.state import State
+
+SCHEMA_VERSION: Final = 1
+
+LARGER: Final = 1.25
+"""A rate that is so many times the earlier one is larger; by less, the rates of two runs differ anyway."""
+
+FACTS: Final = ("platform", "python", "c_library", "cpus", "network")
+"""Facts of the environment that are compared."""
+
+PLAN: Final = ("scenarios", "time_scale", "phones", "plant", "memray")
+"""Options that are compared."""
+
+
+class Outcome(StrEnum):
+    """What a comparison says. INCOMPARABLE: the reports can't say whether anything is new."""
+
+    NOT_WORSE = "not_worse"
+    WORSE = "worse"
+    INCOMPARABLE = "incomparable"
+
+
+EXIT_STATUS: Final[Mapping[Outcome, int]] = {Outcome.NOT_WORSE: 0, Outcome.WORSE: 1, Outcome.INCOMPARABLE: 4}
+
+
+class Change(StrEnum):
+    """What became of a finding. UNKNOWN: it is not in the later report, which did not judge its scenario."""
+
+    NEW = "new"
+    LARGER = "larger"
+    SAME = "same"
+    SMALLER = "smaller"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One report."""
+
+    verdict: Verdict
+    finished: bool
+    started_at: str
+    duration_s: float
+    counts: Counts
+    seed: int
+    product: Product
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A fact of the runs that is not the same."""
+
+    name: str
+    before: str
+    after: str
+
+
+class FindingChange(msgspec.Struct, frozen=True):
+    """A finding of either report. A rate is null where that report does not have it."""
+
+    kind: str
+    name: str
+    scenario: str
+    unit: str
+    change: Change
+    before: float | None
+    after: float | None
+
+
+class GaugeChange(msgspec.Struct, frozen=True):
+    """A gauge that both reports have: states, rates for each cycle, and the smallest leaks that would be seen."""
+
+    name: str
+    scenario: str
+    unit: str
+    before_state: State
+    after_state: State
+    before: float
+    after: float
+    before_smallest: float
+    after_smallest: float
+
+
+class LimitChange(msgspec.Struct, frozen=True):
+    """A limit whose state is not the same."""
+
+    name: str
+    before: BoundState
+    after: BoundState
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """All of it. `reasons` say why nothing can be said."""
+
+    outcome: Outcome
+    reasons: list[str]
+    before: Side
+    after: Side
+    differences: list[Difference]
+    findings: list[FindingChange]
+    gauges: list[GaugeChange]
+    limits: list[LimitChange]
+    schema_version: int = SCHEMA_VERSION
+
+
+def compare(before: Report, after: Report) -> Comparison:
+    """Lay two reports side by side."""
+    findings = [*_findings(before, after)]
+    worse = any(one.change in (Change.NEW, Change.LARGER) for one in findings)
+    reasons = [*_obstacles(before, after)] or ([] if worse else [*_doubts(after)])
+    outcome = Outcome.INCOMPARABLE if reasons else Outcome.WORSE if worse else Outcome.NOT_WORSE
+    return Comparison(
+        outcome=outcome,
+        reasons=reasons,
+        before=_side(before),
+        after=_side(after),
+        differences=[*_differences(before, after)],
+        findings=findings,
+        gauges=[*_gauges(before.gauges, after.gauges)],
+        limits=[*_limits(before, after)],
+    )
+
+
+def _obstacles(before: Report, after: Report) -> Iterator[str]:
+    """Why the two can't be compared at all."""
+    for name, report in (("the earlier", before), ("the later", after)):
+        if not report.finished:
+            yield f"{name} report was written while its run went on"
+    if not {one.name for one in before.scenarios} & {one.name for one in after.scenarios}:
+        yield "they have no scenario in common"
+
+
+def _doubts(after: Report) -> Iterator[str]:
+    """Why it means nothing that the later report has nothing new."""
+    if after.verdict == "inconclusive":
+        yield "the later report has no verdict: what is new may not have been looked at"
+
+
+def _side(report: Report) -> Side:
+    return Side(
+        report.verdict, report.finished, report.started_at, report.duration_s, report.counts, report.seed,
+        report.product,
+    )  # fmt: skip
+
+
+# -- what is different about the runs
+
+
+def _differences(before: Report, after: Report) -> Iterator[Difference]:
+    one, other = _facts(before), _facts(after)
+    for name in dict.fromkeys([*one, *other]):
+        if one.get(name, "") != other.get(name, ""):
+            yield Difference(name, one.get(name, "not known"), other.get(name, "not known"))
+
+
+def _facts(report: Report) -> dict[str, str]:
+    product, plan = report.product, report.environment.get("plan")
+    facts = {"version": product.version, "commit": product.commit, "uncommitted changes": product.dirty,
+             "installed": product.installed.value, "seed": report.seed}  # fmt: skip
+    facts |= {name: report.environment.get(name) for name in FACTS}
+    facts |= {name: plan.get(name) for name in PLAN} if isinstance(plan, dict) else {}
+    libraries = report.environment.get("libraries")
+    facts |= libraries if isinstance(libraries, dict) else {}
+    return {str(name): _text(value) for name, value in facts.items()}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "not known"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+# -- what was found
+
+
+def _findings(before: Report, after: Report) -> Iterator[FindingChange]:
+    one, other = _by_name(before.findings), _by_name(after.findings)
+    judged = {scenario.name for scenario in after.scenarios if _is_judged(scenario)}
+    for key in dict.fromkeys([*other, *one]):
+        found = other.get(key) or one[key]
+        change = _change(one.get(key), other.get(key), found.scenario in judged or not found.scenario)
+        yield FindingChange(*key, found.unit, change, _rate(one.get(key)), _rate(other.get(key)))
+
+
+def _by_name(findings: Iterable[FindingResult]) -> dict[tuple[str, str, str], FindingResult]:
+    return {(one.kind, one.name, one.scenario): one for one in findings}
+
+
+def _is_judged(scenario: ScenarioResult) -> bool:
+    return scenario.state.is_judged
+
+
+def _change(before: FindingResult | None, after: FindingResult | None, judged: bool) -> Change:
+    if before is None:
+        return Change.NEW
+    if after is None:
+        return Change.GONE if judged else Change.UNKNOWN
+    if after.per_cycle > LARGER * before.per_cycle:
+        return Change.LARGER
+    return Change.SMALLER if before.per_cycle > LARGER * after.per_cycle else Change.SAME
+
+
+def _rate(finding: FindingResult | None) -> float | None:
+    return None if finding is None else finding.per_cycle
+
+
+# -- gauges and limits
+
+
+def _gauges(before: Iterable[GaugeResult], after: Iterable[GaugeResult]) -> Iterator[GaugeChange]:
+    known = {(one.scenario, one.name): one for one in before}
+    for now in after:
+        if one := known.get((now.scenario, now.name)):
+            yield GaugeChange(
+                now.name, now.scenario, now.unit, one.state, now.state, one.per_cycle, now.per_cycle,
+                one.smallest_leak, now.smallest_leak,
+            )  # fmt: skip
+
+
+def _limits(before: Report, after: Report) -> Iterator[LimitChange]:
+    known = {one.name: one.state for one in before.bounds}
+    for bound in after.bounds:
+        state = known.get(bound.name, BoundState.UNFILLED)
+        if state is not bound.state:
+            yield LimitChange(bound.name, state, bound.state)

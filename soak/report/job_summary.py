@@ -1,0 +1,92 @@
+"""A run as Markdown for the page of a CI job, and as annotations. It writes nothing."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from soak.gauges.results import FindingResult, Report, Verdict
+from soak.report.figures import counted, duration, rate
+from soak.report.github import MOST_ANNOTATIONS, Level, annotation
+from soak.report.next_steps import next_steps
+from soak.report.sentences import SIGNS, harness_told, product_told, sentence
+from soak.report.states import SIGNS as STATE_SIGNS
+from soak.report.states import told, unfilled, unknown
+from soak.report.text import markdown_text, one_line
+
+MOST_ROWS: Final = 50
+MOST_NAMES: Final = 20
+
+LEVELS: Final[dict[Verdict, Level]] = {"inconclusive": "warning", "unfinished": "warning"}
+"""The other verdicts but `held` are errors."""
+
+
+def markdown(report: Report, place: Path) -> str:
+    """The page: verdict, findings with their commands, what ran, what is not known, the next step."""
+    return "\n".join([*_page(report, place)]) + "\n"
+
+
+def _page(report: Report, place: Path) -> Iterator[str]:
+    yield f"### {SIGNS[report.verdict]} {markdown_text(sentence(report))}"
+    yield ""
+    if report.findings:
+        yield from _findings(report.findings)
+    if report.scenarios:
+        yield from _scenarios(report)
+    yield from (f"- {markdown_text(line)}" for line in _unknown(report))
+    for step in next_steps(report, place.absolute()):
+        yield f"- next, {markdown_text(step.why)}" + (f": {_code(step.command)}" if step.command else "")
+
+
+def _findings(findings: Sequence[FindingResult]) -> Iterator[str]:
+    yield "| found | where | a cycle | in 24 h | see it again |"
+    yield "| --- | --- | ---: | ---: | --- |"
+    for one in findings[:MOST_ROWS]:
+        grown = [rate(value, one.unit) if value else "" for value in (one.per_cycle, one.per_24h)]
+        cells = [f"✗ {one.kind} {one.name}", one.scenario or "everywhere", *grown]
+        yield f"| {' | '.join(map(markdown_text, cells))} | {_code(one.replay)} |"
+    if len(findings) > MOST_ROWS:
+        yield f"| and {len(findings) - MOST_ROWS:,} more | | | | |"
+    yield ""
+
+
+def _scenarios(report: Report) -> Iterator[str]:
+    yield "| scenario | outcome | ran | time |"
+    yield "| --- | --- | --- | ---: |"
+    for one in report.scenarios:
+        cells = [one.name, f"{STATE_SIGNS[one.state]} {told(one)}", counted(one.counts), duration(one.duration_s)]
+        yield f"| {' | '.join(map(markdown_text, cells))} |"
+    yield ""
+
+
+def _unknown(report: Report) -> Iterator[str]:
+    if idle := unfilled(report):
+        yield f"not filled, so nothing is known about: {_names([one.name for one in idle])}"
+    for words, names in unknown(report).items():
+        yield f"{words}: {_names(names)}"
+    if report.harness:
+        yield harness_told(report)
+    yield from report.notes[:MOST_NAMES]
+    yield f"mobifai {product_told(report.product)}; seed {report.seed}"
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
+def _code(command: str) -> str:
+    """A command as code: in it only a bar would end a cell, and a backtick the code."""
+    shown = one_line(command).replace("|", "\\|").replace("`", "'")
+    return f"`{shown}`" if command else ""
+
+
+def annotations(report: Report) -> Iterator[str]:
+    """A line for the verdict, and one for each of the first findings; none when everything held."""
+    if report.verdict == "held":
+        return
+    level = LEVELS.get(report.verdict, "error")
+    yield annotation(level, "mobifai soak", sentence(report))
+    for one in report.findings[: MOST_ANNOTATIONS - 1]:
+        where = f" in {one.scenario}" if one.scenario else ""
+        again = f"; see it again with: {one.replay}" if one.replay else ""
+        yield annotation("error", f"{one.kind} {one.name}{where}", f"{one.detail}{again}")

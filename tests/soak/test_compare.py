@@ -1,0 +1,158 @@
+"""`mobifai soak compare`: two reports side by side."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mobifai.cli.main import cli
+from soak.gauges.results import BoundState, FindingResult, Report
+from soak.gauges.state import State
+from soak.report.comparison import EXIT_STATUS, LARGER, Change, Comparison, Outcome, compare
+from soak.report.comparison_text import text
+from soak.report.directory import ReportDirectory
+from tests.soak import sample_reports
+
+
+def with_findings(*findings: FindingResult, **changes: Any) -> Report:
+    """A run with these findings, or one that held."""
+    verdict = "leak" if findings else "held"
+    return msgspec.structs.replace(sample_reports.held(20), **{"verdict": verdict, "findings": [*findings], **changes})
+
+
+def growth(name: str = "heap.bytes", per_cycle: float = 48, scenario: str = "terminals") -> FindingResult:
+    found: FindingResult = sample_reports.finding("growth", name, "why", per_cycle, "bytes", scenario)
+    return found
+
+
+def changes(before: Report, after: Report) -> dict[str, Change]:
+    return {one.name: one.change for one in compare(before, after).findings}
+
+
+def run(*words: str) -> tuple[int, str]:
+    """The exit status of the command, and all that it prints."""
+    result = CliRunner().invoke(cli, ["soak", "compare", *words], prog_name="mobifai", standalone_mode=False)
+    status = result.exception.exit_code if isinstance(result.exception, click.ClickException) else result.return_value
+    return int(status), result.output
+
+
+def test_a_run_is_not_worse_than_itself() -> None:
+    found = compare(sample_reports.leaking(20), sample_reports.leaking(20))
+    assert (found.outcome, found.differences, found.limits) == (Outcome.NOT_WORSE, [], [])
+    assert {one.change for one in found.findings} == {Change.SAME}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change", "outcome"),
+    [
+        ([], [growth()], Change.NEW, Outcome.WORSE),
+        ([growth()], [], Change.GONE, Outcome.NOT_WORSE),
+        ([growth()], [growth(per_cycle=48 * LARGER)], Change.SAME, Outcome.NOT_WORSE),
+        ([growth()], [growth(per_cycle=48 * LARGER + 1)], Change.LARGER, Outcome.WORSE),
+        ([growth()], [growth(per_cycle=24)], Change.SMALLER, Outcome.NOT_WORSE),
+    ],
+)
+def test_findings_are_new_gone_larger_or_smaller(
+    before: list[FindingResult], after: list[FindingResult], change: Change, outcome: Outcome
+) -> None:
+    found = compare(with_findings(*before), with_findings(*after))
+    assert [one.change for one in found.findings] == [change]
+    assert found.outcome is outcome
+
+
+def test_the_same_name_in_another_scenario_is_another_finding() -> None:
+    found = compare(with_findings(growth()), with_findings(growth(scenario="mixed")))
+    assert {(one.scenario, one.change) for one in found.findings} == {("mixed", Change.NEW), ("terminals", Change.GONE)}
+
+
+def test_a_finding_whose_scenario_was_not_judged_again_is_not_called_gone() -> None:
+    short = [msgspec.structs.replace(one, state=State.UNJUDGED) for one in sample_reports.held(20).scenarios]
+    assert changes(with_findings(growth()), with_findings(scenarios=short)) == {"heap.bytes": Change.UNKNOWN}
+
+
+@given(st.floats(0.001, 1e9), st.floats(0.001, 1e9))
+def test_what_is_larger_one_way_is_smaller_or_the_same_the_other_way(one: float, other: float) -> None:
+    there = changes(with_findings(growth(per_cycle=one)), with_findings(growth(per_cycle=other)))["heap.bytes"]
+    back = changes(with_findings(growth(per_cycle=other)), with_findings(growth(per_cycle=one)))["heap.bytes"]
+    assert {there, back} in ({Change.SAME}, {Change.LARGER, Change.SMALLER})
+
+
+def test_an_unfinished_report_can_not_be_compared() -> None:
+    found = compare(with_findings(finished=False, verdict="unfinished"), with_findings(growth()))
+    assert (found.outcome, found.reasons) == (
+        Outcome.INCOMPARABLE, ["the earlier report was written while its run went on"],
+    )  # fmt: skip
+
+
+def test_a_later_report_without_a_verdict_says_nothing_unless_it_has_something_new() -> None:
+    assert compare(with_findings(), with_findings(verdict="inconclusive")).outcome is Outcome.INCOMPARABLE
+    assert compare(with_findings(), with_findings(growth(), verdict="inconclusive")).outcome is Outcome.WORSE
+
+
+def test_runs_without_a_scenario_in_common_can_not_be_compared() -> None:
+    one, *others = sample_reports.held(20).scenarios
+    found = compare(with_findings(scenarios=[one]), with_findings(scenarios=others))
+    assert (found.outcome, found.reasons) == (Outcome.INCOMPARABLE, ["they have no scenario in common"])
+
+
+def test_it_says_which_limits_are_newly_or_no_longer_filled_and_what_is_different() -> None:
+    before = sample_reports.held(20)
+    bounds = [
+        msgspec.structs.replace(one, state={"relay.rooms": BoundState.HELD, "terminal.ring": BoundState.UNFILLED}
+                                .get(one.name, one.state)) for one in before.bounds
+    ]  # fmt: skip
+    product = msgspec.structs.replace(before.product, commit="f" * 40)
+    after = msgspec.structs.replace(before, bounds=bounds, seed=8, product=product)
+    found = compare(before, after)
+    assert {one.name: (one.before, one.after) for one in found.limits} == {
+        "relay.rooms": (BoundState.UNFILLED, BoundState.HELD), "terminal.ring": (BoundState.HELD, BoundState.UNFILLED),
+    }  # fmt: skip
+    assert {one.name for one in found.differences} == {"commit", "seed"}
+    shown = text(found)
+    for line in ("newly filled: relay.rooms", "no longer filled: terminal.ring", "seed: 7 → 8"):
+        assert line in shown
+
+
+def test_the_text_drives_no_terminal() -> None:
+    hostile = sample_reports.hostile("\x1b[2J\n")
+    assert not any(ord(sign) < 32 and sign != "\n" for sign in text(compare(hostile, hostile)))
+
+
+# -- the command
+
+
+def test_the_command_prints_text_or_json_and_ends_with_the_documented_status(tmp_path: Path) -> None:
+    ReportDirectory(tmp_path / "a").write(with_findings())
+    ReportDirectory(tmp_path / "b").write(with_findings(growth()))
+    status, shown = run(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert (status, shown.splitlines()[0]) == (1, "✗ Something is new or larger")
+    status, shown = run(str(tmp_path / "b"), str(tmp_path / "a"), "--json")
+    assert status == 0
+    found = msgspec.json.decode(shown, type=Comparison)
+    assert (found.outcome, found.findings[0].change) == (Outcome.NOT_WORSE, Change.GONE)
+    assert sorted(EXIT_STATUS.values()) == [0, 1, 4]
+
+
+def test_what_is_no_report_is_a_usage_error_and_another_schema_is_not_comparable(tmp_path: Path) -> None:
+    ReportDirectory(tmp_path / "a").write(with_findings())
+    assert run(str(tmp_path / "a"), str(tmp_path / "nowhere"))[0] == 2
+    newer = {**json.loads((tmp_path / "a" / "report.json").read_text()), "schema_version": 99, "more": 1}
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "report.json").write_text(json.dumps(newer))
+    status, shown = run(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert status == 4
+    assert "found schema version 99, as a newer version writes it" in shown
+
+
+def test_the_other_words_of_soak_are_scenarios_as_before() -> None:
+    listed = CliRunner().invoke(cli, ["soak", "--list"])
+    assert listed.exit_code == 0 and "terminals" in listed.output
+    shown = CliRunner().invoke(cli, ["soak", "--help"], prog_name="mobifai").output
+    assert shown.startswith("Usage: mobifai soak [OPTIONS] [SCENARIO]...")
+    assert "compare BEFORE AFTER" in shown
