@@ -20,12 +20,13 @@ from mobifai.limits import (
     TERMINAL_RING,
     TERMINAL_WINDOW,
 )
+from mobifai.link.peer import BULK_MARK
 from mobifai.protocol.features import KEYS as SHARES_KEYS
 from soak.phone.encryption import Link, PhoneSeal
 from soak.phone.event_log import PhoneError
 from soak.phone.offsets import FEATURES
 from soak.phone.phone import Phone
-from soak.provocations.provocation import Place, provocation
+from soak.provocations.provocation import Place, held, provocation
 from soak.scenarios import fullness
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.conversations import LOOK, ask
@@ -112,16 +113,15 @@ async def silent_screen(place: Place) -> None:
     phone.stop_acknowledging()
     await place.desk.type(phone, other, place.desk.flood(other, 2 * TERMINAL_OUTBOX.value))
     await visits.status_when(place.world, fullness.program_waits, "the program to wait")
+    async with asyncio.timeout(PATIENCE):
+        while (await place.bounds())[CHANNEL_BUFFER.name]["used"] < BULK_MARK:  # less while somebody has just typed
+            await phone.switch(other)
+            await asyncio.sleep(visits.LOOK_SECONDS)
     await phone.switch(other, uuid)
     await place.desk.type(phone, uuid, place.desk.flood(uuid, TERMINAL_OUTBOX.value))
-    await visits.status_when(place.world, _outbox_is_full, "a screen and a program that waits")
+    await held(place, TERMINAL_OUTBOX)
     await gone(place, phone)
     await close_terminals(place)
-
-
-def _outbox_is_full(status: visits.Status) -> bool:
-    most = TERMINAL_OUTBOX.value - TERMINAL_OUTBOX.piece
-    return any(one["name"] == TERMINAL_OUTBOX.name and one["used"] > most for one in status["bounds"])
 
 
 async def silent_channel(place: Place) -> None:
@@ -207,7 +207,7 @@ async def early_candidates(place: Place) -> None:
     await phone.expect("webrtc:offer", lambda _: True, PATIENCE)
     for number in range(CANDIDATES.value + 1):
         await phone.send("webrtc:ice-candidate", {"candidate": candidate(number)})
-    await visits.status_when(place.world, _has_early_candidates, "the agent to hold the candidates")
+    await held(place, CANDIDATES)
     await gone(place, phone)
 
 
@@ -215,10 +215,6 @@ def candidate(number: int) -> dict[str, object]:
     """Return a candidate at a discard port, another one for each number."""
     line = f"candidate:{number} 1 udp {2122260223 - number} 10.64.0.1 9 typ host"
     return {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}
-
-
-def _has_early_candidates(status: visits.Status) -> bool:
-    return any(one["name"] == CANDIDATES.name and one["peak"] >= one["capacity"] for one in status["bounds"])
 
 
 async def before_the_first(place: Place) -> None:

@@ -3,6 +3,7 @@
 Owns the type and the place in which provocations run. A provocation leaves no phone and no terminal behind.
 """
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any
 
 from mobifai.limits import Limit
 from soak.harness.installation import HERE, Installation
+from soak.phone.event_log import PhoneError
+from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import World
 from soak.scenarios.conversations import Script
 from soak.scenarios.terminal_checks import Desk
@@ -57,6 +60,27 @@ class Provocation:
     def possible(self) -> bool:
         """Whether this system can do it: macOS has one loopback address, Linux has 127.0.0.0/8."""
         return not self.many_addresses or sys.platform.startswith("linux")
+
+
+async def held(place: Place, *limits: Limit) -> None:
+    """Wait until these limits are full, and then look for a while whether they stay so and hold. Raises PhoneError."""
+    names = {limit.name: limit.piece for limit in limits}
+
+    def full(status: visits.Status) -> bool:
+        return all(
+            one["used"] > one["capacity"] - names[one["name"]] for one in status["bounds"] if one["name"] in names
+        )
+
+    await visits.status_when(place.world, full, f"{', '.join(names)} to be full")
+    for _ in range(LOOKS):
+        await asyncio.sleep(visits.LOOK_SECONDS)
+        status = await place.world.target.ask("status")
+        if not full(status):
+            raise PhoneError("error", f"expected {', '.join(names)} to stay full; something is not")
+
+
+LOOKS = 10
+"""How often a limit is looked at while it is full."""
 
 
 def provocation(

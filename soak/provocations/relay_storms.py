@@ -19,7 +19,7 @@ from mobifai.relay.admission import KNOWN_FACTOR
 from mobifai.relay.endpoint import MOST_UNSIGNED
 from mobifai.relay.intake import MOST_PER_ADDRESS
 from soak.phone.event_log import PhoneError
-from soak.provocations.provocation import Place, provocation
+from soak.provocations.provocation import Place, held, provocation
 from soak.provocations.stranger import Stranger
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.terminal_checks import PATIENCE
@@ -86,24 +86,16 @@ async def _sign_in_from_everywhere(place: Place, tokens: dict[int, str]) -> None
 async def _take_places(place: Place, tokens: dict[int, str], scope: AsyncExitStack) -> None:
     """Hold all WebSockets and all plain connections that there may be, and try for one more of each."""
     known = [address(count) for count in range(1, RELAY_KNOWN_ADDRESSES.value + 1)]
+    for number in list(tokens)[: RELAY_SOCKETS.value - RELAY_UNSIGNED.value - 1]:  # the agent has one
+        device = await scope.enter_async_context(Stranger(place.url, known[number % len(known)]))
+        await device.register(tokens[number], visits.device_id(number))
     per_address = KNOWN_FACTOR * MOST_UNSIGNED
-    for number in range(RELAY_UNSIGNED.value):
+    for number in range(RELAY_UNSIGNED.value + 1):
         await _hold(Stranger(place.url, known[number // per_address]), scope, upgrade=True)
-    for number in list(tokens)[: RELAY_SOCKETS.value - RELAY_UNSIGNED.value]:
-        device = Stranger(place.url, known[number % len(known)])
-        await _hold(device, scope)
-        with suppress(OSError, asyncio.IncompleteReadError):
-            await device.register(tokens[number], visits.device_id(number))
     per_address = KNOWN_FACTOR * MOST_PER_ADDRESS
     for number in range(RELAY_REQUESTS.value + 1):
         await _hold(Stranger(place.url, known[number // per_address]), scope)
-    await visits.status_when(place.world, _places_are_full, "all places of the relay to be taken")
-
-
-def _places_are_full(status: visits.Status) -> bool:
-    bounds = {entry["name"]: entry for entry in status["bounds"]}
-    wanted = (RELAY_SOCKETS, RELAY_REQUESTS, RELAY_UNSIGNED)
-    return all(bounds[limit.name]["peak"] == bounds[limit.name]["capacity"] for limit in wanted)
+    await held(place, RELAY_SOCKETS, RELAY_UNSIGNED, RELAY_REQUESTS)
 
 
 async def _hold(stranger: Stranger, scope: AsyncExitStack, *, upgrade: bool = False) -> None:

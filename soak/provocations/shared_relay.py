@@ -9,17 +9,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from mobifai.errors import StateError
-from mobifai.limits import RELAY_ACCOUNT_SOCKETS, RELAY_ACCOUNTS, RELAY_QUEUE, SIGNALS
+from mobifai.limits import ASSISTANT_TURNS, RELAY_ACCOUNT_SOCKETS, RELAY_ACCOUNTS, RELAY_QUEUE, SIGNALS, TERMINAL_RING
 from soak import shell
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.phone.event_log import PhoneError
-from soak.provocations.phones import BUSY_TURN, FIRST_TURN, candidate, gone, refusals, refused
-from soak.provocations.provocation import Place, provocation
+from soak.provocations.phones import BUSY_TURN, candidate, gone, refusals, refused
+from soak.provocations.provocation import Place, held, provocation
 from soak.provocations.relay_storms import FIRST_DEVICE
 from soak.provocations.stranger import Stranger
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import World
-from soak.scenarios.conversations import Conversations, ask
+from soak.scenarios.conversations import LOOK, PROMPT, Conversations
 from soak.scenarios.terminal_checks import PATIENCE, Desk
 
 ENDLESS = "flood 1000000 9000000\n"
@@ -95,21 +95,28 @@ async def _relay_that_stops(target: AgentUnderTest, place: Place) -> None:
     """A terminal and the assistant go on while the relay reads nothing, until the agent's packets wait for it."""
     phone = await visits.new_phone(place.desk, webrtc=False, features=())
     await visits.arrive(place.world, phone)
-    talks, uuid = [await place.desk.open(phone) for _ in range(2)]
+    uuid = await place.desk.open(phone)
     place.desk.ignore(phone)
-    place.script.write(FIRST_TURN, BUSY_TURN)
+    place.script.write([{"type": "delay", "ms": SILENT_MS}, LOOK], BUSY_TURN)
+    await phone.send("ai:prompt", {"uuid": uuid, "prompt": PROMPT})
+    await visits.status_when(place.world, _has_a_turn, "the conversation to begin")
     await phone.type(uuid, ENDLESS)
-    await ask(place.desk, talks)
+    await visits.status_when(place.world, _prints, "the terminal to print")
     with stopped(target.relay_pid):
-        await _queue_is_full(place)
+        await held(place, RELAY_QUEUE)
     await gone(place, phone)
 
 
-async def _queue_is_full(place: Place) -> None:
-    def is_full(status: visits.Status) -> bool:
-        return any(one["name"] == RELAY_QUEUE.name and one["used"] >= one["capacity"] for one in status["bounds"])
+def _has_a_turn(status: visits.Status) -> bool:
+    return any(one["name"] == ASSISTANT_TURNS.name and one["used"] for one in status["bounds"])
 
-    await visits.status_when(place.world, is_full, "packets to wait for the relay")
+
+def _prints(status: visits.Status) -> bool:
+    return any(one["name"] == TERMINAL_RING.name and one["evicted"] for one in status["bounds"])
+
+
+SILENT_MS = 2000
+"""How long the model says nothing: the relay is stopped by then."""
 
 
 @contextmanager
