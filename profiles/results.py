@@ -50,13 +50,14 @@ class Place(msgspec.Struct, frozen=True):
 class Scale(msgspec.Struct, frozen=True):
     """The dose test of one primitive (`connect`, `terminal`, `prompt`, `refusal`).
 
-    `grown` is by how much the culprit grew with 1, 2 and 4 doses (`doses` primitives each), in its unit.
+    `grown` is by how much the culprit grew with 1, 2 and 4 doses (`doses` primitives each), in `unit`.
     """
 
     primitive: str
     doses: tuple[int, int, int]
     grown: tuple[float, float, float]
     scales: bool
+    unit: str = ""
 
 
 class Culprit(msgspec.Struct, frozen=True):

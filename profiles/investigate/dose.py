@@ -123,15 +123,15 @@ class DoseTest:
         await self._target.ask("profile.window")
 
     def _dosed(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> Culprit:
-        values = self._course(culprit, sites)
+        values, unit = self._course(culprit, sites)
         scales = []
-        for primitive in self._primitives.all():
+        for primitive in self._primitives.all() if values else ():
             grown = [
                 after - before
                 for (before, after), given in zip(pairwise(values), self._given, strict=True)
                 if given == primitive
             ]
-            scales.append(scale(primitive, (grown[0], grown[1], grown[2])))
+            scales.append(msgspec.structs.replace(scale(primitive, (grown[0], grown[1], grown[2])), unit=unit))
         by = ", ".join(one.primitive for one in scales if one.scales)
         proved = [f"the dose test: it grows in proportion to each {by}"] if by else []
         return msgspec.structs.replace(
@@ -142,17 +142,21 @@ class DoseTest:
             confidence="high" if by else culprit.confidence,
         )
 
-    def _course(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> list[float]:
-        """How much of it there was at each window: blocks from its function, else the counts that it explains."""
+    def _course(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
+        """How much of it there was at each window, and the unit: blocks from its function, else a count it explains.
+
+        Without either there are no values: nothing is known of what it scales with.
+        """
         wanted = culprit.file, culprit.function
         made = {(one.file, one.function) for one in culprit.made_at}
         for functions in ({wanted}, made):
             mine = [row["blocks"] for row in sites if function(blame(stack_of(row["stack"]))) in functions]
             if mine:
-                return [float(sum(values)) for values in zip(*mine, strict=True)]
+                return [float(sum(values)) for values in zip(*mine, strict=True)], "objects"
         counts = [name for name in culprit.explains if gauge_of(name).kind is Kind.REST or name == "children.bytes"]
-        name = next(iter(counts), "")
-        return [values.get(name, 0.0) for values in self._values]
+        if not counts:
+            return [], ""
+        return [values.get(counts[0], 0.0) for values in self._values], gauge_of(counts[0]).unit
 
 
 def scale(primitive: str, grown: tuple[float, float, float]) -> Scale:

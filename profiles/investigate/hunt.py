@@ -176,10 +176,12 @@ class Hunt:
     def _undosed(self) -> list[Unjudged]:
         """Whether it is known what each culprit scales with."""
         missing = [one for one in self._culprits if not one.scales]
-        if not missing or (self.wanted.dose and not self._verdict):
+        if not missing:
             return []
-        why = self._why if self.wanted.dose else "it was not asked for (--no-dose)"
-        return [Unjudged("what the culprits scale with", why)]
+        why = self._why or "nothing that the dose test counts belongs to them"
+        return [
+            Unjudged("what the culprits scale with", why if self.wanted.dose else "it was not asked for (--no-dose)")
+        ]
 
     def _scenarios(self) -> list[Looked]:
         """Every scenario that was asked for: those that are through, and those that are not judged."""

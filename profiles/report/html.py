@@ -169,7 +169,7 @@ def _doses(scales: Sequence[Scale]) -> Markup | None:
 
 
 def _dose(at: int, scale: Scale) -> str:
-    return f"{rate(scale.grown[at], '')} after {number(scale.doses[at])}"
+    return f"{rate(scale.grown[at], scale.unit)} after {number(scale.doses[at])}"
 
 
 def _unattributed(rows: Sequence[Unattributed]) -> Markup:

@@ -208,8 +208,10 @@ def _unattributed(one: Unattributed) -> Iterator[Piece]:
 
 
 def _dosed(scale: Scale) -> str:
-    grown = ", ".join(f"{times}x {rate(one, '')}" for times, one in zip((1, 2, 4), scale.grown, strict=True))
-    return f"{scale.primitive}: {grown} ({', '.join(map(str, scale.doses))} of them)"
+    each = "bytes" if scale.unit == "bytes" else ""
+    grown = ", ".join(f"{times}x {rate(one, each)}" for times, one in zip((1, 2, 4), scale.grown, strict=True))
+    unit = f" {scale.unit}" if scale.unit and not each else ""
+    return f"{scale.primitive}: {grown}{unit} ({', '.join(map(str, scale.doses))} of them)"
 
 
 def _left(rows: Sequence[object], most: int, what: str) -> Iterator[Piece]:

@@ -9,6 +9,7 @@ from mobifai.errors import MobiFaiError
 from profiles.investigate.explain import nothing_to_explain, read_soak, wanted_of
 from profiles.investigate.hunt import Hunt, Wanted
 from profiles.results import Culprit
+from soak.gauges.counts import Counts
 from soak.gauges.results import FindingResult, Report, TrafficResult
 from soak.report.directory import ReportDirectory
 from soak.run.plan import Plan
@@ -23,7 +24,7 @@ def finding(scenario: str, name: str = "python.blocks", kind: str = "growth") ->
 def soaked(verdict: str, *findings: FindingResult, **other: Any) -> Report:
     """A report of soak."""
     plan = other.pop("plan", {"time_scale": 5, "phones": 3, "plant": "text-only", "scenarios": ["terminals"]})
-    return Report(verdict, 0, 1.0, 7, {"plan": plan}, [], [], [], list(findings), TrafficResult(), **other)  # type: ignore[arg-type]
+    return Report(verdict, Counts(), 1.0, 7, {"plan": plan}, [], [], [], list(findings), TrafficResult(), **other)  # type: ignore[arg-type]
 
 
 def test_the_scenarios_seed_and_plant_are_those_of_the_report() -> None:
