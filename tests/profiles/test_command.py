@@ -81,7 +81,7 @@ async def test_where_nothing_leaks_nobody_is_named(tmp_path: Path) -> None:
     assert (status, report.verdict, report.culprits, report.unattributed) == (0, "clean", [], []), report
 
 
-@HUNT
+@pytest.mark.timeout(1200)  # two looks, one after the other
 async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path: Path) -> None:
     plan = {"scenarios": ["terminals"], "time_scale": 10.0, "phones": 3, "plant": "text-only"}
     finding = {"kind": "growth", "name": "python.blocks", "detail": "more", "per_cycle": 1.4, "unit": "objects",
