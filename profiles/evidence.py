@@ -1,12 +1,13 @@
 """What was seen in a process, as frozen values, for `profiles.attribution.case` to draw conclusions from. No I/O."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from profiles.attribution.frames import Frame, Stack
 from profiles.attribution.growth import Rises, Rows
+from soak.gauges.gauge import AGENT, bare, family_of, prefix_of, process_of
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -78,8 +79,35 @@ class Evidence(msgspec.Struct, frozen=True):
     warm_up_cycles: int = 0
     """Cycles before the first window."""
     windows: int = 0
+    process: str = AGENT
+    """The process that was looked into. The names of its gauges in `rising` are without it."""
     unmeasured: list[str] = []
     """Gauges without which nothing can be called free of leaks, and that this system does not measure."""
+
+
+SHARED: Final = frozenset({"zombies", "processes", "children.bytes", "files", "rows"})
+"""Families that are counted of all processes together."""
+
+
+def seen_from(process: str, rising: Mapping[str, float]) -> dict[str, float]:
+    """What rose, by the names that a process knows it by.
+
+    Those of the agent are all names: what rises in another process is told, so that one can look there.
+    """
+    if process == AGENT:
+        return dict(rising)
+    own = {bare(name): rate for name, rate in rising.items() if process_of(name) == process}
+    return {**{name: rate for name, rate in rising.items() if is_shared(name)}, **own}
+
+
+def is_shared(name: str) -> bool:
+    """Whether a gauge is counted of all processes together."""
+    return not prefix_of(name) and family_of(name) in SHARED
+
+
+def told_by(process: str, name: str) -> str:
+    """The whole name of a gauge that a process knows by this one."""
+    return name if process == AGENT or is_shared(name) else f"{process}/{name}"
 
 
 def left_of(told: dict[str, Any]) -> dict[str, list[Left]]:

@@ -56,4 +56,4 @@ def _run(report: ProfileReport, *, memray: bool | None) -> str:
     plan = Plan(
         tuple(asked.scenarios), report.seed, time_scale=asked.time_scale, phones=asked.phones, plant=asked.plant
     )  # fmt: skip
-    return run_command(plan, dose=asked.dose, memray=memray)
+    return run_command(plan, dose=asked.dose, memray=memray, process=asked.process)

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from soak.duration import Duration
+from soak.gauges.gauge import AGENT
 from soak.option_table import Mode, OptionTable
 from soak.option_types import PHONES, SEED, TIME_SCALE, PathName
 from soak.run.plan import LARGEST_SEED, Plan
@@ -20,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_REPORT: Final = "profile-report"
 
-_ALWAYS: Final = frozenset({"scenario_names", "dose", "memray", "report_dir", "as_json"})
+_ALWAYS: Final = frozenset({"scenario_names", "process", "dose", "memray", "report_dir", "as_json"})
 
 MODES: Final[Mapping[str, Mode]] = MappingProxyType(
     {
@@ -29,6 +30,8 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
     }
 )
 """Which parameters each mode of `run` takes, by the parameter that chooses it."""
+
+PROCESSES: Final = (AGENT, "keeper", "relay")
 
 TABLE: Final = OptionTable(MODES)
 
@@ -69,6 +72,11 @@ RUN_OPTIONS: Final = (
         help=f"Most phones at the same time; {PHONES.range}.",
     ),
     click.option("--plant", "plant_name", metavar="NAME", help="Plant a leak of `mobifai soak --list-plants`."),
+    click.option(
+        "--process", type=click.Choice(PROCESSES), metavar="NAME",
+        help=f"Process to look into: {', '.join(PROCESSES)}; relay only in a scenario that runs one apart and does not "
+        "restart it.  [default: where the leak was planted or found, or the agent, then any other that grows]",
+    ),
     click.option("--dose/--no-dose", default=True, help="Test what each culprit scales with.  [default: on]"),
     click.option(
         "--memray/--no-memray", default=None,

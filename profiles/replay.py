@@ -7,9 +7,10 @@ from soak.run.plan import Plan
 from soak.run.replay import drive_words, shell_command
 
 
-def run_command(plan: Plan, *, dose: bool, memray: bool | None) -> str:
+def run_command(plan: Plan, *, dose: bool, memray: bool | None, process: str | None = None) -> str:
     """Return `mobifai profile run` for the scenarios of a plan, each of which runs by itself."""
     words = [*plan.scenarios, *drive_words(plan)]
+    words += [] if process is None else ["--process", process]
     words += [] if dose else ["--no-dose"]
     words += [] if memray is None else ["--memray" if memray else "--no-memray"]
     return shell_command("profile", "run", *words)

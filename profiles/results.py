@@ -88,6 +88,8 @@ class Culprit(msgspec.Struct, frozen=True):
     unit: str = "bytes"
     """Of `per_24h`."""
     scenario: str = ""
+    process: str = "agent"
+    """The process that it was found in: `agent`, `keeper` or `relay`."""
     explains: list[str] = []
     """The gauges of soak whose rise it explains."""
     made_at: list[Place] = []
@@ -148,6 +150,8 @@ class Settings(msgspec.Struct, frozen=True):
     memray: bool | None = None
     seconds: float = 0.0
     state_dir: str = ""
+    process: str | None = None
+    """The process that was named; None: none was."""
 
 
 class Looked(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Final
 from profiles.attribution.frames import Frame, Role, Stack, blame, is_of_the_tool, role
 from profiles.evidence import Container, Evidence, Left, Native, Site
 from profiles.results import Place
+from soak.gauges.gauge import prefix_of
 
 NameLine = Callable[[Frame], Place]
 Adders = Callable[[str, str], Sequence[int]]
@@ -259,6 +260,8 @@ class Case:
 
     def _explain(self, name: str, per_cycle: float) -> None:
         """Enter a gauge with the causes that explain it."""
+        if prefix_of(name):  # of a process that was not looked into
+            return
         for cause in self.causes:
             if name not in cause.explains and self._explains(cause, name, per_cycle):
                 cause.explains.append(name)

@@ -5,7 +5,7 @@ from typing import Final
 
 from profiles.attribution.case import Adders, Case, Cause, NameLine
 from profiles.attribution.frames import Frame, Role, Stack, blame, blamed, calls, role
-from profiles.evidence import Evidence
+from profiles.evidence import Evidence, told_by
 from profiles.results import Confidence, Culprit, Place, Unattributed
 from soak.gauges.gauge import gauge_of
 from soak.gauges.verdict import SECONDS_A_DAY
@@ -54,7 +54,8 @@ def _culprit(cause: Cause, evidence: Evidence, name_line: NameLine, replay: str)
         replay=replay,
         what=cause.what,
         scenario=evidence.scenario,
-        explains=sorted(cause.explains),
+        process=evidence.process,
+        explains=sorted(told_by(evidence.process, name) for name in cause.explains),
         made_at=[name_line(frame) for frame in cause.made_at[:8]],
         library=library,
         brought_about_by=_brought_about_by(cause, evidence, name_line),
@@ -100,4 +101,4 @@ def _unattributed(name: str, per_cycle: float, evidence: Evidence) -> Unattribut
         f"it rose over {evidence.cycles:,} cycles; no container that only gets longer, no line whose memory stays, and "
         "no line that made such a thing was seen with it"
     )
-    return Unattributed(name, per_cycle, gauge_of(name).unit, evidence.scenario, why)
+    return Unattributed(told_by(evidence.process, name), per_cycle, gauge_of(name).unit, evidence.scenario, why)

@@ -55,7 +55,7 @@ def run(context: click.Context, /, **params: Any) -> int:
 
 def wanted_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> Wanted:
     """Return what parsed options ask for; `own` are the scenarios where none is named."""
-    return Wanted(plan_of(params, own), params["dose"], params["memray"])
+    return Wanted(plan_of(params, own), params["dose"], params["memray"], process=params["process"])
 
 
 def _inconclusive(first: ProfileReport, why: str) -> ProfileReport:

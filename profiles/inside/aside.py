@@ -16,9 +16,11 @@ T = TypeVar("T")
 async def aside(job: Callable[[], T]) -> T:
     """The result of a job. Raises what it raises. It is waited for, also when this is cancelled: it is not long.
 
-    No garbage is collected meanwhile: that would stop everything for longer than any step of the job.
+    No garbage is collected meanwhile: that would stop everything for longer than any step of the job. In a process
+    without an event loop, as the keeper, the job is done here and now.
     """
-    loop = asyncio.get_running_loop()
+    if (loop := running_loop()) is None:
+        return job()
     done: asyncio.Future[T] = loop.create_future()
 
     def work() -> None:
@@ -44,6 +46,14 @@ async def aside(job: Callable[[], T]) -> T:
         if collecting:
             gc.enable()
         thread.join()
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs here, if one does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def driven(job: Coroutine[Any, Any, T]) -> T:

@@ -29,7 +29,12 @@ def here() -> Stack:
 
 
 def note(notes: dict[Any, Any], key: object, *value: object) -> None:
-    """Keep the newest, several values as a tuple: numbers and names are used again."""
+    """Keep the newest, several values as a tuple: numbers and names are used again.
+
+    A number is copied: one that the program made would seem to be kept by the program.
+    """
+    if type(key) is int:
+        key = key + 0
     notes.pop(key, None)
     notes[key] = value[0] if len(value) == 1 else value
     if len(notes) > MOST_NOTED:

@@ -21,7 +21,7 @@ import psutil
 
 from mobifai.errors import StateError
 from profiles.attribution.frames import Frame, Role, Stack, is_of_the_tool, role
-from profiles.inside.aside import aside, driven, no_pause
+from profiles.inside.aside import aside, driven, no_pause, running_loop
 from profiles.inside.containers import Containers, find
 from profiles.inside.reach import cached_function, held_by, name_of, survivors
 from profiles.inside.retainers import paths
@@ -67,7 +67,7 @@ class Tracing:
 
     async def window(self) -> None:
         """Look at all that lives. The first window is the base of all others."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         await aside(self._look)
         self.peak_bytes = max(self.peak_bytes, traced_bytes())
 

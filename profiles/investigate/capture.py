@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from profiles.attribution.growth import COUNT, largest, rise, risen_containers, risen_sites
-from profiles.evidence import Evidence, containers_of, left_of, sites_of
+from profiles.evidence import Evidence, containers_of, left_of, seen_from, sites_of
 from profiles.results import Overhead
-from soak.gauges.gauge import GAUGES, Kind, gauge_of
+from soak.gauges.gauge import AGENT, GAUGES, Kind, gauge_of
 from soak.gauges.verdict import REQUIRED
 from soak.harness.installation import HERE, Installation
 from soak.run.plan import Plan
@@ -31,8 +31,9 @@ Tell = Callable[[str], None]
 class Capture:
     """What is seen of one course."""
 
-    def __init__(self, course: Course, tell: Tell) -> None:
+    def __init__(self, course: Course, tell: Tell, process: str = AGENT) -> None:
         self._course = course
+        self._process = process
         self._tell = tell
         self._cycles: list[int] = []
         self._values: list[dict[str, float]] = []
@@ -71,14 +72,18 @@ class Capture:
             scenario=self._course.scenario.name,
             cycles=self._cycles[-1] - self._cycles[0],
             seconds=seconds,
-            rising=rising,
+            rising=seen_from(self._process, rising),
             sites=sites_of(sites, told["sites"], examined["sites"]),
             containers=containers_of(containers, examined["containers"]),
             left=left_of(examined),
             warm_up_cycles=self._course.warm_up_cycles + self._cycles[0],
             windows=len(self._cycles) - 1,
-            unmeasured=[name for name in REQUIRED if name not in self._untraced_names],
+            unmeasured=[name for name in self._required() if name not in self._untraced_names],
+            process=self._process,
         )
+
+    def _required(self) -> list[str]:
+        return [name if self._process == AGENT else f"{self._process}/{name}" for name in REQUIRED]
 
     async def _rehearse(self) -> None:
         """Have everything loaded and made that tracing needs, so that it is not taken for growth."""
@@ -110,7 +115,7 @@ class Capture:
         self._values.append(dict(self._course.newest))
 
     async def _ask(self, question: str, arguments: dict[str, object] | None = None) -> Any:
-        return await self._course.target.ask(question, arguments)
+        return await self._course.target.ask_in(self._process, question, arguments)
 
     # -- what rose
 
@@ -133,7 +138,8 @@ async def capture(
     clock: Callable[[], float],
     tell: Tell,
     installation: Installation = HERE,
+    process: str = AGENT,
 ) -> tuple[Evidence, Overhead]:
-    """Look into a fresh agent under one scenario. Raises TargetFailed, StateError, what cycles raise."""
+    """Look into a process of a fresh agent under one scenario. Raises TargetFailed, StateError, what cycles raise."""
     async with open_course(scenario, plan, folder, clock, installation=installation) as course:
-        return await Capture(course, tell).take()
+        return await Capture(course, tell, process).take()

@@ -17,7 +17,7 @@ from profiles.evidence import stack_of
 from profiles.results import Culprit, Scale
 from soak import shell
 from soak.duration import number_text
-from soak.gauges.gauge import Kind, gauge_of
+from soak.gauges.gauge import AGENT, Kind, gauge_of
 from soak.gauges.quiescence import at_rest, everybody_gone
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.harness.installation import HERE, Installation
@@ -91,8 +91,9 @@ class Primitives:
 class DoseTest:
     """One agent that is given doses, and what grew with each."""
 
-    def __init__(self, target: AgentUnderTest, primitives: Primitives, tell: Tell) -> None:
+    def __init__(self, target: AgentUnderTest, primitives: Primitives, tell: Tell, process: str = AGENT) -> None:
         self._target = target
+        self._process = process
         self._primitives = primitives
         self._tell = tell
         self._given: list[str] = []  # bounded: three for each primitive
@@ -102,7 +103,7 @@ class DoseTest:
         """The culprits with their doses. Raises PhoneError, StateError."""
         for give in self._primitives.all().values():
             await give(REHEARSAL)
-        await self._target.ask("profile.begin")
+        await self._target.ask_in(self._process, "profile.begin")
         for give in self._primitives.all().values():
             await give(2)
         await self._window()
@@ -112,15 +113,15 @@ class DoseTest:
                 await give(dose * PORTION)
                 self._given.append(name)
                 await self._window()
-        told = await self._target.ask("profile.courses")
-        await self._target.ask("profile.end")
+        told = await self._target.ask_in(self._process, "profile.courses")
+        await self._target.ask_in(self._process, "profile.end")
         return [self._dosed(one, told["sites"]) for one in culprits]
 
     async def _window(self) -> None:
         await everybody_gone(lambda: self._target.ask("status"), GONE_SECONDS)
         values, _ = await at_rest(self._target.values, None, REST_SECONDS)
         self._values.append(values)
-        await self._target.ask("profile.window")
+        await self._target.ask_in(self._process, "profile.window")
 
     def _dosed(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> Culprit:
         values, unit = self._course(culprit, sites)
@@ -171,9 +172,14 @@ def scale(primitive: str, grown: tuple[float, float, float]) -> Scale:
 
 
 async def dose_test(
-    culprits: Sequence[Culprit], plan: Plan, folder: Path, tell: Tell, installation: Installation = HERE
+    culprits: Sequence[Culprit],
+    plan: Plan,
+    folder: Path,
+    tell: Tell,
+    installation: Installation = HERE,
+    process: str = AGENT,
 ) -> list[Culprit]:
-    """The culprits, with what each scales with. Raises TargetFailed, PhoneError, StateError."""
+    """The culprits of a process, with what each scales with. Raises TargetFailed, PhoneError, StateError."""
     scenario = mixed.Mixed()
     own = folder / "scenario"
     own.mkdir(parents=True)
@@ -185,4 +191,4 @@ async def dose_test(
     ) as target:
         chance = Random(f"{plan.seed} doses")  # noqa: S311 - chance that can be had again
         world = World(target, chance, plan.phones, plan.time_scale)
-        return await DoseTest(target, Primitives(world, scenario), tell).run(culprits)
+        return await DoseTest(target, Primitives(world, scenario), tell, process).run(culprits)

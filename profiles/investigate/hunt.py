@@ -5,7 +5,7 @@ Owns the order of the looks and the directory of each. Whatever ends it, there i
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,20 @@ import msgspec
 from mobifai.errors import MobiFaiError
 from profiles.attribution.culprit import culprits, ranked
 from profiles.attribution.source import adding, place
-from profiles.evidence import Evidence
+from profiles.evidence import Evidence, is_shared, told_by
 from profiles.investigate.capture import capture
 from profiles.investigate.dose import dose_test
 from profiles.investigate.native import native_growth
 from profiles.investigate.outcome import conclude, settings_of, sought, unjudged
 from profiles.replay import run_command
 from profiles.results import Culprit, Looked, Overhead, ProfileReport, Settings, Unattributed, Unjudged, Verdict
+from soak.gauges.gauge import AGENT, process_of
 from soak.gauges.results import FindingResult, Product
 from soak.harness.identity import product
 from soak.harness.installation import HERE, Installation
+from soak.plants import plant
 from soak.run.plan import Plan
+from soak.scenarios import scenario as scenario_class
 
 Tell = Callable[[str], None]
 
@@ -45,12 +48,14 @@ class Wanted:
     memray: bool | None = None
     findings: Sequence[FindingResult] = ()
     mode: str = "run"
+    process: str | None = None
+    """The process to look into; None: where a leak was planted or found, else the agent, then wherever it rises."""
     installation: Installation = HERE
 
     @property
     def settings(self) -> Settings:
         """The same for a report."""
-        return settings_of(self.plan, dose=self.dose, memray=self.memray)
+        return settings_of(self.plan, dose=self.dose, memray=self.memray, process=self.process)
 
 
 @dataclass
@@ -100,45 +105,88 @@ class Hunt:
         self.save(msgspec.structs.replace(self.report(), verdict="unfinished"))
 
     async def _scenario(self, scenario: str, folder: Path) -> None:
-        plan = self.wanted.plan
-        replay = self._replay(scenario)
-        self._say(scenario, "looking into a fresh agent")
+        """Look into one process after the other, as long as something rises that may be another's."""
+        looked: list[str] = []
+        counts = (0, 0, 0)
+        while (process := self._next_process(scenario, looked)) is not None:
+            evidence = await self._process(scenario, process, folder / str(len(looked)))
+            looked.append(process)
+            now = evidence.cycles, evidence.warm_up_cycles, evidence.windows
+            counts = (counts[0] + now[0], counts[1] + now[1], counts[2] + now[2])
+            self._forget_explained(scenario)
+        self._looked.append(Looked(scenario, "judged", *counts))
+
+    def _next_process(self, scenario: str, looked: Sequence[str]) -> str | None:
+        """The process that is to be looked into next, if there is one."""
+        wanted = self.wanted
+        if wanted.process is not None:
+            return None if looked else wanted.process
+        known = (AGENT, "keeper", *(("relay",) if scenario_class(scenario).relay == "apart" else ()))
+        return next((one for one in self._asked_for(scenario, looked) if one in known and one not in looked), None)
+
+    def _asked_for(self, scenario: str, looked: Sequence[str]) -> Iterator[str]:
+        """The processes where something rises, or a leak was planted; the agent where nothing is known."""
+        wanted, left = self.wanted, [one.name for one in self._open if one.scenario == scenario]
+        if not looked:
+            found = [one.name for one in wanted.findings if one.scenario == scenario and not is_shared(one.name)]
+            planted: list[str] = [plant(wanted.plan.plant).process] if wanted.plan.plant is not None else []
+            yield from planted or [process_of(name) for name in found] or [AGENT]
+        yield from (process_of(name) for name in left)
+        if any(is_shared(name) for name in left):
+            yield "keeper"
+
+    async def _process(self, scenario: str, process: str, folder: Path) -> Evidence:
+        wanted = self.wanted
+        where = scenario if process == AGENT else f"{scenario}, {process}"
+        self._say(
+            where, f"looking into the {process} of a fresh run" if process != AGENT else "looking into a fresh agent"
+        )
         evidence, self._overhead = await capture(
             scenario,
-            plan,
+            wanted.plan,
             folder / "c",
             self._elapsed,
-            lambda what: self._say(scenario, what),
-            self.wanted.installation,
+            lambda what: self._say(where, what),
+            wanted.installation,
+            process,
         )
         self._unmeasured += [(scenario, name) for name in evidence.unmeasured]
-        found, open_ = culprits(evidence, place, adding, replay)
-        if self._needs_native(open_):
+        found, open_ = culprits(evidence, place, adding, self._replay(scenario))
+        if self._needs_native(open_, process):
             evidence = await self._with_native(scenario, evidence, folder / "n")
-            found, open_ = culprits(evidence, place, adding, replay)
+            found, open_ = culprits(evidence, place, adding, self._replay(scenario))
         before, self._culprits = self._culprits, [*self._culprits, *found]
         self._open += open_
-        counts = evidence.cycles, evidence.warm_up_cycles, evidence.windows
-        self._looked.append(Looked(scenario, "judged", *counts))
-        if found and self.wanted.dose:
+        if found and wanted.dose:
             self._save()
-            found = await self._dosed(scenario, found, folder / "d")
-            self._culprits = [*before, *found]
+            self._culprits = [*before, *await self._dosed(where, found, folder / "d", process)]
+        return evidence
 
-    async def _dosed(self, scenario: str, found: Sequence[Culprit], folder: Path) -> list[Culprit]:
+    async def _dosed(self, where: str, found: Sequence[Culprit], folder: Path, process: str) -> list[Culprit]:
         """The culprits, with what each scales with."""
-        wanted = self.wanted
-        return await dose_test(found, wanted.plan, folder, lambda what: self._say(scenario, what), wanted.installation)
+        plan, installation = self.wanted.plan, self.wanted.installation
+        return await dose_test(found, plan, folder, lambda what: self._say(where, what), installation, process)
 
-    def _needs_native(self, open_: Iterable[Unattributed]) -> bool:
-        unexplained = any(one.name == HEAP for one in open_)
+    def _forget_explained(self, scenario: str) -> None:
+        """What a process could not explain, and another one could, is explained."""
+        explained = {name for one in self._culprits if one.scenario == scenario for name in one.explains}
+        mine = {one.name: one for one in self._open if one.scenario == scenario and one.name not in explained}
+        self._open = [*(one for one in self._open if one.scenario != scenario), *mine.values()]
+
+    def _needs_native(self, open_: Iterable[Unattributed], process: str) -> bool:
+        unexplained = any(one.name == told_by(process, HEAP) for one in open_)
         return unexplained if self.wanted.memray is None else self.wanted.memray
 
     async def _with_native(self, scenario: str, evidence: Evidence, folder: Path) -> Evidence:
         self._say(scenario, "looking at the C heap with memray, in a fresh agent")
         wanted = self.wanted
         native = await native_growth(
-            scenario, wanted.plan, folder, lambda what: self._say(scenario, what), wanted.installation
+            scenario,
+            wanted.plan,
+            folder,
+            lambda what: self._say(scenario, what),
+            wanted.installation,
+            evidence.process,
         )
         self._missed += [Unjudged(f"which line keeps the C heap in {scenario}", why, scenario) for why in native.notes]
         return msgspec.structs.replace(evidence, native=native.rows)
@@ -190,7 +238,9 @@ class Hunt:
 
     def _replay(self, scenario: str) -> str:
         wanted = self.wanted
-        return run_command(replace(wanted.plan, scenarios=(scenario,)), dose=wanted.dose, memray=wanted.memray)
+        return run_command(
+            replace(wanted.plan, scenarios=(scenario,)), dose=wanted.dose, memray=wanted.memray, process=wanted.process
+        )
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began

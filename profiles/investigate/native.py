@@ -20,6 +20,7 @@ from profiles.attribution.growth import BYTES
 from profiles.evidence import Native, stack_of
 from profiles.investigate.capture import WARM_UP_BLOCKS
 from profiles.results import ProfileError
+from soak.gauges.gauge import AGENT
 from soak.harness.installation import HERE, Installation
 from soak.harness.surroundings import helper_surroundings, module_command
 from soak.run.plan import Plan
@@ -53,9 +54,9 @@ class NativeGrowth:
 
 
 async def native_growth(
-    scenario: str, plan: Plan, folder: Path, tell: Tell, installation: Installation = HERE
+    scenario: str, plan: Plan, folder: Path, tell: Tell, installation: Installation = HERE, process: str = AGENT
 ) -> NativeGrowth:
-    """Look at a fresh agent under a scenario. Raises TargetFailed, StateError, what cycles raise."""
+    """Look at a process of a fresh agent under a scenario. Raises TargetFailed, StateError, what cycles raise."""
     async with open_course(scenario, plan, folder, time.monotonic, installation=installation) as course:
         await course.warm_up(tell, WARM_UP_BLOCKS)
         windows = []
@@ -63,7 +64,7 @@ async def native_growth(
             file = folder / f"window-{blocks}.bin"
             tell(f"memray window of {blocks} blocks")
             try:
-                cycles = await course.traced_blocks(file, blocks, tell, native=True)
+                cycles = await course.traced_blocks(file, blocks, tell, native=True, process=process)
             except StateError as error:
                 return NativeGrowth(notes=[f"memray could not look at it: {error}"])
             windows.append(Window(cycles, await read(file)))

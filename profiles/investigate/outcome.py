@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import msgspec
+
 from profiles.results import Culprit, Looked, Settings, Sought, Unattributed, Unjudged, Verdict
 from soak.gauges.results import FindingResult
 from soak.run.plan import Plan
@@ -16,9 +18,10 @@ BY_OTHER_MEANS: Final = {
 """Kinds of findings that no line can be named for, and why."""
 
 
-def settings_of(plan: Plan, *, dose: bool, memray: bool | None) -> Settings:
+def settings_of(plan: Plan, *, dose: bool, memray: bool | None, process: str | None = None) -> Settings:
     """What a hunt was asked for."""
-    return Settings(list(plan.scenarios), plan.time_scale, plan.phones, plan.plant, dose, memray)
+    asked = Settings(list(plan.scenarios), plan.time_scale, plan.phones, plan.plant, dose, memray)
+    return msgspec.structs.replace(asked, process=process)
 
 
 def sought(

@@ -49,6 +49,9 @@ class Sample:
     values: Mapping[str, float]
 
 
+AGENT: Final = "agent"
+"""The process whose names have no prefix."""
+
 GAUGES: Final[Mapping[str, Gauge]] = {
     # inside a process
     "python.blocks": Gauge("objects", Kind.GROWTH, 12, 0.1),
@@ -95,6 +98,11 @@ def prefix_of(name: str) -> str:
     """The process in a name with its slash, as in `keeper/`; empty for the agent's names."""
     process, slash, _ = name.partition(":")[0].rpartition("/")
     return process + slash
+
+
+def process_of(name: str) -> str:
+    """The process that a value was counted in. What is counted of all together is the agent's."""
+    return prefix_of(name).rstrip("/") or AGENT
 
 
 def of_process(process: str, values: Mapping[str, float]) -> dict[str, float]:

@@ -10,10 +10,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mobifai.errors import MobiFaiError
+from mobifai.errors import MobiFaiError, StateError
 from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
+from soak.gauges.gauge import AGENT
 from soak.harness.counted_process import CountedProcess
 from soak.harness.installation import HERE, Installation
 from soak.harness.relay_process import RelayApart
@@ -88,11 +89,18 @@ class AgentUnderTest:
         return self._relay.pid if self._relay else 0
 
     async def ask_in(self, process: str, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Ask another process of the product, by its name; `agent` is this one. Raises StateError."""
+        """Ask a process of the product by its name. Raises StateError, also where there is no such process."""
+        if process == AGENT:
+            return await self.ask(question, arguments)
         for one in self.others:
-            if one.name == process:
+            if one.name == process and one.inside:
                 return await one.ask(question, arguments)
-        return await self.ask(question, arguments)
+        raise StateError(f"no {process} can be looked into here; there is {' and '.join(self.processes)}")
+
+    @property
+    def processes(self) -> list[str]:
+        """The names of those that can be looked into."""
+        return [AGENT, *(one.name for one in self.others if one.inside)]
 
     async def token(self, number: int, *, sealed: bool = False) -> str:
         """The token of a phone, made once; of a legacy app, unless it is `sealed`."""

@@ -14,7 +14,7 @@ from mobifai.errors import StateError
 from soak import shell
 from soak.duration import number_text
 from soak.gauges.counts import Counts, Part
-from soak.gauges.gauge import Sample, bare, gauge_of
+from soak.gauges.gauge import AGENT, Sample, bare, gauge_of
 from soak.gauges.quiescence import at_rest, everybody_gone, steady_part
 from soak.gauges.results import BoundResult
 from soak.gauges.time_series import SeriesBook
@@ -126,21 +126,23 @@ class Course:
                     if time.monotonic() >= end:
                         break
 
-    async def traced_blocks(self, file: Path, blocks: int, tell: Callable[[str], None], *, native: bool) -> int:
+    async def traced_blocks(
+        self, file: Path, blocks: int, tell: Callable[[str], None], *, native: bool, process: str = AGENT
+    ) -> int:
         """So many blocks under memray, back at rest at the end; how many cycles that were. Raises StateError."""
         before = self.cycles
-        async with self._memray(file, native=native):
+        async with self._memray(file, native=native, process=process):
             await self._drive(blocks, tell)
         return self.cycles - before
 
     @asynccontextmanager
-    async def _memray(self, file: Path, *, native: bool = False) -> AsyncIterator[None]:
-        await self.target.ask("soak.trace", {"file": str(file), "native": native})
+    async def _memray(self, file: Path, *, native: bool = False, process: str = AGENT) -> AsyncIterator[None]:
+        await self.target.ask_in(process, "soak.trace", {"file": str(file), "native": native})
         try:
             yield
             await self._count(None)
         finally:
-            await self.target.ask("soak.untrace")
+            await self.target.ask_in(process, "soak.untrace")
 
     async def _fill(self) -> None:
         with self._busy():

@@ -20,7 +20,7 @@ from profiles.gate import options as gate_options
 from profiles.gate.command import gate
 from profiles.gate.options import gate_command
 from profiles.investigate.hunt import Wanted
-from profiles.options import TABLE
+from profiles.options import PROCESSES, TABLE
 from profiles.replay import attach_command, run_command
 from soak.option_types import FASTEST, MOST_PHONES
 from soak.plants import plants
@@ -30,7 +30,7 @@ from tests.soak import option_words
 
 VALUES = {"seed": "7", "time_scale": "20", "phones": "2", "report_dir": "r", "plant_name": "zombie", "from_report": "f",
           "scenario_names": "terminals", "revision": "HEAD", "baseline_file": "b.json", "accepted_file": "a.toml",
-          "choice": "checkout"}  # fmt: skip
+          "choice": "checkout", "process": "keeper"}  # fmt: skip
 COMMIT = "1" * 40
 
 names = st.lists(st.sampled_from(scenarios()), min_size=1, unique=True).map(tuple)
@@ -97,10 +97,11 @@ def test_the_longest_time_is_in_the_help(command: click.Command) -> None:
         ),
         st.booleans(),
         st.none() | st.booleans(),
+        process=st.none() | st.sampled_from(PROCESSES),
     )
 )  # fmt: skip
 def test_the_command_of_a_look_is_parsed_as_the_same_look(wanted: Wanted) -> None:
-    words = shlex.split(run_command(wanted.plan, dose=wanted.dose, memray=wanted.memray))
+    words = shlex.split(run_command(wanted.plan, dose=wanted.dose, memray=wanted.memray, process=wanted.process))
     assert words[:3] == ["mobifai", "profile", "run"]
     with run.make_context("run", words[3:]) as context:
         assert TABLE.check(context) == ""

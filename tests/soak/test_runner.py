@@ -75,6 +75,9 @@ class Table:
         self.asked.append(question)
         return {"phone": None, "terminals": []}
 
+    async def ask_in(self, process: str, question: str, arguments: Mapping[str, object] | None = None) -> Any:
+        return await self.ask(question, arguments)
+
     async def values(self) -> tuple[dict[str, float], list[dict[str, Any]]]:
         return {"python.blocks": 1000.0, "heap.bytes": 1e6, **self._has(self.cycles)}, self._bounds
 
