@@ -4,6 +4,7 @@ Owns one connection from `open` to `close` or `cut`, with its HTTP session. Neve
 """
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -18,6 +19,11 @@ from soak.phone.event_log import Json, PhoneError
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
 """How long a relay may take to say goodbye too."""
+
+_SILENT = logging.getLogger("soak.phone.relay")
+"""What the library says of a connection that is cut belongs to no run's output: scenarios cut them."""
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 
 
 class PhoneLink:
@@ -52,7 +58,12 @@ class PhoneLink:
 
     def _new_socket(self, session: aiohttp.ClientSession) -> socketio.AsyncClient:
         client = socketio.AsyncClient(
-            reconnection=False, handle_sigint=False, http_session=session, request_timeout=CLOSE_SECONDS
+            reconnection=False,
+            handle_sigint=False,
+            http_session=session,
+            request_timeout=CLOSE_SECONDS,
+            logger=_SILENT,
+            engineio_logger=_SILENT,
         )
         client.on("*", self._event)
         client.on("disconnect", lambda _reason: self._lost())
