@@ -85,7 +85,7 @@ def test_the_report_has_every_field_that_programs_count_on(clean: Ended) -> None
     for name in ("schema_version", "product", "verdict", "counts", "duration_s", "seed", "environment"):
         assert report[name], name
     for name, fields in {
-        "bounds": "name capacity unit peak evicted state reason",
+        "bounds": "name capacity unit peak evicted state why",
         "rest": "name before after unit state reason",
         "gauges": "name unit per_cycle state smallest_leak reason",
     }.items():
