@@ -200,7 +200,8 @@ def comparison_text(found: Comparison) -> Text:
     )
     for word, rows, colour in parts:
         for row in rows:
-            text.append(one_line(f"{word:<9} {_told(row)}") + "\n", colour)
+            line = _open(row) if rows is found.unjudged else _told(row)
+            text.append(one_line(f"{word:<9} {line}") + "\n", colour)
     for why in found.why_not:
         text.append(one_line(f"? not compared: {why}") + "\n", "yellow")
     for name, side in (("before", found.before), ("after", found.after)):
@@ -281,4 +282,13 @@ def _told(row: Row) -> str:
     where = row.is_at or row.was_at
     name = told(where) if where else row.name
     what = f"{row.kind}{f', {row.what}' if row.what else ''}{f', in {row.scenario}' if row.scenario else ''}"
-    return f"{name} ({what}): {rate(row.before, row.unit)} → {rate(row.after, row.unit)} a cycle"
+    before, after = rate(row.before, row.unit), rate(row.after, row.unit)
+    return f"{name} ({what}): {before} → {after} a cycle"
+
+
+def _open(row: Row) -> str:
+    """A cause that can't be compared: a report that does not name it says nothing of it."""
+    named = msgspec.structs.replace(row, before=row.before or row.after, after=row.after or row.before)
+    in_both = bool(row.before and row.after)
+    only = "" if in_both else " (named in the earlier report only)" if row.before else " (named in the later one only)"
+    return _told(row) if in_both else f"{_told(named).rpartition(' → ')[0]} a cycle{only}"

@@ -55,10 +55,12 @@ def _parts(report: ProfileReport) -> Iterator[Content]:
         yield _section("Unattributed", _unattributed(report.unattributed))
     if report.sought:
         yield _section("What soak had found", _listed([f"{FATES[one.state]} {fate(one)}" for one in report.sought]))
-    if report.scenarios:
-        yield _section("What was judged", _listed(parts(report)))
+    if judged := parts(report):
+        yield _section("What was judged", _listed(judged))
     if report.unjudged:
-        yield _section("What was not judged", _listed([f"? {one.what}: {one.why}" for one in report.unjudged]))
+        yield _section(
+            "What was not judged", _listed([f"? {one.what}: not judged: {one.why}" for one in report.unjudged])
+        )
     if report.notes:
         yield _section("Notes", _listed(report.notes))
     if report.next_steps:

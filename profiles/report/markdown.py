@@ -48,7 +48,7 @@ def _sentences(report: ProfileReport) -> Iterator[str]:
         yield f"? unattributed: {one.name} in {one.scenario}, {rate(one.per_cycle, one.unit)} a cycle: {one.why}"
     yield from (f"{FATES[one.state]} {fate(one)}" for one in report.sought[:MOST_ROWS])
     yield from parts(report)
-    yield from (f"? not judged: {one.what}: {one.why}" for one in report.unjudged[:MOST_ROWS])
+    yield from (f"? {one.what}: not judged: {one.why}" for one in report.unjudged[:MOST_ROWS])
     yield from report.notes[:MOST_ROWS]
     yield identity(report.product)
 

@@ -74,13 +74,11 @@ def looked_at(report: ProfileReport) -> str:
 
 
 def parts(report: ProfileReport) -> list[str]:
-    """Each scenario, and how much of it was judged."""
-    return [_part(one, report) for one in report.scenarios]
+    """Each scenario that was judged, and how much of it."""
+    return [_part(one, report) for one in report.scenarios if one.state == "judged"]
 
 
 def _part(one: Looked, report: ProfileReport) -> str:
-    if one.state == "unjudged":
-        return f"{one.scenario}: not judged: {one.why}"
     if report.mode == "attach":
         return f"{count(one.windows, 'window')} of {duration(report.settings.seconds / max(1, one.windows))} each"
     warm_up = f"after {count(one.warm_up_cycles, 'cycle')} of warm-up"
@@ -168,7 +166,7 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
     for part in parts(report):
         yield f"  · {part}", ""
     for left in report.unjudged[:MOST_LINES]:
-        yield f"  ? not judged: {left.what}: {left.why}", "yellow"
+        yield f"  ? {left.what}: not judged: {left.why}", "yellow"
     yield from _left(report.unjudged, MOST_LINES, "things that were not judged")
     for note in report.notes[:MOST_LINES]:
         yield f"  · {note}", ""

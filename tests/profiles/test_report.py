@@ -372,7 +372,7 @@ def test_what_was_not_judged_is_said_with_its_reason_in_every_format() -> None:
     report = msgspec.structs.replace(samples.clean(), verdict="inconclusive", scenarios=scenarios, unjudged=left)
     for shown in (summary(report).plain, entities.unescape(page(report)), markdown(report)):
         assert "No verdict: scenario mixed was not judged: the run was interrupted" in shown
-        assert "mixed: not judged: the run was interrupted" in shown
+        assert "scenario mixed: not judged: the run was interrupted" in shown
         assert "terminals: 60 cycles judged in 6 windows, after 40 cycles of warm-up" in shown
 
 
