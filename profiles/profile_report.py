@@ -11,7 +11,7 @@ from profiles.next_steps import next_steps
 from profiles.report.directory import ProfileDirectory, encoded
 from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import summary
-from profiles.reported import How, Saving, begin, kept
+from profiles.reported import How, Saving, begun_in, kept
 from profiles.results import EXIT_STATUS, ProfileReport, Settings, Unjudged
 from profiles.subcommand import rendered, show, usable
 from soak.harness.environment import environment
@@ -37,14 +37,14 @@ def reported(
 ) -> int:
     """Make a report of what was begun as `first`, write it, print it; its status. Raises UsageError, CommandError."""
     directory = usable(lambda: ProfileDirectory(place))
-    begin(directory, first)
     saving = Saving(directory, first, _with_verdict)
 
     def make_last() -> ProfileReport:
         report = make(first, saving)
         return msgspec.structs.replace(report, next_steps=next_steps(report, place))
 
-    told = kept(directory, saving, make_last)
+    with begun_in(directory, first):
+        told = kept(directory, saving, make_last)
     page = None if told.unwritten else place / "report.html"
     status = told.status(EXIT_STATUS[told.report.verdict])
     status = show(encoded(told.report) if as_json else rendered(summary(told.report, page)), status)

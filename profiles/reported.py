@@ -4,9 +4,10 @@ A run that was killed leaves what was known then, and no verdict of an earlier r
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
 from mobifai.errors import CommandError, MobiFaiError
@@ -14,6 +15,7 @@ from profiles.invocation import tell
 from profiles.subcommand import FAILED, INTERRUPTED, interruption, reason_of
 from soak.option_table import Usage
 from soak.report.files import ReportError
+from soak.report.lock import locked
 
 R = TypeVar("R")
 R_contra = TypeVar("R_contra", contravariant=True)
@@ -25,6 +27,8 @@ INTERRUPTION = "it was interrupted: what had not been looked at by then is not k
 
 class Directory(Protocol[R_contra]):
     """Where reports of one kind go."""
+
+    path: Path
 
     def begin(self, report: R_contra) -> None:
         """Replace the report of an earlier run. Raises ReportError."""
@@ -71,13 +75,20 @@ class Saving(Generic[R]):
         return self._as(self.latest, how, why)
 
 
-def begin(directory: Directory[R], first: R) -> None:
-    """Have the directory for a run: from now on a signal ends it with a report. Raises Usage."""
-    try:
-        interruption().hold()
-        directory.begin(first)
-    except MobiFaiError as error:
-        raise Usage(str(error)) from None
+@contextmanager
+def begun_in(directory: Directory[R], first: R) -> Iterator[None]:
+    """Have the directory for a run alone: from now on a signal ends it with a report.
+
+    Raises Usage when another process writes there, or nothing can be written.
+    """
+    with ExitStack() as scope:
+        try:
+            interruption().hold()
+            scope.enter_context(locked(directory.path))
+            directory.begin(first)
+        except MobiFaiError as error:
+            raise Usage(str(error)) from None
+        yield
 
 
 def kept(directory: Directory[R], saving: Saving[R], make: Callable[[], R]) -> Kept[R]:

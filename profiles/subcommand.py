@@ -1,5 +1,6 @@
 """What each command of `profile` does around its own work: signals, errors and their exit statuses, and its output."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -74,10 +75,9 @@ def rendered(text: Any) -> str:
     """Styled text as it goes to standard output."""
     from rich.console import Console  # noqa: PLC0415 - signals are handled before anything heavy is imported
 
-    console = Console(highlight=False)
-    with console.capture() as captured:
-        console.print(text, soft_wrap=True)
-    return captured.get()
+    out = io.StringIO()
+    Console(file=out, force_terminal=sys.stdout.isatty(), highlight=False).print(text, soft_wrap=True)
+    return out.getvalue()
 
 
 def show(text: str | bytes, status: int) -> int:

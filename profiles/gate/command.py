@@ -26,7 +26,7 @@ from profiles.gate.results import EXIT_STATUS, GateReport, SideResult
 from profiles.gate.sides import CandidateFailed, Side, base, base_of, candidate
 from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
-from profiles.reported import How, Kept, Saving, begin, kept
+from profiles.reported import How, Kept, Saving, begun_in, kept
 from profiles.results import ProfileError, Unjudged
 from profiles.subcommand import interruption, rendered, show
 from profiles.writable import check_writable
@@ -73,10 +73,10 @@ def gate(context: click.Context, /, **params: Any) -> int:
         raise Usage(str(error)) from None
     replay = gate_command(params, plan, against.about.commit)
     first = _without_a_run(plan, against, "unfinished", replay)
-    begin(directory, first)
     saving = Saving(directory, first, _with_verdict)
     wanted = _Wanted(plan, against, accepted, where, params["culprits"], replay)
-    told = kept(directory, saving, lambda: _gated(wanted, saving))
+    with begun_in(directory, first):
+        told = kept(directory, saving, lambda: _gated(wanted, saving))
     return _end(told, params["as_json"])
 
 
