@@ -102,7 +102,8 @@ class RestResult(msgspec.Struct, frozen=True):
 
 
 class GaugeResult(msgspec.Struct, frozen=True):
-    """What became of one gauge. `smallest_leak` is the least rise for each cycle that would have been seen.
+    """What became of one gauge. `smallest_leak` is the least rise for each cycle that would have been seen; null where
+    nothing was judged.
 
     `reason` says why nothing is known, or how a suspicion was cleared.
     """
@@ -111,7 +112,7 @@ class GaugeResult(msgspec.Struct, frozen=True):
     unit: str
     per_cycle: float
     state: State
-    smallest_leak: float
+    smallest_leak: float | None
     scenario: str = ""
     reason: str = ""
 

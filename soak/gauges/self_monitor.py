@@ -52,7 +52,7 @@ class OwnGauges:
         """What became of a family: the worst of its members, and the rise of all together."""
         judged = self._judged()
         state, reason = self._state(family, [name for name in members if name in judged])
-        least = max((judged[name][0].smallest_leak for name in members if name in judged), default=0.0)
+        least = max((judged[name][0].smallest_leak for name in members if name in judged), default=None)
         rise = sum(_rate(self._since_start(name)) for name in members)
         return GaugeResult(family, gauge_of(family).unit, rise, state, least, HARNESS, reason)
 

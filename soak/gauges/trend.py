@@ -106,6 +106,7 @@ def judge(points: Sequence[tuple[int, float | None]], gauge: Gauge) -> Judgement
     needed = 1 if gauge.kind is Kind.REST else FEWEST_BLOCKS
     if blocks < needed:
         state, reason = _unknown(len(points) - 1, max(0, blocks), needed)
+        reason = BUDGET if gauge.kind is Kind.BUDGET and state is State.UNJUDGED else reason
         return Judgement(state, gauge, blocks=max(0, blocks), cycles=cycles, reason=reason)
     if gauge.kind is Kind.REST:
         return _judge_rest(measured, levels, gauge)

@@ -153,7 +153,7 @@ def gauges(
 
 def _missing(name: str, scenario: str, blocks: int) -> GaugeResult:
     state, reason = (State.UNMEASURED, NOT_HERE) if blocks else (State.UNJUDGED, too_few(0, ENOUGH_BLOCKS))
-    return GaugeResult(name, gauge_of(name).unit, 0, state, 0, scenario, reason)
+    return GaugeResult(name, gauge_of(name).unit, 0, state, None, scenario, reason)
 
 
 def leaks(
@@ -191,7 +191,8 @@ def gauge_result(
         state, reason = _confirmed(first, (again or {}).get(name))
     elif _is_unripe(first, blocks):
         state, reason = State.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
-    return GaugeResult(name, first.gauge.unit, first.per_cycle, state, first.smallest_leak, scenario, reason)
+    least = None if state in (State.UNJUDGED, State.UNMEASURED) else first.smallest_leak
+    return GaugeResult(name, first.gauge.unit, first.per_cycle, state, least, scenario, reason)
 
 
 def _confirmed(first: Judgement, again: Judgement | None) -> tuple[State, str]:

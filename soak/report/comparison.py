@@ -77,7 +77,9 @@ class FindingChange(msgspec.Struct, frozen=True):
 
 
 class GaugeChange(msgspec.Struct, frozen=True):
-    """A gauge that both reports have: states, rates for each cycle, and the smallest leaks that would be seen."""
+    """A gauge that both reports have: states, rates for each cycle, and the smallest leaks that would be
+    seen; null where nothing was judged.
+    """
 
     name: str
     scenario: str
@@ -86,8 +88,8 @@ class GaugeChange(msgspec.Struct, frozen=True):
     after_state: State
     before: float
     after: float
-    before_smallest: float
-    after_smallest: float
+    before_smallest: float | None
+    after_smallest: float | None
 
 
 class LimitChange(msgspec.Struct, frozen=True):

@@ -73,7 +73,8 @@ def _sections(report: Report, place: Path | None) -> Iterator[Content]:
 def _verdict(report: Report) -> Markup:
     told = sentence(report)
     first, _, rest = told.partition(": ")
-    rest = rest if report.findings else rest[:1].upper() + rest[1:]
+    is_name = rest.startswith(tuple(one.name for one in report.scenarios))
+    rest = rest if report.findings or is_name else _sentence(rest)
     return tag(
         "header",
         tag("div", SIGNS[report.verdict], class_=f"sign {TONES[report.verdict]}", aria_hidden="true"),

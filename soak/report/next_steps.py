@@ -75,4 +75,4 @@ def _more_blocks(report: Report) -> Iterator[Step]:
     for one in report.scenarios:
         if not report.is_watch and (missing := ENOUGH_BLOCKS - one.judged_blocks) > 0:
             blocks = f"{missing} more block{'s' if missing > 1 else ''}"
-            yield Step(f"{one.name} needs {blocks}, {ENOUGH_BLOCKS} in one process: `--quick` runs as many")
+            yield Step(f"{one.name} needs {blocks}, {ENOUGH_BLOCKS} in one process; a run with --quick has as many")

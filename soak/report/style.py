@@ -29,7 +29,7 @@ caption{text-align:left;color:var(--dim);padding-bottom:4px}
 th,td{text-align:left;padding:6px 10px 6px 0;border-bottom:1px solid var(--edge);vertical-align:top;
 overflow-wrap:anywhere}
 td{min-width:6.5em}th{font-weight:600;color:var(--dim);overflow-wrap:normal}
-tbody th{color:var(--ink);overflow-wrap:anywhere;min-width:7em}th p{font-weight:400}
+tbody th{color:var(--ink);overflow-wrap:anywhere;min-width:12em}th p{font-weight:400}
 td.figure,th.figure{text-align:right;padding-right:20px;font-variant-numeric:tabular-nums;overflow-wrap:normal}
 code{font:.86em ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace}
 code.copy{display:block;padding:6px 8px;border:1px solid var(--edge);border-radius:6px;background:var(--card);

@@ -79,13 +79,11 @@ def _unknown(report: Report) -> Iterator[Piece]:
 
 def _least(gauges: Sequence[GaugeResult]) -> str:
     """For each gauge the worst of its scenarios, the coarser families left out."""
-    worst: dict[str, GaugeResult] = {}
+    worst: dict[str, tuple[float, str]] = {}
     for gauge in gauges:
-        if not gauge.state.is_judged or ":" in gauge.name:
-            continue
-        if gauge.name not in worst or worst[gauge.name].smallest_leak < gauge.smallest_leak:
-            worst[gauge.name] = gauge
-    return _names([f"{name} {amount(one.smallest_leak, one.unit)}" for name, one in worst.items()])
+        if gauge.smallest_leak is not None and ":" not in gauge.name:
+            worst[gauge.name] = max(worst.get(gauge.name, (0.0, gauge.unit)), (gauge.smallest_leak, gauge.unit))
+    return _names([f"{name} {amount(least, unit)}" for name, (least, unit) in worst.items()])
 
 
 def _names(names: Sequence[str]) -> str:

@@ -211,4 +211,4 @@ def _measured(gauge: GaugeResult, text: str) -> str:
 
 def _least(gauge: GaugeResult) -> str:
     """The smallest leak that would have been seen; only what was judged has one."""
-    return amount(gauge.smallest_leak, gauge.unit) if gauge.state.is_judged else ""
+    return "" if gauge.smallest_leak is None else amount(gauge.smallest_leak, gauge.unit)

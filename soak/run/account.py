@@ -32,8 +32,9 @@ class Account:
     @property
     def counts(self) -> Counts:
         """How much ran for this scenario, in all processes so far."""
-        before = [one.counts for one in self.before]
-        return total([self.course.counts, *before, *(one.counts.as_confirmation for one in self._confirmations)])
+        first = [self.course.counts, *(one.counts for one in self.before)]
+        more = [one.counts.as_confirmation for one in self._confirmations]
+        return total([*first, *more], rounds=sum(one.blocks for one in first))
 
     @property
     def judged_cycles(self) -> int:

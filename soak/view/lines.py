@@ -70,6 +70,7 @@ class PlainLines:
         self._clock = clock
         self._begun = self._told = clock()
         self._last: Progress | None = None
+        self._newest = ""
 
     def update(self, progress: Progress) -> None:
         """Say what is new, and now and then how far it is."""
@@ -77,8 +78,8 @@ class PlainLines:
         for finding in new_findings(last, progress):
             self.say(f"found: {finding}")
         if last is None or self._due(last, progress):
-            self._told = self._clock()
-            self.say(told(progress))
+            self._told, self._newest = self._clock(), told(progress)
+            self.say(self._newest)
 
     def say(self, line: str) -> None:
         """Write one line at once."""
@@ -94,8 +95,8 @@ class PlainLines:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Say where it ended."""
-        if self._last is not None:
+        """Say where it ended, unless that was the last line."""
+        if self._last is not None and told(self._last) != self._newest:
             self.say(told(self._last))
 
     def _due(self, last: Progress, progress: Progress) -> bool:

@@ -93,7 +93,7 @@ def held(points: int = 200) -> Report:
         gauges=[
             *(GaugeResult("heap.bytes", "bytes", 0.3, State.FLAT, 12, name) for name in SCENARIOS),
             *(GaugeResult("python.blocks", "objects", -0.002, State.FLAT, 0.1, name) for name in SCENARIOS),
-            GaugeResult("children.bytes", "bytes", 0, State.UNMEASURED, 0, "mixed", NOT_HERE),
+            GaugeResult("children.bytes", "bytes", 0, State.UNMEASURED, None, "mixed", NOT_HERE),
         ],
         findings=[],
         traffic=TrafficResult(18_400_000, 2_310_000_000, 0),
@@ -105,7 +105,7 @@ def held(points: int = 200) -> Report:
             for name in SCENARIOS
         ],
         harness=[
-            GaugeResult("rss.bytes", "bytes", 12, State.UNJUDGED, 0, "harness", BUDGET),
+            GaugeResult("rss.bytes", "bytes", 12, State.UNJUDGED, None, "harness", BUDGET),
             GaugeResult("descriptors", "descriptors", 0, State.FLAT, 0, "harness"),
         ],
         memory=[{"at": 60.0, "seconds": 60.0, "lines": [{"line": "aiortc/rtcsctptransport.py:812", "bytes": 40_112}]}],

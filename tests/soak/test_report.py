@@ -4,6 +4,7 @@ import html as entities
 import json
 import math
 import os
+import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,14 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soak.gauges.counts import Counts
 from soak.gauges.gauge import Sample
-from soak.gauges.results import EXIT_STATUS, FindingResult, Report, SeriesResult
+from soak.gauges.results import EXIT_STATUS, FindingResult, GaugeResult, Report, SeriesResult, TrafficResult
+from soak.gauges.state import State
 from soak.report import scales
 from soak.report.directory import ReportDirectory, encoded, read_report
 from soak.report.figures import amount, byte_count, duration, number, rate
 from soak.report.files import ReportError
 from soak.report.html import page
 from soak.report.junit import junit
+from soak.report.next_steps import next_steps
 from soak.report.plots import courses
 from soak.report.samples import SamplesFile
 from soak.report.sentences import SIGNS, sentence
@@ -302,6 +306,108 @@ def test_every_finding_fails_a_case() -> None:
         report = msgspec.structs.replace(sample_reports.held(), findings=[finding], scenarios=[])
         root = parsed(junit(report))
         assert int(root.get("failures", "0")) + int(root.get("errors", "0")) == 1, finding.kind
+
+
+# -- states
+
+
+@pytest.mark.parametrize(
+    ("state", "word", "element"),
+    [
+        (State.FLAT, "flat", "system-out"),
+        (State.RISING, "rising", "failure"),
+        (State.SUSPECTED, "suspected", "skipped"),
+        (State.UNJUDGED, "not judged", "skipped"),
+        (State.UNMEASURED, "not measured", "skipped"),
+    ],
+)
+def test_a_gauge_has_the_same_state_in_every_format(state: State, word: str, element: str) -> None:
+    gauge = GaugeResult("some.gauge", "objects", 1, state, None, "terminals", "the reason")
+    report = msgspec.structs.replace(sample_reports.held(5), gauges=[gauge])
+    (case,) = (one for one in parsed(junit(report)).iter("testcase") if one.get("classname") == "soak.gauges")
+    (told,) = case
+    assert told.tag == element and (told.text or "").startswith(f"{word}: the reason")
+    assert f" {word}</span>" in page(report) and "the reason" in page(report)
+    assert json.loads(encoded(report))["gauges"][0]["state"] == state.value
+    if not state.is_judged:
+        assert f"{word}: the reason: some.gauge" in summary(report).plain
+
+
+@pytest.mark.parametrize(
+    ("harness", "told"),
+    [
+        ([State.UNJUDGED, State.UNJUDGED], "the harness itself: not judged: why (a, b)"),
+        ([State.FLAT, State.UNJUDGED], "the harness itself did not grow, by a"),
+        ([State.FLAT, State.RISING], "the harness itself grew: b"),
+    ],
+)
+def test_the_harness_did_not_grow_only_where_that_was_judged(harness: list[State], told: str) -> None:
+    gauges = [
+        GaugeResult(name, "objects", 11_140, state, None, "harness", "why")
+        for name, state in zip("ab", harness, strict=True)
+    ]
+    report = msgspec.structs.replace(sample_reports.held(5), harness=gauges)
+    assert told in summary(report).plain
+    assert told[1:] in page(report)
+    if State.FLAT not in harness:
+        section = page(report).partition("The harness itself</h2>")[2].partition("</section>")[0]
+        assert "flat" not in section and "did not grow" not in section
+
+
+def test_a_run_that_exchanged_no_byte_does_not_say_that_none_was_lost() -> None:
+    report = msgspec.structs.replace(sample_reports.held(5), traffic=TrafficResult())
+    assert "no byte was exchanged that could be lost" in sentence(report)
+    assert "none printed: not judged" in page(report)
+
+
+# -- the next step
+
+
+def shown_steps(report: Report, place: Path) -> list[str]:
+    commands = [step.command for step in next_steps(report, place) if step.command]
+    for command in commands:
+        assert command in summary(report, place).plain and entities.escape(command) in page(report, place)
+    return commands
+
+
+def test_a_run_that_found_something_names_the_command_that_names_the_line() -> None:
+    place = Path("/a place/it's")
+    (command,) = shown_steps(sample_reports.leaking(5), place)
+    assert shlex.split(command) == ["mobifai", "profile", "run", "--from", str(place)]
+
+
+@pytest.mark.parametrize("kind", ["bound", "failure", "integrity"])
+def test_what_no_line_can_be_named_for_is_seen_again(kind: str) -> None:
+    found = [one for one in sample_reports.FINDINGS if one.kind == kind]
+    assert shown_steps(msgspec.structs.replace(sample_reports.held(5), findings=found), Path("/r")) == [
+        sample_reports.REPLAY
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "plan", "expected"),
+    [
+        ({"interrupted": True}, {"cycles": 40}, "mobifai soak --resume /r"),
+        ({"finished": False, "verdict": "unfinished"}, {"duration": 600.0}, "mobifai soak --resume /r"),
+        ({}, {"cycles": 40}, "mobifai soak --resume /r --cycles 200"),
+        ({}, {"duration": 60.0}, "mobifai soak --resume /r --duration 9m"),
+    ],
+)
+def test_a_run_without_a_verdict_names_what_to_do(changes: dict[str, Any], plan: dict[str, Any], expected: str) -> None:
+    counts = Counts(40, 100, blocks=2, rounds=2)
+    one = msgspec.structs.replace(
+        sample_reports.held(5).scenarios[0], counts=counts, judged_blocks=2, state=State.UNJUDGED, reason="why"
+    )
+    report = msgspec.structs.replace(
+        sample_reports.held(5), **{"verdict": "inconclusive", "counts": counts, "duration_s": 60.0, "scenarios": [one],
+                                   "environment": {"plan": plan}, **changes},
+    )  # fmt: skip
+    assert shown_steps(report, Path("/r")) == [expected]
+    assert "terminals needs 6 more blocks, 8 in one process" in summary(report, Path("/r")).plain
+
+
+def test_a_run_that_held_needs_nothing_more() -> None:
+    assert next_steps(sample_reports.held(5), Path("/r")) == []
 
 
 # -- words and numbers
