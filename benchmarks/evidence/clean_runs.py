@@ -11,7 +11,7 @@ from profiles.gate.results import GateReport
 from soak.gauges.results import Report
 
 RUNS, FIRST_SEED = 60, 2000
-RUN_SECONDS, USUAL_SECONDS = 3600.0, 240.0
+RUN_SECONDS, USUAL_SECONDS = 3600.0, 300.0
 GATE_RUNS, FIRST_GATE_SEED = 10, 3000
 GATE_RUN_SECONDS, USUAL_GATE_SECONDS = 3600.0, 400.0
 ROOT = Path(__file__).resolve().parents[2]
