@@ -22,10 +22,10 @@ from profiles.attribution.source import adding, place
 from profiles.evidence import Evidence, containers_of, left_of, sites_of
 from profiles.interruption import Interruption
 from profiles.replay import attach_command
-from profiles.results import Culprit, Looked, Overhead, ProfileReport, Unattributed, Unjudged, Verdict
+from profiles.results import ATTACHED, Culprit, Looked, Overhead, ProfileReport, Unattributed, Unjudged, Verdict
 from soak.report.figures import count, duration
 
-NAME = "attached"
+NAME = ATTACHED
 WINDOWS = 8
 SHORTEST_WINDOW: Final = 1.0
 """Seconds: in a shorter one nothing is done that could grow, so that a look without a finding says nothing."""

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from profiles.report.places import short, told
 from profiles.report.summary import identity
-from profiles.results import SCHEMA_VERSION, Culprit, Place, ProfileReport, Unattributed
+from profiles.results import SCHEMA_VERSION, Culprit, Place, ProfileReport, Unattributed, step_of
 from soak.gauges.results import Product
 from soak.report.figures import rate
 from soak.report.text import one_line
@@ -283,7 +283,7 @@ def _told(row: Row) -> str:
     name = told(where) if where else row.name
     what = f"{row.kind}{f', {row.what}' if row.what else ''}{f', in {row.scenario}' if row.scenario else ''}"
     before, after = rate(row.before, row.unit), rate(row.after, row.unit)
-    return f"{name} ({what}): {before} → {after} a cycle"
+    return f"{name} ({what}): {before} → {after} a {step_of(row.scenario)}"
 
 
 def _open(row: Row) -> str:
@@ -291,4 +291,4 @@ def _open(row: Row) -> str:
     named = msgspec.structs.replace(row, before=row.before or row.after, after=row.after or row.before)
     in_both = bool(row.before and row.after)
     only = "" if in_both else " (named in the earlier report only)" if row.before else " (named in the later one only)"
-    return _told(row) if in_both else f"{_told(named).rpartition(' → ')[0]} a cycle{only}"
+    return _told(row) if in_both else f"{_told(named).rpartition(' → ')[0]} a {step_of(row.scenario)}{only}"

@@ -20,6 +20,15 @@ class ProfileError(MobiFaiError):
     """A hunt can't begin, or can't go on."""
 
 
+ATTACHED = "attached"
+"""Stands for a scenario where an agent that is used was looked into: a cycle is a window of time there."""
+
+
+def step_of(scenario: str) -> str:
+    """What rates of a scenario are for: a cycle, or a window of time."""
+    return "window" if scenario == ATTACHED else "cycle"
+
+
 SCHEMA_VERSION = 1
 """Of report.json: larger whenever a reader of the one before could take a report for something else."""
 

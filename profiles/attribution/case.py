@@ -11,7 +11,7 @@ from typing import Final
 
 from profiles.attribution.frames import Frame, Role, Stack, blame, is_of_the_tool, role
 from profiles.evidence import Container, Evidence, Left, Native, Site
-from profiles.results import Place
+from profiles.results import Place, step_of
 from soak.gauges.gauge import prefix_of
 
 NameLine = Callable[[Frame], Place]
@@ -80,6 +80,7 @@ class Case:
         self._adders = adders
         self._name = name_line
         self._sites = {site.id: site for site in evidence.sites}
+        self._step = step_of(evidence.scenario)
         self.causes: list[Cause] = []
 
     def solve(self) -> None:
@@ -120,7 +121,7 @@ class Case:
         cause.what = _holding(container)
         cause.made_at = [one for one in container.made_at if one != frame]
         cause.proofs.add("container")
-        cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each cycle")
+        cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each {self._step}")
 
     def _kept_at(self, container: Container) -> tuple[Frame | None, Stack]:
         """The line that puts things into it, and the stack."""
@@ -231,7 +232,7 @@ class Case:
         if "allocation" not in cause.proofs:
             cause.proofs.add("allocation")
             amount = f"{site.bytes:.3g} bytes" if site.bytes else f"{site.blocks:.3g} blocks"
-            cause.evidence.append(f"memory from line {frame[1]} rises by {amount} with each cycle")
+            cause.evidence.append(f"memory from line {frame[1]} rises by {amount} with each {self._step}")
 
     def _claiming(self, site: Site) -> Cause | None:
         """The cause that holds what comes from a site."""
@@ -254,7 +255,7 @@ class Case:
             cause.explains.append("heap.bytes")
         cause.proofs.add("native")
         below = f", in {' < '.join(row.functions[:3])}" if row.functions else ""
-        cause.evidence.append(f"memray: {row.bytes:.3g} bytes of the C heap stay with each cycle{below}")
+        cause.evidence.append(f"memray: {row.bytes:.3g} bytes of the C heap stay with each {self._step}{below}")
 
     # -- the gauges
 

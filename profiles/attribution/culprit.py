@@ -6,9 +6,10 @@ from typing import Final
 from profiles.attribution.case import Adders, Case, Cause, NameLine
 from profiles.attribution.frames import Frame, Role, Stack, blame, blamed, calls, role
 from profiles.evidence import Evidence, told_by
-from profiles.results import Confidence, Culprit, Place, Unattributed
+from profiles.results import Confidence, Culprit, Place, Unattributed, step_of
 from soak.gauges.gauge import gauge_of
 from soak.gauges.verdict import SECONDS_A_DAY
+from soak.report.figures import count
 
 MOST_TYPES: Final = 20
 DEEPEST: Final = 12
@@ -97,8 +98,9 @@ def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
 
 
 def _unattributed(name: str, per_cycle: float, evidence: Evidence) -> Unattributed:
+    over = count(evidence.cycles, step_of(evidence.scenario))
     why = (
-        f"it rose over {evidence.cycles:,} cycles; no container that only gets longer, no line whose memory stays, and "
-        "no line that made such a thing was seen with it"
+        f"it rose over {over}; no container that only gets longer, no line whose memory stays, and no line that made "
+        "such a thing was seen with it"
     )
     return Unattributed(told_by(evidence.process, name), per_cycle, gauge_of(name).unit, evidence.scenario, why)

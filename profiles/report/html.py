@@ -9,7 +9,7 @@ from pathlib import Path
 
 from profiles.report.places import told
 from profiles.report.summary import FATES, SIGNS, asked, facts, fate, headline, identity, looked_at, overhead, parts
-from profiles.results import Culprit, NextStep, Overhead, Place, ProfileReport, Scale, Settings, Unattributed
+from profiles.results import Culprit, NextStep, Overhead, Place, ProfileReport, Scale, Settings, Unattributed, step_of
 from soak.report.figures import duration, number, rate
 from soak.report.html import MOST_NOTES, POLICY
 from soak.report.markup import Content, Markup, markup, tag
@@ -178,7 +178,7 @@ def _unattributed(rows: Sequence[Unattributed]) -> Markup:
     columns = [
         Column("Gauge", lambda one: one.name),
         Column("Scenario", lambda one: one.scenario),
-        Column("A cycle", lambda one: rate(one.per_cycle, one.unit), figure=True),
+        Column("Rate", lambda one: f"{rate(one.per_cycle, one.unit)} a {step_of(one.scenario)}", figure=True),
         Column("Why", lambda one: one.why),
     ]
     return table("It grows, and no line can be named for it.", columns, rows)

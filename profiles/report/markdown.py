@@ -14,7 +14,7 @@ from profiles.report.summary import (
     looked_at,
     parts,
 )
-from profiles.results import Culprit, ProfileReport
+from profiles.results import Culprit, ProfileReport, step_of
 from soak.report.figures import rate
 from soak.report.github import Level, annotation
 from soak.report.text import markdown_text
@@ -45,7 +45,8 @@ def _row(one: Culprit) -> str:
 def _sentences(report: ProfileReport) -> Iterator[str]:
     """Everything but the culprits."""
     for one in report.unattributed[:MOST_ROWS]:
-        yield f"? unattributed: {one.name} in {one.scenario}, {rate(one.per_cycle, one.unit)} a cycle: {one.why}"
+        grows = f"{rate(one.per_cycle, one.unit)} a {step_of(one.scenario)}"
+        yield f"? unattributed: {one.name} in {one.scenario}, {grows}: {one.why}"
     yield from (f"{FATES[one.state]} {fate(one)}" for one in report.sought[:MOST_ROWS])
     yield from parts(report)
     yield from (f"? {one.what}: not judged: {one.why}" for one in report.unjudged[:MOST_ROWS])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from profiles.results import Culprit, Place
+from profiles.results import Culprit, Place, step_of
 from soak.report.figures import rate
 
 _LIBRARIES = ("/site-packages/", "/dist-packages/")
@@ -23,11 +23,11 @@ def told(place: Place) -> str:
 
 
 def rates(culprit: Culprit) -> str:
-    """What it takes for each cycle, and what that makes in a day."""
-    parts = []
+    """What it takes for each cycle (or window), and what that makes in a day."""
+    parts, step = [], step_of(culprit.scenario)
     if culprit.bytes_per_cycle:
-        parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a cycle")
+        parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a {step}")
     if culprit.objects_per_cycle:
-        parts.append(f"{rate(culprit.objects_per_cycle, 'things')} a cycle")
+        parts.append(f"{rate(culprit.objects_per_cycle, 'things')} a {step}")
     parts.append(f"{rate(culprit.per_24h, culprit.unit)} in 24 h")
     return ", ".join(parts)

@@ -6,7 +6,18 @@ from pathlib import Path
 from rich.text import Text
 
 from profiles.report.places import rates, told
-from profiles.results import Culprit, Looked, Overhead, Place, ProfileReport, Scale, Sought, Unattributed, Verdict
+from profiles.results import (
+    Culprit,
+    Looked,
+    Overhead,
+    Place,
+    ProfileReport,
+    Scale,
+    Sought,
+    Unattributed,
+    Verdict,
+    step_of,
+)
 from soak.gauges.results import Product
 from soak.report.figures import byte_count, count, duration, number, rate
 from soak.report.text import one_line
@@ -200,7 +211,7 @@ def _row(name: str, fact: str) -> str:
 
 def _unattributed(one: Unattributed) -> Iterator[Piece]:
     where = f" in {one.scenario}" if one.scenario else ""
-    yield f"  ? unattributed: {one.name}{where}, {rate(one.per_cycle, one.unit)} a cycle", "yellow"
+    yield f"  ? unattributed: {one.name}{where}, {rate(one.per_cycle, one.unit)} a {step_of(one.scenario)}", "yellow"
     if one.why:
         yield f"      {one.why}", ""
 

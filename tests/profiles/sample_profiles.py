@@ -117,7 +117,7 @@ _facts = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
     max_leaves=5,
 )
-_culprits = st.builds(
+culprits = st.builds(
     Culprit,
     kind=_few, file=_few, line=_numbers, function=_few, retained_by=texts, bytes_per_cycle=_rates | st.just(0.0),
     objects_per_cycle=_rates | st.just(0.0), per_24h=_rates, scales_with=texts,
@@ -128,12 +128,13 @@ _culprits = st.builds(
         st.builds(Scale, primitive=texts, doses=st.tuples(_numbers, _numbers, _numbers),
                   grown=st.tuples(_rates, _rates, _rates), scales=st.booleans()), max_size=2),
 )  # fmt: skip
-_open = st.builds(Unattributed, name=_few, per_cycle=_rates, unit=_few, scenario=_few, why=texts)
+open_gauges = st.builds(Unattributed, name=_few, per_cycle=_rates, unit=_few, scenario=_few, why=texts)
 reports = st.builds(
     ProfileReport,
     verdict=st.sampled_from(["clean", "found", "failed", "inconclusive"]),
     mode=st.sampled_from(["run", "from", "attach"]),
-    culprits=st.lists(_culprits, max_size=4), unattributed=st.lists(_open, max_size=3), seed=_numbers, cycles=_numbers,
+    culprits=st.lists(culprits, max_size=4), unattributed=st.lists(open_gauges, max_size=3),
+    seed=_numbers, cycles=_numbers,
     duration_s=_rates, environment=st.dictionaries(texts, _facts, max_size=2), command=texts, started_at=texts,
     overhead=st.builds(Overhead, seconds=_rates, windows=_numbers, peak_bytes=_numbers, longest_pause_s=_rates),
     notes=st.lists(texts, max_size=2),

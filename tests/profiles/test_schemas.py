@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
 from profiles.compare import compare
@@ -20,6 +20,7 @@ from soak.report.schema import written
 from tests.profiles import sample_profiles as samples
 from tests.profiles.sample_gates import gate_report
 
+EASY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
@@ -36,13 +37,13 @@ def test_the_schemas_in_the_documentation_are_those_of_the_code(name: str) -> No
     assert (SCHEMAS / name).read_bytes() == written(schemas()[name]), told
 
 
-@settings(max_examples=30, deadline=None)
+@EASY
 @given(samples.reports)
 def test_every_report_of_a_hunt_is_of_its_schema(report: ProfileReport) -> None:
     validator("profile-report.json").validate(json.loads(encoded(report)))
 
 
-@settings(max_examples=30, deadline=None)
+@EASY
 @given(samples.reports, samples.reports)
 def test_every_comparison_is_of_its_schema(before: ProfileReport, after: ProfileReport) -> None:
     validator("profile-compare.json").validate(json.loads(msgspec.json.encode(compare(before, after))))
