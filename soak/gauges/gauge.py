@@ -72,6 +72,7 @@ GAUGES: Final[Mapping[str, Gauge]] = {
     "files": Gauge("files", Kind.REST),
     "rows": Gauge("rows", Kind.REST),
     "children.bytes": Gauge("bytes", Kind.GROWTH, 256 << 10, 4 << 10),
+    "maps": Gauge("maps", Kind.GROWTH, 12, 0.1),
     "maps.bytes": Gauge("bytes", Kind.BUDGET),
     "rss.bytes": Gauge("bytes", Kind.BUDGET),
     "uncollected": Gauge("objects", Kind.BUDGET),

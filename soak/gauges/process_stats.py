@@ -32,6 +32,16 @@ def process_values(pid: int, label: str = "") -> dict[str, float]:
         return {}
 
 
+def map_values(pid: int) -> dict[str, float]:
+    """How many memory maps a process has; {} where the system does not list them, or it is gone.
+
+    The kernel joins private maps that are side by side, so that a map more is not always one more here.
+    """
+    with suppress(OSError):
+        return {"maps": Path(f"/proc/{pid}/maps").read_bytes().count(b"\n")}
+    return {}
+
+
 def is_alive(pid: int) -> bool:
     """Whether a process is there that has not ended."""
     with suppress(psutil.Error):

@@ -196,6 +196,7 @@ class AgentUnderTest:
         return {
             **outside.process_values(self.agent_pid, "agent"),
             **outside.budgets(self.agent_pid),
+            **outside.map_values(self.agent_pid),
             **outside.family_values(self.folder / "tmp", {self.agent_pid, *self._counted()}),
             **outside.zombies(self._process.pid),
             **outside.disk_values({"temporary": self.folder / "tmp", "state": self.state_dir}),

@@ -58,4 +58,8 @@ class CountedProcess:
 
     def _outside(self) -> dict[str, float]:
         pid = self.pid()
-        return {**outside.process_values(pid), **outside.budgets(pid)}
+        return {
+            **outside.process_values(pid),
+            **outside.budgets(pid),
+            **(outside.map_values(pid) if self.inside else {}),
+        }

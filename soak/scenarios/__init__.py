@@ -10,6 +10,7 @@ _PLACES: Mapping[str, str] = MappingProxyType(
     {
         "terminals": "soak.scenarios.terminals:Terminals",
         "reconnects": "soak.scenarios.reconnects:Reconnects",
+        "relay": "soak.scenarios.relay:SteadyRelay",
         "conversations": "soak.scenarios.conversations:Conversations",
         "mixed": "soak.scenarios.mixed:Mixed",
         "limits": "soak.scenarios.limits:Limits",

@@ -13,6 +13,7 @@ from soak.gauges.counts import Counts
 from soak.gauges.results import Report, TrafficResult
 from soak.plants import plant
 from soak.report.directory import ReportDirectory
+from soak.scenarios import scenarios
 from tests.support.agent import mobifai, run_command, serving
 from tests.support.shell_line import run_line
 
@@ -113,7 +114,7 @@ async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("run", "nothing"), "expected one of terminals, reconnects, conversations, mixed; found 'nothing'"),
+        (("run", "nothing"), f"expected one of {', '.join(scenarios())}; found 'nothing'"),
         (("run", "--plant", "zombi"), "no plant is called 'zombi'; there are zombie"),
         (("run", "--from", "nowhere"), "there is no nowhere; name the directory of a soak report"),
         (("run", "--from", "nowhere", "--seed", "1"), "expected one of --from, --seed; they do not go together"),
