@@ -13,11 +13,11 @@ from profiles.gate.compared import compared, short
 from profiles.gate.documents import junit
 from profiles.gate.next_steps import next_steps
 from profiles.gate.results import SideResult
-from profiles.gate.sides import Side, base_of, in_checkout
+from profiles.gate.sides import Side, base, base_of, candidate, in_checkout
 from profiles.gate.table import headline, markdown, summary
 from soak.harness.installation import Installation
 from soak.run.plan import Plan
-from tests.profiles.gate_branches import commit, git
+from tests.profiles.gate_branches import commit, git, repository
 from tests.profiles.sample_gates import culprit, gate_report
 from tests.support.agent import run_command
 
@@ -261,3 +261,23 @@ def test_without_a_verdict_the_command_for_one_is_named_and_with_a_pass_there_is
     misfit = dict(steps(verdict="inconclusive", findings=[], fits=False))
     assert "mobifai profile gate --base main --update" in misfit.values()
     assert steps(verdict="passed", findings=[], rows=[]) == []
+
+
+@pytest.mark.timeout(300)
+def test_a_checkout_that_is_not_installed_is_built_with_its_edits(tmp_path: Path) -> None:
+    top = repository(tmp_path / "checkout")
+    (top / "mobifai" / "untracked.py").write_text("kept = []\n")
+    with (top / "mobifai" / "errors.py").open("a") as out:
+        out.write("# an edit\n")
+    about = choose(top, Choice.CHECKOUT)
+    assert about.edits == ["edited mobifai/errors.py", "untracked mobifai/untracked.py"]
+    side = candidate(about, tmp_path / "b")
+    laid_out = side.installation.path
+    assert laid_out is not None
+    assert (laid_out / "mobifai" / "untracked.py").read_text() == "kept = []\n"
+    assert (laid_out / "mobifai" / "errors.py").read_text().endswith("# an edit\n")
+    assert side.about.python.startswith("CPython ") and side.about.version and side.about.libraries
+    of_base = base(top, "HEAD", tmp_path / "a")
+    assert of_base.installation.path is not None
+    assert not (of_base.installation.path / "mobifai" / "untracked.py").exists()
+    assert of_base.about.commit == about.commit

@@ -1,0 +1,112 @@
+"""What a hunt makes of soak's findings, and the commands that it names next."""
+
+import shlex
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from profiles.investigate.outcome import conclude, sought, unjudged
+from profiles.next_steps import next_steps
+from profiles.results import Looked, NextStep, ProfileReport, Settings, Sought, Unattributed
+from soak.gauges.results import FindingResult
+from tests.profiles import sample_profiles as samples
+
+THROUGH = [Looked("terminals", "judged", 120, 220, 6)]
+PLACE = Path("my report")
+
+
+def finding(name: str, kind: str = "growth", scenario: str = "terminals") -> FindingResult:
+    return FindingResult(kind, name, "more and more", 1.4, "objects", 1.0, scenario, "mobifai soak terminals --seed 5")
+
+
+def states(*findings: FindingResult, looked: list[Looked] | None = None) -> list[tuple[str, str]]:
+    """What becomes of them beside a culprit that explains objects, and a heap that rises without a line."""
+    open_ = [Unattributed("heap.bytes", 48, "bytes", "terminals", "")]
+    missing = [("terminals", "children.bytes")]
+    told = sought(findings, [samples.CONTAINER], open_, THROUGH if looked is None else looked, missing)
+    return [(one.state, one.why) for one in told]
+
+
+# -- what became of soak's findings
+
+
+def test_each_finding_has_one_state_and_a_reason_where_nothing_is_known() -> None:
+    told = states(
+        finding("python.blocks"), finding("heap.bytes"), finding("zombies"), finding("children.bytes"),
+        finding("terminals", "bound"), finding("python.blocks", scenario="mixed"),
+    )  # fmt: skip
+    assert [state for state, _ in told] == [
+        "explained", "unattributed", "not_reproduced", "unjudged", "unjudged", "unjudged",
+    ]  # fmt: skip
+    assert [why for _, why in told[2:]] == [
+        "over 120 cycles in 6 windows", "it can't be measured on this system",
+        "a limit that was passed is no growth; the command that shows it again shows where",
+        "its scenario was not looked into",
+    ]  # fmt: skip
+
+
+def test_a_finding_in_a_scenario_that_was_interrupted_is_not_called_gone() -> None:
+    cut = [Looked("terminals", "unjudged", why="the run was interrupted before it was through")]
+    assert states(finding("zombies"), looked=cut) == [("unjudged", "the run was interrupted before it was through")]
+
+
+def test_what_soak_found_and_did_not_rise_here_is_no_verdict() -> None:
+    missed = [Sought("growth", "zombies", "terminals", "not_reproduced", "")]
+    assert conclude([], [], [], missed) == "inconclusive"
+    assert conclude([samples.CONTAINER], [], [], missed) == "found"
+    assert conclude([], [], [], []) == "clean"
+
+
+def test_a_gauge_that_can_t_be_measured_leaves_no_clean_verdict() -> None:
+    left = unjudged(THROUGH, [("terminals", "heap.bytes")])
+    assert conclude([], [], left, []) == "inconclusive"
+    assert (left[0].what, left[0].why) == ("heap.bytes in terminals", "it can't be measured on this system")
+
+
+# -- what to do next
+
+
+def steps(report: ProfileReport) -> dict[str, str]:
+    told = next_steps(report, PLACE)
+    assert all(isinstance(one, NextStep) for one in told)
+    return {one.what: one.command for one in told}
+
+
+def test_a_culprit_names_the_command_that_shows_it_again_and_the_one_that_proves_it_gone() -> None:
+    settings = Settings(["terminals"], 5, 3, "dict-by-session", dose=False)
+    told = steps(msgspec.structs.replace(samples.found(), settings=settings))
+    assert told["see it again"] == samples.REPLAY
+    again, compare = told["after the change, prove that it is gone"].split("; ")
+    assert shlex.split(again) == [
+        "mobifai", "profile", "run", "terminals", "--seed", "7", "--time-scale", "5", "--phones", "3",
+        "--plant", "dict-by-session", "--no-dose", "--report", "my report-after",
+    ]  # fmt: skip
+    assert shlex.split(compare) == ["mobifai", "profile", "compare", "my report", "my report-after"]
+
+
+def test_memory_of_the_c_heap_without_a_line_is_looked_at_with_memray() -> None:
+    told = steps(msgspec.structs.replace(samples.found(), culprits=[]))
+    assert told["look at the C heap by line"].endswith("--no-dose --memray")
+
+
+def test_a_finding_that_was_not_reproduced_names_the_command_that_soak_found_it_with() -> None:
+    missed = Sought("growth", "zombies", "terminals", "not_reproduced", "", replay="mobifai soak terminals --seed 5")
+    told = steps(msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", sought=[missed]))
+    assert told["see zombies as soak found it"] == "mobifai soak terminals --seed 5"
+
+
+@pytest.mark.parametrize("verdict", ["inconclusive", "failed", "unfinished"])
+def test_without_a_verdict_the_whole_run_is_named_again_with_its_seed(verdict: str) -> None:
+    told = steps(msgspec.structs.replace(samples.clean(), verdict=verdict))
+    assert told["run it again"] == "mobifai profile run terminals reconnects mixed --seed 7 --no-dose"
+
+
+def test_a_look_that_was_too_short_is_looked_again_for_a_minute() -> None:
+    short = Settings(seconds=2, state_dir="/srv/my state")
+    told = steps(msgspec.structs.replace(samples.attached(), verdict="inconclusive", settings=short))
+    assert told == {"look again": "mobifai profile attach --state-dir '/srv/my state' --for 1m"}
+
+
+def test_a_clean_report_leaves_nothing_to_do() -> None:
+    assert steps(samples.clean()) == {}
