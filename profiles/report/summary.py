@@ -18,6 +18,7 @@ from profiles.results import (
     Verdict,
     step_of,
 )
+from soak.gauges.gauge import AGENT
 from soak.gauges.results import Product
 from soak.report.figures import byte_count, count, duration, number, rate
 from soak.report.text import one_line
@@ -125,6 +126,7 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
         ("through", _told(culprit.library)),
         ("scales with", scaling(culprit)),
         ("scenario", culprit.scenario),
+        ("process", "" if culprit.process == AGENT else culprit.process),
     ]
     return [(name, fact) for name, fact in known if fact]
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from profiles.report.directory import ProfileDirectory, encoded, read_profile
 from profiles.report.html import AROUND, LONGEST_LINE, MOST_CARDS, page, source
 from profiles.report.markdown import annotations, markdown
-from profiles.report.summary import MOST_CULPRITS, MOST_LINES, SIGNS, headline, summary
+from profiles.report.summary import MOST_CULPRITS, MOST_LINES, SIGNS, facts, headline, summary
 from profiles.results import EXIT_STATUS, Looked, NextStep, ProfileReport, Scale, Sought, Unjudged, Verdict
 from soak.report.directory import ReportDirectory
 from soak.report.files import ReportError
@@ -245,6 +245,11 @@ def test_what_is_no_source_shows_none(tmp_path: Path) -> None:
 
 
 # -- the terminal
+
+
+def test_a_culprit_in_another_process_says_which() -> None:
+    assert "process" not in dict(facts(samples.CONTAINER))
+    assert dict(facts(msgspec.structs.replace(samples.CONTAINER, process="keeper")))["process"] == "keeper"
 
 
 def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
