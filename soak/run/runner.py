@@ -133,7 +133,7 @@ class Runner:
         else:
             self._accounts.append(Account(course))
         self._show("warming up", name)
-        await course.warm_up(self._tell)
+        await course.warm_up(self._tell_and_write)
         self._accounts[number].phase = Phase.RUNNING
 
     async def _start_again(self, account: Account) -> None:
@@ -319,6 +319,11 @@ class Runner:
 
     def _tell(self, _: str = "") -> None:
         self._telling.tell(self._accounts, self._all_findings())
+
+    def _tell_and_write(self, _: str = "") -> None:
+        """The same in a warm-up, in which nothing is judged that writing could disturb."""
+        self._tell()
+        self._checkpoint_now_and_then()
 
     def _all_findings(self) -> list[FindingResult]:
         return [*self._findings, *(one for account in self._accounts for one in account.findings)]

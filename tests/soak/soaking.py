@@ -117,7 +117,7 @@ def soaking(place: Path, *words: str) -> Iterator[Soaking]:
     """A run with `--json`, whose report goes to `place`, unless it is told to resume."""
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))  # short: sockets are in it
-    report = [] if {"--resume", "--list", "--list-plants"} & {*words} else ["--report", str(place)]
+    report = [] if {"--resume", "--report", "--list", "--list-plants"} & {*words} else ["--report", str(place)]
     with place.with_suffix(".out").open("w") as out, place.with_suffix(".err").open("w") as err:
         process = subprocess.Popen(
             [sys.executable, "-m", "mobifai", "soak", *words, *report, "--json"],
