@@ -19,6 +19,7 @@ from soak.gauges.results import ATTACHED, EXIT_STATUS
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
 from soak.harness.identity import product
+from soak.harness.preflight import preflight
 from soak.options import DEFAULT_REPORT, TABLE, check_plan, check_planted, plan_of, soak_options, usable
 from soak.plants import plants
 from soak.report.directory import ReportDirectory, read_report
@@ -75,6 +76,8 @@ def soak(context: click.Context, /, **params: Any) -> int:
     directory = usable(lambda: ReportDirectory(place))
     try:
         with _taken(directory, as_json) as run:
+            if mode != "attach":
+                usable(lambda: preflight(place))
             if mode == "self_test":
                 from soak.run.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
 

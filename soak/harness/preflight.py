@@ -1,0 +1,78 @@
+"""What a run needs of the machine, looked at before it begins, so that a lack is named now. Changes nothing."""
+
+import os
+import resource
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mobifai.errors import MobiFaiError
+
+REPORT_BYTES = 10**6
+"""Room for a first report. A disk that fills up later does not end a run."""
+TEMPORARY_BYTES = 50 * 10**6
+"""Room for the state, the logs and the windows of memory of the agents under test."""
+DESCRIPTORS = 256
+"""Phones, their connections, and the pipes of processes, in the harness and in an agent."""
+PROCESSES = 128
+
+MEGABYTE = 10**6
+
+
+class NotReady(MobiFaiError):
+    """The machine lacks something that a run needs."""
+
+
+def preflight(report: Path, environ: Mapping[str, str] = os.environ) -> None:
+    """Look at all of it. Raises NotReady for the first thing that is missing."""
+    check_disk(report, REPORT_BYTES, "the report", "name another directory with --report")
+    check_disk(temporary_folder(environ), TEMPORARY_BYTES, "temporary files", "make room, or set TMPDIR")
+    check_limit(resource.RLIMIT_NOFILE, DESCRIPTORS, "open files", "ulimit -n")
+    if os.geteuid() != 0:  # the limit does not hold for root
+        check_limit(resource.RLIMIT_NPROC, PROCESSES, "processes", "ulimit -u")
+    check_terminals()
+
+
+def temporary_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where temporary files go. Raises NotReady for a TMPDIR that can't be used: Python would silently take another."""
+    named = environ.get("TMPDIR")
+    if named and not (Path(named).is_dir() and os.access(named, os.W_OK | os.X_OK)):
+        found = "one that can't be written" if Path(named).is_dir() else "none"
+        raise NotReady(f"TMPDIR={named}: expected a directory for temporary files, found {found}; "
+                       "make it, or set TMPDIR to another")  # fmt: skip
+    if named:
+        return Path(named)
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        raise NotReady(f"expected a directory for temporary files, found none ({error.strerror}); set TMPDIR") from None
+
+
+def check_disk(folder: Path, least: int, what: str, advice: str) -> None:
+    """Raise NotReady when a disk has less room than `least` bytes."""
+    found = shutil.disk_usage(folder).free
+    if found < least:
+        raise NotReady(f"{folder}: expected {least / MEGABYTE:g} MB of room for {what}, "
+                       f"found {found / MEGABYTE:.1f} MB; {advice}")  # fmt: skip
+
+
+def check_limit(number: int, least: int, what: str, command: str) -> None:
+    """Raise NotReady when the system allows fewer than `least`."""
+    soft, hard = resource.getrlimit(number)
+    if soft != resource.RLIM_INFINITY and soft < least:
+        remedy = f"run `{command} {least}`" if hard == resource.RLIM_INFINITY or hard >= least else (
+            "have the administrator raise the hard limit"
+        )  # fmt: skip
+        raise NotReady(f"expected at least {least} {what} to be allowed, found {soft} (`{command}`); {remedy}")
+
+
+def check_terminals(openpty: Callable[[], tuple[int, int]] = os.openpty) -> None:
+    """Raise NotReady when no pseudo-terminal can be allocated."""
+    try:
+        ends = openpty()
+    except OSError as error:
+        raise NotReady(f"expected a pseudo-terminal, found none ({error.strerror or error}); close some terminals, or "
+                       "mount devpts on /dev/pts") from None  # fmt: skip
+    for end in ends:
+        os.close(end)
