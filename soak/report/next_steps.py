@@ -11,6 +11,7 @@ from soak.gauges.counts import cycles_for
 from soak.gauges.results import FindingResult, Report
 from soak.gauges.state import State
 from soak.gauges.verdict import ENOUGH_BLOCKS, FAILED_KINDS
+from soak.run.resume import ResumeError, rest_of
 
 WARM_UP_SHARE: Final = 2
 """A resumed run warms up again: about as long as it then takes."""
@@ -50,10 +51,18 @@ def _go_on(report: Report, place: Path) -> Iterator[Step]:
         yield Step("to watch for longer, give --attach a longer --duration")
         return
     words = ["mobifai", "soak", "--resume", str(place)]
-    if report.interrupted or not report.finished:
+    if (report.interrupted or not report.finished) and _has_more_to_do(report):
         yield Step("to go on with this run", shlex.join(words))
     elif more := _longer(report):
         yield Step("to run it for longer", shlex.join([*words, *more]))
+
+
+def _has_more_to_do(report: Report) -> bool:
+    try:
+        rest_of(report)
+    except ResumeError:
+        return False
+    return True
 
 
 def _longer(report: Report) -> list[str]:

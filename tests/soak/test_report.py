@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +32,7 @@ from soak.report.samples import SamplesFile
 from soak.report.sentences import SIGNS, sentence
 from soak.report.summary import summary
 from soak.report.windows import Windows
+from soak.run.plan import Plan
 from tests.soak import sample_reports
 
 HOSTILE = [
@@ -387,7 +389,8 @@ def test_what_no_line_can_be_named_for_is_seen_again(kind: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "plan", "expected"),
     [
-        ({"interrupted": True}, {"cycles": 40}, "mobifai soak --resume /r"),
+        ({"interrupted": True}, {"cycles": 60}, "mobifai soak --resume /r"),
+        ({"interrupted": True}, {"cycles": 40}, "mobifai soak --resume /r --cycles 200"),
         ({"finished": False, "verdict": "unfinished"}, {"duration": 600.0}, "mobifai soak --resume /r"),
         ({}, {"cycles": 40}, "mobifai soak --resume /r --cycles 200"),
         ({}, {"duration": 60.0}, "mobifai soak --resume /r --duration 9m"),
@@ -400,7 +403,7 @@ def test_a_run_without_a_verdict_names_what_to_do(changes: dict[str, Any], plan:
     )
     report = msgspec.structs.replace(
         sample_reports.held(5), **{"verdict": "inconclusive", "counts": counts, "duration_s": 60.0, "scenarios": [one],
-                                   "environment": {"plan": plan}, **changes},
+                                   "environment": {"plan": {**asdict(Plan(("terminals",))), **plan}}, **changes},
     )  # fmt: skip
     assert shown_steps(report, Path("/r")) == [expected]
     assert "terminals needs 6 more blocks, 8 in one process" in summary(report, Path("/r")).plain
