@@ -202,6 +202,8 @@ class Case:
         calls = self._evidence.left.get("foreign", [])
         released = sum(row.count for row in calls if row.what == "Py_DecRef")
         for row in calls:
+            if row.what == "mmap" and "maps" in self._evidence.rising:
+                self._called(row, "maps")
             if row.what == "Py_IncRef" and row.count > released and self._evidence.sites:
                 self._called(row, "python.blocks")
 

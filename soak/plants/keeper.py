@@ -81,6 +81,27 @@ class NativeBytesInKeeper(Seed, on=Moment.SHELL):
         return self.bytes
 
 
+class MapInC(Seed, on=Moment.SHELL):
+    """mmap() of one shared page through ctypes for each shell in the keeper: no memory of Python's or of the C heap."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self.map = ctypes.CDLL(None).mmap
+        word = ctypes.c_size_t
+        self.map.argtypes = [word, word, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_ssize_t]
+        self.map.restype = ctypes.c_void_p
+        self.maps = 0
+
+    def happened(self, _: Event) -> None:
+        """Map a page, and forget where."""
+        self.map(0, mmap.PAGESIZE, mmap.PROT_READ, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1, 0)  # leak
+        self.maps += 1
+
+    def amount(self) -> int:
+        """Maps."""
+        return self.maps
+
+
 class RingDescriptor(Seed, on=Moment.SHELL):
     """A list in the keeper keeps a second descriptor of each shell's ring, whose memory stays with it."""
 
@@ -231,6 +252,7 @@ SEEDS: tuple[type[Seed], ...] = (
     LastWords,
     OneShellInFive,
     NativeBytesInKeeper,
+    MapInC,
     RingDescriptor,
     RingMapped,
     ViewOfLabel,

@@ -149,6 +149,12 @@ def test_a_reference_too_many_is_named_by_the_call_that_counted_it() -> None:
     assert (found.kind, found.line) == ("native", 5)
 
 
+def test_a_map_of_memory_is_named_by_the_call_that_made_it() -> None:
+    left = {"foreign": [Left("mmap", 100, ((OWN, 5),))]}
+    found = only(evidence(rising={"maps": 1.0}, left=left))
+    assert (found.kind, found.line, found.explains) == ("native", 5, ["maps"])
+
+
 def test_references_that_are_given_back_are_no_leak() -> None:
     left = {"foreign": [Left("Py_IncRef", 100, ((OWN, 5),)), Left("Py_DecRef", 100, ((OWN, 6),))]}
     assert only(evidence(sites=(site(0, ((OTHER, 4),)),), left=left)).kind == "allocation"

@@ -13,7 +13,7 @@ from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.phone.phone import Phone
 from soak.plants import plant
 
-PLANTS = ("shell-table", "native-bytes-in-keeper", "exec-pipe")
+PLANTS = ("shell-table", "native-bytes-in-keeper", "exec-pipe", "map-in-c")
 WINDOWS = 5
 SHELLS = 4
 """Shells from one window to the next."""
@@ -63,6 +63,7 @@ async def test_a_look_into_the_keeper_names_the_lines_of_its_plants(tmp_path: Pa
         assert any("(method of ShellTable).table" in one["path"] for one in examined["containers"])
         assert plant("exec-pipe").line in named(examined["descriptors"])
         assert plant("native-bytes-in-keeper").line in named(examined["allocated"])
+        assert plant("map-in-c").line in named(examined["foreign"])
         with pytest.raises(StateError, match="no relay can be looked into here; there is agent and keeper"):
             await agent.ask_in("relay", "profile.begin")
 

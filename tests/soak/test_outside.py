@@ -1,5 +1,6 @@
 """What the system says of a process: descriptors by kind, zombies, orphans, files, rows. What is gone is no error."""
 
+import mmap
 import os
 import signal
 import sqlite3
@@ -55,6 +56,17 @@ def test_descriptors_are_told_apart_by_kind() -> None:
     assert more.pop("descriptors:agent pipe") == 2
     assert sum(more.values()) == 4
     assert all(name.startswith("descriptors:agent ") for name in more)
+
+
+@linux
+def test_memory_maps_are_counted_and_a_process_that_is_gone_has_none() -> None:
+    before = outside.map_values(os.getpid())["maps"]
+    kept = [mmap.mmap(-1, mmap.PAGESIZE) for _ in range(50)]  # each of its own: shared ones are not joined
+    more = outside.map_values(os.getpid())["maps"] - before
+    for one in kept:
+        one.close()
+    assert 50 <= more <= 53  # Python's allocator may have mapped an arena meanwhile
+    assert outside.map_values(NOBODY) == {}
 
 
 def test_threads_are_those_of_the_system() -> None:
