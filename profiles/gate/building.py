@@ -110,6 +110,12 @@ def cause(said: str) -> str:
     return next(iter([*telling[-1:], *lines[-1:], *printed[-1:]]), "it printed nothing")[:MOST_CAUSE]
 
 
+def in_a_line(text: str) -> str:
+    """An error whose later lines are an output: its first line, with the cause."""
+    first, _, rest = text.partition("\n")
+    return f"{first.removesuffix(':')}: {cause(rest)}" if rest.strip() else text.strip()
+
+
 def compile_side(place: Path, package: str) -> None:
     """Compile all that is laid out. Raises ProfileError with the first line of the package that is no Python."""
     if compileall.compile_dir(place, quiet=2):

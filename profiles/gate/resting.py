@@ -13,6 +13,7 @@ import msgspec
 import psutil
 
 from mobifai.errors import MobiFaiError
+from profiles.gate.building import in_a_line
 from profiles.gate.figures import together
 from profiles.gate.sides import Side
 from profiles.results import ProfileError
@@ -62,10 +63,10 @@ async def at_rest_figures(sides: Sequence[Side], folder: Path, tell: Callable[[s
             tell(f"{side.name}: at rest, {start + 1} of {STARTS}")
             try:
                 found[number].append(await _figures(side, folder / f"{number}.{start}"))
-            except MobiFaiError as error:
+            except Exception as error:
                 if side is sides[-1]:
                     raise
-                raise BaseFailed(str(error)) from error
+                raise BaseFailed(in_a_line(str(error) if isinstance(error, MobiFaiError) else repr(error))) from error
     return [least(of_side) for of_side in found]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from profiles.gate.building import in_a_line
 from profiles.gate.resting import Figures, counted
 from profiles.gate.sides import Side
 from soak.gauges.gauge import gauge_of
@@ -186,7 +187,7 @@ class _Contender:
         except Exception as error:
             scenario = self._run.scenario
             found = failure(error, scenario, self._run.replay)
-            self._failure = msgspec.structs.replace(found, detail=f"{self.side.name}: {found.detail}")
+            self._failure = msgspec.structs.replace(found, detail=f"{self.side.name}: {in_a_line(found.detail)}")
 
 
 def _figures(course: Course) -> Figures:
