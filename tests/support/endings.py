@@ -60,12 +60,14 @@ SIGNALS: Mapping[str, Callable[[Run], None]] = {
 def suspend(run: Run) -> None:
     """Stop every process of the run for a while, as a machine does that sleeps, and let them go on."""
     stopped = run.processes()
-    for process in stopped:
-        process.suspend()
-    began = time.monotonic()
-    until(lambda: time.monotonic() - began > PAUSE_SECONDS, "the end of the pause", 10 * PAUSE_SECONDS)
-    for process in stopped:
-        process.resume()
+    try:
+        for process in stopped:
+            process.suspend()
+        began = time.monotonic()
+        until(lambda: time.monotonic() - began > PAUSE_SECONDS, "the end of the pause", 10 * PAUSE_SECONDS)
+    finally:  # what stays stopped can't even be ended
+        for process in stopped:
+            process.resume()
 
 
 def left_behind(run: Run, seconds: float = GONE_SECONDS) -> list[str]:
