@@ -114,6 +114,7 @@ class Run:
             except TimeoutError:
                 if not limit.expired():
                     raise
+                self._bounds["seconds"].set(seconds)
                 self._bounds["seconds"].refuse("more time")
                 raise AssistantError(f"stopped after {seconds} s; the task may be unfinished") from None
 

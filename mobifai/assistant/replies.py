@@ -177,6 +177,7 @@ class Stream:
         self._size += max(0, size - _WRAPPING)
         if self._size > self._bound.capacity:
             raise AssistantError(str(self._bound.refuse(f"an answer of {self._size} bytes or more")))
+        self._bound.set(self._size)
 
     def _take(self, event: _Event) -> None:
         match event.type:

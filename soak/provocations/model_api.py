@@ -7,12 +7,25 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from enum import Enum, auto
 from typing import Any
 
 from aiohttp import web
 
 PIECE = 32 << 10
 STREAM = "text/event-stream"
+
+
+COMMENT = b": " + b"x" * 1000 + b"\n\n"
+"""What a stream of events may have between them, and means nothing."""
+
+
+class Form(Enum):
+    """How a reply is made up: as one answer, as a single line that does not end, or as comments and nothing else."""
+
+    ANSWER = auto()
+    LINE = auto()
+    COMMENTS = auto()
 
 
 class ModelApi:
@@ -22,8 +35,7 @@ class ModelApi:
         self.url = ""
         self.answer_bytes: int | None = 0
         """None: it takes a question and says nothing."""
-        self.one_line = False
-        """Whether an answer is a single event that does not end."""
+        self.form = Form.ANSWER
         self._closing = asyncio.Event()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -36,8 +48,11 @@ class ModelApi:
         return response
 
     async def _say(self, response: web.StreamResponse, size: int) -> None:
-        if self.one_line:
+        if self.form is Form.LINE:
             await response.write(b"data: " + b"x" * size)
+            return
+        if self.form is Form.COMMENTS:
+            await response.write(COMMENT * (size // len(COMMENT)))
             return
         usage = {"input_tokens": 1, "output_tokens": 1}
         message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": usage}

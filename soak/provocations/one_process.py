@@ -20,7 +20,7 @@ from mobifai.limits import (
 from soak.harness.agent_process import agent_under_test
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
-from soak.provocations.model_api import ModelApi
+from soak.provocations.model_api import Form, ModelApi
 from soak.provocations.provocation import Place, provocation
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import World
@@ -34,7 +34,7 @@ approvals = "never"
 retries = 0
 
 [limits]
-"assistant.seconds" = 3
+"assistant.seconds" = 5
 "log.file" = 1024
 "log.line" = 160
 "log.kinds" = 4
@@ -76,9 +76,13 @@ async def one_process(place: Place) -> None:
 
 
 async def _huge_answers(place: Place, phone: Phone, api: ModelApi, uuid: str) -> None:
-    """A reply that does not come, one whose line does not end, and an answer that is too long."""
-    for size, one_line in ((None, False), (2 * ASSISTANT_REPLY.value, True), (2 * ASSISTANT_ANSWER.value, False)):
-        api.answer_bytes, api.one_line = size, one_line
+    """A reply that does not come, one that says nothing at length, and an answer that is too long."""
+    for size, api.form in (
+        (None, Form.ANSWER),
+        (2 * ASSISTANT_REPLY.value, Form.COMMENTS),
+        (2 * ASSISTANT_ANSWER.value, Form.ANSWER),
+    ):
+        api.answer_bytes = size
         await phone.send("ai:prompt", {"uuid": uuid, "prompt": PROMPT})
         await phone.expect("ai:error", lambda payload: payload["uuid"] == uuid, 2 * PATIENCE)
 

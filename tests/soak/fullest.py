@@ -23,7 +23,7 @@ from mobifai.limits import (
 from soak import shell
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.phone.phone import Phone
-from soak.provocations.model_api import ModelApi
+from soak.provocations.model_api import Form, ModelApi
 from soak.provocations.relay_storms import FIRST_DEVICE, address
 from soak.provocations.stranger import Stranger, frame_head
 from soak.scenarios import phone_visits as visits
@@ -58,7 +58,7 @@ class Fullest:
         """Have everything imported that is imported on first use, and leave."""
         phone = await self._phone()
         uuid = await self.desk.open(phone)
-        self._api.answer_bytes, self._api.one_line = 2 * ASSISTANT_REPLY.value, True
+        self._api.answer_bytes, self._api.form = 2 * ASSISTANT_REPLY.value, Form.LINE
         await phone.send("ai:prompt", {"uuid": uuid, "prompt": PROMPT})
         await phone.expect("ai:error", lambda payload: payload["uuid"] == uuid, 2 * PATIENCE)
         await self.desk.kill_all(phone)
