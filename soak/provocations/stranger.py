@@ -5,6 +5,7 @@ Owns one TCP connection each. It can come from any loopback address, and does no
 
 import asyncio
 import json
+import socket
 import struct
 from contextlib import suppress
 from typing import Any, Self
@@ -18,12 +19,16 @@ PATIENCE = 20.0
 
 
 class Stranger:
-    """One connection. `address` is where it comes from; None: the system chooses."""
+    """One connection. `address` is where it comes from, `receive_bytes` what the kernel keeps for it to read.
 
-    def __init__(self, url: str, address: str | None = None) -> None:
+    None: the system chooses.
+    """
+
+    def __init__(self, url: str, address: str | None = None, receive_bytes: int | None = None) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
-        self._local = (address, 0) if address else None
+        self._address = address
+        self._receive_bytes = receive_bytes
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -36,7 +41,18 @@ class Stranger:
 
     async def open(self) -> None:
         """Connect by TCP, and say nothing. Raises OSError."""
-        self._reader, self._writer = await asyncio.open_connection(self._host, self._port, local_addr=self._local)
+        connection = socket.socket()
+        try:
+            connection.setblocking(False)
+            if self._receive_bytes is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_bytes)
+            if self._address is not None:
+                connection.bind((self._address, 0))
+            await asyncio.get_running_loop().sock_connect(connection, (self._host, self._port))
+            self._reader, self._writer = await asyncio.open_connection(sock=connection)
+        except BaseException:
+            connection.close()
+            raise
 
     async def close(self) -> None:
         """End it now."""

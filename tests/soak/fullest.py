@@ -1,5 +1,6 @@
 """An agent with as much of its limits filled at one time as one phone, 60 devices, strangers and a model can fill."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -89,21 +90,25 @@ class Fullest:
 
     async def _devices(self) -> None:
         """Devices that read nothing while their account's settings change, each in the midst of a long packet."""
-        token = ""
+        token, devices = "", []
         for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_SOCKETS.value - 4):
             token = str((await self.target.ask("pair", {"legacy": True}))["token"])
-            device = await self._scope.enter_async_context(Stranger(self.target.relay_url, address(number % 16)))
+            device = Stranger(self.target.relay_url, address(number % 16), receive_bytes=4096)
+            devices.append(await self._scope.enter_async_context(device))
             assert await device.register(token, visits.device_id(number)) == "authenticated"
+        packet = frame_head(RELAY_MESSAGE.value) + b"x" * (RELAY_MESSAGE.value - 1)
+        for device in devices:
             device.deaf()
-            await device.write(frame_head(RELAY_MESSAGE.value) + b"x" * (RELAY_MESSAGE.value - 1))
+        await asyncio.gather(*(device.write(packet) for device in devices))
         async with Stranger(self.target.relay_url) as writer:
             await self._change_settings(writer, token)
 
     async def _change_settings(self, writer: Stranger, token: str) -> None:
         largest = json.dumps({"soak": "x" * (RELAY_SETTINGS.value - 20)}).encode()
         headers = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
-        while (await self._entry(RELAY_BACKLOG.name))["used"] < RELAY_BACKLOG.value - 4:
-            await writer.request("PUT", "/api/settings", largest, **headers)
+        while (left := RELAY_BACKLOG.value - 4 - (await self._entry(RELAY_BACKLOG.name))["used"]) > 0:
+            for _ in range(left):
+                await writer.request("PUT", "/api/settings", largest, **headers)
 
     async def _strangers(self) -> None:
         """Requests whose bodies are never whole."""
