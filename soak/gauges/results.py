@@ -103,14 +103,14 @@ class RestResult(msgspec.Struct, frozen=True):
 
 class GaugeResult(msgspec.Struct, frozen=True):
     """What became of one gauge. `smallest_leak` is the least rise for each cycle that would have been seen; null where
-    nothing was judged.
+    nothing was judged. `per_cycle` is null where too little ran to have a rate.
 
     `reason` says why nothing is known, or how a suspicion was cleared.
     """
 
     name: str
     unit: str
-    per_cycle: float
+    per_cycle: float | None
     state: State
     smallest_leak: float | None
     scenario: str = ""

@@ -153,7 +153,7 @@ def gauges(
 
 def _missing(name: str, scenario: str, blocks: int) -> GaugeResult:
     state, reason = (State.UNMEASURED, NOT_HERE) if blocks else (State.UNJUDGED, too_few(0, ENOUGH_BLOCKS))
-    return GaugeResult(name, gauge_of(name).unit, 0, state, None, scenario, reason)
+    return GaugeResult(name, gauge_of(name).unit, None, state, None, scenario, reason)
 
 
 def leaks(
@@ -192,7 +192,8 @@ def gauge_result(
     elif _is_unripe(first, blocks):
         state, reason = State.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
     least = None if state in (State.UNJUDGED, State.UNMEASURED) else first.smallest_leak
-    return GaugeResult(name, first.gauge.unit, first.per_cycle, state, least, scenario, reason)
+    per_cycle = first.per_cycle if first.levels else None
+    return GaugeResult(name, first.gauge.unit, per_cycle, state, least, scenario, reason)
 
 
 def _confirmed(first: Judgement, again: Judgement | None) -> tuple[State, str]:

@@ -86,8 +86,8 @@ class GaugeChange(msgspec.Struct, frozen=True):
     unit: str
     before_state: State
     after_state: State
-    before: float
-    after: float
+    before: float | None
+    after: float | None
     before_smallest: float | None
     after_smallest: float | None
 

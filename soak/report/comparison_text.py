@@ -82,7 +82,8 @@ def _gauge(one: GaugeChange) -> str:
     states = WORDS[one.after_state]
     if one.before_state is not one.after_state:
         states = f"{WORDS[one.before_state]} → {states}"
+    rates = " → ".join("none" if value is None else rate(value, one.unit) for value in (one.before, one.after))
     least = " → ".join(
         "none" if value is None else amount(value, one.unit) for value in (one.before_smallest, one.after_smallest)
     )
-    return f"{one.name}{where}: {rate(one.before, one.unit)} → {rate(one.after, one.unit)} ({least}), {states}"
+    return f"{one.name}{where}: {rates} ({least}), {states}"

@@ -117,7 +117,7 @@ def _measured(report: Report) -> Iterator[Case]:
 
 def _gauge(suite: str, gauge: GaugeResult) -> Case:
     unit = "round" if suite == "harness" else "cycle"
-    rise = "" if gauge.state is State.UNMEASURED else f"; {rate(gauge.per_cycle, gauge.unit)} a {unit}"
+    rise = "" if gauge.per_cycle is None else f"; {rate(gauge.per_cycle, gauge.unit)} a {unit}"
     return Case(suite, gauge.name, gauge.scenario, OUTCOMES[gauge.state], f"{told(gauge)}{rise}")
 
 

@@ -139,7 +139,7 @@ def gauges_table(gauges: Sequence[GaugeResult], caption: str, each: str = "A cyc
         [
             Column("Gauge", lambda one: one.name),
             Column("Scenario", lambda one: one.scenario),
-            Column(each, lambda one: _measured(one, rate(one.per_cycle, one.unit)), figure=True),
+            Column(each, _rate, figure=True),
             Column("Least that would be seen", _least, figure=True),
             Column("Outcome", outcome),
         ],
@@ -205,8 +205,8 @@ def _bound_outcome(bound: BoundResult) -> Markup:
     return mark(*BOUND_OUTCOMES[bound.state])
 
 
-def _measured(gauge: GaugeResult, text: str) -> str:
-    return "" if gauge.state is State.UNMEASURED else text
+def _rate(gauge: GaugeResult) -> str:
+    return "" if gauge.per_cycle is None else rate(gauge.per_cycle, gauge.unit)
 
 
 def _least(gauge: GaugeResult) -> str:
