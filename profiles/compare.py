@@ -22,7 +22,7 @@ from soak.report.text import one_line
 SAME: Final = 0.1
 """Two rates that differ by no more than this part of the larger are the same."""
 UNATTRIBUTED: Final = "unattributed"
-ASKED: Final = ("time_scale", "phones", "plant", "seconds")
+ASKED: Final = ("time_scale", "phones", "plant", "memray", "seconds")
 """Settings without which rates, and what is there at all, are others."""
 PLATFORM: Final = ("python", "c_library", "architecture")
 UNDECIDED: Final = ("failed", "inconclusive", "unfinished")

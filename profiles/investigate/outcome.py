@@ -18,6 +18,11 @@ BY_OTHER_MEANS: Final = {
 """Kinds of findings that no line can be named for, and why."""
 
 
+OBJECTS: Final = "python.blocks"
+KEEP_OBJECTS: Final = ("container", "allocation")
+"""Culprits of these kinds are Python objects, also where the count of all objects wavered by more than they rise."""
+
+
 def settings_of(plan: Plan, *, dose: bool, memray: bool | None, process: str | None = None) -> Settings:
     """What a hunt was asked for."""
     asked = Settings(list(plan.scenarios), plan.time_scale, plan.phones, plan.plant, dose, memray)
@@ -32,7 +37,9 @@ def sought(
     unmeasured: Iterable[tuple[str, str]],
 ) -> list[Sought]:
     """What became of each finding. `unmeasured` are (scenario, gauge) that could not be measured."""
+    culprits = list(culprits)
     explained = {(one.scenario, name) for one in culprits for name in one.explains}
+    explained |= {(one.scenario, OBJECTS) for one in culprits if one.kind in KEEP_OBJECTS and one.objects_per_cycle > 0}
     rose = {(one.scenario, one.name) for one in open_}
     known, missing = {one.scenario: one for one in looked}, set(unmeasured)
 

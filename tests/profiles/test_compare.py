@@ -205,6 +205,10 @@ def test_windows_of_time_are_not_compared_with_cycles() -> None:
         ({"settings": Settings(["terminals"], 20, 2, "dict-by-session")}, "plant differs: none in the earlier report"),
         ({"settings": Settings(["terminals"], 1, 2)}, "time scale differs: 20 in the earlier report, 1 in the later"),
         ({"settings": Settings(["terminals"], 20, 3)}, "phones differs: 2"),
+        (
+            {"settings": Settings(["terminals"], 20, 2, memray=False)},
+            "memray differs: none in the earlier report, False",
+        ),
         ({"environment": {"python": "CPython 3.14.0"}}, "python differs"),
     ],
 )

@@ -64,6 +64,12 @@ def test_a_gauge_that_can_t_be_measured_leaves_no_clean_verdict() -> None:
     assert (left[0].what, left[0].why) == ("heap.bytes in terminals", "it can't be measured on this system")
 
 
+def test_objects_that_a_culprit_keeps_are_explained_though_the_count_of_all_of_them_wavered() -> None:
+    kept = msgspec.structs.replace(samples.CONTAINER, explains=[])
+    (told,) = sought([finding("python.blocks")], [kept], [], THROUGH, [])
+    assert told.state == "explained"
+
+
 # -- what to do next
 
 
