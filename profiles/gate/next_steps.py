@@ -76,6 +76,8 @@ def _inconclusive(report: GateReport, plan: Plan) -> Iterator[NextStep]:
         yield NextStep("store figures for this environment and workload", f"{_same(report)} --update")
         yield NextStep("or compare with a revision", _beside("REV", plan))
     else:
+        for scenario in _scenarios(report.findings) if not report.culprits else ():
+            yield NextStep("name the line", _runs(report.now, _hunt(scenario, plan)))
         yield NextStep("run the gate again", _same(report))
 
 

@@ -48,7 +48,9 @@ def headline(report: GateReport) -> str:
             f"Figures were stored of {short(report.now)}: no limit was breached and nothing rises in it; what is there "
             f"at rest was compared with nothing; {duration(report.duration_s)}."
         )
-    sides = f"{HEADLINES[report.verdict]}: {short(report.now)}, beside {short(report.base)}"
+    found = len(report.findings) + len(report.grown)
+    by_then = f", {count(found, 'finding')} by then" if found and report.verdict == "inconclusive" else ""
+    sides = f"{HEADLINES[report.verdict]}{by_then}: {short(report.now)}, beside {short(report.base)}"
     reasons = [f"; {one.what} was not judged: {one.why}" for one in all_unjudged(report)[:1]]
     why = reasons if report.verdict == "inconclusive" else []
     took = f"; {duration(report.duration_s)}" if report.duration_s else ""

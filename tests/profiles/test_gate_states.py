@@ -10,6 +10,7 @@ from profiles.gate import gate as gates
 from profiles.gate.comparison import checked, found
 from profiles.gate.documents import annotations, encoded, junit, read_gate
 from profiles.gate.gate import AT_REST, Comparison, Gate
+from profiles.gate.next_steps import next_steps
 from profiles.gate.resting import BaseFailed
 from profiles.gate.results import EXIT_STATUS, GateReport
 from profiles.gate.sides import Side
@@ -121,3 +122,11 @@ def test_figures_that_are_stored_are_not_said_to_be_compared(tmp_path: Path) -> 
     assert "Figures were stored" in first and "was compared with nothing" in first
     (tmp_path / "report.json").write_bytes(encoded(report))
     assert read_gate(tmp_path).base == itself
+
+
+def test_growth_that_was_found_before_an_interruption_is_said_with_the_command_for_its_line() -> None:
+    report = gate_report(verdict="inconclusive", culprits=[], rows=[])
+    assert "No verdict, 1 finding by then: " in summary(report).plain.splitlines()[0]
+    assert ("name the line", "mobifai profile run mixed --seed 20") in {
+        (one.what, one.command) for one in next_steps(report, Plan(("mixed",), 20))
+    }
