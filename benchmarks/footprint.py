@@ -22,7 +22,8 @@ STEPS = {
     "and asyncio on uvloop": ("import asyncio, uvloop; uvloop.new_event_loop()",),
     "and aiohttp.web": ("import asyncio, uvloop, aiohttp.web; uvloop.new_event_loop()",),
     "and aiortc, without media": (
-        "import asyncio, uvloop, aiohttp.web; uvloop.new_event_loop(); from mobifai.link import webrtc; webrtc.load()",
+        "import asyncio, uvloop, aiohttp.web; uvloop.new_event_loop(); "
+        "from mobifai.webrtc import loader; loader.load()",
     ),
 }
 """What each runs: options, or a line of Python. HTTP is needed once somebody connects, WebRTC once a phone pairs."""

@@ -11,10 +11,10 @@ import time
 
 from mobifai.bounds import Ledger
 from mobifai.config import HealthConfig
-from mobifai.health.census import take_census
-from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.metrics import _Figures
 from mobifai.health.monitor import Monitor, Vitals
+from mobifai.health.process_stats import take_census
+from mobifai.health.trimmer import Housekeeping
 
 VITALS = Vitals(terminals=20, buffer_bytes=2_000_000, webrtc="connected", behind_bytes=0, confirmed=0)
 SCRAPE_SECONDS = 15

@@ -32,11 +32,11 @@ import click
 
 from mobifai.bounds import Ledger
 from mobifai.limits import MAX_FRAME, RELAY_BACKLOG, TERMINAL_RING
-from mobifai.link.courier import Courier
 from mobifai.protocol import messages as wire
 from mobifai.protocol.frames import decode_frame, encode_frame
 from mobifai.relay import packets
 from mobifai.relay.outbox import Outbox
+from mobifai.session.outbound import Courier
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import ring_bytes
 from mobifai.terminals.terminal import Tab, Terminal

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import msgspec
 
+from mobifai.control.control_socket import ask, follow
 from mobifai.errors import StateError
-from mobifai.health.control import ask, follow
 from profiles.attribution.culprit import culprits
 from profiles.attribution.growth import COUNT, rise, risen_containers, risen_sites
 from profiles.attribution.source import adding, place

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from mobifai.control.control_socket import ask, follow
 from mobifai.errors import StateError
-from mobifai.health.control import ask, follow
 from profiles.interruption import Interruption
 from profiles.results import ProfileError
 from soak.harness.cleanup import swept

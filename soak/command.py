@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mobifai.cli.running import ask_running
+from mobifai.cli.control_client import ask_running
 from mobifai.errors import CommandError, MobiFaiError
 from soak.compare_command import WithCompare
 from soak.gauges.results import ATTACHED, EXIT_STATUS

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from mobifai.cli.running import run
-from mobifai.link import shortcut, webrtc
+from mobifai.cli.control_client import run
+from mobifai.webrtc import fast_path as shortcut
+from mobifai.webrtc import loader as webrtc
 
 CHUNK = 16_000
 HIGH, LOW = 64 << 10, 32 << 10

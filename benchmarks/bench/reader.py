@@ -11,7 +11,7 @@ import sys
 import time
 
 from mobifai.bounds import Ledger
-from mobifai.cli.running import run
+from mobifai.cli.control_client import run
 from mobifai.limits import TERMINAL_RING
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import ring_bytes

@@ -18,7 +18,7 @@ import msgspec
 import psutil
 
 from benchmarks.bench.peers import SHELL, Launch, Peer, PeerFailed, Tools
-from mobifai.health.control import ask
+from mobifai.control.control_socket import ask
 from mobifai.state import StateDir
 
 START_SECONDS = 30.0

@@ -13,7 +13,7 @@ from benchmarks.evidence.runner import Choice, Runner
 from benchmarks.evidence.status import status
 from benchmarks.evidence.store import Store, StoreError, evidence, read
 from benchmarks.evidence.units import Evidence, Kind, Outcome, Plan
-from mobifai.cli.running import run, stop_signals
+from mobifai.cli.control_client import run, stop_signals
 from mobifai.errors import MobiFaiError
 
 ALL_RIGHT, WRONG, FAILED, INCOMPLETE = 0, 1, 3, 4

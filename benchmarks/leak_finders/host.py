@@ -16,7 +16,7 @@ from typing import Self
 import psutil
 
 from mobifai.agent.agent import Agent
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from soak.plants import Moment, install
 from tests.soak.plant_host import CAUSES, agent_in
 from tests.support import loops

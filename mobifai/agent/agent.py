@@ -11,38 +11,38 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mobifai import __version__
-from mobifai.agent.checkup import Checkup
-from mobifai.agent.combinations import Combinations, KeySync
-from mobifai.agent.condition import health
-from mobifai.agent.doors import Doors
-from mobifai.agent.endpoint import Endpoint, open_endpoint
-from mobifai.agent.links import Links
-from mobifai.agent.people import KeeperLink, Presenter
-from mobifai.agent.phones import Phones
-from mobifai.agent.reception import Reception
-from mobifai.agent.ways_in import ways_in
+from mobifai.access.devices import Doors
+from mobifai.access.known_phones import Phones
+from mobifai.access.registry import ways_in
+from mobifai.agent.health_report import health
+from mobifai.agent.presenter import KeeperLink, Presenter
+from mobifai.agent.vitals import Checkup
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config
+from mobifai.control.control_socket import Follower, Handler
 from mobifai.errors import AssistantError
-from mobifai.health.awake import KeepAwake
-from mobifai.health.census import take_census
-from mobifai.health.control import Follower, Handler
-from mobifai.health.housekeeping import Housekeeping
+from mobifai.health.keep_awake import KeepAwake
 from mobifai.health.monitor import Monitor
+from mobifai.health.process_stats import take_census
+from mobifai.health.trimmer import Housekeeping
 from mobifai.limits import TASKS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
 from mobifai.protocol.features import Features
+from mobifai.session.dispatcher import Reception
+from mobifai.session.key_combinations import Combinations, KeySync
+from mobifai.session.links import Links
 from mobifai.state import StateDir
 from mobifai.terminals.listing import exit_of
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs
+from mobifai.transport.relay_address import Endpoint, open_endpoint
 
 if TYPE_CHECKING:
-    from mobifai.assistant.asking import Asking
+    from mobifai.assistant.control_handlers import Asking
     from mobifai.assistant.service import Assistant
 
 _log = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ class Agent:
         }
 
     def _asking(self) -> "Asking":
-        from mobifai.assistant.asking import Asking  # noqa: PLC0415 - as the assistant itself
+        from mobifai.assistant.control_handlers import Asking  # noqa: PLC0415 - as the assistant itself
 
         return Asking(self.assistant, self.ledger)
 

@@ -18,7 +18,7 @@ from typing import Any, cast
 import anthropic
 import httpx2
 
-from mobifai.assistant import replies
+from mobifai.assistant import api_response as replies
 from mobifai.assistant.config import KEY_VARIABLE, AssistantConfig
 from mobifai.assistant.model import Answer, Notice, Question
 from mobifai.assistant.model_url import check_model_url, is_plain

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from mobifai.assistant.blanking import Secrets
+from mobifai.assistant.redaction import Secrets
 from mobifai.bounds import Ledger
 from mobifai.clocks import moment
 from mobifai.errors import AssistantError

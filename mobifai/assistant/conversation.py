@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mobifai.assistant.answers import Block
+from mobifai.assistant.action_parser import Block
 from mobifai.bounds import Bound, History
 
 Message = Mapping[str, Any]

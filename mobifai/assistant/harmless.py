@@ -7,8 +7,8 @@ not show files that hold secrets.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from mobifai.assistant.blanking import is_secret_name
 from mobifai.assistant.command_line import Command, Unclear, Word, parse
+from mobifai.assistant.redaction import is_secret_name
 
 Check = Callable[[Sequence[Word]], bool]
 """Whether a command with these arguments changes nothing."""

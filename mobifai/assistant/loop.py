@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from mobifai.assistant import prompts
+from mobifai.assistant.action_parser import NotUnderstood, understand
 from mobifai.assistant.actions import TOOLS, Action, Delay, Keystroke, Message, Plan, typed_text, within_bounds
-from mobifai.assistant.answers import NotUnderstood, understand
 from mobifai.assistant.approvals import Approvals, step_of
 from mobifai.assistant.audit import Audit, Record
-from mobifai.assistant.blanking import Secrets
 from mobifai.assistant.command_reader import CommandReader
 from mobifai.assistant.config import Approvals as When
 from mobifai.assistant.config import AssistantConfig
 from mobifai.assistant.conversation import Conversation, problems
 from mobifai.assistant.guard import Guard
 from mobifai.assistant.model import ModelClient, OpenModel, Question
+from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.risk import Judge
 from mobifai.assistant.terminal import Slice, Terminal, application_keys, look, quiet
 from mobifai.bounds import Ledger

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mobifai.assistant.answers import Block
+from mobifai.assistant.action_parser import Block
 from mobifai.assistant.conversation import Message
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from mobifai.assistant.action_parser import Block
 from mobifai.assistant.actions import TOOL
-from mobifai.assistant.answers import Block
 from mobifai.assistant.model import Answer, Notice, Question
 from mobifai.errors import AssistantError
 

@@ -19,11 +19,11 @@ from types import TracebackType
 from typing import Literal
 
 from mobifai.assistant.audit import Audit
-from mobifai.assistant.blanking import Secrets
 from mobifai.assistant.config import KEY_FILE, AssistantConfig
 from mobifai.assistant.loop import Means, Run
 from mobifai.assistant.model import OpenModel
 from mobifai.assistant.models import open_model
+from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.risk import Judge
 from mobifai.assistant.stories import Stories
 from mobifai.assistant.terminal import Terminal, Terminals

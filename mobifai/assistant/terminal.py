@@ -7,7 +7,7 @@ from hashlib import blake2s
 from typing import Protocol
 
 from mobifai.assistant import keys
-from mobifai.assistant.blanking import Secrets
+from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.screen import Cells, Emulator, Picture
 
 POLL_SECONDS = 0.03

@@ -13,7 +13,7 @@ import msgspec
 
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
-from mobifai.cli.running import ask_running, is_running
+from mobifai.cli.control_client import ask_running, is_running
 from mobifai.cli.settings import Settings, state_dir_option
 from mobifai.errors import CommandError
 from mobifai.protocol.codes import ClientKind

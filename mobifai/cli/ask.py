@@ -11,11 +11,11 @@ from typing import Any
 import click
 import msgspec
 
-from mobifai.cli.running import ask_running
+from mobifai.cli.control_client import ask_running
 from mobifai.cli.settings import state_dir_option
+from mobifai.control.control_socket import NotRunning, follow
+from mobifai.control.control_socket import ask as ask_once
 from mobifai.errors import CommandError
-from mobifai.health.control import NotRunning, follow
-from mobifai.health.control import ask as ask_once
 from mobifai.protocol.plain_text import escaped, lines, one_line
 from mobifai.state import StateDir
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mobifai.cli.running import run
+from mobifai.cli.control_client import run
 from mobifai.cli.settings import state_dir_option
 from mobifai.config import DEFAULT_PORT, EVERY_ADDRESS
 from mobifai.errors import ConfigError

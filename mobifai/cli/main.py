@@ -18,7 +18,7 @@ from mobifai.cli.startup import prepare_process
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.protocol.plain_text import one_line
 from mobifai.resource_limits import shortage
-from mobifai.terminals.keeper_wire import report_failure
+from mobifai.terminals.keeper_protocol import report_failure
 from mobifai.user import settings_file
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from mobifai.cli import invitation
-from mobifai.cli.running import ask_running
+from mobifai.cli.control_client import ask_running
 from mobifai.cli.settings import state_dir_option
 
 

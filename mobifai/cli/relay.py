@@ -12,14 +12,14 @@ from mobifai.bounds import Ledger
 from mobifai.cli import invitation
 from mobifai.cli.accounts import account, describe, summary
 from mobifai.cli.announcing import announce
+from mobifai.cli.control_client import is_set_within, run, stop_signals
 from mobifai.cli.listening import listen_options, relay_config
-from mobifai.cli.running import is_set_within, run, stop_signals
 from mobifai.cli.settings import Settings, log_options, state_dir_option
 from mobifai.config import RelayConfig
+from mobifai.control.control_socket import Handler, control_server
+from mobifai.control.debug_plugins import Extensions, Subject
 from mobifai.errors import SignInRefused, StateError
-from mobifai.health.control import Handler, control_server
-from mobifai.health.extensions import Extensions, Subject
-from mobifai.health.logs import Logs, set_up_logs
+from mobifai.logs.setup import Logs, set_up_logs
 from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
 from mobifai.relay.server import Relay

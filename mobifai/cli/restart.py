@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mobifai.cli.running import ask_running
+from mobifai.cli.control_client import ask_running
 from mobifai.cli.settings import state_dir_option
 
 

@@ -22,15 +22,16 @@ from mobifai.cli.first_process import go_on_in_child
 from mobifai.cli.listening import check_public_url, listen_options, relay_config
 from mobifai.cli.settings import Settings, log_options, state_dir_option
 from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig
+from mobifai.control.control_socket import listen_in
 from mobifai.errors import CommandError, ConfigError, StateError
-from mobifai.health.control import listen_in
-from mobifai.health.log_file import log_path
-from mobifai.health.logs import Logs, set_up_logs
 from mobifai.limits import MAX_NAME, TERMINAL_RING
+from mobifai.logs.rotating_file import log_path
+from mobifai.logs.setup import Logs, set_up_logs
 from mobifai.protocol.plain_text import one_line
 from mobifai.resource_limits import check_limits, fork
 from mobifai.state import StateDir, open_state
-from mobifai.terminals import keeper, keeper_wire
+from mobifai.terminals import keeper
+from mobifai.terminals import keeper_protocol as keeper_wire
 from mobifai.terminals.shells import shell_command
 
 _log = logging.getLogger(__name__)
@@ -209,7 +210,7 @@ def serve(
 
 def _run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
     with state.device_prepared():
-        from mobifai.cli.serving import run_agent  # noqa: PLC0415 - the keeper is to have none of it
+        from mobifai.cli.agent_process import run_agent  # noqa: PLC0415 - the keeper is to have none of it
 
     return run_agent(config, assistant, state, logs, keeper_fd)
 

@@ -14,10 +14,10 @@ from click.core import ParameterSource
 
 from mobifai import user
 from mobifai.cli.settings import state_dir_option
+from mobifai.control.control_socket import ask
 from mobifai.errors import CommandError, ServiceError, StateError
-from mobifai.health.control import ask
-from mobifai.health.log_file import log_path
-from mobifai.health.log_tail import follow, last_lines
+from mobifai.logs.rotating_file import log_path
+from mobifai.logs.tail import follow, last_lines
 from mobifai.service.commands import Commands
 from mobifai.service.definition import Manager, Service, ServiceState, minimal_environment
 from mobifai.service.launchd import Launchd

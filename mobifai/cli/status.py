@@ -7,7 +7,7 @@ import click
 import msgspec
 from rich.table import Table
 
-from mobifai.cli.running import ask_running
+from mobifai.cli.control_client import ask_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
 from mobifai.protocol.plain_text import one_line

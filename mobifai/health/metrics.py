@@ -9,8 +9,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from mobifai.bounds import Ledger
 from mobifai.errors import StateError
-from mobifai.health.census import Census, take_census
 from mobifai.health.monitor import Vitals
+from mobifai.health.process_stats import Census, take_census
 
 
 class _Figures:

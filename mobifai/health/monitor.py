@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from mobifai.config import HealthConfig
-from mobifai.health.census import Census, take_census
+from mobifai.health.process_stats import Census, take_census
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from aiohttp import WSMessage, WSMsgType, web
 from mobifai.bounds import Bound
 from mobifai.protocol import messages as wire
 from mobifai.relay import packets
-from mobifai.relay.closing import CloseCode
+from mobifai.relay.close_codes import CloseCode
 from mobifai.relay.outbox import Outbox
 
 PING_SECONDS = 10.0

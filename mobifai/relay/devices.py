@@ -2,8 +2,8 @@
 
 from mobifai.clocks import iso_time
 from mobifai.protocol import messages as wire
+from mobifai.relay.event_dispatcher import Sockets
 from mobifai.relay.signin import SignIn
-from mobifai.relay.sockets import Sockets
 
 
 class KnownDevice(wire.Message, frozen=True, omit_defaults=False):

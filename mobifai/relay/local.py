@@ -13,11 +13,11 @@ import msgspec
 from mobifai.bounds import Bound
 from mobifai.errors import LimitReached
 from mobifai.protocol import messages as wire
-from mobifai.protocol.rooms import is_forwarded
+from mobifai.protocol.relay_pairing import is_forwarded
 from mobifai.protocol.wire_json import encode
-from mobifai.relay.closing import CloseCode
+from mobifai.relay.close_codes import CloseCode
+from mobifai.relay.event_dispatcher import Connection
 from mobifai.relay.outbox import Outbox
-from mobifai.relay.sockets import Connection
 
 Event = tuple[str, msgspec.Raw]
 """An event's name, and its payload as JSON."""

@@ -20,15 +20,15 @@ from mobifai.config import RelayConfig
 from mobifai.errors import StateError
 from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
-from mobifai.protocol.rooms import Rooms
+from mobifai.protocol.relay_pairing import Rooms
 from mobifai.relay.addresses import local_url, public_urls
 from mobifai.relay.admission import KnownAddresses
 from mobifai.relay.devices import Devices, KnownDevice
-from mobifai.relay.endpoint import Endpoint
+from mobifai.relay.event_dispatcher import Sockets
 from mobifai.relay.listener import Listener, bind
 from mobifai.relay.local import LocalConnection
 from mobifai.relay.signin import Invitation, SignIn
-from mobifai.relay.sockets import Sockets
+from mobifai.relay.socketio_endpoint import Endpoint
 from mobifai.relay.store import OWNER, Store
 from mobifai.relay.tokens import Tokens, load_secret
 from mobifai.state import private_directory
@@ -159,8 +159,8 @@ class _Parts:
 
     async def open_http(self) -> "web.Server":
         """The HTTP server, made and imported now."""
-        from mobifai.relay.front import make_runner  # noqa: PLC0415 - see there
-        from mobifai.relay.http import Http  # noqa: PLC0415
+        from mobifai.relay.app import make_runner  # noqa: PLC0415 - see there
+        from mobifai.relay.routes import Http  # noqa: PLC0415
 
         http = Http(self._store, self._sign_in, self.sockets, self.devices, self._now)
         self._runner = make_runner(http, self.endpoint, self._config, self.listener.intake.note_request)

@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from mobifai.terminals import keeper_wire as wire
+from mobifai.terminals import keeper_protocol as wire
 from mobifai.terminals.keeper_control import Control
 from mobifai.terminals.keeper_lives import Lives
 from mobifai.terminals.keeper_report import Reports

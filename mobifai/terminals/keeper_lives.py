@@ -5,7 +5,7 @@ Standard library only, no I/O; times are monotonic seconds.
 
 import signal
 
-from mobifai.terminals.keeper_wire import RESTART_STATUS
+from mobifai.terminals.keeper_protocol import RESTART_STATUS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

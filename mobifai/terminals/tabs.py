@@ -21,8 +21,8 @@ from mobifai.protocol import messages as wire
 from mobifai.protocol.features import NO_FEATURES, Features
 from mobifai.protocol.plain_text import one_line
 from mobifai.terminals.listing import exit_of, listed
-from mobifai.terminals.outflow import told
-from mobifai.terminals.pace import Pace
+from mobifai.terminals.output_cursor import told
+from mobifai.terminals.read_pacing import Pace
 from mobifai.terminals.shells import ShellSpec, Spawned, Spawner, working_directory
 from mobifai.terminals.spawning import can_be_entered
 from mobifai.terminals.store import SavedTab, TabStore

@@ -14,11 +14,11 @@ from mobifai.bounds import ByteQueue, ByteRing, Ledger
 from mobifai.errors import LimitReached, TerminalError
 from mobifai.limits import MAX_COLS, MAX_ROWS, TERMINAL_INPUT, TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
 from mobifai.terminals.foreground import UNKNOWN, Foreground
-from mobifai.terminals.outflow import Chunk, Outflow
-from mobifai.terminals.pace import Pace
+from mobifai.terminals.output_cursor import Chunk, Outflow
 from mobifai.terminals.pty import Pty
+from mobifai.terminals.read_pacing import Pace
+from mobifai.terminals.replay import snapshot
 from mobifai.terminals.ring_memory import RingMemory
-from mobifai.terminals.screen import snapshot
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import WINDOW_BYTES
 from mobifai.terminals.typed_line import is_new_after, kept_of

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mobifai.cli import running
+from mobifai.cli import control_client as running
 from mobifai.cli.settings import state_dir_option
 from mobifai.state import StateDir
 from profiles.attach import Attached

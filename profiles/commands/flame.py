@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from mobifai.cli.running import run
+from mobifai.cli.control_client import run
 from mobifai.cli.settings import state_dir_option
 from mobifai.errors import CommandError
 from mobifai.state import StateDir

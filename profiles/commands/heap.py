@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from mobifai.cli.running import run
+from mobifai.cli.control_client import run
 from mobifai.cli.settings import state_dir_option
+from mobifai.control.control_socket import ask
 from mobifai.errors import CommandError
-from mobifai.health.control import ask
 from mobifai.state import StateDir
 from profiles.heap import heap_text
 from profiles.heap_results import HeapReport

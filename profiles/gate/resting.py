@@ -28,7 +28,7 @@ IMPORT_SECONDS = 120.0
 
 IMPORT_ALL = """
 import gc, importlib, json, pkgutil, sys
-from mobifai.health.census import heap_in_use
+from mobifai.health.process_stats import heap_in_use
 import mobifai
 for found in pkgutil.walk_packages(mobifai.__path__, "mobifai."):
     if not found.name.endswith("__main__"):

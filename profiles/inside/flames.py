@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final
 
+from mobifai.control.control_socket import Follower
 from mobifai.errors import StateError
-from mobifai.health.control import Follower
 from profiles.inside.early_end import EarlyEnd
 from profiles.windows import LONGEST_FLAME
 from soak.inside.windows import MemoryWindows

@@ -18,7 +18,7 @@ from typing import Any, Final
 import psutil
 
 import mobifai
-from mobifai.health.census import descriptor_kinds, heap_in_use
+from mobifai.health.process_stats import descriptor_kinds, heap_in_use
 from profiles.attribution.frames import blame
 from profiles.inside.aside import driven, no_pause
 from profiles.inside.containers import among

@@ -9,9 +9,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from mobifai.control.control_socket import Follower, Handler
+from mobifai.control.debug_plugins import Subject
 from mobifai.errors import StateError
-from mobifai.health.control import Follower, Handler
-from mobifai.health.extensions import Subject
 from profiles.inside.aside import aside
 from profiles.inside.early_end import EarlyEnd
 from profiles.inside.flames import tracing_windows

@@ -11,10 +11,10 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
+from mobifai.control.control_socket import Follower
+from mobifai.control.debug_plugins import Subject
 from mobifai.errors import StateError
-from mobifai.health.census import descriptor_kinds, heap_in_use
-from mobifai.health.control import Follower
-from mobifai.health.extensions import Subject
+from mobifai.health.process_stats import descriptor_kinds, heap_in_use
 from profiles.attribution.growth import largest, risen_containers, risen_sites
 from profiles.inside.early_end import EarlyEnd
 from profiles.inside.tracing import MOST_EXAMINED, Tracing, traced_bytes

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from mobifai.health.census import descriptor_kinds
+from mobifai.health.process_stats import descriptor_kinds
 
 UNSTEADY = ("-wal", "-shm", "-journal")
 """Files of SQLite that come and go."""

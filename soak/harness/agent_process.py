@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from mobifai.control.control_socket import ask
 from mobifai.errors import MobiFaiError, StateError
-from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
 from soak.gauges.gauge import AGENT

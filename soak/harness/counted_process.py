@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
-from mobifai.health.control import ask
 from soak.gauges import process_stats as outside
 from soak.gauges.gauge import of_process
 

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
+from mobifai.control.control_socket import ask
 from mobifai.errors import MobiFaiError, StateError
-from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.harness.installation import HERE, Installation
 

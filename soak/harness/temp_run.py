@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mobifai.cli.running import run
+from mobifai.cli.control_client import run
 from soak.harness.cleanup import swept
 from soak.harness.stopping import StopRequests, stop_requests
 

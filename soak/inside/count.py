@@ -13,28 +13,28 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from mobifai.bounds import Ledger
-from mobifai.health.census import heap_in_use
+from mobifai.health.process_stats import heap_in_use
 from soak.inside.tidy import tidy
 
 CANARIES = frozenset(
     {
         "mobifai.terminals.terminal.Terminal",
         "mobifai.terminals.pty.Pty",
-        "mobifai.link.peer.PeerConnection",
+        "mobifai.transport.peer_connection.PeerConnection",
         "mobifai.assistant.conversation.Conversation",
         "mobifai.assistant.loop.Run",
         "mobifai.relay.connection.Connection",
         "mobifai.relay.local.LocalConnection",
         "aiortc.rtcpeerconnection.RTCPeerConnection",
         "aiortc.rtcsctptransport.RTCSctpTransport",
-        "mobifai.link.sctp.Association",
-        "mobifai.link.dtls.Records",
+        "mobifai.webrtc.sctp.Association",
+        "mobifai.webrtc.dtls.Records",
         "aiortc.rtcdtlstransport.RTCDtlsTransport",
         "aiortc.rtcdatachannel.RTCDataChannel",
         "aioice.ice.Connection",
         "mobifai.terminals.ring_memory.RingMemory",
-        "mobifai.terminals.outflow.Outflow",
-        "mobifai.terminals.exits.ExitWatch",
+        "mobifai.terminals.output_cursor.Outflow",
+        "mobifai.terminals.child_watcher.ExitWatch",
         "__main__.Shell",
         "ptyprocess.ptyprocess.PtyProcess",
     }

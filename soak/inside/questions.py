@@ -10,10 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mobifai.control.control_socket import Handler
+from mobifai.control.debug_plugins import Subject
 from mobifai.errors import StateError
-from mobifai.health.control import Handler
-from mobifai.health.extensions import Subject
-from mobifai.terminals.keeper_wire import TEST_VARIABLE
+from mobifai.terminals.keeper_protocol import TEST_VARIABLE
 from soak.inside.count import count, count_process
 from soak.inside.free_lists import fill_free_lists
 from soak.inside.windows import MemoryWindows

@@ -2,7 +2,7 @@
 
 An `ExpectedStream` is told what will be printed; it remembers what a screen may still replay and what nobody has seen
 yet. A `View` is one phone's sight of it: output goes on where it was, a screen begins at a place that the agent's ring
-(see mobifai.bounds.byte_ring and mobifai.terminals.screen) may begin at, and nowhere else.
+(see mobifai.bounds.byte_ring and mobifai.terminals.replay) may begin at, and nowhere else.
 """
 
 from soak.phone.traffic import IntegrityError

@@ -12,12 +12,12 @@ from aiortc import InvalidAccessError, InvalidStateError
 
 from mobifai.bounds import Ledger
 from mobifai.errors import HandshakeFailed, MobiFaiError
-from mobifai.link.ordering import Ordering
 from mobifai.protocol.features import BIND, ORDER
 from mobifai.protocol.handshake import Identity, Party, bound_text, sign, verifies
 from mobifai.protocol.noise import NO_SECRET
 from mobifai.protocol.order import SIGNALS as SIGNALS_OF_CALLS
 from mobifai.protocol.order import Way
+from mobifai.session.ordering import Ordering
 from soak.phone.encryption import E2E, RELAYS_OWN, TO_RELAY, PhoneSeal, SealSession
 from soak.phone.event_log import Json, PhoneError
 from soak.phone.frames import FrameStyle, frame

@@ -8,7 +8,7 @@ import difflib
 import functools
 import importlib
 
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from soak.plants.plant import Moment, Plant, PlantError, Seed, described
 
 __all__ = ["Moment", "Plant", "PlantError", "Seed", "install", "plant", "plants"]

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from soak.plants.plant import Event, Moment, Seed
 
 DAY_SECONDS = 86_400.0

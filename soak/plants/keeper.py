@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from soak.plants.plant import Decoy, Event, Moment, Seed
 
 _SHELL = "/bin/sh"

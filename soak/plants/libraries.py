@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import aiortc
 
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from soak.plants.plant import Event, Moment, Seed
 
 

@@ -3,7 +3,7 @@
 import ctypes
 import mmap
 
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from soak.plants.plant import Event, Moment, Seed
 
 

@@ -3,8 +3,8 @@
 import gc
 from collections.abc import Iterator
 
+from mobifai.control.debug_plugins import Subject
 from mobifai.errors import StateError
-from mobifai.health.extensions import Subject
 from soak.plants.plant import Event, Moment, Seed
 
 

@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from mobifai.control.debug_plugins import Subject
 from mobifai.errors import MobiFaiError
-from mobifai.health.extensions import Subject
 
 Scenario = Literal["terminals", "reconnects", "conversations", "mixed"]
 Process = Literal["agent", "keeper"]

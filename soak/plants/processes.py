@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from soak.plants.plant import Event, Moment, Seed
 
 _SHELL = "/bin/sh"

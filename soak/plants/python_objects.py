@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pyee.base import EventEmitter
 
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from soak.plants.plant import Event, Moment, Seed
 
 

@@ -8,7 +8,7 @@ import sys
 import weakref
 
 from mobifai.bounds import Bound
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from mobifai.limits import SIGNALS
 from soak.plants.plant import Event, Moment, Seed
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from mobifai.health.extensions import Subject
+from mobifai.control.debug_plugins import Subject
 from soak.plants.plant import Event, Moment, Seed
 
 

@@ -20,8 +20,8 @@ from mobifai.limits import (
     TERMINAL_RING,
     TERMINAL_WINDOW,
 )
-from mobifai.link.peer import BULK_MARK
 from mobifai.protocol.features import KEYS as SHARES_KEYS
+from mobifai.transport.peer_connection import BULK_MARK
 from soak.phone.encryption import Link, PhoneSeal
 from soak.phone.event_log import PhoneError
 from soak.phone.offsets import FEATURES

@@ -16,8 +16,8 @@ from mobifai.limits import (
     RELAY_UNSIGNED,
 )
 from mobifai.relay.admission import KNOWN_FACTOR
-from mobifai.relay.endpoint import MOST_UNSIGNED
 from mobifai.relay.intake import MOST_PER_ADDRESS
+from mobifai.relay.socketio_endpoint import MOST_UNSIGNED
 from soak.phone.event_log import PhoneError
 from soak.provocations.provocation import Place, held, provocation
 from soak.provocations.stranger import Stranger

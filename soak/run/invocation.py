@@ -14,7 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from mobifai.cli.running import run
+from mobifai.cli.control_client import run
 from soak.gauges.results import EXIT_STATUS, Report
 from soak.harness.stopping import StopRequests, stop_requests
 from soak.harness.temp_run import alone, unless_stopped

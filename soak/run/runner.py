@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
-from mobifai.cli.running import is_set_within
+from mobifai.cli.control_client import is_set_within
 from soak.gauges.gauge import Sample, gauge_of
 from soak.gauges.results import FindingResult, Phase, Report
 from soak.gauges.self_monitor import OwnGauges

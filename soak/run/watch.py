@@ -8,9 +8,9 @@ other is a leak; with too little rest in between, nothing is said about growth.
 import asyncio
 from pathlib import Path
 
-from mobifai.cli.running import is_set_within
+from mobifai.cli.control_client import is_set_within
+from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
-from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
 from soak.gauges.counts import Counts

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from mobifai.errors import StateError
 from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, TERMINAL_WINDOW
 from mobifai.relay.admission import KNOWN_FACTOR
-from mobifai.relay.endpoint import MOST_UNSIGNED
+from mobifai.relay.socketio_endpoint import MOST_UNSIGNED
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from soak.phone.relay_connection import PhoneLink

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import ClassVar, Literal
 
-from mobifai.link.relay_client import LASTING_SECONDS
+from mobifai.transport.relay_client import LASTING_SECONDS
 from soak import shell
 from soak.phone.event_log import PhoneError
 from soak.phone.offsets import FEATURES

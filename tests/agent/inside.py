@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from mobifai.agent.own_relay import OwnRelay
 from mobifai.bounds import Ledger
 from mobifai.protocol import messages as wire
-from mobifai.protocol.rooms import Rooms
-from mobifai.relay.endpoint import Endpoint
+from mobifai.protocol.relay_pairing import Rooms
+from mobifai.relay.event_dispatcher import Sockets
 from mobifai.relay.local import LocalConnection
-from mobifai.relay.sockets import Sockets
+from mobifai.relay.socketio_endpoint import Endpoint
 from mobifai.relay.store import OWNER
+from mobifai.transport.relay_in_process import OwnRelay
 
 AGENT, PHONE = "agent-1", "phone-1"
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mobifai.agent.changeover import ChangeOver
+from mobifai.session.handover import ChangeOver
 from tests.support.eventually import eventually
 
 
@@ -44,7 +44,7 @@ async def test_it_waits_for_what_is_not_on_the_wire() -> None:
 async def test_a_relay_that_never_sends_it_back_is_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch, waits: bool
 ) -> None:
-    monkeypatch.setattr("mobifai.agent.changeover.FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr("mobifai.session.handover.FLUSH_SECONDS", 0.05)
     desk = Desk()
     desk.waits = waits
     desk.change_over.begin(desk.asked.append, listens=False)

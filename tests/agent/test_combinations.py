@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobifai.agent.combinations import Combinations
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage, LimitReached, StateError
 from mobifai.protocol.messages import Combination
+from mobifai.session.key_combinations import Combinations
 
 
 def kept_in(folder: Path, **limits: int) -> Combinations:

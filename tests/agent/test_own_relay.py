@@ -11,12 +11,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mobifai.agent import own_relay
-from mobifai.agent.own_relay import BULK_BYTES
 from mobifai.bounds import Ledger
-from mobifai.link.path import PathClosed
 from mobifai.protocol import messages as wire
 from mobifai.relay.store import OWNER
+from mobifai.transport import relay_in_process as own_relay
+from mobifai.transport.relay_in_process import BULK_BYTES
+from mobifai.transport.transport import PathClosed
 from tests.agent.inside import AGENT, Agent, Phone, RelayInside, register, settle
 from tests.support.eventually import eventually
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.agent.admission import Admission
-from mobifai.agent.phones import KEPT_SECONDS, Phones
+from mobifai.access.known_phones import KEPT_SECONDS, Phones
+from mobifai.access.policy import Admission
 from mobifai.bounds import Ledger
 from mobifai.errors import LimitReached, StateError
 from mobifai.protocol.e2e import LINK_SECONDS, Standing, link_psk

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mobifai.assistant.action_parser import NotUnderstood, Understood, understand
 from mobifai.assistant.actions import Delay, Keystroke, Message, RequestScreen
-from mobifai.assistant.answers import NotUnderstood, Understood, understand
 
 LIST = [{"type": "keystroke", "text": "ls\n"}, {"type": "request_screen"}]
 ACTIONS = (Keystroke(text="ls\n"), RequestScreen())

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from mobifai.assistant.asking import Asking
 from mobifai.assistant.config import Approvals
+from mobifai.assistant.control_handlers import Asking
 from mobifai.assistant.model import Question
+from mobifai.control.control_socket import ask, control_server, follow
 from mobifai.errors import StateError
-from mobifai.health.control import ask, control_server, follow
 from mobifai.protocol import messages as wire
 from mobifai.state import StateDir
 from tests.assistant.fakes import FakeTab

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mobifai.assistant.audit import FIELD_CHARACTERS, Audit
-from mobifai.assistant.blanking import Secrets
+from mobifai.assistant.redaction import Secrets
 from mobifai.bounds import Ledger
 from mobifai.errors import AssistantError
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobifai.assistant.blanking import Secrets
+from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.screen import Emulator
 from tests.assistant.place import LOOK, a_place, says
 from tests.assistant.test_conversations import Asked

@@ -18,7 +18,7 @@ from mobifai.assistant.scripted_model import ScriptedModel
 from mobifai.assistant.service import Assistant
 from mobifai.bounds import Ledger
 from mobifai.protocol import messages as wire
-from mobifai.terminals.local import LocalSpawner
+from mobifai.terminals.local_spawner import LocalSpawner
 from mobifai.terminals.shells import ShellSpec, shell_environment
 from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobifai.assistant import replies
+from mobifai.assistant import api_response as replies
 from mobifai.assistant.model import Answer
 from mobifai.bounds import Bound, Ledger
 from mobifai.errors import AssistantError

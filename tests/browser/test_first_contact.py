@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.health.control import ask
+from mobifai.control.control_socket import ask
 from mobifai.state import StateDir
 from tests.browser.scene import Way, answers, at_the_phone, scripts_for
 from tests.integration.insight import on_path, status_when

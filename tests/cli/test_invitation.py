@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mobifai.agent.doors import link
+from mobifai.access.devices import link
 from mobifai.cli.invitation import invitation_text
 from soak.phone.encryption import Link
 

@@ -12,9 +12,9 @@ import pytest
 
 import mobifai
 from mobifai.bounds import Ledger
-from mobifai.health.control import control_server
-from mobifai.health.log_file import log_path
-from mobifai.health.log_tail import follow, last_lines
+from mobifai.control.control_socket import control_server
+from mobifai.logs.rotating_file import log_path
+from mobifai.logs.tail import follow, last_lines
 from mobifai.service.systemd import argv_of
 from mobifai.state import StateDir
 from tests.service.managers import LOGINCTL, SYSTEMCTL, FakePath

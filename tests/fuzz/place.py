@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from mobifai.health.control import ask
-from mobifai.health.log_file import log_path
+from mobifai.control.control_socket import ask
+from mobifai.logs.rotating_file import log_path
 from mobifai.state import StateDir
 from soak.phone.encryption import Link, PhoneSeal
 from tests.fuzz.middle import Middle, standing_between

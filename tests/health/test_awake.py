@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mobifai.health.awake import KeepAwake, keep_awake_command
+from mobifai.health.keep_awake import KeepAwake, keep_awake_command
 from tests.support.eventually import eventually
 
 ALONE = 'trap : TERM; set -C; : > "$0" || exit 1; echo $$ >> "$0.pids"; cat; trap "" TERM; rm "$0"'
@@ -116,7 +116,7 @@ async def test_no_helper_outlives_a_process_that_is_killed(tmp_path: Path) -> No
     script = textwrap.dedent(
         f"""
         import asyncio
-        from mobifai.health.awake import KeepAwake
+        from mobifai.health.keep_awake import KeepAwake
         async def main():
             async with KeepAwake({a_helper(tmp_path)!r}) as awake:
                 awake.need(True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.clocks import elapsed, iso_time, local_moment, moment
-from mobifai.health.log_lines import Line, for_file, for_people, for_programs
+from mobifai.logs.formatting import Line, for_file, for_people, for_programs
 
 ODD = [0.0, -1.0, 2.0**31, 2.0**32, -(2.0**40), 1e12, 1e300, -1e300, math.inf, -math.inf, math.nan]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from mobifai.bounds import Ledger
+from mobifai.control import control_socket as control
+from mobifai.control.control_socket import Follower, Handler, ask, control_server, follow
 from mobifai.errors import StateError
-from mobifai.health import control
-from mobifai.health.control import Follower, Handler, ask, control_server, follow
 from tests.support.eventually import eventually
 
 

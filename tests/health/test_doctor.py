@@ -19,11 +19,11 @@ from aiohttp import web
 
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
+from mobifai.control.control_socket import control_server
 from mobifai.errors import StateError
 from mobifai.health.checks import machine, places, programs, relays
 from mobifai.health.checks.finding import Check, Look, State, Subject, Verdict, in_thread, ok
 from mobifai.health.checks.shell import shell
-from mobifai.health.control import control_server
 from mobifai.health.doctor import CHECKS, Finding, examine, is_well
 from mobifai.relay.server import Relay
 from mobifai.state import StateDir, private_directory, write_secret

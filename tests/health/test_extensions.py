@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mobifai.bounds import Ledger
+from mobifai.control.control_socket import Handler, ask, control_server
+from mobifai.control.debug_plugins import ENTRY_POINTS, Extensions, Subject
 from mobifai.errors import StateError
-from mobifai.health.control import Handler, ask, control_server
-from mobifai.health.extensions import ENTRY_POINTS, Extensions, Subject
 
 LOADED: list[Subject] = []
 
@@ -76,7 +76,7 @@ async def test_over_the_socket_what_is_not_there_is_refused_and_the_process_goes
 def test_an_agent_loads_nothing_of_the_proof_until_it_is_asked() -> None:
     code = (
         "import sys\nimport mobifai.cli.serve, mobifai.cli.relay\nfrom mobifai.bounds import Ledger\n"
-        "from mobifai.health.extensions import Extensions, Subject\n"
+        "from mobifai.control.debug_plugins import Extensions, Subject\n"
         "extensions = Extensions(Subject(Ledger()))\nextensions.find('status')\n"
         "assert not [name for name in sys.modules if name.partition('.')[0] in ('soak', 'profiles')]\n"
         "assert extensions.find('soak.sample') is not None\nassert 'soak.inside.questions' in sys.modules\n"

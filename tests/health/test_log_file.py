@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobifai.bounds import Entry, Ledger
-from mobifai.health.log_file import LogFile, log_path
-from mobifai.health.log_lines import Line
 from mobifai.limits import LOG_FILE, LOG_FILES, LOG_LINE
+from mobifai.logs.formatting import Line
+from mobifai.logs.rotating_file import LogFile, log_path
 from tests.health.clock import Clock
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
-from mobifai.health.log_lines import for_file, for_people, for_programs, kind_of, line_of
+from mobifai.logs.formatting import for_file, for_people, for_programs, kind_of, line_of
 from mobifai.protocol.codes import ClientKind, Codes
 
 TOKEN = jwt.encode({"id": "owner", "exp": 1}, "k" * 32, algorithm="HS256")

@@ -17,8 +17,8 @@ import socketio
 
 from mobifai.bounds import Ledger
 from mobifai.errors import StateError
-from mobifai.health.log_file import log_path
-from mobifai.health.logs import Logs, set_up_logs
+from mobifai.logs.rotating_file import log_path
+from mobifai.logs.setup import Logs, set_up_logs
 from mobifai.state import StateDir, open_state
 from tests.health.clock import Clock
 

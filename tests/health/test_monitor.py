@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from mobifai.config import HealthConfig
-from mobifai.health.census import Census, take_census
-from mobifai.health.housekeeping import Housekeeping
 from mobifai.health.monitor import Monitor, Vitals
+from mobifai.health.process_stats import Census, take_census
+from mobifai.health.trimmer import Housekeeping
 
 SMALL = Census(234 * 10**6, 10**6, 26, {"socket": 9}, 1, 19, 0, 1.5)
 LARGE = replace(SMALL, memory_bytes=567 * 10**6)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
-from mobifai.health.log_lines import Kind
-from mobifai.health.repeats import Repeats
 from mobifai.limits import LOG_KINDS
+from mobifai.logs.dedup import Repeats
+from mobifai.logs.formatting import Kind
 from tests.health.clock import Clock
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
+from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
-from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.phone.event_log import PhoneError
 from soak.phone.interface import Path, PhoneFace

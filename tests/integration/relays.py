@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
+from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
-from mobifai.health.control import ask
 from mobifai.state import StateDir
 from tests.support.agent import STOP_SECONDS, RunningAgent, mobifai
 from tests.support.eventually import eventually

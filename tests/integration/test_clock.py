@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
-from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.phone.event_log import PhoneError
 from tests.integration.insight import (

@@ -52,7 +52,7 @@ async def test_what_is_needed_later_is_imported_later(tmp_path: Path) -> None:
     (tmp_path / "state.log").unlink()
     async with serving(tmp_path / "state", environment=IMPORT_TIME) as agent:
         found = imported(agent.log)
-        assert {"mobifai.cli.serving", "mobifai.relay.server", "mobifai.terminals.keeper_wire"} <= found
+        assert {"mobifai.cli.agent_process", "mobifai.relay.server", "mobifai.terminals.keeper_protocol"} <= found
         assert found & LATER == set()
 
 

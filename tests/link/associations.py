@@ -11,7 +11,7 @@ from typing import Any
 from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
 from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport, parse_packet
 
-from mobifai.link.sctp import Association
+from mobifai.webrtc.sctp import Association
 
 DELAY = 0.01
 ONE_AFTER_THE_OTHER = 1e-9 * 4

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.link import caller as caller_module
-from mobifai.link.caller import Caller
+from mobifai.transport import peer_connector as caller_module
+from mobifai.transport.peer_connector import Caller
 from tests.link.calls import Listener, answering, udp_sockets
 from tests.support.eventually import eventually
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobifai.link.candidates import MOST_ADDRESSES, Addresses
+from mobifai.webrtc.candidates import MOST_ADDRESSES, Addresses
 
 
 @pytest.mark.parametrize(

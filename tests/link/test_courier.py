@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
 from mobifai.limits import CONTROL_QUEUE, MAX_FRAME
-from mobifai.link.courier import ECHO_BYTES, Courier
-from mobifai.link.path import PathClosed
 from mobifai.protocol.frames import encode_frame
 from mobifai.protocol.messages import Output
-from mobifai.terminals.outflow import Chunk
+from mobifai.session.outbound import ECHO_BYTES, Courier
+from mobifai.terminals.output_cursor import Chunk
+from mobifai.transport.transport import PathClosed
 from tests.support.eventually import eventually
 
 PIECE = 16 << 10

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobifai.link import datagrams
-from mobifai.link.datagrams import Datagrams
+from mobifai.webrtc import udp_segments as datagrams
+from mobifai.webrtc.udp_segments import Datagrams
 from tests.support.eventually import eventually
 
 LENGTHS = st.lists(st.sampled_from([14, 50, 51, 1200, 1213]), min_size=1, max_size=100)

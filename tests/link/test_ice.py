@@ -11,12 +11,12 @@ import pytest
 from aioice.stun import Class, Message, Method, TransactionTimeout
 
 from mobifai.bounds import Ledger
-from mobifai.link import ice as ice_module
-from mobifai.link.candidates import MOST_ADDRESSES, Addresses
-from mobifai.link.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
-from mobifai.link.peer import PeerConnection
-from mobifai.link.webrtc import load_meanwhile
 from mobifai.protocol import messages as wire
+from mobifai.transport.peer_connection import PeerConnection
+from mobifai.webrtc import ice as ice_module
+from mobifai.webrtc.candidates import MOST_ADDRESSES, Addresses
+from mobifai.webrtc.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
+from mobifai.webrtc.loader import load_meanwhile
 from tests.link.calls import Listener, answering, udp_sockets
 from tests.support.eventually import eventually
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.link import ordering
-from mobifai.link.ordering import Ordering
 from mobifai.protocol.order import Way
+from mobifai.session import ordering
+from mobifai.session.ordering import Ordering
 from tests.support.eventually import eventually
 
 RELAY, CHANNEL = Way.RELAY, Way.CHANNEL

@@ -10,13 +10,13 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage
-from mobifai.link import peer as peer_module
-from mobifai.link.candidates import MOST_ADDRESSES
-from mobifai.link.ice import GATHER_SECONDS
-from mobifai.link.path import PathClosed
-from mobifai.link.peer import PeerConnection
-from mobifai.link.webrtc import load_meanwhile
 from mobifai.protocol import messages as wire
+from mobifai.transport import peer_connection as peer_module
+from mobifai.transport.peer_connection import PeerConnection
+from mobifai.transport.transport import PathClosed
+from mobifai.webrtc.candidates import MOST_ADDRESSES
+from mobifai.webrtc.ice import GATHER_SECONDS
+from mobifai.webrtc.loader import load_meanwhile
 from tests.link.calls import Listener, answering, udp_sockets, without_addresses
 from tests.support.eventually import eventually
 

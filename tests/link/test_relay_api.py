@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from mobifai.access import relay_http as relay_api
+from mobifai.access.relay_http import RelayApi
 from mobifai.errors import MobiFaiError, RelayUnreachable, SignInRefused
-from mobifai.link import relay_api
-from mobifai.link.relay_api import RelayApi
-from mobifai.link.relay_http import explain
-from mobifai.link.relay_socket import RelaySocket
 from mobifai.protocol.codes import ClientKind
+from mobifai.transport.http_client import explain
+from mobifai.transport.relay_socket import RelaySocket
 from tests.support.broken_relay import Answer, broken_relay
 
 INVITATION = {"token": "t", "code": "ABCD-EFGH", "expires_at": "2030-01-01T00:00:00Z"}

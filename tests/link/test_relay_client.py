@@ -12,10 +12,10 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.limits import RELAY_QUEUE
-from mobifai.link import relay_client
-from mobifai.link.path import PathClosed
-from mobifai.link.relay_client import RelayClient
 from mobifai.protocol import messages as wire
+from mobifai.transport import relay_client
+from mobifai.transport.relay_client import RelayClient
+from mobifai.transport.transport import PathClosed
 from tests.support.eventually import eventually
 from tests.support.field_relay import FieldRelay
 

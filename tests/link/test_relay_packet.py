@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobifai.link import relay_packet as packets
-from mobifai.link.relay_packet import LEAST_SILENCE, MOST_SILENCE, Event, Unreadable, read, read_opening
+from mobifai.transport import relay_packet as packets
+from mobifai.transport.relay_packet import LEAST_SILENCE, MOST_SILENCE, Event, Unreadable, read, read_opening
 
 OPENING = '0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}'
 

@@ -8,8 +8,8 @@ from aiortc.rtcsctptransport import USERDATA_MAX_LENGTH, DataChunk, RTCSctpTrans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobifai.link.sctp import BURST, MOST_AT_ONCE, Piece
-from mobifai.link.sctp_packet import Header, data_chunk
+from mobifai.webrtc.sctp import BURST, MOST_AT_ONCE, Piece
+from mobifai.webrtc.sctp_packet import Header, data_chunk
 from tests.link.associations import DELAY, Weather, Wire, association, data_in, in_no_time, two
 
 TEXTS = st.lists(st.tuples(st.text(max_size=3), st.integers(1, 4_000)), max_size=12)

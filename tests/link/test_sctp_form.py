@@ -8,8 +8,8 @@ from aiortc.rtcsctptransport import RTCSctpTransport, parse_packet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobifai.link.sctp_form import MOST_EARLY, is_sound
-from mobifai.link.sctp_packet import Header
+from mobifai.webrtc.sctp_packet import Header
+from mobifai.webrtc.sctp_validation import MOST_EARLY, is_sound
 from tests.link.associations import in_no_time
 from tests.link.test_sctp_inbound import listening
 

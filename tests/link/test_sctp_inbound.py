@@ -20,8 +20,8 @@ from google_crc32c import value
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mobifai.link.sctp import ACKNOWLEDGES_AFTER, Association
-from mobifai.link.sctp_packet import Header, read_plain, sack_chunk
+from mobifai.webrtc.sctp import ACKNOWLEDGES_AFTER, Association
+from mobifai.webrtc.sctp_packet import Header, read_plain, sack_chunk
 from tests.link.associations import DELAY, Two, Weather, Wire, association, in_no_time, two
 
 FIRST_TSNS = st.sampled_from([5, (1 << 32) - 3])

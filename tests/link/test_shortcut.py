@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.link import shortcut
-from mobifai.link.peer import BULK_MARK, PeerConnection
-from mobifai.link.webrtc import load_meanwhile
+from mobifai.transport.peer_connection import BULK_MARK, PeerConnection
+from mobifai.webrtc import fast_path as shortcut
+from mobifai.webrtc.loader import load_meanwhile
 from tests.link.calls import End, Listener, answering
 from tests.support.eventually import eventually
 
@@ -83,7 +83,7 @@ async def test_who_finds_no_room_hears_of_it_with_small_pieces_and_with_large_on
 async def test_the_usual_way_is_the_short_one_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async with call(Listener()) as (agent, _):
         assert type(agent._association).__qualname__ == "Association"
-    assert not [record for record in caplog.records if record.name == "mobifai.link.shortcut"]
+    assert not [record for record in caplog.records if record.name == "mobifai.webrtc.fast_path"]
 
 
 @pytest.mark.parametrize("what", ["version", "shape"])
@@ -91,12 +91,12 @@ async def test_the_log_says_why_the_way_is_aiortcs_own(
     what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     change(monkeypatch, what)
-    caplog.set_level("INFO", "mobifai.link.shortcut")
+    caplog.set_level("INFO", "mobifai.webrtc.fast_path")
     aiortc = await load_meanwhile()
     async with PeerConnection(aiortc, (), Ledger(), Listener()):
         pass
     assert [record.name for record in caplog.records if "is used as it is" in record.message] == [
-        "mobifai.link.shortcut"
+        "mobifai.webrtc.fast_path"
     ]
 
 
@@ -116,7 +116,7 @@ async def test_no_packet_of_the_association_is_lost_from_the_first_one_on(monkey
     """Also those that come while the transport has its handshake behind it, and the association its own before it."""
     aiortc = await load_meanwhile()
     opened, heard = list[bytes](), list[bytes]()
-    sctp, dtls = (importlib.import_module(f"mobifai.link.{name}") for name in ("sctp", "dtls"))
+    sctp, dtls = (importlib.import_module(f"mobifai.webrtc.{name}") for name in ("sctp", "dtls"))
     open_record, handle_data, hear = dtls.Records._open_record, sctp.Association._handle_data, sctp.Association.hear
 
     def opens(self: Any, datagram: bytes) -> bytes | None:

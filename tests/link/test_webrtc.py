@@ -7,9 +7,9 @@ import pytest
 
 CALL = """
 import asyncio, logging, sys, threading
-from mobifai.link import webrtc
-from mobifai.link.peer import PeerConnection
-from mobifai.link.webrtc import load_meanwhile
+from mobifai.webrtc import loader as webrtc
+from mobifai.transport.peer_connection import PeerConnection
+from mobifai.webrtc.loader import load_meanwhile
 from mobifai.bounds import Ledger
 from mobifai.protocol import messages as wire
 
@@ -80,7 +80,7 @@ def test_an_import_makes_no_work_for_the_collector_and_leaves_it_as_it_was() -> 
     """Neither while it goes on, nor soon after: what was imported is with the old objects."""
     told = run("""
 import asyncio, gc, sys
-from mobifai.link import webrtc
+from mobifai.webrtc import loader as webrtc
 collections = []
 gc.callbacks.append(lambda phase, details: collections.append(details["generation"]))
 async def main():
@@ -96,7 +96,7 @@ asyncio.run(main())
 
 def test_who_wants_sound_later_gets_the_real_library() -> None:
     told = run("""
-from mobifai.link import webrtc
+from mobifai.webrtc import loader as webrtc
 webrtc.load()
 import av, pylibsrtp
 print(av.AudioFrame(format="s16", layout="mono", samples=160).samples, pylibsrtp.Error.__module__)
@@ -107,7 +107,7 @@ print(av.AudioFrame(format="s16", layout="mono", samples=160).samples, pylibsrtp
 def test_names_of_browsers_are_looked_up_with_the_real_dns_library() -> None:
     told = run("""
 import asyncio, sys
-from mobifai.link import webrtc
+from mobifai.webrtc import loader as webrtc
 webrtc.load()
 before = "dns.zone" in sys.modules and type(sys.modules["dns.zone"]).__name__
 import aioice.mdns
@@ -138,13 +138,13 @@ import aiortc.mediastreams, av
 assert aiortc.mediastreams.AudioFrame is av.AudioFrame
 asyncio.run(call())
 """)
-    assert told == f"mobifai.link.webrtc: aiortc is loaded with al\n{WORKS}"
+    assert told == f"mobifai.webrtc.loader: aiortc is loaded with al\n{WORKS}"
 
 
 def test_a_library_that_is_there_is_taken_as_it_is() -> None:
     told = run("""
 import aiortc, av
-from mobifai.link import webrtc
+from mobifai.webrtc import loader as webrtc
 print(webrtc.load() is aiortc, aiortc.mediastreams.AudioFrame is av.AudioFrame)
 """)
     assert told == "True True\n"
@@ -153,7 +153,7 @@ print(webrtc.load() is aiortc, aiortc.mediastreams.AudioFrame is av.AudioFrame)
 def test_every_stand_in_is_for_a_module_that_is_there() -> None:
     told = run("""
 import importlib
-from mobifai.link import webrtc
+from mobifai.webrtc import loader as webrtc
 for name in webrtc.MEDIA: importlib.import_module(name)
 print("all")
 """)

@@ -15,8 +15,8 @@ import socketio
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
+from mobifai.protocol import agent_pairing as pairing
 from mobifai.protocol import messages as wire
-from mobifai.protocol import pairing
 from mobifai.protocol.frames import decode_frame, encode_frame
 from mobifai.protocol.handshake import Identity
 from soak.phone.event_log import Json

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PARTS = ("mobifai", "soak", "profiles", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "requirements")
 
-TABS, LINKS, AGENT = "mobifai/terminals/tabs.py", "mobifai/agent/links.py", "mobifai/agent/agent.py"
+TABS, LINKS, AGENT = "mobifai/terminals/tabs.py", "mobifai/session/links.py", "mobifai/agent/agent.py"
 SERVICE, MODES, FRAMES = "mobifai/assistant/service.py", "mobifai/terminals/modes.py", "mobifai/protocol/frames.py"
 
 ACCEPTED = """

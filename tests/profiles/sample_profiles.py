@@ -38,7 +38,7 @@ CONTAINER = Culprit(
     explains=["python.blocks", "types:mobifai.bounds.ledger.Bound"],
     made_at=[Place(f"{PACKAGES}/mobifai/terminals/terminal.py", 60 + n, "Terminal.__init__") for n in range(6)],
     library=Place("/usr/lib/python3.11/dataclasses.py", 1501, "replace"),
-    brought_about_by=Place(f"{PACKAGES}/mobifai/agent/links.py", 229, "Links._open"),
+    brought_about_by=Place(f"{PACKAGES}/mobifai/session/links.py", 229, "Links._open"),
     stack=[
         Place(f"{PACKAGES}/soak/plants/python_objects.py", 49, "ClosureHoldsSession.happened"),
         Place(f"{PACKAGES}/soak/plants/hooks.py", 41, "_tell"),

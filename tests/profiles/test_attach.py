@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from mobifai.control.control_socket import ask, follow
 from mobifai.errors import StateError
-from mobifai.health.control import ask, follow
 from mobifai.state import StateDir
 from profiles.replay import attach_command
 from profiles.report.directory import read_profile

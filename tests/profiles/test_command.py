@@ -73,7 +73,7 @@ async def test_a_leak_in_a_library_is_named_with_the_line_of_ours_that_brings_it
     assert (Path(found.file), found.line) == plant("close-keeps-sockets").line
     assert found.kind == "descriptor"
     assert found.brought_about_by is not None
-    assert found.brought_about_by.file.endswith("mobifai/link/peer.py")
+    assert found.brought_about_by.file.endswith("mobifai/transport/peer_connection.py")
 
 
 @HUNT

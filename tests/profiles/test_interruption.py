@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from mobifai.cli.running import run
+from mobifai.cli.control_client import run
 from profiles.interruption import SIGNALS, Interruption
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from mobifai.bounds import Ledger
 from mobifai.errors import PairingRefused
 from mobifai.protocol import messages as wire
+from mobifai.protocol.agent_pairing import ClosePeer, OpenPeer, Pairing, Send
 from mobifai.protocol.handshake import Identity, sign, verifies
-from mobifai.protocol.pairing import ClosePeer, OpenPeer, Pairing, Send
-from mobifai.protocol.rooms import Command, Device, Emit, Rooms
-from mobifai.protocol.rooms import Stage as RoomStage
+from mobifai.protocol.relay_pairing import Command, Device, Emit, Rooms
+from mobifai.protocol.relay_pairing import Stage as RoomStage
 
 AGENT, PHONE = Identity.from_hex("a1"), Identity.from_hex("b1")
 USER = wire.User(id="u", email="e", name="n")

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mobifai.protocol import messages as wire
-from mobifai.protocol.handshake import Identity, Party, bound_text, sign
-from mobifai.protocol.pairing import (
+from mobifai.protocol.agent_pairing import (
     ClosePeer,
     Command,
     DropToken,
@@ -24,6 +23,7 @@ from mobifai.protocol.pairing import (
     ShowLogin,
     Stage,
 )
+from mobifai.protocol.handshake import Identity, Party, bound_text, sign
 
 AGENT = Identity.from_hex("a1")
 PHONES = {"phone-1": Identity.from_hex("b1"), "phone-2": Identity.from_hex("b2")}

@@ -13,7 +13,7 @@ from mobifai.bounds import Ledger
 from mobifai.errors import LimitReached, PairingRefused
 from mobifai.limits import RELAY_SOCKETS
 from mobifai.protocol import messages as wire
-from mobifai.protocol.rooms import (
+from mobifai.protocol.relay_pairing import (
     CODE_ACTIONS,
     HANDSHAKE_SECONDS,
     Command,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.relay import page as served
-from mobifai.relay.page import FOLDER, Page
+from mobifai.relay import phone_page as served
+from mobifai.relay.phone_page import FOLDER, Page
 from tests.relay.place import open_place
 
 INSTALLED = Page.installed()

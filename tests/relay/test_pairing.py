@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from mobifai.protocol.rooms import HANDSHAKE_SECONDS
+from mobifai.protocol.relay_pairing import HANDSHAKE_SECONDS
 from tests.relay.device import Device, pair
 from tests.relay.place import open_place
 

@@ -20,11 +20,11 @@ from mobifai.agent.agent import Agent, open_agent
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config, RelayConfig
-from mobifai.health.extensions import Subject
-from mobifai.protocol import pairing
+from mobifai.control.debug_plugins import Subject
+from mobifai.protocol import agent_pairing as pairing
 from mobifai.state import open_state
 from mobifai.terminals.keeper import Keeper
-from mobifai.terminals.local import LocalSpawner
+from mobifai.terminals.local_spawner import LocalSpawner
 from soak.plants import Moment, install, plant
 from tests.support import loops
 from tests.support.eventually import eventually

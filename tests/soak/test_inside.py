@@ -19,9 +19,9 @@ from types import MappingProxyType
 import pytest
 
 from mobifai.bounds import Ledger
+from mobifai.control.control_socket import Handler
+from mobifai.control.debug_plugins import Subject
 from mobifai.errors import MobiFaiError, StateError
-from mobifai.health.control import Handler
-from mobifai.health.extensions import Subject
 from mobifai.limits import TERMINALS
 from soak.gauges.gauge import gauge_of
 from soak.inside.count import count
@@ -288,7 +288,7 @@ def asked() -> MappingProxyType[str, Handler]:
 
 def test_the_first_window_loads_what_stays_and_the_next_one_nothing(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path\nimport sys\nfrom mobifai.health.census import descriptor_kinds\n"
+        "from pathlib import Path\nimport sys\nfrom mobifai.health.process_stats import descriptor_kinds\n"
         "from soak.inside.windows import MemoryWindows\nwindows, seen = MemoryWindows(), []\n"
         "for _ in range(3):\n"
         "    windows.begin(Path(sys.argv[1]))\n    windows.end()\n    seen.append(descriptor_kinds())\n"

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from mobifai.bounds import Ledger
+from mobifai.control.debug_plugins import Subject
 from mobifai.errors import AssistantError, MobiFaiError
-from mobifai.health.census import heap_in_use
-from mobifai.health.extensions import Subject
+from mobifai.health.process_stats import heap_in_use
 from soak.gauges import process_stats as outside
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.phone.event_log import PhoneError

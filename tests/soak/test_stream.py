@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mobifai.bounds import ByteRing, Ledger
 from mobifai.limits import TERMINAL_RING
 from mobifai.terminals.modes import Modes
-from mobifai.terminals.screen import snapshot
+from mobifai.terminals.replay import snapshot
 from soak import shell
 from soak.phone.expected_output import MOST_AHEAD, RESET, SLACK, ExpectedStream, View
 from soak.phone.traffic import IntegrityError

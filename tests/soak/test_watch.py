@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
-from mobifai.health.control import ask
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
 from soak.gauges.quiescence import steady_part

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from mobifai.terminals import keeper_wire as wire
+from mobifai.terminals import keeper_protocol as wire
 
 WAYS = (
     "exit 0", "exit 3", "exit 75", "SIGSEGV", "SIGKILL", "hang up", "garbage", "a line without end", "no object",

@@ -17,10 +17,10 @@ from typing import Any
 import psutil
 import pytest
 
+from mobifai.control.control_socket import ask, listen_in
 from mobifai.errors import StateError
-from mobifai.health.control import ask, listen_in
 from mobifai.terminals import keeper
-from mobifai.terminals.keeper_wire import TEST_VARIABLE
+from mobifai.terminals.keeper_protocol import TEST_VARIABLE
 from tests.support.eventually import eventually
 from tests.terminals import ill_agent
 

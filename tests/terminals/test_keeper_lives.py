@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from mobifai.terminals.keeper_lives import LONGEST_DELAY, Lives
-from mobifai.terminals.keeper_wire import RESTART_STATUS
+from mobifai.terminals.keeper_protocol import RESTART_STATUS
 
 CRASH = -int(signal.SIGSEGV)
 

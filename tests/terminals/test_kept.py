@@ -12,8 +12,10 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.errors import StateError
 from mobifai.limits import TERMINAL_CHILDREN
-from mobifai.terminals import keeper, keeper_wire, kept
-from mobifai.terminals.kept import KeptShells
+from mobifai.terminals import keeper
+from mobifai.terminals import keeper_client as kept
+from mobifai.terminals import keeper_protocol as keeper_wire
+from mobifai.terminals.keeper_client import KeptShells
 from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_descriptor
 from tests.support.eventually import eventually

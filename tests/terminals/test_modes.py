@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mobifai.bounds import ByteRing, Ledger
 from mobifai.limits import TERMINAL_RING
 from mobifai.terminals.modes import Modes
-from mobifai.terminals.screen import RESET, safe_start, snapshot
+from mobifai.terminals.replay import RESET, safe_start, snapshot
 
 MODES = (1, 7, 25, 1000, 1002, 1006, 1049, 2004)
 set_mode = st.builds(

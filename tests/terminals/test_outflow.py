@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from mobifai.bounds import ByteRing, Ledger
 from mobifai.limits import TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
+from mobifai.terminals.congestion_window import READY_BYTES
 from mobifai.terminals.modes import Modes
-from mobifai.terminals.outflow import Chunk, Outflow, told
-from mobifai.terminals.screen import RESET
-from mobifai.terminals.window import READY_BYTES
+from mobifai.terminals.output_cursor import Chunk, Outflow, told
+from mobifai.terminals.replay import RESET
 from soak.phone.offsets import Places
 
 RING, WINDOW = 400, 120

@@ -15,7 +15,7 @@ from mobifai.bounds import Ledger
 from mobifai.errors import TerminalError
 from mobifai.limits import TERMINAL_RING
 from mobifai.terminals import terminal as terminal_module
-from mobifai.terminals.outflow import READING_STOPS_AT
+from mobifai.terminals.output_cursor import READING_STOPS_AT
 from mobifai.terminals.shells import ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_bytes, start_shell
 from mobifai.terminals.terminal import Tab, Terminal

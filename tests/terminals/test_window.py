@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mobifai.terminals.window import FLOOR_BYTES, CreditWindow
+from mobifai.terminals.congestion_window import FLOOR_BYTES, CreditWindow
 
 CEILING = 128 << 10
 CHUNK = 16 << 10

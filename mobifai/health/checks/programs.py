@@ -22,7 +22,7 @@ agent does, without FFmpeg."""
 
 _IMPORT = """
 import importlib, sys
-from mobifai.link import webrtc
+from mobifai.webrtc import loader as webrtc
 for name in sys.argv[1:]:
     print(name, flush=True)
     webrtc.load() if name == "aiortc" else importlib.import_module(name)

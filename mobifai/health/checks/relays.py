@@ -11,10 +11,10 @@ from urllib.parse import SplitResult, urlsplit
 import aiohttp
 import msgspec
 
+from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
 from mobifai.health.checks.finding import Subject, Verdict, ok, problem, warning
-from mobifai.health.control import ask
-from mobifai.health.log_lines import without_secrets
+from mobifai.logs.formatting import without_secrets
 from mobifai.state import StateDir
 
 CLOCK_SECONDS = 60.0

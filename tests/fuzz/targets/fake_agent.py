@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 
-from mobifai.terminals.keeper_wire import FD_VARIABLE
+from mobifai.terminals.keeper_protocol import FD_VARIABLE
 
 with socket.socket(socket.AF_UNIX) as fuzzer:
     fuzzer.connect(sys.argv[1])

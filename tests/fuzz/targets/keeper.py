@@ -13,8 +13,8 @@ import psutil
 
 from mobifai.protocol import messages
 from mobifai.terminals import keeper
-from mobifai.terminals import keeper_wire as wire
-from mobifai.terminals.kept import ANSWER_SECONDS
+from mobifai.terminals import keeper_protocol as wire
+from mobifai.terminals.keeper_client import ANSWER_SECONDS
 from tests.fuzz.mutation import change_bytes, change_value, encode
 from tests.fuzz.oracle import STALL_SECONDS, Fault
 from tests.fuzz.phone import Gone

@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from mobifai.health.control import ask
+from mobifai.control.control_socket import ask
 from mobifai.state import StateDir
 from tests.fuzz.oracle import Fault
 from tests.fuzz.target import Target

@@ -1,0 +1,137 @@
+"""Who may come in, as commands ask: invitations for new phones, all devices that there are, and shutting one out.
+
+A device may be known to the relay, to the agent end to end, or to both. Owns nothing. No server sees what is behind the
+`#` of a link.
+"""
+
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from typing import Any, Literal
+
+from mobifai.access.known_phones import Phones, PinnedPhone
+from mobifai.access.registry import WaysIn
+from mobifai.clocks import iso_time
+from mobifai.errors import RelayUnreachable, SignInRefused, StateError
+from mobifai.protocol.codes import ClientKind
+from mobifai.protocol.e2e import fingerprint
+from mobifai.relay.addresses import places
+
+FORM = "1"
+"""Of the fragment: another form gets another number."""
+
+
+_REQUIRES_E2E = (
+    "this agent takes only clients that encrypt (--e2e require, the default with --relay); to invite a legacy app, "
+    "start it with `mobifai serve --e2e allow`"
+)
+
+
+def link(page: str, code: str, secret: bytes, key: bytes, device_id: str) -> str:
+    """The page's address with all that a new phone needs: `#1.CODE.SECRET.KEY.ID`."""
+    parts = (secret, key, uuid.UUID(device_id).bytes)
+    return f"{page}#{'.'.join((FORM, code.replace('-', ''), *map(_base64, parts)))}"
+
+
+def _base64(data: bytes) -> str:
+    """For URLs, without padding."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Doors:
+    """The relay's ways in, and the phones that the agent knows by their keys.
+
+    `urls` are the relay's addresses, the likeliest for phones first. With `e2e` = "require" there are no invitations
+    for legacy apps.
+    """
+
+    def __init__(
+        self,
+        ways_in: WaysIn,
+        phones: Phones,
+        urls: list[str],
+        device_id: str,
+        public_key: bytes,
+        e2e: Literal["allow", "require"],
+    ) -> None:
+        self._e2e = e2e
+        self._ways_in = ways_in
+        self._phones = phones
+        self._urls = urls
+        self._device_id = device_id
+        self._public_key = public_key
+
+    async def invite(self, kind: ClientKind) -> dict[str, Any]:
+        """An invitation for one phone: with a link for one that encrypts, with a short code for a legacy app.
+
+        Raises SignInRefused, RelayUnreachable.
+        """
+        if kind is ClientKind.LEGACY and self._e2e == "require":
+            raise SignInRefused(_REQUIRES_E2E)
+        invitation = await self._ways_in.invite(kind)
+        where = {**places(self._urls), "device_id": self._device_id}
+        if kind is ClientKind.LEGACY:
+            return {**where, "link": None, **invitation}
+        secret = self._phones.new_secret()
+        shown = link(where["page_url"], str(invitation["code"]), secret, self._public_key, self._device_id)
+        return {**where, "link": shown, **invitation}
+
+    async def devices(self) -> dict[str, Any]:
+        """The relay's devices, each with what is known of it end to end (`e2e`, or None), and those it does not list.
+
+        Without the relay: only these, and `relay` says why. Raises SignInRefused, RelayUnreachable when there are none.
+        """
+        pinned = {phone.device_id: phone for phone in self._phones}
+        try:
+            told = dict(await self._ways_in.devices())
+        except (SignInRefused, RelayUnreachable) as error:
+            if not pinned:
+                raise
+            told = {"devices": [], "relay": str(error)}
+        listed = [{**device, "e2e": _known(pinned.pop(device["deviceId"], None))} for device in told["devices"]]
+        return {**told, "devices": [*listed, *map(_unlisted, pinned.values())]}
+
+    async def revoke(self, device_id: str, end: Callable[[str], None]) -> dict[str, Any]:
+        """Shut a device out: here at once (`end` ends its session), then at the relay, which may not do it.
+
+        Raises SignInRefused, RelayUnreachable when only the relay knows it; StateError when it can't be kept on disk.
+        """
+        not_kept: StateError | None = None
+        try:
+            was_ours = self._phones.revoke(device_id)
+        except StateError as error:
+            was_ours, not_kept = True, error
+        end(device_id)
+        try:
+            answer = await self._ways_in.revoke(device_id)
+        except (SignInRefused, RelayUnreachable) as error:
+            if not was_ours:
+                raise
+            answer = {"deviceId": device_id, "relay": str(error)}
+        if not_kept is not None:
+            raise StateError(f"{device_id} is shut out now, but may come back after the next start: {not_kept}")
+        return answer
+
+
+def _known(phone: PinnedPhone | None) -> dict[str, Any] | None:
+    if phone is None:
+        return None
+    return {
+        "name": phone.name,
+        "fingerprint": fingerprint(bytes.fromhex(phone.key)),
+        "created": iso_time(phone.created),
+        "lastUsed": iso_time(phone.last_used),
+    }
+
+
+def _unlisted(phone: PinnedPhone) -> dict[str, Any]:
+    """A phone that this relay does not list, in the form of those that it lists."""
+    return {
+        "deviceId": phone.device_id,
+        "name": phone.name,
+        "type": "mobile",
+        "createdAt": iso_time(phone.created),
+        "lastSeen": iso_time(phone.last_used),
+        "connected": False,
+        "e2e": _known(phone),
+    }

@@ -1,0 +1,113 @@
+"""The relay's HTTP interface, as the agent uses it: ways in for phones, and which devices there are."""
+
+import asyncio
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+
+from mobifai.errors import RelayUnreachable, SignInRefused
+from mobifai.protocol import messages as wire
+from mobifai.protocol.codes import ClientKind
+from mobifai.protocol.plain_text import one_line
+from mobifai.transport.http_client import explain, relay_client_session
+
+ANSWER_BYTES = 64 << 10
+"""As much as is read of an answer: 100 devices take some 20 KiB."""
+
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+T = TypeVar("T")
+
+
+class RelayApi:
+    """One relay, asked with the agent's token. Every question may raise SignInRefused, with what the relay says, or
+    RelayUnreachable.
+    """
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._url = url
+        self._token = token
+
+    async def invite(self, kind: ClientKind) -> dict[str, Any]:
+        """An invitation for a phone of a kind: `{token, code, expires_at}`."""
+        invitation = await self._ask("POST", "/api/pairing", wire.Invitation, {"kind": kind.value})
+        try:
+            invitation.expires_at.astimezone()
+        except (ValueError, OverflowError, OSError):
+            raise self._unusable(f"{invitation.expires_at.isoformat()} is no time at which a code can expire") from None
+        return msgspec.to_builtins(invitation)  # type: ignore[no-any-return]
+
+    async def devices(self) -> dict[str, Any]:
+        """The account's devices."""
+        return msgspec.to_builtins(  # type: ignore[no-any-return]
+            await self._ask("GET", "/api/devices", wire.ListedDevices)
+        )
+
+    async def revoke(self, device_id: str) -> dict[str, Any]:
+        """Shut a device out, at once."""
+        try:
+            msgspec.convert(device_id, wire.Id)
+        except msgspec.ValidationError:
+            raise SignInRefused(f"expected a device as `mobifai devices list` shows it; found {device_id!r}") from None
+        await self._ask("DELETE", f"/api/devices/{device_id}", wire.Empty)
+        return {"deviceId": device_id}
+
+    async def health(self) -> float:
+        """Seconds that the relay takes to say that it is well. Raises TimeoutError when it says nothing like it."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with relay_client_session(_TIMEOUT) as session, session.get(f"{self._url}/health") as response:
+                response.raise_for_status()
+        except Exception as error:  # whatever the answer makes the library raise, the relay is not well
+            raise TimeoutError(explain(error, self._url)) from None
+        return loop.time() - began
+
+    async def _ask(self, method: str, path: str, expected: type[T], asked: dict[str, str] | None = None) -> T:
+        """The relay's answer, as the type that is expected."""
+        if self._token is None:
+            raise SignInRefused("this agent is not signed in to the relay yet; follow what `mobifai serve` says")
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            async with (
+                relay_client_session(_TIMEOUT) as session,
+                session.request(method, self._url + path, headers=headers, json=asked) as response,
+            ):
+                status, body = response.status, await _body(response)
+        except Exception as error:  # whatever the answer makes the library raise
+            raise self._unusable(explain(error, self._url)) from None
+        if status == 404 and not path.startswith("/api/devices/"):
+            raise SignInRefused(
+                f"the relay {self._url} lets no agent manage phones; sign the phone in there, with this account"
+            )
+        if status >= 400:
+            raise SignInRefused(_refusal(self._url, body, status))
+        try:
+            return msgspec.json.decode(body, type=expected)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise self._unusable(one_line(error)) from None
+
+    def _unusable(self, reason: str) -> RelayUnreachable:
+        return RelayUnreachable(f"the relay {self._url} gives no usable answer: {reason}")
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The whole answer. Raises RelayUnreachable for one that is too long or compressed."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise RelayUnreachable("expected an answer that is not compressed; found one that is")
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > ANSWER_BYTES:
+            raise RelayUnreachable(f"expected an answer of at most {ANSWER_BYTES} bytes; found a longer one")
+    return bytes(body)
+
+
+def _refusal(url: str, body: bytes, status: int) -> str:
+    """What the relay says with a refusal, if it says anything that can be shown."""
+    try:
+        message = one_line(msgspec.json.decode(body, type=wire.Notice).message)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        message = ""
+    return message or f"the relay {url} refuses this with HTTP {status}"

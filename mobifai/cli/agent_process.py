@@ -1,0 +1,199 @@
+"""What `mobifai serve` does once its options are read: the agent, its control socket and the person, until the end.
+
+Imported in the agent's process only; the keeper needs none of it.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mobifai.agent import Agent, open_agent
+from mobifai.assistant.config import AssistantConfig
+from mobifai.bounds import Ledger
+from mobifai.cli import invitation
+from mobifai.cli.announcing import announce
+from mobifai.cli.console import Person
+from mobifai.cli.control_client import run, stop_signals
+from mobifai.cli.daily import until_time_of_day
+from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Config, RelayConfig
+from mobifai.control.control_socket import control_server
+from mobifai.control.debug_plugins import Extensions, Subject
+from mobifai.errors import MobiFaiError, StateError
+from mobifai.files import write_whole
+from mobifai.logs.setup import Logs
+from mobifai.protocol.codes import ClientKind
+from mobifai.protocol.plain_text import one_line
+from mobifai.relay.addresses import is_loopback
+from mobifai.state import StateDir
+from mobifai.terminals import keeper_protocol as keeper_wire
+from mobifai.terminals.keeper_client import KeptShells
+from mobifai.terminals.local_spawner import LocalSpawner
+
+_log = logging.getLogger(__name__)
+
+
+def run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
+    """Serve until told to stop; the exit status.
+
+    `keeper_fd` is the connection to the keeper, if there is one. It stays open: why this process ends is told by it.
+    """
+    return run(_serve(config, assistant, state, logs, keeper_fd))
+
+
+async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
+    """Serve until told to stop; the exit status."""
+    async with AsyncExitStack() as scope:
+        stop = await scope.enter_async_context(stop_signals())
+        ledger = Ledger(config.limits)
+        scope.enter_context(logs.to_file(state, ledger))
+        spawner = await _enter_spawner(scope, keeper_fd, ledger, stop)
+        config = _with_port_of_before(config, spawner)
+        person = Person()
+        scope.callback(person.close)
+        if config.ready_file is not None:
+            _remove(config.ready_file)
+            scope.callback(_remove, config.ready_file)
+        restart = _Restart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
+        agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
+        questions = {**agent.questions, "restart": restart.asked}
+        more = Extensions(Subject(ledger, agent))
+        await scope.enter_async_context(control_server(state.socket_places("control"), questions, ledger, more.find))
+        if isinstance(spawner, KeptShells):
+            spawner.started(agent.endpoint.port)
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(agent.run()),
+                tasks.create_task(_announce(agent, person, config, spawner)),
+                tasks.create_task(restart.daily(config.restart_daily)),
+                tasks.create_task(_say_repeats(logs)),
+            ]
+            await stop.wait()
+            for task in running:
+                task.cancel()
+    return keeper_wire.RESTART_STATUS if restart.wanted else 0
+
+
+async def _enter_spawner(
+    scope: AsyncExitStack, keeper_fd: int | None, ledger: Ledger, stop: asyncio.Event
+) -> KeptShells | LocalSpawner:
+    if keeper_fd is None:
+        return await scope.enter_async_context(LocalSpawner(ledger))
+    return await scope.enter_async_context(KeptShells(os.dup(keeper_fd), ledger, stop.set))
+
+
+def _with_port_of_before(config: Config, spawner: KeptShells | LocalSpawner) -> Config:
+    """An own relay on any port keeps the one that phones know when the agent starts again."""
+    port = spawner.notes.get("port") if isinstance(spawner, KeptShells) else None
+    if port is None or not isinstance(config.relay, RelayConfig):
+        return config
+    return replace(config, relay=replace(config.relay, port=port))
+
+
+async def _say_repeats(logs: Logs) -> None:
+    while True:
+        await asyncio.sleep(60)
+        logs.say_repeats()
+
+
+def _pid(spawner: KeptShells | LocalSpawner) -> int:
+    """The process that a person ends."""
+    return spawner.keeper_pid if isinstance(spawner, KeptShells) else os.getpid()
+
+
+class _Restart:
+    """Starts the agent anew, when asked or daily: it stops with the status by which the keeper knows."""
+
+    def __init__(self, stop: asyncio.Event, keeper_pid: int | None) -> None:
+        self.wanted = False
+        self.pid = keeper_pid
+        self._stop = stop
+
+    async def asked(self, _: dict[str, Any]) -> object:
+        if self.pid is None:
+            raise StateError("this agent runs without a keeper (--no-keeper), so its terminals would end with it")
+        asyncio.get_running_loop().call_later(0.1, self._begin)  # the answer goes first
+        return {}
+
+    def restart(self) -> bool:
+        """Restart, if a keeper is there to do it."""
+        if self.pid is not None:
+            self._begin()
+        return self.pid is not None
+
+    def _begin(self) -> None:
+        self.wanted = True
+        self._stop.set()
+
+    async def daily(self, at: dt.time | None) -> None:
+        if at is not None:
+            await until_time_of_day(at)
+            self._begin()
+
+
+async def _announce(agent: Agent, person: Person, config: Config, spawner: KeptShells | LocalSpawner) -> None:
+    await person.is_ready.wait()
+    if config.ready_file is not None:
+        ready = {
+            "pid": _pid(spawner),
+            "relay_url": agent.endpoint.public_url,
+            "page_url": f"{agent.endpoint.public_url}/",
+            "device_id": agent.device.device_id,
+        }
+        try:
+            _write_ready_file(config.ready_file, ready)
+        except StateError as error:
+            _log.error("%s", error)
+    if isinstance(spawner, KeptShells) and spawner.life > 1:
+        announce("The agent runs again. Links and codes shown before are void; `mobifai pair` shows a new link.")
+        return
+    await _show_invitation(agent)
+    if isinstance(config.relay, RelayConfig) and config.public_url is None and is_loopback(agent.endpoint.public_url):
+        announce(_only_here(config.relay))
+    if isinstance(config.relay, str) and config.e2e == "allow":
+        announce(
+            f"Legacy apps, which don't encrypt end to end, may come (--e2e allow): the relay {config.relay} decides "
+            "which, can read what they do, and can use your terminals in their name."
+        )
+    announce("`mobifai pair` shows a new link, `mobifai pair --legacy` a code for a legacy app. Ctrl-C stops.")
+
+
+async def _show_invitation(agent: Agent) -> None:
+    """Invite a first phone, where only the person at this machine reads it."""
+    if not sys.stdout.isatty():  # a service's log is not for secrets
+        url, *others = agent.endpoint.find_urls()
+        announce("\n".join([f"Ready at {url}.", *invitation.other_addresses(others)]))
+        return
+    try:
+        announce(invitation.invitation_text(await agent.invite(ClientKind.E2E)))
+    except MobiFaiError as error:
+        announce(one_line(f"Ready at {agent.endpoint.public_url}. ({error})", 500))
+
+
+def _only_here(relay: RelayConfig) -> str:
+    if relay.host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS):
+        return "This machine has no network now, so only it can reach the relay. `mobifai pair` looks again."
+    return "Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network."
+
+
+def _write_ready_file(path: Path, content: Mapping[str, Any]) -> None:
+    """Write the file so that nobody sees a part of it. Raises StateError."""
+    try:
+        write_whole(path, msgspec.json.encode(content) + b"\n", mode=0o644)
+    except OSError as error:
+        raise StateError(f"--ready-file: {path} can't be written: {error}") from None
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("--ready-file: %s can't be removed: %s", file, error)

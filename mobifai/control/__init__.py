@@ -1,0 +1,1 @@
+"""The control socket, by which commands talk to the running process."""

@@ -1,0 +1,64 @@
+"""Questions that other packages (the proof, the hunt) answer inside the running process.
+
+They are found as entry points by the part of a question before its dot, and imported when the first such question
+comes, so that nobody pays for what nobody asks. Only the process' owner can ask at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mobifai.bounds import Ledger
+from mobifai.control.control_socket import Follower, Handler
+from mobifai.errors import StateError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+ENTRY_POINTS = "mobifai.questions"
+"""The entry point group. What it names is called with a `Subject` and gives its questions, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The running process, to those who look into it.
+
+    `agent` is None in a relay alone and in the keeper; `keeper` is the Keeper in the keeper's process, which has no
+    event loop and an empty ledger.
+    """
+
+    ledger: Ledger
+    agent: Any = None
+    keeper: Any = None
+
+
+@dataclass
+class Extensions:
+    """What is offered, by prefix; each prefix is imported once."""
+
+    subject: Subject
+    _loaded: dict[str, Mapping[str, Handler | Follower]] = field(default_factory=dict)  # bounded by what is installed
+
+    def find(self, question: str) -> Handler | Follower | None:
+        """What answers a question, if anything does. Raises StateError for what can't be loaded."""
+        prefix, dot, _ = question.partition(".")
+        if not dot:
+            return None
+        if prefix not in self._loaded:
+            from importlib.metadata import entry_points  # noqa: PLC0415 - only the proof and the hunt ask
+
+            points = entry_points(group=ENTRY_POINTS, name=prefix)
+            if not points:
+                return None
+            self._loaded[prefix] = _load(next(iter(points)), self.subject)
+        return self._loaded[prefix].get(question)
+
+
+def _load(point: "EntryPoint", subject: Subject) -> Mapping[str, Handler | Follower]:
+    try:
+        offered: Mapping[str, Handler | Follower] = point.load()(subject)
+    except Exception as error:
+        raise StateError(
+            f"what answers questions about {point.name} can't be loaded: {error!r}; install it anew"
+        ) from error
+    return offered

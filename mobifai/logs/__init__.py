@@ -1,0 +1,1 @@
+"""The log: to standard error and to rotating files, with repeats counted."""

@@ -1,0 +1,87 @@
+"""What repeats is counted, and said once a minute.
+
+It owns the counts of a bounded number of kinds and decides; it neither writes nor waits. Whoever speaks asks `due`
+first and `hear` then.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from mobifai.bounds import Bound, BoundedMap
+from mobifai.logs.formatting import Kind
+
+WINDOW_SECONDS = 60.0
+_MOST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A kind that was heard `count` times more within `seconds`; `message` is the last of them, cut to one line."""
+
+    kind: Kind
+    message: str
+    count: int
+    seconds: float
+
+    def __str__(self) -> str:
+        minutes = max(1, round(self.seconds / 60))
+        when = "the last minute" if minutes == 1 else f"the last {minutes} minutes"
+        return f"{self.message} ... repeated {self.count} time{'s' * (self.count != 1)} in {when}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    since: float
+    count: int = 0
+    message: str = ""
+
+
+class Repeats:
+    """The kinds of the last minute, oldest first. `clock` gives seconds that never go back."""
+
+    def __init__(self, bound: Bound, clock: Callable[[], float]) -> None:
+        self._bound = bound
+        self._kinds: BoundedMap[Kind, _Heard] = BoundedMap(bound)
+        self._clock = clock
+
+    def hear(self, kind: Kind, message: str) -> bool:
+        """Whether to say it: it is the first of its kind. Otherwise it is counted."""
+        heard = self._kinds.get(kind)
+        if heard is None:
+            self._kinds[kind] = _Heard(self._clock())
+            return True
+        self._kinds[kind] = replace(heard, count=heard.count + 1, message=_excerpt(message))
+        return False
+
+    def due(self, coming: Kind | None = None) -> Iterator[Repeated]:
+        """What is to be said now: kinds whose minute is over, and the one that has to make room for what comes."""
+        now = self._clock()
+        while self._kinds:
+            kind, heard = next(iter(self._kinds.items()))
+            if now - heard.since >= WINDOW_SECONDS:
+                self._begin_anew(kind, heard, now)
+            elif coming is not None and coming not in self._kinds and not self._bound.room:
+                del self._kinds[kind]
+                self._bound.evicted(1)
+            else:
+                return
+            if heard.count:
+                yield Repeated(kind, heard.message, heard.count, now - heard.since)
+
+    def _begin_anew(self, kind: Kind, heard: _Heard, now: float) -> None:
+        """What was heard again goes on being counted, as the newest; what was not is forgotten."""
+        del self._kinds[kind]
+        if heard.count:
+            self._kinds[kind] = _Heard(now)
+
+    def rest(self) -> Iterator[Repeated]:
+        """All that was counted and not said yet; nothing is known afterwards."""
+        now = self._clock()
+        while self._kinds:
+            kind, heard = self._kinds.popitem()
+            if heard.count:
+                yield Repeated(kind, heard.message, heard.count, now - heard.since)
+
+
+def _excerpt(message: str) -> str:
+    return message.partition("\n")[0][:_MOST_TEXT]

@@ -1,0 +1,191 @@
+"""The log: to standard error for people, and to a rotating file for later; what repeats is counted.
+
+It owns the one handler on the root logger and what it writes to. No thread and no timer: repeats are said with the next
+record, when the log closes, or when `say_repeats` is called.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TextIO
+
+from mobifai import __version__
+from mobifai.bounds import Bound, Ledger
+from mobifai.errors import MobiFaiError
+from mobifai.limits import LOG_KINDS
+from mobifai.logs.dedup import Repeated, Repeats
+from mobifai.logs.formatting import Line, for_file, for_people, for_programs, kind_of, line_of, without_secrets
+from mobifai.logs.rotating_file import LogFile, log_path
+from mobifai.state import StateDir
+from mobifai.streams import PATIENCE_SECONDS, takes
+
+OURS = "mobifai"
+
+_OWN_HANDLERS = ("engineio.client", "engineio.server", "socketio.client", "socketio.server")
+"""Loggers that their libraries give a handler and the level `error` to, unless they have a level already.
+
+They keep the level: at `warning` they tell of every ordinary end of a connection, with what was in its last packet.
+"""
+
+
+class Logs(logging.Handler):
+    """Writes every record, without secrets, to `stream` (None: nowhere) and to the file while there is one.
+
+    `form` is `text` or `json`. Libraries are heard from `warning` on, whatever the level.
+    """
+
+    def __init__(self, level: str, form: str, stream: TextIO | None, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._level = logging.getLevelNamesMapping()[level.upper()]
+        self._for_stream = for_programs if form == "json" else partial(for_people, with_traceback=level == "debug")
+        self._for_file = for_programs if form == "json" else for_file
+        self._stream = stream
+        self._clock = clock
+        self._file: LogFile | None = None
+        self._spare = Ledger()
+        self._kinds = self._spare.open(LOG_KINDS)
+        self._repeats = Repeats(self._kinds, clock)
+        self._speaking = False
+        self._stalled = False
+
+    # -- the scope
+
+    def install(self) -> None:
+        """Be the log of this process. A log that was it before is closed."""
+        root = logging.getLogger()
+        for handler in list(root.handlers):
+            if isinstance(handler, Logs):
+                handler.close()
+        root.addHandler(self)
+        root.setLevel(max(self._level, logging.WARNING))
+        logging.getLogger(OURS).setLevel(self._level)
+        for name in _OWN_HANDLERS:
+            logging.getLogger(name).setLevel(logging.ERROR)
+
+    def close(self) -> None:
+        """Say what is left to say, and be the log no more. Twice changes nothing."""
+        root = logging.getLogger()
+        if self in root.handlers:
+            self._say_rest()
+            root.removeHandler(self)
+            root.setLevel(logging.WARNING)
+            for name in (OURS, *_OWN_HANDLERS):
+                logging.getLogger(name).setLevel(logging.NOTSET)
+        super().close()
+
+    @contextmanager
+    def to_file(self, state: StateDir, ledger: Ledger) -> Iterator[None]:
+        """Write to the state directory's log file too, for the length of this scope. Its lock has to be ours.
+
+        Counts in `ledger` from now on. An error that ends the scope is noted in the file: who starts the process may
+        keep nothing of what it says.
+        """
+        with ledger.bound(LOG_KINDS) as kinds:
+            file = LogFile(log_path(state.path), ledger, self._for_file, self._complain, self._clock)
+            self._use(file, kinds)
+            self._note(file, _own(logging.INFO, _greeting()))
+            try:
+                yield
+            except Exception as error:
+                self._note(file, _last_words(error))
+                raise
+            finally:
+                self._use(None, self._spare.open(LOG_KINDS))
+                file.close()
+
+    def _use(self, file: LogFile | None, kinds: Bound) -> None:
+        self._say_rest()
+        with self._alone():
+            self._spare.close(self._kinds)
+            self._file, self._kinds = file, kinds
+            self._repeats = Repeats(kinds, self._clock)
+
+    def _note(self, file: LogFile, line: Line) -> None:
+        with self._alone():
+            file.write(line)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other thread speaks, and this one does not begin again amid it."""
+        self.acquire()
+        self._speaking = True
+        try:
+            yield
+        finally:
+            self._speaking = False
+            self.release()
+
+    # -- records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, or count it. Never raises."""
+        line = line_of(record)
+        if self._speaking:  # a collection amid our own work ended something that complains
+            self._to_stream(line)
+            return
+        with self._alone():
+            kind = kind_of(record, line.message)
+            for repeated in self._repeats.due(kind):
+                self._say_repeated(repeated)
+            if self._repeats.hear(kind, line.message):
+                self._say(line)
+
+    def say_repeats(self) -> None:
+        """Say what was repeated, as far as its minute is over. For somebody who has a clock, once a minute."""
+        with self._alone():
+            for repeated in self._repeats.due():
+                self._say_repeated(repeated)
+
+    def _say_rest(self) -> None:
+        with self._alone():
+            for repeated in self._repeats.rest():
+                self._say_repeated(repeated)
+
+    def _say_repeated(self, repeated: Repeated) -> None:
+        self._say(Line(time.time(), repeated.kind.level, repeated.kind.logger, str(repeated)))
+
+    def _say(self, line: Line) -> None:
+        self._to_stream(line)
+        if self._file is not None:
+            self._file.write(line)
+
+    def _to_stream(self, line: Line) -> None:
+        if self._stream is None:
+            return
+        self._stalled = not takes(self._stream, 0.0 if self._stalled else PATIENCE_SECONDS)
+        if not self._stalled:
+            with contextlib.suppress(OSError, ValueError):  # its reader went away, or its disk is full
+                self._stream.write(self._for_stream(line) + "\n")
+                self._stream.flush()
+
+    def _complain(self, text: str) -> None:
+        self._to_stream(_own(logging.WARNING, text))
+
+
+def set_up_logs(level: str, form: str) -> Logs:
+    """Log to standard error from now on; the answer's `to_file` adds the file, its `close` ends it."""
+    logs = Logs(level, form, sys.stderr, time.monotonic)
+    logs.install()
+    return logs
+
+
+def _own(level: int, message: str, exception: str = "") -> Line:
+    return Line(time.time(), level, __name__, message, exception)
+
+
+def _greeting() -> str:
+    return f"MobiFai {__version__} begins, process {os.getpid()}, Python {sys.version.split()[0]}, {sys.platform}"
+
+
+def _last_words(error: Exception) -> Line:
+    """An error of ours says what to do; for any other the place counts."""
+    if isinstance(error, MobiFaiError):
+        return _own(logging.ERROR, without_secrets(f"ended: {error}"))
+    told = without_secrets("".join(traceback.format_exception(error)).rstrip())
+    return _own(logging.ERROR, without_secrets(f"ended: {error!r}"), told)

@@ -1,0 +1,293 @@
+"""What devices say on their connections: registration, pairing and traffic.
+
+An adapter between the connections and `protocol.rooms`, which decides. A decision is carried out before anything else
+happens, so no device learns things in the wrong order; whatever has to wait, waits before the decision.
+"""
+
+import hmac
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import msgspec
+
+from mobifai.bounds import Ledger
+from mobifai.errors import BadMessage, LimitReached, MobiFaiError, PairingRefused, SignInRefused
+from mobifai.limits import RELAY_ACCOUNT_SOCKETS, RELAY_SOCKETS
+from mobifai.protocol import messages as wire
+from mobifai.protocol.relay_pairing import Command, Device, Disconnect, Emit, Rooms, is_forwarded
+from mobifai.relay.close_codes import CloseCode
+from mobifai.relay.outbox import Outbox
+from mobifai.relay.packets import MALFORMED
+from mobifai.relay.signin import SignIn
+
+SIGN_IN_SECONDS = 600.0
+"""How long a connection may stay without a device that is signed in; as long as a pairing code."""
+
+_NAMES = {"mac": "Agent", "mobile": "Phone"}
+
+log = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """A device's connection as it is needed here: on a WebSocket, or inside this process.
+
+    `key` is its id for the rooms; `inside` tells whether it is in this process; `opened_at` is monotonic; `waiting` is
+    the device that is not signed in yet, and `nonce` names the sign-in that it waits for; `signed_in` tells whether a
+    device is signed in now; `outbox` has what it was sent and has not read.
+    """
+
+    key: str
+    address: str
+    inside: bool
+    opened_at: float
+    waiting: wire.Register | None
+    nonce: str
+    signed_in: bool
+
+    @property
+    def outbox(self) -> Outbox[Any]: ...  # noqa: D102
+
+    @property
+    def in_flight(self) -> int:
+        """How much of what it was sent is not with the kernel yet, or not handed over; 0: nothing."""
+
+    def send(self, event: str, payload: object) -> None:
+        """Queue an event. A device that let too many of them wait is dropped."""
+
+    def disconnect(self) -> None:
+        """Send what waits, tell the device that it is to stay away, and close."""
+
+    def close(self, code: CloseCode) -> None:
+        """Send what waits and close. The device may come back at once."""
+
+
+class Sockets:
+    """The devices of this relay. `connections` are all that are open, by key, oldest first."""
+
+    def __init__(self, rooms: Rooms, sign_in: SignIn, connections: Mapping[str, Connection], ledger: Ledger) -> None:
+        self._of_account = ledger.open(RELAY_ACCOUNT_SOCKETS)
+        self._most_signed_in = ledger.capacity(RELAY_SOCKETS) * 3 // 4  # the others are for those who sign in
+        self._rooms = rooms
+        self._sign_in = sign_in
+        self._connections = connections
+
+    # -- events
+
+    async def on_event(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+        """Handle one event of a device as soon as there is room for what follows from it. `now` is monotonic."""
+        await connection.outbox.room()  # a device that does not read its answers is not listened to
+        peer = self.peer_of(connection.key) if is_forwarded(event) else None
+        if peer is not None:
+            await peer.outbox.room()  # the peer that does not read makes this device wait, until it is dropped
+        self.handle(connection, event, arguments, now)
+
+    def peer_of(self, key: str) -> Connection | None:
+        """The connection at the other end of a pair."""
+        pair = self._rooms.pair_of(key)
+        return self._connections.get(pair.other(key)) if pair is not None else None
+
+    def handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+        """Handle one event of a device now, and answer it with `error` when it can't be."""
+        try:
+            self._handle(connection, event, arguments, now)
+        except PairingRefused as refused:
+            self._carry_out(self._rooms.refusal(connection.key, refused))
+        except MobiFaiError as error:
+            _tell(connection, "error", str(error))
+        except Exception:
+            log.exception("event %r failed", event)
+            _tell(connection, "error", f"{event}: the relay could not handle this; its log says why")
+
+    def _handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+        if connection.outbox.ended:
+            return
+        if event == MALFORMED:
+            raise BadMessage("packet", str(*arguments))
+        if len(arguments) > 1:
+            raise BadMessage(event, f"expected one payload or none; found {len(arguments)}")
+        payload = arguments[0] if arguments else msgspec.Raw(b"null")
+        if event != "register" and connection.key not in self._rooms:
+            raise BadMessage(event, "expected register first")
+        if is_forwarded(event):
+            self._carry_out(self._rooms.forward(connection.key, event, payload))
+        else:
+            self._decide(connection, wire.decode(wire.FROM_DEVICE, event, payload), now)
+
+    def _decide(self, connection: Connection, message: object, now: float) -> None:
+        key = connection.key
+        match message:
+            case wire.Register():
+                self._register(connection, message)
+            case wire.RequestConnection():
+                self._carry_out(self._rooms.request(key, message.target_device_id, now))
+            case wire.HandshakeSignature():
+                self._carry_out(self._rooms.respond(key, message.signature))
+            case wire.HandshakeConfirmed() | None:
+                self._carry_out(self._rooms.confirm(key))
+            case wire.Notice():
+                self._carry_out(self._rooms.fail(key, message.message))
+            case wire.Echo():
+                connection.send("relay:echo", message)
+
+    # -- coming and going
+
+    def _register(self, connection: Connection, register: wire.Register) -> None:
+        try:
+            answer = self._sign_in.authenticate(register, connection.address, inside=connection.inside)
+            if answer is not None:
+                self._require_room(connection, register, answer.user.id)
+        except SignInRefused as refused:
+            self._refuse(connection, refused)
+            return
+        if answer is not None:
+            self._join(connection, register, answer)
+        else:
+            self._ask_to_sign_in(connection, register)
+
+    def _require_room(self, connection: Connection, register: wire.Register, user: str) -> None:
+        """Raise LimitReached when an account of a shared relay has all the connections that it may have."""
+        is_here = connection.key in self._rooms or self._rooms.sockets_of(user, register.device_id)
+        if is_here or not self._sign_in.shared:
+            return
+        own = len(self._rooms.of_user(user))
+        if own >= self._of_account.capacity:
+            self._of_account.refuse("one more device")
+            raise LimitReached(
+                f"this account has {own} devices connected, the most that it may have here; disconnect one"
+            )
+        if self._rooms.count() >= self._most_signed_in:
+            self._make_room(own)
+
+    def _make_room(self, own: int) -> None:
+        """Disconnect the newest device of the largest account for one of an account that has `own`."""
+        largest = self._rooms.of_largest_user()
+        if len(largest) <= own + 1:
+            raise LimitReached("this relay has as many devices connected as it may have; try again later")
+        for device in largest[-1:]:
+            self._carry_out(self._rooms.leave(device.sid))
+            connection = self._connections.get(device.sid)
+            if connection is not None:
+                connection.signed_in = False
+                connection.close(CloseCode.GOING_AWAY)
+
+    def _ask_to_sign_in(self, connection: Connection, register: wire.Register) -> None:
+        """Send the address at which this one connection can be signed in."""
+        self._sign_out(connection)
+        connection.waiting = register
+        connection.nonce = secrets.token_urlsafe(16)
+        query = urlencode({"deviceId": register.device_id, "type": register.type, "nonce": connection.nonce})
+        message = "Sign in with a pairing code"
+        connection.send("login_required", wire.LoginRequired(message=message, login_url=f"/login?{query}"))
+
+    def _sign_out(self, connection: Connection) -> None:
+        connection.signed_in = False
+        self._carry_out(self._rooms.leave(connection.key))
+
+    def _refuse(self, connection: Connection, refused: SignInRefused) -> None:
+        self._sign_out(connection)
+        _tell(connection, "auth_error", str(refused))
+        try:
+            self._sign_in.check(connection.address)
+        except SignInRefused as too_many:
+            _tell(connection, "error", str(too_many))
+            connection.close(CloseCode.POLICY_VIOLATION)
+
+    def _join(self, connection: Connection, register: wire.Register, answer: wire.Authenticated) -> None:
+        connection.waiting = None
+        connection.nonce = ""
+        connection.signed_in = True
+        connection.send("authenticated", answer)
+        device = Device(
+            sid=connection.key,
+            user=answer.user.id,
+            device_id=register.device_id,
+            type=register.type,
+            name=register.device_name or _NAMES[register.type],
+            public_key=register.public_key,
+            tab_count=max(0, register.tab_count or 0),
+            features=register.features,
+        )
+        self._carry_out(self._rooms.join(device))
+        self._count()
+
+    def _count(self) -> None:
+        """Record the connections of the account that has most: only on a shared relay each has a limit of its own."""
+        if self._sign_in.shared:
+            self._of_account.set(len(self._rooms.of_largest_user()))
+
+    def waiting_for(self, nonce: str, device_id: str, kind: str) -> Connection | None:
+        """The connection that asked for this very sign-in, if it is still there. A device id alone finds none."""
+        for connection in self._connections.values():
+            register = connection.waiting
+            is_asked = connection.nonce and hmac.compare_digest(
+                connection.nonce.encode(), nonce.encode("utf-8", "replace")
+            )
+            if is_asked and register is not None and (register.device_id, register.type) == (device_id, kind):
+                return connection
+        return None
+
+    def let_in(self, connection: Connection, token: str) -> None:
+        """Let a device in on the connection on which it waits, with the token that its sign-in gave."""
+        if connection.waiting is not None:
+            self._register(connection, msgspec.structs.replace(connection.waiting, token=token))
+
+    def on_end(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._note(connection.key)
+        self._carry_out(self._rooms.leave(connection.key))
+        self._count()
+
+    def note_connected(self) -> None:
+        """Note of every device that it is connected now."""
+        for key in self._connections:
+            self._note(key)
+
+    def _note(self, key: str) -> None:
+        device = self._rooms.device(key)
+        if device is not None:
+            self._sign_in.connected(device.user, device.device_id)
+
+    def expire(self, now: float) -> None:
+        """End handshakes that take too long, and connections that never sign in."""
+        self._carry_out(self._rooms.expire(now))
+        for connection in list(self._connections.values()):
+            if connection.key not in self._rooms and now - connection.opened_at > SIGN_IN_SECONDS:
+                _tell(connection, "error", "nobody signed in on this connection; connect again")
+                connection.close(CloseCode.POLICY_VIOLATION)
+
+    # -- what others do to devices
+
+    def is_connected(self, account: str, device_id: str) -> bool:
+        """Whether a device is signed in on a connection now."""
+        return bool(self._rooms.sockets_of(account, device_id))
+
+    def revoke(self, account: str, device_id: str) -> None:
+        """A device was shut out: it goes now, and the account's agents are told."""
+        self._carry_out(self._rooms.revoke(account, device_id))
+
+    def end_account(self, account: str) -> None:
+        """Disconnect every device of an account that was removed."""
+        self._carry_out(self._rooms.remove_user(account))
+
+    def broadcast_settings(self, account: str, settings: Mapping[str, object]) -> None:
+        """Tell an account's devices that its settings changed."""
+        self._carry_out(self._rooms.broadcast(account, "settings:updated", settings))
+
+    def _carry_out(self, commands: list[Command]) -> None:
+        for command in commands:
+            connection = self._connections.get(command.sid)
+            match command:
+                case _ if connection is None:
+                    pass
+                case Emit(_, event, payload):
+                    connection.send(event, payload)
+                case Disconnect():
+                    connection.signed_in = False
+                    connection.disconnect()
+
+
+def _tell(connection: Connection, event: str, message: str) -> None:
+    connection.send(event, wire.Notice(message=message[:2000]))

@@ -1,0 +1,285 @@
+"""The relay's HTTP: health, the login page, and the API of signed-in devices.
+
+Reads every body strictly. What it decides nothing about: signing in is `signin`'s, sockets are `sockets`'.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from aiohttp import hdrs, web
+
+from mobifai.clocks import iso_time
+from mobifai.database import NotKept
+from mobifai.errors import SignInRefused, TooManyAttempts
+from mobifai.limits import MAX_ID
+from mobifai.protocol import messages as wire
+from mobifai.protocol.codes import ClientKind, DeviceType
+from mobifai.protocol.features import E2E
+from mobifai.relay import login_pages as pages
+from mobifai.relay.accounts import Account
+from mobifai.relay.devices import Devices
+from mobifai.relay.event_dispatcher import Connection, Sockets
+from mobifai.relay.phone_page import Page
+from mobifai.relay.signin import AGENTS, PHONES, SignIn
+from mobifai.relay.store import Store, StoredDevice
+
+MOST_BODY_BYTES = 64 << 10
+"""More than any request needs; the settings have a limit of their own."""
+
+MOST_FIELDS = 16
+"""Fields of a form; a sign-in has five."""
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+JSON_TYPE = "application/json"
+
+
+class Asking(wire.Message, frozen=True):
+    """The device that a person signs in."""
+
+    device_id: wire.Id
+    type: DeviceType
+
+
+class LoginForm(Asking, frozen=True):
+    """What the login page's address has. `nonce` names the connection on which the device waits."""
+
+    nonce: Annotated[str, msgspec.Meta(max_length=MAX_ID)] = ""
+
+
+class SigningIn(Asking, frozen=True):
+    """What a page that stays open sends in place of the form. `kind`: what its invitation has to be for, if it says."""
+
+    code: Annotated[str, msgspec.Meta(max_length=MAX_ID)]
+    kind: Literal["e2e", "legacy"] | None = None
+
+
+class Inviting(wire.Message, frozen=True):
+    """What an agent asks for: an invitation for a phone that encrypts, or for a legacy app."""
+
+    kind: Literal["e2e", "legacy"] = "e2e"
+
+
+class Http:
+    """The routes. `now` is in seconds since the epoch."""
+
+    def __init__(
+        self, store: Store, sign_in: SignIn, sockets: Sockets, devices: Devices, now: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._sign_in = sign_in
+        self._sockets = sockets
+        self._devices = devices
+        self._now = now
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every route but the sockets'."""
+        page = Page.installed()
+        return [
+            *(page.routes() if page is not None else [web.get("/", self._no_page)]),
+            web.get("/health", self._health),
+            web.get(pages.STYLE_PATH, self._style),
+            web.get("/login", self._login_page),
+            web.post("/login", self._login),
+            web.post("/api/sign-in", self._sign_in_without_form),
+            web.get("/api/me", self._me),
+            web.get("/api/settings", self._get_settings),
+            web.put("/api/settings", self._put_settings),
+            web.post("/api/pairing", self._pair),
+            web.get("/api/devices", self._list_devices),
+            web.delete("/api/devices/{device_id}", self._revoke),
+        ]
+
+    # -- pages
+
+    async def _no_page(self, _request: web.Request) -> web.Response:
+        return _html(pages.no_page(), 404)
+
+    async def _style(self, _request: web.Request) -> web.Response:
+        return web.Response(body=pages.STYLE, content_type="text/css")
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return _json({"status": "ok", "timestamp": iso_time(self._now())})
+
+    async def _login_page(self, request: web.Request) -> web.Response:
+        asking = _asking(request.query)
+        if asking is None:
+            return _html(pages.no_device(), 400)
+        waiting = self._sockets.waiting_for(asking.nonce, asking.device_id, asking.type)
+        if waiting is None and asking.type == "mac":
+            return _html(pages.not_waiting(), 410)
+        return _html(_login(asking, waiting))
+
+    async def _login(self, request: web.Request) -> web.Response:
+        if request.content_type != FORM_TYPE:
+            raise web.HTTPUnsupportedMediaType(text=f"expected {FORM_TYPE}")
+        form = _decode_form(await request.read())
+        asking = _asking(form)
+        if asking is None:
+            return _html(pages.no_device(), 400)
+        waiting = self._sockets.waiting_for(asking.nonce, asking.device_id, asking.type)
+        if waiting is None and asking.type == "mac":
+            return _html(pages.not_waiting(), 410)
+        try:
+            answer = self._redeem(asking, str(form.get("code", "")), request.remote or "", _wanted(asking, waiting))
+        except web.HTTPError as error:
+            return _html(_login(asking, waiting, error.text or ""), error.status)
+        if waiting is not None:
+            self._sockets.let_in(waiting, answer.token)
+        return _signed_in(asking, answer)
+
+    def _redeem(self, asking: Asking, code: str, address: str, wanted: frozenset[ClientKind]) -> wire.Authenticated:
+        """Use a code up: what the device is told. Raises HTTPTooManyRequests, HTTPForbidden."""
+        try:
+            return self._sign_in.redeem(code, asking.device_id, asking.type, address, wanted)
+        except TooManyAttempts as refused:
+            raise web.HTTPTooManyRequests(text=str(refused)) from None
+        except SignInRefused as refused:
+            raise web.HTTPForbidden(text=str(refused)) from None
+
+    async def _sign_in_without_form(self, request: web.Request) -> web.Response:
+        """What the form does. JSON only, so that no form of another site's page can send it."""
+        if request.content_type != JSON_TYPE:
+            raise web.HTTPUnsupportedMediaType(text=f"expected {JSON_TYPE}")
+        try:
+            asking = msgspec.json.decode(await request.read(), type=SigningIn)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise web.HTTPBadRequest(text=f"expected {{deviceId, type, code}} as JSON: {error}") from None
+        wanted = AGENTS if asking.type == "mac" else PHONES
+        if asking.kind is not None:
+            wanted &= {ClientKind(asking.kind)}
+        return _json(self._redeem(asking, asking.code, request.remote or "", wanted))
+
+    # -- the API of every device
+
+    async def _me(self, request: web.Request) -> web.Response:
+        return _json(self._account(request).user)
+
+    async def _get_settings(self, request: web.Request) -> web.Response:
+        return _json(msgspec.Raw(self._store.settings(self._account(request).name).encode()))
+
+    async def _put_settings(self, request: web.Request) -> web.Response:
+        self._device(request)
+        changes = _decode_object(await request.read())
+        account = self._account(request)  # as it is now that the body is there
+        merged = {**_decode_object(self._store.settings(account.name).encode()), **changes}
+        encoded, bound = msgspec.json.encode(merged), account.settings
+        if len(encoded) > bound.capacity:
+            text = str(bound.refuse(f"{len(encoded)} bytes"))
+            raise web.HTTPRequestEntityTooLarge(bound.capacity, len(encoded), text=text)
+        try:
+            self._store.put_settings(account.name, encoded.decode())
+        except NotKept as error:
+            raise web.HTTPInsufficientStorage(text=str(error)) from None
+        bound.set(len(encoded))
+        self._sockets.broadcast_settings(account.name, merged)
+        return _json(merged)
+
+    def _account(self, request: web.Request) -> Account:
+        """Whose device asks. Raises HTTPUnauthorized, HTTPTooManyRequests."""
+        account = self._sign_in.accounts.get(self._device(request).user_id)
+        if account is None:
+            raise web.HTTPUnauthorized(text="the account of this token is not on this relay; sign in again")
+        return account
+
+    def _device(self, request: web.Request) -> StoredDevice:
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise web.HTTPUnauthorized(text="expected Authorization: Bearer TOKEN; sign in for a token")
+        address = request.remote or ""
+        try:
+            return self._sign_in.identify(token.strip(), address)
+        except SignInRefused as refused:
+            raise self._unauthorized(address, refused) from None
+
+    def _unauthorized(self, address: str, refused: SignInRefused) -> web.HTTPError:
+        try:
+            self._sign_in.check(address)
+        except SignInRefused as too_many:
+            return web.HTTPTooManyRequests(text=str(too_many))
+        return web.HTTPUnauthorized(text=str(refused))
+
+    # -- the API of agents only
+
+    async def _pair(self, request: web.Request) -> web.Response:
+        self._agent(request)
+        body = await request.read()
+        agent = self._agent(request)  # as it is now that the body is there
+        try:
+            inviting = msgspec.json.decode(body or b"{}", type=Inviting)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise web.HTTPBadRequest(text=f"expected {{kind}} as JSON: {error}") from None
+        return _json(self._sign_in.invite(ClientKind(inviting.kind), agent.user_id))
+
+    async def _list_devices(self, request: web.Request) -> web.Response:
+        return _json({"devices": self._devices.known(self._agent(request).user_id)})
+
+    async def _revoke(self, request: web.Request) -> web.Response:
+        agent = self._agent(request)
+        device_id = request.match_info["device_id"]
+        if device_id == agent.device_id:
+            raise web.HTTPConflict(text="this is the device that asks; it can't revoke itself")
+        try:
+            self._devices.revoke(agent.user_id, device_id)
+        except SignInRefused as unknown:
+            raise web.HTTPNotFound(text=str(unknown)) from None
+        return _json({"deviceId": device_id})
+
+    def _agent(self, request: web.Request) -> StoredDevice:
+        device = self._device(request)
+        if device.type != "mac":
+            raise web.HTTPForbidden(text="expected an agent's token; phones can't do this")
+        return device
+
+
+def _asking(fields: Mapping[str, object]) -> LoginForm | None:
+    try:
+        found = {name: fields[name] for name in ("deviceId", "type", "nonce") if name in fields}
+        return msgspec.convert(found, LoginForm)
+    except msgspec.ValidationError:
+        return None
+
+
+def _wanted(asking: Asking, waiting: Connection | None) -> frozenset[ClientKind]:
+    """The kinds of invitation that the device at a login page can use; a phone that does not wait is a legacy app."""
+    if asking.type == "mac":
+        return AGENTS
+    encrypts = waiting is not None and waiting.waiting is not None and E2E in waiting.waiting.features
+    return PHONES if encrypts else frozenset({ClientKind.LEGACY})
+
+
+def _login(asking: LoginForm, waiting: Connection | None, problem: str = "") -> str:
+    register = waiting.waiting if waiting is not None else None
+    asks = f"{register.device_name or asking.device_id} at {waiting.address}" if waiting and register else ""
+    return pages.login(asking.device_id, asking.type, asking.nonce, asks, problem)
+
+
+def _signed_in(asking: Asking, answer: wire.Authenticated) -> web.Response:
+    if asking.type == "mac":
+        return _html(pages.signed_in())
+    query = urlencode({"token": answer.token, "email": answer.user.email})
+    return web.Response(status=302, headers={hdrs.LOCATION: f"mobifai://auth?{query}"})
+
+
+def _decode_form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form, of equal names the first. Raises HTTPBadRequest."""
+    try:
+        return dict(reversed(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)))
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"expected a form of at most {MOST_FIELDS} fields in UTF-8: {error}") from None
+
+
+def _decode_object(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise web.HTTPBadRequest(text=f"expected a JSON object: {error}") from None
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _html(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status, content_type="text/html")

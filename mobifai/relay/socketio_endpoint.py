@@ -1,0 +1,191 @@
+"""The Socket.IO endpoint: every connection of a device, on a WebSocket or inside this process.
+
+Owns the connections, and lets in as many as may be. What an event means is for `sockets`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mobifai.bounds import BoundedMap, Ledger
+from mobifai.errors import LimitReached
+from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_SOCKETS, RELAY_UNSIGNED
+from mobifai.relay.admission import THIS_PROCESS, KnownAddresses, Places, Sender
+from mobifai.relay.close_codes import CloseCode
+from mobifai.relay.local import Handler, LocalConnection
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from mobifai.relay.connection import Connection, OnEvent
+
+PATH = "/socket.io/"
+EXPECTED = {"EIO": "4", "transport": "websocket", "sid": None}  # bounded by this line
+"""What the query of a connection says of Engine.IO. One that is there already can't be taken up again."""
+
+GOODBYE_SECONDS = 1.0
+"""How long the devices have to say goodbye when the relay closes; then they are cut off."""
+
+MOST_UNSIGNED = 8
+"""Connections that one address may have without being signed in: a household behind one router signs in in turn."""
+
+OnEnd = Callable[["Connection | LocalConnection"], None]
+
+
+class Endpoint:
+    """Serves `PATH`. `on_event` is awaited before the next event of the same connection is read."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        on_event: "OnEvent",
+        on_end: OnEnd,
+        monotonic: Callable[[], float],
+        *,
+        known: KnownAddresses | None = None,
+        opened: "Callable[[web.Request], None]" = lambda _request: None,
+    ) -> None:
+        self._ledger = ledger
+        self._known = known or KnownAddresses(ledger)
+        self._opened = opened
+        self._unsigned_bound = ledger.open(RELAY_UNSIGNED)
+        self._unsigned: Places[str] = Places(self._unsigned_bound, MOST_UNSIGNED)
+        self._on_event = on_event
+        self._on_end = on_end
+        self._monotonic = monotonic
+        self._bound = ledger.open(RELAY_SOCKETS)
+        self._connections: BoundedMap[str, Connection | LocalConnection] = BoundedMap(self._bound)
+        self._count = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._closing = False
+
+    @property
+    def connections(self) -> "Mapping[str, Connection | LocalConnection]":
+        """Every connection by its key, oldest first."""
+        return self._connections
+
+    @contextmanager
+    def local(self, handler: Handler) -> Iterator[LocalConnection]:
+        """A connection of a device in this process, for the length of a scope. Raises LimitReached."""
+        most_bytes = self._ledger.capacity(RELAY_MESSAGE)
+        with self._ledger.bound(RELAY_BACKLOG) as backlog:
+            connection = LocalConnection(self._new_key(), backlog, most_bytes, handler, self._monotonic)
+            self._keep(connection, THIS_PROCESS)
+            try:
+                yield connection
+            finally:
+                self._remove(connection)
+                connection.abort()
+                self._note_empty()
+
+    def _new_key(self) -> str:
+        self._count += 1
+        return str(self._count)
+
+    async def serve(self, request: "web.Request") -> "web.StreamResponse":
+        """Handle one connection from its request to its end."""
+        from aiohttp import web  # noqa: PLC0415 - it is there by now, and an agent without phones needs none
+
+        from mobifai.relay.connection import Connection  # noqa: PLC0415
+
+        try:
+            is_handshake = bool(web.WebSocketResponse().can_prepare(request))
+        except ValueError:  # of a header that is not ASCII
+            is_handshake = False
+        if not is_handshake:
+            raise web.HTTPBadRequest(text="expected a WebSocket; this relay has no other transport")
+        if {name: request.query.get(name) for name in EXPECTED} != EXPECTED:
+            raise web.HTTPBadRequest(text="expected a new connection of Engine.IO 4, on a WebSocket")
+        with self._ledger.bound(RELAY_BACKLOG) as backlog, self._ledger.bound(RELAY_MESSAGE) as frame:
+            connection = Connection(self._new_key(), request, backlog, frame, self._monotonic())
+            try:
+                self._admit(connection)
+            except LimitReached as full:
+                self._unsigned.free(connection.key)
+                raise web.HTTPServiceUnavailable(text=f"{full}; try again later") from None
+            try:
+                self._opened(request)
+                return await connection.serve(self._handle)
+            finally:
+                self._remove(connection)
+                connection.end()
+                self._note_empty()
+
+    async def _handle(self, connection: "Connection", event: str, arguments: tuple[object, ...]) -> None:
+        await self._on_event(connection, event, arguments)
+        self._note_sign_in(connection)
+
+    def _note_sign_in(self, connection: "Connection | LocalConnection") -> None:
+        """Count a connection by whether a device is signed in on it now.
+
+        One that is signed in makes room for nobody, and its address is known. One that is not any more counts like one
+        that never was, so that nobody who can sign in once keeps any number of connections.
+        """
+        is_counted = connection.key in self._unsigned
+        if connection.signed_in and is_counted:
+            self._unsigned.free(connection.key)
+            self._known.add(connection.address)
+        elif not (connection.signed_in or is_counted or connection.inside) and connection.key in self._connections:
+            self._count_unsigned(connection)
+
+    def _count_unsigned(self, connection: "Connection | LocalConnection") -> None:
+        try:
+            gone: str | None = self._unsigned.take(connection.key, self._known.sender(connection.address))
+        except LimitReached:
+            gone = connection.key
+        self._make_room(gone)
+
+    def _admit(self, connection: "Connection") -> None:
+        """Give a WebSocket a place. Raises LimitReached."""
+        for one in list(self._connections.values()):  # a code that is typed elsewhere signs a connection in
+            self._note_sign_in(one)
+        sender = self._known.sender(connection.address)
+        self._make_room(self._unsigned.take(connection.key, sender))
+        self._keep(connection, sender)
+
+    def _make_room(self, gone: str | None) -> None:
+        """End a connection that is not signed in, and count it no more."""
+        connection = self._connections.get(gone) if gone is not None else None
+        if connection is not None:
+            self._remove(connection)
+            connection.abort()
+
+    def _keep(self, connection: "Connection | LocalConnection", sender: Sender) -> None:
+        if self._closing:
+            raise LimitReached("the relay is closing")
+        if not self._bound.room:
+            self._make_room(self._unsigned.weakest(sender, connection.key))
+        self._connections[connection.key] = connection
+        self._empty.clear()
+
+    def _remove(self, connection: "Connection | LocalConnection") -> None:
+        """Forget a connection, once."""
+        if self._connections.pop(connection.key, None) is not None:
+            self._unsigned.free(connection.key)
+            self._on_end(connection)
+
+    def _note_empty(self) -> None:
+        if not self._connections:
+            self._empty.set()
+
+    async def close(self) -> None:
+        """Tell every device, then cut off those that stay."""
+        self._closing = True
+        for connection in list(self._connections.values()):
+            connection.close(CloseCode.GOING_AWAY)
+        if not await self._is_empty_within(GOODBYE_SECONDS):
+            for connection in list(self._connections.values()):
+                connection.abort()
+            await self._is_empty_within(GOODBYE_SECONDS / 2)
+        self._ledger.close(self._bound)
+        self._ledger.close(self._unsigned_bound)
+
+    async def _is_empty_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True

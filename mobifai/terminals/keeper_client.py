@@ -1,0 +1,240 @@
+"""Shells that a keeper holds: the agent's side.
+
+Asking the keeper takes a fork's time; it is done without the loop, with a time limit, since the keeper does nothing
+else. What the keeper says unasked (a shell has ended) comes through the loop.
+"""
+
+import asyncio
+import itertools
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mobifai.bounds import BoundedMap, ItemQueue, Ledger
+from mobifai.errors import LimitReached, StateError, TerminalError
+from mobifai.limits import KEEPER_NEWS, TERMINAL_CHILDREN
+from mobifai.terminals import keeper_protocol as wire
+from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
+from mobifai.terminals.spawning import map_ring
+
+_log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 5.0
+ALIVE_SECONDS = 10.0
+"""How often the keeper is told that the agent lives; it waits six times as long."""
+
+MOST_READS = 16
+"""Reads in a row. All that a keeper can leave behind in the connection takes fewer of them."""
+
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, LimitReached)
+"""What lines raise that no keeper sends."""
+
+
+class KeptShells:
+    """The agent's end of the keeper. `lost` is called when the keeper is gone: then the agent must end too."""
+
+    def __init__(self, descriptor: int, ledger: Ledger, lost: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ledger = ledger
+        self._connection = socket.socket(fileno=descriptor)
+        self._connection.set_inheritable(False)
+        self._connection.settimeout(ANSWER_SECONDS)
+        self._receiver = wire.Receiver(self._connection)
+        self._bounds = (ledger.open(TERMINAL_CHILDREN), ledger.open(KEEPER_NEWS))
+        self._on_exit: BoundedMap[int, OnExit] = BoundedMap(self._bounds[0])
+        self._news: ItemQueue[dict[str, Any]] = ItemQueue(self._bounds[1])
+        self._lost = lost
+        self._numbers = itertools.count(1)
+        hello = self._ask({"ask": "hello"})
+        try:
+            self.keeper_pid, self.life = int(hello["pid"]), int(hello["life"])
+            self.notes: dict[str, Any] = dict(hello["notes"])  # bounded: the port, see keeper_lives
+            self._adoptable: dict[str, None] = dict.fromkeys(hello["shells"])  # bounded by the keeper's MOST_SHELLS
+        except _UNREADABLE as error:
+            raise StateError(f"the keeper sent what is no answer: {error}") from None
+        self._alive = self._loop.call_soon(self._say_alive)
+
+    async def __aenter__(self) -> "KeptShells":
+        self._loop.add_reader(self._connection, self._readable)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._alive.cancel()
+        self._loop.remove_reader(self._connection)
+        self._receiver.close()
+        self._connection.close()
+        for bound in self._bounds:
+            self._ledger.close(bound)
+
+    # -- asking
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The answer; news that come before it wait. Raises StateError when there is none."""
+        number = next(self._numbers)
+        try:
+            wire.send(self._connection, {**question, "id": number})
+            while True:
+                while (message := self._receiver.next()) is not None:
+                    if message.get("id") == number:
+                        return message
+                    self._hear(message)
+                self._require_lines()
+                if not self._receiver.receive():
+                    raise StateError("the keeper closed the connection")
+        except OSError as error:
+            raise StateError(f"the keeper does not answer: {error}") from None
+        except _UNREADABLE as error:
+            raise StateError(f"the keeper sent what is no answer: {error}") from None
+        finally:
+            self._loop.call_soon(self._deliver_news)  # the news that came before the answer, or behind it
+
+    def tell(self, what: str, **details: object) -> None:
+        """Tell the keeper something that it does not answer."""
+        try:
+            wire.send(self._connection, {"ask": what, **details})
+        except ConnectionError:
+            self._lose()
+        except OSError:  # it is late, and is told the next thing
+            pass
+
+    def started(self, port: int | None) -> None:
+        """Tell the keeper that the agent serves, and on which port the next one is to serve."""
+        if port is not None:
+            self.tell("note", port=port)
+        self.tell("ready")
+
+    def _say_alive(self) -> None:
+        self.tell("alive")
+        self._alive = self._loop.call_later(ALIVE_SECONDS, self._say_alive)
+
+    # -- news
+
+    def _readable(self) -> None:
+        """Read to the end of what is there.
+
+        uvloop calls a reader only once more after the other end closed with something unread, so news must not hide
+        the end of the connection behind them.
+        """
+        alive, reads = True, 0
+        self._connection.settimeout(0)
+        try:
+            while alive and reads < MOST_READS:
+                alive, reads = self._receiver.receive(), reads + 1
+        except BlockingIOError:  # nothing more is there; at once if an answer to a question came with all of it
+            pass
+        except OSError:
+            alive = False
+        finally:
+            self._connection.settimeout(ANSWER_SECONDS)
+        self._deliver_news()
+        if not alive:
+            self._lose()
+
+    def _deliver_news(self) -> None:
+        """Deliver what has come. A keeper whose lines can't be read is as good as gone."""
+        try:
+            self._tell()
+        except _UNREADABLE as error:
+            _log.error("the keeper sent a line that can't be read (%s); the agent ends", error)
+            self._lose()
+
+    def _lose(self) -> None:
+        self._loop.remove_reader(self._connection)
+        self._lost()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        """News waits to be told. An answer that comes too late is for nobody: a shell that was started is ended."""
+        if "ended" in message:
+            self._news.append(message)
+            return
+        for descriptor in self._receiver.take_descriptors(message.get("descriptors", 0)):
+            os.close(descriptor)
+        if message.get("spawned"):
+            self.tell("end", pid=message["pid"])
+
+    def _tell(self) -> None:
+        while (message := self._receiver.next()) is not None:
+            self._hear(message)
+        self._require_lines()
+        while len(self._news):
+            news = self._news.take()
+            on_exit = self._on_exit.pop(news.get("ended", 0), None)
+            if on_exit is not None:
+                on_exit(news.get("status"))
+
+    def _require_lines(self) -> None:
+        """Raise ValueError where more waits than a line may have."""
+        if self._receiver.is_overfull:
+            raise ValueError(f"a line of more than {wire.LINE_BYTES} bytes")
+
+    # -- the spawner
+
+    def spawn(self, uuid: str, spec: ShellSpec, on_exit: OnExit) -> Spawned:
+        """Have a shell started (see `Spawner`)."""
+        question = {
+            "ask": "spawn",
+            "uuid": uuid,
+            "argv": list(spec.argv),
+            "env": dict(spec.env),
+            "cwd": spec.cwd,
+            "size": [spec.rows, spec.cols],
+        }
+        answer = self._ask(question)
+        if "error" in answer:
+            raise TerminalError(answer["error"], uuid)
+        return self._receive_shell(uuid, answer, on_exit, adopted=False)
+
+    def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
+        """A shell of the agent before this one (see `Spawner`)."""
+        if uuid not in self._adoptable:
+            return None
+        answer = self._ask({"ask": "take", "uuid": uuid})
+        adopted = None if "error" in answer else self._receive_shell(uuid, answer, on_exit, adopted=True)
+        del self._adoptable[uuid]
+        return adopted
+
+    def unclaimed(self) -> list[str]:
+        """The shells that were not adopted (see `Spawner`)."""
+        return list(self._adoptable)
+
+    def describe(self, uuid: str, label: Mapping[str, object]) -> None:
+        """Have the keeper remember a tab's description (see `Spawner`)."""
+        self.tell("label", uuid=uuid, label=dict(label))
+
+    def _receive_shell(self, uuid: str, answer: dict[str, Any], on_exit: OnExit, *, adopted: bool) -> Spawned:
+        descriptors = self._receiver.take_descriptors(answer["descriptors"])
+        if len(descriptors) < 2:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self._end_unseen(answer)
+            raise TerminalError("no descriptor is left for a terminal; close some terminals", uuid)
+        master, memory = descriptors
+        try:
+            ring = map_ring(memory)
+        except (OSError, ValueError) as error:
+            os.close(master)
+            self._end_unseen(answer)
+            raise TerminalError(f"no memory is left for a terminal ({error}); close some terminals", uuid) from None
+        finally:
+            os.close(memory)
+        self._on_exit[answer["pid"]] = on_exit
+        if not answer["running"]:
+            self._news.append({"ended": answer["pid"], "status": answer.get("status")})
+            self._loop.call_soon(self._tell)
+        return Spawned(answer["pid"], master, ring, shared=True, adopted=adopted, label=answer.get("label", {}))
+
+    def _end_unseen(self, answer: dict[str, Any]) -> None:
+        """End a shell that nobody has seen yet. One that ran before is kept: it can be adopted later."""
+        if answer.get("spawned"):
+            self.tell("end", pid=answer["pid"])
+
+    def end(self, pid: int) -> None:
+        """Hang up (see `Spawner`)."""
+        self._on_exit.pop(pid, None)
+        self.tell("end", pid=pid)
+
+    def release(self, pid: int) -> None:
+        """The keeper keeps it."""
+        self._on_exit.pop(pid, None)

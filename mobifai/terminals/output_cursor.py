@@ -1,0 +1,296 @@
+"""How far one phone is with a terminal's output, and what of it goes next.
+
+Positions count the terminal's bytes from the first one ever printed, as those of its ring do. What waits to be sent
+stays in the ring; only a screen is kept here, while it is on its way. Knows no loop and no clock: who owns it asks
+`must_stop` and stops reading. With a phone that acknowledges at most a window is unacknowledged, and as much may wait;
+the ring keeps both, so that a phone that comes back gets exactly the rest.
+"""
+
+import codecs
+from collections.abc import Callable
+
+import msgspec
+
+from mobifai.bounds import Bound, ByteRing
+from mobifai.terminals.congestion_window import ACKNOWLEDGED_EACH, READY_BYTES, CreditWindow
+from mobifai.terminals.modes import Modes
+from mobifai.terminals.replay import safe_start, snapshot
+from mobifai.terminals.spawning import WINDOW_BYTES
+
+READING_STOPS_AT = 64 << 10
+"""Bytes not yet taken at which no more is read."""
+
+LEAST_PIECE = 24 << 10
+MOST_PIECE = 48 << 10
+"""Every piece of output has its price, so large ones are better, but a window has to hold some."""
+
+PIECES_UNDER_WAY = 4
+"""Pieces that a wide window is cut into: while one is rendered and another acknowledged, others are on their way."""
+
+_LONGEST_CHARACTER = 4
+
+
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """Some output, of whole characters.
+
+    `begins_screen`: it starts a replay of the screen, with a reset. `offset` and `end` are the positions of its first
+    byte and after its last one; of a replay only the last chunk has an `end`, and none an `offset`. `skipped` is how
+    many bytes the phone will never see that it had not seen; None: it is not known to have seen any.
+    """
+
+    data: bytes
+    begins_screen: bool = False
+    offset: int | None = None
+    end: int | None = None
+    skipped: int | None = None
+
+    @property
+    def text(self) -> str:
+        """What it shows. Bytes that are no UTF-8 become U+FFFD."""
+        return self.data.decode("utf-8", "replace")
+
+    def halves(self) -> "tuple[Chunk, Chunk] | None":
+        """The same in two parts; None: it is a single character."""
+        middle = _whole(self.data[: len(self.data) // 2]) or _whole(
+            self.data[: len(self.data) // 2 + _LONGEST_CHARACTER]
+        )
+        if middle in (0, len(self.data)):
+            return None
+        cut = self.offset + middle if self.offset is not None else None
+        return (
+            Chunk(self.data[:middle], self.begins_screen, self.offset, cut, self.skipped),
+            Chunk(self.data[middle:], offset=cut, end=self.end),
+        )
+
+
+def _whole(data: bytes) -> int:
+    """How many bytes there are before a character that has begun and not ended."""
+    tail = data[-_LONGEST_CHARACTER:]
+    return len(data) - len(tail) + codecs.utf_8_decode(tail, "replace", False)[1]
+
+
+def spare_bytes(ring: int) -> int:
+    """What is left free in a ring of so many bytes for one read."""
+    return min(WINDOW_BYTES, ring // 2)
+
+
+def ceiling(ring: int, window: int) -> int:
+    """The most that may be under way: what the ring has beside one read, however large the window may be."""
+    return min(window, ring - spare_bytes(ring))
+
+
+def told(ring: int, window: int) -> int:
+    """The window that a phone is told, a quarter of which it may leave unacknowledged: never all that is under way."""
+    return min(4 * ACKNOWLEDGED_EACH, ceiling(ring, window))
+
+
+class Outflow:
+    """What one phone gets of a terminal. `waiting` accounts for what was not taken, `window` for what is under way.
+
+    `clock` gives seconds; the window follows what the line carries.
+    """
+
+    def __init__(
+        self,
+        ring: ByteRing,
+        modes: Modes,
+        capacity: int,
+        waiting: Bound,
+        window: Bound,
+        clock: Callable[[], float],
+    ) -> None:
+        self._ring = ring
+        self._modes = modes
+        self._capacity = capacity
+        self._spare = spare_bytes(capacity)
+        self._stop_at = min(READING_STOPS_AT, capacity - self._spare)
+        self._account = waiting
+        self._under_way = window
+        self.window = CreditWindow(ceiling(capacity, window.capacity), clock)
+        self._acknowledges = False
+        self._at: int | None = None
+        self._acknowledged = 0
+        self._kept_from = 0
+        self._screen = b""
+        self._screen_begins = False
+        self._screen_end = 0
+        self._skipped: int | None = None
+        self._shown_to = -1
+        self._asks = False
+        self.lags = False
+
+    # -- which phone, and what it has
+
+    def meet(self, *, acknowledges: bool) -> None:
+        """A phone came of which nothing is known."""
+        self._acknowledges = acknowledges
+        self.window.begin()
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin with a screen."""
+        self.window.lost()
+        self._at, self._asks, self.lags = None, False, False
+        self._drop_screen()
+
+    def place(self, position: int) -> None:
+        """The phone has all up to here. A position that was never reached is none."""
+        self.forget()
+        if position <= self._ring.end:
+            self._at = self._acknowledged = self._kept_from = position
+        self._count()
+
+    def rest(self) -> None:
+        """The phone gets nothing for now. What it has stays known, unless a screen was on its way."""
+        self._asks, self.lags = False, False
+        self._drop_screen()
+        self._count()
+
+    def lag(self) -> None:
+        """The phone takes nothing: the ring goes on without it. Where it was stays known."""
+        self.lags = True
+        self._drop_screen()
+        self._count()
+
+    def _drop_screen(self) -> None:
+        self._screen, self._screen_begins = b"", False
+
+    def acknowledge(self, position: int) -> bool:
+        """The phone has rendered all up to here; whether that was news. What it never got it can't have rendered."""
+        if self._at is None or not self._acknowledged < position <= self._at:
+            return False
+        self._acknowledged = position
+        self.window.acknowledged(position)
+        self._count()
+        return True
+
+    def ask(self) -> None:
+        """Have the phone say again how far it is, with a chunk of nothing."""
+        self._asks = self._at is not None
+
+    # -- how much
+
+    @property
+    def _follows(self) -> bool:
+        """Whether the ring has what comes next for the phone."""
+        return self._at is not None and self._ring.start <= self._at
+
+    @property
+    def behind(self) -> int:
+        """Bytes that the phone was not sent; half a character at the end does not count."""
+        at, ring = self._at, self._ring
+        if at is None or at < ring.start:
+            return len(self._screen) or len(ring)
+        return ring.end - at if ring.end != self._shown_to else 0
+
+    @property
+    def _credit(self) -> int:
+        if not self._acknowledges or self._at is None:
+            return self._capacity
+        credit = self.window.size - (self._at - self._acknowledged)
+        return credit if credit >= _LONGEST_CHARACTER else 0
+
+    @property
+    def piece(self) -> int:
+        """In pieces of how many bytes output best goes, when nobody waits for an echo."""
+        if not self._acknowledges:
+            return MOST_PIECE
+        return min(max(LEAST_PIECE, self.window.size // PIECES_UNDER_WAY), MOST_PIECE)
+
+    @property
+    def _may_show(self) -> bool:
+        """Whether a screen may begin: what was sent before has to be acknowledged, but for the last of it."""
+        under_way = self._at - self._acknowledged if self._acknowledges and self._at is not None else 0
+        return under_way <= self.window.unsaid
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that may be taken now."""
+        if self._asks:
+            return 1
+        if self._follows:
+            return min(self.behind, self._credit)
+        return self.behind if self._screen or self._may_show else 0
+
+    @property
+    def out_of_credit(self) -> bool:
+        """Whether something waits only for the phone to acknowledge."""
+        return self.behind > 0 and (self._credit == 0 if self._follows else not (self._screen or self._may_show))
+
+    @property
+    def room(self) -> int:
+        """Bytes that may be read without losing any for the phone; always some."""
+        if self.lags or not (self._screen or self._follows):
+            return self._capacity
+        return max(1, self._capacity - (self._ring.end - self._needed_from))
+
+    @property
+    def _needed_from(self) -> int:
+        """The oldest byte that the ring must not lose."""
+        if self._at is None:
+            return self._screen_end
+        return max(self._acknowledged, self._kept_from) if self._acknowledges else self._at
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether reading has to stop until something is taken or acknowledged."""
+        if self.lags or not (self._screen or self._follows):
+            return False
+        next_one = self._screen_end if self._at is None else self._at
+        most = min(self._stop_at, READY_BYTES) if self._acknowledges else self._stop_at
+        return self._ring.end - next_one >= most or self.room < self._spare
+
+    # -- taking
+
+    def printed(self) -> None:
+        """The ring has more."""
+        self._count()
+
+    def take(self, length: int) -> Chunk:
+        """The next output, of at most `length` bytes (a character at least); empty when there is none."""
+        if self._asks:
+            self._asks = False
+            return Chunk(b"", offset=self._at, end=self._at)
+        self.lags = False
+        if not self._screen and not self._follows:
+            self._begin_screen()
+        chunk = self._take_screen(length) if self._screen else self._take_output(length)
+        self._count()
+        return chunk
+
+    def _begin_screen(self) -> None:
+        screen = snapshot(self._ring, self._modes) if self._ring.end else b""
+        whole = _whole(screen)
+        self._skipped = max(0, safe_start(self._ring, self._modes) - self._at) if self._at is not None else None
+        self._screen, self._screen_begins = screen[:whole], True
+        self._screen_end = self._kept_from = self._ring.end - (len(screen) - whole)
+        # It counts as under way, as far as a window can hold it, until it is acknowledged.
+        self._acknowledged = self._screen_end - min(whole, self.window.size)
+        self._at = None if self._screen else self._screen_end
+
+    def _take_screen(self, length: int) -> Chunk:
+        data = self._screen[:length]
+        data = data[: _whole(data)] or self._screen[:_LONGEST_CHARACTER]
+        begins, skipped = self._screen_begins, self._skipped
+        self._screen, self._screen_begins, self._skipped = self._screen[len(data) :], False, None
+        if not self._screen:
+            self._at = self._screen_end
+        return Chunk(data, begins, end=self._at, skipped=skipped)
+
+    def _take_output(self, length: int) -> Chunk:
+        assert self._at is not None  # noqa: S101 - it follows
+        data = self._ring.read(self._at, min(length, self._credit))
+        if whole := _whole(data):
+            data = data[:whole]
+        elif self._at + len(data) == self._ring.end:
+            data, self._shown_to = b"", self._ring.end
+        offset, self._at = self._at, self._at + len(data)
+        if self._acknowledges and data:
+            self.window.sent(self._at, self._acknowledged)
+        return Chunk(data, offset=offset, end=self._at)
+
+    def _count(self) -> None:
+        counted = self._screen or (self._follows and not self.lags)
+        next_one = self._screen_end if self._at is None else self._at
+        self._account.set(len(self._screen) + self._ring.end - next_one if counted else 0)
+        self._under_way.set(self._at - self._acknowledged if self._acknowledges and self._at is not None else 0)

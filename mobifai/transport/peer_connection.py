@@ -1,0 +1,332 @@
+"""One WebRTC peer connection with a phone: the agent offers, and makes the data channel `terminal` (section 4).
+
+It owns the connection, its listeners and its sockets; at the end of its scope nothing of them is left. aiortc is
+imported when the first phone pairs, without what only sound and pictures need.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mobifai.bounds import Bound, ItemQueue, Ledger
+from mobifai.errors import BadMessage
+from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
+from mobifai.protocol import messages as wire
+from mobifai.protocol.order import Numbering
+from mobifai.transport.session_description import require_usable
+from mobifai.transport.transport import PathClosed
+from mobifai.webrtc import fast_path as shortcut
+from mobifai.webrtc import ice
+from mobifai.webrtc.candidates import Addresses
+
+if TYPE_CHECKING:
+    from aiortc import RTCDataChannel, RTCPeerConnection
+
+_log = logging.getLogger(__name__)
+
+BULK_MARK = 64 << 10
+"""Bytes in the channel's buffer at which output waits: more only delays the echo. With small pieces, in which it goes
+while somebody types, it waits behind two of them."""
+_RECEIVE_WINDOW = 1 << 20
+"""What aiortc offers a peer to send; it does not hold it to that."""
+
+CLOSE_SECONDS = 1.5
+
+SEND_SECONDS = 1.0
+CONFIRM_SECONDS = 3.0
+"""How long the answer to a message that came by another path may take to leave, and then to be confirmed, until the
+channel counts as dead: a phone uses it while it has it. ICE itself needs 30 s to notice (RFC 7675)."""
+
+_LOOPBACK = re.compile(r"(?m)^a=candidate:(?:\S+ ){4}(?:127\.|::1 )")
+_OUR_MID = re.compile(r"(?m)^(a=mid:|a=group:BUNDLE )0(?=\r?$)")
+_MID = re.compile(r"(?m)^a=mid:([^\s]+)")
+
+
+class PeerListener(Protocol):
+    """Who is told. No call may wait."""
+
+    def channel_opened(self) -> None:
+        """The data channel is open."""
+
+    def channel_said(self, text: str) -> None:
+        """A text frame came from the phone."""
+
+    def channel_has_room(self) -> None:
+        """The buffer fell below its low mark."""
+
+
+class PeerConnection:
+    """A path to the phone over WebRTC. `async with` closes it.
+
+    `opened` is set when the channel opens or never will, `ended` when the connection is of no more use. `mid` names
+    this offer: an answer repeats it (RFC 8829, section 5.3.1), so that the late answer to another offer is known.
+    """
+
+    def __init__(
+        self,
+        aiortc: Any,
+        ice_servers: tuple[str, ...],
+        ledger: Ledger,
+        listener: PeerListener,
+        mid: str = "0",
+        numbering: Numbering | None = None,
+    ) -> None:
+        self._aiortc = aiortc
+        self._mid = mid
+        self._ice_servers = ice_servers
+        self._ledger = ledger
+        self._listener = listener
+        self._numbering = numbering or Numbering()
+        self._bounds = (
+            ledger.open(CANDIDATES),
+            ledger.open(CHANNEL_BUFFER),
+            ledger.open(LISTENERS),
+            ledger.open(CHANNEL_INBOUND),
+        )
+        self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
+        self._connection, self._channel = self._connect()
+        assert self._connection.sctp is not None  # noqa: S101 - it has a channel
+        self._addresses = Addresses()
+        self._lookups = ice.hasten(self._connection.sctp.transport.transport._connection, self._addresses)
+        self._association = shortcut.association_of(self._connection)
+        self._gathering: asyncio.Task[None] | None = None
+        self._doubts: asyncio.TimerHandle | None = None
+        self.opened = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.was_open = False
+        self._candidates = 0
+
+    def _connect(self) -> "tuple[RTCPeerConnection, RTCDataChannel]":
+        servers = [self._aiortc.RTCIceServer(urls=url) for url in self._ice_servers]
+        connection = self._aiortc.RTCPeerConnection(self._aiortc.RTCConfiguration(iceServers=servers))
+        channel = connection.createDataChannel("terminal")
+        channel.bufferedAmountLowThreshold = BULK_MARK // 2
+        return connection, channel
+
+    def _listen(self) -> None:
+        self._connection.on("connectionstatechange", self._state_changed)
+        self._channel.on("open", self._open)
+        self._channel.on("close", self._end)
+        self._channel.on("message", self._heard)
+        self._connection.on("datachannel", self._has_another)
+        self._channel.on("bufferedamountlow", self._listener.channel_has_room)
+        self._count_listeners()
+
+    def _count_listeners(self) -> None:
+        emitters = (self._connection, self._channel)
+        self._bounds[2].set(sum(len(one.listeners(event)) for one in emitters for event in one.event_names()))
+
+    async def __aenter__(self) -> "PeerConnection":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._end()
+        if self._doubts is not None:
+            self._doubts.cancel()
+        self._channel.remove_all_listeners()
+        self._connection.remove_all_listeners()
+        self._count_listeners()
+        await _to_the_end(self._close())
+
+    async def _close(self) -> None:
+        if self._gathering is not None:  # cut short, it would leave its questions to servers behind
+            await asyncio.gather(self._gathering, return_exceptions=True)
+        await self._lookups.stop()
+        await _close(self._connection)
+        for bound in self._bounds:
+            self._ledger.close(bound)
+
+    def _state_changed(self) -> None:
+        if self._connection.connectionState in ("failed", "closed"):
+            self._end()
+
+    def _open(self) -> None:
+        self.was_open = True
+        self.opened.set()
+        self._listener.channel_opened()
+
+    def _end(self) -> None:
+        self.opened.set()
+        self.ended.set()
+
+    def _has_another(self, _: object) -> None:
+        _log.warning("the phone opened a data channel of its own, which no phone does; its connection is closed")
+        self._end()
+
+    def _heard(self, message: str | bytes) -> None:
+        if isinstance(message, str) and not self.ended.is_set():
+            self._listener.channel_said(message)
+
+    # -- signalling
+
+    async def offer(self) -> wire.Offer:
+        """The offer, with the addresses gathered. A STUN server that does not answer in time is done without."""
+        self._gathering = asyncio.create_task(self._gather(), name="gather")
+        await asyncio.shield(self._gathering)
+        self._listen()
+        sdp = self._connection.localDescription.sdp
+        self._addresses.loopback = _LOOPBACK.search(sdp) is not None
+        return wire.Offer(offer=wire.Description(type="offer", sdp=sdp))
+
+    async def _gather(self) -> None:
+        offer = await self._connection.createOffer()
+        offer.sdp = _OUR_MID.sub(rf"\g<1>{self._mid}", offer.sdp)
+        await self._connection.setLocalDescription(offer)
+
+    async def answer(self, message: wire.Answer) -> None:
+        """Take the phone's answer, and the candidates that came before it; another answer changes nothing, nor does the
+        answer to another offer.
+
+        Raises BadMessage for one that makes no sense.
+        """
+        if self._connection.signalingState != "have-local-offer" or message.answer.type != "answer":
+            return
+        mid = _MID.search(message.answer.sdp)
+        if mid is not None and mid[1] != self._mid:
+            return
+        description = self._aiortc.RTCSessionDescription(sdp=message.answer.sdp, type="answer")
+        try:
+            require_usable(self._aiortc.sdp.SessionDescription.parse(description.sdp))
+            await self._connection.setRemoteDescription(description)
+        except Exception as error:  # the SDP is the phone's, and aiortc raises whatever its parser met
+            raise BadMessage("webrtc:answer", f"not a usable answer: {error!r}") from None
+        while len(self._early):
+            await self._add(self._early.take())
+
+    async def candidate(self, message: wire.IceCandidate) -> None:
+        """Take one of the phone's addresses, or keep it until the answer is there. Raises BadMessage.
+
+        Those that are too many, or come when the channel is open already, are passed over.
+        """
+        self._candidates += 1
+        if self._candidates > self._bounds[0].capacity or self.was_open:
+            return
+        if self._connection.remoteDescription is None:
+            self._early.append(message.candidate)
+        else:
+            await self._add(message.candidate)
+
+    async def _add(self, candidate: wire.Candidate | None) -> None:
+        try:
+            if candidate is None or not candidate.candidate:
+                await self._connection.addIceCandidate(None)
+                return
+            parsed = self._aiortc.sdp.candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
+            parsed.sdpMid, parsed.sdpMLineIndex = candidate.sdp_mid, candidate.sdp_mline_index
+            await self._connection.addIceCandidate(parsed)
+        except Exception as error:  # as above
+            raise BadMessage("webrtc:ice-candidate", f"not a usable candidate: {error!r}") from None
+
+    def check_inbound(self) -> None:
+        """Hang up on a phone whose messages never end: what waits for their rest is held by nobody else."""
+        sctp, bound = self._connection.sctp, self._bounds[3]
+        held = max(0, _RECEIVE_WINDOW - sctp._advertised_rwnd) if sctp is not None else 0
+        bound.set(min(held, bound.capacity))
+        if held > bound.capacity:
+            refusal = bound.refuse(f"{held} bytes of messages that do not end")
+            _log.warning("the connection of a phone is closed: %s", refusal)
+            self._end()
+
+    def drop(self) -> None:
+        """Count it as ended: who holds it closes it."""
+        self._end()
+
+    def doubt(self) -> None:
+        """The phone said something by another path: see whether it still confirms what it is sent on this one."""
+        if self._doubts is None and self.open:
+            self._doubts = asyncio.get_running_loop().call_later(SEND_SECONDS, self._look)
+
+    def _look(self) -> None:
+        unconfirmed, self._doubts = self._oldest_unconfirmed(), None
+        if unconfirmed is not None:
+            self._doubts = asyncio.get_running_loop().call_later(CONFIRM_SECONDS, self._decide, unconfirmed)
+
+    def _decide(self, unconfirmed: int) -> None:
+        self._doubts = None
+        if self._oldest_unconfirmed() == unconfirmed:
+            _log.info("the phone confirms nothing on the data channel and uses the relay")
+            self.drop()
+
+    def _oldest_unconfirmed(self) -> int | None:
+        """The number of the oldest piece that the phone has not confirmed."""
+        sctp = self._connection.sctp
+        return int(sctp._sent_queue[0].tsn) if sctp is not None and sctp._sent_queue else None
+
+    # -- the path
+
+    @property
+    def open(self) -> bool:
+        """Whether the data channel is open."""
+        return self._channel.readyState == "open" and not self.ended.is_set()
+
+    @property
+    def state(self) -> str:
+        """The connection's state in WebRTC's words."""
+        return str(self._connection.connectionState)
+
+    @property
+    def confirmed(self) -> int:
+        """A number that changes whenever the phone confirms something."""
+        sctp = self._connection.sctp
+        return int(sctp._last_sacked_tsn) if sctp is not None else 0
+
+    @property
+    def behind_bytes(self) -> int:
+        """Bytes that the phone has not confirmed."""
+        return int(self._channel.bufferedAmount)
+
+    def room_for_bulk(self, piece: int = BULK_MARK) -> bool:
+        """Whether output, in pieces of so many bytes, may be sent now. If not, the listener hears when it may."""
+        mark = min(BULK_MARK, 2 * piece)
+        if self.open and self._channel.bufferedAmount < mark:
+            return True
+        self._channel.bufferedAmountLowThreshold = mark // 2
+        return False
+
+    def room_for_control(self) -> bool:
+        """Whether a short message may be sent now."""
+        return self.open and self._channel.bufferedAmount < self._buffer.capacity - BULK_MARK
+
+    @property
+    def _buffer(self) -> Bound:
+        return self._bounds[1]
+
+    def send(self, event: str, payload: object) -> None:
+        """Hand a message over. Raises PathClosed."""
+        if not self.open:
+            raise PathClosed("the data channel is not open")
+        frame = self._numbering.frame(event, payload)
+        if len(frame) > MAX_FRAME:
+            _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
+            return
+        try:
+            if self._association is not None:
+                self._association.send_text(self._channel, frame)
+            else:
+                self._channel.send(frame.decode())
+        except Exception as error:  # aiortc's InvalidStateError, or what its transport raises as it dies
+            self._end()
+            raise PathClosed(f"the data channel failed: {error!r}") from None
+        self._numbering.sent(event)
+        self._buffer.set(self._channel.bufferedAmount)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for the end of it, also when cancelled meanwhile: half closed, a connection keeps its sockets."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait([task])
+
+
+async def _close(connection: "RTCPeerConnection") -> None:
+    """Close; a phone that is gone can't hold it up."""
+    closing = asyncio.create_task(connection.close())
+    done, _ = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+    if not done:
+        _log.warning("a peer connection did not close within %.1f s; something of it may stay", CLOSE_SECONDS)
+        closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)

@@ -1,0 +1,232 @@
+"""The agent's connection to a relay elsewhere, made again for as long as the agent runs.
+
+It owns the connection and what waits to be sent on it. Events go to its listener as they come. Nothing that a relay
+sends, and no failure of what handles it, ends more than the connection: the next one follows after a pause.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+import aiohttp
+
+from mobifai.bounds import ItemQueue, Ledger
+from mobifai.errors import LimitReached, RelayUnreachable
+from mobifai.limits import RELAY_MESSAGE, RELAY_QUEUE
+from mobifai.transport import relay_packet as packets
+from mobifai.transport.http_client import explain
+from mobifai.transport.relay_socket import RelaySocket
+from mobifai.transport.transport import PathClosed
+
+_log = logging.getLogger(__name__)
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 30.0
+"""Seconds between tries: a relay that restarts is back at once, one that is gone for a day is asked twice a minute."""
+
+CONNECT_SECONDS = 15.0
+
+LASTING_SECONDS = 5.0
+"""A connection that ends sooner does not reset the delay: some relays accept and then drop."""
+
+SLICE_SECONDS = 0.01
+"""How long packets that have arrived are handled before the rest of the agent has its turn."""
+
+_BULK_PACKETS = 4
+"""Packets of output that may wait: 16 KiB each, enough to keep the wire busy, little enough for an echo to overtake."""
+
+
+class RelayListener(Protocol):
+    """Who is told. No call may wait."""
+
+    def relay_connected(self) -> None:
+        """A fresh connection is there."""
+
+    def relay_lost(self) -> None:
+        """The connection is gone."""
+
+    def relay_said(self, event: str, payload: object) -> None:
+        """An event came, with its argument as JSON that is not decoded yet (None: without one)."""
+
+    def relay_has_room(self) -> None:
+        """What was sent is on the wire."""
+
+
+class RelayClient:
+    """A path to the phone through the relay. `url` is the relay's address; `token` gives what to sign in with.
+
+    The pauses between connections are `time_scale` times as short as usual.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        ledger: Ledger,
+        listener: RelayListener,
+        token: Callable[[], str | None],
+        time_scale: float = 1.0,
+    ) -> None:
+        self.url = url
+        self._loop = asyncio.get_running_loop()
+        self._ledger = ledger
+        self._bound = ledger.open(RELAY_QUEUE)
+        self._waiting: ItemQueue[tuple[str, object]] = ItemQueue(self._bound)
+        self._to_send = asyncio.Event()
+        self._listener = listener
+        self._token = token
+        self._time_scale = time_scale
+        self._sending = 0
+        self._pong_due = False
+        self._connected = False
+        self._said_lost = False
+        self._lasted = False
+        self._drop = asyncio.Event()
+
+    # -- the path
+
+    @property
+    def open(self) -> bool:
+        """Whether the relay is connected; whether a phone is there is for the pairing to say."""
+        return self._connected
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that are not on the wire yet."""
+        return len(self._waiting) + self._sending
+
+    def room_for_bulk(self, _: int = 0) -> bool:
+        """Whether output may be sent now."""
+        return self._connected and self.in_flight < min(_BULK_PACKETS, self._bound.capacity)
+
+    def room_for_control(self) -> bool:
+        """Whether a short message may be sent now."""
+        return self._connected and len(self._waiting) < self._bound.capacity
+
+    def send(self, event: str, payload: object) -> None:
+        """Hand a message over. Raises PathClosed when there is no connection, or no room."""
+        if not self._connected:
+            raise PathClosed("the relay is not connected")
+        try:
+            self._waiting.append((event, payload))
+        except LimitReached as error:
+            raise PathClosed(str(error)) from None
+        self._to_send.set()
+
+    # -- the connection
+
+    def drop(self) -> None:
+        """End this connection; the next one follows soon, since the relay is not at fault."""
+        self._drop.set()
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled."""
+        delay = FIRST_DELAY
+        try:
+            while True:
+                if await self._one_connection():
+                    delay = FIRST_DELAY
+                jitter = random.uniform(0.5, 1.5)  # noqa: S311 - not a secret
+                await asyncio.sleep(delay * jitter / self._time_scale)
+                delay = min(delay * 2, LONGEST_DELAY)
+        finally:
+            self._ledger.close(self._bound)
+
+    async def _one_connection(self) -> bool:
+        """Connect and serve until the connection ends. Return whether it lasted, or was ended from here."""
+        self._drop = asyncio.Event()
+        self._lasted = False
+        socket = RelaySocket(self.url, self._ledger.capacity(RELAY_MESSAGE))
+        try:
+            await socket.open(self._token(), CONNECT_SECONDS)
+            await self._serve(socket)
+        except Exception as error:  # whatever a relay makes a library or a handler raise ends this connection only
+            self._report_lost(explain(error, self.url), error)
+        finally:
+            await socket.close()
+        return self._lasted or self._drop.is_set()
+
+    async def _serve(self, socket: RelaySocket) -> None:
+        """Read and write until the connection ends. Raises what ended it."""
+        if not self._said_lost:
+            _log.info("connected to the relay %s", self.url)
+        self._connected = True
+        try:
+            self._listener.relay_connected()
+            await self._until_lost(
+                asyncio.create_task(self._read(socket), name="relay-reader"),
+                asyncio.create_task(self._write(socket), name="relay-writer"),
+                asyncio.create_task(self._until_dropped(), name="relay-drop"),
+            )
+        finally:
+            self._connected = self._pong_due = False
+            self._waiting.clear()
+            self._sending = 0
+            self._listener.relay_lost()
+
+    async def _until_lost(self, *work: asyncio.Task[None]) -> None:
+        """Wait until one of them fails, and raise that. After a connection that lasted, the next outage is reported."""
+        try:
+            done, _ = await asyncio.wait(
+                work, timeout=LASTING_SECONDS / self._time_scale, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                self._report_lasting()
+                done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+    async def _until_dropped(self) -> None:
+        await self._drop.wait()
+        raise RelayUnreachable("the agent ended the connection")
+
+    async def _read(self, socket: RelaySocket) -> None:
+        """Handle what the relay sends. However much has arrived, the rest of the agent has its turn."""
+        reported, until = False, self._loop.time() + SLICE_SECONDS
+        while True:
+            match await socket.receive():
+                case packets.Event(name, payload):
+                    self._listener.relay_said(name, payload)
+                case packets.Ping():
+                    self._pong_due = True
+                    self._to_send.set()
+                case packets.Unreadable(reason) if not reported:
+                    reported = True
+                    _log.warning("the relay sent a packet that can't be read: %s", reason)
+            if self._loop.time() > until:
+                await asyncio.sleep(0)
+                until = self._loop.time() + SLICE_SECONDS
+
+    async def _write(self, socket: RelaySocket) -> None:
+        """Send one packet at a time, and wait until it is on the wire."""
+        while True:
+            await self._to_send.wait()
+            self._to_send.clear()
+            while self._pong_due or len(self._waiting):
+                if self._pong_due:
+                    self._pong_due = False
+                    await socket.send(packets.PONG)
+                    continue
+                event, payload = self._waiting.take()
+                self._sending = 1
+                await socket.send(packets.event_text(event, payload))
+                self._sending = 0
+                self._listener.relay_has_room()
+
+    def _report_lasting(self) -> None:
+        self._lasted = True
+        if self._said_lost:
+            _log.info("connected to the relay %s again", self.url)
+        self._said_lost = False
+
+    def _report_lost(self, reason: str, error: Exception) -> None:
+        """Log the reason once for each time that the relay is away, not for every try; a fault of the agent always."""
+        if not isinstance(error, (RelayUnreachable, OSError, aiohttp.ClientError)):
+            _log.error("the connection to the relay failed: %s", reason, exc_info=error)
+        elif not self._said_lost:
+            _log.warning("no connection to the relay %s (%s); trying again until it is back", self.url, reason)
+        self._said_lost = True

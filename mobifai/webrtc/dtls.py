@@ -1,0 +1,134 @@
+"""The DTLS transport of a data channel: aiortc's, that takes what comes at once and sends what is to go several at a
+time.
+
+Handshake, identity, alerts and the end are aiortc's own. Each record is still one datagram.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from aiortc.rtcdtlstransport import RTCDtlsTransport, State
+from OpenSSL import SSL
+
+from mobifai.webrtc.udp_segments import Datagrams
+
+_log = logging.getLogger(__name__)
+
+_APPLICATION_DATA = 23
+_LONGEST = 1500
+_OVERHEAD = 64
+"""Bytes that a record has beside its content, at most."""
+
+
+class _Opened(bytes):
+    """What was in a record, where a datagram is expected."""
+
+
+class Records(RTCDtlsTransport):
+    """A transport of which `begin` has been called."""
+
+    _ice: Any
+    _ssl: SSL.Connection
+    _RTCDtlsTransport__handshake_done: bool
+    _RTCDtlsTransport__rx_bytes: int
+    _RTCDtlsTransport__rx_packets: int
+    _RTCDtlsTransport__tx_bytes: int
+    _RTCDtlsTransport__tx_packets: int
+
+    def begin(self) -> None:
+        """Start with what this class has beside its parent's."""
+        self._ice = self.transport._connection
+        self._datagrams = Datagrams(self._ice)
+        self._task_waits = False
+        self._ice.data_received = self._came
+
+    def _came(self, datagram: bytes, component: int) -> None:
+        """As aioice's `data_received`, behind which a task takes one after the other; but plain data for which that
+        task waits is taken here and now. Anybody can send to this port.
+        """
+        if not datagram:
+            return
+        receiver: Any = self._data_receiver
+        is_next = self._task_waits and self._ice._queue.empty()
+        if is_next and receiver is not None and datagram[0] == _APPLICATION_DATA:
+            try:
+                data = self._open_record(datagram)
+                if not data or receiver.hear(data):
+                    return
+            except Exception:  # whatever who hears it raises: it must not end the socket under us
+                _log.exception("a message could not be taken; its connection is closed")
+                self._ice._queue.put_nowait(None)
+                return
+            datagram = _Opened(data)
+        self._ice._queue.put_nowait((datagram, component))
+
+    def _open_record(self, datagram: bytes) -> bytes | None:
+        """What is in it; nothing where it is no sound record of data; None: the phone said that it is the last."""
+        self._RTCDtlsTransport__rx_bytes += len(datagram)
+        self._RTCDtlsTransport__rx_packets += 1
+        self._ssl.bio_write(datagram)
+        try:
+            return self._ssl.recv(_LONGEST)
+        except SSL.ZeroReturnError:
+            return None
+        except SSL.Error:
+            return b""
+
+    async def _recv_next(self) -> None:
+        """Take the next datagram, and those that have come with it; then the association sends what it may."""
+        if not self._RTCDtlsTransport__handshake_done:
+            await super()._recv_next()
+        else:
+            self._task_waits = True
+            try:
+                datagram = await self.transport._recv()
+            finally:
+                self._task_waits = False
+            await self._take(datagram)
+            await self._take_others(self._ice._queue)
+        receiver: Any = self._data_receiver
+        if receiver is not None:
+            receiver.settle()
+
+    async def _take_others(self, queue: "asyncio.Queue[tuple[bytes, int] | None]") -> None:
+        while not queue.empty():
+            came = queue.get_nowait()
+            if came is None:
+                raise ConnectionError("the sockets are closed")
+            await self._take(came[0])
+
+    async def _take(self, datagram: bytes) -> None:
+        """One datagram, as the parent takes it; no answer is looked for behind plain data."""
+        if isinstance(datagram, _Opened):
+            data: bytes | None = datagram
+        elif 19 < datagram[0] < 64:
+            data = self._open_record(datagram)
+            if not data or datagram[0] != _APPLICATION_DATA:
+                await self._write_ssl()
+        else:
+            return  # sound and pictures, which nobody asked for
+        if data is None:
+            raise ConnectionError("the phone ended the connection")
+        if data and self._data_receiver:
+            await self._data_receiver._handle_data(data)
+
+    def send_all(self, packets: list[bytes]) -> None:
+        """Encrypt and send these. Raises ConnectionError."""
+        if self._state != State.CONNECTED:
+            raise ConnectionError("the DTLS transport is not connected")
+        length = 0
+        for packet in packets:
+            self._ssl.send(packet)
+            length += len(packet) + _OVERHEAD
+        records = self._ssl.bio_read(length)
+        self._RTCDtlsTransport__tx_packets += self._datagrams.send(records)
+        self._RTCDtlsTransport__tx_bytes += len(records)
+
+    async def stop(self) -> None:
+        """As the parent, and let go of the socket."""
+        try:
+            await super().stop()
+        finally:
+            self._ice.__dict__.pop("data_received", None)
+            self._datagrams.close()

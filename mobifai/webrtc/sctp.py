@@ -1,0 +1,393 @@
+"""The SCTP association of a data channel: aiortc's, with the way of plain output and of plain input made short.
+
+What is on the wire means the same: the same chunks under the same congestion window. Shorter is how they get there: no
+task for each message, no coroutine for each chunk; acknowledgements that came together are taken together, and what
+they allow leaves together (for each, the burst that RFC 9260, section 6.1 allows). What came is acknowledged with what
+goes, or a little later (section 6.2). Whatever is not plain (loss, gaps, other kinds of messages, other channels,
+opening, closing) is left to aiortc.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from typing import Any
+
+from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
+    USERDATA_MAX_LENGTH,
+    WEBRTC_STRING,
+    DataChunk,
+    RTCSctpTransport,
+    SackChunk,
+)
+from aiortc.utils import uint32_gt, uint32_gte
+
+from mobifai.webrtc.sctp_packet import SACK_BYTES, Header, data_chunk, read_plain, sack_chunk
+from mobifai.webrtc.sctp_validation import is_sound
+
+_log = logging.getLogger(__name__)
+
+BURST = 4
+"""Packets that one acknowledgement or one message may send at most (Max.Burst, RFC 9260, section 16)."""
+MOST_AT_ONCE = 32
+"""Packets that leave together, however many acknowledgements came: the phone's socket has to hold them."""
+
+ACKNOWLEDGES_AFTER = 0.02
+"""Seconds that an acknowledgement may wait for output to go with; RFC 9260 allows 0.2, and every second packet."""
+
+_SMALL = USERDATA_MAX_LENGTH - SACK_BYTES
+"""Bytes of a piece beside which an acknowledgement has room."""
+_LONGEST_ROUND_TRIP = 60.0
+"""Seconds; the library takes no more into account either."""
+
+_TSNS = 1 << 32
+_SEQUENCES = 1 << 16
+
+
+class Piece(DataChunk):
+    """A DATA chunk of plain output: reliable and in order. What every one begins with is said once, here."""
+
+    _abandoned = False
+    _acked = False
+    _expiry = None
+    _in_flight = False
+    _max_retransmits = None
+    _misses = 0
+    _retransmit = False
+    _sent_count = 0
+    _sent_time = None
+
+    def __init__(self, flags: int, tsn: int, stream_id: int, stream_seq: int, protocol: int, user_data: bytes) -> None:
+        self.flags = flags
+        self.tsn = tsn
+        self.stream_id = stream_id
+        self.stream_seq = stream_seq
+        self.protocol = protocol
+        self.user_data = user_data
+        self._book_size = len(user_data)
+
+
+class Association(RTCSctpTransport):
+    """An association of which `begin` has been called, on a transport that is `Records`."""
+
+    _loop: asyncio.AbstractEventLoop
+    _last_received_tsn: int
+    _remote_port: int
+
+    def begin(self) -> None:
+        """Start with what this class has beside its parent's."""
+        self._credits = 0
+        self._plain = True
+        self._repairing = False
+        self._flushing: asyncio.Handle | None = None
+        self._t3_at = self._t3_due = 0.0
+        self._header: Header | None = None
+        self._unacknowledged = 0
+        self._acknowledging: asyncio.TimerHandle | None = None
+
+    # -- sending
+
+    def send_text(self, channel: Any, text: bytes) -> None:
+        """Send a text message, given in UTF-8, as `RTCDataChannel.send` does; a long one once the loop comes round."""
+        if not text or (self._remote_max_message_size and len(text) > self._remote_max_message_size):
+            super()._data_channel_send(channel, text.decode())
+            return
+        channel._addBufferedAmount(len(text))
+        self._data_channel_queue.append((channel, WEBRTC_STRING, text))
+        self._credits += 1
+        if len(text) <= _SMALL and len(self._data_channel_queue) == 1 and self._flushing is None:
+            self._flush()
+        else:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._flushing is None:
+            self._flushing = self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        with contextlib.suppress(ConnectionError):  # who waits for the channel learns of it from its state
+            self.settle()
+
+    async def _data_channel_flush(self) -> None:
+        if self._is_plain():
+            self._push(BURST)
+        if self._is_plain():
+            await self._transmit_reconfig()
+        else:
+            await super()._data_channel_flush()
+
+    def _is_plain(self) -> bool:
+        """Whether what is to be sent next goes the short way."""
+        if self._association_state is not self.State.ESTABLISHED or self._repairing or not self._plain:
+            return False
+        if not self._data_channel_queue:
+            return True
+        channel, protocol, _ = self._data_channel_queue[0]
+        return protocol == WEBRTC_STRING and channel.id is not None and self._is_reliable(channel)
+
+    def _is_reliable(self, channel: Any) -> bool:
+        self._plain = channel.ordered and channel.maxRetransmits is None and channel.maxPacketLifeTime is None
+        return self._plain
+
+    def _push(self, burst: int) -> None:
+        """Send what the window allows, of so many packets. Raises ConnectionError."""
+        waiting, sent = self._outbound_queue, self._sent_queue
+        chunks: list[bytes] = []
+        limit = min(self._flight_size + burst * USERDATA_MAX_LENGTH, self._cwnd)
+        taken: list[tuple[Any, int]] = []
+        now = time.time()
+        while self._flight_size < limit:
+            if not waiting and not self._cut_next(taken):
+                break
+            piece = waiting.popleft()
+            sent.append(piece)
+            self._flight_size_increase(piece)
+            piece._sent_count += 1
+            piece._sent_time = now
+            chunks.append(
+                data_chunk(piece.flags, piece.tsn, piece.stream_id, piece.stream_seq, piece.protocol, piece.user_data)
+            )
+        if chunks:
+            self._send_chunks(chunks)
+        for channel, length in taken:
+            channel._addBufferedAmount(-length)
+
+    def _send_chunks(self, chunks: list[bytes]) -> None:
+        """Send these, each in a packet of its own, and an acknowledgement with them if one is due."""
+        if self._unacknowledged:
+            sack = self._acknowledgement()
+            if len(chunks[-1]) <= _SMALL:
+                chunks[-1] = sack + chunks[-1]
+            else:
+                chunks.append(sack)
+        self._send_packets(chunks)
+        if self._t3_handle is None:
+            self._t3_start()
+
+    def _send_packets(self, chunks: list[bytes]) -> None:
+        transport: Any = self.transport
+        if self._header is None:
+            self._header = Header(self._local_port, self._remote_port, self._remote_verification_tag)
+        transport.send_all([self._header.packet(chunk) for chunk in chunks])
+
+    def _cut_next(self, taken: list[tuple[Any, int]]) -> bool:
+        """Make pieces of the next message; whether there was one."""
+        if not self._data_channel_queue or not self._is_plain():
+            return False
+        channel: Any
+        channel, protocol, text = self._data_channel_queue.popleft()
+        stream, tsn, length = channel.id, self._local_tsn, len(text)
+        sequence = self._outbound_stream_seq.get(stream, 0)
+        flags, add = SCTP_DATA_FIRST_FRAG, self._outbound_queue.append
+        for at in range(0, length, USERDATA_MAX_LENGTH):
+            end = at + USERDATA_MAX_LENGTH
+            if end >= length:
+                flags |= SCTP_DATA_LAST_FRAG
+            add(Piece(flags, tsn, stream, sequence, protocol, text[at:end]))
+            tsn = (tsn + 1) % _TSNS
+            flags = 0
+        self._local_tsn = tsn
+        self._outbound_stream_seq[stream] = (sequence + 1) % _SEQUENCES
+        taken.append((channel, length))
+        return True
+
+    # -- what comes
+
+    def hear(self, packet: bytes) -> bool:
+        """Take a packet of plain acknowledgements and messages; False: nothing was, and it is for `_handle_data`.
+
+        What is said by those who hear a message takes its acknowledgement along. After every second message that nobody
+        answers, one waits for nothing.
+        """
+        if self._association_state is not self.State.ESTABLISHED:
+            return False
+        heard = read_plain(packet, self._local_verification_tag)
+        if heard is None or not (heard.cumulative is None or self._takes_acknowledgements()):
+            return False
+        texts = self._next_texts(heard.messages)
+        if texts is None:
+            return False
+        if texts:
+            self._unacknowledged += 2 if heard.at_once else 1
+        if heard.cumulative is not None:
+            self._acknowledged(heard.cumulative)
+        for channel, text in texts:
+            channel.emit("message", text)
+        if self._credits or self._unacknowledged > 1:
+            self._flush_soon()
+        if self._unacknowledged == 1 and self._acknowledging is None:
+            self._acknowledging = self._loop.call_later(ACKNOWLEDGES_AFTER, self._acknowledge_now)
+        return True
+
+    def _takes_acknowledgements(self) -> bool:
+        return self._plain and not self._repairing and self._fast_recovery_exit is None
+
+    def _next_texts(self, messages: list[tuple[int, int, int, bytes]]) -> list[tuple[Any, str]] | None:
+        """These messages' channels and texts, counted as come; None: they are not those that come next, and nothing
+        is counted.
+        """
+        if self._sack_misordered or self._reconfig_deferred is not None:
+            return None
+        texts, tsn, sequences = [], self._last_received_tsn, dict[int, int]()
+        for number, stream, sequence, data in messages:
+            inbound, channel = self._inbound_streams.get(stream), self._data_channels.get(stream)
+            if inbound is None or inbound.reassembly or channel is None:
+                return None
+            tsn = (tsn + 1) % _TSNS
+            if number != tsn or sequence != sequences.get(stream, inbound.sequence_number):
+                return None
+            sequences[stream] = (sequence + 1) % _SEQUENCES
+            try:
+                texts.append((channel, data.decode()))
+            except UnicodeDecodeError:
+                return None
+        for stream, sequence in sequences.items():
+            self._inbound_streams[stream].sequence_number = sequence
+        self._last_received_tsn = tsn
+        return texts
+
+    def _acknowledge_now(self) -> None:
+        self._acknowledging = None
+        if self._unacknowledged:
+            with contextlib.suppress(ConnectionError):  # as in `_flush`
+                self._send_packets([self._acknowledgement()])
+
+    def _acknowledgement(self) -> bytes:
+        self._unacknowledged = 0
+        return sack_chunk(self._last_received_tsn, max(0, self._advertised_rwnd))
+
+    async def _send_sack(self) -> None:
+        self._unacknowledged = 0
+        await super()._send_sack()
+
+    async def _handle_data(self, data: bytes) -> None:
+        if self.hear(data) or not is_sound(data, self._last_received_tsn):
+            return
+        try:
+            await super()._handle_data(data)
+        except ConnectionError:
+            raise
+        except Exception as error:  # whatever a packet of this form makes the parent raise ends the connection only
+            _log.warning("a packet on the data channel can't be handled (%r); the connection ends", error)
+            raise ConnectionError("a packet can't be handled") from None
+
+    def _set_state(self, state: RTCSctpTransport.State) -> None:
+        super()._set_state(state)
+        if state is self.State.CLOSED and self._acknowledging is not None:
+            self._acknowledging.cancel()
+
+    # -- what was acknowledged
+
+    def _acknowledged(self, cumulative: int) -> None:
+        """All up to this one has arrived, and nothing after it."""
+        if uint32_gt(self._last_sacked_tsn, cumulative):
+            return
+        full = self._flight_size >= self._cwnd
+        self._last_sacked_tsn = self._advanced_peer_ack_tsn = cumulative
+        count, length = self._strike(cumulative)
+        if count:
+            if full:
+                self._widen(length)
+            if self._sent_queue:
+                self._t3_restart()
+        if not self._sent_queue:
+            self._t3_cancel()
+        self._credits += 1
+
+    def _strike(self, cumulative: int) -> tuple[int, int]:
+        """Forget what has arrived; how many pieces, and how many bytes of them are news."""
+        sent: deque[Any] = self._sent_queue
+        count = length = 0
+        while sent and uint32_gte(cumulative, sent[0].tsn):
+            piece = sent.popleft()
+            count += 1
+            if not piece._acked:
+                length += piece._book_size
+            self._flight_size_decrease(piece)
+            if count == 1 and piece._sent_count == 1:
+                self._update_rto(time.time() - piece._sent_time)
+        return count, length
+
+    def _update_rto(self, seconds: float) -> None:
+        """Take a round trip into account, unless the system's clock, on which it was measured, was set meanwhile."""
+        if 0 <= seconds < _LONGEST_ROUND_TRIP:
+            super()._update_rto(seconds)
+
+    def _get_timestamp(self) -> int:
+        """Seconds for the cookie of an association, of a clock that is never set."""
+        return int(time.monotonic()) & 0xFFFFFFFF
+
+    def _widen(self, length: int) -> None:
+        """Open the congestion window (RFC 9260, section 7.2)."""
+        if self._cwnd <= self._ssthresh:
+            self._cwnd += min(length, USERDATA_MAX_LENGTH)
+            return
+        self._partial_bytes_acked += length
+        if self._partial_bytes_acked >= self._cwnd:
+            self._partial_bytes_acked -= self._cwnd
+            self._cwnd += USERDATA_MAX_LENGTH
+
+    def settle(self) -> None:
+        """Send what the messages and acknowledgements that have come allow or want. Raises ConnectionError."""
+        if self._association_state is not self.State.ESTABLISHED:
+            return
+        if self._credits:
+            self._send_on()
+        if self._unacknowledged > 1:
+            self._send_packets([self._acknowledgement()])
+
+    def _send_on(self) -> None:
+        burst, self._credits = min(self._credits * BURST, MOST_AT_ONCE), 0
+        if self._is_plain():
+            self._push(burst)
+        if not self._is_plain() or self._reconfig_queue:
+            asyncio.ensure_future(self._go_on())  # noqa: RUF006 - as the parent does
+
+    async def _go_on(self) -> None:
+        with contextlib.suppress(ConnectionError):  # as above
+            await super()._data_channel_flush()
+            await self._transmit()
+
+    # -- what went wrong is repaired by the parent
+
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        self._repairing = True
+        try:
+            await super()._receive_sack_chunk(chunk)
+        finally:
+            self._look_for_repairs()
+
+    def _t3_expired(self) -> None:
+        if (left := self._t3_due - self._loop.time()) > 0:
+            self._t3_at = self._t3_due
+            self._t3_handle = self._loop.call_later(left, self._t3_expired)
+            return
+        self._repairing = True
+        super()._t3_expired()
+
+    async def _transmit(self) -> None:
+        try:
+            with contextlib.suppress(ConnectionError):  # it ended meanwhile; the parent's own tasks catch nothing
+                await super()._transmit()
+        finally:
+            self._look_for_repairs()
+
+    def _look_for_repairs(self) -> None:
+        if self._repairing:
+            self._repairing = self._fast_recovery_exit is not None or any(one._retransmit for one in self._sent_queue)
+
+    def _t3_start(self) -> None:
+        super()._t3_start()
+        self._t3_at = self._t3_due = self._loop.time() + self._rto
+
+    def _t3_restart(self) -> None:
+        """Put the timer off; it is set anew when it goes off too early, and not for each acknowledgement."""
+        due = self._loop.time() + self._rto
+        if self._t3_handle is None or due < self._t3_at:
+            super()._t3_restart()
+            self._t3_at = due
+        self._t3_due = due
