@@ -20,9 +20,9 @@ from profiles.attribution.culprit import culprits
 from profiles.attribution.growth import COUNT, rise, risen_containers, risen_sites
 from profiles.attribution.source import adding, place
 from profiles.evidence import Evidence, containers_of, left_of, sites_of
-from profiles.interruption import Interruption
 from profiles.replay import attach_command
 from profiles.results import ATTACHED, Culprit, Looked, Overhead, ProfileReport, Unattributed, Unjudged, Verdict
+from soak.harness.interruption import Interruption
 from soak.report.figures import count, duration
 
 NAME = ATTACHED

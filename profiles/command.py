@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import click
 
-from profiles.interruption import Interruption
 from profiles.subcommand import EPILOG, invoked
+from soak.harness.interruption import Interruption
 
 COMMANDS: Final = {
     "run": "profiles.commands.run:run",

@@ -15,9 +15,9 @@ from uuid import uuid4
 
 from mobifai.control.control_socket import ask, follow
 from mobifai.errors import StateError
-from profiles.interruption import Interruption
 from profiles.results import ProfileError
 from soak.harness.cleanup import swept
+from soak.harness.interruption import Interruption
 from soak.harness.surroundings import helper_surroundings, module_command
 from soak.report.files import reason
 

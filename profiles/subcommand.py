@@ -11,7 +11,7 @@ import click
 
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.resource_limits import shortage
-from profiles.interruption import Interruption
+from soak.harness.interruption import Interruption
 from soak.option_table import Usage
 
 FAILED: Final = 3

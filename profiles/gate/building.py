@@ -16,8 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from profiles.interruption import Interruption
 from profiles.results import ProfileError
+from soak.harness.interruption import Interruption
 
 BUILD_SECONDS: Final = 900.0
 LOOK_SECONDS: Final = 0.1

@@ -27,9 +27,9 @@ import soak
 from profiles.gate.building import Builder, BuildFailed, compile_side
 from profiles.gate.checkout import GitError, commit_of, git, snapshot
 from profiles.gate.results import SideResult
-from profiles.interruption import Interruption
 from profiles.results import Culprit, ProfileError
 from soak.harness.installation import Installation
+from soak.harness.interruption import Interruption
 
 HASH_SEED = 0
 LOCK = "requirements/lock.txt"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from mobifai.cli.control_client import run
 from soak.harness.cleanup import swept
-from soak.harness.stopping import StopRequests, stop_requests
+from soak.harness.interruption import Interruption, noted_signals
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ def alone(job: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: StopRequests | None = None) -> T:
+async def unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: Interruption | None = None) -> T:
     """Its result; `stopped` when it is told to stop before."""
     try:
         return await until_stopped(job, stops)
@@ -43,20 +43,12 @@ async def unless_stopped(job: Coroutine[Any, Any, T], stopped: T, stops: StopReq
         return stopped
 
 
-async def until_stopped(job: Coroutine[Any, Any, T], stops: StopRequests | None = None) -> T:
+async def until_stopped(job: Coroutine[Any, Any, T], stops: Interruption | None = None) -> T:
     """Its result, also one that it gives when it is cancelled because it is told to stop. Raises CancelledError.
 
     `stops` are the requests of the whole command; by default those that come while the job runs.
     """
     if stops is None:
-        with stop_requests() as own:
+        with noted_signals() as own:
             return await until_stopped(job, own)
-    going = asyncio.ensure_future(job)
-    async with stops.event() as stop:
-        stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({going, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not going.done():
-            going.cancel()
-            await asyncio.wait({going})
-        return going.result()
+    return await stops.end(job)

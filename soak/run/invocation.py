@@ -16,7 +16,7 @@ from rich.console import Console
 
 from mobifai.cli.control_client import run
 from soak.gauges.results import EXIT_STATUS, Report
-from soak.harness.stopping import StopRequests, stop_requests
+from soak.harness.interruption import Interruption, noted_signals
 from soak.harness.temp_run import alone, unless_stopped
 from soak.report.directory import ReportDirectory, encoded
 from soak.report.github import publish
@@ -41,7 +41,7 @@ class Invocation:
     """A directory that this process alone writes to, until the end of `invocation`."""
 
     directory: ReportDirectory
-    stops: StopRequests
+    stops: Interruption
     as_json: bool
 
     def drive(self, plan: Plan, setting: Setting, earlier: Report | None) -> int:
@@ -99,7 +99,7 @@ class Invocation:
 @contextmanager
 def invocation(directory: ReportDirectory, *, as_json: bool) -> Iterator[Invocation]:
     """Have the directory for this run. Raises ReportError when another run has it."""
-    with stop_requests() as stops, locked(directory.path, "report.json", "self-test.json"):
+    with noted_signals() as stops, locked(directory.path, "report.json", "self-test.json"):
         yield Invocation(directory, stops, as_json)
 
 

@@ -17,10 +17,10 @@ from profiles.flame import flame
 from profiles.inside import flames
 from profiles.inside.early_end import EarlyEnd
 from profiles.inside.flames import trace
-from profiles.interruption import Interruption
 from profiles.results import ProfileError
 from profiles.windows import LONGEST_FLAME
 from profiles.writable import check_writable
+from soak.harness.interruption import Interruption
 from soak.inside.windows import MemoryWindows
 from tests.support.agent import serving
 

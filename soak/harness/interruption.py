@@ -6,9 +6,13 @@ signal stops a command while it cleans up and writes its report.
 """
 
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -84,3 +88,32 @@ class Interruption:
                 await asyncio.wait({going})
             self._wake = before
         return going.result()
+
+    @asynccontextmanager
+    async def event(self) -> "AsyncIterator[asyncio.Event]":
+        """Give an event of the running loop that is set once a signal has arrived."""
+        import asyncio  # noqa: PLC0415 - as above
+
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
+        if self.asked:
+            event.set()
+        before, self._wake = self._wake, lambda: loop.call_soon_threadsafe(event.set)
+        try:
+            yield event
+        finally:
+            self._wake = before
+
+
+@contextmanager
+def noted_signals() -> Iterator[Interruption]:
+    """Note signals in this scope. After one of them all of them stay ignored: the process is ending."""
+    interruption = Interruption()
+    interruption.hold()
+    interruption.handle()
+    try:
+        yield interruption
+    finally:
+        if interruption.asked:
+            interruption.ignore()
+        else:
+            interruption.__exit__()

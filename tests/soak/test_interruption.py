@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from mobifai.cli.control_client import run
-from profiles.interruption import SIGNALS, Interruption
+from soak.harness.interruption import SIGNALS, Interruption, noted_signals
 
 
 def send(number: int) -> None:
@@ -80,4 +80,27 @@ def test_the_handlers_of_before_come_back() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     with Interruption():
         pass
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_an_event_is_set_by_a_signal_also_by_one_that_came_before() -> None:
+    async def waits(stop: Interruption, number: int) -> bool:
+        async with stop.event() as event:
+            send(number)
+            async with asyncio.timeout(10):
+                return await event.wait()
+
+    with noted_signals() as stop:
+        assert run(waits(stop, signal.SIGTERM))
+        assert run(waits(stop, 0))
+    for number in SIGNALS:
+        assert signal.getsignal(number) is signal.SIG_IGN
+        signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
+
+
+def test_without_a_signal_the_handlers_of_before_come_back() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with noted_signals() as stop:
+        assert signal.getsignal(signal.SIGTERM) not in before
+    assert not stop.asked
     assert [signal.getsignal(number) for number in SIGNALS] == before
