@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+import mobifai
 import profiles
 from profiles.gate.resting import IMPORT_ALL, REST_SECONDS, printed, waiting_agent
 from profiles.gate.results import GrownLine
@@ -98,7 +99,8 @@ def _traced(side: Side) -> dict[str, str]:
 
 
 def _home(side: Side) -> Path:
-    return side.installation.path or Path()
+    """Return the folder that the side's package is in, never the working directory."""
+    return side.installation.path or Path(str(mobifai.__file__)).parents[1]
 
 
 async def _imported(side: Side) -> Standing:
