@@ -23,7 +23,7 @@ from profiles.evidence import Evidence, containers_of, left_of, sites_of
 from profiles.replay import attach_command
 from profiles.results import ATTACHED, Culprit, Looked, Overhead, ProfileReport, Unattributed, Unjudged, Verdict
 from soak.harness.interruption import Interruption
-from soak.report.figures import count, duration
+from soak.report.figures import byte_count, count, duration
 
 NAME = ATTACHED
 WINDOWS = 8
@@ -121,7 +121,7 @@ class Attached:
         if "window" in event:
             self.windows = int(event["window"])
             self._save(self)
-            self._tell(f"window {self.windows} of {event['of']}; tracing has {event['traced_bytes'] / 1e6:.1f} MB")
+            self._tell(_progress(self.windows, int(event["of"]), event["traced_bytes"]))
         elif "found" in event:
             self.culprits, self.unattributed = concluded(event["found"], self._seconds, self._replay())
         elif "overhead" in event:
@@ -131,6 +131,13 @@ class Attached:
 
     def _replay(self) -> str:
         return attach_command(self._socket.parent, self._seconds)
+
+
+def _progress(window: int, of: int, traced: float) -> str:
+    """Return a line of progress. Window 0 is the count that the others are compared with."""
+    if window == 0:
+        return f"window 0 of {of}: tracing started"
+    return f"window {window} of {of} done; traces take {byte_count(traced)}"
 
 
 def concluded(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[list[Culprit], list[Unattributed]]:

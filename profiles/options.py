@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from soak.duration import Duration
+from soak.duration import SHORTEST, Duration
 from soak.gauges.gauge import AGENT
 from soak.option_table import Mode, OptionTable
 from soak.option_types import PHONES, SEED, TIME_SCALE, PathName
@@ -45,11 +45,11 @@ def report_options(command: F) -> F:
                         show_default=True, help="Directory to write the report to.")(command)  # fmt: skip
 
 
-def for_option(default: str, longest: float) -> Callable[[F], F]:
-    """`--for`, up to `longest` seconds."""
-    kind = Duration(longest)
+def for_option(default: str, longest: float, shortest: float = SHORTEST, more: str = "") -> Callable[[F], F]:
+    """`--for`, from `shortest` to `longest` seconds; `more` is a further sentence of its help."""
+    kind = Duration(longest, shortest)
     return click.option("--for", "seconds", type=kind, metavar="TIME", default=default, show_default=True,
-                        help=f"How long to look, as 90s or 5m; {kind.range}.")  # fmt: skip
+                        help=f"How long to look, as 90s or 5m; {kind.range}.{f' {more}' if more else ''}")  # fmt: skip
 
 
 RUN_OPTIONS: Final = (

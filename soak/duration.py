@@ -11,18 +11,19 @@ LONGEST = 366 * 86_400
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """`90s`, `2m`, `1h30m`, `24h`, `7d`: seconds, from SHORTEST to `longest`."""
+    """`90s`, `2m`, `1h30m`, `24h`, `7d`: seconds, from `shortest` to `longest`."""
 
     name = "time"
 
-    def __init__(self, longest: float = LONGEST) -> None:
-        """Accept at most `longest` seconds."""
+    def __init__(self, longest: float = LONGEST, shortest: float = SHORTEST) -> None:
+        """Accept `shortest` to `longest` seconds."""
         self.longest = longest
+        self.shortest = shortest
 
     @property
     def range(self) -> str:
         """The range in words, for help texts."""
-        return f"from {duration_text(SHORTEST)} to {duration_text(self.longest)}"
+        return f"from {duration_text(self.shortest)} to {duration_text(self.longest)}"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds. Fails with what was expected and found."""
@@ -30,7 +31,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             return float(value)
         text = str(value).strip().lower()
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-        if not text or _PART.sub("", text).strip() or not SHORTEST <= seconds <= self.longest:
+        if not text or _PART.sub("", text).strip() or not self.shortest <= seconds <= self.longest:
             self.fail(
                 f"expected a length of time as 90s, 2m, 1h30m or 24h; found {value!r}: give one {self.range}",
                 param, ctx,

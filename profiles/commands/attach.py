@@ -7,17 +7,18 @@ import click
 from mobifai.cli import control_client as running
 from mobifai.cli.settings import state_dir_option
 from mobifai.state import StateDir
-from profiles.attach import Attached
+from profiles.attach import SHORTEST_WINDOW, WINDOWS, Attached
 from profiles.invocation import tell
 from profiles.options import for_option, report_options
 from profiles.profile_report import Save, begun, reported
 from profiles.results import ProfileReport, Settings
 from profiles.subcommand import EPILOG, interruption
-from profiles.windows import LONGEST_LOOK
+from profiles.windows import LONGEST_LOOK, SHORTEST_LOOK
+from soak.duration import duration_text
 
 
 @click.command(epilog=EPILOG)
-@for_option("60s", LONGEST_LOOK)
+@for_option("60s", LONGEST_LOOK, SHORTEST_LOOK, f"A verdict needs {duration_text(SHORTEST_WINDOW * WINDOWS)} or more.")
 @report_options
 @state_dir_option
 def attach(seconds: float, report_dir: Path, as_json: bool, state_dir: Path) -> int:

@@ -15,6 +15,7 @@ from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, show, us
 from profiles.windows import LONGEST_FLAME
 from profiles.writable import check_writable
 from soak.option_types import PathName
+from soak.report.text import one_line
 
 
 @click.command(epilog=LOOK_EPILOG)
@@ -36,6 +37,13 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
         took = run(window.flame(StateDir(state_dir).control_socket, seconds, page, stop, native=native, kept=kept))
     except asyncio.CancelledError:
         raise CommandError(f"it was interrupted before there was a page; {out} was not written", INTERRUPTED) from None
-    early = "; it was interrupted" if took.interrupted else ""
-    status = INTERRUPTED if took.interrupted else 0
-    return show(f"{out}: what was allocated in {took.seconds:.3g} s{early}\n", status)
+    return show(f"{one_line(str(out))}: {_shown(took, kept=kept)}\n", INTERRUPTED if took.interrupted else 0)
+
+
+def _shown(took: window.Window, *, kept: bool) -> str:
+    """Return what the page shows: memory at the peak, or what the window left."""
+    seconds = f"{took.seconds:.3g} s"
+    early = ", which was interrupted" if took.interrupted else ""
+    if kept:
+        return f"memory allocated in a window of {seconds}{early}, and still allocated at its end"
+    return f"memory allocated in a window of {seconds}{early}, at the moment when it was most"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from profiles.results import Culprit, Place, step_of
-from soak.report.figures import rate
+from soak.report.figures import rate, significant
 
 _LIBRARIES = ("/site-packages/", "/dist-packages/")
 
@@ -29,5 +29,5 @@ def rates(culprit: Culprit) -> str:
         parts.append(f"{rate(culprit.bytes_per_cycle, 'bytes')} a {step}")
     if culprit.objects_per_cycle:
         parts.append(f"{rate(culprit.objects_per_cycle, 'things')} a {step}")
-    parts.append(f"{rate(culprit.per_24h, culprit.unit)} in 24 h")
+    parts.append(f"{rate(significant(culprit.per_24h), culprit.unit)} in 24 h")
     return ", ".join(parts)

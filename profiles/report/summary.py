@@ -19,7 +19,7 @@ from profiles.results import (
     step_of,
 )
 from soak.gauges.gauge import AGENT
-from soak.gauges.results import Product
+from soak.gauges.results import Installed, Product
 from soak.report.figures import byte_count, count, duration, number, rate
 from soak.report.text import one_line
 
@@ -30,6 +30,15 @@ HEADLINES: dict[Verdict, str] = {
     "failed": "The run itself failed",
     "inconclusive": "No verdict",
     "unfinished": "No verdict yet: the run goes on, or was killed",
+}
+INSTALLED: dict[Installed, str] = {
+    Installed.CHECKOUT: "run from its checkout",
+    Installed.EDITABLE: "installed as editable, from a source tree without git",
+    Installed.REPOSITORY: "installed from a repository",
+    Installed.ARCHIVE: "installed from a wheel or an archive",
+    Installed.DIRECTORY: "installed from a directory",
+    Installed.INDEX: "installed from a package index",
+    Installed.UNKNOWN: "installed in an unknown way",
 }
 FATES = {"explained": "✓", "unattributed": "?", "not_reproduced": "?", "unjudged": "?"}
 MOST_CULPRITS = 20
@@ -113,7 +122,7 @@ def identity(of: Product) -> str:
     """Which MobiFai it was: `mobifai 0.1.0, commit 0123...`."""
     commit = f"commit {of.commit}" if of.commit else "commit not known"
     edits = {True: ", with edits that are not committed", False: ", without edits", None: ""}[of.dirty]
-    return f"mobifai {of.version or 'of unknown version'}, {commit}{edits} ({of.installed})"
+    return f"mobifai {of.version or 'of unknown version'}, {commit}{edits} ({INSTALLED[of.installed]})"
 
 
 def facts(culprit: Culprit) -> list[tuple[str, str]]:
@@ -132,7 +141,7 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
 
 
 def scaling(culprit: Culprit) -> str:
-    """What it scales with, and what was tried in vain: `terminal: 1x +5, 2x +10, 4x +20 (...); not with connect`."""
+    """What it scales with, and what was tried in vain: `terminal: with 5, 10, 20 ... it kept ...; not with connect`."""
     scales = [_dosed(one) for one in culprit.scales if one.scales] or [culprit.scales_with]
     others = ", ".join(one.primitive for one in culprit.scales if not one.scales)
     parts = [one for one in scales if one]
@@ -148,9 +157,15 @@ def overhead(cost: Overhead) -> str:
         held_up = f"the event loop was held up for {number(1000 * cost.longest_pause_s)} ms at the longest"
         parts = [f"{parts[0]}, {held_up}"]
     if cost.left_bytes is not None and cost.left_objects is not None:
-        left = f"{byte_count(cost.left_bytes)} and {count(cost.left_objects, 'object')}"
-        parts.append(f"{left} more are there now than before")
+        parts.append(f"{_left_over(cost.left_bytes, cost.left_objects)} than before the look")
     return "; ".join(parts)
+
+
+def _left_over(size: int, objects: int) -> str:
+    """Return what is in use afterwards beside before: `263 KB more and 12 objects fewer are in use`."""
+    of_heap = f"{byte_count(abs(size))} {'less' if size < 0 else 'more'}"
+    of_objects = f"{count(abs(objects), 'object')} {'fewer' if objects < 0 else 'more'}"
+    return f"{of_heap} and {of_objects} are in use"
 
 
 def asked(report: ProfileReport) -> str:
@@ -219,10 +234,10 @@ def _unattributed(one: Unattributed) -> Iterator[Piece]:
 
 
 def _dosed(scale: Scale) -> str:
-    each = "bytes" if scale.unit == "bytes" else ""
-    grown = ", ".join(f"{times}x {rate(one, each)}" for times, one in zip((1, 2, 4), scale.grown, strict=True))
-    unit = f" {scale.unit}" if scale.unit and not each else ""
-    return f"{scale.primitive}: {grown}{unit} ({', '.join(map(str, scale.doses))} of them)"
+    doses = ", ".join(map(number, scale.doses))
+    grown = ", ".join(byte_count(one) if scale.unit == "bytes" else number(one) for one in scale.grown)
+    unit = f" {scale.unit}" if scale.unit and scale.unit != "bytes" else ""
+    return f"{scale.primitive}: with {doses} {scale.primitive}s it kept {grown}{unit} more"
 
 
 def _left(rows: Sequence[object], most: int, what: str) -> Iterator[Piece]:

@@ -44,6 +44,11 @@ def rate(value: float, unit: str) -> str:
     return sign + amount(value, unit)
 
 
+def significant(value: float) -> float:
+    """Round to three significant digits: a projection is no more exact than the rate that it is made of."""
+    return float(f"{value:.3g}")
+
+
 def duration(seconds: float) -> str:
     """`0.4 s`, `45 s`, `2 min 05 s`, `3 h 20 min`."""
     if not math.isfinite(seconds):

@@ -201,12 +201,13 @@ async def test_the_memory_of_a_running_agent_is_shown(tmp_path: Path) -> None:
 
 async def test_a_flame_graph_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        await agent.command("profile", "flame", "--for", "1s", "--out", str(tmp_path / "flame.html"))
+        said = await agent.command("profile", "flame", "--for", "1s", "--kept", "--out", str(tmp_path / "flame.html"))
         status, _, err = await run_command(
             "profile", "flame", "--out", str(tmp_path / "no" / "x.html"), "--state-dir", str(agent.state_dir)
         )
     page = (tmp_path / "flame.html").read_text()
     assert "<script src=" not in page
     assert "flamegraph" in page
+    assert "still allocated at its end" in said
     assert status == 2
     assert "expected a file in a directory that exists" in err

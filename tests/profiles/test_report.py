@@ -17,8 +17,10 @@ from rich.console import Console
 from profiles.report.directory import ProfileDirectory, encoded, read_profile
 from profiles.report.html import AROUND, LONGEST_LINE, MOST_CARDS, page, source
 from profiles.report.markdown import annotations, markdown
-from profiles.report.summary import MOST_CULPRITS, MOST_LINES, SIGNS, facts, headline, summary
-from profiles.results import EXIT_STATUS, Looked, NextStep, ProfileReport, Scale, Sought, Unjudged, Verdict
+from profiles.report.places import rates
+from profiles.report.summary import MOST_CULPRITS, MOST_LINES, SIGNS, facts, headline, identity, overhead, summary
+from profiles.results import EXIT_STATUS, Looked, NextStep, Overhead, ProfileReport, Scale, Sought, Unjudged, Verdict
+from soak.gauges.results import Installed, Product
 from soak.report.directory import ReportDirectory
 from soak.report.files import ReportError
 from tests.profiles import sample_profiles as samples
@@ -264,7 +266,7 @@ def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
         + " and 2 more",
         "      started by  mobifai/session/links.py:229 Links._open",
         "      through     /usr/lib/python3.11/dataclasses.py:1501 replace",
-        "      scales with terminal: 1x +11, 2x +20, 4x +40 (5, 10, 20 of them); not with connect",
+        "      scales with terminal: with 5, 10, 20 terminals it kept 11, 20, 40 more; not with connect",
         "      scenario    terminals",
         "      called by   soak/plants/hooks.py:41 _tell < mobifai/terminals/tabs.py:168 Tabs._start",
         "      how sure    high, because",
@@ -283,7 +285,7 @@ def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
             for name in ("terminals", "reconnects", "mixed")
         ),
         "  · a note",
-        "  · mobifai 0.1.0, commit 0123456789abcdef0123456789abcdef01234567, without edits (unknown)",
+        f"  · mobifai 0.1.0, commit {samples.clean().product.commit}, without edits (installed in an unknown way)",
         "  report: profile-report/report.html",
     ]
 
@@ -331,7 +333,7 @@ def test_the_headline_says_what_is_known(verdict: Verdict, culprits: int, gauges
 def test_a_look_into_a_running_agent_tells_what_it_cost() -> None:
     text = summary(samples.attached()).plain
     assert text.startswith("✓ Nothing grows; 8 windows judged in 16 s.\n  · 8 windows of 2 s each\n")
-    assert "the event loop was held up for 738 ms at the longest; 263 KB and 967 objects more" in text
+    assert "the event loop was held up for 738 ms at the longest; 263 KB more and 967 objects more" in text
 
 
 def test_what_was_tried_in_vain_is_told() -> None:
@@ -419,3 +421,31 @@ def test_a_report_of_another_schema_version_is_refused(tmp_path: Path) -> None:
     ProfileDirectory(tmp_path).write(msgspec.structs.replace(samples.found(), schema_version=99))
     with pytest.raises(ReportError, match="expected a report of schema version 1, found 99; read it with the MobiFai"):
         read_profile(tmp_path)
+
+
+# -- wording
+
+
+@pytest.mark.parametrize(
+    ("size", "objects", "told"),
+    [
+        (263_000, 967, "263 KB more and 967 objects more are in use than before the look"),
+        (263_000, -899, "263 KB more and 899 objects fewer are in use than before the look"),
+        (-2_000, 1, "2 KB less and 1 object more are in use than before the look"),
+    ],
+)
+def test_what_a_look_leaves_is_more_or_fewer_and_never_negative(size: int, objects: int, told: str) -> None:
+    cost = Overhead(16, 8, 780_000, size, objects, 0.7)
+    assert told in overhead(cost)
+
+
+def test_a_projection_is_no_more_exact_than_its_rate() -> None:
+    one = msgspec.structs.replace(samples.DESCRIPTOR, per_24h=6_360_063.0)
+    assert "+6,360,000 things in 24 h" in rates(one)
+
+
+@pytest.mark.parametrize("installed", list(Installed))
+def test_how_the_product_was_installed_is_said_in_words(installed: Installed) -> None:
+    told = identity(Product("0.1.0", installed=installed))
+    assert f"({installed})" not in told
+    assert "installed" in told or "checkout" in told
