@@ -1,10 +1,6 @@
 """What each command of `profile` does around its own work: signals, errors and their exit statuses, and its output."""
 
-import io
-import os
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import click
@@ -69,36 +65,3 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return shortage(error) or f"the system refused it: {error}"
     return shortage(error) or f"an internal error, which should not be: {error!r}"
-
-
-def rendered(text: Any) -> str:
-    """Styled text as it goes to standard output."""
-    from rich.console import Console  # noqa: PLC0415 - signals are handled before anything heavy is imported
-
-    out = io.StringIO()
-    Console(file=out, force_terminal=sys.stdout.isatty(), highlight=False).print(text, soft_wrap=True)
-    return out.getvalue()
-
-
-def show(text: str | bytes, status: int) -> int:
-    """Print to standard output; the exit status after that.
-
-    A reader that went away changes nothing. Output that can't be written leaves no status of 0.
-    """
-    try:
-        click.echo(text, nl=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard_output()
-    except OSError as error:
-        _discard_output()
-        with suppress(OSError):
-            click.echo(f"mobifai: the output can't be written: {error}", err=True)
-        return status or FAILED
-    return status
-
-
-def _discard_output() -> None:
-    """Let nothing that is still in the buffer fail once more."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

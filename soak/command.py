@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ from soak.harness.environment import environment
 from soak.harness.identity import product
 from soak.harness.preflight import preflight
 from soak.options import DEFAULT_REPORT, TABLE, check_plan, check_planted, plan_of, soak_options, usable
+from soak.output import show
 from soak.plants import plants
 from soak.report.directory import ReportDirectory, read_report
 from soak.report.lock import PID
@@ -29,6 +29,7 @@ from soak.run.plan import Plan
 from soak.run.report_builder import Setting
 from soak.run.resume import Rest, rest_of
 from soak.scenarios import scenario, scenarios
+from soak.shell_quoting import joined
 
 
 class RunFailed(CommandError):
@@ -105,9 +106,7 @@ def _taken(directory: ReportDirectory, as_json: bool) -> Iterator[Invocation]:
 
 def _list(rows: list[tuple[str, str]]) -> int:
     width = max(len(name) for name, _ in rows)
-    for name, summary_ in rows:
-        click.echo(f"{name:<{width}}  {summary_}")
-    return 0
+    return show("".join(f"{name:<{width}}  {summary_}\n" for name, summary_ in rows), 0)
 
 
 def _facts(network_: str) -> dict[str, Any]:
@@ -117,4 +116,4 @@ def _facts(network_: str) -> dict[str, Any]:
 def _setting(plan: Plan, network_: str, planned: tuple[str, ...]) -> Setting:
     facts = {**_facts(network_), "plan": {**asdict(plan), "scenarios": list(plan.scenarios)}}
     started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return Setting(shlex.join(["mobifai", *sys.argv[1:]]), started, plan.seed, facts, planned, product())
+    return Setting(joined(["mobifai", *sys.argv[1:]]), started, plan.seed, facts, planned, product())

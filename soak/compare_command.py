@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from soak.option_types import PathName
+from soak.output import checked_output, show
 from soak.report.comparison import EXIT_STATUS, Outcome, compare
 from soak.report.comparison_text import text
 from soak.report.directory import OtherSchema, read_report
@@ -16,8 +17,8 @@ from soak.report.files import ReportError, plain_values
 @click.command(
     "compare",
     epilog="Exit status: 0 nothing is new or larger; 1 a finding is new, or its rate is 1.25 times the earlier one or "
-    "more; 2 usage: one of them is no report; 4 they can't be compared: one is unfinished or has another schema "
-    "version, the later one has no verdict, or they have no scenario in common.",
+    "more; 2 usage: one of them is no report; 3 the output can't be written; 4 they can't be compared: one is "
+    "unfinished or has another schema version, the later one has no verdict, or they have no scenario in common.",
 )
 @click.argument("before", type=PathName())
 @click.argument("after", type=PathName())
@@ -35,11 +36,8 @@ def compare_reports(before: Path, after: Path, as_json: bool) -> int:
         return EXIT_STATUS[Outcome.INCOMPARABLE]
     except ReportError as error:
         raise click.UsageError(str(error)) from None
-    if as_json:
-        click.echo(msgspec.json.encode(plain_values(msgspec.to_builtins(found))))
-    else:
-        click.echo(text(found), nl=False)
-    return EXIT_STATUS[found.outcome]
+    shown = msgspec.json.encode(plain_values(msgspec.to_builtins(found))) + b"\n" if as_json else text(found)
+    return show(shown, EXIT_STATUS[found.outcome])
 
 
 class WithCompare(click.Command):
@@ -49,9 +47,10 @@ class WithCompare(click.Command):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Hand `compare` its arguments; all others are this command's."""
-        if args[:1] == [compare_reports.name]:
-            return compare_reports.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
-        return super().make_context(info_name, args, parent=parent, **extra)
+        with checked_output():
+            if args[:1] == [compare_reports.name]:
+                return compare_reports.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
+            return super().make_context(info_name, args, parent=parent, **extra)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Name the command below the options."""

@@ -7,9 +7,10 @@ import msgspec
 
 from profiles import compare as side_by_side
 from profiles.report.directory import read_profile
-from profiles.subcommand import rendered, show, usable
+from profiles.subcommand import usable
 from soak.harness.identity import product
 from soak.option_types import PathName
+from soak.output import rendered, show
 
 
 @click.command(

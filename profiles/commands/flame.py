@@ -11,10 +11,11 @@ from mobifai.errors import CommandError
 from mobifai.state import StateDir
 from profiles import flame as window
 from profiles.options import for_option
-from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, show, usable
+from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, usable
 from profiles.windows import LONGEST_FLAME
 from profiles.writable import check_writable
 from soak.option_types import PathName
+from soak.output import show
 from soak.report.text import one_line
 
 

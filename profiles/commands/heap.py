@@ -15,8 +15,9 @@ from mobifai.errors import CommandError
 from mobifai.state import StateDir
 from profiles.heap import heap_text
 from profiles.heap_results import HeapReport
-from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, show
+from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption
 from soak.harness.identity import product
+from soak.output import show
 
 
 @click.command(epilog=LOOK_EPILOG)

@@ -28,7 +28,7 @@ from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
 from profiles.reported import How, Kept, Saving, begun_in, kept
 from profiles.results import ProfileError, Unjudged
-from profiles.subcommand import interruption, rendered, show
+from profiles.subcommand import interruption
 from profiles.writable import check_writable
 from soak.harness import network_namespace as network
 from soak.harness.cleanup import swept
@@ -37,6 +37,7 @@ from soak.harness.identity import product
 from soak.harness.temp_run import alone
 from soak.option_table import Usage
 from soak.options import check_scenarios
+from soak.output import rendered, show
 from soak.report.github import publish
 from soak.run.plan import Plan
 

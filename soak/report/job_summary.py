@@ -1,5 +1,6 @@
 """A run as Markdown for the page of a CI job, and as annotations. It writes nothing."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -43,7 +44,8 @@ def _findings(findings: Sequence[FindingResult]) -> Iterator[str]:
     for one in findings[:MOST_ROWS]:
         grown = [rate(value, one.unit) if value else "" for value in (one.per_cycle, one.per_24h)]
         cells = [f"✗ {one.kind} {one.name}", one.scenario or "everywhere", *grown]
-        yield f"| {' | '.join(map(markdown_text, cells))} | {_code(one.replay)} |"
+        command = _code(one.replay).replace("|", r"\|")
+        yield f"| {' | '.join(map(markdown_text, cells))} | {command} |"
     if len(findings) > MOST_ROWS:
         yield f"| and {len(findings) - MOST_ROWS:,} more | | | | |"
     yield ""
@@ -75,9 +77,11 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _code(command: str) -> str:
-    """A command as code: in it only a bar would end a cell, and a backtick the code."""
-    shown = one_line(command).replace("|", "\\|").replace("`", "'")
-    return f"`{shown}`" if command else ""
+    """A command as code, between more backticks than it has. In a table bars have to be escaped beside that."""
+    shown = one_line(command)
+    longest = max(map(len, re.findall("`+", shown)), default=0)
+    fence, blank = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{blank}{shown}{blank}{fence}" if command else ""
 
 
 def annotations(report: Report) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """What to do next, as a sentence and the exact command for a shell. Pure: it decides nothing."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
@@ -12,6 +11,7 @@ from soak.gauges.results import FindingResult, Report
 from soak.gauges.state import State
 from soak.gauges.verdict import ENOUGH_BLOCKS, FAILED_KINDS
 from soak.run.resume import ResumeError, rest_of
+from soak.shell_quoting import joined
 
 WARM_UP_SHARE: Final = 2
 """A resumed run warms up again: about as long as it then takes."""
@@ -42,8 +42,8 @@ def _is_growth(finding: FindingResult) -> bool:
 
 def _name_the_line(report: Report, place: Path) -> str:
     if report.is_watch:
-        return shlex.join(["mobifai", "profile", "attach"])
-    return shlex.join(["mobifai", "profile", "run", "--from", str(place)])
+        return joined(["mobifai", "profile", "attach"])
+    return joined(["mobifai", "profile", "run", "--from", str(place)])
 
 
 def _go_on(report: Report, place: Path) -> Iterator[Step]:
@@ -52,9 +52,9 @@ def _go_on(report: Report, place: Path) -> Iterator[Step]:
         return
     words = ["mobifai", "soak", "--resume", str(place)]
     if (report.interrupted or not report.finished) and _has_more_to_do(report):
-        yield Step("to go on with this run", shlex.join(words))
+        yield Step("to go on with this run", joined(words))
     elif more := _longer(report):
-        yield Step("to run it for longer", shlex.join([*words, *more]))
+        yield Step("to run it for longer", joined([*words, *more]))
 
 
 def _has_more_to_do(report: Report) -> bool:

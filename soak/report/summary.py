@@ -12,6 +12,7 @@ from soak.report.next_steps import next_steps
 from soak.report.sentences import SIGNS, gain, harness_told, sentence
 from soak.report.states import unfilled, unknown
 from soak.report.text import one_line
+from soak.shell_quoting import quoted
 
 STYLES = {"held": "bold green", "inconclusive": "bold yellow", "unfinished": "bold yellow"}
 """The other verdicts are red."""
@@ -45,7 +46,7 @@ def _lines(report: Report, place: Path | None) -> Iterator[Piece]:
     if least := _least(report.gauges):
         yield f"  the smallest leaks that would have been seen, a cycle: {least}", ""
     if place is not None:
-        yield f"  report: {place / 'report.html'}", "bold"
+        yield f"  report: {quoted(str(place / 'report.html'))}", "bold"
         yield from _next(report, place)
 
 
@@ -92,7 +93,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _command(words: str) -> str:
-    """A command as it is; a tab in it would be expanded by the terminal."""
+    """A command on one line. Ours are quoted already; a tab in one of another report would be expanded."""
     return one_line(words).replace("\t", "\\t")
 
 

@@ -4,7 +4,6 @@ Owns the lock on the report's directory, the signals that end the run, and the r
 """
 
 import os
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from mobifai.cli.control_client import run
 from soak.gauges.results import EXIT_STATUS, Report
 from soak.harness.interruption import Interruption, noted_signals
 from soak.harness.temp_run import alone, unless_stopped
+from soak.output import NOT_WRITTEN, rendered, show
 from soak.report.directory import ReportDirectory, encoded
 from soak.report.github import publish
 from soak.report.job_summary import annotations, markdown
@@ -31,9 +30,6 @@ from soak.run.runner import Runner
 from soak.view.lasting import LastingView
 from soak.view.lines import View
 from soak.view.live import view
-
-NOT_WRITTEN = EXIT_STATUS["failed"]
-"""The exit status of a run in which everything held, and whose report or output could not be written."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +81,15 @@ class Invocation:
         return self._end(report, writer.problem)
 
     def _end(self, report: Report, problem: str | None) -> int:
-        printed = _print(report, self.directory.path, self.as_json)
+        shown = encoded(report) if self.as_json else rendered(summary(report, self.directory.path))
+        status = show(shown, EXIT_STATUS[report.verdict])
         page = markdown(report, self.directory.path)
         with suppress(OSError):  # a reader that went away changes no verdict
             publish(annotations(report), page, as_json=self.as_json)
         if problem is not None:
             with suppress(OSError):
                 click.echo(f"mobifai: {problem}; the verdict is in no file", err=True)
-        status = EXIT_STATUS[report.verdict]
-        return status if printed and problem is None else status or NOT_WRITTEN
+        return status if problem is None else status or NOT_WRITTEN
 
 
 @contextmanager
@@ -101,22 +97,3 @@ def invocation(directory: ReportDirectory, *, as_json: bool) -> Iterator[Invocat
     """Have the directory for this run. Raises ReportError when another run has it."""
     with noted_signals() as stops, locked(directory.path, "report.json", "self-test.json"):
         yield Invocation(directory, stops, as_json)
-
-
-def _print(report: Report, place: Path, as_json: bool) -> bool:
-    """Print the end of a run. Return whether that was possible; a reader that went away changes nothing."""
-    try:
-        if as_json:
-            click.echo(encoded(report).decode(), nl=False)
-        else:
-            Console(highlight=False).print(summary(report, place), soft_wrap=True)
-        sys.stdout.flush()
-    except OSError as error:
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or what is buffered would fail once more
-        if isinstance(error, BrokenPipeError):
-            return True
-        with suppress(OSError):
-            click.echo(f"mobifai: the output can't be written: {error}", err=True)
-        return False
-    return True

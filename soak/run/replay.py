@@ -4,13 +4,13 @@ What a scenario does depends on its name, the seed and the plan, not on the scen
 generator, processes and phones of its own. So the command for a finding names the finding's scenario alone.
 """
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from soak.duration import duration_text, number_text
 from soak.run.plan import PHONES, TIME_SCALE, Plan
+from soak.shell_quoting import joined
 
 
 def soak_command(plan: Plan) -> str:
@@ -60,4 +60,4 @@ def watch_command(state_dir: Path, seconds: float) -> str:
 
 def shell_command(*words: str) -> str:
     """Return a `mobifai` command with its words quoted for a shell."""
-    return shlex.join(["mobifai", *words])
+    return joined(["mobifai", *words])

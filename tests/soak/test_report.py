@@ -424,7 +424,7 @@ def test_the_summary_has_the_findings_the_unknown_and_the_place() -> None:
         "not filled, so nothing is known about: relay.rooms",
         "not measured: not measurable on this platform: children.bytes",
         "heap.bytes 12 B",
-        "report: soak report/report.html",
+        "report: 'soak report/report.html'",
         f"mobifai profile run --from '{Path('soak report').absolute()}'",
     ):
         assert expected in text

@@ -1,0 +1,35 @@
+"""Words quoted for a shell, so that a command can be copied from any output: one line, whatever the words hold. Pure.
+
+What does not show as itself (control characters, line ends, what turns the direction of a line, bytes that are no
+text) is written by its octal number in `$'...'`, which bash, zsh, ksh and the POSIX shell of 2024 read.
+"""
+
+import shlex
+from collections.abc import Iterable
+from typing import Final
+
+from mobifai.protocol.plain_text import is_shown
+
+_NAMED: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", "'": "\\'"}
+
+
+def quoted(word: str) -> str:
+    """Return one word quoted for a shell."""
+    if all(map(is_shown, word)):
+        return shlex.quote(word)
+    return f"$'{''.join(map(_escaped, word))}'"
+
+
+def joined(words: Iterable[str]) -> str:
+    """Return a command of these words for a shell."""
+    return " ".join(map(quoted, words))
+
+
+def _escaped(character: str) -> str:
+    if character in _NAMED:
+        return _NAMED[character]
+    if is_shown(character):
+        return character
+    is_byte = "\udc80" <= character <= "\udcff"  # of a name that is no text
+    encoded = character.encode(errors="surrogateescape" if is_byte else "surrogatepass")
+    return "".join(f"\\{byte:03o}" for byte in encoded)
