@@ -84,7 +84,7 @@ class Attached:
             return f"{'the look was interrupted' if self.interrupted else 'the look ended'} after {self._windows()}"
         if length < SHORTEST_WINDOW:
             least = duration(SHORTEST_WINDOW * WINDOWS)
-            return f"{self._windows()} of {duration(length)} each are too short: look for {least} or longer"
+            return f"windows of {duration(length)} are too short to show growth; look for {least} or longer"
         return ""
 
     def _windows(self) -> str:

@@ -12,7 +12,7 @@ from profiles.report.directory import ProfileDirectory, encoded
 from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import summary
 from profiles.reported import How, Saving, begun_in, kept
-from profiles.results import EXIT_STATUS, ProfileReport, Settings, Unjudged
+from profiles.results import EVERYTHING, EXIT_STATUS, ProfileReport, Settings, Unjudged
 from profiles.subcommand import usable
 from soak.harness.environment import environment
 from soak.harness.identity import product
@@ -26,7 +26,7 @@ Save: TypeAlias = Callable[[ProfileReport], None]
 def begun(mode: str, seed: int, settings: Settings) -> ProfileReport:
     """The report of a run that has just begun."""
     network = "that of the agent that is looked into" if mode == "attach" else "not set up yet"
-    left = [Unjudged("everything", "the run had not come to its end")]
+    left = [Unjudged(EVERYTHING, "the run had not come to its end")]
     return ProfileReport(
         "unfinished", mode, [], [], seed, 0, 0.0, environment(network), command(), now(),
         settings=settings, unjudged=left, product=product(),
@@ -42,7 +42,7 @@ def reported(
 
     def make_last() -> ProfileReport:
         report = make(first, saving)
-        return msgspec.structs.replace(report, next_steps=next_steps(report, place))
+        return msgspec.structs.replace(report, next_steps=report.next_steps or next_steps(report, place))
 
     with begun_in(directory, first):
         told = kept(directory, saving, make_last)

@@ -41,6 +41,16 @@ class Unjudged(msgspec.Struct, frozen=True):
     scenario: str = ""
 
 
+EVERYTHING = "everything"
+"""What was not judged when nothing was."""
+
+
+def not_judged(one: Unjudged) -> str:
+    """Return the sentence for something that was not judged."""
+    what = "nothing was judged" if one.what == EVERYTHING else f"{one.what} was not judged"
+    return f"{what}, because {one.why}"
+
+
 class NextStep(msgspec.Struct, frozen=True):
     """What to do next: `command` is whole, and quoted for a shell; empty where there is none."""
 

@@ -8,12 +8,13 @@ import click
 import msgspec
 
 from profiles.flame import check_memray
-from profiles.investigate.explain import nothing_to_explain, read_soak, wanted_of
+from profiles.investigate.explain import nothing_to_explain, read_soak, steps_to_findings, wanted_of
 from profiles.investigate.hunt import Hunt, Wanted
+from profiles.investigate.processes import check_process, scenarios_with
 from profiles.invocation import tell
 from profiles.options import TABLE, plan_of, run_options
 from profiles.profile_report import Save, begun, reported
-from profiles.results import ProfileReport, Settings, Unjudged
+from profiles.results import EVERYTHING, NextStep, ProfileReport, Settings, Unjudged
 from profiles.subcommand import EPILOG, interruption, usable
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
@@ -36,7 +37,7 @@ def run(context: click.Context, /, **params: Any) -> int:
     """
     mode, name = TABLE.check(context), params["plant_name"]
     check_scenarios(params["scenario_names"])
-    own = (usable(lambda: plant(name)).scenario,) if name is not None else ()
+    own = (usable(lambda: plant(name)).scenario,) if name is not None else scenarios_with(params["process"])
     if params["memray"]:
         usable(check_memray)
     wanted, place, as_json = wanted_from(params, own), params["report_dir"], params["as_json"]
@@ -46,9 +47,14 @@ def run(context: click.Context, /, **params: Any) -> int:
         known = wanted
         wanted = usable(lambda: wanted_of(soaked, known, named))
         if why := nothing_to_explain(soaked, named):
+            steps = steps_to_findings(soaked, params["from_report"])
             return reported(
-                begun("from", soaked.seed, Settings()), lambda first, _: _inconclusive(first, why), place, as_json
+                begun("from", soaked.seed, Settings()),
+                lambda first, _: _inconclusive(first, why, steps),
+                place,
+                as_json,
             )
+    usable(lambda: check_process(wanted.plan.scenarios, wanted.process))
     first = begun(wanted.mode, wanted.plan.seed, wanted.settings)
     return reported(first, lambda first, save: _hunt(wanted, first, save), place, as_json)
 
@@ -58,8 +64,9 @@ def wanted_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> Wanted:
     return Wanted(plan_of(params, own), params["dose"], params["memray"], process=params["process"])
 
 
-def _inconclusive(first: ProfileReport, why: str) -> ProfileReport:
-    return msgspec.structs.replace(first, verdict="inconclusive", unjudged=[Unjudged("everything", why)])
+def _inconclusive(first: ProfileReport, why: str, steps: list[NextStep]) -> ProfileReport:
+    left = [Unjudged(EVERYTHING, why)]
+    return msgspec.structs.replace(first, verdict="inconclusive", unjudged=left, next_steps=steps)
 
 
 def _hunt(wanted: Wanted, first: ProfileReport, save: Save) -> ProfileReport:

@@ -27,7 +27,7 @@ from profiles.gate.sides import CandidateFailed, Side, base, base_of, candidate
 from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
 from profiles.reported import How, Kept, Saving, begun_in, kept
-from profiles.results import ProfileError, Unjudged
+from profiles.results import EVERYTHING, ProfileError, Unjudged
 from profiles.subcommand import interruption
 from profiles.writable import check_writable
 from soak.harness import network_namespace as network
@@ -179,7 +179,7 @@ def _gated(wanted: _Wanted, save: Callable[[GateReport], None]) -> GateReport:
 def _inconclusive(plan: Plan, against: Revision | Stored, why: str, replay: str, *, fits: bool = True) -> GateReport:
     """Nothing was run."""
     report = msgspec.structs.replace(
-        _without_a_run(plan, against, "inconclusive", replay), unjudged=[Unjudged("everything", why)], fits=fits
+        _without_a_run(plan, against, "inconclusive", replay), unjudged=[Unjudged(EVERYTHING, why)], fits=fits
     )
     return msgspec.structs.replace(report, next_steps=next_steps(report, plan))
 

@@ -12,6 +12,7 @@ from profiles.gate.results import SCHEMA_VERSION, Checked, GateReport, Row
 from profiles.gate.table import headline, markdown
 from profiles.report.places import short
 from profiles.report.schema import OtherVersion, decoded
+from profiles.results import not_judged
 from soak.gauges.results import FindingResult
 from soak.report.figures import amount, count, rate
 from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
@@ -127,7 +128,7 @@ def annotations(report: GateReport) -> Iterator[str]:
 
 def _why(report: GateReport) -> str:
     found = [_sentence(one) for one in report.findings] + [f"{row.name}: {_about(row)}" for row in report.grown]
-    left = [f"{one.what} was not judged: {one.why}." for one in report.unjudged[1:]]
+    left = [f"{not_judged(one)}." for one in report.unjudged[1:]]
     steps = [f"{step.what}: {step.command}".removesuffix(": ") for step in report.next_steps]
     return " ".join([headline(report), *found, *left, *report.notes, *steps])
 

@@ -12,7 +12,7 @@ from profiles.gate.compared import compared, short
 from profiles.gate.figures import FIGURES
 from profiles.gate.results import Checked, GateReport, Row, RowVerdict, Verdict
 from profiles.report.places import told
-from profiles.results import Unjudged
+from profiles.results import Unjudged, not_judged
 from soak.report.figures import amount, count, duration, rate
 from soak.report.text import markdown_text, one_line
 
@@ -51,7 +51,7 @@ def headline(report: GateReport) -> str:
     found = len(report.findings) + len(report.grown)
     by_then = f", {count(found, 'finding')} by then" if found and report.verdict == "inconclusive" else ""
     sides = f"{HEADLINES[report.verdict]}{by_then}: {short(report.now)}, beside {short(report.base)}"
-    reasons = [f"; {one.what} was not judged: {one.why}" for one in all_unjudged(report)[:1]]
+    reasons = [f"; {not_judged(one)}" for one in all_unjudged(report)[:1]]
     why = reasons if report.verdict == "inconclusive" else []
     took = f"; {duration(report.duration_s)}" if report.duration_s else ""
     return f"{sides}{''.join(why)}{took}."

@@ -8,11 +8,14 @@ from typing import Any, Final
 import msgspec
 
 from profiles.investigate.hunt import Wanted
-from profiles.results import ProfileError
+from profiles.results import NextStep, ProfileError
 from soak.gauges.results import FindingResult, Report
 from soak.plants import plant
 from soak.report.directory import read_report
+from soak.report.figures import count
+from soak.report.next_steps import next_steps
 from soak.run.plan import Plan
+from soak.run.replay import shell_command
 from soak.scenarios import scenarios
 
 NOT_GROWTH: Final = ("failure", "integrity", "harness")
@@ -32,7 +35,12 @@ def read_soak(place: Path) -> Report:
     """The soak report in a directory, or in its report.json. Raises MobiFaiError."""
     if not place.exists():
         raise ProfileError(f"there is no {place}; {NAME_ONE}")
-    return read_report(place.parent if place.is_file() and place.name == "report.json" else place)
+    return read_report(directory_of(place))
+
+
+def directory_of(place: Path) -> Path:
+    """Return the directory of a report that is named by it or by its report.json."""
+    return place.parent if place.is_file() and place.name == "report.json" else place
 
 
 def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
@@ -40,10 +48,18 @@ def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
     if names or _findings(report):
         return ""
     if report.verdict == "failed":
-        return "that run failed before it found any growth: there is nothing to explain"
+        return "the soak run failed before it found any growth"
     how = "had not ended when its report was written" if report.verdict == "unfinished" else "was interrupted"
     how = how if report.interrupted or report.verdict == "unfinished" else "reached no verdict"
-    return f"that run {how}, with {report.cycles} cycles and no finding: there is nothing to explain; run soak again"
+    return f"the soak run {how}, and had found nothing to explain after {count(report.cycles, 'cycle')}"
+
+
+def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
+    """Return what leads to findings that can be explained: soak's own next steps, and the explanation after them."""
+    folder = directory_of(place).absolute()
+    steps = [NextStep(step.why, step.command) for step in next_steps(report, folder)]
+    then = NextStep("then explain what it found", shell_command("profile", "run", "--from", str(folder)))
+    return [*steps, then] if any(step.command for step in steps) else steps
 
 
 def wanted_of(report: Report, wanted: Wanted, names: Sequence[str]) -> Wanted:

@@ -20,6 +20,7 @@ from profiles.investigate.capture import capture
 from profiles.investigate.dose import dose_test
 from profiles.investigate.native import native_growth
 from profiles.investigate.outcome import conclude, settings_of, sought, unjudged
+from profiles.investigate.processes import processes_of
 from profiles.replay import run_command
 from profiles.results import Culprit, Looked, Overhead, ProfileReport, Settings, Unattributed, Unjudged, Verdict
 from soak.gauges.gauge import AGENT, process_of
@@ -28,7 +29,6 @@ from soak.harness.identity import product
 from soak.harness.installation import HERE, Installation
 from soak.plants import plant
 from soak.run.plan import Plan
-from soak.scenarios import scenario as scenario_class
 
 Tell = Callable[[str], None]
 
@@ -121,7 +121,7 @@ class Hunt:
         wanted = self.wanted
         if wanted.process is not None:
             return None if looked else wanted.process
-        known = (AGENT, "keeper", *(("relay",) if scenario_class(scenario).relay == "apart" else ()))
+        known = processes_of(scenario)
         return next((one for one in self._asked_for(scenario, looked) if one in known and one not in looked), None)
 
     def _asked_for(self, scenario: str, looked: Sequence[str]) -> Iterator[str]:

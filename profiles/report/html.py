@@ -9,7 +9,18 @@ from pathlib import Path
 
 from profiles.report.places import told
 from profiles.report.summary import FATES, SIGNS, asked, facts, fate, headline, identity, looked_at, overhead, parts
-from profiles.results import Culprit, NextStep, Overhead, Place, ProfileReport, Scale, Settings, Unattributed, step_of
+from profiles.results import (
+    Culprit,
+    NextStep,
+    Overhead,
+    Place,
+    ProfileReport,
+    Scale,
+    Settings,
+    Unattributed,
+    not_judged,
+    step_of,
+)
 from soak.report.figures import duration, number, rate
 from soak.report.html import MOST_NOTES, POLICY
 from soak.report.markup import Content, Markup, markup, tag
@@ -58,9 +69,7 @@ def _parts(report: ProfileReport) -> Iterator[Content]:
     if judged := parts(report):
         yield _section("What was judged", _listed(judged))
     if report.unjudged:
-        yield _section(
-            "What was not judged", _listed([f"? {one.what}: not judged: {one.why}" for one in report.unjudged])
-        )
+        yield _section("What was not judged", _listed([f"? {not_judged(one)}" for one in report.unjudged]))
     if report.notes:
         yield _section("Notes", _listed(report.notes))
     if report.next_steps:

@@ -14,7 +14,7 @@ from profiles.report.summary import (
     looked_at,
     parts,
 )
-from profiles.results import Culprit, ProfileReport, step_of
+from profiles.results import Culprit, ProfileReport, not_judged, step_of
 from soak.report.figures import rate
 from soak.report.github import Level, annotation
 from soak.report.text import markdown_text
@@ -49,7 +49,7 @@ def _sentences(report: ProfileReport) -> Iterator[str]:
         yield f"? unattributed: {one.name} in {one.scenario}, {grows}: {one.why}"
     yield from (f"{FATES[one.state]} {fate(one)}" for one in report.sought[:MOST_ROWS])
     yield from parts(report)
-    yield from (f"? {one.what}: not judged: {one.why}" for one in report.unjudged[:MOST_ROWS])
+    yield from (f"? {not_judged(one)}" for one in report.unjudged[:MOST_ROWS])
     yield from report.notes[:MOST_ROWS]
     yield identity(report.product)
 

@@ -16,6 +16,7 @@ from profiles.results import (
     Sought,
     Unattributed,
     Verdict,
+    not_judged,
     step_of,
 )
 from soak.gauges.gauge import AGENT
@@ -83,7 +84,7 @@ def _because(report: ProfileReport) -> str:
     if report.verdict != "inconclusive":
         return ""
     missed = [one for one in report.sought if one.state == "not_reproduced"]
-    reasons = [f": {one.what} was not judged: {one.why}" for one in report.unjudged]
+    reasons = [f": {not_judged(one)}" for one in report.unjudged]
     reasons += [f": {one.name} in {one.scenario}, which soak found, did not rise here" for one in missed]
     return one_line(next(iter(reasons), ""))
 
@@ -194,7 +195,7 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
     for part in parts(report):
         yield f"  · {part}", ""
     for left in report.unjudged[:MOST_LINES]:
-        yield f"  ? {left.what}: not judged: {left.why}", "yellow"
+        yield f"  ? {not_judged(left)}", "yellow"
     yield from _left(report.unjudged, MOST_LINES, "things that were not judged")
     for note in report.notes[:MOST_LINES]:
         yield f"  · {note}", ""

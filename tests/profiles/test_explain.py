@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mobifai.errors import MobiFaiError
-from profiles.investigate.explain import nothing_to_explain, read_soak, wanted_of
+from profiles.investigate.explain import nothing_to_explain, read_soak, steps_to_findings, wanted_of
 from profiles.investigate.hunt import Hunt, Wanted
 from profiles.results import Culprit
 from soak.gauges.counts import Counts
@@ -48,14 +48,25 @@ def test_a_run_that_held_leaves_nothing_to_explain() -> None:
 @pytest.mark.parametrize(
     ("report", "told"),
     [
-        (soaked("inconclusive", interrupted=True), "was interrupted, with 0 cycles"),
-        (soaked("unfinished", finished=False), "had not ended when its report was written, with 0 cycles"),
+        (soaked("inconclusive", interrupted=True), "was interrupted, and had found nothing to explain after 0 cycles"),
+        (soaked("unfinished", finished=False), "had not ended when its report was written"),
         (soaked("inconclusive"), "reached no verdict"),
         (soaked("failed", finding("mixed", "TargetFailed", "failure")), "failed before it found any growth"),
     ],
 )
 def test_a_run_that_found_nothing_before_its_end_leaves_nothing_to_explain(report: Report, told: str) -> None:
     assert told in nothing_to_explain(report, ())
+
+
+@pytest.mark.parametrize(("verdict", "finished"), [("unfinished", False), ("inconclusive", True)])
+def test_a_run_that_did_not_end_is_resumed_before_it_is_explained(verdict: str, finished: bool, tmp_path: Path) -> None:
+    plan = {"scenarios": ["terminals"], "time_scale": 20.0, "phones": 2, "plant": None, "duration": 600.0}
+    report = soaked(verdict, plan=plan, finished=finished, interrupted=True)
+    place = tmp_path / "report"
+    place.mkdir()
+    (place / "report.json").write_text("")
+    commands = [step.command for step in steps_to_findings(report, place / "report.json") if step.command]
+    assert commands == [f"mobifai soak --resume {place}", f"mobifai profile run --from {place}"]
 
 
 def test_what_was_found_by_then_is_explained() -> None:

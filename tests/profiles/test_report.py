@@ -378,8 +378,8 @@ def test_what_was_not_judged_is_said_with_its_reason_in_every_format() -> None:
     scenarios = [samples.JUDGED[0], Looked("mixed", "unjudged", why="the run was interrupted")]
     report = msgspec.structs.replace(samples.clean(), verdict="inconclusive", scenarios=scenarios, unjudged=left)
     for shown in (summary(report).plain, entities.unescape(page(report)), markdown(report)):
-        assert "No verdict: scenario mixed was not judged: the run was interrupted" in shown
-        assert "scenario mixed: not judged: the run was interrupted" in shown
+        assert "No verdict: scenario mixed was not judged, because the run was interrupted" in shown
+        assert "? scenario mixed was not judged, because the run was interrupted" in shown
         assert "terminals: 60 cycles judged in 6 windows, after 40 cycles of warm-up" in shown
 
 

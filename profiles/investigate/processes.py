@@ -1,0 +1,33 @@
+"""Which processes of a scenario `mobifai profile run` can look into. Runs nothing."""
+
+from collections.abc import Sequence
+
+from profiles.results import ProfileError
+from soak.gauges.gauge import AGENT
+from soak.scenarios import scenario as scenario_class
+from soak.scenarios import scenarios, workloads
+
+KEEPER, RELAY = "keeper", "relay"
+
+
+def processes_of(scenario: str) -> tuple[str, ...]:
+    """Return the processes of a scenario; a relay only where it runs apart from the agent and is not restarted."""
+    return (AGENT, KEEPER, *((RELAY,) if scenario_class(scenario).relay == "apart" else ()))
+
+
+def scenarios_with(process: str | None) -> tuple[str, ...]:
+    """Return the scenarios to run by default for a process that only some of them have; none for the others."""
+    names = workloads()
+    having = tuple(name for name in names if process in processes_of(name))
+    return () if process is None or having == names else having
+
+
+def check_process(names: Sequence[str], process: str | None) -> None:
+    """Raise ProfileError when one of these scenarios does not have the process that was named."""
+    without = [name for name in names if process is not None and process not in processes_of(name)]
+    if without:
+        having = " or ".join(name for name in scenarios() if process in processes_of(name))
+        raise ProfileError(
+            f"expected a scenario with a process {process} of its own that is not restarted ({having}); "
+            f"found {', '.join(without)}: name {having}, or leave out --process"
+        )
