@@ -11,7 +11,7 @@ from soak.gauges.results import GaugeResult, Report
 from soak.report.figures import amount, count, counted, duration
 from soak.report.markup import Content, Markup, markup, printable, tag
 from soak.report.next_steps import Step, next_steps
-from soak.report.plots import MOST_PLOTS, Course, Key, courses, key_of, legend, plot
+from soak.report.plots import MOST_PLOTS, Course, Key, courses, key_of, legend, places_of, plot
 from soak.report.sentences import SIGNS, harness_told, headline, product_told, sentence
 from soak.report.states import by_reason, unfilled
 from soak.report.style import CSS
@@ -52,20 +52,20 @@ def _head(report: Report) -> Markup:
 
 def _sections(report: Report, place: Path | None) -> Iterator[Content]:
     drawn = courses(report)
-    places = {course.name: f"plot-{index}" for index, course in enumerate(drawn) if course.findings}
+    found, calm = [one for one in drawn if one.findings], [one for one in drawn if not one.findings]
     key = key_of(report)
     yield _verdict(report)
     yield _facts(report)
     yield _next(next_steps(report, place.absolute())) if place is not None else None
-    yield _findings(report, places)
-    yield [plot(course, key, large=True, id_=places[course.name]) for course in drawn if course.findings]
+    yield _findings(report, places_of(drawn))
+    yield [plot(course, key, large=True, id_=f"plot-{index}") for index, course in enumerate(found)]
     yield _notes(report)
     yield _section("What ran", scenarios_table(report.scenarios)) if report.scenarios else None
     yield _section("Limits", _bounds_told(report), bounds_table(report.bounds)) if report.bounds else None
     yield _section("Back to rest", rest_table(report.rest)) if report.rest else None
     yield _gauges(report)
-    yield _courses(drawn, key)
-    yield _harness(report)
+    yield _courses([course for course in calm if not course.of_harness], key)
+    yield _harness(report, [course for course in calm if course.of_harness], key)
     yield _memory(report)
     yield _environment(report)
 
@@ -113,7 +113,7 @@ def _command(words: str) -> Markup | None:
     return tag("code", words, class_="copy") if words else None
 
 
-def _findings(report: Report, places: Mapping[str, str]) -> Markup:
+def _findings(report: Report, places: Mapping[tuple[str, str], str]) -> Markup:
     if not report.findings:
         return _section("Findings", tag("p", "None."))
     return _section("Findings", findings_table(report.findings, places))
@@ -146,8 +146,7 @@ def _unknown(gauges: list[GaugeResult]) -> list[GaugeResult]:
     return [gauge for gauge in gauges if not gauge.state.is_judged]
 
 
-def _courses(drawn: list[Course], key: Key) -> Markup | None:
-    calm = [course for course in drawn if not course.findings]
+def _courses(calm: list[Course], key: Key) -> Markup | None:
     moving = [course for course in calm if not course.flat]
     flat = [course for course in calm if course.flat]
     if not calm:
@@ -158,9 +157,14 @@ def _courses(drawn: list[Course], key: Key) -> Markup | None:
         "Courses without a finding",
         tag("p", f"{left} more are in report.json.") if left else None,
         _shared_legend(shown, key),
-        tag("div", [plot(one, key, large=False, id_=f"calm-{i}") for i, one in enumerate(shown)], class_="plots"),
+        _plots(shown, key, "calm"),
         _flat(flat),
     )
+
+
+def _plots(shown: list[Course], key: Key, name: str) -> Markup | None:
+    drawn = [plot(one, key, large=False, id_=f"{name}-{i}") for i, one in enumerate(shown)]
+    return tag("div", drawn, class_="plots") if drawn else None
 
 
 def _shared_legend(shown: list[Course], key: Key) -> Markup | None:
@@ -179,11 +183,12 @@ def _flat(flat: list[Course]) -> Markup | None:
     return tag("details", tag("summary", told), table("All the time.", columns, rows)) if flat else None
 
 
-def _harness(report: Report) -> Markup | None:
+def _harness(report: Report, drawn: list[Course], key: Key) -> Markup | None:
     if not report.harness:
         return None
     rows = gauges_table(report.harness, "The process that drove and measured, by the same gauges.", "A round")
-    return _section("The harness itself", _folded(_sentence(harness_told(report)), len(report.harness), rows))
+    told = _folded(_sentence(harness_told(report)), len(report.harness), rows)
+    return _section("The harness itself", told, _plots([one for one in drawn if not one.flat], key, "harness"))
 
 
 def _memory(report: Report) -> Markup | None:

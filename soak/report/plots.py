@@ -1,5 +1,7 @@
 """The plots of a page: one for each gauge, a line for each scenario. SVG that stretches, words beside it as HTML.
 
+A scenario in which a gauge grew has a plot of its own, so that no other line hides the rise. So has the harness.
+
 It draws what it is given: whether a gauge grew is said by the findings.
 """
 
@@ -42,6 +44,11 @@ class Course:
     findings: Sequence[FindingResult] = ()
 
     @property
+    def of_harness(self) -> bool:
+        """Whether it is of the process that measures. Its cycles are rounds."""
+        return any(line.scenario == HARNESS for line in self.lines)
+
+    @property
     def flat(self) -> bool:
         """Whether every line stays at its one value."""
         return all(len({value for _, value in line.points}) == 1 for line in self.lines)
@@ -62,13 +69,21 @@ def key_of(report: Report) -> Key:
 
 def courses(report: Report) -> list[Course]:
     """All gauges that have points: those with findings first, then by name."""
-    by_name: dict[str, list[SeriesResult]] = {}
+    apart = {(one.name, one.scenario) for one in report.findings if one.kind != "harness"}
+    groups: dict[tuple[str, str], list[SeriesResult]] = {}  # bounded by the series
     for series in report.series:
         if series.points:
-            by_name.setdefault(series.name, []).append(series)
+            own = series.scenario == HARNESS or (series.name, series.scenario) in apart
+            groups.setdefault((series.name, series.scenario if own else ""), []).append(series)
     most = max(LEAST_POINTS, min(MOST_POINTS, ALL_POINTS // max(1, len(report.series))))
-    found = [_course(name, group, report.findings, most) for name, group in by_name.items()]
+    found = [_course(name, group, report.findings, most) for (name, _), group in groups.items()]
     return sorted(found, key=lambda course: (not course.findings, course.name))
+
+
+def places_of(drawn: Sequence[Course]) -> dict[tuple[str, str], str]:
+    """The plot of each finding that is drawn, by its name and scenario."""
+    found = (course for course in drawn if course.findings)
+    return {(one.name, one.scenario): f"plot-{index}" for index, course in enumerate(found) for one in course.findings}
 
 
 def plot(course: Course, key: Key, *, large: bool, id_: str) -> Markup:
@@ -169,13 +184,9 @@ def _labels(up: Span, unit: str, about: int) -> Markup:
 
 
 def _axis(course: Course, across: Span) -> Markup:
-    cycles = "judged cycles (of the harness: rounds)" if _has_harness(course) else "judged cycles"
+    cycles = "rounds" if course.of_harness else "judged cycles"
     end = f"{number(across.high)} {cycles}" if course.by_cycle else duration(across.high)
     return tag("div", tag("span", "0"), tag("span", end), class_="axis")
-
-
-def _has_harness(course: Course) -> bool:
-    return any(line.scenario == HARNESS for line in course.lines)
 
 
 def _draws_capacity(course: Course) -> bool:

@@ -65,12 +65,12 @@ def table(caption: str, columns: Sequence[Column], rows: Sequence[Row]) -> Marku
     )
 
 
-def findings_table(findings: Sequence[FindingResult], places: Mapping[str, str]) -> Markup:
-    """What was found; `places` has the plot of each name that is drawn."""
+def findings_table(findings: Sequence[FindingResult], places: Mapping[tuple[str, str], str]) -> Markup:
+    """What was found; `places` has the plot of each by its name and scenario."""
     return table(
         "A click on a command selects all of it.",
         [
-            Column("What", lambda one: _found(one, None if one.kind == "harness" else places.get(one.name))),
+            Column("What", lambda one: _found(one, places.get((one.name, one.scenario)))),
             Column("Where", lambda one: one.scenario or "everywhere"),
             Column("A cycle", lambda one: _growth(one.per_cycle, one.unit), figure=True),
             Column("In 24 h", lambda one: _growth(one.per_24h, one.unit), figure=True),

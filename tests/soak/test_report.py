@@ -228,6 +228,27 @@ def test_plots_with_findings_come_first_and_are_large() -> None:
     assert page(report).count('class="plot large"') == 3
 
 
+def test_the_plot_of_a_finding_fits_the_process_that_grew_and_no_other_line_hides_the_rise() -> None:
+    def rising(scenario: str, start: float, rise: float) -> SeriesResult:
+        points = [(float(i), i, start + rise * i) for i in range(20)]
+        return SeriesResult("python.blocks", scenario, "objects", None, points)
+
+    found = [sample_reports.finding("growth", "python.blocks", "why", 3, "objects", name) for name in ("one", "two")]
+    series = [rising("one", 306_600, 3), rising("two", 100_000, 3), rising("calm", 500_000, 0),
+              rising("harness", 300_000, 1500)]  # fmt: skip
+    report = msgspec.structs.replace(sample_reports.leaking(), findings=found, series=series)
+    drawn = [(bool(one.findings), [line.scenario for line in one.lines]) for one in courses(report)]
+    assert drawn == [(True, ["one"]), (True, ["two"]), (False, ["calm"]), (False, ["harness"])]
+    shown = page(report)
+    first = shown.partition('id="plot-0"')[2].partition("</figure>")[0]
+    heights = [float(pair.split(",")[1]) for pair in first.partition('points="')[2].partition('"')[0].split()]
+    assert heights[0] - heights[-1] > 200, "of 300: the rise fills the drawing"
+    assert "19 judged cycles" in first and "rounds" not in first
+    harness = shown.partition("The harness itself</h2>")[2]
+    assert "19 rounds" in harness and shown.count("19 rounds") == 1
+    assert 'href="#plot-0"' in shown and 'href="#plot-1"' in shown
+
+
 @pytest.mark.timeout(60)
 def test_the_page_of_200_gauges_of_4096_points_is_below_two_megabytes() -> None:
     points = [(i * 0.25, i, float(i * 7919 % 4096)) for i in range(4096)]
