@@ -1,11 +1,12 @@
 """What every command of `profile` tells of itself: how it was called, when, and where it is now."""
 
 import datetime as dt
-import shlex
 import sys
 from contextlib import suppress
 
 import click
+
+from soak.shell_quoting import joined
 
 
 def tell(what: str) -> None:
@@ -16,7 +17,7 @@ def tell(what: str) -> None:
 
 def command() -> str:
     """The command line."""
-    return shlex.join(["mobifai", *sys.argv[1:]])
+    return joined(["mobifai", *sys.argv[1:]])
 
 
 def now() -> str:
@@ -26,4 +27,4 @@ def now() -> str:
 
 def again_with(*words: str) -> str:
     """The command line with more words, to be copied into a shell."""
-    return shlex.join(["mobifai", *sys.argv[1:], *words])
+    return joined(["mobifai", *sys.argv[1:], *words])

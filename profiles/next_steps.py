@@ -1,6 +1,5 @@
 """What to do after a hunt: the command that shows it again, that proves it gone, or that gives a verdict. Pure."""
 
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -8,6 +7,7 @@ from typing import Final
 from profiles.replay import attach_command, run_command
 from profiles.results import NextStep, ProfileReport
 from soak.run.plan import Plan
+from soak.shell_quoting import joined, quoted
 
 HEAP: Final = "heap.bytes"
 LONGER_LOOK: Final = 60.0
@@ -24,8 +24,8 @@ def _steps(report: ProfileReport, place: Path) -> Iterator[NextStep]:
         yield NextStep("see it again", report.culprits[0].replay)
     if report.verdict == "found":
         yield from _unnamed(report)
-        again = f"{_again(report)} --report {shlex.quote(f'{place}-after')}"
-        proof = shlex.join(["mobifai", "profile", "compare", str(place), f"{place}-after"])
+        again = f"{_again(report)} --report {quoted(f'{place}-after')}"
+        proof = joined(["mobifai", "profile", "compare", str(place), f"{place}-after"])
         yield NextStep("after the change, prove that it is gone", f"{again}; {proof}")
     elif report.verdict != "clean":
         yield from _without_verdict(report)

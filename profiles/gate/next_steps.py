@@ -1,6 +1,5 @@
 """What to do after a gate: the command that names the line, that shows it again, or that gives a verdict. Pure."""
 
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ from profiles.results import NextStep
 from soak.gauges.results import FindingResult
 from soak.gauges.verdict import FAILED_KINDS
 from soak.run.plan import Plan
+from soak.shell_quoting import joined, quoted
 
 HUNTED = ("growth", "rest", "canary", "process")
 """Findings whose line `mobifai profile run` looks for."""
@@ -54,7 +54,7 @@ def _hunt(scenario: str, plan: Plan) -> str:
 
 def _runs(side: SideResult, command: str) -> str:
     """A command of the MobiFai that was tried: a checkout that was built for this is not what is installed."""
-    return f"pip install {shlex.quote(side.name)} && {command}" if side.built else command
+    return f"pip install {quoted(side.name)} && {command}" if side.built else command
 
 
 def _lines_at_rest(report: GateReport, plan: Plan) -> Iterator[NextStep]:
@@ -87,4 +87,4 @@ def _same(report: GateReport) -> str:
 
 
 def _beside(revision: str, plan: Plan) -> str:
-    return shlex.join(["mobifai", "profile", "gate", *plan.scenarios, "--base", revision, "--seed", str(plan.seed)])
+    return joined(["mobifai", "profile", "gate", *plan.scenarios, "--base", revision, "--seed", str(plan.seed)])

@@ -23,6 +23,7 @@ from soak.gauges.gauge import AGENT
 from soak.gauges.results import Installed, Product
 from soak.report.figures import byte_count, count, duration, number, rate
 from soak.report.text import one_line
+from soak.shell_quoting import quoted
 
 SIGNS: dict[Verdict, str] = {"clean": "✓", "found": "✗", "failed": "!", "inconclusive": "?", "unfinished": "?"}
 STYLES: dict[Verdict, str] = {"clean": "bold green", "found": "bold red", "failed": "bold red"}
@@ -207,7 +208,7 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
     for step in report.next_steps:
         yield f"  {step.what}: {step.command}".removesuffix(": "), "cyan"
     if place is not None:
-        yield f"  report: {place}", "bold"
+        yield f"  report: {quoted(str(place))}", "bold"
 
 
 def _culprit(culprit: Culprit) -> Iterator[Piece]:

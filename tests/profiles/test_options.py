@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mobifai.protocol.plain_text import is_shown
 from profiles.command import profile
 from profiles.commands.attach import attach
 from profiles.commands.flame import flame
@@ -35,7 +36,7 @@ COMMIT = "1" * 40
 
 names = st.lists(st.sampled_from(scenarios()), min_size=1, unique=True).map(tuple)
 seeds = st.integers(0, LARGEST_SEED)
-paths = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1).map(Path)
+paths = st.text(st.characters().filter(is_shown), min_size=1).map(Path)
 
 
 @pytest.mark.parametrize(("mode", "name"), option_words.pairs(run, TABLE))

@@ -1,6 +1,7 @@
 """What a hunt makes of soak's findings, and the commands that it names next."""
 
 import shlex
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 
 from profiles.investigate.outcome import conclude, sought, unjudged
 from profiles.next_steps import next_steps
+from profiles.report.summary import summary
 from profiles.results import Looked, NextStep, ProfileReport, Settings, Sought, Unattributed
 from soak.gauges.results import FindingResult
 from tests.profiles import sample_profiles as samples
@@ -116,3 +118,16 @@ def test_a_look_that_was_too_short_is_looked_again_for_a_minute() -> None:
 
 def test_a_clean_report_leaves_nothing_to_do() -> None:
     assert steps(samples.clean()) == {}
+
+
+@pytest.mark.parametrize("place", ["two\nlines", "a\tb", "$x 'y'"])
+def test_commands_and_the_report_s_place_are_exact_for_odd_paths(place: str, tmp_path: Path) -> None:
+    report = msgspec.structs.replace(samples.found(), next_steps=next_steps(samples.found(), tmp_path / place))
+    lines = summary(report, tmp_path / place / "report.html").plain.splitlines()
+    (proof,) = [line.partition(": ")[2] for line in lines if "mobifai profile compare" in line]
+    for words, path in (
+        (proof.rpartition("; mobifai profile compare ")[2], f"{tmp_path / place}\0{tmp_path / place}-after"),
+        (lines[-1].removeprefix("  report: "), str(tmp_path / place / "report.html")),
+    ):
+        done = subprocess.run(["bash", "-c", f"printf '%s\\0' {words}"], capture_output=True, text=True, check=True)
+        assert done.stdout == f"{path}\0"
