@@ -11,6 +11,7 @@ import click
 
 from profiles.subcommand import EPILOG, invoked
 from soak.harness.interruption import Interruption
+from soak.output import checked_output
 
 COMMANDS: Final = {
     "run": "profiles.commands.run:run",
@@ -24,6 +25,13 @@ COMMANDS: Final = {
 
 class Profile(click.Group):
     """A group that imports a command when it is needed, and decides how each of them ends."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse, and print help where it is asked for."""
+        with checked_output():
+            return super().make_context(info_name, args, parent=parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of use."""

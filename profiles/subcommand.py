@@ -9,23 +9,35 @@ from mobifai.errors import CommandError, MobiFaiError
 from mobifai.resource_limits import shortage
 from soak.harness.interruption import Interruption
 from soak.option_table import Usage
+from soak.output import checked_output
 
 FAILED: Final = 3
 INTERRUPTED: Final = 4
 """Never 1, which is the status of a finding."""
 
 EPILOG: Final = (
-    "Exit status: 0 nothing grows; 1 something grows; 2 usage: the options can't be used; 3 the run itself failed; "
-    "4 inconclusive: interrupted, or nothing could be said."
+    "Exit status: 0 nothing grows; 1 something grows; 2 usage: the options can't be used; 3 the run itself failed, or "
+    "the output can't be written; 4 inconclusive: interrupted, or nothing could be said."
 )
 LOOK_EPILOG: Final = (
     "Exit status: 0 done; 2 usage: the options can't be used; 3 it failed (no agent runs, or it has ended or does not "
-    "answer); 4 interrupted."
+    "answer; the output can't be written); 4 interrupted."
 )
 
 _KEY: Final = "profiles.interruption"
 
 T = TypeVar("T")
+
+
+class Subcommand(click.Command):
+    """A command of `profile` whose `--help` has the status of a failure when it can't be written."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse, and print help where it is asked for."""
+        with checked_output():
+            return super().make_context(info_name, args, parent=parent, **extra)
 
 
 def invoked(context: click.Context, stop: Interruption, command: Callable[[click.Context], Any]) -> Any:

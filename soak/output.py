@@ -22,7 +22,8 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def show(text: str | bytes, status: int) -> int:
     """Print to standard output; return the exit status after that.
 
-    A reader that went away changes nothing. Output that can't be written leaves no status of 0.
+    A reader that went away changes nothing. Output that can't be written leaves neither 0 nor 1, the statuses that say
+    what the output has.
     """
     try:
         click.echo(text, nl=False)
@@ -33,7 +34,7 @@ def show(text: str | bytes, status: int) -> int:
         _discard_output()
         with suppress(OSError):
             click.echo(f"mobifai: {_not_written(error)}", err=True)
-        return status or NOT_WRITTEN
+        return NOT_WRITTEN if status in (0, 1) else status
     return status
 
 

@@ -12,12 +12,12 @@ from profiles.invocation import tell
 from profiles.options import for_option, report_options
 from profiles.profile_report import Save, begun, reported
 from profiles.results import ProfileReport, Settings
-from profiles.subcommand import EPILOG, interruption
+from profiles.subcommand import EPILOG, Subcommand, interruption
 from profiles.windows import LONGEST_LOOK, SHORTEST_LOOK
 from soak.duration import duration_text
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Subcommand, epilog=EPILOG)
 @for_option("60s", LONGEST_LOOK, SHORTEST_LOOK, f"A verdict needs {duration_text(SHORTEST_WINDOW * WINDOWS)} or more.")
 @report_options
 @state_dir_option

@@ -7,16 +7,17 @@ import msgspec
 
 from profiles import compare as side_by_side
 from profiles.report.directory import read_profile
-from profiles.subcommand import usable
+from profiles.subcommand import Subcommand, usable
 from soak.harness.identity import product
 from soak.option_types import PathName
 from soak.output import rendered, show
 
 
 @click.command(
-    epilog="Exit status: 0 nothing is new or larger; 1 something is; 2 usage: the options can't be used; 3 it failed; "
-    "4 the reports are not of the same run (seed, plant, scenarios, platform), one of them has no verdict, or it was "
-    "interrupted."
+    cls=Subcommand,
+    epilog="Exit status: 0 nothing is new or larger; 1 something is; 2 usage: the options can't be used; 3 the output "
+    "can't be written; 4 the reports are not of the same run (seed, plant, scenarios, platform), one of them has no "
+    "verdict, or it was interrupted.",
 )
 @click.argument("before", type=PathName())
 @click.argument("after", type=PathName())

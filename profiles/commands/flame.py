@@ -11,15 +11,15 @@ from mobifai.errors import CommandError
 from mobifai.state import StateDir
 from profiles import flame as window
 from profiles.options import for_option
-from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption, usable
+from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, Subcommand, interruption, usable
 from profiles.windows import LONGEST_FLAME
 from profiles.writable import check_writable
 from soak.option_types import PathName
 from soak.output import show
-from soak.report.text import one_line
+from soak.shell_quoting import quoted
 
 
-@click.command(epilog=LOOK_EPILOG)
+@click.command(cls=Subcommand, epilog=LOOK_EPILOG)
 @for_option("30s", LONGEST_FLAME)
 @click.option("--out", type=PathName(), metavar="FILE", default="flame.html", show_default=True,
               help="The page to write.")  # fmt: skip
@@ -38,7 +38,7 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
         took = run(window.flame(StateDir(state_dir).control_socket, seconds, page, stop, native=native, kept=kept))
     except asyncio.CancelledError:
         raise CommandError(f"it was interrupted before there was a page; {out} was not written", INTERRUPTED) from None
-    return show(f"{one_line(str(out))}: {_shown(took, kept=kept)}\n", INTERRUPTED if took.interrupted else 0)
+    return show(f"{quoted(str(out))}: {_shown(took, kept=kept)}\n", INTERRUPTED if took.interrupted else 0)
 
 
 def _shown(took: window.Window, *, kept: bool) -> str:

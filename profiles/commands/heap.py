@@ -15,12 +15,12 @@ from mobifai.errors import CommandError
 from mobifai.state import StateDir
 from profiles.heap import heap_text
 from profiles.heap_results import HeapReport
-from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, interruption
+from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, Subcommand, interruption
 from soak.harness.identity import product
 from soak.output import show
 
 
-@click.command(epilog=LOOK_EPILOG)
+@click.command(cls=Subcommand, epilog=LOOK_EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @state_dir_option
 def heap(as_json: bool, state_dir: Path) -> int:

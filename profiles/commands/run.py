@@ -15,7 +15,7 @@ from profiles.invocation import tell
 from profiles.options import TABLE, plan_of, run_options
 from profiles.profile_report import Save, begun, reported
 from profiles.results import EVERYTHING, NextStep, ProfileReport, Settings, Unjudged
-from profiles.subcommand import EPILOG, interruption, usable
+from profiles.subcommand import EPILOG, Subcommand, interruption, usable
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
 from soak.harness.temp_run import alone
@@ -23,7 +23,7 @@ from soak.options import check_scenarios
 from soak.plants import plant
 
 
-@click.command("run", epilog=EPILOG)
+@click.command("run", cls=Subcommand, epilog=EPILOG)
 @run_options
 @click.pass_context
 def run(context: click.Context, /, **params: Any) -> int:

@@ -28,7 +28,7 @@ from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
 from profiles.reported import How, Kept, Saving, begun_in, kept
 from profiles.results import EVERYTHING, ProfileError, Unjudged
-from profiles.subcommand import interruption
+from profiles.subcommand import Subcommand, interruption
 from profiles.writable import check_writable
 from soak.harness import network_namespace as network
 from soak.harness.cleanup import swept
@@ -44,9 +44,10 @@ from soak.run.plan import Plan
 
 @click.command(
     "gate",
+    cls=Subcommand,
     epilog="Exit status: 0 memory does not grow; 1 it grows, a limit was passed, or accepted growth has expired; "
-    "2 usage: the options can't be used; 3 the run itself failed; 4 inconclusive: it was interrupted, or there is "
-    "nothing that it can be compared with.",
+    "2 usage: the options can't be used; 3 the run itself failed, or the output can't be written; 4 inconclusive: it "
+    "was interrupted, or there is nothing that it can be compared with.",
 )
 @gate_options
 @click.pass_context

@@ -12,17 +12,19 @@ from tests.soak import sample_reports
 
 PRINTS = (("--list",), ("--list-plants",), ("--help",), ("compare", "one", "one"), ("compare", "--json", "one", "one"),
           ("compare", "--help"))  # fmt: skip
+WORSE = ("compare", "one", "worse")
 
 
 def ended(folder: Path, words: tuple[str, ...], out: int) -> subprocess.CompletedProcess[str]:
     """The command with standard output that goes to a descriptor."""
     ReportDirectory(folder / "one").write(sample_reports.held(20))
+    ReportDirectory(folder / "worse").write(sample_reports.leaking())
     words_ = [sys.executable, "-P", "-m", "mobifai", "soak", *words]
     return subprocess.run(words_, cwd=folder, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
-@pytest.mark.parametrize("words", PRINTS)
+@pytest.mark.parametrize("words", [*PRINTS, WORSE])
 def test_output_that_can_not_be_written_has_status_3(tmp_path: Path, words: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
         done = ended(tmp_path, words, full.fileno())
