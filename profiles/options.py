@@ -96,7 +96,7 @@ def plan_of(params: Mapping[str, Any], usual: tuple[str, ...] = ()) -> Plan:
     seed = params["seed"]
     return Plan(
         tuple(dict.fromkeys(params["scenario_names"])) or usual or workloads(),
-        seed=random.SystemRandom().randrange(LARGEST_SEED) if seed is None else seed,
+        seed=random.SystemRandom().randrange(LARGEST_SEED + 1) if seed is None else seed,
         time_scale=params["time_scale"],
         phones=params["phones"],
         plant=params["plant_name"],

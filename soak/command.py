@@ -19,7 +19,8 @@ from soak.harness import network_namespace as network
 from soak.harness.environment import environment
 from soak.harness.identity import product
 from soak.harness.preflight import preflight
-from soak.options import DEFAULT_REPORT, TABLE, check_plan, check_planted, plan_of, soak_options, usable
+from soak.option_table import usable
+from soak.options import DEFAULT_REPORT, TABLE, check_plan, check_planted, plan_of, soak_options
 from soak.output import show
 from soak.plants import plants
 from soak.report.directory import ReportDirectory, read_report
@@ -78,8 +79,7 @@ def soak(context: click.Context, /, **params: Any) -> int:
     directory = usable(lambda: ReportDirectory(place))
     try:
         with _taken(directory, as_json) as run:
-            if mode != "attach":
-                usable(lambda: preflight(place))
+            usable(lambda: preflight(place, () if mode == "attach" else rest.left.scenarios))
             if mode == "self_test":
                 from soak.run.selftest import self_test  # noqa: PLC0415 - only who tests it pays for it
 
@@ -99,8 +99,9 @@ def soak(context: click.Context, /, **params: Any) -> int:
 
 @contextmanager
 def _taken(directory: ReportDirectory, as_json: bool) -> Iterator[Invocation]:
-    """The directory for this run alone. Raises UsageError when another run has it."""
+    """The directory for this run alone; a run that is refused leaves no empty one. Raises Usage if another has it."""
     with ExitStack() as scope:
+        scope.callback(directory.remove_if_empty)
         yield usable(lambda: scope.enter_context(invocation(directory, as_json=as_json)))
 
 

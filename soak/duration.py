@@ -6,6 +6,9 @@ import click
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|min|m|h|d)")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+MOST_SHOWN = 40
+"""Characters of what was given that a message repeats."""
 SHORTEST = 0.1
 LONGEST = 366 * 86_400
 
@@ -29,13 +32,16 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         """Return seconds. Fails with what was expected and found."""
         if isinstance(value, int | float):
             return float(value)
-        text = str(value).strip().lower()
+        text, shown = str(value).strip().lower(), repr(str(value)[:MOST_SHOWN])
+        if _NUMBER.fullmatch(text):
+            self.fail(f"expected a length of time with a unit (s, m, h or d), as 90s or 1h30m; found {shown}: "
+                      f"write {text[:MOST_SHOWN]}s for seconds", param, ctx)  # fmt: skip
+        if not text or _PART.sub("", text).strip():
+            self.fail(f"expected a length of time as 90s, 2m, 1h30m or 24h; found {shown}: give one {self.range}",
+                      param, ctx)  # fmt: skip
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-        if not text or _PART.sub("", text).strip() or not self.shortest <= seconds <= self.longest:
-            self.fail(
-                f"expected a length of time as 90s, 2m, 1h30m or 24h; found {value!r}: give one {self.range}",
-                param, ctx,
-            )  # fmt: skip
+        if not self.shortest <= seconds <= self.longest:
+            self.fail(f"expected a length of time {self.range}; found {shown}", param, ctx)
         return seconds
 
 

@@ -4,14 +4,17 @@ A mode is chosen by the option that names it (`--resume`, `--attach`); without o
 counts as given when it is on the command line, also with the value that it has by default.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from mobifai.errors import MobiFaiError
 from mobifai.protocol.plain_text import one_line
+
+T = TypeVar("T")
 
 MOST_MESSAGE: Final = 2000
 """Characters of a message that are shown."""
@@ -23,6 +26,14 @@ class Usage(click.UsageError):
     def __init__(self, message: str, ctx: click.Context | None = None) -> None:
         """Make the message safe to show."""
         super().__init__(one_line(message.encode(errors="backslashreplace").decode(), MOST_MESSAGE), ctx)
+
+
+def usable(make: Callable[[], T]) -> T:
+    """Return what was named on the command line. Raises Usage when it can't be used."""
+    try:
+        return make()
+    except MobiFaiError as error:
+        raise Usage(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +66,15 @@ class OptionTable:
         if missing := [other for other in mode.needs if other not in given]:
             raise Usage(f"expected {given[name]} with {_choices(context, missing)}; found none: give both")
         if others := [given[other] for other in given if other != name and other not in mode.takes]:
-            raise Usage(_conflict([given[name], *others], mode.why, f"leave out {' and '.join(others)}"))
+            raise Usage(_conflict(others, given[name], mode.why, f"leave out {' and '.join(others)}"))
         for group, why in self.alternatives.items():
             if len(both := [given[other] for other in group if other in given]) > 1:
-                raise Usage(_conflict(both, why, "give only one"))
+                raise Usage(_conflict(both[1:], both[0], why, "give only one of them"))
         return name
 
 
-def _conflict(names: list[str], why: str, advice: str) -> str:
-    return f"expected one of {', '.join(names)}; they do not go together, because {why}: {advice}"
+def _conflict(names: list[str], other: str, why: str, advice: str) -> str:
+    return f"{' and '.join(names)} can't be used with {other}, because {why}: {advice}"
 
 
 def _choices(context: click.Context, names: Iterable[str]) -> str:

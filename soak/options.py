@@ -8,9 +8,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from mobifai.errors import MobiFaiError
 from soak.duration import Duration, duration_text
-from soak.option_table import Mode, OptionTable, Usage
+from soak.option_table import Mode, OptionTable, Usage, usable
 from soak.option_types import CYCLES, PHONES, SEED, TIME_SCALE, PathName
 from soak.plants import plant, plants
 from soak.run.plan import LARGEST_SEED, QUICK_BLOCKS, WATCH_SECONDS, Plan
@@ -19,7 +18,6 @@ from soak.run.plan import TIME_SCALE as DEFAULT_TIME_SCALE
 from soak.scenarios import scenarios
 
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 DEFAULT_REPORT: Final = "soak-report"
 
@@ -126,7 +124,7 @@ def plan_of(params: Mapping[str, Any]) -> Plan:
     seed = params["seed"]
     return Plan(
         tuple(dict.fromkeys(params["scenario_names"])) or scenarios(),
-        seed=random.SystemRandom().randrange(LARGEST_SEED) if seed is None else seed,
+        seed=random.SystemRandom().randrange(LARGEST_SEED + 1) if seed is None else seed,
         duration=params["duration"],
         cycles=params["cycles"],
         time_scale=params["time_scale"],
@@ -161,11 +159,3 @@ def check_planted(names: Iterable[str]) -> None:
             raise Usage(
                 f"expected --self-test with a scenario that has plants ({known}); found {name!r}, which has none"
             )
-
-
-def usable(make: Callable[[], T]) -> T:
-    """Return what was named on the command line. Raises Usage when it can't be used."""
-    try:
-        return make()
-    except MobiFaiError as error:
-        raise Usage(str(error)) from None

@@ -1,10 +1,14 @@
-"""What a run needs of the machine, looked at before it begins, so that a lack is named now. Changes nothing."""
+"""What a run needs of the machine, looked at before it begins, so that a lack is named now.
+
+Changes nothing but the soft limits of this process, which are raised where the hard ones allow it.
+"""
 
 import os
 import resource
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mobifai.errors import MobiFaiError
@@ -15,6 +19,8 @@ TEMPORARY_BYTES = 50 * 10**6
 """Room for the state, the logs and the windows of memory of the agents under test."""
 DESCRIPTORS = 256
 """Phones, their connections, and the pipes of processes, in the harness and in an agent."""
+MORE_DESCRIPTORS = {"limits": 256}
+"""What a scenario takes beside that: a relay with all the connections that it may have, in the agent and here."""
 PROCESSES = 128
 
 MEGABYTE = 10**6
@@ -24,11 +30,17 @@ class NotReady(MobiFaiError):
     """The machine lacks something that a run needs."""
 
 
-def preflight(report: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """Look at all of it. Raises NotReady for the first thing that is missing."""
+def preflight(report: Path, scenarios: Collection[str], environ: Mapping[str, str] = os.environ) -> None:
+    """Look at what a run of these scenarios takes; without one, only at the report's disk.
+
+    Raises NotReady for the first thing that is missing.
+    """
     check_disk(report, REPORT_BYTES, "the report", "name another directory with --report")
+    if not scenarios:
+        return
     check_disk(temporary_folder(environ), TEMPORARY_BYTES, "temporary files", "make room, or set TMPDIR")
-    check_limit(resource.RLIMIT_NOFILE, DESCRIPTORS, "open files", "ulimit -n")
+    files = DESCRIPTORS + sum(MORE_DESCRIPTORS.get(name, 0) for name in scenarios)
+    check_limit(resource.RLIMIT_NOFILE, files, "open files", "ulimit -n")
     if os.geteuid() != 0:  # the limit does not hold for root
         check_limit(resource.RLIMIT_NPROC, PROCESSES, "processes", "ulimit -u")
     check_terminals()
@@ -58,13 +70,21 @@ def check_disk(folder: Path, least: int, what: str, advice: str) -> None:
 
 
 def check_limit(number: int, least: int, what: str, command: str) -> None:
-    """Raise NotReady when the system allows fewer than `least`."""
+    """Raise the soft limit where it is lower than `least`. Raises NotReady when the system does not allow as many."""
     soft, hard = resource.getrlimit(number)
-    if soft != resource.RLIM_INFINITY and soft < least:
-        remedy = f"run `{command} {least}`" if hard == resource.RLIM_INFINITY or hard >= least else (
-            "have the administrator raise the hard limit"
-        )  # fmt: skip
-        raise NotReady(f"expected at least {least} {what} to be allowed, found {soft} (`{command}`); {remedy}")
+    if soft == resource.RLIM_INFINITY or soft >= least:
+        return
+    if hard == resource.RLIM_INFINITY or hard >= least:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(number, (least, hard))
+            return
+        raise NotReady(_too_few(least, what, soft, command, f"run `{command} {least}`"))
+    remedy = "start it from a shell with a higher limit, or have the administrator raise the hard limit"
+    raise NotReady(_too_few(least, what, hard, command, remedy))
+
+
+def _too_few(least: int, what: str, found: int, command: str, remedy: str) -> str:
+    return f"expected at least {least} {what} to be allowed, found a limit of {found} (`{command}`); {remedy}"
 
 
 def check_terminals(openpty: Callable[[], tuple[int, int]] = os.openpty) -> None:

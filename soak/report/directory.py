@@ -10,7 +10,7 @@ import msgspec
 
 from soak.gauges.gauge import Sample
 from soak.gauges.results import SCHEMA_VERSION, Report, SeriesResult
-from soak.report.files import ReportError, draft_of, make_directory, plain_values, reason, write_whole
+from soak.report.files import ReportError, draft_of, make_directory, plain_values, reason, remove_empty, write_whole
 from soak.report.html import page
 from soak.report.junit import junit
 from soak.report.samples import SAMPLES_FILE_BYTES, SamplesFile
@@ -32,7 +32,7 @@ class ReportDirectory:
         self.path = path
         self.windows = Windows(path / "memray")
         self._samples = SamplesFile(path / "samples.jsonl", samples_bytes)
-        make_directory(path, ADVICE)
+        self._made = make_directory(path, ADVICE)
         self._refuse_others()
 
     @property
@@ -49,6 +49,10 @@ class ReportDirectory:
         self.write(report)
         if not keep_samples:
             self._remove_samples()
+
+    def remove_if_empty(self) -> None:
+        """Remove it where this object made it and nothing was written."""
+        remove_empty(self._made)
 
     def clear(self) -> None:
         """Remove all that an earlier run left. Raises ReportError."""

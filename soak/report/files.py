@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,12 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def make_directory(path: Path, advice: str) -> None:
-    """Make a directory to write in, with its parents, or see that it is one. Raises ReportError."""
+def make_directory(path: Path, advice: str) -> list[Path]:
+    """Make a directory to write in, with its parents, or see that it is one. Return what was made, innermost first.
+
+    Raises ReportError.
+    """
+    missing = [one for one in (path, *path.parents) if not os.path.lexists(one)]
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -48,6 +53,14 @@ def make_directory(path: Path, advice: str) -> None:
         raise ReportError(f"{path}: can't be made ({reason(error)}); {advice}") from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise ReportError(f"{path}: expected a directory to write in, found one that is not; {advice}")
+    return missing
+
+
+def remove_empty(made: Iterable[Path]) -> None:
+    """Remove directories that nothing was written to, innermost first."""
+    with suppress(OSError):
+        for path in made:
+            path.rmdir()
 
 
 def plain_values(value: Any) -> Any:

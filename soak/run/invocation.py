@@ -16,6 +16,7 @@ from mobifai.cli.control_client import run
 from soak.gauges.results import EXIT_STATUS, Report
 from soak.harness.interruption import Interruption, noted_signals
 from soak.harness.temp_run import alone, unless_stopped
+from soak.option_table import usable
 from soak.output import NOT_WRITTEN, rendered, show
 from soak.report.directory import ReportDirectory, encoded
 from soak.report.github import publish
@@ -41,7 +42,7 @@ class Invocation:
     as_json: bool
 
     def drive(self, plan: Plan, setting: Setting, earlier: Report | None) -> int:
-        """Start agents and use them. Return the exit status. Raises ReportError when nothing can be written."""
+        """Start agents and use them. Return the exit status. Raises Usage when no report can be written."""
 
         async def driven(folder: Path, writer: ReportWriter, shown: View) -> Report:
             runner = Runner(plan, setting, self.directory, shown, folder, earlier, writer)
@@ -54,7 +55,7 @@ class Invocation:
         return self._whole(setting, earlier, job)
 
     def watch(self, state_dir: Path, seconds: float | None, setting: Setting) -> int:
-        """Watch an agent that runs. Return the exit status. Raises ReportError when nothing can be written at first."""
+        """Watch an agent that runs. Return the exit status. Raises Usage when no report can be written."""
         from soak.run.watch import Watch  # noqa: PLC0415 - only who watches pays for it
 
         async def watched(writer: ReportWriter, shown: View) -> Report:
@@ -65,11 +66,12 @@ class Invocation:
 
     def test_itself(self, test: Callable[[Path], Coroutine[Any, Any, int]]) -> int:
         """Run the self-test in a folder of its own. Return the exit status."""
-        self.directory.clear()
+        usable(self.directory.clear)
         return alone(lambda folder: unless_stopped(test(folder), EXIT_STATUS["inconclusive"], self.stops))
 
     def _whole(self, setting: Setting, earlier: Report | None, job: Callable[[ReportWriter, View], Report]) -> int:
-        self.directory.begin(bare_report(setting, earlier, finished=False), keep_samples=earlier is not None)
+        first = bare_report(setting, earlier, finished=False)
+        usable(lambda: self.directory.begin(first, keep_samples=earlier is not None))
         with LastingView(view(as_json=self.as_json, environ=os.environ)) as shown:
             writer = ReportWriter(self.directory, shown.say)
             try:

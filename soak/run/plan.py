@@ -26,7 +26,7 @@ TIME_SCALE = 20.0
 PHONES = 2
 """The most phones at the same time, by default."""
 
-LARGEST_SEED = 2**31
+LARGEST_SEED = 2**31 - 1
 
 WATCH_SECONDS = 600.0
 """How long an agent is watched, by default."""

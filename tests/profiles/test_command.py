@@ -117,7 +117,7 @@ async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path
         (("run", "nothing"), f"expected one of {', '.join(scenarios())}; found 'nothing'"),
         (("run", "--plant", "zombi"), "no plant is called 'zombi'; there are zombie"),
         (("run", "--from", "nowhere"), "there is no nowhere; name the directory of a soak report"),
-        (("run", "--from", "nowhere", "--seed", "1"), "expected one of --from, --seed; they do not go together"),
+        (("run", "--from", "nowhere", "--seed", "1"), "--seed can't be used with --from, because"),
         (("run", "terminals", "--process", "relay"), "process relay of its own that is not restarted (relay); found"),
         (("run", "reconnects", "relay", "--process", "relay"), "found reconnects: name relay, or leave out --process"),
         (("attach", "--for", "soon"), "expected a length of time as 90s"),

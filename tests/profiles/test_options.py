@@ -1,6 +1,5 @@
 """Options of `mobifai profile`: which go together, their ranges, and the commands that do something again."""
 
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +27,7 @@ from soak.plants import plants
 from soak.run.plan import LARGEST_SEED, Plan
 from soak.scenarios import scenarios
 from tests.soak import option_words
+from tests.support.shell_words import shell_words
 
 VALUES = {"seed": "7", "time_scale": "20", "phones": "2", "report_dir": "r", "plant_name": "zombie", "from_report": "f",
           "scenario_names": "terminals", "revision": "HEAD", "baseline_file": "b.json", "accepted_file": "a.toml",
@@ -57,14 +57,14 @@ def test_the_tables_know_every_parameter_and_no_other(command: click.Command, ta
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["attach", "--for", "61m"], "give one from 1s to 1h"),
-        (["attach", "--for", "0.9s"], "give one from 1s to 1h"),
-        (["flame", "--for", "11m"], "give one from 0.1s to 10m"),
+        (["attach", "--for", "61m"], "expected a length of time from 1s to 1h"),
+        (["attach", "--for", "0.9s"], "expected a length of time from 1s to 1h"),
+        (["flame", "--for", "11m"], "expected a length of time from 0.1s to 10m"),
         (["flame", "--out", ""], "expected a path; found an empty one"),
         (["run", "--time-scale", "nan"], "expected a number from 1 to 10,000; found 'nan'"),
         (["run", "--phones", "0"], "expected a whole number from 1 to 16; found '0'"),
         (["run", "--from", ""], "expected a path; found an empty one"),
-        (["gate", "--base", "HEAD", "--seed", "-1"], "expected a whole number from 0 to 2,147,483,648; found '-1'"),
+        (["gate", "--base", "HEAD", "--seed", "-1"], "expected a whole number from 0 to 2,147,483,647; found '-1'"),
         (["gate", "--base", "HEAD", "--candidate", "other"], "'checkout', 'installed'"),
         (["compare", "", "b"], "expected a path; found an empty one"),
     ],
@@ -102,7 +102,7 @@ def test_the_longest_time_is_in_the_help(command: click.Command) -> None:
     )
 )  # fmt: skip
 def test_the_command_of_a_look_is_parsed_as_the_same_look(wanted: Wanted) -> None:
-    words = shlex.split(run_command(wanted.plan, dose=wanted.dose, memray=wanted.memray, process=wanted.process))
+    words = shell_words(run_command(wanted.plan, dose=wanted.dose, memray=wanted.memray, process=wanted.process))
     assert words[:3] == ["mobifai", "profile", "run"]
     with run.make_context("run", words[3:]) as context:
         assert TABLE.check(context) == ""
@@ -119,7 +119,7 @@ def test_the_command_of_a_gate_is_parsed_as_the_same_gate(
         "accepted_file": None if mode == "update" else accepted, "revision": COMMIT if mode == "revision" else None,
         "baseline_file": None if mode == "revision" else file,
     }  # fmt: skip
-    words = shlex.split(gate_command(params, gate_options.plan_of(chosen, seed), COMMIT))
+    words = shell_words(gate_command(params, gate_options.plan_of(chosen, seed), COMMIT))
     with gate.make_context("gate", words[3:]) as context:
         assert gate_options.TABLE.check(context) == mode
         assert {name: context.params[name] for name in params} == params
@@ -127,7 +127,7 @@ def test_the_command_of_a_gate_is_parsed_as_the_same_gate(
 
 @given(paths, st.floats(1, 3600))
 def test_the_command_of_a_look_at_an_agent_names_it_from_everywhere(state_dir: Path, seconds: float) -> None:
-    words = shlex.split(attach_command(state_dir, seconds))
+    words = shell_words(attach_command(state_dir, seconds))
     with attach.make_context("attach", words[3:]) as context:
         assert context.params["state_dir"] == Path.cwd() / state_dir
         assert context.params["seconds"] == seconds

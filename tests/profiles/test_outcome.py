@@ -1,6 +1,5 @@
 """What a hunt makes of soak's findings, and the commands that it names next."""
 
-import shlex
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from profiles.report.summary import summary
 from profiles.results import Looked, NextStep, ProfileReport, Settings, Sought, Unattributed
 from soak.gauges.results import FindingResult
 from tests.profiles import sample_profiles as samples
+from tests.support.shell_words import shell_words
 
 THROUGH = [Looked("terminals", "judged", 120, 220, 6)]
 PLACE = Path("my report")
@@ -86,11 +86,11 @@ def test_a_culprit_names_the_command_that_shows_it_again_and_the_one_that_proves
     told = steps(msgspec.structs.replace(samples.found(), settings=settings))
     assert told["see it again"] == samples.REPLAY
     again, compare = told["after the change, prove that it is gone"].split("; ")
-    assert shlex.split(again) == [
+    assert shell_words(again) == [
         "mobifai", "profile", "run", "terminals", "--seed", "7", "--time-scale", "5", "--phones", "3",
         "--plant", "dict-by-session", "--no-dose", "--report", "my report-after",
     ]  # fmt: skip
-    assert shlex.split(compare) == ["mobifai", "profile", "compare", "my report", "my report-after"]
+    assert shell_words(compare) == ["mobifai", "profile", "compare", "my report", "my report-after"]
 
 
 def test_memory_of_the_c_heap_without_a_line_is_looked_at_with_memray() -> None:

@@ -37,7 +37,7 @@ def check_pair(command: click.Command, table: OptionTable, values: Mapping[str, 
     if not mode or not name or name in table.modes[mode].takes | {*table.modes[mode].needs}:
         assert checked(command, table, *words) == mode
         return
-    with pytest.raises(Usage, match="expected one of .*; they do not go together, because .") as refused:
+    with pytest.raises(Usage, match="can't be used with .*, because .") as refused:
         checked(command, table, *words)
     for one in (mode, name):
         assert SHOWN.get(one) or _written(command, values, one)[0] in refused.value.message

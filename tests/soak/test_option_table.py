@@ -38,9 +38,9 @@ def test_a_value_that_is_the_default_counts_as_given_as_well(words: tuple[str, .
 @pytest.mark.parametrize(
     ("words", "both"),
     [
-        (("--quick", "--cycles", "5"), "--cycles, --quick"),
-        (("--duration", "1m", "--quick"), "--duration, --quick"),
-        (("--resume", "r", "--cycles", "5", "--duration", "1m"), "--duration, --cycles"),
+        (("--quick", "--cycles", "5"), "--quick can.t be used with --cycles"),
+        (("--duration", "1m", "--quick"), "--quick can.t be used with --duration"),
+        (("--resume", "r", "--cycles", "5", "--duration", "1m"), "--cycles can.t be used with --duration"),
     ],
 )
 def test_only_one_option_says_how_long_a_run_is(words: tuple[str, ...], both: str) -> None:

@@ -1,6 +1,5 @@
 """The command of a plan: parsed again, it is the same plan."""
 
-import shlex
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from soak.plants import plants
 from soak.run.plan import LARGEST_SEED, Plan
 from soak.run.replay import scenario_command, soak_command, watch_command
 from soak.scenarios import scenarios
+from tests.support.shell_words import shell_words
 
 durations = st.floats(SHORTEST, LONGEST) | st.integers(1, LONGEST).map(float)
 lengths = st.one_of(
@@ -37,7 +37,7 @@ plans = st.builds(
 
 def parsed(command: str) -> Plan:
     """The plan of a command line."""
-    program, name, *words = shlex.split(command)
+    program, name, *words = shell_words(command)
     assert (program, name) == ("mobifai", "soak")
     with soak.make_context("soak", words) as context:
         assert TABLE.check(context) == ""
@@ -85,7 +85,7 @@ def test_lengths_of_time_are_written_as_people_write_them(seconds: float, text: 
 
 @given(durations)
 def test_the_command_of_a_watch_names_the_agent_from_everywhere(seconds: float) -> None:
-    words = shlex.split(watch_command(Path("a person's agent"), seconds))
+    words = shell_words(watch_command(Path("a person's agent"), seconds))
     with soak.make_context("soak", words[2:]) as context:
         assert TABLE.check(context) == "attach"
         assert (context.params["attach"], context.params["duration"]) == (Path.cwd() / "a person's agent", seconds)

@@ -4,7 +4,6 @@ import html as entities
 import json
 import math
 import os
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +33,7 @@ from soak.report.summary import summary
 from soak.report.windows import Windows
 from soak.run.plan import Plan
 from tests.soak import sample_reports
+from tests.support.shell_words import shell_words
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -396,7 +396,7 @@ def shown_steps(report: Report, place: Path) -> list[str]:
 def test_a_run_that_found_something_names_the_command_that_names_the_line() -> None:
     place = Path("/a place/it's")
     (command,) = shown_steps(sample_reports.leaking(5), place)
-    assert shlex.split(command) == ["mobifai", "profile", "run", "--from", str(place)]
+    assert shell_words(command) == ["mobifai", "profile", "run", "--from", str(place)]
 
 
 @pytest.mark.parametrize("kind", ["bound", "failure", "integrity"])

@@ -90,7 +90,7 @@ async def test_where_no_agent_runs_there_is_nothing_to_watch(tmp_path: Path) -> 
     assert (said.status, said.out) == (3, "")
     assert f"no mobifai is running with the state directory {tmp_path / 'nobody'}; start `mobifai serve`" in said.err
     assert not (tmp_path / "nobody").exists()
-    assert not (run.place / "report.json").exists()
+    assert not run.place.exists()
 
 
 async def test_an_agent_that_ends_meanwhile_is_noted(tmp_path: Path) -> None:
