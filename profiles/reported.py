@@ -30,6 +30,9 @@ class Directory(Protocol[R_contra]):
 
     path: Path
 
+    def remove_if_empty(self) -> None:
+        """Remove it where it was made for this run and nothing was written."""
+
     def begin(self, report: R_contra) -> None:
         """Replace the report of an earlier run. Raises ReportError."""
 
@@ -87,6 +90,7 @@ def begun_in(directory: Directory[R], first: R) -> Iterator[None]:
             scope.enter_context(locked(directory.path))
             directory.begin(first)
         except MobiFaiError as error:
+            directory.remove_if_empty()
             raise Usage(str(error)) from None
         yield
 

@@ -43,6 +43,8 @@ class Baseline(msgspec.Struct, frozen=True):
     measured: str = ""
     """The day, and the version of mobifai."""
     commit: str = ""
+    dirty: bool | None = None
+    """Whether there were edits beside the commit; null where that is not known."""
 
     @property
     def place(self) -> tuple[str, str, str]:

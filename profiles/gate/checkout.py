@@ -84,8 +84,8 @@ def toplevel(directory: Path) -> Path:
 
 def differing(checkout: Path, package: Path) -> list[str]:
     """The files of the package in a checkout, edits included, that are others in an installed one. Raises GitError."""
-    ours = {name: checkout / name for name in _files(checkout)}
-    theirs = {f"{PACKAGE}/{name}": package / name for name in _installed(package)}
+    ours = {name: checkout / name for name in checkout_files(checkout)}
+    theirs = {f"{PACKAGE}/{name}": package / name for name in package_files(package)}
     names = sorted({*ours, *theirs})
     return [name for name in names if name not in ours or name not in theirs or not _same(ours[name], theirs[name])]
 
@@ -98,9 +98,9 @@ def snapshot(checkout: Path, folder: Path) -> None:
             shutil.copy2(source, folder / name, follow_symlinks=False)
 
 
-def _files(checkout: Path) -> list[str]:
+def checkout_files(checkout: Path) -> list[str]:
     """The files of its package that an installation would have."""
-    return [name for name in _names(checkout, PACKAGE) if (checkout / name).is_file() and not _is_generated(name)]
+    return [name for name in _names(checkout, PACKAGE) if (checkout / name).is_file() and not is_generated(name)]
 
 
 def _names(checkout: Path, *parts: str) -> list[str]:
@@ -108,12 +108,14 @@ def _names(checkout: Path, *parts: str) -> list[str]:
     return sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
 
 
-def _installed(package: Path) -> list[str]:
+def package_files(package: Path) -> list[str]:
+    """Return the names of the files of a package that lies somewhere, without generated ones."""
     names = [file.relative_to(package).as_posix() for file in package.rglob("*") if file.is_file()]
-    return [name for name in names if not _is_generated(f"{PACKAGE}/{name}")]
+    return [name for name in names if not is_generated(f"{PACKAGE}/{name}")]
 
 
-def _is_generated(name: str) -> bool:
+def is_generated(name: str) -> bool:
+    """Return whether a file was made by an installation."""
     return any(f"/{part}/" in f"/{name}" for part in GENERATED)
 
 

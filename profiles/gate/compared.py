@@ -8,6 +8,8 @@ from profiles.report.summary import identity
 from soak.gauges.results import Product
 from soak.report.figures import count
 
+SAME_SIDES: Final = "both sides are the same MobiFai, so that there is no change to judge"
+
 MOST_EDITS: Final = 8
 """Edited files that are named; report.json has all."""
 PLATFORM: Final = ("python", "c_library", "architecture")
@@ -95,5 +97,10 @@ def _around(base: SideResult, now: SideResult) -> Iterator[str]:
     ]  # fmt: skip
     if differ:
         yield f"libraries differ: {', '.join(differ)}"
-    if base.kind in ("revision", "stored") and now.commit and not now.edits and base.commit == now.commit:
+    if same_commit(base, now):
         yield "both sides are the same commit: this says nothing of a change"
+
+
+def same_commit(base: SideResult, now: SideResult) -> bool:
+    """Return whether both sides are one commit, without edits in what is compared."""
+    return bool(base.commit) and base.dirty is False and base.commit == now.commit and not now.edits

@@ -15,7 +15,7 @@ from profiles.report.schema import OtherVersion, decoded
 from profiles.results import not_judged
 from soak.gauges.results import FindingResult
 from soak.report.figures import amount, count, rate
-from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
+from soak.report.files import ReportError, make_directory, plain_values, reason, remove_empty, write_whole
 from soak.report.github import annotation
 from soak.report.junit import Case, Outcome, document
 
@@ -29,12 +29,16 @@ class GateDirectory:
     def __init__(self, path: Path) -> None:
         """Make it, or take it over. Raises ReportError for one that belongs to something else."""
         self.path = path
-        make_directory(path, ADVICE)
+        self._made = make_directory(path, ADVICE)
         if (path / FILES[0]).exists():
             with suppress(OtherVersion):  # it is ours all the same
                 read_gate(path)
         elif others := [name for name in FILES if (path / name).exists()]:
             raise ReportError(f"{path}: found {others[0]} without a report.json of `mobifai profile gate`; {ADVICE}")
+
+    def remove_if_empty(self) -> None:
+        """Remove it where this object made it and nothing was written."""
+        remove_empty(self._made)
 
     def begin(self, report: GateReport) -> None:
         """Replace the report of an earlier run before this one begins. Raises ReportError."""

@@ -20,6 +20,13 @@ def next_steps(report: GateReport, plan: Plan) -> list[NextStep]:
     return list(dict.fromkeys(_steps(report, plan)))
 
 
+def other_sides(report: GateReport, plan: Plan, other: str) -> list[NextStep]:
+    """Return the steps where both sides are the same. `other` is a commit with another package, if there is one."""
+    what = "compare with the newest commit that has another package" if other else "name the revision before the change"
+    itself = NextStep("or compare it with itself, to try the gate", f"{_same(report)} --allow-identical")
+    return [NextStep(what, _beside(other or "REV", plan)), itself]
+
+
 def _steps(report: GateReport, plan: Plan) -> Iterator[NextStep]:
     match report.verdict:
         case "grown":

@@ -30,8 +30,8 @@ MODES: Final[Mapping[str, Mode]] = MappingProxyType(
             "figures that are stored are compared with nothing",
             needs=("baseline_file",),
         ),
-        "revision": Mode(_ALWAYS | {"accepted_file"}, "the gate compares with one thing"),
-        "baseline_file": Mode(_ALWAYS | {"accepted_file"}, "the gate compares with one thing"),
+        "revision": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with one thing"),
+        "baseline_file": Mode(_ALWAYS | {"accepted_file", "allow_identical"}, "the gate compares with one thing"),
     }
 )
 """Which parameters each mode takes, by the parameter that chooses it; one of them has to be given."""
@@ -52,6 +52,11 @@ OPTIONS: Final = (
         "--candidate", "choice", type=click.Choice([one.value for one in Choice]),
         help="What is tried: `checkout`, the files of the checkout as they are, edits included; `installed`, the "
         "package that runs this. Needed where the two differ.",
+    ),
+    click.option(
+        "--allow-identical", is_flag=True,
+        help="Run also where both sides are the same, which says nothing of a change: whatever grows is a false alarm "
+        "of the gate.",
     ),
     click.option("--update", is_flag=True, help="Store the figures of this run in the file of --baseline."),
     click.option(
@@ -94,6 +99,7 @@ def gate_command(params: Mapping[str, Any], plan: Plan, base_commit: str) -> str
     words += ["--baseline", str(params["baseline_file"])] if params["baseline_file"] is not None else []
     words += ["--update"] if params["update"] else []
     words += ["--candidate", str(params["choice"])] if params["choice"] is not None else []
+    words += ["--allow-identical"] if params["allow_identical"] else []
     words += ["--accepted", str(params["accepted_file"])] if params["accepted_file"] is not None else []
     words += ["--seed", str(plan.seed)]
     return shell_command("profile", "gate", *words, *([] if params["culprits"] else ["--no-culprits"]))

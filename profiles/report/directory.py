@@ -9,7 +9,7 @@ from profiles.report.html import page
 from profiles.report.schema import OtherVersion, decoded
 from profiles.results import SCHEMA_VERSION, ProfileReport
 from soak.gauges.results import Report
-from soak.report.files import ReportError, make_directory, plain_values, reason, write_whole
+from soak.report.files import ReportError, make_directory, plain_values, reason, remove_empty, write_whole
 
 ADVICE = "name an empty or new directory with --report"
 NAME_ANOTHER = "name the directory that a hunt wrote (its --report DIR), or its report.json"
@@ -23,8 +23,12 @@ class ProfileDirectory:
     def __init__(self, path: Path) -> None:
         """Make it with its parents, or take it over. Raises ReportError for one that belongs to something else."""
         self.path = path
-        make_directory(path, ADVICE)
+        self._made = make_directory(path, ADVICE)
         self._refuse_others()
+
+    def remove_if_empty(self) -> None:
+        """Remove it where this object made it and nothing was written."""
+        remove_empty(self._made)
 
     def begin(self, report: ProfileReport) -> None:
         """Replace the report of an earlier run before this one begins. Raises ReportError."""

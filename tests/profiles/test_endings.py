@@ -35,6 +35,7 @@ INTERRUPTING = {
     "ctrl-c": [signal.SIGINT], "ctrl-c often": [signal.SIGINT] * 5, "sigterm": [signal.SIGTERM],
     "sighup": [signal.SIGHUP],
 }  # fmt: skip
+GATE = ("gate", "terminals", "--base", "HEAD", "--candidate", "installed", "--allow-identical")
 KILLING = {"sigkill": signal.SIGKILL, "crash": signal.SIGABRT}
 
 
@@ -59,7 +60,17 @@ class Place:
             "heap": ("heap", *state),
             "flame": ("flame", "--for", f"{seconds}s", "--out", str(to), *state),
             "compare": ("compare", *(str(profiled(self.path / one)) for one in "ab")),
-            "gate": ("gate", "terminals", "--base", "HEAD", "--candidate", "installed", "--report", str(to)),
+            "gate": (
+                "gate",
+                "terminals",
+                "--base",
+                "HEAD",
+                "--candidate",
+                "installed",
+                "--allow-identical",
+                "--report",
+                str(to),
+            ),
         }
         with commanded(self.path / "x", *words[name], cwd=self.checkout, out=out) as command:
             command.report = to
@@ -324,7 +335,17 @@ def second_writer(place: Place, name: str, _: str) -> None:
 
 def _same(name: str, place: Place) -> tuple[str, ...]:
     if name == "gate":
-        return ("gate", "terminals", "--base", "HEAD", "--candidate", "installed", "--report", str(place.report))
+        return (
+            "gate",
+            "terminals",
+            "--base",
+            "HEAD",
+            "--candidate",
+            "installed",
+            "--allow-identical",
+            "--report",
+            str(place.report),
+        )
     rest = ("--state-dir", str(place.agent.state_dir)) if name == "attach" else ("terminals",)
     return (name, *rest, "--report", str(place.report))
 

@@ -7,14 +7,19 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
+from profiles.gate.baseline import here, workload_of, write_baseline
 from profiles.gate.candidate import CandidateError, Choice, choose
 from profiles.gate.checkout import Checkout, Edit, GitError, checkout_around, differing, snapshot
-from profiles.gate.compared import compared, short
-from profiles.gate.documents import junit
+from profiles.gate.compared import SAME_SIDES, compared, same_commit, short
+from profiles.gate.documents import junit, read_gate
+from profiles.gate.gate import SCENARIOS, SEED
 from profiles.gate.next_steps import next_steps
+from profiles.gate.options import plan_of
 from profiles.gate.results import SideResult
+from profiles.gate.same_sides import same_files
 from profiles.gate.sides import Side, base, base_of, candidate, in_checkout
 from profiles.gate.table import headline, markdown, summary
+from soak.harness.environment import environment
 from soak.harness.installation import Installation
 from soak.run.plan import Plan
 from tests.profiles.gate_branches import commit, git, repository
@@ -177,6 +182,84 @@ async def test_the_gate_refuses_edits_that_would_not_be_tried(checkout: Path, tm
     assert (status, out) == (2, "")
     assert "expected the files of this checkout" in err
     assert f"mobifai profile gate --base HEAD --report {place} --candidate checkout" in err
+
+
+async def gate(checkout: Path, place: Path, *words: str) -> tuple[int, str]:
+    """The gate in a checkout: its status, and what it said."""
+    status, out, err = await run_command("profile", "gate", *words, "--report", str(place), cwd=checkout)
+    return status, out + err
+
+
+@pytest.mark.parametrize("base", ["HEAD", "main", "same-files"])
+async def test_a_change_beside_itself_is_no_verdict_and_nothing_is_run(
+    base: str, checkout: Path, tmp_path: Path
+) -> None:
+    first = checkout_around(checkout).commit
+    edit(checkout)
+    commit(checkout, "An edit")
+    git(checkout, "tag", "same-files")
+    (checkout / "README").write_text("of no package\n")
+    commit(checkout, "Another file")
+    status, said = await gate(checkout, tmp_path / "report", "--base", base, "--candidate", "checkout")
+    assert status == 4, said
+    report = read_gate(tmp_path / "report")
+    assert (report.verdict, report.unjudged[0].why) == ("inconclusive", SAME_SIDES)
+    assert report.rows == []
+    assert "No verdict" in said and SAME_SIDES in said
+    assert report.next_steps[0].command.startswith("mobifai profile gate mixed terminals conversations --base ")
+    assert f"--base {first} " in report.next_steps[0].command
+    assert report.next_steps[-1].command.endswith(" --allow-identical")
+
+
+async def test_stored_figures_of_the_candidate_itself_are_no_verdict(checkout: Path, tmp_path: Path) -> None:
+    plan = plan_of(SCENARIOS, SEED)
+    figures = here(environment(""), workload_of(plan), {"idle.heap": 1.0}, "today")
+    of = {"commit": checkout_around(checkout).commit, "dirty": False}
+    write_baseline(tmp_path / "b.json", [], msgspec.structs.replace(figures, **of))
+    words = ("--baseline", str(tmp_path / "b.json"), "--candidate", "checkout")
+    status, said = await gate(checkout, tmp_path / "report", *words)
+    assert (status, SAME_SIDES in said) == (4, True), said
+
+
+def test_installed_files_of_a_commit_are_the_same_side_and_edited_ones_are_not(checkout: Path) -> None:
+    of_base, tried = base_of(checkout, "HEAD"), choose(checkout, Choice.CHECKOUT)
+    assert same_commit(of_base, tried)
+    assert same_files(checkout, of_base.commit, tried)
+    edit(checkout)
+    tried = choose(checkout, Choice.CHECKOUT)
+    assert not same_commit(of_base, tried)
+    assert not same_files(checkout, of_base.commit, tried)
+
+
+def test_another_dependency_is_another_side(checkout: Path) -> None:
+    of_base = base_of(checkout, "HEAD")
+    with (checkout / "pyproject.toml").open("a") as out:
+        out.write("# needs another library\n")
+    assert not same_files(checkout, of_base.commit, choose(checkout, Choice.CHECKOUT))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--base", "no-such-revision"), "no-such-revision"),
+        (("--baseline", "nowhere.json"), "nowhere.json: expected stored figures, found nothing"),
+        (("--base", "HEAD", "--accepted", "nowhere.toml"), "nowhere.toml: can't be read"),
+        (("--base", "HEAD"), "expected the files of this checkout"),
+    ],
+)
+async def test_what_is_wrong_in_any_checkout_is_said_before_its_edits_and_nothing_is_left(
+    words: tuple[str, ...], told: str, checkout: Path, tmp_path: Path
+) -> None:
+    edit(checkout)
+    status, said = await gate(checkout, tmp_path / "new" / "report", *words)
+    assert (status, told in said) == (2, True), said
+    assert not (tmp_path / "new").exists()
+
+
+async def test_outside_of_git_nothing_is_left(tmp_path: Path) -> None:
+    status, said = await gate(tmp_path, tmp_path / "new" / "report", "--base", "HEAD")
+    assert (status, "a clone of the project" in said) == (2, True), said
+    assert not (tmp_path / "new").exists()
 
 
 # -- what is said of it

@@ -110,12 +110,20 @@ def test_the_command_of_a_look_is_parsed_as_the_same_look(wanted: Wanted) -> Non
 
 
 @given(names, seeds, st.none() | paths, st.booleans(), st.none() | st.sampled_from(["checkout", "installed"]),
-       st.sampled_from(["revision", "baseline_file", "update"]), paths)  # fmt: skip
+       st.sampled_from(["revision", "baseline_file", "update"]), paths, st.booleans())  # fmt: skip
 def test_the_command_of_a_gate_is_parsed_as_the_same_gate(
-    chosen: tuple[str, ...], seed: int, accepted: Path | None, culprits: bool, choice: str | None, mode: str, file: Path
+    chosen: tuple[str, ...],
+    seed: int,
+    accepted: Path | None,
+    culprits: bool,
+    choice: str | None,
+    mode: str,
+    file: Path,
+    identical: bool,
 ) -> None:
     params = {
         "scenario_names": chosen, "seed": seed, "culprits": culprits, "choice": choice, "update": mode == "update",
+        "allow_identical": identical and mode != "update",
         "accepted_file": None if mode == "update" else accepted, "revision": COMMIT if mode == "revision" else None,
         "baseline_file": None if mode == "revision" else file,
     }  # fmt: skip
