@@ -18,7 +18,7 @@ from soak.report.files import ReportError, plain_values
     "compare",
     epilog="Exit status: 0 nothing is new or larger; 1 a finding is new, or its rate is 1.25 times the earlier one or "
     "more; 2 usage: one of them is no report; 3 the output can't be written; 4 they can't be compared: one is "
-    "unfinished or has another schema version, the later one has no verdict, or they have no scenario in common.",
+    "unfinished or has another schema version, the later one has no verdict, or scenarios or plant differ.",
 )
 @click.argument("before", type=PathName())
 @click.argument("after", type=PathName())
@@ -27,7 +27,8 @@ def compare_reports(before: Path, after: Path, as_json: bool) -> int:
     """Compare two reports of `mobifai soak`: BEFORE and AFTER a change.
 
     Shows which findings are new, gone, larger or smaller, the rates and smallest leaks of both, which limits are newly
-    or no longer filled, and what is different about the runs. Each is the directory of a report.
+    or no longer filled, and what is different about the runs; another seed is no obstacle. Each is the directory of a
+    report.
     """
     try:
         found = compare(read_report(before), read_report(after))

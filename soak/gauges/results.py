@@ -103,7 +103,7 @@ class RestResult(msgspec.Struct, frozen=True):
 
 class GaugeResult(msgspec.Struct, frozen=True):
     """What became of one gauge. `smallest_leak` is the least rise for each cycle that would have been seen; null where
-    nothing was judged. `per_cycle` is null where too little ran to have a rate.
+    nothing was judged. So is `per_cycle`, but for what is shown for orientation.
 
     `reason` says why nothing is known, or how a suspicion was cleared.
     """

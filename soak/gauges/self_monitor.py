@@ -53,7 +53,9 @@ class OwnGauges:
         judged = self._judged()
         state, reason = self._state(family, [name for name in members if name in judged])
         least = max((judged[name][0].smallest_leak for name in members if name in judged), default=None)
-        rise = sum(_rate(self._since_start(name)) for name in members)
+        rates = [rate for name in members if (rate := _rate(self._since_start(name))) is not None]
+        shown = rates and (state.is_judged or family in SHOWN)
+        rise = sum(rates) if shown else None
         return GaugeResult(family, gauge_of(family).unit, rise, state, least, HARNESS, reason)
 
     def _state(self, family: str, judged: list[str]) -> tuple[State, str]:
@@ -96,8 +98,8 @@ class OwnGauges:
         return self._book.window(name, self._rounds // 3)
 
 
-def _rate(points: list[tuple[int, float]]) -> float:
-    return (points[-1][1] - points[0][1]) / max(1, points[-1][0] - points[0][0]) if points else 0.0
+def _rate(points: list[tuple[int, float]]) -> float | None:
+    return (points[-1][1] - points[0][1]) / (points[-1][0] - points[0][0]) if len(points) > 1 else None
 
 
 def _finding(name: str, again: Judgement) -> FindingResult:

@@ -19,7 +19,7 @@ from soak.gauges.results import (
     ScenarioResult,
     Verdict,
 )
-from soak.gauges.state import CLEARED, NOT_HERE, UNCONFIRMED, State, too_few
+from soak.gauges.state import BUDGET, CLEARED, NOT_HERE, UNCONFIRMED, State, too_few
 from soak.gauges.trend import Judgement, convicted
 
 REQUIRED: Final = ("python.blocks", "heap.bytes")
@@ -191,8 +191,9 @@ def gauge_result(
         state, reason = _confirmed(first, (again or {}).get(name))
     elif _is_unripe(first, blocks):
         state, reason = State.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
-    least = None if state in (State.UNJUDGED, State.UNMEASURED) else first.smallest_leak
-    per_cycle = first.per_cycle if first.levels else None
+    unknown = state in (State.UNJUDGED, State.UNMEASURED)
+    shown = bool(first.levels) and (not unknown or reason == BUDGET)
+    per_cycle, least = first.per_cycle if shown else None, None if unknown else first.smallest_leak
     return GaugeResult(name, first.gauge.unit, per_cycle, state, least, scenario, reason)
 
 

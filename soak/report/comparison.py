@@ -9,6 +9,7 @@ import msgspec
 from soak.gauges.counts import Counts
 from soak.gauges.results import BoundState, FindingResult, GaugeResult, Product, Report, ScenarioResult, Verdict
 from soak.gauges.state import State
+from soak.report.sentences import planned
 
 SCHEMA_VERSION: Final = 1
 
@@ -23,7 +24,9 @@ PLAN: Final = ("scenarios", "time_scale", "phones", "plant", "memray")
 
 
 class Outcome(StrEnum):
-    """What a comparison says. INCOMPARABLE: the reports can't say whether anything is new."""
+    """What a comparison says. INCOMPARABLE: the reports can't say whether anything is new. Another seed is no
+    obstacle: it is named among the differences.
+    """
 
     NOT_WORSE = "not_worse"
     WORSE = "worse"
@@ -137,8 +140,26 @@ def _obstacles(before: Report, after: Report) -> Iterator[str]:
     for name, report in (("the earlier", before), ("the later", after)):
         if not report.finished:
             yield f"{name} report was written while its run went on"
-    if not {one.name for one in before.scenarios} & {one.name for one in after.scenarios}:
-        yield "they have no scenario in common"
+    yield from _driven_differently(before, after)
+
+
+def _driven_differently(before: Report, after: Report) -> Iterator[str]:
+    """What the runs had to do, where it is not the same: a finding may be new or gone for that alone."""
+    one, other = _scenarios(before), _scenarios(after)
+    if one != other:
+        yield f"they ran other scenarios ({_text(one)} → {_text(other)}): run both with the same ones"
+    earlier, later = _plan(before).get("plant"), _plan(after).get("plant")
+    if earlier != later:
+        yield f"another leak was planted ({_named(earlier)} → {_named(later)}): run both with the same --plant, or none"
+
+
+def _scenarios(report: Report) -> list[str]:
+    return sorted({*planned(report), *(one.name for one in report.scenarios)})
+
+
+def _plan(report: Report) -> Mapping[str, Any]:
+    plan = report.environment.get("plan")
+    return plan if isinstance(plan, dict) else {}
 
 
 def _doubts(after: Report) -> Iterator[str]:
@@ -165,19 +186,27 @@ def _differences(before: Report, after: Report) -> Iterator[Difference]:
 
 
 def _facts(report: Report) -> dict[str, str]:
-    product, plan = report.product, report.environment.get("plan")
+    product, plan = report.product, _plan(report)
     facts = {"version": product.version, "commit": product.commit, "uncommitted changes": product.dirty,
              "installed": product.installed.value, "seed": report.seed}  # fmt: skip
     facts |= {name: report.environment.get(name) for name in FACTS}
-    facts |= {name: plan.get(name) for name in PLAN} if isinstance(plan, dict) else {}
+    facts |= {name: plan[name] for name in PLAN if name in plan}
+    facts |= {"plant": _named(plan["plant"])} if "plant" in plan else {}
     libraries = report.environment.get("libraries")
     facts |= libraries if isinstance(libraries, dict) else {}
     return {str(name): _text(value) for name, value in facts.items()}
 
 
+def _named(plant: Any) -> str:
+    """The plant of a run; most have none."""
+    return "none" if plant is None else str(plant)
+
+
 def _text(value: Any) -> str:
     if value is None:
         return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

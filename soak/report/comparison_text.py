@@ -5,7 +5,7 @@ from typing import Final
 
 from soak.gauges.results import BoundState
 from soak.report.comparison import Change, Comparison, FindingChange, GaugeChange, Outcome, Side
-from soak.report.figures import amount, counted, duration, rate
+from soak.report.figures import NOT_KNOWN, amount, counted, duration, rate
 from soak.report.sentences import HEADLINES, product_told
 from soak.report.states import WORDS
 from soak.report.text import one_line
@@ -55,7 +55,7 @@ def _side(side: Side) -> str:
 
 
 def _finding(one: FindingChange) -> str:
-    rates = " → ".join("none" if value is None else rate(value, one.unit) for value in (one.before, one.after))
+    rates = " → ".join(NOT_KNOWN if value is None else rate(value, one.unit) for value in (one.before, one.after))
     grown = f": {rates} a cycle" if one.before or one.after else ""
     where = f" in {one.scenario}" if one.scenario else ""
     words = "not judged in the later run" if one.change is Change.UNKNOWN else one.change.value
@@ -82,8 +82,8 @@ def _gauge(one: GaugeChange) -> str:
     states = WORDS[one.after_state]
     if one.before_state is not one.after_state:
         states = f"{WORDS[one.before_state]} → {states}"
-    rates = " → ".join("none" if value is None else rate(value, one.unit) for value in (one.before, one.after))
+    rates = " → ".join(NOT_KNOWN if value is None else rate(value, one.unit) for value in (one.before, one.after))
     least = " → ".join(
-        "none" if value is None else amount(value, one.unit) for value in (one.before_smallest, one.after_smallest)
+        NOT_KNOWN if value is None else amount(value, one.unit) for value in (one.before_smallest, one.after_smallest)
     )
     return f"{one.name}{where}: {rates} ({least}), {states}"

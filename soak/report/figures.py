@@ -6,6 +6,8 @@ from soak.gauges.counts import Counts
 
 BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 UNKNOWN = "unknown"
+NOT_KNOWN = "–"
+"""Stands for a figure that there is none of, because nothing was judged."""
 
 
 def amount(value: float, unit: str) -> str:
@@ -47,6 +49,13 @@ def rate(value: float, unit: str) -> str:
 def significant(value: float) -> float:
     """Round to three significant digits: a projection is no more exact than the rate that it is made of."""
     return float(f"{value:.3g}")
+
+
+def projection(value: float, unit: str) -> str:
+    """What a rate makes in a day, with three significant digits: `+6,360,000 objects`."""
+    if not value or not math.isfinite(value):
+        return rate(value, unit)
+    return rate(round(value, 2 - math.floor(math.log10(abs(value)))), unit)
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from soak.gauges.results import FindingResult, Report, Verdict
-from soak.report.figures import counted, duration, rate
+from soak.report.figures import counted, duration, projection, rate
 from soak.report.github import MOST_ANNOTATIONS, Level, annotation
 from soak.report.next_steps import next_steps
 from soak.report.sentences import SIGNS, harness_told, product_told, sentence
@@ -42,7 +42,8 @@ def _findings(findings: Sequence[FindingResult]) -> Iterator[str]:
     yield "| found | where | a cycle | in 24 h | see it again |"
     yield "| --- | --- | ---: | ---: | --- |"
     for one in findings[:MOST_ROWS]:
-        grown = [rate(value, one.unit) if value else "" for value in (one.per_cycle, one.per_24h)]
+        rates = (one.per_cycle, rate), (one.per_24h, projection)
+        grown = [shown(value, one.unit) if value else "" for value, shown in rates]
         cells = [f"✗ {one.kind} {one.name}", one.scenario or "everywhere", *grown]
         command = _code(one.replay).replace("|", r"\|")
         yield f"| {' | '.join(map(markdown_text, cells))} | {command} |"

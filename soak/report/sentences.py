@@ -5,7 +5,7 @@ from typing import Final
 
 from soak.gauges.results import FindingResult, Product, Report, Verdict
 from soak.gauges.state import State
-from soak.report.figures import count, counted, duration, rate
+from soak.report.figures import count, counted, duration, projection, rate
 from soak.report.states import by_reason, told, unfilled, unknown
 
 SIGNS: Final[Mapping[Verdict, str]] = {
@@ -55,7 +55,7 @@ def gain(finding: FindingResult) -> str:
     """What a finding adds for each cycle and in a day; empty for one that is no growth."""
     if not finding.per_cycle and not finding.per_24h:
         return ""
-    return f"{rate(finding.per_cycle, finding.unit)} a cycle, {rate(finding.per_24h, finding.unit)} in 24 h"
+    return f"{rate(finding.per_cycle, finding.unit)} a cycle, {projection(finding.per_24h, finding.unit)} in 24 h"
 
 
 def ran(report: Report) -> str:

@@ -16,7 +16,7 @@ from soak.gauges.results import (
     TrafficResult,
 )
 from soak.gauges.state import State
-from soak.report.figures import amount, byte_count, counted, duration, number, rate
+from soak.report.figures import NOT_KNOWN, amount, byte_count, counted, duration, number, projection, rate
 from soak.report.markup import Content, Markup, tag
 from soak.report.states import SIGNS, WORDS
 
@@ -73,7 +73,7 @@ def findings_table(findings: Sequence[FindingResult], places: Mapping[tuple[str,
             Column("What", lambda one: _found(one, places.get((one.name, one.scenario)))),
             Column("Where", lambda one: one.scenario or "everywhere"),
             Column("A cycle", lambda one: _growth(one.per_cycle, one.unit), figure=True),
-            Column("In 24 h", lambda one: _growth(one.per_24h, one.unit), figure=True),
+            Column("In 24 h", lambda one: projection(one.per_24h, one.unit) if one.per_24h else "", figure=True),
             Column("See it again", lambda one: tag("code", one.replay, class_="copy") if one.replay else None),
         ],
         findings,
@@ -206,9 +206,9 @@ def _bound_outcome(bound: BoundResult) -> Markup:
 
 
 def _rate(gauge: GaugeResult) -> str:
-    return "" if gauge.per_cycle is None else rate(gauge.per_cycle, gauge.unit)
+    return NOT_KNOWN if gauge.per_cycle is None else rate(gauge.per_cycle, gauge.unit)
 
 
 def _least(gauge: GaugeResult) -> str:
     """The smallest leak that would have been seen; only what was judged has one."""
-    return "" if gauge.smallest_leak is None else amount(gauge.smallest_leak, gauge.unit)
+    return NOT_KNOWN if gauge.smallest_leak is None else amount(gauge.smallest_leak, gauge.unit)

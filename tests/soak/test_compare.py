@@ -95,10 +95,38 @@ def test_a_later_report_without_a_verdict_says_nothing_unless_it_has_something_n
     assert compare(with_findings(), with_findings(growth(), verdict="inconclusive")).outcome is Outcome.WORSE
 
 
-def test_runs_without_a_scenario_in_common_can_not_be_compared() -> None:
+def test_runs_of_other_scenarios_can_not_be_compared() -> None:
     one, *others = sample_reports.held(20).scenarios
-    found = compare(with_findings(scenarios=[one]), with_findings(scenarios=others))
-    assert (found.outcome, found.reasons) == (Outcome.INCOMPARABLE, ["they have no scenario in common"])
+    for part in (others, [one], [one, *others[1:]]):
+        found = compare(with_findings(), with_findings(scenarios=part))
+        assert found.outcome is Outcome.INCOMPARABLE
+        assert "they ran other scenarios (" in found.reasons[0]
+
+
+def planted(name: str | None, **changes: Any) -> Report:
+    plan = {"scenarios": [*sample_reports.SCENARIOS], "plant": name, "memray": True}
+    return with_findings(environment={**sample_reports.held(20).environment, "plan": plan}, **changes)
+
+
+@pytest.mark.parametrize(("before", "after"), [("zombie", None), (None, "zombie"), ("zombie", "dict-by-session")])
+def test_runs_with_another_plant_can_not_be_compared(before: str | None, after: str | None) -> None:
+    found = compare(planted(before), planted(after))
+    assert found.outcome is Outcome.INCOMPARABLE
+    assert f"plant: {before or 'none'} → {after or 'none'}" in text(found)
+
+
+def test_runs_with_another_seed_can_be_compared_and_the_seeds_are_named() -> None:
+    found = compare(planted("zombie"), planted("zombie", seed=8))
+    assert found.outcome is Outcome.NOT_WORSE
+    assert "seed: 7 → 8" in text(found) and "plant" not in text(found)
+
+
+def test_what_was_not_judged_has_no_rate_in_any_format() -> None:
+    gauges = [msgspec.structs.replace(one, state=State.UNJUDGED, per_cycle=None, smallest_leak=None)
+              for one in sample_reports.held(20).gauges]  # fmt: skip
+    found = compare(with_findings(gauges=gauges), with_findings(gauges=gauges))
+    assert "python.blocks in terminals: – → – (– → –), not judged" in text(found)
+    assert {(one.before, one.after) for one in found.gauges} == {(None, None)}
 
 
 def test_it_says_which_limits_are_newly_or_no_longer_filled_and_what_is_different() -> None:

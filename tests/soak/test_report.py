@@ -21,7 +21,7 @@ from soak.gauges.results import EXIT_STATUS, FindingResult, GaugeResult, Report,
 from soak.gauges.state import State
 from soak.report import scales
 from soak.report.directory import ReportDirectory, encoded, read_report
-from soak.report.figures import amount, byte_count, duration, number, rate
+from soak.report.figures import amount, byte_count, duration, number, projection, rate
 from soak.report.files import ReportError
 from soak.report.html import page
 from soak.report.junit import junit
@@ -502,6 +502,14 @@ def test_durations_read_well(seconds: float, shown: str) -> None:
 )  # fmt: skip
 def test_bytes_read_well(value: float, shown: str) -> None:
     assert byte_count(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(6_360_063.4, "+6,360,000 objects"), (-1_234.5, "-1,230 objects"), (0, "0 objects"), (0.12345, "+0.123 objects")],
+)
+def test_a_projection_is_no_more_exact_than_the_rate_that_it_comes_from(value: float, shown: str) -> None:
+    assert projection(value, "objects") == shown
 
 
 def test_counts_and_rates_read_well() -> None:

@@ -260,6 +260,7 @@ def test_after_too_few_blocks_an_amount_is_not_judged_and_says_how_many_it_takes
     for one in gauges(first, {}, "mixed", blocks):
         assert one.state is State.UNJUDGED, one
         assert one.reason == f"too few blocks: {blocks} of 8 needed"
+        assert (one.per_cycle, one.smallest_leak) == (None, None)
 
 
 def test_a_budget_is_never_judged() -> None:

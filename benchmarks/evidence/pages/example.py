@@ -31,7 +31,7 @@ def _run(one: Result) -> str:
         ["bytes received, lost", f"{traffic['bytes_received']:,}, {traffic['lost']:,}"],
         ["limits filled to their capacity", f"{filled} of {limits}"],
     ]
-    grown = [[f"`{gauge['name']}`", gauge["unit"], f"{gauge['per_cycle']:+,.3g}", gauge["state"]]
+    grown = [[f"`{gauge['name']}`", gauge["unit"], _rate(gauge["per_cycle"]), gauge["state"]]
              for gauge in told["harness"]]  # fmt: skip
     parts = [
         f"`{one.command.replace('--report report --json', '--report example-soak')}`: the [report](report.html), with "
@@ -44,3 +44,7 @@ def _run(one: Result) -> str:
         table(["gauge", "unit", "rise a cycle", "judged"], grown),
     ]
     return "\n".join(parts)
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:+,.3g}"
