@@ -8,7 +8,7 @@ from profiles.report.summary import identity
 from soak.gauges.results import Product
 from soak.report.figures import count
 
-SAME_SIDES: Final = "both sides are the same MobiFai, so that there is no change to judge"
+SAME_SIDES: Final = "both sides are the same MobiFai"
 
 MOST_EDITS: Final = 8
 """Edited files that are named; report.json has all."""

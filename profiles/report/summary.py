@@ -7,6 +7,7 @@ from rich.text import Text
 
 from profiles.report.places import rates, told
 from profiles.results import (
+    EVERYTHING,
     Culprit,
     Looked,
     Overhead,
@@ -15,6 +16,7 @@ from profiles.results import (
     Scale,
     Sought,
     Unattributed,
+    Unjudged,
     Verdict,
     not_judged,
     step_of,
@@ -184,7 +186,7 @@ def asked(report: ProfileReport) -> str:
 
 def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
     style = STYLES.get(report.verdict, "bold yellow")
-    yield f"{SIGNS[report.verdict]} {headline(report)}; {looked_at(report)}.", style
+    yield f"{SIGNS[report.verdict]} {headline(report)}{_looked_at(report)}.", style
     for culprit in report.culprits[:MOST_CULPRITS]:
         yield from _culprit(culprit)
     yield from _left(report.culprits, MOST_CULPRITS, "culprits")
@@ -195,7 +197,7 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
         yield f"  {FATES[finding.state]} {fate(finding)}", "" if finding.state == "explained" else "yellow"
     for part in parts(report):
         yield f"  · {part}", ""
-    for left in report.unjudged[:MOST_LINES]:
+    for left in _unsaid(report)[:MOST_LINES]:
         yield f"  ? {not_judged(left)}", "yellow"
     yield from _left(report.unjudged, MOST_LINES, "things that were not judged")
     for note in report.notes[:MOST_LINES]:
@@ -209,6 +211,17 @@ def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
         yield f"  {step.what}: {step.command}".removesuffix(": "), "cyan"
     if place is not None:
         yield f"  report: {quoted(str(place))}", "bold"
+
+
+def _looked_at(report: ProfileReport) -> str:
+    """Return how much was judged; nothing where nothing was even begun."""
+    return f"; {looked_at(report)}" if report.cycles or report.duration_s else ""
+
+
+def _unsaid(report: ProfileReport) -> list[Unjudged]:
+    """Return what was not judged, without what the headline says."""
+    said = report.verdict == "inconclusive" and [one.what for one in report.unjudged[:1]] == [EVERYTHING]
+    return report.unjudged[1:] if said else report.unjudged
 
 
 def _culprit(culprit: Culprit) -> Iterator[Piece]:

@@ -9,7 +9,7 @@ import pytest
 from profiles.investigate.outcome import conclude, sought, unjudged
 from profiles.next_steps import next_steps
 from profiles.report.summary import summary
-from profiles.results import Looked, NextStep, ProfileReport, Settings, Sought, Unattributed
+from profiles.results import EVERYTHING, Looked, NextStep, ProfileReport, Settings, Sought, Unattributed, Unjudged
 from soak.gauges.results import FindingResult
 from tests.profiles import sample_profiles as samples
 from tests.support.shell_words import shell_words
@@ -131,3 +131,18 @@ def test_commands_and_the_report_s_place_are_exact_for_odd_paths(place: str, tmp
     ):
         done = subprocess.run(["bash", "-c", f"printf '%s\\0' {words}"], capture_output=True, text=True, check=True)
         assert done.stdout == f"{path}\0"
+
+
+def test_what_left_nothing_to_judge_is_said_once() -> None:
+    why = "the soak run was interrupted"
+    report = msgspec.structs.replace(
+        samples.clean(),
+        verdict="inconclusive",
+        cycles=0,
+        duration_s=0.0,
+        scenarios=[],
+        unjudged=[Unjudged(EVERYTHING, why)],
+    )
+    text = summary(report).plain
+    assert text.startswith(f"? No verdict: nothing was judged, because {why}.\n")
+    assert text.count(why) == 1

@@ -313,7 +313,7 @@ def test_no_text_drives_the_terminal_or_forges_a_line(name: str, value: float) -
 @given(samples.reports)
 def test_every_report_has_a_summary_that_begins_with_its_verdict(report: ProfileReport) -> None:
     first = summary(report).plain.partition("\n")[0]
-    assert first.startswith(f"{SIGNS[report.verdict]} {headline(report)}; ")
+    assert first.startswith(f"{SIGNS[report.verdict]} {headline(report)}")
 
 
 @pytest.mark.parametrize(
