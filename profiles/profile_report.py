@@ -13,9 +13,9 @@ from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import summary
 from profiles.reported import How, Saving, begun_in, kept
 from profiles.results import EVERYTHING, EXIT_STATUS, ProfileReport, Settings, Unjudged
-from profiles.subcommand import usable
 from soak.harness.environment import environment
 from soak.harness.identity import product
+from soak.option_table import usable
 from soak.output import rendered, show
 from soak.report.github import publish
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
-from mobifai.errors import CommandError, MobiFaiError
+from mobifai.errors import CommandError
 from profiles.invocation import tell
 from profiles.subcommand import FAILED, INTERRUPTED, interruption, reason_of
-from soak.option_table import Usage
+from soak.option_table import usable
 from soak.report.files import ReportError
 from soak.report.lock import locked
 
@@ -79,19 +79,26 @@ class Saving(Generic[R]):
 
 
 @contextmanager
+def removed_if_refused(directory: Directory[R]) -> Iterator[None]:
+    """Leave no empty directory behind when the command is refused, or interrupted, in this scope."""
+    try:
+        yield
+    except BaseException:
+        directory.remove_if_empty()
+        raise
+
+
+@contextmanager
 def begun_in(directory: Directory[R], first: R) -> Iterator[None]:
     """Have the directory for a run alone: from now on a signal ends it with a report.
 
     Raises Usage when another process writes there, or nothing can be written.
     """
     with ExitStack() as scope:
-        try:
+        with removed_if_refused(directory):
             interruption().hold()
-            scope.enter_context(locked(directory.path))
-            directory.begin(first)
-        except MobiFaiError as error:
-            directory.remove_if_empty()
-            raise Usage(str(error)) from None
+            usable(lambda: scope.enter_context(locked(directory.path)))
+            usable(lambda: directory.begin(first))
         yield
 
 

@@ -1,14 +1,13 @@
 """What each command of `profile` does around its own work: signals, errors and their exit statuses, and its output."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.resource_limits import shortage
 from soak.harness.interruption import Interruption
-from soak.option_table import Usage
 from soak.output import checked_output
 
 FAILED: Final = 3
@@ -25,8 +24,6 @@ LOOK_EPILOG: Final = (
 )
 
 _KEY: Final = "profiles.interruption"
-
-T = TypeVar("T")
 
 
 class Subcommand(click.Command):
@@ -60,14 +57,6 @@ def interruption() -> Interruption:
     """The signals of the command that runs."""
     stop: Interruption = click.get_current_context().meta[_KEY]
     return stop
-
-
-def usable(make: Callable[[], T]) -> T:
-    """Return what was named on the command line. Raises Usage when it can't be used."""
-    try:
-        return make()
-    except MobiFaiError as error:
-        raise Usage(str(error)) from None
 
 
 def reason_of(error: Exception) -> str:

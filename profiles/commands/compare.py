@@ -7,8 +7,9 @@ import msgspec
 
 from profiles import compare as side_by_side
 from profiles.report.directory import read_profile
-from profiles.subcommand import Subcommand, usable
+from profiles.subcommand import Subcommand
 from soak.harness.identity import product
+from soak.option_table import usable
 from soak.option_types import PathName
 from soak.output import rendered, show
 

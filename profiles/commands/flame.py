@@ -11,9 +11,10 @@ from mobifai.errors import CommandError
 from mobifai.state import StateDir
 from profiles import flame as window
 from profiles.options import for_option
-from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, Subcommand, interruption, usable
+from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, Subcommand, interruption
 from profiles.windows import LONGEST_FLAME
 from profiles.writable import check_writable
+from soak.option_table import usable
 from soak.option_types import PathName
 from soak.output import show
 from soak.shell_quoting import quoted

@@ -15,10 +15,11 @@ from profiles.invocation import tell
 from profiles.options import TABLE, plan_of, run_options
 from profiles.profile_report import Save, begun, reported
 from profiles.results import EVERYTHING, NextStep, ProfileReport, Settings, Unjudged
-from profiles.subcommand import EPILOG, Subcommand, interruption, usable
+from profiles.subcommand import EPILOG, Subcommand, interruption
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
 from soak.harness.temp_run import alone
+from soak.option_table import usable
 from soak.options import check_scenarios
 from soak.plants import plant
 

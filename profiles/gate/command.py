@@ -22,14 +22,15 @@ from profiles.gate.results import EXIT_STATUS, GateReport
 from profiles.gate.sides import CandidateFailed
 from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
-from profiles.reported import How, Kept, Saving, begun_in, kept
+from profiles.reported import How, Kept, Saving, begun_in, kept, removed_if_refused
 from profiles.results import EVERYTHING, ProfileError, Unjudged
-from profiles.subcommand import Subcommand, interruption, usable
+from profiles.subcommand import Subcommand, interruption
 from soak.harness import network_namespace as network
 from soak.harness.cleanup import swept
 from soak.harness.environment import environment
 from soak.harness.identity import product
 from soak.harness.temp_run import alone
+from soak.option_table import usable
 from soak.options import check_scenarios
 from soak.output import rendered, show
 from soak.report.github import publish
@@ -57,8 +58,9 @@ def gate(context: click.Context, /, **params: Any) -> int:
     check_scenarios(params["scenario_names"])
     plan = plan_of(tuple(dict.fromkeys(params["scenario_names"])) or SCENARIOS, params["seed"])
     accepted, where = usable(lambda: _accepted(params["accepted_file"]))
-    against = usable(lambda: _against(params, plan))
     directory = usable(lambda: GateDirectory(params["report_dir"]))
+    with removed_if_refused(directory):
+        against = usable(lambda: _against(params, plan))
     replay = gate_command(params, plan, against.about.commit)
     first = _without_a_run(plan, against, "unfinished", replay)
     saving = Saving(directory, first, _with_verdict)

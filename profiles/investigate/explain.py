@@ -20,6 +20,7 @@ from soak.scenarios import scenarios
 
 NOT_GROWTH: Final = ("failure", "integrity", "harness")
 """Kinds of findings that no line can be named for."""
+RESUME: Final = shell_command("soak", "--resume")
 NAME_ONE: Final = "name the directory of a soak report (its --report DIR)"
 
 
@@ -55,11 +56,14 @@ def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
 
 
 def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
-    """Return what leads to findings that can be explained: soak's own next steps, and the explanation after them."""
+    """Return what leads to findings that can be explained: soak's own next steps, and never this command alone."""
     folder = directory_of(place).absolute()
     steps = [NextStep(step.why, step.command) for step in next_steps(report, folder)]
-    then = NextStep("then explain what it found", shell_command("profile", "run", "--from", str(folder)))
-    return [*steps, then] if any(step.command for step in steps) else steps
+    if any(step.command.startswith(RESUME) for step in steps):
+        return [*steps, NextStep("then explain what it found", shell_command("profile", "run", "--from", str(folder)))]
+    names = [one.name for one in report.scenarios if one.name in scenarios()]
+    again = shell_command("soak", *names, "--seed", str(report.seed), "--quick")
+    return steps or [NextStep("run soak until it has a verdict", again)]
 
 
 def wanted_of(report: Report, wanted: Wanted, names: Sequence[str]) -> Wanted:

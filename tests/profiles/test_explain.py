@@ -69,6 +69,19 @@ def test_a_run_that_did_not_end_is_resumed_before_it_is_explained(verdict: str, 
     assert commands == [f"mobifai soak --resume {place}", f"mobifai profile run --from {place}"]
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        soaked("failed", finding("mixed", "TargetFailed", "failure")),
+        soaked("inconclusive"),
+        soaked("inconclusive", plan={"scenarios": ["attached"]}),
+    ],
+)
+def test_a_run_that_can_t_go_on_is_never_answered_with_the_same_command_again(report: Report, tmp_path: Path) -> None:
+    commands = [step.command for step in steps_to_findings(report, tmp_path)]
+    assert commands and not [command for command in commands if "--from" in command]
+
+
 def test_what_was_found_by_then_is_explained() -> None:
     assert nothing_to_explain(soaked("unfinished", finding("terminals"), finished=False), ()) == ""
 

@@ -256,6 +256,13 @@ async def test_what_is_wrong_in_any_checkout_is_said_before_its_edits_and_nothin
     assert not (tmp_path / "new").exists()
 
 
+async def test_a_report_directory_of_something_else_is_refused_before_the_edits(checkout: Path, tmp_path: Path) -> None:
+    edit(checkout)
+    (tmp_path / "junit.xml").write_text("mine")
+    status, said = await gate(checkout, tmp_path, "--base", "HEAD")
+    assert (status, "found junit.xml without a report.json" in said) == (2, True), said
+
+
 async def test_outside_of_git_nothing_is_left(tmp_path: Path) -> None:
     status, said = await gate(tmp_path, tmp_path / "new" / "report", "--base", "HEAD")
     assert (status, "a clone of the project" in said) == (2, True), said

@@ -8,6 +8,8 @@ import pytest
 
 from profiles.report.directory import ProfileDirectory
 from tests.profiles import sample_profiles as samples
+from tests.support.agent import run_command
+from tests.support.small_disk import small_disk
 
 COMMANDS = ("run", "attach", "heap", "flame", "compare", "gate")
 
@@ -31,3 +33,16 @@ def test_output_that_can_not_be_written_has_status_3(tmp_path: Path, words: tupl
     assert done.returncode == 3
     assert "the output can't be written" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("run", "terminals"), ("attach",)])
+async def test_a_report_that_can_not_be_written_is_refused_and_leaves_no_directory(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        disk.fill()
+        place = disk.path / "new" / "report"
+        state = ("--state-dir", str(tmp_path)) if words[0] == "attach" else ()
+        status, _, err = await run_command("profile", *words, *state, "--report", str(place))
+        assert (status, "make room" in err) == (2, True), err
+        assert not place.parent.exists()
