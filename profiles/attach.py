@@ -141,15 +141,16 @@ def _progress(window: int, of: int, traced: float) -> str:
 
 
 def concluded(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[list[Culprit], list[Unattributed]]:
-    """The culprits of a look: a window stands for a cycle."""
+    """The culprits of a look of so many `seconds`, also of one that ended early: a window stands for a cycle."""
     counts: Sequence[Mapping[str, float]] = found["counts"]
+    windows = max(1, len(counts) - 1)
     cycles = [*range(len(counts))]
     sites, containers = risen_sites(cycles, found["sites"]), risen_containers(cycles, found["containers"])
     examined = found["examined"]
     evidence = Evidence(
         scenario=NAME,
-        cycles=max(1, len(counts) - 1),
-        seconds=seconds,
+        cycles=windows,
+        seconds=seconds * windows / WINDOWS,
         rising=_rising(cycles, counts),
         sites=sites_of(sites, found["sites"], examined["sites"]),
         containers=containers_of(containers, examined["containers"]),

@@ -97,8 +97,13 @@ def _around(base: SideResult, now: SideResult) -> Iterator[str]:
     ]  # fmt: skip
     if differ:
         yield f"libraries differ: {', '.join(differ)}"
-    if same_commit(base, now):
+    if same_commit(base, now) or _may_be_same(base, now):
         yield "both sides are the same commit: this says nothing of a change"
+
+
+def _may_be_same(base: SideResult, now: SideResult) -> bool:
+    """Return whether stored figures are of the commit that is tried, and perhaps of edits beside it."""
+    return bool(base.commit) and base.dirty is None and base.commit == now.commit and not now.edits
 
 
 def same_commit(base: SideResult, now: SideResult) -> bool:

@@ -2,10 +2,12 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from profiles.attach import concluded
 from profiles.investigate.outcome import conclude, sought, unjudged
 from profiles.next_steps import next_steps
 from profiles.report.summary import summary
@@ -146,3 +148,22 @@ def test_what_left_nothing_to_judge_is_said_once() -> None:
     text = summary(report).plain
     assert text.startswith(f"? No verdict: nothing was judged, because {why}.\n")
     assert text.count(why) == 1
+
+
+def looked(windows: int) -> float:
+    """The projection of a look of 80 s that ended after so many of its eight windows of 10 s."""
+    row = {
+        "id": 1, "type": "builtins.list", "grown_at": [["/srv/x.py", 7]], "holds": {}, "bytes_each": 100.0,
+        "explains": [], "made_at": [], "weak": False, "cache": None, "path": "module x.kept", "of": "",
+    }  # fmt: skip
+    points = [20.0 * number for number in range(windows + 1)]
+    found: dict[str, Any] = {
+        "counts": [{} for _ in points], "sites": [], "containers": [{"id": 1, "points": points}],
+        "examined": {"sites": [], "containers": [row]},
+    }  # fmt: skip
+    (culprit,), _ = concluded(found, 80.0, "")
+    return culprit.per_24h
+
+
+def test_a_look_that_ended_early_projects_the_same_rate() -> None:
+    assert looked(6) == pytest.approx(looked(8))
