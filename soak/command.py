@@ -25,6 +25,7 @@ from soak.output import show
 from soak.plants import plants
 from soak.report.directory import ReportDirectory, read_report
 from soak.report.lock import PID
+from soak.report.next_steps import WATCHED
 from soak.run.invocation import Invocation, invocation
 from soak.run.plan import Plan
 from soak.run.report_builder import Setting
@@ -89,6 +90,8 @@ def soak(context: click.Context, /, **params: Any) -> int:
                 ask_running(params["attach"], "status")  # before the report of an earlier run is replaced
                 watched = replace(plan, scenarios=(ATTACHED,))
                 setting = _setting(watched, "those of the agent that is watched", watched.scenarios)
+                facts = {**setting.environment, WATCHED: str(params["attach"].absolute())}
+                setting = replace(setting, environment=facts)
                 return run.watch(params["attach"], plan.duration, setting)
             return run.drive(rest.left, _setting(rest.whole, network.enter(), rest.whole.scenarios), earlier)
     except (click.ClickException, CommandError):

@@ -21,7 +21,8 @@ class Part(StrEnum):
 class Counts(msgspec.Struct, frozen=True):
     """How much ran, of a scenario or of a whole run.
 
-    `rounds` are blocks of every scenario, one after the other; `blocks` are judged ones. `confirmation_cycles` count
+    A round is a block of every scenario, one after the other; `rounds` and `blocks` count those that were done, and
+    `blocks` judged ones. `confirmation_cycles` count
     all cycles of second processes, those of their warm-up too.
     """
 

@@ -1,9 +1,10 @@
 """The report of a run: what every writer writes and every reader reads. Frozen values, no I/O."""
 
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from soak.gauges.counts import Counts
 from soak.gauges.state import State
@@ -187,8 +188,8 @@ class Report(msgspec.Struct, frozen=True):
     """The whole of it.
 
     `environment`: platform, Python, C library, CPUs, versions of the libraries. `notes` are sentences for a person:
-    what could not be measured, and why. `harness` is what the harness itself had, by the same gauges. `finished` is
-    false in a report that was written while the run went on. `counts` are those of all scenarios together.
+    what could not be measured, and why. `harness` is what the harness itself had, by the same gauges. `counts` are
+    those of all scenarios together.
     """
 
     verdict: Verdict
@@ -203,8 +204,16 @@ class Report(msgspec.Struct, frozen=True):
     traffic: TrafficResult
     command: str = ""
     started_at: str = ""
-    interrupted: bool = False
-    finished: bool = True
+    interrupted: Annotated[bool, Meta(description="Whether the run ended before it had done what it was to do.")] = (
+        False
+    )
+    finished: Annotated[
+        bool,
+        Meta(
+            description="Whether this is the last report of its run, interrupted or not. False: the run went on when "
+            "it was written, or was killed."
+        ),
+    ] = True
     scenarios: list[ScenarioResult] = []
     harness: list[GaugeResult] = []
     memory: list[dict[str, Any]] = []

@@ -16,7 +16,7 @@ from soak.gauges.trend import Judgement, convicted, judge
 from soak.inside.count import count
 
 PLOTTED = ("python.blocks", "heap.bytes", "rss.bytes")
-SHOWN = {"heap.bytes": "the harness keeps its series, which fill up to their limit", "rss.bytes": BUDGET}
+SHOWN = {"heap.bytes": "never judged: what it has measured is kept there", "rss.bytes": BUDGET}
 """Families that are shown and never judged, and why."""
 JUDGED = ("python.blocks", "types", "descriptors", "threads", "tasks")
 FEWEST_SAMPLES = 64

@@ -20,13 +20,16 @@ from soak.gauges.results import (
     Verdict,
 )
 from soak.gauges.state import BUDGET, CLEARED, NOT_HERE, UNCONFIRMED, State, too_few
-from soak.gauges.trend import Judgement, convicted
+from soak.gauges.trend import FEWEST_BLOCKS, Judgement, convicted
 
 REQUIRED: Final = ("python.blocks", "heap.bytes")
 """Gauges without which no process can be said to be free of leaks."""
 
 ENOUGH_BLOCKS: Final = 8
 """Blocks that a scenario must have for a judgement of what held."""
+
+ENOUGH_LOOKS: Final = 2 * FEWEST_BLOCKS + 1
+"""Looks at an agent that is watched, at rest, for two windows of which each can be judged."""
 
 SECONDS_A_DAY: Final = 86_400.0
 

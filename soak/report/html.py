@@ -12,7 +12,7 @@ from soak.report.figures import amount, count, counted, duration
 from soak.report.markup import Content, Markup, markup, printable, tag
 from soak.report.next_steps import Step, next_steps
 from soak.report.plots import MOST_PLOTS, Course, Key, courses, key_of, legend, places_of, plot
-from soak.report.sentences import SIGNS, harness_told, headline, product_told, sentence
+from soak.report.sentences import SIGNS, cycle_word, harness_told, headline, product_told, sentence
 from soak.report.states import by_reason, unfilled
 from soak.report.style import CSS
 from soak.report.tables import (
@@ -87,7 +87,7 @@ def _facts(report: Report) -> Markup:
     again = f" in {report.segments} parts" if report.segments > 1 else ""
     facts = {
         "Ran": f"{', '.join(one.name for one in report.scenarios) or 'no scenario'}",
-        "Cycles": counted(report.counts),
+        f"{cycle_word(report.is_watch).capitalize()}s": counted(report.counts, cycle_word(report.is_watch)),
         "Time": duration(report.duration_s) + again,
         "Findings": count(len(report.findings), "finding"),
         "Bytes": traffic(report.traffic),

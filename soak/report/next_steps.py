@@ -6,15 +6,24 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
+from soak.duration import duration_text
 from soak.gauges.counts import cycles_for
-from soak.gauges.results import FindingResult, Report
+from soak.gauges.results import FindingResult, Report, ScenarioResult
 from soak.gauges.state import State
-from soak.gauges.verdict import ENOUGH_BLOCKS, FAILED_KINDS
+from soak.gauges.verdict import ENOUGH_BLOCKS, ENOUGH_LOOKS, FAILED_KINDS
+from soak.report.figures import duration
+from soak.run.plan import WATCH_SECONDS
 from soak.run.resume import ResumeError, rest_of
 from soak.shell_quoting import joined
 
-WARM_UP_SHARE: Final = 2
-"""A resumed run warms up again: about as long as it then takes."""
+SPARE: Final = 1.5
+"""So many times as long as before: a machine is not always as fast."""
+START_SECONDS: Final = 5.0
+"""For the start of the processes of a scenario."""
+USUAL_CYCLE_SECONDS: Final = 0.25
+"""A cycle of a scenario that has not run any."""
+WATCHED: Final = "watched"
+"""Where the environment of a report has the state directory of the agent that was watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +32,14 @@ class Step:
 
     why: str
     command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Longer:
+    """The options of a longer run, and what they consist of."""
+
+    why: str
+    words: tuple[str, ...]
 
 
 def next_steps(report: Report, place: Path) -> list[Step]:
@@ -48,13 +65,23 @@ def _name_the_line(report: Report, place: Path) -> str:
 
 def _go_on(report: Report, place: Path) -> Iterator[Step]:
     if report.is_watch:
-        yield Step("to watch for longer, give --attach a longer --duration")
+        yield _watch_longer(report)
         return
     words = ["mobifai", "soak", "--resume", str(place)]
     if (report.interrupted or not report.finished) and _has_more_to_do(report):
         yield Step("to go on with this run", joined(words))
-    elif more := _longer(report):
-        yield Step("to run it for longer", joined([*words, *more]))
+    elif longer := _longer(report):
+        yield Step(f"to run it for longer ({longer.why})", joined([*words, *longer.words]))
+
+
+def _watch_longer(report: Report) -> Step:
+    """Looks come at an even pace, at most one a second; those with a phone there do not count."""
+    looks = report.counts.judged_cycles
+    each = max(1.0, report.duration_s / looks) if looks else WATCH_SECONDS / ENOUGH_LOOKS
+    seconds = max(2 * ENOUGH_LOOKS * each, report.duration_s)
+    words = ["mobifai", "soak", "--attach", str(report.environment.get(WATCHED, "STATE_DIR")), "--duration",
+             duration_text(_rounded_up(seconds))]  # fmt: skip
+    return Step(f"to watch for longer, while no phone is connected ({looks} of {ENOUGH_LOOKS} looks)", joined(words))
 
 
 def _has_more_to_do(report: Report) -> bool:
@@ -65,23 +92,40 @@ def _has_more_to_do(report: Report) -> bool:
     return True
 
 
-def _longer(report: Report) -> list[str]:
-    """The option with which a run that came to its end has enough blocks."""
+def _longer(report: Report) -> Longer | None:
+    """How a run that came to its end has enough blocks."""
     plan: Any = report.environment.get("plan")
     if not isinstance(plan, dict) or not any(one.state is State.UNJUDGED for one in report.scenarios):
-        return []
+        return None
     if plan.get("cycles") is not None:
         done = min((one.counts.judged_cycles for one in report.scenarios), default=0)
-        most = max((cycles_for(ENOUGH_BLOCKS, one.counts) for one in report.scenarios), default=0)
-        return ["--cycles", str(done + most)]
+        more = max((cycles_for(ENOUGH_BLOCKS, one.counts) for one in report.scenarios), default=0)
+        return Longer(f"{done:,} cycles are done, {more:,} more", ("--cycles", str(done + more)))
     if plan.get("duration") is not None:
-        each = report.duration_s / max(1, report.counts.rounds)
-        return ["--duration", f"{ceil((report.duration_s + WARM_UP_SHARE * ENOUGH_BLOCKS * each) / 60)}m"]
-    return []
+        seconds = sum(_seconds_for(one, report.segments) for one in report.scenarios)
+        whole = _rounded_up(report.duration_s + seconds)
+        why = f"{duration(report.duration_s)} are over, about {duration(seconds)} more"
+        return Longer(why, ("--duration", duration_text(whole)))
+    return None
+
+
+def _seconds_for(scenario: ScenarioResult, parts: int) -> float:
+    """About how long fresh processes of a scenario take for a warm-up like the one before and enough blocks."""
+    counts = scenario.counts
+    cycles = counts.warm_up_cycles / parts + cycles_for(ENOUGH_BLOCKS, counts)
+    each = scenario.duration_s / counts.cycles if counts.cycles else USUAL_CYCLE_SECONDS
+    return START_SECONDS + SPARE * cycles * each
+
+
+def _rounded_up(seconds: float) -> int:
+    """A length of time as a person would give it: in steps of 10 s, or of a minute from five minutes on."""
+    step = 10 if seconds <= 300 else 60
+    return ceil(seconds / step) * step
 
 
 def _more_blocks(report: Report) -> Iterator[Step]:
     for one in report.scenarios:
-        if not report.is_watch and (missing := ENOUGH_BLOCKS - one.judged_blocks) > 0:
-            blocks = f"{missing} more block{'s' if missing > 1 else ''}"
-            yield Step(f"{one.name} needs {blocks}, {ENOUGH_BLOCKS} in one process; a run with --quick has as many")
+        if not report.is_watch and one.judged_blocks < ENOUGH_BLOCKS:
+            had = f"{one.name} has {one.judged_blocks} of {ENOUGH_BLOCKS} blocks"
+            yield Step(f"{had}; all have to be of one process, so a resumed run, which starts new ones, runs "
+                       f"{ENOUGH_BLOCKS} again, as --quick does")  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from soak.gauges.results import FindingResult, Product, Report, Verdict
+from soak.gauges.results import ATTACHED, FindingResult, Installed, Product, Report, Verdict
 from soak.gauges.state import State
 from soak.report.figures import count, counted, duration, projection, rate
 from soak.report.states import by_reason, told, unfilled, unknown
@@ -25,6 +25,16 @@ HEADLINES: Final[Mapping[Verdict, str]] = {
     "failed": "The run itself failed",
     "inconclusive": "No verdict",
     "unfinished": "Unfinished",
+}
+
+INSTALLED: Final[Mapping[Installed, str]] = {
+    Installed.CHECKOUT: "run from a git checkout",
+    Installed.EDITABLE: "run from a directory without git (an editable installation)",
+    Installed.REPOSITORY: "installed from a repository",
+    Installed.ARCHIVE: "installed from a wheel or an archive",
+    Installed.DIRECTORY: "installed from a directory",
+    Installed.INDEX: "installed from a package index",
+    Installed.UNKNOWN: "installed in a way that is not known",
 }
 
 MOST_REASONS: Final = 4
@@ -55,12 +65,18 @@ def gain(finding: FindingResult) -> str:
     """What a finding adds for each cycle and in a day; empty for one that is no growth."""
     if not finding.per_cycle and not finding.per_24h:
         return ""
-    return f"{rate(finding.per_cycle, finding.unit)} a cycle, {projection(finding.per_24h, finding.unit)} in 24 h"
+    each = cycle_word(finding.scenario == ATTACHED)
+    return f"{rate(finding.per_cycle, finding.unit)} a {each}, {projection(finding.per_24h, finding.unit)} in 24 h"
+
+
+def cycle_word(is_watch: bool) -> str:
+    """What is counted: an agent that is watched is looked at, not driven."""
+    return "look" if is_watch else "cycle"
 
 
 def ran(report: Report) -> str:
     """How much ran: `160 judged cycles, 40 warm-up cycles in 2 min 05 s`."""
-    return f"{counted(report.counts)} in {duration(report.duration_s)}"
+    return f"{counted(report.counts, cycle_word(report.is_watch))} in {duration(report.duration_s)}"
 
 
 def undecided(report: Report) -> list[str]:
@@ -86,20 +102,20 @@ def harness_told(report: Report) -> str:
         return f"the harness itself grew: {', '.join(rising)}"
     if judged:
         return f"the harness itself did not grow, by {', '.join(judged)}"
-    reasons = "; ".join(f"{words} ({', '.join(names)})" for words, names in by_reason(report.harness).items())
-    return f"the harness itself: {reasons}"
+    words = max(by_reason(report.harness).items(), key=lambda one: len(one[1]))[0]
+    return f"the harness itself (the process that measures), on which no verdict rests: {words}"
 
 
 def product_told(product: Product) -> str:
-    """Version and commit: `0.1.0, commit 0123456789ab with changes, checkout`."""
+    """Version and commit: `0.1.0, commit 0123456789ab with changes, run from a git checkout`."""
     commit = f"commit {product.commit[:12]}" if product.commit else "commit not known"
     changes = " with changes that are not committed" if product.dirty else ""
-    return f"{product.version or 'version not known'}, {commit}{changes}, installed as {product.installed.value}"
+    return f"{product.version or 'version not known'}, {commit}{changes}, {INSTALLED[product.installed]}"
 
 
 def _because(report: Report) -> str:
     if report.verdict == "held":
-        over = f"{count(report.cycles, 'judged cycle')} over {duration(report.duration_s)}"
+        over = f"{count(report.cycles, f'judged {cycle_word(report.is_watch)}')} over {duration(report.duration_s)}"
         return f"in {over} nothing that is judged grew, no limit was passed and {_bytes(report)}{_except(report)}."
     if found := _decisive(report):
         where = f" in {found[0].scenario}" if found[0].scenario else ""

@@ -9,7 +9,7 @@ from mobifai.protocol.plain_text import plain
 from soak.gauges.results import FindingResult, GaugeResult, Report
 from soak.report.figures import amount, count
 from soak.report.next_steps import next_steps
-from soak.report.sentences import SIGNS, gain, harness_told, sentence
+from soak.report.sentences import SIGNS, cycle_word, gain, harness_told, sentence
 from soak.report.states import unfilled, unknown
 from soak.report.text import one_line
 from soak.shell_quoting import quoted
@@ -44,7 +44,7 @@ def _lines(report: Report, place: Path | None) -> Iterator[Piece]:
         yield f"  {count(report.traffic.lost, 'byte was', 'bytes were')} lost, doubled or out of order", "red"
     yield from _unknown(report)
     if least := _least(report.gauges):
-        yield f"  the smallest leaks that would have been seen, a cycle: {least}", ""
+        yield f"  the smallest leaks that would have been seen, a {cycle_word(report.is_watch)}: {least}", ""
     if place is not None:
         yield f"  report: {quoted(str(place / 'report.html'))}", "bold"
         yield from _next(report, place)

@@ -5,33 +5,38 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from soak.gauges.counts import time_left, total
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult, TrafficResult
+from soak.report.figures import count
 from soak.run.account import Account
 from soak.run.plan import QUICK_BLOCKS, Plan
+from soak.run.scenario_run import Course
 from soak.view.lines import GaugeCourse, Progress, View
 
 CURVES = ("python.blocks", "heap.bytes", "children.bytes", "rss.bytes")
 CURVE_POINTS = 60
 RUNNING = "running"
+CONFIRMING = "confirming"
 DONE = "done"
-"""Phases by name: the one whose length is known, and the last one."""
+"""Phases by name: those whose length is known, and the last one."""
 FIRST_ESTIMATE = 0.05
 """The share of a run that has to be done before the rest can be estimated."""
 
 
 class Telling:
-    """What is told of one run. `round` is the runner's to set."""
+    """What is told of one run. `round`, the newest that has begun, and `rounds_done` are the runner's to set."""
 
     def __init__(self, view: View, plan: Plan, elapsed: Callable[[], float]) -> None:
-        self.round = 0
+        self.round = self.rounds_done = 0
         self._view = view
         self._plan = plan
         self._elapsed = elapsed
         self._phase, self._where = "starting", ""
         self._began: float | None = None
+        self._confirming_since: float | None = None
 
     def enter(self, phase: str, scenario: str = "") -> None:
         """Another phase begins."""
         self._phase, self._where = phase, scenario
+        self._confirming_since = None
         if phase == RUNNING and self._began is None:
             self._began = self._elapsed()
 
@@ -41,14 +46,14 @@ class Telling:
 
     def tell(self, accounts: Sequence[Account], findings: Iterable[FindingResult]) -> None:
         """Where it is now. Cheap."""
-        counts = total((account.counts for account in accounts), self.round)
+        counts = total((account.counts for account in accounts), self.rounds_done)
         share = self._share(accounts)
         self._view.update(
             Progress(
                 phase=self._phase,
                 scenario=self._where,
                 counts=counts,
-                rounds=self._rounds(),
+                step=self._step(accounts),
                 rate=counts.cycles / max(sum(account.busy_seconds for account in accounts), 1e-9),
                 seconds_left=self._seconds_left(share),
                 elapsed=self._elapsed(),
@@ -67,12 +72,26 @@ class Telling:
                     values = tuple(value for _, _, value in series[name])[-CURVE_POINTS:]
                     yield GaugeCourse(name, gauge_of(name).unit, values)
 
-    def _rounds(self) -> int | None:
-        """How many rounds there will be, if that is known."""
-        return QUICK_BLOCKS if self._plan.duration is None and self._plan.cycles is None else None
+    def _step(self, accounts: Sequence[Account]) -> str:
+        """Where in its phase it is: `round 3 of 8`, `block 2 of 8 of the second process`."""
+        if self._phase == RUNNING and self.round:
+            of = f" of {QUICK_BLOCKS}" if self._plan.duration is None and self._plan.cycles is None else ""
+            return f"round {self.round:,}{of}"
+        if self._phase == CONFIRMING:
+            second = self._second(accounts)
+            if second is None or not second.cycles:
+                return "warm-up of the second process"
+            return f"block {min(second.blocks + 1, QUICK_BLOCKS)} of {QUICK_BLOCKS} of the second process"
+        return count(self.rounds_done, "round") if self._phase == DONE else ""
+
+    def _second(self, accounts: Sequence[Account]) -> Course | None:
+        """The confirmation that goes on."""
+        return next((account.second for account in accounts if account.name == self._where), None)
 
     def _share(self, accounts: Sequence[Account]) -> float | None:
-        """What is done of the judged part, from 0 to 1; None in a phase whose length nobody knows."""
+        """What is done of the judged part or of a confirmation, from 0 to 1; None where nobody knows its length."""
+        if self._phase == CONFIRMING:
+            return self._share_confirmed(accounts)
         plan = self._plan
         if self._phase not in (RUNNING, DONE):
             return None
@@ -84,11 +103,27 @@ class Telling:
             done, wanted = sum(min(plan.cycles, one.counts.judged_cycles) for one in accounts), plan.cycles
         return min(1.0, done / (wanted * len(plan.scenarios)))
 
+    def _share_confirmed(self, accounts: Sequence[Account]) -> float | None:
+        second = self._second(accounts)
+        if second is None or not second.cycles:
+            return None
+        if self._confirming_since is None:
+            self._confirming_since = self._elapsed()
+        return min(1.0, second.cycles / (QUICK_BLOCKS * second.factor * len(second.scenario.block)))
+
     def _seconds_left(self, share: float | None) -> float | None:
-        """The time until the judged part ends; what is then confirmed or traced takes longer."""
+        """The time until the judged part or the confirmation ends; what is confirmed or traced then takes longer."""
+        if self._phase == CONFIRMING:
+            return _estimated(share, self._confirming_since, self._elapsed())
         if share is None or self._phase == DONE or self._began is None:
             return None
         if self._plan.duration is not None:
             left = self._plan.duration - self._elapsed()
             return left if left > 0 else None
-        return time_left(share, self._elapsed() - self._began) if FIRST_ESTIMATE < share < 1 else None
+        return _estimated(share, self._began, self._elapsed())
+
+
+def _estimated(share: float | None, since: float | None, now: float) -> float | None:
+    """What is left of a part that began at `since`, by what it took so far; None while that says too little."""
+    known = share is not None and since is not None and FIRST_ESTIMATE < share < 1
+    return time_left(share or 0, now - (since or 0)) if known else None

@@ -22,7 +22,7 @@ from soak.report.writer import ReportWriter
 from soak.run.account import Account
 from soak.run.failures import failure
 from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
-from soak.run.progress_reporter import Telling
+from soak.run.progress_reporter import CONFIRMING, Telling
 from soak.run.replay import scenario_command
 from soak.run.report_builder import INTERRUPTED, UNFINISHED, Setting, compose
 from soak.run.scenario_run import Course, open_course
@@ -164,6 +164,7 @@ class Runner:
                 continue
             self._writer.append_samples(account.name, [sample])
             self._look_at(account)
+        self._telling.rounds_done = self._round
         self._own.sample()
         if self._tracing.due:
             await self._trace(self._accounts[self._tracing.taken % len(self._accounts)], WINDOW_SECONDS)
@@ -226,7 +227,7 @@ class Runner:
             self._stop_early()
 
     async def _confirm(self, account: Account, suspected: list[str]) -> None:
-        self._show("confirming", account.name)
+        self._show(CONFIRMING, account.name)
         self._telling.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
         with self._failing(account.name):
             while True:
@@ -360,7 +361,7 @@ class Runner:
         report = compose(
             self._setting,
             self._accounts,
-            rounds=self._round,
+            rounds=self._telling.rounds_done,
             duration=self._elapsed(),
             interrupted=self._interrupted,
             finished=self._over,

@@ -14,7 +14,7 @@ from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
 from soak.gauges.counts import Counts
-from soak.gauges.gauge import Sample, gauge_of
+from soak.gauges.gauge import Kind, Sample, gauge_of
 from soak.gauges.results import (
     ATTACHED,
     BoundResult,
@@ -27,10 +27,21 @@ from soak.gauges.results import (
     TrafficResult,
     Verdict,
 )
-from soak.gauges.state import State
+from soak.gauges.state import State, too_few
 from soak.gauges.time_series import SeriesBook
 from soak.gauges.trend import Judgement, judge
-from soak.gauges.verdict import ENOUGH_BLOCKS, REQUIRED, bounds, breaches, gauges, leaks, ordered, rest, scenario_state
+from soak.gauges.verdict import (
+    ENOUGH_BLOCKS,
+    ENOUGH_LOOKS,
+    REQUIRED,
+    bounds,
+    breaches,
+    gauges,
+    leaks,
+    ordered,
+    rest,
+    scenario_state,
+)
 from soak.harness.pauses import Pauses
 from soak.report.figures import duration
 from soak.report.writer import ReportWriter
@@ -43,6 +54,8 @@ LOOKS = 40
 """Looks over the whole time: enough for two windows."""
 LEAST_PAUSE = 1.0
 MOST_NOTES = 20
+LOOKS_FOR = {Kind.REST: 3, Kind.GROWTH: ENOUGH_LOOKS, Kind.BUDGET: ENOUGH_LOOKS}
+"""Looks at rest that two windows take, by the kind of the gauge."""
 
 
 class Watch:
@@ -163,17 +176,25 @@ class Watch:
         first, again = {}, {}
         for name in self._book.series:
             window = self._book.window(name)
-            first[name] = judge([point for point in window if point[0] <= middle], gauge_of(name))
-            again[name] = judge([point for point in window if point[0] >= middle], gauge_of(name))
+            first[name] = self._judged(name, [point for point in window if point[0] <= middle])
+            again[name] = self._judged(name, [point for point in window if point[0] >= middle])
         return first, again
+
+    def _judged(self, name: str, points: list[tuple[int, float]]) -> Judgement:
+        """What one window says, or how many looks it takes."""
+        gauge = gauge_of(name)
+        judgement, needed = judge(points, gauge), LOOKS_FOR[gauge.kind]
+        if gauge.kind is Kind.BUDGET or self._rests >= needed:
+            return judgement
+        return Judgement(State.UNJUDGED, gauge, reason=too_few(self._rests, needed, "look"))
 
     def _report(self, *, interrupted: bool, finished: bool = True) -> Report:
         first, again = self._windows()
         rate = self._rests / max(self._elapsed(), 1e-9)
         risen = leaks(first, again, cycles_per_second=rate, scenario=ATTACHED, replay=self._replay)
         found = ordered([*self._findings.values(), *risen])
-        results = gauges(first, again, ATTACHED, ENOUGH_BLOCKS if self._rests else 0)
-        notes = [f"a cycle is one look with no phone there: {self._rests} of {self._looks}", *self._notes]
+        results = gauges(first, again, ATTACHED) if self._rests else _never_at_rest()
+        notes = [f"a look counts while no phone is connected: {self._rests} of {self._looks}", *self._notes]
         return Report(
             verdict=_verdict(found, results, interrupted) if finished or found else "unfinished",
             counts=self._counts(),
@@ -212,6 +233,12 @@ class Watch:
             SeriesResult(name, ATTACHED, gauge_of(name).unit, None, self._book.series[name].measured())
             for name in sorted(moving)[:60]
         ]
+
+
+def _never_at_rest() -> list[GaugeResult]:
+    """The gauges that no verdict can do without, of an agent that a phone used all the time."""
+    reason = too_few(0, ENOUGH_LOOKS, "look")
+    return [GaugeResult(name, gauge_of(name).unit, None, State.UNJUDGED, None, ATTACHED, reason) for name in REQUIRED]
 
 
 def _verdict(found: list[FindingResult], results: list[GaugeResult], interrupted: bool) -> Verdict:

@@ -27,9 +27,10 @@ class GaugeCourse:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is. `rate` is in cycles for each second, of whatever kind. `rounds` is how many there will be.
+    """Where a run is. `rate` is in cycles for each second, of whatever kind. `step` is where in its phase it is.
 
-    `share` is what is done, from 0 to 1. It, `seconds_left` and `rounds` are None where they are not known.
+    `share` is what is done, from 0 to 1: of the judged part, or of a confirmation. It and `seconds_left` are None where
+    they are not known.
     `findings` has a line for each finding, all of them so far; a view says each once.
     """
 
@@ -37,7 +38,7 @@ class Progress:
     scenario: str
     counts: Counts
     rate: float
-    rounds: int | None = None
+    step: str = ""
     cycle: str = "cycle"
     seconds_left: float | None = None
     elapsed: float = 0
@@ -104,7 +105,7 @@ class PlainLines:
             return True
         now = self._clock()
         pause = max(LINE_SECONDS, (now - self._begun) * LINES_SHARE)
-        return now - self._told >= (pause / 2 if last.counts.rounds != progress.counts.rounds else pause)
+        return now - self._told >= (pause / 2 if last.step != progress.step else pause)
 
 
 def new_findings(last: Progress | None, progress: Progress) -> list[str]:
@@ -117,7 +118,7 @@ def told(progress: Progress) -> str:
     """Where a run is, in one line."""
     parts = [
         ", ".join(
-            part for part in (" ".join(filter(None, (progress.phase, progress.scenario))), round_(progress)) if part
+            part for part in (" ".join(filter(None, (progress.phase, progress.scenario))), progress.step) if part
         ),
         counted(progress.counts, progress.cycle),
         speed(progress),
@@ -126,12 +127,6 @@ def told(progress: Progress) -> str:
         count(len(progress.findings), "finding") if progress.findings else "",
     ]
     return "; ".join(part for part in parts if part)
-
-
-def round_(progress: Progress) -> str:
-    """The round, once the first one has begun: `round 3 of 8`."""
-    of = f" of {progress.rounds:,}" if progress.rounds is not None else ""
-    return f"round {progress.counts.rounds:,}{of}" if progress.counts.rounds else ""
 
 
 def speed(progress: Progress) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from mobifai.protocol.plain_text import plain
 from soak.report.figures import amount, count, counted, duration
-from soak.view.lines import GaugeCourse, PlainLines, Progress, View, exchanged, left, new_findings, round_, speed
+from soak.view.lines import GaugeCourse, PlainLines, Progress, View, exchanged, left, new_findings, speed
 from soak.view.sparkline import ASCII_BLOCKS, BLOCKS, sparkline
 
 REFRESH_SECONDS = 0.25
@@ -91,7 +91,7 @@ class Picture:
 
     def _where(self) -> Text:
         at = self._progress
-        more = (round_(at), counted(at.counts, at.cycle))
+        more = (_line(at.step), counted(at.counts, at.cycle))
         return Text.assemble(
             (_line(at.phase), "bold"), f" {_line(at.scenario)}".rstrip(), *(f" · {part}" for part in more if part)
         )

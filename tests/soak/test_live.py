@@ -21,7 +21,7 @@ PROGRESS = Progress(
     phase="judging",
     scenario="terminals",
     counts=Counts(1200, 300, rounds=3),
-    rounds=8,
+    step="round 3 of 8",
     rate=3.84,
     seconds_left=95,
     elapsed=310,
@@ -146,7 +146,7 @@ def test_a_new_round_is_told_unless_rounds_are_very_short() -> None:
     lines = PlainLines(out, clock)
     for round_ in range(100):
         clock.now += 0.1
-        lines.update(replace(PROGRESS, counts=Counts(rounds=round_)))
+        lines.update(replace(PROGRESS, step=f"round {round_}"))
     assert len(out.getvalue().splitlines()) == 2
 
 
@@ -155,7 +155,7 @@ def test_the_lines_of_a_day_are_few() -> None:
     lines = PlainLines(out, clock)
     while clock.now < 86_400:
         clock.now += 5
-        lines.update(replace(PROGRESS, counts=Counts(rounds=int(clock.now))))
+        lines.update(replace(PROGRESS, step=f"round {int(clock.now)}"))
     assert len(out.getvalue().splitlines()) < 4000
 
 

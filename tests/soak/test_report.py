@@ -359,7 +359,10 @@ def test_a_gauge_has_the_same_state_in_every_format(state: State, word: str, ele
 @pytest.mark.parametrize(
     ("harness", "told"),
     [
-        ([State.UNJUDGED, State.UNJUDGED], "the harness itself: not judged: why (a, b)"),
+        (
+            [State.UNJUDGED, State.UNJUDGED],
+            "on which no verdict rests: not judged: why",
+        ),
         ([State.FLAT, State.UNJUDGED], "the harness itself did not grow, by a"),
         ([State.FLAT, State.RISING], "the harness itself grew: b"),
     ],
@@ -414,7 +417,7 @@ def test_what_no_line_can_be_named_for_is_seen_again(kind: str) -> None:
         ({"interrupted": True}, {"cycles": 40}, "mobifai soak --resume /r --cycles 200"),
         ({"finished": False, "verdict": "unfinished"}, {"duration": 600.0}, "mobifai soak --resume /r"),
         ({}, {"cycles": 40}, "mobifai soak --resume /r --cycles 200"),
-        ({}, {"duration": 60.0}, "mobifai soak --resume /r --duration 9m"),
+        ({}, {"duration": 60.0}, "mobifai soak --resume /r --duration 160s"),
     ],
 )
 def test_a_run_without_a_verdict_names_what_to_do(changes: dict[str, Any], plan: dict[str, Any], expected: str) -> None:
@@ -427,7 +430,33 @@ def test_a_run_without_a_verdict_names_what_to_do(changes: dict[str, Any], plan:
                                    "environment": {"plan": {**asdict(Plan(("terminals",))), **plan}}, **changes},
     )  # fmt: skip
     assert shown_steps(report, Path("/r")) == [expected]
-    assert "terminals needs 6 more blocks, 8 in one process" in summary(report, Path("/r")).plain
+    assert "terminals has 2 of 8 blocks; all have to be of one process" in summary(report, Path("/r")).plain
+
+
+def test_a_longer_run_says_what_is_done_and_what_comes_beside_it() -> None:
+    counts = Counts(20, 100, blocks=1, rounds=1)
+    one = msgspec.structs.replace(sample_reports.held(5).scenarios[0], counts=counts, judged_blocks=1,
+                                  state=State.UNJUDGED, reason="why")  # fmt: skip
+    environment = {"plan": {**asdict(Plan(("terminals",))), "cycles": 20}}
+    report = msgspec.structs.replace(sample_reports.held(5), verdict="inconclusive", scenarios=[one],
+                                     environment=environment)  # fmt: skip
+    assert "(20 cycles are done, 160 more)" in summary(report, Path("/r")).plain
+
+
+@pytest.mark.parametrize(
+    ("looks", "seconds", "expected"), [(3, 3.0, "20s"), (5, 12.0, "50s"), (0, 30.0, "20m"), (5, 300.0, "18m")]
+)
+def test_a_watch_without_a_verdict_names_a_length_that_gives_one(looks: int, seconds: float, expected: str) -> None:
+    one = msgspec.structs.replace(sample_reports.held(5).scenarios[0], name="attached", state=State.UNJUDGED)
+    report = msgspec.structs.replace(
+        sample_reports.held(5), verdict="inconclusive", scenarios=[one], counts=Counts(looks, blocks=looks),
+        duration_s=seconds, environment={"watched": "/state dir"},
+    )  # fmt: skip
+    (command,) = shown_steps(report, Path("/r"))
+    assert command == f"mobifai soak --attach '/state dir' --duration {expected}"
+    assert f"({looks} of 9 looks)" in summary(report, Path("/r")).plain
+    assert f"{looks} judged looks" in summary(report, Path("/r")).plain
+    assert "cycle" not in summary(report, Path("/r")).plain.partition("report:")[0].partition("harness")[0]
 
 
 def test_a_run_that_held_needs_nothing_more() -> None:
