@@ -12,7 +12,7 @@ from profiles.report.directory import ProfileDirectory, encoded
 from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import summary
 from profiles.reported import How, Saving, begun_in, kept
-from profiles.results import EVERYTHING, EXIT_STATUS, ProfileReport, Settings, Unjudged
+from profiles.results import EVERYTHING, EVERYTHING_ELSE, EXIT_STATUS, ProfileReport, Settings, Unjudged
 from soak.harness.environment import environment
 from soak.harness.identity import product
 from soak.option_table import usable
@@ -58,5 +58,5 @@ def reported(
 def _with_verdict(report: ProfileReport, how: How, note: str) -> ProfileReport:
     """A report that is not the last one of its own: `note` says why the rest is not judged."""
     notes = [*([note] if note else []), *report.notes]
-    left = [Unjudged("everything else", note)] if note else report.unjudged
+    left = [Unjudged(EVERYTHING_ELSE, note)] if note else report.unjudged
     return msgspec.structs.replace(report, verdict=how, notes=notes, unjudged=left)

@@ -43,12 +43,13 @@ class Unjudged(msgspec.Struct, frozen=True):
 
 EVERYTHING = "everything"
 """What was not judged when nothing was."""
+EVERYTHING_ELSE = "everything else"
+_NOTHING = {EVERYTHING: "nothing was judged", EVERYTHING_ELSE: "nothing else was judged"}
 
 
 def not_judged(one: Unjudged) -> str:
     """Return the sentence for something that was not judged."""
-    what = "nothing was judged" if one.what == EVERYTHING else f"{one.what} was not judged"
-    return f"{what}, because {one.why}"
+    return f"{_NOTHING.get(one.what, f'{one.what} was not judged')}, because {one.why}"
 
 
 class NextStep(msgspec.Struct, frozen=True):

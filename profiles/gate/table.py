@@ -12,7 +12,7 @@ from profiles.gate.compared import compared, short
 from profiles.gate.figures import FIGURES
 from profiles.gate.results import Checked, GateReport, Row, RowVerdict, Verdict
 from profiles.report.places import told
-from profiles.results import Unjudged, not_judged
+from profiles.results import EVERYTHING, Unjudged, not_judged
 from soak.report.figures import amount, count, duration, rate
 from soak.report.text import markdown_text, one_line
 
@@ -66,7 +66,8 @@ def all_unjudged(report: GateReport) -> list[Unjudged]:
 def table(report: GateReport) -> list[Line]:
     """The rows that a reviewer has to see."""
     lines = [_line(row) for row in _shown(report.rows)]
-    return [*lines, *_contracts(report), *(_unjudged_line(one) for one in report.unjudged)]
+    said = () if report.verdict != "inconclusive" else (EVERYTHING,)  # by the headline
+    return [*lines, *_contracts(report), *(_unjudged_line(one) for one in report.unjudged if one.what not in said)]
 
 
 def _unjudged_line(one: Unjudged) -> Line:
