@@ -63,7 +63,8 @@ OPTIONS: Final = (
     ),
     click.option(
         "--cycles", type=CYCLES, metavar="N",
-        help=f"Cycles of each scenario, after the warm-up and in whole blocks; {CYCLES.range}.",
+        help=f"Cycles of each scenario after the warm-up, rounded up to whole blocks (6 to 20 cycles each); "
+        f"{CYCLES.range}. Fewer than {QUICK_BLOCKS} blocks give no verdict (status 4).",
     ),
     click.option(
         "--quick", is_flag=True,

@@ -80,11 +80,11 @@ def ran(report: Report) -> str:
 
 
 def undecided(report: Report) -> list[str]:
-    """Why there is no verdict: `terminals: not judged: too few blocks: 3 of 8 needed`."""
+    """Why there is no verdict: `terminals was not judged: too few blocks (3 of 8 needed)`."""
     reasons = ["the run was interrupted"] if report.interrupted else []
     begun = {one.name for one in report.scenarios}
-    reasons += [f"{name}: not judged: it was not begun" for name in planned(report) if name not in begun]
-    return reasons + [f"{one.name}: {told(one)}" for one in report.scenarios if one.state is not State.FLAT]
+    reasons += [f"{name} was not judged: it was not begun" for name in planned(report) if name not in begun]
+    return reasons + [f"{one.name} was {told(one)}" for one in report.scenarios if one.state is not State.FLAT]
 
 
 def planned(report: Report) -> list[str]:

@@ -40,7 +40,7 @@ class HasState(Protocol):
 
 
 def told(judged: HasState) -> str:
-    """A state in words, with its reason: `not judged: too few blocks: 3 of 8 needed`."""
+    """A state in words, with its reason: `not judged: too few blocks (3 of 8 needed)`."""
     return f"{WORDS[judged.state]}: {judged.reason}" if judged.reason else WORDS[judged.state]
 
 
@@ -50,7 +50,7 @@ def unfilled(report: Report) -> list[BoundResult]:
 
 
 def unknown(report: Report) -> dict[str, list[str]]:
-    """The gauges that nothing is known of, by why: `not judged: too few blocks: 3 of 8 needed`.
+    """The gauges that nothing is known of, by why: `not judged: too few blocks (3 of 8 needed)`.
 
     What is never judged is left out: the report says so where it shows it.
     """

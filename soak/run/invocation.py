@@ -25,6 +25,7 @@ from soak.report.lock import locked
 from soak.report.summary import summary
 from soak.report.writer import ReportWriter
 from soak.run.failures import failure
+from soak.run.outlook import too_short
 from soak.run.plan import Plan
 from soak.run.report_builder import Setting, bare_report
 from soak.run.runner import Runner
@@ -50,6 +51,8 @@ class Invocation:
                 return await runner.run(stop)
 
         def job(writer: ReportWriter, shown: View) -> Report:
+            for line in too_short(plan) if earlier is None else ():
+                shown.say(line)
             return alone(lambda folder: driven(folder, writer, shown))
 
         return self._whole(setting, earlier, job)

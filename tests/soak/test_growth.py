@@ -264,7 +264,7 @@ def test_too_few_points_are_not_judged_and_say_how_many_are_needed(
     points: list[tuple[int, float]], blocks: int
 ) -> None:
     judgement = judge(points, TYPES)
-    assert (judgement.state, judgement.reason) == (State.UNJUDGED, f"too few blocks: {blocks} of 4 needed")
+    assert (judgement.state, judgement.reason) == (State.UNJUDGED, f"too few blocks ({blocks} of 4 needed)")
 
 
 def test_what_has_no_value_in_any_block_is_not_measured() -> None:

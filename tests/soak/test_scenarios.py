@@ -65,3 +65,9 @@ async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(
         assert (status["phone"], status["path"], status["terminals"]) == (None, None, [])
         assert world.traffic.lost == 0
         assert world.traffic.bytes_received > world.traffic.bytes_sent > 0
+
+
+def test_the_documentation_has_the_cycles_of_a_block_of_each_scenario() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "soak.md").read_text(encoding="utf-8")
+    for name in scenarios():
+        assert f"| `{name}` | {len(scenario(name).block)} |" in page

@@ -149,7 +149,7 @@ def test_counts_at_rest_are_shown_before_and_after() -> None:
     assert rest(before, after, judged, "mixed") == [
         RestResult("descriptors:socket", 0, 1, "descriptors", State.SUSPECTED, "mixed", "why"),
         RestResult("tasks:a", 2, 3, "tasks", State.RISING, "mixed"),
-        RestResult("threads:x", 1, 0, "threads", State.UNJUDGED, "mixed", "too few blocks: 0 of 1 needed"),
+        RestResult("threads:x", 1, 0, "threads", State.UNJUDGED, "mixed", "too few blocks (0 of 1 needed)"),
     ]
 
 
@@ -259,7 +259,7 @@ def test_after_too_few_blocks_an_amount_is_not_judged_and_says_how_many_it_takes
     )
     for one in gauges(first, {}, "mixed", blocks):
         assert one.state is State.UNJUDGED, one
-        assert one.reason == f"too few blocks: {blocks} of 8 needed"
+        assert one.reason == f"too few blocks ({blocks} of 8 needed)"
         assert (one.per_cycle, one.smallest_leak) == (None, None)
 
 
@@ -287,7 +287,7 @@ def test_a_count_is_judged_after_one_block() -> None:
     [
         (Phase.JUDGED, 8, [flat("python.blocks"), flat("heap.bytes")], [], (State.FLAT, "")),
         (Phase.WARM_UP, 0, [], [], (State.UNJUDGED, "its warm-up did not end")),
-        (Phase.RUNNING, 5, [], [], (State.UNJUDGED, "too few blocks: 5 of 8 needed")),
+        (Phase.RUNNING, 5, [], [], (State.UNJUDGED, "too few blocks (5 of 8 needed)")),
         (Phase.JUDGED, 8, [flat("types:a.B", State.SUSPECTED)], [], (State.SUSPECTED, UNCONFIRMED)),
         (Phase.CONFIRMED, 8, [flat("heap.bytes", State.RISING)], ["growth"], (State.RISING, "1 finding")),
     ],
