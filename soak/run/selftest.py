@@ -18,6 +18,7 @@ import msgspec
 from mobifai.errors import MobiFaiError
 from soak.gauges.results import EXIT_STATUS, Report
 from soak.harness.surroundings import make_folders, module_command, surroundings
+from soak.option_table import usable
 from soak.output import show
 from soak.plants import Plant, plants
 from soak.report.files import write_whole
@@ -51,7 +52,10 @@ class Outcome:
 async def self_test(
     plan: Plan, chosen: Sequence[str], place: Path, folder: Path, environment: dict[str, Any], as_json: bool
 ) -> int:
-    """Run all plants (of the chosen scenarios), two at a time; 1 on any miss or false alarm. Raises MobiFaiError."""
+    """Run all plants (of the chosen scenarios), two at a time; 1 on any miss or false alarm.
+
+    Raises Usage when nothing can be written at first, MobiFaiError.
+    """
     place.mkdir(parents=True, exist_ok=True)
     wanted = [one for one in plants() if not chosen or one.scenario in chosen]
     gate = asyncio.Semaphore(min(len(wanted), os.cpu_count() or 1))
@@ -72,7 +76,7 @@ async def self_test(
     def write(**state: bool) -> dict[str, Any]:
         return _write(place, plan, {**about, **state}, outcomes)
 
-    write(finished=False, interrupted=False)
+    usable(lambda: write(finished=False, interrupted=False))
     interrupted = False
     try:
         await asyncio.gather(*(one(number, plant) for number, plant in enumerate(wanted)))

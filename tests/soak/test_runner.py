@@ -515,6 +515,28 @@ async def test_a_byte_that_a_confirmation_loses_fails_the_run(stage: Stage) -> N
     assert (report.verdict, report.traffic.lost) == ("failed", 1)
 
 
+async def test_a_confirmation_shows_its_block_and_its_share(stage: Stage) -> None:
+    stage.has = rising
+    report = await stage.run(plan())
+    confirming = [one for one in stage.shown.progress if one.phase == "confirming"]
+    steps = list(dict.fromkeys(one.step for one in confirming))
+    assert steps[0] == "warm-up of the second process"
+    assert steps[1:] == [f"block {number} of 8 of the second process" for number in range(1, 9)]
+    shares = [one.share for one in confirming if one.share is not None]
+    assert shares == sorted(shares) and 0 < shares[0] < 0.5 and shares[-1] == 1
+    assert stage.shown.progress[-1].step == f"{report.counts.rounds} rounds" == "8 rounds"
+
+
+async def test_a_round_that_was_cut_short_does_not_count(stage: Stage) -> None:
+    def fail(_: World, __: str) -> None:
+        if stage.shown.progress[-1].step == "round 2 of 8":
+            raise TargetFailed("the agent ended with status 1")
+
+    stage.act = fail
+    report = await stage.run(plan())
+    assert (report.verdict, report.counts.blocks, report.counts.rounds) == ("failed", 1, 1)
+
+
 async def test_the_judgement_of_the_first_part_stands_until_a_second_one_has_judged(stage: Stage) -> None:
     first = await stage.run(plan())
     second = await stage.run(plan(cycles=4), earlier=first)

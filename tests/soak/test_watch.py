@@ -76,6 +76,9 @@ async def test_ctrl_c_ends_the_watch_and_not_the_agent(tmp_path: Path) -> None:
     assert (watched.status, watched.report.verdict) == (4, "inconclusive")
     assert watched.report.interrupted
     assert "it was interrupted" in watched.report.notes
+    (scenario,) = watched.report.scenarios
+    assert scenario.reason == f"python.blocks: too few looks ({watched.report.cycles} of 9 needed)"
+    assert watched.report.environment["watched"] == str(agent.state_dir)
 
 
 async def test_no_leak_is_planted_in_an_agent_that_somebody_uses(tmp_path: Path) -> None:
