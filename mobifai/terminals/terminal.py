@@ -21,7 +21,7 @@ from mobifai.terminals.replay import snapshot
 from mobifai.terminals.ring_memory import RingMemory
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import WINDOW_BYTES
-from mobifai.terminals.typed_line import is_new_after, kept_of
+from mobifai.terminals.typed_line import KEPT, is_new_after
 
 QUICK_PIECE = 4 << 10
 """In such pieces output goes while somebody types: their echo waits for no more than one."""
@@ -315,7 +315,7 @@ class Terminal:
             self._pty.write(text.encode("utf-8", "replace"))
             self.urgent = self.forwarded
             self._typed_at = time.monotonic()
-            self._typed_before, self._last_typed = self._last_typed, kept_of(text)
+            self._typed_before, self._last_typed = self._last_typed, text[-KEPT:]
         except LimitReached as error:
             raise TerminalError(f"the program in this terminal does not read: {error}", self.uuid) from None
 

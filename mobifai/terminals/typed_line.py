@@ -10,9 +10,8 @@ _ANSWER = re.compile(r"(?:\x1b\[[?>=]?[0-9;:]*[cnRuyIO]|\x1b[P\]_][^\x07\x1b]*(?
 _ENDS = ("\r", "\n", "\x03")
 
 
-def kept_of(text: str) -> str:
-    """Return what `is_new_after` needs of a text: of a long one, which no terminal answers, the end."""
-    return text if len(text) <= MAX_SEQUENCE else text[-1]
+KEPT = MAX_SEQUENCE + 1
+"""Of a text, so many last characters are kept for `is_new_after`. No terminal answers with that many."""
 
 
 def is_new_after(last: str | None, before: str | None) -> bool | None:
@@ -20,6 +19,6 @@ def is_new_after(last: str | None, before: str | None) -> bool | None:
     for text in (last, before):
         if text is None:
             return None
-        if text and not _ANSWER.fullmatch(text):
+        if text and (len(text) >= KEPT or not _ANSWER.fullmatch(text)):
             return text.endswith(_ENDS)
     return None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mobifai.terminals.typed_line import is_new_after, kept_of
+from mobifai.terminals.typed_line import KEPT, is_new_after
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,14 @@ def test_a_line_is_new_after_enter_and_answers_of_the_terminal_do_not_count(
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\x03", "x", "\u20ac"])
-def test_of_a_long_paste_only_the_end_is_kept_and_it_decides_the_same(end: str) -> None:
+def test_the_end_of_a_long_paste_decides_as_the_whole_does(end: str) -> None:
     paste = "x" * 1_000_000 + end
-    assert len(kept_of(paste)) == 1
-    assert is_new_after(kept_of(paste), "y") is is_new_after(paste, "y")
+    assert is_new_after(paste[-KEPT:], "y") is is_new_after(paste, "y")
 
 
-def test_a_terminals_answer_is_kept_as_it_is() -> None:
-    assert kept_of("\x1b[?62;c") == "\x1b[?62;c"
+def test_the_end_of_a_long_paste_is_no_answer_of_the_terminal() -> None:
+    paste = "rm -rf x" + "\x1b]" + "0" * KEPT + "\x07"
+    long_answer = "\x1b]" + "0" * (KEPT - 3) + "\x07"
+    assert is_new_after(paste[-KEPT:], "\r") is False
+    assert len(long_answer) == KEPT
+    assert is_new_after(long_answer, "\r") is False
