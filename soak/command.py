@@ -47,9 +47,9 @@ class RunFailed(CommandError):
 EPILOG = (
     "Exit status: 0 everything held (--self-test: every leak was found and no decoy was); 1 a limit was passed or a "
     "leak was found (--self-test: a leak was missed, or a decoy was found); 2 usage: the options can't be used, the "
-    "directory is in use, or the machine lacks something; 3 the run itself failed (the agent died, a byte was lost, "
-    "the report could not be written); 4 inconclusive: interrupted, too short to judge, or a gauge "
-    "that can't be measured here."
+    "directory is in use, no report can be written there, or the machine lacks something; 3 the run itself failed (the "
+    "agent died, a byte was lost), or its report or output could not be written; 4 inconclusive: interrupted, too "
+    "short to judge, or a gauge that can't be measured here."
 )
 
 
