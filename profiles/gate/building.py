@@ -34,9 +34,10 @@ KEPT: Final = (
 """Variables that keep the person's value: where packages come from, and how they are reached. No other is passed on."""
 
 _CAUSE = re.compile(
-    r"^\s*((?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*|(?:ERROR|error|fatal): .*)$", re.MULTILINE
+    r"^[\s╰─>│]*((?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*|(?:ERROR|error|fatal): .*)$", re.MULTILINE
 )
-_EMPTY = re.compile(r"(?i)error: (failed (building|to build)|subprocess-exited|metadata-generation-failed)")
+_EMPTY = re.compile(r"(?i)error: (failed (building|to build)|[a-z]+(-[a-z]+)+$|subprocess-exited)")
+"""An error that only says that there is one. pip calls errors by a name of words with hyphens, then says more."""
 
 
 class BuildFailed(ProfileError):

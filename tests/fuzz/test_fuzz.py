@@ -111,6 +111,7 @@ def test_a_figure_that_rises_to_the_end_is_a_leak_and_one_that_levels_off_is_non
 
 def test_every_event_of_the_protocol_is_fuzzed() -> None:
     tables = [table for name, table in vars(messages).items() if name.isupper() and isinstance(table, Mapping)]
+    tables.remove(messages.FROM_AGENT)  # what agents send comes to nobody that trusts less
     events = {event for table in tables for event in table}
     assert events <= {event for target in TARGETS.values() for table in target.tables for event in table}
 

@@ -118,7 +118,7 @@ class Keeper(Target):
         assert self.line is not None
         loop = asyncio.get_running_loop()
         number = self.random.randrange(1 << 40)
-        data = b""
+        data, is_rest = b"", True  # of a line of which some was passed over
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await loop.sock_sendall(self.line, encode({**question, "id": number}) + b"\n")
@@ -129,8 +129,10 @@ class Keeper(Target):
                     data += came
                     *lines, data = data.split(b"\n")
                     for line in lines:
-                        if line and (answer := json.loads(line)).get("id") == number:
-                            return dict(answer)
+                        with suppress(*([ValueError] if is_rest else [])):
+                            if line and (answer := json.loads(line)).get("id") == number:
+                                return dict(answer)
+                        is_rest = False
         except TimeoutError:
             self._check()
             raise Fault("stall", f"the keeper did not answer within {ANSWER_SECONDS:.0f} s") from None
