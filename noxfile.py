@@ -90,7 +90,7 @@ for each in PYTHONS:
 
 @nox.session(name="soak-quick")
 def soak_quick(session: nox.Session) -> None:
-    """Soak, some two minutes: nothing grows, no byte is lost. `-- terminals --seed 7` as `mobifai soak` takes it."""
+    """Soak, some five minutes: nothing grows, no byte is lost. `-- terminals --seed 7` as `mobifai soak` takes it."""
     soak(session, "--report", str(Path(session.virtualenv.location, "soak-report")))
 
 

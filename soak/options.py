@@ -68,7 +68,7 @@ OPTIONS: Final = (
     ),
     click.option(
         "--quick", is_flag=True,
-        help=f"{QUICK_BLOCKS} blocks of each scenario, about two minutes for all of them. The default without "
+        help=f"{QUICK_BLOCKS} blocks of each scenario, about five minutes for all of them. The default without "
         "--duration and --cycles.",
     ),
     click.option(
