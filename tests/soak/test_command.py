@@ -408,7 +408,7 @@ def test_a_run_that_is_too_short_says_so_and_has_memory_windows(tmp_path: Path) 
     ended = soak(tmp_path / "report", "terminals", "--cycles", "5", "--memray")
     assert (ended.status, ended.report.verdict) == (4, "inconclusive"), ended.err
     assert ended.report.findings == []
-    assert ended.report.scenarios[0].blocks == 1
+    assert ended.report.scenarios[0].counts.blocks == 1
     windows = list((ended.place / "memray").iterdir())
     assert len(windows) == 1
     assert windows[0].stat().st_size < 10_000_000
