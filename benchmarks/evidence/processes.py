@@ -38,9 +38,9 @@ class Ended:
 
     def failed(self, why: str = "", detail: Mapping[str, Any] | None = None) -> Judged:
         """Return the result of a run that says neither right nor wrong, with the last lines that it wrote."""
-        told = why or f"exit status {self.status}, no report"
+        reason = why or f"exit status {self.status}, no report"
         last = " / ".join([line for line in self.err.splitlines() if line.strip()][-3:])
-        return Judged(Outcome.FAILED, f"{told}: {last}"[:500] if last else told, detail or {}, self.command)
+        return Judged(Outcome.FAILED, f"{reason}: {last}"[:500] if last else reason, detail or {}, self.command)
 
     def report(self, form: type[T]) -> T:
         """Return the report on standard output. Raises ValueError when there is none."""

@@ -1,7 +1,7 @@
-"""The agent's links: the relay, the call, and the courier that sends over either, for one phone at a time.
+"""The agent's links: the relay, the peer connection, and the courier that sends over either, for one phone at a time.
 
-`Pairing` decides what to do about the relay, `Sealing` whether a phone that encrypts is who it says, `Courier` which
-path a message takes; here their words are passed on. What a phone says goes to the reception.
+`Pairing` decides what to do about the relay, `Sealing` whether an encrypting phone is who it claims to be, and
+`Courier` which path a message takes. This module connects them. Messages of the phone go to the dispatcher.
 """
 
 import asyncio

@@ -21,9 +21,8 @@ class Part(StrEnum):
 class Counts(msgspec.Struct, frozen=True):
     """How much ran, of a scenario or of a whole run.
 
-    A round is a block of every scenario, one after the other; `rounds` and `blocks` count those that were done, and
-    `blocks` judged ones. `confirmation_cycles` count
-    all cycles of second processes, those of their warm-up too.
+    A round is a block of every scenario, one after the other. `rounds` and `blocks` count completed ones; `blocks`
+    counts only those that are judged. `confirmation_cycles` includes the warm-up of the second processes.
     """
 
     judged_cycles: int = 0

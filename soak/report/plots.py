@@ -141,17 +141,17 @@ def _caption(course: Course) -> Markup:
     sign = tag("span", "✗ found", class_="chip bad") if course.findings else None
     ends = [f"{amount(line.points[0][1], course.unit)} → {amount(line.points[-1][1], course.unit)}"
             for line in course.lines]  # fmt: skip
-    told = ends[0] if len(ends) == 1 else course.unit
-    return tag("figcaption", tag("strong", course.name), " ", sign, " ", tag("span", told, class_="dim"))
+    ends_text = ends[0] if len(ends) == 1 else course.unit
+    return tag("figcaption", tag("strong", course.name), " ", sign, " ", tag("span", ends_text, class_="dim"))
 
 
 def _drawing(course: Course, key: Key, across: Span, up: Span, grid: int) -> Markup:
     values = [value for line in course.lines for _, value in line.points]
-    told = f"between {amount(min(values), course.unit)} and {amount(max(values), course.unit)}"
+    span = f"between {amount(min(values), course.unit)} and {amount(max(values), course.unit)}"
     return tag(
         "svg",
         tag("title", f"{course.name} over {'cycles' if course.by_cycle else 'time'}"),
-        tag("desc", f"{len(course.lines)} lines, {told}." if len(course.lines) != 1 else f"One line, {told}."),
+        tag("desc", f"{len(course.lines)} lines, {span}." if len(course.lines) != 1 else f"One line, {span}."),
         [_level(value, up, "grid") for value in ticks(up.low, up.high, grid)],
         _level(course.capacity, up, "capacity") if _draws_capacity(course) else None,
         [_curve(line, key, across, up) for line in course.lines],

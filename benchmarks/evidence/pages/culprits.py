@@ -37,6 +37,13 @@ def page(evidence: Mapping[str, Evidence]) -> str:
 
 
 def _row(one: Result) -> list[object]:
-    told = one.detail
-    words = [one.unit, told["said"], code(told["first"]), told["kind"], told["confidence"], code(told["retained_by"])]
-    return [*words, told["others"] or "", round(one.seconds)]
+    detail = one.detail
+    words = [
+        one.unit,
+        detail["said"],
+        code(detail["first"]),
+        detail["kind"],
+        detail["confidence"],
+        code(detail["retained_by"]),
+    ]
+    return [*words, detail["others"] or "", round(one.seconds)]

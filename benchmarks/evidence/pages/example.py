@@ -21,25 +21,25 @@ def _unfilled(limits: Mapping[str, str]) -> list[str]:
 
 
 def _run(one: Result) -> str:
-    told = one.detail
-    filled, limits = told["limits"]
-    traffic = told["traffic"]
+    detail = one.detail
+    filled, limits = detail["limits"]
+    traffic = detail["traffic"]
     facts = [
-        ["verdict", told["verdict"]],
-        ["cycles", f"{told['cycles']:,}"],
-        ["time", f"{told['duration_s'] / 60:.0f} min"],
+        ["verdict", detail["verdict"]],
+        ["cycles", f"{detail['cycles']:,}"],
+        ["time", f"{detail['duration_s'] / 60:.0f} min"],
         ["bytes received, lost", f"{traffic['bytes_received']:,}, {traffic['lost']:,}"],
         ["limits filled to their capacity", f"{filled} of {limits}"],
     ]
     grown = [[f"`{gauge['name']}`", gauge["unit"], _rate(gauge["per_cycle"]), gauge["state"]]
-             for gauge in told["harness"]]  # fmt: skip
+             for gauge in detail["harness"]]  # fmt: skip
     parts = [
         f"`{one.command.replace('--report report --json', '--report example-soak')}`: the [report](report.html), with "
         "its [figures](report.json). Paths of that machine are shortened.\n",
         table(["", ""], facts),
-        *_unfilled(told["unfilled"]),
+        *_unfilled(detail["unfilled"]),
         "The smallest leak that it would have seen, for each cycle:\n",
-        smallest_table([told["smallest"]]),
+        smallest_table([detail["smallest"]]),
         "The harness itself:\n",
         table(["gauge", "unit", "rise a cycle", "judged"], grown),
     ]

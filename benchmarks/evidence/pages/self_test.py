@@ -34,8 +34,16 @@ def _matrix(rows: list[Result]) -> str:
 
 
 def _row(one: Result) -> list[object]:
-    told = one.detail
-    by = ", ".join(map(code, told["findings"])) + (f" and {told['more']} more" if told["more"] else "")
+    detail = one.detail
+    by = ", ".join(map(code, detail["findings"])) + (f" and {detail['more']} more" if detail["more"] else "")
     sign = "" if one.outcome is Outcome.RIGHT else f" ({one.outcome})"
-    name = f"{one.unit} (decoy)" if told["decoy"] else one.unit
-    return [name, told["process"], told["family"], told["scenario"], f"{told['verdict']}{sign}", by, round(one.seconds)]
+    name = f"{one.unit} (decoy)" if detail["decoy"] else one.unit
+    return [
+        name,
+        detail["process"],
+        detail["family"],
+        detail["scenario"],
+        f"{detail['verdict']}{sign}",
+        by,
+        round(one.seconds),
+    ]
