@@ -231,7 +231,7 @@ E2E_PHONES = _declare(
 )  # fmt: skip
 E2E_REVOKED = _declare(
     "e2e.revoked", 64, Unit.ITEMS, WhenFull.EVICT_OLDEST,
-    "phones that were revoked, so that they are told why, and can't come as an app of the field instead",
+    "phones that were revoked: they get the reason, and can't sign in as a legacy app instead",
     None, item_bytes=512,
 )  # fmt: skip
 E2E_LINKS = _declare(

@@ -291,7 +291,7 @@ class Pairing:
 
     @property
     def features(self) -> Features:
-        """What is used with the phone beyond the protocol of the field (section 7)."""
+        """The features used with the phone: what both support beyond the legacy protocol (section 7)."""
         return Features.common(self.peer.features) if self.peer is not None else NO_FEATURES
 
     @property

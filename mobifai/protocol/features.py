@@ -1,4 +1,4 @@
-"""What a phone and the agent agree on beyond the protocol of the field. Pure.
+"""Features that a phone and the agent negotiate beyond the legacy protocol. Pure.
 
 Each side lists what it can do when it registers; only what both list is used.
 """
@@ -74,4 +74,4 @@ class Features:
 
 
 NO_FEATURES = Features()
-"""A phone of the field."""
+"""A legacy app supports none of them."""

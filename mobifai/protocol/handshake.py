@@ -1,6 +1,6 @@
 """Who holds which key (section 3): ECDH over secp256k1, HMAC-SHA256 over a challenge.
 
-Keys travel as the hex of an uncompressed point (65 bytes, `04` first), as today's apps send them. The library for keys
+Keys travel as the hex of an uncompressed point (65 bytes, `04` first), as legacy apps send them. The library for keys
 is imported when a key is used: an agent that waits for its first phone has no need of it.
 """
 

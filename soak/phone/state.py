@@ -21,7 +21,7 @@ Watcher = Callable[[str, Json], None]
 class PhoneMemory:
     """A phone's memory. `keep_output` keeps all text of its terminals, else only the end of it.
 
-    `features` are those beyond the protocol of the field that the phone has (see `phone_places`).
+    `features` are those that the phone supports beyond the legacy protocol.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class PhoneMemory:
         """Whether the agent's signature was right; None: this relay gave no way to tell."""
         self.features = features
         self.places = Places(features) if features else None
-        """How far it is with each terminal; None: it is a phone of the field, which does not know."""
+        """Its offset in each terminal; None for a legacy app, which keeps none."""
         self.watcher: Watcher | None = None
         """What it raises fails everybody who waits for this phone, now or later."""
         self._log = EventLog()

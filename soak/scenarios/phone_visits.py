@@ -43,7 +43,7 @@ async def new_phone(
 ) -> Phone:
     """A phone that is not connected yet, and is watched. It is among the world's phones. Raises StateError.
 
-    One in three encrypts end to end and one is a phone of the field, without `features`, unless they are given. `like`:
+    One in three encrypts end to end and one is a legacy app, without `features`, unless they are given. `like`:
     the same device as this one, started anew. `after`: the same phone again, which still knows how far it was, if it
     knows that.
     """

@@ -24,7 +24,7 @@ PATIENCE = 20.0
 """Seconds that anything may take on a busy machine."""
 
 KINDS = ((FEATURES, True), (FEATURES, False), ((), False))
-"""Phones that know how far they are and acknowledge, with and without encryption, and phones of the field."""
+"""Phones with offsets and acknowledgements, with and without encryption, and legacy apps."""
 
 OUTPUT, SCREEN, AI_ACTION = "terminal:output", "process:screen", "ai:action"
 
@@ -55,7 +55,7 @@ class Desk:
     # -- what phones see
 
     def next_kind(self) -> tuple[tuple[str, ...], bool]:
-        """What the next phone can do, and whether it encrypts end to end. Of three, one is of the field."""
+        """Return the next phone's features and whether it encrypts end to end. One in three is a legacy app."""
         self._phones += 1
         return KINDS[self._phones % len(KINDS)]
 

@@ -30,7 +30,7 @@ paths = pytest.mark.parametrize("path", ["channel", "relay"])
 phones = pytest.mark.parametrize(
     ("features", "wire"),
     [(FEATURES, wire) for wire in IMPAIRMENTS] + [((), "none"), ((), "all")],
-    ids=lambda given: given if isinstance(given, str) else "acknowledges" if given else "of the field",
+    ids=lambda given: given if isinstance(given, str) else "acknowledges" if given else "legacy app",
 )
 
 OUTPUT_BYTES = 2_000_000
@@ -39,7 +39,7 @@ BEGINS = 500_000
 KEYS = "abcde"
 
 UNDER_WAY = {"channel": 1 << 20, "relay": 24 << 20}
-"""Bytes of output that may be under way to a phone of the field. By channel: an outbox and a buffer of 64 KiB, and what
+"""Bytes of output that may be under way to a legacy app. By channel: an outbox and a buffer of 64 KiB, and what
 SCTP has sent; by relay: also the buffers of three TCP connections, which the kernel makes as large as it likes."""
 BESIDE_WINDOW = 64 << 10
 """Bytes that a phone has rendered and not acknowledged yet, and what comes for its acknowledgement on its way."""

@@ -21,7 +21,7 @@ Packet = tuple[str, object]
 
 
 class Phone:
-    """A phone on one socket. `strict` ones check the agent's signature, as this project's do; today's apps do not."""
+    """A phone on one socket. `strict` ones check the agent's signature, as this project's do; legacy apps do not."""
 
     def __init__(self, strict: bool) -> None:
         self.strict = strict

@@ -1,4 +1,4 @@
-// The phone of the tests on the libraries of the apps in the field: socket.io-client, libwebrtc, elliptic.
+// The phone of the tests on the libraries that the legacy apps use: socket.io-client, libwebrtc, elliptic.
 //
 // Commands come as JSON lines on standard input: {id, command, ...}; each is answered with {id, value} or {id, error}.
 // What happens goes out as {event, payload, path} and {state: {relay, channel}}. It keeps nothing but its connections:
@@ -59,7 +59,7 @@ function emit({ event, payload }) {
 
 function register({ deviceId, deviceName, token, features }) {
   const publicKey = identity.getPublic(false, 'hex');
-  const listed = features.length ? { features } : {}; // a phone of the field lists none
+  const listed = features.length ? { features } : {}; // a legacy app lists none
   const who = { type: 'mobile', token: token ?? undefined, deviceId, deviceName, publicKey };
   emit({ event: 'register', payload: { ...who, ...listed } });
 }
