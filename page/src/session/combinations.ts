@@ -6,7 +6,7 @@
  */
 
 import { readCombinations } from "./combination_list";
-import type { Store } from "./store";
+import type { Store } from "./page_storage";
 import type { Combination, OwnKeys, Send } from "./types";
 
 export const KEYS = "keys";

@@ -2,9 +2,9 @@
 
 import { type Link, LinkError, parseLink } from "../e2e/link";
 import type { Environment } from "../platform/environment";
-import { signIn } from "./link_up";
+import { signIn } from "./sign_in";
 import { fingerprint, type Machine, machineName, MOST_MACHINES, nameOf, sameKey } from "./machines";
-import type { Store } from "./store";
+import type { Store } from "./page_storage";
 import type { ForeignLink, KnownMachine } from "./types";
 
 export type Agree = (link: ForeignLink) => Promise<boolean>;

@@ -11,14 +11,14 @@ import { Backoff } from "./backoff";
 import { Combinations } from "./combinations";
 import { Emitter } from "./emitter";
 import type { Environment } from "../platform/environment";
-import { exitWords } from "./exits";
+import { exitWords } from "./exit_text";
 import { type Agree, MachineChoice } from "./machine_choice";
 import { type Machine, machineName, nameOf } from "./machines";
-import { Order } from "./order";
-import { Pulse } from "./pulse";
+import { Order } from "./message_order";
+import { Pulse } from "./heartbeat";
 import { HealthRequests } from "./health_request";
 import { getSettings, putSettings, readSettings } from "./relay_settings";
-import { Store } from "./store";
+import { Store } from "./page_storage";
 import { TabList } from "./tab_list";
 import type { AssistantEvent, Combination, Connection, Health, KnownMachine, OwnKeys, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
 

@@ -4,7 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 
 import { base64, hex } from "../platform/bytes";
 import { plainLine } from "../protocol/untrusted_text";
-import { bytesOf, type Kept, recordOf, stringOf } from "../platform/kept";
+import { bytesOf, type Kept, recordOf, stringOf } from "../platform/json_storage";
 import type { Credentials, Device, MachineIdentity } from "../transport/machine_identity";
 
 export const MOST_MACHINES = 16;

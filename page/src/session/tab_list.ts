@@ -2,8 +2,8 @@
 
 import type { ProcessInfo } from "../protocol/messages";
 import { plainLine } from "../protocol/untrusted_text";
-import { exitWords } from "./exits";
-import type { Store } from "./store";
+import { exitWords } from "./exit_text";
+import type { Store } from "./page_storage";
 import type { Tab } from "./types";
 
 const LONGEST_NAME = 100;

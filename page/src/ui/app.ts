@@ -4,7 +4,7 @@
 
 import type { AssistantEvent, Session } from "../session/types";
 import { plainLine } from "../protocol/untrusted_text";
-import { among, answered, heard } from "./assistant/dialogue";
+import { among, answered, heard } from "./assistant/conversations";
 import { AssistantPanel } from "./assistant/assistant_panel";
 import { el } from "./base/dom";
 import { keepFocus } from "./base/focus";
@@ -17,11 +17,11 @@ import { PreferencesSync, systemScheme } from "./preferences_sync";
 import { Commands } from "./commands";
 import type { Combo } from "./keys/combos";
 import { KeyBar } from "./keys/key_bar";
-import { KeyChoices } from "./keys/own_keys";
+import { KeyChoices } from "./keys/combos_sync";
 import { Notices } from "./notices/notices";
-import { Deck } from "./screen/deck";
+import { Deck } from "./screen/terminal_views";
 import type { Watcher } from "./screen/screen";
-import { Stage } from "./screen/stage";
+import { Stage } from "./screen/terminal_area";
 import { askAboutLink } from "./sheets/machines_sheet";
 import { reviewCombos } from "./sheets/review_sheet";
 import { shortcutOf } from "./shortcuts";

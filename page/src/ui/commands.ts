@@ -7,7 +7,7 @@ import type { Store } from "./base/store";
 import type { Combo } from "./keys/combos";
 import type { Notices } from "./notices/notices";
 import { copyText, readText } from "./screen/clipboard";
-import { safeLink } from "./screen/links";
+import { safeLink } from "./screen/urls";
 import { openCombo } from "./sheets/combo_sheet";
 import { openConnection } from "./sheets/connection_sheet";
 import { openHealth } from "./sheets/health_sheet";
@@ -18,7 +18,7 @@ import { openSettings } from "./sheets/settings_sheet";
 import { ask, askText } from "./sheets/sheet";
 import type { AppState } from "./state";
 import { machineTitle } from "./status/phrases";
-import { step } from "./tabs/order";
+import { step } from "./tabs/tab_order";
 import type { InputSender } from "./input/input_sender";
 
 const LONGEST_NAME = 60;

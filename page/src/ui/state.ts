@@ -1,7 +1,7 @@
 /** The state that the views are drawn from. */
 
 import type { Connection, KnownMachine, Tab } from "../session/types";
-import { type AssistantState, NO_ASSISTANT } from "./assistant/dialogue";
+import { type AssistantState, NO_ASSISTANT } from "./assistant/conversations";
 import type { Preferences } from "./base/preferences";
 import { type Combo, DEFAULT_COMBOS } from "./keys/combos";
 import { type Modifiers, RELEASED } from "./keys/modifiers";

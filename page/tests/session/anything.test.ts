@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { Watched, World } from "../support/world";
+import { Watched, World } from "../support/test_bed";
 
 /** Numbers that look random and are the same in every run. */
 function numbers(seed: number): (below: number) => number {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { LinkError } from "../../src/session";
-import { Watched, World } from "../support/world";
+import { Watched, World } from "../support/test_bed";
 
 let world: World;
 let watched: Watched;

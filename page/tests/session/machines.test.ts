@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { ForeignLink } from "../../src/session";
-import type { PretendAgent } from "../support/pretend_agent";
-import { Watched, World } from "../support/world";
+import type { PretendAgent } from "../support/fake_agent";
+import { Watched, World } from "../support/test_bed";
 
 const OTHER = "ffeeddcc-bbaa-9988-7766-554433221100";
 

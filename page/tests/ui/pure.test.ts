@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { AiStep } from "../../src/session/types";
-import { among, answered, describe as describeAction, heard, MAX_APPROVALS, MAX_ENTRIES, MAX_TEXT, NO_ASSISTANT } from "../../src/ui/assistant/dialogue";
+import { among, answered, describe as describeAction, heard, MAX_APPROVALS, MAX_ENTRIES, MAX_TEXT, NO_ASSISTANT } from "../../src/ui/assistant/conversations";
 import { DEFAULTS, readPreferences, toSettings, withSettings } from "../../src/ui/base/preferences";
 import { amount, bytes, duration } from "../../src/ui/base/quantities";
 import { parseOsc52 } from "../../src/ui/screen/clipboard";
-import { safeLink } from "../../src/ui/screen/links";
+import { safeLink } from "../../src/ui/screen/urls";
 import { ReplayGate } from "../../src/ui/screen/replay";
 import { shortcutOf } from "../../src/ui/shortcuts";
 import { plainLine } from "../../src/protocol/untrusted_text";
-import { neighbour, place, placeAmong, step } from "../../src/ui/tabs/order";
+import { neighbour, place, placeAmong, step } from "../../src/ui/tabs/tab_order";
 
 describe("order of tabs", () => {
   test("a tab is put at its place, at most at the ends", () => {

@@ -9,7 +9,7 @@ import { KeyBar, type KeyActions } from "../../src/ui/keys/key_bar";
 import { REPEAT_DELAY_MS, REPEAT_EVERY_MS } from "../../src/ui/keys/repeat";
 import { Notices } from "../../src/ui/notices/notices";
 import type { Screen } from "../../src/ui/screen/screen";
-import { MOST_KEPT, Screens } from "../../src/ui/screen/screens";
+import { MOST_KEPT, Screens } from "../../src/ui/screen/screen_cache";
 import { ask } from "../../src/ui/sheets/sheet";
 import { firstState } from "../../src/ui/state";
 import { bannerText, phraseFor, shortState } from "../../src/ui/status/phrases";

@@ -4,7 +4,7 @@ import type { Tab } from "../../session/types";
 import { el, setText } from "../base/dom";
 import { icon } from "../base/icons";
 import { Scope } from "../base/scope";
-import { type Approval, describe } from "./dialogue";
+import { type Approval, describe } from "./conversations";
 
 export class ApprovalCards {
   readonly element = el("div", { class: "approvals", role: "alert" });

@@ -5,7 +5,7 @@ import { icon } from "../base/icons";
 import type { Scope } from "../base/scope";
 import type { AppState } from "../state";
 import { ApprovalCards } from "./approval_cards";
-import { type Dialogue, type Entry, SILENT } from "./dialogue";
+import { type Dialogue, type Entry, SILENT } from "./conversations";
 
 export interface AssistantActions {
   prompt(text: string): void;

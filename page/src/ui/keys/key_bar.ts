@@ -6,7 +6,7 @@ import { Scope } from "../base/scope";
 import type { AppState } from "../state";
 import type { Combo } from "./combos";
 import type { Key } from "./encoding";
-import { type BarKey, GRID } from "./layout";
+import { type BarKey, GRID } from "./key_bar_keys";
 import type { Grip, Modifier } from "./modifiers";
 import { watchPress } from "./press";
 

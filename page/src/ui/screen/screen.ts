@@ -17,7 +17,7 @@ import { parseOsc52 } from "./clipboard";
 import type { Palette } from "./palettes";
 import { Renderer } from "./renderer";
 import { PersonsHand, ReplayGate } from "./replay";
-import { type Size, usable } from "./settling";
+import { type Size, usable } from "./resize_debounce";
 import { styledDocument, whileStyled } from "./styled_document";
 
 export interface Watcher extends Typing {

@@ -4,7 +4,7 @@
  */
 
 import { Scope } from "../base/scope";
-import { place, placeAmong, sameOrder } from "./order";
+import { place, placeAmong, sameOrder } from "./tab_order";
 
 export interface DragActions {
   order(): readonly string[];

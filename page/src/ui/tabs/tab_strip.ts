@@ -4,7 +4,7 @@ import type { Tab } from "../../session/types";
 import { el, setText } from "../base/dom";
 import type { Scope } from "../base/scope";
 import { watchDrag } from "./drag";
-import { sameOrder } from "./order";
+import { sameOrder } from "./tab_order";
 
 export interface TabActions {
   show(uuid: string): void;

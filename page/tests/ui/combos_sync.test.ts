@@ -6,7 +6,7 @@ import { loadPreferences, savePreferences, toSettings } from "../../src/ui/base/
 import { Store } from "../../src/ui/base/store";
 import { FakeSession } from "../../dev/fake_session";
 import { type Combo, DEFAULT_COMBOS } from "../../src/ui/keys/combos";
-import { KeyChoices } from "../../src/ui/keys/own_keys";
+import { KeyChoices } from "../../src/ui/keys/combos_sync";
 import { reviewCombos } from "../../src/ui/sheets/review_sheet";
 import { type AppState, firstState } from "../../src/ui/state";
 

@@ -1,6 +1,6 @@
 /** Moves what an earlier version kept, which knew one machine, to the list of machines. */
 
-import { type Kept, recordOf, stringOf } from "../platform/kept";
+import { type Kept, recordOf, stringOf } from "../platform/json_storage";
 
 const ARRANGED = ["order", "shown", "keys"] as const;
 const OF_THE_MACHINE = ["machine", "device", "relay-key", "key", "token"] as const;

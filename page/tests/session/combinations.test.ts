@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { readCombinations } from "../../src/session/combination_list";
-import { Watched, World } from "../support/world";
+import { Watched, World } from "../support/test_bed";
 
 const combo = (id: string, sequence = "ls<Enter>") => ({ id, label: id, sequence });
 

@@ -5,8 +5,8 @@ import { createSession, type Environment, type RelaySocket, type Session } from 
 import type { Connection, Output, Tab } from "../../src/session";
 import { boundText, sign, type Party } from "../../src/transport/identity";
 import { Clock } from "./clock";
-import { PretendAgent } from "./pretend_agent";
-import { PretendPeer } from "./pretend_peer";
+import { PretendAgent } from "./fake_agent";
+import { PretendPeer } from "./fake_peer_connection";
 
 type Payload = any;
 type Listener = (event: string, payload: unknown) => void;

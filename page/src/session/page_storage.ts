@@ -7,9 +7,9 @@ import { newSecret } from "../transport/identity";
 import type { Device } from "../transport/machine_identity";
 import { readCombinations } from "./combination_list";
 import type { Environment } from "../platform/environment";
-import { Kept, recordOf, stringOf } from "../platform/kept";
+import { Kept, recordOf, stringOf } from "../platform/json_storage";
 import { type Machine, Machines } from "./machines";
-import { moveOneMachine } from "./one_machine";
+import { moveOneMachine } from "./single_machine_migration";
 import { readSettings } from "./relay_settings";
 import type { Combination, Settings } from "./types";
 

@@ -8,10 +8,10 @@ import type { Output, Session } from "../../session/types";
 import type { Store } from "../base/store";
 import type { AppState } from "../state";
 import { paletteOf } from "../state";
-import { neighbour } from "../tabs/order";
+import { neighbour } from "../tabs/tab_order";
 import { Screen, type Watcher } from "./screen";
-import { Screens } from "./screens";
-import { Settling, type Size } from "./settling";
+import { Screens } from "./screen_cache";
+import { Settling, type Size } from "./resize_debounce";
 
 export interface DeckActions {
   /** What a screen that belongs to `uuid()` tells; `uuid` answers "" until the terminal is made. */

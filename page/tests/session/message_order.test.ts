@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { Watched, World } from "../support/world";
+import { Watched, World } from "../support/test_bed";
 
 let world: World;
 let watched: Watched;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Settling, type Size, type Timers, usable } from "../../src/ui/screen/settling";
+import { Settling, type Size, type Timers, usable } from "../../src/ui/screen/resize_debounce";
 
 class Clock implements Timers {
   #waiting: (() => void) | null = null;
