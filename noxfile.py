@@ -127,7 +127,7 @@ def memory_gate(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Benchmark, an hour: MobiFai beside what one would use instead, in turns. Writes docs/benchmarks.md."""
+    """Benchmark, an hour: MobiFai and its alternatives, in turns. Writes docs/measurements/benchmarks.md."""
     install_wheel(session, "test", "benchmarks")
     session.run("python", "-m", "benchmarks.bench", *session.posargs)
 

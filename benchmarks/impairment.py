@@ -40,9 +40,10 @@ EXPECTED = (ClientFailed, PeerFailed, MobiFaiError, TimeoutError, OSError)
 PAGE = """\
 # MobiFai on slow networks
 
-`python -m benchmarks.impairment --page docs/slow-networks.md` writes this page (Linux, root): client and server are in
-two networks, joined by a wire that delays, loses and paces the packets of TCP and UDP alike, both ways; what does not
-fit into a queue of 64 KiB is dropped when it is paced. Medians of {presses} presses; other work was on the machine.
+`python -m benchmarks.impairment --page docs/measurements/slow-networks.md` writes this page (Linux, root): client and
+server are in two networks, joined by a wire that delays, loses and paces the packets of TCP and UDP alike, both ways;
+what does not fit into a queue of 64 KiB is dropped when it is paced. Medians of {presses}
+presses; other work was on the machine.
 
 - *ping* is the wire's own round trip, *file* a file of {megabytes:g} MB that came whole.
 - *echo* is a key at a prompt: alone, beside a flood in a terminal that the client does not show, and beside one that it

@@ -27,7 +27,7 @@ from soak.harness.environment import environment
 from soak.harness.temp_run import alone, unless_stopped
 from tests.support import netns, node
 
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = ROOT / "docs" / "measurements" / "benchmarks.md"
 NOBODY = "nobody needed it"
 T = TypeVar("T")
 HARNESS = "harness"
@@ -119,7 +119,7 @@ def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path
 
 def other_finders() -> list[Measured]:
     """What was measured of other finders of leaks, as far as the evidence has it."""
-    found = evidence(read(ROOT / "docs")).get("leak-finders")
+    found = evidence(read(ROOT / "docs" / "measurements")).get("leak-finders")
     return measured(found.last) if found else []
 
 

@@ -43,7 +43,8 @@ NOTES = """\
 - **MobiFai before**, where it has columns: an earlier revision in the same rounds, with the same client.
   `MOBIFAI_BEFORE` names a Python in which it is installed.
 - **The client** is one Node program (`client.mjs`, libwebrtc, socket.io-client, ws) with an adapter for each peer;
-  it does the timing. MobiFai's says how far it is and acknowledges what it has shown (docs/protocol-additions.md).
+  it does the timing. MobiFai's keeps offsets and acknowledges the output that it has rendered
+  (docs/reference/protocol-additions.md).
   Everything is on this machine, in a network namespace of its own. Every terminal runs `/bin/sh -i`.
 - **Memory** is PSS of the server's whole process tree, shells and all; *without its shell* leaves out what has a
   terminal. Pages that other programs on the machine share are counted in part. With {few}, {some} and {many}

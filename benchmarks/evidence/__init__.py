@@ -4,6 +4,7 @@
     nox -s evidence -- --jobs 2 --limit-minutes 100
     nox -s evidence -- --render
 
-Each run (one plant, one seed, one cell of a table) is a *unit*. Its result is a line of `docs/evidence/results.jsonl`,
-and the pages are rendered from these lines alone. `units` has the types, `kinds` what can be run, `runner` runs it.
+Each run (one plant, one seed, one cell of a table) is a *unit*. Its result is a line of
+`docs/measurements/evidence/results.jsonl`, and the pages are rendered from these lines alone. `units` has the types,
+`kinds` what can be run, `runner` runs it.
 """

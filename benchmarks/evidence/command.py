@@ -45,8 +45,8 @@ def make_command(kinds: Sequence[Kind], root: Path) -> click.Command:
     @click.option("--render", is_flag=True, help="Render the pages from the results; run nothing.")
     @click.option("--discard-earlier", is_flag=True, help="Discard results of another revision.")
     @click.option("--allow-dirty", is_flag=True, help="Run a changed checkout, or no wheel; the pages say so.")
-    @click.option("--docs", type=click.Path(path_type=Path, file_okay=False), default=root / "docs",
-                  help="Where evidence/results.jsonl and the pages are.  [default: docs]")  # fmt: skip
+    @click.option("--docs", type=click.Path(path_type=Path, file_okay=False), default=root / "docs" / "measurements",
+                  help="Where evidence/results.jsonl and the pages are.  [default: docs/measurements]")  # fmt: skip
     @click.pass_context
     def command(
         context: click.Context,

@@ -1,4 +1,4 @@
-"""The example in docs/: one soak of an hour and a quarter, whose report is kept with its paths shortened."""
+"""example-soak: a soak run of 75 minutes, whose report is kept with its paths shortened."""
 
 import hashlib
 import os

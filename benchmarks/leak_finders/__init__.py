@@ -1,5 +1,6 @@
 """The planted leaks, given to other ways to find leaks: pytest-memray's `limit_leaks`, and trends of RSS.
 
-`nox -s evidence -- --only leak-finders` measures, and writes docs/leak-finders.md. Every cell of the table is a process
+`nox -s evidence -- --only leak-finders` measures, and writes docs/measurements/leak-finders.md.
+Every cell of the table is a process
 of its own. Needs the dependency groups `test` and `benchmarks`.
 """

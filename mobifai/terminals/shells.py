@@ -132,7 +132,7 @@ def working_directory(pid: int) -> str:
 
 
 def shell_environment(environ: Mapping[str, str], shell: str) -> dict[str, str]:
-    """The environment that a login gives this shell: `docs/shells.md` lists it."""
+    """The environment that a login gives this shell: `docs/reference/shells.md` lists it."""
     kept = {
         name: value
         for name, value in environ.items()

@@ -1,7 +1,7 @@
 """How far a phone is with each terminal's stream, as a phone with the features `ack` and `resume` keeps it. Pure.
 
 Told what comes, and by which path, it says whether that is to be shown and what is to be answered. See
-docs/protocol-additions.md for the rules that it keeps.
+docs/reference/protocol-additions.md for the rules that it keeps.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The pages of the evidence are rendered from results alone, and those in docs/ are what the results there give."""
+"""Evidence pages are rendered from results alone, and those in docs/measurements match the results there."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from soak.gauges.state import State
 from soak.plants import Moment, plants
 from tests.soak.sample_reports import held
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "measurements"
 
 LEAK = {
     "family": "native",
@@ -174,7 +174,7 @@ def test_the_order_in_which_units_ended_makes_no_difference() -> None:
 def test_the_pages_in_docs_are_what_the_results_there_give() -> None:
     found = evidence(read(DOCS))
     if not any(one.results for one in found.values()):
-        pytest.skip("docs/ has no results yet; `nox -s evidence` makes them")
+        pytest.skip("docs/measurements has no results yet; `nox -s evidence` makes them")
     wrong = [name for name, text in rendered(found).items() if (DOCS / name).read_text() != text]
     assert wrong == [], "nobody edits these by hand: `nox -s evidence -- --render`"
 

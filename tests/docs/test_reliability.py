@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.docs.named_tests import NAMED, ROOT, defined, missing, rows
 
-PAGE = ROOT / "docs" / "reliability.md"
+PAGE = ROOT / "docs" / "explanation" / "reliability.md"
 
 
 def test_every_test_that_is_named_is_there() -> None:

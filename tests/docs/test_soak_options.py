@@ -1,4 +1,4 @@
-"""docs/soak.md names for each mode exactly the options that it takes."""
+"""docs/reference/soak.md names for each mode exactly the options that it takes."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from soak.command import soak
 from soak.options import MODES
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "soak.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "soak.md"
 
 
 def shown(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from tests.docs.named_tests import NAMED, ROOT, missing, rows
 
-PAGE = ROOT / "docs" / "threat-model.md"
+PAGE = ROOT / "docs" / "explanation" / "threat-model.md"
 
 
 def test_every_test_that_is_named_is_there() -> None:

@@ -39,7 +39,7 @@ def test_the_names_of_provocations_are_unique() -> None:
 
 
 def test_the_documentation_lists_every_provocation_with_what_it_fills() -> None:
-    documented = (Path(__file__).parents[2] / "docs" / "soak.md").read_text()
+    documented = (Path(__file__).parents[2] / "docs" / "reference" / "soak.md").read_text()
     for one in provocations():
         row = next((line for line in documented.splitlines() if line.startswith(f"| {one.name} |")), "")
         assert [limit for limit in one.fills if f"`{limit}`" not in row] == [], one.name

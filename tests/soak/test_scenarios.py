@@ -68,6 +68,6 @@ async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(
 
 
 def test_the_documentation_has_the_cycles_of_a_block_of_each_scenario() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "soak.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "soak.md").read_text(encoding="utf-8")
     for name in scenarios():
         assert f"| `{name}` | {len(scenario(name).block)} |" in page

@@ -1,4 +1,4 @@
-// How far the phone is with each terminal, as docs/protocol-additions.md has it: what to show, and what to answer.
+// The phone's offset in each terminal, by the rules of docs/reference/protocol-additions.md: what to show and acknowledge.
 
 const FEATURES = ['ack', 'resume'];
 

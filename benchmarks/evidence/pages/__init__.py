@@ -1,4 +1,4 @@
-"""The pages of docs/, rendered from results alone: the same results give the same pages on any machine."""
+"""The pages of docs/measurements, rendered from results alone: equal results give equal pages on any machine."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,11 +23,11 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[By], str]]] = {
     "example-soak/README.md": (("example",), example.page),
     "leak-finders.md": (("leak-finders",), _leak_finders),
 }
-"""By the name below docs/: the kinds that it shows, and what renders it."""
+"""By name below docs/measurements: the kinds of evidence on the page, and the function that renders it."""
 
 
 def rendered(evidence: By) -> dict[str, str]:
-    """Return the pages that have results to show, by their names below docs/."""
+    """Return the pages that have results to show, by their names below docs/measurements."""
     shown = {name for name, one in evidence.items() if one.results}
     return {name: page(evidence) for name, (kinds, page) in PAGES.items() if shown & {*kinds}}
 

@@ -1,4 +1,4 @@
-"""docs/clean-runs.md: alarms of runs in which nothing leaks, and the smallest leak that they would have seen. Pure."""
+"""clean-runs.md: alarms of runs without a leak, and the smallest leak that they would have found. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""docs/culprits.md: what `mobifai profile run` named for each plant. Pure."""
+"""culprits.md: what `mobifai profile run` named for each plant. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""docs/example-soak/README.md: what the example is, beside its report. Pure."""
+"""example-soak/README.md: what the example is, beside its report. Pure."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""docs/self-test.md: the confusion matrix and a line for each plant. Pure."""
+"""self-test.md: the confusion matrix and a line for each plant. Pure."""
 
 from collections.abc import Mapping
 

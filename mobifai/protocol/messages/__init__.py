@@ -1,8 +1,8 @@
 """The messages of the wire protocol as strict types, one module for each section, and the tables of who sends what.
 
 `decode` turns what came from outside into one of these values or raises BadMessage; nothing else in the product reads a
-payload from outside. The wire's names are camelCase, as the apps write them. docs/protocol.md has
-the sections, docs/protocol-additions.md what this project adds.
+payload from outside. The wire's names are camelCase, as the apps write them. docs/reference/protocol.md has
+the sections, docs/reference/protocol-additions.md what this project adds.
 """
 
 from collections.abc import Mapping
