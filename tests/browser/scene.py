@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tests.integration.insight import nothing_went_wrong, on_path
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import nothing_went_wrong, on_path
 from tests.support.browser import WITHOUT_WEBGL, PhoneBrowser, open_browser
 from tests.support.phone_page import PhonePage
 

@@ -13,10 +13,10 @@ import pytest
 
 from tests.browser.programs import COUNTS, command
 from tests.browser.scene import Scene, Way, answers, at_the_phone, scripts_for
-from tests.integration.insight import asked, holdings, nothing_went_wrong, on_path, same_holdings, status_when
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
 from tests.support import impaired_link
 from tests.support.agent import serving
+from tests.support.agent_status import asked, holdings, nothing_went_wrong, on_path, same_holdings, status_when
 from tests.support.browser import OUTAGE, open_browser
 from tests.support.eventually import eventually
 from tests.support.frail_wire import FrailWire, frail_wire

@@ -8,8 +8,8 @@ import pytest
 from mobifai.control.control_socket import ask
 from mobifai.state import StateDir
 from tests.browser.scene import Way, answers, at_the_phone, scripts_for
-from tests.integration.insight import on_path, status_when
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import on_path, status_when
 from tests.support.browser import open_browser
 from tests.support.phone_page import PhonePage
 

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 
 from tests.browser.scene import Scene, Way, answers, at_the_phone, scripts_for
-from tests.integration.insight import asked
 from tests.support.agent import serving
+from tests.support.agent_status import asked
 from tests.support.browser import open_browser
 from tests.support.hostile_relay import HostileRelay, hostile_relay
 from tests.support.phone_page import PhonePage

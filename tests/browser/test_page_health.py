@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.browser.scene import at_the_phone
-from tests.integration.insight import asked
+from tests.support.agent_status import asked
 
 
 async def test_the_health_sheet_shows_the_agents_figures(tmp_path: Path) -> None:

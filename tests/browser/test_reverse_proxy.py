@@ -6,10 +6,10 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.scene import answers
-from tests.integration.insight import nothing_went_wrong
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support import nginx
 from tests.support.agent import serving
+from tests.support.agent_status import nothing_went_wrong
 from tests.support.browser import OUTAGE, open_browser
 from tests.support.nginx import WEBSOCKETS, free_port, proxying
 from tests.support.phone_page import PhonePage

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.browser.scene import Scene, at_the_phone
-from tests.integration.insight import asked
+from tests.support.agent_status import asked
 from tests.support.eventually import eventually
 from tests.support.fresh_xterm import fresh_xterm
 

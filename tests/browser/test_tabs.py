@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.browser.scene import answers, at_the_phone
-from tests.integration.insight import status_when
+from tests.support.agent_status import status_when
 
 
 async def test_tabs_are_made_switched_renamed_and_closed(tmp_path: Path) -> None:

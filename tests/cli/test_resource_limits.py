@@ -13,8 +13,8 @@ import pytest
 
 from mobifai.resource_limits import NEEDED_FILES, shortage
 from soak.phone.event_log import PhoneError
-from tests.integration.insight import answers, arrive
 from tests.support.agent import run_command, serving
+from tests.support.agent_status import answers, arrive
 from tests.support.eventually import eventually
 from tests.support.sealed import invited_phone, sealed_by, sealed_phone
 

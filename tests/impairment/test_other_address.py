@@ -10,7 +10,9 @@ import pytest
 
 from soak.phone.offsets import FEATURES
 from tests.integration.counting import numbers, start_counting, stop_counting
-from tests.integration.insight import (
+from tests.support import impaired_link
+from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import (
     answers,
     arrive,
     get_in_again,
@@ -20,8 +22,6 @@ from tests.integration.insight import (
     same_holdings,
     status_when,
 )
-from tests.support import impaired_link
-from tests.support.agent import RunningAgent, serving
 from tests.support.impaired_link import ImpairedLink
 from tests.support.node_phone import NodePhone
 

@@ -18,9 +18,9 @@ import pytest
 
 from mobifai.limits import TERMINAL_WINDOW
 from soak.phone.offsets import FEATURES
-from tests.integration.insight import answers, arrive, nothing_went_wrong, on_path
 from tests.support import impaired_link
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import answers, arrive, nothing_went_wrong, on_path
 from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink
 from tests.support.node_phone import NodePhone
 

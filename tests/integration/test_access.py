@@ -14,10 +14,10 @@ import pytest
 from soak.phone.encryption import Link
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
-from tests.integration.insight import answers, arrive, asked, on_path, status_when
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
 from tests.relay.test_upgrade import FIRST_VERSION
 from tests.support.agent import RunningAgent, run_command, serving
+from tests.support.agent_status import answers, arrive, asked, on_path, status_when
 from tests.support.phones import open_phone
 from tests.support.sealed import sealed_by, sealed_phone
 

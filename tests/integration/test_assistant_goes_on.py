@@ -12,9 +12,9 @@ import pytest
 
 from soak.phone.interface import PhoneFace
 from soak.phone.phone import Phone
-from tests.integration.insight import get_in_again
 from tests.integration.test_assistant import LOOK, script
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import get_in_again
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone

@@ -18,9 +18,9 @@ from soak.phone.event_log import Json, PhoneError
 from soak.phone.interface import Path as Way
 from soak.phone.interface import PhoneFace
 from soak.phone.phone import Phone
-from tests.integration.insight import answers, arrive, asked, nothing_went_wrong, on_path
 from tests.integration.relays import NO_STUN, ready
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import answers, arrive, asked, nothing_went_wrong, on_path
 from tests.support.eventually import eventually
 from tests.support.field_relay import FieldRelay
 from tests.support.loops import loop_factory

@@ -17,9 +17,9 @@ import pytest
 
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
-from tests.integration.insight import answers, asked
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import answers, asked
 from tests.support.broken_relay import ACCEPTED, OPENING, Answer, BrokenRelay, broken_relay, frame
 from tests.support.eventually import eventually
 from tests.support.sealed import sealed_by, sealed_phone

@@ -14,7 +14,8 @@ from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.phone.event_log import PhoneError
-from tests.integration.insight import (
+from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import (
     answers,
     arrive,
     asked,
@@ -23,7 +24,6 @@ from tests.integration.insight import (
     same_holdings,
     status_when,
 )
-from tests.support.agent import RunningAgent, serving
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone
 from tests.support.wall_clock import DAY, YEAR, WallClock

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from soak.phone.event_log import PhoneError
-from tests.integration.insight import answers, arrive, on_path
 from tests.integration.relays import relaying
 from tests.support.agent import mobifai, run_command, serving
+from tests.support.agent_status import answers, arrive, on_path
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from soak.phone.interface import PhoneFace
 from tests.integration.counting import numbers, start_counting, stop_counting
-from tests.integration.insight import get_in_again
 from tests.support.agent import RunningAgent, run_command, serving
+from tests.support.agent_status import get_in_again
 from tests.support.eventually import eventually
 from tests.support.phones import Kind, open_phone, phone_kinds
 

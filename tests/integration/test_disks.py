@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from soak.phone.event_log import PhoneError
-from tests.integration.insight import arrive, get_in_again, status_when
 from tests.integration.relays import relaying
 from tests.support.agent import RunningAgent, run_command, serving
+from tests.support.agent_status import arrive, get_in_again, status_when
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone

@@ -19,9 +19,9 @@ from soak.phone.encryption import PhoneSeal
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from tests.integration.counting import numbers, start_counting, stop_counting
-from tests.integration.insight import answers, arrive, asked, get_in_again, on_path, status_when, until
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import RunningAgent, run_command, serving
+from tests.support.agent_status import answers, arrive, asked, get_in_again, on_path, status_when, until
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone, sealed_by, sealed_phone
 

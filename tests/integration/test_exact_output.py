@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from soak.phone.interface import PhoneFace
-from tests.integration.insight import arrive, nothing_went_wrong, on_path
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving
+from tests.support.agent_status import arrive, nothing_went_wrong, on_path
 from tests.support.phones import Kind, open_phone, phone_kinds
 from tests.support.slow_wire import slow_wire
 

@@ -15,8 +15,8 @@ import pytest
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from tests.integration.counting import numbers, start_counting, stop_counting
-from tests.integration.insight import answers, arrive, asked, get_in_again, status_when
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import answers, arrive, asked, get_in_again, status_when
 from tests.support.eventually import eventually
 from tests.support.memory_group import memory_group
 from tests.support.sealed import invited_phone

@@ -11,7 +11,9 @@ import pytest
 
 from soak.phone.event_log import Json
 from soak.phone.interface import PhoneFace
-from tests.integration.insight import (
+from tests.integration.relays import NO_STUN, login_url, ready
+from tests.support.agent import RunningAgent, run_command, serving
+from tests.support.agent_status import (
     answers,
     arrive,
     asked,
@@ -23,8 +25,6 @@ from tests.integration.insight import (
     until_running,
     until_stopped,
 )
-from tests.integration.relays import NO_STUN, login_url, ready
-from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.eventually import eventually
 from tests.support.field_relay import FieldRelay
 from tests.support.phones import Kind, open_phone, phone_kinds

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from soak.phone.interface import PhoneFace
-from tests.integration.insight import (
+from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import (
     answers,
     arrive,
     asked,
@@ -20,7 +21,6 @@ from tests.integration.insight import (
     until_running,
     until_stopped,
 )
-from tests.support.agent import RunningAgent, serving
 from tests.support.node_phone import NodePhone
 from tests.support.phones import Kind, open_phone, phone_kinds
 

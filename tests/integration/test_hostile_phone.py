@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from soak.phone.event_log import PhoneError
-from tests.integration.insight import answers, arrive, asked
 from tests.support.agent import serving
+from tests.support.agent_status import answers, arrive, asked
 from tests.support.phones import open_phone
 
 AT_A_TIME = 200

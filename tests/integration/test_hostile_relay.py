@@ -19,9 +19,9 @@ from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder
 from soak.phone.encryption import PhoneSeal
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
-from tests.integration.insight import answers, asked, on_path, until
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import answers, asked, on_path, until
 from tests.support.eventually import eventually
 from tests.support.hostile_relay import Device, HostileRelay, Passing, hostile_relay, lets_pass
 from tests.support.sealed import sealed_by, sealed_phone

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from soak.phone.interface import PhoneFace
-from tests.integration.insight import arrive, on_path, status_when
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import arrive, on_path, status_when
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone
 

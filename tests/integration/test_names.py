@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from soak.phone.offsets import FEATURES
-from tests.integration.insight import arrive, asked
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import arrive, asked
 from tests.support.phones import open_phone
 
 EVIL = "a\nMobiFai 9.9, process 1\r\x1b]0;t\x07\x9b2J\u202eb\u200b\u2066\u2028c\U000e0041"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from soak.phone.event_log import Json
 from soak.phone.phone import Phone
-from tests.integration.insight import answers, arrive, holdings, nothing_went_wrong, on_path, pair_anew, same_holdings
 from tests.support.agent import serving
+from tests.support.agent_status import answers, arrive, holdings, nothing_went_wrong, on_path, pair_anew, same_holdings
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 

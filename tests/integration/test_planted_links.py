@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.insight import asked
 from tests.support.agent import serving
+from tests.support.agent_status import asked
 
 PROCESSES = 3000
 """So many of the next processes' numbers are guessed."""

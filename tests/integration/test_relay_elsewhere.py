@@ -4,7 +4,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.integration.insight import (
+from tests.integration.relays import NO_STUN, relaying, sign_in
+from tests.support.agent import serving
+from tests.support.agent_status import (
     answers,
     arrive,
     holdings,
@@ -13,8 +15,6 @@ from tests.integration.insight import (
     same_holdings,
     status_when,
 )
-from tests.integration.relays import NO_STUN, relaying, sign_in
-from tests.support.agent import serving
 from tests.support.phones import Kind, open_phone, phone_kinds
 from tests.support.wall_clock import DAY, WallClock
 

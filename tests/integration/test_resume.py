@@ -13,7 +13,8 @@ from mobifai.limits import TERMINAL_WINDOW
 from soak.phone.interface import PhoneFace
 from soak.phone.offsets import FEATURES, RESUME, Place, Said
 from tests.integration.counting import numbers, start_counting, stop_counting
-from tests.integration.insight import (
+from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import (
     answers,
     arrive,
     asked,
@@ -23,7 +24,6 @@ from tests.integration.insight import (
     until_running,
     until_stopped,
 )
-from tests.support.agent import RunningAgent, serving
 from tests.support.eventually import eventually
 from tests.support.phones import Kind, open_phone, phone_kinds
 

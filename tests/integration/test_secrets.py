@@ -9,8 +9,8 @@ import aiohttp
 import psutil
 import pytest
 
-from tests.integration.insight import answers, arrive, asked
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import answers, arrive, asked
 from tests.support.phones import open_phone
 
 OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from soak.phone.interface import PhoneFace
-from tests.integration.insight import answers, arrive, asked
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import answers, arrive, asked
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
 
@@ -140,7 +140,7 @@ async def test_what_nohup_ignores_stays_ignored(tmp_path: Path, options: tuple[s
 
 
 async def eventually_restarted(agent: RunningAgent, before: set[int]) -> None:
-    from tests.integration.insight import status_when  # noqa: PLC0415
+    from tests.support.agent_status import status_when  # noqa: PLC0415
 
     await status_when(agent, lambda status: status["agent_pid"] not in before, "a new agent")
 

@@ -10,8 +10,8 @@ import pytest
 from mobifai.protocol.features import EXITS
 from soak.phone.interface import PhoneFace
 from soak.phone.offsets import FEATURES
-from tests.integration.insight import answers, arrive, asked, get_in_again, status_when
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import answers, arrive, asked, get_in_again, status_when
 from tests.support.phones import open_phone
 
 modes = pytest.mark.parametrize("options", [(), ("--no-keeper",)], ids=["keeper", "no keeper"])

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from soak.phone.interface import PhoneFace
-from tests.integration.insight import answers, arrive, asked
 from tests.support.agent import RunningAgent, mobifai, serving
+from tests.support.agent_status import answers, arrive, asked
 from tests.support.phones import open_phone
 
 modes = pytest.mark.parametrize("options", [(), ("--no-keeper",)], ids=["keeper", "no keeper"])

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.insight import asked
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import asked
 
 LATER = {
     "aiohttp",

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from soak.phone.interface import PhoneFace
-from tests.integration.insight import answers, arrive, asked, nothing_went_wrong
 from tests.support.agent import STOP_SECONDS, RunningAgent, run_command, serving
+from tests.support.agent_status import answers, arrive, asked, nothing_went_wrong
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
 

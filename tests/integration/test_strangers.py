@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.insight import answers, arrive, nothing_went_wrong
 from tests.support.agent import serving
+from tests.support.agent_status import answers, arrive, nothing_went_wrong
 from tests.support.phones import open_phone
 from tests.support.strangers import Stranger, storm
 

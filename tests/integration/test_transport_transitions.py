@@ -7,7 +7,8 @@ import pytest
 
 from soak.phone.interface import PhoneFace
 from soak.phone.phone import Phone
-from tests.integration.insight import (
+from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import (
     Holdings,
     answers,
     arrive,
@@ -18,7 +19,6 @@ from tests.integration.insight import (
     same_holdings,
     until,
 )
-from tests.support.agent import RunningAgent, serving
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 ROUNDS = 2
