@@ -11,10 +11,10 @@ import time
 
 from mobifai.bounds import Ledger
 from mobifai.config import HealthConfig
-from mobifai.health.metrics import _Figures
+from mobifai.health.metrics import _MetricsCollector
 from mobifai.health.monitor import Monitor, Vitals
-from mobifai.health.process_stats import take_census
-from mobifai.health.trimmer import Housekeeping
+from mobifai.health.process_stats import collect_process_stats
+from mobifai.health.trimmer import Trimmer
 
 VITALS = Vitals(terminals=20, buffer_bytes=2_000_000, webrtc="connected", behind_bytes=0, confirmed=0)
 SCRAPE_SECONDS = 15
@@ -44,8 +44,8 @@ class _Subject:
 async def main(rounds: int) -> None:
     """Print a row for each part, and the sum."""
     config = HealthConfig()
-    monitor, house = Monitor(_Subject(), config), Housekeeping(_Subject(), config)
-    figures = _Figures(Ledger(), lambda: VITALS, take_census)
+    monitor, house = Monitor(_Subject(), config), Trimmer(_Subject(), config)
+    figures = _MetricsCollector(Ledger(), lambda: VITALS, collect_process_stats)
     total = 0.0
     print(f"{'part':<14}{'CPU ms a time':>15}{'every s':>10}{'% of a core':>14}")
     for name, seconds in (("health check", config.check_seconds), ("housekeeping", config.housekeeping_seconds),

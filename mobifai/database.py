@@ -20,7 +20,7 @@ from mobifai.problems import Problems
 _log = logging.getLogger(__name__)
 
 
-Values = tuple[object, ...]
+SqlValues = tuple[object, ...]
 
 LOCKED_SECONDS = 0.2
 """How long to wait for a file that another program has locked: the event loop waits with us."""
@@ -113,16 +113,16 @@ def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
     return set(connection.execute(query))
 
 
-class NotKept(StateError):
+class WriteFailed(StateError):
     """A change can't be written to disk, and was not made."""
 
 
 class Database:
     """A database of the state directory: held in memory, and written through to its file. `contents` names it.
 
-    Reading never touches the disk. A change inside `with` is made in both or, with NotKept, in neither; one that `note`
-    makes holds in memory also when the disk does not take it. A file that can't be written now is tried again with
-    later changes, and then gets all that it missed. One that can't be read is never written to.
+    Reading never touches the disk. A change inside `with` is made in both or, with WriteFailed, in neither. A change by
+    `note` stays in memory even if the disk write fails. A file that can't be written now is tried again with later
+    changes, and then receives everything that it missed. A file that can't be read is never written to.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Database:
         self._contents = contents
         self._form = (schema, version, upgrades)
         self._problems = problems
-        self._pending: list[tuple[str, Values]] | None = None  # bounded: the statements of one `with`
+        self._pending: list[tuple[str, SqlValues]] | None = None  # bounded: the statements of one `with`
         self._file: sqlite3.Connection | None = None
         self._may_write = True
         self._behind = False
@@ -197,8 +197,8 @@ class Database:
 
     # -- reading and writing
 
-    def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
-        """Read, or make a change. Raises NotKept for a change outside `with` that can't be kept."""
+    def execute(self, statement: str, values: SqlValues = ()) -> sqlite3.Cursor:
+        """Read, or make a change. Raises WriteFailed for a change outside `with` that can't be kept."""
         if statement.lstrip()[:6].upper() == "SELECT":
             return self._memory.execute(statement, values)
         if self._pending is not None:
@@ -207,7 +207,7 @@ class Database:
         with self:
             return self.execute(statement, values)
 
-    def note(self, statement: str, values: Values = ()) -> None:
+    def note(self, statement: str, values: SqlValues = ()) -> None:
         """Make a change, and keep it if that is possible."""
         try:
             self._memory.execute(statement, values)
@@ -237,12 +237,12 @@ class Database:
         except (StateError, sqlite3.Error) as error:
             self._memory.execute("ROLLBACK")
             self._fall_behind(error)
-            raise NotKept(f"it can't be kept on disk ({error}); free some space") from None
+            raise WriteFailed(f"it can't be kept on disk ({error}); free some space") from None
         self._memory.execute("COMMIT")
 
     # -- the file
 
-    def _write(self, changes: list[tuple[str, Values]]) -> None:
+    def _write(self, changes: list[tuple[str, SqlValues]]) -> None:
         """Make changes in the file. Raises StateError, sqlite3.Error."""
         if self._behind or self._file is None:
             raise StateError(f"{self._path} can't be written")

@@ -25,7 +25,7 @@ class HandshakeFailed(MobiFaiError):
     """The peer could not prove that it holds the private key of the public key it shows."""
 
 
-class SealBroken(MobiFaiError):
+class EncryptionError(MobiFaiError):
     """A message can't be opened, or not be sealed: the session that it belongs to is over."""
 
 

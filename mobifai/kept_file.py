@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class KeptFile:
+class GeneratedFile:
     """A file of the state directory; `without` says what follows when another has to be made."""
 
     def __init__(self, path: Path, problems: Problems, without: str) -> None:

@@ -20,7 +20,7 @@ import msgspec
 
 from mobifai.errors import StateError
 from mobifai.files import read_whole, write_whole
-from mobifai.kept_file import KeptFile
+from mobifai.kept_file import GeneratedFile
 from mobifai.problems import Problems
 from mobifai.protocol.handshake import Identity
 from mobifai.protocol.noise import KEY_BYTES, KeyPair
@@ -42,7 +42,7 @@ class _KeyFile(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class AgentIdentity:
     """This machine's lasting identity."""
 
     device_id: str
@@ -108,18 +108,18 @@ class StateDir:
         """The file of the key combinations that phones share."""
         return self.path / "keys.json"
 
-    def device(self) -> Device:
+    def device(self) -> AgentIdentity:
         """This machine's id and key; made when there are none."""
         if "device" not in self._made:
-            file = KeptFile(self.path / "device.json", self.problems, "phones know this machine as another one")
+            file = GeneratedFile(self.path / "device.json", self.problems, "phones know this machine as another one")
             self._made["device"] = file.load(_read_device, _make_device)
-        device: Device = self._made["device"]
+        device: AgentIdentity = self._made["device"]
         return device
 
     def e2e_key(self) -> KeyPair:
         """The key by which phones know this agent end to end; made when there is none."""
         if "e2e" not in self._made:
-            file = KeptFile(self.path / "e2e.json", self.problems, "every phone comes in anew by a link")
+            file = GeneratedFile(self.path / "e2e.json", self.problems, "every phone comes in anew by a link")
             self._made["e2e"] = file.load(_read_key, _make_key)
         key: KeyPair = self._made["e2e"]
         return key
@@ -204,17 +204,17 @@ def _key_bytes(digits: str) -> bytes:
     return key
 
 
-def _read_device(content: bytes) -> Device:
+def _read_device(content: bytes) -> AgentIdentity:
     known = msgspec.json.decode(content, type=_DeviceFile)
-    return Device(known.device_id, Identity.from_hex(known.private_key, known.public_key))
+    return AgentIdentity(known.device_id, Identity.from_hex(known.private_key, known.public_key))
 
 
-def _make_device() -> tuple[Device, bytes]:
-    device = Device(str(uuid.uuid4()), Identity.generate())
+def _make_device() -> tuple[AgentIdentity, bytes]:
+    device = AgentIdentity(str(uuid.uuid4()), Identity.generate())
     return device, _device_content(device)
 
 
-def _device_content(device: Device) -> bytes:
+def _device_content(device: AgentIdentity) -> bytes:
     key = device.identity
     return msgspec.json.encode(_DeviceFile(device.device_id, key.secret_hex, key.public_hex))
 

@@ -16,7 +16,7 @@ from typing import Self
 import psutil
 
 from mobifai.agent.agent import Agent
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants import Moment, install
 from tests.soak.plant_host import CAUSES, agent_in
 from tests.support import loops
@@ -64,7 +64,7 @@ class Hosted:
     async def _live(self) -> Agent:
         async with agent_in(self._folder) as agent:
             if self._plant != NO_PLANT:
-                install(self._plant, Subject(agent.ledger, agent))
+                install(self._plant, PluginContext(agent.ledger, agent))
             self._ready.set_result(agent)
             await self._done.wait()
             return agent

@@ -15,7 +15,7 @@ from mobifai.clocks import iso_time
 from mobifai.errors import RelayUnreachable, SignInRefused, StateError
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
-from mobifai.relay.addresses import places
+from mobifai.relay.addresses import invitation_urls
 
 FORM = "1"
 """Of the fragment: another form gets another number."""
@@ -69,7 +69,7 @@ class Doors:
         if kind is ClientKind.LEGACY and self._e2e == "require":
             raise SignInRefused(_REQUIRES_E2E)
         invitation = await self._ways_in.invite(kind)
-        where = {**places(self._urls), "device_id": self._device_id}
+        where = {**invitation_urls(self._urls), "device_id": self._device_id}
         if kind is ClientKind.LEGACY:
             return {**where, "link": None, **invitation}
         secret = self._phones.new_secret()

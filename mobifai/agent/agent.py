@@ -20,12 +20,12 @@ from mobifai.agent.vitals import Checkup
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config
-from mobifai.control.control_socket import Follower, Handler
+from mobifai.control.control_socket import ControlHandler, StreamingHandler
 from mobifai.errors import AssistantError
 from mobifai.health.keep_awake import KeepAwake
 from mobifai.health.monitor import Monitor
-from mobifai.health.process_stats import take_census
-from mobifai.health.trimmer import Housekeeping
+from mobifai.health.process_stats import collect_process_stats
+from mobifai.health.trimmer import Trimmer
 from mobifai.limits import TASKS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.codes import ClientKind
@@ -156,7 +156,7 @@ class Agent:
             tasks.create_task(self.links.run(), name="links")
             tasks.create_task(self._look_after_shells(), name="look-after-shells")
             tasks.create_task(self._monitor.run(), name="health")
-            tasks.create_task(Housekeeping(self.tabs, self._config.health).run(), name="housekeeping")
+            tasks.create_task(Trimmer(self.tabs, self._config.health).run(), name="housekeeping")
 
     async def _look_after_shells(self) -> None:
         async with AsyncExitStack() as scope:
@@ -238,7 +238,7 @@ class Agent:
     # -- what commands ask
 
     @property
-    def questions(self) -> dict[str, Handler | Follower]:
+    def questions(self) -> dict[str, ControlHandler | StreamingHandler]:
         """What the control socket answers."""
         return {
             "ask": lambda arguments: self._asking().ask(arguments),
@@ -262,7 +262,7 @@ class Agent:
             "problems": list(self._problems),
             "keeper_pid": self._keeper.pid,
             "uptime_s": round(self._monitor.uptime_seconds, 1),
-            **asdict(take_census()),
+            **asdict(collect_process_stats()),
             "buffer_bytes": self.tabs.buffer_bytes,
             "memory_limit_bytes": self._config.health.memory_limit_bytes,
             "last_check": self._monitor.last,

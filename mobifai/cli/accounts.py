@@ -14,13 +14,13 @@ import msgspec
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
 from mobifai.cli.control_client import ask_running, is_running
-from mobifai.cli.settings import Settings, state_dir_option
+from mobifai.cli.settings import FileSettings, state_dir_option
 from mobifai.errors import CommandError
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.plain_text import one_line
-from mobifai.relay.addresses import places
-from mobifai.relay.signin import Invitation, SignIn
-from mobifai.relay.store import Store
+from mobifai.relay.addresses import invitation_urls
+from mobifai.relay.signin import IssuedInvitation, SignIn
+from mobifai.relay.store import RelayStore
 from mobifai.relay.tokens import Tokens, load_secret
 from mobifai.state import open_state
 
@@ -43,7 +43,7 @@ def account(context: click.Context) -> None:
 @json_option
 @state_dir_option
 @click.pass_obj
-def add(settings: Settings, name: str, as_json: bool, state_dir: Path) -> None:
+def add(settings: FileSettings, name: str, as_json: bool, state_dir: Path) -> None:
     """Add an account, and show how its first agent signs in."""
 
     def now(sign_in: SignIn) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def add(settings: Settings, name: str, as_json: bool, state_dir: Path) -> None:
 @json_option
 @state_dir_option
 @click.pass_obj
-def invite(settings: Settings, name: str, as_json: bool, state_dir: Path) -> None:
+def invite(settings: FileSettings, name: str, as_json: bool, state_dir: Path) -> None:
     """Show how one more agent of an account signs in."""
 
     def now(sign_in: SignIn) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def invite(settings: Settings, name: str, as_json: bool, state_dir: Path) -> Non
 @json_option
 @state_dir_option
 @click.pass_obj
-def list_accounts(settings: Settings, as_json: bool, state_dir: Path) -> None:
+def list_accounts(settings: FileSettings, as_json: bool, state_dir: Path) -> None:
     """List the accounts, with the number of their devices."""
     answer = _asked_or_done(settings, state_dir, "account-list", "", summary)
     if as_json:
@@ -89,7 +89,7 @@ def _count(number: int, what: str) -> str:
 @click.argument("name")
 @state_dir_option
 @click.pass_obj
-def remove(settings: Settings, name: str, state_dir: Path) -> None:
+def remove(settings: FileSettings, name: str, state_dir: Path) -> None:
     """Remove an account: its devices are disconnected, and all that belongs to it is deleted."""
 
     def now(sign_in: SignIn) -> None:
@@ -108,9 +108,9 @@ def summary(sign_in: SignIn) -> dict[str, Any]:
     return {"accounts": found}
 
 
-def describe(made: Invitation, urls: list[str]) -> dict[str, Any]:
+def describe(made: IssuedInvitation, urls: list[str]) -> dict[str, Any]:
     """An agent's invitation as commands print it. `urls` are the relay's addresses, if they are known."""
-    where = places(urls) if urls else {"relay_url": None, "page_url": None}
+    where = invitation_urls(urls) if urls else {"relay_url": None, "page_url": None}
     return {**where, "device_id": None, **asdict(made)}
 
 
@@ -121,7 +121,9 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
         invitation.show(answer)
 
 
-def _asked_or_done(settings: Settings, state_dir: Path, question: str, name: str, now: Callable[[SignIn], Any]) -> Any:
+def _asked_or_done(
+    settings: FileSettings, state_dir: Path, question: str, name: str, now: Callable[[SignIn], Any]
+) -> Any:
     """Ask the relay that runs; without one, open its state and do it there. Raises MobiFaiError."""
     if is_running(state_dir):
         if "relay_pid" not in ask_running(state_dir, "status"):
@@ -130,6 +132,6 @@ def _asked_or_done(settings: Settings, state_dir: Path, question: str, name: str
                 "of `mobifai relay` with --state-dir"
             )
         return ask_running(state_dir, question, name=name)
-    with open_state(state_dir) as state, Store.open(state.path) as store:
+    with open_state(state_dir) as state, RelayStore.open(state.path) as store:
         sign_in = SignIn(store, Tokens(load_secret(state.path)), Ledger(settings.limits), shared=True)
         return now(sign_in)

@@ -21,15 +21,15 @@ from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
 from mobifai.cli.announcing import announce
-from mobifai.cli.console import Person
+from mobifai.cli.console import ConsolePresenter
 from mobifai.cli.control_client import run, stop_signals
 from mobifai.cli.daily import until_time_of_day
 from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Config, RelayConfig
 from mobifai.control.control_socket import control_server
-from mobifai.control.debug_plugins import Extensions, Subject
+from mobifai.control.debug_plugins import DebugPlugins, PluginContext
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.files import write_whole
-from mobifai.logs.setup import Logs
+from mobifai.logs.setup import RootLogHandler
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.plain_text import one_line
 from mobifai.relay.addresses import is_loopback
@@ -41,7 +41,9 @@ from mobifai.terminals.local_spawner import LocalSpawner
 _log = logging.getLogger(__name__)
 
 
-def run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
+def run_agent(
+    config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
+) -> int:
     """Serve until told to stop; the exit status.
 
     `keeper_fd` is the connection to the keeper, if there is one. It stays open: why this process ends is told by it.
@@ -49,7 +51,9 @@ def run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs:
     return run(_serve(config, assistant, state, logs, keeper_fd))
 
 
-async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
+async def _serve(
+    config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
+) -> int:
     """Serve until told to stop; the exit status."""
     async with AsyncExitStack() as scope:
         stop = await scope.enter_async_context(stop_signals())
@@ -57,15 +61,15 @@ async def _serve(config: Config, assistant: AssistantConfig, state: StateDir, lo
         scope.enter_context(logs.to_file(state, ledger))
         spawner = await _enter_spawner(scope, keeper_fd, ledger, stop)
         config = _with_port_of_before(config, spawner)
-        person = Person()
+        person = ConsolePresenter()
         scope.callback(person.close)
         if config.ready_file is not None:
             _remove(config.ready_file)
             scope.callback(_remove, config.ready_file)
-        restart = _Restart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
+        restart = _AgentRestart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
         agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
         questions = {**agent.questions, "restart": restart.asked}
-        more = Extensions(Subject(ledger, agent))
+        more = DebugPlugins(PluginContext(ledger, agent))
         await scope.enter_async_context(control_server(state.socket_places("control"), questions, ledger, more.find))
         if isinstance(spawner, KeptShells):
             spawner.started(agent.endpoint.port)
@@ -98,7 +102,7 @@ def _with_port_of_before(config: Config, spawner: KeptShells | LocalSpawner) -> 
     return replace(config, relay=replace(config.relay, port=port))
 
 
-async def _say_repeats(logs: Logs) -> None:
+async def _say_repeats(logs: RootLogHandler) -> None:
     while True:
         await asyncio.sleep(60)
         logs.say_repeats()
@@ -109,7 +113,7 @@ def _pid(spawner: KeptShells | LocalSpawner) -> int:
     return spawner.keeper_pid if isinstance(spawner, KeptShells) else os.getpid()
 
 
-class _Restart:
+class _AgentRestart:
     """Starts the agent anew, when asked or daily: it stops with the status by which the keeper knows."""
 
     def __init__(self, stop: asyncio.Event, keeper_pid: int | None) -> None:
@@ -139,7 +143,7 @@ class _Restart:
             self._begin()
 
 
-async def _announce(agent: Agent, person: Person, config: Config, spawner: KeptShells | LocalSpawner) -> None:
+async def _announce(agent: Agent, person: ConsolePresenter, config: Config, spawner: KeptShells | LocalSpawner) -> None:
     await person.is_ready.wait()
     if config.ready_file is not None:
         ready = {

@@ -13,7 +13,7 @@ from mobifai.protocol.plain_text import one_line
 _log = logging.getLogger(__name__)
 
 
-class Person:
+class ConsolePresenter:
     """Speaks with the person at the machine (see `Presenter`)."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mobifai.control.control_socket import ANSWER_SECONDS, NotAnswering, NotRunning, ask
+from mobifai.control.control_socket import ANSWER_SECONDS, NotResponding, NotRunning, ask
 from mobifai.state import StateDir
 
 HANGING_SECONDS = 5.0
@@ -84,8 +84,8 @@ def ask_running(state_dir: Path, question: str, **arguments: object) -> Any:
     patience = HANGING_SECONDS if question in ("status", "restart") else ANSWER_SECONDS
     try:
         return asyncio.run(ask(state.control_socket, question, arguments, patience))
-    except (NotRunning, NotAnswering) as no_agent:
-        if isinstance(no_agent, NotAnswering) and patience == ANSWER_SECONDS:
+    except (NotRunning, NotResponding) as no_agent:
+        if isinstance(no_agent, NotResponding) and patience == ANSWER_SECONDS:
             raise
         try:
             return asyncio.run(ask(state.keeper_socket, question, arguments))

@@ -18,12 +18,12 @@ from mobifai.cli.control_client import run
 from mobifai.cli.settings import state_dir_option
 from mobifai.config import DEFAULT_PORT, EVERY_ADDRESS
 from mobifai.errors import ConfigError
-from mobifai.health.checks.finding import State, Subject
+from mobifai.health.checks.finding import CheckedInstallation, Severity
 from mobifai.health.doctor import Finding, examine, is_well
 from mobifai.protocol.plain_text import one_line
 from mobifai.terminals.shells import shell_command, shell_environment
 
-_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
+_STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "bold red"}
 
 
 @click.command()
@@ -48,7 +48,7 @@ def doctor(
     argv = _shell(shell)
     environment = shell_environment(os.environ, argv[0])
     place = host or (EVERY_ADDRESS if lan else "127.0.0.1")
-    findings = run(examine(Subject(state_dir, argv, environment, place, port, relay)))
+    findings = run(examine(CheckedInstallation(state_dir, argv, environment, place, port, relay)))
     _show(findings, as_json)
     return 0 if is_well(findings) else 1
 

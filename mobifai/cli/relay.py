@@ -14,12 +14,12 @@ from mobifai.cli.accounts import account, describe, summary
 from mobifai.cli.announcing import announce
 from mobifai.cli.control_client import is_set_within, run, stop_signals
 from mobifai.cli.listening import listen_options, relay_config
-from mobifai.cli.settings import Settings, log_options, state_dir_option
+from mobifai.cli.settings import FileSettings, log_options, state_dir_option
 from mobifai.config import RelayConfig
-from mobifai.control.control_socket import Handler, control_server
-from mobifai.control.debug_plugins import Extensions, Subject
+from mobifai.control.control_socket import ControlHandler, control_server
+from mobifai.control.debug_plugins import DebugPlugins, PluginContext
 from mobifai.errors import SignInRefused, StateError
-from mobifai.logs.setup import Logs, set_up_logs
+from mobifai.logs.setup import RootLogHandler, set_up_logs
 from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
 from mobifai.relay.server import Relay
@@ -55,7 +55,7 @@ def relay(
     if context.invoked_subcommand is not None:
         _pass_on(context, state_dir)
         return
-    settings: Settings = context.obj
+    settings: FileSettings = context.obj
     logs = set_up_logs(log_level, log_format)
     check_limits()
     place = relay_config(host or "127.0.0.1", port, allow_host, trusted_proxy, public_url)
@@ -74,11 +74,11 @@ def _pass_on(context: click.Context, state_dir: Path) -> None:
     context.default_map = dict.fromkeys(relay.commands, given)
 
 
-async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs) -> None:
+async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: RootLogHandler) -> None:
     opening = Relay.open(place, state.path, ledger, shared=True, problems=state.problems)
     async with stop_signals() as stop, opening as running:
         questions = _questions(running, ledger, state.problems)
-        more = Extensions(Subject(ledger))
+        more = DebugPlugins(PluginContext(ledger))
         async with control_server(state.socket_places("control"), questions, ledger, more.find):
             announce(invitation.invitation_text(await questions["pair"]({})))  # type: ignore[arg-type]
             announce("`mobifai pair` shows a new code, `mobifai relay account add` adds an account. Ctrl-C stops.")
@@ -86,7 +86,7 @@ async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Logs
                 logs.say_repeats()
 
 
-def _questions(running: Relay, ledger: Ledger, problems: Problems) -> dict[str, Handler]:
+def _questions(running: Relay, ledger: Ledger, problems: Problems) -> dict[str, ControlHandler]:
     async def pair(arguments: dict[str, Any]) -> object:
         if arguments.get("legacy"):
             raise SignInRefused(_NO_PHONES)

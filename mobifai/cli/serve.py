@@ -20,13 +20,13 @@ from mobifai.assistant.config import DEFAULT_MODEL, Approvals, AssistantConfig, 
 from mobifai.bounds import Ledger
 from mobifai.cli.first_process import go_on_in_child
 from mobifai.cli.listening import check_public_url, listen_options, relay_config
-from mobifai.cli.settings import Settings, log_options, state_dir_option
+from mobifai.cli.settings import FileSettings, log_options, state_dir_option
 from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig
 from mobifai.control.control_socket import listen_in
 from mobifai.errors import CommandError, ConfigError, StateError
 from mobifai.limits import MAX_NAME, TERMINAL_RING
 from mobifai.logs.rotating_file import log_path
-from mobifai.logs.setup import Logs, set_up_logs
+from mobifai.logs.setup import RootLogHandler, set_up_logs
 from mobifai.protocol.plain_text import one_line
 from mobifai.resource_limits import check_limits, fork
 from mobifai.state import StateDir, open_state
@@ -137,7 +137,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
 @log_options
 @click.pass_obj
 def serve(
-    settings: Settings,
+    settings: FileSettings,
     lan: bool,
     host: str | None,
     port: int | None,
@@ -208,7 +208,9 @@ def serve(
         return _run_agent(config, assistant, StateDir(state_dir), logs, descriptor)
 
 
-def _run_agent(config: Config, assistant: AssistantConfig, state: StateDir, logs: Logs, keeper_fd: int | None) -> int:
+def _run_agent(
+    config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
+) -> int:
     with state.device_prepared():
         from mobifai.cli.agent_process import run_agent  # noqa: PLC0415 - the keeper is to have none of it
 

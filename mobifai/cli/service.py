@@ -18,8 +18,8 @@ from mobifai.control.control_socket import ask
 from mobifai.errors import CommandError, ServiceError, StateError
 from mobifai.logs.rotating_file import log_path
 from mobifai.logs.tail import follow, last_lines
-from mobifai.service.commands import Commands
-from mobifai.service.definition import Manager, Service, ServiceState, minimal_environment
+from mobifai.service.commands import SystemCommands
+from mobifai.service.definition import ServiceDefinition, ServiceManager, ServiceState, minimal_environment
 from mobifai.service.launchd import Launchd
 from mobifai.service.systemd import Systemd
 from mobifai.state import StateDir
@@ -34,13 +34,13 @@ def service(context: click.Context) -> None:
     context.default_map = dict.fromkeys(service.commands, context.default_map)
 
 
-def manager(platform: str = sys.platform) -> Manager:
+def manager(platform: str = sys.platform) -> ServiceManager:
     """The manager of this system. Raises ServiceError for a system whose manager is not known."""
     home = user.required_home()
     if platform == "darwin":
-        return Launchd(Commands(), home, os.getuid())
+        return Launchd(SystemCommands(), home, os.getuid())
     if platform.startswith("linux"):
-        return Systemd(Commands(), Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config"))
+        return Systemd(SystemCommands(), Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config"))
     raise ServiceError(f"expected Linux or macOS; found {platform}: let its own supervisor run `mobifai serve`")
 
 
@@ -63,7 +63,7 @@ def install(context: click.Context, only_print: bool, wait: float, serve_options
     from mobifai.cli.service_options import serve_command  # noqa: PLC0415 - it brings the whole agent
 
     argv = serve_command(context, serve_options)
-    wanted = Service(argv, minimal_environment(os.environ), user.required_home())
+    wanted = ServiceDefinition(argv, minimal_environment(os.environ), user.required_home())
     system = manager()
     if only_print:
         click.echo(system.text(wanted), nl=False)

@@ -41,7 +41,7 @@ _KNOWN: Mapping[str, type] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class FileSettings:
     """What the file says: values for options, limits, and the assistant's settings."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -49,20 +49,20 @@ class Settings:
     assistant: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_settings(path: Path | None) -> Settings:
+def read_settings(path: Path | None) -> FileSettings:
     """Read the settings file; the default one need not exist. Raises ConfigError."""
     file = path or settings_file()
     if file is None:
-        return Settings()
+        return FileSettings()
     try:
         text = file.read_text()
     except (FileNotFoundError, NotADirectoryError):
         if path is None:
-            return Settings()
+            return FileSettings()
         raise ConfigError(f"expected a settings file at {path}; there is none") from None
     except (OSError, ValueError) as error:
         if path is None and not os.access(file.parent, os.X_OK):  # nobody can have put a file there
-            return Settings()
+            return FileSettings()
         raise ConfigError(f"{file}: expected settings as TOML: {error}") from None
     import tomllib  # noqa: PLC0415 - most people have no such file
 
@@ -76,7 +76,7 @@ def read_settings(path: Path | None) -> Settings:
         raise ConfigError(f"{file}: {error}") from None
 
 
-def _settings(content: dict[str, Any]) -> Settings:
+def _settings(content: dict[str, Any]) -> FileSettings:
     limits = _flat(content.pop("limits", {}))
     Ledger(limits)  # says what is wrong with a limit
     assistant = content.pop("assistant", {})
@@ -88,7 +88,7 @@ def _settings(content: dict[str, Any]) -> Settings:
             raise ConfigError(f"expected one of {', '.join(_KNOWN)} [limits] or [assistant]; found {name!r}")
         if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
             raise ConfigError(f"{name}: expected a {expected.__name__}; found {value!r}")
-    return Settings(content, limits, assistant)
+    return FileSettings(content, limits, assistant)
 
 
 def _flat(table: object, prefix: str = "") -> dict[str, Any]:

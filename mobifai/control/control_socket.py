@@ -34,8 +34,9 @@ BEAT_SECONDS = 10.0
 SUSPENDED_SECONDS = 1.0
 """A timer that is late by so much was not late by itself: the process was suspended, and the answer may be there."""
 
-Handler = Callable[[dict[str, Any]], Awaitable[object]]
-Follower = Callable[[dict[str, Any]], AsyncGenerator[object, None]]
+ControlHandler = Callable[[dict[str, Any]], Awaitable[object]]
+StreamingHandler = Callable[[dict[str, Any]], AsyncGenerator[object, None]]
+AnyHandler = ControlHandler | StreamingHandler
 
 _END = object()
 
@@ -44,11 +45,11 @@ class NotRunning(StateError):
     """Nobody answers at a control socket."""
 
 
-class NotAnswering(StateError):
+class NotResponding(StateError):
     """A process has the control socket open, and does not answer."""
 
 
-class _Question(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
+class _Request(msgspec.Struct, frozen=True, rename={"arguments": "with"}):
     ask: str
     arguments: dict[str, Any] = {}  # bounded by MAX_REQUEST
 
@@ -80,9 +81,9 @@ def listen_in(places: Sequence[Path]) -> tuple[socket.socket, Path]:
 @asynccontextmanager
 async def control_server(
     places: Path | Sequence[Path],
-    handlers: Mapping[str, Handler | Follower],
+    handlers: Mapping[str, AnyHandler],
     ledger: Ledger,
-    find_more: Callable[[str], Handler | Follower | None] = lambda _: None,
+    find_more: Callable[[str], AnyHandler | None] = lambda _: None,
 ) -> AsyncIterator[None]:
     """Answer questions on a Unix socket for the length of this scope; then the socket file is gone.
 
@@ -91,7 +92,7 @@ async def control_server(
     """
     listening, path = listen_in([places] if isinstance(places, Path) else places)
     with ledger.bound(CONTROL_CLIENTS) as bound:
-        conversations = _Conversations(lambda question: handlers.get(question) or find_more(question), bound)
+        conversations = _RequestServer(lambda question: handlers.get(question) or find_more(question), bound)
         server = await asyncio.start_unix_server(conversations.serve, sock=listening, limit=MAX_REQUEST)
         try:
             yield
@@ -103,8 +104,8 @@ async def control_server(
                 path.unlink(missing_ok=True)
 
 
-class _Conversations:
-    def __init__(self, find: Callable[[str], Handler | Follower | None], bound: Bound) -> None:
+class _RequestServer:
+    def __init__(self, find: Callable[[str], AnyHandler | None], bound: Bound) -> None:
         self._find = find
         self._bound = bound
         self._tasks: dict[asyncio.Task[None], None] = {}  # bounded by _bound
@@ -141,7 +142,7 @@ class _Conversations:
         await _send(writer, last)
 
     def _handled(self, line: bytes) -> Awaitable[object] | AsyncGenerator[object, None]:
-        question = msgspec.json.decode(line, type=_Question)
+        question = msgspec.json.decode(line, type=_Request)
         handler = self._find(question.ask)
         if handler is None:
             raise StateError(f"the running process does not know {question.ask!r}; restart it to update it")
@@ -288,7 +289,7 @@ async def _line(reader: asyncio.StreamReader, patience: float) -> dict[str, Any]
     try:
         line = await _read_in_time(reader, patience)
     except TimeoutError:
-        raise NotAnswering("the running mobifai does not answer; look at its log, or restart it") from None
+        raise NotResponding("the running mobifai does not answer; look at its log, or restart it") from None
     except (OSError, ValueError) as error:
         raise StateError(f"the connection to the running mobifai broke: {error}") from None
     answer: dict[str, Any] = msgspec.json.decode(

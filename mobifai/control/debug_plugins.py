@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mobifai.bounds import Ledger
-from mobifai.control.control_socket import Follower, Handler
+from mobifai.control.control_socket import AnyHandler
 from mobifai.errors import StateError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "mobifai.questions"
-"""The entry point group. What it names is called with a `Subject` and gives its questions, by name."""
+"""The entry point group. What it names is called with a `PluginContext` and gives its questions, by name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class PluginContext:
     """The running process, to those who look into it.
 
     `agent` is None in a relay alone and in the keeper; `keeper` is the Keeper in the keeper's process, which has no
@@ -33,13 +33,13 @@ class Subject:
 
 
 @dataclass
-class Extensions:
+class DebugPlugins:
     """What is offered, by prefix; each prefix is imported once."""
 
-    subject: Subject
-    _loaded: dict[str, Mapping[str, Handler | Follower]] = field(default_factory=dict)  # bounded by what is installed
+    subject: PluginContext
+    _loaded: dict[str, Mapping[str, AnyHandler]] = field(default_factory=dict)  # bounded by what is installed
 
-    def find(self, question: str) -> Handler | Follower | None:
+    def find(self, question: str) -> AnyHandler | None:
         """What answers a question, if anything does. Raises StateError for what can't be loaded."""
         prefix, dot, _ = question.partition(".")
         if not dot:
@@ -54,9 +54,9 @@ class Extensions:
         return self._loaded[prefix].get(question)
 
 
-def _load(point: "EntryPoint", subject: Subject) -> Mapping[str, Handler | Follower]:
+def _load(point: "EntryPoint", subject: PluginContext) -> Mapping[str, AnyHandler]:
     try:
-        offered: Mapping[str, Handler | Follower] = point.load()(subject)
+        offered: Mapping[str, AnyHandler] = point.load()(subject)
     except Exception as error:
         raise StateError(
             f"what answers questions about {point.name} can't be loaded: {error!r}; install it anew"

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 
 from mobifai.errors import MobiFaiError
 from mobifai.health.checks import machine, places, programs, relays, shell
-from mobifai.health.checks.finding import Check, State, Subject, Verdict, in_thread, problem
+from mobifai.health.checks.finding import CheckedInstallation, CheckResult, DoctorCheck, Severity, in_thread, problem
 
 CHECKS = (
-    Check("versions", in_thread(programs.versions)),
-    Check("native libraries", programs.natives(), 60),
-    Check("phone page", in_thread(programs.phone_page)),
-    Check("shell", shell.shell, 15),
-    Check("descriptors", in_thread(machine.descriptors)),
-    Check("terminals", in_thread(machine.terminals), 10),
-    Check("port", machine.port, 10),
-    Check("udp", in_thread(machine.udp)),
-    Check("clock", in_thread(machine.clock)),
-    Check("state directory", in_thread(places.state_directory)),
-    Check("control socket", in_thread(places.control_socket)),
-    Check("disk", in_thread(places.disk)),
-    Check("databases", in_thread(places.databases), places.DATABASE_SECONDS + 5),
-    Check("agent", relays.agent, 20),
-    Check("relay", relays.relay, 20),
+    DoctorCheck("versions", in_thread(programs.versions)),
+    DoctorCheck("native libraries", programs.natives(), 60),
+    DoctorCheck("phone page", in_thread(programs.phone_page)),
+    DoctorCheck("shell", shell.shell, 15),
+    DoctorCheck("descriptors", in_thread(machine.descriptors)),
+    DoctorCheck("terminals", in_thread(machine.terminals), 10),
+    DoctorCheck("port", machine.port, 10),
+    DoctorCheck("udp", in_thread(machine.udp)),
+    DoctorCheck("clock", in_thread(machine.clock)),
+    DoctorCheck("state directory", in_thread(places.state_directory)),
+    DoctorCheck("control socket", in_thread(places.control_socket)),
+    DoctorCheck("disk", in_thread(places.disk)),
+    DoctorCheck("databases", in_thread(places.databases), places.DATABASE_SECONDS + 5),
+    DoctorCheck("agent", relays.agent, 20),
+    DoctorCheck("relay", relays.relay, 20),
 )
 
 
@@ -36,12 +36,12 @@ class Finding:
     """A verdict with its name. `remedy` is empty when it is ok."""
 
     name: str
-    state: State
+    state: Severity
     found: str
     remedy: str
 
 
-async def examine(subject: Subject, checks: Sequence[Check] = CHECKS) -> list[Finding]:
+async def examine(subject: CheckedInstallation, checks: Sequence[DoctorCheck] = CHECKS) -> list[Finding]:
     """Look at everything at once; the findings come in the checks' order. Never raises for what a check does."""
     verdicts = await asyncio.gather(*(_look(check, subject) for check in checks))
     return [
@@ -52,10 +52,10 @@ async def examine(subject: Subject, checks: Sequence[Check] = CHECKS) -> list[Fi
 
 def is_well(findings: Iterable[Finding]) -> bool:
     """Whether there is no problem."""
-    return all(finding.state is not State.PROBLEM for finding in findings)
+    return all(finding.state is not Severity.PROBLEM for finding in findings)
 
 
-async def _look(check: Check, subject: Subject) -> Verdict:
+async def _look(check: DoctorCheck, subject: CheckedInstallation) -> CheckResult:
     try:
         async with asyncio.timeout(check.seconds):
             return await check.look(subject)

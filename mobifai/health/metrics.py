@@ -10,13 +10,13 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from mobifai.bounds import Ledger
 from mobifai.errors import StateError
 from mobifai.health.monitor import Vitals
-from mobifai.health.process_stats import Census, take_census
+from mobifai.health.process_stats import ProcessStats, collect_process_stats
 
 
-class _Figures:
+class _MetricsCollector:
     """Collects when asked; keeps nothing."""
 
-    def __init__(self, ledger: Ledger, vitals: Callable[[], Vitals], count: Callable[[], Census]) -> None:
+    def __init__(self, ledger: Ledger, vitals: Callable[[], Vitals], count: Callable[[], ProcessStats]) -> None:
         self._ledger = ledger
         self._vitals = vitals
         self._count = count
@@ -28,7 +28,7 @@ class _Figures:
         yield from _bound_figures(self._ledger)
 
 
-def _census_figures(census: Census) -> Iterator[Metric]:
+def _census_figures(census: ProcessStats) -> Iterator[Metric]:
     yield GaugeMetricFamily("mobifai_memory_bytes", "Resident memory of the agent", census.memory_bytes)
     if census.heap_bytes is not None:
         yield GaugeMetricFamily("mobifai_heap_bytes", "C heap in use", census.heap_bytes)
@@ -62,11 +62,11 @@ def _bound_figures(ledger: Ledger) -> Iterator[Metric]:
 
 @asynccontextmanager
 async def metrics_server(
-    port: int, ledger: Ledger, vitals: Callable[[], Vitals], count: Callable[[], Census] = take_census
+    port: int, ledger: Ledger, vitals: Callable[[], Vitals], count: Callable[[], ProcessStats] = collect_process_stats
 ) -> AsyncIterator[int]:
     """Serve `GET /metrics` on loopback for the length of this scope; the port. Raises StateError when it is taken."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(ledger, vitals, count))
+    registry.register(_MetricsCollector(ledger, vitals, count))
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

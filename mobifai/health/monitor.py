@@ -1,7 +1,7 @@
 """The health check: every ten minutes what the agent has, and whether bytes still get through.
 
 Above the memory limit it collects garbage and gives memory back; still above it three times in a row, it asks for a
-restart at the next quiet moment. It knows the agent only by what `Subject` tells.
+restart at the next quiet moment. It knows the agent only by what `MonitorTarget` tells.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from mobifai.config import HealthConfig
-from mobifai.health.process_stats import Census, take_census
+from mobifai.health.process_stats import ProcessStats, collect_process_stats
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Vitals:
     confirmed: int
 
 
-class Subject(Protocol):
+class MonitorTarget(Protocol):
     """The agent, to its monitor."""
 
     def vitals(self) -> Vitals:
@@ -67,9 +67,9 @@ class Monitor:
 
     def __init__(
         self,
-        subject: Subject,
+        subject: MonitorTarget,
         config: HealthConfig,
-        count: Callable[[], Census] = take_census,
+        count: Callable[[], ProcessStats] = collect_process_stats,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._subject = subject
@@ -134,7 +134,7 @@ class Monitor:
 
     # -- memory
 
-    def _relieve(self, census: Census) -> int:
+    def _relieve(self, census: ProcessStats) -> int:
         """Give back what can be given back; 1 when memory is above the limit all the same."""
         _log.warning("⚠️  High memory usage detected: %s", megabytes(census.memory_bytes))
         found = give_memory_back()
@@ -167,7 +167,7 @@ class Monitor:
             _log.warning("the phone is %d bytes behind and has taken none since the last check", vitals.behind_bytes)
             self._subject.phone_is_deaf()
 
-    def _cpu_share(self, census: Census) -> float:
+    def _cpu_share(self, census: ProcessStats) -> float:
         """The share of one core since the check before (or since the start)."""
         now = time.monotonic()
         then, used = self._before or (self._started, 0.0)
@@ -186,7 +186,7 @@ def give_memory_back() -> int:
 
 
 def _report(
-    census: Census, vitals: Vitals, config: HealthConfig, cpu: float, uptime: float, round_trip: float | None
+    census: ProcessStats, vitals: Vitals, config: HealthConfig, cpu: float, uptime: float, round_trip: float | None
 ) -> str:
     relay = "not connected" if round_trip is None else f"{1000 * round_trip:.1f} ms there and back"
     behind = "" if vitals.behind_bytes is None else f", the phone is {vitals.behind_bytes} bytes behind"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class ProcessStats:
     """One count. `memory_bytes` is the resident set, `heap_bytes` what the C heap has in use (None: unknown here)."""
 
     memory_bytes: int
@@ -29,7 +29,7 @@ class Census:
     cpu_seconds: float
 
 
-def take_census() -> Census:
+def collect_process_stats() -> ProcessStats:
     """Count this process. Outside a running loop there are no tasks. Raises OSError when the system tells nothing."""
     psutil = _psutil()
     try:
@@ -56,10 +56,10 @@ def _psutil() -> Any:
     return psutil
 
 
-def _counted(process: "psutil.Process") -> Census:
+def _counted(process: "psutil.Process") -> ProcessStats:
     with process.oneshot():
         times = process.cpu_times()
-        return Census(
+        return ProcessStats(
             memory_bytes=process.memory_info().rss,
             heap_bytes=heap_in_use(),
             descriptors=process.num_fds(),

@@ -8,26 +8,26 @@ from typing import Protocol
 
 from mobifai.config import HealthConfig
 from mobifai.health.monitor import megabytes
-from mobifai.health.process_stats import take_census
+from mobifai.health.process_stats import collect_process_stats
 
 _log = logging.getLogger(__name__)
 
 
-class House(Protocol):
+class TrimTarget(Protocol):
     """What is kept in order."""
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
         """Shrink the screens of terminals that were inactive for so long; how many shrank."""
 
 
-class Housekeeping:
+class Trimmer:
     """Keeps one house."""
 
     def __init__(
         self,
-        house: House,
+        house: TrimTarget,
         config: HealthConfig,
-        memory: Callable[[], int] = lambda: take_census().memory_bytes,
+        memory: Callable[[], int] = lambda: collect_process_stats().memory_bytes,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._house = house

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from mobifai.bounds import Bound, BoundedMap
-from mobifai.logs.formatting import Kind
+from mobifai.logs.formatting import MessageKind
 
 WINDOW_SECONDS = 60.0
 _MOST_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Repeated:
+class RepeatSummary:
     """A kind that was heard `count` times more within `seconds`; `message` is the last of them, cut to one line."""
 
-    kind: Kind
+    kind: MessageKind
     message: str
     count: int
     seconds: float
@@ -30,30 +30,30 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _RepeatCount:
     since: float
     count: int = 0
     message: str = ""
 
 
-class Repeats:
+class RepeatFilter:
     """The kinds of the last minute, oldest first. `clock` gives seconds that never go back."""
 
     def __init__(self, bound: Bound, clock: Callable[[], float]) -> None:
         self._bound = bound
-        self._kinds: BoundedMap[Kind, _Heard] = BoundedMap(bound)
+        self._kinds: BoundedMap[MessageKind, _RepeatCount] = BoundedMap(bound)
         self._clock = clock
 
-    def hear(self, kind: Kind, message: str) -> bool:
+    def hear(self, kind: MessageKind, message: str) -> bool:
         """Whether to say it: it is the first of its kind. Otherwise it is counted."""
         heard = self._kinds.get(kind)
         if heard is None:
-            self._kinds[kind] = _Heard(self._clock())
+            self._kinds[kind] = _RepeatCount(self._clock())
             return True
         self._kinds[kind] = replace(heard, count=heard.count + 1, message=_excerpt(message))
         return False
 
-    def due(self, coming: Kind | None = None) -> Iterator[Repeated]:
+    def due(self, coming: MessageKind | None = None) -> Iterator[RepeatSummary]:
         """What is to be said now: kinds whose minute is over, and the one that has to make room for what comes."""
         now = self._clock()
         while self._kinds:
@@ -66,21 +66,21 @@ class Repeats:
             else:
                 return
             if heard.count:
-                yield Repeated(kind, heard.message, heard.count, now - heard.since)
+                yield RepeatSummary(kind, heard.message, heard.count, now - heard.since)
 
-    def _begin_anew(self, kind: Kind, heard: _Heard, now: float) -> None:
+    def _begin_anew(self, kind: MessageKind, heard: _RepeatCount, now: float) -> None:
         """What was heard again goes on being counted, as the newest; what was not is forgotten."""
         del self._kinds[kind]
         if heard.count:
-            self._kinds[kind] = _Heard(now)
+            self._kinds[kind] = _RepeatCount(now)
 
-    def rest(self) -> Iterator[Repeated]:
+    def rest(self) -> Iterator[RepeatSummary]:
         """All that was counted and not said yet; nothing is known afterwards."""
         now = self._clock()
         while self._kinds:
             kind, heard = self._kinds.popitem()
             if heard.count:
-                yield Repeated(kind, heard.message, heard.count, now - heard.since)
+                yield RepeatSummary(kind, heard.message, heard.count, now - heard.since)
 
 
 def _excerpt(message: str) -> str:

@@ -41,7 +41,7 @@ _CONVERSION = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """What is written of a record. `time` is in seconds since the epoch, `exception` a traceback or empty."""
 
     time: float
@@ -52,7 +52,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class MessageKind:
     """What makes two messages the same: who says it, how grave it is, and the words without the values."""
 
     logger: str
@@ -60,12 +60,12 @@ class Kind:
     template: str
 
 
-def line_of(record: logging.LogRecord) -> Line:
+def line_of(record: logging.LogRecord) -> LogLine:
     """The line of a record, without secrets."""
     message = _message(record)
     if record.name == "asyncio":
         message = _QUOTED.sub("'...'", message)
-    return Line(record.created, record.levelno, record.name, without_secrets(message), _exception(record))
+    return LogLine(record.created, record.levelno, record.name, without_secrets(message), _exception(record))
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -88,34 +88,34 @@ def without_secrets(text: str) -> str:
     return _PASSWORD.sub(rf"\1{HIDDEN}@", text).encode(errors="backslashreplace").decode()
 
 
-def kind_of(record: logging.LogRecord, message: str) -> Kind:
+def kind_of(record: logging.LogRecord, message: str) -> MessageKind:
     """The record's kind. A template without words of its own (`%s`) says nothing: there the message counts."""
     template = str(record.msg) if record.args else _ADDRESS.sub("0x", message)
     if not re.search(r"\w", _CONVERSION.sub("", template)):
         template = message
-    return Kind(record.name, record.levelno, template[:200])
+    return MessageKind(record.name, record.levelno, template[:200])
 
 
-def for_people(line: Line, with_traceback: bool) -> str:
+def for_people(line: LogLine, with_traceback: bool) -> str:
     """The line for a terminal: the time of day, and no traceback unless asked for."""
     time = f"{local_moment(line.time):%H:%M:%S}"  # the wall clock of who reads it
     return _text(f"{time} {_level(line):<7} {line.message}", line.exception if with_traceback else "")
 
 
-def for_file(line: Line) -> str:
+def for_file(line: LogLine) -> str:
     """The line for a file that is read days later: the whole date, who says it, and the traceback."""
     time = local_moment(line.time).isoformat(timespec="milliseconds")
     return _text(f"{time} {_level(line):<7} {line.logger}: {line.message}", line.exception)
 
 
-def for_programs(line: Line) -> str:
+def for_programs(line: LogLine) -> str:
     """The line as one JSON object."""
     time = moment(line.time).isoformat(timespec="milliseconds")
     parts = {"time": time, "level": _level(line).lower(), "logger": line.logger, "message": line.message}
     return msgspec.json.encode(parts | ({"exception": line.exception} if line.exception else {})).decode()
 
 
-def _level(line: Line) -> str:
+def _level(line: LogLine) -> str:
     return logging.getLevelName(line.level)
 
 

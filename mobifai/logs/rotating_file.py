@@ -14,7 +14,7 @@ from pathlib import Path
 from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import StateError
 from mobifai.limits import LOG_FILE, LOG_FILES, LOG_LINE
-from mobifai.logs.formatting import Line
+from mobifai.logs.formatting import LogLine
 from mobifai.state import private_directory
 
 RETRY_SECONDS = 60.0
@@ -34,7 +34,7 @@ class LogFile:
         self,
         path: Path,
         ledger: Ledger,
-        form: Callable[[Line], str],
+        form: Callable[[LogLine], str],
         complain: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
@@ -51,7 +51,7 @@ class LogFile:
         self._missing = 0
         self._retry_at: float | None = None
 
-    def write(self, line: Line) -> None:
+    def write(self, line: LogLine) -> None:
         """Write a line, if that is possible."""
         if self._retry_at is not None and self._clock() < self._retry_at:
             self._missing += 1
@@ -118,15 +118,15 @@ class LogFile:
 
     # -- writing
 
-    def _put(self, line: Line) -> None:
+    def _put(self, line: LogLine) -> None:
         assert self._current is not None  # noqa: S101
         if self._missing:
             reason = f"lines missing here: {self._missing} (the file could not be written)"
-            self._append(self._cut(Line(line.time, logging.WARNING, __name__, reason)))
+            self._append(self._cut(LogLine(line.time, logging.WARNING, __name__, reason)))
             self._missing = 0
         self._append(self._cut(line))
 
-    def _cut(self, line: Line) -> bytes:
+    def _cut(self, line: LogLine) -> bytes:
         """The line as bytes, the middle left out if it is too long."""
         data = self._form(line).encode(errors="backslashreplace")
         most = min(self._line.capacity, self._ledger.capacity(LOG_FILE)) - 1

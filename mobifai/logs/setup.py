@@ -19,8 +19,8 @@ from mobifai import __version__
 from mobifai.bounds import Bound, Ledger
 from mobifai.errors import MobiFaiError
 from mobifai.limits import LOG_KINDS
-from mobifai.logs.dedup import Repeated, Repeats
-from mobifai.logs.formatting import Line, for_file, for_people, for_programs, kind_of, line_of, without_secrets
+from mobifai.logs.dedup import RepeatFilter, RepeatSummary
+from mobifai.logs.formatting import LogLine, for_file, for_people, for_programs, kind_of, line_of, without_secrets
 from mobifai.logs.rotating_file import LogFile, log_path
 from mobifai.state import StateDir
 from mobifai.streams import PATIENCE_SECONDS, takes
@@ -34,7 +34,7 @@ They keep the level: at `warning` they tell of every ordinary end of a connectio
 """
 
 
-class Logs(logging.Handler):
+class RootLogHandler(logging.Handler):
     """Writes every record, without secrets, to `stream` (None: nowhere) and to the file while there is one.
 
     `form` is `text` or `json`. Libraries are heard from `warning` on, whatever the level.
@@ -50,7 +50,7 @@ class Logs(logging.Handler):
         self._file: LogFile | None = None
         self._spare = Ledger()
         self._kinds = self._spare.open(LOG_KINDS)
-        self._repeats = Repeats(self._kinds, clock)
+        self._repeats = RepeatFilter(self._kinds, clock)
         self._speaking = False
         self._stalled = False
 
@@ -60,7 +60,7 @@ class Logs(logging.Handler):
         """Be the log of this process. A log that was it before is closed."""
         root = logging.getLogger()
         for handler in list(root.handlers):
-            if isinstance(handler, Logs):
+            if isinstance(handler, RootLogHandler):
                 handler.close()
         root.addHandler(self)
         root.setLevel(max(self._level, logging.WARNING))
@@ -104,9 +104,9 @@ class Logs(logging.Handler):
         with self._alone():
             self._spare.close(self._kinds)
             self._file, self._kinds = file, kinds
-            self._repeats = Repeats(kinds, self._clock)
+            self._repeats = RepeatFilter(kinds, self._clock)
 
-    def _note(self, file: LogFile, line: Line) -> None:
+    def _note(self, file: LogFile, line: LogLine) -> None:
         with self._alone():
             file.write(line)
 
@@ -147,15 +147,15 @@ class Logs(logging.Handler):
             for repeated in self._repeats.rest():
                 self._say_repeated(repeated)
 
-    def _say_repeated(self, repeated: Repeated) -> None:
-        self._say(Line(time.time(), repeated.kind.level, repeated.kind.logger, str(repeated)))
+    def _say_repeated(self, repeated: RepeatSummary) -> None:
+        self._say(LogLine(time.time(), repeated.kind.level, repeated.kind.logger, str(repeated)))
 
-    def _say(self, line: Line) -> None:
+    def _say(self, line: LogLine) -> None:
         self._to_stream(line)
         if self._file is not None:
             self._file.write(line)
 
-    def _to_stream(self, line: Line) -> None:
+    def _to_stream(self, line: LogLine) -> None:
         if self._stream is None:
             return
         self._stalled = not takes(self._stream, 0.0 if self._stalled else PATIENCE_SECONDS)
@@ -168,22 +168,22 @@ class Logs(logging.Handler):
         self._to_stream(_own(logging.WARNING, text))
 
 
-def set_up_logs(level: str, form: str) -> Logs:
+def set_up_logs(level: str, form: str) -> RootLogHandler:
     """Log to standard error from now on; the answer's `to_file` adds the file, its `close` ends it."""
-    logs = Logs(level, form, sys.stderr, time.monotonic)
+    logs = RootLogHandler(level, form, sys.stderr, time.monotonic)
     logs.install()
     return logs
 
 
-def _own(level: int, message: str, exception: str = "") -> Line:
-    return Line(time.time(), level, __name__, message, exception)
+def _own(level: int, message: str, exception: str = "") -> LogLine:
+    return LogLine(time.time(), level, __name__, message, exception)
 
 
 def _greeting() -> str:
     return f"MobiFai {__version__} begins, process {os.getpid()}, Python {sys.version.split()[0]}, {sys.platform}"
 
 
-def _last_words(error: Exception) -> Line:
+def _last_words(error: Exception) -> LogLine:
     """An error of ours says what to do; for any other the place counts."""
     if isinstance(error, MobiFaiError):
         return _own(logging.ERROR, without_secrets(f"ended: {error}"))

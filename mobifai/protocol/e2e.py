@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from mobifai.errors import BadMessage, HandshakeFailed, SealBroken
+from mobifai.errors import BadMessage, EncryptionError, HandshakeFailed
 from mobifai.protocol import messages as wire
 from mobifai.protocol.frames import decode_frame
 from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder, Transport
@@ -208,15 +208,15 @@ class Session:
         assert self._transport is not None  # noqa: S101 - the stage says so
         try:
             return self._transport.open(_bytes(data))
-        except (SealBroken, HandshakeFailed) as error:
+        except (EncryptionError, HandshakeFailed) as error:
             raise _Refusal(Reason.BROKEN, str(error)) from None
 
     # -- what goes
 
     def seal(self, frame: bytes) -> wire.E2eSealed:
-        """The next message to the phone: it has to be sent, or the session ended. Raises SealBroken."""
+        """The next message to the phone: it has to be sent, or the session ended. Raises EncryptionError."""
         if self.stage is not Stage.ESTABLISHED or self._transport is None:
-            raise SealBroken("expected a phone that has said that it is ready")
+            raise EncryptionError("expected a phone that has said that it is ready")
         return wire.E2eSealed(data=_base64(self._transport.seal(frame)))
 
     def end(self) -> None:

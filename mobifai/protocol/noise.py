@@ -8,7 +8,7 @@ import hmac
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from mobifai.errors import HandshakeFailed, SealBroken
+from mobifai.errors import EncryptionError, HandshakeFailed
 
 if TYPE_CHECKING:
     pass
@@ -83,23 +83,23 @@ class CipherState:
         self._counter = 0
 
     def seal(self, plain: bytes, associated: bytes = b"") -> bytes:
-        """The next message, sealed. Raises SealBroken for one that is too long, or when the numbers are used up."""
+        """Encrypt the next message. Raises EncryptionError if it is too long or no message number is left."""
         if len(plain) + TAG_BYTES > MOST_BYTES:
-            raise SealBroken(f"expected at most {MOST_BYTES - TAG_BYTES} bytes to seal; found {len(plain)}")
+            raise EncryptionError(f"expected at most {MOST_BYTES - TAG_BYTES} bytes to seal; found {len(plain)}")
         sealed = self._cipher.encrypt(self._nonce(), plain, associated)
         self._counter += 1
         return sealed
 
     def open(self, sealed: bytes, associated: bytes = b"") -> bytes:
-        """What the next message says. Raises SealBroken for any but the very next message of the other side."""
+        """What the next message says. Raises EncryptionError for any but the very next message of the other side."""
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see above
 
         if not TAG_BYTES <= len(sealed) <= MOST_BYTES:
-            raise SealBroken(f"expected {TAG_BYTES} to {MOST_BYTES} sealed bytes; found {len(sealed)}")
+            raise EncryptionError(f"expected {TAG_BYTES} to {MOST_BYTES} sealed bytes; found {len(sealed)}")
         try:
             plain = self._cipher.decrypt(self._nonce(), sealed, associated)
         except InvalidTag:
-            raise SealBroken(
+            raise EncryptionError(
                 f"expected message {self._counter} of this session; found one that is changed, or not that one"
             ) from None
         self._counter += 1
@@ -107,7 +107,7 @@ class CipherState:
 
     def _nonce(self) -> bytes:
         if self._counter > LAST_COUNTER:
-            raise SealBroken("this session has used all its numbers; begin a new one")
+            raise EncryptionError("this session has used all its numbers; begin a new one")
         return bytes(4) + self._counter.to_bytes(8, "little")
 
 
@@ -122,11 +122,11 @@ class Transport:
         self.handshake_hash = handshake_hash
 
     def seal(self, plain: bytes) -> bytes:
-        """The next message to the other side. Raises SealBroken."""
+        """The next message to the other side. Raises EncryptionError."""
         return self._sending.seal(plain)
 
     def open(self, sealed: bytes) -> bytes:
-        """The next message of the other side. Raises SealBroken for any other."""
+        """The next message of the other side. Raises EncryptionError for any other."""
         return self._receiving.open(sealed)
 
 
@@ -171,7 +171,7 @@ class _Symmetric:
         return sealed
 
     def open(self, sealed: bytes) -> bytes:
-        """Raises SealBroken, and is as before then."""
+        """Raises EncryptionError, and is as before then."""
         assert self._cipher is not None  # noqa: S101 - as above
         plain = self._cipher.open(sealed, self.hash)
         self.mix_hash(sealed)
@@ -252,7 +252,7 @@ class Responder:
         state.mix_key_and_hash(psk)
         try:
             payload = state.open(self._payload)
-        except SealBroken:
+        except EncryptionError:
             return None
         self._state = state
         return payload
@@ -271,5 +271,5 @@ class Responder:
 def _open(state: _Symmetric, sealed: bytes) -> bytes:
     try:
         return state.open(sealed)
-    except SealBroken:
+    except EncryptionError:
         raise HandshakeFailed("expected a handshake with this key; found one with another, or changed") from None

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from mobifai.bounds import BoundedMap
-from mobifai.errors import LimitReached, SealBroken
+from mobifai.errors import EncryptionError, LimitReached
 from mobifai.protocol.frames import encode_frame_bytes, encode_numbered_frame
 
 T = TypeVar("T")
@@ -77,17 +77,21 @@ class Arrivals(Generic[T]):
     def take(self, way: Way, number: int | None, message: T) -> list[T]:
         """Return the messages that can be done now; one without a number never is.
 
-        Raises SealBroken for one that came late or twice, or when too many wait.
+        Raises EncryptionError for one that came late or twice, or when too many wait.
         """
         if number is None:
             return []
         if number < self._next or number in self._held:
-            raise SealBroken(f"expected message {self._next} of this session; found {number}, which came late or twice")
+            raise EncryptionError(
+                f"expected message {self._next} of this session; found {number}, which came late or twice"
+            )
         if number > self._next:
             try:
                 self._held[number] = way, message
             except LimitReached as full:
-                raise SealBroken(f"expected message {self._next} of this session; it did not come: {full}") from None
+                raise EncryptionError(
+                    f"expected message {self._next} of this session; it did not come: {full}"
+                ) from None
             return self._without_lost()
         self._next += 1
         return [message, *self._following(), *self._without_lost()]

@@ -1,7 +1,7 @@
 """Who is on the relay, and who is joined with whom (sections 2 to 4, the relay's side).
 
-`Rooms` is told what happened and returns what to do, as commands. It knows no socket, only the ids that the server
-gives them, and no clock: `now` is in seconds of any monotonic clock.
+`RelayRegistry` takes events and returns commands. It knows no socket, only the ids that the server gives them, and no
+clock: `now` is in seconds of any monotonic clock.
 """
 
 import re
@@ -54,7 +54,7 @@ Command = Emit | Disconnect
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class ConnectedDevice:
     """A signed-in device on a socket."""
 
     sid: str
@@ -94,18 +94,18 @@ class Pair:
         return self.phone if sid == self.agent else self.agent
 
 
-class Rooms:
+class RelayRegistry:
     """The devices of all accounts. `new_challenge` gives 64 random hex digits."""
 
     def __init__(self, ledger: Ledger, new_challenge: Callable[[], str]) -> None:
-        self._devices: BoundedMap[str, Device] = BoundedMap(ledger.open(RELAY_SOCKETS))
+        self._devices: BoundedMap[str, ConnectedDevice] = BoundedMap(ledger.open(RELAY_SOCKETS))
         self._pairs: BoundedMap[str, Pair] = BoundedMap(ledger.open(RELAY_SOCKETS))  # both ends name the pair
         self._new_challenge = new_challenge
 
     def __contains__(self, sid: object) -> bool:
         return sid in self._devices
 
-    def device(self, sid: str) -> Device | None:
+    def device(self, sid: str) -> ConnectedDevice | None:
         """The device on a socket, when it is signed in."""
         return self._devices.get(sid)
 
@@ -117,7 +117,7 @@ class Rooms:
         """The sockets on which a device of an account is signed in: none, or one."""
         return [one.sid for one in self._devices.values() if (one.user, one.device_id) == (user, device_id)]
 
-    def of_user(self, user: str) -> list[Device]:
+    def of_user(self, user: str) -> list[ConnectedDevice]:
         """The devices of an account that are signed in."""
         return [device for device in self._devices.values() if device.user == user]
 
@@ -125,14 +125,14 @@ class Rooms:
         """How many devices are signed in."""
         return len(self._devices)
 
-    def of_largest_user(self) -> list[Device]:
+    def of_largest_user(self) -> list[ConnectedDevice]:
         """The devices of the account that has most of them, oldest first; none when nobody is signed in."""
         users = {device.user for device in self._devices.values()}
         return max(map(self.of_user, users), key=len, default=[])
 
     # -- coming and going
 
-    def join(self, device: Device) -> list[Command]:
+    def join(self, device: ConnectedDevice) -> list[Command]:
         """A device signed in. One that is here already on another socket is replaced: the newer one wins."""
         known = self._devices.get(device.sid)
         commands = self.leave(device.sid) if known is not None and known.proven != device.proven else []
@@ -195,14 +195,14 @@ class Rooms:
         device = self._devices.get(sid)
         return [*commands, self._list_for(device)] if device is not None else commands
 
-    def _agent(self, sid: str, target: str) -> Device | None:
+    def _agent(self, sid: str, target: str) -> ConnectedDevice | None:
         asking = self._devices.get(sid)
         for device in self._devices.values():
             if device.device_id == target and device.type == "mac" and asking and device.user == asking.user:
                 return device
         return None
 
-    def _initiate(self, agent: Device, phone: Device) -> list[Command]:
+    def _initiate(self, agent: ConnectedDevice, phone: ConnectedDevice) -> list[Command]:
         challenges = {agent.sid: self._new_challenge(), phone.sid: self._new_challenge()}
         return [
             Emit(
@@ -302,7 +302,7 @@ class Rooms:
 
     # -- who can be asked
 
-    def _of(self, user: str, kind: str) -> Iterator[Device]:
+    def _of(self, user: str, kind: str) -> Iterator[ConnectedDevice]:
         return (device for device in self._devices.values() if device.user == user and device.type == kind)
 
     def _available(self, user: str) -> list[wire.AvailableDevice]:
@@ -317,7 +317,7 @@ class Rooms:
             if agent.sid not in self._pairs
         ]
 
-    def _list_for(self, phone: Device) -> Emit:
+    def _list_for(self, phone: ConnectedDevice) -> Emit:
         return Emit(phone.sid, "available_devices", self._available(phone.user))
 
     def _tell_changes(

@@ -15,7 +15,7 @@ from mobifai.errors import AccountError
 from mobifai.limits import RELAY_ACCOUNTS, RELAY_DEVICES, RELAY_SETTINGS
 from mobifai.protocol import messages as wire
 from mobifai.protocol.codes import CODE_SECONDS, Codes, Grant
-from mobifai.relay.store import OWNER, Store
+from mobifai.relay.store import OWNER, RelayStore
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
 
@@ -32,7 +32,7 @@ def check_name(name: str) -> None:
 class Account:
     """One account: its user as devices see it, its invitations, and how much it holds."""
 
-    def __init__(self, name: str, store: Store, ledger: Ledger, pick: Callable[[str], str]) -> None:
+    def __init__(self, name: str, store: RelayStore, ledger: Ledger, pick: Callable[[str], str]) -> None:
         self._ledger = ledger
         self._store = store
         shown = _login_name() if name == OWNER else name
@@ -64,7 +64,7 @@ class Accounts:
 
     def __init__(
         self,
-        store: Store,
+        store: RelayStore,
         ledger: Ledger,
         pick: Callable[[str], str],
         now: Callable[[], float],

@@ -48,7 +48,7 @@ class Interface:
     bridge: bool = False
 
 
-class _Key(NamedTuple):
+class _SortKey(NamedTuple):
     rank: Rank
     version: int
     order: int
@@ -80,7 +80,7 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def places(urls: list[str]) -> dict[str, Any]:
+def invitation_urls(urls: list[str]) -> dict[str, Any]:
     """Return the relay's and the page's address as an invitation names them, with the other candidates if there are."""
     url, *others = urls
     return {"relay_url": url, "page_url": f"{url}/", **({"other_urls": others} if others else {})}
@@ -96,7 +96,9 @@ def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
 def order(interfaces: list[Interface], sources: set[IPv4Address | IPv6Address]) -> list[IPv4Address | IPv6Address]:
     """Sort addresses by how likely phones reach them. `sources` are those of the default routes."""
     usable = [one for one in interfaces if not _is_useless(one.address)]
-    keyed = [(_Key(_rank(one, sources), one.address.version, number), one.address) for number, one in enumerate(usable)]
+    keyed = [
+        (_SortKey(_rank(one, sources), one.address.version, number), one.address) for number, one in enumerate(usable)
+    ]
     return list(dict.fromkeys(address for _, address in sorted(keyed, key=lambda pair: pair[0])))
 
 

@@ -25,14 +25,14 @@ KNOWN_FACTOR = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class AddressGroup:
     """Those who share a limit. `known`: a device signed in from this very address."""
 
     group: str
     known: bool
 
 
-THIS_PROCESS = Sender("", known=True)
+THIS_PROCESS = AddressGroup("", known=True)
 
 
 class KnownAddresses:
@@ -52,10 +52,10 @@ class KnownAddresses:
         self._addresses.pop(address, None)
         self._addresses[address] = None
 
-    def sender(self, address: str) -> Sender:
+    def sender(self, address: str) -> AddressGroup:
         """Return whose limit counts for an address."""
         known = address in self._addresses
-        return Sender(address if known else _network(address), known)
+        return AddressGroup(address if known else _network(address), known)
 
 
 def _network(address: str) -> str:
@@ -68,12 +68,12 @@ def _network(address: str) -> str:
     return address
 
 
-class Places(Generic[K]):
+class ConnectionSlots(Generic[K]):
     """The holders of places by their key, oldest first. `most` is how many of them a stranger's address may hold."""
 
     def __init__(self, bound: Bound, most: int) -> None:
         self._bound = bound
-        self._held: BoundedMap[K, Sender] = BoundedMap(bound)
+        self._held: BoundedMap[K, AddressGroup] = BoundedMap(bound)
         self._most = most
         self._most_strangers = bound.capacity - bound.capacity // 4
 
@@ -83,7 +83,7 @@ class Places(Generic[K]):
     def __iter__(self) -> Iterator[K]:
         return iter(self._held)
 
-    def take(self, key: K, sender: Sender, *, limited: bool = True) -> K | None:
+    def take(self, key: K, sender: AddressGroup, *, limited: bool = True) -> K | None:
         """Give a place to a newcomer; return the holder that has to make room for it, if one has to.
 
         That one has no place any more. `limited`: the limit of an address applies. Raises LimitReached for a stranger
@@ -98,7 +98,7 @@ class Places(Generic[K]):
         self._held[key] = sender
         return gone
 
-    def _make_way(self, newcomer: Sender, *, limited: bool) -> K | None:
+    def _make_way(self, newcomer: AddressGroup, *, limited: bool) -> K | None:
         own = [key for key, sender in self._held.items() if sender == newcomer]
         if limited and len(own) >= self._most * (KNOWN_FACTOR if newcomer.known else 1):
             return own[0]
@@ -109,7 +109,7 @@ class Places(Generic[K]):
     def _count_strangers(self) -> int:
         return sum(not sender.known for sender in self._held.values())
 
-    def weakest(self, newcomer: Sender, key: K | None = None) -> K | None:
+    def weakest(self, newcomer: AddressGroup, key: K | None = None) -> K | None:
         """Return who makes room for a newcomer; None for nobody. `key` is its own place.
 
         It is the oldest holder of the sender that holds most. Strangers go first. For a stranger, a known address loses
@@ -122,7 +122,7 @@ class Places(Generic[K]):
         counts = Counter(sender for _, sender in holders)
         return _oldest_of_most((other, sender) for other, sender in holders if counts[sender] > 1)
 
-    def move(self, key: K, sender: Sender) -> bool:
+    def move(self, key: K, sender: AddressGroup) -> bool:
         """Count a holder for another sender from now on. Return whether that one has no more than it may."""
         if self._held.get(key) not in (None, sender):
             self._held[key] = sender
@@ -134,7 +134,7 @@ class Places(Generic[K]):
         self._held.pop(key, None)
 
 
-def _oldest_of_most(holders: Iterable[tuple[K, Sender]]) -> K | None:
+def _oldest_of_most(holders: Iterable[tuple[K, AddressGroup]]) -> K | None:
     holders = list(holders)
     counts = Counter(sender for _, sender in holders)
     most = max(counts.values(), default=0)

@@ -13,11 +13,11 @@ from aiohttp.typedefs import Handler
 
 from mobifai.config import RelayConfig
 from mobifai.relay.login_pages import STYLE_PATH
-from mobifai.relay.names import Names
-from mobifai.relay.phone_page import Page
-from mobifai.relay.routes import MOST_BODY_BYTES, Http
-from mobifai.relay.security_middleware import Guard, Paths, add_headers
-from mobifai.relay.socketio_endpoint import PATH, Endpoint
+from mobifai.relay.names import HostNames
+from mobifai.relay.phone_page import PhonePageFiles
+from mobifai.relay.routes import MOST_BODY_BYTES, HttpRoutes
+from mobifai.relay.security_middleware import PathRules, SecurityMiddleware, add_headers
+from mobifai.relay.socketio_endpoint import PATH, SocketIOEndpoint
 
 KEEP_ALIVE_SECONDS = 15.0
 """How long a browser may keep a connection for its next request."""
@@ -30,18 +30,18 @@ CUT_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
-class _Quiet(logging.Filter):
+class _MalformedRequestFilter(logging.Filter):
     """Drops what aiohttp logs of requests that break the rules of HTTP: strangers could fill the log with them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
-log.addFilter(_Quiet())
+log.addFilter(_MalformedRequestFilter())
 
 
 def make_runner(
-    http: Http, endpoint: Endpoint, config: RelayConfig, note_request: Callable[[web.Request], bool]
+    http: HttpRoutes, endpoint: SocketIOEndpoint, config: RelayConfig, note_request: Callable[[web.Request], bool]
 ) -> web.AppRunner:
     """Return the server, not set up yet. `note_request` is called with each request, and says whether it is handled.
 
@@ -60,8 +60,8 @@ def make_runner(
         return await handler(request)
 
     prefix = urlsplit(config.public_url or "").path.rstrip("/")
-    guard_paths = Paths(*(frozenset({*some, *(prefix + path for path in some)}) for some in _kinds_of_paths()))
-    guard = Guard(Names(config.allowed_hosts, config.public_url), config.trusted_proxies, guard_paths)
+    guard_paths = PathRules(*(frozenset({*some, *(prefix + path for path in some)}) for some in _kinds_of_paths()))
+    guard = SecurityMiddleware(HostNames(config.allowed_hosts, config.public_url), config.trusted_proxies, guard_paths)
     app = web.Application(middlewares=[guard.middleware(), admit], client_max_size=MOST_BODY_BYTES)
     routes = [*http.routes(), web.get(PATH, endpoint.serve, allow_head=False)]
     app.add_routes(routes)
@@ -83,7 +83,7 @@ def make_runner(
 
 def _kinds_of_paths() -> tuple[set[str], set[str], set[str]]:
     """Return the paths of sockets, of the phone page's files, and of the style of the relay's own pages."""
-    page = Page.installed()
+    page = PhonePageFiles.installed()
     return {PATH}, set(page.paths()) if page is not None else set(), {STYLE_PATH}
 
 

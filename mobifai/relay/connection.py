@@ -36,10 +36,10 @@ WRITE_BUFFER = 32 << 10
 _FROM_DEVICE = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
 _NO_MORE = WSMessage(WSMsgType.CLOSED, None, None)
 
-OnEvent = Callable[["Connection", str, tuple[object, ...]], Coroutine[Any, Any, None]]
+OnEvent = Callable[["WebSocketConnection", str, tuple[object, ...]], Coroutine[Any, Any, None]]
 
 
-class Connection:
+class WebSocketConnection:
     """A device on a WebSocket, signed in or not. `key` is its id for the rooms; `opened_at` is monotonic.
 
     `frame` counts the bytes of the frame that is being handled; its capacity is the longest that a device may send.
@@ -205,18 +205,18 @@ class Connection:
             return _NO_MORE
         return message
 
-    async def _obey(self, packet: packets.Packet, on_event: OnEvent) -> None:
+    async def _obey(self, packet: packets.ClientPacket, on_event: OnEvent) -> None:
         match packet.kind:
-            case packets.Kind.EVENT if packet.namespace == "/" and self._in_namespace:
+            case packets.PacketType.EVENT if packet.namespace == "/" and self._in_namespace:
                 await on_event(self, packet.event, packet.arguments)
                 if packet.number:
                     self.outbox.put(packets.acknowledged_frame(packet.number))
-            case packets.Kind.CONNECT if packet.namespace == "/":
+            case packets.PacketType.CONNECT if packet.namespace == "/":
                 self._in_namespace = True
                 self.outbox.put(packets.connected_frame(self._sid))
-            case packets.Kind.CONNECT:
+            case packets.PacketType.CONNECT:
                 self.outbox.put(packets.refused_frame(packet.namespace))
-            case packets.Kind.CLOSE:
+            case packets.PacketType.CLOSE:
                 self.close(CloseCode.OK)
-            case packets.Kind.DISCONNECT if packet.namespace == "/":
+            case packets.PacketType.DISCONNECT if packet.namespace == "/":
                 self.close(CloseCode.OK)

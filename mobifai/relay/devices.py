@@ -2,11 +2,11 @@
 
 from mobifai.clocks import iso_time
 from mobifai.protocol import messages as wire
-from mobifai.relay.event_dispatcher import Sockets
+from mobifai.relay.event_dispatcher import EventDispatcher
 from mobifai.relay.signin import SignIn
 
 
-class KnownDevice(wire.Message, frozen=True, omit_defaults=False):
+class DeviceInfo(wire.Message, frozen=True, omit_defaults=False):
     """A device of an account, as the API describes it. Times are ISO 8601, UTC.
 
     `kind` is what it was invited as: `agent`, `e2e`, `legacy`, or empty for a phone of before invitations had a kind.
@@ -21,17 +21,17 @@ class KnownDevice(wire.Message, frozen=True, omit_defaults=False):
     connected: bool
 
 
-class Devices:
+class RelayDevices:
     """The devices that were let in, and whether each is connected. Owns nothing."""
 
-    def __init__(self, sign_in: SignIn, sockets: Sockets) -> None:
+    def __init__(self, sign_in: SignIn, sockets: EventDispatcher) -> None:
         self._sign_in = sign_in
         self._sockets = sockets
 
-    def known(self, account: str) -> list[KnownDevice]:
+    def known(self, account: str) -> list[DeviceInfo]:
         """An account's devices, oldest first."""
         return [
-            KnownDevice(
+            DeviceInfo(
                 device_id=device.device_id,
                 name=device.name,
                 type=device.type,

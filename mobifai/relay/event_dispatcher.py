@@ -17,7 +17,7 @@ from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage, LimitReached, MobiFaiError, PairingRefused, SignInRefused
 from mobifai.limits import RELAY_ACCOUNT_SOCKETS, RELAY_SOCKETS
 from mobifai.protocol import messages as wire
-from mobifai.protocol.relay_pairing import Command, Device, Disconnect, Emit, Rooms, is_forwarded
+from mobifai.protocol.relay_pairing import Command, ConnectedDevice, Disconnect, Emit, RelayRegistry, is_forwarded
 from mobifai.relay.close_codes import CloseCode
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.packets import MALFORMED
@@ -31,7 +31,7 @@ _NAMES = {"mac": "Agent", "mobile": "Phone"}
 log = logging.getLogger(__name__)
 
 
-class Connection(Protocol):
+class DeviceConnection(Protocol):
     """A device's connection as it is needed here: on a WebSocket, or inside this process.
 
     `key` is its id for the rooms; `inside` tells whether it is in this process; `opened_at` is monotonic; `waiting` is
@@ -64,10 +64,12 @@ class Connection(Protocol):
         """Send what waits and close. The device may come back at once."""
 
 
-class Sockets:
+class EventDispatcher:
     """The devices of this relay. `connections` are all that are open, by key, oldest first."""
 
-    def __init__(self, rooms: Rooms, sign_in: SignIn, connections: Mapping[str, Connection], ledger: Ledger) -> None:
+    def __init__(
+        self, rooms: RelayRegistry, sign_in: SignIn, connections: Mapping[str, DeviceConnection], ledger: Ledger
+    ) -> None:
         self._of_account = ledger.open(RELAY_ACCOUNT_SOCKETS)
         self._most_signed_in = ledger.capacity(RELAY_SOCKETS) * 3 // 4  # the others are for those who sign in
         self._rooms = rooms
@@ -76,7 +78,9 @@ class Sockets:
 
     # -- events
 
-    async def on_event(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+    async def on_event(
+        self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float
+    ) -> None:
         """Handle one event of a device as soon as there is room for what follows from it. `now` is monotonic."""
         await connection.outbox.room()  # a device that does not read its answers is not listened to
         peer = self.peer_of(connection.key) if is_forwarded(event) else None
@@ -84,12 +88,12 @@ class Sockets:
             await peer.outbox.room()  # the peer that does not read makes this device wait, until it is dropped
         self.handle(connection, event, arguments, now)
 
-    def peer_of(self, key: str) -> Connection | None:
+    def peer_of(self, key: str) -> DeviceConnection | None:
         """The connection at the other end of a pair."""
         pair = self._rooms.pair_of(key)
         return self._connections.get(pair.other(key)) if pair is not None else None
 
-    def handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+    def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
         """Handle one event of a device now, and answer it with `error` when it can't be."""
         try:
             self._handle(connection, event, arguments, now)
@@ -101,7 +105,7 @@ class Sockets:
             log.exception("event %r failed", event)
             _tell(connection, "error", f"{event}: the relay could not handle this; its log says why")
 
-    def _handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+    def _handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
         if connection.outbox.ended:
             return
         if event == MALFORMED:
@@ -116,7 +120,7 @@ class Sockets:
         else:
             self._decide(connection, wire.decode(wire.FROM_DEVICE, event, payload), now)
 
-    def _decide(self, connection: Connection, message: object, now: float) -> None:
+    def _decide(self, connection: DeviceConnection, message: object, now: float) -> None:
         key = connection.key
         match message:
             case wire.Register():
@@ -134,7 +138,7 @@ class Sockets:
 
     # -- coming and going
 
-    def _register(self, connection: Connection, register: wire.Register) -> None:
+    def _register(self, connection: DeviceConnection, register: wire.Register) -> None:
         try:
             answer = self._sign_in.authenticate(register, connection.address, inside=connection.inside)
             if answer is not None:
@@ -147,7 +151,7 @@ class Sockets:
         else:
             self._ask_to_sign_in(connection, register)
 
-    def _require_room(self, connection: Connection, register: wire.Register, user: str) -> None:
+    def _require_room(self, connection: DeviceConnection, register: wire.Register, user: str) -> None:
         """Raise LimitReached when an account of a shared relay has all the connections that it may have."""
         is_here = connection.key in self._rooms or self._rooms.sockets_of(user, register.device_id)
         if is_here or not self._sign_in.shared:
@@ -173,7 +177,7 @@ class Sockets:
                 connection.signed_in = False
                 connection.close(CloseCode.GOING_AWAY)
 
-    def _ask_to_sign_in(self, connection: Connection, register: wire.Register) -> None:
+    def _ask_to_sign_in(self, connection: DeviceConnection, register: wire.Register) -> None:
         """Send the address at which this one connection can be signed in."""
         self._sign_out(connection)
         connection.waiting = register
@@ -182,11 +186,11 @@ class Sockets:
         message = "Sign in with a pairing code"
         connection.send("login_required", wire.LoginRequired(message=message, login_url=f"/login?{query}"))
 
-    def _sign_out(self, connection: Connection) -> None:
+    def _sign_out(self, connection: DeviceConnection) -> None:
         connection.signed_in = False
         self._carry_out(self._rooms.leave(connection.key))
 
-    def _refuse(self, connection: Connection, refused: SignInRefused) -> None:
+    def _refuse(self, connection: DeviceConnection, refused: SignInRefused) -> None:
         self._sign_out(connection)
         _tell(connection, "auth_error", str(refused))
         try:
@@ -195,12 +199,12 @@ class Sockets:
             _tell(connection, "error", str(too_many))
             connection.close(CloseCode.POLICY_VIOLATION)
 
-    def _join(self, connection: Connection, register: wire.Register, answer: wire.Authenticated) -> None:
+    def _join(self, connection: DeviceConnection, register: wire.Register, answer: wire.Authenticated) -> None:
         connection.waiting = None
         connection.nonce = ""
         connection.signed_in = True
         connection.send("authenticated", answer)
-        device = Device(
+        device = ConnectedDevice(
             sid=connection.key,
             user=answer.user.id,
             device_id=register.device_id,
@@ -218,7 +222,7 @@ class Sockets:
         if self._sign_in.shared:
             self._of_account.set(len(self._rooms.of_largest_user()))
 
-    def waiting_for(self, nonce: str, device_id: str, kind: str) -> Connection | None:
+    def waiting_for(self, nonce: str, device_id: str, kind: str) -> DeviceConnection | None:
         """The connection that asked for this very sign-in, if it is still there. A device id alone finds none."""
         for connection in self._connections.values():
             register = connection.waiting
@@ -229,12 +233,12 @@ class Sockets:
                 return connection
         return None
 
-    def let_in(self, connection: Connection, token: str) -> None:
+    def let_in(self, connection: DeviceConnection, token: str) -> None:
         """Let a device in on the connection on which it waits, with the token that its sign-in gave."""
         if connection.waiting is not None:
             self._register(connection, msgspec.structs.replace(connection.waiting, token=token))
 
-    def on_end(self, connection: Connection) -> None:
+    def on_end(self, connection: DeviceConnection) -> None:
         """A connection is gone."""
         self._note(connection.key)
         self._carry_out(self._rooms.leave(connection.key))
@@ -289,5 +293,5 @@ class Sockets:
                     connection.disconnect()
 
 
-def _tell(connection: Connection, event: str, message: str) -> None:
+def _tell(connection: DeviceConnection, event: str, message: str) -> None:
     connection.send(event, wire.Notice(message=message[:2000]))

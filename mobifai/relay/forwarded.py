@@ -30,7 +30,7 @@ _Element = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class RequestClient:
     """The sender of a request.
 
     `address` is an IP address, or the name that a trusted proxy uses in place of one. `scheme` and `host` are those of
@@ -42,19 +42,21 @@ class Client:
     host: str | None = None
 
 
-def find_client(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) -> Client:
+def find_client(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) -> RequestClient:
     """Return the client of a request that came from `peer`."""
     address = plain_address(peer)
     if not is_trusted(address, trusted):
-        return Client(address)
+        return RequestClient(address)
     by_standard = _by_forwarded(address, headers.getall("Forwarded", []), trusted)
     by_custom = _by_x_forwarded(address, headers, trusted)
     if by_standard is None:
         return by_custom
     if "X-Forwarded-For" in headers and by_standard.address != by_custom.address:
         # The proxy writes one of them and passes the other on as the client sent it. Nothing tells which.
-        return Client(address)
-    return Client(by_standard.address, by_standard.scheme or by_custom.scheme, by_standard.host or by_custom.host)
+        return RequestClient(address)
+    return RequestClient(
+        by_standard.address, by_standard.scheme or by_custom.scheme, by_standard.host or by_custom.host
+    )
 
 
 def plain_address(address: str) -> str:
@@ -81,11 +83,11 @@ def is_trusted(address: str, trusted: Networks) -> bool:
 # -- Forwarded (RFC 7239)
 
 
-def _by_forwarded(peer: str, lines: Sequence[str], trusted: Networks) -> Client | None:
+def _by_forwarded(peer: str, lines: Sequence[str], trusted: Networks) -> RequestClient | None:
     """Return what `Forwarded` says; None where it is not there. An unreadable hop ends the search."""
     if not lines:
         return None
-    client = Client(peer)
+    client = RequestClient(peer)
     for line in reversed(lines):
         elements = _parse_forwarded(line)
         if elements is None:
@@ -94,7 +96,7 @@ def _by_forwarded(peer: str, lines: Sequence[str], trusted: Networks) -> Client 
             address = _node_address(element.get("for", ""))
             if address is None:
                 return client
-            client = Client(address, _scheme(element.get("proto")), _host(element.get("host")))
+            client = RequestClient(address, _scheme(element.get("proto")), _host(element.get("host")))
             if not is_trusted(address, trusted):
                 return client
     return client
@@ -128,7 +130,7 @@ def _node_address(node: str) -> str | None:
 # -- X-Forwarded-*
 
 
-def _by_x_forwarded(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) -> Client:
+def _by_x_forwarded(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networks) -> RequestClient:
     """Return what `X-Forwarded-*` say. An unreadable hop ends the search."""
     scheme = _scheme(_last(headers.getall("X-Forwarded-Proto", [])))
     host = _host(_last(headers.getall("X-Forwarded-Host", [])))
@@ -140,7 +142,7 @@ def _by_x_forwarded(peer: str, headers: "CIMultiDictProxy[str]", trusted: Networ
         address = found
         if not is_trusted(address, trusted):
             break
-    return Client(address, scheme, host)
+    return RequestClient(address, scheme, host)
 
 
 def _split_list(lines: Iterable[str]) -> list[str]:

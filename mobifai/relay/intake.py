@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from mobifai.bounds import Bound, BoundedMap
 from mobifai.errors import LimitReached
-from mobifai.relay.admission import KnownAddresses, Places
+from mobifai.relay.admission import ConnectionSlots, KnownAddresses
 from mobifai.relay.forwarded import Networks, is_trusted, plain_address
 
 if TYPE_CHECKING:
@@ -27,21 +27,21 @@ MOST_REQUEST_BYTES = 128 << 10
 """The head and the body of a request, at most; a longer body is refused before."""
 
 
-class Intake:
+class HttpConnections:
     """Plain connections. `bound` limits their number; `trusted` are proxies, which may have as many as there are."""
 
     def __init__(self, bound: Bound, known: KnownAddresses, trusted: Networks, monotonic: Callable[[], float]) -> None:
         self._known = known
         self._trusted = trusted
         self._monotonic = monotonic
-        self._places: Places[Caller] = Places(bound, MOST_PER_ADDRESS)
-        self._callers: BoundedMap[RequestHandler, Caller] = BoundedMap(bound)
+        self._places: ConnectionSlots[HttpConnection] = ConnectionSlots(bound, MOST_PER_ADDRESS)
+        self._callers: BoundedMap[RequestHandler, HttpConnection] = BoundedMap(bound)
 
-    def accept(self, server: "web.Server") -> "Caller":
+    def accept(self, server: "web.Server") -> "HttpConnection":
         """Return the protocol of a new connection."""
-        return Caller(self, server)
+        return HttpConnection(self, server)
 
-    def open(self, caller: "Caller") -> None:
+    def open(self, caller: "HttpConnection") -> None:
         """Give a connection a place, and end another one for it where that is needed. Raises LimitReached."""
         gone = self._places.take(
             caller, self._known.sender(caller.address), limited=not is_trusted(caller.address, self._trusted)
@@ -51,7 +51,7 @@ class Intake:
         caller.since = self._monotonic()
         self._callers[caller.handler] = caller
 
-    def close(self, caller: "Caller") -> None:
+    def close(self, caller: "HttpConnection") -> None:
         """Forget a connection that is gone, or became a WebSocket."""
         self._places.free(caller)
         if self._callers.get(caller.handler) is caller:
@@ -80,10 +80,10 @@ class Intake:
                 caller.abort()
 
 
-class Caller(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One plain connection, in front of aiohttp's handler. `since` is when it was accepted, or asked for something."""
 
-    def __init__(self, intake: Intake, server: "web.Server") -> None:
+    def __init__(self, intake: HttpConnections, server: "web.Server") -> None:
         self.address = ""
         self.since = 0.0
         self.asked = False

@@ -15,7 +15,7 @@ from mobifai.errors import StateError
 from mobifai.limits import RELAY_REQUESTS
 from mobifai.relay.admission import KnownAddresses
 from mobifai.relay.forwarded import Networks
-from mobifai.relay.intake import Intake
+from mobifai.relay.intake import HttpConnections
 from mobifai.resource_limits import shortage
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Listener:
     ) -> None:
         self._ledger = ledger
         self._bound = ledger.open(RELAY_REQUESTS)
-        self.intake = Intake(self._bound, known, trusted, monotonic)
+        self.intake = HttpConnections(self._bound, known, trusted, monotonic)
 
     @asynccontextmanager
     async def listen(self, open_server: OpenServer, listening: socket.socket) -> AsyncIterator[None]:

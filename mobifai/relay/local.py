@@ -16,20 +16,20 @@ from mobifai.protocol import messages as wire
 from mobifai.protocol.relay_pairing import is_forwarded
 from mobifai.protocol.wire_json import encode
 from mobifai.relay.close_codes import CloseCode
-from mobifai.relay.event_dispatcher import Connection
+from mobifai.relay.event_dispatcher import DeviceConnection
 from mobifai.relay.outbox import Outbox
 
-Event = tuple[str, msgspec.Raw]
+LocalEvent = tuple[str, msgspec.Raw]
 """An event's name, and its payload as JSON."""
 
 
-class Handler(Protocol):
-    """Who handles what devices say (see `sockets.Sockets`)."""
+class LocalEventHandler(Protocol):
+    """Who handles what devices say (see `EventDispatcher`)."""
 
-    def handle(self, connection: Connection, event: str, arguments: tuple[object, ...], now: float) -> None:
+    def handle(self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float) -> None:
         """Handle one event now."""
 
-    def peer_of(self, key: str) -> Connection | None:
+    def peer_of(self, key: str) -> DeviceConnection | None:
         """The connection at the other end of a pair."""
 
 
@@ -40,13 +40,13 @@ class LocalConnection:
     """
 
     def __init__(
-        self, key: str, backlog: Bound, most_bytes: int, handler: Handler, monotonic: Callable[[], float]
+        self, key: str, backlog: Bound, most_bytes: int, handler: LocalEventHandler, monotonic: Callable[[], float]
     ) -> None:
         self.key = key
         self.address = "this process"
         self.inside = True
         self.opened_at = monotonic()
-        self.outbox: Outbox[Event] = Outbox(backlog, most_bytes, _size, self.abort)
+        self.outbox: Outbox[LocalEvent] = Outbox(backlog, most_bytes, _size, self.abort)
         self.waiting: wire.Register | None = None
         self.nonce = ""
         self.signed_in = False
@@ -84,7 +84,7 @@ class LocalConnection:
 
     # -- what the device does
 
-    async def hear(self) -> Event | None:
+    async def hear(self) -> LocalEvent | None:
         """The next event of the relay; None at the end."""
         return await self.outbox.get()
 
@@ -103,10 +103,10 @@ class LocalConnection:
         return self.outbox.has_room() and (peer is None or peer.outbox.has_room())
 
     @property
-    def peer(self) -> Connection | None:
+    def peer(self) -> DeviceConnection | None:
         """The paired device, or the one that is about to be."""
         return self._handler.peer_of(self.key)
 
 
-def _size(event: Event) -> int:
+def _size(event: LocalEvent) -> int:
     return len(event[0]) + len(event[1])

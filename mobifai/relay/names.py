@@ -16,7 +16,7 @@ _PORTS = {"http": 80, "https": 443}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
 
 
-class Names:
+class HostNames:
     """The machine's own names and addresses, and those that the settings add.
 
     `allowed` are hosts by which a proxy reaches or serves the relay, each `NAME` or `NAME:PORT`. `public_url` is the

@@ -36,7 +36,7 @@ class _Event(msgspec.Struct, array_like=True, frozen=True):
 _decoder = msgspec.json.Decoder(_Event)
 
 
-class Kind(Enum):
+class PacketType(Enum):
     """What a device says with a packet."""
 
     CONNECT = "0"
@@ -47,20 +47,20 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Packet:
+class ClientPacket:
     """One packet of a device. `number` is there when it wants an acknowledgement; only an event has what follows."""
 
-    kind: Kind
+    kind: PacketType
     namespace: str = "/"
     number: str = ""
     event: str = MALFORMED
     arguments: tuple[object, ...] = ()
 
 
-_SHORT = {"1": Packet(Kind.CLOSE), "3": Packet(Kind.PONG)}  # bounded by this line
+_SHORT = {"1": ClientPacket(PacketType.CLOSE), "3": ClientPacket(PacketType.PONG)}  # bounded by this line
 
 
-def read(text: str) -> Packet:
+def read(text: str) -> ClientPacket:
     """Read a frame. Raises ValueError for one that no client of this relay sends."""
     short = _SHORT.get(text[:1])
     if short is not None:
@@ -70,8 +70,8 @@ def read(text: str) -> Packet:
         raise ValueError("expected a close, a pong, or a text packet of Socket.IO")
     kind, namespace, number, rest = form.groups()
     # What comes with a connect is an older way to give a token; `register` is the one that counts.
-    event, *arguments = _read_event(rest) if kind == Kind.EVENT.value else (MALFORMED,)
-    return Packet(Kind(kind), namespace or "/", number, str(event), tuple(arguments))
+    event, *arguments = _read_event(rest) if kind == PacketType.EVENT.value else (MALFORMED,)
+    return ClientPacket(PacketType(kind), namespace or "/", number, str(event), tuple(arguments))
 
 
 def _read_event(text: str) -> list[object]:

@@ -92,7 +92,7 @@ def _read_piece(file: Path, start: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PhonePageFiles:
     """The files of a folder. `stamp` tells one build from another."""
 
     folder: Path
@@ -100,7 +100,7 @@ class Page:
     stamp: str
 
     @classmethod
-    def installed(cls, folder: Path = FOLDER) -> "Page | None":
+    def installed(cls, folder: Path = FOLDER) -> "PhonePageFiles | None":
         """The page of this installation; None when it was left out."""
         try:
             stamp = (folder / _STAMP).read_text()

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from mobifai.clocks import iso_time
-from mobifai.database import NotKept
+from mobifai.database import WriteFailed
 from mobifai.errors import SignInRefused, TooManyAttempts
 from mobifai.limits import MAX_ID
 from mobifai.protocol import messages as wire
@@ -19,11 +19,11 @@ from mobifai.protocol.codes import ClientKind, DeviceType
 from mobifai.protocol.features import E2E
 from mobifai.relay import login_pages as pages
 from mobifai.relay.accounts import Account
-from mobifai.relay.devices import Devices
-from mobifai.relay.event_dispatcher import Connection, Sockets
-from mobifai.relay.phone_page import Page
+from mobifai.relay.devices import RelayDevices
+from mobifai.relay.event_dispatcher import DeviceConnection, EventDispatcher
+from mobifai.relay.phone_page import PhonePageFiles
 from mobifai.relay.signin import AGENTS, PHONES, SignIn
-from mobifai.relay.store import Store, StoredDevice
+from mobifai.relay.store import RelayStore, StoredDevice
 
 MOST_BODY_BYTES = 64 << 10
 """More than any request needs; the settings have a limit of their own."""
@@ -35,37 +35,42 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 JSON_TYPE = "application/json"
 
 
-class Asking(wire.Message, frozen=True):
+class SignInDevice(wire.Message, frozen=True):
     """The device that a person signs in."""
 
     device_id: wire.Id
     type: DeviceType
 
 
-class LoginForm(Asking, frozen=True):
+class LoginForm(SignInDevice, frozen=True):
     """What the login page's address has. `nonce` names the connection on which the device waits."""
 
     nonce: Annotated[str, msgspec.Meta(max_length=MAX_ID)] = ""
 
 
-class SigningIn(Asking, frozen=True):
+class SignInRequest(SignInDevice, frozen=True):
     """What a page that stays open sends in place of the form. `kind`: what its invitation has to be for, if it says."""
 
     code: Annotated[str, msgspec.Meta(max_length=MAX_ID)]
     kind: Literal["e2e", "legacy"] | None = None
 
 
-class Inviting(wire.Message, frozen=True):
+class InvitationRequest(wire.Message, frozen=True):
     """What an agent asks for: an invitation for a phone that encrypts, or for a legacy app."""
 
     kind: Literal["e2e", "legacy"] = "e2e"
 
 
-class Http:
+class HttpRoutes:
     """The routes. `now` is in seconds since the epoch."""
 
     def __init__(
-        self, store: Store, sign_in: SignIn, sockets: Sockets, devices: Devices, now: Callable[[], float]
+        self,
+        store: RelayStore,
+        sign_in: SignIn,
+        sockets: EventDispatcher,
+        devices: RelayDevices,
+        now: Callable[[], float],
     ) -> None:
         self._store = store
         self._sign_in = sign_in
@@ -75,7 +80,7 @@ class Http:
 
     def routes(self) -> list[web.RouteDef]:
         """Every route but the sockets'."""
-        page = Page.installed()
+        page = PhonePageFiles.installed()
         return [
             *(page.routes() if page is not None else [web.get("/", self._no_page)]),
             web.get("/health", self._health),
@@ -129,7 +134,9 @@ class Http:
             self._sockets.let_in(waiting, answer.token)
         return _signed_in(asking, answer)
 
-    def _redeem(self, asking: Asking, code: str, address: str, wanted: frozenset[ClientKind]) -> wire.Authenticated:
+    def _redeem(
+        self, asking: SignInDevice, code: str, address: str, wanted: frozenset[ClientKind]
+    ) -> wire.Authenticated:
         """Use a code up: what the device is told. Raises HTTPTooManyRequests, HTTPForbidden."""
         try:
             return self._sign_in.redeem(code, asking.device_id, asking.type, address, wanted)
@@ -143,7 +150,7 @@ class Http:
         if request.content_type != JSON_TYPE:
             raise web.HTTPUnsupportedMediaType(text=f"expected {JSON_TYPE}")
         try:
-            asking = msgspec.json.decode(await request.read(), type=SigningIn)
+            asking = msgspec.json.decode(await request.read(), type=SignInRequest)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise web.HTTPBadRequest(text=f"expected {{deviceId, type, code}} as JSON: {error}") from None
         wanted = AGENTS if asking.type == "mac" else PHONES
@@ -170,7 +177,7 @@ class Http:
             raise web.HTTPRequestEntityTooLarge(bound.capacity, len(encoded), text=text)
         try:
             self._store.put_settings(account.name, encoded.decode())
-        except NotKept as error:
+        except WriteFailed as error:
             raise web.HTTPInsufficientStorage(text=str(error)) from None
         bound.set(len(encoded))
         self._sockets.broadcast_settings(account.name, merged)
@@ -207,7 +214,7 @@ class Http:
         body = await request.read()
         agent = self._agent(request)  # as it is now that the body is there
         try:
-            inviting = msgspec.json.decode(body or b"{}", type=Inviting)
+            inviting = msgspec.json.decode(body or b"{}", type=InvitationRequest)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise web.HTTPBadRequest(text=f"expected {{kind}} as JSON: {error}") from None
         return _json(self._sign_in.invite(ClientKind(inviting.kind), agent.user_id))
@@ -241,7 +248,7 @@ def _asking(fields: Mapping[str, object]) -> LoginForm | None:
         return None
 
 
-def _wanted(asking: Asking, waiting: Connection | None) -> frozenset[ClientKind]:
+def _wanted(asking: SignInDevice, waiting: DeviceConnection | None) -> frozenset[ClientKind]:
     """The kinds of invitation that the device at a login page can use; a phone that does not wait is a legacy app."""
     if asking.type == "mac":
         return AGENTS
@@ -249,13 +256,13 @@ def _wanted(asking: Asking, waiting: Connection | None) -> frozenset[ClientKind]
     return PHONES if encrypts else frozenset({ClientKind.LEGACY})
 
 
-def _login(asking: LoginForm, waiting: Connection | None, problem: str = "") -> str:
+def _login(asking: LoginForm, waiting: DeviceConnection | None, problem: str = "") -> str:
     register = waiting.waiting if waiting is not None else None
     asks = f"{register.device_name or asking.device_id} at {waiting.address}" if waiting and register else ""
     return pages.login(asking.device_id, asking.type, asking.nonce, asks, problem)
 
 
-def _signed_in(asking: Asking, answer: wire.Authenticated) -> web.Response:
+def _signed_in(asking: SignInDevice, answer: wire.Authenticated) -> web.Response:
     if asking.type == "mac":
         return _html(pages.signed_in())
     query = urlencode({"token": answer.token, "email": answer.user.email})

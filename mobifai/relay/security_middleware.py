@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 
 from mobifai.relay import login_pages as pages
 from mobifai.relay.forwarded import Networks, find_client
-from mobifai.relay.names import Names
+from mobifai.relay.names import HostNames
 
 REQUEST_SECONDS = 10.0
 """How long a request of the API may take, body and all."""
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Paths:
+class PathRules:
     """Paths to which not every rule applies.
 
     `sockets` are WebSockets, and `files` are those of the phone page: both may take longer than a request of the API.
@@ -47,10 +47,10 @@ class Paths:
     style: frozenset[str]
 
 
-class Guard:
+class SecurityMiddleware:
     """Checks requests."""
 
-    def __init__(self, names: Names, trusted: Networks, paths: Paths) -> None:
+    def __init__(self, names: HostNames, trusted: Networks, paths: PathRules) -> None:
         self._names = names
         self._trusted = trusted
         self._paths = paths

@@ -20,23 +20,23 @@ from mobifai.config import RelayConfig
 from mobifai.errors import StateError
 from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
-from mobifai.protocol.relay_pairing import Rooms
+from mobifai.protocol.relay_pairing import RelayRegistry
 from mobifai.relay.addresses import local_url, public_urls
 from mobifai.relay.admission import KnownAddresses
-from mobifai.relay.devices import Devices, KnownDevice
-from mobifai.relay.event_dispatcher import Sockets
+from mobifai.relay.devices import DeviceInfo, RelayDevices
+from mobifai.relay.event_dispatcher import EventDispatcher
 from mobifai.relay.listener import Listener, bind
 from mobifai.relay.local import LocalConnection
-from mobifai.relay.signin import Invitation, SignIn
-from mobifai.relay.socketio_endpoint import Endpoint
-from mobifai.relay.store import OWNER, Store
+from mobifai.relay.signin import IssuedInvitation, SignIn
+from mobifai.relay.socketio_endpoint import SocketIOEndpoint
+from mobifai.relay.store import OWNER, RelayStore
 from mobifai.relay.tokens import Tokens, load_secret
 from mobifai.state import private_directory
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from mobifai.relay.connection import Connection
+    from mobifai.relay.connection import WebSocketConnection
 
 TICK_SECONDS = 1.0
 """How exactly handshakes and silent connections are timed."""
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 class Relay:
     """An open relay. `port` is where it listens; `sign_in` lets devices in."""
 
-    def __init__(self, config: RelayConfig, port: int, sign_in: SignIn, parts: "_Parts") -> None:
+    def __init__(self, config: RelayConfig, port: int, sign_in: SignIn, parts: "_Components") -> None:
         self.port = port
         self._config = config
         self.sign_in = sign_in
@@ -65,7 +65,7 @@ class Relay:
         """Return the addresses that phones may use now, the likeliest first; never none."""
         return [self._config.public_url] if self._config.public_url else public_urls(self._config.host, self.port)
 
-    def devices(self, account: str = OWNER) -> list[KnownDevice]:
+    def devices(self, account: str = OWNER) -> list[DeviceInfo]:
         """An account's devices that are let in, oldest first, and whether each is connected."""
         return self._parts.devices.known(account)
 
@@ -73,7 +73,7 @@ class Relay:
         """Shut a device out, at once: it leaves and the agents are told. Raises SignInRefused for no device."""
         self._parts.devices.revoke(account, device_id)
 
-    def add_account(self, name: str) -> Invitation:
+    def add_account(self, name: str) -> IssuedInvitation:
         """Add an account, and invite its first agent. Raises AccountError, LimitReached."""
         return self.sign_in.invite(ClientKind.AGENT, self.sign_in.accounts.add(name).name)
 
@@ -109,12 +109,12 @@ class Relay:
             listening = bind(config)
             stack.callback(listening.close)
             private_directory(state_dir)
-            store = stack.enter_context(Store.open(state_dir, problems))
+            store = stack.enter_context(RelayStore.open(state_dir, problems))
             tokens = Tokens(load_secret(state_dir, problems=problems))
             sign_in = SignIn(store, tokens, ledger, shared=shared, now=now, monotonic=monotonic)
             stack.callback(sign_in.close)
             place = replace(config, allowed_hosts=(*config.allowed_hosts, *allowed_hosts))
-            parts = _Parts(place, store, sign_in, ledger, now, monotonic)
+            parts = _Components(place, store, sign_in, ledger, now, monotonic)
             stack.callback(parts.known.close)
             stack.push_async_callback(parts.close_http)
             stack.push_async_callback(parts.endpoint.close)
@@ -123,13 +123,13 @@ class Relay:
             yield cls(config, listening.getsockname()[1], sign_in, parts)
 
 
-class _Parts:
+class _Components:
     """The connections, what they say, and the routes: made together, since each needs another."""
 
     def __init__(
         self,
         config: RelayConfig,
-        store: Store,
+        store: RelayStore,
         sign_in: SignIn,
         ledger: Ledger,
         now: Callable[[], float],
@@ -144,25 +144,27 @@ class _Parts:
         self._runner: web.AppRunner | None = None
         self.known = KnownAddresses(ledger)
         self.listener = Listener(ledger, config.trusted_proxies, self.known, monotonic)
-        self.endpoint = Endpoint(
+        self.endpoint = SocketIOEndpoint(
             ledger, self._on_event, self._on_end, monotonic, known=self.known, opened=self.listener.intake.release
         )
         connections = self.endpoint.connections
-        self.sockets = Sockets(Rooms(ledger, lambda: secrets.token_hex(32)), sign_in, connections, ledger)
-        self.devices = Devices(sign_in, self.sockets)
+        self.sockets = EventDispatcher(
+            RelayRegistry(ledger, lambda: secrets.token_hex(32)), sign_in, connections, ledger
+        )
+        self.devices = RelayDevices(sign_in, self.sockets)
 
-    async def _on_event(self, connection: "Connection", event: str, arguments: tuple[object, ...]) -> None:
+    async def _on_event(self, connection: "WebSocketConnection", event: str, arguments: tuple[object, ...]) -> None:
         await self.sockets.on_event(connection, event, arguments, self._monotonic())
 
-    def _on_end(self, connection: "Connection | LocalConnection") -> None:
+    def _on_end(self, connection: "WebSocketConnection | LocalConnection") -> None:
         self.sockets.on_end(connection)
 
     async def open_http(self) -> "web.Server":
         """The HTTP server, made and imported now."""
         from mobifai.relay.app import make_runner  # noqa: PLC0415 - see there
-        from mobifai.relay.routes import Http  # noqa: PLC0415
+        from mobifai.relay.routes import HttpRoutes  # noqa: PLC0415
 
-        http = Http(self._store, self._sign_in, self.sockets, self.devices, self._now)
+        http = HttpRoutes(self._store, self._sign_in, self.sockets, self.devices, self._now)
         self._runner = make_runner(http, self.endpoint, self._config, self.listener.intake.note_request)
         await self._runner.setup()
         if self._runner.server is None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 from mobifai.bounds import Ledger
 from mobifai.clocks import elapsed, iso_time
-from mobifai.database import NotKept
+from mobifai.database import WriteFailed
 from mobifai.errors import SignInRefused
 from mobifai.protocol import messages as wire
 from mobifai.protocol.codes import CODE_SECONDS, Attempts, ClientKind, DeviceType, Grant, is_secret
 from mobifai.protocol.features import E2E
 from mobifai.relay.accounts import Account, Accounts
-from mobifai.relay.store import OWNER, Store, StoredDevice
+from mobifai.relay.store import OWNER, RelayStore, StoredDevice
 from mobifai.relay.tokens import TOKEN_SECONDS, Claims, Tokens
 
 PHONES: frozenset[ClientKind] = frozenset({ClientKind.E2E, ClientKind.LEGACY})
@@ -35,7 +35,7 @@ _NO_AGENTS_CODE = "this invitation is for a phone; `mobifai pair`, on the machin
 
 
 @dataclass(frozen=True, slots=True)
-class Invitation:
+class IssuedInvitation:
     """One new client's way in: by code or by token, whichever is used first. `expires_at` is ISO 8601, UTC."""
 
     account: str
@@ -53,7 +53,7 @@ class SignIn:
 
     def __init__(
         self,
-        store: Store,
+        store: RelayStore,
         tokens: Tokens,
         ledger: Ledger,
         *,
@@ -78,7 +78,7 @@ class SignIn:
 
     # -- new devices
 
-    def invite(self, kind: ClientKind, account: str = OWNER) -> Invitation:
+    def invite(self, kind: ClientKind, account: str = OWNER) -> IssuedInvitation:
         """Invite one new client to an account, for ten minutes. Raises AccountError, SignInRefused."""
         if kind is ClientKind.AGENT and not self.shared:
             raise SignInRefused(_ONE_AGENT)
@@ -88,7 +88,7 @@ class SignIn:
         if kind is ClientKind.AGENT:
             self._store.put_grant(host.name, replace(grant, expires_at=expires_at), self._now())
         token = self._issue(host, kind.device_type, grant.grant_id)
-        return Invitation(host.name, kind, token, grant.code, iso_time(expires_at))
+        return IssuedInvitation(host.name, kind, token, grant.code, iso_time(expires_at))
 
     def redeem(
         self, code: str, device_id: str, kind: DeviceType, address: str, wanted: Set[ClientKind] | None = None
@@ -162,7 +162,7 @@ class SignIn:
     def _put(self, device: StoredDevice) -> None:
         try:
             self._store.put(device)
-        except NotKept as error:
+        except WriteFailed as error:
             raise SignInRefused(f"no new device can be let in now: {error}") from None
 
     def _issue(self, account: Account, kind: DeviceType, token_id: str) -> str:

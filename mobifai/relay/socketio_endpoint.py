@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_SOCKETS, RELAY_UNSIGNED
-from mobifai.relay.admission import THIS_PROCESS, KnownAddresses, Places, Sender
+from mobifai.relay.admission import THIS_PROCESS, AddressGroup, ConnectionSlots, KnownAddresses
 from mobifai.relay.close_codes import CloseCode
-from mobifai.relay.local import Handler, LocalConnection
+from mobifai.relay.local import LocalConnection, LocalEventHandler
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from mobifai.relay.connection import Connection, OnEvent
+    from mobifai.relay.connection import OnEvent, WebSocketConnection
 
 PATH = "/socket.io/"
-EXPECTED = {"EIO": "4", "transport": "websocket", "sid": None}  # bounded by this line
+EXPECTED_QUERY = {"EIO": "4", "transport": "websocket", "sid": None}  # bounded by this line
 """What the query of a connection says of Engine.IO. One that is there already can't be taken up again."""
 
 GOODBYE_SECONDS = 1.0
@@ -30,10 +30,10 @@ GOODBYE_SECONDS = 1.0
 MOST_UNSIGNED = 8
 """Connections that one address may have without being signed in: a household behind one router signs in in turn."""
 
-OnEnd = Callable[["Connection | LocalConnection"], None]
+OnEnd = Callable[["WebSocketConnection | LocalConnection"], None]
 
 
-class Endpoint:
+class SocketIOEndpoint:
     """Serves `PATH`. `on_event` is awaited before the next event of the same connection is read."""
 
     def __init__(
@@ -50,24 +50,24 @@ class Endpoint:
         self._known = known or KnownAddresses(ledger)
         self._opened = opened
         self._unsigned_bound = ledger.open(RELAY_UNSIGNED)
-        self._unsigned: Places[str] = Places(self._unsigned_bound, MOST_UNSIGNED)
+        self._unsigned: ConnectionSlots[str] = ConnectionSlots(self._unsigned_bound, MOST_UNSIGNED)
         self._on_event = on_event
         self._on_end = on_end
         self._monotonic = monotonic
         self._bound = ledger.open(RELAY_SOCKETS)
-        self._connections: BoundedMap[str, Connection | LocalConnection] = BoundedMap(self._bound)
+        self._connections: BoundedMap[str, WebSocketConnection | LocalConnection] = BoundedMap(self._bound)
         self._count = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._closing = False
 
     @property
-    def connections(self) -> "Mapping[str, Connection | LocalConnection]":
+    def connections(self) -> "Mapping[str, WebSocketConnection | LocalConnection]":
         """Every connection by its key, oldest first."""
         return self._connections
 
     @contextmanager
-    def local(self, handler: Handler) -> Iterator[LocalConnection]:
+    def local(self, handler: LocalEventHandler) -> Iterator[LocalConnection]:
         """A connection of a device in this process, for the length of a scope. Raises LimitReached."""
         most_bytes = self._ledger.capacity(RELAY_MESSAGE)
         with self._ledger.bound(RELAY_BACKLOG) as backlog:
@@ -88,7 +88,7 @@ class Endpoint:
         """Handle one connection from its request to its end."""
         from aiohttp import web  # noqa: PLC0415 - it is there by now, and an agent without phones needs none
 
-        from mobifai.relay.connection import Connection  # noqa: PLC0415
+        from mobifai.relay.connection import WebSocketConnection  # noqa: PLC0415
 
         try:
             is_handshake = bool(web.WebSocketResponse().can_prepare(request))
@@ -96,10 +96,10 @@ class Endpoint:
             is_handshake = False
         if not is_handshake:
             raise web.HTTPBadRequest(text="expected a WebSocket; this relay has no other transport")
-        if {name: request.query.get(name) for name in EXPECTED} != EXPECTED:
+        if {name: request.query.get(name) for name in EXPECTED_QUERY} != EXPECTED_QUERY:
             raise web.HTTPBadRequest(text="expected a new connection of Engine.IO 4, on a WebSocket")
         with self._ledger.bound(RELAY_BACKLOG) as backlog, self._ledger.bound(RELAY_MESSAGE) as frame:
-            connection = Connection(self._new_key(), request, backlog, frame, self._monotonic())
+            connection = WebSocketConnection(self._new_key(), request, backlog, frame, self._monotonic())
             try:
                 self._admit(connection)
             except LimitReached as full:
@@ -113,11 +113,11 @@ class Endpoint:
                 connection.end()
                 self._note_empty()
 
-    async def _handle(self, connection: "Connection", event: str, arguments: tuple[object, ...]) -> None:
+    async def _handle(self, connection: "WebSocketConnection", event: str, arguments: tuple[object, ...]) -> None:
         await self._on_event(connection, event, arguments)
         self._note_sign_in(connection)
 
-    def _note_sign_in(self, connection: "Connection | LocalConnection") -> None:
+    def _note_sign_in(self, connection: "WebSocketConnection | LocalConnection") -> None:
         """Count a connection by whether a device is signed in on it now.
 
         One that is signed in makes room for nobody, and its address is known. One that is not any more counts like one
@@ -130,14 +130,14 @@ class Endpoint:
         elif not (connection.signed_in or is_counted or connection.inside) and connection.key in self._connections:
             self._count_unsigned(connection)
 
-    def _count_unsigned(self, connection: "Connection | LocalConnection") -> None:
+    def _count_unsigned(self, connection: "WebSocketConnection | LocalConnection") -> None:
         try:
             gone: str | None = self._unsigned.take(connection.key, self._known.sender(connection.address))
         except LimitReached:
             gone = connection.key
         self._make_room(gone)
 
-    def _admit(self, connection: "Connection") -> None:
+    def _admit(self, connection: "WebSocketConnection") -> None:
         """Give a WebSocket a place. Raises LimitReached."""
         for one in list(self._connections.values()):  # a code that is typed elsewhere signs a connection in
             self._note_sign_in(one)
@@ -152,7 +152,7 @@ class Endpoint:
             self._remove(connection)
             connection.abort()
 
-    def _keep(self, connection: "Connection | LocalConnection", sender: Sender) -> None:
+    def _keep(self, connection: "WebSocketConnection | LocalConnection", sender: AddressGroup) -> None:
         if self._closing:
             raise LimitReached("the relay is closing")
         if not self._bound.room:
@@ -160,7 +160,7 @@ class Endpoint:
         self._connections[connection.key] = connection
         self._empty.clear()
 
-    def _remove(self, connection: "Connection | LocalConnection") -> None:
+    def _remove(self, connection: "WebSocketConnection | LocalConnection") -> None:
         """Forget a connection, once."""
         if self._connections.pop(connection.key, None) is not None:
             self._unsigned.free(connection.key)

@@ -73,7 +73,7 @@ class StoredDevice:
     revoked_at: float | None = None
 
 
-class Store:
+class RelayStore:
     """Accounts, devices and settings. A write takes some 20 us, so it is done in the event loop's own thread."""
 
     def __init__(self, connection: Database) -> None:
@@ -81,7 +81,7 @@ class Store:
 
     @classmethod
     @contextmanager
-    def open(cls, state_dir: Path, problems: Problems | None = None) -> Iterator["Store"]:
+    def open(cls, state_dir: Path, problems: Problems | None = None) -> Iterator["RelayStore"]:
         """Open the file, or make it, for the length of a scope."""
         connection = Database(
             state_dir / FILE, _SCHEMA, _VERSION, problems or Problems(), _UPGRADES, contents="the relay's devices"

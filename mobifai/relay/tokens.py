@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from mobifai.errors import SignInRefused
-from mobifai.kept_file import KeptFile
+from mobifai.kept_file import GeneratedFile
 from mobifai.limits import MAX_TOKEN
 from mobifai.problems import Problems
 from mobifai.protocol.codes import DeviceType
@@ -102,7 +102,7 @@ def load_secret(
 
     One that is damaged is set aside. Where none can be read or written, one is used that this process alone knows.
     """
-    file = KeptFile(state_dir / FILE, problems or Problems(), "every device signs in anew")
+    file = GeneratedFile(state_dir / FILE, problems or Problems(), "every device signs in anew")
     return file.load(_checked, lambda: _with_content(random_bytes(SECRET_BYTES)))
 
 

@@ -16,7 +16,7 @@ SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """What a program said."""
 
     status: int
@@ -30,7 +30,7 @@ class Answer:
         return "; ".join(line.strip() for line in lines[-3:])
 
 
-class Commands:
+class SystemCommands:
     """Runs programs of `path`, a list of directories as in $PATH; None is $PATH."""
 
     def __init__(self, path: str | None = None) -> None:
@@ -40,7 +40,7 @@ class Commands:
         """Whether there is such a program."""
         return shutil.which(program, path=self._path) is not None
 
-    def run(self, program: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Answer:
+    def run(self, program: str, *arguments: str, environment: Mapping[str, str] | None = None) -> CommandResult:
         """Run a program. Raises ServiceError when it can't be started, or does not end."""
         found = shutil.which(program, path=self._path)
         if found is None:
@@ -60,9 +60,9 @@ class Commands:
             raise ServiceError(f"{found} can't be run: {error}") from None
         except subprocess.TimeoutExpired:
             raise ServiceError(f"`{program} {' '.join(arguments)}` did not end within {SECONDS:g} s") from None
-        return Answer(ended.returncode, ended.stdout, ended.stderr)
+        return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
-    def must(self, program: str, *arguments: str) -> Answer:
+    def must(self, program: str, *arguments: str) -> CommandResult:
         """Run a program that has to succeed. Raises ServiceError with what it said."""
         answer = self.run(program, *arguments)
         if answer.status != 0:

@@ -18,7 +18,7 @@ _KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "SHELL")
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceDefinition:
     """A command that is kept running, in `home`, with nothing in its environment but the manager's and this."""
 
     argv: tuple[str, ...]
@@ -46,17 +46,17 @@ class ServiceState:
         return None
 
 
-class Manager(Protocol):
+class ServiceManager(Protocol):
     """A system's manager of services. Every method raises ServiceError when it does not do its part."""
 
     @property
     def file(self) -> Path:
         """Where the definition is."""
 
-    def text(self, service: Service) -> str:
+    def text(self, service: ServiceDefinition) -> str:
         """The definition, as it is written."""
 
-    def install(self, service: Service) -> list[str]:
+    def install(self, service: ServiceDefinition) -> list[str]:
         """Write, check and start; again with the same service, nothing changes. What the person should know."""
 
     def uninstall(self) -> bool:
@@ -99,7 +99,7 @@ def _replace(file: Path, text: str) -> None:
         raise
 
 
-def check_words(service: Service) -> None:
+def check_words(service: ServiceDefinition) -> None:
     """Raise ServiceError for what no definition file can hold."""
     for word in (*service.argv, *service.environment.values(), str(service.home)):
         if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in word):

@@ -10,8 +10,8 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 from mobifai.errors import ServiceError
-from mobifai.service.commands import Answer, Commands
-from mobifai.service.definition import Service, ServiceState, check_words, write_definition
+from mobifai.service.commands import CommandResult, SystemCommands
+from mobifai.service.definition import ServiceDefinition, ServiceState, check_words, write_definition
 
 LABEL = "mobifai.agent"
 
@@ -22,7 +22,7 @@ _IN_PROGRESS = (5, 17, 36, 37)
 """What `bootstrap` answers while the service from before is being removed."""
 
 
-def properties(service: Service) -> dict[str, Any]:
+def properties(service: ServiceDefinition) -> dict[str, Any]:
     """The property list.
 
     launchd gives each start 10 s at least; that is its back-off. The default of 256 descriptors is too few for many
@@ -45,7 +45,7 @@ def properties(service: Service) -> dict[str, Any]:
     }
 
 
-def plist_text(service: Service) -> str:
+def plist_text(service: ServiceDefinition) -> str:
     """The property list as XML, read back and compared. Raises ServiceError."""
     wanted = properties(service)
     try:
@@ -68,19 +68,19 @@ def argv_of(content: bytes) -> tuple[str, ...]:
 class Launchd:
     """launchd's domain of this user's desktop. `home` is where ~/Library is."""
 
-    def __init__(self, commands: Commands, home: Path, uid: int, settle_seconds: float = SETTLE_SECONDS) -> None:
+    def __init__(self, commands: SystemCommands, home: Path, uid: int, settle_seconds: float = SETTLE_SECONDS) -> None:
         self._commands = commands
         self._domain = f"gui/{uid}"
         self._target = f"{self._domain}/{LABEL}"
         self._settle_seconds = settle_seconds
         self.file = home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
 
-    def text(self, service: Service) -> str:
+    def text(self, service: ServiceDefinition) -> str:
         """The property list (see `Manager`)."""
         check_words(service)
         return plist_text(service)
 
-    def install(self, service: Service) -> list[str]:
+    def install(self, service: ServiceDefinition) -> list[str]:
         """Write, check and start the agent (see `Manager`)."""
         text = self.text(service)
         if not self._commands.has("launchctl"):
@@ -119,7 +119,7 @@ class Launchd:
         running = shown.status == 0 and found.get("state") == "running"
         return ServiceState(self.file, installed, running, shown.status == 0, detail, argv)
 
-    def _print(self) -> Answer:
+    def _print(self) -> CommandResult:
         return self._commands.run("launchctl", "print", self._target)
 
     def _loaded(self) -> bool:

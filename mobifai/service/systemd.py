@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mobifai import user
 from mobifai.errors import ServiceError
-from mobifai.service.commands import Commands
-from mobifai.service.definition import Service, ServiceState, check_words, write_definition
+from mobifai.service.commands import SystemCommands
+from mobifai.service.definition import ServiceDefinition, ServiceState, check_words, write_definition
 
 UNIT = "mobifai.service"
 
@@ -18,7 +18,7 @@ _BACK_OFF_SINCE = 254
 """The first version of systemd that can wait longer from restart to restart."""
 
 
-def unit_text(service: Service, version: int) -> str:
+def unit_text(service: ServiceDefinition, version: int) -> str:
     """The unit file for this version of systemd.
 
     An agent that dies is started again, less and less often; an older systemd, which can't do that, gives up at last.
@@ -78,11 +78,11 @@ def argv_of(text: str) -> tuple[str, ...]:
 class Systemd:
     """The user manager of systemd. `config_home` is $XDG_CONFIG_HOME."""
 
-    def __init__(self, commands: Commands, config_home: Path) -> None:
+    def __init__(self, commands: SystemCommands, config_home: Path) -> None:
         self._commands = commands
         self.file = config_home / "systemd" / "user" / UNIT
 
-    def text(self, service: Service) -> str:
+    def text(self, service: ServiceDefinition) -> str:
         """The unit file for the systemd that runs here, or the newest."""
         check_words(service)
         try:
@@ -90,7 +90,7 @@ class Systemd:
         except ServiceError:
             return unit_text(service, _BACK_OFF_SINCE)
 
-    def install(self, service: Service) -> list[str]:
+    def install(self, service: ServiceDefinition) -> list[str]:
         """Write, check and start the unit (see `Manager`)."""
         check_words(service)
         text = unit_text(service, self._version())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from mobifai.access.known_phones import Phones
-from mobifai.errors import LimitReached, SealBroken
+from mobifai.errors import EncryptionError, LimitReached
 from mobifai.limits import MAX_FRAME
 from mobifai.protocol import e2e
 from mobifai.protocol import messages as wire
@@ -81,7 +81,7 @@ class SealedPath:
             return
         try:
             self._relay.send("e2e:sealed", session.seal(frame))
-        except (PathClosed, SealBroken) as error:
+        except (PathClosed, EncryptionError) as error:
             self._failed(f"a sealed message could not be sent: {error}")
             raise PathClosed(str(error)) from None
         self._numbering.sent(event)

@@ -29,7 +29,7 @@ from mobifai.session.inbound import SIGNALS, Hearing
 from mobifai.session.inbox import Inbox
 from mobifai.session.ordering import Ordering
 from mobifai.session.outbound import Courier
-from mobifai.state import Device, StateDir
+from mobifai.state import AgentIdentity, StateDir
 from mobifai.terminals.tabs import Tabs
 from mobifai.transport.peer_connector import Caller
 from mobifai.transport.relay_address import Endpoint
@@ -74,7 +74,7 @@ class Links:
         self,
         config: Config,
         state: StateDir,
-        device: Device,
+        device: AgentIdentity,
         endpoint: Endpoint,
         ledger: Ledger,
         phones: Phones,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from mobifai.bounds import BoundedMap, Ledger
-from mobifai.errors import SealBroken
+from mobifai.errors import EncryptionError
 from mobifai.limits import SESSION_HELD
 from mobifai.protocol.order import Arrivals, Numbering, Way
 
@@ -68,7 +68,7 @@ class Ordering(Generic[T]):
             return
         try:
             ready = self._arrivals.take(way, number, message)
-        except SealBroken as error:
+        except EncryptionError as error:
             self._break(str(error))
             return
         self._go_on(ready)

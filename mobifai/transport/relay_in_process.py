@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mobifai.errors import LimitReached
-from mobifai.relay.event_dispatcher import Connection
+from mobifai.relay.event_dispatcher import DeviceConnection
 from mobifai.relay.local import LocalConnection
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.server import Relay
@@ -77,7 +77,7 @@ class OwnRelay:
         peer.outbox.tell_when_moved(self._phone_reads)
         return False
 
-    def _peer(self) -> Connection | None:
+    def _peer(self) -> DeviceConnection | None:
         return self._connection.peer if self._connection is not None else None
 
     def _phone_reads(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final
 
-from mobifai.control.control_socket import Follower
+from mobifai.control.control_socket import StreamingHandler
 from mobifai.errors import StateError
 from profiles.inside.early_end import EarlyEnd
 from profiles.windows import LONGEST_FLAME
@@ -20,7 +20,7 @@ MOST_FILE: Final = 256 << 20
 LOOK_SECONDS: Final = 0.25
 
 
-def tracing_windows(early: EarlyEnd) -> Follower:
+def tracing_windows(early: EarlyEnd) -> StreamingHandler:
     """The question `profile.trace {seconds, file, native, run}` (see `trace`)."""
     return lambda arguments: trace(arguments, early)
 

@@ -9,8 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from mobifai.control.control_socket import Follower, Handler
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.control_socket import ControlHandler, StreamingHandler
+from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import StateError
 from profiles.inside.aside import aside
 from profiles.inside.early_end import EarlyEnd
@@ -22,7 +22,7 @@ from profiles.inside.watching import watching
 from soak.inside.questions import RUN_VARIABLE
 
 
-def questions(subject: Subject) -> Mapping[str, Handler | Follower]:
+def questions(subject: PluginContext) -> Mapping[str, ControlHandler | StreamingHandler]:
     """Every question, by its name."""
     tracing, early = Tracing(), EarlyEnd()
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-from mobifai.control.control_socket import Follower
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.control_socket import StreamingHandler
+from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import StateError
 from mobifai.health.process_stats import descriptor_kinds, heap_in_use
 from profiles.attribution.growth import largest, risen_containers, risen_sites
@@ -30,7 +30,7 @@ FEWEST_WINDOWS: Final = 5
 MOST_WINDOWS: Final = 60
 
 
-def watching(tracing: Tracing, subject: Subject, early: EarlyEnd) -> Follower:
+def watching(tracing: Tracing, subject: PluginContext, early: EarlyEnd) -> StreamingHandler:
     """The question `profile.watch {seconds, windows, run}`: an event for each window, what was found, what it cost.
 
     A window counts as a cycle. One that is told to end says what it found, if that were enough windows.
@@ -122,7 +122,7 @@ async def _found(tracing: Tracing, counts: list[dict[str, float]]) -> dict[str, 
     }
 
 
-def _counts(subject: Subject) -> dict[str, float]:
+def _counts(subject: PluginContext) -> dict[str, float]:
     """What must not rise, whoever is there."""
     kept = ("tasks", "threads", "handlers", "listeners", "instances", "garbage", "frozen")
     values = count(subject.ledger, disturb=False)

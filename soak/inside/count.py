@@ -23,7 +23,7 @@ CANARIES = frozenset(
         "mobifai.transport.peer_connection.PeerConnection",
         "mobifai.assistant.conversation.Conversation",
         "mobifai.assistant.loop.Run",
-        "mobifai.relay.connection.Connection",
+        "mobifai.relay.connection.WebSocketConnection",
         "mobifai.relay.local.LocalConnection",
         "aiortc.rtcpeerconnection.RTCPeerConnection",
         "aiortc.rtcsctptransport.RTCSctpTransport",

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mobifai.control.control_socket import Handler
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.control_socket import ControlHandler
+from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import StateError
 from mobifai.terminals.keeper_protocol import TEST_VARIABLE
 from soak.inside.count import count, count_process
@@ -22,7 +22,7 @@ RUN_VARIABLE = TEST_VARIABLE
 """Marks an agent under test, and every process that it starts, with the name of the run."""
 
 
-def questions(subject: Subject) -> Mapping[str, Handler]:
+def questions(subject: PluginContext) -> Mapping[str, ControlHandler]:
     """Every question, by its name."""
     windows = MemoryWindows()
 

@@ -93,7 +93,7 @@ class SealSession:
         self.agent = json.loads(said)
 
     def seal(self, event: str, payload: Any, number: int | None = None) -> dict[str, str]:
-        """The next message to the agent, with its number if it has one. Raises SealBroken."""
+        """The next message to the agent, with its number if it has one. Raises EncryptionError."""
         numbered = {} if number is None else {"seq": number}
         return self.seal_bytes(_json({"type": event, "payload": payload, **numbered}))
 
@@ -103,12 +103,12 @@ class SealSession:
         return {"data": _base64(self._transport.seal(frame))}
 
     def open(self, payload: dict[str, Any]) -> tuple[str, Any]:
-        """The next message of the agent, without its number. Raises SealBroken, ValueError."""
+        """The next message of the agent, without its number. Raises EncryptionError, ValueError."""
         event, said, _ = self.open_numbered(payload)
         return event, said
 
     def open_numbered(self, payload: dict[str, Any]) -> tuple[str, Any, int | None]:
-        """The next message of the agent, which knows the phone by its key now. Raises SealBroken, ValueError."""
+        """The next message of the agent, which knows the phone by its key now. Raises EncryptionError, ValueError."""
         assert self._transport is not None  # noqa: S101 - see `is_open`
         message = json.loads(self._transport.open(binascii.a2b_base64(payload["data"], strict_mode=True)))
         self._seal.psk = NO_SECRET

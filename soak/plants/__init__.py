@@ -8,7 +8,7 @@ import difflib
 import functools
 import importlib
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Moment, Plant, PlantError, Seed, described
 
 __all__ = ["Moment", "Plant", "PlantError", "Seed", "install", "plant", "plants"]
@@ -61,7 +61,7 @@ def _named(name: str, among: tuple[Plant, ...]) -> Plant:
     return known[name]
 
 
-def install(name: str, subject: Subject) -> Seed:
+def install(name: str, subject: PluginContext) -> Seed:
     """Plant it in the process that this runs in, for as long as that lives. Raises PlantError."""
     among = plants() if subject.keeper is None else _plants_of(_KEEPER_FAMILIES)
     return _named(name, among).install(subject)
@@ -71,7 +71,7 @@ def _plant(source: type[Seed]) -> Plant:
     return described(source, functools.partial(_install, source))
 
 
-def _install(source: type[Seed], subject: Subject) -> Seed:
+def _install(source: type[Seed], subject: PluginContext) -> Seed:
     from soak.plants.hooks import listen  # noqa: PLC0415 - those who list plants don't need it
 
     process = subject.keeper if source.process == "keeper" else subject.agent

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Event, Moment, Seed
 
 DAY_SECONDS = 86_400.0
@@ -12,7 +12,7 @@ DAY_SECONDS = 86_400.0
 class TaskInSet(Seed, on=Moment.CONNECT):
     """A set keeps a task for each phone that came; it waits for something that never happens."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -75,7 +75,7 @@ class ReaderLeftOnLoop(Seed, on=Moment.CONNECT):
 class QueueWithoutReader(Seed, on=Moment.TERMINAL):
     """An asyncio.Queue without a size, which nobody reads, gets a dictionary for each terminal."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.queue: asyncio.Queue[dict[str, object]] = asyncio.Queue()
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Decoy, Event, Moment
 
 CAP = 64
@@ -23,7 +23,7 @@ class CacheFilling(Decoy, on=Moment.TERMINAL):
     goes.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
 
@@ -41,7 +41,7 @@ class CacheFilling(Decoy, on=Moment.TERMINAL):
 class RingFilling(Decoy, on=Moment.TERMINAL):
     """A deque gets 512 bytes for each terminal, until it has its cap of 64."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.ring: collections.deque[bytes] = collections.deque(maxlen=CAP)
 
@@ -57,7 +57,7 @@ class RingFilling(Decoy, on=Moment.TERMINAL):
 class SizedLruCache(Decoy, on=Moment.CLOSED):
     """A functools.lru_cache of at most 64 gets an entry for each closed terminal."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.title = functools.lru_cache(maxsize=CAP)(str.upper)
 
@@ -88,7 +88,7 @@ class LazyImports(Decoy, on=Moment.TERMINAL):
 class DictionaryResizing(Decoy, on=Moment.TERMINAL):
     """A dictionary of at most 512 numbers is filled and emptied again; its table grows and shrinks."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.table: dict[int, int] = {}
 
@@ -109,7 +109,7 @@ class ThreadPoolRampingUp(Decoy, on=Moment.TERMINAL):
 
     threads = 4
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decoy-pool")
 
@@ -138,7 +138,7 @@ class FragmentationAfterBurst(Decoy, on=Moment.TERMINAL):
 class LogRotation(Decoy, on=Moment.TERMINAL):
     """A log file of its own gets 1 KB for each terminal and is rotated at 16 KB, with two old ones kept."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.path: Path = subject.agent.links._state.path / "decoy.log"
         self.logger = logging.Logger("decoy")  # by no name that others find
@@ -168,7 +168,7 @@ class LongTimer(Decoy, on=Moment.TERMINAL):
 
     seconds = 5.0
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.waiting: dict[int, bytes] = {}
 
@@ -185,7 +185,7 @@ class LongTimer(Decoy, on=Moment.TERMINAL):
 class WeakRegistry(Decoy, on=Moment.TERMINAL):
     """A WeakSet knows each terminal until it ends, and not longer."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.terminals: weakref.WeakSet[object] = weakref.WeakSet()
 

@@ -7,7 +7,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Event, Moment, Seed
 
 
@@ -24,7 +24,7 @@ class PtyMasterLeftOpen(Seed, on=Moment.TERMINAL):
 class SocketOfFailedReconnect(Seed, on=Moment.CONNECT):
     """Each time that a phone came, a socket that could not connect is kept: one descriptor each."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.deaf = socket.socket()  # it holds a port on which nobody listens
         self.deaf.bind(("127.0.0.1", 0))
@@ -50,7 +50,7 @@ class PipePair(Seed, on=Moment.DISCONNECT):
 class SqliteConnection(Seed, on=Moment.CONNECT):
     """Each time that a phone came, a connection to a data base in the state directory stays open."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.path = _data_base(subject)
 
@@ -62,7 +62,7 @@ class SqliteConnection(Seed, on=Moment.CONNECT):
 class TableGrowth(Seed, on=Moment.TERMINAL):
     """A table of a data base in the state directory gets a row of 200 bytes for each terminal."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.connection = sqlite3.connect(_data_base(subject), isolation_level=None)
 
@@ -75,7 +75,7 @@ class TableGrowth(Seed, on=Moment.TERMINAL):
         return int(self.connection.execute("SELECT count(*) FROM planted").fetchone()[0])
 
 
-def _data_base(subject: Subject) -> Path:
+def _data_base(subject: PluginContext) -> Path:
     path: Path = subject.agent.links._state.path / "planted.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Decoy, Event, Moment, Seed
 
 _SHELL = "/bin/sh"
@@ -22,7 +22,7 @@ _SHELL = "/bin/sh"
 class ShellTable(Seed, on=Moment.SHELL):
     """A dictionary by terminal in the keeper keeps an entry with 64 bytes for each shell that it ever started."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.table: dict[str, bytes] = {}
 
@@ -65,7 +65,7 @@ class OneShellInFive(Seed, on=Moment.SHELL):
 class NativeBytesInKeeper(Seed, on=Moment.SHELL):
     """malloc(64) in C for each shell in the keeper, and nobody knows the address any more."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.malloc = ctypes.CDLL(None).malloc
         self.malloc.argtypes, self.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
@@ -84,7 +84,7 @@ class NativeBytesInKeeper(Seed, on=Moment.SHELL):
 class MapInC(Seed, on=Moment.SHELL):
     """mmap() of one shared page through ctypes for each shell in the keeper: no memory of Python's or of the C heap."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.map = ctypes.CDLL(None).mmap
         word = ctypes.c_size_t
@@ -169,7 +169,7 @@ class _Undying:
 class SelectorListener(Seed, on=Moment.SHELL):
     """The keeper's selector watches one more socket, with a function to call, for each shell: two descriptors each."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.selector: selectors.BaseSelector = subject.keeper._selector
 
@@ -189,7 +189,7 @@ class HelperWithZombie(Seed, on=Moment.SHELL):
     and one zombie each.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.pipe = os.pipe()  # helpers end when the keeper does, and with it the only writing end
 
@@ -203,7 +203,7 @@ class CacheInKeeper(Decoy, on=Moment.SHELL):
     oldest goes.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
 
@@ -221,7 +221,7 @@ class CacheInKeeper(Decoy, on=Moment.SHELL):
 class RingInKeeper(Decoy, on=Moment.SHELL_CLOSED):
     """A deque in the keeper gets 512 bytes for each closed shell, until it has its cap of 64."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.ring: collections.deque[bytes] = collections.deque(maxlen=64)
 

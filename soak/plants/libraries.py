@@ -12,14 +12,14 @@ from typing import Any
 import aiohttp
 import aiortc
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Event, Moment, Seed
 
 
 class CloseKeepsSockets(Seed, on=Moment.CONNECT, culprit="__init__"):
     """RTCPeerConnection.close makes a pair of sockets and keeps it: two descriptors for each connection."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         library: Any = aiortc.RTCPeerConnection
         original = library.close
@@ -39,7 +39,7 @@ class CloseKeepsSockets(Seed, on=Moment.CONNECT, culprit="__init__"):
 class ClientKeepsHandlers(Seed, on=Moment.CONNECT, culprit="__init__"):
     """ClientWebSocketResponse.send_str registers one more handler, a function with its argument, for each message."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         library: Any = aiohttp.ClientWebSocketResponse
         original = library.send_str
@@ -64,7 +64,7 @@ class ClientKeepsHandlers(Seed, on=Moment.CONNECT, culprit="__init__"):
 class DescriptionInC(Seed, on=Moment.CONNECT, culprit="__init__"):
     """RTCPeerConnection.createOffer copies a text of 200 bytes with C's strdup, through ctypes, and forgets it."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.copies = 0
         library: Any = aiortc.RTCPeerConnection

@@ -3,14 +3,14 @@
 import ctypes
 import mmap
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Event, Moment, Seed
 
 
 class SixteenNativeBytes(Seed, on=Moment.TERMINAL):
     """malloc(16) in C for each terminal, and nobody knows the address any more."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.malloc = ctypes.CDLL(None).malloc
         self.malloc.argtypes, self.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
@@ -40,7 +40,7 @@ class ReferenceTooMany(Seed, on=Moment.TERMINAL):
     terminal that nothing holds.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.count = ctypes.pythonapi.Py_IncRef
         self.count.argtypes, self.count.restype = [ctypes.py_object], None

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Iterator
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import StateError
 from soak.plants.plant import Event, Moment, Seed
 
@@ -84,7 +84,7 @@ class GarbageSaved(Seed, on=Moment.TERMINAL, culprit="__init__"):
     least.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         gc.set_debug(gc.DEBUG_SAVEALL)  # leak
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import MobiFaiError
 
 Scenario = Literal["terminals", "reconnects", "conversations", "mixed"]
@@ -96,7 +96,7 @@ class Seed(ABC):
             cls.on, cls.scenario, cls.culprit = on, CHEAPEST[on], culprit
             cls.process = "keeper" if on in IN_KEEPER else "agent"
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         self.subject = subject
         self.kept: list[Any] = []  # what a plant is for: no cap
 
@@ -130,7 +130,7 @@ class Plant:
     decoy: bool
     on: Moment
     culprit: str
-    install: Callable[[Subject], Seed]
+    install: Callable[[PluginContext], Seed]
     source: type[Seed]
 
     @property
@@ -144,7 +144,7 @@ class Plant:
         return Path(inspect.getsourcefile(method) or ""), number
 
 
-def described(source: type[Seed], install: Callable[[Subject], Seed]) -> Plant:
+def described(source: type[Seed], install: Callable[[PluginContext], Seed]) -> Plant:
     """The plant of a class of seeds, named as the class is, in kebab case."""
     return Plant(
         name=re.sub(r"(?<!^)(?=[A-Z])", "-", source.__name__).lower(),

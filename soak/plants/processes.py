@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Event, Moment, Seed
 
 _SHELL = "/bin/sh"
@@ -63,7 +63,7 @@ class OrphanGrandchild(Seed, on=Moment.CONNECT):
     whose parent is not the agent.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.pipe = os.pipe()  # the shells end when the agent does, and with it the only writing end
 
@@ -81,7 +81,7 @@ class OrphanGrandchild(Seed, on=Moment.CONNECT):
 class ChildKeepsMemory(Seed, on=Moment.TERMINAL):
     """A child process that the agent talks to for as long as it lives keeps 64 KiB more for each terminal."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         command = [sys.executable, "-I", "-S", "-c", _KEEPS_64_KIB_A_LINE]
         self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0)  # noqa: S603

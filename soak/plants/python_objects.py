@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pyee.base import EventEmitter
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Event, Moment, Seed
 
 
@@ -17,7 +17,7 @@ class ListenerNotRemoved(Seed, on=Moment.CONNECT):
     phone that comes.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.emitter = EventEmitter()
 
@@ -76,7 +76,7 @@ class CacheOnMethod(Seed, on=Moment.TERMINAL, culprit="_title"):
 class DictBySession(Seed, on=Moment.TERMINAL):
     """A dictionary by terminal id keeps an entry with 64 bytes for each terminal that ever was."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.sessions: dict[str, bytes] = {}
 
@@ -92,7 +92,7 @@ class DictBySession(Seed, on=Moment.TERMINAL):
 class DequeWithoutCap(Seed, on=Moment.TERMINAL):
     """A deque without maxlen keeps a tuple of two numbers for each terminal."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.history: collections.deque[tuple[int, float]] = collections.deque()
 
@@ -108,7 +108,7 @@ class DequeWithoutCap(Seed, on=Moment.TERMINAL):
 class CountCapWithoutByteCap(Seed, on=Moment.TERMINAL):
     """A deque of at most 32 texts, each 64 bytes longer than the last, grows by 2 KB for each terminal."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.texts: collections.deque[bytes] = collections.deque(maxlen=32)
 
@@ -138,7 +138,7 @@ class ListOnClass(Seed, on=Moment.DISCONNECT):
 class WeakValuesKeptElsewhere(Seed, on=Moment.TERMINAL):
     """A WeakValueDictionary would forget its entries, but each entry is also in a set: one small object a terminal."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.by_id: weakref.WeakValueDictionary[str, _Listener] = weakref.WeakValueDictionary()
         self.dirty: set[_Listener] = set()
@@ -165,7 +165,7 @@ class OneInFive(Seed, on=Moment.TERMINAL):
 class BytesOnly(Seed, on=Moment.TERMINAL):
     """One bytearray grows by 256 bytes for each terminal, and no object is added."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.log = bytearray()
 
@@ -205,7 +205,7 @@ class OnlyOnRefusal(Seed, on=Moment.REFUSAL):
 class OnlyOnReconnect(Seed, on=Moment.CONNECT):
     """A list keeps a dictionary for each visit of a phone but its first."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.known: collections.deque[str] = collections.deque(maxlen=256)
 
@@ -220,7 +220,7 @@ class OnlyOnReconnect(Seed, on=Moment.CONNECT):
 class PartialOnLongLivedObject(Seed, on=Moment.DISCONNECT):
     """A list of things to do at the end keeps one functools.partial with its arguments for each phone that left."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.at_end: list[Callable[[], Any]] = []
 

@@ -8,7 +8,7 @@ import sys
 import weakref
 
 from mobifai.bounds import Bound
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from mobifai.limits import SIGNALS
 from soak.plants.plant import Event, Moment, Seed
 
@@ -48,7 +48,7 @@ class FinalizeRegistry(Seed, on=Moment.DISCONNECT):
 class InternedKeys(Seed, on=Moment.TERMINAL):
     """Each terminal's id with a prefix is interned, and is a key of a dictionary: a text of 60 bytes more each time."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.seen: dict[str, int] = {}
 
@@ -74,7 +74,7 @@ class ContextCopies(Seed, on=Moment.CONNECT):
 class LogHandler(Seed, on=Moment.CONNECT):
     """The logger `mobifai.soak` gets one more handler, that writes nothing, for each phone that came."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.logger = logging.getLogger("mobifai.soak")
 
@@ -114,7 +114,7 @@ class LedgerAccount(Seed, on=Moment.CONNECT):
 class ClassPerSession(Seed, on=Moment.TERMINAL):
     """A dictionary keeps a class, some 1.5 KB, that was made for each terminal."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.classes: dict[str, type] = {}
 

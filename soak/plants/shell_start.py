@@ -8,14 +8,14 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from soak.plants.plant import Event, Moment, Seed
 
 
 class StartSeed(Seed):
     """A base: `started` is called with what a shell is started with, before its fork, and `forked` after it."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         from ptyprocess import PtyProcess  # noqa: PLC0415 - only the process that starts shells has it
 
@@ -68,7 +68,7 @@ class ExecPipe(StartSeed, on=Moment.SHELL, culprit="started"):
 class ArgumentsInC(StartSeed, on=Moment.SHELL, culprit="started"):
     """The arguments of each shell are copied with C's strdup, through ctypes, and nobody frees them."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.strdup = ctypes.CDLL(None).strdup
         self.strdup.argtypes, self.strdup.restype = [ctypes.c_char_p], ctypes.c_void_p

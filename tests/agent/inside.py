@@ -9,10 +9,10 @@ import msgspec
 
 from mobifai.bounds import Ledger
 from mobifai.protocol import messages as wire
-from mobifai.protocol.relay_pairing import Rooms
-from mobifai.relay.event_dispatcher import Sockets
+from mobifai.protocol.relay_pairing import RelayRegistry
+from mobifai.relay.event_dispatcher import EventDispatcher
 from mobifai.relay.local import LocalConnection
-from mobifai.relay.socketio_endpoint import Endpoint
+from mobifai.relay.socketio_endpoint import SocketIOEndpoint
 from mobifai.relay.store import OWNER
 from mobifai.transport.relay_in_process import OwnRelay
 
@@ -37,9 +37,9 @@ class RelayInside:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.now = 0.0
-        self.endpoint = Endpoint(ledger, self._on_event, self._on_end, lambda: self.now)
-        rooms = Rooms(ledger, lambda: "00" * 32)
-        self.sockets = Sockets(rooms, LetsIn(), self.endpoint.connections, ledger)  # type: ignore[arg-type]
+        self.endpoint = SocketIOEndpoint(ledger, self._on_event, self._on_end, lambda: self.now)
+        rooms = RelayRegistry(ledger, lambda: "00" * 32)
+        self.sockets = EventDispatcher(rooms, LetsIn(), self.endpoint.connections, ledger)  # type: ignore[arg-type]
 
     async def _on_event(self, connection: Any, event: str, arguments: tuple[object, ...]) -> None:
         await self.sockets.on_event(connection, event, arguments, self.now)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.clocks import elapsed, iso_time, local_moment, moment
-from mobifai.logs.formatting import Line, for_file, for_people, for_programs
+from mobifai.logs.formatting import LogLine, for_file, for_people, for_programs
 
 ODD = [0.0, -1.0, 2.0**31, 2.0**32, -(2.0**40), 1e12, 1e300, -1e300, math.inf, -math.inf, math.nan]
 
@@ -24,7 +24,7 @@ def test_every_number_of_seconds_is_some_date(seconds: float) -> None:
 @pytest.mark.parametrize("seconds", ODD)
 def test_every_time_can_be_logged(monkeypatch: pytest.MonkeyPatch, zone: str, seconds: float) -> None:
     monkeypatch.setenv("TZ", zone)
-    line = Line(seconds, logging.INFO, "mobifai", "a message")
+    line = LogLine(seconds, logging.INFO, "mobifai", "a message")
     for text in (for_people(line, False), for_file(line), for_programs(line)):
         assert "a message" in text
 

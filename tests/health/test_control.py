@@ -11,7 +11,7 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.control import control_socket as control
-from mobifai.control.control_socket import Follower, Handler, ask, control_server, follow
+from mobifai.control.control_socket import ControlHandler, StreamingHandler, ask, control_server, follow
 from mobifai.errors import StateError
 from tests.support.eventually import eventually
 
@@ -57,7 +57,7 @@ class Questions:
             self.ended.set()
 
     @property
-    def handlers(self) -> Mapping[str, Handler | Follower]:
+    def handlers(self) -> Mapping[str, ControlHandler | StreamingHandler]:
         return {name: getattr(self, name) for name in ("echo", "refuse", "count", "wait", "flood")}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.database import LOCKED_SECONDS, RETRY_SECONDS, Database, NotKept
+from mobifai.database import LOCKED_SECONDS, RETRY_SECONDS, Database, WriteFailed
 from mobifai.problems import Problems
 
 SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY) STRICT"
@@ -59,7 +59,7 @@ def test_a_file_that_is_locked_at_the_start_is_read_and_written_later(tmp_path: 
         assert names(database) == {"before"}
         database.note(ADD, ("meanwhile",))
         assert ["things can't be kept" in one for one in problems] == [True]
-        with pytest.raises(NotKept):
+        with pytest.raises(WriteFailed):
             database.execute(ADD, ("required",))
     database.note(ADD, ("after",))
     assert list(problems) == []
@@ -73,7 +73,7 @@ def test_a_file_that_is_locked_while_it_is_in_use_costs_nothing_that_may_wait(tm
     with opened(path, problems) as database:
         with locked(path):
             database.note(ADD, ("one",))
-            with pytest.raises(NotKept, match="free some space"):
+            with pytest.raises(WriteFailed, match="free some space"):
                 with database:
                     database.execute(ADD, ("two",))
                     database.execute(ADD, ("three",))
@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_never_written_to(tmp_path: Path, monkeypatch: py
         patched.setattr("mobifai.database.read_whole", refuse)
         other = made(path, problems, Clock())
     other.note(ADD, ("new",))
-    with pytest.raises(NotKept):
+    with pytest.raises(WriteFailed):
         other.execute(ADD, ("required",))
     assert names(other) == {"new"}
     other.close()

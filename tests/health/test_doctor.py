@@ -22,7 +22,15 @@ from mobifai.config import RelayConfig
 from mobifai.control.control_socket import control_server
 from mobifai.errors import StateError
 from mobifai.health.checks import machine, places, programs, relays
-from mobifai.health.checks.finding import Check, Look, State, Subject, Verdict, in_thread, ok
+from mobifai.health.checks.finding import (
+    CheckedInstallation,
+    CheckFunction,
+    CheckResult,
+    DoctorCheck,
+    Severity,
+    in_thread,
+    ok,
+)
 from mobifai.health.checks.shell import shell
 from mobifai.health.doctor import CHECKS, Finding, examine, is_well
 from mobifai.relay.server import Relay
@@ -31,20 +39,20 @@ from tests.support.eventually import eventually
 
 
 @pytest.fixture
-def subject(tmp_path: Path) -> Subject:
+def subject(tmp_path: Path) -> CheckedInstallation:
     private_directory(tmp_path / "state")
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PS1": "$ "}
-    return Subject(tmp_path / "state", ("/bin/sh",), environment, "127.0.0.1", 0)
+    return CheckedInstallation(tmp_path / "state", ("/bin/sh",), environment, "127.0.0.1", 0)
 
 
-async def look(look: Look, subject: Subject, seconds: float = 10) -> Finding:
-    (finding,) = await examine(subject, [Check("it", look, seconds)])
-    assert bool(finding.remedy) is (finding.state is not State.OK), "what is not ok has a remedy"
+async def look(look: CheckFunction, subject: CheckedInstallation, seconds: float = 10) -> Finding:
+    (finding,) = await examine(subject, [DoctorCheck("it", look, seconds)])
+    assert bool(finding.remedy) is (finding.state is not Severity.OK), "what is not ok has a remedy"
     return finding
 
 
 @asynccontextmanager
-async def answering(subject: Subject, relay_url: str) -> AsyncIterator[None]:
+async def answering(subject: CheckedInstallation, relay_url: str) -> AsyncIterator[None]:
     """An agent whose status is this."""
 
     async def status(_: dict[str, object]) -> object:
@@ -74,25 +82,25 @@ async def a_server(answer: Callable[[], web.Response]) -> AsyncIterator[str]:
 # -- the doctor itself
 
 
-async def test_a_fresh_installation_is_well(subject: Subject) -> None:
+async def test_a_fresh_installation_is_well(subject: CheckedInstallation) -> None:
     findings = await examine(subject)
     assert [finding.name for finding in findings] == [check.name for check in CHECKS]
-    assert is_well(findings), [finding for finding in findings if finding.state is State.PROBLEM]
+    assert is_well(findings), [finding for finding in findings if finding.state is Severity.PROBLEM]
 
 
-async def test_a_check_that_takes_too_long_is_a_problem_and_holds_up_nobody(subject: Subject) -> None:
+async def test_a_check_that_takes_too_long_is_a_problem_and_holds_up_nobody(subject: CheckedInstallation) -> None:
     release = threading.Event()
 
-    def hang(_: Subject) -> Verdict:
+    def hang(_: CheckedInstallation) -> CheckResult:
         release.wait()
         return ok("at last")
 
-    hung = Check("hung", in_thread(hang), 0.05)
+    hung = DoctorCheck("hung", in_thread(hang), 0.05)
     try:
-        slow, quick = await examine(subject, [hung, Check("quick", in_thread(lambda _: ok("fine")))])
+        slow, quick = await examine(subject, [hung, DoctorCheck("quick", in_thread(lambda _: ok("fine")))])
     finally:
         release.set()
-    assert (slow.state, slow.found) == (State.PROBLEM, "no answer within 0.05 s")
+    assert (slow.state, slow.found) == (Severity.PROBLEM, "no answer within 0.05 s")
     assert quick.found == "fine"
     assert not is_well([slow, quick])
 
@@ -102,32 +110,34 @@ async def test_a_check_that_takes_too_long_is_a_problem_and_holds_up_nobody(subj
     [(StateError("it is so"), "it is so"), (ZeroDivisionError("x"), "could not be looked at: ZeroDivisionError('x')")],
 )
 @pytest.mark.parametrize("threaded", [True, False])
-async def test_a_check_that_fails_is_a_finding(subject: Subject, error: Exception, found: str, threaded: bool) -> None:
-    def fail(_: Subject) -> Verdict:
+async def test_a_check_that_fails_is_a_finding(
+    subject: CheckedInstallation, error: Exception, found: str, threaded: bool
+) -> None:
+    def fail(_: CheckedInstallation) -> CheckResult:
         raise error
 
-    async def fail_at_once(subject: Subject) -> Verdict:
+    async def fail_at_once(subject: CheckedInstallation) -> CheckResult:
         return fail(subject)
 
     finding = await look(in_thread(fail) if threaded else fail_at_once, subject)
-    assert (finding.state, finding.found) == (State.PROBLEM, found)
+    assert (finding.state, finding.found) == (Severity.PROBLEM, found)
 
 
 # -- programs
 
 
-async def test_versions_are_told(subject: Subject) -> None:
+async def test_versions_are_told(subject: CheckedInstallation) -> None:
     told = (await look(in_thread(programs.versions), subject)).found
     for part in ("MobiFai", f"Python {sys.version_info.major}.", "aiortc", "uvloop"):
         assert part in told
 
 
-async def test_a_page_that_was_left_out_is_told(subject: Subject, tmp_path: Path) -> None:
+async def test_a_page_that_was_left_out_is_told(subject: CheckedInstallation, tmp_path: Path) -> None:
     finding = await look(in_thread(lambda about: programs.phone_page(about, tmp_path)), subject)
-    assert (finding.state, "was left out" in finding.found) == (State.WARNING, True)
+    assert (finding.state, "was left out" in finding.found) == (Severity.WARNING, True)
     (tmp_path / "relay" / "static" / "page").mkdir(parents=True)
     (tmp_path / "relay" / "static" / "page" / "index.html").touch()
-    assert programs.phone_page(subject, tmp_path).state is State.OK
+    assert programs.phone_page(subject, tmp_path).state is Severity.OK
 
 
 @pytest.mark.parametrize(
@@ -138,18 +148,18 @@ async def test_a_page_that_was_left_out_is_told(subject: Subject, tmp_path: Path
     ],
 )
 async def test_a_library_that_crashes_is_found_and_survived(
-    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, found: str
+    subject: CheckedInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, found: str
 ) -> None:
     (tmp_path / "broken.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     finding = await look(programs.natives(("json", "broken", "os")), subject, 60)
-    assert finding.state is State.PROBLEM
+    assert finding.state is Severity.PROBLEM
     assert found in finding.found
     assert "broken" in finding.remedy
 
 
 async def test_a_library_that_hangs_leaves_no_process(
-    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    subject: CheckedInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken.py").write_text("import time; time.sleep(1000)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -159,17 +169,17 @@ async def test_a_library_that_hangs_leaves_no_process(
 # -- the shell
 
 
-def with_shell(subject: Subject, *argv: str) -> Subject:
+def with_shell(subject: CheckedInstallation, *argv: str) -> CheckedInstallation:
     return replace(subject, **{"shell": argv})
 
 
 @pytest.mark.parametrize("name", ["sh", "bash", "zsh", "fish", "dash", "tcsh"])
-async def test_a_shell_that_works_answers(subject: Subject, name: str) -> None:
+async def test_a_shell_that_works_answers(subject: CheckedInstallation, name: str) -> None:
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"there is no {name} here")
     finding = await look(shell, with_shell(subject, found), 15)
-    assert (finding.state, "answers after" in finding.found) == (State.OK, True)
+    assert (finding.state, "answers after" in finding.found) == (Severity.OK, True)
 
 
 @pytest.mark.parametrize(
@@ -181,9 +191,11 @@ async def test_a_shell_that_works_answers(subject: Subject, name: str) -> None:
         (("/bin/sh", "-c", 'trap "" HUP TERM INT; while :; do sleep 98765; done'), "no answer within 2 s"),
     ],
 )
-async def test_a_shell_that_does_not_work_is_a_problem(subject: Subject, argv: tuple[str, ...], found: str) -> None:
+async def test_a_shell_that_does_not_work_is_a_problem(
+    subject: CheckedInstallation, argv: tuple[str, ...], found: str
+) -> None:
     finding = await look(shell, with_shell(subject, *argv), 2)
-    assert (finding.state, finding.found) == (State.PROBLEM, found)
+    assert (finding.state, finding.found) == (Severity.PROBLEM, found)
     await eventually(lambda: not sleepers())  # another process of the tests may have some at this moment
 
 
@@ -191,10 +203,10 @@ def sleepers() -> list[psutil.Process]:
     return [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "98765"]]
 
 
-async def test_a_shell_that_floods_is_heard_all_the_same(subject: Subject) -> None:
+async def test_a_shell_that_floods_is_heard_all_the_same(subject: CheckedInstallation) -> None:
     flood = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo $i; done; exec sh"
     floods = with_shell(subject, "/bin/sh", "-c", flood)
-    assert (await look(shell, floods, 15)).state is State.OK
+    assert (await look(shell, floods, 15)).state is Severity.OK
 
 
 # -- the machine
@@ -212,9 +224,9 @@ def descriptors_limited_to(soft: int) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("soft", "state"),
-    [(127, State.PROBLEM), (128, State.WARNING), (447, State.WARNING), (448, State.OK), (449, State.OK)],
+    [(127, Severity.PROBLEM), (128, Severity.WARNING), (447, Severity.WARNING), (448, Severity.OK), (449, Severity.OK)],
 )
-async def test_too_few_descriptors_are_found(subject: Subject, soft: int, state: State) -> None:
+async def test_too_few_descriptors_are_found(subject: CheckedInstallation, soft: int, state: Severity) -> None:
     with descriptors_limited_to(soft):
         finding = await look(in_thread(machine.descriptors), subject)
     assert finding.state is state
@@ -222,8 +234,10 @@ async def test_too_few_descriptors_are_found(subject: Subject, soft: int, state:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="these files are Linux's")
-@pytest.mark.parametrize(("used", "state"), [(35, State.OK), (36, State.OK), (37, State.WARNING)])
-async def test_too_few_terminals_are_found(subject: Subject, tmp_path: Path, used: int, state: State) -> None:
+@pytest.mark.parametrize(("used", "state"), [(35, Severity.OK), (36, Severity.OK), (37, Severity.WARNING)])
+async def test_too_few_terminals_are_found(
+    subject: CheckedInstallation, tmp_path: Path, used: int, state: Severity
+) -> None:
     place = tmp_path / "proc/sys/kernel/pty"
     place.mkdir(parents=True)
     (place / "max").write_text("100\n")
@@ -232,19 +246,19 @@ async def test_too_few_terminals_are_found(subject: Subject, tmp_path: Path, use
     assert (finding.state, finding.found.startswith(f"{100 - used} of 100 are free")) == (state, True)
 
 
-async def test_terminals_that_nobody_counts_are_no_problem(subject: Subject, tmp_path: Path) -> None:
-    assert (await look(in_thread(machine.terminals), replace(subject, proc=tmp_path))).state is State.OK
+async def test_terminals_that_nobody_counts_are_no_problem(subject: CheckedInstallation, tmp_path: Path) -> None:
+    assert (await look(in_thread(machine.terminals), replace(subject, proc=tmp_path))).state is Severity.OK
 
 
-async def test_a_port_is_free_ours_or_another_programs(subject: Subject) -> None:
+async def test_a_port_is_free_ours_or_another_programs(subject: CheckedInstallation) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         number = other.getsockname()[1]
         at = replace(subject, port=number)
-        assert (await look(machine.port, at)).state is State.PROBLEM
+        assert (await look(machine.port, at)).state is Severity.PROBLEM
         async with answering(subject, "http://192.0.2.1:1"):
             finding = await look(machine.port, at)
-            assert (finding.state, f"{number} is another program's" in finding.found) == (State.PROBLEM, True)
+            assert (finding.state, f"{number} is another program's" in finding.found) == (Severity.PROBLEM, True)
         async with answering(subject, f"http://192.0.2.1:{number}"):
             assert (await look(machine.port, at)).found == f"{number} is the running agent's"
     assert (await look(machine.port, at)).found == f"127.0.0.1:{number} is free"
@@ -253,80 +267,87 @@ async def test_a_port_is_free_ours_or_another_programs(subject: Subject) -> None
 @pytest.mark.parametrize(
     ("changes", "state", "found"),
     [
-        ({"port": 0}, State.OK, "any free one"),
-        ({"port": 9, "relay_url": "https://relay.example"}, State.OK, "elsewhere"),
-        ({"port": 9, "host": "relay.example"}, State.OK, "not looked at"),
-        ({"port": 9000, "host": "192.0.2.1"}, State.PROBLEM, "192.0.2.1:9000"),
+        ({"port": 0}, Severity.OK, "any free one"),
+        ({"port": 9, "relay_url": "https://relay.example"}, Severity.OK, "elsewhere"),
+        ({"port": 9, "host": "relay.example"}, Severity.OK, "not looked at"),
+        ({"port": 9000, "host": "192.0.2.1"}, Severity.PROBLEM, "192.0.2.1:9000"),
     ],
 )
-async def test_other_ports_are_judged(subject: Subject, changes: dict[str, object], state: State, found: str) -> None:
+async def test_other_ports_are_judged(
+    subject: CheckedInstallation, changes: dict[str, object], state: Severity, found: str
+) -> None:
     finding = await look(machine.port, replace(subject, **changes))  # type: ignore[arg-type]
     assert finding.state is state
     assert found in finding.found
 
 
-async def test_datagrams_get_through(subject: Subject) -> None:
-    assert (await look(in_thread(machine.udp), subject)).state is not State.PROBLEM
+async def test_datagrams_get_through(subject: CheckedInstallation) -> None:
+    assert (await look(in_thread(machine.udp), subject)).state is not Severity.PROBLEM
 
 
 @pytest.mark.parametrize(
-    ("now", "state"), [(0.0, State.PROBLEM), (1_735_689_599.0, State.PROBLEM), (1_735_689_600.0, State.WARNING)]
+    ("now", "state"),
+    [(0.0, Severity.PROBLEM), (1_735_689_599.0, Severity.PROBLEM), (1_735_689_600.0, Severity.WARNING)],
 )
-async def test_a_clock_that_went_back_is_found(subject: Subject, now: float, state: State) -> None:
+async def test_a_clock_that_went_back_is_found(subject: CheckedInstallation, now: float, state: Severity) -> None:
     assert (await look(in_thread(machine.clock), replace(subject, now=lambda: now))).state is state
 
 
 # -- the state directory
 
 
-async def test_what_others_may_read_is_a_problem(subject: Subject) -> None:
+async def test_what_others_may_read_is_a_problem(subject: CheckedInstallation) -> None:
     secret = subject.state_dir / "tokens.json"
     write_secret(secret, b"{}")
-    assert (await look(in_thread(places.state_directory), subject)).state is State.OK
+    assert (await look(in_thread(places.state_directory), subject)).state is Severity.OK
     secret.chmod(0o640)
     finding = await look(in_thread(places.state_directory), subject)
-    assert (finding.state, "tokens.json" in finding.found) == (State.PROBLEM, True)
+    assert (finding.state, "tokens.json" in finding.found) == (Severity.PROBLEM, True)
     assert finding.remedy == f"chmod -R go-rwx {subject.state_dir}"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-async def test_a_directory_that_can_not_be_written_is_a_problem(subject: Subject) -> None:
+async def test_a_directory_that_can_not_be_written_is_a_problem(subject: CheckedInstallation) -> None:
     subject.state_dir.chmod(0o500)
     for place in (subject.state_dir, subject.state_dir / "new"):
         finding = await look(in_thread(places.state_directory), replace(subject, state_dir=place))
-        assert finding.state is State.PROBLEM
+        assert finding.state is Severity.PROBLEM
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-async def test_what_belongs_to_somebody_else_is_a_problem(subject: Subject) -> None:
+async def test_what_belongs_to_somebody_else_is_a_problem(subject: CheckedInstallation) -> None:
     (subject.state_dir / "device.json").touch(0o600)
     os.chown(subject.state_dir / "device.json", 65534, -1)
     finding = await look(in_thread(places.state_directory), subject)
     assert finding.found == "device.json belong(s) to somebody else"
 
 
-async def test_a_directory_that_is_none_is_a_problem_and_one_to_come_is_not(subject: Subject, tmp_path: Path) -> None:
+async def test_a_directory_that_is_none_is_a_problem_and_one_to_come_is_not(
+    subject: CheckedInstallation, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     assert (await look(in_thread(places.state_directory), replace(subject, state_dir=tmp_path / "file"))).state is (
-        State.PROBLEM
+        Severity.PROBLEM
     )
     coming = replace(subject, state_dir=tmp_path / "a/b")
     assert "made at the first start" in (await look(in_thread(places.state_directory), coming)).found
     assert not (tmp_path / "a").exists()
 
 
-async def test_a_path_that_is_too_long_for_a_socket_is_told(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_path_that_is_too_long_for_a_socket_is_told(
+    subject: CheckedInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "of 100" in (await look(in_thread(places.control_socket), subject)).found
     deep = replace(subject, state_dir=subject.state_dir / ("x" * 100))
     assert "too long for one" in (await look(in_thread(places.control_socket), deep)).found
     monkeypatch.setattr("tempfile.tempdir", "/tmp/" + "y" * 100)
-    assert (await look(in_thread(places.control_socket), deep)).state is State.PROBLEM
+    assert (await look(in_thread(places.control_socket), deep)).state is Severity.PROBLEM
 
 
-async def test_room_on_the_disk_is_told(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_room_on_the_disk_is_told(subject: CheckedInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
     found = os.statvfs(subject.state_dir)
-    for free, state in ((places.NEEDED_BYTES - 1, State.PROBLEM), (places.NEEDED_BYTES, State.WARNING),
-                        (places.WANTED_BYTES - 1, State.WARNING), (places.WANTED_BYTES, State.OK)):  # fmt: skip
+    for free, state in ((places.NEEDED_BYTES - 1, Severity.PROBLEM), (places.NEEDED_BYTES, Severity.WARNING),
+                        (places.WANTED_BYTES - 1, Severity.WARNING), (places.WANTED_BYTES, Severity.OK)):  # fmt: skip
         values = [*found]
         values[0:5] = [1, 1, free, free, free]
         monkeypatch.setattr(os, "statvfs", lambda _, values=tuple(values): os.statvfs_result(values))
@@ -336,7 +357,7 @@ async def test_room_on_the_disk_is_told(subject: Subject, monkeypatch: pytest.Mo
         ).state is state
 
 
-async def test_a_damaged_database_is_found_and_left_as_it_is(subject: Subject) -> None:
+async def test_a_damaged_database_is_found_and_left_as_it_is(subject: CheckedInstallation) -> None:
     assert (await look(in_thread(places.databases), subject)).found == "none yet"
     file = subject.state_dir / "tabs.sqlite"
     with closing(sqlite3.connect(file)) as db:
@@ -349,67 +370,67 @@ async def test_a_damaged_database_is_found_and_left_as_it_is(subject: Subject) -
     damaged = whole[:4096] + b"\xff" * 4096 + whole[8192:]
     file.write_bytes(damaged)
     finding = await look(in_thread(places.databases), subject)
-    assert (finding.state, finding.found.startswith("tabs.sqlite: ")) == (State.PROBLEM, True)
+    assert (finding.state, finding.found.startswith("tabs.sqlite: ")) == (Severity.PROBLEM, True)
     assert file.read_bytes() == damaged
     file.write_bytes(b"no database at all, but long enough to be one" * 100)
-    assert (await look(in_thread(places.databases), subject)).state is State.PROBLEM
+    assert (await look(in_thread(places.databases), subject)).state is Severity.PROBLEM
     file.rename(file.with_name("tabs.sqlite.kept-1"))
-    assert (await look(in_thread(places.databases), subject)).state is State.WARNING
+    assert (await look(in_thread(places.databases), subject)).state is Severity.WARNING
 
 
-async def test_a_database_in_use_is_no_problem(subject: Subject) -> None:
+async def test_a_database_in_use_is_no_problem(subject: CheckedInstallation) -> None:
     with closing(sqlite3.connect(subject.state_dir / "tabs.sqlite", isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("CREATE TABLE t (x)")
         db.execute("BEGIN IMMEDIATE")
         db.execute("INSERT INTO t VALUES (1)")
-        assert (await look(in_thread(places.databases), subject)).state is State.OK
+        assert (await look(in_thread(places.databases), subject)).state is Severity.OK
 
 
 # -- the agent and the relays
 
 
-async def test_no_agent_is_no_problem_nor_is_the_socket_of_a_killed_one(subject: Subject) -> None:
+async def test_no_agent_is_no_problem_nor_is_the_socket_of_a_killed_one(subject: CheckedInstallation) -> None:
     assert "none is running" in (await look(relays.agent, subject)).found
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(StateDir(subject.state_dir).control_socket))
     assert "none is running" in (await look(relays.agent, subject)).found
 
 
-async def test_an_agent_that_does_not_answer_is_a_problem(subject: Subject) -> None:
+async def test_an_agent_that_does_not_answer_is_a_problem(subject: CheckedInstallation) -> None:
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(str(StateDir(subject.state_dir).control_socket))
         deaf.listen()
         assert "no answer within 0.2 s" in (await look(relays.agent, subject, 0.2)).found
 
 
-async def test_the_own_relay_is_asked_on_loopback(subject: Subject) -> None:
+async def test_the_own_relay_is_asked_on_loopback(subject: CheckedInstallation) -> None:
     async with Relay.open(RelayConfig(port=0), subject.state_dir, Ledger()) as running:
         async with answering(subject, f"http://127.0.0.1:{running.port}"):
             finding = await look(relays.agent, subject)
-    assert (finding.state, "process 4711 answers; its relay: " in finding.found) == (State.OK, True)
+    assert (finding.state, "process 4711 answers; its relay: " in finding.found) == (Severity.OK, True)
 
 
-async def test_an_own_relay_that_is_gone_is_a_problem(subject: Subject) -> None:
+async def test_an_own_relay_that_is_gone_is_a_problem(subject: CheckedInstallation) -> None:
     async with a_server(web.Response) as url:
         pass
     async with answering(subject, url):
-        assert (await look(relays.agent, subject)).state is State.PROBLEM
+        assert (await look(relays.agent, subject)).state is Severity.PROBLEM
 
 
 @pytest.mark.parametrize("url", ["https://relay.example", "http://192.0.2.1:80", ""])
-async def test_a_relay_elsewhere_is_not_asked_unless_it_is_named(subject: Subject, url: str) -> None:
+async def test_a_relay_elsewhere_is_not_asked_unless_it_is_named(subject: CheckedInstallation, url: str) -> None:
     async with answering(subject, url):
         finding = await look(relays.agent, subject)
-    assert (finding.state, "was not asked" in finding.found) == (State.OK, True)
+    assert (finding.state, "was not asked" in finding.found) == (Severity.OK, True)
 
 
 @pytest.mark.parametrize(
     ("ahead", "state", "found"),
-    [(0, State.OK, "differ by"), (3600, State.WARNING, "behind"), (-3600, State.WARNING, "ahead of")],
+    [(0, Severity.OK, "differ by"), (3600, Severity.WARNING, "behind"), (-3600, Severity.WARNING, "ahead of")],
 )
 async def test_a_named_relay_is_asked_and_its_clock_compared(
-    subject: Subject, tmp_path: Path, ahead: float, state: State, found: str
+    subject: CheckedInstallation, tmp_path: Path, ahead: float, state: Severity, found: str
 ) -> None:
     private_directory(tmp_path / "relay")
     async with Relay.open(RelayConfig(port=0), tmp_path / "relay", Ledger()) as running:
@@ -431,24 +452,24 @@ async def test_a_named_relay_is_asked_and_its_clock_compared(
     ],
 )
 async def test_what_is_no_relay_is_a_problem(
-    subject: Subject, response: Callable[[], web.Response], found: str
+    subject: CheckedInstallation, response: Callable[[], web.Response], found: str
 ) -> None:
     async with a_server(response) as url:
         finding = await look(relays.relay, replace(subject, relay_url=url))
-    assert finding.state is State.PROBLEM
+    assert finding.state is Severity.PROBLEM
     assert found in finding.found
 
 
-async def test_a_relay_that_is_not_there_is_a_problem_and_shows_no_password(subject: Subject) -> None:
+async def test_a_relay_that_is_not_there_is_a_problem_and_shows_no_password(subject: CheckedInstallation) -> None:
     async with a_server(web.Response) as url:
         pass
     for wrong in (url.replace("//", "//ann:secret@"), "relay.example", "http://", "http://:0", "http://[::1"):
         finding = await look(relays.relay, replace(subject, relay_url=wrong))
-        assert finding.state is State.PROBLEM
+        assert finding.state is Severity.PROBLEM
         assert "secret" not in finding.found
 
 
-async def test_a_relay_that_never_answers_is_given_up(subject: Subject) -> None:
+async def test_a_relay_that_never_answers_is_given_up(subject: CheckedInstallation) -> None:
     held: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
     async with server:

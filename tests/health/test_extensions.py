@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.control.control_socket import Handler, ask, control_server
-from mobifai.control.debug_plugins import ENTRY_POINTS, Extensions, Subject
+from mobifai.control.control_socket import ControlHandler, ask, control_server
+from mobifai.control.debug_plugins import ENTRY_POINTS, DebugPlugins, PluginContext
 from mobifai.errors import StateError
 
-LOADED: list[Subject] = []
+LOADED: list[PluginContext] = []
 
 
-def offered(subject: Subject) -> Mapping[str, Handler]:
+def offered(subject: PluginContext) -> Mapping[str, ControlHandler]:
     """What a package offers: called once for a running process."""
     LOADED.append(subject)
 
@@ -29,22 +29,22 @@ def offered(subject: Subject) -> Mapping[str, Handler]:
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> Extensions:
-    """Extensions of a process, with packages that this module offers."""
+def found(monkeypatch: pytest.MonkeyPatch) -> DebugPlugins:
+    """DebugPlugins of a process, with packages that this module offers."""
     points = EntryPoints([EntryPoint("test", f"{__name__}:offered", ENTRY_POINTS)])
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
     monkeypatch.setattr(importlib.metadata, "entry_points", points.select)
     LOADED.clear()
-    return Extensions(Subject(Ledger()))
+    return DebugPlugins(PluginContext(Ledger()))
 
 
-async def test_a_question_is_answered_by_the_package_that_its_first_word_names(found: Extensions) -> None:
+async def test_a_question_is_answered_by_the_package_that_its_first_word_names(found: DebugPlugins) -> None:
     handler = found.find("test.hello")
     assert handler is not None
     assert await handler({"name": "you"}) == {"hello": "you"}  # type: ignore[misc]
 
 
-def test_a_package_is_loaded_with_its_first_question_and_only_once(found: Extensions) -> None:
+def test_a_package_is_loaded_with_its_first_question_and_only_once(found: DebugPlugins) -> None:
     assert LOADED == []
     found.find("test.hello")
     found.find("test.hello")
@@ -53,18 +53,18 @@ def test_a_package_is_loaded_with_its_first_question_and_only_once(found: Extens
 
 
 @pytest.mark.parametrize("question", ["", "status", "hello", ".", "test.", "test.nothing", "nobody.hello", ".hello"])
-def test_what_nobody_offers_is_not_found(found: Extensions, question: str) -> None:
+def test_what_nobody_offers_is_not_found(found: DebugPlugins, question: str) -> None:
     assert found.find(question) is None
 
 
-def test_questions_that_nobody_offers_are_not_kept(found: Extensions) -> None:
+def test_questions_that_nobody_offers_are_not_kept(found: DebugPlugins) -> None:
     for number in range(100):
         found.find(f"nobody{number}.hello")
     assert len(found._loaded) == 0
 
 
 async def test_over_the_socket_what_is_not_there_is_refused_and_the_process_goes_on(
-    found: Extensions, tmp_path: Path
+    found: DebugPlugins, tmp_path: Path
 ) -> None:
     socket = tmp_path / "private" / "control.sock"
     async with control_server(socket, {}, Ledger(), found.find):
@@ -76,10 +76,10 @@ async def test_over_the_socket_what_is_not_there_is_refused_and_the_process_goes
 def test_an_agent_loads_nothing_of_the_proof_until_it_is_asked() -> None:
     code = (
         "import sys\nimport mobifai.cli.serve, mobifai.cli.relay\nfrom mobifai.bounds import Ledger\n"
-        "from mobifai.control.debug_plugins import Extensions, Subject\n"
-        "extensions = Extensions(Subject(Ledger()))\nextensions.find('status')\n"
+        "from mobifai.control.debug_plugins import DebugPlugins, PluginContext\n"
+        "plugins = DebugPlugins(PluginContext(Ledger()))\nplugins.find('status')\n"
         "assert not [name for name in sys.modules if name.partition('.')[0] in ('soak', 'profiles')]\n"
-        "assert extensions.find('soak.sample') is not None\nassert 'soak.inside.questions' in sys.modules\n"
+        "assert plugins.find('soak.sample') is not None\nassert 'soak.inside.questions' in sys.modules\n"
         "assert 'memray' not in sys.modules\nassert not [n for n in sys.modules if n.startswith('soak.plants')]\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -90,4 +90,4 @@ def test_a_package_that_can_not_be_loaded_is_named(monkeypatch: pytest.MonkeyPat
     points = EntryPoints([EntryPoint("broken", "no_such_module_at_all:offered", ENTRY_POINTS)])
     monkeypatch.setattr(importlib.metadata, "entry_points", points.select)
     with pytest.raises(StateError, match=r"broken can't be loaded.*install it anew"):
-        Extensions(Subject(Ledger())).find("broken.hello")
+        DebugPlugins(PluginContext(Ledger())).find("broken.hello")

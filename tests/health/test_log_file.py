@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Entry, Ledger
 from mobifai.limits import LOG_FILE, LOG_FILES, LOG_LINE
-from mobifai.logs.formatting import Line
+from mobifai.logs.formatting import LogLine
 from mobifai.logs.rotating_file import LogFile, log_path
 from tests.health.clock import Clock
 
@@ -35,7 +35,7 @@ class Place:
         self.log = LogFile(self.path, self.ledger, lambda line: line.message, self.complaints.append, self.clock)
 
     def says(self, message: str) -> None:
-        self.log.write(Line(0, 20, "mobifai", message))
+        self.log.write(LogLine(0, 20, "mobifai", message))
 
     def entry(self, name: str) -> Entry:
         return next(entry for entry in self.ledger.entries() if entry.name == name)

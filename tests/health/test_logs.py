@@ -18,7 +18,7 @@ import socketio
 from mobifai.bounds import Ledger
 from mobifai.errors import StateError
 from mobifai.logs.rotating_file import log_path
-from mobifai.logs.setup import Logs, set_up_logs
+from mobifai.logs.setup import RootLogHandler, set_up_logs
 from mobifai.state import StateDir, open_state
 from tests.health.clock import Clock
 
@@ -33,7 +33,7 @@ class Place:
         self.clock = Clock()
         self.stream = io.StringIO()
         self.ledger = Ledger({"log.kinds": 4})
-        self.logs = Logs(level, form, self.stream, self.clock)
+        self.logs = RootLogHandler(level, form, self.stream, self.clock)
         self.logs.install()
 
     def on_screen(self) -> list[str]:
@@ -180,14 +180,14 @@ class _Closed(io.StringIO):
 
 @pytest.mark.parametrize("broken", [_FullDisk, _Closed, lambda: None])
 def test_a_screen_that_is_gone_does_not_stop_the_file(tmp_path: Path, broken: Callable[[], io.StringIO | None]) -> None:
-    with a_log(tmp_path) as place, _installed(Logs("info", "text", broken(), place.clock)) as logs:
+    with a_log(tmp_path) as place, _installed(RootLogHandler("info", "text", broken(), place.clock)) as logs:
         with logs.to_file(place.state, place.ledger):
             ours.info("heard")
         assert place.in_file()[-1].endswith("heard")
 
 
 @contextmanager
-def _installed(logs: Logs) -> Iterator[Logs]:
+def _installed(logs: RootLogHandler) -> Iterator[RootLogHandler]:
     logs.install()
     try:
         yield logs
@@ -196,10 +196,10 @@ def _installed(logs: Logs) -> Iterator[Logs]:
 
 
 def test_a_second_log_takes_the_place_of_the_first(tmp_path: Path) -> None:
-    with a_log(tmp_path) as place, _installed(Logs("info", "text", io.StringIO(), place.clock)):
+    with a_log(tmp_path) as place, _installed(RootLogHandler("info", "text", io.StringIO(), place.clock)):
         ours.info("to the second")
         assert place.on_screen() == []
-        assert sum(isinstance(handler, Logs) for handler in logging.getLogger().handlers) == 1
+        assert sum(isinstance(handler, RootLogHandler) for handler in logging.getLogger().handlers) == 1
 
 
 def test_threads_may_speak_at_once(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_reader_that_does_not_read_holds_nobody_up() -> None:
             os.write(writer, bytes(4096))
     os.set_blocking(writer, True)
     with os.fdopen(reader, "rb"), os.fdopen(writer, "w") as stream:
-        logs = Logs("info", "text", stream, time.monotonic)
+        logs = RootLogHandler("info", "text", stream, time.monotonic)
         began = time.monotonic()
         for number in range(100):
             logs.emit(logging.LogRecord("mobifai", logging.INFO, "", 0, f"line {number}", None, None))

@@ -8,10 +8,10 @@ import pytest
 
 from mobifai.config import HealthConfig
 from mobifai.health.monitor import Monitor, Vitals
-from mobifai.health.process_stats import Census, take_census
-from mobifai.health.trimmer import Housekeeping
+from mobifai.health.process_stats import ProcessStats, collect_process_stats
+from mobifai.health.trimmer import Trimmer
 
-SMALL = Census(234 * 10**6, 10**6, 26, {"socket": 9}, 1, 19, 0, 1.5)
+SMALL = ProcessStats(234 * 10**6, 10**6, 26, {"socket": 9}, 1, 19, 0, 1.5)
 LARGE = replace(SMALL, memory_bytes=567 * 10**6)
 VITALS = Vitals(terminals=3, buffer_bytes=45_000, webrtc="connected", behind_bytes=0, confirmed=100)
 
@@ -85,7 +85,7 @@ async def test_the_limit_itself_is_still_fine(log: pytest.LogCaptureFixture, lim
     assert ("High memory" in log.text) == warned
 
 
-async def run_checks(agent: Agent, counts: list[Census], sleeps: list[float] | None = None) -> None:
+async def run_checks(agent: Agent, counts: list[ProcessStats], sleeps: list[float] | None = None) -> None:
     """Let the monitor run over these counts, two for a check above the limit, and stop."""
     source = iter(counts)
 
@@ -95,7 +95,7 @@ async def run_checks(agent: Agent, counts: list[Census], sleeps: list[float] | N
         if seconds < 600:
             agent.quiet = True
 
-    def count() -> Census:
+    def count() -> ProcessStats:
         try:
             return next(source)
         except StopIteration:
@@ -162,7 +162,7 @@ class House:
 
 def test_housekeeping_says_what_it_did(log: pytest.LogCaptureFixture) -> None:
     house = House(2)
-    Housekeeping(house, HealthConfig(), lambda: 234 * 10**6).tidy()
+    Trimmer(house, HealthConfig(), lambda: 234 * 10**6).tidy()
     assert house.asked == [(300, 10_000)]
     assert (
         "🧹 Memory check: 234MB / 512MB\n"
@@ -172,15 +172,15 @@ def test_housekeeping_says_what_it_did(log: pytest.LogCaptureFixture) -> None:
 
 
 def test_housekeeping_that_did_nothing_says_nothing(log: pytest.LogCaptureFixture) -> None:
-    Housekeeping(House(0), HealthConfig(), lambda: 0).tidy()
+    Trimmer(House(0), HealthConfig(), lambda: 0).tidy()
     assert log.text == ""
 
 
 async def test_the_census_counts_what_is_there() -> None:
-    before = take_census()
+    before = collect_process_stats()
     _reader, writer = await asyncio.open_connection(*(await a_server()))
     try:
-        after = take_census()
+        after = collect_process_stats()
         assert after.descriptors > before.descriptors
         assert after.descriptors_by_kind.get("socket", 2) >= before.descriptors_by_kind.get("socket", 0) + 2
         assert after.memory_bytes > 10**6

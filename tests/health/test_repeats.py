@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
 from mobifai.limits import LOG_KINDS
-from mobifai.logs.dedup import Repeats
-from mobifai.logs.formatting import Kind
+from mobifai.logs.dedup import RepeatFilter
+from mobifai.logs.formatting import MessageKind
 from tests.health.clock import Clock
 
 
 @dataclass
 class Speaker:
-    """Says what `Repeats` lets through, as the log does."""
+    """Says what `RepeatFilter` lets through, as the log does."""
 
     kinds: int = 8
     clock: Clock = field(default_factory=Clock)
@@ -24,10 +24,10 @@ class Speaker:
 
     def __post_init__(self) -> None:
         self.ledger = Ledger({LOG_KINDS.name: self.kinds})
-        self.repeats = Repeats(self.ledger.open(LOG_KINDS), self.clock)
+        self.repeats = RepeatFilter(self.ledger.open(LOG_KINDS), self.clock)
 
     def says(self, message: str, kind: str | None = None) -> None:
-        what = Kind("mobifai.test", logging.INFO, kind or message)
+        what = MessageKind("mobifai.test", logging.INFO, kind or message)
         self.said += [str(repeated) for repeated in self.repeats.due(what)]
         if self.repeats.hear(what, message):
             self.said.append(message)

@@ -11,7 +11,7 @@ from mobifai.errors import PairingRefused
 from mobifai.protocol import messages as wire
 from mobifai.protocol.agent_pairing import ClosePeer, OpenPeer, Pairing, Send
 from mobifai.protocol.handshake import Identity, sign, verifies
-from mobifai.protocol.relay_pairing import Command, Device, Emit, Rooms
+from mobifai.protocol.relay_pairing import Command, ConnectedDevice, Emit, RelayRegistry
 from mobifai.protocol.relay_pairing import Stage as RoomStage
 
 AGENT, PHONE = Identity.from_hex("a1"), Identity.from_hex("b1")
@@ -49,7 +49,7 @@ class Lines:
 
     def __init__(self) -> None:
         numbers: Iterator[int] = iter(range(1_000_000))
-        self.rooms = Rooms(Ledger(), lambda: f"{next(numbers):064x}")
+        self.rooms = RelayRegistry(Ledger(), lambda: f"{next(numbers):064x}")
         self.pairing = Pairing("agent", "Mac", AGENT, "token")
         self.phones: dict[str, Phone] = {}
         self.up: dict[str, deque[Packet]] = {"A": deque()}
@@ -58,14 +58,14 @@ class Lines:
         self.opened = 0
         self.pairing.relay_connected(0)
         self.pairing.authenticated(wire.Authenticated(token="token", user=USER))
-        self._do(self.rooms.join(Device("A", "u", "agent", "mac", "Mac", AGENT.public_hex)))
+        self._do(self.rooms.join(ConnectedDevice("A", "u", "agent", "mac", "Mac", AGENT.public_hex)))
 
     def connect(self, strict: bool) -> str:
         """The phone comes, or comes back on a new socket while the old one still hangs."""
         sid = f"P{len(self.phones)}"
         self.phones[sid] = Phone(strict)
         self.up[sid], self.down[sid] = deque(), deque()
-        self._do(self.rooms.join(Device(sid, "u", "phone", "mobile", "Phone", PHONE.public_hex)))
+        self._do(self.rooms.join(ConnectedDevice(sid, "u", "phone", "mobile", "Phone", PHONE.public_hex)))
         return sid
 
     def tap(self, sid: str) -> None:

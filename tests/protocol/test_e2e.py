@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mobifai.errors import MobiFaiError, SealBroken
+from mobifai.errors import EncryptionError, MobiFaiError
 from mobifai.limits import MAX_FRAME, MAX_SEALED
 from mobifai.protocol import e2e
 from mobifai.protocol import messages as wire
@@ -164,13 +164,13 @@ def test_the_first_sealed_message_says_that_the_phone_is_ready_and_no_other_thin
 
 def test_nothing_is_sealed_before_the_phone_is_ready_and_after_the_end() -> None:
     session, phone = a_session(Known({PHONE.public})), a_phone()
-    with pytest.raises(SealBroken):
+    with pytest.raises(EncryptionError):
         session.seal(b"{}")
     session.hear("e2e:hello", phone.hello())
-    with pytest.raises(SealBroken):
+    with pytest.raises(EncryptionError):
         session.seal(b"{}")
     session.end()
-    with pytest.raises(SealBroken):
+    with pytest.raises(EncryptionError):
         session.seal(b"{}")
 
 

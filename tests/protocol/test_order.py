@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.bounds import BoundedMap, Ledger
-from mobifai.errors import SealBroken
+from mobifai.errors import EncryptionError
 from mobifai.limits import SESSION_HELD
 from mobifai.protocol.frames import decode_numbered_frame
 from mobifai.protocol.order import Arrivals, Numbering, Way
@@ -42,7 +42,7 @@ def test_what_comes_late_or_twice_is_refused(number: int) -> None:
     here = arrivals()
     assert here.take(RELAY, 1, 1) == [1]
     assert here.take(CHANNEL, 2, 2) == [2]
-    with pytest.raises(SealBroken, match="expected message 3"):
+    with pytest.raises(EncryptionError, match="expected message 3"):
         here.take(RELAY, number, 0)
 
 
@@ -55,7 +55,7 @@ def test_what_has_no_number_is_not_done() -> None:
 def test_what_waits_twice_is_refused() -> None:
     here = arrivals()
     assert here.take(CHANNEL, 2, 2) == []
-    with pytest.raises(SealBroken, match="twice"):
+    with pytest.raises(EncryptionError, match="twice"):
         here.take(CHANNEL, 2, 2)
 
 
@@ -74,7 +74,7 @@ def test_messages_that_a_channel_had_are_lost_with_it() -> None:
     here.channel_begins(1)
     assert [here.take(RELAY, number, number) for number in (4, 5, 7)] == [[], [], []]
     assert here.channel_lost() == [4, 5, 7]
-    with pytest.raises(SealBroken):
+    with pytest.raises(EncryptionError):
         here.take(CHANNEL, 3, 3)
     assert here.take(RELAY, 9, 9) == [9]
 
@@ -185,7 +185,7 @@ def test_only_so_many_wait(count: int, fits: bool) -> None:
     if fits:
         assert [here.take(CHANNEL, number, number) for number in numbers] == [[]] * count
     else:
-        with pytest.raises(SealBroken, match="it did not come"):
+        with pytest.raises(EncryptionError, match="it did not come"):
             for number in numbers:
                 here.take(CHANNEL, number, number)
 

@@ -17,10 +17,10 @@ from mobifai.protocol.relay_pairing import (
     CODE_ACTIONS,
     HANDSHAKE_SECONDS,
     Command,
-    Device,
+    ConnectedDevice,
     Disconnect,
     Emit,
-    Rooms,
+    RelayRegistry,
     Stage,
     is_forwarded,
 )
@@ -33,17 +33,17 @@ def challenges() -> Iterator[str]:
     return (f"{number:064x}" for number in itertools.count())
 
 
-def rooms_for(sockets: int = 64) -> Rooms:
+def rooms_for(sockets: int = 64) -> RelayRegistry:
     numbers = challenges()
-    return Rooms(Ledger({"relay.sockets": sockets}), lambda: next(numbers))
+    return RelayRegistry(Ledger({"relay.sockets": sockets}), lambda: next(numbers))
 
 
-def an_agent(sid: str = "A", user: str = "u", device_id: str = "agent", **more: object) -> Device:
-    return Device(sid, user, device_id, "mac", "Mac", "04aa", **more)  # type: ignore[arg-type]
+def an_agent(sid: str = "A", user: str = "u", device_id: str = "agent", **more: object) -> ConnectedDevice:
+    return ConnectedDevice(sid, user, device_id, "mac", "Mac", "04aa", **more)  # type: ignore[arg-type]
 
 
-def a_phone(sid: str = "P", user: str = "u", device_id: str = "phone", **more: object) -> Device:
-    return Device(sid, user, device_id, "mobile", "Phone", "04bb", **more)  # type: ignore[arg-type]
+def a_phone(sid: str = "P", user: str = "u", device_id: str = "phone", **more: object) -> ConnectedDevice:
+    return ConnectedDevice(sid, user, device_id, "mobile", "Phone", "04bb", **more)  # type: ignore[arg-type]
 
 
 def told(commands: list[Command]) -> list[tuple[str, str]]:
@@ -55,7 +55,7 @@ def payloads(commands: list[Command], sid: str, event: str) -> list[object]:
     return [each.payload for each in commands if isinstance(each, Emit) and (each.sid, each.event) == (sid, event)]
 
 
-def paired(rooms: Rooms) -> Rooms:
+def paired(rooms: RelayRegistry) -> RelayRegistry:
     rooms.join(an_agent())
     rooms.join(a_phone())
     rooms.request("P", "agent", 0.0)
@@ -219,12 +219,12 @@ def test_the_same_device_id_in_another_account_is_another_device() -> None:
     [
         a_phone(user="other"),
         a_phone(device_id="second"),
-        Device("P", "u", "phone", "mobile", "Phone", "04cc"),
-        Device("P", "u", "phone", "mac", "Phone", "04bb"),
+        ConnectedDevice("P", "u", "phone", "mobile", "Phone", "04cc"),
+        ConnectedDevice("P", "u", "phone", "mac", "Phone", "04bb"),
     ],
     ids=["another account", "another device", "another key", "another type"],
 )
-def test_a_socket_that_signs_in_as_somebody_else_keeps_no_pairing(now: Device) -> None:
+def test_a_socket_that_signs_in_as_somebody_else_keeps_no_pairing(now: ConnectedDevice) -> None:
     rooms = paired(rooms_for())
     assert ("A", "paired_device_disconnected") in told(rooms.join(now))
     assert rooms.pair_of("A") is rooms.pair_of("P") is None
@@ -324,17 +324,17 @@ class World(RuleBasedStateMachine):
     def begin(self) -> None:
         self.ledger = Ledger({"relay.sockets": CAPACITY})
         numbers = challenges()
-        self.rooms = Rooms(self.ledger, lambda: next(numbers))
+        self.rooms = RelayRegistry(self.ledger, lambda: next(numbers))
         self.now = 0.0
         self.next_sid = itertools.count()
         self.open: list[str] = []
-        self.devices: dict[str, Device] = {}
+        self.devices: dict[str, ConnectedDevice] = {}
         self.couples: list[Couple] = []
         self.told: dict[str, list[str]] = {}
         self.gone: list[str] = []
         for device_id, kind in [("d1", "mac"), ("d2", "mobile"), ("d3", "mobile")]:
             self.connect()
-            self._join(Device(self.open[-1], "ann", device_id, kind, "ann's", "04aa"))
+            self._join(ConnectedDevice(self.open[-1], "ann", device_id, kind, "ann's", "04aa"))
 
     # - the model
 
@@ -398,9 +398,11 @@ class World(RuleBasedStateMachine):
         tabs=st.integers(0, 2),
     )
     def register(self, data: st.DataObject, user: str, device_id: str, kind: str, key: str, tabs: int) -> None:
-        self._join(Device(data.draw(st.sampled_from(self.open)), user, device_id, kind, f"{user}'s", key, tabs))
+        self._join(
+            ConnectedDevice(data.draw(st.sampled_from(self.open)), user, device_id, kind, f"{user}'s", key, tabs)
+        )
 
-    def _join(self, device: Device) -> None:
+    def _join(self, device: ConnectedDevice) -> None:
         name = (device.user, device.device_id)
         replaced = [d.sid for d in self.devices.values() if (d.user, d.device_id) == name and d.sid != device.sid]
         if device.sid not in self.devices and not replaced and len(self.devices) == CAPACITY:

@@ -12,7 +12,7 @@ from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.protocol.codes import ClientKind
 from mobifai.relay.server import Relay
-from mobifai.relay.signin import Invitation
+from mobifai.relay.signin import IssuedInvitation
 from mobifai.relay.store import OWNER
 from tests.relay.device import SECONDS, Device
 
@@ -39,7 +39,7 @@ class Place:
         self.clock = clock
         self.url = f"http://127.0.0.1:{relay.port}"
 
-    def invite(self, kind: str = "legacy", account: str = OWNER) -> Invitation:
+    def invite(self, kind: str = "legacy", account: str = OWNER) -> IssuedInvitation:
         """An invitation for one new client."""
         return self.relay.sign_in.invite(ClientKind(kind), account)
 

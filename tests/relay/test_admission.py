@@ -5,18 +5,18 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import RELAY_UNSIGNED
-from mobifai.relay.admission import KNOWN_FACTOR, Places, Sender
+from mobifai.relay.admission import KNOWN_FACTOR, AddressGroup, ConnectionSlots
 
 CAPACITY = 8
-KNOWN = Sender("home", known=True)
+KNOWN = AddressGroup("home", known=True)
 
 
-def stranger(number: int) -> Sender:
-    return Sender(f"stranger-{number}", known=False)
+def stranger(number: int) -> AddressGroup:
+    return AddressGroup(f"stranger-{number}", known=False)
 
 
-def places(most: int = 3) -> Places[str]:
-    return Places(Ledger({RELAY_UNSIGNED.name: CAPACITY}).open(RELAY_UNSIGNED), most)
+def places(most: int = 3) -> ConnectionSlots[str]:
+    return ConnectionSlots(Ledger({RELAY_UNSIGNED.name: CAPACITY}).open(RELAY_UNSIGNED), most)
 
 
 @pytest.mark.parametrize(("held", "gone"), [(2, None), (3, "0"), (4, "1")])
@@ -57,15 +57,15 @@ def test_a_stranger_makes_room_for_a_known_address_which_keeps_at_least_one_plac
     some.take("stranger", stranger(1))
     for number in range(CAPACITY - 1):
         some.take(str(number), KNOWN)
-    assert some.take("known", Sender("office", known=True)) == "stranger"
+    assert some.take("known", AddressGroup("office", known=True)) == "stranger"
     assert some.take("new", stranger(2)) == "0"
-    assert some.take("again", Sender("office", known=True)) == "new"
+    assert some.take("again", AddressGroup("office", known=True)) == "new"
 
 
 def test_known_addresses_with_one_place_each_make_room_for_no_stranger() -> None:
     some = places()
     for number in range(CAPACITY):
-        some.take(str(number), Sender(f"home-{number}", known=True))
+        some.take(str(number), AddressGroup(f"home-{number}", known=True))
     with pytest.raises(LimitReached):
         some.take("new", stranger(2))
     assert list(some) == [*map(str, range(CAPACITY))]

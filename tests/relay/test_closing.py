@@ -14,7 +14,7 @@ from aiohttp import web
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
-from mobifai.relay.connection import Connection
+from mobifai.relay.connection import WebSocketConnection
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.server import Relay
 from tests.relay.device import Device, pair, raw_socket
@@ -89,7 +89,7 @@ async def _talk_for_ever(agent: Device) -> None:
 async def test_nothing_of_a_connection_stays_in_memory(tmp_path: Path) -> None:
     def count() -> int:
         gc.collect()
-        return sum(isinstance(one, Connection | Outbox | web.WebSocketResponse) for one in gc.get_objects())
+        return sum(isinstance(one, WebSocketConnection | Outbox | web.WebSocketResponse) for one in gc.get_objects())
 
     async with open_place(tmp_path) as place:
         before = count()
@@ -115,7 +115,7 @@ async def test_a_connection_that_breaks_while_it_begins_leaves_nothing(
                 pass
         await until(lambda: not place.entry("relay.backlog").instances)
         gc.collect()
-        assert not [one for one in gc.get_objects() if isinstance(one, Connection)]
+        assert not [one for one in gc.get_objects() if isinstance(one, WebSocketConnection)]
 
 
 async def test_its_accounts_are_closed_with_it(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from mobifai.config import RelayConfig
 from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE
-from mobifai.relay.forwarded import Client, find_client
+from mobifai.relay.forwarded import RequestClient, find_client
 from tests.relay.place import Place, open_place
 
 PROXY = "192.0.2.1"
 TRUSTED = (ip_network("192.0.2.0/28"), ip_network("2001:db8:ffff::/48"))
 
 
-def client(*headers: tuple[str, str], peer: str = PROXY) -> Client:
+def client(*headers: tuple[str, str], peer: str = PROXY) -> RequestClient:
     return find_client(peer, CIMultiDictProxy(CIMultiDict(headers)), TRUSTED)
 
 
@@ -25,7 +25,7 @@ def client(*headers: tuple[str, str], peer: str = PROXY) -> Client:
      ("X-Forwarded-Host", "relay.example"), ("Forwarded", "for=198.51.100.7;proto=https;host=relay.example")],
 )  # fmt: skip
 def test_a_peer_that_is_not_trusted_is_not_believed(name: str, value: str) -> None:
-    assert client((name, value), peer="198.51.100.1") == Client("198.51.100.1")
+    assert client((name, value), peer="198.51.100.1") == RequestClient("198.51.100.1")
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_several_headers_of_one_name_are_one_list() -> None:
 
 def test_a_header_that_the_proxy_only_passes_on_names_nobody() -> None:
     told = (("Forwarded", "for=6.6.6.6"), ("X-Forwarded-For", "198.51.100.7"), ("X-Forwarded-Host", "relay.example"))
-    assert client(*told) == Client(PROXY)
+    assert client(*told) == RequestClient(PROXY)
     same = (("Forwarded", "for=198.51.100.7"), ("X-Forwarded-For", "6.6.6.6, 198.51.100.7"))
-    assert client(*same, ("X-Forwarded-Proto", "https")) == Client("198.51.100.7", "https")
+    assert client(*same, ("X-Forwarded-Proto", "https")) == RequestClient("198.51.100.7", "https")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import WSServerHandshakeError
 
 from mobifai.config import RelayConfig
-from mobifai.relay.names import Names
+from mobifai.relay.names import HostNames
 from tests.relay.device import raw_socket
 from tests.relay.place import Place, open_place
 
@@ -73,7 +73,7 @@ async def test_sockets_pass_the_same_guard(tmp_path: Path) -> None:
 
 def test_a_hostname_is_known_with_and_without_local() -> None:
     for hostname in ("box", "box.local", "BOX.local"):
-        names = Names(hostname=hostname)
+        names = HostNames(hostname=hostname)
         assert "box" in names
         assert "box.local" in names
 

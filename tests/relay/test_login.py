@@ -11,7 +11,7 @@ import pytest
 
 from mobifai.config import EVERY_ADDRESS, RelayConfig
 from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE
-from mobifai.relay.signin import Invitation
+from mobifai.relay.signin import IssuedInvitation
 from tests.relay.device import Device
 from tests.relay.place import Place, open_place, until
 
@@ -201,7 +201,7 @@ class Client:
     features: tuple[str, ...] = ()
     states_kind: bool = False
 
-    async def by_token(self, place: Place, invitation: Invitation) -> bool:
+    async def by_token(self, place: Place, invitation: IssuedInvitation) -> bool:
         """Register with an invitation's token; whether that lets it in."""
         async with Device(self.type).connected(place.url) as device:
             await device.register(token=invitation.token, features=self.features)
@@ -209,14 +209,14 @@ class Client:
             await until(lambda: any(event in answers for event, _ in device.heard))
             return any(event == "authenticated" for event, _ in device.heard)
 
-    async def by_json(self, place: Place, invitation: Invitation) -> bool:
+    async def by_json(self, place: Place, invitation: IssuedInvitation) -> bool:
         """Send an invitation's code as JSON; whether that lets it in."""
         kind = {"kind": self.kind} if self.states_kind else {}
         status, answer = await _sign_in(place, invitation.code, deviceId=str(uuid4()), type=self.type, **kind)
         assert status == 200 or "mobifai pair" in answer["message"]
         return status == 200
 
-    async def by_form(self, place: Place, invitation: Invitation) -> bool:
+    async def by_form(self, place: Place, invitation: IssuedInvitation) -> bool:
         """Type an invitation's code into the page that the relay asks to open; whether that lets it in."""
         async with Device(self.type).connected(place.url) as device:
             await device.register(features=self.features)
@@ -232,7 +232,7 @@ LEGACY_APP = Client("legacy", "mobile")
 CLIENTS = {"agent": AGENT, "page": PAGE, "legacy app": LEGACY_APP}
 
 
-Way = Callable[[Client, Place, Invitation], Awaitable[bool]]
+Way = Callable[[Client, Place, IssuedInvitation], Awaitable[bool]]
 BY_TOKEN, BY_JSON, BY_FORM = Client.by_token, Client.by_json, Client.by_form
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from mobifai.relay import phone_page as served
-from mobifai.relay.phone_page import FOLDER, Page
+from mobifai.relay.phone_page import FOLDER, PhonePageFiles
 from tests.relay.place import open_place
 
-INSTALLED = Page.installed()
+INSTALLED = PhonePageFiles.installed()
 with_page = pytest.mark.skipif(INSTALLED is None, reason="this installation was built without the page")
 
 
@@ -93,8 +93,8 @@ async def test_a_file_that_went_away_is_not_there(tmp_path: Path, monkeypatch: p
     folder.mkdir()
     for name in ("built-from.txt", "index.html", "gone.js"):
         (folder / name).write_text("x")
-    page = Page.installed(folder)
-    monkeypatch.setattr(served.Page, "installed", classmethod(lambda _: page))
+    page = PhonePageFiles.installed(folder)
+    monkeypatch.setattr(served.PhonePageFiles, "installed", classmethod(lambda _: page))
     async with open_place(tmp_path) as place:
         (folder / "gone.js").unlink()
         async with place.ask("GET", "/gone.js") as response:
@@ -126,21 +126,21 @@ async def test_nothing_but_the_page_s_own_paths_is_served(tmp_path: Path, path: 
 
 
 async def test_an_installation_without_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(served.Page, "installed", classmethod(lambda _: None))
+    monkeypatch.setattr(served.PhonePageFiles, "installed", classmethod(lambda _: None))
     async with open_place(tmp_path) as place, place.ask("GET", "/") as response:
         assert response.status == 404
         assert "was left out" in await response.text()
 
 
 def test_a_folder_without_an_index_is_no_page(tmp_path: Path) -> None:
-    assert Page.installed(tmp_path) is None
+    assert PhonePageFiles.installed(tmp_path) is None
     (tmp_path / "built-from.txt").write_text("x")
     (tmp_path / "other.js").write_text("x")
-    assert Page.installed(tmp_path) is None
+    assert PhonePageFiles.installed(tmp_path) is None
     (tmp_path / "index.html").write_text("x")
     (tmp_path / "index.html.gz").write_bytes(gzip.compress(b"x"))
     (tmp_path / "other.js.br").write_bytes(b"x")
-    page = Page.installed(tmp_path)
+    page = PhonePageFiles.installed(tmp_path)
     assert page is not None
     assert page.names == {"other.js", "index.html"}
 

@@ -14,8 +14,8 @@ from mobifai.bounds import Ledger
 from mobifai.errors import SignInRefused
 from mobifai.protocol import messages as wire
 from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE, CODE_SECONDS, ClientKind
-from mobifai.relay.signin import Invitation, SignIn
-from mobifai.relay.store import FILE, Store
+from mobifai.relay.signin import IssuedInvitation, SignIn
+from mobifai.relay.store import FILE, RelayStore
 from mobifai.relay.tokens import SECRET_BYTES, TOKEN_SECONDS, Tokens, load_secret
 from tests.relay.place import Clock
 
@@ -27,7 +27,7 @@ class Desk:
     """Where devices sign in, with a clock to set."""
 
     def __init__(
-        self, store: Store, state_dir: Path, limits: dict[str, int] | None = None, *, shared: bool = True
+        self, store: RelayStore, state_dir: Path, limits: dict[str, int] | None = None, *, shared: bool = True
     ) -> None:
         self.store = store
         self.clock = Clock()
@@ -37,7 +37,7 @@ class Desk:
             store, Tokens(self.secret), self.ledger, shared=shared, now=self.clock, monotonic=self.clock
         )
 
-    def invite(self, kind: str = "legacy", account: str = "owner") -> Invitation:
+    def invite(self, kind: str = "legacy", account: str = "owner") -> IssuedInvitation:
         return self.sign_in.invite(ClientKind(kind), account)
 
     def redeem(self, code: str, device_id: str = PHONE, kind: Any = "mobile", address: str = "a") -> str:
@@ -52,7 +52,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         yield Desk(store, tmp_path)
 
 
@@ -246,7 +246,7 @@ def test_signing_in_again_voids_the_token_of_before(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("devices", "is_let_in"), [(1, True), (2, True), (3, False)])
 def test_only_so_many_devices_are_let_in(tmp_path: Path, devices: int, is_let_in: bool) -> None:
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         desk = Desk(store, tmp_path, {"relay.devices": 3 - 1})
         for number in range(devices - 1):
             desk.register(f"phone-{number}", desk.invite().token)
@@ -263,7 +263,7 @@ def test_only_so_many_devices_are_let_in(tmp_path: Path, devices: int, is_let_in
 
 
 def test_only_so_many_revoked_devices_are_remembered(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         desk = Desk(store, tmp_path, {"relay.devices": 2})
         for number in range(5):
             desk.clock.pass_by(1)
@@ -279,11 +279,11 @@ def test_an_unused_token_opens_no_interface(desk: Desk) -> None:
 
 
 def test_devices_and_secret_survive_a_restart_and_are_ours_alone(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         token = Desk(store, tmp_path).sign_in.agent_token("agent-1", "Laptop")
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert modes and set(modes.values()) == {0o600}, modes
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         assert Desk(store, tmp_path).sign_in.identify(token).device_id == "agent-1"
 
 
@@ -298,13 +298,13 @@ def test_a_secret_that_is_no_secret_is_set_aside_and_not_used(tmp_path: Path) ->
 def test_a_file_that_is_no_database_is_kept_and_not_used(tmp_path: Path) -> None:
     damaged = b"no database at all" * 100
     (tmp_path / "relay.sqlite").write_bytes(damaged)
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         assert store.devices("owner") == []
     assert [path.read_bytes() for path in tmp_path.glob("relay.sqlite.kept-*")] == [damaged]
 
 
 def test_a_device_is_shut_out_although_that_can_not_be_kept_now(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store, closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+    with RelayStore.open(tmp_path) as store, closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
         desk = Desk(store, tmp_path)
         tokens = {device: desk.register(device, desk.invite().token) for device in (PHONE, OTHER)}
         other.execute("BEGIN IMMEDIATE")  # nothing can be written, as on a full disk
@@ -313,12 +313,12 @@ def test_a_device_is_shut_out_although_that_can_not_be_kept_now(tmp_path: Path) 
             desk.register(PHONE, tokens[PHONE])
         other.execute("ROLLBACK")
         desk.register(OTHER, tokens[OTHER])
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         assert [device.device_id for device in store.devices("owner")] == [OTHER]
 
 
 def test_a_full_disk_keeps_nobody_out(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         desk = Desk(store, tmp_path)
         token = desk.sign_in.agent_token("agent-1", "Laptop")
         store._connection.execute("PRAGMA query_only = ON")  # every write fails, as on a full disk

@@ -15,7 +15,7 @@ from mobifai.config import RelayConfig
 from mobifai.relay.admission import KnownAddresses
 from mobifai.relay.connection import UNSIGNED_FRAMES
 from mobifai.relay.intake import ANSWER_SECONDS, MOST_PER_ADDRESS, SILENT_SECONDS
-from mobifai.relay.phone_page import FOLDER, Page
+from mobifai.relay.phone_page import FOLDER, PhonePageFiles
 from mobifai.relay.socketio_endpoint import MOST_UNSIGNED
 from tests.relay.device import SECONDS, Device, pair
 from tests.relay.place import Place, open_place, until
@@ -181,7 +181,7 @@ async def test_a_head_that_does_not_come_in_time_is_not_waited_for(tmp_path: Pat
 
 
 async def test_an_answer_that_is_not_read_is_not_kept(tmp_path: Path) -> None:
-    script = max(Page.installed().paths(), key=lambda path: (FOLDER / path[1:]).stat().st_size)
+    script = max(PhonePageFiles.installed().paths(), key=lambda path: (FOLDER / path[1:]).stat().st_size)
     async with open_place(tmp_path) as place, stranger(place.relay.port) as one:
         one.writer.transport.pause_reading()
         await one.send(f"GET {script} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() * 20)

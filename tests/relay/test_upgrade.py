@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mobifai.problems import Problems
-from mobifai.relay.store import FILE, Store
+from mobifai.relay.store import FILE, RelayStore
 from mobifai.relay.tokens import Tokens, load_secret
 from tests.relay.device import Device
 from tests.relay.place import Clock, open_place
@@ -96,13 +96,13 @@ def test_an_upgrade_that_can_not_be_done_now_changes_nothing_and_is_done_later(t
     before = rows(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with Store.open(tmp_path, problems) as store:
+        with RelayStore.open(tmp_path, problems) as store:
             assert len(store.devices("owner")) == 3
             assert "relay.sqlite can't be written" in "".join(problems)
             assert rows(path) == before
             other.execute("ROLLBACK")
             store.put_account("bea", 1.0)
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         assert len(store.devices("owner")) == 3
         assert store.accounts() == ["owner", "bea"]
 
@@ -114,7 +114,7 @@ def test_an_upgrade_that_can_not_be_done_now_changes_nothing_and_is_done_later(t
 def test_a_file_that_is_half_of_one_version_and_half_of_another_is_kept_aside(tmp_path: Path, damage: str) -> None:
     path = first_version(tmp_path, damage)
     before = rows(path)
-    with Store.open(tmp_path) as store:
+    with RelayStore.open(tmp_path) as store:
         assert store.devices("owner") == []
         assert store.accounts() == ["owner"]
     (kept,) = (one for one in tmp_path.glob(f"{FILE}.kept-*") if not one.name.endswith(("-wal", "-shm")))

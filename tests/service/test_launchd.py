@@ -8,16 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.errors import ServiceError
-from mobifai.service.commands import Commands
-from mobifai.service.definition import Service
+from mobifai.service.commands import SystemCommands
+from mobifai.service.definition import ServiceDefinition
 from mobifai.service.launchd import Launchd, argv_of, plist_text
 from tests.service.managers import LAUNCHCTL, PLUTIL, FakePath
 
 words = st.text(st.characters(exclude_characters="\x7f", exclude_categories=("Cc", "Cs"), max_codepoint=0xD7FF))
 
 
-def a_service(*options: str) -> Service:
-    return Service(("/bin/sh", "serve", *options), {"PATH": "/usr/bin:/bin", "LANG": "de_DE.UTF-8"}, Path("/Users/ann"))
+def a_service(*options: str) -> ServiceDefinition:
+    return ServiceDefinition(
+        ("/bin/sh", "serve", *options), {"PATH": "/usr/bin:/bin", "LANG": "de_DE.UTF-8"}, Path("/Users/ann")
+    )
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def fake(tmp_path: Path) -> FakePath:
 
 @pytest.fixture
 def launchd(tmp_path: Path, fake: FakePath) -> Launchd:
-    return Launchd(Commands(str(fake.place)), tmp_path, 501, settle_seconds=5)
+    return Launchd(SystemCommands(str(fake.place)), tmp_path, 501, settle_seconds=5)
 
 
 def test_installing_writes_the_agent_and_starts_it(launchd: Launchd, fake: FakePath, tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_without_a_desktop_the_error_says_what_to_do(launchd: Launchd, fake: Fak
 
 
 def test_without_launchd_nothing_is_written(tmp_path: Path) -> None:
-    launchd = Launchd(Commands(str(tmp_path)), tmp_path, 501)
+    launchd = Launchd(SystemCommands(str(tmp_path)), tmp_path, 501)
     with pytest.raises(ServiceError, match=r"expected launchd.*mobifai serve"):
         launchd.install(a_service())
     assert not launchd.file.exists()
@@ -99,7 +101,7 @@ def test_a_list_that_is_refused_is_not_written(launchd: Launchd, fake: FakePath)
 def test_a_service_that_does_not_stop_is_an_error(launchd: Launchd, fake: FakePath) -> None:
     launchd.install(a_service())
     fake.add("launchctl", LAUNCHCTL.replace('/bin/rm -f "$here/running"; ', ""))
-    impatient = Launchd(Commands(str(fake.place)), launchd.file.parents[2], 501, settle_seconds=0)
+    impatient = Launchd(SystemCommands(str(fake.place)), launchd.file.parents[2], 501, settle_seconds=0)
     with pytest.raises(ServiceError, match="did not stop"):
         impatient.uninstall()
 

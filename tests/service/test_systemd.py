@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.errors import ServiceError
-from mobifai.service.commands import Commands
-from mobifai.service.definition import Service, minimal_environment
+from mobifai.service.commands import SystemCommands
+from mobifai.service.definition import ServiceDefinition, minimal_environment
 from mobifai.service.systemd import Systemd, argv_of, unit_text
 from tests.service.managers import LOGINCTL, SYSTEMCTL, FakePath
 
 words = st.text(st.characters(exclude_characters="\x7f", exclude_categories=("Cc", "Cs")))
 
 
-def a_service(*options: str) -> Service:
-    return Service(("/bin/sh", "serve", *options), {"PATH": "/usr/bin:/bin"}, Path("/"))
+def a_service(*options: str) -> ServiceDefinition:
+    return ServiceDefinition(("/bin/sh", "serve", *options), {"PATH": "/usr/bin:/bin"}, Path("/"))
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def fake(tmp_path: Path) -> FakePath:
 
 @pytest.fixture
 def systemd(tmp_path: Path, fake: FakePath) -> Systemd:
-    return Systemd(Commands(str(fake.place)), tmp_path / "config")
+    return Systemd(SystemCommands(str(fake.place)), tmp_path / "config")
 
 
 def test_installing_writes_the_unit_and_starts_it(systemd: Systemd, fake: FakePath, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_without_a_manager_nothing_is_written_and_the_error_says_what_to_do(syst
 
 
 def test_without_systemd_the_error_says_what_to_do(tmp_path: Path) -> None:
-    systemd = Systemd(Commands(str(tmp_path)), tmp_path)
+    systemd = Systemd(SystemCommands(str(tmp_path)), tmp_path)
     with pytest.raises(ServiceError, match=r"no systemctl.*In a container.*mobifai serve"):
         systemd.install(a_service())
     assert systemd.state().detail == "no systemd here"
@@ -143,12 +143,12 @@ def test_the_command_of_a_unit_is_read_as_it_was_written(options: list[str]) -> 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is a part of Linux")
 @pytest.mark.parametrize("version", [252, 255])
 def test_systemd_itself_takes_the_unit(tmp_path: Path, version: int) -> None:
-    odd = Service(
+    odd = ServiceDefinition(
         ("/bin/sh", "-c", 'a "b" $HOME ${X} %h %% \\n é', "", "--state-dir=/tmp/a b"),
         {"PATH": "/usr/bin:/a b%/$x", "LANG": 'C"'},
         tmp_path,
     )
-    remarks = Systemd(Commands(), tmp_path)._verify(unit_text(odd, version))
+    remarks = Systemd(SystemCommands(), tmp_path)._verify(unit_text(odd, version))
     assert all("RestartSteps" in remark or "RestartMaxDelaySec" in remark for remark in remarks)
 
 

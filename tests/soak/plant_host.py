@@ -20,7 +20,7 @@ from mobifai.agent.agent import Agent, open_agent
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config, RelayConfig
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from mobifai.protocol import agent_pairing as pairing
 from mobifai.state import open_state
 from mobifai.terminals.keeper import Keeper
@@ -131,7 +131,7 @@ async def amounts_of_plant(name: str, folder: Path) -> list[int]:
     """How much there is before any event, and after each ten; waits for what takes a moment to show."""
     cause = cause_of(name)
     async with agent_in(folder) as agent:
-        seed = install(name, Subject(agent.ledger, agent))
+        seed = install(name, PluginContext(agent.ledger, agent))
         amounts = [seed.amount()]
         for round_ in range(3):
             for number in range(PLANT_EVENTS):
@@ -145,7 +145,7 @@ async def amounts_of_decoy(name: str, folder: Path) -> list[int]:
     """The most there was in the first 80 events, in the next 40, and when some time has passed."""
     cause = cause_of(name)
     async with agent_in(folder) as agent:
-        seed = install(name, Subject(agent.ledger, agent))
+        seed = install(name, PluginContext(agent.ledger, agent))
         amounts = []
         for number in range(DECOY_EVENTS * 3 // 2):
             await cause(agent, number)
@@ -174,7 +174,7 @@ def churn_in(keeper: Keeper, number: int) -> None:
 def amounts_in_keeper(name: str) -> list[int]:
     """As `amounts_of_plant` and `amounts_of_decoy`, in a keeper."""
     with keeper_here() as keeper:
-        seed = install(name, Subject(Ledger(), keeper=keeper))
+        seed = install(name, PluginContext(Ledger(), keeper=keeper))
         amounts = [seed.amount()]
         for number in range(DECOY_EVENTS * 3 // 2 if plant(name).decoy else 3 * PLANT_EVENTS):
             churn_in(keeper, number)

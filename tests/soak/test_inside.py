@@ -19,8 +19,8 @@ from types import MappingProxyType
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.control.control_socket import Handler
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.control_socket import ControlHandler
+from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.limits import TERMINALS
 from soak.gauges.gauge import gauge_of
@@ -281,9 +281,9 @@ def test_a_window_that_can_not_be_written_leaves_none_open(tmp_path: Path) -> No
 
 
 @pytest.fixture
-def asked() -> MappingProxyType[str, Handler]:
+def asked() -> MappingProxyType[str, ControlHandler]:
     """Every question that this process would answer, by name."""
-    return MappingProxyType(dict(questions(Subject(Ledger()))))
+    return MappingProxyType(dict(questions(PluginContext(Ledger()))))
 
 
 def test_the_first_window_loads_what_stays_and_the_next_one_nothing(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_the_first_window_loads_what_stays_and_the_next_one_nothing(tmp_path: Pa
 
 
 async def test_a_sample_says_which_process_it_is_of_and_what_the_ledger_holds(
-    asked: MappingProxyType[str, Handler],
+    asked: MappingProxyType[str, ControlHandler],
 ) -> None:
     told = await asked["soak.sample"]({})
     assert isinstance(told, dict)
@@ -309,14 +309,14 @@ async def test_a_sample_says_which_process_it_is_of_and_what_the_ledger_holds(
     ledger = Ledger()
     with ledger.bound(TERMINALS) as bound:
         bound.set(3)
-        told = await questions(Subject(ledger))["soak.sample"]({"disturb": False})
+        told = await questions(PluginContext(ledger))["soak.sample"]({"disturb": False})
         assert isinstance(told, dict)
     entry = next(entry for entry in told["bounds"] if entry["name"] == "terminals")
     assert (entry["used"], entry["peak"]) == (3, 3)
 
 
 async def test_leaks_are_planted_only_where_the_harness_started_the_agent(
-    asked: MappingProxyType[str, Handler], monkeypatch: pytest.MonkeyPatch
+    asked: MappingProxyType[str, ControlHandler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(RUN_VARIABLE, raising=False)
     with pytest.raises(StateError, match="only in an agent that `mobifai soak` has started"):
@@ -327,7 +327,7 @@ async def test_leaks_are_planted_only_where_the_harness_started_the_agent(
 
 
 async def test_a_window_is_begun_by_one_question_and_ended_by_another(
-    asked: MappingProxyType[str, Handler], tmp_path: Path
+    asked: MappingProxyType[str, ControlHandler], tmp_path: Path
 ) -> None:
     pytest.importorskip("memray")
     file = tmp_path / "window.bin"

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.control.debug_plugins import Subject
+from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import AssistantError, MobiFaiError
 from mobifai.health.process_stats import heap_in_use
 from soak.gauges import process_stats as outside
@@ -67,14 +67,14 @@ def test_an_unknown_name_is_answered_with_those_that_come_near() -> None:
 
 def test_a_relay_alone_takes_no_plant() -> None:
     with pytest.raises(MobiFaiError, match="a relay alone"):
-        install("zombie", Subject(Ledger()))
+        install("zombie", PluginContext(Ledger()))
 
 
 def test_a_plant_of_the_keeper_is_planted_nowhere_else() -> None:
     with pytest.raises(MobiFaiError, match="the keeper's process to plant in; found an agent"):
-        install("shell-table", Subject(Ledger(), agent=object()))
+        install("shell-table", PluginContext(Ledger(), agent=object()))
     with pytest.raises(MobiFaiError, match="no plant is called 'zombie'"):
-        install("zombie", Subject(Ledger(), keeper=object()))
+        install("zombie", PluginContext(Ledger(), keeper=object()))
 
 
 def test_enough_leaks_and_a_decoy_live_in_the_keeper_and_where_shells_start() -> None:
@@ -253,7 +253,7 @@ def test_a_decoy_reaches_its_end(ended: dict[str, list[int]], name: str, end: in
 def test_sixteen_bytes_of_c_are_on_the_c_heap() -> None:
     if heap_in_use() is None:
         pytest.skip("this system does not tell what is in use on the C heap")
-    seed = plant("sixteen-native-bytes").source(Subject(Ledger()))
+    seed = plant("sixteen-native-bytes").source(PluginContext(Ledger()))
     before = heap_in_use() or 0
     for number in range(2000):
         seed.happened(Event(number))

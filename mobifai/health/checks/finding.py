@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 
-class State(StrEnum):
+class Severity(StrEnum):
     """How grave a finding is. A problem keeps MobiFai, or a part of it, from working."""
 
     OK = "ok"
@@ -19,31 +19,31 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """What was found; for what is not ok, also what to do."""
 
-    state: State
+    state: Severity
     found: str
     remedy: str = ""
 
 
-def ok(found: str) -> Verdict:
+def ok(found: str) -> CheckResult:
     """It is as it should be."""
-    return Verdict(State.OK, found)
+    return CheckResult(Severity.OK, found)
 
 
-def warning(found: str, remedy: str) -> Verdict:
+def warning(found: str, remedy: str) -> CheckResult:
     """It works, or works for now."""
-    return Verdict(State.WARNING, found, remedy)
+    return CheckResult(Severity.WARNING, found, remedy)
 
 
-def problem(found: str, remedy: str) -> Verdict:
+def problem(found: str, remedy: str) -> CheckResult:
     """It does not work."""
-    return Verdict(State.PROBLEM, found, remedy)
+    return CheckResult(Severity.PROBLEM, found, remedy)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class CheckedInstallation:
     """The installation that is looked at. `relay_url` is a relay elsewhere that a person named; None: an own one.
 
     `shell` is never empty, `environment` is the one that shells get. `proc` and `now` stand for the system.
@@ -59,26 +59,26 @@ class Subject:
     now: Callable[[], float] = time.time
 
 
-Look = Callable[[Subject], Awaitable[Verdict]]
+CheckFunction = Callable[[CheckedInstallation], Awaitable[CheckResult]]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DoctorCheck:
     """A thing to look at, and how long that may take."""
 
     name: str
-    look: Look
+    look: CheckFunction
     seconds: float = 5.0
 
 
-def in_thread(look: Callable[[Subject], Verdict]) -> Look:
+def in_thread(look: Callable[[CheckedInstallation], CheckResult]) -> CheckFunction:
     """The same look, which may wait on a file system that hangs: in a thread of its own that nobody waits for."""
 
-    async def run(subject: Subject) -> Verdict:
+    async def run(subject: CheckedInstallation) -> CheckResult:
         loop = asyncio.get_running_loop()
-        told: asyncio.Future[Verdict] = loop.create_future()
+        told: asyncio.Future[CheckResult] = loop.create_future()
 
-        def tell(verdict: Verdict | None, error: Exception | None) -> None:
+        def tell(verdict: CheckResult | None, error: Exception | None) -> None:
             if told.done():
                 return
             if verdict is not None:

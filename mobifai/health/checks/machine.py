@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from mobifai.health.checks.finding import Subject, Verdict, ok, problem, warning
+from mobifai.health.checks.finding import CheckedInstallation, CheckResult, ok, problem, warning
 from mobifai.health.checks.places import files_of
 from mobifai.health.checks.relays import running_agent
 from mobifai.limits import RELAY_SOCKETS, TERMINALS
@@ -28,7 +28,7 @@ FIRST_SECOND = 1_735_689_600.0
 _AHEAD_SECONDS = 3600.0
 
 
-def descriptors(_: Subject) -> Verdict:
+def descriptors(_: CheckedInstallation) -> CheckResult:
     """The limit on open files of a process that is started like this one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= WANTED_DESCRIPTORS:
@@ -39,7 +39,7 @@ def descriptors(_: Subject) -> Verdict:
     return judge(found, f"`ulimit -n {raised}` in the shell that starts MobiFai")
 
 
-def terminals(subject: Subject) -> Verdict:
+def terminals(subject: CheckedInstallation) -> CheckResult:
     """How many terminals the system has left."""
     try:
         for descriptor in os.openpty():
@@ -73,7 +73,7 @@ def _terminal_limits(proc: Path) -> tuple[int | None, int]:
     return (int(asked.stdout), 0) if asked.stdout.strip().isdigit() else (None, 0)
 
 
-async def port(subject: Subject) -> Verdict:
+async def port(subject: CheckedInstallation) -> CheckResult:
     """Whether the own relay can listen where it should, or does."""
     if subject.relay_url is not None:
         return ok("none is needed: the relay is elsewhere")
@@ -106,7 +106,7 @@ def _why_not_bound(host: str, number: int) -> OSError | None:
     return None
 
 
-async def _who_has_it(subject: Subject) -> Verdict:
+async def _who_has_it(subject: CheckedInstallation) -> CheckResult:
     agent = await running_agent(subject.state_dir)
     url = str(agent.get("own_relay_url") or agent.get("relay_url")) if agent is not None else ""
     if urlsplit(url).port == subject.port:
@@ -116,14 +116,14 @@ async def _who_has_it(subject: Subject) -> Verdict:
     )
 
 
-def _refused(subject: Subject, error: OSError) -> Verdict:
+def _refused(subject: CheckedInstallation, error: OSError) -> CheckResult:
     if error.errno == errno.EACCES:
         return problem(f"{subject.port} is for the system's programs", "choose one from 1024 on with --port")
     found = f"{subject.host}:{subject.port}: {error.strerror or error}"
     return problem(found, "choose an address of this machine with --host")
 
 
-def udp(_: Subject) -> Verdict:
+def udp(_: CheckedInstallation) -> CheckResult:
     """Whether datagrams get through to this machine itself, and whether it has an address for WebRTC at all."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
@@ -153,7 +153,7 @@ def _addresses() -> list[str]:
     return found
 
 
-def clock(subject: Subject) -> Verdict:
+def clock(subject: CheckedInstallation) -> CheckResult:
     """Whether the clock stands at a time that can be: tokens and codes end by it."""
     now, remedy = subject.now(), "set the clock, and let the system keep it right (NTP)"
     if now < FIRST_SECOND:

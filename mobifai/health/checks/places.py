@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from mobifai.health.checks.finding import Subject, Verdict, ok, problem, warning
+from mobifai.health.checks.finding import CheckedInstallation, CheckResult, ok, problem, warning
 from mobifai.limits import LOG_FILE, LOG_FILES
 from mobifai.state import MAX_SOCKET_PATH, StateDir
 
@@ -21,7 +21,7 @@ DATABASE_SECONDS = 5.0
 _MOST_FILES = 1000
 
 
-def state_directory(subject: Subject) -> Verdict:
+def state_directory(subject: CheckedInstallation) -> CheckResult:
     """Ours, writable, and closed to others, with all that is in it."""
     path = subject.state_dir
     if not path.exists():
@@ -40,7 +40,7 @@ def state_directory(subject: Subject) -> Verdict:
     return ok(f"{path} is ours alone")
 
 
-def _not_made_yet(path: Path) -> Verdict:
+def _not_made_yet(path: Path) -> CheckResult:
     parent = next(parent for parent in path.absolute().parents if parent.exists())
     if os.access(parent, os.W_OK | os.X_OK):
         return ok(f"{path} is made at the first start")
@@ -59,7 +59,7 @@ def _names(files: list[Path]) -> str:
     return ", ".join(file.name for file in files[:3]) + more
 
 
-def control_socket(subject: Subject) -> Verdict:
+def control_socket(subject: CheckedInstallation) -> CheckResult:
     """Whether the socket by which commands reach the agent has a path that the system takes."""
     path = StateDir(subject.state_dir.absolute()).control_socket
     length = len(os.fsencode(path))
@@ -72,7 +72,7 @@ def control_socket(subject: Subject) -> Verdict:
     return ok(f"it is {path}, since the state directory's path is too long for one")
 
 
-def disk(subject: Subject) -> Verdict:
+def disk(subject: CheckedInstallation) -> CheckResult:
     """Room on the disk of the state directory."""
     place = subject.state_dir.absolute()
     while not place.exists():
@@ -88,7 +88,7 @@ def disk(subject: Subject) -> Verdict:
     return ok(told)
 
 
-def databases(subject: Subject) -> Verdict:
+def databases(subject: CheckedInstallation) -> CheckResult:
     """Whether SQLite can read its files, whole."""
     deadline = time.monotonic() + DATABASE_SECONDS
     files = sorted(islice(subject.state_dir.glob("*.sqlite"), 16))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mobifai
 from mobifai import __version__
-from mobifai.health.checks.finding import Look, Subject, Verdict, ok, problem, warning
+from mobifai.health.checks.finding import CheckedInstallation, CheckFunction, CheckResult, ok, problem, warning
 
 OLDEST_PYTHON = (3, 11)
 
@@ -29,7 +29,7 @@ for name in sys.argv[1:]:
 """
 
 
-def versions(_: Subject) -> Verdict:
+def versions(_: CheckedInstallation) -> CheckResult:
     """What is installed."""
     told = f"MobiFai {__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
     if sys.version_info < OLDEST_PYTHON:
@@ -44,7 +44,7 @@ def versions(_: Subject) -> Verdict:
     return ok(told)
 
 
-def phone_page(_: Subject, package: Path = PACKAGE) -> Verdict:
+def phone_page(_: CheckedInstallation, package: Path = PACKAGE) -> CheckResult:
     """Whether phones without the app find the page at the relay's address."""
     if (package / "relay" / "static" / "page" / "index.html").is_file():
         return ok("the phone page is installed")
@@ -59,10 +59,10 @@ def _version(name: str) -> str | None:
         return None
 
 
-def natives(modules: tuple[str, ...] = NATIVE) -> Look:
+def natives(modules: tuple[str, ...] = NATIVE) -> CheckFunction:
     """Import each in a process of its own, whose crash is a finding."""
 
-    async def look(_: Subject) -> Verdict:
+    async def look(_: CheckedInstallation) -> CheckResult:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-c", _IMPORT, *modules), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
@@ -79,7 +79,7 @@ def natives(modules: tuple[str, ...] = NATIVE) -> Look:
     return look
 
 
-def _judge(status: int, reached: str, said: str, modules: tuple[str, ...]) -> Verdict:
+def _judge(status: int, reached: str, said: str, modules: tuple[str, ...]) -> CheckResult:
     package = reached.partition(".")[0]
     if status < 0:
         return problem(

@@ -13,7 +13,7 @@ import msgspec
 
 from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
-from mobifai.health.checks.finding import Subject, Verdict, ok, problem, warning
+from mobifai.health.checks.finding import CheckedInstallation, CheckResult, ok, problem, warning
 from mobifai.logs.formatting import without_secrets
 from mobifai.state import StateDir
 
@@ -35,7 +35,7 @@ async def running_agent(state_dir: Path) -> dict[str, Any] | None:
     return dict(await ask(path, "status"))
 
 
-async def _without_agent(state_dir: Path) -> Verdict:
+async def _without_agent(state_dir: Path) -> CheckResult:
     """Whether a keeper tries to start one."""
     try:
         kept = await ask(StateDir(state_dir).keeper_socket, "status")
@@ -46,7 +46,7 @@ async def _without_agent(state_dir: Path) -> Verdict:
     return problem(f"it does not serve: {reason}", remedy) if kept.get("problem") else ok(reason)
 
 
-async def agent(subject: Subject) -> Verdict:
+async def agent(subject: CheckedInstallation) -> CheckResult:
     """Whether the running agent answers, and its relay."""
     try:
         status = await running_agent(subject.state_dir)
@@ -60,7 +60,7 @@ async def agent(subject: Subject) -> Verdict:
     if here is None:
         return ok(f"{who} answers; its relay {url} is elsewhere and was not asked (--relay {url} does)")
     verdict = await _ask_health(here)
-    return Verdict(verdict.state, f"{who} answers; its relay: {verdict.found}", verdict.remedy)
+    return CheckResult(verdict.state, f"{who} answers; its relay: {verdict.found}", verdict.remedy)
 
 
 def _on_this_machine(url: SplitResult) -> str | None:
@@ -87,7 +87,7 @@ def _listens(host: str, port: int | None) -> bool:
     return True
 
 
-async def relay(subject: Subject) -> Verdict:
+async def relay(subject: CheckedInstallation) -> CheckResult:
     """Whether the relay that a person named is there, and how its clock goes."""
     if subject.relay_url is None:
         return ok("none elsewhere is named (--relay)")
@@ -99,7 +99,7 @@ async def relay(subject: Subject) -> Verdict:
     return await _ask_health(subject.relay_url.rstrip("/"), subject)
 
 
-async def _ask_health(url: str, subject: Subject | None = None) -> Verdict:
+async def _ask_health(url: str, subject: CheckedInstallation | None = None) -> CheckResult:
     shown = without_secrets(url)
     try:
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
@@ -133,7 +133,7 @@ def _timestamp(body: bytes) -> float | None:
         return None
 
 
-def _compared(shown: str, ahead: float) -> Verdict:
+def _compared(shown: str, ahead: float) -> CheckResult:
     if abs(ahead) > CLOCK_SECONDS:
         found = (
             f"{shown} answers; its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"

@@ -11,7 +11,7 @@ from sys import executable
 
 import psutil
 
-from mobifai.health.checks.finding import Subject, Verdict, ok, problem
+from mobifai.health.checks.finding import CheckedInstallation, CheckResult, ok, problem
 
 TYPED = b' echo mobi"fai"-answers\n'
 """Every shell leaves the quotes out; the terminal's own echo has them. The space keeps it out of many histories."""
@@ -22,7 +22,7 @@ _MOST_KEPT = 4096
 _ON_TERMINAL = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
-async def shell(subject: Subject) -> Verdict:
+async def shell(subject: CheckedInstallation) -> CheckResult:
     """Start it, type, and wait for the answer. The time limit is the caller's."""
     program = subject.shell[0]
     if shutil.which(program, path=subject.environment.get("PATH")) is None:
@@ -48,7 +48,7 @@ def _descriptor(number: int) -> Iterator[None]:
         os.close(number)
 
 
-async def _start(subject: Subject, slave: int) -> asyncio.subprocess.Process:
+async def _start(subject: CheckedInstallation, slave: int) -> asyncio.subprocess.Process:
     # Not forked from here, where threads may run: a small Python makes the terminal its own, and becomes the shell.
     return await asyncio.create_subprocess_exec(
         *(executable, "-I", "-S", "-c", _ON_TERMINAL, *subject.shell),
@@ -60,12 +60,12 @@ async def _start(subject: Subject, slave: int) -> asyncio.subprocess.Process:
     )
 
 
-def _home(subject: Subject) -> str:
+def _home(subject: CheckedInstallation) -> str:
     home = subject.environment.get("HOME", "/")
     return home if os.path.isdir(home) and os.access(home, os.X_OK) else "/"  # noqa: PTH112 - pathlib's may raise
 
 
-async def _talk(master: int, process: asyncio.subprocess.Process, program: str) -> Verdict:
+async def _talk(master: int, process: asyncio.subprocess.Process, program: str) -> CheckResult:
     began = asyncio.get_running_loop().time()
     async with _reading(master) as (seen, news):
         while True:
