@@ -3,7 +3,7 @@
  * (a window of what may be unrendered, hidden terminals wait, a thrown-away screen comes whole).
  */
 
-import type { AiStep, AssistantEvent, Combination, Connection, Health, KnownMachine, Output, OwnKeys, Session, SessionEvents, Settings, Tab } from "../src/session/types";
+import type { AiStep, AssistantEvent, Combination, Connection, Health, KnownMachine, TerminalOutput, OwnKeys, Session, SessionEvents, Settings, Tab } from "../src/session/types";
 import { FakeShell } from "./fake_shell";
 
 const WINDOW = 256 * 1024;
@@ -263,7 +263,7 @@ export class FakeSession implements Session {
   #send(uuid: string, running: Running, data: string, reset: boolean): void {
     running.inFlight += data.length;
     let told = false;
-    const output: Output = {
+    const output: TerminalOutput = {
       uuid, data, reset, skipped: 0,
       rendered: () => {
         if (told) throw new Error("expected one call of rendered() for each output; found a second one");

@@ -1,7 +1,7 @@
 /** The dev page: the real views on a pretend machine. `?stage=waiting` and such show other states. */
 
 import "../src/ui/styles/index.css";
-import type { Stage } from "../src/session/types";
+import type { ConnectionStage } from "../src/session/types";
 import { App } from "../src/ui/app";
 import { FakeSession } from "./fake_session";
 
@@ -11,10 +11,10 @@ const wanted = new URLSearchParams(location.search);
 if (root) {
   const app = new App(root, session, localStorage);
   Object.assign(window, { session, app });
-  const stage = wanted.get("stage") as Stage | null;
+  const stage = wanted.get("stage") as ConnectionStage | null;
   if (stage === null) {
     session.ready();
-    for (let tab = 0; tab < Number(wanted.get("tabs") ?? "1"); tab += 1) app.deck.create();
+    for (let tab = 0; tab < Number(wanted.get("tabs") ?? "1"); tab += 1) app.terminals.create();
   } else {
     const problem = stage === "refused" ? "This device was shut out on the machine. Link it again with a new QR code: run “mobifai pair” there." : null;
     session.be({ stage, machine: stage === "linking" ? null : "workshop", waitingFor: stage === "waiting" ? "the machine" : null, problem });

@@ -69,3 +69,14 @@ describe("imports", () => {
   });
 });
 
+
+describe("names", () => {
+  /** The types that a file declares and exports. */
+  const typesOf = (source: string): string[] => [...source.matchAll(/^export (?:abstract )?(?:class|interface|type) (\w+)/gm)].map((match) => match[1]!);
+
+  test("each exported type has a name of its own", () => {
+    const all = [...known].flatMap((name) => typesOf(readFileSync(join(SRC, name), "utf8")));
+    expect(all.length).toBeGreaterThan(50);
+    expect(all.filter((name, at) => all.indexOf(name) !== at)).toEqual([]);
+  });
+});

@@ -138,7 +138,7 @@ export class Initiator {
   }
 
   /** The second message: <- e, ee, se, and a payload. Sends with the first cipher then, and takes with the second. */
-  welcome(message: Uint8Array): { payload: Uint8Array; send: CipherState; take: CipherState } {
+  welcome(message: Uint8Array): { payload: Uint8Array; sending: CipherState; receiving: CipherState } {
     if (message.length < KEY_BYTES + TAG_BYTES) throw new Error("the answer is too short");
     const state = this.#state;
     const theirs = message.slice(0, KEY_BYTES);
@@ -147,7 +147,7 @@ export class Initiator {
     state.mixKey(x25519.getSharedSecret(this.ephemeral.secret, theirs));
     state.mixKey(x25519.getSharedSecret(this.own.secret, theirs));
     const payload = state.decryptAndHash(message.slice(KEY_BYTES));
-    const [send, take] = state.split();
-    return { payload, send, take };
+    const [sending, receiving] = state.split();
+    return { payload, sending, receiving };
   }
 }

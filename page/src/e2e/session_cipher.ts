@@ -33,20 +33,20 @@ export interface Parties {
 }
 
 /** Messages of an established session. */
-export class Sealed {
+export class SessionCipher {
   constructor(
     readonly peer: Introduction,
-    private readonly sends: CipherState,
-    private readonly takes: CipherState,
+    private readonly sending: CipherState,
+    private readonly receiving: CipherState,
   ) {}
 
-  seal(type: string, payload: unknown, seq?: number): string {
-    return base64(this.sends.encrypt(utf8(JSON.stringify({ type, payload, seq }))));
+  encrypt(type: string, payload: unknown, seq?: number): string {
+    return base64(this.sending.encrypt(utf8(JSON.stringify({ type, payload, seq }))));
   }
 
   /** Throws for a message that was changed, left out, repeated, or comes out of order. */
-  open(data: string): Frame {
-    return frame(JSON.parse(text(this.takes.decrypt(unbase64(data)))));
+  decrypt(data: string): Frame {
+    return frame(JSON.parse(text(this.receiving.decrypt(unbase64(data)))));
   }
 }
 
@@ -70,10 +70,10 @@ export class Handshake {
   }
 
   /** Throws for an answer that is not the machine's. */
-  welcome(message: string): Sealed {
-    const { payload, send, take } = this.#initiator.welcome(unbase64(message));
+  welcome(message: string): SessionCipher {
+    const { payload, sending, receiving } = this.#initiator.welcome(unbase64(message));
     const { name, features } = JSON.parse(text(payload)) as Partial<Introduction>;
     const known = Array.isArray(features) ? features.filter((feature) => typeof feature === "string") : [];
-    return new Sealed({ name: typeof name === "string" ? name : "", features: known }, send, take);
+    return new SessionCipher({ name: typeof name === "string" ? name : "", features: known }, sending, receiving);
   }
 }

@@ -7,8 +7,8 @@ const PREFIX = "mobifai.1.";
 
 export type Value = string | readonly unknown[] | Readonly<Record<string, unknown>> | null;
 
-export class Kept {
-  readonly #kept = new Map<string, string>(); // bounded by the names of `Store`; stands in for a browser's storage
+export class JsonStorage {
+  readonly #texts = new Map<string, string>(); // bounded by the names in `PageStorage`; stands in for a browser's storage
 
   constructor(private readonly storage: Environment["storage"]) {}
 
@@ -18,7 +18,7 @@ export class Kept {
   }
 
   read(name: string): unknown {
-    const found = this.storage?.getItem(PREFIX + name) ?? this.#kept.get(name);
+    const found = this.storage?.getItem(PREFIX + name) ?? this.#texts.get(name);
     try {
       return found === undefined ? null : JSON.parse(found);
     } catch {
@@ -28,14 +28,14 @@ export class Kept {
 
   write(name: string, value: Value): void {
     const text = JSON.stringify(value);
-    this.#kept.set(name, text);
+    this.#texts.set(name, text);
     try {
       if (value === null) this.storage?.removeItem(PREFIX + name);
       else this.storage?.setItem(PREFIX + name, text);
     } catch {
       // the browser has no room: it lasts for this visit
     }
-    if (value === null) this.#kept.delete(name);
+    if (value === null) this.#texts.delete(name);
   }
 }
 

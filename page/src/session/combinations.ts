@@ -6,10 +6,10 @@
  */
 
 import { readCombinations } from "./combination_list";
-import type { Store } from "./page_storage";
+import type { PageStorage } from "./page_storage";
 import type { Combination, OwnKeys, Send } from "./types";
 
-export const KEYS = "keys";
+export const KEYS_FEATURE = "keys";
 
 export class Combinations {
   /** Whether the agent of this connection keeps them; null before it is known. */
@@ -19,18 +19,18 @@ export class Combinations {
   #isSent = false;
 
   constructor(
-    private readonly store: Store,
+    private readonly storage: PageStorage,
     private readonly send: Send,
     private readonly changed: () => void,
   ) {}
 
   get now(): OwnKeys {
-    return { list: this.store.combinations.list, isSettled: this.#isSettled };
+    return { list: this.storage.combinations.list, isSettled: this.#isSettled };
   }
 
   /** A session with the agent has begun. */
   begin(features: readonly string[]): void {
-    this.#isKept = features.includes(KEYS);
+    this.#isKept = features.includes(KEYS_FEATURE);
     this.#isSent = false;
     this.#isSettled = !this.#isKept;
     if (this.#isKept) this.send("keys:get", {});
@@ -48,17 +48,17 @@ export class Combinations {
   take(found: unknown): void {
     const kept = found === null ? null : readCombinations(found);
     if (this.#isKept !== true || (kept === null && found !== null)) return;
-    const { list, isUnsent } = this.store.combinations;
-    if (kept !== null && same(kept, list)) this.store.combinations = { list, isUnsent: false };
+    const { list, isUnsent } = this.storage.combinations;
+    if (kept !== null && same(kept, list)) this.storage.combinations = { list, isUnsent: false };
     else if (list !== null && (isUnsent || kept === null)) this.#put(list);
-    else this.store.combinations = { list: kept, isUnsent: false };
+    else this.storage.combinations = { list: kept, isUnsent: false };
     this.#isSettled = true;
     this.changed();
   }
 
   /** The person has changed them. */
   put(list: readonly Combination[]): void {
-    this.store.combinations = { list, isUnsent: true };
+    this.storage.combinations = { list, isUnsent: true };
     if (this.#isKept && this.#isSettled) this.#put(list, true);
     this.changed();
   }

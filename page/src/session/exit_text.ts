@@ -3,7 +3,7 @@
 const SIGNAL = /^SIG[A-Z0-9+-]{1,20}$/;
 
 /** "exited with status 3", or null for what tells of no end. */
-export function exitWords(exited: unknown): string | null {
+export function exitText(exited: unknown): string | null {
   if (typeof exited !== "object" || exited === null) return null;
   const { status, signal } = exited as { status?: unknown; signal?: unknown };
   if (typeof signal === "string" && SIGNAL.test(signal)) return `was ended by ${signal}`;

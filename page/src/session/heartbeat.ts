@@ -5,7 +5,7 @@ const EACH_MS = 5000;
 const PATIENT_MS = 10_000;
 const SOON_MS = 1500;
 
-export interface PulseOf {
+export interface HeartbeatEnvironment {
   now(): number;
   after(milliseconds: number, call: () => void): () => void;
   isVisible(): boolean;
@@ -17,14 +17,14 @@ export interface PulseOf {
   dead(): void;
 }
 
-export class Pulse {
+export class Heartbeat {
   #number = 0;
   #sentAt = 0;
   #waitsFor: string | null = null;
   #cancelNext: () => void = () => undefined;
   #cancelWait: () => void = () => undefined;
 
-  constructor(private readonly of: PulseOf) {}
+  constructor(private readonly of: HeartbeatEnvironment) {}
 
   /** Begin, on a path that is new. */
   start(): void {

@@ -2,7 +2,7 @@
 
 import type { Frame, Introduction } from "../e2e/session_cipher";
 import type { FromAgent, FromPhone, Output, ProcessesSync } from "../protocol/messages";
-import { Channel } from "../transport/data_channel";
+import { DataChannel } from "../transport/data_channel";
 import { Offsets, type Outgoing } from "../transport/offsets";
 import { handlerTable } from "../transport/handlers";
 import { RelaySession, type Ending, type Progress } from "../transport/relay_session";
@@ -11,16 +11,16 @@ import { Backoff } from "./backoff";
 import { Combinations } from "./combinations";
 import { Emitter } from "./emitter";
 import type { Environment } from "../platform/environment";
-import { exitWords } from "./exit_text";
-import { type Agree, MachineChoice } from "./machine_choice";
+import { exitText } from "./exit_text";
+import { type AskAboutLink, MachineChoice } from "./machine_choice";
 import { type Machine, machineName, nameOf } from "./machines";
-import { Order } from "./message_order";
-import { Pulse } from "./heartbeat";
+import { MessageOrder } from "./message_order";
+import { Heartbeat } from "./heartbeat";
 import { HealthRequests } from "./health_request";
 import { getSettings, putSettings, readSettings } from "./relay_settings";
-import { Store } from "./page_storage";
+import { PageStorage } from "./page_storage";
 import { TabList } from "./tab_list";
-import type { AssistantEvent, Combination, Connection, Health, KnownMachine, OwnKeys, Path, Session, SessionEvents, Settings, Stage, Tab } from "./types";
+import type { AssistantEvent, Combination, Connection, Health, KnownMachine, OwnKeys, Path, Session, SessionEvents, Settings, ConnectionStage, Tab } from "./types";
 
 /** How long a new link's credentials, or those of before, wait for the machine before the others are tried. */
 const TURN_MS = 15_000;
@@ -36,7 +36,7 @@ const TOO_LONG_MS = 1500;
 
 const HELD_BACK = "The relay held messages back, so that they came late or not at all; the connection was ended.";
 
-const WAITS: Readonly<Record<Stage, string | null>> = {
+const WAITS: Readonly<Record<ConnectionStage, string | null>> = {
   linking: "a link to a machine",
   offline: "the relay",
   "signing-in": "the relay to let this browser in",
@@ -48,17 +48,17 @@ const WAITS: Readonly<Record<Stage, string | null>> = {
 
 export class MachineSession implements Session {
   readonly #emitter = new Emitter();
-  readonly #store: Store;
+  readonly #storage: PageStorage;
   readonly #machines: MachineChoice;
   readonly #backoff: Backoff;
-  readonly #pulse: Pulse;
-  readonly #questions: HealthRequests;
-  readonly #order: Order;
-  #places = new Offsets();
+  readonly #heartbeat: Heartbeat;
+  readonly #healthRequests: HealthRequests;
+  readonly #order: MessageOrder;
+  #offsets = new Offsets();
   readonly #tabs: TabList;
   readonly #sizes = new Map<string, readonly [number, number]>(); // bounded by the tabs
   #relay: RelaySession | null = null;
-  #channel: Channel | null = null;
+  #channel: DataChannel | null = null;
   #progress: Progress = "offline";
   #problem: string | null = null;
   #refused = false;
@@ -76,13 +76,13 @@ export class MachineSession implements Session {
   #isClearing = false;
 
   constructor(private readonly environment: Environment) {
-    this.#store = new Store(environment);
-    this.#machines = new MachineChoice(this.#store, environment, { use: (change) => this.#use(change), changed: () => this.#machinesChanged() });
+    this.#storage = new PageStorage(environment);
+    this.#machines = new MachineChoice(this.#storage, environment, { use: (change) => this.#use(change), changed: () => this.#machinesChanged() });
     this.#backoff = new Backoff(environment.random);
-    this.#tabs = new TabList(this.#store);
-    this.#settings = this.#store.settings;
-    this.#questions = new HealthRequests(environment);
-    this.#order = new Order(
+    this.#tabs = new TabList(this.#storage);
+    this.#settings = this.#storage.settings;
+    this.#healthRequests = new HealthRequests(environment);
+    this.#order = new MessageOrder(
       {
         said: (said, path) => this.#hear(said, path),
         channelLost: () => this.#channel?.close(),
@@ -91,11 +91,11 @@ export class MachineSession implements Session {
       environment.after,
     );
     this.#combinations = new Combinations(
-      this.#store,
+      this.#storage,
       (event, payload) => this.#send(event, payload),
       () => this.#emitter.emit("ownKeys", this.ownKeys),
     );
-    this.#pulse = new Pulse({
+    this.#heartbeat = new Heartbeat({
       now: environment.now,
       after: environment.after,
       isVisible: environment.isVisible,
@@ -109,7 +109,7 @@ export class MachineSession implements Session {
 
   get connection(): Connection {
     const stage = this.#stage;
-    const { machine } = this.#store;
+    const { machine } = this.#storage;
     return {
       stage,
       path: this.#path,
@@ -120,8 +120,8 @@ export class MachineSession implements Session {
     };
   }
 
-  get #stage(): Stage {
-    if (this.#store.machine === null) return "linking";
+  get #stage(): ConnectionStage {
+    if (this.#storage.machine === null) return "linking";
     if (this.#path !== null) return "ready";
     return this.#refused ? "refused" : this.#progress === "ready" ? "waiting" : this.#progress;
   }
@@ -168,7 +168,7 @@ export class MachineSession implements Session {
 
   open(): void {
     this.#wanted = true;
-    if (!this.#store.lasts) this.#problem = "This browser keeps nothing: the machine has to be linked again next time.";
+    if (!this.#storage.lasts) this.#problem = "This browser keeps nothing: the machine has to be linked again next time.";
     this.#connect();
     this.#changed();
   }
@@ -176,22 +176,22 @@ export class MachineSession implements Session {
   close(): void {
     this.#wanted = false;
     this.#cancelRetry();
-    this.#pulse.stop();
-    this.#questions.fail("The page was closed.");
+    this.#heartbeat.stop();
+    this.#healthRequests.fail("The page was closed.");
     this.#channel?.close();
     this.#leave();
   }
 
   wake(): void {
     if (!this.#wanted) return;
-    if (this.#path !== null) this.#pulse.check();
+    if (this.#path !== null) this.#heartbeat.check();
     else if (this.#refused) return;
     else if (this.#relay === null || this.#tried > TOO_LONG_MS) this.#again(); // a relay that is silent may be gone
   }
 
   tryAgain(): void {
     this.#attempts.reset();
-    if (this.#path !== null) this.#pulse.check();
+    if (this.#path !== null) this.#heartbeat.check();
     else if (this.#wanted) this.#again();
   }
 
@@ -219,7 +219,7 @@ export class MachineSession implements Session {
   }
 
   #connect(): void {
-    const machine = this.#store.machine;
+    const machine = this.#storage.machine;
     if (!this.#wanted || this.#relay !== null || machine === null) return;
     this.#cancelRetry();
     this.#refused = false;
@@ -241,8 +241,8 @@ export class MachineSession implements Session {
 
   /** Change what is kept of a machine. */
   #change(id: string, change: (machine: Machine) => Partial<Machine>): void {
-    const machine = this.#store.machines.find((one) => one.id === id);
-    if (machine !== undefined) this.#store.change(id, change(machine));
+    const machine = this.#storage.machines.find((one) => one.id === id);
+    if (machine !== undefined) this.#storage.change(id, change(machine));
   }
 
   #progressed(progress: Progress, problem: string | null): void {
@@ -251,18 +251,18 @@ export class MachineSession implements Session {
     if (problem !== null || progress === "ready") this.#problem = problem;
     if (this.#path === null) this.#pathLost();
     this.#cancelTurn();
-    if (progress === "waiting" && this.#store.machine?.renewal) this.#cancelTurn = this.environment.after(TURN_MS, () => this.#relay?.close());
+    if (progress === "waiting" && this.#storage.machine?.renewal) this.#cancelTurn = this.environment.after(TURN_MS, () => this.#relay?.close());
     this.#changed();
   }
 
   #secured(id: string, { name, features }: Introduction): void {
-    this.#store.change(id, { name: machineName(name) });
+    this.#storage.change(id, { name: machineName(name) });
     this.#emitter.emit("machines", this.machines);
     this.#channel?.close(); // the agent begins another one for this session
     this.#channel = null;
     this.#backoff.reset();
     this.#problem = null;
-    this.#pulse.start();
+    this.#heartbeat.start();
     this.#combinations.begin(features);
     void this.#getSettings();
     this.#changed();
@@ -271,7 +271,7 @@ export class MachineSession implements Session {
   #relayEnded(relay: RelaySession, attempt: Attempt, ending: Ending): void {
     if (this.#relay !== relay) return;
     const { problem, replaced } = ending;
-    const final = this.#attempts.failed(attempt, ending, this.#store.machine);
+    const final = this.#attempts.failed(attempt, ending, this.#storage.machine);
     this.#relay = null;
     this.#progress = "offline";
     this.#cancelTurn();
@@ -290,9 +290,9 @@ export class MachineSession implements Session {
   }
 
   #pathLost(): void {
-    this.#pulse.stop();
+    this.#heartbeat.stop();
     this.#latency = null;
-    this.#questions.fail("The connection was lost.");
+    this.#healthRequests.fail("The connection was lost.");
   }
 
   #beat(milliseconds: number): void {
@@ -304,7 +304,7 @@ export class MachineSession implements Session {
   #pathIsDead(): void {
     if (this.#channel?.open) {
       this.#channel.close();
-      if (this.#path !== null) this.#pulse.check(); // the other one, too, may be dead
+      if (this.#path !== null) this.#heartbeat.check(); // the other one, too, may be dead
       return;
     }
     this.#problem = "The machine does not answer.";
@@ -317,7 +317,7 @@ export class MachineSession implements Session {
     this.#channel?.close();
     const connection = this.environment.peer();
     if (connection === null) return;
-    const channel: Channel = new Channel(
+    const channel: DataChannel = new DataChannel(
       connection,
       {
         answer: (answer) => void this.#relay?.send("webrtc:answer", { answer }, this.#order.next),
@@ -331,7 +331,7 @@ export class MachineSession implements Session {
     void channel.accept(offer);
   }
 
-  #channelEnded(channel: Channel): void {
+  #channelEnded(channel: DataChannel): void {
     if (this.#channel !== channel) return;
     this.#channel = null;
     this.#order.channelEnded();
@@ -343,7 +343,7 @@ export class MachineSession implements Session {
 
   #pathChanged(): void {
     this.#latency = null;
-    this.#pulse.start();
+    this.#heartbeat.start();
     this.#changed();
   }
 
@@ -393,7 +393,7 @@ export class MachineSession implements Session {
     },
     "process:terminated": ({ uuid }) => this.#ended(String(uuid)),
     "process:exited": ({ uuid, exited, kept }) => {
-      const exit = exitWords(exited);
+      const exit = exitText(exited);
       if (kept !== true || exit === null) return this.#ended(String(uuid));
       this.#tabs.exited(String(uuid), exit);
       this.#tabsChanged();
@@ -405,18 +405,18 @@ export class MachineSession implements Session {
       if (this.#tabs.printed(String(uuid))) this.#tabsChanged();
     },
     "e2e:refused": ({ message }, path) => path === "channel" && this.#orderBroken(String(message)),
-    "system:echo": ({ nonce }) => this.#pulse.echoed(nonce),
+    "system:echo": ({ nonce }) => this.#heartbeat.echoed(nonce),
     "keys:state": ({ combinations }) => this.#combinations.take(combinations),
-    "system:health": (health) => this.#questions.answer(health),
+    "system:health": (health) => this.#healthRequests.answer(health),
   } satisfies Handlers);
 
   #sync(sync: ProcessesSync, path: Path): void {
     const gone = this.#tabs.sync(sync.processes, sync.activeUuids ?? []);
     for (const { uuid, end } of sync.processes) {
-      const seen = this.#places.end(uuid);
+      const seen = this.#offsets.end(uuid);
       if (end !== undefined && seen !== null && end > seen) this.#tabs.printed(uuid);
     }
-    const answers = this.#places.sync(sync, path);
+    const answers = this.#offsets.sync(sync, path);
     if (sync.resume !== false) this.#answer([["process:switch", { activeUuids: [...this.#tabs.shown] }]], path);
     this.#answer(answers, path);
     for (const uuid of gone) this.#forget(uuid);
@@ -429,14 +429,14 @@ export class MachineSession implements Session {
 
   /** Once for each link, and not for each path on which the list of terminals comes. */
   #askForFirst(): void {
-    if (this.#hasAskedForFirst || this.#store.machine?.isNew !== true) return;
+    if (this.#hasAskedForFirst || this.#storage.machine?.isNew !== true) return;
     this.#hasAskedForFirst = true;
     this.#emitter.emit("firstContact");
   }
 
   #sawTerminal(): void {
-    const { machine } = this.#store;
-    if (machine?.isNew) this.#store.change(machine.id, { isNew: false });
+    const { machine } = this.#storage;
+    if (machine?.isNew) this.#storage.change(machine.id, { isNew: false });
   }
 
   #ended(uuid: string): void {
@@ -453,24 +453,24 @@ export class MachineSession implements Session {
 
   #show(type: "process:screen" | "terminal:output", output: Output, path: Path): void {
     const { uuid, data, offset, end, skipped } = output;
-    const stream = this.#places.stream(uuid);
-    const [isShown, answers] = this.#places.take(type, output, path);
+    const stream = this.#offsets.stream(uuid);
+    const [isShown, answers] = this.#offsets.take(type, output, path);
     this.#answer(answers, path);
     if (!isShown) return;
     let isReported = false;
     const rendered = () => {
       if (isReported) return;
       isReported = true;
-      for (const [event, about] of this.#places.rendered(uuid, end ?? null, stream)) this.#send(event, about);
+      for (const [event, about] of this.#offsets.rendered(uuid, end ?? null, stream)) this.#send(event, about);
     };
     const reset = type === "process:screen";
-    const replayed = reset || (offset === undefined && this.#places.areUsed);
+    const replayed = reset || (offset === undefined && this.#offsets.areUsed);
     this.#emitter.emit("output", { uuid, data, reset, replayed, skipped: skipped ?? 0, rendered });
   }
 
   // -- what the person does
 
-  link(text: string, agree: Agree = async () => false): Promise<void> {
+  link(text: string, agree: AskAboutLink = async () => false): Promise<void> {
     return this.#machines.link(text, agree);
   }
 
@@ -482,7 +482,7 @@ export class MachineSession implements Session {
     this.#machines.rename(id, name);
   }
 
-  forget(id = this.#store.machine?.id): void {
+  forget(id = this.#storage.machine?.id): void {
     this.#machines.forget(id);
   }
 
@@ -512,7 +512,7 @@ export class MachineSession implements Session {
     for (const { uuid } of open) this.#forget(uuid);
     this.#isClearing = false;
     this.#sizes.clear();
-    this.#places = new Offsets();
+    this.#offsets = new Offsets();
     this.#problem = null;
     this.#hasAskedForFirst = false;
   }
@@ -566,7 +566,7 @@ export class MachineSession implements Session {
   }
 
   dropScreen(uuid: string): void {
-    for (const [type, payload] of this.#places.drop(uuid)) this.#send(type, payload);
+    for (const [type, payload] of this.#offsets.drop(uuid)) this.#send(type, payload);
   }
 
   prompt(text: string, uuid: string): void {
@@ -582,7 +582,7 @@ export class MachineSession implements Session {
   }
 
   health(): Promise<Health> {
-    return this.#questions.ask(() => this.#send("system:health", {}));
+    return this.#healthRequests.ask(() => this.#send("system:health", {}));
   }
 
   putOwnKeys(list: readonly Combination[]): void {
@@ -592,7 +592,7 @@ export class MachineSession implements Session {
   // -- settings
 
   get #token(): string | null {
-    return this.#store.machine?.credentials.token ?? null;
+    return this.#storage.machine?.credentials.token ?? null;
   }
 
   async #getSettings(): Promise<void> {
@@ -609,7 +609,7 @@ export class MachineSession implements Session {
   }
 
   #take(settings: Settings): void {
-    this.#settings = this.#store.settings = settings;
+    this.#settings = this.#storage.settings = settings;
     this.#emitter.emit("settings", settings);
   }
 }

@@ -4,7 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 
 import { base64, hex } from "../platform/bytes";
 import { plainLine } from "../protocol/untrusted_text";
-import { bytesOf, type Kept, recordOf, stringOf } from "../platform/json_storage";
+import { bytesOf, type JsonStorage, recordOf, stringOf } from "../platform/json_storage";
 import type { Credentials, Device, MachineIdentity } from "../transport/machine_identity";
 
 export const MOST_MACHINES = 16;
@@ -32,12 +32,12 @@ export const fingerprint = (key: Uint8Array): string => hex(sha256(key).slice(0,
 
 export const sameKey = (one: Uint8Array, other: Uint8Array): boolean => hex(one) === hex(other);
 
-/** The list as it is kept. It is read each time: another page of this browser may have changed it. */
+/** The stored list of machines. It is read each time: another page of this browser may have changed it. */
 export class Machines {
-  constructor(private readonly kept: Kept) {}
+  constructor(private readonly json: JsonStorage) {}
 
   get all(): readonly Machine[] {
-    const found = this.kept.read("machines");
+    const found = this.json.read("machines");
     return Array.isArray(found) ? found.map(machineOf).filter((one): one is Machine => one !== null).slice(0, MOST_MACHINES) : [];
   }
 
@@ -57,7 +57,7 @@ export class Machines {
   }
 
   #write(all: readonly Machine[]): void {
-    this.kept.write("machines", all.map(written));
+    this.json.write("machines", all.map(written));
   }
 }
 

@@ -28,7 +28,7 @@ const SIGNALS = "webrtc:";
 
 const OFFER = "webrtc:offer";
 
-export interface OrderListener {
+export interface MessageOrderListener {
   /** A message in its turn. */
   said(frame: Frame, path: Path): void;
   /** Messages are missing on the data channel, and the machine uses the relay. */
@@ -37,7 +37,7 @@ export interface OrderListener {
   broken(): void;
 }
 
-export class Order {
+export class MessageOrder {
   #isOn = false;
   #isBroken = false;
   #toSend = 1;
@@ -48,7 +48,7 @@ export class Order {
   #awaited: Path | null = null;
 
   constructor(
-    private readonly listener: OrderListener,
+    private readonly listener: MessageOrderListener,
     private readonly after: (milliseconds: number, call: () => void) => () => void,
   ) {}
 

@@ -7,14 +7,14 @@ import { newSecret } from "../transport/identity";
 import type { Device } from "../transport/machine_identity";
 import { readCombinations } from "./combination_list";
 import type { Environment } from "../platform/environment";
-import { Kept, recordOf, stringOf } from "../platform/json_storage";
+import { JsonStorage, recordOf, stringOf } from "../platform/json_storage";
 import { type Machine, Machines } from "./machines";
 import { moveOneMachine } from "./single_machine_migration";
 import { readSettings } from "./relay_settings";
 import type { Combination, Settings } from "./types";
 
 /** `isUnsent`: changed here, and not known to the machine's agent yet. */
-export interface KeptCombinations {
+export interface StoredCombinations {
   readonly list: readonly Combination[] | null;
   readonly isUnsent: boolean;
 }
@@ -22,22 +22,22 @@ export interface KeptCombinations {
 /** What is kept for each machine, beside the list of them. */
 const OF_ONE = ["order", "shown", "keys"] as const;
 
-export class Store {
-  readonly #kept: Kept;
+export class PageStorage {
+  readonly #json: JsonStorage;
   readonly #machines: Machines;
   /** The machine that this page uses; another page may use another one. */
   #chosen: string | null;
 
   constructor(private readonly environment: Environment) {
-    this.#kept = new Kept(environment.storage);
-    this.#machines = new Machines(this.#kept);
-    moveOneMachine(this.#kept);
-    this.#chosen = stringOf(this.#kept.read("chosen"));
+    this.#json = new JsonStorage(environment.storage);
+    this.#machines = new Machines(this.#json);
+    moveOneMachine(this.#json);
+    this.#chosen = stringOf(this.#json.read("chosen"));
   }
 
   /** Whether what is kept outlives this visit. */
   get lasts(): boolean {
-    return this.#kept.lasts;
+    return this.#json.lasts;
   }
 
   // -- the machines
@@ -52,7 +52,7 @@ export class Store {
 
   choose(id: string | null): void {
     this.#chosen = id;
-    this.#kept.write("chosen", id);
+    this.#json.write("chosen", id);
   }
 
   /** Add a machine, or change the one with its id. */
@@ -69,7 +69,7 @@ export class Store {
   /** Forget a machine, what was open there, and everything that could let this browser in again. */
   forget(id: string): void {
     this.#machines.remove(id);
-    for (const name of OF_ONE) this.#kept.write(`${name}.${id}`, null);
+    for (const name of OF_ONE) this.#json.write(`${name}.${id}`, null);
     if (this.#chosen === id) this.choose(null);
   }
 
@@ -82,11 +82,11 @@ export class Store {
   // -- what is kept for the machine that is used
 
   #read(name: (typeof OF_ONE)[number]): unknown {
-    return this.#chosen === null ? null : this.#kept.read(`${name}.${this.#chosen}`);
+    return this.#chosen === null ? null : this.#json.read(`${name}.${this.#chosen}`);
   }
 
   #write(name: (typeof OF_ONE)[number], value: readonly string[] | Record<string, unknown>): void {
-    if (this.machine !== null) this.#kept.write(`${name}.${this.#chosen}`, value);
+    if (this.machine !== null) this.#json.write(`${name}.${this.#chosen}`, value);
   }
 
   /** Uuids in the order of the tabs, and those that were shown last. */
@@ -106,23 +106,23 @@ export class Store {
     this.#write("shown", uuids);
   }
 
-  get combinations(): KeptCombinations {
+  get combinations(): StoredCombinations {
     const found = recordOf(this.#read("keys"));
     return { list: readCombinations(found["list"]), isUnsent: found["isUnsent"] === true };
   }
 
-  set combinations({ list, isUnsent }: KeptCombinations) {
+  set combinations({ list, isUnsent }: StoredCombinations) {
     this.#write("keys", { list, isUnsent });
   }
 
   // -- the account's settings
 
   get settings(): Settings {
-    return readSettings(this.#kept.read("settings"));
+    return readSettings(this.#json.read("settings"));
   }
 
   set settings(settings: Settings) {
-    this.#kept.write("settings", { ...settings });
+    this.#json.write("settings", { ...settings });
   }
 }
 

@@ -19,9 +19,9 @@ export function readSettings(found: unknown): Settings {
   const page = record(from["page"]);
   const theme = palette(from["theme"]);
   const fontSize = from["fontSize"];
-  const look = kept({ palette: palette(page["palette"]), scheme: SCHEMES.find((scheme) => scheme === page["scheme"]) });
+  const look = defined({ palette: palette(page["palette"]), scheme: SCHEMES.find((scheme) => scheme === page["scheme"]) });
   return {
-    ...kept({ theme, fontSize: Number.isInteger(fontSize) && Number(fontSize) > 0 && Number(fontSize) <= LARGEST_FONT ? Number(fontSize) : undefined }),
+    ...defined({ theme, fontSize: Number.isInteger(fontSize) && Number(fontSize) > 0 && Number(fontSize) <= LARGEST_FONT ? Number(fontSize) : undefined }),
     ...(Object.keys(look).length > 0 ? { page: look } : {}),
   };
 }
@@ -46,7 +46,7 @@ const record = (found: unknown): Readonly<Record<string, unknown>> => (typeof fo
 
 const palette = (found: unknown): string | undefined => (typeof found === "string" && PALETTE.test(found) ? found : undefined);
 
-type Kept<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
 /** Without the fields that are not there. */
-const kept = <T extends object>(fields: T): Kept<T> => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Kept<T>;
+const defined = <T extends object>(fields: T): Defined<T> => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;

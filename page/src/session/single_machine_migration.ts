@@ -1,21 +1,21 @@
-/** Moves what an earlier version kept, which knew one machine, to the list of machines. */
+/** Migrates the storage of an earlier version, which knew one machine, to the list of machines. */
 
-import { type Kept, recordOf, stringOf } from "../platform/json_storage";
+import { type JsonStorage, recordOf, stringOf } from "../platform/json_storage";
 
 const ARRANGED = ["order", "shown", "keys"] as const;
 const OF_THE_MACHINE = ["machine", "device", "relay-key", "key", "token"] as const;
 
-export function moveOneMachine(kept: Kept): void {
-  const machine = recordOf(kept.read("machine"));
+export function moveOneMachine(json: JsonStorage): void {
+  const machine = recordOf(json.read("machine"));
   const id = stringOf(machine["id"]);
-  if (id !== null && kept.read("machines") === null) {
-    const identity = { device: kept.read("device"), relayKey: kept.read("relay-key"), ownKey: kept.read("key"), token: kept.read("token") };
-    kept.write("machines", [{ ...machine, ...identity }]);
-    kept.write("chosen", id);
+  if (id !== null && json.read("machines") === null) {
+    const identity = { device: json.read("device"), relayKey: json.read("relay-key"), ownKey: json.read("key"), token: json.read("token") };
+    json.write("machines", [{ ...machine, ...identity }]);
+    json.write("chosen", id);
     for (const name of ARRANGED) {
-      const found = kept.read(name);
-      if (typeof found === "object" && found !== null) kept.write(`${name}.${id}`, found as Record<string, unknown>);
+      const found = json.read(name);
+      if (typeof found === "object" && found !== null) json.write(`${name}.${id}`, found as Record<string, unknown>);
     }
   }
-  for (const name of [...OF_THE_MACHINE, ...ARRANGED]) kept.write(name, null);
+  for (const name of [...OF_THE_MACHINE, ...ARRANGED]) json.write(name, null);
 }

@@ -2,8 +2,8 @@
 
 import type { ProcessInfo } from "../protocol/messages";
 import { plainLine } from "../protocol/untrusted_text";
-import { exitWords } from "./exit_text";
-import type { Store } from "./page_storage";
+import { exitText } from "./exit_text";
+import type { PageStorage } from "./page_storage";
 import type { Tab } from "./types";
 
 const LONGEST_NAME = 100;
@@ -15,8 +15,8 @@ export class TabList {
   #tabs: Tab[] = []; // bounded by the agent's terminals
   #shown: readonly string[];
 
-  constructor(private readonly store: Store) {
-    this.#shown = store.shown;
+  constructor(private readonly storage: PageStorage) {
+    this.#shown = storage.shown;
   }
 
   get tabs(): readonly Tab[] {
@@ -36,7 +36,7 @@ export class TabList {
     const gone = this.#tabs.filter((tab) => !listed.some(({ uuid }) => uuid === tab.uuid)).map(({ uuid }) => uuid);
     this.#tabs = listed.map(({ uuid, name, createdAt, exited }) => {
       const unseen = this.#tabs.find((tab) => tab.uuid === uuid)?.unseen ?? false;
-      return { uuid, name: shownName(name), createdAt, unseen, exit: exitWords(exited) };
+      return { uuid, name: shownName(name), createdAt, unseen, exit: exitText(exited) };
     });
     this.#sort();
     const shown = this.#shown.filter((uuid) => this.has(uuid));
@@ -46,14 +46,14 @@ export class TabList {
 
   /** As the person has put them; new ones behind. */
   #sort(): void {
-    const order = this.store.order;
+    const order = this.storage.order;
     const place = (uuid: string) => (order.includes(uuid) ? order.indexOf(uuid) : order.length);
     this.#tabs.sort((one, other) => place(one.uuid) - place(other.uuid) || one.createdAt - other.createdAt);
   }
 
   #show(uuids: readonly string[]): void {
     this.#shown = uuids;
-    this.store.shown = uuids;
+    this.storage.shown = uuids;
     this.#tabs = this.#tabs.map((tab) => (uuids.includes(tab.uuid) && tab.unseen ? { ...tab, unseen: false } : tab));
   }
 
@@ -87,11 +87,11 @@ export class TabList {
   }
 
   reorder(uuids: readonly string[]): void {
-    this.store.order = uuids;
+    this.storage.order = uuids;
     this.#sort();
   }
 
-  /** Output came where nobody looks; whether that is news. */
+  /** Mark unseen output in a hidden tab. Returns whether that changed the tab. */
   printed(uuid: string): boolean {
     const tab = this.#tabs.find((one) => one.uuid === uuid);
     if (tab === undefined || tab.unseen || this.#shown.includes(uuid)) return false;
@@ -106,6 +106,6 @@ export class TabList {
 
   /** Another machine is used: what was shown there. */
   load(): void {
-    this.#shown = this.store.shown;
+    this.#shown = this.storage.shown;
   }
 }

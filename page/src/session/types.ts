@@ -11,7 +11,7 @@ import type { Combination, FromAgent, FromPhone, Health } from "../protocol/mess
 export type { AiStep, BoundState, Combination, Health } from "../protocol/messages";
 
 /** How far the connection is. `linking`: no machine is known yet, a link is needed. */
-export type Stage =
+export type ConnectionStage =
   | "linking" // no machine is known: scan a QR code or paste a link
   | "offline" // no connection to the relay
   | "signing-in" // the relay is asked to let this device in
@@ -23,7 +23,7 @@ export type Stage =
 export type Path = "channel" | "relay";
 
 export interface Connection {
-  readonly stage: Stage;
+  readonly stage: ConnectionStage;
   /** By which path messages go now; null when not ready. */
   readonly path: Path | null;
   /** Round trip of the last echo, in milliseconds; null before the first one. */
@@ -47,7 +47,7 @@ export interface KnownMachine {
 }
 
 /** A link to a machine that this page does not know, while it knows others. */
-export interface ForeignLink {
+export interface UnknownMachineLink {
   /** The machine that is used, or the one that would be replaced. */
   readonly known: KnownMachine;
   /** The link names the known machine, with another key. */
@@ -60,14 +60,14 @@ export interface Tab {
   readonly uuid: string;
   readonly name: string;
   readonly createdAt: number;
-  /** Output came that was not shown yet. */
+  /** It printed output that was not shown yet. */
   readonly unseen: boolean;
   /** How its shell ended, in words; its last screen stays until the tab is closed. */
   readonly exit?: string | null;
 }
 
 /** Output for one terminal. `reset`: a whole screen begins; what was shown before is void. */
-export interface Output {
+export interface TerminalOutput {
   readonly uuid: string;
   readonly data: string;
   readonly reset: boolean;
@@ -112,7 +112,7 @@ export interface SessionEvents {
   /** Tabs came, went, were renamed, reordered, or have unseen output. */
   tabs: (tabs: readonly Tab[]) => void;
   /** Output for a terminal that is shown. */
-  output: (output: Output) => void;
+  output: (output: TerminalOutput) => void;
   /** A terminal is no more: the shell ended by itself, or it was closed. */
   ended: (uuid: string) => void;
   /** A link has led to a machine without a terminal: the view makes one, so that people can type at once. */
@@ -146,7 +146,7 @@ export interface Session {
    *
    * Where another machine is known, `agree` is asked first: without the person nothing is used, sent or replaced.
    */
-  link(text: string, agree?: (link: ForeignLink) => Promise<boolean>): Promise<void>;
+  link(text: string, agree?: (link: UnknownMachineLink) => Promise<boolean>): Promise<void>;
   /** Use another machine. */
   choose(id: string): void;
   /** Give a machine a name of the person's own; its agent's name again with an empty one. */

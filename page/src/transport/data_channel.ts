@@ -5,14 +5,14 @@ import { frame, type Frame } from "../e2e/session_cipher";
 const GATHER_MS = 3000;
 const MOST_EARLY = 64;
 
-export interface ChannelListener {
+export interface DataChannelListener {
   answer(description: { type: string; sdp: string }): void;
   opened(): void;
   said(frame: Frame): void;
   ended(): void;
 }
 
-export class Channel {
+export class DataChannel {
   #channel: RTCDataChannel | null = null;
   #hasSpoken = false;
   #ended = false;
@@ -20,7 +20,7 @@ export class Channel {
 
   constructor(
     private readonly connection: RTCPeerConnection,
-    private readonly listener: ChannelListener,
+    private readonly listener: DataChannelListener,
     private readonly after: (milliseconds: number, call: () => void) => () => void,
   ) {
     connection.ondatachannel = ({ channel }) => this.#take(channel);

@@ -12,9 +12,9 @@ import type { FromPhone, Output, ProcessesSync } from "../protocol/messages";
 export type Outgoing = { [Event in keyof FromPhone]: readonly [type: Event, payload: FromPhone[Event]] }[keyof FromPhone];
 
 /** What decides whether a piece of output is shown. */
-export type Piece = Pick<Output, "uuid" | "offset" | "end">;
+export type OutputSpan = Pick<Output, "uuid" | "offset" | "end">;
 
-interface Place {
+interface StreamPosition {
   stream: string | null;
   /** It has all of the stream up to here; null: nothing that goes on. */
   end: number | null;
@@ -26,10 +26,10 @@ interface Place {
   asked: boolean;
 }
 
-const fresh = (stream: string | null): Place => ({ stream, end: null, rendered: 0, acknowledged: 0, inScreen: false, asked: false });
+const fresh = (stream: string | null): StreamPosition => ({ stream, end: null, rendered: 0, acknowledged: 0, inScreen: false, asked: false });
 
 export class Offsets {
-  readonly #places = new Map<string, Place>(); // bounded by the agent's terminals
+  readonly #positions = new Map<string, StreamPosition>(); // bounded by the agent's terminals
   #paths: Set<string> | null = null;
   #window = 0;
   #used = false;
@@ -39,10 +39,10 @@ export class Offsets {
     this.#used = sync.resume !== undefined || sync.window !== undefined;
     this.#window = sync.window ?? 0;
     const listed = new Set(sync.processes.map(({ uuid }) => uuid));
-    for (const uuid of [...this.#places.keys()]) if (!listed.has(uuid)) this.#places.delete(uuid);
+    for (const uuid of [...this.#positions.keys()]) if (!listed.has(uuid)) this.#positions.delete(uuid);
     for (const { uuid, stream } of sync.processes) {
-      const known = this.#places.get(uuid);
-      if (known === undefined || (known.stream !== null && known.stream !== stream)) this.#places.set(uuid, fresh(stream ?? null));
+      const known = this.#positions.get(uuid);
+      if (known === undefined || (known.stream !== null && known.stream !== stream)) this.#positions.set(uuid, fresh(stream ?? null));
       else known.stream = stream ?? null;
     }
     if (!sync.resume) {
@@ -55,12 +55,12 @@ export class Offsets {
 
   /** How far it is with a terminal; null: nothing that goes on. */
   end(uuid: string): number | null {
-    return this.#places.get(uuid)?.end ?? null;
+    return this.#positions.get(uuid)?.end ?? null;
   }
 
   /** The name of what a terminal prints; null: not known. */
   stream(uuid: string): string | null {
-    return this.#places.get(uuid)?.stream ?? null;
+    return this.#positions.get(uuid)?.stream ?? null;
   }
 
   /** Whether the agent tells positions. */
@@ -70,78 +70,78 @@ export class Offsets {
 
   /** What was shown of it is thrown away. What is to be told to the agent. */
   drop(uuid: string): Outgoing[] {
-    const place = this.#places.get(uuid);
-    if (place === undefined) return [];
-    this.#places.set(uuid, fresh(place.stream));
+    const position = this.#positions.get(uuid);
+    if (position === undefined) return [];
+    this.#positions.set(uuid, fresh(position.stream));
     return this.#used ? [this.#resume([uuid])] : [];
   }
 
   /** Whether a screen or output that came by this path is to be shown, and what is answered. */
-  take(type: "process:screen" | "terminal:output", { uuid, offset, end }: Piece, path: string): [boolean, Outgoing[]] {
+  take(type: "process:screen" | "terminal:output", { uuid, offset, end }: OutputSpan, path: string): [boolean, Outgoing[]] {
     if (!this.#used) return [true, []];
     if (this.#paths !== null && !this.#paths.has(path)) return [false, []];
-    const place = this.#of(uuid);
+    const position = this.#of(uuid);
     if (type === "process:screen") {
-      place.asked = false;
-      this.#reach(place, end);
+      position.asked = false;
+      this.#reach(position, end);
       return [true, []];
     }
     if (offset === undefined) {
-      if (!place.inScreen) return [false, []];
-      this.#reach(place, end);
+      if (!position.inScreen) return [false, []];
+      this.#reach(position, end);
       return [true, []];
     }
-    if (offset === end) return [false, this.#isAsked(uuid, place, offset)];
-    if (place.end === null && !place.asked && !place.inScreen && offset === 0) place.end = 0; // a terminal that is new
-    if (offset === place.end) {
-      place.asked = false;
-      this.#reach(place, end);
+    if (offset === end) return [false, this.#isAsked(uuid, position, offset)];
+    if (position.end === null && !position.asked && !position.inScreen && offset === 0) position.end = 0; // a terminal that is new
+    if (offset === position.end) {
+      position.asked = false;
+      this.#reach(position, end);
       return [true, []];
     }
-    return [false, this.#gap(uuid, place, end)];
+    return [false, this.#gap(uuid, position, end)];
   }
 
   /** All of this stream that came up to here is rendered: the acknowledgement, when one is due. */
   rendered(uuid: string, end: number | null, stream: string | null): Outgoing[] {
-    const place = this.#places.get(uuid);
-    if (!this.#used || place === undefined || place.stream !== stream || end === null || place.end === null || end > place.end) return [];
-    place.rendered = Math.max(place.rendered, end);
-    return place.rendered - place.acknowledged >= this.#window / 4 ? this.#acknowledge(uuid, place) : [];
+    const position = this.#positions.get(uuid);
+    if (!this.#used || position === undefined || position.stream !== stream || end === null || position.end === null || end > position.end) return [];
+    position.rendered = Math.max(position.rendered, end);
+    return position.rendered - position.acknowledged >= this.#window / 4 ? this.#acknowledge(uuid, position) : [];
   }
 
-  #of(uuid: string): Place {
-    let place = this.#places.get(uuid);
-    if (place === undefined) this.#places.set(uuid, (place = fresh(null)));
-    return place;
+  #of(uuid: string): StreamPosition {
+    let position = this.#positions.get(uuid);
+    if (position === undefined) this.#positions.set(uuid, (position = fresh(null)));
+    return position;
   }
 
-  #reach(place: Place, end: number | undefined): void {
-    place.end = end ?? null;
-    place.inScreen = end === undefined;
+  #reach(position: StreamPosition, end: number | undefined): void {
+    position.end = end ?? null;
+    position.inScreen = end === undefined;
   }
 
-  #isAsked(uuid: string, place: Place, end: number): Outgoing[] {
-    if (place.end === end) return this.#acknowledge(uuid, place);
-    place.asked = true;
+  #isAsked(uuid: string, position: StreamPosition, end: number): Outgoing[] {
+    if (position.end === end) return this.#acknowledge(uuid, position);
+    position.asked = true;
     return [this.#resume([uuid])];
   }
 
-  #gap(uuid: string, place: Place, end: number | undefined): Outgoing[] {
-    if (place.asked || (place.end !== null && end !== undefined && end <= place.end)) return [];
-    place.asked = true;
+  #gap(uuid: string, position: StreamPosition, end: number | undefined): Outgoing[] {
+    if (position.asked || (position.end !== null && end !== undefined && end <= position.end)) return [];
+    position.asked = true;
     return [this.#resume([uuid])];
   }
 
-  #acknowledge(uuid: string, place: Place): Outgoing[] {
-    place.acknowledged = place.rendered;
-    return [["terminal:ack", { uuid, end: place.rendered }]];
+  #acknowledge(uuid: string, position: StreamPosition): Outgoing[] {
+    position.acknowledged = position.rendered;
+    return [["terminal:ack", { uuid, end: position.rendered }]];
   }
 
   #resume(uuids: readonly string[]): Outgoing {
     const told = uuids.map((uuid) => {
-      const place = this.#of(uuid);
-      place.inScreen = false;
-      const { stream, end } = place;
+      const position = this.#of(uuid);
+      position.inScreen = false;
+      const { stream, end } = position;
       return stream === null || end === null ? { uuid } : { uuid, stream, end };
     });
     return ["terminal:resume", { terminals: told }];

@@ -5,7 +5,7 @@
  */
 
 import { keyPair } from "../e2e/noise";
-import { Handshake, linkKey, NO_LINK, type Frame, type Introduction, type Sealed } from "../e2e/session_cipher";
+import { Handshake, linkKey, NO_LINK, type Frame, type Introduction, type SessionCipher } from "../e2e/session_cipher";
 import type { Environment, RelaySocket } from "../platform/environment";
 import { readToken } from "./relay_http";
 import { handlerTable } from "./handlers";
@@ -48,7 +48,7 @@ const PATIENCE_MS = 20_000;
 const LASTING: readonly Progress[] = ["waiting", "ready"];
 
 /** Why the relay closes a connection for one that came later from this device, in Socket.IO's words. */
-const SENT_AWAY = "io server disconnect";
+const SERVER_DISCONNECT = "io server disconnect";
 
 /** How long after a refused request the machine is asked for again. */
 const REFUSED_MS = 2000;
@@ -83,7 +83,7 @@ export class RelaySession {
   /** What the machine signs. */
   #theirText: string | null = null;
   #handshake: Handshake | null = null;
-  #sealed: Sealed | null = null;
+  #sealed: SessionCipher | null = null;
   /** Of the link, until the machine has spoken. */
   #secret: Uint8Array | null;
   #hasSpoken = false;
@@ -118,7 +118,7 @@ export class RelaySession {
   /** Say something to the agent, sealed, with its number in the session if it has one; false when it can't be. */
   send(type: string, payload: unknown, seq?: number): boolean {
     if (this.#sealed === null || this.#ended) return false;
-    this.#socket.emit("e2e:sealed", { data: this.#sealed.seal(type, payload, seq) });
+    this.#socket.emit("e2e:sealed", { data: this.#sealed.encrypt(type, payload, seq) });
     return true;
   }
 
@@ -161,7 +161,7 @@ export class RelaySession {
   readonly #handlers: ReadonlyMap<string, (payload: Payload) => void> = handlerTable({
     connect: () => this.#register(),
     connect_error: () => this.#end({ problem: "The relay can't be reached.", final: false }),
-    disconnect: (reason: unknown) => this.#end(reason === SENT_AWAY ? REPLACED : { problem: "The connection to the relay was lost.", final: false }),
+    disconnect: (reason: unknown) => this.#end(reason === SERVER_DISCONNECT ? REPLACED : { problem: "The connection to the relay was lost.", final: false }),
     authenticated: ({ token }) => {
       const given = readToken(token);
       if (given === null) throw new Error("expected a token");
@@ -273,7 +273,7 @@ export class RelaySession {
 
   #open(data: string): void {
     if (this.#sealed === null) return;
-    const said = this.#sealed.open(data);
+    const said = this.#sealed.decrypt(data);
     if (!this.#hasSpoken) this.listener.spoke();
     this.#hasSpoken = true;
     this.#secret = null; // the machine has pinned this browser's key

@@ -4,7 +4,7 @@
 
 import type { AssistantEvent, Session } from "../session/types";
 import { plainLine } from "../protocol/untrusted_text";
-import { among, answered, heard } from "./assistant/conversations";
+import { applyEvent, keepTerminals, removeApproval } from "./assistant/conversations";
 import { AssistantPanel } from "./assistant/assistant_panel";
 import { el } from "./base/dom";
 import { keepFocus } from "./base/focus";
@@ -17,11 +17,11 @@ import { PreferencesSync, systemScheme } from "./preferences_sync";
 import { Commands } from "./commands";
 import type { Combo } from "./keys/combos";
 import { KeyBar } from "./keys/key_bar";
-import { KeyChoices } from "./keys/combos_sync";
+import { CombosSync } from "./keys/combos_sync";
 import { Notices } from "./notices/notices";
-import { Deck } from "./screen/terminal_views";
-import type { Watcher } from "./screen/screen";
-import { Stage } from "./screen/terminal_area";
+import { TerminalViews } from "./screen/terminal_views";
+import type { ScreenListener } from "./screen/screen";
+import { TerminalArea } from "./screen/terminal_area";
 import { askAboutLink } from "./sheets/machines_sheet";
 import { reviewCombos } from "./sheets/review_sheet";
 import { shortcutOf } from "./shortcuts";
@@ -40,14 +40,14 @@ const BELL_PAUSE_MS = 800;
 
 export class App {
   readonly store: Store<AppState>;
-  readonly deck: Deck;
+  readonly terminals: TerminalViews;
   readonly #session: Session;
   readonly #scope = new Scope();
   readonly #notices = new Notices();
-  readonly #choices: PreferencesSync;
+  readonly #preferencesSync: PreferencesSync;
   readonly #commands: Commands;
-  readonly #typist: InputSender;
-  readonly #stage: Stage;
+  readonly #input: InputSender;
+  readonly #terminalArea: TerminalArea;
   readonly #panel: AssistantPanel;
   #zoomFrom: number | null = null;
   #rang = 0;
@@ -56,18 +56,18 @@ export class App {
     this.#session = session;
     const preferences = PreferencesSync.first(storage);
     this.store = new Store(firstState(session.connection, session.tabs, preferences, schemeOf(preferences, systemScheme())));
-    new KeyChoices(session, this.store, storage, this.#scope, (combos) => this.#review(combos)); // before the preferences are written again
-    this.#choices = new PreferencesSync(session, this.store, storage, this.#scope);
-    this.#typist = new InputSender(session, this.store, this.#notices, () => this.deck.screen);
-    this.#commands = new Commands(session, this.store, this.#notices, this.#typist, (changes) => this.#choices.change(changes));
-    this.#stage = new Stage(this.#stageActions(), this.#scope);
+    new CombosSync(session, this.store, storage, this.#scope, (combos) => this.#review(combos)); // before the preferences are written again
+    this.#preferencesSync = new PreferencesSync(session, this.store, storage, this.#scope);
+    this.#input = new InputSender(session, this.store, this.#notices, () => this.terminals.screen);
+    this.#commands = new Commands(session, this.store, this.#notices, this.#input, (changes) => this.#preferencesSync.change(changes));
+    this.#terminalArea = new TerminalArea(this.#terminalAreaActions(), this.#scope);
     this.#panel = new AssistantPanel(this.#assistantActions(), this.#scope);
-    this.deck = new Deck(session, this.store, this.#stage.area, { watcher: (uuid) => this.#watcher(uuid), turned: () => this.#turned() });
+    this.terminals = new TerminalViews(session, this.store, this.#terminalArea.area, { listener: (uuid) => this.#listener(uuid), shownChanged: () => this.#shownChanged() });
     this.store.set({ machines: session.machines });
     this.#draw(root);
     keepFocus(root, this.#scope);
     this.#listen();
-    followViewport(document.documentElement, () => this.deck.disturb(), this.#scope);
+    followViewport(document.documentElement, () => this.terminals.layoutChanged(), this.#scope);
     this.#observe();
   }
 
@@ -91,7 +91,7 @@ export class App {
   }
 
   end(): void {
-    this.deck.end();
+    this.terminals.end();
     this.#notices.clear();
     this.#scope.end();
   }
@@ -99,28 +99,28 @@ export class App {
   #draw(root: HTMLElement): void {
     const status = new StatusButton();
     const tabs = new TabStrip({
-      show: (uuid) => this.deck.show(uuid), menu: (uuid) => this.#commands.tabMenu(uuid), step: (uuid, by) => this.#commands.move(uuid, by),
+      show: (uuid) => this.terminals.show(uuid), menu: (uuid) => this.#commands.tabMenu(uuid), step: (uuid, by) => this.#commands.move(uuid, by),
       reorder: (order) => this.#session.reorder(order), close: (uuid) => void this.#commands.close(uuid),
     }, this.#scope);
     const banner = new Banner(() => this.#session.tryAgain());
     const exitNote = new ExitNote(() => this.store.state.shown !== null && void this.#commands.close(this.store.state.shown));
     const welcome = new Welcome({
       link: (text) => this.link(text), wake: () => this.#session.wake(), tryAgain: () => this.#session.tryAgain(), machines: () => this.#commands.machines(),
-      create: () => this.deck.create(), forget: () => void this.#commands.forget(),
+      create: () => this.terminals.create(), forget: () => void this.#commands.forget(),
     });
     const keys = new KeyBar(this.#keyActions(), this.#scope);
-    const plus = this.#barButton("plus", "New terminal", () => this.deck.create());
-    const more = this.#barButton("more", "Menu", () => this.#commands.pageMenu(() => this.deck.create(), () => this.#askAssistant(true)));
+    const plus = this.#barButton("plus", "New terminal", () => this.terminals.create());
+    const more = this.#barButton("more", "Menu", () => this.#commands.pageMenu(() => this.terminals.create(), () => this.#askAssistant(true)));
     this.#scope.listen(status.element, "click", () => this.#commands.connection());
     const bar = el("header", { class: "top-bar" }, status.element, tabs.element, plus, more);
-    this.#stage.element.append(banner.element);
-    root.replaceChildren(bar, this.#stage.element, exitNote.element, welcome.element, this.#panel.element, keys.element, this.#notices.element, this.#notices.spoken);
+    this.#terminalArea.element.append(banner.element);
+    root.replaceChildren(bar, this.#terminalArea.element, exitNote.element, welcome.element, this.#panel.element, keys.element, this.#notices.element, this.#notices.spoken);
     this.#scope.add(this.store.subscribe((state, before) => {
       status.render(state.connection);
       tabs.render(state.tabs, state.shown, state.titles);
       banner.render(state);
       exitNote.render(state);
-      this.#stage.render(state);
+      this.#terminalArea.render(state);
       welcome.element.hidden = state.shown !== null;
       if (state.shown === null) welcome.render(state);
       this.#panel.render(state);
@@ -146,7 +146,7 @@ export class App {
     root.style.setProperty("--terminal", palette.theme.background ?? "");
     const tab = state.tabs.find((other) => other.uuid === state.shown);
     document.title = [tab && (state.titles[tab.uuid] || tab.name), state.connection.machine ?? "MobiFai"].filter(Boolean).join(" – ");
-    if (state.preferences !== before.preferences || state.scheme !== before.scheme) this.deck.apply();
+    if (state.preferences !== before.preferences || state.scheme !== before.scheme) this.terminals.apply();
   }
 
   #listen(): void {
@@ -157,28 +157,28 @@ export class App {
         const before = store.state.connection;
         store.set({ connection });
         if (spokenState(before) !== spokenState(connection)) this.#notices.speak(spokenState(connection));
-        if (connection.stage === "ready" && before.stage !== "ready") this.deck.renewSize();
+        if (connection.stage === "ready" && before.stage !== "ready") this.terminals.resendSize();
       }),
       on("machines", (machines) => store.set({ machines })),
       on("tabs", (tabs) => {
-        store.set({ tabs, assistant: among(store.state.assistant, tabs.map((tab) => tab.uuid)), titles: this.#titlesOf(tabs.map((tab) => tab.uuid)) });
-        this.deck.sync();
+        store.set({ tabs, assistant: keepTerminals(store.state.assistant, tabs.map((tab) => tab.uuid)), titles: this.#titlesOf(tabs.map((tab) => tab.uuid)) });
+        this.terminals.sync();
       }),
-      on("output", (output) => this.deck.write(output)),
-      on("ended", (uuid) => this.deck.ended(uuid)),
+      on("output", (output) => this.terminals.write(output)),
+      on("ended", (uuid) => this.terminals.ended(uuid)),
       on("firstContact", () => this.#openFirst()),
       on("trouble", (message, uuid) => {
         this.#notices.say(message, { seconds: 8 });
-        if (uuid !== null) this.deck.failed(uuid);
+        if (uuid !== null) this.terminals.failed(uuid);
       }),
-      on("assistant", (event) => this.#hear(event)),
+      on("assistant", (event) => this.#applyAssistantEvent(event)),
     ];
     for (const end of ends) this.#scope.add(end);
     const wake = (): void => void (document.visibilityState === "visible" && this.#session.wake());
     this.#scope.listen(document, "visibilitychange", wake);
     this.#scope.listen(window, "pageshow", wake);
     this.#scope.listen(window, "online", wake);
-    this.deck.sync();
+    this.terminals.sync();
   }
 
   /** Mention keys of an earlier version. A notice does not interrupt typing; it comes again with each page until the person decides. */
@@ -191,18 +191,18 @@ export class App {
 
   /** Open a terminal and give it the keyboard: after a link, people type. */
   #openFirst(): void {
-    this.deck.create();
-    this.deck.screen?.focus();
+    this.terminals.create();
+    this.terminals.screen?.focus();
   }
 
   #observe(): void {
-    const observer = new ResizeObserver(() => this.deck.disturb());
-    observer.observe(this.#stage.element);
+    const observer = new ResizeObserver(() => this.terminals.layoutChanged());
+    observer.observe(this.#terminalArea.element);
     this.#scope.add(() => observer.disconnect());
   }
 
-  #hear(event: AssistantEvent): void {
-    const assistant = heard(this.store.state.assistant, event, Date.now());
+  #applyAssistantEvent(event: AssistantEvent): void {
+    const assistant = applyEvent(this.store.state.assistant, event, Date.now());
     this.store.set({ assistant, asking: this.store.state.asking || event.type === "approval" });
     if (event.type === "approval") this.#notices.speak("The assistant asks for your permission.");
   }
@@ -210,14 +210,14 @@ export class App {
   #askAssistant(asking: boolean): void {
     this.store.set({ asking });
     if (asking) this.#panel.focus();
-    else this.deck.screen?.focus();
+    else this.terminals.screen?.focus();
   }
 
-  #turned(): void {
-    this.#typist.release();
-    this.#stage.rest();
+  #shownChanged(): void {
+    this.#input.release();
+    this.#terminalArea.rest();
     const { shown, tabs } = this.store.state;
-    this.deck.screen?.name(tabs.find((tab) => tab.uuid === shown)?.name ?? "");
+    this.terminals.screen?.name(tabs.find((tab) => tab.uuid === shown)?.name ?? "");
   }
 
   #titlesOf(uuids: readonly string[]): AppState["titles"] {
@@ -225,19 +225,19 @@ export class App {
     return Object.fromEntries(Object.entries(this.store.state.titles).filter(([uuid]) => known.has(uuid)));
   }
 
-  #watcher(uuid: () => string): Watcher {
+  #listener(uuid: () => string): ScreenListener {
     const isShown = (): boolean => this.store.state.shown === uuid();
     return {
-      typed: (data) => this.#typist.typed(data),
+      typed: (data) => this.#input.typed(data),
       answered: (data) => void this.#session.input(uuid(), data),
-      pasted: (text) => void this.#typist.paste(text),
+      pasted: (text) => void this.#input.paste(text),
       composesAtOnce: () => this.#composesAtOnce(),
       titled: (title) => this.store.set({ titles: { ...this.store.state.titles, [uuid()]: plainLine(title, LONGEST_TITLE) } }),
       rang: () => isShown() && this.#ring(),
       copied: (text) => this.#commands.offerCopy(text),
       linked: (address) => void this.#commands.open(address),
       scrolled: () => isShown() && this.#scrolled(),
-      selected: () => isShown() && this.#stage.selection.place(),
+      selected: () => isShown() && this.#terminalArea.selection.place(),
       shortcut: (event) => this.#shortcut(event),
     };
   }
@@ -248,15 +248,15 @@ export class App {
   }
 
   #scrolled(): void {
-    this.store.set({ atBottom: this.deck.screen?.atBottom ?? true });
-    this.#stage.selection.place();
+    this.store.set({ atBottom: this.terminals.screen?.atBottom ?? true });
+    this.#terminalArea.selection.place();
   }
 
   #ring(): void {
     const now = performance.now();
     if (now - this.#rang < BELL_PAUSE_MS) return;
     this.#rang = now;
-    this.#stage.ring();
+    this.#terminalArea.ring();
     if (this.store.state.preferences.vibrate) navigator.vibrate?.(40);
   }
 
@@ -265,16 +265,16 @@ export class App {
     if (wanted === null) return false;
     if (wanted === "paste") return true; // the browser's own paste event follows
     event.preventDefault();
-    const terminal = this.deck.screen?.terminal;
+    const terminal = this.terminals.screen?.terminal;
     if (wanted === "top") terminal?.scrollToTop();
     else if (wanted === "bottom") terminal?.scrollToBottom();
     else void this.#commands.copy(terminal?.getSelection() ?? "");
     return true;
   }
 
-  #stageActions(): ConstructorParameters<typeof Stage>[0] {
+  #terminalAreaActions(): ConstructorParameters<typeof TerminalArea>[0] {
     return {
-      screen: () => this.deck.screen,
+      screen: () => this.terminals.screen,
       copy: (text) => void this.#commands.copy(text),
       paste: () => void this.#commands.paste(),
       zoom: (scale) => this.#zoom(scale),
@@ -285,26 +285,26 @@ export class App {
   #zoom(scale: number): void {
     this.#zoomFrom ??= this.store.state.preferences.fontSize;
     const fontSize = clampFont(this.#zoomFrom * scale);
-    this.#stage.showZoom(fontSize);
-    if (fontSize !== this.store.state.preferences.fontSize) this.#choices.change({ fontSize });
+    this.#terminalArea.showZoom(fontSize);
+    if (fontSize !== this.store.state.preferences.fontSize) this.#preferencesSync.change({ fontSize });
   }
 
   #zoomed(): void {
     this.#zoomFrom = null;
-    this.#stage.showZoom(null);
+    this.#terminalArea.showZoom(null);
   }
 
   #keyActions(): ConstructorParameters<typeof KeyBar>[0] {
-    const typist = this.#typist;
+    const input = this.#input;
     const felt = (act: () => void): void => {
       if (this.store.state.preferences.vibrate) navigator.vibrate?.(6);
       act();
     };
     return {
-      key: (key) => felt(() => typist.key(key)),
-      text: (text) => felt(() => typist.text(text)),
-      modifier: (modifier) => felt(() => typist.modifier(modifier)),
-      combo: (combo) => felt(() => typist.combo(combo)),
+      key: (key) => felt(() => input.key(key)),
+      text: (text) => felt(() => input.text(text)),
+      modifier: (modifier) => felt(() => input.modifier(modifier)),
+      combo: (combo) => felt(() => input.combo(combo)),
       editCombo: (combo) => this.#commands.combo(combo),
       paste: () => void this.#commands.paste(),
       ask: () => this.#askAssistant(!this.store.state.asking),
@@ -315,7 +315,7 @@ export class App {
   #toggleKeyboard(): void {
     const focused = document.activeElement;
     if (focused instanceof HTMLTextAreaElement) focused.blur();
-    else this.deck.screen?.focus();
+    else this.terminals.screen?.focus();
   }
 
   #assistantActions(): ConstructorParameters<typeof AssistantPanel>[0] {
@@ -324,7 +324,7 @@ export class App {
       cancel: () => this.#session.cancel(this.store.state.shown ?? undefined),
       approve: (id, ok) => {
         this.#session.approve(id, ok);
-        this.store.set({ assistant: answered(this.store.state.assistant, id, Date.now()) });
+        this.store.set({ assistant: removeApproval(this.store.state.assistant, id, Date.now()) });
       },
       close: () => this.#askAssistant(false),
     };

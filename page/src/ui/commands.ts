@@ -7,7 +7,7 @@ import type { Store } from "./base/store";
 import type { Combo } from "./keys/combos";
 import type { Notices } from "./notices/notices";
 import { copyText, readText } from "./screen/clipboard";
-import { safeLink } from "./screen/urls";
+import { safeUrl } from "./screen/urls";
 import { openCombo } from "./sheets/combo_sheet";
 import { openConnection } from "./sheets/connection_sheet";
 import { openHealth } from "./sheets/health_sheet";
@@ -27,14 +27,14 @@ export class Commands {
   readonly #session: Session;
   readonly #store: Store<AppState>;
   readonly #notices: Notices;
-  readonly #typist: InputSender;
+  readonly #input: InputSender;
   readonly #change: (changes: Partial<Preferences>) => void;
 
-  constructor(session: Session, store: Store<AppState>, notices: Notices, typist: InputSender, change: (changes: Partial<Preferences>) => void) {
+  constructor(session: Session, store: Store<AppState>, notices: Notices, input: InputSender, change: (changes: Partial<Preferences>) => void) {
     this.#session = session;
     this.#store = store;
     this.#notices = notices;
-    this.#typist = typist;
+    this.#input = input;
     this.#change = change;
   }
 
@@ -116,9 +116,9 @@ export class Commands {
 
   async paste(): Promise<void> {
     const text = await readText();
-    if (text === null) openPaste((given) => void this.#typist.paste(given));
+    if (text === null) openPaste((given) => void this.#input.paste(given));
     else if (text === "") this.#notices.say("The clipboard holds no text.");
-    else await this.#typist.paste(text);
+    else await this.#input.paste(text);
   }
 
   async copy(text: string): Promise<void> {
@@ -134,7 +134,7 @@ export class Commands {
 
   async open(address: string): Promise<void> {
     if (document.querySelector("dialog[open]") !== null) return;
-    const link = safeLink(address);
+    const link = safeUrl(address);
     if (link === null) return this.#notices.say("Only web and mail addresses are opened.", { key: "link" });
     const question = { title: link.scheme === "mailto" ? "Write a mail?" : "Open this address?", text: `It leads to ${link.target}.`, quoted: link.href, warning: link.warning, yes: "Open" };
     if (await ask(question)) window.open(link.href, "_blank", "noopener,noreferrer");

@@ -23,7 +23,7 @@ export class PreferencesSync {
   readonly #store: Store<AppState>;
   readonly #storage: Storage | null;
   readonly #scope: Scope;
-  #callOff = (): void => undefined;
+  #cancel = (): void => undefined;
   /** How many since the page was loaded. */
   #changes = 0;
   #unsaved: boolean;
@@ -60,8 +60,8 @@ export class PreferencesSync {
   }
 
   #saveSoon(): void {
-    this.#callOff();
-    this.#callOff = this.#scope.after(SAVE_MS, () => void this.#save().catch(() => undefined)); // again when connected anew
+    this.#cancel();
+    this.#cancel = this.#scope.after(SAVE_MS, () => void this.#save().catch(() => undefined)); // again when connected anew
   }
 
   async #save(): Promise<void> {

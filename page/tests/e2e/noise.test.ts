@@ -55,10 +55,10 @@ describe.each(vectors.handshakes)("a handshake $name", (vector) => {
   });
 
   test("reads the answer, and seals and opens what follows", () => {
-    const { payload, send, take } = welcomed(vector);
+    const { payload, sending, receiving } = welcomed(vector);
     expect(hex(payload)).toBe(vector.agentPayload);
-    expect(vector.said.map((said) => hex(send.encrypt(unhex(said))))).toEqual(vector.byPhone);
-    expect(vector.byAgent.map((sealed) => hex(take.decrypt(unhex(sealed))))).toEqual(vector.said);
+    expect(vector.said.map((said) => hex(sending.encrypt(unhex(said))))).toEqual(vector.byPhone);
+    expect(vector.byAgent.map((sealed) => hex(receiving.decrypt(unhex(sealed))))).toEqual(vector.said);
   });
 
   test("refuses an answer that is changed anywhere, cut, or longer", () => {
@@ -77,13 +77,13 @@ describe.each(vectors.handshakes)("a handshake $name", (vector) => {
 
   test("refuses sealed messages that are changed anywhere, repeated, left out, or sent back", () => {
     const [first, second] = vector.byAgent.map(unhex) as [Uint8Array, Uint8Array];
-    const { take } = welcomed(vector);
-    for (const at of places(first)) expect(() => take.decrypt(changed(first, at))).toThrow();
-    expect(() => take.decrypt(second), "left out").toThrow();
-    expect(() => take.decrypt(unhex(vector.byPhone[0]!)), "its own").toThrow();
-    expect(() => take.decrypt(new Uint8Array(0))).toThrow();
-    take.decrypt(first); // what was refused did not count
-    expect(() => take.decrypt(first), "repeated").toThrow();
+    const { receiving } = welcomed(vector);
+    for (const at of places(first)) expect(() => receiving.decrypt(changed(first, at))).toThrow();
+    expect(() => receiving.decrypt(second), "left out").toThrow();
+    expect(() => receiving.decrypt(unhex(vector.byPhone[0]!)), "its own").toThrow();
+    expect(() => receiving.decrypt(new Uint8Array(0))).toThrow();
+    receiving.decrypt(first); // what was refused did not count
+    expect(() => receiving.decrypt(first), "repeated").toThrow();
   });
 
   test("with another machine, key or name leads nowhere", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { base64, base64url, unbase64, unbase64url, unhex, utf8 } from "../../src/platform/bytes";
 import { keyPair } from "../../src/e2e/noise";
-import { Handshake, linkKey, type Sealed } from "../../src/e2e/session_cipher";
+import { Handshake, linkKey, type SessionCipher } from "../../src/e2e/session_cipher";
 import { Direction, Responder } from "../support/noise_responder";
 import vectors from "./vectors.json";
 
@@ -18,13 +18,13 @@ function handshake(): Handshake {
 
 const INTRODUCTION = { name: "a phone", features: ["ack", "e2e"] };
 
-function session(): { sealed: Sealed; agent: { takes: Direction; sends: Direction } } {
+function session(): { cipher: SessionCipher; agent: { takes: Direction; sends: Direction } } {
   const phone = handshake();
   const hello = unbase64(phone.hello(INTRODUCTION));
   const responder = new Responder(unhex(vectors.agent.secret), unhex(vector.prologue), hello);
   expect(responder.tryPsk(unhex(vector.psk))).not.toBeNull();
   const { message, takes, sends } = responder.welcome(unhex(vector.agentPayload), unhex(vector.agentEphemeral));
-  return { sealed: phone.welcome(base64(message)), agent: { takes, sends } };
+  return { cipher: phone.welcome(base64(message)), agent: { takes, sends } };
 }
 
 describe("a sealed session", () => {
@@ -33,23 +33,23 @@ describe("a sealed session", () => {
   });
 
   test("knows what the machine says of itself", () => {
-    expect(session().sealed.peer).toEqual({ name: "büro", features: ["resume"] });
+    expect(session().cipher.peer).toEqual({ name: "büro", features: ["resume"] });
   });
 
   test("carries messages both ways", () => {
-    const { sealed, agent } = session();
-    const said = agent.takes.open(unbase64(sealed.seal("terminal:input", { uuid: "u", data: "漢🙂\u0000" })));
+    const { cipher, agent } = session();
+    const said = agent.takes.open(unbase64(cipher.encrypt("terminal:input", { uuid: "u", data: "漢🙂\u0000" })));
     expect(JSON.parse(new TextDecoder().decode(said))).toEqual({ type: "terminal:input", payload: { uuid: "u", data: "漢🙂\u0000" } });
-    expect(sealed.open(base64(agent.sends.seal(utf8('{"type":"system:echo","payload":{"nonce":"1"}}'))))).toEqual({ type: "system:echo", payload: { nonce: "1" } });
+    expect(cipher.decrypt(base64(agent.sends.seal(utf8('{"type":"system:echo","payload":{"nonce":"1"}}'))))).toEqual({ type: "system:echo", payload: { nonce: "1" } });
   });
 
   test.each(["", "[]", "null", "7", '{"payload":1}', '{"type":7}', "{"])("refuses %j as a message", (said) => {
-    const { sealed, agent } = session();
-    expect(() => sealed.open(base64(agent.sends.seal(utf8(said))))).toThrow();
+    const { cipher, agent } = session();
+    expect(() => cipher.decrypt(base64(agent.sends.seal(utf8(said))))).toThrow();
   });
 
   test.each(["", "!", "AAAA", "%%%%"])("refuses %j as sealed", (data) => {
-    expect(() => session().sealed.open(data)).toThrow();
+    expect(() => session().cipher.decrypt(data)).toThrow();
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { Watched, World } from "../support/test_bed";
+import { ObservedSession, TestBed } from "../support/test_bed";
 
 /** Numbers that look random and are the same in every run. */
 function numbers(seed: number): (below: number) => number {
@@ -16,8 +16,8 @@ function numbers(seed: number): (below: number) => number {
 const TERMINALS = ["one", "two", "three"];
 
 class Story {
-  readonly world = new World();
-  watched = new Watched(this.world);
+  readonly world = new TestBed();
+  watched = new ObservedSession(this.world);
   readonly #below: (below: number) => number;
   readonly told: string[] = [];
   #count = 0;

@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { readCombinations } from "../../src/session/combination_list";
-import { Watched, World } from "../support/test_bed";
+import { ObservedSession, TestBed } from "../support/test_bed";
 
 const combo = (id: string, sequence = "ls<Enter>") => ({ id, label: id, sequence });
 
-let world: World;
-let watched: Watched;
+let world: TestBed;
+let watched: ObservedSession;
 
 beforeEach(() => {
-  world = new World();
-  watched = new Watched(world);
+  world = new TestBed();
+  watched = new ObservedSession(world);
 });
 afterEach(() => watched.session.close());
 
@@ -24,7 +24,7 @@ async function later(change: () => void = () => undefined): Promise<void> {
   watched.session.close();
   await world.settle();
   change();
-  watched = new Watched(world);
+  watched = new ObservedSession(world);
   watched.session.open();
   await world.pass(3000);
 }

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { LinkError } from "../../src/session";
-import { Watched, World } from "../support/test_bed";
+import { ObservedSession, TestBed } from "../support/test_bed";
 
-let world: World;
-let watched: Watched;
+let world: TestBed;
+let watched: ObservedSession;
 
 beforeEach(() => {
-  world = new World();
-  watched = new Watched(world);
+  world = new TestBed();
+  watched = new ObservedSession(world);
 });
 
 afterEach(() => watched.session.close());
@@ -24,10 +24,10 @@ async function linked(): Promise<void> {
 const inClear = (): Set<string> => new Set(world.wire.filter(([direction]) => direction === "up").map(([, event]) => event));
 
 /** A visit of the same browser later. */
-async function later(): Promise<Watched> {
+async function later(): Promise<ObservedSession> {
   watched.session.close();
   await world.settle();
-  const next = new Watched(world);
+  const next = new ObservedSession(world);
   watched = next;
   next.session.open();
   await world.pass(3000);
@@ -105,7 +105,7 @@ describe("a browser that is linked", () => {
 
   test("without storage is ready too, and says that this visit is all", async () => {
     world.storage = null;
-    watched = new Watched(world);
+    watched = new ObservedSession(world);
     watched.session.open();
     expect(watched.problems).toEqual([expect.stringMatching(/keeps nothing/)]);
     await watched.session.link(world.newLink());

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { Watched, World } from "../support/test_bed";
+import { ObservedSession, TestBed } from "../support/test_bed";
 
-let world: World;
-let watched: Watched;
+let world: TestBed;
+let watched: ObservedSession;
 let asked: number;
 
 /** A page of the same browser, whose view makes a terminal when it is asked to. */
-function page(): Watched {
-  const made = new Watched(world);
+function page(): ObservedSession {
+  const made = new ObservedSession(world);
   made.session.on("firstContact", () => {
     asked += 1;
     made.session.create(80, 24);
@@ -25,7 +25,7 @@ async function reload(): Promise<void> {
 }
 
 beforeEach(() => {
-  world = new World();
+  world = new TestBed();
   asked = 0;
   watched = page();
   watched.session.open();

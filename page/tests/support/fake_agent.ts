@@ -27,7 +27,7 @@ export interface Terminal {
 /** How output is cut. */
 const PIECE = 1000;
 
-export class PretendAgent {
+export class FakeAgent {
   readonly key: KeyPair;
   readonly identity = new Identity(new Uint8Array(32).fill(5));
   readonly pinned = new Set<string>();
@@ -117,7 +117,7 @@ export class PretendAgent {
     this.toRelay("e2e:refused", { reason, message: `because: ${reason}` });
   }
 
-  hearRelay(event: string, payload: Payload): void {
+  receiveFromRelay(event: string, payload: Payload): void {
     if (event === "e2e:hello") return this.#greeted(payload["message"]);
     if (event !== "e2e:sealed" || this.#responder === null) return;
     let frame: { type: string; payload: Payload; seq?: number };
@@ -144,7 +144,7 @@ export class PretendAgent {
     this.say("webrtc:offer", { offer: { type: "offer", sdp: "the agent's offer" } });
   }
 
-  hearChannel(message: string): void {
+  receiveFromChannel(message: string): void {
     const { type, payload, seq } = JSON.parse(message);
     this.numbers.push(seq);
     this.#hear(type, payload, "channel");

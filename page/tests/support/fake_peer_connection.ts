@@ -1,6 +1,6 @@
 /** A peer connection for tests, with the one data channel that an agent makes. */
 
-class PretendChannel {
+class FakeDataChannel {
   readyState = "connecting";
   onmessage: ((event: { data: string }) => void) | null = null;
   onopen: (() => void) | null = null;
@@ -14,10 +14,10 @@ class PretendChannel {
   }
 }
 
-export class PretendPeer {
-  readonly channel: PretendChannel;
+export class FakePeerConnection {
+  readonly channel: FakeDataChannel;
   readonly candidates: unknown[] = [];
-  ondatachannel: ((event: { channel: PretendChannel }) => void) | null = null;
+  ondatachannel: ((event: { channel: FakeDataChannel }) => void) | null = null;
   onconnectionstatechange: (() => void) | null = null;
   onicegatheringstatechange: (() => void) | null = null;
   connectionState = "new";
@@ -27,7 +27,7 @@ export class PretendPeer {
   closed = false;
 
   constructor(said: (message: string) => void) {
-    this.channel = new PretendChannel(said);
+    this.channel = new FakeDataChannel(said);
   }
 
   async setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {

@@ -2,11 +2,11 @@
 
 import { base64url, unhex } from "../../src/platform/bytes";
 import { createSession, type Environment, type RelaySocket, type Session } from "../../src/session";
-import type { Connection, Output, Tab } from "../../src/session";
+import type { Connection, TerminalOutput, Tab } from "../../src/session";
 import { boundText, sign, type Party } from "../../src/transport/identity";
 import { Clock } from "./clock";
-import { PretendAgent } from "./fake_agent";
-import { PretendPeer } from "./fake_peer_connection";
+import { FakeAgent } from "./fake_agent";
+import { FakePeerConnection } from "./fake_peer_connection";
 
 type Payload = any;
 type Listener = (event: string, payload: unknown) => void;
@@ -39,9 +39,9 @@ interface PhoneSocket {
   deviceId: string | null;
 }
 
-export class World {
+export class TestBed {
   readonly clock = new Clock();
-  agent: PretendAgent;
+  agent: FakeAgent;
   storage: MemoryStorage | null = new MemoryStorage();
   /** What the relay knows. */
   readonly tokens = new Set<string>();
@@ -64,7 +64,7 @@ export class World {
   /** All that went over the wire. */
   readonly wire: (readonly [Direction, string, Payload])[] = [];
   connections = 0;
-  peers: PretendPeer[] = [];
+  peers: FakePeerConnection[] = [];
   #sockets: PhoneSocket[] = [];
   /** Which of some lanes is next; without it all arrives in the order in which it was sent. */
   mix: ((lanes: number) => number) | null = null;
@@ -80,8 +80,8 @@ export class World {
   }
 
   /** Another machine; it is the relay's when it is made `agent`. */
-  machine(id?: string, number?: number): PretendAgent {
-    return new PretendAgent((event, payload) => this.#down(event, payload), id, number);
+  machine(id?: string, number?: number): FakeAgent {
+    return new FakeAgent((event, payload) => this.#down(event, payload), id, number);
   }
 
   // -- the browser
@@ -107,7 +107,7 @@ export class World {
   }
 
   #peer(): RTCPeerConnection {
-    const peer = new PretendPeer((message) => this.later("channel up", () => this.agent.hearChannel(message)));
+    const peer = new FakePeerConnection((message) => this.later("channel up", () => this.agent.receiveFromChannel(message)));
     if (!this.gathers) peer.iceGatheringState = "gathering";
     this.peers.push(peer);
     return peer as unknown as RTCPeerConnection;
@@ -199,7 +199,7 @@ export class World {
     if (event === "request_connection") return this.#pair(payload.targetDeviceId);
     if (event === "handshake:response") return this.#respond(payload.signature);
     if (event === "handshake:confirmed") return this.#confirm();
-    if (this.#paired) this.agent.hearRelay(event, payload);
+    if (this.#paired) this.agent.receiveFromRelay(event, payload);
   }
 
   #register(socket: PhoneSocket, payload: Payload, token: string | null): void {
@@ -303,20 +303,20 @@ export class World {
 }
 
 /** A session, and what its views would have seen of it. */
-export class Watched {
+export class ObservedSession {
   readonly session: Session;
   readonly stages: string[] = [];
   readonly problems: string[] = [];
   readonly troubles: string[] = [];
   readonly ended: string[] = [];
-  readonly outputs: Output[] = [];
+  readonly outputs: TerminalOutput[] = [];
   readonly assistant: unknown[] = [];
   /** What each terminal shows. */
   readonly shown = new Map<string, string>();
   /** Whether output is rendered as soon as it is there. */
   renders = true;
 
-  constructor(world: World) {
+  constructor(world: TestBed) {
     this.session = createSession(world.environment());
     this.session.on("connection", (connection) => this.#connection(connection));
     this.session.on("output", (output) => this.#output(output));
@@ -330,7 +330,7 @@ export class Watched {
     if (problem !== null && this.problems.at(-1) !== problem) this.problems.push(problem);
   }
 
-  #output(output: Output): void {
+  #output(output: TerminalOutput): void {
     this.outputs.push(output);
     this.shown.set(output.uuid, (output.reset ? "" : (this.shown.get(output.uuid) ?? "")) + output.data);
     if (this.renders) output.rendered();

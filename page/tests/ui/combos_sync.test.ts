@@ -6,7 +6,7 @@ import { loadPreferences, savePreferences, toSettings } from "../../src/ui/base/
 import { Store } from "../../src/ui/base/store";
 import { FakeSession } from "../../dev/fake_session";
 import { type Combo, DEFAULT_COMBOS } from "../../src/ui/keys/combos";
-import { KeyChoices } from "../../src/ui/keys/combos_sync";
+import { CombosSync } from "../../src/ui/keys/combos_sync";
 import { reviewCombos } from "../../src/ui/sheets/review_sheet";
 import { type AppState, firstState } from "../../src/ui/state";
 
@@ -24,7 +24,7 @@ function begin(decide: (combos: readonly Combo[]) => readonly Combo[] | null): v
   session = new FakeSession();
   asked = [];
   store = new Store(firstState(session.connection, [], loadPreferences(localStorage), "dark"));
-  new KeyChoices(session, store, localStorage, scope, async (combos) => {
+  new CombosSync(session, store, localStorage, scope, async (combos) => {
     asked.push(combos);
     return decide(combos);
   });
@@ -82,7 +82,7 @@ describe("combinations of an earlier version, which a relay could change", () =>
     await settled();
     session.ownKeys = { list: null, isSettled: false };
     asked = [];
-    new KeyChoices(session, store, localStorage, scope, async (combos) => (asked.push(combos), null));
+    new CombosSync(session, store, localStorage, scope, async (combos) => (asked.push(combos), null));
     await settled();
     expect(asked).toEqual([]);
     session.emit("ownKeys", { list: [OWN], isSettled: true });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { AiStep } from "../../src/session/types";
-import { among, answered, describe as describeAction, heard, MAX_APPROVALS, MAX_ENTRIES, MAX_TEXT, NO_ASSISTANT } from "../../src/ui/assistant/conversations";
+import { applyEvent, describe as describeAction, MAX_APPROVALS, MAX_ENTRIES, MAX_TEXT, NO_ASSISTANT, keepTerminals, removeApproval } from "../../src/ui/assistant/conversations";
 import { DEFAULTS, readPreferences, toSettings, withSettings } from "../../src/ui/base/preferences";
 import { amount, bytes, duration } from "../../src/ui/base/quantities";
 import { parseOsc52 } from "../../src/ui/screen/clipboard";
-import { safeLink } from "../../src/ui/screen/urls";
+import { safeUrl } from "../../src/ui/screen/urls";
 import { ReplayGate } from "../../src/ui/screen/replay";
 import { shortcutOf } from "../../src/ui/shortcuts";
 import { plainLine } from "../../src/protocol/untrusted_text";
@@ -26,13 +26,13 @@ describe("order of tabs", () => {
 
 describe("links", () => {
   test.each(["javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "no address", `https://x/${"a".repeat(5000)}`, "intent://x", "blob:https://x"])("%s is not opened", (address) => {
-    expect(safeLink(address)).toBeNull();
+    expect(safeUrl(address)).toBeNull();
   });
 
   test("the host is told, and what often deceives", () => {
-    expect(safeLink("https://bank.example@evil.example/")).toMatchObject({ target: "evil.example", warning: expect.stringContaining("user name") });
-    expect(safeLink("https://аpple.com/")).toMatchObject({ warning: expect.stringContaining("letters") });
-    expect(safeLink("mailto:me@example.org")).toMatchObject({ target: "me@example.org", warning: null });
+    expect(safeUrl("https://bank.example@evil.example/")).toMatchObject({ target: "evil.example", warning: expect.stringContaining("user name") });
+    expect(safeUrl("https://аpple.com/")).toMatchObject({ warning: expect.stringContaining("letters") });
+    expect(safeUrl("mailto:me@example.org")).toMatchObject({ target: "me@example.org", warning: null });
   });
 });
 
@@ -46,12 +46,12 @@ describe("OSC 52", () => {
 
 describe("answers while a screen is replayed", () => {
   test("are kept back; what a person types goes through", () => {
-    const hand = { active: false };
-    const gate = new ReplayGate(hand);
+    const activity = { active: false };
+    const gate = new ReplayGate(activity);
     expect(gate.lets("\u001b[?1;2c")).toBe(true);
     gate.enter();
     expect(gate.lets("\u001b[?1;2c")).toBe(false);
-    hand.active = true;
+    activity.active = true;
     expect(gate.lets("a")).toBe(true);
     expect(gate.lets("\u001b[A")).toBe(true);
     for (const reply of ["\u001b[?1;2c", "\u001b[3;1R", "\u001b[0n", "\u001b[?25;1$y", "\u001b]10;rgb:0/0/0\u001b\\", "\u001bP1$r0m\u001b\\", "\u001b[I"]) expect(gate.lets(reply)).toBe(false);
@@ -60,68 +60,68 @@ describe("answers while a screen is replayed", () => {
   });
 });
 
-describe("the assistant's dialogue", () => {
+describe("the assistant's conversation", () => {
   const message = (text: string) => ({ type: "message", uuid: "t", conversation: 1, text }) as const;
   const approval = (id: string, uuid = "t") => ({ type: "approval", uuid, conversation: 1, id, actions: [], seconds: 5 }) as const;
 
   test("keeps at most so many lines, and counts what went", () => {
     let state = NO_ASSISTANT;
-    for (let line = 0; line < MAX_ENTRIES; line += 1) state = heard(state, message(String(line)), 0);
-    expect(state.dialogues["t"]).toMatchObject({ dropped: 0 });
-    state = heard(state, message("one more"), 0);
-    expect(state.dialogues["t"]?.entries).toHaveLength(MAX_ENTRIES);
-    expect(state.dialogues["t"]?.dropped).toBe(1);
+    for (let line = 0; line < MAX_ENTRIES; line += 1) state = applyEvent(state, message(String(line)), 0);
+    expect(state.conversations["t"]).toMatchObject({ dropped: 0 });
+    state = applyEvent(state, message("one more"), 0);
+    expect(state.conversations["t"]?.entries).toHaveLength(MAX_ENTRIES);
+    expect(state.conversations["t"]?.dropped).toBe(1);
   });
 
   test("long texts and many approvals are bounded", () => {
-    expect(heard(NO_ASSISTANT, message("x".repeat(MAX_TEXT + 5)), 0).dialogues["t"]?.entries[0]?.text).toHaveLength(MAX_TEXT + 1);
+    expect(applyEvent(NO_ASSISTANT, message("x".repeat(MAX_TEXT + 5)), 0).conversations["t"]?.entries[0]?.text).toHaveLength(MAX_TEXT + 1);
     let state = NO_ASSISTANT;
-    for (let id = 0; id <= MAX_APPROVALS; id += 1) state = heard(state, approval(String(id)), 0);
+    for (let id = 0; id <= MAX_APPROVALS; id += 1) state = applyEvent(state, approval(String(id)), 0);
     expect(state.approvals).toHaveLength(MAX_APPROVALS);
   });
 
   test("an approval goes when it is answered, too old, or its conversation ended", () => {
-    const asked = heard(heard(NO_ASSISTANT, approval("1"), 0), approval("2"), 0);
-    expect(answered(asked, "1", 0).approvals.map((open) => open.id)).toEqual(["2"]);
-    expect(answered(asked, "x", 6000).approvals).toEqual([]);
-    expect(heard(asked, { type: "finished", uuid: "t", conversation: 1, turns: 1, tokens: 2, outcome: "done" }, 0).approvals).toEqual([]);
+    const asked = applyEvent(applyEvent(NO_ASSISTANT, approval("1"), 0), approval("2"), 0);
+    expect(removeApproval(asked, "1", 0).approvals.map((open) => open.id)).toEqual(["2"]);
+    expect(removeApproval(asked, "x", 6000).approvals).toEqual([]);
+    expect(applyEvent(asked, { type: "finished", uuid: "t", conversation: 1, turns: 1, tokens: 2, outcome: "done" }, 0).approvals).toEqual([]);
   });
 
-  test("a closed terminal takes its dialogue and approvals with it", () => {
-    const state = heard(heard(NO_ASSISTANT, message("x"), 0), approval("1"), 0);
-    expect(among(state, ["other"])).toEqual(NO_ASSISTANT);
-    expect(among(state, ["t"])).toBe(state);
+  test("a closed terminal takes its conversation and approvals with it", () => {
+    const state = applyEvent(applyEvent(NO_ASSISTANT, message("x"), 0), approval("1"), 0);
+    expect(keepTerminals(state, ["other"])).toEqual(NO_ASSISTANT);
+    expect(keepTerminals(state, ["t"])).toBe(state);
   });
 
   const step = (text: string) => ({ type: "ai:action", payload: { uuid: "t", conversation: 1, turn: 1, action: { type: "keystroke", text } } });
   const history = (running: boolean, ...events: { type: string; payload: Record<string, unknown> }[]) => ({ type: "history", uuid: "t", conversation: 1, running, prompt: "do it", events, dropped: 0 }) as const;
-  const lines = (state: typeof NO_ASSISTANT) => state.dialogues["t"]?.entries.map((entry) => entry.text);
+  const lines = (state: typeof NO_ASSISTANT) => state.conversations["t"]?.entries.map((entry) => entry.text);
 
   test("a history fills an empty page", () => {
-    const state = heard(heard(NO_ASSISTANT, { type: "conversations", running: ["t"] }, 0), history(true, step("ls"), { type: "ai:message", payload: { uuid: "t", text: "hello" } }), 0);
+    const state = applyEvent(applyEvent(NO_ASSISTANT, { type: "conversations", running: ["t"] }, 0), history(true, step("ls"), { type: "ai:message", payload: { uuid: "t", text: "hello" } }), 0);
     expect(lines(state)).toEqual(["do it", "Types ls", "hello"]);
-    expect(state.dialogues["t"]?.running).toBe(true);
+    expect(state.conversations["t"]?.running).toBe(true);
   });
 
   test("a history takes the place of what the page had of it, and of nothing before", () => {
-    let state = heard(NO_ASSISTANT, { type: "started", uuid: "t", conversation: 0, prompt: "before" }, 0);
-    state = heard(state, { type: "started", uuid: "t", conversation: 1, prompt: "do it" }, 0);
-    state = heard(state, message("hello"), 0);
-    const again = heard(state, history(false, { type: "ai:message", payload: { uuid: "t", text: "hello" } }, { type: "ai:error", payload: { uuid: "t", error: "it broke" } }), 0);
+    let state = applyEvent(NO_ASSISTANT, { type: "started", uuid: "t", conversation: 0, prompt: "before" }, 0);
+    state = applyEvent(state, { type: "started", uuid: "t", conversation: 1, prompt: "do it" }, 0);
+    state = applyEvent(state, message("hello"), 0);
+    const again = applyEvent(state, history(false, { type: "ai:message", payload: { uuid: "t", text: "hello" } }, { type: "ai:error", payload: { uuid: "t", error: "it broke" } }), 0);
     expect(lines(again)).toEqual(["before", "do it", "hello", "it broke"]);
-    expect(again.dialogues["t"]?.running).toBe(false);
+    expect(again.conversations["t"]?.running).toBe(false);
   });
 
   test("what the machine does not know of any more has ended", () => {
-    const state = heard(heard(NO_ASSISTANT, { type: "started", uuid: "t", conversation: 1, prompt: "do it" }, 0), approval("1"), 0);
-    const lost = heard(state, { type: "conversations", running: [] }, 0);
-    expect(lost.dialogues["t"]?.running).toBe(false);
-    expect(lines(lost)?.[1]).toContain("started again");
+    const state = applyEvent(applyEvent(NO_ASSISTANT, { type: "started", uuid: "t", conversation: 1, prompt: "do it" }, 0), approval("1"), 0);
+    const lost = applyEvent(state, { type: "conversations", running: [] }, 0);
+    expect(lost.conversations["t"]?.running).toBe(false);
+    expect(lines(lost)?.[1]).toContain("agent restarted");
     expect(lost.approvals).toEqual([]);
   });
 
   test("an approval that is answered elsewhere goes", () => {
-    expect(heard(heard(NO_ASSISTANT, approval("1"), 0), { type: "answered", uuid: "t", conversation: 1, id: "1", ok: true }, 0).approvals).toEqual([]);
+    expect(applyEvent(applyEvent(NO_ASSISTANT, approval("1"), 0), { type: "answered", uuid: "t", conversation: 1, id: "1", ok: true }, 0).approvals).toEqual([]);
   });
 
   test("an Enter says what it runs", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Settling, type Size, type Timers, usable } from "../../src/ui/screen/resize_debounce";
+import { ResizeDebounce, type Size, type Timers, usable } from "../../src/ui/screen/resize_debounce";
 
 class Clock implements Timers {
   #waiting: (() => void) | null = null;
@@ -17,47 +17,47 @@ class Clock implements Timers {
   }
 }
 
-function settling(measure: () => Size | null) {
+function resize(measure: () => Size | null) {
   const clock = new Clock();
   const applied: Size[] = [];
-  return { clock, applied, settling: new Settling(measure, (size) => applied.push(size), clock) };
+  return { clock, applied, resize: new ResizeDebounce(measure, (size) => applied.push(size), clock) };
 }
 
 describe("sizes", () => {
   test("a layout that moves much is measured once, when it rests", () => {
     let rows = 24;
     let measured = 0;
-    const { clock, applied, settling: sizes } = settling(() => ((measured += 1), { cols: 80, rows }));
-    for (rows = 23; rows > 12; rows -= 1) sizes.disturb();
+    const { clock, applied, resize: sizes } = resize(() => ((measured += 1), { cols: 80, rows }));
+    for (rows = 23; rows > 12; rows -= 1) sizes.layoutChanged();
     clock.rest();
     expect(measured).toBe(1);
     expect(applied).toEqual([{ cols: 80, rows: 12 }]);
   });
 
   test("the same size is not told twice, unless the other side forgot", () => {
-    const { clock, applied, settling: sizes } = settling(() => ({ cols: 80, rows: 24 }));
-    sizes.now();
-    sizes.disturb();
+    const { clock, applied, resize: sizes } = resize(() => ({ cols: 80, rows: 24 }));
+    sizes.flush();
+    sizes.layoutChanged();
     clock.rest();
     expect(applied).toHaveLength(1);
-    sizes.forget();
-    sizes.now();
+    sizes.invalidate();
+    sizes.flush();
     expect(applied).toHaveLength(2);
   });
 
   test("a size that the other side was made with is not told again", () => {
-    const { applied, settling: sizes } = settling(() => ({ cols: 80, rows: 24 }));
-    sizes.told({ cols: 80, rows: 24 });
-    sizes.now();
+    const { applied, resize: sizes } = resize(() => ({ cols: 80, rows: 24 }));
+    sizes.markSent({ cols: 80, rows: 24 });
+    sizes.flush();
     expect(applied).toEqual([]);
   });
 
   test("nothing is told before there is a size, nor after the end", () => {
     let size: Size | null = null;
-    const { clock, applied, settling: sizes } = settling(() => size);
-    sizes.now();
+    const { clock, applied, resize: sizes } = resize(() => size);
+    sizes.flush();
     size = { cols: 80, rows: 24 };
-    sizes.disturb();
+    sizes.layoutChanged();
     sizes.stop();
     clock.rest();
     expect(applied).toEqual([]);

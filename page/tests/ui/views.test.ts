@@ -9,7 +9,7 @@ import { KeyBar, type KeyActions } from "../../src/ui/keys/key_bar";
 import { REPEAT_DELAY_MS, REPEAT_EVERY_MS } from "../../src/ui/keys/repeat";
 import { Notices } from "../../src/ui/notices/notices";
 import type { Screen } from "../../src/ui/screen/screen";
-import { MOST_KEPT, Screens } from "../../src/ui/screen/screen_cache";
+import { MOST_KEPT, ScreenCache } from "../../src/ui/screen/screen_cache";
 import { ask } from "../../src/ui/sheets/sheet";
 import { firstState } from "../../src/ui/state";
 import { bannerText, phraseFor, shortState } from "../../src/ui/status/phrases";
@@ -70,20 +70,20 @@ describe("pictures of terminals", () => {
 
   test("at most so many are kept; the one hidden for longest goes first", () => {
     const dropped: string[] = [];
-    const screens = new Screens((uuid) => dropped.push(uuid));
-    for (let index = 0; index < MOST_KEPT; index += 1) screens.bring(String(index), fake);
+    const screens = new ScreenCache((uuid) => dropped.push(uuid));
+    for (let index = 0; index < MOST_KEPT; index += 1) screens.use(String(index), fake);
     expect(dropped).toEqual([]);
-    screens.bring("0", fake); // shown again: not the oldest any more
-    screens.bring("new", fake);
+    screens.use("0", fake); // shown again: not the oldest any more
+    screens.use("new", fake);
     expect(dropped).toEqual(["1"]);
     expect(screens.size).toBe(MOST_KEPT);
   });
 
   test("closing one ends it, and is no drop", () => {
     const dropped = vi.fn();
-    const screens = new Screens(dropped);
+    const screens = new ScreenCache(dropped);
     const screen = fake();
-    screens.bring("a", () => screen);
+    screens.use("a", () => screen);
     screens.end("a");
     expect(screen.end).toHaveBeenCalledOnce();
     expect([screens.size, dropped.mock.calls.length]).toEqual([0, 0]);

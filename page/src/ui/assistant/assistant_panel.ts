@@ -5,7 +5,7 @@ import { icon } from "../base/icons";
 import type { Scope } from "../base/scope";
 import type { AppState } from "../state";
 import { ApprovalCards } from "./approval_cards";
-import { type Dialogue, type Entry, SILENT } from "./conversations";
+import { type Conversation, type Entry, SILENT } from "./conversations";
 
 export interface AssistantActions {
   prompt(text: string): void;
@@ -24,7 +24,7 @@ export class AssistantPanel {
   readonly #send = el("button", { class: "square primary", "aria-label": "Send" }, icon("send"));
   readonly #stop = el("button", { class: "square", type: "button", "aria-label": "Cancel what the assistant does" }, icon("stop"));
   readonly #actions: AssistantActions;
-  #drawn: Dialogue | null = null;
+  #drawn: Conversation | null = null;
 
   constructor(actions: AssistantActions, scope: Scope) {
     this.#actions = actions;
@@ -42,24 +42,24 @@ export class AssistantPanel {
   render(state: AppState): void {
     this.element.hidden = !state.asking || state.shown === null;
     if (this.element.hidden) return;
-    const dialogue = state.assistant.dialogues[state.shown ?? ""] ?? SILENT;
-    this.#stop.hidden = !dialogue.running;
+    const conversation = state.assistant.conversations[state.shown ?? ""] ?? SILENT;
+    this.#stop.hidden = !conversation.running;
     this.#cards.render(state.assistant.approvals, state.shown, state.tabs);
-    if (this.#drawn !== dialogue) this.#draw(dialogue);
+    if (this.#drawn !== conversation) this.#draw(conversation);
   }
 
   focus(): void {
     this.#field.focus();
   }
 
-  #draw(dialogue: Dialogue): void {
+  #draw(conversation: Conversation): void {
     const follows = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
     const before = this.#drawn;
-    this.#drawn = dialogue;
-    const grown = before !== null && before.dropped === dialogue.dropped && before.entries.every((entry, index) => entry === dialogue.entries[index]);
-    if (grown) this.#log.append(...dialogue.entries.slice(before.entries.length).map(line));
-    else replace(this.#log, dialogue.dropped > 0 && el("p", { class: "hint" }, `${dialogue.dropped} older lines are not kept.`), ...dialogue.entries.map(line));
-    this.#log.hidden = dialogue.entries.length === 0;
+    this.#drawn = conversation;
+    const grown = before !== null && before.dropped === conversation.dropped && before.entries.every((entry, index) => entry === conversation.entries[index]);
+    if (grown) this.#log.append(...conversation.entries.slice(before.entries.length).map(line));
+    else replace(this.#log, conversation.dropped > 0 && el("p", { class: "hint" }, `${conversation.dropped} older lines are not kept.`), ...conversation.entries.map(line));
+    this.#log.hidden = conversation.entries.length === 0;
     if (follows) this.#log.scrollTop = this.#log.scrollHeight;
   }
 

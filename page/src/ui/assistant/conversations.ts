@@ -1,7 +1,7 @@
 /**
- * What the assistant said and did in each terminal, and what it waits for. Pure: events in, frozen states out.
+ * The assistant's conversation in each terminal, and the approvals it waits for. Pure: events in, frozen states out.
  *
- * Bounded: MAX_ENTRIES a terminal (the oldest go), one dialogue a terminal, MAX_APPROVALS open questions.
+ * Bounded: MAX_ENTRIES a terminal (the oldest go), one conversation a terminal, MAX_APPROVALS open questions.
  */
 
 import type { AssistantEvent, AssistantHistory, AiStep } from "../../session/types";
@@ -12,7 +12,7 @@ export type Entry =
   | { readonly kind: "message"; readonly text: string; readonly notice: boolean }
   | { readonly kind: "end"; readonly text: string; readonly bad: boolean };
 
-export interface Dialogue {
+export interface Conversation {
   readonly running: boolean;
   readonly entries: readonly Entry[];
   readonly dropped: number;
@@ -27,96 +27,96 @@ export interface Approval {
 }
 
 export interface AssistantState {
-  readonly dialogues: Readonly<Record<string, Dialogue>>;
+  readonly conversations: Readonly<Record<string, Conversation>>;
   readonly approvals: readonly Approval[];
 }
 
 export const MAX_ENTRIES = 200;
 export const MAX_APPROVALS = 16;
 export const MAX_TEXT = 20_000;
-export const SILENT: Dialogue = { running: false, entries: [], dropped: 0 };
-export const NO_ASSISTANT: AssistantState = { dialogues: {}, approvals: [] };
+export const SILENT: Conversation = { running: false, entries: [], dropped: 0 };
+export const NO_ASSISTANT: AssistantState = { conversations: {}, approvals: [] };
 
-export function heard(state: AssistantState, event: AssistantEvent, now: number): AssistantState {
+export function applyEvent(state: AssistantState, event: AssistantEvent, now: number): AssistantState {
   switch (event.type) {
     case "started":
-      return said(state, event.uuid, { kind: "prompt", text: event.prompt }, true);
+      return append(state, event.uuid, { kind: "prompt", text: event.prompt }, true);
     case "action":
-      return said(state, event.uuid, { kind: "step", text: describe(event.action), risk: event.action.risk ?? null }, true);
+      return append(state, event.uuid, { kind: "step", text: describe(event.action), risk: event.action.risk ?? null }, true);
     case "message":
-      return said(state, event.uuid, { kind: "message", text: event.text, notice: event.source === "agent" }, null);
+      return append(state, event.uuid, { kind: "message", text: event.text, notice: event.source === "agent" }, null);
     case "approval":
-      return asked(state, { id: event.id, uuid: event.uuid, actions: event.actions, expiresAt: now + event.seconds * 1000 });
+      return addApproval(state, { id: event.id, uuid: event.uuid, actions: event.actions, expiresAt: now + event.seconds * 1000 });
     case "finished":
-      return ended(state, event.uuid, { kind: "end", text: summary(event), bad: false });
+      return finish(state, event.uuid, { kind: "end", text: summary(event), bad: false });
     case "error":
-      return ended(state, event.uuid, { kind: "end", text: event.error, bad: true });
+      return finish(state, event.uuid, { kind: "end", text: event.error, bad: true });
     case "answered":
-      return answered(state, event.id, now);
+      return removeApproval(state, event.id, now);
     case "conversations":
-      return onlyRunning(state, event.running);
+      return finishOthers(state, event.running);
     case "history":
-      return recalled(state, event, now);
+      return restore(state, event, now);
   }
 }
 
-const LOST = "The machine's agent was started again, and what the assistant did here has ended.";
+const LOST = "The machine's agent restarted, which ended this conversation.";
 
-/** The machine says where the assistant is at work; elsewhere it has ended without a word. */
-function onlyRunning(state: AssistantState, running: readonly string[]): AssistantState {
-  const lost = Object.entries(state.dialogues).filter(([uuid, dialogue]) => dialogue.running && !running.includes(uuid));
-  const next = lost.reduce((before, [uuid]) => ended(before, uuid, { kind: "end", text: LOST, bad: true }), state);
+/** Ends each conversation that the agent no longer lists as running. */
+function finishOthers(state: AssistantState, running: readonly string[]): AssistantState {
+  const lost = Object.entries(state.conversations).filter(([uuid, conversation]) => conversation.running && !running.includes(uuid));
+  const next = lost.reduce((before, [uuid]) => finish(before, uuid, { kind: "end", text: LOST, bad: true }), state);
   return { ...next, approvals: [] }; // those that wait are told again
 }
 
 /** What the machine has of a terminal's newest conversation takes the place of what the page has of it. */
-function recalled(state: AssistantState, history: AssistantHistory, now: number): AssistantState {
+function restore(state: AssistantState, history: AssistantHistory, now: number): AssistantState {
   const { uuid, prompt, running, dropped } = history;
-  const dialogue = state.dialogues[uuid] ?? SILENT;
-  const known = dialogue.entries.reduce((found, entry, at) => (entry.kind === "prompt" && entry.text === prompt ? at : found), -1);
-  const before: Dialogue = { running, entries: known < 0 ? dialogue.entries : dialogue.entries.slice(0, known), dropped: dialogue.dropped + dropped };
-  const began = said({ ...state, dialogues: { ...state.dialogues, [uuid]: before } }, uuid, { kind: "prompt", text: prompt }, running);
+  const conversation = state.conversations[uuid] ?? SILENT;
+  const known = conversation.entries.reduce((found, entry, at) => (entry.kind === "prompt" && entry.text === prompt ? at : found), -1);
+  const before: Conversation = { running, entries: known < 0 ? conversation.entries : conversation.entries.slice(0, known), dropped: conversation.dropped + dropped };
+  const began = append({ ...state, conversations: { ...state.conversations, [uuid]: before } }, uuid, { kind: "prompt", text: prompt }, running);
   const told = history.events.map(({ type, payload }) => ({ ...(payload as object), type: type.slice("ai:".length) }) as unknown as AssistantEvent);
-  const next = told.filter(isStep).reduce((all, event) => heard(all, event, now), began);
-  return { ...next, dialogues: { ...next.dialogues, [uuid]: { ...(next.dialogues[uuid] ?? SILENT), running } } };
+  const next = told.filter(isStep).reduce((all, event) => applyEvent(all, event, now), began);
+  return { ...next, conversations: { ...next.conversations, [uuid]: { ...(next.conversations[uuid] ?? SILENT), running } } };
 }
 
 const isStep = (event: AssistantEvent): boolean => ["action", "message", "finished", "error"].includes(event.type);
 
-function said(state: AssistantState, uuid: string, entry: Entry, running: boolean | null): AssistantState {
-  const dialogue = state.dialogues[uuid] ?? SILENT;
-  const entries = [...dialogue.entries, bounded(entry)];
+function append(state: AssistantState, uuid: string, entry: Entry, running: boolean | null): AssistantState {
+  const conversation = state.conversations[uuid] ?? SILENT;
+  const entries = [...conversation.entries, bounded(entry)];
   const excess = Math.max(0, entries.length - MAX_ENTRIES);
-  const next: Dialogue = { running: running ?? dialogue.running, entries: entries.slice(excess), dropped: dialogue.dropped + excess };
-  return { ...state, dialogues: { ...state.dialogues, [uuid]: next } };
+  const next: Conversation = { running: running ?? conversation.running, entries: entries.slice(excess), dropped: conversation.dropped + excess };
+  return { ...state, conversations: { ...state.conversations, [uuid]: next } };
 }
 
 function bounded(entry: Entry): Entry {
   return entry.text.length <= MAX_TEXT ? entry : { ...entry, text: `${entry.text.slice(0, MAX_TEXT)}…` };
 }
 
-function asked(state: AssistantState, approval: Approval): AssistantState {
+function addApproval(state: AssistantState, approval: Approval): AssistantState {
   const others = state.approvals.filter((other) => other.id !== approval.id);
   return { ...state, approvals: [...others, approval].slice(-MAX_APPROVALS) };
 }
 
-function ended(state: AssistantState, uuid: string, entry: Entry): AssistantState {
-  const next = said(state, uuid, entry, false);
+function finish(state: AssistantState, uuid: string, entry: Entry): AssistantState {
+  const next = append(state, uuid, entry, false);
   return { ...next, approvals: next.approvals.filter((approval) => approval.uuid !== uuid) };
 }
 
-export function answered(state: AssistantState, id: string, now: number): AssistantState {
+export function removeApproval(state: AssistantState, id: string, now: number): AssistantState {
   const approvals = state.approvals.filter((approval) => approval.id !== id && approval.expiresAt > now);
   return approvals.length === state.approvals.length ? state : { ...state, approvals };
 }
 
 /** Only what belongs to these terminals stays. */
-export function among(state: AssistantState, uuids: readonly string[]): AssistantState {
+export function keepTerminals(state: AssistantState, uuids: readonly string[]): AssistantState {
   const known = new Set(uuids);
-  const gone = Object.keys(state.dialogues).filter((uuid) => !known.has(uuid));
+  const gone = Object.keys(state.conversations).filter((uuid) => !known.has(uuid));
   if (gone.length === 0) return state;
-  const dialogues = Object.fromEntries(Object.entries(state.dialogues).filter(([uuid]) => known.has(uuid)));
-  return { dialogues, approvals: state.approvals.filter((approval) => known.has(approval.uuid)) };
+  const conversations = Object.fromEntries(Object.entries(state.conversations).filter(([uuid]) => known.has(uuid)));
+  return { conversations, approvals: state.approvals.filter((approval) => known.has(approval.uuid)) };
 }
 
 export function describe(action: AiStep): string {

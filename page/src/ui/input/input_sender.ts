@@ -64,7 +64,7 @@ export class InputSender {
     if (clean === "" || screen === null) return;
     if (utf8(clean).length > LONGEST_PASTE) return this.#notices.say("That is too long to be pasted: a megabyte is the most.");
     const knowsPastes = screen.terminal.modes.bracketedPasteMode;
-    if (!(await this.#agrees(clean, knowsPastes)) || this.#store.state.shown !== shown) return;
+    if (!(await this.#isConfirmed(clean, knowsPastes)) || this.#store.state.shown !== shown) return;
     this.#press(bracketed(clean, knowsPastes));
   }
 
@@ -77,7 +77,7 @@ export class InputSender {
     return this.#screen()?.applicationCursor ?? false;
   }
 
-  async #agrees(text: string, knowsPastes: boolean): Promise<boolean> {
+  async #isConfirmed(text: string, knowsPastes: boolean): Promise<boolean> {
     const lines = text.split("\r").length;
     if (text.length <= LONG_PASTE && (lines === 1 || knowsPastes)) return true;
     const why = knowsPastes ? `${text.length} characters.` : `${lines} lines. The program takes each line as if Enter was pressed, so commands run at once.`;

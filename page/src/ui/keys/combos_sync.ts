@@ -9,17 +9,17 @@ import { type Combo, readCombos } from "./combos";
 import { forgetOldCombos, oldCombos } from "./old_combos";
 
 /** Ask which of these to keep; null means that the person has not decided. */
-export type Review = (combos: readonly Combo[]) => Promise<readonly Combo[] | null>;
+export type ReviewCombos = (combos: readonly Combo[]) => Promise<readonly Combo[] | null>;
 
-export class KeyChoices {
+export class CombosSync {
   readonly #session: Session;
   readonly #store: Store<AppState>;
   readonly #storage: Storage | null;
-  readonly #review: Review;
+  readonly #review: ReviewCombos;
   /** Once for each page, whatever comes of it. */
   #isReviewed = false;
 
-  constructor(session: Session, store: Store<AppState>, storage: Storage | null, scope: Scope, review: Review) {
+  constructor(session: Session, store: Store<AppState>, storage: Storage | null, scope: Scope, review: ReviewCombos) {
     this.#session = session;
     this.#store = store;
     this.#storage = storage;

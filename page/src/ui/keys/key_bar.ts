@@ -6,8 +6,8 @@ import { Scope } from "../base/scope";
 import type { AppState } from "../state";
 import type { Combo } from "./combos";
 import type { Key } from "./encoding";
-import { type BarKey, GRID } from "./key_bar_keys";
-import type { Grip, Modifier } from "./modifiers";
+import { type KeyBarKey, KEY_BAR_KEYS } from "./key_bar_keys";
+import type { ModifierState, Modifier } from "./modifiers";
 import { watchPress } from "./press";
 
 export interface KeyActions {
@@ -26,7 +26,7 @@ export class KeyBar {
   readonly #chips = el("div", { class: "chips", "data-scrolls": true });
   readonly #combos = el("span", { class: "combos" });
   readonly #ask: HTMLElement;
-  readonly #modifiers = new Map<Modifier, HTMLElement>(); // bounded by GRID
+  readonly #modifiers = new Map<Modifier, HTMLElement>(); // bounded by KEY_BAR_KEYS
   readonly #actions: KeyActions;
   readonly #scope: Scope;
   #comboScope = new Scope();
@@ -40,29 +40,29 @@ export class KeyBar {
     const add = this.#tool("plus", "", "Add a combination", () => actions.editCombo(null));
     const keyboard = this.#tool("keyboard", "", "Show or hide the keyboard", () => actions.keyboard());
     this.#chips.append(keyboard, this.#ask, paste, this.#combos, add);
-    this.element.append(this.#chips, el("div", { class: "grid" }, ...GRID.map((key) => this.#button(key))));
+    this.element.append(this.#chips, el("div", { class: "grid" }, ...KEY_BAR_KEYS.map((key) => this.#button(key))));
     scope.add(() => this.#comboScope.end());
   }
 
   render(state: AppState): void {
-    this.#grip("ctrl", state.modifiers.ctrl);
-    this.#grip("alt", state.modifiers.alt);
+    this.#renderModifier("ctrl", state.modifiers.ctrl);
+    this.#renderModifier("alt", state.modifiers.alt);
     this.element.classList.toggle("one-row", state.preferences.keyBar === "one-row");
     this.#ask.setAttribute("aria-pressed", String(state.asking));
-    const running = state.shown !== null && state.assistant.dialogues[state.shown]?.running === true;
+    const running = state.shown !== null && state.assistant.conversations[state.shown]?.running === true;
     this.#ask.classList.toggle("active", running || state.assistant.approvals.length > 0);
     if (this.#drawn !== state.combos) this.#drawCombos(state.combos);
   }
 
-  #grip(modifier: Modifier, grip: Grip): void {
+  #renderModifier(modifier: Modifier, held: ModifierState): void {
     const button = this.#modifiers.get(modifier);
-    if (button === undefined || button.dataset["grip"] === grip) return;
-    button.dataset["grip"] = grip;
-    button.setAttribute("aria-pressed", String(grip !== "off"));
-    button.setAttribute("aria-label", grip === "locked" ? `${NAMES[modifier]}, locked` : NAMES[modifier]);
+    if (button === undefined || button.dataset["state"] === held) return;
+    button.dataset["state"] = held;
+    button.setAttribute("aria-pressed", String(held !== "off"));
+    button.setAttribute("aria-label", held === "locked" ? `${NAMES[modifier]}, locked` : NAMES[modifier]);
   }
 
-  #button(key: BarKey): HTMLElement {
+  #button(key: KeyBarKey): HTMLElement {
     const button = el("button", { class: `key ${key.kind}`, type: "button" });
     setText(button, key.kind === "text" ? key.text : key.label);
     button.classList.toggle("long", key.kind === "key" && key.label.length > 3);
@@ -73,7 +73,7 @@ export class KeyBar {
     return button;
   }
 
-  #press(key: BarKey): void {
+  #press(key: KeyBarKey): void {
     if (key.kind === "key") this.#actions.key(key.key);
     else if (key.kind === "text") this.#actions.text(key.text);
     else this.#actions.modifier(key.modifier);

@@ -3,11 +3,11 @@
 import { type Held, withHeld } from "./encoding";
 
 export type Modifier = "ctrl" | "alt";
-export type Grip = "off" | "once" | "locked";
+export type ModifierState = "off" | "once" | "locked";
 
 export interface Modifiers {
-  readonly ctrl: Grip;
-  readonly alt: Grip;
+  readonly ctrl: ModifierState;
+  readonly alt: ModifierState;
   /** The last tap, to tell a double one. */
   readonly tapped: { readonly modifier: Modifier; readonly at: number } | null;
 }
@@ -23,7 +23,7 @@ export function tap(modifiers: Modifiers, modifier: Modifier, now: number): Modi
   return { ...modifiers, [modifier]: grip, tapped: grip === "once" ? { modifier, at: now } : null };
 }
 
-function next(grip: Grip, again: boolean): Grip {
+function next(grip: ModifierState, again: boolean): ModifierState {
   if (grip === "off") return "once";
   return grip === "once" && again ? "locked" : "off";
 }
@@ -34,7 +34,7 @@ export function spend(modifiers: Modifiers): Modifiers {
   return { ctrl: spent(modifiers.ctrl), alt: spent(modifiers.alt), tapped: null };
 }
 
-function spent(grip: Grip): Grip {
+function spent(grip: ModifierState): ModifierState {
   return grip === "once" ? "off" : grip;
 }
 

@@ -19,11 +19,11 @@ const LONG_MS = 480;
 
 export function watchPress(button: HTMLElement, press: Press, scope: Scope): void {
   const repeat = new Repeat();
-  let callOff = (): void => undefined;
+  let cancel = (): void => undefined;
   let done = false;
   const stop = (): void => {
     repeat.stop();
-    callOff();
+    cancel();
     button.classList.remove("pressed");
   };
   const begin = (): void => {
@@ -41,9 +41,9 @@ export function watchPress(button: HTMLElement, press: Press, scope: Scope): voi
     if (event.button !== 0) return;
     done = false;
     button.classList.add("pressed");
-    if (press.long) callOff = scope.after(LONG_MS, long);
+    if (press.long) cancel = scope.after(LONG_MS, long);
     else if (!inScroller(button)) begin();
-    else if (press.repeats) callOff = scope.after(LONG_MS, begin);
+    else if (press.repeats) cancel = scope.after(LONG_MS, begin);
   });
   scope.listen(button, "mousedown", (event) => event.preventDefault());
   for (const type of ["pointerup", "pointercancel", "pointerleave"]) scope.listen(button, type, stop);

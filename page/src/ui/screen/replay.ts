@@ -13,7 +13,7 @@ const REPLY = /^\u001b(?:\[[?>=]?[\d;]*\$?[cnRtyIO]$|\]|P)/;
 const CAUSES = ["keydown", "keypress", "keyup", "input", "compositionend", "paste", "mousedown", "mouseup", "mousemove", "wheel"] as const;
 
 /** Whether the running task is one that a person caused. */
-export class PersonsHand {
+export class UserActivity {
   #active = 0;
 
   constructor(element: EventTarget, scope: Scope) {
@@ -32,10 +32,10 @@ export class PersonsHand {
 
 export class ReplayGate {
   #parsing = 0;
-  readonly #hand: { readonly active: boolean };
+  readonly #activity: { readonly active: boolean };
 
-  constructor(hand: { readonly active: boolean }) {
-    this.#hand = hand;
+  constructor(activity: { readonly active: boolean }) {
+    this.#activity = activity;
   }
 
   get replaying(): boolean {
@@ -53,6 +53,6 @@ export class ReplayGate {
 
   /** Whether what the terminal wants to send may be typed. */
   lets(data: string): boolean {
-    return this.#parsing === 0 || (this.#hand.active && !REPLY.test(data));
+    return this.#parsing === 0 || (this.#activity.active && !REPLY.test(data));
   }
 }

@@ -31,7 +31,7 @@ export function usable(size: Size | null | undefined): Size | null {
   return { cols: Math.min(cols, LARGEST.cols), rows: Math.min(rows, LARGEST.rows) };
 }
 
-export class Settling {
+export class ResizeDebounce {
   readonly #measure: () => Size | null;
   readonly #apply: (size: Size) => void;
   readonly #timers: Timers;
@@ -46,13 +46,13 @@ export class Settling {
   }
 
   /** The layout moved. */
-  disturb(): void {
+  layoutChanged(): void {
     this.stop();
-    this.#timer = this.#timers.set(() => this.now(), SETTLE_MS);
+    this.#timer = this.#timers.set(() => this.flush(), SETTLE_MS);
   }
 
   /** Measures and applies without waiting: a terminal is shown that was not. */
-  now(): void {
+  flush(): void {
     this.stop();
     const size = usable(this.#measure());
     if (size === null || (this.#applied?.cols === size.cols && this.#applied.rows === size.rows)) return;
@@ -60,13 +60,13 @@ export class Settling {
     this.#apply(size);
   }
 
-  /** The other side has this size already. */
-  told(size: Size): void {
+  /** Remember a size that the agent was already given. */
+  markSent(size: Size): void {
     this.#applied = size;
   }
 
-  /** The other side has forgotten what it was told. */
-  forget(): void {
+  /** Forget the sent size, so that the next one is sent even if it is the same. */
+  invalidate(): void {
     this.#applied = null;
   }
 

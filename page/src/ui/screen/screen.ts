@@ -1,14 +1,14 @@
 /**
  * One terminal's picture: an xterm, how it is drawn, and what it says. Owns everything in it until `end`.
  *
- * Knows no session: what is typed and what programs ask for goes to its `Watcher`.
+ * Knows no session: what is typed and what programs ask for goes to its `ScreenListener`.
  */
 
 import { FitAddon } from "@xterm/addon-fit";
 import { Unicode11Addon } from "@xterm/addon-unicode11";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { Terminal } from "@xterm/xterm";
-import type { Output } from "../../session/types";
+import type { TerminalOutput } from "../../session/types";
 import { el } from "../base/dom";
 import type { Preferences } from "../base/preferences";
 import { Scope } from "../base/scope";
@@ -16,11 +16,11 @@ import { TextInput, type Typing } from "../input/text_input";
 import { parseOsc52 } from "./clipboard";
 import type { Palette } from "./palettes";
 import { Renderer } from "./renderer";
-import { PersonsHand, ReplayGate } from "./replay";
+import { UserActivity, ReplayGate } from "./replay";
 import { type Size, usable } from "./resize_debounce";
 import { styledDocument, whileStyled } from "./styled_document";
 
-export interface Watcher extends Typing {
+export interface ScreenListener extends Typing {
   /** The terminal itself answers a program, or reports the mouse: nothing that a person typed. */
   answered(data: string): void;
   titled(title: string): void;
@@ -47,21 +47,21 @@ export class Screen {
   readonly #scope = new Scope();
   readonly #fit = new FitAddon();
   readonly #renderer: Renderer;
-  readonly #hand = new PersonsHand(this.host, this.#scope);
-  readonly #gate = new ReplayGate(this.#hand);
+  readonly #activity = new UserActivity(this.host, this.#scope);
+  readonly #gate = new ReplayGate(this.#activity);
   readonly #input: TextInput;
-  readonly #watcher: Watcher;
+  readonly #listener: ScreenListener;
   #frame: number | null = null;
 
   /** `parent` must be on the page and visible, since characters are measured. */
-  constructor(parent: HTMLElement, watcher: Watcher, preferences: Preferences, palette: Palette) {
-    this.#watcher = watcher;
-    this.terminal = new Terminal(optionsFor(preferences, palette, (address) => watcher.linked(address)));
+  constructor(parent: HTMLElement, listener: ScreenListener, preferences: Preferences, palette: Palette) {
+    this.#listener = listener;
+    this.terminal = new Terminal(optionsFor(preferences, palette, (address) => listener.linked(address)));
     parent.append(this.host);
     this.#loadAddons();
     whileStyled(() => this.terminal.open(this.host));
     this.#renderer = new Renderer(this.terminal);
-    this.#input = new TextInput(this.terminal, this.host, watcher, this.#scope);
+    this.#input = new TextInput(this.terminal, this.host, listener, this.#scope);
     this.#watch();
   }
 
@@ -111,7 +111,7 @@ export class Screen {
     this.#input.forget();
   }
 
-  write(output: Output): void {
+  write(output: TerminalOutput): void {
     if (!output.reset && output.replayed !== true) return this.terminal.write(output.data, () => output.rendered());
     // Empty writes are in the parser's queue as everything is: their callbacks tell when it comes to what follows.
     this.terminal.write("", () => this.#gate.enter());
@@ -155,7 +155,7 @@ export class Screen {
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(new Unicode11Addon());
     this.terminal.unicode.activeVersion = "11";
-    this.terminal.loadAddon(new WebLinksAddon((_event, address) => this.#watcher.linked(address)));
+    this.terminal.loadAddon(new WebLinksAddon((_event, address) => this.#listener.linked(address)));
   }
 
   #watch(): void {
@@ -163,35 +163,35 @@ export class Screen {
     const listeners = [
       terminal.onData((data) => this.#sends(data)),
       terminal.onBinary((data) => this.#sends(data)),
-      terminal.onTitleChange((title) => this.#watcher.titled(title)),
-      terminal.onBell(() => !this.#gate.replaying && this.#watcher.rang()),
+      terminal.onTitleChange((title) => this.#listener.titled(title)),
+      terminal.onBell(() => !this.#gate.replaying && this.#listener.rang()),
       terminal.onScroll(() => this.#scrolled()),
       terminal.onWriteParsed(() => this.#scrolled()),
-      terminal.onSelectionChange(() => this.#watcher.selected()),
+      terminal.onSelectionChange(() => this.#listener.selected()),
       terminal.parser.registerOscHandler(52, (payload) => this.#osc52(payload)),
     ];
     for (const listener of listeners) this.#scope.add(() => listener.dispose());
-    terminal.attachCustomKeyEventHandler((event) => !(event.type === "keydown" && this.#watcher.shortcut(event)));
+    terminal.attachCustomKeyEventHandler((event) => !(event.type === "keydown" && this.#listener.shortcut(event)));
   }
 
   /** Told once a frame: output scrolls by the line. */
   #scrolled(): void {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = null;
-      this.#watcher.scrolled();
+      this.#listener.scrolled();
     });
   }
 
   #sends(data: string): void {
     if (!this.#gate.lets(data)) return;
-    if (this.#hand.active && !MOUSE_REPORT.test(data)) this.#watcher.typed(data);
-    else this.#watcher.answered(data);
+    if (this.#activity.active && !MOUSE_REPORT.test(data)) this.#listener.typed(data);
+    else this.#listener.answered(data);
   }
 
   /** Programs may write the clipboard, when a person agrees; they never read it. */
   #osc52(payload: string): boolean {
     const text = this.#gate.replaying ? null : parseOsc52(payload);
-    if (text !== null) this.#watcher.copied(text);
+    if (text !== null) this.#listener.copied(text);
     return true;
   }
 }

@@ -6,7 +6,7 @@ import type { Screen } from "./screen";
 
 export const MOST_KEPT = 4;
 
-export class Screens {
+export class ScreenCache {
   /** From the longest hidden to the shown one. */
   readonly #kept = new Map<string, Screen>(); // bounded by MOST_KEPT
   readonly #dropped: (uuid: string) => void;
@@ -29,7 +29,7 @@ export class Screens {
   }
 
   /** Makes `uuid` the last one to be thrown away; `make` is asked when there is no picture of it. */
-  bring(uuid: string, make: () => Screen): Screen {
+  use(uuid: string, make: () => Screen): Screen {
     const screen = this.#kept.get(uuid) ?? make();
     this.#kept.delete(uuid);
     this.#kept.set(uuid, screen);

@@ -11,7 +11,7 @@ import { watchTouches } from "../touch/touch_layer";
 import type { Screen } from "./screen";
 import { Selection } from "./selection";
 
-export interface StageActions {
+export interface TerminalAreaActions {
   screen(): Screen | null;
   copy(text: string): void;
   paste(): void;
@@ -22,7 +22,7 @@ export interface StageActions {
 
 const BELL_MS = 180;
 
-export class Stage {
+export class TerminalArea {
   readonly element = el("section", { class: "stage", "aria-label": "Terminal" });
   readonly area = el("div", { class: "screens" });
   readonly selection: Selection;
@@ -30,11 +30,11 @@ export class Stage {
   readonly #down = el("button", { class: "jump", type: "button", "aria-label": "To the bottom", hidden: true }, icon("bottom"));
   readonly #mark = el("div", { class: "mark-skipped", hidden: true });
   readonly #zoom = el("div", { class: "zoom", hidden: true, "aria-hidden": "true" });
-  readonly #actions: StageActions;
+  readonly #actions: TerminalAreaActions;
   readonly #scope: Scope;
   #rings = false;
 
-  constructor(actions: StageActions, scope: Scope) {
+  constructor(actions: TerminalAreaActions, scope: Scope) {
     this.#actions = actions;
     this.#scope = scope;
     this.selection = new Selection({ terminal: () => actions.screen()?.terminal ?? null, copy: actions.copy, paste: actions.paste }, scope);

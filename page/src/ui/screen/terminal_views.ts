@@ -4,80 +4,80 @@
  * Hidden terminals get no output and no size; a new one gets its size before it is made.
  */
 
-import type { Output, Session } from "../../session/types";
+import type { TerminalOutput, Session } from "../../session/types";
 import type { Store } from "../base/store";
 import type { AppState } from "../state";
 import { paletteOf } from "../state";
 import { neighbour } from "../tabs/tab_order";
-import { Screen, type Watcher } from "./screen";
-import { Screens } from "./screen_cache";
-import { Settling, type Size } from "./resize_debounce";
+import { Screen, type ScreenListener } from "./screen";
+import { ScreenCache } from "./screen_cache";
+import { ResizeDebounce, type Size } from "./resize_debounce";
 
-export interface DeckActions {
+export interface TerminalViewsActions {
   /** What a screen that belongs to `uuid()` tells; `uuid` answers "" until the terminal is made. */
-  watcher(uuid: () => string): Watcher;
+  listener(uuid: () => string): ScreenListener;
   /** Another terminal is shown, or none. */
-  turned(): void;
+  shownChanged(): void;
 }
 
-interface Seat {
+interface TerminalView {
   uuid: string;
   screen: Screen;
-  settling: Settling;
+  resize: ResizeDebounce;
 }
 
 /** The place of a terminal that is not made yet. */
 const UNNAMED = "";
 const USUAL: Size = { cols: 80, rows: 24 };
 
-export class Deck {
+export class TerminalViews {
   readonly #session: Session;
   readonly #store: Store<AppState>;
   readonly #area: HTMLElement;
-  readonly #actions: DeckActions;
-  readonly #seats = new Map<string, Seat>(); // bounded by MOST_KEPT: dropped with its screen
-  readonly #screens: Screens;
+  readonly #actions: TerminalViewsActions;
+  readonly #views = new Map<string, TerminalView>(); // bounded by MOST_KEPT: dropped with its screen
+  readonly #screens: ScreenCache;
   readonly #missed = new Set<string>(); // bounded by the tabs: whose output came while there was no screen for it
   /** Made here and not yet among the session's tabs. */
   #expected: string | null = null;
-  #prepared: Seat | null = null;
+  #prepared: TerminalView | null = null;
 
-  constructor(session: Session, store: Store<AppState>, area: HTMLElement, actions: DeckActions) {
+  constructor(session: Session, store: Store<AppState>, area: HTMLElement, actions: TerminalViewsActions) {
     this.#session = session;
     this.#store = store;
     this.#area = area;
     this.#actions = actions;
-    this.#screens = new Screens((uuid) => {
-      this.#seats.delete(uuid);
+    this.#screens = new ScreenCache((uuid) => {
+      this.#views.delete(uuid);
       session.dropScreen(uuid);
     });
   }
 
   get screen(): Screen | null {
-    return this.#seat?.screen ?? null;
+    return this.#view?.screen ?? null;
   }
 
   get kept(): number {
     return this.#screens.size;
   }
 
-  get #seat(): Seat | undefined {
-    return this.#seats.get(this.#store.state.shown ?? "");
+  get #view(): TerminalView | undefined {
+    return this.#views.get(this.#store.state.shown ?? "");
   }
 
   create(): void {
     this.#hide();
     // The layout must be as it is with a terminal before anything is measured.
     if (this.#store.state.shown === null) this.#store.set({ shown: UNNAMED });
-    const seat = this.#makeSeat(UNNAMED);
-    this.#prepared = seat;
-    seat.screen.show();
-    const size = seat.screen.measure() ?? USUAL;
-    seat.screen.resize(size);
-    seat.settling.told(size);
-    seat.uuid = this.#session.create(size.cols, size.rows);
-    this.#expected = seat.uuid;
-    this.show(seat.uuid);
+    const view = this.#makeView(UNNAMED);
+    this.#prepared = view;
+    view.screen.show();
+    const size = view.screen.measure() ?? USUAL;
+    view.screen.resize(size);
+    view.resize.markSent(size);
+    view.uuid = this.#session.create(size.cols, size.rows);
+    this.#expected = view.uuid;
+    this.show(view.uuid);
     this.#prepared?.screen.end();
     this.#prepared = null;
   }
@@ -86,13 +86,13 @@ export class Deck {
     const before = this.#store.state.shown;
     const focused = this.#screens.get(before ?? "")?.host.contains(document.activeElement) ?? false;
     if (before !== uuid) this.#hide();
-    const screen = this.#screens.bring(uuid, () => this.#takeSeat(uuid));
+    const screen = this.#screens.use(uuid, () => this.#takeView(uuid));
     screen.show();
     this.#store.set({ shown: uuid, skipped: 0, atBottom: screen.atBottom });
     this.#session.show([uuid]);
     if (this.#missed.delete(uuid)) this.#session.dropScreen(uuid);
-    this.#seats.get(uuid)?.settling.now();
-    this.#actions.turned();
+    this.#views.get(uuid)?.resize.flush();
+    this.#actions.shownChanged();
     if (focused || hasRealKeyboard()) screen.focus();
   }
 
@@ -101,7 +101,7 @@ export class Deck {
     const { tabs, shown } = this.#store.state;
     const known = new Set(tabs.map((tab) => tab.uuid));
     if (this.#expected !== null && known.has(this.#expected)) this.#expected = null;
-    for (const uuid of [...this.#seats.keys()]) if (!known.has(uuid) && uuid !== this.#expected) this.#end(uuid);
+    for (const uuid of [...this.#views.keys()]) if (!known.has(uuid) && uuid !== this.#expected) this.#end(uuid);
     if (shown !== null && (known.has(shown) || shown === this.#expected)) return;
     const first = tabs[0]?.uuid;
     if (first !== undefined) this.show(first);
@@ -125,7 +125,7 @@ export class Deck {
     if (uuid === this.#expected) this.ended(uuid);
   }
 
-  write(output: Output): void {
+  write(output: TerminalOutput): void {
     const screen = this.#screens.get(output.uuid);
     if (screen === undefined) {
       this.#missed.add(output.uuid); // the whole screen comes when it is shown
@@ -136,36 +136,36 @@ export class Deck {
   }
 
   /** The layout moved. */
-  disturb(): void {
-    this.#seat?.settling.disturb();
+  layoutChanged(): void {
+    this.#view?.resize.layoutChanged();
   }
 
-  /** The other side may have been told another size meanwhile. */
-  renewSize(): void {
-    for (const seat of this.#seats.values()) seat.settling.forget();
-    this.#seat?.settling.now();
+  /** Send the size again: the agent may have been given another one meanwhile. */
+  resendSize(): void {
+    for (const view of this.#views.values()) view.resize.invalidate();
+    this.#view?.resize.flush();
   }
 
   apply(): void {
     const { state } = this.#store;
     const palette = paletteOf(state);
     for (const [, screen] of this.#screens.all) screen.apply(state.preferences, palette);
-    this.disturb();
+    this.layoutChanged();
   }
 
   end(): void {
-    for (const seat of this.#seats.values()) seat.settling.stop();
-    this.#seats.clear();
+    for (const view of this.#views.values()) view.resize.stop();
+    this.#views.clear();
     this.#screens.endAll();
   }
 
-  #count(output: Output): void {
+  #count(output: TerminalOutput): void {
     const skipped = output.reset ? output.skipped : this.#store.state.skipped + output.skipped;
     this.#store.set({ skipped });
   }
 
   #hide(): void {
-    this.#seat?.settling.stop();
+    this.#view?.resize.stop();
     this.screen?.hide();
   }
 
@@ -173,33 +173,33 @@ export class Deck {
     this.#hide();
     this.#store.set({ shown: null, skipped: 0, atBottom: true });
     this.#session.show([]);
-    this.#actions.turned();
+    this.#actions.shownChanged();
   }
 
   #end(uuid: string): void {
-    this.#seats.get(uuid)?.settling.stop();
-    this.#seats.delete(uuid);
+    this.#views.get(uuid)?.resize.stop();
+    this.#views.delete(uuid);
     this.#missed.delete(uuid);
     this.#screens.end(uuid);
   }
 
-  #takeSeat(uuid: string): Screen {
-    const seat = this.#prepared ?? this.#makeSeat(uuid);
+  #takeView(uuid: string): Screen {
+    const view = this.#prepared ?? this.#makeView(uuid);
     this.#prepared = null;
-    seat.uuid = uuid;
-    this.#seats.set(uuid, seat);
-    return seat.screen;
+    view.uuid = uuid;
+    this.#views.set(uuid, view);
+    return view.screen;
   }
 
-  #makeSeat(uuid: string): Seat {
+  #makeView(uuid: string): TerminalView {
     const { state } = this.#store;
-    const seat = { uuid } as Seat;
-    seat.screen = new Screen(this.#area, this.#actions.watcher(() => seat.uuid), state.preferences, paletteOf(state));
-    seat.settling = new Settling(() => seat.screen.measure(), (size) => {
-      seat.screen.resize(size);
-      if (seat.uuid !== UNNAMED) this.#session.resize(seat.uuid, size.cols, size.rows);
+    const view = { uuid } as TerminalView;
+    view.screen = new Screen(this.#area, this.#actions.listener(() => view.uuid), state.preferences, paletteOf(state));
+    view.resize = new ResizeDebounce(() => view.screen.measure(), (size) => {
+      view.screen.resize(size);
+      if (view.uuid !== UNNAMED) this.#session.resize(view.uuid, size.cols, size.rows);
     });
-    return seat;
+    return view;
   }
 }
 

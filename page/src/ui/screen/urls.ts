@@ -1,6 +1,6 @@
 /** Which addresses may be opened from a terminal's text, and how they are told to people. Pure. */
 
-export interface SafeLink {
+export interface SafeUrl {
   readonly href: string;
   /** What to look at before opening: the host, or the mail's receiver. */
   readonly target: string;
@@ -12,7 +12,7 @@ export interface SafeLink {
 const ALLOWED = new Set(["http:", "https:", "mailto:"]); // bounded: a constant
 const LONGEST = 4096;
 
-export function safeLink(text: string): SafeLink | null {
+export function safeUrl(text: string): SafeUrl | null {
   if (text.length > LONGEST) return null;
   let url: URL;
   try {

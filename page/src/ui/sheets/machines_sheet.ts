@@ -1,6 +1,6 @@
 /** The machines that this page knows: which one is used, their names, and forgetting one. */
 
-import type { ForeignLink, KnownMachine } from "../../session/types";
+import type { UnknownMachineLink, KnownMachine } from "../../session/types";
 import { el, replace } from "../base/dom";
 import { icon } from "../base/icons";
 import type { Store } from "../base/store";
@@ -56,7 +56,7 @@ function openAdd(link: (text: string) => Promise<void>): void {
 }
 
 /** Ask before a link to an unknown machine is used; true means that the person agrees. */
-export function askAboutLink({ known, replaces, machine, fingerprint }: ForeignLink): Promise<boolean> {
+export function askAboutLink({ known, replaces, machine, fingerprint }: UnknownMachineLink): Promise<boolean> {
   const name = machineTitle(known);
   const text = replaces
     ? `The link says that it leads to ${name}, but it has another key. A machine has a new key only when its state directory was lost.`

@@ -4,7 +4,7 @@ import { el } from "../base/dom";
 import { icon, type IconName } from "../base/icons";
 import { openSheet } from "./sheet";
 
-export interface Choice {
+export interface MenuItem {
   readonly label: string;
   readonly picture: IconName;
   readonly act: () => void;
@@ -13,7 +13,7 @@ export interface Choice {
   readonly disabled?: boolean;
 }
 
-export function openMenu(title: string, choices: readonly Choice[]): void {
+export function openMenu(title: string, choices: readonly MenuItem[]): void {
   const list = el("div", { class: "menu" });
   const sheet = openSheet(title, list);
   for (const choice of choices) {

@@ -1,6 +1,6 @@
 /** How the connection's state is told to people, and what they can do about it. Pure. */
 
-import type { Connection, KnownMachine, Stage } from "../../session/types";
+import type { Connection, KnownMachine, ConnectionStage } from "../../session/types";
 import { latency } from "../base/quantities";
 
 /** What a machine is called before anybody has named it. */
@@ -58,7 +58,7 @@ export function shortState(connection: Connection): string {
   return SHORT[connection.stage];
 }
 
-const SHORT: Readonly<Record<Exclude<Stage, "ready">, string>> = {
+const SHORT: Readonly<Record<Exclude<ConnectionStage, "ready">, string>> = {
   linking: "no link", offline: "offline", "signing-in": "sign-in", waiting: "waiting", securing: "securing", refused: "refused",
 };
 

@@ -5,7 +5,7 @@ import { type Gesture, Gestures, LONG_PRESS_MS, type Point } from "./gestures";
 
 export function watchTouches(area: HTMLElement, tell: (gesture: Gesture) => void, scope: Scope): void {
   const gestures = new Gestures();
-  let callOff = (): void => undefined;
+  let cancel = (): void => undefined;
   const say = (made: readonly Gesture[]): void => made.forEach(tell);
   const own = (event: TouchEvent): boolean => !(event.target instanceof Element && event.target.closest("button, a, .handle"));
 
@@ -13,10 +13,10 @@ export function watchTouches(area: HTMLElement, tell: (gesture: Gesture) => void
   scope.listen(area, "touchstart", (event) => {
     if (!own(event)) return;
     event.preventDefault(); // no emulated mouse, no magnifier, no menu
-    callOff();
+    cancel();
     say(gestures.down(points(event), event.timeStamp));
     const due = event.timeStamp + LONG_PRESS_MS;
-    callOff = scope.after(LONG_PRESS_MS, () => say(gestures.tick(due)));
+    cancel = scope.after(LONG_PRESS_MS, () => say(gestures.tick(due)));
   }, active);
   scope.listen(area, "touchmove", (event) => {
     if (!own(event)) return;
@@ -26,11 +26,11 @@ export function watchTouches(area: HTMLElement, tell: (gesture: Gesture) => void
   scope.listen(area, "touchend", (event) => {
     if (!own(event)) return;
     event.preventDefault();
-    callOff();
+    cancel();
     say(gestures.up(event.touches.length, event.timeStamp));
   }, active);
   scope.listen(area, "touchcancel", () => {
-    callOff();
+    cancel();
     say(gestures.cancel());
   });
 }
