@@ -1,4 +1,8 @@
-/** The bar of keys that soft keyboards lack. It stays above the soft keyboard, since the page ends where that begins. */
+/**
+ * The bar of keys that soft keyboards lack. Which keys it has is in `key_bar_keys.ts`.
+ *
+ * It stays above the soft keyboard, since the page ends where that begins.
+ */
 
 import { el, setText } from "../base/dom";
 import { icon, type IconName } from "../base/icons";
@@ -6,8 +10,8 @@ import { Scope } from "../base/scope";
 import type { AppState } from "../state";
 import type { Combo } from "./combos";
 import type { Key } from "./encoding";
-import { type KeyBarKey, KEY_BAR_KEYS } from "./key_bar_keys";
-import type { ModifierState, Modifier } from "./modifiers";
+import { KEY_BAR_ROWS, type KeyBarKey } from "./key_bar_keys";
+import type { Modifier, ModifierState } from "./modifiers";
 import { watchPress } from "./press";
 
 export interface KeyActions {
@@ -26,7 +30,7 @@ export class KeyBar {
   readonly #chips = el("div", { class: "chips", "data-scrolls": true });
   readonly #combos = el("span", { class: "combos" });
   readonly #ask: HTMLElement;
-  readonly #modifiers = new Map<Modifier, HTMLElement>(); // bounded by KEY_BAR_KEYS
+  readonly #modifiers = new Map<Modifier, HTMLElement>(); // bounded by KEY_BAR_ROWS
   readonly #actions: KeyActions;
   readonly #scope: Scope;
   #comboScope = new Scope();
@@ -40,7 +44,7 @@ export class KeyBar {
     const add = this.#tool("plus", "", "Add a combination", () => actions.editCombo(null));
     const keyboard = this.#tool("keyboard", "", "Show or hide the keyboard", () => actions.keyboard());
     this.#chips.append(keyboard, this.#ask, paste, this.#combos, add);
-    this.element.append(this.#chips, el("div", { class: "grid" }, ...KEY_BAR_KEYS.map((key) => this.#button(key))));
+    this.element.append(this.#chips, el("div", { class: "grid" }, ...KEY_BAR_ROWS.flat().map((key) => this.#button(key))));
     scope.add(() => this.#comboScope.end());
   }
 
@@ -54,12 +58,12 @@ export class KeyBar {
     if (this.#drawn !== state.combos) this.#drawCombos(state.combos);
   }
 
-  #renderModifier(modifier: Modifier, held: ModifierState): void {
+  #renderModifier(modifier: Modifier, state: ModifierState): void {
     const button = this.#modifiers.get(modifier);
-    if (button === undefined || button.dataset["state"] === held) return;
-    button.dataset["state"] = held;
-    button.setAttribute("aria-pressed", String(held !== "off"));
-    button.setAttribute("aria-label", held === "locked" ? `${NAMES[modifier]}, locked` : NAMES[modifier]);
+    if (button === undefined || button.dataset["state"] === state) return;
+    button.dataset["state"] = state;
+    button.setAttribute("aria-pressed", String(state !== "off"));
+    button.setAttribute("aria-label", state === "locked" ? `${NAMES[modifier]}, locked` : NAMES[modifier]);
   }
 
   #button(key: KeyBarKey): HTMLElement {
