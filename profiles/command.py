@@ -19,7 +19,7 @@ COMMANDS: Final = {
     "heap": "profiles.commands.heap:heap",
     "flame": "profiles.commands.flame:flame",
     "compare": "profiles.commands.compare:compare",
-    "gate": "profiles.gate.command:gate",
+    "gate": "profiles.commands.gate:gate",
 }
 
 

@@ -1,4 +1,4 @@
-"""What was seen in a process, as frozen values, for `profiles.attribution.case` to draw conclusions from. No I/O."""
+"""What was seen in a process, as frozen values, read by `profiles.attribution.cause_analysis`. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

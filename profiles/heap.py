@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mobifai.cli.tables import print_table
 from mobifai.protocol.plain_text import plain
-from profiles.report.places import short
+from profiles.report.locations import short
 from soak.report.figures import byte_count, count, duration
 
 LARGE = 50

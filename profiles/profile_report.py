@@ -11,7 +11,7 @@ from profiles.next_steps import next_steps
 from profiles.report.directory import ProfileDirectory, encoded
 from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import summary
-from profiles.reported import How, Saving, begun_in, kept
+from profiles.report_lifecycle import How, Saving, begun_in, kept
 from profiles.results import EVERYTHING, EVERYTHING_ELSE, EXIT_STATUS, ProfileReport, Settings, Unjudged
 from soak.harness.environment import environment
 from soak.harness.identity import product

@@ -5,10 +5,10 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.bench.harness import COUNTED, LOOKED_AT, NATIVE, PLAIN, WINDOW
+from benchmarks.bench.page_text import HARNESS, HARNESS_FAILED, LEAST
 from benchmarks.bench.results import Cell
 from benchmarks.bench.small_leaks import CLEAN, LEAST_DIFFERENCE, SMALLEST, found_row
 from benchmarks.bench.tables import table_of
-from benchmarks.bench.words import HARNESS, HARNESS_FAILED, LEAST
 from benchmarks.leak_finders.cells import Measured
 from benchmarks.leak_finders.score import answers_of
 

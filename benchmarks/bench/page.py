@@ -6,12 +6,12 @@ from statistics import median
 import msgspec
 
 from benchmarks.bench.harness_page import harness_section
+from benchmarks.bench.page_text import BEHIND, HEAD, NOT_BEHIND, NOTES, QUICK_RUN, RATIOS
 from benchmarks.bench.peers import PEERS
 from benchmarks.bench.reading import reading_section
 from benchmarks.bench.results import Cell, Machine, Results
 from benchmarks.bench.rows import BY_NAME, FULL, QUICK, ROWS, Counts, Row
 from benchmarks.bench.tables import table_of
-from benchmarks.bench.words import BEHIND, HEAD, NOT_BEHIND, NOTES, QUICK_RUN, RATIOS
 from benchmarks.leak_finders.cells import Measured
 
 OURS = ("mobifai", "mobifai-relay")

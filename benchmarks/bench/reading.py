@@ -17,11 +17,11 @@ from statistics import median
 import click
 import msgspec
 
+from benchmarks.bench.page_text import READING_TEXT
 from benchmarks.bench.payload import Payload
 from benchmarks.bench.results import Cell, Results
 from benchmarks.bench.rows import MB
 from benchmarks.bench.tables import table_of
-from benchmarks.bench.words import READING_TEXT
 from mobifai.terminals.spawning import start_shell
 
 READING = "reading"

@@ -64,6 +64,6 @@ LEAK_FINDERS = Kind(
     _run,
     lambda unit: USUAL_SECONDS[unit.partition(" ")[0]],
     ("benchmarks/evidence/finders.py", "benchmarks/leak_finders/*.py", ":(exclude)benchmarks/leak_finders/page.py",
-     ":(exclude)benchmarks/leak_finders/words.py", "tests/soak/plant_host.py", "tests/support/loops.py"),
+     ":(exclude)benchmarks/leak_finders/page_text.py", "tests/soak/plant_host.py", "tests/support/loops.py"),
     _ready,
 )  # fmt: skip

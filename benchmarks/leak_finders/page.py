@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from benchmarks.leak_finders.cells import MEMRAY_OPTIONS, REST_SECONDS, Measured
 from benchmarks.leak_finders.host import EVENTS_A_SAMPLE, SHORT_REST_SECONDS
 from benchmarks.leak_finders.limits import CALIBRATION_RUNS, FILTER_RUNS, KINDS, Filter, limits_of
+from benchmarks.leak_finders.page_text import HEAD, HOW, LIMITS, PLANT_BY_PLANT
 from benchmarks.leak_finders.score import FINDERS, MEMRAY, ROLES, Answer, Score, answers_of, at_limits, score_of
-from benchmarks.leak_finders.words import HEAD, HOW, LIMITS, PLANT_BY_PLANT
 
 ELSEWHERE = ", elsewhere"
 FACTORS = (0.25, 0.5, 1, 2, 4)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from profiles.attribution.case import Adders, Case, Cause, NameLine
+from profiles.attribution.cause_analysis import Adders, Case, Cause, NameLine
 from profiles.attribution.frames import Frame, Role, Stack, blame, blamed, calls, role
 from profiles.evidence import Evidence, told_by
 from profiles.results import Confidence, Culprit, Place, Unattributed, step_of

@@ -37,7 +37,7 @@ _SOAK: Final = str(Path(soak.__file__).parent)
 _PROFILES: Final = str(Path(__file__).parents[1])
 
 _PLACES: Final[Sequence[tuple[str, Role]]] = (
-    (f"{_PROFILES}/inside/wrapping.py", Role.WRAPPER),
+    (f"{_PROFILES}/inside/creation_recorder.py", Role.WRAPPER),
     (f"{_PROFILES}/inside/", Role.TOOL),
     (f"{_SOAK}/inside/", Role.TOOL),
     (f"{_SOAK}/plants/hooks.py", Role.FOUNDATION),

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from profiles import compare as side_by_side
+from profiles import comparison as side_by_side
 from profiles.report.directory import read_profile
 from profiles.subcommand import Subcommand
 from soak.harness.identity import product

@@ -9,7 +9,7 @@ import msgspec
 
 from profiles.flame import check_memray
 from profiles.investigate.explain import nothing_to_explain, read_soak, steps_to_findings, wanted_of
-from profiles.investigate.hunt import Hunt, Wanted
+from profiles.investigate.investigation import Hunt, Wanted
 from profiles.investigate.processes import check_process, scenarios_with
 from profiles.invocation import tell
 from profiles.options import TABLE, plan_of, run_options

@@ -11,8 +11,8 @@ import msgspec
 
 import mobifai
 from profiles.gate.checkout import Checkout, GitError, checkout_around, differing
-from profiles.gate.compared import edits_in_words
 from profiles.gate.results import SideResult
+from profiles.gate.side_text import edits_in_words
 from profiles.invocation import again_with
 from profiles.results import ProfileError
 from soak.gauges.results import Installed

@@ -16,13 +16,13 @@ import msgspec
 from mobifai.errors import MobiFaiError
 from profiles.gate.accepted import Accepted
 from profiles.gate.comparison import checked, closest, conclude, expired, found, rows, unneeded
+from profiles.gate.line_growth import grown_at_rest
 from profiles.gate.next_steps import next_steps
-from profiles.gate.resting import BaseFailed, Figures, at_rest_figures
+from profiles.gate.rest_figures import BaseFailed, Figures, at_rest_figures
 from profiles.gate.results import Checked, GateReport, GrownLine, Row, SideResult
 from profiles.gate.sides import Side, in_checkout
-from profiles.gate.standing import grown_at_rest
 from profiles.gate.trial import Look, at_rest_again, trial
-from profiles.investigate.hunt import Hunt, Wanted
+from profiles.investigate.investigation import Hunt, Wanted
 from profiles.report.summary import headline
 from profiles.results import Culprit, ProfileReport, Unjudged
 from soak.gauges.results import FindingResult

@@ -24,7 +24,7 @@ import msgspec
 import mobifai
 import profiles
 import soak
-from profiles.gate.building import Builder, BuildFailed, compile_side
+from profiles.gate.builder import Builder, BuildFailed, compile_side
 from profiles.gate.checkout import GitError, commit_of, git, snapshot
 from profiles.gate.results import SideResult
 from profiles.results import Culprit, ProfileError

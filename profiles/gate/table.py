@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from rich.text import Text
 
-from profiles.gate.compared import compared, short
 from profiles.gate.figures import FIGURES
 from profiles.gate.results import Checked, GateReport, Row, RowVerdict, Verdict
-from profiles.report.places import told
+from profiles.gate.side_text import compared, short
+from profiles.report.locations import told
 from profiles.results import EVERYTHING, Unjudged, not_judged
 from soak.report.figures import amount, count, duration, rate
 from soak.report.text import markdown_text, one_line

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from profiles.gate.building import in_a_line
-from profiles.gate.resting import Figures, counted
+from profiles.gate.builder import in_a_line
+from profiles.gate.rest_figures import Figures, counted
 from profiles.gate.sides import Side
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult

@@ -20,11 +20,11 @@ import psutil
 import mobifai
 from mobifai.health.process_stats import descriptor_kinds, heap_in_use
 from profiles.attribution.frames import blame
-from profiles.inside.aside import driven, no_pause
+from profiles.inside.allocation_sites import stack_of
+from profiles.inside.container_contents import name_of
 from profiles.inside.containers import among
-from profiles.inside.reach import name_of
+from profiles.inside.offload import driven, no_pause
 from profiles.inside.retainers import paths, referents
-from profiles.inside.stacks import stack_of
 from soak.inside.count import CANARIES
 
 MOST_TYPES: Final = 30

@@ -12,11 +12,11 @@ from typing import Any
 from mobifai.control.control_socket import ControlHandler, StreamingHandler
 from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import StateError
-from profiles.inside.aside import aside
-from profiles.inside.early_end import EarlyEnd
-from profiles.inside.flames import tracing_windows
+from profiles.inside.baseline_memory import standing
+from profiles.inside.early_stop import EarlyEnd
 from profiles.inside.heap import snapshot
-from profiles.inside.standing import standing
+from profiles.inside.memray_window import tracing_windows
+from profiles.inside.offload import aside
 from profiles.inside.tracing import Tracing
 from profiles.inside.watching import watching
 from soak.inside.questions import RUN_VARIABLE

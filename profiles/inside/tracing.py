@@ -21,12 +21,12 @@ import psutil
 
 from mobifai.errors import StateError
 from profiles.attribution.frames import Frame, Role, Stack, is_of_the_tool, role
-from profiles.inside.aside import aside, driven, no_pause, running_loop
+from profiles.inside.allocation_sites import Site, Sites, site_of, stack_of, storage_stack
+from profiles.inside.container_contents import cached_function, held_by, name_of, survivors
 from profiles.inside.containers import Containers, find
-from profiles.inside.reach import cached_function, held_by, name_of, survivors
+from profiles.inside.creation_recorder import Births
+from profiles.inside.offload import aside, driven, no_pause, running_loop
 from profiles.inside.retainers import paths
-from profiles.inside.stacks import Site, Sites, site_of, stack_of, storage_stack
-from profiles.inside.wrapping import Births
 
 FRAMES: Final = 8
 """Lines of a stack that are kept: deep enough for a call through two libraries."""

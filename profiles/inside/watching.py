@@ -16,7 +16,7 @@ from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import StateError
 from mobifai.health.process_stats import descriptor_kinds, heap_in_use
 from profiles.attribution.growth import largest, risen_containers, risen_sites
-from profiles.inside.early_end import EarlyEnd
+from profiles.inside.early_stop import EarlyEnd
 from profiles.inside.tracing import MOST_EXAMINED, Tracing, traced_bytes
 from profiles.windows import LONGEST_LOOK
 from soak.inside.count import count

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from profiles.investigate.hunt import Wanted
+from profiles.investigate.investigation import Wanted
 from profiles.results import NextStep, ProfileError
 from soak.gauges.results import FindingResult, Report
 from soak.plants import plant

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from profiles.report.places import told
+from profiles.report.locations import told
 from profiles.report.summary import FATES, SIGNS, asked, facts, fate, headline, identity, looked_at, overhead, parts
 from profiles.results import (
     Culprit,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from profiles.report.places import rates, short, told
+from profiles.report.locations import rates, short, told
 from profiles.report.summary import (
     FATES,
     NOBODY,

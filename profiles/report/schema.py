@@ -46,7 +46,7 @@ def _other(file: Path, version: int, found: str) -> OtherVersion:
 
 def schemas() -> Mapping[str, dict[str, Any]]:
     """The schema of each document by the name of its file."""
-    from profiles.compare import Comparison  # noqa: PLC0415 - these write reports themselves
+    from profiles.comparison import Comparison  # noqa: PLC0415 - these write reports themselves
     from profiles.gate.results import GateReport  # noqa: PLC0415
     from profiles.heap_results import HeapReport  # noqa: PLC0415
     from profiles.results import ProfileReport  # noqa: PLC0415

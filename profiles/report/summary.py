@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from profiles.report.places import rates, told
+from profiles.report.locations import rates, told
 from profiles.results import (
     EVERYTHING,
     Culprit,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from profiles.compare import EXIT_STATUS, Comparison, Row, compare, comparison_text
+from profiles.comparison import EXIT_STATUS, Comparison, Row, compare, comparison_text
 from profiles.results import Culprit, Looked, Place, ProfileReport, Settings, Unattributed, Verdict
 from tests.profiles import sample_profiles as samples
 

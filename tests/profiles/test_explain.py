@@ -7,7 +7,7 @@ import pytest
 
 from mobifai.errors import MobiFaiError
 from profiles.investigate.explain import nothing_to_explain, read_soak, steps_to_findings, wanted_of
-from profiles.investigate.hunt import Hunt, Wanted
+from profiles.investigate.investigation import Hunt, Wanted
 from profiles.results import Culprit
 from soak.gauges.counts import Counts
 from soak.gauges.results import FindingResult, Report, TrafficResult

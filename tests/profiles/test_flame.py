@@ -14,9 +14,9 @@ from mobifai.errors import StateError
 from mobifai.state import StateDir
 from profiles import flame as flames_outside
 from profiles.flame import flame
-from profiles.inside import flames
-from profiles.inside.early_end import EarlyEnd
-from profiles.inside.flames import trace
+from profiles.inside import memray_window
+from profiles.inside.early_stop import EarlyEnd
+from profiles.inside.memray_window import trace
 from profiles.results import ProfileError
 from profiles.windows import LONGEST_FLAME
 from profiles.writable import check_writable
@@ -101,7 +101,7 @@ async def test_a_window_ends_early_when_the_command_that_began_it_says_so(privat
 
 
 async def test_a_window_ends_early_when_its_file_gets_too_large(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flames, "MOST_FILE", -1)
+    monkeypatch.setattr(memray_window, "MOST_FILE", -1)
     async with asyncio.timeout(30):
         (_, ended) = [event async for event in window(private)]
     assert isinstance(ended, dict)

@@ -19,7 +19,7 @@ AGENT = str(Path(mobifai.__file__).parent / "agent" / "agent.py")
 LEDGER = str(Path(mobifai.__file__).parent / "bounds" / "ledger.py")
 COUNT = str(Path(soak.__file__).parent / "inside" / "count.py")
 PLANT = str(Path(soak.__file__).parent / "plants" / "native.py")
-WRAPPING = str(Path(profiles.__file__).parent / "inside" / "wrapping.py")
+WRAPPING = str(Path(profiles.__file__).parent / "inside" / "creation_recorder.py")
 
 
 @pytest.mark.parametrize(

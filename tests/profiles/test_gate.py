@@ -22,13 +22,13 @@ from profiles.gate.baseline import (
     write_baseline,
 )
 from profiles.gate.comparison import closest, conclude, difference, expired, found, unneeded
-from profiles.gate.documents import GateDirectory, annotations, encoded, junit, read_gate
 from profiles.gate.figures import FIGURES, figure_of
 from profiles.gate.gate import SCENARIOS, SEED, TIME_SCALE
-from profiles.gate.resting import least
+from profiles.gate.line_growth import grown
+from profiles.gate.report_files import GateDirectory, annotations, encoded, junit, read_gate
+from profiles.gate.rest_figures import least
 from profiles.gate.results import GrownLine
 from profiles.gate.sides import Side
-from profiles.gate.standing import grown
 from profiles.gate.table import markdown, summary
 from profiles.gate.trial import Look, Trial
 from soak.gauges.gauge import gauge_of

@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from profiles.gate.documents import read_gate
+from profiles.gate.line_growth import grown_at_rest
+from profiles.gate.report_files import read_gate
 from profiles.gate.results import GateReport
 from profiles.gate.sides import base
-from profiles.gate.standing import grown_at_rest
 from tests.profiles.gate_branches import BRANCHES, CLEAN, LEAKS, ON_PURPOSE, Branch, check_out, git, repository
 
 USUAL = (LEAKS[0], ON_PURPOSE[0], CLEAN[1])

@@ -10,13 +10,13 @@ import pytest
 from profiles.gate.baseline import here, workload_of, write_baseline
 from profiles.gate.candidate import CandidateError, Choice, choose
 from profiles.gate.checkout import Checkout, Edit, GitError, checkout_around, differing, snapshot
-from profiles.gate.compared import SAME_SIDES, compared, same_commit, short
-from profiles.gate.documents import junit, read_gate
 from profiles.gate.gate import SCENARIOS, SEED
 from profiles.gate.next_steps import next_steps
 from profiles.gate.options import plan_of
+from profiles.gate.report_files import junit, read_gate
 from profiles.gate.results import SideResult
 from profiles.gate.same_sides import same_files
+from profiles.gate.side_text import SAME_SIDES, compared, same_commit, short
 from profiles.gate.sides import Side, base, base_of, candidate, in_checkout
 from profiles.gate.table import headline, markdown, summary
 from soak.harness.environment import environment

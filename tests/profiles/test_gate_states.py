@@ -8,10 +8,10 @@ import pytest
 
 from profiles.gate import gate as gates
 from profiles.gate.comparison import checked, found
-from profiles.gate.documents import annotations, encoded, junit, read_gate
 from profiles.gate.gate import AT_REST, Comparison, Gate
 from profiles.gate.next_steps import next_steps
-from profiles.gate.resting import BaseFailed
+from profiles.gate.report_files import annotations, encoded, junit, read_gate
+from profiles.gate.rest_figures import BaseFailed
 from profiles.gate.results import EXIT_STATUS, GateReport
 from profiles.gate.sides import Side
 from profiles.gate.table import markdown, summary

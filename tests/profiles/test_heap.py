@@ -19,8 +19,8 @@ from jsonschema import Draft202012Validator
 from mobifai import __version__
 from profiles.heap import heap_text
 from profiles.inside import heap
-from profiles.inside.aside import aside
 from profiles.inside.heap import MOST_CHILDREN, MOST_CONTAINERS, MOST_TASKS, MOST_THREADS, MOST_TYPES, snapshot
+from profiles.inside.offload import aside
 from tests.support.agent import serving
 
 MANY = 300_000

@@ -15,11 +15,11 @@ from mobifai.protocol.plain_text import is_shown
 from profiles.command import profile
 from profiles.commands.attach import attach
 from profiles.commands.flame import flame
+from profiles.commands.gate import gate
 from profiles.commands.run import run, wanted_from
 from profiles.gate import options as gate_options
-from profiles.gate.command import gate
 from profiles.gate.options import gate_command
-from profiles.investigate.hunt import Wanted
+from profiles.investigate.investigation import Wanted
 from profiles.options import PROCESSES, TABLE
 from profiles.replay import attach_command, run_command
 from soak.option_types import FASTEST, MOST_PHONES

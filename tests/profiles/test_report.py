@@ -16,8 +16,8 @@ from rich.console import Console
 
 from profiles.report.directory import ProfileDirectory, encoded, read_profile
 from profiles.report.html import AROUND, LONGEST_LINE, MOST_CARDS, page, source
+from profiles.report.locations import rates
 from profiles.report.markdown import annotations, markdown
-from profiles.report.places import rates
 from profiles.report.summary import MOST_CULPRITS, MOST_LINES, SIGNS, facts, headline, identity, overhead, summary
 from profiles.results import EXIT_STATUS, Looked, NextStep, Overhead, ProfileReport, Scale, Sought, Unjudged, Verdict
 from soak.gauges.results import Installed, Product

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from profiles.inside.aside import aside, driven, no_pause
+from profiles.inside.offload import aside, driven, no_pause
 from profiles.inside.retainers import SLICE, paths, referents
 from tests.support.eventually import eventually
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
-from profiles.compare import compare
-from profiles.gate.documents import GateDirectory, read_gate
-from profiles.gate.documents import encoded as encoded_gate
+from profiles.comparison import compare
+from profiles.gate.report_files import GateDirectory, read_gate
+from profiles.gate.report_files import encoded as encoded_gate
 from profiles.report.directory import encoded
 from profiles.report.schema import schemas
 from profiles.results import ProfileReport

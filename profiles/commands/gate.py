@@ -11,18 +11,18 @@ import click
 import msgspec
 
 from profiles.gate.accepted import Accepted, read_accepted
-from profiles.gate.against import Revision, Stored
 from profiles.gate.candidate import Choice
-from profiles.gate.compared import SAME_SIDES
-from profiles.gate.documents import GateDirectory, annotations, encoded
+from profiles.gate.comparison_base import Revision, Stored
 from profiles.gate.gate import SCENARIOS, Comparison, Gate
 from profiles.gate.next_steps import next_steps, other_sides
 from profiles.gate.options import ACCEPTED, TABLE, gate_command, gate_options, plan_of
+from profiles.gate.report_files import GateDirectory, annotations, encoded
 from profiles.gate.results import EXIT_STATUS, GateReport
+from profiles.gate.side_text import SAME_SIDES
 from profiles.gate.sides import CandidateFailed
 from profiles.gate.table import markdown, summary
 from profiles.invocation import command, now, tell
-from profiles.reported import How, Kept, Saving, begun_in, kept, removed_if_refused
+from profiles.report_lifecycle import How, Kept, Saving, begun_in, kept, removed_if_refused
 from profiles.results import EVERYTHING, ProfileError, Unjudged
 from profiles.subcommand import Subcommand, interruption
 from soak.harness import network_namespace as network

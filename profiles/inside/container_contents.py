@@ -16,8 +16,8 @@ from itertools import islice
 from typing import Any, Final
 
 from profiles.attribution.frames import Frame, is_of_the_tool
+from profiles.inside.allocation_sites import Site, site_of, stack_of, storage_stack
 from profiles.inside.retainers import referents
-from profiles.inside.stacks import Site, site_of, stack_of, storage_stack
 
 NEWEST: Final = 16
 """Elements that are looked at."""

@@ -9,9 +9,9 @@ from mobifai import __version__
 from profiles.gate.baseline import Baseline, fitting, here, misfit, read_baselines, workload_of, write_baseline
 from profiles.gate.candidate import Choice, choose
 from profiles.gate.checkout import GitError, toplevel
-from profiles.gate.compared import edits_in_words, same_commit
 from profiles.gate.results import SideResult
 from profiles.gate.same_sides import last_other, same_files
+from profiles.gate.side_text import edits_in_words, same_commit
 from profiles.gate.sides import Side, base, base_of, candidate
 from profiles.invocation import tell
 from profiles.subcommand import interruption

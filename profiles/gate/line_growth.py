@@ -13,10 +13,10 @@ import msgspec
 
 import mobifai
 import profiles
-from profiles.gate.resting import IMPORT_ALL, REST_SECONDS, printed, waiting_agent
+from profiles.gate.rest_figures import IMPORT_ALL, REST_SECONDS, printed, waiting_agent
 from profiles.gate.results import GrownLine
 from profiles.gate.sides import Side
-from profiles.inside.standing import Line, Module, Standing
+from profiles.inside.baseline_memory import Line, Module, Standing
 from soak.gauges.quiescence import at_rest
 
 LEAST_BYTES: Final = 4096
@@ -26,7 +26,7 @@ SHOWN_MODULES: Final = 3
 IMPORTERS: Final = Path(str(profiles.__file__)).parent / "inside" / "importers"
 
 TELL_STANDING = """
-from profiles.inside.standing import standing
+from profiles.inside.baseline_memory import standing
 print(json.dumps(standing()))
 """
 

@@ -13,7 +13,7 @@ import msgspec
 import psutil
 
 from mobifai.errors import MobiFaiError
-from profiles.gate.building import in_a_line
+from profiles.gate.builder import in_a_line
 from profiles.gate.figures import together
 from profiles.gate.sides import Side
 from profiles.results import ProfileError

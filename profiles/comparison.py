@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from rich.text import Text
 
-from profiles.report.places import short, told
+from profiles.report.locations import short, told
 from profiles.report.summary import identity
 from profiles.results import SCHEMA_VERSION, Culprit, Place, ProfileReport, Unattributed, step_of
 from soak.gauges.results import Product

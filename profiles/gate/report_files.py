@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
-from profiles.gate.compared import compared
 from profiles.gate.results import SCHEMA_VERSION, Checked, GateReport, Row
+from profiles.gate.side_text import compared
 from profiles.gate.table import headline, markdown
-from profiles.report.places import short
+from profiles.report.locations import short
 from profiles.report.schema import OtherVersion, decoded
 from profiles.results import not_judged
 from soak.gauges.results import FindingResult

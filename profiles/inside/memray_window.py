@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mobifai.control.control_socket import StreamingHandler
 from mobifai.errors import StateError
-from profiles.inside.early_end import EarlyEnd
+from profiles.inside.early_stop import EarlyEnd
 from profiles.windows import LONGEST_FLAME
 from soak.inside.windows import MemoryWindows
 
