@@ -20,7 +20,7 @@ import msgspec
 
 from mobifai.errors import StateError
 from mobifai.files import read_whole, write_whole
-from mobifai.kept_file import GeneratedFile
+from mobifai.generated_file import GeneratedFile
 from mobifai.problems import Problems
 from mobifai.protocol.handshake import Identity
 from mobifai.protocol.noise import KEY_BYTES, KeyPair

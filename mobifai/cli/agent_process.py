@@ -23,7 +23,7 @@ from mobifai.cli import invitation
 from mobifai.cli.announcing import announce
 from mobifai.cli.console import ConsolePresenter
 from mobifai.cli.control_client import run, stop_signals
-from mobifai.cli.daily import until_time_of_day
+from mobifai.cli.time_of_day import until_time_of_day
 from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, Config, RelayConfig
 from mobifai.control.control_socket import control_server
 from mobifai.control.debug_plugins import DebugPlugins, PluginContext

@@ -18,7 +18,7 @@ from mobifai.cli.control_client import run
 from mobifai.cli.settings import state_dir_option
 from mobifai.config import DEFAULT_PORT, EVERY_ADDRESS
 from mobifai.errors import ConfigError
-from mobifai.health.checks.finding import CheckedInstallation, Severity
+from mobifai.health.checks.check import CheckedInstallation, Severity
 from mobifai.health.doctor import Finding, examine, is_well
 from mobifai.protocol.plain_text import one_line
 from mobifai.terminals.shells import shell_command, shell_environment

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from mobifai import __version__
-from mobifai.cli.first_process import go_on_in_child
+from mobifai.cli.init_process import go_on_in_child
 from mobifai.cli.settings import read_settings
 from mobifai.cli.startup import prepare_process
 from mobifai.errors import CommandError, MobiFaiError

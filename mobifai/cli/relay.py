@@ -13,7 +13,7 @@ from mobifai.cli import invitation
 from mobifai.cli.accounts import account, describe, summary
 from mobifai.cli.announcing import announce
 from mobifai.cli.control_client import is_set_within, run, stop_signals
-from mobifai.cli.listening import listen_options, relay_config
+from mobifai.cli.listen_options import listen_options, relay_config
 from mobifai.cli.settings import FileSettings, log_options, state_dir_option
 from mobifai.config import RelayConfig
 from mobifai.control.control_socket import ControlHandler, control_server

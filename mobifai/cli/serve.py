@@ -18,8 +18,8 @@ import click
 import mobifai
 from mobifai.assistant.config import DEFAULT_MODEL, Approvals, AssistantConfig, from_table
 from mobifai.bounds import Ledger
-from mobifai.cli.first_process import go_on_in_child
-from mobifai.cli.listening import check_public_url, listen_options, relay_config
+from mobifai.cli.init_process import go_on_in_child
+from mobifai.cli.listen_options import check_public_url, listen_options, relay_config
 from mobifai.cli.settings import FileSettings, log_options, state_dir_option
 from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig
 from mobifai.control.control_socket import listen_in

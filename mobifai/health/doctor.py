@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mobifai.errors import MobiFaiError
-from mobifai.health.checks import machine, places, programs, relays, shell
-from mobifai.health.checks.finding import CheckedInstallation, CheckResult, DoctorCheck, Severity, in_thread, problem
+from mobifai.health.checks import machine, programs, relays, shell, storage
+from mobifai.health.checks.check import CheckedInstallation, CheckResult, DoctorCheck, Severity, in_thread, problem
 
 CHECKS = (
     DoctorCheck("versions", in_thread(programs.versions)),
@@ -22,10 +22,10 @@ CHECKS = (
     DoctorCheck("port", machine.port, 10),
     DoctorCheck("udp", in_thread(machine.udp)),
     DoctorCheck("clock", in_thread(machine.clock)),
-    DoctorCheck("state directory", in_thread(places.state_directory)),
-    DoctorCheck("control socket", in_thread(places.control_socket)),
-    DoctorCheck("disk", in_thread(places.disk)),
-    DoctorCheck("databases", in_thread(places.databases), places.DATABASE_SECONDS + 5),
+    DoctorCheck("state directory", in_thread(storage.state_directory)),
+    DoctorCheck("control socket", in_thread(storage.control_socket)),
+    DoctorCheck("disk", in_thread(storage.disk)),
+    DoctorCheck("databases", in_thread(storage.databases), storage.DATABASE_SECONDS + 5),
     DoctorCheck("agent", relays.agent, 20),
     DoctorCheck("relay", relays.relay, 20),
 )

@@ -12,8 +12,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from mobifai.config import RelayConfig
+from mobifai.relay.host_names import HostNames
 from mobifai.relay.login_pages import STYLE_PATH
-from mobifai.relay.names import HostNames
 from mobifai.relay.phone_page import PhonePageFiles
 from mobifai.relay.routes import MOST_BODY_BYTES, HttpRoutes
 from mobifai.relay.security_middleware import PathRules, SecurityMiddleware, add_headers

@@ -13,9 +13,9 @@ from mobifai.bounds import Ledger
 from mobifai.config import EVERY_ADDRESS, EVERY_IPV4_ADDRESS, RelayConfig
 from mobifai.errors import StateError
 from mobifai.limits import RELAY_REQUESTS
-from mobifai.relay.admission import KnownAddresses
-from mobifai.relay.forwarded import Networks
-from mobifai.relay.intake import HttpConnections
+from mobifai.relay.connection_slots import KnownAddresses
+from mobifai.relay.forwarded_headers import Networks
+from mobifai.relay.http_connections import HttpConnections
 from mobifai.resource_limits import shortage
 
 if TYPE_CHECKING:

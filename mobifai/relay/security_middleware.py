@@ -14,8 +14,8 @@ from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict
 
 from mobifai.relay import login_pages as pages
-from mobifai.relay.forwarded import Networks, find_client
-from mobifai.relay.names import HostNames
+from mobifai.relay.forwarded_headers import Networks, find_client
+from mobifai.relay.host_names import HostNames
 
 REQUEST_SECONDS = 10.0
 """How long a request of the API may take, body and all."""

@@ -22,11 +22,11 @@ from mobifai.problems import Problems
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.relay_pairing import RelayRegistry
 from mobifai.relay.addresses import local_url, public_urls
-from mobifai.relay.admission import KnownAddresses
+from mobifai.relay.connection_slots import KnownAddresses
 from mobifai.relay.devices import DeviceInfo, RelayDevices
 from mobifai.relay.event_dispatcher import EventDispatcher
 from mobifai.relay.listener import Listener, bind
-from mobifai.relay.local import LocalConnection
+from mobifai.relay.local_connection import LocalConnection
 from mobifai.relay.signin import IssuedInvitation, SignIn
 from mobifai.relay.socketio_endpoint import SocketIOEndpoint
 from mobifai.relay.store import OWNER, RelayStore
@@ -36,7 +36,7 @@ from mobifai.state import private_directory
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from mobifai.relay.connection import WebSocketConnection
+    from mobifai.relay.websocket_connection import WebSocketConnection
 
 TICK_SECONDS = 1.0
 """How exactly handshakes and silent connections are timed."""

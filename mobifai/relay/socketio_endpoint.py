@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import RELAY_BACKLOG, RELAY_MESSAGE, RELAY_SOCKETS, RELAY_UNSIGNED
-from mobifai.relay.admission import THIS_PROCESS, AddressGroup, ConnectionSlots, KnownAddresses
 from mobifai.relay.close_codes import CloseCode
-from mobifai.relay.local import LocalConnection, LocalEventHandler
+from mobifai.relay.connection_slots import THIS_PROCESS, AddressGroup, ConnectionSlots, KnownAddresses
+from mobifai.relay.local_connection import LocalConnection, LocalEventHandler
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from mobifai.relay.connection import OnEvent, WebSocketConnection
+    from mobifai.relay.websocket_connection import OnEvent, WebSocketConnection
 
 PATH = "/socket.io/"
 EXPECTED_QUERY = {"EIO": "4", "transport": "websocket", "sid": None}  # bounded by this line
@@ -88,7 +88,7 @@ class SocketIOEndpoint:
         """Handle one connection from its request to its end."""
         from aiohttp import web  # noqa: PLC0415 - it is there by now, and an agent without phones needs none
 
-        from mobifai.relay.connection import WebSocketConnection  # noqa: PLC0415
+        from mobifai.relay.websocket_connection import WebSocketConnection  # noqa: PLC0415
 
         try:
             is_handshake = bool(web.WebSocketResponse().can_prepare(request))

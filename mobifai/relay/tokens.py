@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from mobifai.errors import SignInRefused
-from mobifai.kept_file import GeneratedFile
+from mobifai.generated_file import GeneratedFile
 from mobifai.limits import MAX_TOKEN
 from mobifai.problems import Problems
 from mobifai.protocol.codes import DeviceType

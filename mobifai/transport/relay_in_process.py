@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobifai.errors import LimitReached
 from mobifai.relay.event_dispatcher import DeviceConnection
-from mobifai.relay.local import LocalConnection
+from mobifai.relay.local_connection import LocalConnection
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.server import Relay
 from mobifai.transport.transport import PathClosed

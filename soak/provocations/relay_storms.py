@@ -15,8 +15,8 @@ from mobifai.limits import (
     RELAY_SOCKETS,
     RELAY_UNSIGNED,
 )
-from mobifai.relay.admission import KNOWN_FACTOR
-from mobifai.relay.intake import MOST_PER_ADDRESS
+from mobifai.relay.connection_slots import KNOWN_FACTOR
+from mobifai.relay.http_connections import MOST_PER_ADDRESS
 from mobifai.relay.socketio_endpoint import MOST_UNSIGNED
 from soak.phone.event_log import PhoneError
 from soak.provocations.provocation import Place, held, provocation

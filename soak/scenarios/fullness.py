@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, suppress
 
 from mobifai.errors import StateError
 from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, TERMINAL_WINDOW
-from mobifai.relay.admission import KNOWN_FACTOR
+from mobifai.relay.connection_slots import KNOWN_FACTOR
 from mobifai.relay.socketio_endpoint import MOST_UNSIGNED
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone

@@ -11,7 +11,7 @@ from mobifai.bounds import Ledger
 from mobifai.protocol import messages as wire
 from mobifai.protocol.relay_pairing import RelayRegistry
 from mobifai.relay.event_dispatcher import EventDispatcher
-from mobifai.relay.local import LocalConnection
+from mobifai.relay.local_connection import LocalConnection
 from mobifai.relay.socketio_endpoint import SocketIOEndpoint
 from mobifai.relay.store import OWNER
 from mobifai.transport.relay_in_process import OwnRelay

@@ -21,8 +21,8 @@ from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.control.control_socket import control_server
 from mobifai.errors import StateError
-from mobifai.health.checks import machine, places, programs, relays
-from mobifai.health.checks.finding import (
+from mobifai.health.checks import machine, programs, relays, storage
+from mobifai.health.checks.check import (
     CheckedInstallation,
     CheckFunction,
     CheckResult,
@@ -299,9 +299,9 @@ async def test_a_clock_that_went_back_is_found(subject: CheckedInstallation, now
 async def test_what_others_may_read_is_a_problem(subject: CheckedInstallation) -> None:
     secret = subject.state_dir / "tokens.json"
     write_secret(secret, b"{}")
-    assert (await look(in_thread(places.state_directory), subject)).state is Severity.OK
+    assert (await look(in_thread(storage.state_directory), subject)).state is Severity.OK
     secret.chmod(0o640)
-    finding = await look(in_thread(places.state_directory), subject)
+    finding = await look(in_thread(storage.state_directory), subject)
     assert (finding.state, "tokens.json" in finding.found) == (Severity.PROBLEM, True)
     assert finding.remedy == f"chmod -R go-rwx {subject.state_dir}"
 
@@ -310,7 +310,7 @@ async def test_what_others_may_read_is_a_problem(subject: CheckedInstallation) -
 async def test_a_directory_that_can_not_be_written_is_a_problem(subject: CheckedInstallation) -> None:
     subject.state_dir.chmod(0o500)
     for place in (subject.state_dir, subject.state_dir / "new"):
-        finding = await look(in_thread(places.state_directory), replace(subject, state_dir=place))
+        finding = await look(in_thread(storage.state_directory), replace(subject, state_dir=place))
         assert finding.state is Severity.PROBLEM
 
 
@@ -318,7 +318,7 @@ async def test_a_directory_that_can_not_be_written_is_a_problem(subject: Checked
 async def test_what_belongs_to_somebody_else_is_a_problem(subject: CheckedInstallation) -> None:
     (subject.state_dir / "device.json").touch(0o600)
     os.chown(subject.state_dir / "device.json", 65534, -1)
-    finding = await look(in_thread(places.state_directory), subject)
+    finding = await look(in_thread(storage.state_directory), subject)
     assert finding.found == "device.json belong(s) to somebody else"
 
 
@@ -326,56 +326,56 @@ async def test_a_directory_that_is_none_is_a_problem_and_one_to_come_is_not(
     subject: CheckedInstallation, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    assert (await look(in_thread(places.state_directory), replace(subject, state_dir=tmp_path / "file"))).state is (
+    assert (await look(in_thread(storage.state_directory), replace(subject, state_dir=tmp_path / "file"))).state is (
         Severity.PROBLEM
     )
     coming = replace(subject, state_dir=tmp_path / "a/b")
-    assert "made at the first start" in (await look(in_thread(places.state_directory), coming)).found
+    assert "made at the first start" in (await look(in_thread(storage.state_directory), coming)).found
     assert not (tmp_path / "a").exists()
 
 
 async def test_a_path_that_is_too_long_for_a_socket_is_told(
     subject: CheckedInstallation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "of 100" in (await look(in_thread(places.control_socket), subject)).found
+    assert "of 100" in (await look(in_thread(storage.control_socket), subject)).found
     deep = replace(subject, state_dir=subject.state_dir / ("x" * 100))
-    assert "too long for one" in (await look(in_thread(places.control_socket), deep)).found
+    assert "too long for one" in (await look(in_thread(storage.control_socket), deep)).found
     monkeypatch.setattr("tempfile.tempdir", "/tmp/" + "y" * 100)
-    assert (await look(in_thread(places.control_socket), deep)).state is Severity.PROBLEM
+    assert (await look(in_thread(storage.control_socket), deep)).state is Severity.PROBLEM
 
 
 async def test_room_on_the_disk_is_told(subject: CheckedInstallation, monkeypatch: pytest.MonkeyPatch) -> None:
     found = os.statvfs(subject.state_dir)
-    for free, state in ((places.NEEDED_BYTES - 1, Severity.PROBLEM), (places.NEEDED_BYTES, Severity.WARNING),
-                        (places.WANTED_BYTES - 1, Severity.WARNING), (places.WANTED_BYTES, Severity.OK)):  # fmt: skip
+    for free, state in ((storage.NEEDED_BYTES - 1, Severity.PROBLEM), (storage.NEEDED_BYTES, Severity.WARNING),
+                        (storage.WANTED_BYTES - 1, Severity.WARNING), (storage.WANTED_BYTES, Severity.OK)):  # fmt: skip
         values = [*found]
         values[0:5] = [1, 1, free, free, free]
         monkeypatch.setattr(os, "statvfs", lambda _, values=tuple(values): os.statvfs_result(values))
-        assert (await look(in_thread(places.disk), subject)).state is state
+        assert (await look(in_thread(storage.disk), subject)).state is state
         assert (
-            await look(in_thread(places.disk), replace(subject, state_dir=subject.state_dir / "a/b"))
+            await look(in_thread(storage.disk), replace(subject, state_dir=subject.state_dir / "a/b"))
         ).state is state
 
 
 async def test_a_damaged_database_is_found_and_left_as_it_is(subject: CheckedInstallation) -> None:
-    assert (await look(in_thread(places.databases), subject)).found == "none yet"
+    assert (await look(in_thread(storage.databases), subject)).found == "none yet"
     file = subject.state_dir / "tabs.sqlite"
     with closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("CREATE TABLE t (x)")
         db.executemany("INSERT INTO t VALUES (?)", [("x" * 500,)] * 100)
         db.commit()
-        assert (await look(in_thread(places.databases), subject)).found == "1 are whole"
+        assert (await look(in_thread(storage.databases), subject)).found == "1 are whole"
     whole = file.read_bytes()
     damaged = whole[:4096] + b"\xff" * 4096 + whole[8192:]
     file.write_bytes(damaged)
-    finding = await look(in_thread(places.databases), subject)
+    finding = await look(in_thread(storage.databases), subject)
     assert (finding.state, finding.found.startswith("tabs.sqlite: ")) == (Severity.PROBLEM, True)
     assert file.read_bytes() == damaged
     file.write_bytes(b"no database at all, but long enough to be one" * 100)
-    assert (await look(in_thread(places.databases), subject)).state is Severity.PROBLEM
+    assert (await look(in_thread(storage.databases), subject)).state is Severity.PROBLEM
     file.rename(file.with_name("tabs.sqlite.kept-1"))
-    assert (await look(in_thread(places.databases), subject)).state is Severity.WARNING
+    assert (await look(in_thread(storage.databases), subject)).state is Severity.WARNING
 
 
 async def test_a_database_in_use_is_no_problem(subject: CheckedInstallation) -> None:
@@ -384,7 +384,7 @@ async def test_a_database_in_use_is_no_problem(subject: CheckedInstallation) -> 
         db.execute("CREATE TABLE t (x)")
         db.execute("BEGIN IMMEDIATE")
         db.execute("INSERT INTO t VALUES (1)")
-        assert (await look(in_thread(places.databases), subject)).state is Severity.OK
+        assert (await look(in_thread(storage.databases), subject)).state is Severity.OK
 
 
 # -- the agent and the relays

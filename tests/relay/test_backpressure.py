@@ -38,7 +38,7 @@ async def _until_it_waits(place: Place) -> None:
 async def test_a_phone_that_stops_reading_costs_little_and_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobifai.relay.connection.STALL_SECONDS", 1.0)
+    monkeypatch.setattr("mobifai.relay.websocket_connection.STALL_SECONDS", 1.0)
     async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
         phone = Device("mobile", token=place.token())
         async with phone.connected(line.url):
@@ -99,7 +99,7 @@ async def test_an_agent_that_waits_for_its_phone_is_not_taken_for_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("PING_SECONDS", "SILENT_SECONDS"):
-        monkeypatch.setattr(f"mobifai.relay.connection.{name}", 1.0)
+        monkeypatch.setattr(f"mobifai.relay.websocket_connection.{name}", 1.0)
     async with open_place(tmp_path) as place, place.agent() as agent, line_to(place.relay.port) as line:
         phone = Device("mobile", token=place.token())
         async with phone.connected(line.url):
@@ -157,7 +157,7 @@ async def test_who_does_not_read_its_own_answers_is_not_listened_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mobifai.relay.listener._SEND_BUFFER", 16 << 10)
-    monkeypatch.setattr("mobifai.relay.connection.STALL_SECONDS", 1.0)
+    monkeypatch.setattr("mobifai.relay.websocket_connection.STALL_SECONDS", 1.0)
     async with open_place(tmp_path) as place, line_to(place.relay.port) as line:
         async with raw_socket(line.url) as rude:
             line.hold()

@@ -14,9 +14,9 @@ from aiohttp import web
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.errors import StateError
-from mobifai.relay.connection import WebSocketConnection
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.server import Relay
+from mobifai.relay.websocket_connection import WebSocketConnection
 from tests.relay.device import Device, pair, raw_socket
 from tests.relay.line import line_to, silent_connection
 from tests.relay.place import open_place, until

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mobifai.protocol import messages as wire
-from mobifai.relay.intake import SILENT_SECONDS
+from mobifai.relay.http_connections import SILENT_SECONDS
 from tests.relay.device import SECONDS, pair, raw_socket
 from tests.relay.line import silent_connection
 from tests.relay.place import Place, open_place, until

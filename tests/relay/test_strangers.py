@@ -12,11 +12,11 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
-from mobifai.relay.admission import KnownAddresses
-from mobifai.relay.connection import UNSIGNED_FRAMES
-from mobifai.relay.intake import ANSWER_SECONDS, MOST_PER_ADDRESS, SILENT_SECONDS
+from mobifai.relay.connection_slots import KnownAddresses
+from mobifai.relay.http_connections import ANSWER_SECONDS, MOST_PER_ADDRESS, SILENT_SECONDS
 from mobifai.relay.phone_page import FOLDER, PhonePageFiles
 from mobifai.relay.socketio_endpoint import MOST_UNSIGNED
+from mobifai.relay.websocket_connection import UNSIGNED_FRAMES
 from tests.relay.device import SECONDS, Device, pair
 from tests.relay.place import Place, open_place, until
 from tests.support.strangers import Stranger, address, frame, stranger

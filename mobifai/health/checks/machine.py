@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from mobifai.health.checks.finding import CheckedInstallation, CheckResult, ok, problem, warning
-from mobifai.health.checks.places import files_of
+from mobifai.health.checks.check import CheckedInstallation, CheckResult, ok, problem, warning
 from mobifai.health.checks.relays import running_agent
+from mobifai.health.checks.storage import files_of
 from mobifai.limits import RELAY_SOCKETS, TERMINALS
 
 WANTED_DESCRIPTORS = 4 * TERMINALS.value + RELAY_SOCKETS.value + 128

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mobifai
 from mobifai import __version__
-from mobifai.health.checks.finding import CheckedInstallation, CheckFunction, CheckResult, ok, problem, warning
+from mobifai.health.checks.check import CheckedInstallation, CheckFunction, CheckResult, ok, problem, warning
 
 OLDEST_PYTHON = (3, 11)
 

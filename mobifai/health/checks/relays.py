@@ -13,7 +13,7 @@ import msgspec
 
 from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
-from mobifai.health.checks.finding import CheckedInstallation, CheckResult, ok, problem, warning
+from mobifai.health.checks.check import CheckedInstallation, CheckResult, ok, problem, warning
 from mobifai.logs.formatting import without_secrets
 from mobifai.state import StateDir
 

@@ -11,7 +11,7 @@ from sys import executable
 
 import psutil
 
-from mobifai.health.checks.finding import CheckedInstallation, CheckResult, ok, problem
+from mobifai.health.checks.check import CheckedInstallation, CheckResult, ok, problem
 
 TYPED = b' echo mobi"fai"-answers\n'
 """Every shell leaves the quotes out; the terminal's own echo has them. The space keeps it out of many histories."""

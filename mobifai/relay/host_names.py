@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterable
 from urllib.parse import SplitResult
 
-from mobifai.relay.forwarded import split_host, split_origin
+from mobifai.relay.forwarded_headers import split_host, split_origin
 
 _PORTS = {"http": 80, "https": 443}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")

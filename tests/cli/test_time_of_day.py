@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from mobifai.cli.daily import LOOK_SECONDS, until_time_of_day
+from mobifai.cli.time_of_day import LOOK_SECONDS, until_time_of_day
 
 START = dt.datetime(2026, 5, 1, 12, 0)
 

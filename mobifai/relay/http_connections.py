@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from mobifai.bounds import Bound, BoundedMap
 from mobifai.errors import LimitReached
-from mobifai.relay.admission import ConnectionSlots, KnownAddresses
-from mobifai.relay.forwarded import Networks, is_trusted, plain_address
+from mobifai.relay.connection_slots import ConnectionSlots, KnownAddresses
+from mobifai.relay.forwarded_headers import Networks, is_trusted, plain_address
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from mobifai.health.checks.finding import CheckedInstallation, CheckResult, ok, problem, warning
+from mobifai.health.checks.check import CheckedInstallation, CheckResult, ok, problem, warning
 from mobifai.limits import LOG_FILE, LOG_FILES
 from mobifai.state import MAX_SOCKET_PATH, StateDir
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import WSServerHandshakeError
 
 from mobifai.config import RelayConfig
-from mobifai.relay.names import HostNames
+from mobifai.relay.host_names import HostNames
 from tests.relay.device import raw_socket
 from tests.relay.place import Place, open_place
 

@@ -8,7 +8,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from mobifai.config import RelayConfig
 from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE
-from mobifai.relay.forwarded import RequestClient, find_client
+from mobifai.relay.forwarded_headers import RequestClient, find_client
 from tests.relay.place import Place, open_place
 
 PROXY = "192.0.2.1"

@@ -5,7 +5,7 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import RELAY_UNSIGNED
-from mobifai.relay.admission import KNOWN_FACTOR, AddressGroup, ConnectionSlots
+from mobifai.relay.connection_slots import KNOWN_FACTOR, AddressGroup, ConnectionSlots
 
 CAPACITY = 8
 KNOWN = AddressGroup("home", known=True)
