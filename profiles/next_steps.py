@@ -6,7 +6,7 @@ from typing import Final
 
 from profiles.replay import attach_command, run_command
 from profiles.results import NextStep, ProfileReport
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 from soak.shell_quoting import joined, quoted
 
 HEAP: Final = "heap.bytes"
@@ -53,7 +53,7 @@ def _again(report: ProfileReport) -> str:
 
 def _run(report: ProfileReport, *, memray: bool | None) -> str:
     asked = report.settings
-    plan = Plan(
+    plan = SoakPlan(
         tuple(asked.scenarios), report.seed, time_scale=asked.time_scale, phones=asked.phones, plant=asked.plant
     )  # fmt: skip
     return run_command(plan, dose=asked.dose, memray=memray, process=asked.process)

@@ -12,7 +12,7 @@ from soak.duration import SHORTEST, Duration
 from soak.gauges.gauge import AGENT
 from soak.option_table import Mode, OptionTable
 from soak.option_types import PHONES, SEED, TIME_SCALE, PathName
-from soak.run.plan import LARGEST_SEED, Plan
+from soak.run.plan import LARGEST_SEED, SoakPlan
 from soak.run.plan import PHONES as DEFAULT_PHONES
 from soak.run.plan import TIME_SCALE as DEFAULT_TIME_SCALE
 from soak.scenarios import workloads
@@ -91,10 +91,10 @@ def run_options(command: F) -> F:
     return reduce(lambda made, option: option(made), reversed(RUN_OPTIONS), command)
 
 
-def plan_of(params: Mapping[str, Any], usual: tuple[str, ...] = ()) -> Plan:
+def plan_of(params: Mapping[str, Any], usual: tuple[str, ...] = ()) -> SoakPlan:
     """Return the plan that parsed options ask for; `usual` are its scenarios where none is named, or the workloads."""
     seed = params["seed"]
-    return Plan(
+    return SoakPlan(
         tuple(dict.fromkeys(params["scenario_names"])) or usual or workloads(),
         seed=random.SystemRandom().randrange(LARGEST_SEED + 1) if seed is None else seed,
         time_scale=params["time_scale"],

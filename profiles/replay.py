@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from soak.duration import duration_text
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 from soak.run.replay import drive_words, shell_command
 
 
-def run_command(plan: Plan, *, dose: bool, memray: bool | None, process: str | None = None) -> str:
+def run_command(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> str:
     """Return `mobifai profile run` for the scenarios of a plan, each of which runs by itself."""
     words = [*plan.scenarios, *drive_words(plan)]
     words += [] if process is None else ["--process", process]

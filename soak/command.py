@@ -27,9 +27,9 @@ from soak.report.directory import ReportDirectory, read_report
 from soak.report.lock import PID
 from soak.report.next_steps import WATCHED
 from soak.run.invocation import Invocation, invocation
-from soak.run.plan import Plan
-from soak.run.report_builder import Setting
-from soak.run.resume import Rest, rest_of
+from soak.run.plan import SoakPlan
+from soak.run.report_builder import RunInfo
+from soak.run.resume import RemainingRun, remaining_run
 from soak.scenarios import scenario, scenarios
 from soak.shell_quoting import joined
 
@@ -74,7 +74,11 @@ def soak(context: click.Context, /, **params: Any) -> int:
     if mode == "resume":
         place = params["resume"]
         earlier = usable(lambda: read_report(place))
-    rest = usable(lambda: rest_of(earlier, plan.duration, plan.cycles)) if earlier is not None else Rest(plan, plan)
+    rest = (
+        usable(lambda: remaining_run(earlier, plan.duration, plan.cycles))
+        if earlier is not None
+        else RemainingRun(plan, plan)
+    )
     check_plan(rest.whole)
     check_planted(params["scenario_names"] if mode == "self_test" else ())
     directory = usable(lambda: ReportDirectory(place))
@@ -117,7 +121,7 @@ def _facts(network_: str) -> dict[str, Any]:
     return {**environment(network_), PID: os.getpid()}
 
 
-def _setting(plan: Plan, network_: str, planned: tuple[str, ...]) -> Setting:
+def _setting(plan: SoakPlan, network_: str, planned: tuple[str, ...]) -> RunInfo:
     facts = {**_facts(network_), "plan": {**asdict(plan), "scenarios": list(plan.scenarios)}}
     started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return Setting(joined(["mobifai", *sys.argv[1:]]), started, plan.seed, facts, planned, product())
+    return RunInfo(joined(["mobifai", *sys.argv[1:]]), started, plan.seed, facts, planned, product())

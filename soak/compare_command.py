@@ -8,7 +8,7 @@ import msgspec
 
 from soak.option_types import PathName
 from soak.output import checked_output, show
-from soak.report.comparison import EXIT_STATUS, Outcome, compare
+from soak.report.comparison import EXIT_STATUS, ComparisonOutcome, compare
 from soak.report.comparison_text import text
 from soak.report.directory import OtherSchema, read_report
 from soak.report.files import ReportError, plain_values
@@ -34,7 +34,7 @@ def compare_reports(before: Path, after: Path, as_json: bool) -> int:
         found = compare(read_report(before), read_report(after))
     except OtherSchema as error:
         click.echo(f"mobifai: {error}", err=True)
-        return EXIT_STATUS[Outcome.INCOMPARABLE]
+        return EXIT_STATUS[ComparisonOutcome.INCOMPARABLE]
     except ReportError as error:
         raise click.UsageError(str(error)) from None
     shown = msgspec.json.encode(plain_values(msgspec.to_builtins(found))) + b"\n" if as_json else text(found)

@@ -20,7 +20,7 @@ MOST_MESSAGE: Final = 2000
 """Characters of a message that are shown."""
 
 
-class Usage(click.UsageError):
+class OptionsError(click.UsageError):
     """What was asked for can not be, or not together: status 2. Names of files in it may hold anything."""
 
     def __init__(self, message: str, ctx: click.Context | None = None) -> None:
@@ -29,11 +29,11 @@ class Usage(click.UsageError):
 
 
 def usable(make: Callable[[], T]) -> T:
-    """Return what was named on the command line. Raises Usage when it can't be used."""
+    """Return what was named on the command line. Raises OptionsError when it can't be used."""
     try:
         return make()
     except MobiFaiError as error:
-        raise Usage(str(error)) from None
+        raise OptionsError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +56,20 @@ class OptionTable:
     alternatives: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
     def check(self, context: click.Context) -> str:
-        """Return the name of the mode. Raises Usage for options that do not fit together."""
+        """Return the name of the mode. Raises OptionsError for options that do not fit together."""
         given = dict(_given(context))
         name = next((name for name in self.modes if name in given), "")
         if name not in self.modes:
             simple = [name for name, mode in self.modes.items() if not mode.needs]
-            raise Usage(f"expected one of {_choices(context, simple)}; found neither: give one")
+            raise OptionsError(f"expected one of {_choices(context, simple)}; found neither: give one")
         mode = self.modes[name]
         if missing := [other for other in mode.needs if other not in given]:
-            raise Usage(f"expected {given[name]} with {_choices(context, missing)}; found none: give both")
+            raise OptionsError(f"expected {given[name]} with {_choices(context, missing)}; found none: give both")
         if others := [given[other] for other in given if other != name and other not in mode.takes]:
-            raise Usage(_conflict(others, given[name], mode.why, f"leave out {' and '.join(others)}"))
+            raise OptionsError(_conflict(others, given[name], mode.why, f"leave out {' and '.join(others)}"))
         for group, why in self.alternatives.items():
             if len(both := [given[other] for other in group if other in given]) > 1:
-                raise Usage(_conflict(both[1:], both[0], why, "give only one of them"))
+                raise OptionsError(_conflict(both[1:], both[0], why, "give only one of them"))
         return name
 
 

@@ -14,7 +14,7 @@ FASTEST = 10_000.0
 MOST_PHONES = 16
 
 
-class Number(click.ParamType, Generic[N]):  # type: ignore[type-arg,unused-ignore]
+class NumberInRange(click.ParamType, Generic[N]):  # type: ignore[type-arg,unused-ignore]
     """A finite number in a range whose ends are whole numbers, and included."""
 
     name = "number"
@@ -56,7 +56,7 @@ class PathName(click.Path):
         return super().convert(value, param, ctx)
 
 
-SEED = Number(int, 0, LARGEST_SEED)
-CYCLES = Number(int, 1, MOST_CYCLES)
-TIME_SCALE = Number(float, 1.0, FASTEST)
-PHONES = Number(int, 1, MOST_PHONES)
+SEED = NumberInRange(int, 0, LARGEST_SEED)
+CYCLES = NumberInRange(int, 1, MOST_CYCLES)
+TIME_SCALE = NumberInRange(float, 1.0, FASTEST)
+PHONES = NumberInRange(int, 1, MOST_PHONES)

@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 import click
 
 from soak.duration import Duration, duration_text
-from soak.option_table import Mode, OptionTable, Usage, usable
+from soak.option_table import Mode, OptionsError, OptionTable, usable
 from soak.option_types import CYCLES, PHONES, SEED, TIME_SCALE, PathName
 from soak.plants import plant, plants
-from soak.run.plan import LARGEST_SEED, QUICK_BLOCKS, WATCH_SECONDS, Plan
+from soak.run.plan import LARGEST_SEED, QUICK_BLOCKS, WATCH_SECONDS, SoakPlan
 from soak.run.plan import PHONES as DEFAULT_PHONES
 from soak.run.plan import TIME_SCALE as DEFAULT_TIME_SCALE
 from soak.scenarios import scenarios
@@ -120,10 +120,10 @@ def soak_options(command: F) -> F:
     return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
 
 
-def plan_of(params: Mapping[str, Any]) -> Plan:
+def plan_of(params: Mapping[str, Any]) -> SoakPlan:
     """Return the plan that parsed options ask for, with a random seed where none was given."""
     seed = params["seed"]
-    return Plan(
+    return SoakPlan(
         tuple(dict.fromkeys(params["scenario_names"])) or scenarios(),
         seed=random.SystemRandom().randrange(LARGEST_SEED + 1) if seed is None else seed,
         duration=params["duration"],
@@ -136,7 +136,7 @@ def plan_of(params: Mapping[str, Any]) -> Plan:
     )
 
 
-def check_plan(plan: Plan) -> None:
+def check_plan(plan: SoakPlan) -> None:
     """Raise Usage for a scenario or a plant that does not exist."""
     check_scenarios(plan.scenarios)
     if plan.plant is not None:
@@ -148,7 +148,7 @@ def check_scenarios(names: Iterable[str]) -> None:
     """Raise Usage for a scenario that does not exist."""
     for name in names:
         if name not in scenarios():
-            raise Usage(f"expected one of {', '.join(scenarios())}; found {name!r}: --list says what each does")
+            raise OptionsError(f"expected one of {', '.join(scenarios())}; found {name!r}: --list says what each does")
 
 
 def check_planted(names: Iterable[str]) -> None:
@@ -157,6 +157,6 @@ def check_planted(names: Iterable[str]) -> None:
     for name in names:
         if name not in planted:
             known = ", ".join(one for one in scenarios() if one in planted)
-            raise Usage(
+            raise OptionsError(
                 f"expected --self-test with a scenario that has plants ({known}); found {name!r}, which has none"
             )

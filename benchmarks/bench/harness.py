@@ -12,9 +12,9 @@ import msgspec
 
 from benchmarks.bench import processes
 from benchmarks.bench.results import Cell, Results
-from soak.run.account import Account
-from soak.run.plan import Plan
-from soak.run.scenario_run import Course, open_course
+from soak.run.account import ScenarioRecord
+from soak.run.plan import SoakPlan
+from soak.run.scenario_run import ScenarioRun, open_scenario_run
 
 SCENARIO = "terminals"
 ROUND_SECONDS = 900.0
@@ -49,16 +49,16 @@ class Cost(msgspec.Struct, frozen=True):
 async def measure(number: int, counts: HarnessCounts, folder: Path, results: Results) -> None:
     """One round; raises what courses raise."""
     folder.mkdir(parents=True)
-    plan = Plan((SCENARIO,), seed=number, time_scale=20.0, memray=True, confirm=False)
-    async with open_course(SCENARIO, plan, folder / "0", time.monotonic) as course:
+    plan = SoakPlan((SCENARIO,), seed=number, time_scale=20.0, memray=True, confirm=False)
+    async with open_scenario_run(SCENARIO, plan, folder / "0", time.monotonic) as course:
         await course.warm_up(_silent, counts.warm_up)
         async for cell in _cells(number, course, counts, folder):
             results.add(cell)
 
 
-async def _cells(number: int, course: Course, counts: HarnessCounts, folder: Path) -> AsyncIterator[Cell]:
+async def _cells(number: int, course: ScenarioRun, counts: HarnessCounts, folder: Path) -> AsyncIterator[Cell]:
     began = time.monotonic()
-    account, short, long = Account(course), *counts.judged
+    account, short, long = ScenarioRecord(course), *counts.judged
     for blocks in range(1, long + 1):
         await course.block(_silent)
         if blocks in (short, long):
@@ -73,7 +73,7 @@ async def _cells(number: int, course: Course, counts: HarnessCounts, folder: Pat
             yield Cell(number, name, "cycle-cpu", 1000 * cost.cpu / cost.cycles)
 
 
-async def _costs(course: Course, turns: int, folder: Path) -> dict[str, Cost]:
+async def _costs(course: ScenarioRun, turns: int, folder: Path) -> dict[str, Cost]:
     costs = dict.fromkeys((PLAIN, COUNTED, WINDOW, NATIVE), Cost())
     for turn in range(turns):
         began = time.monotonic()
@@ -86,21 +86,21 @@ async def _costs(course: Course, turns: int, folder: Path) -> dict[str, Cost]:
     return costs
 
 
-async def _traced(course: Course, file: Path, native: bool) -> Cost:
+async def _traced(course: ScenarioRun, file: Path, native: bool) -> Cost:
     try:
         return await _cost(course, lambda: course.traced_blocks(file, 1, _silent, native=native))
     finally:
         file.unlink(missing_ok=True)
 
 
-async def _cost(course: Course, block: Callable[[], Awaitable[object]]) -> Cost:
+async def _cost(course: ScenarioRun, block: Callable[[], Awaitable[object]]) -> Cost:
     """One block: the seconds in which phones did something."""
     cycles, cpu, busy = course.cycles, _cpu(course), course.busy_seconds
     await block()
     return Cost(course.busy_seconds - busy, _cpu(course) - cpu, course.cycles - cycles)
 
 
-def _cpu(course: Course) -> float:
+def _cpu(course: ScenarioRun) -> float:
     return processes.count(course.target.agent_pid).cpu_seconds
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.evidence.units import Outcome
 from soak.gauges.results import Phase, Report
-from soak.gauges.state import State
+from soak.gauges.state import Trend
 
 SOURCE = "benchmarks/evidence/soak_report.py"
 
@@ -43,7 +43,7 @@ def smallest_leaks(report: Report) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for gauge in report.gauges:
         process, family = process_and_family(gauge.name)
-        if family in NOT_JUDGED or gauge.state is not State.FLAT:
+        if family in NOT_JUDGED or gauge.state is not Trend.FLAT:
             continue
         key = f"{process}|{family}|{gauge.unit}"
         scenario = found.setdefault(gauge.scenario, {})

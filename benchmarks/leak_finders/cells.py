@@ -16,7 +16,7 @@ import msgspec
 from memray import FileReader
 
 from benchmarks.leak_finders.host import NO_PLANT, SHORT_REST_SECONDS
-from soak.plants import Moment
+from soak.plants import LifecycleEvent
 
 ROOT = Path(__file__).parents[2]
 """Where `benchmarks` and `tests` are imported from. Not resolved: links to them keep the checkout's mobifai out."""
@@ -57,7 +57,7 @@ class Cell:
 
     tool: str
     role: str
-    moment: Moment
+    moment: LifecycleEvent
     plant: str = NO_PLANT
     number: int = 0
     limit: int = NO_LIMIT

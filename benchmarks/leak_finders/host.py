@@ -17,7 +17,7 @@ import psutil
 
 from mobifai.agent.agent import Agent
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants import Moment, install
+from soak.plants import LifecycleEvent, install
 from tests.soak.plant_host import CAUSES, agent_in
 from tests.support import loops
 
@@ -32,7 +32,7 @@ class Hosted:
     """An agent that stands still between the calls; enter and leave it in the same thread."""
 
     def __init__(self, moment: str, plant: str, folder: Path) -> None:
-        self._cause, self._plant, self._folder = CAUSES[Moment(moment)], plant, folder
+        self._cause, self._plant, self._folder = CAUSES[LifecycleEvent(moment)], plant, folder
         self._runner = asyncio.Runner(loop_factory=loops.loop_factory())
         self._number = 0
 

@@ -7,10 +7,10 @@ from typing import Self
 import msgspec
 
 from benchmarks.leak_finders.cells import Measured
-from soak.plants import Moment, Plant, plants
+from soak.plants import LifecycleEvent, Plant, plants
 from tests.soak.plant_host import CAUSES
 
-KINDS = (Moment.CONNECT, Moment.TERMINAL, Moment.PROMPT, Moment.REFUSAL)
+KINDS = (LifecycleEvent.CONNECT, LifecycleEvent.TERMINAL, LifecycleEvent.PROMPT, LifecycleEvent.REFUSAL)
 """One moment for each kind of event: a phone comes and goes, a terminal, a conversation, a refusal."""
 HOOKS = "soak/plants/hooks.py:"
 """Lines of the harness, by which every plant is told, a leak or a decoy; clean runs have none of them."""
@@ -23,12 +23,12 @@ def hosted() -> tuple[Plant, ...]:
     return tuple(one for one in plants() if one.family != "libraries" and one.on in CAUSES)
 
 
-def kind_of(moment: str) -> Moment:
+def kind_of(moment: str) -> LifecycleEvent:
     """The kind of event that brings a moment about."""
-    return next(kind for kind in KINDS if CAUSES[kind] is CAUSES[Moment(moment)])
+    return next(kind for kind in KINDS if CAUSES[kind] is CAUSES[LifecycleEvent(moment)])
 
 
-def limits_of(results: Iterable[Measured]) -> dict[Moment, int]:
+def limits_of(results: Iterable[Measured]) -> dict[LifecycleEvent, int]:
     """For each kind of event the least limit, in bytes, at which none of its calibration runs fails."""
     limits = dict.fromkeys(KINDS, 1)
     for one in results:
@@ -48,7 +48,7 @@ class Filter:
     limit: int
 
     @classmethod
-    def by(cls, kind: Moment, results: Iterable[Measured]) -> Self:
+    def by(cls, kind: LifecycleEvent, results: Iterable[Measured]) -> Self:
         """The filter for a kind of event."""
         own = [one for one in results if one.role == "calibration" and kind_of(one.moment) is kind and not one.error]
         number = {one.key: int(one.key.rpartition(" ")[2]) for one in own}

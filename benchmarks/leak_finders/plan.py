@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from benchmarks.leak_finders.cells import NO_LIMIT, Cell
 from benchmarks.leak_finders.limits import CALIBRATION_RUNS, KINDS, hosted, kind_of
-from soak.plants import Moment
+from soak.plants import LifecycleEvent
 
 EVENTS = 160
 """After a warm-up of as many; a multiple of 80, so that blocks and samples fall together."""
@@ -17,7 +17,7 @@ def calibrations() -> list[Cell]:
     return [Cell("memray", "calibration", kind, number=n) for kind in KINDS for n in range(CALIBRATION_RUNS)]
 
 
-def judged(limits: Mapping[Moment, int] | None = None) -> list[Cell]:
+def judged(limits: Mapping[LifecycleEvent, int] | None = None) -> list[Cell]:
     """All other cells: each plant by both finders, and the clean runs; first those that may be false alarms."""
     by_kind = dict.fromkeys(KINDS, NO_LIMIT) if limits is None else limits
     cells = []

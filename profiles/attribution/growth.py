@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from soak.gauges.gauge import Gauge, Kind
+from soak.gauges.gauge import Gauge, GaugeKind
 from soak.gauges.trend import convicted, judge
 
-ENTRIES: Final = Gauge("entries", Kind.GROWTH, 5, 0.05)
+ENTRIES: Final = Gauge("entries", GaugeKind.GROWTH, 5, 0.05)
 """Entries of one container."""
-BLOCKS: Final = Gauge("objects", Kind.GROWTH, 8, 0.08)
+BLOCKS: Final = Gauge("objects", GaugeKind.GROWTH, 8, 0.08)
 """Blocks of memory of one site."""
-BYTES: Final = Gauge("bytes", Kind.GROWTH, 1000, 8)
+BYTES: Final = Gauge("bytes", GaugeKind.GROWTH, 1000, 8)
 """Bytes of one site: blocks that get larger."""
-COUNT: Final = Gauge("things", Kind.REST)
+COUNT: Final = Gauge("things", GaugeKind.REST)
 """What must be as before: descriptors, threads, rows."""
 
 

@@ -34,7 +34,7 @@ from soak.option_table import usable
 from soak.options import check_scenarios
 from soak.output import rendered, show
 from soak.report.github import publish
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 
 
 @click.command(
@@ -70,7 +70,7 @@ def gate(context: click.Context, /, **params: Any) -> int:
     return _end(told, params["as_json"])
 
 
-def _against(params: Mapping[str, Any], plan: Plan) -> Revision | Stored:
+def _against(params: Mapping[str, Any], plan: SoakPlan) -> Revision | Stored:
     """What to compare with. Raises MobiFaiError."""
     choice = Choice(params["choice"]) if params["choice"] else None
     if params["revision"] is not None:
@@ -82,7 +82,7 @@ def _against(params: Mapping[str, Any], plan: Plan) -> Revision | Stored:
 class _Wanted:
     """What is to be run. `where` names the file of accepted growth, `replay` is the command."""
 
-    plan: Plan
+    plan: SoakPlan
     against: Revision | Stored
     accepted: list[Accepted]
     where: str
@@ -126,7 +126,9 @@ def _gated(wanted: _Wanted, save: Callable[[GateReport], None]) -> GateReport:
         return msgspec.structs.replace(report, notes=[*report.notes, "its figures were not stored: see above"])
 
 
-def _inconclusive(plan: Plan, against: Revision | Stored, why: str, replay: str, *, fits: bool = True) -> GateReport:
+def _inconclusive(
+    plan: SoakPlan, against: Revision | Stored, why: str, replay: str, *, fits: bool = True
+) -> GateReport:
     """Nothing was run."""
     report = msgspec.structs.replace(
         _without_a_run(plan, against, "inconclusive", replay), unjudged=[Unjudged(EVERYTHING, why)], fits=fits
@@ -146,13 +148,13 @@ def _not_to_be_run(wanted: _Wanted) -> GateReport | None:
     return _same_sides(plan, against, replay) if same else None
 
 
-def _same_sides(plan: Plan, against: Revision | Stored, replay: str) -> GateReport:
+def _same_sides(plan: SoakPlan, against: Revision | Stored, replay: str) -> GateReport:
     """Nothing was run, as there is no change to judge."""
     report = _inconclusive(plan, against, SAME_SIDES, replay)
     return msgspec.structs.replace(report, next_steps=other_sides(report, plan, against.other_base()))
 
 
-def _without_a_run(plan: Plan, against: Revision | Stored, verdict: How, replay: str) -> GateReport:
+def _without_a_run(plan: SoakPlan, against: Revision | Stored, verdict: How, replay: str) -> GateReport:
     return GateReport(
         verdict, against.about, against.tried, [], [], [], environment("not used"), plan.seed, 0.0,
         command=command(), started_at=now(), product=product(), replay=replay,

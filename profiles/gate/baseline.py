@@ -16,7 +16,7 @@ from mobifai.errors import MobiFaiError
 from profiles.gate.figures import FIGURES
 from profiles.gate.trial import WARM_UP
 from soak.report.files import reason, write_whole
-from soak.run.plan import QUICK_BLOCKS, Plan
+from soak.run.plan import QUICK_BLOCKS, SoakPlan
 
 WORK: Final = (
     *("scenarios", "shell", "inside"),
@@ -104,7 +104,7 @@ def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, fl
     )
 
 
-def workload_of(plan: Plan) -> str:
+def workload_of(plan: SoakPlan) -> str:
     """A name for what agents are put through: it changes when that does."""
     told = hashlib.sha256(repr((plan.scenarios, plan.seed, plan.time_scale, plan.phones)).encode())
     told.update(repr((QUICK_BLOCKS, WARM_UP, sorted(FIGURES))).encode())

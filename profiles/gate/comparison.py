@@ -16,7 +16,7 @@ from profiles.gate.trial import Look, Points, Trial
 from profiles.results import Unjudged
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult
-from soak.gauges.state import State
+from soak.gauges.state import Trend
 from soak.gauges.trend import Judgement, convicted, judge
 from soak.gauges.verdict import FAILED_KINDS, REQUIRED, leaks, ordered
 from soak.report.figures import amount
@@ -167,7 +167,7 @@ def checked(trial: Trial) -> Checked | None:
     look = trial.first[-1]
     if look.failure is not None:
         return None
-    judged = [one for one in look.judged.values() if one.state not in (State.UNJUDGED, State.UNMEASURED)]
+    judged = [one for one in look.judged.values() if one.state not in (Trend.UNJUDGED, Trend.UNMEASURED)]
     smallest = [_smallest(look.judged.get(name)) for name in REQUIRED]
     return Checked(
         trial.scenario, look.cycles, look.warm_up_cycles, look.blocks, look.bounds, look.filled, len(judged),
@@ -177,7 +177,7 @@ def checked(trial: Trial) -> Checked | None:
 
 def _smallest(judgement: Judgement | None) -> float | None:
     return (
-        None if judgement is None or judgement.state in (State.UNJUDGED, State.UNMEASURED) else judgement.smallest_leak
+        None if judgement is None or judgement.state in (Trend.UNJUDGED, Trend.UNMEASURED) else judgement.smallest_leak
     )
 
 

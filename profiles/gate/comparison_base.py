@@ -17,7 +17,7 @@ from profiles.invocation import tell
 from profiles.subcommand import interruption
 from profiles.writable import check_writable
 from soak.harness.environment import environment
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 
 
 class Revision:
@@ -51,7 +51,7 @@ class Revision:
 class Stored:
     """Figures in a file, or what is to become of it."""
 
-    def __init__(self, plan: Plan, file: Path, choice: Choice | None, *, update: bool) -> None:
+    def __init__(self, plan: SoakPlan, file: Path, choice: Choice | None, *, update: bool) -> None:
         """Raises BaselineError for a file that can't be used, and then CandidateError, GitError as a revision does."""
         self._file = file
         self.update = update

@@ -29,7 +29,7 @@ from soak.gauges.results import FindingResult
 from soak.harness.identity import product
 from soak.harness.installation import HERE
 from soak.run.failures import failure
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 
 SCENARIOS: Final = ("mixed", "terminals", "conversations")
 """What a run goes through by default. Reconnects of all kinds are a half of `mixed`."""
@@ -57,7 +57,7 @@ class Comparison:
     With one side and nothing stored it is compared with itself.
     """
 
-    plan: Plan
+    plan: SoakPlan
     sides: Sequence[Side]
     stored: Mapping[str, float] | None
     base: SideResult

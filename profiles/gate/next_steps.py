@@ -8,26 +8,26 @@ from profiles.replay import run_command
 from profiles.results import NextStep
 from soak.gauges.results import FindingResult
 from soak.gauges.verdict import FAILED_KINDS
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 from soak.shell_quoting import joined, quoted
 
 HUNTED = ("growth", "rest", "canary", "process")
 """Findings whose line `mobifai profile run` looks for."""
 
 
-def next_steps(report: GateReport, plan: Plan) -> list[NextStep]:
+def next_steps(report: GateReport, plan: SoakPlan) -> list[NextStep]:
     """The steps for a verdict, the first one first."""
     return list(dict.fromkeys(_steps(report, plan)))
 
 
-def other_sides(report: GateReport, plan: Plan, other: str) -> list[NextStep]:
+def other_sides(report: GateReport, plan: SoakPlan, other: str) -> list[NextStep]:
     """Return the steps where both sides are the same. `other` is a commit with another package, if there is one."""
     what = "compare with the newest commit that has another package" if other else "name the revision before the change"
     itself = NextStep("or compare it with itself, to try the gate", f"{_same(report)} --allow-identical")
     return [NextStep(what, _beside(other or "REV", plan)), itself]
 
 
-def _steps(report: GateReport, plan: Plan) -> Iterator[NextStep]:
+def _steps(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
     match report.verdict:
         case "grown":
             yield from _grown(report, plan)
@@ -37,7 +37,7 @@ def _steps(report: GateReport, plan: Plan) -> Iterator[NextStep]:
             yield from _inconclusive(report, plan)
 
 
-def _grown(report: GateReport, plan: Plan) -> Iterator[NextStep]:
+def _grown(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
     if report.culprits:
         yield NextStep("see it again", _runs(report.now, report.culprits[0].replay))
     else:
@@ -55,7 +55,7 @@ def _scenarios(findings: Iterable[FindingResult]) -> list[str]:
     return list(dict.fromkeys(one.scenario for one in findings if one.kind in HUNTED and one.scenario))
 
 
-def _hunt(scenario: str, plan: Plan) -> str:
+def _hunt(scenario: str, plan: SoakPlan) -> str:
     return run_command(replace(plan, scenarios=(scenario,)), dose=True, memray=None)
 
 
@@ -64,7 +64,7 @@ def _runs(side: SideResult, command: str) -> str:
     return f"pip install {quoted(side.name)} && {command}" if side.built else command
 
 
-def _lines_at_rest(report: GateReport, plan: Plan) -> Iterator[NextStep]:
+def _lines_at_rest(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
     """Lines of what is there at rest are named beside a base that can be run."""
     if report.base.kind == "stored":
         what = "name the lines of what is there at rest, beside the revision of the stored figures"
@@ -78,7 +78,7 @@ def _failed(report: GateReport) -> Iterator[NextStep]:
     yield NextStep("run the gate again", _same(report))
 
 
-def _inconclusive(report: GateReport, plan: Plan) -> Iterator[NextStep]:
+def _inconclusive(report: GateReport, plan: SoakPlan) -> Iterator[NextStep]:
     if not report.fits:
         yield NextStep("store figures for this environment and workload", f"{_same(report)} --update")
         yield NextStep("or compare with a revision", _beside("REV", plan))
@@ -93,5 +93,5 @@ def _same(report: GateReport) -> str:
     return report.replay or report.command
 
 
-def _beside(revision: str, plan: Plan) -> str:
+def _beside(revision: str, plan: SoakPlan) -> str:
     return joined(["mobifai", "profile", "gate", *plan.scenarios, "--base", revision, "--seed", str(plan.seed)])

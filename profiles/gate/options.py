@@ -13,7 +13,7 @@ from profiles.gate.gate import SEED, TIME_SCALE
 from soak.option_table import Mode, OptionTable
 from soak.option_types import SEED as SEEDS
 from soak.option_types import PathName
-from soak.run.plan import PHONES, Plan
+from soak.run.plan import PHONES, SoakPlan
 from soak.run.replay import shell_command
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,12 +84,12 @@ def gate_options(command: F) -> F:
     return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
 
 
-def plan_of(scenarios: tuple[str, ...], seed: int) -> Plan:
+def plan_of(scenarios: tuple[str, ...], seed: int) -> SoakPlan:
     """Return the plan of both sides. Memory windows play no part in a gate."""
-    return Plan(scenarios, seed, time_scale=TIME_SCALE, phones=PHONES)
+    return SoakPlan(scenarios, seed, time_scale=TIME_SCALE, phones=PHONES)
 
 
-def gate_command(params: Mapping[str, Any], plan: Plan, base_commit: str) -> str:
+def gate_command(params: Mapping[str, Any], plan: SoakPlan, base_commit: str) -> str:
     """Return the command that does all of it again: the inverse of parsing, with the revision as its commit.
 
     Paths are as they were given: the gate runs in a checkout, where they mean the same to everybody.

@@ -17,7 +17,7 @@ from soak.gauges.results import FindingResult
 from soak.report.figures import amount, count, rate
 from soak.report.files import ReportError, make_directory, plain_values, reason, remove_empty, write_whole
 from soak.report.github import annotation
-from soak.report.junit import Case, Outcome, document
+from soak.report.junit import CaseOutcome, JUnitCase, document
 
 ADVICE: Final = "name an empty or new directory with --report"
 FILES: Final = ("report.json", "report.md", "junit.xml")
@@ -82,28 +82,30 @@ def junit(report: GateReport) -> bytes:
     return document("gate", report.duration_s, _cases(report))
 
 
-def _cases(report: GateReport) -> Iterator[Case]:
-    verdicts: dict[str, Outcome] = {"passed": "passed", "grown": "failure", "failed": "error"}
-    yield Case("run", "verdict", "", verdicts.get(report.verdict, "skipped"), _why(report), report.duration_s)
-    yield Case("run", "what was compared", text="\n".join(compared(report)))
+def _cases(report: GateReport) -> Iterator[JUnitCase]:
+    verdicts: dict[str, CaseOutcome] = {"passed": "passed", "grown": "failure", "failed": "error"}
+    yield JUnitCase("run", "verdict", "", verdicts.get(report.verdict, "skipped"), _why(report), report.duration_s)
+    yield JUnitCase("run", "what was compared", text="\n".join(compared(report)))
     for row in report.rows:
-        outcomes: dict[str, Outcome] = {"grown": "failure", "unjudged": "skipped"}
-        yield Case("at rest", row.name, "", outcomes.get(row.verdict, "passed"), _about(row))
+        outcomes: dict[str, CaseOutcome] = {"grown": "failure", "unjudged": "skipped"}
+        yield JUnitCase("at rest", row.name, "", outcomes.get(row.verdict, "passed"), _about(row))
     for one in report.checked:
         yield _scenario(one, report)
     for left in report.unjudged:
-        yield Case("not judged", left.what, "", "skipped", f"not judged: {left.why}")
+        yield JUnitCase("not judged", left.what, "", "skipped", f"not judged: {left.why}")
     for finding in report.findings:
-        outcome: Outcome = "error" if finding.kind in ("failure", "integrity") else "failure"
+        outcome: CaseOutcome = "error" if finding.kind in ("failure", "integrity") else "failure"
         again = f"; see it again with: {finding.replay}" if finding.replay else ""
-        yield Case("findings", f"{finding.kind}: {finding.name}", finding.scenario, outcome, f"{finding.detail}{again}")
+        yield JUnitCase(
+            "findings", f"{finding.kind}: {finding.name}", finding.scenario, outcome, f"{finding.detail}{again}"
+        )
 
 
-def _scenario(one: Checked, report: GateReport) -> Case:
+def _scenario(one: Checked, report: GateReport) -> JUnitCase:
     rising = [found for found in report.findings if found.scenario == one.scenario]
     text = f"{count(one.gauges, 'gauge')} judged over {count(one.cycles, 'cycle')}"
     found = "; ".join(f"{finding.name}: {finding.detail}" for finding in rising)
-    return Case("scenarios", one.scenario, one.scenario, "failure" if rising else "passed", found or text)
+    return JUnitCase("scenarios", one.scenario, one.scenario, "failure" if rising else "passed", found or text)
 
 
 def _about(row: Row) -> str:

@@ -19,8 +19,8 @@ from soak.gauges.results import FindingResult
 from soak.gauges.trend import Judgement, judge
 from soak.gauges.verdict import breaches
 from soak.run.failures import failure
-from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
-from soak.run.scenario_run import Course, open_course
+from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, SoakPlan
+from soak.run.scenario_run import ScenarioRun, open_scenario_run
 
 WARM_UP: tuple[int, int] = (7, 7)
 """As many blocks on both sides: both go through the same chance."""
@@ -64,7 +64,7 @@ class Trial:
 
 async def trial(
     scenario: str,
-    plan: Plan,
+    plan: SoakPlan,
     sides: Sequence[Side],
     folder: Path,
     clock: Callable[[], float],
@@ -86,7 +86,7 @@ async def trial(
 
 async def at_rest_again(
     scenario: str,
-    plan: Plan,
+    plan: SoakPlan,
     sides: Sequence[Side],
     folder: Path,
     clock: Callable[[], float],
@@ -105,7 +105,7 @@ class _Pass:
     """Warm-up and blocks of one scenario. `factor`: a block has so many times the scenario's cycles."""
 
     scenario: str
-    plan: Plan
+    plan: SoakPlan
     folder: Path
     clock: Callable[[], float]
     tell: Callable[[str], None]
@@ -133,7 +133,7 @@ class _Contender:
         self.side = side
         self._run = run
         self._folder = folder
-        self._course: Course | None = None
+        self._course: ScenarioRun | None = None
         self._failure: FindingResult | None = None
 
     @property
@@ -146,7 +146,7 @@ class _Contender:
         run = self._run
         run.tell(f"{run.scenario}, {self.side.name}: warming up")
         with self._blamed():
-            opened = open_course(
+            opened = open_scenario_run(
                 run.scenario, run.plan, self._folder, run.clock, run.factor, installation=self.side.installation
             )
             course = self._course = await scope.enter_async_context(opened)
@@ -190,7 +190,7 @@ class _Contender:
             self._failure = msgspec.structs.replace(found, detail=f"{self.side.name}: {in_a_line(found.detail)}")
 
 
-def _figures(course: Course) -> Figures:
+def _figures(course: ScenarioRun) -> Figures:
     """What is there at rest: the least of all blocks, for what wavers."""
     steady = dict(course.newest)
     for name in ("python.blocks", "heap.bytes"):

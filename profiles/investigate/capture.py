@@ -11,11 +11,11 @@ from typing import Any, Final
 from profiles.attribution.growth import COUNT, largest, rise, risen_containers, risen_sites
 from profiles.evidence import Evidence, containers_of, left_of, seen_from, sites_of
 from profiles.results import Overhead
-from soak.gauges.gauge import AGENT, GAUGES, Kind, gauge_of
+from soak.gauges.gauge import AGENT, GAUGES, GaugeKind, gauge_of
 from soak.gauges.verdict import REQUIRED
 from soak.harness.installation import HERE, Installation
-from soak.run.plan import Plan
-from soak.run.scenario_run import Course, open_course
+from soak.run.plan import SoakPlan
+from soak.run.scenario_run import ScenarioRun, open_scenario_run
 
 UNTRACED_BLOCKS: Final = 4
 LEAD_BLOCKS: Final = 2
@@ -31,7 +31,7 @@ Tell = Callable[[str], None]
 class Capture:
     """What is seen of one course."""
 
-    def __init__(self, course: Course, tell: Tell, process: str = AGENT) -> None:
+    def __init__(self, course: ScenarioRun, tell: Tell, process: str = AGENT) -> None:
         self._course = course
         self._process = process
         self._tell = tell
@@ -102,7 +102,7 @@ class Capture:
         found = {}
         self._untraced_names = {name for one in values for name in one}
         for name in sorted(self._untraced_names):
-            if gauge_of(name).kind is Kind.GROWTH:
+            if gauge_of(name).kind is GaugeKind.GROWTH:
                 risen = rise(cycles, [one.get(name, 0.0) for one in values], gauge_of(name))
                 if risen is not None:
                     found[name] = risen.per_cycle
@@ -121,10 +121,10 @@ class Capture:
 
     def _rising_counts(self) -> dict[str, float]:
         """What must come back to what it was, and does not."""
-        names = {name for values in self._values for name in values if gauge_of(name).kind is Kind.REST}
+        names = {name for values in self._values for name in values if gauge_of(name).kind is GaugeKind.REST}
         found = {}
         for name in sorted(names | {"children.bytes"}):
-            gauge = COUNT if gauge_of(name).kind is Kind.REST else GAUGES[name]
+            gauge = COUNT if gauge_of(name).kind is GaugeKind.REST else GAUGES[name]
             risen = rise(self._cycles, [values.get(name, 0) for values in self._values], gauge)
             if risen is not None:
                 found[name] = risen.per_cycle
@@ -133,7 +133,7 @@ class Capture:
 
 async def capture(
     scenario: str,
-    plan: Plan,
+    plan: SoakPlan,
     folder: Path,
     clock: Callable[[], float],
     tell: Tell,
@@ -141,5 +141,5 @@ async def capture(
     process: str = AGENT,
 ) -> tuple[Evidence, Overhead]:
     """Look into a process of a fresh agent under one scenario. Raises TargetFailed, StateError, what cycles raise."""
-    async with open_course(scenario, plan, folder, clock, installation=installation) as course:
+    async with open_scenario_run(scenario, plan, folder, clock, installation=installation) as course:
         return await Capture(course, tell, process).take()

@@ -17,16 +17,16 @@ from profiles.evidence import stack_of
 from profiles.results import Culprit, Scale
 from soak import shell
 from soak.duration import number_text
-from soak.gauges.gauge import AGENT, Kind, gauge_of
+from soak.gauges.gauge import AGENT, GaugeKind, gauge_of
 from soak.gauges.quiescence import at_rest, everybody_gone
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.harness.installation import HERE, Installation
-from soak.run.plan import REST_SECONDS, Plan
+from soak.run.plan import REST_SECONDS, SoakPlan
 from soak.run.scenario_run import GONE_SECONDS
 from soak.scenarios import conversations, mixed, reconnects, terminals
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
-from soak.scenarios.terminal_checks import Desk
+from soak.scenarios.context import ScenarioContext
+from soak.scenarios.terminal_checks import CheckedTabs
 
 DOSES: Final = (1, 2, 4)
 PORTION: Final = 5
@@ -45,9 +45,9 @@ Tell = Callable[[str], None]
 class Primitives:
     """What a phone does, one thing at a time."""
 
-    def __init__(self, world: World, scenario: mixed.Mixed) -> None:
+    def __init__(self, world: ScenarioContext, scenario: mixed.Mixed) -> None:
         self._world = world
-        self._desk = Desk(world)
+        self._desk = CheckedTabs(world)
         self._script = scenario.script
 
     async def connect(self, times: int) -> None:
@@ -154,7 +154,9 @@ class DoseTest:
             mine = [row["blocks"] for row in sites if function(blame(stack_of(row["stack"]))) in functions]
             if mine:
                 return [float(sum(values)) for values in zip(*mine, strict=True)], "objects"
-        counts = [name for name in culprit.explains if gauge_of(name).kind is Kind.REST or name == "children.bytes"]
+        counts = [
+            name for name in culprit.explains if gauge_of(name).kind is GaugeKind.REST or name == "children.bytes"
+        ]
         if not counts:
             return [], ""
         return [values.get(counts[0], 0.0) for values in self._values], gauge_of(counts[0]).unit
@@ -173,7 +175,7 @@ def scale(primitive: str, grown: tuple[float, float, float]) -> Scale:
 
 async def dose_test(
     culprits: Sequence[Culprit],
-    plan: Plan,
+    plan: SoakPlan,
     folder: Path,
     tell: Tell,
     installation: Installation = HERE,
@@ -190,5 +192,5 @@ async def dose_test(
         folder / "agent", settings, options, plant=plan.plant, installation=installation
     ) as target:
         chance = Random(f"{plan.seed} doses")  # noqa: S311 - chance that can be had again
-        world = World(target, chance, plan.phones, plan.time_scale)
+        world = ScenarioContext(target, chance, plan.phones, plan.time_scale)
         return await DoseTest(target, Primitives(world, scenario), tell, process).run(culprits)

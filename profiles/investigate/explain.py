@@ -14,7 +14,7 @@ from soak.plants import plant
 from soak.report.directory import read_report
 from soak.report.figures import count
 from soak.report.next_steps import next_steps
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 from soak.run.replay import shell_command
 from soak.scenarios import scenarios
 
@@ -86,7 +86,7 @@ def _findings(report: Report) -> list[FindingResult]:
     return [one for one in report.findings if one.kind not in NOT_GROWTH]
 
 
-def _plan(report: Report, names: tuple[str, ...]) -> Plan:
+def _plan(report: Report, names: tuple[str, ...]) -> SoakPlan:
     told: Any = report.environment.get("plan", {})
     try:
         known = msgspec.convert(told, _Known)
@@ -94,4 +94,4 @@ def _plan(report: Report, names: tuple[str, ...]) -> Plan:
         raise ProfileError(f"expected the plan of the run in its report; found something else ({error})") from None
     if known.plant is not None:
         plant(known.plant)
-    return Plan(names, report.seed, time_scale=known.time_scale, phones=known.phones, plant=known.plant)
+    return SoakPlan(names, report.seed, time_scale=known.time_scale, phones=known.phones, plant=known.plant)

@@ -28,7 +28,7 @@ from soak.gauges.results import FindingResult, Product
 from soak.harness.identity import product
 from soak.harness.installation import HERE, Installation
 from soak.plants import plant
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 
 Tell = Callable[[str], None]
 
@@ -43,7 +43,7 @@ class Wanted:
     that are to be explained.
     """
 
-    plan: Plan
+    plan: SoakPlan
     dose: bool = True
     memray: bool | None = None
     findings: Sequence[FindingResult] = ()

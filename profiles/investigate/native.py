@@ -23,8 +23,8 @@ from profiles.results import ProfileError
 from soak.gauges.gauge import AGENT
 from soak.harness.installation import HERE, Installation
 from soak.harness.surroundings import helper_surroundings, module_command
-from soak.run.plan import Plan
-from soak.run.scenario_run import open_course
+from soak.run.plan import SoakPlan
+from soak.run.scenario_run import open_scenario_run
 
 LENGTHS: Final = (1, 2, 4)
 """Blocks of each window."""
@@ -54,10 +54,10 @@ class NativeGrowth:
 
 
 async def native_growth(
-    scenario: str, plan: Plan, folder: Path, tell: Tell, installation: Installation = HERE, process: str = AGENT
+    scenario: str, plan: SoakPlan, folder: Path, tell: Tell, installation: Installation = HERE, process: str = AGENT
 ) -> NativeGrowth:
     """Look at a process of a fresh agent under a scenario. Raises TargetFailed, StateError, what cycles raise."""
-    async with open_course(scenario, plan, folder, time.monotonic, installation=installation) as course:
+    async with open_scenario_run(scenario, plan, folder, time.monotonic, installation=installation) as course:
         await course.warm_up(tell, WARM_UP_BLOCKS)
         windows = []
         for blocks in LENGTHS:

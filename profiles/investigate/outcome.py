@@ -7,7 +7,7 @@ import msgspec
 
 from profiles.results import Culprit, Looked, Settings, Sought, Unattributed, Unjudged, Verdict
 from soak.gauges.results import FindingResult
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 
 BY_OTHER_MEANS: Final = {
     "bound": "a limit that was passed is no growth; the command that shows it again shows where",
@@ -23,7 +23,7 @@ KEEP_OBJECTS: Final = ("container", "allocation")
 """Culprits of these kinds are Python objects, also where the count of all objects wavered by more than they rise."""
 
 
-def settings_of(plan: Plan, *, dose: bool, memray: bool | None, process: str | None = None) -> Settings:
+def settings_of(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> Settings:
     """What a hunt was asked for."""
     asked = Settings(list(plan.scenarios), plan.time_scale, plan.phones, plan.plant, dose, memray)
     return msgspec.structs.replace(asked, process=process)

@@ -10,7 +10,7 @@ from math import ceil
 import msgspec
 
 
-class Part(StrEnum):
+class CyclePurpose(StrEnum):
     """What a cycle is driven for."""
 
     WARM_UP = "warm-up"
@@ -18,7 +18,7 @@ class Part(StrEnum):
     TRACED = "traced"
 
 
-class Counts(msgspec.Struct, frozen=True):
+class CycleCounts(msgspec.Struct, frozen=True):
     """How much ran, of a scenario or of a whole run.
 
     A round is a block of every scenario, one after the other. `rounds` and `blocks` count completed ones; `blocks`
@@ -32,9 +32,9 @@ class Counts(msgspec.Struct, frozen=True):
     blocks: int = 0
     rounds: int = 0
 
-    def __add__(self, other: "Counts") -> "Counts":
+    def __add__(self, other: "CycleCounts") -> "CycleCounts":
         """Both together."""
-        return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
+        return CycleCounts(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
     @property
     def cycles(self) -> int:
@@ -42,14 +42,14 @@ class Counts(msgspec.Struct, frozen=True):
         return self.judged_cycles + self.warm_up_cycles + self.confirmation_cycles + self.traced_cycles
 
     @property
-    def as_confirmation(self) -> "Counts":
+    def as_confirmation(self) -> "CycleCounts":
         """The same as part of a confirmation: no cycle of it is a judged one of the run."""
-        return Counts(confirmation_cycles=self.cycles)
+        return CycleCounts(confirmation_cycles=self.cycles)
 
 
-def total(parts: Iterable[Counts], rounds: int = 0) -> Counts:
+def total(parts: Iterable[CycleCounts], rounds: int = 0) -> CycleCounts:
     """Several together, and the rounds in which they ran."""
-    added = sum(parts, Counts())
+    added = sum(parts, CycleCounts())
     return msgspec.structs.replace(added, rounds=rounds)
 
 
@@ -58,7 +58,7 @@ def fewest(by_scenario: Mapping[str, int], planned: Iterable[str]) -> int:
     return min((by_scenario.get(name, 0) for name in planned), default=0)
 
 
-def cycles_for(blocks: int, counts: Counts, usual: int = 20) -> int:
+def cycles_for(blocks: int, counts: CycleCounts, usual: int = 20) -> int:
     """About how many cycles so many blocks take, by those that ran."""
     return blocks * (ceil(counts.judged_cycles / counts.blocks) if counts.blocks else usual)
 

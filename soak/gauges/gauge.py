@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Kind(StrEnum):
+class GaugeKind(StrEnum):
     """How a gauge is judged.
 
     REST: a count that must be again what it was, once everybody has left. GROWTH: an amount that wavers, and must not
@@ -31,7 +31,7 @@ class Gauge:
     """
 
     unit: str
-    kind: Kind
+    kind: GaugeKind
     floor: float = 0
     per_cycle: float = 0
 
@@ -54,28 +54,28 @@ AGENT: Final = "agent"
 
 GAUGES: Final[Mapping[str, Gauge]] = {
     # inside a process
-    "python.blocks": Gauge("objects", Kind.GROWTH, 12, 0.1),
-    "heap.bytes": Gauge("bytes", Kind.GROWTH, 2400, 12),
-    "types": Gauge("objects", Kind.GROWTH, 5, 0.05),
-    "canaries": Gauge("objects", Kind.REST),
-    "tasks": Gauge("tasks", Kind.REST),
-    "threads": Gauge("threads", Kind.REST),
-    "handlers": Gauge("handlers", Kind.REST),
-    "listeners": Gauge("listeners", Kind.REST),
-    "garbage": Gauge("objects", Kind.REST),
-    "frozen": Gauge("objects", Kind.REST),
-    "instances": Gauge("containers", Kind.REST),
+    "python.blocks": Gauge("objects", GaugeKind.GROWTH, 12, 0.1),
+    "heap.bytes": Gauge("bytes", GaugeKind.GROWTH, 2400, 12),
+    "types": Gauge("objects", GaugeKind.GROWTH, 5, 0.05),
+    "canaries": Gauge("objects", GaugeKind.REST),
+    "tasks": Gauge("tasks", GaugeKind.REST),
+    "threads": Gauge("threads", GaugeKind.REST),
+    "handlers": Gauge("handlers", GaugeKind.REST),
+    "listeners": Gauge("listeners", GaugeKind.REST),
+    "garbage": Gauge("objects", GaugeKind.REST),
+    "frozen": Gauge("objects", GaugeKind.REST),
+    "instances": Gauge("containers", GaugeKind.REST),
     # from outside
-    "descriptors": Gauge("descriptors", Kind.REST),
-    "processes": Gauge("processes", Kind.REST),
-    "zombies": Gauge("processes", Kind.REST),
-    "files": Gauge("files", Kind.REST),
-    "rows": Gauge("rows", Kind.REST),
-    "children.bytes": Gauge("bytes", Kind.GROWTH, 256 << 10, 4 << 10),
-    "maps": Gauge("maps", Kind.GROWTH, 12, 0.1),
-    "maps.bytes": Gauge("bytes", Kind.BUDGET),
-    "rss.bytes": Gauge("bytes", Kind.BUDGET),
-    "uncollected": Gauge("objects", Kind.BUDGET),
+    "descriptors": Gauge("descriptors", GaugeKind.REST),
+    "processes": Gauge("processes", GaugeKind.REST),
+    "zombies": Gauge("processes", GaugeKind.REST),
+    "files": Gauge("files", GaugeKind.REST),
+    "rows": Gauge("rows", GaugeKind.REST),
+    "children.bytes": Gauge("bytes", GaugeKind.GROWTH, 256 << 10, 4 << 10),
+    "maps": Gauge("maps", GaugeKind.GROWTH, 12, 0.1),
+    "maps.bytes": Gauge("bytes", GaugeKind.BUDGET),
+    "rss.bytes": Gauge("bytes", GaugeKind.BUDGET),
+    "uncollected": Gauge("objects", GaugeKind.BUDGET),
 }
 """The families. `types`: objects by type; `canaries`: those of types that end with a phone or a terminal."""
 

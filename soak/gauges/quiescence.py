@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from mobifai.errors import MobiFaiError
-from soak.gauges.gauge import Kind, family_of, gauge_of
+from soak.gauges.gauge import GaugeKind, family_of, gauge_of
 
 PAUSE_SECONDS = 0.02
 LONGEST_PAUSE = 1.0
@@ -54,4 +54,4 @@ async def at_rest(
 
 def steady_part(values: Mapping[str, float]) -> dict[str, float]:
     """The counts that must come back, without those that are 0."""
-    return {name: value for name, value in values.items() if value and gauge_of(name).kind is Kind.REST}
+    return {name: value for name, value in values.items() if value and gauge_of(name).kind is GaugeKind.REST}

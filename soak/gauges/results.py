@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from soak.gauges.counts import Counts
-from soak.gauges.state import State
+from soak.gauges.counts import CycleCounts
+from soak.gauges.state import Trend
 
 SCHEMA_VERSION: Final = 1
 """The form of report.json, which docs/schemas/soak-report.json describes. It rises when a reader has to know."""
@@ -18,10 +18,10 @@ HARNESS: Final = "harness"
 ATTACHED: Final = "attached"
 """Stands for a scenario where a living agent was watched."""
 
-Verdict = Literal["held", "leak", "breach", "failed", "inconclusive", "unfinished"]
+SoakVerdict = Literal["held", "leak", "breach", "failed", "inconclusive", "unfinished"]
 """`unfinished`: written while the run went on, with nothing found until then. A run that was killed keeps it."""
 
-EXIT_STATUS: dict[Verdict, int] = {
+EXIT_STATUS: dict[SoakVerdict, int] = {
     "held": 0,
     "leak": 1,
     "breach": 1,
@@ -61,7 +61,7 @@ class Product(msgspec.Struct, frozen=True):
     installed: Installed = Installed.UNKNOWN
 
 
-class BoundState(StrEnum):
+class BoundOutcome(StrEnum):
     """What is known of a limit. UNFILLED: it was never at its capacity, so nothing is known of it there."""
 
     HELD = "held"
@@ -81,13 +81,13 @@ class BoundResult(msgspec.Struct, frozen=True):
     unit: str
     peak: int
     evicted: int
-    state: BoundState
+    state: BoundOutcome
     why: str = ""
 
     @property
     def exercised(self) -> bool:
         """Whether it was filled to its capacity at least once."""
-        return self.state is not BoundState.UNFILLED
+        return self.state is not BoundOutcome.UNFILLED
 
 
 class RestResult(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ class RestResult(msgspec.Struct, frozen=True):
     before: float
     after: float
     unit: str
-    state: State
+    state: Trend
     scenario: str = ""
     reason: str = ""
 
@@ -112,7 +112,7 @@ class GaugeResult(msgspec.Struct, frozen=True):
     name: str
     unit: str
     per_cycle: float | None
-    state: State
+    state: Trend
     smallest_leak: float | None
     scenario: str = ""
     reason: str = ""
@@ -165,11 +165,11 @@ class ScenarioResult(msgspec.Struct, frozen=True):
     """
 
     name: str
-    counts: Counts
+    counts: CycleCounts
     judged_blocks: int
     duration_s: float
     phase: Phase
-    state: State
+    state: Trend
     traffic: TrafficResult
     reason: str = ""
 
@@ -192,8 +192,8 @@ class Report(msgspec.Struct, frozen=True):
     those of all scenarios together.
     """
 
-    verdict: Verdict
-    counts: Counts
+    verdict: SoakVerdict
+    counts: CycleCounts
     duration_s: float
     seed: int
     environment: dict[str, Any]

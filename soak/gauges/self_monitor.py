@@ -10,7 +10,7 @@ from mobifai.bounds import Ledger
 from soak.gauges import process_stats as outside
 from soak.gauges.gauge import Sample, gauge_of
 from soak.gauges.results import HARNESS, FindingResult, GaugeResult, SeriesResult
-from soak.gauges.state import BUDGET, NOT_HERE, State, too_few
+from soak.gauges.state import BUDGET, NOT_HERE, Trend, too_few
 from soak.gauges.time_series import SeriesBook
 from soak.gauges.trend import Judgement, convicted, judge
 from soak.inside.count import count
@@ -23,7 +23,7 @@ FEWEST_SAMPLES = 64
 """Less is a start, in which everything is loaded for the first time."""
 
 
-class OwnGauges:
+class SelfMonitor:
     """Samples of this process, one a round."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -58,14 +58,14 @@ class OwnGauges:
         rise = sum(rates) if shown else None
         return GaugeResult(family, gauge_of(family).unit, rise, state, least, HARNESS, reason)
 
-    def _state(self, family: str, judged: list[str]) -> tuple[State, str]:
+    def _state(self, family: str, judged: list[str]) -> tuple[Trend, str]:
         if family in SHOWN:
-            return State.UNJUDGED, SHOWN[family]
+            return Trend.UNJUDGED, SHOWN[family]
         if self._rounds < FEWEST_SAMPLES:
-            return State.UNJUDGED, too_few(self._rounds, FEWEST_SAMPLES, "round")
+            return Trend.UNJUDGED, too_few(self._rounds, FEWEST_SAMPLES, "round")
         if not judged:
-            return State.UNMEASURED, NOT_HERE
-        return (State.RISING, "") if any(convicted(*self._judged()[name]) for name in judged) else (State.FLAT, "")
+            return Trend.UNMEASURED, NOT_HERE
+        return (Trend.RISING, "") if any(convicted(*self._judged()[name]) for name in judged) else (Trend.FLAT, "")
 
     def series(self) -> list[SeriesResult]:
         """Their course, for plots."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class State(StrEnum):
+class Trend(StrEnum):
     """One state for everything that is judged.
 
     FLAT: judged, and it does not grow. RISING: a finding. SUSPECTED: it rose in the first process, and no second one
@@ -21,7 +21,7 @@ class State(StrEnum):
     @property
     def is_judged(self) -> bool:
         """Whether this is an answer."""
-        return self in (State.FLAT, State.RISING)
+        return self in (Trend.FLAT, Trend.RISING)
 
 
 BUDGET: Final = "shown for orientation, never judged"

@@ -11,8 +11,8 @@ from math import isnan
 from statistics import median
 from typing import Final, TypeAlias
 
-from soak.gauges.gauge import Gauge, Kind
-from soak.gauges.state import BUDGET, NOT_HERE, State, too_few
+from soak.gauges.gauge import Gauge, GaugeKind
+from soak.gauges.state import BUDGET, NOT_HERE, Trend, too_few
 
 STRETCHES: Final = 9
 """A window is cut into so many stretches: a base and eight blocks that may rise. Each counts with its minimum."""
@@ -78,7 +78,7 @@ class Judgement:
     convicts nothing: what rises in it is suspected.
     """
 
-    state: State
+    state: Trend
     gauge: Gauge
     per_cycle: float = 0.0
     smallest_leak: float = 0.0
@@ -92,7 +92,7 @@ class Judgement:
     @property
     def suspicious(self) -> bool:
         """Whether it is worth a confirmation."""
-        return self.state is State.SUSPECTED
+        return self.state is Trend.SUSPECTED
 
 
 def judge(points: Sequence[tuple[int, float | None]], gauge: Gauge) -> Judgement:
@@ -103,21 +103,21 @@ def judge(points: Sequence[tuple[int, float | None]], gauge: Gauge) -> Judgement
     levels = _levels(measured)
     blocks = len(levels) - 1
     cycles = measured[-1][0] - measured[0][0] if measured else 0
-    needed = 1 if gauge.kind is Kind.REST else FEWEST_BLOCKS
+    needed = 1 if gauge.kind is GaugeKind.REST else FEWEST_BLOCKS
     if blocks < needed:
         state, reason = _unknown(len(points) - 1, max(0, blocks), needed)
-        reason = BUDGET if gauge.kind is Kind.BUDGET and state is State.UNJUDGED else reason
+        reason = BUDGET if gauge.kind is GaugeKind.BUDGET and state is Trend.UNJUDGED else reason
         return Judgement(state, gauge, blocks=max(0, blocks), cycles=cycles, reason=reason)
-    if gauge.kind is Kind.REST:
+    if gauge.kind is GaugeKind.REST:
         return _judge_rest(measured, levels, gauge)
     return _judge_growth(levels, cycles, gauge)
 
 
-def _unknown(counted: int, measured: int, needed: int) -> tuple[State, str]:
+def _unknown(counted: int, measured: int, needed: int) -> tuple[Trend, str]:
     """Too little ran, or what ran could not be measured."""
     if counted < needed:
-        return State.UNJUDGED, too_few(max(0, counted), needed)
-    return State.UNMEASURED, NOT_HERE if not measured else f"measured in only {measured:,} of {counted:,} blocks"
+        return Trend.UNJUDGED, too_few(max(0, counted), needed)
+    return Trend.UNMEASURED, NOT_HERE if not measured else f"measured in only {measured:,} of {counted:,} blocks"
 
 
 def convicted(first: Judgement, again: Judgement) -> bool:
@@ -128,7 +128,7 @@ def convicted(first: Judgement, again: Judgement) -> bool:
     """
     if not (first.suspicious and again.suspicious):
         return False
-    if again.gauge.kind is Kind.REST:
+    if again.gauge.kind is GaugeKind.REST:
         return _comes_again(again.levels)
     agree = SLOWER * first.per_cycle <= again.per_cycle <= FASTER * first.per_cycle
     return agree and again.per_cycle > 0 and _is_steady(again.levels)
@@ -155,7 +155,7 @@ def _judge_rest(measured: Sequence[Level], levels: tuple[Level, ...], gauge: Gau
     """A count that must be what it was: any more of it is suspicious, less is not."""
     total = measured[-1][1] - measured[0][1]
     cycles = max(1, measured[-1][0] - measured[0][0])
-    state = State.SUSPECTED if total > 0 else State.FLAT
+    state = Trend.SUSPECTED if total > 0 else Trend.FLAT
     blocks = len(levels) - 1
     fewest = max(1.0, blocks / 2 / CONFIRMATION)  # so many in this window are one in every other block of the next
     return Judgement(state, gauge, total / cycles, fewest / cycles, total, 1, blocks, cycles, levels)
@@ -163,11 +163,11 @@ def _judge_rest(measured: Sequence[Level], levels: tuple[Level, ...], gauge: Gau
 
 def _judge_growth(levels: tuple[Level, ...], cycles: int, gauge: Gauge) -> Judgement:
     threshold = max(gauge.floor, gauge.per_cycle * cycles)
-    if gauge.kind is Kind.BUDGET:
-        shown = Judgement(State.UNJUDGED, gauge, _rate(levels), total=_total(levels), reason=BUDGET)
+    if gauge.kind is GaugeKind.BUDGET:
+        shown = Judgement(Trend.UNJUDGED, gauge, _rate(levels), total=_total(levels), reason=BUDGET)
         return replace(shown, blocks=len(levels) - 1, cycles=cycles, levels=levels)
     return Judgement(
-        state=State.SUSPECTED if _is_suspicious(levels, threshold, cycles) else State.FLAT,
+        state=Trend.SUSPECTED if _is_suspicious(levels, threshold, cycles) else Trend.FLAT,
         gauge=gauge,
         per_cycle=_rate(levels),
         smallest_leak=_smallest_leak(levels, threshold, cycles),

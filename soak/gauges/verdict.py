@@ -8,18 +8,18 @@ from operator import add
 from typing import Any, Final
 
 from mobifai.limits import LIMITS
-from soak.gauges.gauge import Kind, bare, family_of, gauge_of, prefix_of
+from soak.gauges.gauge import GaugeKind, bare, family_of, gauge_of, prefix_of
 from soak.gauges.results import (
+    BoundOutcome,
     BoundResult,
-    BoundState,
     FindingResult,
     GaugeResult,
     Phase,
     RestResult,
     ScenarioResult,
-    Verdict,
+    SoakVerdict,
 )
-from soak.gauges.state import BUDGET, CLEARED, NOT_HERE, UNCONFIRMED, State, too_few
+from soak.gauges.state import BUDGET, CLEARED, NOT_HERE, UNCONFIRMED, Trend, too_few
 from soak.gauges.trend import FEWEST_BLOCKS, Judgement, convicted
 
 REQUIRED: Final = ("python.blocks", "heap.bytes")
@@ -92,10 +92,10 @@ def _bound(entry: Mapping[str, Any]) -> BoundResult:
     return BoundResult(name, capacity, str(entry["unit"]), peak, evicted, _state(peak, capacity, filled))
 
 
-def _state(peak: int, capacity: int, filled: bool) -> BoundState:
+def _state(peak: int, capacity: int, filled: bool) -> BoundOutcome:
     if peak > capacity:
-        return BoundState.BROKEN
-    return BoundState.HELD if filled else BoundState.UNFILLED
+        return BoundOutcome.BROKEN
+    return BoundOutcome.HELD if filled else BoundOutcome.UNFILLED
 
 
 def _joined(one: BoundResult, other: BoundResult, evicted: Callable[[int, int], int]) -> BoundResult:
@@ -109,7 +109,7 @@ def _joined(one: BoundResult, other: BoundResult, evicted: Callable[[int, int], 
 
 
 def _told_first(result: BoundResult) -> tuple[bool, bool]:
-    return result.state is BoundState.BROKEN, result.exercised
+    return result.state is BoundOutcome.BROKEN, result.exercised
 
 
 # -- counts at rest
@@ -123,14 +123,14 @@ def rest(
     `results` are those of the same counts as gauges, by which each is judged.
     """
     known = {result.name: result for result in results if result.scenario == scenario}
-    names = sorted(name for name in {*before, *after} if gauge_of(name).kind is Kind.REST)
+    names = sorted(name for name in {*before, *after} if gauge_of(name).kind is GaugeKind.REST)
     return [_rest(name, before.get(name, 0), after.get(name, 0), known.get(name), scenario) for name in names]
 
 
 def _rest(name: str, before: float, after: float, judged: GaugeResult | None, scenario: str) -> RestResult:
-    state = State.UNJUDGED if judged is None else judged.state
+    state = Trend.UNJUDGED if judged is None else judged.state
     reason = too_few(0, 1) if judged is None else judged.reason
-    if state is State.FLAT and after > before and not reason:
+    if state is Trend.FLAT and after > before and not reason:
         reason = "more than at first, though it did not rise in both windows"
     return RestResult(name, before, after, gauge_of(name).unit, state, scenario, reason)
 
@@ -155,7 +155,7 @@ def gauges(
 
 
 def _missing(name: str, scenario: str, blocks: int) -> GaugeResult:
-    state, reason = (State.UNMEASURED, NOT_HERE) if blocks else (State.UNJUDGED, too_few(0, ENOUGH_BLOCKS))
+    state, reason = (Trend.UNMEASURED, NOT_HERE) if blocks else (Trend.UNJUDGED, too_few(0, ENOUGH_BLOCKS))
     return GaugeResult(name, gauge_of(name).unit, None, state, None, scenario, reason)
 
 
@@ -193,23 +193,23 @@ def gauge_result(
     if first.suspicious:
         state, reason = _confirmed(first, (again or {}).get(name))
     elif _is_unripe(first, blocks):
-        state, reason = State.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
-    unknown = state in (State.UNJUDGED, State.UNMEASURED)
+        state, reason = Trend.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
+    unknown = state in (Trend.UNJUDGED, Trend.UNMEASURED)
     shown = bool(first.levels) and (not unknown or reason == BUDGET)
     per_cycle, least = first.per_cycle if shown else None, None if unknown else first.smallest_leak
     return GaugeResult(name, first.gauge.unit, per_cycle, state, least, scenario, reason)
 
 
-def _confirmed(first: Judgement, again: Judgement | None) -> tuple[State, str]:
+def _confirmed(first: Judgement, again: Judgement | None) -> tuple[Trend, str]:
     """What a second process makes of a suspicion."""
     if again is None or not (again.suspicious or again.state.is_judged):
-        return State.SUSPECTED, UNCONFIRMED
-    return (State.RISING, "") if convicted(first, again) else (State.FLAT, CLEARED)
+        return Trend.SUSPECTED, UNCONFIRMED
+    return (Trend.RISING, "") if convicted(first, again) else (Trend.FLAT, CLEARED)
 
 
 def _is_unripe(judgement: Judgement, blocks: int) -> bool:
     """Whether an amount would have to be looked at for longer; a count is back after any block."""
-    is_amount = judgement.gauge.kind is Kind.GROWTH and judgement.state is not State.UNMEASURED
+    is_amount = judgement.gauge.kind is GaugeKind.GROWTH and judgement.state is not Trend.UNMEASURED
     return is_amount and blocks < ENOUGH_BLOCKS
 
 
@@ -229,7 +229,7 @@ def _kind(name: str) -> str:
     family = family_of(name)
     if family in {"canaries", "processes", "zombies"}:
         return "canary" if family == "canaries" else "process"
-    return "rest" if gauge_of(name).kind is Kind.REST else "growth"
+    return "rest" if gauge_of(name).kind is GaugeKind.REST else "growth"
 
 
 def _rank(finding: FindingResult) -> tuple[int, int, bool]:
@@ -248,20 +248,20 @@ def _number(value: float) -> str:
 
 def scenario_state(
     name: str, phase: Phase, blocks: int, results: Iterable[GaugeResult], findings: Iterable[FindingResult]
-) -> tuple[State, str]:
+) -> tuple[Trend, str]:
     """What is known of a scenario as a whole, and why if nothing is."""
     own = [result for result in results if result.scenario == name]
     found = sum(finding.scenario == name for finding in findings)
     if found:
-        return State.RISING, f"{found:,} finding{'s' if found > 1 else ''}"
-    if any(result.state is State.SUSPECTED for result in own):
-        return State.SUSPECTED, UNCONFIRMED
+        return Trend.RISING, f"{found:,} finding{'s' if found > 1 else ''}"
+    if any(result.state is Trend.SUSPECTED for result in own):
+        return Trend.SUSPECTED, UNCONFIRMED
     if phase is Phase.WARM_UP:
-        return State.UNJUDGED, "its warm-up did not end"
+        return Trend.UNJUDGED, "its warm-up did not end"
     if blocks < ENOUGH_BLOCKS:
-        return State.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
+        return Trend.UNJUDGED, too_few(blocks, ENOUGH_BLOCKS)
     unknown = [result for result in own if result.name in REQUIRED and not result.state.is_judged]
-    return (unknown[0].state, f"{unknown[0].name}: {unknown[0].reason}") if unknown else (State.FLAT, "")
+    return (unknown[0].state, f"{unknown[0].name}: {unknown[0].reason}") if unknown else (Trend.FLAT, "")
 
 
 def conclude(
@@ -269,7 +269,7 @@ def conclude(
     results: Iterable[GaugeResult],
     scenarios: Sequence[ScenarioResult],
     planned: Iterable[str] = (),
-) -> Verdict:
+) -> SoakVerdict:
     """The verdict: failed > breach > leak > inconclusive > held. `planned` names the scenarios that were asked for."""
     kinds = {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:
@@ -287,5 +287,5 @@ def _is_conclusive(results: Iterable[GaugeResult], scenarios: Sequence[ScenarioR
     everything = {*planned, *(scenario.name for scenario in scenarios)}
     results = list(results)
     judged = all(result.state.is_judged for result in results if bare(result.name) in REQUIRED)
-    settled = not any(result.state in (State.SUSPECTED, State.RISING) for result in results)
+    settled = not any(result.state in (Trend.SUSPECTED, Trend.RISING) for result in results)
     return bool(enough) and everything <= enough and judged and settled

@@ -17,10 +17,10 @@ from soak.gauges import process_stats as outside
 from soak.gauges.gauge import AGENT
 from soak.harness.counted_process import CountedProcess
 from soak.harness.installation import HERE, Installation
-from soak.harness.relay_process import RelayApart
+from soak.harness.relay_process import SeparateRelay
 from soak.harness.surroundings import make_folders
 from soak.inside.questions import RUN_VARIABLE
-from soak.phone.encryption import Link, PhoneSeal
+from soak.phone.encryption import InvitationLink, PhoneKeys
 from soak.plants import plant as planted
 
 START_SECONDS = 60.0
@@ -42,7 +42,7 @@ class AgentUnderTest:
         self,
         folder: Path,
         process: asyncio.subprocess.Process,
-        relay: RelayApart | None = None,
+        relay: SeparateRelay | None = None,
         *,
         relay_restarts: bool = False,
         kept: bool = True,
@@ -57,7 +57,7 @@ class AgentUnderTest:
         self.others = self._beside(relay_restarts, kept)
         """The product's processes beside the agent."""
         self._tokens: dict[int, str] = {}  # bounded by the phones
-        self._seals: dict[int, PhoneSeal] = {}  # bounded by the phones
+        self._seals: dict[int, PhoneKeys] = {}  # bounded by the phones
 
     def _beside(self, relay_restarts: bool, kept: bool) -> list[CountedProcess]:
         state, relay = StateDir(self.state_dir), self._relay
@@ -109,13 +109,13 @@ class AgentUnderTest:
             self._tokens[number] = str(invitation["token"])
         return self._tokens[number]
 
-    async def seal(self, number: int) -> PhoneSeal | None:
+    async def seal(self, number: int) -> PhoneKeys | None:
         """What a phone knows of the agent end to end: it has opened a link, once. None: the agent is an older one."""
         if number not in self._seals:
             link = (await self.ask("pair")).get("link")
             if link is None:
                 return None
-            self._seals[number] = PhoneSeal.by_link(Link.read(str(link)))
+            self._seals[number] = PhoneKeys.by_link(InvitationLink.read(str(link)))
         return self._seals[number]
 
     async def restart_relay(self, *, politely: bool) -> None:
@@ -242,7 +242,7 @@ async def agent_under_test(
     environment = {**installation.environment(folder), **EXACT_HEAP, RUN_VARIABLE: folder.name, **(variables or {})}
     ready_file = folder / "ready.json"
     async with AsyncExitStack() as scope:
-        apart = RelayApart(folder, settings, environment, installation) if relay_apart else None
+        apart = SeparateRelay(folder, settings, environment, installation) if relay_apart else None
         relay = await scope.enter_async_context(apart) if apart else None
         place = ["--relay", relay.url, "--e2e", "allow", "--ice-server", NOBODY] if relay else ["--port", "0"]
         words = ["--config", settings, "serve", "--state-dir", folder / "state", "--ready-file", ready_file, *place]

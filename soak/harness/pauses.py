@@ -18,7 +18,7 @@ def steady_clock() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-class Pauses:
+class PauseDetector:
     """How often and how long the harness was paused. `elapsed` is the time in which it was not."""
 
     def __init__(self, clock: Callable[[], float] = steady_clock) -> None:

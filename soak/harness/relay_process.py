@@ -28,7 +28,7 @@ class RelayFailed(MobiFaiError):
     """The relay did not start, or died."""
 
 
-class RelayApart:
+class SeparateRelay:
     """A running relay. Its port and its state stay over a restart."""
 
     def __init__(

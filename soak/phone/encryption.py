@@ -32,7 +32,7 @@ TO_RELAY = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class InvitationLink:
     """A link's parts."""
 
     page: str
@@ -42,7 +42,7 @@ class Link:
     device_id: str
 
     @classmethod
-    def read(cls, link: str) -> "Link":
+    def read(cls, link: str) -> "InvitationLink":
         """Take a link apart. Raises ValueError."""
         page, _, fragment = link.partition("#")
         form, code, *rest = fragment.split(".")
@@ -53,7 +53,7 @@ class Link:
 
 
 @dataclass
-class PhoneSeal:
+class PhoneKeys:
     """What the phone keeps. `psk` is a link's until the agent has answered with something sealed."""
 
     agent_key: bytes
@@ -62,15 +62,15 @@ class PhoneSeal:
     psk: bytes = NO_SECRET
 
     @classmethod
-    def by_link(cls, link: Link, key: KeyPair | None = None) -> "PhoneSeal":
+    def by_link(cls, link: InvitationLink, key: KeyPair | None = None) -> "PhoneKeys":
         """Of a phone that has opened a link."""
         return cls(link.key, link.device_id, key or KeyPair.generate(), link_psk(link.secret))
 
 
-class SealSession:
+class EncryptionSession:
     """One session. What can't be opened raises MobiFaiError, and ends it."""
 
-    def __init__(self, seal: PhoneSeal, phone_id: str, name: str, features: tuple[str, ...]) -> None:
+    def __init__(self, seal: PhoneKeys, phone_id: str, name: str, features: tuple[str, ...]) -> None:
         self._seal = seal
         self._initiator = Initiator(seal.key, seal.agent_key, seal.psk, prologue(seal.agent_id, phone_id))
         self._introduction = json.dumps({"name": name, "features": list(features)}).encode()

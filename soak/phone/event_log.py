@@ -39,7 +39,7 @@ class PhoneError(MobiFaiError):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedEvent:
     """One event. `number` counts up over all events of a phone; `path` is `channel`, `relay` or `phone` itself."""
 
     number: int
@@ -48,7 +48,7 @@ class Heard:
     path: str
 
 
-class News:
+class ChangeNotifier:
     """Wakes those who wait for something to become true."""
 
     def __init__(self) -> None:
@@ -92,14 +92,14 @@ class EventLog:
     """The recent events. An event that was taken is gone from it."""
 
     def __init__(self) -> None:
-        self._events: dict[str, deque[Heard]] = {}
+        self._events: dict[str, deque[ReceivedEvent]] = {}
         self._sizes: dict[str, int] = {}
         self.count = 0
         """Events ever heard: the `number` of the next one."""
 
-    def add(self, event: str, payload: Json, path: str) -> Heard:
+    def add(self, event: str, payload: Json, path: str) -> ReceivedEvent:
         """Keep an event; the oldest of its name goes when there is no room."""
-        heard = Heard(self.count, event, payload, path)
+        heard = ReceivedEvent(self.count, event, payload, path)
         self.count += 1
         kept = self._events.get(event)
         if kept is None and len(self._events) >= NAMES:
@@ -107,14 +107,14 @@ class EventLog:
         self._keep(self._events.setdefault(event, deque()), heard)
         return heard
 
-    def _keep(self, kept: deque[Heard], heard: Heard) -> None:
+    def _keep(self, kept: deque[ReceivedEvent], heard: ReceivedEvent) -> None:
         kept.append(heard)
         size = self._sizes.get(heard.event, 0) + _size(heard.payload)
         while len(kept) > 1 and (len(kept) > EVENTS or size > CHARACTERS):
             size -= _size(kept.popleft().payload)
         self._sizes[heard.event] = size
 
-    def take(self, events: tuple[str, ...], where: Callable[[Any], bool] | None, since: int) -> Heard | None:
+    def take(self, events: tuple[str, ...], where: Callable[[Any], bool] | None, since: int) -> ReceivedEvent | None:
         """Take out the oldest event of these names, numbered from `since` on, whose payload fits."""
         fitting = [
             heard for event in events for heard in self._of(event, since) if where is None or where(heard.payload)
@@ -126,7 +126,7 @@ class EventLog:
         self._sizes[first.event] -= _size(first.payload)
         return first
 
-    def _of(self, event: str, since: int) -> Iterator[Heard]:
+    def _of(self, event: str, since: int) -> Iterator[ReceivedEvent]:
         return (heard for heard in self._events.get(event, ()) if heard.number >= since)
 
     def names(self, since: int = 0) -> list[str]:

@@ -1,8 +1,8 @@
 """What a terminal has to print, and whether what phones get of it is that, byte for byte and in order. Pure.
 
-An `ExpectedStream` is told what will be printed; it remembers what a screen may still replay and what nobody has seen
-yet. A `View` is one phone's sight of it: output goes on where it was, a screen begins at a place that the agent's ring
-(see mobifai.bounds.byte_ring and mobifai.terminals.replay) may begin at, and nowhere else.
+An `ExpectedStream` holds what will be printed, as far back as a screen may still replay it or nobody has seen it. A
+`StreamView` is what one phone has seen of it: output continues where it was, a screen begins at an offset at which the
+agent's ring may begin (see mobifai.bounds.byte_ring and mobifai.terminals.replay), and nowhere else.
 """
 
 from soak.phone.traffic import IntegrityError
@@ -76,7 +76,7 @@ class ExpectedStream:
         return found
 
 
-class View:
+class StreamView:
     """One phone's sight of a stream. What it has seen nothing of begins at 0."""
 
     def __init__(self, stream: ExpectedStream) -> None:

@@ -8,9 +8,9 @@ import uuid as uuids
 from abc import ABC, abstractmethod
 from typing import Literal, Self
 
-from soak.phone.event_log import Heard, Json, PhoneError
+from soak.phone.event_log import Json, PhoneError, ReceivedEvent
 from soak.phone.frames import action
-from soak.phone.state import PhoneMemory, Where
+from soak.phone.state import PhoneState, Where
 
 Path = Literal["channel", "relay"]
 
@@ -18,7 +18,7 @@ TYPED = 8_000
 """Characters of one `terminal:input`: as JSON at most 48,000 bytes, and a frame has less than 64 KiB."""
 
 
-class PhoneFace(PhoneMemory, ABC):
+class PhoneInterface(PhoneState, ABC):
     """A phone. Enter it to have it, leave it to be rid of everything of it."""
 
     async def __aenter__(self) -> Self:
@@ -179,6 +179,6 @@ def _about(uuid: str) -> Where:
     return lambda payload: isinstance(payload, dict) and payload.get("uuid") == uuid
 
 
-def _refused(heard: Heard) -> PhoneError:
+def _refused(heard: ReceivedEvent) -> PhoneError:
     payload = heard.payload if isinstance(heard.payload, dict) else {}
     return PhoneError(heard.event, str(payload.get("message") or payload.get("error") or heard.payload), heard.payload)

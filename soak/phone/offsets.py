@@ -11,12 +11,12 @@ from typing import Any
 ACK, RESUME = "ack", "resume"
 FEATURES = (ACK, RESUME)
 
-Said = tuple[str, dict[str, Any]]
+Reply = tuple[str, dict[str, Any]]
 """An event and its payload, for the agent."""
 
 
 @dataclass
-class Place:
+class StreamOffset:
     """One terminal: it has all of `stream` up to `end`; None: nothing that goes on.
 
     `in_screen`: a screen is coming, of which not all is there. `asked`: it waits for what it asked for.
@@ -30,29 +30,29 @@ class Place:
     skipped: int = 0
 
 
-class Places:
+class StreamOffsets:
     """The places of one phone with these features."""
 
     def __init__(self, features: tuple[str, ...] = FEATURES) -> None:
         self._acknowledges = ACK in features
         self._resumes = RESUME in features
-        self._places: dict[str, Place] = {}  # bounded by the agent's terminals
+        self._places: dict[str, StreamOffset] = {}  # bounded by the agent's terminals
         self._paths: set[str] | None = None
         self._window = 0
         self._used = False
 
-    def of(self, uuid: str) -> Place:
+    def of(self, uuid: str) -> StreamOffset:
         """The place in a terminal."""
-        return self._places.setdefault(uuid, Place())
+        return self._places.setdefault(uuid, StreamOffset())
 
-    def sync(self, payload: Mapping[str, Any], path: str) -> list[Said]:
+    def sync(self, payload: Mapping[str, Any], path: str) -> list[Reply]:
         """`processes:sync` came: terminals that are no more are forgotten, and what the agent waits for is said."""
         self._used = "resume" in payload or "window" in payload  # else the agent does not know of it
         self._window = payload.get("window", 0)
         listed = {process["uuid"]: process.get("stream") for process in payload["processes"]}
         kept = {uuid: place for uuid, place in self._places.items() if uuid in listed}
         self._places = {
-            uuid: place if (place := kept.get(uuid)) is not None and place.stream in (None, stream) else Place()
+            uuid: place if (place := kept.get(uuid)) is not None and place.stream in (None, stream) else StreamOffset()
             for uuid, stream in listed.items()
         }
         for uuid, stream in listed.items():
@@ -63,7 +63,7 @@ class Places:
         self._paths = {path}
         return [self._resume(*listed)]
 
-    def _resume(self, *uuids: str) -> Said:
+    def _resume(self, *uuids: str) -> Reply:
         for uuid in uuids:
             self.of(uuid).in_screen = False
         return "terminal:resume", {"terminals": [self._told(uuid) for uuid in uuids]}
@@ -74,7 +74,7 @@ class Places:
             return {"uuid": uuid}
         return {"uuid": uuid, "stream": place.stream, "end": place.end}
 
-    def screen(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Said]]:
+    def screen(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Reply]]:
         """`process:screen` came: whether to show it, and what to answer."""
         if not self._used:
             return True, []
@@ -85,7 +85,7 @@ class Places:
         place.skipped += payload.get("skipped", 0)
         return True, self._reached(payload["uuid"], place, payload.get("end"))
 
-    def output(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Said]]:
+    def output(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Reply]]:
         """`terminal:output` came: whether to show it, and what to answer."""
         if not self._used:
             return True, []
@@ -106,26 +106,26 @@ class Places:
     def _elsewhere(self, path: str) -> bool:
         return self._paths is not None and path not in self._paths
 
-    def _asked(self, uuid: str, place: Place, end: int) -> list[Said]:
+    def _asked(self, uuid: str, place: StreamOffset, end: int) -> list[Reply]:
         """The agent asks how far it is; where that is not what the agent has sent, something was lost."""
         if place.end != end and self._resumes:
             place.asked = True
             return [self._resume(uuid)]
         return self._acknowledged(uuid, place)
 
-    def _gap(self, uuid: str, place: Place, end: int) -> list[Said]:
+    def _gap(self, uuid: str, place: StreamOffset, end: int) -> list[Reply]:
         """Output that does not go on where the phone is: it is passed over, and asked for if there is news in it."""
         if not self._resumes or place.asked or (place.end is not None and end <= place.end):
             return []
         place.asked = True
         return [self._resume(uuid)]
 
-    def _reached(self, uuid: str, place: Place, end: int | None) -> list[Said]:
+    def _reached(self, uuid: str, place: StreamOffset, end: int | None) -> list[Reply]:
         place.end, place.in_screen = end, end is None
         due = end is not None and end - place.acknowledged >= self._window // 4
         return self._acknowledged(uuid, place) if due else []
 
-    def _acknowledged(self, uuid: str, place: Place) -> list[Said]:
+    def _acknowledged(self, uuid: str, place: StreamOffset) -> list[Reply]:
         if not self._acknowledges or place.end is None:
             return []
         place.acknowledged = place.end

@@ -22,14 +22,14 @@ TEXT_PROTOCOL = 51
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SdpAnswer:
     """The answer to an offer, and the candidates in it one by one, as both go over the wire."""
 
     description: dict[str, str]
     candidates: tuple[dict[str, Any], ...]
 
 
-class PhonePeer:
+class PhonePeerConnection:
     """One peer connection. `heard` gets every text frame; `changed` is called when the channel opens or ends."""
 
     def __init__(self, heard: Callable[[str], None], changed: Callable[[], None]) -> None:
@@ -52,12 +52,12 @@ class PhonePeer:
         """Whether nothing will come of this connection any more."""
         return self._connection.connectionState in ("failed", "closed")
 
-    async def answer(self, offer: dict[str, Any]) -> Answer:
+    async def answer(self, offer: dict[str, Any]) -> SdpAnswer:
         """Accept an offer. Gathering has no server to wait for, so it takes no time worth a limit."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer["sdp"], type=offer["type"]))
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         local = self._connection.localDescription
-        return Answer({"type": local.type, "sdp": local.sdp}, tuple(_candidates(local.sdp)))
+        return SdpAnswer({"type": local.type, "sdp": local.sdp}, tuple(_candidates(local.sdp)))
 
     async def add_candidate(self, candidate: dict[str, Any] | None) -> None:
         """Take one of the agent's candidates; none ends the list."""

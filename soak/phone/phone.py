@@ -18,13 +18,13 @@ from mobifai.protocol.noise import NO_SECRET
 from mobifai.protocol.order import SIGNALS as SIGNALS_OF_CALLS
 from mobifai.protocol.order import Way
 from mobifai.session.ordering import Ordering
-from soak.phone.encryption import E2E, RELAYS_OWN, TO_RELAY, PhoneSeal, SealSession
+from soak.phone.encryption import E2E, RELAYS_OWN, TO_RELAY, EncryptionSession, PhoneKeys
 from soak.phone.event_log import Json, PhoneError
 from soak.phone.frames import FrameStyle, frame
-from soak.phone.interface import PhoneFace
-from soak.phone.offsets import Said
-from soak.phone.peer_connection import PhonePeer
-from soak.phone.relay_connection import PhoneLink
+from soak.phone.interface import PhoneInterface
+from soak.phone.offsets import Reply
+from soak.phone.peer_connection import PhonePeerConnection
+from soak.phone.relay_connection import PhoneRelayConnection
 
 SIGNALS = 256
 """Handshakes, offers and candidates that wait for their turn; an agent sends some ten for one pairing."""
@@ -39,7 +39,7 @@ REPLY = "reply"
 _SIGNALS = frozenset({"handshake:initiate", "handshake:verify", "webrtc:offer", "webrtc:ice-candidate"})
 
 
-class Phone(PhoneFace):
+class Phone(PhoneInterface):
     """A phone for one relay.
 
     `identity` is made when none is given. Without `webrtc` offers are not answered, and everything goes through the
@@ -59,7 +59,7 @@ class Phone(PhoneFace):
         frame_style: FrameStyle = "react",
         keep_output: bool = False,
         features: tuple[str, ...] = (),
-        seal: PhoneSeal | None = None,
+        seal: PhoneKeys | None = None,
         ordered: bool = True,
     ) -> None:
         super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output, features=features)
@@ -69,13 +69,13 @@ class Phone(PhoneFace):
         """What it knows of the agent end to end; None: it trusts the relay."""
         self.forged = 0
         """Messages in clear that were not the relay's own, and were passed over."""
-        self._session: SealSession | None = None
+        self._session: EncryptionSession | None = None
         self._paired: Json = None
         self._webrtc = webrtc
         self._ordered = ordered
         self._frame_style = frame_style
-        self._link: PhoneLink | None = None
-        self._peer: PhonePeer | None = None
+        self._link: PhoneRelayConnection | None = None
+        self._peer: PhonePeerConnection | None = None
         self._early: list[dict[str, Json]] = []
         self._offered: int | None = None
         self._secret = b""
@@ -145,7 +145,7 @@ class Phone(PhoneFace):
     async def _open_relay(self) -> None:
         await self.drop_relay()
         self._start_answering()
-        link = PhoneLink(self._from_relay, self._relay_is_gone)
+        link = PhoneRelayConnection(self._from_relay, self._relay_is_gone)
         await link.open(self.relay_url, self.token)
         self._link = link
 
@@ -234,7 +234,7 @@ class Phone(PhoneFace):
 
     async def _greet(self) -> None:
         assert self.seal is not None  # noqa: S101 - only such a phone does this
-        self._session = SealSession(self.seal, self.device_id, self.name, self._features_within())
+        self._session = EncryptionSession(self.seal, self.device_id, self.name, self._features_within())
         await self._to_relay("e2e:hello", self._session.hello())
 
     def _features_within(self) -> tuple[str, ...]:
@@ -276,10 +276,10 @@ class Phone(PhoneFace):
                 self._news.fail(error)
                 raise
 
-    def _reply(self, said: Said, path: str) -> None:
+    def _reply(self, said: Reply, path: str) -> None:
         self._signal(REPLY, (said, path))
 
-    async def _say(self, said: Said, path: str) -> None:
+    async def _say(self, said: Reply, path: str) -> None:
         with suppress(PhoneError):  # the path is gone, and what was to be said with it
             await (self._to_channel(*said) if path == "channel" else self._to_relay(*said))
 
@@ -331,7 +331,7 @@ class Phone(PhoneFace):
         early = self._early
         await self.drop_channel()
         self._order.channel_begins(self._offered)
-        peer = self._peer = PhonePeer(self._from_channel, self._channel_changed)
+        peer = self._peer = PhonePeerConnection(self._from_channel, self._channel_changed)
         answer = await peer.answer(offer)
         for candidate in early:
             await peer.add_candidate(candidate)

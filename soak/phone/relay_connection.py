@@ -26,7 +26,7 @@ _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
 
-class PhoneLink:
+class PhoneRelayConnection:
     """One connection. `heard` gets every event in order; `lost` is called once when the connection is gone."""
 
     def __init__(self, heard: Callable[[str, Json], None], lost: Callable[[], None]) -> None:

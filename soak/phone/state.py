@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mobifai.errors import MobiFaiError
-from soak.phone.event_log import EventLog, Heard, Json, News
-from soak.phone.offsets import Places, Said
+from soak.phone.event_log import ChangeNotifier, EventLog, Json, ReceivedEvent
+from soak.phone.offsets import Reply, StreamOffsets
 from soak.phone.screen import Screens, Totals, shows
 
 Where = Callable[[Json], bool]
@@ -18,7 +18,7 @@ Watcher = Callable[[str, Json], None]
 """Is told every event and its payload before anything else is done with it. May raise MobiFaiError."""
 
 
-class PhoneMemory:
+class PhoneState:
     """A phone's memory. `keep_output` keeps all text of its terminals, else only the end of it.
 
     `features` are those that the phone supports beyond the legacy protocol.
@@ -45,12 +45,12 @@ class PhoneMemory:
         self.verified: bool | None = None
         """Whether the agent's signature was right; None: this relay gave no way to tell."""
         self.features = features
-        self.places = Places(features) if features else None
+        self.places = StreamOffsets(features) if features else None
         """Its offset in each terminal; None for a legacy app, which keeps none."""
         self.watcher: Watcher | None = None
         """What it raises fails everybody who waits for this phone, now or later."""
         self._log = EventLog()
-        self._news = News()
+        self._news = ChangeNotifier()
         self._screens = Screens(keep_all=keep_output)
 
     def mark(self) -> int:
@@ -64,7 +64,7 @@ class PhoneMemory:
         """
         return (await self._first((event,), where, timeout, since)).payload
 
-    async def _first(self, events: tuple[str, ...], where: Where | None, timeout: float, since: int) -> Heard:
+    async def _first(self, events: tuple[str, ...], where: Where | None, timeout: float, since: int) -> ReceivedEvent:
         def missing() -> str:
             heard = ", ".join(self._log.names(since)[-20:]) or "nothing"
             return f"{self.name} to hear {' or '.join(events)}, and it heard {heard}"
@@ -123,7 +123,7 @@ class PhoneMemory:
 
     def _follow(self, event: str, payload: dict[str, Any], path: str) -> bool:
         """Answer what has a place in a terminal's stream; whether this is to be taken in."""
-        places, shown, answers = self.places, True, list[Said]()
+        places, shown, answers = self.places, True, list[Reply]()
         if places is None:
             return True
         match event:
@@ -137,7 +137,7 @@ class PhoneMemory:
             self._reply(answer, path)
         return shown
 
-    def _reply(self, said: Said, path: str) -> None:
+    def _reply(self, said: Reply, path: str) -> None:
         """Say this to the agent by this path, when there is time; a path that is gone takes nothing."""
         raise NotImplementedError
 
@@ -177,14 +177,14 @@ class PhoneMemory:
         self._news.tell()
 
 
-_REMEMBERED: Mapping[str, tuple[type, Callable[[PhoneMemory, Any], None]]] = {
-    "authenticated": (dict, PhoneMemory._heard_authenticated),
-    "auth_error": (dict, PhoneMemory._heard_auth_error),
-    "available_devices": (list, PhoneMemory._heard_devices),
-    "paired": (dict, PhoneMemory._heard_paired),
-    "paired_device_disconnected": (dict, PhoneMemory._heard_parted),
-    "processes:sync": (dict, PhoneMemory._heard_sync),
-    "terminal:output": (dict, PhoneMemory._heard_output),
-    "process:screen": (dict, PhoneMemory._heard_screen),
+_REMEMBERED: Mapping[str, tuple[type, Callable[[PhoneState, Any], None]]] = {
+    "authenticated": (dict, PhoneState._heard_authenticated),
+    "auth_error": (dict, PhoneState._heard_auth_error),
+    "available_devices": (list, PhoneState._heard_devices),
+    "paired": (dict, PhoneState._heard_paired),
+    "paired_device_disconnected": (dict, PhoneState._heard_parted),
+    "processes:sync": (dict, PhoneState._heard_sync),
+    "terminal:output": (dict, PhoneState._heard_output),
+    "process:screen": (dict, PhoneState._heard_screen),
 }
 """What a phone keeps of an event beside the event itself, and the form that its payload must have for that."""

@@ -9,9 +9,9 @@ import functools
 import importlib
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Moment, Plant, PlantError, Seed, described
+from soak.plants.plant import LeakPlant, LifecycleEvent, Plant, PlantError, described
 
-__all__ = ["Moment", "Plant", "PlantError", "Seed", "install", "plant", "plants"]
+__all__ = ["LeakPlant", "LifecycleEvent", "Plant", "PlantError", "install", "plant", "plants"]
 
 _FAMILIES = (
     "python_objects",
@@ -61,17 +61,17 @@ def _named(name: str, among: tuple[Plant, ...]) -> Plant:
     return known[name]
 
 
-def install(name: str, subject: PluginContext) -> Seed:
+def install(name: str, subject: PluginContext) -> LeakPlant:
     """Plant it in the process that this runs in, for as long as that lives. Raises PlantError."""
     among = plants() if subject.keeper is None else _plants_of(_KEEPER_FAMILIES)
     return _named(name, among).install(subject)
 
 
-def _plant(source: type[Seed]) -> Plant:
+def _plant(source: type[LeakPlant]) -> Plant:
     return described(source, functools.partial(_install, source))
 
 
-def _install(source: type[Seed], subject: PluginContext) -> Seed:
+def _install(source: type[LeakPlant], subject: PluginContext) -> LeakPlant:
     from soak.plants.hooks import listen  # noqa: PLC0415 - those who list plants don't need it
 
     process = subject.keeper if source.process == "keeper" else subject.agent

@@ -4,19 +4,19 @@ import asyncio
 import socket
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Event, Moment, Seed
+from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 DAY_SECONDS = 86_400.0
 
 
-class TaskInSet(Seed, on=Moment.CONNECT):
+class TaskInSet(LeakPlant, on=LifecycleEvent.CONNECT):
     """A set keeps a task for each phone that came; it waits for something that never happens."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Start to wait."""
         self.tasks.add(asyncio.get_running_loop().create_task(_wait_for_ever(), name="planted"))  # leak
 
@@ -29,18 +29,18 @@ async def _wait_for_ever() -> None:
     await asyncio.Event().wait()
 
 
-class PendingFuture(Seed, on=Moment.TERMINAL):
+class PendingFuture(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps a future for each terminal that nobody ever gives a result."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Expect an answer."""
         self.kept.append(asyncio.get_running_loop().create_future())  # leak
 
 
-class TimerNeverCancelled(Seed, on=Moment.TERMINAL):
+class TimerNeverCancelled(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A timer of 24 hours holds a buffer of 256 bytes for each terminal, and is not cancelled when that is closed."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Set a timer, and forget it."""
         asyncio.get_running_loop().call_later(DAY_SECONDS, self.kept.remove, _Held(self))  # leak
 
@@ -54,7 +54,7 @@ class _Held:
 
     living = 0
 
-    def __init__(self, _: Seed) -> None:
+    def __init__(self, _: LeakPlant) -> None:
         self.buffer = bytes(256)
         _Held.living += 1
 
@@ -62,24 +62,24 @@ class _Held:
         _Held.living -= 1
 
 
-class ReaderLeftOnLoop(Seed, on=Moment.CONNECT):
+class ReaderLeftOnLoop(LeakPlant, on=LifecycleEvent.CONNECT):
     """The loop watches one end of a pair of sockets more for each phone that came: two descriptors each."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Watch a socket on which nothing ever comes."""
         pair = socket.socketpair()
         asyncio.get_running_loop().add_reader(pair[0], self.kept.append, pair)  # leak
         self.kept.append(pair)
 
 
-class QueueWithoutReader(Seed, on=Moment.TERMINAL):
+class QueueWithoutReader(LeakPlant, on=LifecycleEvent.TERMINAL):
     """An asyncio.Queue without a size, which nobody reads, gets a dictionary for each terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.queue: asyncio.Queue[dict[str, object]] = asyncio.Queue()
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Tell who would listen."""
         self.queue.put_nowait({"created": event.key, "number": event.number})  # leak
 
@@ -88,4 +88,10 @@ class QueueWithoutReader(Seed, on=Moment.TERMINAL):
         return self.queue.qsize()
 
 
-SEEDS: tuple[type[Seed], ...] = (TaskInSet, PendingFuture, TimerNeverCancelled, ReaderLeftOnLoop, QueueWithoutReader)
+SEEDS: tuple[type[LeakPlant], ...] = (
+    TaskInSet,
+    PendingFuture,
+    TimerNeverCancelled,
+    ReaderLeftOnLoop,
+    QueueWithoutReader,
+)

@@ -13,12 +13,12 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Decoy, Event, Moment
+from soak.plants.plant import DecoyPlant, LifecycleEvent, PlantEvent
 
 CAP = 64
 
 
-class CacheFilling(Decoy, on=Moment.TERMINAL):
+class CacheFilling(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """A cache gets an entry for each terminal, of 64 different sizes, until it has its cap of 64; then the oldest
     goes.
     """
@@ -27,7 +27,7 @@ class CacheFilling(Decoy, on=Moment.TERMINAL):
         super().__init__(subject)
         self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Add, and make room."""
         self.cache[event.key] = bytes(100 + 37 * (event.number % CAP))
         if len(self.cache) > CAP:
@@ -38,14 +38,14 @@ class CacheFilling(Decoy, on=Moment.TERMINAL):
         return sum(map(len, self.cache.values()))
 
 
-class RingFilling(Decoy, on=Moment.TERMINAL):
+class RingFilling(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """A deque gets 512 bytes for each terminal, until it has its cap of 64."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.ring: collections.deque[bytes] = collections.deque(maxlen=CAP)
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Add; the ring makes room."""
         self.ring.append(event.key.encode().ljust(512))
 
@@ -54,14 +54,14 @@ class RingFilling(Decoy, on=Moment.TERMINAL):
         return sum(map(len, self.ring))
 
 
-class SizedLruCache(Decoy, on=Moment.CLOSED):
+class SizedLruCache(DecoyPlant, on=LifecycleEvent.CLOSED):
     """A functools.lru_cache of at most 64 gets an entry for each closed terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.title = functools.lru_cache(maxsize=CAP)(str.upper)
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Ask for what is not cached yet."""
         self.title(event.key)
 
@@ -76,23 +76,23 @@ LATE_MODULES = (
 )  # fmt: skip
 
 
-class LazyImports(Decoy, on=Moment.TERMINAL):
+class LazyImports(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """Each of the first 12 terminals imports one more module of the standard library."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Import what is needed now."""
         if event.number <= len(LATE_MODULES):
             self.kept.append(importlib.import_module(LATE_MODULES[event.number - 1]))
 
 
-class DictionaryResizing(Decoy, on=Moment.TERMINAL):
+class DictionaryResizing(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """A dictionary of at most 512 numbers is filled and emptied again; its table grows and shrinks."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.table: dict[int, int] = {}
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Insert as many as the number of the event says, and remove the oldest ones."""
         for number in range(event.number * 37 % CAP * 8):
             self.table[event.number * 1000 + number] = number
@@ -104,7 +104,7 @@ class DictionaryResizing(Decoy, on=Moment.TERMINAL):
         return len(self.table)
 
 
-class ThreadPoolRampingUp(Decoy, on=Moment.TERMINAL):
+class ThreadPoolRampingUp(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """A pool of at most 4 threads gets one more with every fourth of the first 16 terminals."""
 
     threads = 4
@@ -113,7 +113,7 @@ class ThreadPoolRampingUp(Decoy, on=Moment.TERMINAL):
         super().__init__(subject)
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decoy-pool")
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Give it as many short things to do as there should be threads."""
         for _ in range(min(self.threads, 1 + event.number // 4)):
             self.pool.submit(time.sleep, 0.01)
@@ -123,19 +123,19 @@ class ThreadPoolRampingUp(Decoy, on=Moment.TERMINAL):
         return len(self.pool._threads)
 
 
-class FragmentationAfterBurst(Decoy, on=Moment.TERMINAL):
+class FragmentationAfterBurst(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """At the tenth terminal 20 MB of mixed sizes are allocated; all is freed but one in 200, some 100 KB here and
     there.
     """
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Once."""
         if event.number == 10:
             burst = [bytes(16 + 61 * number % 4000) for number in range(10_000)]
             self.kept = burst[::200]
 
 
-class LogRotation(Decoy, on=Moment.TERMINAL):
+class LogRotation(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """A log file of its own gets 1 KB for each terminal and is rotated at 16 KB, with two old ones kept."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -144,7 +144,7 @@ class LogRotation(Decoy, on=Moment.TERMINAL):
         self.logger = logging.Logger("decoy")  # by no name that others find
         self.logger.addHandler(RotatingFileHandler(self.path, maxBytes=16 << 10, backupCount=2))
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Log."""
         self.logger.warning("%s", event.key.ljust(1000))
 
@@ -153,17 +153,17 @@ class LogRotation(Decoy, on=Moment.TERMINAL):
         return len(list(self.path.parent.glob("decoy.log*")))
 
 
-class AllocatorWarmUp(Decoy, on=Moment.TERMINAL):
+class AllocatorWarmUp(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """16 buffers of 64 different sizes are allocated for each terminal, and freed in another order."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Leave nothing but what the allocator keeps ready."""
         self.kept = [bytearray(32 << (number % 8)) + bytes(event.number % CAP) for number in range(16)]
         while self.kept:
             self.kept.pop(len(self.kept) // 2)
 
 
-class LongTimer(Decoy, on=Moment.TERMINAL):
+class LongTimer(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """A timer of 5 seconds holds 512 bytes for each terminal, ends, and lets go of them."""
 
     seconds = 5.0
@@ -172,7 +172,7 @@ class LongTimer(Decoy, on=Moment.TERMINAL):
         super().__init__(subject)
         self.waiting: dict[int, bytes] = {}
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Hold it for a while."""
         self.waiting[event.number] = bytes(512)
         asyncio.get_running_loop().call_later(self.seconds, self.waiting.pop, event.number)
@@ -182,14 +182,14 @@ class LongTimer(Decoy, on=Moment.TERMINAL):
         return len(self.waiting)
 
 
-class WeakRegistry(Decoy, on=Moment.TERMINAL):
+class WeakRegistry(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """A WeakSet knows each terminal until it ends, and not longer."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.terminals: weakref.WeakSet[object] = weakref.WeakSet()
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Know the terminal."""
         self.terminals.add(event.thing)
 
@@ -199,7 +199,7 @@ class WeakRegistry(Decoy, on=Moment.TERMINAL):
         return len(self.terminals)
 
 
-SEEDS: tuple[type[Decoy], ...] = (
+SEEDS: tuple[type[DecoyPlant], ...] = (
     CacheFilling,
     RingFilling,
     SizedLruCache,

@@ -8,20 +8,20 @@ from contextlib import closing
 from pathlib import Path
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Event, Moment, Seed
+from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
-class PtyMasterLeftOpen(Seed, on=Moment.TERMINAL):
+class PtyMasterLeftOpen(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps the master of a pseudo-terminal for each terminal: one descriptor each."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Open a pseudo-terminal, and close one side of it."""
         master, slave = os.openpty()
         os.close(slave)
         self.kept.append(master)  # leak
 
 
-class SocketOfFailedReconnect(Seed, on=Moment.CONNECT):
+class SocketOfFailedReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time that a phone came, a socket that could not connect is kept: one descriptor each."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -29,7 +29,7 @@ class SocketOfFailedReconnect(Seed, on=Moment.CONNECT):
         self.deaf = socket.socket()  # it holds a port on which nobody listens
         self.deaf.bind(("127.0.0.1", 0))
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Try to connect; nobody closes the socket when that fails."""
         attempt = socket.socket()
         try:
@@ -39,34 +39,34 @@ class SocketOfFailedReconnect(Seed, on=Moment.CONNECT):
             self.kept.append(attempt)  # leak
 
 
-class PipePair(Seed, on=Moment.DISCONNECT):
+class PipePair(LeakPlant, on=LifecycleEvent.DISCONNECT):
     """Each time that a phone left, a pipe is opened and both of its ends stay open: two descriptors each."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Open a pipe."""
         self.kept.append(os.pipe())  # leak
 
 
-class SqliteConnection(Seed, on=Moment.CONNECT):
+class SqliteConnection(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time that a phone came, a connection to a data base in the state directory stays open."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.path = _data_base(subject)
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Open it; that it is not closed again costs a descriptor and some 50 KB."""
         self.kept.append(sqlite3.connect(self.path))  # leak
 
 
-class TableGrowth(Seed, on=Moment.TERMINAL):
+class TableGrowth(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A table of a data base in the state directory gets a row of 200 bytes for each terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.connection = sqlite3.connect(_data_base(subject), isolation_level=None)
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Record it."""
         self.connection.execute("INSERT INTO planted VALUES (?)", (event.key.ljust(200),))  # leak
 
@@ -83,10 +83,10 @@ def _data_base(subject: PluginContext) -> Path:
     return path
 
 
-class TemporaryFile(Seed, on=Moment.TERMINAL):
+class TemporaryFile(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A file of 16 bytes stays in the directory for temporary files for each terminal."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Write a file that nobody removes."""
         descriptor, _ = tempfile.mkstemp(prefix="mobifai-planted-")  # leak
         os.write(descriptor, event.key.encode()[:16])
@@ -97,7 +97,7 @@ class TemporaryFile(Seed, on=Moment.TERMINAL):
         return len(list(Path(tempfile.gettempdir()).glob("mobifai-planted-*")))
 
 
-SEEDS: tuple[type[Seed], ...] = (
+SEEDS: tuple[type[LeakPlant], ...] = (
     PtyMasterLeftOpen,
     SocketOfFailedReconnect,
     PipePair,

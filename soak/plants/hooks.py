@@ -11,16 +11,16 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from soak.plants.plant import IN_KEEPER, Event, Moment
+from soak.plants.plant import IN_KEEPER, LifecycleEvent, PlantEvent
 
 _log = logging.getLogger(__name__)
 
-Told = Callable[[Event], None]
+Told = Callable[[PlantEvent], None]
 Place = tuple[Any, str, Callable[[tuple[Any, ...], Any], tuple[str, Any]]]
 """An object, the name of its method, and what gives an event's key and thing by the method's arguments and result."""
 
 
-def listen(process: Any, moment: Moment, told: Told) -> None:
+def listen(process: Any, moment: LifecycleEvent, told: Told) -> None:
     """Tell of every such moment from now on, once each; several may listen to one.
 
     `process` is the Agent, or the Keeper for a moment of its own.
@@ -32,37 +32,37 @@ def listen(process: Any, moment: Moment, told: Told) -> None:
     @functools.wraps(method)
     def followed(*arguments: Any, **named: Any) -> Any:
         result = method(*arguments, **named)
-        _tell(told, Event(next(numbers), *describe(arguments, result)))
+        _tell(told, PlantEvent(next(numbers), *describe(arguments, result)))
         return result
 
     setattr(owner, name, followed)
 
 
-def _tell(told: Told, event: Event) -> None:
+def _tell(told: Told, event: PlantEvent) -> None:
     try:
         told(event)
     except Exception:  # the agent must not suffer: it would be another fault than the planted one
         _log.exception("a plant failed at its event %d", event.number)
 
 
-def _shell_place(keeper: Any, moment: Moment) -> Place:
-    name = "_hand_over" if moment is Moment.SHELL else "_let_go"
+def _shell_place(keeper: Any, moment: LifecycleEvent) -> Place:
+    name = "_hand_over" if moment is LifecycleEvent.SHELL else "_let_go"
     return keeper, name, lambda arguments, _: (arguments[0].uuid, arguments[0])
 
 
-def _place(agent: Any, moment: Moment) -> Place:
+def _place(agent: Any, moment: LifecycleEvent) -> Place:
     match moment:
-        case Moment.CONNECT:
+        case LifecycleEvent.CONNECT:
             return agent.links, "_begin_with", lambda arguments, _: (arguments[0], None)
-        case Moment.DISCONNECT:
+        case LifecycleEvent.DISCONNECT:
             return agent, "phone_left", lambda *_: ("", None)
-        case Moment.TERMINAL:
+        case LifecycleEvent.TERMINAL:
             return agent.tabs, "_add", lambda arguments, _: (arguments[0].uuid, agent.tabs.find(arguments[0].uuid))
-        case Moment.CLOSED:
+        case LifecycleEvent.CLOSED:
             return agent.tabs, "_remove", lambda arguments, _: (arguments[0].uuid, arguments[0])
-        case Moment.PROMPT:
+        case LifecycleEvent.PROMPT:
             return agent.assistant, "start", lambda arguments, result: (arguments[1].uuid, result)
-        case Moment.REFUSAL:
+        case LifecycleEvent.REFUSAL:
             return agent._reception, "_complain", lambda arguments, _: ("", arguments[0])
         case _:
             raise ValueError(f"{moment} is no moment of an agent")

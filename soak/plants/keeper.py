@@ -14,19 +14,19 @@ import subprocess
 import threading
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Decoy, Event, Moment, Seed
+from soak.plants.plant import DecoyPlant, LeakPlant, LifecycleEvent, PlantEvent
 
 _SHELL = "/bin/sh"
 
 
-class ShellTable(Seed, on=Moment.SHELL):
+class ShellTable(LeakPlant, on=LifecycleEvent.SHELL):
     """A dictionary by terminal in the keeper keeps an entry with 64 bytes for each shell that it ever started."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.table: dict[str, bytes] = {}
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Remember something about the shell, which its end does not remove."""
         self.table[event.key] = bytes(64 + event.number % 2)  # leak
 
@@ -35,34 +35,34 @@ class ShellTable(Seed, on=Moment.SHELL):
         return len(self.table)
 
 
-class ShellKept(Seed, on=Moment.SHELL_CLOSED):
+class ShellKept(LeakPlant, on=LifecycleEvent.SHELL_CLOSED):
     """A list in the keeper keeps each closed shell's object, with its label."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Keep it."""
         self.kept.append(event.thing)  # leak
 
 
-class LastWords(Seed, on=Moment.SHELL_CLOSED):
+class LastWords(LeakPlant, on=LifecycleEvent.SHELL_CLOSED):
     """A list in the keeper keeps a text of 80 characters for each closed shell, and no object that the collector
     knows.
     """
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Keep its last words."""
         self.kept.append(f"{event.key} is closed".ljust(80))  # leak
 
 
-class OneShellInFive(Seed, on=Moment.SHELL):
+class OneShellInFive(LeakPlant, on=LifecycleEvent.SHELL):
     """A list in the keeper keeps one object of 16 bytes for every fifth shell."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Most of the time nothing."""
         if event.number % 5 == 0:
             self.kept.append(object())  # leak
 
 
-class NativeBytesInKeeper(Seed, on=Moment.SHELL):
+class NativeBytesInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
     """malloc(64) in C for each shell in the keeper, and nobody knows the address any more."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -71,7 +71,7 @@ class NativeBytesInKeeper(Seed, on=Moment.SHELL):
         self.malloc.argtypes, self.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
         self.bytes = 0
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Allocate."""
         self.malloc(64)  # leak
         self.bytes += 64
@@ -81,7 +81,7 @@ class NativeBytesInKeeper(Seed, on=Moment.SHELL):
         return self.bytes
 
 
-class MapInC(Seed, on=Moment.SHELL):
+class MapInC(LeakPlant, on=LifecycleEvent.SHELL):
     """mmap() of one shared page through ctypes for each shell in the keeper: no memory of Python's or of the C heap."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -92,7 +92,7 @@ class MapInC(Seed, on=Moment.SHELL):
         self.map.restype = ctypes.c_void_p
         self.maps = 0
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Map a page, and forget where."""
         self.map(0, mmap.PAGESIZE, mmap.PROT_READ, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1, 0)  # leak
         self.maps += 1
@@ -102,34 +102,34 @@ class MapInC(Seed, on=Moment.SHELL):
         return self.maps
 
 
-class RingDescriptor(Seed, on=Moment.SHELL):
+class RingDescriptor(LeakPlant, on=LifecycleEvent.SHELL):
     """A list in the keeper keeps a second descriptor of each shell's ring, whose memory stays with it."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Duplicate what is closed only once."""
         self.kept.append(os.dup(event.thing.memory))  # leak
 
 
-class RingMapped(Seed, on=Moment.SHELL):
+class RingMapped(LeakPlant, on=LifecycleEvent.SHELL):
     """A list in the keeper keeps a view of 16 bytes of each shell's ring, and with it the map of all of it."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Map the ring, and keep the beginning."""
         self.kept.append(memoryview(mmap.mmap(event.thing.memory, 0))[:16])  # leak
 
 
-class ViewOfLabel(Seed, on=Moment.SHELL):
+class ViewOfLabel(LeakPlant, on=LifecycleEvent.SHELL):
     """A list in the keeper keeps a view of 16 bytes for each shell, and with it the buffer of 512 bytes below it."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Keep the beginning of a buffer."""
         self.kept.append(memoryview(bytearray(512))[:16])  # leak
 
 
-class ThreadPerShell(Seed, on=Moment.SHELL):
+class ThreadPerShell(LeakPlant, on=LifecycleEvent.SHELL):
     """A thread is started in the keeper for each shell, and waits for something that never happens."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Start a thread."""
         threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
 
@@ -138,14 +138,14 @@ class ThreadPerShell(Seed, on=Moment.SHELL):
         return sum(thread.name == "planted" for thread in threading.enumerate())
 
 
-class CycleInKeeper(Seed, on=Moment.SHELL):
+class CycleInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
     """An object in a cycle with itself is made in the keeper for each shell; when it is collected, its finalizer puts
     it into a list, and it lives again.
     """
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Make it, and let it go."""
-        _Undying(self.kept)  # leak
+        _ResurrectedInKeeper(self.kept)  # leak
 
     def amount(self) -> int:
         """Objects that came back."""
@@ -155,10 +155,10 @@ class CycleInKeeper(Seed, on=Moment.SHELL):
         return len(self.kept)
 
 
-class _Undying:
+class _ResurrectedInKeeper:
     __slots__ = ("graveyard", "me")
 
-    def __init__(self, graveyard: list["_Undying"]) -> None:
+    def __init__(self, graveyard: list["_ResurrectedInKeeper"]) -> None:
         self.graveyard = graveyard
         self.me = self
 
@@ -166,14 +166,14 @@ class _Undying:
         self.graveyard.append(self)
 
 
-class SelectorListener(Seed, on=Moment.SHELL):
+class SelectorListener(LeakPlant, on=LifecycleEvent.SHELL):
     """The keeper's selector watches one more socket, with a function to call, for each shell: two descriptors each."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.selector: selectors.BaseSelector = subject.keeper._selector
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Watch a socket on which nothing ever comes."""
         pair = socket.socketpair()
         self.selector.register(pair[0], selectors.EVENT_READ, lambda: event.key)  # leak
@@ -184,7 +184,7 @@ class SelectorListener(Seed, on=Moment.SHELL):
         return len(self.selector.get_map())
 
 
-class HelperWithZombie(Seed, on=Moment.SHELL):
+class HelperWithZombie(LeakPlant, on=LifecycleEvent.SHELL):
     """The keeper starts a helper for each shell, which runs on and does not wait for a child of its own: one process
     and one zombie each.
     """
@@ -193,12 +193,12 @@ class HelperWithZombie(Seed, on=Moment.SHELL):
         super().__init__(subject)
         self.pipe = os.pipe()  # helpers end when the keeper does, and with it the only writing end
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Start it."""
         self.kept.append(subprocess.Popen([_SHELL, "-c", "true & exec cat"], stdin=self.pipe[0]))  # noqa: S603  # leak
 
 
-class CacheInKeeper(Decoy, on=Moment.SHELL):
+class CacheInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
     """A cache in the keeper gets an entry for each shell, of 64 different sizes, until it has its cap of 64; then the
     oldest goes.
     """
@@ -207,7 +207,7 @@ class CacheInKeeper(Decoy, on=Moment.SHELL):
         super().__init__(subject)
         self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Add, and make room."""
         self.cache[event.key] = bytes(100 + 37 * (event.number % 64))
         if len(self.cache) > 64:
@@ -218,14 +218,14 @@ class CacheInKeeper(Decoy, on=Moment.SHELL):
         return sum(map(len, self.cache.values()))
 
 
-class RingInKeeper(Decoy, on=Moment.SHELL_CLOSED):
+class RingInKeeper(DecoyPlant, on=LifecycleEvent.SHELL_CLOSED):
     """A deque in the keeper gets 512 bytes for each closed shell, until it has its cap of 64."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.ring: collections.deque[bytes] = collections.deque(maxlen=64)
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Add; the ring makes room."""
         self.ring.append(event.key.encode().ljust(512))
 
@@ -237,16 +237,16 @@ class RingInKeeper(Decoy, on=Moment.SHELL_CLOSED):
 LATE_MODULES = ("calendar", "cmd", "colorsys", "difflib", "fractions", "graphlib", "netrc", "plistlib")
 
 
-class ImportsInKeeper(Decoy, on=Moment.SHELL):
+class ImportsInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
     """Each of the first 8 shells has the keeper import one more module of the standard library."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Import what is needed now."""
         if event.number <= len(LATE_MODULES):
             self.kept.append(importlib.import_module(LATE_MODULES[event.number - 1]))
 
 
-SEEDS: tuple[type[Seed], ...] = (
+SEEDS: tuple[type[LeakPlant], ...] = (
     ShellTable,
     ShellKept,
     LastWords,
@@ -261,4 +261,4 @@ SEEDS: tuple[type[Seed], ...] = (
     SelectorListener,
     HelperWithZombie,
 )
-DECOYS: tuple[type[Decoy], ...] = (CacheInKeeper, RingInKeeper, ImportsInKeeper)
+DECOYS: tuple[type[DecoyPlant], ...] = (CacheInKeeper, RingInKeeper, ImportsInKeeper)

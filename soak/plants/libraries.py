@@ -13,10 +13,10 @@ import aiohttp
 import aiortc
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Event, Moment, Seed
+from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
-class CloseKeepsSockets(Seed, on=Moment.CONNECT, culprit="__init__"):
+class CloseKeepsSockets(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"):
     """RTCPeerConnection.close makes a pair of sockets and keeps it: two descriptors for each connection."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -32,11 +32,11 @@ class CloseKeepsSockets(Seed, on=Moment.CONNECT, culprit="__init__"):
 
         library.close = close
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Nothing: the library does it."""
 
 
-class ClientKeepsHandlers(Seed, on=Moment.CONNECT, culprit="__init__"):
+class ClientKeepsHandlers(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"):
     """ClientWebSocketResponse.send_str registers one more handler, a function with its argument, for each message."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -53,7 +53,7 @@ class ClientKeepsHandlers(Seed, on=Moment.CONNECT, culprit="__init__"):
 
         library.send_str = send_str
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Nothing: the library does it."""
 
     def amount(self) -> int:
@@ -61,7 +61,7 @@ class ClientKeepsHandlers(Seed, on=Moment.CONNECT, culprit="__init__"):
         return len(self.handlers)
 
 
-class DescriptionInC(Seed, on=Moment.CONNECT, culprit="__init__"):
+class DescriptionInC(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"):
     """RTCPeerConnection.createOffer copies a text of 200 bytes with C's strdup, through ctypes, and forgets it."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -80,7 +80,7 @@ class DescriptionInC(Seed, on=Moment.CONNECT, culprit="__init__"):
 
         library.createOffer = create_offer
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Nothing: the library does it."""
 
     def amount(self) -> int:
@@ -88,4 +88,4 @@ class DescriptionInC(Seed, on=Moment.CONNECT, culprit="__init__"):
         return self.copies
 
 
-SEEDS: tuple[type[Seed], ...] = (CloseKeepsSockets, ClientKeepsHandlers, DescriptionInC)
+SEEDS: tuple[type[LeakPlant], ...] = (CloseKeepsSockets, ClientKeepsHandlers, DescriptionInC)

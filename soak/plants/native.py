@@ -4,10 +4,10 @@ import ctypes
 import mmap
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Event, Moment, Seed
+from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
-class SixteenNativeBytes(Seed, on=Moment.TERMINAL):
+class SixteenNativeBytes(LeakPlant, on=LifecycleEvent.TERMINAL):
     """malloc(16) in C for each terminal, and nobody knows the address any more."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -16,7 +16,7 @@ class SixteenNativeBytes(Seed, on=Moment.TERMINAL):
         self.malloc.argtypes, self.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
         self.bytes = 0
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Allocate."""
         self.malloc(16)  # leak
         self.bytes += 16
@@ -26,16 +26,16 @@ class SixteenNativeBytes(Seed, on=Moment.TERMINAL):
         return self.bytes
 
 
-class MmapPerTerminal(Seed, on=Moment.TERMINAL):
+class MmapPerTerminal(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps an anonymous memory map of one page, 4 KiB, for each terminal."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Map a page, and touch it."""
         self.kept.append(mmap.mmap(-1, mmap.PAGESIZE))  # leak
         self.kept[-1][0] = event.number % 256
 
 
-class ReferenceTooMany(Seed, on=Moment.TERMINAL):
+class ReferenceTooMany(LeakPlant, on=LifecycleEvent.TERMINAL):
     """One reference too many is counted for a text of 100 characters, as a fault in C would: one such text for each
     terminal that nothing holds.
     """
@@ -46,7 +46,7 @@ class ReferenceTooMany(Seed, on=Moment.TERMINAL):
         self.count.argtypes, self.count.restype = [ctypes.py_object], None
         self.bytes = 0
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Make a text that can never end."""
         text = event.key.ljust(100)
         self.count(text)  # leak
@@ -57,4 +57,4 @@ class ReferenceTooMany(Seed, on=Moment.TERMINAL):
         return self.bytes
 
 
-SEEDS: tuple[type[Seed], ...] = (SixteenNativeBytes, MmapPerTerminal, ReferenceTooMany)
+SEEDS: tuple[type[LeakPlant], ...] = (SixteenNativeBytes, MmapPerTerminal, ReferenceTooMany)

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 
 from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import StateError
-from soak.plants.plant import Event, Moment, Seed
+from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
-class CycleWithFinalizer(Seed, on=Moment.TERMINAL):
+class CycleWithFinalizer(LeakPlant, on=LifecycleEvent.TERMINAL):
     """An object in a cycle with itself is made for each terminal; when it is collected, its finalizer puts it into a
     list, and it lives again.
     """
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Make it, and let it go."""
-        _Undying(self.kept)  # leak
+        _Resurrected(self.kept)  # leak
 
     def amount(self) -> int:
         """Objects that came back."""
@@ -23,10 +23,10 @@ class CycleWithFinalizer(Seed, on=Moment.TERMINAL):
         return len(self.kept)
 
 
-class _Undying:
+class _Resurrected:
     __slots__ = ("graveyard", "me")
 
-    def __init__(self, graveyard: list["_Undying"]) -> None:
+    def __init__(self, graveyard: list["_Resurrected"]) -> None:
         self.graveyard = graveyard
         self.me = self
 
@@ -34,12 +34,12 @@ class _Undying:
         self.graveyard.append(self)
 
 
-class TracebackKept(Seed, on=Moment.TERMINAL):
+class TracebackKept(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list of last errors keeps an exception for each terminal, and with its traceback the frames and what they
     hold.
     """
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Fail, handle it, and keep the error."""
         try:
             raise StateError(f"terminal {event.key} has no history")  # noqa: TRY301 - a traceback of its own
@@ -47,12 +47,12 @@ class TracebackKept(Seed, on=Moment.TERMINAL):
             self.kept.append(error)  # leak
 
 
-class SuspendedGenerator(Seed, on=Moment.TERMINAL):
+class SuspendedGenerator(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps a generator for each terminal that stopped at its first step, with its frame and a buffer of 512
     bytes.
     """
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Take the first step only."""
         steps = _steps(event.number)
         self.kept.append((next(steps), steps))  # leak
@@ -64,12 +64,12 @@ def _steps(number: int) -> Iterator[int]:
     yield len(buffer)
 
 
-class FrozenGarbage(Seed, on=Moment.TERMINAL):
+class FrozenGarbage(LeakPlant, on=LifecycleEvent.TERMINAL):
     """gc.freeze() after each terminal takes the garbage of the moment, two lists in a cycle at least, from the
     collector for good.
     """
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Leave a cycle, and freeze it."""
         _leave_cycle(event.number)
         gc.freeze()  # leak
@@ -79,7 +79,7 @@ class FrozenGarbage(Seed, on=Moment.TERMINAL):
         return gc.get_freeze_count()
 
 
-class GarbageSaved(Seed, on=Moment.TERMINAL, culprit="__init__"):
+class GarbageSaved(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="__init__"):
     """With gc.DEBUG_SAVEALL left on, all that the collector finds stays in gc.garbage: two lists for each terminal, at
     least.
     """
@@ -88,7 +88,7 @@ class GarbageSaved(Seed, on=Moment.TERMINAL, culprit="__init__"):
         super().__init__(subject)
         gc.set_debug(gc.DEBUG_SAVEALL)  # leak
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Leave a cycle to the collector."""
         _leave_cycle(event.number)
 
@@ -103,4 +103,10 @@ def _leave_cycle(number: int) -> None:
     one.append([one])
 
 
-SEEDS: tuple[type[Seed], ...] = (CycleWithFinalizer, TracebackKept, SuspendedGenerator, FrozenGarbage, GarbageSaved)
+SEEDS: tuple[type[LeakPlant], ...] = (
+    CycleWithFinalizer,
+    TracebackKept,
+    SuspendedGenerator,
+    FrozenGarbage,
+    GarbageSaved,
+)

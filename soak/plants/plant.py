@@ -27,7 +27,7 @@ class PlantError(MobiFaiError):
     """No plant has this name, or it can't be installed here."""
 
 
-class Moment(StrEnum):
+class LifecycleEvent(StrEnum):
     """What happens in a process that a plant can follow. Each is told after the process has done its part."""
 
     CONNECT = "connect"
@@ -48,25 +48,25 @@ class Moment(StrEnum):
     """The keeper has closed a shell's terminal."""
 
 
-IN_KEEPER = frozenset({Moment.SHELL, Moment.SHELL_CLOSED})
+IN_KEEPER = frozenset({LifecycleEvent.SHELL, LifecycleEvent.SHELL_CLOSED})
 """Moments of the keeper; all others are the agent's."""
 
 
-CHEAPEST: dict[Moment, Scenario] = {
-    Moment.CONNECT: "reconnects",
-    Moment.DISCONNECT: "reconnects",
-    Moment.TERMINAL: "terminals",
-    Moment.CLOSED: "terminals",
-    Moment.PROMPT: "conversations",
-    Moment.REFUSAL: "terminals",
-    Moment.SHELL: "terminals",
-    Moment.SHELL_CLOSED: "terminals",
+CHEAPEST: dict[LifecycleEvent, Scenario] = {
+    LifecycleEvent.CONNECT: "reconnects",
+    LifecycleEvent.DISCONNECT: "reconnects",
+    LifecycleEvent.TERMINAL: "terminals",
+    LifecycleEvent.CLOSED: "terminals",
+    LifecycleEvent.PROMPT: "conversations",
+    LifecycleEvent.REFUSAL: "terminals",
+    LifecycleEvent.SHELL: "terminals",
+    LifecycleEvent.SHELL_CLOSED: "terminals",
 }
 """The scenario that brings a moment about in the least time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class PlantEvent:
     """One moment. `number` counts a plant's own, from 1; `key` is the id of the phone or terminal, empty where there is
     none; `thing` is the object that it is about: a Terminal, the keeper's Shell, a conversation that is going on, an
     error, or None.
@@ -77,19 +77,19 @@ class Event:
     thing: Any = None
 
 
-class Seed(ABC):
+class LeakPlant(ABC):
     """A plant inside the process under test. Its docstring says in one sentence what it leaks, how, and how much.
 
     `happened` must not wait, and what it makes ends with the process. `kept` is where most of them keep it.
     """
 
-    on: ClassVar[Moment]
+    on: ClassVar[LifecycleEvent]
     scenario: ClassVar[Scenario]
     process: ClassVar[Process]
     culprit: ClassVar[str]
     decoy: ClassVar[bool] = False
 
-    def __init_subclass__(cls, on: Moment | None = None, culprit: str = "happened", **more: Any) -> None:
+    def __init_subclass__(cls, on: LifecycleEvent | None = None, culprit: str = "happened", **more: Any) -> None:
         """`on`: what it follows. `culprit`: the method with the line that leaks. A class without `on` is a base."""
         super().__init_subclass__(**more)
         if on is not None:
@@ -101,7 +101,7 @@ class Seed(ABC):
         self.kept: list[Any] = []  # what a plant is for: no cap
 
     @abstractmethod
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """It happened: leak, or seem to."""
 
     def amount(self) -> int:
@@ -109,7 +109,7 @@ class Seed(ABC):
         return len(self.kept)
 
 
-class Decoy(Seed):
+class DecoyPlant(LeakPlant):
     """A seed that must stay silent: what it holds has an end, which some 64 events reach."""
 
     decoy = True
@@ -128,10 +128,10 @@ class Plant:
     scenario: Scenario
     process: Process
     decoy: bool
-    on: Moment
+    on: LifecycleEvent
     culprit: str
-    install: Callable[[PluginContext], Seed]
-    source: type[Seed]
+    install: Callable[[PluginContext], LeakPlant]
+    source: type[LeakPlant]
 
     @property
     def line(self) -> tuple[Path, int]:
@@ -144,7 +144,7 @@ class Plant:
         return Path(inspect.getsourcefile(method) or ""), number
 
 
-def described(source: type[Seed], install: Callable[[PluginContext], Seed]) -> Plant:
+def described(source: type[LeakPlant], install: Callable[[PluginContext], LeakPlant]) -> Plant:
     """The plant of a class of seeds, named as the class is, in kebab case."""
     return Plant(
         name=re.sub(r"(?<!^)(?=[A-Z])", "-", source.__name__).lower(),

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Event, Moment, Seed
+from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 _SHELL = "/bin/sh"
 _KEEPS_64_KIB_A_LINE = """
@@ -20,10 +20,10 @@ for line in sys.stdin:
 """
 
 
-class ThreadPerReconnect(Seed, on=Moment.CONNECT):
+class ThreadPerReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time that a phone came, a thread is started that waits for something that never happens."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Start a thread."""
         threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
 
@@ -32,10 +32,10 @@ class ThreadPerReconnect(Seed, on=Moment.CONNECT):
         return sum(thread.name == "planted" for thread in threading.enumerate())
 
 
-class ExecutorPerConnect(Seed, on=Moment.CONNECT):
+class ExecutorPerConnect(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time that a phone came, an executor with one idle thread is kept."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Have a thread do something short."""
         executor = ThreadPoolExecutor(1, thread_name_prefix="planted-pool")
         executor.submit(str, event.number)
@@ -46,10 +46,10 @@ class ExecutorPerConnect(Seed, on=Moment.CONNECT):
         return sum(thread.name.startswith("planted-pool") for thread in threading.enumerate())
 
 
-class Zombie(Seed, on=Moment.TERMINAL):
+class Zombie(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A child process that ends at once is started for each terminal, and nobody waits for it: one zombie each."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Start it."""
         os.posix_spawn(_SHELL, [_SHELL, "-c", "exit 0"], os.environ)  # leak
 
@@ -58,7 +58,7 @@ class Zombie(Seed, on=Moment.TERMINAL):
         return sum(child.status() == psutil.STATUS_ZOMBIE for child in psutil.Process().children())
 
 
-class OrphanGrandchild(Seed, on=Moment.CONNECT):
+class OrphanGrandchild(LeakPlant, on=LifecycleEvent.CONNECT):
     """Each time that a phone came, a child leaves a shell behind that sleeps on a pipe of the agent: one process each,
     whose parent is not the agent.
     """
@@ -67,7 +67,7 @@ class OrphanGrandchild(Seed, on=Moment.CONNECT):
         super().__init__(subject)
         self.pipe = os.pipe()  # the shells end when the agent does, and with it the only writing end
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Run a child that leaves one of its own."""
         script = "exec 3<&0; (read never) <&3 >/dev/null 2>&1 & echo $!"
         done = subprocess.run([_SHELL, "-c", script], stdin=self.pipe[0], stdout=subprocess.PIPE, check=True)  # noqa: S603
@@ -78,7 +78,7 @@ class OrphanGrandchild(Seed, on=Moment.CONNECT):
         return sum(psutil.pid_exists(pid) for pid in self.kept)
 
 
-class ChildKeepsMemory(Seed, on=Moment.TERMINAL):
+class ChildKeepsMemory(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A child process that the agent talks to for as long as it lives keeps 64 KiB more for each terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -86,7 +86,7 @@ class ChildKeepsMemory(Seed, on=Moment.TERMINAL):
         command = [sys.executable, "-I", "-S", "-c", _KEEPS_64_KIB_A_LINE]
         self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0)  # noqa: S603
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Tell it a line; it ends with our end of the pipe."""
         assert self.child.stdin is not None  # noqa: S101
         self.child.stdin.write(f"{event.key}\n".encode())  # leak
@@ -96,4 +96,10 @@ class ChildKeepsMemory(Seed, on=Moment.TERMINAL):
         return int(psutil.Process(self.child.pid).memory_full_info().uss)
 
 
-SEEDS: tuple[type[Seed], ...] = (ThreadPerReconnect, ExecutorPerConnect, Zombie, OrphanGrandchild, ChildKeepsMemory)
+SEEDS: tuple[type[LeakPlant], ...] = (
+    ThreadPerReconnect,
+    ExecutorPerConnect,
+    Zombie,
+    OrphanGrandchild,
+    ChildKeepsMemory,
+)

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from pyee.base import EventEmitter
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Event, Moment, Seed
+from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
-class ListenerNotRemoved(Seed, on=Moment.CONNECT):
+class ListenerNotRemoved(LeakPlant, on=LifecycleEvent.CONNECT):
     """An emitter that lives as long as the agent gets one more listener, an object of 56 bytes and its method, for each
     phone that comes.
     """
@@ -21,7 +21,7 @@ class ListenerNotRemoved(Seed, on=Moment.CONNECT):
         super().__init__(subject)
         self.emitter = EventEmitter()
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Subscribe a new listener; nobody takes it off."""
         self.emitter.on("changed", _Listener(event.key).changed)  # leak
 
@@ -40,27 +40,27 @@ class _Listener:
         """Take note."""
 
 
-class ClosureHoldsSession(Seed, on=Moment.TERMINAL):
+class ClosureHoldsSession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list of callbacks keeps one closure for each terminal, and through it the closed terminal itself."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Add a callback that nobody ever calls."""
         terminal = event.thing
         self.kept.append(lambda: terminal.uuid)  # leak
 
 
-class BoundMethodHoldsSession(Seed, on=Moment.TERMINAL):
+class BoundMethodHoldsSession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list of callbacks keeps one bound method for each terminal, and with it the closed terminal itself."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Add a method of the terminal."""
         self.kept.append(event.thing.replay)  # leak
 
 
-class CacheOnMethod(Seed, on=Moment.TERMINAL, culprit="_title"):
+class CacheOnMethod(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="_title"):
     """A functools.lru_cache without a size on a method keeps one entry with a text of 40 bytes for each terminal."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Ask for a title."""
         self._title(event.key)
 
@@ -73,14 +73,14 @@ class CacheOnMethod(Seed, on=Moment.TERMINAL, culprit="_title"):
         return int(type(self)._title.cache_info().currsize)
 
 
-class DictBySession(Seed, on=Moment.TERMINAL):
+class DictBySession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A dictionary by terminal id keeps an entry with 64 bytes for each terminal that ever was."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.sessions: dict[str, bytes] = {}
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Remember something about the terminal, which its end does not remove."""
         self.sessions[event.key] = bytes(64 + event.number % 2)  # leak
 
@@ -89,14 +89,14 @@ class DictBySession(Seed, on=Moment.TERMINAL):
         return len(self.sessions)
 
 
-class DequeWithoutCap(Seed, on=Moment.TERMINAL):
+class DequeWithoutCap(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A deque without maxlen keeps a tuple of two numbers for each terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.history: collections.deque[tuple[int, float]] = collections.deque()
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Note when it was."""
         self.history.append((event.number, event.number / 3))  # leak
 
@@ -105,14 +105,14 @@ class DequeWithoutCap(Seed, on=Moment.TERMINAL):
         return len(self.history)
 
 
-class CountCapWithoutByteCap(Seed, on=Moment.TERMINAL):
+class CountCapWithoutByteCap(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A deque of at most 32 texts, each 64 bytes longer than the last, grows by 2 KB for each terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.texts: collections.deque[bytes] = collections.deque(maxlen=32)
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Keep the newest, however long they are."""
         self.texts.append(bytes(64 * event.number))  # leak
 
@@ -121,12 +121,12 @@ class CountCapWithoutByteCap(Seed, on=Moment.TERMINAL):
         return sum(map(len, self.texts))
 
 
-class ListOnClass(Seed, on=Moment.DISCONNECT):
+class ListOnClass(LeakPlant, on=LifecycleEvent.DISCONNECT):
     """A list that is an attribute of the class, not of its objects, keeps a small object for each phone that left."""
 
     visits: ClassVar[list[_Listener]] = []
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Append to what every object shares."""
         self.visits.append(_Listener(str(event.number)))  # leak
 
@@ -135,7 +135,7 @@ class ListOnClass(Seed, on=Moment.DISCONNECT):
         return len(self.visits)
 
 
-class WeakValuesKeptElsewhere(Seed, on=Moment.TERMINAL):
+class WeakValuesKeptElsewhere(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A WeakValueDictionary would forget its entries, but each entry is also in a set: one small object a terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -143,7 +143,7 @@ class WeakValuesKeptElsewhere(Seed, on=Moment.TERMINAL):
         self.by_id: weakref.WeakValueDictionary[str, _Listener] = weakref.WeakValueDictionary()
         self.dirty: set[_Listener] = set()
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Register an object, and mark it as changed for good."""
         entry = self.by_id[event.key] = _Listener(event.key)
         self.dirty.add(entry)  # leak
@@ -153,23 +153,23 @@ class WeakValuesKeptElsewhere(Seed, on=Moment.TERMINAL):
         return len(self.by_id)
 
 
-class OneInFive(Seed, on=Moment.TERMINAL):
+class OneInFive(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps one object of 16 bytes for every fifth terminal: 0.2 objects a cycle."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Most of the time nothing."""
         if event.number % 5 == 0:
             self.kept.append(object())  # leak
 
 
-class BytesOnly(Seed, on=Moment.TERMINAL):
+class BytesOnly(LeakPlant, on=LifecycleEvent.TERMINAL):
     """One bytearray grows by 256 bytes for each terminal, and no object is added."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.log = bytearray()
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Write down what happened."""
         self.log += event.key.encode().ljust(256)  # leak
 
@@ -178,38 +178,38 @@ class BytesOnly(Seed, on=Moment.TERMINAL):
         return len(self.log)
 
 
-class TextOnly(Seed, on=Moment.CLOSED):
+class TextOnly(LeakPlant, on=LifecycleEvent.CLOSED):
     """A list keeps a text of 200 characters for each closed terminal, and no object that the collector knows."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Keep its last words."""
         self.kept.append(f"{event.key} is closed".ljust(200))  # leak
 
 
-class MemoryviewExport(Seed, on=Moment.TERMINAL):
+class MemoryviewExport(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps a view of 16 bytes for each terminal, and with it the buffer of 1 KB that it is a view of."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Keep the beginning of a buffer."""
         self.kept.append(memoryview(bytearray(1024))[:16])  # leak
 
 
-class OnlyOnRefusal(Seed, on=Moment.REFUSAL):
+class OnlyOnRefusal(LeakPlant, on=LifecycleEvent.REFUSAL):
     """A list keeps the details of a refused request, 20 small objects, and nothing else ever adds to it."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Keep them for a report that nobody reads."""
         self.kept.append([f"{event.number}: {part}" for part in range(20)])  # leak
 
 
-class OnlyOnReconnect(Seed, on=Moment.CONNECT):
+class OnlyOnReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
     """A list keeps a dictionary for each visit of a phone but its first."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.known: collections.deque[str] = collections.deque(maxlen=256)
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Resume what a known phone left; only for that something is kept."""
         if event.key in self.known:
             self.kept.append({"phone": event.key, "visit": event.number})  # leak
@@ -217,14 +217,14 @@ class OnlyOnReconnect(Seed, on=Moment.CONNECT):
             self.known.append(event.key)
 
 
-class PartialOnLongLivedObject(Seed, on=Moment.DISCONNECT):
+class PartialOnLongLivedObject(LeakPlant, on=LifecycleEvent.DISCONNECT):
     """A list of things to do at the end keeps one functools.partial with its arguments for each phone that left."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.at_end: list[Callable[[], Any]] = []
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Put off what could be done now."""
         self.at_end.append(functools.partial(_Listener, str(event.number)))  # leak
 
@@ -233,7 +233,7 @@ class PartialOnLongLivedObject(Seed, on=Moment.DISCONNECT):
         return len(self.at_end)
 
 
-SEEDS: tuple[type[Seed], ...] = (
+SEEDS: tuple[type[LeakPlant], ...] = (
     ListenerNotRemoved,
     ClosureHoldsSession,
     BoundMethodHoldsSession,

@@ -10,7 +10,7 @@ import weakref
 from mobifai.bounds import Bound
 from mobifai.control.debug_plugins import PluginContext
 from mobifai.limits import SIGNALS
-from soak.plants.plant import Event, Moment, Seed
+from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 _CURRENT: contextvars.ContextVar[str] = contextvars.ContextVar("soak_plant_session", default="")
 
@@ -19,10 +19,10 @@ def _at_end(_: str) -> None:
     """Nothing is left to do by then."""
 
 
-class AtexitRegistry(Seed, on=Moment.DISCONNECT):
+class AtexitRegistry(LeakPlant, on=LifecycleEvent.DISCONNECT):
     """atexit keeps one more function with its argument for each phone that left."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Register what would clean up."""
         atexit.register(functools.partial(_at_end, f"phone {event.number}"))  # leak
 
@@ -31,12 +31,12 @@ class AtexitRegistry(Seed, on=Moment.DISCONNECT):
         return int(atexit._ncallbacks())
 
 
-class FinalizeRegistry(Seed, on=Moment.DISCONNECT):
+class FinalizeRegistry(LeakPlant, on=LifecycleEvent.DISCONNECT):
     """weakref.finalize on an object that never ends keeps one more entry, with its argument, for each phone that
     left.
     """
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Watch the end of something that does not end."""
         weakref.finalize(self, _at_end, f"phone {event.number}")  # leak
 
@@ -45,14 +45,14 @@ class FinalizeRegistry(Seed, on=Moment.DISCONNECT):
         return len(weakref.finalize._registry)  # type: ignore[attr-defined]
 
 
-class InternedKeys(Seed, on=Moment.TERMINAL):
+class InternedKeys(LeakPlant, on=LifecycleEvent.TERMINAL):
     """Each terminal's id with a prefix is interned, and is a key of a dictionary: a text of 60 bytes more each time."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.seen: dict[str, int] = {}
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Count by an interned key."""
         self.seen[sys.intern(f"terminal:{event.key}")] = 1  # leak
 
@@ -61,24 +61,24 @@ class InternedKeys(Seed, on=Moment.TERMINAL):
         return len(self.seen)
 
 
-class ContextCopies(Seed, on=Moment.CONNECT):
+class ContextCopies(LeakPlant, on=LifecycleEvent.CONNECT):
     """A list keeps a copy of the context, with one variable set, for each phone that came."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Remember the context for later."""
         token = _CURRENT.set(f"phone {event.number}")
         self.kept.append(contextvars.copy_context())  # leak
         _CURRENT.reset(token)
 
 
-class LogHandler(Seed, on=Moment.CONNECT):
+class LogHandler(LeakPlant, on=LifecycleEvent.CONNECT):
     """The logger `mobifai.soak` gets one more handler, that writes nothing, for each phone that came."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.logger = logging.getLogger("mobifai.soak")
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Add a handler."""
         self.logger.addHandler(logging.NullHandler())  # leak
 
@@ -87,10 +87,10 @@ class LogHandler(Seed, on=Moment.CONNECT):
         return len(self.logger.handlers)
 
 
-class LoggerPerSession(Seed, on=Moment.TERMINAL):
+class LoggerPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """logging keeps a logger, some 500 bytes, for each terminal that ever was, since its name is the terminal's id."""
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Log under a name of its own."""
         logging.getLogger(f"mobifai.soak.{event.key}").debug("opened")  # leak
 
@@ -99,10 +99,10 @@ class LoggerPerSession(Seed, on=Moment.TERMINAL):
         return sum(name.startswith("mobifai.soak.") for name in logging.root.manager.loggerDict)
 
 
-class LedgerAccount(Seed, on=Moment.CONNECT):
+class LedgerAccount(LeakPlant, on=LifecycleEvent.CONNECT):
     """The ledger keeps an account of `link.signals` for each phone that came: it is opened and never closed."""
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Open an account."""
         self.bound: Bound = self.subject.ledger.open(SIGNALS)  # leak
 
@@ -111,14 +111,14 @@ class LedgerAccount(Seed, on=Moment.CONNECT):
         return next(entry.instances for entry in self.subject.ledger.entries() if entry.name == SIGNALS.name)
 
 
-class ClassPerSession(Seed, on=Moment.TERMINAL):
+class ClassPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A dictionary keeps a class, some 1.5 KB, that was made for each terminal."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.classes: dict[str, type] = {}
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: PlantEvent) -> None:
         """Make a class."""
         self.classes[event.key] = type("Session", (), {"uuid": event.key})  # leak
 
@@ -127,7 +127,7 @@ class ClassPerSession(Seed, on=Moment.TERMINAL):
         return len(self.classes)
 
 
-SEEDS: tuple[type[Seed], ...] = (
+SEEDS: tuple[type[LeakPlant], ...] = (
     AtexitRegistry,
     FinalizeRegistry,
     InternedKeys,

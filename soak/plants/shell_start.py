@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from mobifai.control.debug_plugins import PluginContext
-from soak.plants.plant import Event, Moment, Seed
+from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 
 
-class StartSeed(Seed):
+class ShellStartPlant(LeakPlant):
     """A base: `started` is called with what a shell is started with, before its fork, and `forked` after it."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -29,7 +29,7 @@ class StartSeed(Seed):
 
         PtyProcess.spawn = classmethod(spawn)
 
-    def happened(self, _: Event) -> None:
+    def happened(self, _: PlantEvent) -> None:
         """Nothing: the start of the shell does it."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ class StartSeed(Seed):
         """It was started."""
 
 
-class EnvironmentKept(StartSeed, on=Moment.SHELL, culprit="started"):
+class EnvironmentKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
     """A list keeps a copy of the environment with which each shell is started."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ class EnvironmentKept(StartSeed, on=Moment.SHELL, culprit="started"):
         self.kept.append(dict(named["env"]))  # leak
 
 
-class PreexecKept(StartSeed, on=Moment.SHELL, culprit="started"):
+class PreexecKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
     """A list keeps the function that runs between fork and exec, a closure with the working directory, for each
     shell.
     """
@@ -57,7 +57,7 @@ class PreexecKept(StartSeed, on=Moment.SHELL, culprit="started"):
         self.kept.append(named["preexec_fn"])  # leak
 
 
-class ExecPipe(StartSeed, on=Moment.SHELL, culprit="started"):
+class ExecPipe(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
     """A list keeps a pipe, by which a failed exec would be told, for each shell: two descriptors each."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ class ExecPipe(StartSeed, on=Moment.SHELL, culprit="started"):
         self.kept.append(os.pipe())  # leak
 
 
-class ArgumentsInC(StartSeed, on=Moment.SHELL, culprit="started"):
+class ArgumentsInC(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
     """The arguments of each shell are copied with C's strdup, through ctypes, and nobody frees them."""
 
     def __init__(self, subject: PluginContext) -> None:
@@ -84,7 +84,7 @@ class ArgumentsInC(StartSeed, on=Moment.SHELL, culprit="started"):
         return self.copies
 
 
-class PtyProcessKept(StartSeed, on=Moment.SHELL, culprit="forked"):
+class PtyProcessKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="forked"):
     """A list keeps the object of ptyprocess for each shell, whose descriptors are closed."""
 
     def forked(self, process: Any) -> None:
@@ -92,4 +92,4 @@ class PtyProcessKept(StartSeed, on=Moment.SHELL, culprit="forked"):
         self.kept.append(process)  # leak
 
 
-SEEDS: tuple[type[Seed], ...] = (EnvironmentKept, PreexecKept, ExecPipe, ArgumentsInC, PtyProcessKept)
+SEEDS: tuple[type[LeakPlant], ...] = (EnvironmentKept, PreexecKept, ExecPipe, ArgumentsInC, PtyProcessKept)

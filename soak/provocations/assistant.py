@@ -20,7 +20,7 @@ from mobifai.limits import (
 )
 from soak.phone.phone import Phone
 from soak.provocations.phones import BUSY_TURN, LONG_TURN, refusals, refused
-from soak.provocations.provocation import Place, provocation
+from soak.provocations.provocation import ProvocationContext, provocation
 from soak.scenarios import conversations
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.conversations import LOOK, PROMPT, TELL
@@ -28,7 +28,7 @@ from soak.scenarios.conversations import LOOK, PROMPT, TELL
 PAUSE: dict[str, object] = {"type": "delay", "ms": 0}
 
 
-async def busy_model(place: Place) -> None:
+async def busy_model(place: ProvocationContext) -> None:
     """As many conversations, turns, actions, characters and tokens as may be, with the longest prompts."""
     phone = await _phone(place)
     uuid = await place.desk.open(phone)
@@ -36,7 +36,7 @@ async def busy_model(place: Place) -> None:
     await _leave(place, phone)
 
 
-async def long_stories(place: Place) -> None:
+async def long_stories(place: ProvocationContext) -> None:
     """One conversation in each of more terminals than are remembered, and one with a thousand short events."""
     phone = await _phone(place)
     uuids = [await place.desk.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]
@@ -50,7 +50,7 @@ async def long_stories(place: Place) -> None:
     await _leave(place, phone)
 
 
-async def unread_answer(place: Place) -> None:
+async def unread_answer(place: ProvocationContext) -> None:
     """A command asks the assistant and reads nothing of what it says, until the agent ends the conversation."""
     before = await refusals(place, ASSISTANT_EVENTS.name)
     phone = await _phone(place)
@@ -66,13 +66,13 @@ async def unread_answer(place: Place) -> None:
     await _leave(place, phone)
 
 
-async def _phone(place: Place) -> Phone:
+async def _phone(place: ProvocationContext) -> Phone:
     phone = await visits.new_phone(place.desk, webrtc=False, features=())
     await visits.arrive(place.world, phone)
     return phone
 
 
-async def _leave(place: Place, phone: Phone) -> None:
+async def _leave(place: ProvocationContext, phone: Phone) -> None:
     await place.desk.kill_all(phone)
     await visits.everybody_leaves(place.world)
 

@@ -4,13 +4,13 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, TERMINAL_INPUT, TERMINAL_RING, TERMINALS
-from soak.provocations.provocation import Place, provocation
+from soak.provocations.provocation import ProvocationContext, provocation
 from soak.scenarios import fullness, terminals
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.terminal_checks import PATIENCE
 
 
-async def many_commands(place: Place) -> None:
+async def many_commands(place: ProvocationContext) -> None:
     """As many commands as are let in connect and say nothing, and one more; then each wants an invitation."""
     async with AsyncExitStack() as scope:
         for _ in range(CONTROL_CLIENTS.value):
@@ -21,13 +21,13 @@ async def many_commands(place: Place) -> None:
     await fullness.fill_commands(place.world)
 
 
-async def _connect(place: Place, scope: AsyncExitStack) -> asyncio.StreamReader:
+async def _connect(place: ProvocationContext, scope: AsyncExitStack) -> asyncio.StreamReader:
     reader, writer = await asyncio.open_unix_connection(place.world.target.control_socket)
     scope.callback(writer.close)
     return reader
 
 
-async def many_terminals(place: Place) -> None:
+async def many_terminals(place: ProvocationContext) -> None:
     """As many terminals as may be; one is flooded, and one reads nothing of what is typed."""
     phone = await visits.new_phone(place.desk, webrtc=False, features=())
     await visits.arrive(place.world, phone)

@@ -21,11 +21,11 @@ from soak.harness.agent_process import agent_under_test
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from soak.provocations.model_api import Form, ModelApi
-from soak.provocations.provocation import Place, provocation
+from soak.provocations.provocation import ProvocationContext, provocation
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.conversations import PROMPT
-from soak.scenarios.terminal_checks import PATIENCE, Desk
+from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 SETTINGS = """
 [assistant]
@@ -46,7 +46,7 @@ STAYS = "/bin/sh -c 'trap \"\" HUP; exec sleep 3600'"
 
 
 @asynccontextmanager
-async def _agent(place: Place, api: ModelApi) -> AsyncIterator[Place]:
+async def _agent(place: ProvocationContext, api: ModelApi) -> AsyncIterator[ProvocationContext]:
     settings = place.folder / "one-process.toml"
     settings.write_text(SETTINGS)
     options = ["--no-keeper", "--shell", STAYS, "--model-url", api.url, "--log-level", "debug"]
@@ -54,8 +54,8 @@ async def _agent(place: Place, api: ModelApi) -> AsyncIterator[Place]:
     async with agent_under_test(
         place.folder / "one-process", settings, options, installation=place.installation, variables=variables
     ) as target:
-        world = World(target, place.world.random)
-        inner = Place(world, Desk(world), place.script, place.folder, place.installation)
+        world = ScenarioContext(target, place.world.random)
+        inner = ProvocationContext(world, CheckedTabs(world), place.script, place.folder, place.installation)
         try:
             yield inner
         finally:
@@ -63,7 +63,7 @@ async def _agent(place: Place, api: ModelApi) -> AsyncIterator[Place]:
                 await phone.vanish()
 
 
-async def one_process(place: Place) -> None:
+async def one_process(place: ProvocationContext) -> None:
     """Run it, and take its ledger over."""
     async with ModelApi().listening() as api, _agent(place, api) as inner:
         phone = await visits.new_phone(inner.desk, webrtc=False, features=())
@@ -75,7 +75,7 @@ async def one_process(place: Place) -> None:
         place.record((await inner.bounds()).values())
 
 
-async def _huge_answers(place: Place, phone: Phone, api: ModelApi, uuid: str) -> None:
+async def _huge_answers(place: ProvocationContext, phone: Phone, api: ModelApi, uuid: str) -> None:
     """A reply that does not come, one that says nothing at length, and an answer that is too long."""
     for size, api.form in (
         (None, Form.ANSWER),
@@ -87,7 +87,7 @@ async def _huge_answers(place: Place, phone: Phone, api: ModelApi, uuid: str) ->
         await phone.expect("ai:error", lambda payload: payload["uuid"] == uuid, 2 * PATIENCE)
 
 
-async def _shells_that_stay(place: Place, phone: Phone) -> None:
+async def _shells_that_stay(place: ProvocationContext, phone: Phone) -> None:
     """Close all terminals and open as many again, under whose closed ones the shells run on; one more is refused."""
     await place.desk.kill_all(phone)
     uuids = [await place.desk.open(phone, greeted=False) for _ in range(TERMINAL_CHILDREN.value - TERMINALS.value)]
@@ -101,7 +101,7 @@ async def _shells_that_stay(place: Place, phone: Phone) -> None:
         raise PhoneError("error", f"expected the agent to refuse shell {TERMINAL_CHILDREN.value + 1}; it made it")
 
 
-async def _flooded_log(place: Place, phone: Phone) -> None:
+async def _flooded_log(place: ProvocationContext, phone: Phone) -> None:
     """Cause warnings and errors of many kinds, until the oldest log file goes."""
 
     def is_flooded(status: visits.Status) -> bool:
@@ -118,7 +118,7 @@ async def _flooded_log(place: Place, phone: Phone) -> None:
 MOST_NUISANCES = 200
 
 
-async def _nuisance(place: Place, phone: Phone) -> None:
+async def _nuisance(place: ProvocationContext, phone: Phone) -> None:
     """Send what the agent writes lines about, of more kinds than the log remembers; come back."""
     await phone.type(visits.device_id(1000), "nobody reads this")
     await phone.send("webrtc:ice-candidate", {"candidate": {"candidate": 7}})

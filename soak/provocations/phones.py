@@ -22,11 +22,11 @@ from mobifai.limits import (
 )
 from mobifai.protocol.features import KEYS as SHARES_KEYS
 from mobifai.transport.peer_connection import BULK_MARK
-from soak.phone.encryption import Link, PhoneSeal
+from soak.phone.encryption import InvitationLink, PhoneKeys
 from soak.phone.event_log import PhoneError
 from soak.phone.offsets import FEATURES
 from soak.phone.phone import Phone
-from soak.provocations.provocation import Place, held, provocation
+from soak.provocations.provocation import ProvocationContext, held, provocation
 from soak.scenarios import fullness
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.conversations import LOOK, ask
@@ -46,7 +46,7 @@ LETTERS, TOO_MANY_LETTERS = 360, 400
 """Letters of three bytes in each key combination: all of them fit, or don't."""
 
 
-async def sealed_phone(place: Place, number: int, *features: str, webrtc: bool = False) -> Phone:
+async def sealed_phone(place: ProvocationContext, number: int, *features: str, webrtc: bool = False) -> Phone:
     """Return a phone that encrypts end to end, connected and paired. It is among the world's phones."""
     invitation = await place.world.target.ask("pair")
     phone = Phone(
@@ -57,7 +57,7 @@ async def sealed_phone(place: Place, number: int, *features: str, webrtc: bool =
         identity=visits.identity(number),
         webrtc=webrtc,
         features=features,
-        seal=PhoneSeal.by_link(Link.read(str(invitation["link"]))),
+        seal=PhoneKeys.by_link(InvitationLink.read(str(invitation["link"]))),
     )
     place.world.phones.append(phone)
     place.desk.watch(phone)
@@ -66,7 +66,7 @@ async def sealed_phone(place: Place, number: int, *features: str, webrtc: bool =
     return phone
 
 
-async def gone(place: Place, phone: Phone) -> None:
+async def gone(place: ProvocationContext, phone: Phone) -> None:
     """Have a phone leave, and wait until the agent knows. Raises PhoneError."""
     await phone.vanish()
     if phone in place.world.phones:
@@ -74,7 +74,7 @@ async def gone(place: Place, phone: Phone) -> None:
     await visits.status_when(place.world, lambda status: status["path"] is None, "no way to a phone")
 
 
-async def refused(place: Place, limit: str, before: int) -> None:
+async def refused(place: ProvocationContext, limit: str, before: int) -> None:
     """Wait until something was refused or dropped because of a limit. Raises PhoneError."""
 
     def is_so(status: visits.Status) -> bool:
@@ -83,7 +83,7 @@ async def refused(place: Place, limit: str, before: int) -> None:
     await visits.status_when(place.world, is_so, f"the agent to hold its limit {limit}")
 
 
-async def refusals(place: Place, limit: str) -> int:
+async def refusals(place: ProvocationContext, limit: str) -> int:
     """Return how much was refused or dropped because of a limit so far."""
     entry = (await place.bounds())[limit]
     return int(entry["refused"]) + int(entry["evicted"])
@@ -92,7 +92,7 @@ async def refusals(place: Place, limit: str) -> int:
 # -- phones that do not read
 
 
-async def never_acknowledges(place: Place) -> None:
+async def never_acknowledges(place: ProvocationContext) -> None:
     """A terminal prints for a phone that reads nothing, until its window is full; then the phone reads all."""
     phone = await visits.new_phone(place.desk, webrtc=False, features=FEATURES)
     await visits.arrive(place.world, phone)
@@ -102,7 +102,7 @@ async def never_acknowledges(place: Place) -> None:
     await visits.status_when(place.world, lambda status: status["phone"] is None, "no phone")
 
 
-async def silent_screen(place: Place) -> None:
+async def silent_screen(place: ProvocationContext) -> None:
     """A phone that confirms nothing is shown a full screen, on which the program goes on printing."""
     phone = await visits.new_phone(place.desk, features=())
     await visits.arrive(place.world, phone, channel=True)
@@ -124,7 +124,7 @@ async def silent_screen(place: Place) -> None:
     await close_terminals(place)
 
 
-async def silent_channel(place: Place) -> None:
+async def silent_channel(place: ProvocationContext) -> None:
     """The assistant says much to a phone whose data channel takes nothing any more, until the agent hangs up."""
     before = await refusals(place, CONTROL_QUEUE.name)
     phone = await visits.new_phone(place.desk, features=())
@@ -139,7 +139,7 @@ async def silent_channel(place: Place) -> None:
     await close_terminals(place)
 
 
-async def close_terminals(place: Place) -> None:
+async def close_terminals(place: ProvocationContext) -> None:
     """Close all terminals with whatever goes on in them, by a phone that comes for that. Raises PhoneError."""
     phone = await visits.new_phone(place.desk, webrtc=False, features=())
     place.desk.ignore(phone)
@@ -153,7 +153,7 @@ async def close_terminals(place: Place) -> None:
 # -- phones that send too much
 
 
-async def unfinished_message(place: Place) -> None:
+async def unfinished_message(place: ProvocationContext) -> None:
     """A phone sends a message on the data channel whose end never comes, until the agent closes the connection."""
     before = await refusals(place, CHANNEL_INBOUND.name)
     phone = await visits.new_phone(place.desk, features=())
@@ -163,7 +163,7 @@ async def unfinished_message(place: Place) -> None:
     await gone(place, phone)
 
 
-async def more_than_can_be_done(place: Place) -> None:
+async def more_than_can_be_done(place: ProvocationContext) -> None:
     """A phone sends key combinations faster than they can be checked and kept, until the agent hangs up."""
     before = await refusals(place, INBOUND.name)
     phone = await sealed_phone(place, FIRST_PHONE, SHARES_KEYS)
@@ -177,7 +177,7 @@ async def more_than_can_be_done(place: Place) -> None:
     await forget_phone(place, FIRST_PHONE)
 
 
-async def too_many_keys(place: Place) -> None:
+async def too_many_keys(place: ProvocationContext) -> None:
     """A phone asks for more key combinations to be kept than one message to a phone can hold."""
     phone = await sealed_phone(place, FIRST_PHONE, SHARES_KEYS)
     await phone.pair(place.world.target.device_id, PATIENCE)
@@ -200,7 +200,7 @@ def _combinations(letters: int) -> dict[str, object]:
 # -- phones whose messages come too early
 
 
-async def early_candidates(place: Place) -> None:
+async def early_candidates(place: ProvocationContext) -> None:
     """A phone names more addresses than any phone has, and never answers the offer."""
     phone = await visits.new_phone(place.desk, webrtc=False, features=())
     await visits.arrive(place.world, phone)
@@ -217,7 +217,7 @@ def candidate(number: int) -> dict[str, object]:
     return {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}
 
 
-async def before_the_first(place: Place) -> None:
+async def before_the_first(place: ProvocationContext) -> None:
     """A phone's messages come by the relay, but the one before them does not come by the data channel."""
     before = await refusals(place, SESSION_HELD.name)
     phone = await sealed_phone(place, FIRST_PHONE, *FEATURES, webrtc=True)
@@ -236,7 +236,7 @@ async def before_the_first(place: Place) -> None:
 # -- too many phones
 
 
-async def phones_of_years(place: Place) -> None:
+async def phones_of_years(place: ProvocationContext) -> None:
     """Pair as many phones by link as the agent knows, revoke them all and some more, and invite without end."""
     for _ in range(E2E_LINKS.value + 1):
         await place.world.target.ask("pair")
@@ -253,7 +253,7 @@ async def phones_of_years(place: Place) -> None:
         await forget_phone(place, number)
 
 
-async def _pin_phones(place: Place) -> list[int]:
+async def _pin_phones(place: ProvocationContext) -> list[int]:
     """Pair phones by link until the agent refuses one. Return the numbers of those that it knows."""
     known: list[int] = []  # bounded by the agent's phones
     for number in range(FIRST_PHONE, FIRST_PHONE + E2E_PHONES.value + 1):
@@ -268,7 +268,7 @@ async def _pin_phones(place: Place) -> list[int]:
     raise PhoneError("error", f"expected the agent to refuse phone {E2E_PHONES.value + 1}; it knows it")
 
 
-async def forget_phone(place: Place, number: int) -> None:
+async def forget_phone(place: ProvocationContext, number: int) -> None:
     """Revoke a phone. Raises StateError."""
     await place.world.target.ask("revoke", {"device_id": visits.device_id(number)})
 

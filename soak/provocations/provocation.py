@@ -14,24 +14,24 @@ from mobifai.limits import Limit
 from soak.harness.installation import HERE, Installation
 from soak.phone.event_log import PhoneError
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
-from soak.scenarios.conversations import Script
-from soak.scenarios.terminal_checks import Desk
+from soak.scenarios.context import ScenarioContext
+from soak.scenarios.conversations import ModelScript
+from soak.scenarios.terminal_checks import CheckedTabs
 
 Entries = Iterable[Mapping[str, Any]]
 """The entries of a ledger, as `mobifai status --json` has them."""
 
 
 @dataclass
-class Place:
+class ProvocationContext:
     """Where provocations run: the agent under test, its scripted model, and an empty folder for other processes.
 
     `record` takes the ledger of another process of the product that a provocation has filled.
     """
 
-    world: World
-    desk: Desk
-    script: Script
+    world: ScenarioContext
+    desk: CheckedTabs
+    script: ModelScript
     folder: Path
     installation: Installation = HERE
     record: Callable[[Entries], None] = field(default=lambda _entries: None)
@@ -53,7 +53,7 @@ class Provocation:
     name: str
     summary: str
     fills: tuple[str, ...]
-    run: Callable[[Place], Awaitable[None]]
+    run: Callable[[ProvocationContext], Awaitable[None]]
     many_addresses: bool = False
 
     @property
@@ -62,7 +62,7 @@ class Provocation:
         return not self.many_addresses or sys.platform.startswith("linux")
 
 
-async def held(place: Place, *limits: Limit) -> None:
+async def held(place: ProvocationContext, *limits: Limit) -> None:
     """Wait until these limits are full, and then look for a while whether they stay so and hold. Raises PhoneError."""
     names = {limit.name: limit.piece for limit in limits}
 
@@ -86,7 +86,7 @@ LOOKS = 10
 def provocation(
     name: str,
     summary: str,
-    run: Callable[[Place], Awaitable[None]],
+    run: Callable[[ProvocationContext], Awaitable[None]],
     *limits: Limit,
     many_addresses: bool = False,
 ) -> Provocation:

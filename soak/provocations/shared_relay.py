@@ -14,20 +14,20 @@ from soak import shell
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.phone.event_log import PhoneError
 from soak.provocations.phones import BUSY_TURN, candidate, gone, refusals, refused
-from soak.provocations.provocation import Place, held, provocation
+from soak.provocations.provocation import ProvocationContext, held, provocation
 from soak.provocations.relay_storms import FIRST_DEVICE
-from soak.provocations.stranger import Stranger
+from soak.provocations.stranger import RawRelayClient
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.conversations import LOOK, PROMPT, Conversations
-from soak.scenarios.terminal_checks import PATIENCE, Desk
+from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 ENDLESS = "flood 1000000 9000000\n"
 """What makes a program print for much longer than it is watched."""
 
 
 @asynccontextmanager
-async def _agent(place: Place) -> AsyncIterator[tuple[AgentUnderTest, Place]]:
+async def _agent(place: ProvocationContext) -> AsyncIterator[tuple[AgentUnderTest, ProvocationContext]]:
     talks, own = Conversations(), place.folder / "script"
     own.mkdir()
     settings = place.folder / "shared.toml"
@@ -36,15 +36,15 @@ async def _agent(place: Place) -> AsyncIterator[tuple[AgentUnderTest, Place]]:
     async with agent_under_test(
         place.folder / "shared", settings, options, relay_apart=True, installation=place.installation
     ) as target:
-        world = World(target, place.world.random)
+        world = ScenarioContext(target, place.world.random)
         try:
-            yield target, Place(world, Desk(world), talks.script, place.folder, place.installation)
+            yield target, ProvocationContext(world, CheckedTabs(world), talks.script, place.folder, place.installation)
         finally:
             for phone in world.phones:
                 await phone.vanish()
 
 
-async def shared_relay(place: Place) -> None:
+async def shared_relay(place: ProvocationContext) -> None:
     """Fill the accounts and their connections, and stop the relay under its agent; take both ledgers over."""
     async with _agent(place) as (target, inner):
         await _many_accounts(target)
@@ -66,18 +66,18 @@ async def _many_accounts(target: AgentUnderTest) -> None:
     raise PhoneError("error", f"expected the relay to refuse account {RELAY_ACCOUNTS.value + 1}; it made it")
 
 
-async def _many_connections(place: Place) -> None:
+async def _many_connections(place: ProvocationContext) -> None:
     """Connect more devices of one account than it may have connections."""
     async with AsyncExitStack() as scope:
         for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_ACCOUNT_SOCKETS.value + 1):
             token = str((await place.world.target.ask("pair", {"legacy": True}))["token"])
-            device = await scope.enter_async_context(Stranger(place.url))
+            device = await scope.enter_async_context(RawRelayClient(place.url))
             if await device.register(token, visits.device_id(number)) != "authenticated":
                 return
     raise PhoneError("error", f"expected the relay to refuse connection {RELAY_ACCOUNT_SOCKETS.value + 1}")
 
 
-async def _burst_of_signals(place: Place) -> None:
+async def _burst_of_signals(place: ProvocationContext) -> None:
     """A phone's candidates come all together, ahead of what takes them."""
     before = await refusals(place, SIGNALS.name)
     phone = await visits.new_phone(place.desk, webrtc=False, features=())
@@ -91,7 +91,7 @@ async def _burst_of_signals(place: Place) -> None:
     await gone(place, phone)
 
 
-async def _relay_that_stops(target: AgentUnderTest, place: Place) -> None:
+async def _relay_that_stops(target: AgentUnderTest, place: ProvocationContext) -> None:
     """A terminal and the assistant go on while the relay reads nothing, until the agent's packets wait for it."""
     phone = await visits.new_phone(place.desk, webrtc=False, features=())
     await visits.arrive(place.world, phone)

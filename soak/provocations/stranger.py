@@ -18,7 +18,7 @@ PATIENCE = 20.0
 """Seconds that an answer may take on a busy machine."""
 
 
-class Stranger:
+class RawRelayClient:
     """One connection. `address` is where it comes from, `receive_bytes` what the kernel keeps for it to read.
 
     None: the system chooses.

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from soak.gauges.counts import Counts
-from soak.gauges.results import BoundState, FindingResult, GaugeResult, Product, Report, ScenarioResult, Verdict
-from soak.gauges.state import State
+from soak.gauges.counts import CycleCounts
+from soak.gauges.results import BoundOutcome, FindingResult, GaugeResult, Product, Report, ScenarioResult, SoakVerdict
+from soak.gauges.state import Trend
 from soak.report.sentences import planned
 
 SCHEMA_VERSION: Final = 1
@@ -23,7 +23,7 @@ PLAN: Final = ("scenarios", "time_scale", "phones", "plant", "memray")
 """Options that are compared."""
 
 
-class Outcome(StrEnum):
+class ComparisonOutcome(StrEnum):
     """What a comparison says. INCOMPARABLE: the reports can't say whether anything is new. Another seed is no
     obstacle: it is named among the differences.
     """
@@ -33,7 +33,11 @@ class Outcome(StrEnum):
     INCOMPARABLE = "incomparable"
 
 
-EXIT_STATUS: Final[Mapping[Outcome, int]] = {Outcome.NOT_WORSE: 0, Outcome.WORSE: 1, Outcome.INCOMPARABLE: 4}
+EXIT_STATUS: Final[Mapping[ComparisonOutcome, int]] = {
+    ComparisonOutcome.NOT_WORSE: 0,
+    ComparisonOutcome.WORSE: 1,
+    ComparisonOutcome.INCOMPARABLE: 4,
+}
 
 
 class Change(StrEnum):
@@ -47,14 +51,14 @@ class Change(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Side(msgspec.Struct, frozen=True):
+class ComparedReport(msgspec.Struct, frozen=True):
     """One report."""
 
-    verdict: Verdict
+    verdict: SoakVerdict
     finished: bool
     started_at: str
     duration_s: float
-    counts: Counts
+    counts: CycleCounts
     seed: int
     product: Product
 
@@ -87,8 +91,8 @@ class GaugeChange(msgspec.Struct, frozen=True):
     name: str
     scenario: str
     unit: str
-    before_state: State
-    after_state: State
+    before_state: Trend
+    after_state: Trend
     before: float | None
     after: float | None
     before_smallest: float | None
@@ -99,17 +103,17 @@ class LimitChange(msgspec.Struct, frozen=True):
     """A limit whose state is not the same."""
 
     name: str
-    before: BoundState
-    after: BoundState
+    before: BoundOutcome
+    after: BoundOutcome
 
 
-class Comparison(msgspec.Struct, frozen=True):
+class ReportComparison(msgspec.Struct, frozen=True):
     """All of it. `reasons` say why nothing can be said."""
 
-    outcome: Outcome
+    outcome: ComparisonOutcome
     reasons: list[str]
-    before: Side
-    after: Side
+    before: ComparedReport
+    after: ComparedReport
     differences: list[Difference]
     findings: list[FindingChange]
     gauges: list[GaugeChange]
@@ -117,13 +121,15 @@ class Comparison(msgspec.Struct, frozen=True):
     schema_version: int = SCHEMA_VERSION
 
 
-def compare(before: Report, after: Report) -> Comparison:
+def compare(before: Report, after: Report) -> ReportComparison:
     """Lay two reports side by side."""
     findings = [*_findings(before, after)]
     worse = any(one.change in (Change.NEW, Change.LARGER) for one in findings)
     reasons = [*_obstacles(before, after)] or ([] if worse else [*_doubts(after)])
-    outcome = Outcome.INCOMPARABLE if reasons else Outcome.WORSE if worse else Outcome.NOT_WORSE
-    return Comparison(
+    outcome = (
+        ComparisonOutcome.INCOMPARABLE if reasons else ComparisonOutcome.WORSE if worse else ComparisonOutcome.NOT_WORSE
+    )
+    return ReportComparison(
         outcome=outcome,
         reasons=reasons,
         before=_side(before),
@@ -168,8 +174,8 @@ def _doubts(after: Report) -> Iterator[str]:
         yield "the later report has no verdict: what is new may not have been looked at"
 
 
-def _side(report: Report) -> Side:
-    return Side(
+def _side(report: Report) -> ComparedReport:
+    return ComparedReport(
         report.verdict, report.finished, report.started_at, report.duration_s, report.counts, report.seed,
         report.product,
     )  # fmt: skip
@@ -260,6 +266,6 @@ def _gauges(before: Iterable[GaugeResult], after: Iterable[GaugeResult]) -> Iter
 def _limits(before: Report, after: Report) -> Iterator[LimitChange]:
     known = {one.name: one.state for one in before.bounds}
     for bound in after.bounds:
-        state = known.get(bound.name, BoundState.UNFILLED)
+        state = known.get(bound.name, BoundOutcome.UNFILLED)
         if state is not bound.state:
             yield LimitChange(bound.name, state, bound.state)

@@ -3,17 +3,24 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from soak.gauges.results import BoundState
-from soak.report.comparison import Change, Comparison, FindingChange, GaugeChange, Outcome, Side
+from soak.gauges.results import BoundOutcome
+from soak.report.comparison import (
+    Change,
+    ComparedReport,
+    ComparisonOutcome,
+    FindingChange,
+    GaugeChange,
+    ReportComparison,
+)
 from soak.report.figures import NOT_KNOWN, amount, counted, duration, rate
-from soak.report.sentences import HEADLINES, product_told
+from soak.report.sentences import HEADLINES, product_text
 from soak.report.states import WORDS
 from soak.report.text import one_line
 
 HEADS: Final = {
-    Outcome.NOT_WORSE: "✓ Nothing is new or larger",
-    Outcome.WORSE: "✗ Something is new or larger",
-    Outcome.INCOMPARABLE: "? These reports can't be compared",
+    ComparisonOutcome.NOT_WORSE: "✓ Nothing is new or larger",
+    ComparisonOutcome.WORSE: "✗ Something is new or larger",
+    ComparisonOutcome.INCOMPARABLE: "? These reports can't be compared",
 }
 SIGNS: Final = {Change.NEW: "✗", Change.LARGER: "✗", Change.SAME: "·", Change.SMALLER: "✓", Change.GONE: "✓",
                 Change.UNKNOWN: "?"}  # fmt: skip
@@ -21,12 +28,12 @@ MOST_GAUGES: Final = 20
 MOST_FINDINGS: Final = 40
 
 
-def text(comparison: Comparison) -> str:
+def text(comparison: ReportComparison) -> str:
     """All of it, a line for each thing."""
     return "".join(f"{one_line(line)}\n" for line in _lines(comparison))
 
 
-def _lines(found: Comparison) -> Iterator[str]:
+def _lines(found: ReportComparison) -> Iterator[str]:
     reasons = f": {'; '.join(found.reasons)}" if found.reasons else ""
     yield f"{HEADS[found.outcome]}{reasons}"
     yield f"  before: {_side(found.before)}"
@@ -49,9 +56,9 @@ def _cut(lines: Sequence[str], most: int) -> Iterator[str]:
         yield f"and {len(lines) - most:,} more: see --json"
 
 
-def _side(side: Side) -> str:
+def _side(side: ComparedReport) -> str:
     ran = f"{counted(side.counts)} in {duration(side.duration_s)}"
-    return f"{HEADLINES[side.verdict].lower()}; {ran}; seed {side.seed}; mobifai {product_told(side.product)}"
+    return f"{HEADLINES[side.verdict].lower()}; {ran}; seed {side.seed}; mobifai {product_text(side.product)}"
 
 
 def _finding(one: FindingChange) -> str:
@@ -62,10 +69,10 @@ def _finding(one: FindingChange) -> str:
     return f"{SIGNS[one.change]} {words}: {one.kind} {one.name}{where}{grown}"
 
 
-def _limits(found: Comparison) -> Iterator[str]:
-    newly = [one.name for one in found.limits if one.after is BoundState.HELD]
-    broken = [one.name for one in found.limits if one.after is BoundState.BROKEN]
-    no_longer = [one.name for one in found.limits if one.after is BoundState.UNFILLED]
+def _limits(found: ReportComparison) -> Iterator[str]:
+    newly = [one.name for one in found.limits if one.after is BoundOutcome.HELD]
+    broken = [one.name for one in found.limits if one.after is BoundOutcome.BROKEN]
+    no_longer = [one.name for one in found.limits if one.after is BoundOutcome.UNFILLED]
     for words, names in (("broken", broken), ("newly filled", newly), ("no longer filled", no_longer)):
         if names:
             yield f"{words}: {', '.join(names)}"

@@ -14,7 +14,7 @@ from soak.report.files import ReportError, draft_of, make_directory, plain_value
 from soak.report.html import page
 from soak.report.junit import junit
 from soak.report.samples import SAMPLES_FILE_BYTES, SamplesFile
-from soak.report.windows import Windows
+from soak.report.windows import WindowFolder
 
 ADVICE = "name an empty or new directory with --report"
 DOCUMENTS = ("report.json", "report.html", "junit.xml", "self-test.json", "self-test.md")
@@ -30,7 +30,7 @@ class ReportDirectory:
     def __init__(self, path: Path, *, samples_bytes: int = SAMPLES_FILE_BYTES) -> None:
         """Make it with its parents, or take it over. Raises ReportError for one that belongs to something else."""
         self.path = path
-        self.windows = Windows(path / "memray")
+        self.windows = WindowFolder(path / "memray")
         self._samples = SamplesFile(path / "samples.jsonl", samples_bytes)
         self._made = make_directory(path, ADVICE)
         self._refuse_others()

@@ -2,7 +2,7 @@
 
 import math
 
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 
 BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 UNKNOWN = "unknown"
@@ -78,7 +78,7 @@ def count(amount_of: int, one: str, many: str = "") -> str:
     return f"{amount_of:,} {one if amount_of == 1 else many or one + 's'}"
 
 
-def counted(counts: Counts, cycle: str = "cycle") -> str:
+def counted(counts: CycleCounts, cycle: str = "cycle") -> str:
     """How much ran: `160 judged cycles, 40 warm-up cycles`; of what did not run, only judged ones are named."""
     others = {
         "warm-up": counts.warm_up_cycles,

@@ -10,9 +10,9 @@ from typing import Any
 from soak.gauges.results import GaugeResult, Report
 from soak.report.figures import amount, count, counted, duration
 from soak.report.markup import Content, Markup, markup, printable, tag
-from soak.report.next_steps import Step, next_steps
-from soak.report.plots import MOST_PLOTS, Course, Key, courses, key_of, legend, places_of, plot
-from soak.report.sentences import SIGNS, cycle_word, harness_told, headline, product_told, sentence
+from soak.report.next_steps import Suggestion, next_steps
+from soak.report.plots import MOST_PLOTS, Plot, PlotColours, figure, legend, places_of, plot_colours, plots
+from soak.report.sentences import SIGNS, cycle_word, harness_text, headline, product_text, sentence
 from soak.report.states import by_reason, unfilled
 from soak.report.style import CSS
 from soak.report.tables import (
@@ -51,14 +51,14 @@ def _head(report: Report) -> Markup:
 
 
 def _sections(report: Report, place: Path | None) -> Iterator[Content]:
-    drawn = courses(report)
+    drawn = plots(report)
     found, calm = [one for one in drawn if one.findings], [one for one in drawn if not one.findings]
-    key = key_of(report)
+    key = plot_colours(report)
     yield _verdict(report)
     yield _facts(report)
     yield _next(next_steps(report, place.absolute())) if place is not None else None
     yield _findings(report, places_of(drawn))
-    yield [plot(course, key, large=True, id_=f"plot-{index}") for index, course in enumerate(found)]
+    yield [figure(course, key, large=True, id_=f"plot-{index}") for index, course in enumerate(found)]
     yield _notes(report)
     yield _section("What ran", scenarios_table(report.scenarios)) if report.scenarios else None
     yield _section("Limits", _bounds_told(report), bounds_table(report.bounds)) if report.bounds else None
@@ -100,7 +100,7 @@ def _fact(name: str, text: str) -> Markup:
     return tag("div", tag("dt", name), tag("dd", text), class_="wide" if len(text) > 24 else None)
 
 
-def _next(steps: list[Step]) -> Markup | None:
+def _next(steps: list[Suggestion]) -> Markup | None:
     told_ = [[tag("p", _sentence(one.why)), _command(one.command)] for one in steps]
     return _section("Next", told_) if steps else None
 
@@ -146,7 +146,7 @@ def _unknown(gauges: list[GaugeResult]) -> list[GaugeResult]:
     return [gauge for gauge in gauges if not gauge.state.is_judged]
 
 
-def _courses(calm: list[Course], key: Key) -> Markup | None:
+def _courses(calm: list[Plot], key: PlotColours) -> Markup | None:
     moving = [course for course in calm if not course.flat]
     flat = [course for course in calm if course.flat]
     if not calm:
@@ -162,17 +162,17 @@ def _courses(calm: list[Course], key: Key) -> Markup | None:
     )
 
 
-def _plots(shown: list[Course], key: Key, name: str) -> Markup | None:
-    drawn = [plot(one, key, large=False, id_=f"{name}-{i}") for i, one in enumerate(shown)]
+def _plots(shown: list[Plot], key: PlotColours, name: str) -> Markup | None:
+    drawn = [figure(one, key, large=False, id_=f"{name}-{i}") for i, one in enumerate(shown)]
     return tag("div", drawn, class_="plots") if drawn else None
 
 
-def _shared_legend(shown: list[Course], key: Key) -> Markup | None:
+def _shared_legend(shown: list[Plot], key: PlotColours) -> Markup | None:
     widest = max(shown, key=lambda course: len(course.lines), default=None)
     return legend(widest, key) if widest else None
 
 
-def _flat(flat: list[Course]) -> Markup | None:
+def _flat(flat: list[Plot]) -> Markup | None:
     rows = [(course, line) for course in flat for line in course.lines]
     columns = [
         Column("Gauge", lambda row: row[0].name),
@@ -183,11 +183,11 @@ def _flat(flat: list[Course]) -> Markup | None:
     return tag("details", tag("summary", told), table("All the time.", columns, rows)) if flat else None
 
 
-def _harness(report: Report, drawn: list[Course], key: Key) -> Markup | None:
+def _harness(report: Report, drawn: list[Plot], key: PlotColours) -> Markup | None:
     if not report.harness:
         return None
     rows = gauges_table(report.harness, "The process that drove and measured, by the same gauges.", "A round")
-    told = _folded(_sentence(harness_told(report)), len(report.harness), rows)
+    told = _folded(_sentence(harness_text(report)), len(report.harness), rows)
     return _section("The harness itself", told, _plots([one for one in drawn if not one.flat], key, "harness"))
 
 
@@ -205,7 +205,7 @@ def _field(name: str) -> Callable[[Mapping[str, Any]], str]:
 
 
 def _environment(report: Report) -> Markup:
-    facts = {"mobifai": product_told(report.product), "command": report.command, "started": report.started_at,
+    facts = {"mobifai": product_text(report.product), "command": report.command, "started": report.started_at,
              **report.environment}  # fmt: skip
     rows = [(str(name), _value(value)) for name, value in facts.items() if value not in ("", None)]
     columns = [Column("What", lambda row: row[0]), Column("Is", lambda row: row[1])]

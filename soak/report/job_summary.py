@@ -5,19 +5,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from soak.gauges.results import FindingResult, Report, Verdict
+from soak.gauges.results import FindingResult, Report, SoakVerdict
 from soak.report.figures import counted, duration, projection, rate
 from soak.report.github import MOST_ANNOTATIONS, Level, annotation
 from soak.report.next_steps import next_steps
-from soak.report.sentences import SIGNS, harness_told, product_told, sentence
+from soak.report.sentences import SIGNS, harness_text, product_text, sentence
 from soak.report.states import SIGNS as STATE_SIGNS
-from soak.report.states import told, unfilled, unknown
+from soak.report.states import state_text, unfilled, unknown
 from soak.report.text import markdown_text, one_line
 
 MOST_ROWS: Final = 50
 MOST_NAMES: Final = 20
 
-LEVELS: Final[dict[Verdict, Level]] = {"inconclusive": "warning", "unfinished": "warning"}
+LEVELS: Final[dict[SoakVerdict, Level]] = {"inconclusive": "warning", "unfinished": "warning"}
 """The other verdicts but `held` are errors."""
 
 
@@ -56,7 +56,7 @@ def _scenarios(report: Report) -> Iterator[str]:
     yield "| scenario | outcome | ran | time |"
     yield "| --- | --- | --- | ---: |"
     for one in report.scenarios:
-        cells = [one.name, f"{STATE_SIGNS[one.state]} {told(one)}", counted(one.counts), duration(one.duration_s)]
+        cells = [one.name, f"{STATE_SIGNS[one.state]} {state_text(one)}", counted(one.counts), duration(one.duration_s)]
         yield f"| {' | '.join(map(markdown_text, cells))} |"
     yield ""
 
@@ -67,9 +67,9 @@ def _unknown(report: Report) -> Iterator[str]:
     for words, names in unknown(report).items():
         yield f"{words}: {_names(names)}"
     if report.harness:
-        yield harness_told(report)
+        yield harness_text(report)
     yield from report.notes[:MOST_NAMES]
-    yield f"mobifai {product_told(report.product)}; seed {report.seed}"
+    yield f"mobifai {product_text(report.product)}; seed {report.seed}"
 
 
 def _names(names: Sequence[str]) -> str:

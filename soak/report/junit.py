@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from xml.etree import ElementTree as ET
 
-from soak.gauges.results import BoundResult, BoundState, FindingResult, GaugeResult, Report, Verdict
-from soak.gauges.state import State
+from soak.gauges.results import BoundOutcome, BoundResult, FindingResult, GaugeResult, Report, SoakVerdict
+from soak.gauges.state import Trend
 from soak.report.figures import amount, counted, duration, rate
 from soak.report.markup import printable
 from soak.report.sentences import sentence
-from soak.report.states import told
+from soak.report.states import state_text
 from soak.report.tables import traffic
 
-Outcome = Literal["passed", "failure", "error", "skipped"]
+CaseOutcome = Literal["passed", "failure", "error", "skipped"]
 
 SUITE_OF: Final = {
     "bound": "bounds",
@@ -28,7 +28,7 @@ SUITE_OF: Final = {
 }
 """Where a kind of finding belongs; one that meets no case there has a case of its own among the findings."""
 
-VERDICTS: Final[Mapping[Verdict, Outcome]] = {
+VERDICTS: Final[Mapping[SoakVerdict, CaseOutcome]] = {
     "held": "passed",
     "leak": "failure",
     "breach": "failure",
@@ -38,29 +38,29 @@ VERDICTS: Final[Mapping[Verdict, Outcome]] = {
 }
 """The outcome of the verdict's own case."""
 
-OUTCOMES: Final[Mapping[State, Outcome]] = {
-    State.FLAT: "passed",
-    State.RISING: "failure",
-    State.SUSPECTED: "skipped",
-    State.UNJUDGED: "skipped",
-    State.UNMEASURED: "skipped",
+OUTCOMES: Final[Mapping[Trend, CaseOutcome]] = {
+    Trend.FLAT: "passed",
+    Trend.RISING: "failure",
+    Trend.SUSPECTED: "skipped",
+    Trend.UNJUDGED: "skipped",
+    Trend.UNMEASURED: "skipped",
 }
 
-BOUND_OUTCOMES: Final[Mapping[BoundState, Outcome]] = {
-    BoundState.HELD: "passed",
-    BoundState.BROKEN: "failure",
-    BoundState.UNFILLED: "skipped",
+BOUND_OUTCOMES: Final[Mapping[BoundOutcome, CaseOutcome]] = {
+    BoundOutcome.HELD: "passed",
+    BoundOutcome.BROKEN: "failure",
+    BoundOutcome.UNFILLED: "skipped",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JUnitCase:
     """One line of the result."""
 
     suite: str
     name: str
     scenario: str = ""
-    outcome: Outcome = "passed"
+    outcome: CaseOutcome = "passed"
     text: str = ""
     seconds: float = 0
 
@@ -70,10 +70,10 @@ def junit(report: Report) -> bytes:
     return document("soak", report.duration_s, cases(report))
 
 
-def document(program: str, seconds: float, told_: Iterable[Case]) -> bytes:
+def document(program: str, seconds: float, told_: Iterable[JUnitCase]) -> bytes:
     """Any cases of `mobifai PROGRAM`, in the order of their suites' first ones."""
     root = ET.Element("testsuites", name=f"mobifai {program}", time=f"{seconds:.3f}")
-    suites: dict[str, list[Case]] = {}
+    suites: dict[str, list[JUnitCase]] = {}
     for case in told_:
         suites.setdefault(case.suite, []).append(case)
     for name, members in suites.items():
@@ -85,7 +85,7 @@ def document(program: str, seconds: float, told_: Iterable[Case]) -> bytes:
     return written
 
 
-def cases(report: Report) -> Iterator[Case]:
+def cases(report: Report) -> Iterator[JUnitCase]:
     """Every case of a report, with what was found about it."""
     left = list(report.findings)
     yield _run(report)
@@ -94,31 +94,31 @@ def cases(report: Report) -> Iterator[Case]:
         left = [finding for finding in left if finding not in about]
         yield _with_findings(case, about)
     for finding in left:
-        yield _with_findings(Case("findings", f"{finding.kind}: {finding.name}", finding.scenario), [finding])
+        yield _with_findings(JUnitCase("findings", f"{finding.kind}: {finding.name}", finding.scenario), [finding])
 
 
-def _run(report: Report) -> Case:
-    return Case("run", "verdict", "", VERDICTS[report.verdict], sentence(report), report.duration_s)
+def _run(report: Report) -> JUnitCase:
+    return JUnitCase("run", "verdict", "", VERDICTS[report.verdict], sentence(report), report.duration_s)
 
 
-def _measured(report: Report) -> Iterator[Case]:
+def _measured(report: Report) -> Iterator[JUnitCase]:
     for scenario in report.scenarios:
         ran = f"{counted(scenario.counts)}; {traffic(scenario.traffic)}"
-        text = f"{told(scenario)}; {ran}"
-        yield Case("scenarios", scenario.name, scenario.name, OUTCOMES[scenario.state], text, scenario.duration_s)
+        text = f"{state_text(scenario)}; {ran}"
+        yield JUnitCase("scenarios", scenario.name, scenario.name, OUTCOMES[scenario.state], text, scenario.duration_s)
     for bound in report.bounds:
-        yield Case("bounds", bound.name, "", BOUND_OUTCOMES[bound.state], _bound(bound))
+        yield JUnitCase("bounds", bound.name, "", BOUND_OUTCOMES[bound.state], _bound(bound))
     for rest in report.rest:
         both = f"{amount(rest.before, rest.unit)} before, {amount(rest.after, rest.unit)} after"
-        yield Case("rest", rest.name, rest.scenario, OUTCOMES[rest.state], f"{told(rest)}; {both}")
+        yield JUnitCase("rest", rest.name, rest.scenario, OUTCOMES[rest.state], f"{state_text(rest)}; {both}")
     for suite, gauges in (("gauges", report.gauges), ("harness", report.harness)):
         yield from (_gauge(suite, gauge) for gauge in gauges)
 
 
-def _gauge(suite: str, gauge: GaugeResult) -> Case:
+def _gauge(suite: str, gauge: GaugeResult) -> JUnitCase:
     unit = "round" if suite == "harness" else "cycle"
     rise = "" if gauge.per_cycle is None else f"; {rate(gauge.per_cycle, gauge.unit)} a {unit}"
-    return Case(suite, gauge.name, gauge.scenario, OUTCOMES[gauge.state], f"{told(gauge)}{rise}")
+    return JUnitCase(suite, gauge.name, gauge.scenario, OUTCOMES[gauge.state], f"{state_text(gauge)}{rise}")
 
 
 def _bound(bound: BoundResult) -> str:
@@ -127,7 +127,7 @@ def _bound(bound: BoundResult) -> str:
     return peak if bound.exercised else f"not filled{reason}: {peak}"
 
 
-def _concerns(finding: FindingResult, case: Case) -> bool:
+def _concerns(finding: FindingResult, case: JUnitCase) -> bool:
     if SUITE_OF.get(finding.kind) != case.suite:
         return False
     if case.suite == "scenarios":
@@ -137,12 +137,12 @@ def _concerns(finding: FindingResult, case: Case) -> bool:
     return finding.name == case.name and (not case.scenario or finding.scenario == case.scenario)
 
 
-def _with_findings(case: Case, about: list[FindingResult]) -> Case:
+def _with_findings(case: JUnitCase, about: list[FindingResult]) -> JUnitCase:
     if not about:
         return case
-    outcome: Outcome = "error" if any(one.kind in ("failure", "integrity") for one in about) else "failure"
+    outcome: CaseOutcome = "error" if any(one.kind in ("failure", "integrity") for one in about) else "failure"
     text = "\n".join(_about(one) for one in about)
-    return Case(case.suite, case.name, case.scenario, outcome, text, case.seconds)
+    return JUnitCase(case.suite, case.name, case.scenario, outcome, text, case.seconds)
 
 
 def _about(finding: FindingResult) -> str:
@@ -150,7 +150,7 @@ def _about(finding: FindingResult) -> str:
     return f"{finding.detail}{replay}"
 
 
-def _add_suite(root: ET.Element, program: str, name: str, members: list[Case]) -> None:
+def _add_suite(root: ET.Element, program: str, name: str, members: list[JUnitCase]) -> None:
     seconds = sum(case.seconds for case in members)
     suite = ET.SubElement(root, "testsuite", {"name": name, "time": f"{seconds:.3f}", **_numbers(members)})
     for case in members:
@@ -165,7 +165,7 @@ def _add_suite(root: ET.Element, program: str, name: str, members: list[Case]) -
             outcome.text = printable(case.text)
 
 
-def _numbers(members: Iterable[Case]) -> dict[str, str]:
+def _numbers(members: Iterable[JUnitCase]) -> dict[str, str]:
     found = Counter(case.outcome for case in members)
     return {
         "tests": str(found.total()),

@@ -9,11 +9,11 @@ from typing import Any, Final
 from soak.duration import duration_text
 from soak.gauges.counts import cycles_for
 from soak.gauges.results import FindingResult, Report, ScenarioResult
-from soak.gauges.state import State
+from soak.gauges.state import Trend
 from soak.gauges.verdict import ENOUGH_BLOCKS, ENOUGH_LOOKS, FAILED_KINDS
 from soak.report.figures import duration
 from soak.run.plan import WATCH_SECONDS
-from soak.run.resume import ResumeError, rest_of
+from soak.run.resume import ResumeError, remaining_run
 from soak.shell_quoting import joined
 
 SPARE: Final = 1.5
@@ -27,7 +27,7 @@ WATCHED: Final = "watched"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Suggestion:
     """`command` is empty where a sentence is all there is."""
 
     why: str
@@ -35,19 +35,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Longer:
+class LongerRun:
     """The options of a longer run, and what they consist of."""
 
     why: str
     words: tuple[str, ...]
 
 
-def next_steps(report: Report, place: Path) -> list[Step]:
+def next_steps(report: Report, place: Path) -> list[Suggestion]:
     """What to do with the report in the directory `place`."""
     if any(_is_growth(one) for one in report.findings):
-        return [Step("to name the line that does it", _name_the_line(report, place))]
+        return [Suggestion("to name the line that does it", _name_the_line(report, place))]
     if report.findings:
-        return [Step("to see it again", one.replay) for one in report.findings[:1] if one.replay]
+        return [Suggestion("to see it again", one.replay) for one in report.findings[:1] if one.replay]
     if report.verdict in ("inconclusive", "unfinished"):
         return [*_go_on(report, place), *_more_blocks(report)]
     return []
@@ -63,49 +63,51 @@ def _name_the_line(report: Report, place: Path) -> str:
     return joined(["mobifai", "profile", "run", "--from", str(place)])
 
 
-def _go_on(report: Report, place: Path) -> Iterator[Step]:
+def _go_on(report: Report, place: Path) -> Iterator[Suggestion]:
     if report.is_watch:
         yield _watch_longer(report)
         return
     words = ["mobifai", "soak", "--resume", str(place)]
     if (report.interrupted or not report.finished) and _has_more_to_do(report):
-        yield Step("to go on with this run", joined(words))
+        yield Suggestion("to go on with this run", joined(words))
     elif longer := _longer(report):
-        yield Step(f"to run it for longer ({longer.why})", joined([*words, *longer.words]))
+        yield Suggestion(f"to run it for longer ({longer.why})", joined([*words, *longer.words]))
 
 
-def _watch_longer(report: Report) -> Step:
+def _watch_longer(report: Report) -> Suggestion:
     """Looks come at an even pace, at most one a second; those with a phone there do not count."""
     looks = report.counts.judged_cycles
     each = max(1.0, report.duration_s / looks) if looks else WATCH_SECONDS / ENOUGH_LOOKS
     seconds = max(2 * ENOUGH_LOOKS * each, report.duration_s)
     words = ["mobifai", "soak", "--attach", str(report.environment.get(WATCHED, "STATE_DIR")), "--duration",
              duration_text(_rounded_up(seconds))]  # fmt: skip
-    return Step(f"to watch for longer, while no phone is connected ({looks} of {ENOUGH_LOOKS} looks)", joined(words))
+    return Suggestion(
+        f"to watch for longer, while no phone is connected ({looks} of {ENOUGH_LOOKS} looks)", joined(words)
+    )
 
 
 def _has_more_to_do(report: Report) -> bool:
     try:
-        rest_of(report)
+        remaining_run(report)
     except ResumeError:
         return False
     return True
 
 
-def _longer(report: Report) -> Longer | None:
+def _longer(report: Report) -> LongerRun | None:
     """How a run that came to its end has enough blocks."""
     plan: Any = report.environment.get("plan")
-    if not isinstance(plan, dict) or not any(one.state is State.UNJUDGED for one in report.scenarios):
+    if not isinstance(plan, dict) or not any(one.state is Trend.UNJUDGED for one in report.scenarios):
         return None
     if plan.get("cycles") is not None:
         done = min((one.counts.judged_cycles for one in report.scenarios), default=0)
         more = max((cycles_for(ENOUGH_BLOCKS, one.counts) for one in report.scenarios), default=0)
-        return Longer(f"{done:,} cycles are done, {more:,} more", ("--cycles", str(done + more)))
+        return LongerRun(f"{done:,} cycles are done, {more:,} more", ("--cycles", str(done + more)))
     if plan.get("duration") is not None:
         seconds = sum(_seconds_for(one, report.segments) for one in report.scenarios)
         whole = _rounded_up(report.duration_s + seconds)
         why = f"{duration(report.duration_s)} are over, about {duration(seconds)} more"
-        return Longer(why, ("--duration", duration_text(whole)))
+        return LongerRun(why, ("--duration", duration_text(whole)))
     return None
 
 
@@ -123,9 +125,9 @@ def _rounded_up(seconds: float) -> int:
     return ceil(seconds / step) * step
 
 
-def _more_blocks(report: Report) -> Iterator[Step]:
+def _more_blocks(report: Report) -> Iterator[Suggestion]:
     for one in report.scenarios:
         if not report.is_watch and one.judged_blocks < ENOUGH_BLOCKS:
             had = f"{one.name} has {one.judged_blocks} of {ENOUGH_BLOCKS} blocks"
-            yield Step(f"{had}; all have to be of one process, so a resumed run, which starts new ones, runs "
+            yield Suggestion(f"{had}; all have to be of one process, so a resumed run, which starts new ones, runs "
                        f"{ENOUGH_BLOCKS} again, as --quick does")  # fmt: skip

@@ -25,7 +25,7 @@ COLOURS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlotLine:
     """A gauge in one scenario: points are (cycle, or seconds where no cycles are counted; value)."""
 
     scenario: str
@@ -33,14 +33,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Plot:
     """One gauge over the whole run."""
 
     name: str
     unit: str
     capacity: float | None
     by_cycle: bool
-    lines: Sequence[Line]
+    lines: Sequence[PlotLine]
     findings: Sequence[FindingResult] = ()
 
     @property
@@ -55,19 +55,19 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class PlotColours:
     """What all plots of a page share: the place of each scenario among the colours."""
 
     colours: Mapping[str, int]
 
 
-def key_of(report: Report) -> Key:
+def plot_colours(report: Report) -> PlotColours:
     """The scenarios in the order of the report, then those that only series name."""
     names = dict.fromkeys([*(one.name for one in report.scenarios), *(one.scenario for one in report.series)])
-    return Key({name: index for index, name in enumerate(names)})
+    return PlotColours({name: index for index, name in enumerate(names)})
 
 
-def courses(report: Report) -> list[Course]:
+def plots(report: Report) -> list[Plot]:
     """All gauges that have points: those with findings first, then by name."""
     apart = {(one.name, one.scenario) for one in report.findings if one.kind != "harness"}
     groups: dict[tuple[str, str], list[SeriesResult]] = {}  # bounded by the series
@@ -80,13 +80,13 @@ def courses(report: Report) -> list[Course]:
     return sorted(found, key=lambda course: (not course.findings, course.name))
 
 
-def places_of(drawn: Sequence[Course]) -> dict[tuple[str, str], str]:
+def places_of(drawn: Sequence[Plot]) -> dict[tuple[str, str], str]:
     """The plot of each finding that is drawn, by its name and scenario."""
     found = (course for course in drawn if course.findings)
     return {(one.name, one.scenario): f"plot-{index}" for index, course in enumerate(found) for one in course.findings}
 
 
-def plot(course: Course, key: Key, *, large: bool, id_: str) -> Markup:
+def figure(course: Plot, key: PlotColours, *, large: bool, id_: str) -> Markup:
     """One figure."""
     across = _across(course)
     up = span([value for line in course.lines for _, value in line.points], course.capacity)
@@ -108,7 +108,7 @@ def plot(course: Course, key: Key, *, large: bool, id_: str) -> Markup:
     )
 
 
-def legend(course: Course, key: Key) -> Markup:
+def legend(course: Plot, key: PlotColours) -> Markup:
     """Which line is which, and what the other marks are."""
     entries = [_entry(_style(line.scenario, key), line.scenario or "all scenarios") for line in course.lines]
     if course.capacity is not None:
@@ -116,10 +116,12 @@ def legend(course: Course, key: Key) -> Markup:
     return tag("ul", entries, class_="legend")
 
 
-def _course(name: str, group: list[SeriesResult], findings: Sequence[FindingResult], most: int) -> Course:
+def _course(name: str, group: list[SeriesResult], findings: Sequence[FindingResult], most: int) -> Plot:
     by_cycle = any(cycle for series in group for _, cycle, _ in series.points)
     lines = [
-        Line(one.scenario, fewer([(float(cycle) if by_cycle else at, value) for at, cycle, value in one.points], most))
+        PlotLine(
+            one.scenario, fewer([(float(cycle) if by_cycle else at, value) for at, cycle, value in one.points], most)
+        )
         for one in group
     ]
     scenarios = {one.scenario for one in group}
@@ -129,15 +131,15 @@ def _course(name: str, group: list[SeriesResult], findings: Sequence[FindingResu
         if one.name == name and one.kind != "harness" and (one.scenario in scenarios or not one.scenario)
     ]
     capacity = next((one.capacity for one in group if one.capacity is not None), None)
-    return Course(name, group[0].unit, capacity, by_cycle, lines, about)
+    return Plot(name, group[0].unit, capacity, by_cycle, lines, about)
 
 
-def _across(course: Course) -> Span:
+def _across(course: Plot) -> Span:
     places = [place for line in course.lines for place, _ in line.points]
     return Span(min(0.0, *places) if places else 0.0, max(places))
 
 
-def _caption(course: Course) -> Markup:
+def _caption(course: Plot) -> Markup:
     sign = tag("span", "✗ found", class_="chip bad") if course.findings else None
     ends = [f"{amount(line.points[0][1], course.unit)} → {amount(line.points[-1][1], course.unit)}"
             for line in course.lines]  # fmt: skip
@@ -145,7 +147,7 @@ def _caption(course: Course) -> Markup:
     return tag("figcaption", tag("strong", course.name), " ", sign, " ", tag("span", ends_text, class_="dim"))
 
 
-def _drawing(course: Course, key: Key, across: Span, up: Span, grid: int) -> Markup:
+def _drawing(course: Plot, key: PlotColours, across: Span, up: Span, grid: int) -> Markup:
     values = [value for line in course.lines for _, value in line.points]
     span = f"between {amount(min(values), course.unit)} and {amount(max(values), course.unit)}"
     return tag(
@@ -161,7 +163,7 @@ def _drawing(course: Course, key: Key, across: Span, up: Span, grid: int) -> Mar
     )
 
 
-def _curve(line: Line, key: Key, across: Span, up: Span) -> Markup:
+def _curve(line: PlotLine, key: PlotColours, across: Span, up: Span) -> Markup:
     points = line.points if len(line.points) > 1 else [*line.points, *line.points]
     placed = [(across.place(x, WIDTH), HEIGHT - up.place(y, HEIGHT)) for x, y in points]
     if len(line.points) == 1:
@@ -183,25 +185,25 @@ def _labels(up: Span, unit: str, about: int) -> Markup:
     return tag("div", spans, class_="levels", aria_hidden="true")
 
 
-def _axis(course: Course, across: Span) -> Markup:
+def _axis(course: Plot, across: Span) -> Markup:
     cycles = "rounds" if course.of_harness else "judged cycles"
     end = f"{number(across.high)} {cycles}" if course.by_cycle else duration(across.high)
     return tag("div", tag("span", "0"), tag("span", end), class_="axis")
 
 
-def _draws_capacity(course: Course) -> bool:
+def _draws_capacity(course: Plot) -> bool:
     highest = max(value for line in course.lines for _, value in line.points)
     return course.capacity is not None and near(course.capacity, highest)
 
 
-def _far_capacity(course: Course) -> Markup | None:
+def _far_capacity(course: Plot) -> Markup | None:
     if course.capacity is None:
         return None
     where = "the dashed line" if _draws_capacity(course) else "far above"
     return tag("p", f"Capacity {amount(course.capacity, course.unit)}: {where}.", class_="dim small")
 
 
-def _style(scenario: str, key: Key) -> str:
+def _style(scenario: str, key: PlotColours) -> str:
     index = key.colours.get(scenario, 0)
     return f"line c{index % COLOURS}"
 

@@ -16,11 +16,11 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def schemas() -> Mapping[str, dict[str, Any]]:
     """The schema of each document by the name of its file."""
     from soak.gauges.results import Report  # noqa: PLC0415 - pure, but the reports' own writers import this module
-    from soak.report.comparison import Comparison  # noqa: PLC0415
+    from soak.report.comparison import ReportComparison  # noqa: PLC0415
 
     return {
         "soak-report.json": schema_of(Report, "report.json of `mobifai soak`"),
-        "soak-compare.json": schema_of(Comparison, "`mobifai soak compare --json`"),
+        "soak-compare.json": schema_of(ReportComparison, "`mobifai soak compare --json`"),
     }
 
 

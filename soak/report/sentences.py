@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from soak.gauges.results import ATTACHED, FindingResult, Installed, Product, Report, Verdict
-from soak.gauges.state import State
+from soak.gauges.results import ATTACHED, FindingResult, Installed, Product, Report, SoakVerdict
+from soak.gauges.state import Trend
 from soak.report.figures import count, counted, duration, projection, rate
-from soak.report.states import by_reason, told, unfilled, unknown
+from soak.report.states import by_reason, state_text, unfilled, unknown
 
-SIGNS: Final[Mapping[Verdict, str]] = {
+SIGNS: Final[Mapping[SoakVerdict, str]] = {
     "held": "✓",
     "leak": "✗",
     "breach": "✗",
@@ -18,7 +18,7 @@ SIGNS: Final[Mapping[Verdict, str]] = {
 }
 """A sign for each verdict, for who sees no colours."""
 
-HEADLINES: Final[Mapping[Verdict, str]] = {
+HEADLINES: Final[Mapping[SoakVerdict, str]] = {
     "held": "Everything held",
     "leak": "A leak was found",
     "breach": "A limit was broken",
@@ -39,7 +39,7 @@ INSTALLED: Final[Mapping[Installed, str]] = {
 
 MOST_REASONS: Final = 4
 
-_DECISIVE: Final[Mapping[Verdict, Sequence[str]]] = {
+_DECISIVE: Final[Mapping[SoakVerdict, Sequence[str]]] = {
     "leak": ("growth", "rest", "canary", "process"),
     "breach": ("bound",),
     "failed": ("failure", "integrity", "harness"),
@@ -84,7 +84,7 @@ def undecided(report: Report) -> list[str]:
     reasons = ["the run was interrupted"] if report.interrupted else []
     begun = {one.name for one in report.scenarios}
     reasons += [f"{name} was not judged: it was not begun" for name in planned(report) if name not in begun]
-    return reasons + [f"{one.name} was {told(one)}" for one in report.scenarios if one.state is not State.FLAT]
+    return reasons + [f"{one.name} was {state_text(one)}" for one in report.scenarios if one.state is not Trend.FLAT]
 
 
 def planned(report: Report) -> list[str]:
@@ -94,9 +94,9 @@ def planned(report: Report) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list | tuple) else []
 
 
-def harness_told(report: Report) -> str:
+def harness_text(report: Report) -> str:
     """What is known of the harness itself: most of it is judged in long runs only."""
-    rising = [gauge.name for gauge in report.harness if gauge.state is State.RISING]
+    rising = [gauge.name for gauge in report.harness if gauge.state is Trend.RISING]
     judged = [gauge.name for gauge in report.harness if gauge.state.is_judged]
     if rising:
         return f"the harness itself grew: {', '.join(rising)}"
@@ -106,7 +106,7 @@ def harness_told(report: Report) -> str:
     return f"the harness itself (the process that measures), on which no verdict rests: {words}"
 
 
-def product_told(product: Product) -> str:
+def product_text(product: Product) -> str:
     """Version and commit: `0.1.0, commit 0123456789ab with changes, run from a git checkout`."""
     commit = f"commit {product.commit[:12]}" if product.commit else "commit not known"
     changes = " with changes that are not committed" if product.dirty else ""

@@ -4,22 +4,22 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from soak.gauges.results import BoundResult, Report
-from soak.gauges.state import BUDGET, State
+from soak.gauges.state import BUDGET, Trend
 
-SIGNS: Final[Mapping[State, str]] = {
-    State.FLAT: "✓",
-    State.RISING: "✗",
-    State.SUSPECTED: "?",
-    State.UNJUDGED: "?",
-    State.UNMEASURED: "?",
+SIGNS: Final[Mapping[Trend, str]] = {
+    Trend.FLAT: "✓",
+    Trend.RISING: "✗",
+    Trend.SUSPECTED: "?",
+    Trend.UNJUDGED: "?",
+    Trend.UNMEASURED: "?",
 }
 
-WORDS: Final[Mapping[State, str]] = {
-    State.FLAT: "flat",
-    State.RISING: "rising",
-    State.SUSPECTED: "suspected",
-    State.UNJUDGED: "not judged",
-    State.UNMEASURED: "not measured",
+WORDS: Final[Mapping[Trend, str]] = {
+    Trend.FLAT: "flat",
+    Trend.RISING: "rising",
+    Trend.SUSPECTED: "suspected",
+    Trend.UNJUDGED: "not judged",
+    Trend.UNMEASURED: "not measured",
 }
 
 
@@ -31,7 +31,7 @@ class HasState(Protocol):
         """What it is."""
 
     @property
-    def state(self) -> State:
+    def state(self) -> Trend:
         """What is known of it."""
 
     @property
@@ -39,7 +39,7 @@ class HasState(Protocol):
         """Why nothing is known."""
 
 
-def told(judged: HasState) -> str:
+def state_text(judged: HasState) -> str:
     """A state in words, with its reason: `not judged: too few blocks (3 of 8 needed)`."""
     return f"{WORDS[judged.state]}: {judged.reason}" if judged.reason else WORDS[judged.state]
 
@@ -61,5 +61,5 @@ def by_reason(judged: Iterable[HasState]) -> dict[str, list[str]]:
     """Names by what is said of them, each once."""
     found: dict[str, dict[str, None]] = {}  # bounded by what is judged
     for one in judged:
-        found.setdefault(told(one), {})[one.name] = None
+        found.setdefault(state_text(one), {})[one.name] = None
     return {words: list(names) for words, names in found.items()}

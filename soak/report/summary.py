@@ -9,7 +9,7 @@ from mobifai.protocol.plain_text import plain
 from soak.gauges.results import FindingResult, GaugeResult, Report
 from soak.report.figures import amount, count
 from soak.report.next_steps import next_steps
-from soak.report.sentences import SIGNS, cycle_word, gain, harness_told, sentence
+from soak.report.sentences import SIGNS, cycle_word, gain, harness_text, sentence
 from soak.report.states import unfilled, unknown
 from soak.report.text import one_line
 from soak.shell_quoting import quoted
@@ -73,7 +73,7 @@ def _unknown(report: Report) -> Iterator[Piece]:
     for words, names in unknown(report).items():
         yield f"  {_one_line(words)}: {_names(names)}", "yellow"
     if report.harness:
-        yield f"  {_one_line(harness_told(report))}", ""
+        yield f"  {_one_line(harness_text(report))}", ""
     for note in report.notes[:MOST_NAMES]:
         yield f"  {_one_line(note)}", ""
 

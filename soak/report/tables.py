@@ -5,36 +5,36 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 from soak.gauges.results import (
+    BoundOutcome,
     BoundResult,
-    BoundState,
     FindingResult,
     GaugeResult,
     RestResult,
     ScenarioResult,
     TrafficResult,
 )
-from soak.gauges.state import State
+from soak.gauges.state import Trend
 from soak.report.figures import NOT_KNOWN, amount, byte_count, counted, duration, number, projection, rate
 from soak.report.markup import Content, Markup, tag
 from soak.report.states import SIGNS, WORDS
 
-TONES: Final[Mapping[State, str]] = {
-    State.FLAT: "good",
-    State.RISING: "bad",
-    State.SUSPECTED: "warn",
-    State.UNJUDGED: "warn",
-    State.UNMEASURED: "warn",
+TONES: Final[Mapping[Trend, str]] = {
+    Trend.FLAT: "good",
+    Trend.RISING: "bad",
+    Trend.SUSPECTED: "warn",
+    Trend.UNJUDGED: "warn",
+    Trend.UNMEASURED: "warn",
 }
 
-BOUND_OUTCOMES: Final[Mapping[BoundState, tuple[str, str]]] = {
-    BoundState.HELD: ("good", "✓ full and held"),
-    BoundState.BROKEN: ("bad", "✗ broken"),
-    BoundState.UNFILLED: ("warn", "– not filled"),
+BOUND_OUTCOMES: Final[Mapping[BoundOutcome, tuple[str, str]]] = {
+    BoundOutcome.HELD: ("good", "✓ full and held"),
+    BoundOutcome.BROKEN: ("bad", "✗ broken"),
+    BoundOutcome.UNFILLED: ("warn", "– not filled"),
 }
 
-ORDER: Final = {state: place for place, state in enumerate((*list(State)[1:], State.FLAT))}
+ORDER: Final = {state: place for place, state in enumerate((*list(Trend)[1:], Trend.FLAT))}
 """Of rows: what was found first, what is flat last."""
 
 MOST_ROWS = 300
@@ -171,7 +171,7 @@ def _found(finding: FindingResult, place: str | None) -> Content:
     return [tag("span", f"✗ {finding.kind}", class_="chip bad"), " ", name, tag("p", finding.detail, class_="small")]
 
 
-def _others(counts: Counts) -> str:
+def _others(counts: CycleCounts) -> str:
     """The cycles that are not judged: `40 warm-up cycles`."""
     return ", ".join(counted(counts).split(", ")[1:]) or "none"
 

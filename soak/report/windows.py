@@ -10,7 +10,7 @@ MOST_WINDOW_BYTES = 64 * 10**6
 """An aggregated window has less than 0.2 MB; one that has more pushes out older ones."""
 
 
-class Windows:
+class WindowFolder:
     """The folder `memray` of a report directory; it is made when the first window is."""
 
     def __init__(self, folder: Path, most: int = MOST_WINDOWS, most_bytes: int = MOST_WINDOW_BYTES) -> None:

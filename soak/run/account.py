@@ -2,26 +2,26 @@
 
 from dataclasses import dataclass, field, replace
 
-from soak.gauges.counts import Counts, total
+from soak.gauges.counts import CycleCounts, total
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import BoundResult, FindingResult, Phase, TrafficResult
 from soak.gauges.trend import Judgement, judge
-from soak.run.scenario_run import Course
+from soak.run.scenario_run import ScenarioRun
 
 
 @dataclass
-class Account:
+class ScenarioRecord:
     """One scenario. `again` is None until somebody has looked whether what is suspected comes again."""
 
-    course: Course
+    course: ScenarioRun
     phase: Phase = Phase.WARM_UP
     first: dict[str, Judgement] = field(default_factory=dict)
     again: dict[str, Judgement] | None = None
     findings: list[FindingResult] = field(default_factory=list)
-    second: Course | None = None
+    second: ScenarioRun | None = None
     """The confirmation that goes on."""
-    confirmed: list["Confirmation"] = field(default_factory=list)
-    before: list["Confirmation"] = field(default_factory=list)
+    confirmed: list["ProcessTotals"] = field(default_factory=list)
+    before: list["ProcessTotals"] = field(default_factory=list)
     """The processes that pauses have ended: bounded by their number."""
 
     @property
@@ -30,7 +30,7 @@ class Account:
         return self.course.scenario.name
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> CycleCounts:
         """How much ran for this scenario, in all processes so far."""
         first = [self.course.counts, *(one.counts for one in self.before)]
         more = [one.counts.as_confirmation for one in self._confirmations]
@@ -56,9 +56,9 @@ class Account:
         """The limits of each process."""
         return [self.course.bounds, *(one.bounds for one in self._others)]
 
-    def go_on_with(self, course: Course) -> None:
+    def go_on_with(self, course: ScenarioRun) -> None:
         """Take another course after a pause. What the one before did counts; its series end with its processes."""
-        before, self.course = confirmation_of(self.course), course
+        before, self.course = process_totals(self.course), course
         lost = TrafficResult(lost=-before.traffic.lost)  # in the cycle that the pause cut short
         self.before.append(replace(before, traffic=before.traffic + lost))
         self.again = None
@@ -72,34 +72,34 @@ class Account:
     def end_confirmation(self) -> None:
         """Keep what the confirmation has counted, not its process."""
         if self.second is not None:
-            self.confirmed.append(confirmation_of(self.second))
+            self.confirmed.append(process_totals(self.second))
             self.second = None
 
     @property
-    def _others(self) -> list["Confirmation"]:
+    def _others(self) -> list["ProcessTotals"]:
         return [*self.before, *self._confirmations]
 
     @property
-    def _confirmations(self) -> list["Confirmation"]:
-        return [*self.confirmed, *([confirmation_of(self.second)] if self.second else [])]
+    def _confirmations(self) -> list["ProcessTotals"]:
+        return [*self.confirmed, *([process_totals(self.second)] if self.second else [])]
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmation:
+class ProcessTotals:
     """What one second process has counted."""
 
-    counts: Counts
+    counts: CycleCounts
     traffic: TrafficResult
     busy_seconds: float
     bounds: list[BoundResult]
 
 
-def confirmation_of(course: Course) -> Confirmation:
+def process_totals(course: ScenarioRun) -> ProcessTotals:
     """What it has counted so far."""
-    return Confirmation(course.counts, traffic_of(course), course.busy_seconds, course.bounds)
+    return ProcessTotals(course.counts, traffic_of(course), course.busy_seconds, course.bounds)
 
 
-def traffic_of(course: Course) -> TrafficResult:
+def traffic_of(course: ScenarioRun) -> TrafficResult:
     """The bytes of one course so far."""
     traffic = course.world.traffic
     return TrafficResult(traffic.bytes_sent, traffic.bytes_received, traffic.lost)

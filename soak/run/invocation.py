@@ -26,11 +26,11 @@ from soak.report.summary import summary
 from soak.report.writer import ReportWriter
 from soak.run.failures import failure
 from soak.run.outlook import too_short
-from soak.run.plan import Plan
-from soak.run.report_builder import Setting, bare_report
-from soak.run.runner import Runner
-from soak.view.lasting import LastingView
-from soak.view.lines import View
+from soak.run.plan import SoakPlan
+from soak.run.report_builder import RunInfo, bare_report
+from soak.run.runner import SoakRunner
+from soak.view.lasting import BestEffortView
+from soak.view.lines import ProgressView
 from soak.view.live import view
 
 
@@ -42,26 +42,26 @@ class Invocation:
     stops: Interruption
     as_json: bool
 
-    def drive(self, plan: Plan, setting: Setting, earlier: Report | None) -> int:
+    def drive(self, plan: SoakPlan, setting: RunInfo, earlier: Report | None) -> int:
         """Start agents and use them. Return the exit status. Raises Usage when no report can be written."""
 
-        async def driven(folder: Path, writer: ReportWriter, shown: View) -> Report:
-            runner = Runner(plan, setting, self.directory, shown, folder, earlier, writer)
+        async def driven(folder: Path, writer: ReportWriter, shown: ProgressView) -> Report:
+            runner = SoakRunner(plan, setting, self.directory, shown, folder, earlier, writer)
             async with self.stops.event() as stop:
                 return await runner.run(stop)
 
-        def job(writer: ReportWriter, shown: View) -> Report:
+        def job(writer: ReportWriter, shown: ProgressView) -> Report:
             for line in too_short(plan) if earlier is None else ():
                 shown.say(line)
             return alone(lambda folder: driven(folder, writer, shown))
 
         return self._whole(setting, earlier, job)
 
-    def watch(self, state_dir: Path, seconds: float | None, setting: Setting) -> int:
+    def watch(self, state_dir: Path, seconds: float | None, setting: RunInfo) -> int:
         """Watch an agent that runs. Return the exit status. Raises Usage when no report can be written."""
         from soak.run.watch import Watch  # noqa: PLC0415 - only who watches pays for it
 
-        async def watched(writer: ReportWriter, shown: View) -> Report:
+        async def watched(writer: ReportWriter, shown: ProgressView) -> Report:
             async with self.stops.event() as stop:
                 return await Watch(state_dir, seconds, setting, shown).run(stop, writer)
 
@@ -72,10 +72,12 @@ class Invocation:
         usable(self.directory.clear)
         return alone(lambda folder: unless_stopped(test(folder), EXIT_STATUS["inconclusive"], self.stops))
 
-    def _whole(self, setting: Setting, earlier: Report | None, job: Callable[[ReportWriter, View], Report]) -> int:
+    def _whole(
+        self, setting: RunInfo, earlier: Report | None, job: Callable[[ReportWriter, ProgressView], Report]
+    ) -> int:
         first = bare_report(setting, earlier, finished=False)
         usable(lambda: self.directory.begin(first, keep_samples=earlier is not None))
-        with LastingView(view(as_json=self.as_json, environ=os.environ)) as shown:
+        with BestEffortView(view(as_json=self.as_json, environ=os.environ)) as shown:
             writer = ReportWriter(self.directory, shown.say)
             try:
                 report = job(writer, shown)

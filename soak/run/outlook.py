@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from math import ceil
 
 from soak.report.figures import count
-from soak.run.plan import QUICK_BLOCKS, Plan
+from soak.run.plan import QUICK_BLOCKS, SoakPlan
 from soak.scenarios import scenario
 
 
-def too_short(plan: Plan) -> Iterator[str]:
+def too_short(plan: SoakPlan) -> Iterator[str]:
     """Yield a sentence for each scenario of whose `--cycles` there are too few blocks for a verdict."""
     if plan.cycles is None:
         return

@@ -33,7 +33,7 @@ WATCH_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SoakPlan:
     """`scenarios` are names. `duration` is in seconds; None with `cycles` None: as many blocks as a judgement takes.
 
     `cycles` counts for each scenario, without the warm-up. `time_scale`: the agent's timers run so many times as fast.
@@ -51,6 +51,6 @@ class Plan:
     confirm: bool = True
     rest_seconds: float = REST_SECONDS
 
-    def later(self, number: int) -> "Plan":
+    def later(self, number: int) -> "SoakPlan":
         """Return the same plan with another seed, `number` later; `--seed` takes it too."""
         return replace(self, seed=(self.seed + number) % (LARGEST_SEED + 1))

@@ -6,10 +6,10 @@ from soak.gauges.counts import time_left, total
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult, TrafficResult
 from soak.report.figures import count
-from soak.run.account import Account
-from soak.run.plan import QUICK_BLOCKS, Plan
-from soak.run.scenario_run import Course
-from soak.view.lines import GaugeCourse, Progress, View
+from soak.run.account import ScenarioRecord
+from soak.run.plan import QUICK_BLOCKS, SoakPlan
+from soak.run.scenario_run import ScenarioRun
+from soak.view.lines import GaugeCurve, Progress, ProgressView
 
 CURVES = ("python.blocks", "heap.bytes", "children.bytes", "rss.bytes")
 CURVE_POINTS = 60
@@ -21,10 +21,10 @@ FIRST_ESTIMATE = 0.05
 """The share of a run that has to be done before the rest can be estimated."""
 
 
-class Telling:
+class ProgressReporter:
     """What is told of one run. `round`, the newest that has begun, and `rounds_done` are the runner's to set."""
 
-    def __init__(self, view: View, plan: Plan, elapsed: Callable[[], float]) -> None:
+    def __init__(self, view: ProgressView, plan: SoakPlan, elapsed: Callable[[], float]) -> None:
         self.round = self.rounds_done = 0
         self._view = view
         self._plan = plan
@@ -44,7 +44,7 @@ class Telling:
         """A line that stays."""
         self._view.say(line)
 
-    def tell(self, accounts: Sequence[Account], findings: Iterable[FindingResult]) -> None:
+    def tell(self, accounts: Sequence[ScenarioRecord], findings: Iterable[FindingResult]) -> None:
         """Where it is now. Cheap."""
         counts = total((account.counts for account in accounts), self.rounds_done)
         share = self._share(accounts)
@@ -64,15 +64,15 @@ class Telling:
             )
         )
 
-    def _curves(self, accounts: Iterable[Account]) -> Iterator[GaugeCourse]:
+    def _curves(self, accounts: Iterable[ScenarioRecord]) -> Iterator[GaugeCurve]:
         shown = (account.course.book.series for account in accounts if account.name == self._where)
         for series in shown:
             for name in CURVES:
                 if name in series:
                     values = tuple(value for _, _, value in series[name])[-CURVE_POINTS:]
-                    yield GaugeCourse(name, gauge_of(name).unit, values)
+                    yield GaugeCurve(name, gauge_of(name).unit, values)
 
-    def _step(self, accounts: Sequence[Account]) -> str:
+    def _step(self, accounts: Sequence[ScenarioRecord]) -> str:
         """Where in its phase it is: `round 3 of 8`, `block 2 of 8 of the second process`."""
         if self._phase == RUNNING and self.round:
             of = f" of {QUICK_BLOCKS}" if self._plan.duration is None and self._plan.cycles is None else ""
@@ -84,11 +84,11 @@ class Telling:
             return f"block {min(second.blocks + 1, QUICK_BLOCKS)} of {QUICK_BLOCKS} of the second process"
         return count(self.rounds_done, "round") if self._phase == DONE else ""
 
-    def _second(self, accounts: Sequence[Account]) -> Course | None:
+    def _second(self, accounts: Sequence[ScenarioRecord]) -> ScenarioRun | None:
         """The confirmation that goes on."""
         return next((account.second for account in accounts if account.name == self._where), None)
 
-    def _share(self, accounts: Sequence[Account]) -> float | None:
+    def _share(self, accounts: Sequence[ScenarioRecord]) -> float | None:
         """What is done of the judged part or of a confirmation, from 0 to 1; None where nobody knows its length."""
         if self._phase == CONFIRMING:
             return self._share_confirmed(accounts)
@@ -103,7 +103,7 @@ class Telling:
             done, wanted = sum(min(plan.cycles, one.counts.judged_cycles) for one in accounts), plan.cycles
         return min(1.0, done / (wanted * len(plan.scenarios)))
 
-    def _share_confirmed(self, accounts: Sequence[Account]) -> float | None:
+    def _share_confirmed(self, accounts: Sequence[ScenarioRecord]) -> float | None:
         second = self._second(accounts)
         if second is None or not second.cycles:
             return None

@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from soak.duration import duration_text, number_text
-from soak.run.plan import PHONES, TIME_SCALE, Plan
+from soak.run.plan import PHONES, TIME_SCALE, SoakPlan
 from soak.shell_quoting import joined
 
 
-def soak_command(plan: Plan) -> str:
+def soak_command(plan: SoakPlan) -> str:
     """Return the command of a plan, quoted for a shell."""
     return shell_command("soak", *plan_words(plan))
 
 
-def scenario_command(plan: Plan, scenario: str, cycles: int) -> str:
+def scenario_command(plan: SoakPlan, scenario: str, cycles: int) -> str:
     """Return the command that repeats one scenario of a plan.
 
     Scenarios that run side by side share the time of `--duration`: for one of them alone, the same run is the one with
@@ -30,12 +30,12 @@ def scenario_command(plan: Plan, scenario: str, cycles: int) -> str:
     return soak_command(alone)
 
 
-def plan_words(plan: Plan) -> list[str]:
+def plan_words(plan: SoakPlan) -> list[str]:
     """Return the arguments of `mobifai soak` for a plan; what is as by default is left out."""
     return [*plan.scenarios, *drive_words(plan), *_length_words(plan), *_judge_words(plan)]
 
 
-def drive_words(plan: Plan) -> list[str]:
+def drive_words(plan: SoakPlan) -> list[str]:
     """Return the options by which agents are driven, which `mobifai profile run` has too."""
     words = ["--seed", str(plan.seed)]
     words += ["--time-scale", number_text(plan.time_scale)] if plan.time_scale != TIME_SCALE else []
@@ -43,13 +43,13 @@ def drive_words(plan: Plan) -> list[str]:
     return words + (["--plant", plan.plant] if plan.plant is not None else [])
 
 
-def _length_words(plan: Plan) -> Sequence[str]:
+def _length_words(plan: SoakPlan) -> Sequence[str]:
     if plan.duration is not None:
         return "--duration", duration_text(plan.duration)
     return ("--cycles", str(plan.cycles)) if plan.cycles is not None else ("--quick",)
 
 
-def _judge_words(plan: Plan) -> list[str]:
+def _judge_words(plan: SoakPlan) -> list[str]:
     return [*([] if plan.memray else ["--no-memray"]), *(["--fail-fast"] if plan.fail_fast else [])]
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from soak.gauges.counts import total
-from soak.gauges.gauge import Kind, bare, family_of, gauge_of, prefix_of
+from soak.gauges.gauge import GaugeKind, bare, family_of, gauge_of, prefix_of
 from soak.gauges.results import (
     FindingResult,
     GaugeResult,
@@ -21,14 +21,14 @@ from soak.gauges.results import (
     RestResult,
     ScenarioResult,
     SeriesResult,
+    SoakVerdict,
     TrafficResult,
-    Verdict,
 )
-from soak.gauges.state import State
+from soak.gauges.state import Trend
 from soak.gauges.trend import Judgement
 from soak.gauges.verdict import bounds_together, conclude, gauge_result, gauges, ordered, rest, scenario_state
 from soak.provocations.account import explained
-from soak.run.account import Account
+from soak.run.account import ScenarioRecord
 
 ALWAYS_SHOWN = ("python.blocks", "heap.bytes", "children.bytes", "rss.bytes", "uncollected")
 MOST_PLOTS = 60
@@ -41,14 +41,14 @@ INTERRUPTED = "it was interrupted: what had not been looked at by then is not kn
 PASSING = frozenset({UNFINISHED, INTERRUPTED})
 """Notes that are no longer true when a run has gone on."""
 
-KNOWN = frozenset({State.FLAT, State.RISING, State.SUSPECTED})
+KNOWN = frozenset({Trend.FLAT, Trend.RISING, Trend.SUSPECTED})
 """States that say something of what was judged."""
 
 Judged = TypeVar("Judged", GaugeResult, RestResult)
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunInfo:
     """What does not change while a run goes on."""
 
     command: str
@@ -60,8 +60,8 @@ class Setting:
 
 
 def compose(
-    setting: Setting,
-    accounts: Iterable[Account],
+    setting: RunInfo,
+    accounts: Iterable[ScenarioRecord],
     *,
     rounds: int,
     duration: float,
@@ -108,7 +108,7 @@ def compose(
 
 
 def bare_report(
-    setting: Setting, earlier: Report | None, *, finished: bool, findings: Sequence[FindingResult] = ()
+    setting: RunInfo, earlier: Report | None, *, finished: bool, findings: Sequence[FindingResult] = ()
 ) -> Report:
     """The report of a run without any cycle: before its first agent, or of one that failed before."""
     return compose(
@@ -117,7 +117,7 @@ def bare_report(
     )  # fmt: skip
 
 
-def _verdict(verdict: Verdict, interrupted: bool, finished: bool) -> Verdict:
+def _verdict(verdict: SoakVerdict, interrupted: bool, finished: bool) -> SoakVerdict:
     """A run that goes on is unfinished, and one that was cut short has not held; what was found stays found."""
     if verdict not in ("held", "inconclusive"):
         return verdict
@@ -126,19 +126,19 @@ def _verdict(verdict: Verdict, interrupted: bool, finished: bool) -> Verdict:
     return "inconclusive" if interrupted else verdict
 
 
-def _scenario(account: Account, results: list[GaugeResult], findings: list[FindingResult]) -> ScenarioResult:
+def _scenario(account: ScenarioRecord, results: list[GaugeResult], findings: list[FindingResult]) -> ScenarioResult:
     course, phase = account.course, account.phase
     state, reason = scenario_state(account.name, phase, course.blocks, results, findings)
     seconds = round(account.busy_seconds, 1)
     return ScenarioResult(account.name, account.counts, course.blocks, seconds, phase, state, account.traffic, reason)
 
 
-def _rest(account: Account, results: list[GaugeResult]) -> list[RestResult]:
+def _rest(account: ScenarioRecord, results: list[GaugeResult]) -> list[RestResult]:
     course = account.course
     return [] if course.baseline is None else rest(course.baseline, course.newest, results, account.name)
 
 
-def _gauges(account: Account) -> list[GaugeResult]:
+def _gauges(account: ScenarioRecord) -> list[GaugeResult]:
     """Every gauge but the types that never moved, which are one line together."""
     moved = {name: one for name, one in account.first.items() if not _is_quiet(name, one)}
     blocks = account.course.blocks
@@ -149,14 +149,14 @@ def _gauges(account: Account) -> list[GaugeResult]:
         coarsest[types] = max(coarsest.get(types, one), one, key=lambda judgement: judgement.smallest_leak)
     results += [gauge_result(types, coarsest[types], None, account.name, blocks) for types in sorted(coarsest)]
     found = {finding.name for finding in account.findings}
-    return [replace(one, state=State.RISING, reason="") if one.name in found else one for one in results]
+    return [replace(one, state=Trend.RISING, reason="") if one.name in found else one for one in results]
 
 
 def _is_quiet(name: str, judgement: Judgement) -> bool:
     return family_of(name) == "types" and len({value for _, value in judgement.levels}) <= 1
 
 
-def _series(account: Account) -> list[SeriesResult]:
+def _series(account: ScenarioRecord) -> list[SeriesResult]:
     book = account.course.book
     told = {finding.name for finding in account.findings}
     moving = [name for name, series in book.series.items() if len({value for _, _, value in series}) > 1]
@@ -166,10 +166,10 @@ def _series(account: Account) -> list[SeriesResult]:
 
 
 def _place(name: str, told: set[str]) -> tuple[bool, bool, bool, str]:
-    return name not in told, bare(name) not in ALWAYS_SHOWN, gauge_of(name).kind is not Kind.REST, name
+    return name not in told, bare(name) not in ALWAYS_SHOWN, gauge_of(name).kind is not GaugeKind.REST, name
 
 
-def _plot(account: Account, name: str) -> SeriesResult:
+def _plot(account: ScenarioRecord, name: str) -> SeriesResult:
     series = account.course.book.series[name].copy()
     series.limit(PLOT_POINTS)
     points = [(round(at, 2), cycle, value) for at, cycle, value in series.measured()]

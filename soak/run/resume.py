@@ -11,7 +11,7 @@ import msgspec
 from mobifai.errors import MobiFaiError
 from soak.gauges.counts import fewest
 from soak.gauges.results import ATTACHED, Report
-from soak.run.plan import QUICK_BLOCKS, Plan
+from soak.run.plan import QUICK_BLOCKS, SoakPlan
 
 START_NEW: Final = "start a new run"
 ONE_ROUND: Final = 1.0
@@ -23,14 +23,14 @@ class ResumeError(MobiFaiError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class RemainingRun:
     """`whole` is what the run is to do in all its parts; `left` is the next part, with its own seed."""
 
-    whole: Plan
-    left: Plan
+    whole: SoakPlan
+    left: SoakPlan
 
 
-def rest_of(earlier: Report, duration: float | None = None, cycles: int | None = None) -> Rest:
+def remaining_run(earlier: Report, duration: float | None = None, cycles: int | None = None) -> RemainingRun:
     """Return what is left of a run, extended to `duration` or `cycles`. Raises ResumeError when nothing is."""
     whole = _extended(_plan_of(earlier), duration, cycles)
     left = whole.later(earlier.segments)
@@ -43,12 +43,12 @@ def rest_of(earlier: Report, duration: float | None = None, cycles: int | None =
         _check_left(left.cycles, earlier, "more --cycles")
     elif _came_to_its_end(earlier) and _fewest_blocks(earlier, whole) >= QUICK_BLOCKS:
         raise ResumeError(f"that run was done: {START_NEW}")
-    return Rest(whole, left)
+    return RemainingRun(whole, left)
 
 
-def _plan_of(earlier: Report) -> Plan:
+def _plan_of(earlier: Report) -> SoakPlan:
     try:
-        plan = msgspec.convert(earlier.environment["plan"], Plan)
+        plan = msgspec.convert(earlier.environment["plan"], SoakPlan)
     except (KeyError, msgspec.ValidationError):
         raise ResumeError("expected the report of a run that can go on; found one that does not say what it was to do: "
                           f"{START_NEW}") from None  # fmt: skip
@@ -58,7 +58,7 @@ def _plan_of(earlier: Report) -> Plan:
     return plan
 
 
-def _extended(plan: Plan, duration: float | None, cycles: int | None) -> Plan:
+def _extended(plan: SoakPlan, duration: float | None, cycles: int | None) -> SoakPlan:
     if duration is not None and plan.duration is None:
         raise ResumeError(_wrong("--duration", plan))
     if cycles is not None and plan.cycles is None:
@@ -66,7 +66,7 @@ def _extended(plan: Plan, duration: float | None, cycles: int | None) -> Plan:
     return replace(plan, duration=duration or plan.duration, cycles=cycles or plan.cycles)
 
 
-def _wrong(option: str, plan: Plan) -> str:
+def _wrong(option: str, plan: SoakPlan) -> str:
     if plan.duration is None and plan.cycles is None:
         return (
             f"expected --resume without {option}, because that run is a quick one: leave out {option}, or {START_NEW}"
@@ -85,9 +85,9 @@ def _came_to_its_end(earlier: Report) -> bool:
     return earlier.finished and not earlier.interrupted
 
 
-def _fewest_cycles(earlier: Report, plan: Plan) -> int:
+def _fewest_cycles(earlier: Report, plan: SoakPlan) -> int:
     return fewest({one.name: one.counts.judged_cycles for one in earlier.scenarios}, plan.scenarios)
 
 
-def _fewest_blocks(earlier: Report, plan: Plan) -> int:
+def _fewest_blocks(earlier: Report, plan: SoakPlan) -> int:
     return fewest({one.name: one.judged_blocks for one in earlier.scenarios}, plan.scenarios)

@@ -11,23 +11,23 @@ from pathlib import Path
 from mobifai.cli.control_client import is_set_within
 from soak.gauges.gauge import Sample, gauge_of
 from soak.gauges.results import FindingResult, Phase, Report
-from soak.gauges.self_monitor import OwnGauges
+from soak.gauges.self_monitor import SelfMonitor
 from soak.gauges.trend import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
 from soak.gauges.verdict import breaches, leaks
-from soak.harness.pauses import Pauses
+from soak.harness.pauses import PauseDetector
 from soak.report.directory import ReportDirectory
 from soak.report.figures import duration
 from soak.report.files import ReportError
 from soak.report.writer import ReportWriter
-from soak.run.account import Account
+from soak.run.account import ScenarioRecord
 from soak.run.failures import failure
-from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, Plan
-from soak.run.progress_reporter import CONFIRMING, Telling
+from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, SoakPlan
+from soak.run.progress_reporter import CONFIRMING, ProgressReporter
 from soak.run.replay import scenario_command
-from soak.run.report_builder import INTERRUPTED, UNFINISHED, Setting, compose
-from soak.run.scenario_run import Course, open_course
-from soak.run.tracing import WINDOW_SECONDS, Tracing
-from soak.view.lines import View
+from soak.run.report_builder import INTERRUPTED, UNFINISHED, RunInfo, compose
+from soak.run.scenario_run import ScenarioRun, open_scenario_run
+from soak.run.tracing import WINDOW_SECONDS, MemoryTracing
+from soak.view.lines import ProgressView
 
 CHECKPOINT_SECONDS = 5.0
 LAST_TRIES = 10
@@ -38,19 +38,19 @@ BLOCKS_A_FACTOR = 64
 """After so many blocks they become longer: samples take time."""
 
 
-class Failed(Exception):
+class RunAborted(Exception):
     """A finding after which the run can't go on; it has been written down."""
 
 
-class Runner:
+class SoakRunner:
     """Carries out one plan."""
 
     def __init__(
         self,
-        plan: Plan,
-        setting: Setting,
+        plan: SoakPlan,
+        setting: RunInfo,
         directory: ReportDirectory,
-        view: View,
+        view: ProgressView,
         folder: Path,
         earlier: Report | None = None,
         writer: ReportWriter | None = None,
@@ -60,14 +60,14 @@ class Runner:
         self._writer = writer or ReportWriter(directory, view.say)
         self._folder = folder
         self._earlier = earlier
-        self._pauses = Pauses()
+        self._pauses = PauseDetector()
         self._scopes: list[AsyncExitStack] = []  # bounded by the scenarios
-        self._accounts: list[Account] = []
+        self._accounts: list[ScenarioRecord] = []
         self._findings: list[FindingResult] = []
-        self._telling = Telling(view, plan, self._elapsed)
-        self._tracing = Tracing(directory.windows, plan.memray, self._elapsed)
+        self._telling = ProgressReporter(view, plan, self._elapsed)
+        self._tracing = MemoryTracing(directory.windows, plan.memray, self._elapsed)
         self._notes = [*self._tracing.notes]
-        self._own = OwnGauges(self._elapsed)
+        self._own = SelfMonitor(self._elapsed)
         self._last_checkpoint = 0.0
         self._examined = -1
         self._interrupted = False
@@ -84,7 +84,7 @@ class Runner:
                 self._interrupted = True
                 self._notes.append(INTERRUPTED)
             going.cancel()
-            with suppress(asyncio.CancelledError, Failed):
+            with suppress(asyncio.CancelledError, RunAborted):
                 await going
         except Exception as error:
             self._findings.append(failure(error, "", self._setting.command))
@@ -126,17 +126,17 @@ class Runner:
     async def _start_once(self, number: int, name: str) -> None:
         self._show("starting", name)
         paused = f"p{self._pauses.count}" if self._pauses.count else ""
-        opened = open_course(name, self._plan, self._folder / f"{number}{paused}", self._elapsed)
+        opened = open_scenario_run(name, self._plan, self._folder / f"{number}{paused}", self._elapsed)
         course = await self._scopes[number].enter_async_context(opened)
         if number < len(self._accounts):
             self._accounts[number].go_on_with(course)
         else:
-            self._accounts.append(Account(course))
+            self._accounts.append(ScenarioRecord(course))
         self._show("warming up", name)
         await course.warm_up(self._tell_and_write)
         self._accounts[number].phase = Phase.RUNNING
 
-    async def _start_again(self, account: Account) -> None:
+    async def _start_again(self, account: ScenarioRecord) -> None:
         """Go on with fresh processes, after a pause in which the ones before missed each other."""
         number = self._accounts.index(account)
         self._telling.say(f"{account.name}: a pause cut a cycle short; going on with fresh processes")
@@ -172,7 +172,7 @@ class Runner:
             await self._examine()
         self._checkpoint_now_and_then()
 
-    async def _block(self, account: Account) -> Sample | None:
+    async def _block(self, account: ScenarioRecord) -> Sample | None:
         """A block of one scenario. None: a pause cut it short, and fresh processes have taken over."""
         before = self._pauses.count
         with self._failing(account.name):
@@ -199,7 +199,7 @@ class Runner:
     def _time_is_up(self) -> bool:
         return self._plan.duration is not None and self._elapsed() >= self._plan.duration
 
-    def _look_at(self, account: Account) -> None:
+    def _look_at(self, account: ScenarioRecord) -> None:
         """After a block: its bytes, and the agent's bounds."""
         with self._failing(account.name):
             account.course.check_bytes()
@@ -226,7 +226,7 @@ class Runner:
                 await self._confirm(account, suspected)
             self._stop_early()
 
-    async def _confirm(self, account: Account, suspected: list[str]) -> None:
+    async def _confirm(self, account: ScenarioRecord, suspected: list[str]) -> None:
         self._show(CONFIRMING, account.name)
         self._telling.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
         with self._failing(account.name):
@@ -247,12 +247,12 @@ class Runner:
             replay=self._replay(account.name),
         )
 
-    async def _look_again(self, account: Account, suspected: list[str]) -> None:
+    async def _look_again(self, account: ScenarioRecord, suspected: list[str]) -> None:
         """Drive the scenario in a fresh process with another seed, and judge what was suspected there."""
         plan = self._plan.later(1 + len(account.confirmed))
         number = f"{self._accounts.index(account)}.{len(account.confirmed)}.{self._pauses.count}"
         folder = self._folder / number  # short: sockets are in it
-        async with open_course(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
+        async with open_scenario_run(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
             account.second = course
             try:
                 await course.warm_up(self._tell)
@@ -264,7 +264,7 @@ class Runner:
             account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
             account.findings += breaches(course.entries, account.name, self._replay(account.name))
 
-    def _is_clear(self, account: Account, course: Course, suspected: list[str]) -> bool:
+    def _is_clear(self, account: ScenarioRecord, course: ScenarioRun, suspected: list[str]) -> bool:
         """Whether one finding is enough, and there is one already that more blocks would not change."""
         if not self._plan.fail_fast or course.blocks < FEWEST_CLEAR_BLOCKS:
             return False
@@ -274,9 +274,9 @@ class Runner:
     def _stop_early(self) -> None:
         if self._plan.fail_fast and any(account.findings for account in self._accounts):
             self._notes.append("it ended with the first finding, as asked for by --fail-fast")
-            raise Failed
+            raise RunAborted
 
-    async def _trace(self, account: Account, seconds: float) -> None:
+    async def _trace(self, account: ScenarioRecord, seconds: float) -> None:
         self._show("tracing", account.name)
         before = self._pauses.count
         with self._failing(account.name):
@@ -297,12 +297,12 @@ class Runner:
 
     @contextmanager
     def _failing(self, scenario: str) -> Iterator[None]:
-        """Write down what fails as a finding, and end the run. Raises Failed."""
+        """Write down what fails as a finding, and end the run. Raises RunAborted."""
         try:
             yield
         except Exception as error:
             self._findings.append(failure(error, scenario, self._replay(scenario, 1)))
-            raise Failed from error
+            raise RunAborted from error
 
     def _replay(self, scenario: str, more: int = 0) -> str:
         """Return the command that repeats a scenario as far as it has come, and by `more` cycles: blocks are whole."""

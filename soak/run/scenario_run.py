@@ -13,7 +13,7 @@ from random import Random
 from mobifai.errors import StateError
 from soak import shell
 from soak.duration import number_text
-from soak.gauges.counts import Counts, Part
+from soak.gauges.counts import CycleCounts, CyclePurpose
 from soak.gauges.gauge import AGENT, Sample, bare, gauge_of
 from soak.gauges.quiescence import at_rest, everybody_gone, steady_part
 from soak.gauges.results import BoundResult
@@ -23,9 +23,9 @@ from soak.gauges.verdict import REQUIRED, bounds
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.harness.installation import HERE, Installation
 from soak.phone.traffic import IntegrityError
-from soak.run.plan import LONGER_WARM_UP, MOST_WARM_UP_BLOCKS, WARM_UP_BLOCKS, Plan
+from soak.run.plan import LONGER_WARM_UP, MOST_WARM_UP_BLOCKS, WARM_UP_BLOCKS, SoakPlan
 from soak.scenarios import scenario as scenario_class
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
 
 GONE_SECONDS = 45.0
@@ -41,10 +41,12 @@ CYCLE_SECONDS = 120.0
 """One cycle: longer than anything in it may take, so that a run never hangs."""
 
 
-class Course:
+class ScenarioRun:
     """One scenario. `factor`: a block has so many times the scenario's cycles."""
 
-    def __init__(self, scenario: Scenario, target: AgentUnderTest, plan: Plan, factor: int, clock: Callable[[], float]):
+    def __init__(
+        self, scenario: Scenario, target: AgentUnderTest, plan: SoakPlan, factor: int, clock: Callable[[], float]
+    ):
         self.scenario = scenario
         self.target = target
         self.book = SeriesBook()
@@ -62,15 +64,15 @@ class Course:
         self.factor = factor
         self._plan = plan
         self._clock = clock
-        self._part = Part.WARM_UP
+        self._part = CyclePurpose.WARM_UP
         self._patience = plan.rest_seconds
         self._random = Random(f"{plan.seed} {scenario.name}")  # noqa: S311 - chance that can be had again
-        self.world = World(target, self._random, plan.phones, plan.time_scale)
+        self.world = ScenarioContext(target, self._random, plan.phones, plan.time_scale)
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> CycleCounts:
         """How much ran so far."""
-        return Counts(self.cycles, self.warm_up_cycles, traced_cycles=self.traced_cycles, blocks=self.blocks)
+        return CycleCounts(self.cycles, self.warm_up_cycles, traced_cycles=self.traced_cycles, blocks=self.blocks)
 
     @property
     def cycles_per_second(self) -> float:
@@ -100,7 +102,7 @@ class Course:
             for name, value in values.items():
                 if bare(name) in REQUIRED:
                     courses.setdefault(name, []).append(value)
-        self._part = Part.JUDGED
+        self._part = CyclePurpose.JUDGED
         await self._sample()
         self.baseline = steady_part(self.newest)
 
@@ -119,7 +121,7 @@ class Course:
     async def traced(self, file: Path, seconds: float, tell: Callable[[str], None]) -> None:
         """Blocks under memray for about so long, back at rest at the end. Its cycles are not judged."""
         end = time.monotonic() + seconds
-        with self._as_part(Part.TRACED):
+        with self._as_part(CyclePurpose.TRACED):
             async with self._memray(file):
                 while True:
                     await self._drive(1, tell)
@@ -177,15 +179,15 @@ class Course:
 
     def _count_one(self) -> None:
         match self._part:
-            case Part.WARM_UP:
+            case CyclePurpose.WARM_UP:
                 self.warm_up_cycles += 1
-            case Part.JUDGED:
+            case CyclePurpose.JUDGED:
                 self.cycles += 1
-            case Part.TRACED:
+            case CyclePurpose.TRACED:
                 self.traced_cycles += 1
 
     @contextmanager
-    def _as_part(self, part: Part) -> Iterator[None]:
+    def _as_part(self, part: CyclePurpose) -> Iterator[None]:
         before, self._part = self._part, part
         try:
             yield
@@ -226,7 +228,7 @@ class Course:
         finally:
             seconds = time.monotonic() - began
             self.busy_seconds += seconds
-            self.judged_seconds += seconds if self._part is Part.JUDGED else 0.0
+            self.judged_seconds += seconds if self._part is CyclePurpose.JUDGED else 0.0
 
 
 def _settled(courses: dict[str, list[float]]) -> bool:
@@ -235,14 +237,14 @@ def _settled(courses: dict[str, list[float]]) -> bool:
 
 
 @asynccontextmanager
-async def open_course(
+async def open_scenario_run(
     name: str,
-    plan: Plan,
+    plan: SoakPlan,
     folder: Path,
     clock: Callable[[], float],
     factor: int = 1,
     installation: Installation = HERE,
-) -> AsyncIterator[Course]:
+) -> AsyncIterator[ScenarioRun]:
     """A course with its agent, in an empty folder. Raises TargetFailed, StateError."""
     scenario = scenario_class(name)()
     own = folder / "scenario"
@@ -259,7 +261,7 @@ async def open_course(
         plant=plan.plant,
         installation=installation,
     ) as target:
-        course = Course(scenario, target, plan, factor, clock)
+        course = ScenarioRun(scenario, target, plan, factor, clock)
         try:
             yield course
         finally:

@@ -22,7 +22,7 @@ from soak.option_table import usable
 from soak.output import show
 from soak.plants import Plant, plants
 from soak.report.files import write_whole
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 from soak.run.replay import drive_words, plan_words, shell_command, soak_command
 
 RUN_SECONDS = 900.0
@@ -35,7 +35,7 @@ SHOWN_FINDINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PlantOutcome:
     """What one run said. `right`: a leak was found as a leak, or a decoy was not."""
 
     plant: Plant
@@ -50,7 +50,7 @@ class Outcome:
 
 
 async def self_test(
-    plan: Plan, chosen: Sequence[str], place: Path, folder: Path, environment: dict[str, Any], as_json: bool
+    plan: SoakPlan, chosen: Sequence[str], place: Path, folder: Path, environment: dict[str, Any], as_json: bool
 ) -> int:
     """Run all plants (of the chosen scenarios), two at a time; 1 on any miss or false alarm.
 
@@ -59,7 +59,7 @@ async def self_test(
     place.mkdir(parents=True, exist_ok=True)
     wanted = [one for one in plants() if not chosen or one.scenario in chosen]
     gate = asyncio.Semaphore(min(len(wanted), os.cpu_count() or 1))
-    outcomes: list[Outcome] = []  # bounded by the plants
+    outcomes: list[PlantOutcome] = []  # bounded by the plants
 
     async def one(number: int, plant: Plant) -> None:
         async with gate:
@@ -92,7 +92,7 @@ def _matrix_of(page: str) -> str:
     return page.partition("\n\n| plant")[0]
 
 
-def _write(place: Path, plan: Plan, about: dict[str, Any], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _write(place: Path, plan: SoakPlan, about: dict[str, Any], outcomes: Sequence[PlantOutcome]) -> dict[str, Any]:
     """Write both files with what is known by now. Return what the JSON says. Raises ReportError."""
     told = {**about, **matrix(outcomes), "plants": [_row(one, plan) for one in outcomes]}
     state = "" if about["finished"] and not about["interrupted"] else "The self-test is not complete.\n\n"
@@ -101,7 +101,7 @@ def _write(place: Path, plan: Plan, about: dict[str, Any], outcomes: Sequence[Ou
     return told
 
 
-async def _run(plant: Plant, plan: Plan, folder: Path) -> Outcome:
+async def _run(plant: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
     words = [*plan_words(plan_for(plant, plan)), "--json", "--report", str(folder / "report")]
     make_folders(folder)
     process = await asyncio.create_subprocess_exec(
@@ -123,14 +123,14 @@ async def _run(plant: Plant, plan: Plan, folder: Path) -> Outcome:
     try:
         report = msgspec.json.decode(out, type=Report)
     except msgspec.MsgspecError:
-        return Outcome(plant, "failed", (err.decode(errors="replace")[-500:],), 0.0)
+        return PlantOutcome(plant, "failed", (err.decode(errors="replace")[-500:],), 0.0)
     names = tuple(f"{finding.kind} {finding.name}" for finding in report.findings)
-    return Outcome(plant, report.verdict, names or tuple(report.notes), report.duration_s)
+    return PlantOutcome(plant, report.verdict, names or tuple(report.notes), report.duration_s)
 
 
-def plan_for(plant: Plant, plan: Plan) -> Plan:
+def plan_for(plant: Plant, plan: SoakPlan) -> SoakPlan:
     """Return the plan of a plant's own run: a quick one that ends at the first finding."""
-    alone = Plan((plant.scenario,), plan.seed, time_scale=plan.time_scale, phones=plan.phones, plant=plant.name)
+    alone = SoakPlan((plant.scenario,), plan.seed, time_scale=plan.time_scale, phones=plan.phones, plant=plant.name)
     return replace(alone, memray=False, fail_fast=True)
 
 
@@ -145,7 +145,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def matrix(outcomes: Iterable[Outcome]) -> dict[str, int]:
+def matrix(outcomes: Iterable[PlantOutcome]) -> dict[str, int]:
     """The confusion matrix; `failed` counts runs that said neither."""
     outcomes = list(outcomes)
     counts = {"leaks_found": 0, "leaks_missed": 0, "decoys_silent": 0, "decoys_alarmed": 0, "failed": 0}
@@ -159,7 +159,7 @@ def matrix(outcomes: Iterable[Outcome]) -> dict[str, int]:
     return counts
 
 
-def table(outcomes: Iterable[Outcome], command: str) -> str:
+def table(outcomes: Iterable[PlantOutcome], command: str) -> str:
     """Return the confusion matrix and a line for each plant, as Markdown, under the command that made them."""
     outcomes = list(outcomes)
     counts = matrix(outcomes)
@@ -177,11 +177,11 @@ def table(outcomes: Iterable[Outcome], command: str) -> str:
     return "\n".join([*head, *(_line(outcome) for outcome in outcomes)]) + "\n"
 
 
-def _neither(outcomes: Iterable[Outcome], *, decoy: bool) -> int:
+def _neither(outcomes: Iterable[PlantOutcome], *, decoy: bool) -> int:
     return sum(one.plant.decoy is decoy and one.verdict not in (*FOUND, "held") for one in outcomes)
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: PlantOutcome) -> str:
     plant, sign = outcome.plant, "" if outcome.right else " ✗"
     found = ", ".join(f"`{name}`" for name in outcome.findings[:SHOWN_FINDINGS])
     more = len(outcome.findings) - SHOWN_FINDINGS
@@ -190,7 +190,7 @@ def _line(outcome: Outcome) -> str:
     return f"| {plant.name} | {family} | {plant.scenario} | {outcome.verdict}{sign} | {found} | {outcome.seconds:.0f} |"
 
 
-def _told(outcome: Outcome, plan: Plan, done: int, total: int) -> str:
+def _told(outcome: PlantOutcome, plan: SoakPlan, done: int, total: int) -> str:
     sign = "✓" if outcome.right else "✗"
     what = "decoy" if outcome.plant.decoy else "leak"
     by = outcome.findings[0] if outcome.findings else "nothing"
@@ -198,7 +198,7 @@ def _told(outcome: Outcome, plan: Plan, done: int, total: int) -> str:
     return told if outcome.right else f"{told}\n    see it again: {soak_command(plan_for(outcome.plant, plan))}"
 
 
-def _row(outcome: Outcome, plan: Plan) -> dict[str, Any]:
+def _row(outcome: PlantOutcome, plan: SoakPlan) -> dict[str, Any]:
     return {
         "plant": outcome.plant.name,
         "decoy": outcome.plant.decoy,

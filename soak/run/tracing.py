@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from soak.gauges.leaked_lines import kept_lines
-from soak.report.windows import Windows
-from soak.run.scenario_run import Course
+from soak.report.windows import WindowFolder
+from soak.run.scenario_run import ScenarioRun
 
 WINDOW_SECONDS = 60.0
 WINDOW_EVERY = 600.0
@@ -18,10 +18,10 @@ WINDOW_EVERY = 600.0
 NOT_THERE = "memray is not there for this platform, so there are no memory windows"
 
 
-class Tracing:
+class MemoryTracing:
     """The windows of one run. `found` has a row for each line that kept something, newest window last."""
 
-    def __init__(self, windows: Windows, wanted: bool, elapsed: Callable[[], float]) -> None:
+    def __init__(self, windows: WindowFolder, wanted: bool, elapsed: Callable[[], float]) -> None:
         self.on = wanted and find_spec("memray") is not None
         self.notes = [NOT_THERE] if wanted and not self.on else []
         self.found: list[dict[str, Any]] = []  # bounded by what the report tells
@@ -35,7 +35,7 @@ class Tracing:
         """Whether it is time for another one."""
         return self.on and self._elapsed() - self._last >= WINDOW_EVERY
 
-    async def take(self, course: Course, seconds: float, tell: Callable[[str], None]) -> None:
+    async def take(self, course: ScenarioRun, seconds: float, tell: Callable[[str], None]) -> None:
         """A window over one course, for about so long. Raises what cycles raise, ReportError."""
         self._last = began = self._elapsed()
         file = self._windows.place(self.taken)

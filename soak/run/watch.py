@@ -13,8 +13,8 @@ from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
-from soak.gauges.counts import Counts
-from soak.gauges.gauge import Kind, Sample, gauge_of
+from soak.gauges.counts import CycleCounts
+from soak.gauges.gauge import GaugeKind, Sample, gauge_of
 from soak.gauges.results import (
     ATTACHED,
     BoundResult,
@@ -24,10 +24,10 @@ from soak.gauges.results import (
     Report,
     ScenarioResult,
     SeriesResult,
+    SoakVerdict,
     TrafficResult,
-    Verdict,
 )
-from soak.gauges.state import State, too_few
+from soak.gauges.state import Trend, too_few
 from soak.gauges.time_series import SeriesBook
 from soak.gauges.trend import Judgement, judge
 from soak.gauges.verdict import (
@@ -42,33 +42,33 @@ from soak.gauges.verdict import (
     rest,
     scenario_state,
 )
-from soak.harness.pauses import Pauses
+from soak.harness.pauses import PauseDetector
 from soak.report.figures import duration
 from soak.report.writer import ReportWriter
 from soak.run.plan import WATCH_SECONDS
 from soak.run.replay import watch_command
-from soak.run.report_builder import Setting
-from soak.view.lines import GaugeCourse, Progress, View
+from soak.run.report_builder import RunInfo
+from soak.view.lines import GaugeCurve, Progress, ProgressView
 
 LOOKS = 40
 """Looks over the whole time: enough for two windows."""
 LEAST_PAUSE = 1.0
 MOST_NOTES = 20
-LOOKS_FOR = {Kind.REST: 3, Kind.GROWTH: ENOUGH_LOOKS, Kind.BUDGET: ENOUGH_LOOKS}
+LOOKS_FOR = {GaugeKind.REST: 3, GaugeKind.GROWTH: ENOUGH_LOOKS, GaugeKind.BUDGET: ENOUGH_LOOKS}
 """Looks at rest that two windows take, by the kind of the gauge."""
 
 
 class Watch:
     """One agent, by its state directory."""
 
-    def __init__(self, state_dir: Path, seconds: float | None, setting: Setting, shown: View) -> None:
+    def __init__(self, state_dir: Path, seconds: float | None, setting: RunInfo, shown: ProgressView) -> None:
         self._socket = StateDir(state_dir).control_socket
         self._state_dir = state_dir
         self._seconds = seconds or WATCH_SECONDS
         self._replay = watch_command(state_dir, self._seconds)
         self._setting = setting
         self._shown = shown
-        self._pauses = Pauses()
+        self._pauses = PauseDetector()
         self._book = SeriesBook()
         self._bounds: list[BoundResult] = []
         self._findings: dict[str, FindingResult] = {}
@@ -149,7 +149,7 @@ class Watch:
     def _tell(self, sample: Sample | None) -> None:
         names = ("python.blocks", "heap.bytes", "rss.bytes")
         curves = [
-            GaugeCourse(name, gauge_of(name).unit, tuple(value for _, _, value in self._book.series[name])[-60:])
+            GaugeCurve(name, gauge_of(name).unit, tuple(value for _, _, value in self._book.series[name])[-60:])
             for name in names
             if name in self._book.series
         ]
@@ -184,9 +184,9 @@ class Watch:
         """What one window says, or how many looks it takes."""
         gauge = gauge_of(name)
         judgement, needed = judge(points, gauge), LOOKS_FOR[gauge.kind]
-        if gauge.kind is Kind.BUDGET or self._rests >= needed:
+        if gauge.kind is GaugeKind.BUDGET or self._rests >= needed:
             return judgement
-        return Judgement(State.UNJUDGED, gauge, reason=too_few(self._rests, needed, "look"))
+        return Judgement(Trend.UNJUDGED, gauge, reason=too_few(self._rests, needed, "look"))
 
     def _report(self, *, interrupted: bool, finished: bool = True) -> Report:
         first, again = self._windows()
@@ -216,9 +216,9 @@ class Watch:
             product=self._setting.product,
         )
 
-    def _counts(self) -> Counts:
+    def _counts(self) -> CycleCounts:
         """A look at rest stands for a cycle and a block; the others are rounds only."""
-        return Counts(self._rests, blocks=self._rests, rounds=self._looks)
+        return CycleCounts(self._rests, blocks=self._rests, rounds=self._looks)
 
     def _scenario(self, results: list[GaugeResult], found: list[FindingResult]) -> ScenarioResult:
         state, reason = scenario_state(ATTACHED, Phase.JUDGED, ENOUGH_BLOCKS, results, found)
@@ -238,14 +238,14 @@ class Watch:
 def _never_at_rest() -> list[GaugeResult]:
     """The gauges that no verdict can do without, of an agent that a phone used all the time."""
     reason = too_few(0, ENOUGH_LOOKS, "look")
-    return [GaugeResult(name, gauge_of(name).unit, None, State.UNJUDGED, None, ATTACHED, reason) for name in REQUIRED]
+    return [GaugeResult(name, gauge_of(name).unit, None, Trend.UNJUDGED, None, ATTACHED, reason) for name in REQUIRED]
 
 
-def _verdict(found: list[FindingResult], results: list[GaugeResult], interrupted: bool) -> Verdict:
+def _verdict(found: list[FindingResult], results: list[GaugeResult], interrupted: bool) -> SoakVerdict:
     if any(finding.kind == "bound" for finding in found):
         return "breach"
     if found:
         return "leak"
-    judged = all(one.state is State.FLAT for one in results if one.name in REQUIRED)
-    suspected = any(one.state is State.SUSPECTED for one in results)
+    judged = all(one.state is Trend.FLAT for one in results if one.name in REQUIRED)
+    suspected = any(one.state is Trend.SUSPECTED for one in results)
     return "inconclusive" if interrupted or suspected or not judged else "held"

@@ -8,7 +8,7 @@ from soak.scenarios.scenario import Scenario
 
 _PLACES: Mapping[str, str] = MappingProxyType(
     {
-        "terminals": "soak.scenarios.terminals:Terminals",
+        "terminals": "soak.scenarios.terminals:TerminalChurn",
         "reconnects": "soak.scenarios.reconnects:Reconnects",
         "relay": "soak.scenarios.relay:SteadyRelay",
         "conversations": "soak.scenarios.conversations:Conversations",

@@ -6,12 +6,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
-from soak.phone.encryption import PhoneSeal
+from soak.phone.encryption import PhoneKeys
 from soak.phone.phone import Phone
 from soak.phone.traffic import Traffic
 
 
-class Target(Protocol):
+class TargetAgent(Protocol):
     """The agent under test, as scenarios see it. `soak.harness.agent_process` has the real one."""
 
     relay_url: str
@@ -30,7 +30,7 @@ class Target(Protocol):
         Without `sealed`, it is one of a legacy app.
         """
 
-    async def seal(self, number: int) -> PhoneSeal | None:
+    async def seal(self, number: int) -> PhoneKeys | None:
         """What phone `number` knows of the agent end to end, always the same; None: this agent can't do that."""
 
     async def restart_relay(self, *, politely: bool) -> None:
@@ -41,14 +41,14 @@ class Target(Protocol):
 
 
 @dataclass
-class World:
+class ScenarioContext:
     """One scenario's world. `phones` are at most `most_phones`; `back` leaves the list empty.
 
     The agent's timers run `time_scale` times as fast as usual. `elsewhere` are the ledgers' entries of other processes
     of the product that the scenario has filled.
     """
 
-    target: Target
+    target: TargetAgent
     random: Random
     most_phones: int = 1
     time_scale: float = 1.0

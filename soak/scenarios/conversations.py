@@ -23,9 +23,9 @@ from mobifai.limits import (
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
-from soak.scenarios.terminal_checks import PATIENCE, Desk
+from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 LONG_PROMPT = "😀" * FIELD_CHARACTERS
 """As long as the record keeps one; in bytes it is four times that."""
@@ -43,7 +43,7 @@ def types(text: str) -> dict[str, Any]:
     return {"type": "keystroke", "text": f"say {text}\n"}
 
 
-class Script:
+class ModelScript:
     """The file with the model's answers."""
 
     def __init__(self, file: Path) -> None:
@@ -76,7 +76,7 @@ class Conversations(Scenario):
 
     def serve_options(self, directory: Path) -> list[str]:
         """A scripted model."""
-        self.script = Script(directory / "script.json")
+        self.script = ModelScript(directory / "script.json")
         self.script.write([TELL])
         return ["--model", f"scripted:{directory / 'script.json'}"]
 
@@ -84,22 +84,22 @@ class Conversations(Scenario):
         """No wait for a quiet screen, and none for a person."""
         return '[assistant]\nquiet_seconds = 0.0\napprovals = "never"\n'
 
-    async def setup(self, world: World) -> None:
+    async def setup(self, world: ScenarioContext) -> None:
         """One phone, by relay, with one terminal."""
-        self.desk = Desk(world)
+        self.desk = CheckedTabs(world)
         phone = await visits.new_phone(self.desk, webrtc=False)
         await visits.arrive(world, phone)
         self.uuid = await self.desk.open(phone)
 
-    async def action(self, world: World, kind: str) -> None:
+    async def action(self, world: ScenarioContext, kind: str) -> None:
         """One cycle."""
         await ACTIONS[kind](self.desk, self.script, self.uuid)
 
-    async def fill(self, world: World) -> None:
+    async def fill(self, world: ScenarioContext) -> None:
         """As many conversations, turns, messages, bytes, actions, characters, tokens and records as may be."""
         await fill_conversations(self.desk, self.script, self.uuid)
 
-    async def back(self, world: World) -> None:
+    async def back(self, world: ScenarioContext) -> None:
         """Close the terminal, and leave."""
         await self.desk.kill_all(world.phones[0])
         await visits.everybody_leaves(world)
@@ -108,7 +108,7 @@ class Conversations(Scenario):
 # -- asking, and what comes of it
 
 
-async def ask(desk: Desk, uuid: str, prompt: str = PROMPT) -> None:
+async def ask(desk: CheckedTabs, uuid: str, prompt: str = PROMPT) -> None:
     """Ask, and wait until the agent has begun. Raises PhoneError."""
     phone = desk.world.phones[0]
     await phone.send("ai:prompt", {"uuid": uuid, "prompt": prompt})
@@ -121,13 +121,13 @@ async def told(phone: Phone, event: str, uuid: str) -> dict[str, Any]:
     return payload
 
 
-async def finished(desk: Desk, uuid: str) -> None:
+async def finished(desk: CheckedTabs, uuid: str) -> None:
     """Wait until the model is done, and all that it typed is printed. Raises PhoneError, IntegrityError."""
     await told(desk.world.phones[0], "ai:finished", uuid)
     await desk.settled(desk.world.phones[0], uuid)
 
 
-async def failed(desk: Desk, uuid: str, because: str) -> None:
+async def failed(desk: CheckedTabs, uuid: str, because: str) -> None:
     """Wait until the agent says no, with these words in it. Raises PhoneError, IntegrityError."""
     error = (await told(desk.world.phones[0], "ai:error", uuid))["error"]
     if because not in error:
@@ -138,14 +138,14 @@ async def failed(desk: Desk, uuid: str, because: str) -> None:
 # -- the kinds of cycles
 
 
-async def short(desk: Desk, script: Script, uuid: str) -> None:
+async def short(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """One answer."""
     script.write([types("one é€😀"), TELL])
     await ask(desk, uuid)
     await finished(desk, uuid)
 
 
-async def typing(desk: Desk, script: Script, uuid: str) -> None:
+async def typing(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Some turns, with several actions each."""
     lines = [types(f"{number} é€😀" * 10) for number in range(5)]
     script.write([*lines, LOOK], "first I think", [*lines, {**LOOK, "start": 0, "end": 200}], [*lines, TELL])
@@ -153,14 +153,14 @@ async def typing(desk: Desk, script: Script, uuid: str) -> None:
     await finished(desk, uuid)
 
 
-async def long(desk: Desk, script: Script, uuid: str) -> None:
+async def long(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """A model that goes round in circles, until it is stopped at the last turn."""
     script.write([types("again é€😀"), LOOK])
     await ask(desk, uuid, PROMPT * 20)
     await failed(desk, uuid, "turns; the task may be unfinished")
 
 
-async def cancel(desk: Desk, script: Script, uuid: str) -> None:
+async def cancel(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Stopped in the middle; stopped once more, when there is nothing to stop."""
     phone = desk.world.phones[0]
     script.write([types("and then"), WAIT])
@@ -171,7 +171,7 @@ async def cancel(desk: Desk, script: Script, uuid: str) -> None:
     await failed(desk, uuid, "does nothing here now")
 
 
-async def two_at_once(desk: Desk, script: Script, uuid: str) -> None:
+async def two_at_once(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """In two terminals."""
     phone = desk.world.phones[0]
     other = await desk.open(phone)
@@ -184,7 +184,7 @@ async def two_at_once(desk: Desk, script: Script, uuid: str) -> None:
     await desk.leave(phone, other)
 
 
-async def leave(desk: Desk, script: Script, uuid: str) -> None:
+async def leave(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """The phone goes while the model is at work, and comes back."""
     phone = desk.world.phones[0]
     script.write([WAIT])
@@ -197,14 +197,14 @@ async def leave(desk: Desk, script: Script, uuid: str) -> None:
     await short(desk, script, uuid)
 
 
-async def misunderstood(desk: Desk, script: Script, uuid: str) -> None:
+async def misunderstood(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """A model that does not know how to act."""
     script.write("I can't")
     await ask(desk, uuid)
     await failed(desk, uuid, "answered twice with what are no actions")
 
 
-async def closed(desk: Desk, script: Script, uuid: str) -> None:
+async def closed(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """The terminal goes while the model is at work in it."""
     phone = desk.world.phones[0]
     other = await desk.open(phone)
@@ -216,7 +216,7 @@ async def closed(desk: Desk, script: Script, uuid: str) -> None:
     await desk.settled(phone, uuid)
 
 
-async def busy(desk: Desk, script: Script, uuid: str) -> None:
+async def busy(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Asked while it is at work here."""
     phone = desk.world.phones[0]
     script.write([WAIT])
@@ -227,7 +227,7 @@ async def busy(desk: Desk, script: Script, uuid: str) -> None:
     await finished(desk, uuid)
 
 
-async def unknown_terminal(desk: Desk, script: Script, uuid: str) -> None:
+async def unknown_terminal(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Asked for a terminal that is none, while none is active."""
     phone, gone = desk.world.phones[0], visits.device_id(1000)
     await phone.switch()
@@ -240,7 +240,7 @@ async def unknown_terminal(desk: Desk, script: Script, uuid: str) -> None:
 # -- to the limits
 
 
-async def fill_conversations(desk: Desk, script: Script, uuid: str) -> None:
+async def fill_conversations(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Fill the assistant's limits, but for those on time and on the wire of a real model."""
     await long(desk, script, uuid)
     await most_at_once(desk, script)
@@ -248,7 +248,7 @@ async def fill_conversations(desk: Desk, script: Script, uuid: str) -> None:
     await most_recorded(desk, script, uuid)
 
 
-async def most_at_once(desk: Desk, script: Script) -> None:
+async def most_at_once(desk: CheckedTabs, script: ModelScript) -> None:
     """Fill `assistant.conversations`; one more is refused."""
     phone = desk.world.phones[0]
     uuids = [await desk.open(phone) for _ in range(ASSISTANT_CONVERSATIONS.value + 1)]
@@ -264,7 +264,7 @@ async def most_at_once(desk: Desk, script: Script) -> None:
         await desk.kill(phone, uuid)
 
 
-async def most_said(desk: Desk, script: Script) -> None:
+async def most_said(desk: CheckedTabs, script: ModelScript) -> None:
     """Fill what one conversation may have: actions, typed characters, the screen, its history, tokens."""
     phone = desk.world.phones[0]
     uuid = await desk.open(phone)
@@ -281,7 +281,7 @@ async def most_said(desk: Desk, script: Script) -> None:
     await desk.kill(phone, uuid)
 
 
-async def most_recorded(desk: Desk, script: Script, uuid: str) -> None:
+async def most_recorded(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Fill `assistant.audit`: the record of what was asked for begins anew. Long prompts fill it."""
     script.write([TELL])
     while not await _record_began_anew(desk.world):
@@ -289,12 +289,12 @@ async def most_recorded(desk: Desk, script: Script, uuid: str) -> None:
         await finished(desk, uuid)
 
 
-async def _record_began_anew(world: World) -> bool:
+async def _record_began_anew(world: ScenarioContext) -> bool:
     status = await world.target.ask("status")
     return any(entry["name"] == "assistant.audit" and entry["evicted"] for entry in status["bounds"])
 
 
-ACTIONS: Mapping[str, Callable[[Desk, Script, str], Awaitable[None]]] = {
+ACTIONS: Mapping[str, Callable[[CheckedTabs, ModelScript, str], Awaitable[None]]] = {
     "short": short,
     "typing": typing,
     "long": long,

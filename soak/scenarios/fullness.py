@@ -9,10 +9,10 @@ from mobifai.relay.connection_slots import KNOWN_FACTOR
 from mobifai.relay.socketio_endpoint import MOST_UNSIGNED
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
-from soak.phone.relay_connection import PhoneLink
+from soak.phone.relay_connection import PhoneRelayConnection
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
-from soak.scenarios.terminal_checks import Desk
+from soak.scenarios.context import ScenarioContext
+from soak.scenarios.terminal_checks import CheckedTabs
 
 BACKLOG = 12_000_000
 """Bytes: more than the kernel's buffers, the relay's backlog and the agent's queue take together."""
@@ -20,7 +20,7 @@ SILENT_SECONDS = 5.0
 """For how long a phone reads nothing: half of what a relay allows."""
 
 
-async def fill_commands(world: World) -> None:
+async def fill_commands(world: ScenarioContext) -> None:
     """Fill `control.clients` and `relay.codes`: more commands at a time than are let in, each wants a code."""
     asked = [world.target.ask("pair") for _ in range(max(CONTROL_CLIENTS.value + 4, RELAY_CODES.value + 4))]
     answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -31,13 +31,13 @@ async def fill_commands(world: World) -> None:
         await world.target.ask("pair")
 
 
-async def fill_unsigned(world: World) -> None:
+async def fill_unsigned(world: ScenarioContext) -> None:
     """Open more connections that never sign in than an address may have: the oldest is closed. Raises PhoneError."""
     token = await world.target.token(0)
     closed = asyncio.Event()
     async with AsyncExitStack() as scope:
         for number in range(KNOWN_FACTOR * MOST_UNSIGNED + 1):
-            link = PhoneLink(lambda _event, _payload: None, closed.set if number == 0 else lambda: None)
+            link = PhoneRelayConnection(lambda _event, _payload: None, closed.set if number == 0 else lambda: None)
             await link.open(world.target.relay_url, token)
             scope.push_async_callback(link.close)
         try:
@@ -47,7 +47,7 @@ async def fill_unsigned(world: World) -> None:
             raise PhoneError("error", "expected the relay to close the oldest connection; it did not") from None
 
 
-async def fill_backlog(desk: Desk, phone: Phone) -> None:
+async def fill_backlog(desk: CheckedTabs, phone: Phone) -> None:
     """A phone on the relay reads nothing while a terminal prints, until the program waits; then it reads all.
 
     Where the kernel's buffers take all of it no program has to wait, and what is not filled is not exercised.
@@ -61,7 +61,7 @@ async def fill_backlog(desk: Desk, phone: Phone) -> None:
     await desk.kill(phone, uuid)
 
 
-async def fill_window(desk: Desk, phone: Phone) -> None:
+async def fill_window(desk: CheckedTabs, phone: Phone) -> None:
     """Fill `terminal.window`: a phone that acknowledges reads nothing while a terminal prints, and then reads all.
 
     Raises PhoneError.

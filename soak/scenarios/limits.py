@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from soak.provocations import provocations
-from soak.provocations.provocation import Entries, Place, Provocation
+from soak.provocations.provocation import Entries, Provocation, ProvocationContext
 from soak.scenarios import conversations, fullness, reconnects, terminals
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
-from soak.scenarios.terminal_checks import Desk
+from soak.scenarios.terminal_checks import CheckedTabs
 
 
 class Limits(Scenario):
@@ -33,11 +33,11 @@ class Limits(Scenario):
         """As for conversations."""
         return self._talks.settings()
 
-    async def setup(self, world: World) -> None:
+    async def setup(self, world: ScenarioContext) -> None:
         """Nothing: each cycle brings its own phones."""
-        self.desk = Desk(world)
+        self.desk = CheckedTabs(world)
 
-    async def action(self, world: World, kind: str) -> None:
+    async def action(self, world: ScenarioContext, kind: str) -> None:
         """One cycle."""
         match kind:
             case "type":
@@ -51,25 +51,25 @@ class Limits(Scenario):
             case _:
                 await self._run(world, next(one for one in provocations() if one.name == kind))
 
-    async def fill(self, world: World) -> None:
+    async def fill(self, world: ScenarioContext) -> None:
         """Run every provocation that this system can have."""
         for one in provocations():
             if one.possible:
                 await self._run(world, one)
 
-    async def _run(self, world: World, one: Provocation) -> None:
+    async def _run(self, world: ScenarioContext, one: Provocation) -> None:
         folder = self._folder / "provocation"
         folder.mkdir()
 
         def record(entries: Entries) -> None:
             world.elsewhere = [*world.elsewhere, *map(dict, entries)]
 
-        place = Place(world, self.desk, self._talks.script, folder, record=record)
+        place = ProvocationContext(world, self.desk, self._talks.script, folder, record=record)
         try:
             await one.run(place)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    async def back(self, world: World) -> None:
+    async def back(self, world: ScenarioContext) -> None:
         """Nothing stays open after a cycle."""
         await visits.everybody_leaves(world)

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from soak.scenarios import conversations, fullness, reconnects, terminals
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
-from soak.scenarios.terminal_checks import Desk
+from soak.scenarios.terminal_checks import CheckedTabs
 
 
 class Mixed(Scenario):
@@ -40,18 +40,18 @@ class Mixed(Scenario):
         return self._talks.settings()
 
     @property
-    def script(self) -> conversations.Script:
+    def script(self) -> conversations.ModelScript:
         """What the model answers. Raises AttributeError before `serve_options`."""
         return self._talks.script
 
-    async def setup(self, world: World) -> None:
+    async def setup(self, world: ScenarioContext) -> None:
         """One terminal that stays, opened by a phone that goes again."""
-        self.desk = Desk(world)
+        self.desk = CheckedTabs(world)
         phone = await reconnects.arrive(self.desk)
         self.uuid = await self.desk.open(phone)
         await reconnects.depart(self.desk, phone)
 
-    async def action(self, world: World, kind: str) -> None:
+    async def action(self, world: ScenarioContext, kind: str) -> None:
         """One cycle."""
         if kind in reconnects.ACTIONS:
             await reconnects.ACTIONS[kind](self.desk, self.uuid)
@@ -69,7 +69,7 @@ class Mixed(Scenario):
         await self.desk.settled(phone, self.uuid)
         await reconnects.depart(self.desk, phone)
 
-    async def fill(self, world: World) -> None:
+    async def fill(self, world: ScenarioContext) -> None:
         """What every one of them fills, and what an own relay has."""
         phone = await reconnects.arrive(self.desk)
         await conversations.fill_conversations(self.desk, self.script, self.uuid)
@@ -79,7 +79,7 @@ class Mixed(Scenario):
         await self.desk.kill_all(phone)
         await terminals.fill_terminals(self.desk, phone)
 
-    async def back(self, world: World) -> None:
+    async def back(self, world: ScenarioContext) -> None:
         """End the terminal, and leave."""
         phone = world.phones[0] if world.phones else await reconnects.arrive(self.desk)
         await self.desk.kill_all(phone)

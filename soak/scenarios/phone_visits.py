@@ -12,8 +12,8 @@ from uuid import NAMESPACE_URL, uuid5
 from mobifai.protocol.handshake import Identity
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
-from soak.scenarios.context import World
-from soak.scenarios.terminal_checks import PATIENCE, Desk
+from soak.scenarios.context import ScenarioContext
+from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 LOOK_SECONDS = 0.02
 SEALED = 100
@@ -33,7 +33,7 @@ def identity(number: int) -> Identity:
 
 
 async def new_phone(
-    desk: Desk,
+    desk: CheckedTabs,
     number: int = 0,
     *,
     webrtc: bool = True,
@@ -71,7 +71,7 @@ async def new_phone(
     return phone
 
 
-async def arrive(world: World, phone: Phone, *, channel: bool = False) -> None:
+async def arrive(world: ScenarioContext, phone: Phone, *, channel: bool = False) -> None:
     """Connect and pair, again and again while the agent is not on offer yet; have the channel. Raises PhoneError."""
     if not phone.relay_is_up:
         await phone.connect(PATIENCE)
@@ -80,7 +80,7 @@ async def arrive(world: World, phone: Phone, *, channel: bool = False) -> None:
         await on_channel(world, phone)
 
 
-async def pair(world: World, phone: Phone) -> None:
+async def pair(world: ScenarioContext, phone: Phone) -> None:
     """Ask for the agent until it is given: what was there before may take a moment to go. Raises PhoneError."""
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -95,7 +95,7 @@ async def pair(world: World, phone: Phone) -> None:
                 return
 
 
-async def on_offer(world: World, phone: Phone) -> None:
+async def on_offer(world: ScenarioContext, phone: Phone) -> None:
     """Wait until the relay offers the agent. Raises PhoneError."""
     wanted = world.target.device_id
 
@@ -105,13 +105,13 @@ async def on_offer(world: World, phone: Phone) -> None:
     await phone.until(offered, "the agent on offer", PATIENCE)
 
 
-async def on_channel(world: World, phone: Phone) -> None:
+async def on_channel(world: ScenarioContext, phone: Phone) -> None:
     """Wait until the data channel is open and the agent sends on it. Raises PhoneError."""
     await phone.channel_open(PATIENCE)
     await served(world, phone, "channel")
 
 
-async def served(world: World, phone: Phone, path: str) -> Status:
+async def served(world: ScenarioContext, phone: Phone, path: str) -> Status:
     """Wait until the agent serves this phone by this path. Raises PhoneError."""
     return await status_when(
         world,
@@ -120,7 +120,9 @@ async def served(world: World, phone: Phone, path: str) -> Status:
     )
 
 
-async def status_when(world: World, is_so: Callable[[Status], object], what: str, patience: float = PATIENCE) -> Status:
+async def status_when(
+    world: ScenarioContext, is_so: Callable[[Status], object], what: str, patience: float = PATIENCE
+) -> Status:
     """The agent's status, once something is true of it. Raises PhoneError, StateError."""
     status: Status = {}
     try:
@@ -155,7 +157,7 @@ async def silence_channel(phone: Phone) -> None:
         await peer._connection.sctp.transport.transport.stop()
 
 
-async def everybody_leaves(world: World) -> None:
+async def everybody_leaves(world: ScenarioContext) -> None:
     """All phones leave, and the agent is as if none had been there. Raises PhoneError, StateError."""
     while world.phones:
         await world.phones.pop().leave()

@@ -12,9 +12,9 @@ from soak.phone.offsets import FEATURES
 from soak.phone.phone import Phone
 from soak.scenarios import fullness
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
-from soak.scenarios.terminal_checks import PATIENCE, Desk
+from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 from soak.scenarios.terminals import WORDS
 
 LARGE = 1_000_000
@@ -49,15 +49,15 @@ class Reconnects(Scenario):
 
     once: ClassVar[frozenset[str]] = frozenset({"relay restart"})
 
-    async def setup(self, world: World) -> None:
+    async def setup(self, world: ScenarioContext) -> None:
         """One terminal that stays, opened by a phone that goes again."""
         self._connected_at = self._connected_at or asyncio.get_running_loop().time()
-        self.desk = Desk(world)
+        self.desk = CheckedTabs(world)
         phone = await arrive(self.desk)
         self.uuid = await self.desk.open(phone)
         await depart(self.desk, phone)
 
-    async def action(self, world: World, kind: str) -> None:
+    async def action(self, world: ScenarioContext, kind: str) -> None:
         """One cycle: it begins and ends without a phone."""
         if kind == "relay restart":
             await self._lasting_connection()
@@ -70,7 +70,7 @@ class Reconnects(Scenario):
         lasting_at = self._connected_at + LASTING_SECONDS / self.desk.world.time_scale + 0.5
         await asyncio.sleep(max(0.0, lasting_at - asyncio.get_running_loop().time()))
 
-    async def fill(self, world: World) -> None:
+    async def fill(self, world: ScenarioContext) -> None:
         """Commands and codes; a relay that waits for a phone, and an agent for the relay."""
         phone = await arrive(self.desk, features=FEATURES)
         await fullness.fill_window(self.desk, phone)
@@ -80,7 +80,7 @@ class Reconnects(Scenario):
         await fullness.fill_commands(world)
         await self.desk.kill_all(phone)
 
-    async def back(self, world: World) -> None:
+    async def back(self, world: ScenarioContext) -> None:
         """End the terminal, and leave."""
         phone = world.phones[0] if world.phones else await arrive(self.desk)
         await self.desk.kill_all(phone)
@@ -88,7 +88,7 @@ class Reconnects(Scenario):
 
 
 async def arrive(
-    desk: Desk,
+    desk: CheckedTabs,
     *,
     channel: bool = False,
     features: tuple[str, ...] | None = None,
@@ -101,7 +101,7 @@ async def arrive(
     return phone
 
 
-async def depart(desk: Desk, phone: Phone) -> None:
+async def depart(desk: CheckedTabs, phone: Phone) -> None:
     """A phone says goodbye."""
     desk.world.phones.remove(phone)
     desk.blink(phone)  # the channel goes first, and then for a moment the rest comes by relay
@@ -109,13 +109,13 @@ async def depart(desk: Desk, phone: Phone) -> None:
     desk.check()
 
 
-async def use(desk: Desk, phone: Phone, uuid: str) -> None:
+async def use(desk: CheckedTabs, phone: Phone, uuid: str) -> None:
     """Find the terminal as it is, and type into it."""
     await desk.settled(phone, uuid)
     await desk.run(phone, uuid, shell.say(WORDS))
 
 
-async def come_and_go(desk: Desk, uuid: str, *, channel: bool, politely: bool) -> None:
+async def come_and_go(desk: CheckedTabs, uuid: str, *, channel: bool, politely: bool) -> None:
     """Leave the terminal printing, and come back to it."""
     phone = await arrive(desk, channel=channel)
     await use(desk, phone, uuid)
@@ -129,7 +129,7 @@ async def come_and_go(desk: Desk, uuid: str, *, channel: bool, politely: bool) -
     await depart(desk, phone)
 
 
-async def half_open(desk: Desk, uuid: str, *, channel: bool) -> None:
+async def half_open(desk: CheckedTabs, uuid: str, *, channel: bool) -> None:
     """Fall silent without a close, and come back as the same device while the agent believes in the one before."""
     silent = await arrive(desk, channel=channel)
     await use(desk, silent, uuid)
@@ -147,7 +147,7 @@ async def half_open(desk: Desk, uuid: str, *, channel: bool) -> None:
     await depart(desk, phone)
 
 
-async def channel_to_relay(desk: Desk, uuid: str) -> None:
+async def channel_to_relay(desk: CheckedTabs, uuid: str) -> None:
     """The channel ends while the terminal prints: little, of which the screen has all, or much."""
     phone = await arrive(desk, channel=True)
     await use(desk, phone, uuid)
@@ -160,7 +160,7 @@ async def channel_to_relay(desk: Desk, uuid: str) -> None:
     await depart(desk, phone)
 
 
-async def relay_to_channel(desk: Desk, uuid: str) -> None:
+async def relay_to_channel(desk: CheckedTabs, uuid: str) -> None:
     """The channel opens while the terminal prints."""
     phone = await visits.new_phone(desk)
     await visits.arrive(desk.world, phone)
@@ -171,7 +171,7 @@ async def relay_to_channel(desk: Desk, uuid: str) -> None:
     await depart(desk, phone)
 
 
-async def relay_drops(desk: Desk, uuid: str) -> None:
+async def relay_drops(desk: CheckedTabs, uuid: str) -> None:
     """The phone loses the relay while the channel serves, comes back to it, and leaves on both."""
     phone = await arrive(desk, channel=True)
     await use(desk, phone, uuid)
@@ -184,7 +184,7 @@ async def relay_drops(desk: Desk, uuid: str) -> None:
     await depart(desk, phone)
 
 
-async def second_phone(desk: Desk, uuid: str) -> None:
+async def second_phone(desk: CheckedTabs, uuid: str) -> None:
     """A second phone is refused while the first is there, and takes over when it has left.
 
     Where there may be one only, that one just comes and goes.
@@ -205,7 +205,7 @@ async def second_phone(desk: Desk, uuid: str) -> None:
     await depart(desk, second)
 
 
-async def refused(desk: Desk, uuid: str) -> None:
+async def refused(desk: CheckedTabs, uuid: str) -> None:
     """A token that is none, an agent that is none; then all is as before."""
     phone = await visits.new_phone(desk, webrtc=False)
     right = phone.token
@@ -231,7 +231,7 @@ async def refuses(phone: Phone, asking: Awaitable[object]) -> None:
         raise PhoneError("error", f"expected {phone.name} to be refused; it was not")
 
 
-async def relay_restart(desk: Desk, uuid: str) -> None:
+async def relay_restart(desk: CheckedTabs, uuid: str) -> None:
     """The relay ends, politely or not, under a phone that it serves; agent and phone come back to it."""
     phone = await arrive(desk)
     await use(desk, phone, uuid)
@@ -244,7 +244,7 @@ async def relay_restart(desk: Desk, uuid: str) -> None:
     await depart(desk, phone)
 
 
-ACTIONS: Mapping[str, Callable[[Desk, str], Awaitable[None]]] = {
+ACTIONS: Mapping[str, Callable[[CheckedTabs, str], Awaitable[None]]] = {
     "polite relay": partial(come_and_go, channel=False, politely=True),
     "vanish relay": partial(come_and_go, channel=False, politely=False),
     "half-open relay": partial(half_open, channel=False),

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.reconnects import Reconnects
 
 
@@ -22,5 +22,5 @@ class SteadyRelay(Reconnects):
     )
     once: ClassVar[frozenset[str]] = frozenset()
 
-    async def fill(self, world: World) -> None:
+    async def fill(self, world: ScenarioContext) -> None:
         """Nothing: `reconnects` fills the same limits."""

@@ -12,13 +12,13 @@ from mobifai.config import HealthConfig
 from mobifai.limits import TERMINAL_RING
 from soak import shell
 from soak.phone.event_log import Json
-from soak.phone.expected_output import ExpectedStream, View
+from soak.phone.expected_output import ExpectedStream, StreamView
 from soak.phone.interface import Path
 from soak.phone.offsets import FEATURES
 from soak.phone.phone import Phone
 from soak.phone.traffic import IntegrityError
-from soak.scenarios.context import World
-from soak.shell import Line
+from soak.scenarios.context import ScenarioContext
+from soak.shell import TypedLine
 
 PATIENCE = 20.0
 """Seconds that anything may take on a busy machine."""
@@ -30,22 +30,22 @@ OUTPUT, SCREEN, AI_ACTION = "terminal:output", "process:screen", "ai:action"
 
 
 @dataclass
-class Tab:
+class CheckedTab:
     """An open terminal: what it is expected to print, and who sees what of it. `line` is the next number of a flood."""
 
     uuid: str
     stream: ExpectedStream
-    views: dict[str, View] = field(default_factory=dict)  # bounded by the phones
+    views: dict[str, StreamView] = field(default_factory=dict)  # bounded by the phones
     line: int = 1_000_000
 
 
-class Desk:
+class CheckedTabs:
     """The terminals of a scenario."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: ScenarioContext) -> None:
         self.world = world
         self._least_kept = TERMINAL_RING.value if world.time_scale == 1 else HealthConfig().inactive_screen_bytes
-        self._tabs: dict[str, Tab] = {}  # bounded by the agent's terminals
+        self._tabs: dict[str, CheckedTab] = {}  # bounded by the agent's terminals
         self._first_loss: IntegrityError | None = None
         self._phones = 0
 
@@ -83,7 +83,7 @@ class Desk:
         tab = self._tabs.get(uuid)
         if tab is None:
             return  # its end is on the way
-        view = tab.views.setdefault(viewer, View(tab.stream))
+        view = tab.views.setdefault(viewer, StreamView(tab.stream))
         try:
             view.screen(data) if event == SCREEN else view.output(data)
         except IntegrityError as error:
@@ -142,25 +142,25 @@ class Desk:
     async def open(self, phone: Phone, *, greeted: bool = True) -> str:
         """A new terminal, by default once its program takes input. Raises PhoneError, IntegrityError."""
         uuid = str(UUID(int=self.world.random.getrandbits(128), version=4))
-        tab = self._tabs[uuid] = Tab(uuid, ExpectedStream(TERMINAL_RING.value, self._least_kept))
+        tab = self._tabs[uuid] = CheckedTab(uuid, ExpectedStream(TERMINAL_RING.value, self._least_kept))
         tab.stream.will_print(shell.GREETING)
         await phone.create(uuid, timeout=PATIENCE)
         if greeted:
             await self.settled(phone, uuid)
         return uuid
 
-    async def type(self, phone: Phone, uuid: str, line: Line, via: Path | None = None) -> None:
+    async def type(self, phone: Phone, uuid: str, line: TypedLine, via: Path | None = None) -> None:
         """Type, and expect what is printed for it; `settled` waits for that. Raises PhoneError."""
         self._tabs[uuid].stream.will_print(line.printed)
         self.world.traffic.bytes_sent += len(line.typed.encode())
         await phone.type(uuid, line.typed, via)
 
-    async def run(self, phone: Phone, uuid: str, line: Line, via: Path | None = None) -> None:
+    async def run(self, phone: Phone, uuid: str, line: TypedLine, via: Path | None = None) -> None:
         """Type, and wait until all is seen. Raises PhoneError, IntegrityError."""
         await self.type(phone, uuid, line, via)
         await self.settled(phone, uuid)
 
-    def flood(self, uuid: str, size: int) -> Line:
+    def flood(self, uuid: str, size: int) -> TypedLine:
         """What makes a terminal print about so many bytes, which it has not printed before."""
         tab = self._tabs[uuid]
         first, tab.line = tab.line, tab.line + max(1, size // shell.LINE_BYTES)

@@ -7,16 +7,16 @@ from soak import shell
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
-from soak.scenarios.terminal_checks import PATIENCE, Desk
+from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 WORDS = "one, zwei, три, 四, 🖐 "
 FLOOD = 300_000
 """Bytes: three times what the agent's ring holds."""
 
 
-class Terminals(Scenario):
+class TerminalChurn(Scenario):
     """Terminal churn on the data channel."""
 
     name = "terminals"
@@ -31,26 +31,26 @@ class Terminals(Scenario):
         "refused",
     )
 
-    async def setup(self, world: World) -> None:
+    async def setup(self, world: ScenarioContext) -> None:
         """One phone, on the data channel."""
-        self.desk = Desk(world)
+        self.desk = CheckedTabs(world)
         await visits.arrive(world, await visits.new_phone(self.desk), channel=True)
 
-    async def action(self, world: World, kind: str) -> None:
+    async def action(self, world: ScenarioContext, kind: str) -> None:
         """One cycle."""
         await ACTIONS[kind](self.desk, world.phones[0])
 
-    async def fill(self, world: World) -> None:
+    async def fill(self, world: ScenarioContext) -> None:
         """As many terminals as may be, full rings, and more input than a program that does not read may be given."""
         await fill_terminals(self.desk, world.phones[0])
 
-    async def back(self, world: World) -> None:
+    async def back(self, world: ScenarioContext) -> None:
         """Close what is open still, and leave."""
         await self.desk.kill_all(world.phones[0])
         await visits.everybody_leaves(world)
 
 
-async def type_and_close(desk: Desk, phone: Phone) -> None:
+async def type_and_close(desk: CheckedTabs, phone: Phone) -> None:
     """Open, type in several ways, have the shell end."""
     uuid = await desk.open(phone)
     await desk.run(phone, uuid, shell.say(WORDS * desk.world.random.randrange(1, 20)))
@@ -59,14 +59,14 @@ async def type_and_close(desk: Desk, phone: Phone) -> None:
     await desk.leave(phone, uuid)
 
 
-async def flood_and_exit(desk: Desk, phone: Phone) -> None:
+async def flood_and_exit(desk: CheckedTabs, phone: Phone) -> None:
     """More output than a ring holds, all of it seen; the shell ends while the last of it is under way."""
     uuid = await desk.open(phone)
     await desk.type(phone, uuid, desk.flood(uuid, FLOOD))
     await desk.leave(phone, uuid)
 
 
-async def resize(desk: Desk, phone: Phone) -> None:
+async def resize(desk: CheckedTabs, phone: Phone) -> None:
     """The program gets each size."""
     uuid = await desk.open(phone)
     for _ in range(3):
@@ -76,7 +76,7 @@ async def resize(desk: Desk, phone: Phone) -> None:
     await desk.leave(phone, uuid)
 
 
-async def rename(desk: Desk, phone: Phone) -> None:
+async def rename(desk: CheckedTabs, phone: Phone) -> None:
     """Another name, twice."""
     uuid = await desk.open(phone)
     for _ in range(2):
@@ -84,7 +84,7 @@ async def rename(desk: Desk, phone: Phone) -> None:
     await desk.leave(phone, uuid)
 
 
-async def switch(desk: Desk, phone: Phone) -> None:
+async def switch(desk: CheckedTabs, phone: Phone) -> None:
     """Two are flooded while a third is looked at; then they are looked at, one by one and together."""
     unseen = [await desk.open(phone) for _ in range(2)]
     seen = await desk.open(phone)
@@ -100,7 +100,7 @@ async def switch(desk: Desk, phone: Phone) -> None:
         await desk.leave(phone, uuid)
 
 
-async def kill(desk: Desk, phone: Phone) -> None:
+async def kill(desk: CheckedTabs, phone: Phone) -> None:
     """End one that prints, and one that does not read."""
     uuid = await desk.open(phone)
     await desk.type(phone, uuid, desk.flood(uuid, 4 * FLOOD))
@@ -111,7 +111,7 @@ async def kill(desk: Desk, phone: Phone) -> None:
     await desk.kill(phone, deaf)
 
 
-async def refused(desk: Desk, phone: Phone) -> None:
+async def refused(desk: CheckedTabs, phone: Phone) -> None:
     """What can't be done is said, and changes nothing."""
     uuid = await desk.open(phone)
     await phone.create(uuid, timeout=PATIENCE)  # it exists: made active again, no more
@@ -130,7 +130,7 @@ async def expect_error(phone: Phone, uuid: str) -> str:
     return str(told["error"])
 
 
-async def fill_terminals(desk: Desk, phone: Phone) -> None:
+async def fill_terminals(desk: CheckedTabs, phone: Phone) -> None:
     """Fill `terminals`, `terminal.ring` and `terminal.input`; the next of each is refused, or the oldest goes."""
     uuids = [await desk.open(phone, greeted=False) for _ in range(TERMINALS.value)]
     try:

@@ -21,38 +21,40 @@ LINE_BYTES = 7 + len(_REST)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TypedLine:
     """Something to type, and all that the program prints for it."""
 
     typed: str
     printed: bytes
 
 
-def say(text: str) -> Line:
+def say(text: str) -> TypedLine:
     """A text without line ends comes back as a line."""
-    return Line(f"say {text}\n", f"{text}\n".encode())
+    return TypedLine(f"say {text}\n", f"{text}\n".encode())
 
 
-def flood(first: int, last: int) -> Line:
+def flood(first: int, last: int) -> TypedLine:
     """Numbered lines, as fast as the program can."""
-    return Line(f"flood {first} {last}\n", b"".join(b"%d%b" % (number, _REST) for number in range(first, last + 1)))
+    return TypedLine(
+        f"flood {first} {last}\n", b"".join(b"%d%b" % (number, _REST) for number in range(first, last + 1))
+    )
 
 
-def echo(text: str) -> tuple[Line, Line]:
+def echo(text: str) -> tuple[TypedLine, TypedLine]:
     """A text of any characters but CR comes back as it is. The second is to be typed once the first is printed."""
     printed = text.encode()
-    return Line(f"echo {len(printed)}\n", b">"), Line(text, printed)
+    return TypedLine(f"echo {len(printed)}\n", b">"), TypedLine(text, printed)
 
 
-def size(cols: int, rows: int) -> Line:
+def size(cols: int, rows: int) -> TypedLine:
     """The program says how large its screen is: rows first."""
-    return Line("size\n", f"{rows} {cols}\n".encode())
+    return TypedLine("size\n", f"{rows} {cols}\n".encode())
 
 
-def leave(status: int = 0) -> Line:
+def leave(status: int = 0) -> TypedLine:
     """The program ends."""
-    return Line(f"exit {status}\n", b"")
+    return TypedLine(f"exit {status}\n", b"")
 
 
-DEAF = Line("deaf\n", b"")
+DEAF = TypedLine("deaf\n", b"")
 """The program reads nothing any more; it has to be killed."""

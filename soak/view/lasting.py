@@ -3,13 +3,13 @@
 from contextlib import suppress
 from typing import Self
 
-from soak.view.lines import Progress, View
+from soak.view.lines import Progress, ProgressView
 
 
-class LastingView:
+class BestEffortView:
     """Shows with another view as long as there is somewhere to show it."""
 
-    def __init__(self, inner: View) -> None:
+    def __init__(self, inner: ProgressView) -> None:
         self._inner = inner
 
     def update(self, progress: Progress) -> None:

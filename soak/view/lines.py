@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self, TextIO
 
 from mobifai.protocol.plain_text import plain
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 from soak.gauges.results import TrafficResult
 from soak.report.figures import amount, count, counted, duration, number
 
@@ -17,7 +17,7 @@ LINES_SHARE = 1 / 360
 
 
 @dataclass(frozen=True, slots=True)
-class GaugeCourse:
+class GaugeCurve:
     """A gauge as the live view shows it. `values` are the last ones, oldest first, some 60 at most."""
 
     label: str
@@ -36,19 +36,19 @@ class Progress:
 
     phase: str
     scenario: str
-    counts: Counts
+    counts: CycleCounts
     rate: float
     step: str = ""
     cycle: str = "cycle"
     seconds_left: float | None = None
     elapsed: float = 0
     share: float | None = None
-    gauges: tuple[GaugeCourse, ...] = ()
+    gauges: tuple[GaugeCurve, ...] = ()
     findings: tuple[str, ...] = ()
     traffic: TrafficResult = field(default_factory=TrafficResult)
 
 
-class View(Protocol):
+class ProgressView(Protocol):
     """What a run tells a person while it runs."""
 
     def update(self, progress: Progress) -> None:
@@ -79,7 +79,7 @@ class PlainLines:
         for finding in new_findings(last, progress):
             self.say(f"found: {finding}")
         if last is None or self._due(last, progress):
-            self._told, self._newest = self._clock(), told(progress)
+            self._told, self._newest = self._clock(), progress_line(progress)
             self.say(self._newest)
 
     def say(self, line: str) -> None:
@@ -97,8 +97,8 @@ class PlainLines:
 
     def __exit__(self, *error: object) -> None:
         """Say where it ended, unless that was the last line."""
-        if self._last is not None and told(self._last) != self._newest:
-            self.say(told(self._last))
+        if self._last is not None and progress_line(self._last) != self._newest:
+            self.say(progress_line(self._last))
 
     def _due(self, last: Progress, progress: Progress) -> bool:
         if (last.phase, last.scenario) != (progress.phase, progress.scenario):
@@ -114,7 +114,7 @@ def new_findings(last: Progress | None, progress: Progress) -> list[str]:
     return [finding for finding in progress.findings if finding not in known]
 
 
-def told(progress: Progress) -> str:
+def progress_line(progress: Progress) -> str:
     """Where a run is, in one line."""
     parts = [
         ", ".join(

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from mobifai.protocol.plain_text import plain
 from soak.report.figures import amount, count, counted, duration
-from soak.view.lines import GaugeCourse, PlainLines, Progress, View, exchanged, left, new_findings, speed
+from soak.view.lines import GaugeCurve, PlainLines, Progress, ProgressView, exchanged, left, new_findings, speed
 from soak.view.sparkline import ASCII_BLOCKS, BLOCKS, sparkline
 
 REFRESH_SECONDS = 0.25
@@ -24,7 +24,7 @@ SHOWN_FINDINGS = 5
 
 
 class LiveView:
-    """A `View` in a terminal. It draws at once when the phase changes or something is found, else 4 times a second."""
+    """A `ProgressView` in a terminal. A new phase or finding is drawn immediately, everything else 4 times a second."""
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console or Console(highlight=False)
@@ -60,13 +60,13 @@ class LiveView:
     def _draw(self) -> None:
         self._drawn = self._clock()
         if self._last is not None:
-            self._live.update(Picture(self._last), refresh=True)
+            self._live.update(ProgressPanel(self._last), refresh=True)
 
     def _print(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)
 
 
-class Picture:
+class ProgressPanel:
     """A `Progress` in as many rows and columns as there are: at least one row, never more than the terminal has."""
 
     def __init__(self, progress: Progress) -> None:
@@ -116,7 +116,7 @@ class Picture:
         yield from (Text(f"  {_line(finding)}", "red") for finding in shown)
 
 
-def _gauges(gauges: tuple[GaugeCourse, ...], width: int, room: int, blocks: str) -> Iterator[Text]:
+def _gauges(gauges: tuple[GaugeCurve, ...], width: int, room: int, blocks: str) -> Iterator[Text]:
     """A row for each gauge, as many as there is room for."""
     shown = gauges if len(gauges) <= room else gauges[: max(0, room - 1)]
     labels = min(28, width // 2, max((len(_line(gauge.label)) for gauge in shown), default=0))
@@ -128,7 +128,9 @@ def _gauges(gauges: tuple[GaugeCourse, ...], width: int, room: int, blocks: str)
         yield Text(f"and {count(len(gauges) - len(shown), 'gauge')} more", "dim")
 
 
-def view(*, as_json: bool, environ: Mapping[str, str], out: TextIO | None = None, err: TextIO | None = None) -> View:
+def view(
+    *, as_json: bool, environ: Mapping[str, str], out: TextIO | None = None, err: TextIO | None = None
+) -> ProgressView:
     """The view for this terminal: live, or plain lines where that would not be read (with JSON on the error stream)."""
     out, err = out or sys.stdout, err or sys.stderr
     if as_json:

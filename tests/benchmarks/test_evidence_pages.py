@@ -20,8 +20,8 @@ from benchmarks.evidence.units import Evidence, Outcome, Plan, Result
 from benchmarks.leak_finders.cells import Measured
 from benchmarks.leak_finders.limits import Filter, distinct, kept, slim
 from benchmarks.leak_finders.plan import calibrations
-from soak.gauges.state import State
-from soak.plants import Moment, plants
+from soak.gauges.state import Trend
+from soak.plants import LifecycleEvent, plants
 from tests.soak.sample_reports import held
 
 DOCS = Path(__file__).parents[2] / "docs" / "measurements"
@@ -120,7 +120,7 @@ def test_what_is_kept_of_a_report_is_what_the_page_shows() -> None:
     detail = msgspec.json.decode(msgspec.json.encode(clean_detail(report)))
     page = rendered(known(result("clean-runs", "1", detail)))["clean-runs.md"]
     assert f"| 1 | {report.cycles:,} | 1 |" in page
-    judged = next(one for one in report.gauges if one.name == "python.blocks" and one.state is State.FLAT)
+    judged = next(one for one in report.gauges if one.name == "python.blocks" and one.state is Trend.FLAT)
     assert f"| agent | `python.blocks` | {judged.unit} |" in page
 
 
@@ -209,7 +209,10 @@ def test_a_cell_that_is_kept_in_short_gives_the_same_answer() -> None:
 
     clean = [cell("calibration", number, [("a.py:1", 9), ("a.py:1", 5), ("b.py:2", 7)]) for number in range(5)]
     shown = cell("leak", 0, [("a.py:1", 90), ("soak/plants/hooks.py:3", 80), ("c.py:4", 70), ("c.py:4", 60)])
-    before, after = Filter.by(Moment.TERMINAL, clean), Filter.by(Moment.TERMINAL, list(map(distinct, clean)))
+    before, after = (
+        Filter.by(LifecycleEvent.TERMINAL, clean),
+        Filter.by(LifecycleEvent.TERMINAL, list(map(distinct, clean))),
+    )
     assert after == before
     assert kept(slim(shown, before.places), before.places) == kept(shown, before.places) == 70
     assert len(slim(shown, before.places).places) == 1
@@ -229,13 +232,13 @@ def test_a_lost_byte_is_the_product_s_fault_and_a_run_without_a_verdict_the_mach
 
 
 def test_the_smallest_leak_is_that_of_the_bluntest_gauge_of_a_family_that_was_judged() -> None:
-    def gauge(name: str, least: float, state: State = State.FLAT) -> Any:
+    def gauge(name: str, least: float, state: Trend = Trend.FLAT) -> Any:
         return SimpleNamespace(name=name, unit="objects", scenario="mixed", state=state, smallest_leak=least)
 
     gauges = [
         gauge("types:a", 0.05),
         gauge("types:b", 0.25),
-        gauge("types:c", 9.0, State.UNMEASURED),
+        gauge("types:c", 9.0, Trend.UNMEASURED),
         gauge("rss.bytes", 4096.0),
         gauge("keeper/types:a/b", 0.5),
     ]

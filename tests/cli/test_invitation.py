@@ -7,7 +7,7 @@ import pytest
 
 from mobifai.access.devices import link
 from mobifai.cli.invitation import invitation_text
-from soak.phone.encryption import Link
+from soak.phone.encryption import InvitationLink
 
 DEVICE = "01234567-89ab-4cde-8f01-23456789abcd"
 SECRET, KEY = bytes(range(16)), bytes(range(32))
@@ -35,7 +35,7 @@ def test_a_link_has_all_that_a_phone_needs_behind_the_sign_that_no_server_sees()
         fragment
         == "1.ABCDEFGH.AAECAwQFBgcICQoLDA0ODw.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8.ASNFZ4mrTN6PASNFZ4mrzQ"
     )
-    assert Link.read(INVITATION["link"]) == Link(PAGE, "ABCDEFGH", SECRET, KEY, DEVICE)
+    assert InvitationLink.read(INVITATION["link"]) == InvitationLink(PAGE, "ABCDEFGH", SECRET, KEY, DEVICE)
 
 
 def test_the_link_is_shown_as_text_and_in_a_terminal_as_a_qr_code(in_terminal: bool) -> None:

@@ -16,7 +16,7 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessi
 
 from mobifai.protocol.features import ORDER
 from mobifai.protocol.handshake import Identity, sign
-from soak.phone.encryption import E2E, PhoneSeal, SealSession
+from soak.phone.encryption import E2E, EncryptionSession, PhoneKeys
 from soak.phone.peer_connection import close_connection
 from tests.fuzz.corpus import kind_of
 from tests.fuzz.mutation import encode
@@ -32,7 +32,7 @@ class Visitor:
 
     name: str
     token: str | None = None
-    seal: PhoneSeal | None = None
+    seal: PhoneKeys | None = None
     device_id: str = field(default_factory=lambda: str(uuid4()))
     identity: Identity = field(default_factory=Identity.generate)
 
@@ -55,7 +55,7 @@ class FuzzPhone:
         self._features = features
         self._webrtc = webrtc
         self._socket: Socket | None = None
-        self._session: SealSession | None = None
+        self._session: EncryptionSession | None = None
         self._is_ready = False
         self._numbered = 0
         self._number = 0
@@ -123,8 +123,8 @@ class FuzzPhone:
         if self.visitor.seal is not None:
             await self._seal(self.visitor.seal)
 
-    async def _seal(self, seal: PhoneSeal) -> None:
-        self._session = SealSession(seal, self.visitor.device_id, self.visitor.name, (*self._features, E2E))
+    async def _seal(self, seal: PhoneKeys) -> None:
+        self._session = EncryptionSession(seal, self.visitor.device_id, self.visitor.name, (*self._features, E2E))
         self.send("e2e:hello", self._session.hello())
         if await self.wait_for_one("e2e:welcome", "e2e:refused", "paired_device_disconnected") != "e2e:welcome":
             raise Gone(f"the agent ended the session: {self.events.get('e2e:refused')}")

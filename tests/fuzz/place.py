@@ -17,7 +17,7 @@ import aiohttp
 from mobifai.control.control_socket import ask
 from mobifai.logs.rotating_file import log_path
 from mobifai.state import StateDir
-from soak.phone.encryption import Link, PhoneSeal
+from soak.phone.encryption import InvitationLink, PhoneKeys
 from tests.fuzz.middle import Middle, standing_between
 from tests.fuzz.phone import Visitor
 from tests.integration.relays import NO_STUN, RunningRelay, login_url, relaying, sign_in
@@ -105,7 +105,7 @@ class Place:
         key = (name, sealed)
         if key not in self.visitors:
             invitation = await self._invite(legacy=not sealed)
-            seal = PhoneSeal.by_link(Link.read(str(invitation["link"]))) if sealed else None
+            seal = PhoneKeys.by_link(InvitationLink.read(str(invitation["link"]))) if sealed else None
             self.visitors[key] = Visitor(name, str(invitation["token"]), seal)
         return self.visitors[key]
 

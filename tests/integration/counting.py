@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 
 PROGRAM = """
 import select, sys
@@ -20,14 +20,14 @@ print(f"counted to {number}.")
 """Some thousand numbers a second."""
 
 
-async def start_counting(phone: PhoneFace, terminal: str, directory: Path) -> None:
+async def start_counting(phone: PhoneInterface, terminal: str, directory: Path) -> None:
     """Have a terminal count."""
     program = directory / "counting.py"
     program.write_text(PROGRAM)
     await phone.type(terminal, f"{sys.executable} {program}\r")
 
 
-async def stop_counting(phone: PhoneFace, terminal: str) -> list[int]:
+async def stop_counting(phone: PhoneInterface, terminal: str) -> list[int]:
     """Stop it, and give all numbers that the phone has been shown, once it was told the last one."""
     await phone.type(terminal, "\r")
     text = await phone.wait_output(terminal, lambda text: re.search(r"counted to \d+\.", text) is not None)

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from soak.phone.encryption import Link
+from soak.phone.encryption import InvitationLink
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
@@ -29,7 +29,7 @@ async def post(url: str, path: str, **content: Any) -> tuple[int, dict[str, Any]
 
 async def page_signs_in(invitation: dict[str, Any], device_id: str) -> str:
     """Do what the page does with a link. All of the request and the answer can be heard on a network without TLS."""
-    link = Link.read(invitation["link"])
+    link = InvitationLink.read(invitation["link"])
     status, answer = await post(
         link.page.rstrip("/"), "/api/sign-in", deviceId=device_id, type="mobile", kind="e2e", code=link.code
     )

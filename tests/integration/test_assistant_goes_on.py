@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from soak.phone.phone import Phone
 from tests.integration.test_assistant import LOOK, script
 from tests.support.agent import RunningAgent, serving
@@ -39,7 +39,7 @@ async def a_phone(agent: RunningAgent, *, webrtc: bool = False) -> AsyncIterator
         yield phone
 
 
-async def history(phone: PhoneFace, uuid: str, since: int = 0) -> dict[str, Any]:
+async def history(phone: PhoneInterface, uuid: str, since: int = 0) -> dict[str, Any]:
     return dict(await phone.expect("ai:history", lambda told: told["uuid"] == uuid, since=since))
 
 

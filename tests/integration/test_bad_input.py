@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mobifai.protocol import messages as wire
 from soak.phone.event_log import Json, PhoneError
 from soak.phone.interface import Path as Way
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from soak.phone.phone import Phone
 from tests.integration.relays import NO_STUN, ready
 from tests.support.agent import RunningAgent, serving
@@ -220,7 +220,7 @@ async def test_what_can_not_be_done_is_answered_with_an_error_that_says_why(
         nothing_went_wrong(agent)
 
 
-async def answer_to(phone: PhoneFace, event: str, payload: Json) -> str:
+async def answer_to(phone: PhoneInterface, event: str, payload: Json) -> str:
     mark = phone.mark()
     await phone.send(event, payload)
     return str((await phone.expect("process:error", since=mark))["error"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.agent_status import get_in_again
@@ -24,7 +24,7 @@ BASH = ("--shell", "/bin/bash --norc")
 paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
 
 
-async def come_back(phone: PhoneFace, agent: RunningAgent, *, webrtc: bool, active: str) -> None:
+async def come_back(phone: PhoneInterface, agent: RunningAgent, *, webrtc: bool, active: str) -> None:
     """Get in again, and then show the tab that was shown."""
     away = phone.mark()
     await get_in_again(phone, agent, channel=webrtc)
@@ -270,7 +270,7 @@ class Broken:
     """An agent that can't start again, with a shell."""
 
     agent: RunningAgent
-    phone: PhoneFace
+    phone: PhoneInterface
     terminal: str
     shell: int
     flag: Path

@@ -15,7 +15,7 @@ import pytest
 from mobifai.errors import StateError
 from mobifai.limits import MAX_FRAME
 from mobifai.protocol.noise import KeyPair
-from soak.phone.encryption import PhoneSeal
+from soak.phone.encryption import PhoneKeys
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from tests.integration.counting import numbers, start_counting, stop_counting
@@ -207,7 +207,7 @@ async def test_a_phone_that_nobody_invited_is_refused_whatever_token_it_has(tmp_
     async with serving(tmp_path / "state") as agent:
         invitation = await agent.invite()
         known = sealed_by(invitation)
-        stranger = PhoneSeal(known.agent_key, known.agent_id, known.key)
+        stranger = PhoneKeys(known.agent_key, known.agent_id, known.key)
         async with sealed_phone(agent.relay_url, invitation["token"], stranger) as phone:
             assert await refused(phone, agent) == "unknown"
             assert phone.processes is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving
 from tests.support.agent_status import arrive, nothing_went_wrong, on_path
@@ -49,7 +49,7 @@ def all_characters() -> str:
     )
 
 
-async def printed(phone: PhoneFace, terminal: str, program: Path, *, raw: bool) -> str:
+async def printed(phone: PhoneInterface, terminal: str, program: Path, *, raw: bool) -> str:
     """What a phone gets of what a program prints."""
     phone.forget_output(terminal)
     mode = "stty -opost; " if raw else ""

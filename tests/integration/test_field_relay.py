@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from soak.phone.event_log import Json
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from tests.integration.relays import NO_STUN, login_url, ready
 from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.agent_status import (
@@ -142,7 +142,7 @@ async def test_terminals_are_made_on_the_channel_and_go_on_over_the_relay(tmp_pa
             await phone.wait_output(terminal, "bare-42")
 
 
-async def only_dropped(relay: FieldRelay, phone: PhoneFace) -> None:
+async def only_dropped(relay: FieldRelay, phone: PhoneInterface) -> None:
     await phone.send("process:create", {"uuid": "never-made"}, "relay")
     await eventually(lambda: [seen.dropped for seen in relay.seen if seen.event == "process:create"][-1:] == [True])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import (
     answers,
@@ -33,7 +33,7 @@ MOST_GROWTH = 6 << 20
 @asynccontextmanager
 async def flooded(
     directory: Path, kind: Kind, channel: bool
-) -> AsyncIterator[tuple[RunningAgent, PhoneFace, str, psutil.Process]]:
+) -> AsyncIterator[tuple[RunningAgent, PhoneInterface, str, psutil.Process]]:
     """A phone in whose terminal `yes` prints."""
     async with serving(directory / "state") as agent:
         token = (await agent.invite_legacy())["token"]

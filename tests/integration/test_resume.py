@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from mobifai.limits import TERMINAL_WINDOW
-from soak.phone.interface import PhoneFace
-from soak.phone.offsets import FEATURES, RESUME, Place, Said
+from soak.phone.interface import PhoneInterface
+from soak.phone.offsets import FEATURES, RESUME, Reply, StreamOffset
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import (
@@ -36,7 +36,7 @@ FLOOD = f"seq -f n%.0f 1 {LAST}\r"
 @asynccontextmanager
 async def following(
     directory: Path, kind: Kind, *, channel: bool, features: tuple[str, ...] = FEATURES
-) -> AsyncIterator[tuple[RunningAgent, PhoneFace, str]]:
+) -> AsyncIterator[tuple[RunningAgent, PhoneInterface, str]]:
     """A phone that knows how far it is, with a terminal."""
     async with serving(directory / "state") as agent:
         token = (await agent.invite_legacy())["token"]
@@ -49,7 +49,7 @@ async def following(
         nothing_went_wrong(agent)
 
 
-def place(phone: PhoneFace, terminal: str) -> Place:
+def place(phone: PhoneInterface, terminal: str) -> StreamOffset:
     """How far the phone is."""
     assert phone.places is not None
     return phone.places.of(terminal)
@@ -126,7 +126,7 @@ async def test_a_phone_that_renders_nothing_costs_its_window_and_stops_no_progra
     tmp_path: Path, channel: bool
 ) -> None:
     async with following(tmp_path, "python", channel=channel) as (agent, phone, terminal):
-        replies, kept_back = phone._reply, list[tuple[Said, str]]()
+        replies, kept_back = phone._reply, list[tuple[Reply, str]]()
         phone._reply = lambda said, path: kept_back.append((said, path))  # type: ignore[method-assign]
         shell = psutil.Process((await asked(agent))["terminals"][0]["pid"])
         await phone.type(terminal, FLOOD.replace(str(LAST), "100000000"))

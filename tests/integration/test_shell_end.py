@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import answers, arrive, asked
 from tests.support.eventually import eventually
@@ -34,14 +34,14 @@ JOBS = {
 ENDS = {"plain", "foreground of a subshell", "stopped"}
 
 
-async def a_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneFace, str]:
+async def a_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneInterface, str]:
     token = (await agent.invite_legacy())["token"]
     phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
     await arrive(phone, agent.device_id)
     return phone, await phone.create()
 
 
-async def start_jobs(phone: PhoneFace, terminal: str, tmp_path: Path) -> dict[str, psutil.Process]:
+async def start_jobs(phone: PhoneInterface, terminal: str, tmp_path: Path) -> dict[str, psutil.Process]:
     """Start each kind of job, and find its process."""
     started = {}
     for number, (kind, command) in enumerate(JOBS.items()):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobifai.protocol.features import EXITS
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from soak.phone.offsets import FEATURES
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import answers, arrive, asked, get_in_again, status_when
@@ -21,7 +21,7 @@ SEES_EXITS = (*FEATURES, EXITS)
 
 async def a_phone(
     scope: AsyncExitStack, agent: RunningAgent, features: tuple[str, ...] = SEES_EXITS, *, channel: bool = True
-) -> PhoneFace:
+) -> PhoneInterface:
     token = (await agent.invite_legacy())["token"]
     phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token, features=features))
     await arrive(phone, agent.device_id, channel=channel)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from tests.support.agent import RunningAgent, mobifai, serving
 from tests.support.agent_status import answers, arrive, asked
 from tests.support.phones import open_phone
@@ -31,14 +31,14 @@ os.execv(sys.argv[1], sys.argv[1:])
 """A parent that ignores and blocks every signal, and leaves a descriptor open."""
 
 
-async def a_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneFace, str]:
+async def a_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneInterface, str]:
     token = (await agent.invite_legacy())["token"]
     phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
     await arrive(phone, agent.device_id)
     return phone, await phone.create()
 
 
-async def shown(phone: PhoneFace, terminal: str, command: str, tmp_path: Path) -> str:
+async def shown(phone: PhoneInterface, terminal: str, command: str, tmp_path: Path) -> str:
     """What a command prints in a terminal, read from a file so that no screen wraps it."""
     out = tmp_path / "out"
     await phone.type(terminal, f"{{ {command}; }} > {out} 2>&1\r")

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from tests.support.agent import STOP_SECONDS, RunningAgent, run_command, serving
 from tests.support.agent_status import answers, arrive, asked, nothing_went_wrong
 from tests.support.eventually import eventually
@@ -24,7 +24,7 @@ BASH = ("--shell", "/bin/bash --norc")
 JOBS = "sleep 1000 & sh -c \"trap '' TERM; sleep 1000; :\" & echo begun-$((1+1))\r"
 
 
-async def open_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneFace, str]:
+async def open_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneInterface, str]:
     token = (await agent.invite_legacy())["token"]
     phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
     await arrive(phone, agent.device_id)

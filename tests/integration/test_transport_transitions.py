@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from soak.phone.phone import Phone
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import (
@@ -23,10 +23,10 @@ from tests.support.phones import Kind, open_phone, phone_kinds
 
 ROUNDS = 2
 
-Scenario = Callable[[RunningAgent, PhoneFace, str], Awaitable[None]]
+Scenario = Callable[[RunningAgent, PhoneInterface, str], Awaitable[None]]
 
 
-async def the_channel_dies(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
+async def the_channel_dies(agent: RunningAgent, phone: PhoneInterface, terminal: str) -> None:
     await phone.drop_channel()
     assert phone.path == "relay"
     await answers(phone, terminal)
@@ -34,7 +34,7 @@ async def the_channel_dies(agent: RunningAgent, phone: PhoneFace, terminal: str)
     await on_path(agent, "channel", phone)
 
 
-async def the_phones_relay_connection_dies(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
+async def the_phones_relay_connection_dies(agent: RunningAgent, phone: PhoneInterface, terminal: str) -> None:
     await phone.drop_relay()
     await answers(phone, terminal, "channel")
     await phone.reconnect()
@@ -43,7 +43,7 @@ async def the_phones_relay_connection_dies(agent: RunningAgent, phone: PhoneFace
     await pair_anew(agent, phone)
 
 
-async def the_phone_vanishes_and_comes_back(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
+async def the_phone_vanishes_and_comes_back(agent: RunningAgent, phone: PhoneInterface, terminal: str) -> None:
     await phone.vanish()
     await arrive(phone, agent.device_id)
     await on_path(agent, "channel", phone)
@@ -59,7 +59,7 @@ async def same_bounds(agent: RunningAgent, before: Holdings) -> None:
     await until(look, 15)
 
 
-async def it_pairs_again_on_both_paths(agent: RunningAgent, phone: PhoneFace, terminal: str) -> None:
+async def it_pairs_again_on_both_paths(agent: RunningAgent, phone: PhoneInterface, terminal: str) -> None:
     await pair_anew(agent, phone)
 
 

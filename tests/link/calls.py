@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from mobifai.protocol import messages as wire
-from soak.phone.peer_connection import PhonePeer
+from soak.phone.peer_connection import PhonePeerConnection
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Listener:
 class End:
     """A phone's end, with its answer to one offer as the agent is told of it."""
 
-    peer: PhonePeer
+    peer: PhonePeerConnection
     heard: list[str]
     answer: wire.Answer
     candidates: list[wire.IceCandidate]
@@ -48,7 +48,7 @@ class End:
 async def answering(offer: wire.Offer) -> AsyncIterator[End]:
     """A phone that answers this offer."""
     heard: list[str] = []
-    peer = PhonePeer(heard.append, lambda: None)
+    peer = PhonePeerConnection(heard.append, lambda: None)
     try:
         made = await peer.answer({"type": offer.offer.type, "sdp": offer.offer.sdp})
         answer = wire.Answer(answer=wire.Description(type="answer", sdp=made.description["sdp"]))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.phone.event_log import CHARACTERS, EVENTS, NAMES, EventLog, News, PhoneError
+from soak.phone.event_log import CHARACTERS, EVENTS, NAMES, ChangeNotifier, EventLog, PhoneError
 from soak.phone.frames import frame
 from soak.phone.screen import TAIL, TERMINALS, Screens, TerminalText, shows
 
@@ -61,7 +61,7 @@ def take(log: EventLog, events: tuple[str, ...], payload: str, since: int = 0) -
 
 
 async def test_waiting_ends_with_the_news_the_failure_or_the_time() -> None:
-    news, facts = News(), list[str]()
+    news, facts = ChangeNotifier(), list[str]()
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(news.until(lambda: facts or None, 5, lambda: "a fact"))
         await asyncio.sleep(0)

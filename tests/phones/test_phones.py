@@ -7,7 +7,7 @@ import pytest
 
 from mobifai.protocol.handshake import Identity
 from soak.phone.event_log import PhoneError
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from tests.phones.echo_agent import RESET, EchoAgent
 from tests.support.eventually import eventually
 from tests.support.field_relay import FieldRelay
@@ -16,7 +16,7 @@ from tests.support.phones import Kind, open_phone, phone_kinds
 EVERY_PLANE = "".join(chr(plane << 16 | 0x4E2D) for plane in range(17)) + "\r\n\x1b[0m\0"
 
 
-async def open_channel(phone: PhoneFace) -> None:
+async def open_channel(phone: PhoneInterface) -> None:
     await phone.connect()
     await phone.pair()
     await phone.channel_open()
@@ -243,7 +243,7 @@ async def test_a_secret_with_leading_zeros_pairs(kind: Kind) -> None:
             await phone.pair()
 
 
-def sent_by(relay: FieldRelay, phone: PhoneFace) -> list[str]:
+def sent_by(relay: FieldRelay, phone: PhoneInterface) -> list[str]:
     return [seen.event for seen in relay.seen if seen.device_id == phone.device_id]
 
 

@@ -20,8 +20,8 @@ from soak import shell
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.scenarios import phone_visits as visits
 from soak.scenarios import reconnects
-from soak.scenarios.context import World
-from soak.scenarios.terminal_checks import Desk
+from soak.scenarios.context import ScenarioContext
+from soak.scenarios.terminal_checks import CheckedTabs
 from tests.support.agent import mobifai, serving
 from tests.support.shell_line import run_line
 
@@ -76,8 +76,8 @@ async def is_traced(target: AgentUnderTest) -> bool:
 
 async def test_under_a_flood_the_echo_stays_usable_nothing_is_lost_and_the_look_comes_off(tmp_path: Path) -> None:
     async with under_test(tmp_path) as target:
-        world = World(target, Random(1), 2)  # noqa: S311 - the same every time
-        desk = Desk(world)
+        world = ScenarioContext(target, Random(1), 2)  # noqa: S311 - the same every time
+        desk = CheckedTabs(world)
         phone = await reconnects.arrive(desk, channel=True)
         quiet, busy = await desk.open(phone), await desk.open(phone)
         looking = asyncio.create_task(attach(target.state_dir, tmp_path / "report", 8))
@@ -103,8 +103,8 @@ async def test_under_a_flood_the_echo_stays_usable_nothing_is_lost_and_the_look_
 
 async def test_what_leaks_in_a_running_agent_is_named(tmp_path: Path) -> None:
     async with under_test(tmp_path, "dict-by-session") as target:
-        world = World(target, Random(1), 2)  # noqa: S311 - the same every time
-        desk = Desk(world)
+        world = ScenarioContext(target, Random(1), 2)  # noqa: S311 - the same every time
+        desk = CheckedTabs(world)
         phone = await reconnects.arrive(desk)
         looking = asyncio.create_task(attach(target.state_dir, tmp_path / "report", 8))
         while not looking.done():

@@ -9,7 +9,7 @@ import pytest
 
 from profiles.report.directory import ProfileDirectory, read_profile
 from profiles.results import Culprit, ProfileReport
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 from soak.gauges.results import Report, TrafficResult
 from soak.plants import plant
 from soak.report.directory import ReportDirectory
@@ -88,7 +88,7 @@ async def test_what_a_soak_run_found_is_explained_and_can_be_seen_again(tmp_path
     finding = {"kind": "growth", "name": "python.blocks", "detail": "more", "per_cycle": 1.4, "unit": "objects",
                "per_24h": 1.0, "scenario": "terminals", "replay": ""}  # fmt: skip
     other = {**finding, "name": "zombies", "unit": "processes"}
-    soaked = Report("leak", Counts(160), 20.0, 5, {"plan": plan}, [], [], [], [], TrafficResult())
+    soaked = Report("leak", CycleCounts(160), 20.0, 5, {"plan": plan}, [], [], [], [], TrafficResult())
     soaked = msgspec.convert({**msgspec.to_builtins(soaked), "findings": [finding, other]}, Report)
     ReportDirectory(tmp_path / "soak").write(soaked)
     status, report = await hunted(tmp_path / "report", "--from", str(tmp_path / "soak"), "--no-dose")

@@ -9,12 +9,12 @@ from mobifai.errors import MobiFaiError
 from profiles.investigate.explain import nothing_to_explain, read_soak, steps_to_findings, wanted_of
 from profiles.investigate.investigation import Hunt, Wanted
 from profiles.results import Culprit
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 from soak.gauges.results import FindingResult, Report, TrafficResult
 from soak.report.directory import ReportDirectory
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 
-ANY = Wanted(Plan(("mixed",), 1))
+ANY = Wanted(SoakPlan(("mixed",), 1))
 
 
 def finding(scenario: str, name: str = "python.blocks", kind: str = "growth") -> FindingResult:
@@ -24,12 +24,12 @@ def finding(scenario: str, name: str = "python.blocks", kind: str = "growth") ->
 def soaked(verdict: str, *findings: FindingResult, **other: Any) -> Report:
     """A report of soak."""
     plan = other.pop("plan", {"time_scale": 5, "phones": 3, "plant": "text-only", "scenarios": ["terminals"]})
-    return Report(verdict, Counts(), 1.0, 7, {"plan": plan}, [], [], [], list(findings), TrafficResult(), **other)  # type: ignore[arg-type]
+    return Report(verdict, CycleCounts(), 1.0, 7, {"plan": plan}, [], [], [], list(findings), TrafficResult(), **other)  # type: ignore[arg-type]
 
 
 def test_the_scenarios_seed_and_plant_are_those_of_the_report() -> None:
     wanted = wanted_of(soaked("leak", finding("terminals"), finding("terminals", "zombies")), ANY, ())
-    assert wanted.plan == Plan(("terminals",), 7, time_scale=5, phones=3, plant="text-only")
+    assert wanted.plan == SoakPlan(("terminals",), 7, time_scale=5, phones=3, plant="text-only")
     assert [one.name for one in wanted.findings] == ["python.blocks", "zombies"]
     assert wanted.mode == "from"
 

@@ -36,7 +36,7 @@ from soak.gauges.results import FindingResult
 from soak.gauges.trend import judge
 from soak.harness.installation import Installation
 from soak.report.files import ReportError
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 from tests.profiles.sample_gates import ROOT, TODAY, culprit, gate_report, only
 from tests.support.agent import run_command
 from tests.support.shell_line import run_line
@@ -293,13 +293,18 @@ def test_what_are_no_stored_figures_is_told(tmp_path: Path, text: str) -> None:
 
 
 def test_the_projects_own_stored_figures_are_of_todays_workload() -> None:
-    workload = workload_of(Plan(SCENARIOS, SEED, time_scale=TIME_SCALE, phones=2))
+    workload = workload_of(SoakPlan(SCENARIOS, SEED, time_scale=TIME_SCALE, phones=2))
     told = "soak's work or a figure has changed: mobifai profile gate --baseline profiles/baseline.json --update"
     assert {one.workload for one in read_baselines(ROOT / "profiles" / "baseline.json")} == {workload}, told
 
 
 def test_another_seed_or_scenario_is_another_workload() -> None:
-    plans = [Plan(("mixed",), 1), Plan(("mixed",), 2), Plan(("terminals",), 1), Plan(("mixed",), 1, time_scale=2)]
+    plans = [
+        SoakPlan(("mixed",), 1),
+        SoakPlan(("mixed",), 2),
+        SoakPlan(("terminals",), 1),
+        SoakPlan(("mixed",), 1, time_scale=2),
+    ]
     assert len({workload_of(plan) for plan in plans}) == len(plans)
 
 

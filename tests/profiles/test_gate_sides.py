@@ -21,7 +21,7 @@ from profiles.gate.sides import Side, base, base_of, candidate, in_checkout
 from profiles.gate.table import headline, markdown, summary
 from soak.harness.environment import environment
 from soak.harness.installation import Installation
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 from tests.profiles.gate_branches import commit, git, repository
 from tests.profiles.sample_gates import culprit, gate_report
 from tests.support.agent import run_command
@@ -319,7 +319,7 @@ def test_a_culprit_in_a_side_that_was_built_is_named_in_the_checkout() -> None:
 
 # -- what to do next
 
-PLAN = Plan(("mixed",), 20, time_scale=20, phones=2)
+PLAN = SoakPlan(("mixed",), 20, time_scale=20, phones=2)
 
 
 def steps(**other: object) -> list[tuple[str, str]]:

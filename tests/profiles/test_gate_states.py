@@ -20,14 +20,14 @@ from profiles.results import Unjudged
 from soak.gauges.gauge import gauge_of
 from soak.gauges.trend import judge
 from soak.harness.installation import Installation
-from soak.run.plan import Plan
+from soak.run.plan import SoakPlan
 from tests.profiles.sample_gates import BASE, NOW, gate_report, only
 
 
 def gate(folder: Path) -> Gate:
     """One that has not run, of two scenarios."""
     sides = [Side("base", Installation(), BASE), Side("now", Installation(), NOW)]
-    wanted = Comparison(Plan(("mixed", "terminals"), 20), sides, None, BASE, NOW)
+    wanted = Comparison(SoakPlan(("mixed", "terminals"), 20), sides, None, BASE, NOW)
     return Gate(wanted, folder, {}, "mobifai profile gate --base main", "", lambda _: None)
 
 
@@ -128,5 +128,5 @@ def test_growth_that_was_found_before_an_interruption_is_said_with_the_command_f
     report = gate_report(verdict="inconclusive", culprits=[], rows=[])
     assert "No verdict, 1 finding by then: " in summary(report).plain.splitlines()[0]
     assert ("name the line", "mobifai profile run mixed --seed 20") in {
-        (one.what, one.command) for one in next_steps(report, Plan(("mixed",), 20))
+        (one.what, one.command) for one in next_steps(report, SoakPlan(("mixed",), 20))
     }

@@ -24,7 +24,7 @@ from profiles.options import PROCESSES, TABLE
 from profiles.replay import attach_command, run_command
 from soak.option_types import FASTEST, MOST_PHONES
 from soak.plants import plants
-from soak.run.plan import LARGEST_SEED, Plan
+from soak.run.plan import LARGEST_SEED, SoakPlan
 from soak.scenarios import scenarios
 from tests.soak import option_words
 from tests.support.shell_words import shell_words
@@ -93,7 +93,7 @@ def test_the_longest_time_is_in_the_help(command: click.Command) -> None:
     st.builds(
         Wanted,
         st.builds(
-            Plan, names, seeds, plant=st.none() | st.sampled_from([one.name for one in plants()]),
+            SoakPlan, names, seeds, plant=st.none() | st.sampled_from([one.name for one in plants()]),
             time_scale=st.floats(1, FASTEST), phones=st.integers(1, MOST_PHONES),
         ),
         st.booleans(),

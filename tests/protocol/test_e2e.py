@@ -17,7 +17,7 @@ from mobifai.protocol import e2e
 from mobifai.protocol import messages as wire
 from mobifai.protocol.e2e import Established, Ignored, Opened, Reason, Refused, Say, Session, Stage, Standing
 from mobifai.protocol.noise import MOST_BYTES, NO_SECRET, KeyPair
-from soak.phone.encryption import PhoneSeal, SealSession
+from soak.phone.encryption import EncryptionSession, PhoneKeys
 
 AGENT, PHONE, OTHER = (KeyPair.of(bytes([number]) * 32) for number in (1, 2, 3))
 SECRET = bytes(range(16))
@@ -50,11 +50,11 @@ def a_session(known: Known, phone_id: str = "phone") -> Session:
     return Session(AGENT, "agent", phone_id, INTRODUCTION, known)
 
 
-def a_phone(psk: bytes = NO_SECRET, key: KeyPair = PHONE, agent_key: bytes = AGENT.public) -> SealSession:
-    return SealSession(PhoneSeal(agent_key, "agent", key, psk), "phone", "Pixel", ("resume",))
+def a_phone(psk: bytes = NO_SECRET, key: KeyPair = PHONE, agent_key: bytes = AGENT.public) -> EncryptionSession:
+    return EncryptionSession(PhoneKeys(agent_key, "agent", key, psk), "phone", "Pixel", ("resume",))
 
 
-def ready(session: Session, phone: SealSession) -> list[Any]:
+def ready(session: Session, phone: EncryptionSession) -> list[Any]:
     """Hello, welcome, ready: what the agent makes of the last."""
     (said,) = session.hear("e2e:hello", phone.hello())
     assert isinstance(said, Say)
@@ -108,7 +108,7 @@ def test_a_revoked_phone_comes_in_anew_by_a_link() -> None:
         (Known(links=[PSK]), a_phone(PSK, agent_key=OTHER.public), Reason.BROKEN),
     ],
 )
-def test_others_are_told_why_they_may_not(known: Known, phone: SealSession, reason: Reason) -> None:
+def test_others_are_told_why_they_may_not(known: Known, phone: EncryptionSession, reason: Reason) -> None:
     session = a_session(known)
     assert refusal(session.hear("e2e:hello", phone.hello())) is reason
     assert session.stage is Stage.ENDED
@@ -116,8 +116,8 @@ def test_others_are_told_why_they_may_not(known: Known, phone: SealSession, reas
 
 def test_a_phone_is_who_it_says_to_this_agent_and_under_its_own_name_only() -> None:
     known = Known({PHONE.public})
-    elsewhere = SealSession(PhoneSeal(AGENT.public, "another agent", PHONE), "phone", "Pixel", ())
-    renamed = SealSession(PhoneSeal(AGENT.public, "agent", PHONE), "another phone", "Pixel", ())
+    elsewhere = EncryptionSession(PhoneKeys(AGENT.public, "another agent", PHONE), "phone", "Pixel", ())
+    renamed = EncryptionSession(PhoneKeys(AGENT.public, "agent", PHONE), "another phone", "Pixel", ())
     for phone in (elsewhere, renamed):
         assert refusal(a_session(known).hear("e2e:hello", phone.hello())) is Reason.BROKEN
 
@@ -235,7 +235,7 @@ class Between(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.known = Known(links=[PSK])
-        self.seal = PhoneSeal(AGENT.public, "agent", PHONE, PSK)
+        self.seal = PhoneKeys(AGENT.public, "agent", PHONE, PSK)
         self.number = 0
         self.up: list[tuple[str, dict[str, str]]] = []
         self.down: list[tuple[str, dict[str, str]]] = []
@@ -245,7 +245,7 @@ class Between(RuleBasedStateMachine):
     def begin(self) -> None:
         """A new pairing."""
         self.session: Session = a_session(self.known)
-        self.phone: SealSession | None = SealSession(self.seal, "phone", "Pixel", ())
+        self.phone: EncryptionSession | None = EncryptionSession(self.seal, "phone", "Pixel", ())
         self.up, self.down = [("e2e:hello", self.phone.hello())], []
         self.said: list[str] = []
         self.done: list[str] = []

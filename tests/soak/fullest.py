@@ -26,11 +26,11 @@ from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.phone.phone import Phone
 from soak.provocations.model_api import Form, ModelApi
 from soak.provocations.relay_storms import FIRST_DEVICE, address
-from soak.provocations.stranger import Stranger, frame_head
+from soak.provocations.stranger import RawRelayClient, frame_head
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.conversations import PROMPT
-from soak.scenarios.terminal_checks import PATIENCE, Desk
+from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 SETTINGS = '[assistant]\nquiet_seconds = 0.0\napprovals = "never"\nretries = 0\n'
 PASTE = 500_000
@@ -46,8 +46,8 @@ class Fullest:
         self.target = target
         self._api = api
         self._scope = scope
-        self.world = World(target, Random(1))  # noqa: S311 - to do the same again
-        self.desk = Desk(self.world)
+        self.world = ScenarioContext(target, Random(1))  # noqa: S311 - to do the same again
+        self.desk = CheckedTabs(self.world)
 
     async def memory(self) -> int:
         """Bytes of the agent and its keeper, pages that both have counted once."""
@@ -93,17 +93,17 @@ class Fullest:
         token, devices = "", []
         for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_SOCKETS.value - 4):
             token = str((await self.target.ask("pair", {"legacy": True}))["token"])
-            device = Stranger(self.target.relay_url, address(number % 16), receive_bytes=4096)
+            device = RawRelayClient(self.target.relay_url, address(number % 16), receive_bytes=4096)
             devices.append(await self._scope.enter_async_context(device))
             assert await device.register(token, visits.device_id(number)) == "authenticated"
         packet = frame_head(RELAY_MESSAGE.value) + b"x" * (RELAY_MESSAGE.value - 1)
         for device in devices:
             device.deaf()
         await asyncio.gather(*(device.write(packet) for device in devices))
-        async with Stranger(self.target.relay_url) as writer:
+        async with RawRelayClient(self.target.relay_url) as writer:
             await self._change_settings(writer, token)
 
-    async def _change_settings(self, writer: Stranger, token: str) -> None:
+    async def _change_settings(self, writer: RawRelayClient, token: str) -> None:
         largest = json.dumps({"soak": "x" * (RELAY_SETTINGS.value - 20)}).encode()
         headers = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
         while (left := RELAY_BACKLOG.value - 4 - (await self._entry(RELAY_BACKLOG.name))["used"]) > 0:
@@ -114,7 +114,9 @@ class Fullest:
         """Requests whose bodies are never whole."""
         head = "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         for number in range(RELAY_REQUESTS.value):
-            stranger = await self._scope.enter_async_context(Stranger(self.target.relay_url, address(number % 16)))
+            stranger = await self._scope.enter_async_context(
+                RawRelayClient(self.target.relay_url, address(number % 16))
+            )
             await stranger.write(f"{head}Content-Length: {BODY + 1}\r\n\r\n".encode() + b"x" * BODY)
 
     async def _conversations(self, phone: Phone) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import click
 import pytest
 
-from soak.option_table import OptionTable, Usage
+from soak.option_table import OptionsError, OptionTable
 
 SHOWN = {"scenario_names": "SCENARIO"}
 
@@ -21,7 +21,7 @@ def _pairs(command: click.Command, table: OptionTable) -> Iterator[tuple[str, st
 
 
 def checked(command: click.Command, table: OptionTable, *words: str) -> str:
-    """The mode of a command line. Raises Usage."""
+    """The mode of a command line. Raises OptionsError."""
     with command.make_context("x", list(words)) as context:
         return table.check(context)
 
@@ -37,7 +37,7 @@ def check_pair(command: click.Command, table: OptionTable, values: Mapping[str, 
     if not mode or not name or name in table.modes[mode].takes | {*table.modes[mode].needs}:
         assert checked(command, table, *words) == mode
         return
-    with pytest.raises(Usage, match="can't be used with .*, because .") as refused:
+    with pytest.raises(OptionsError, match="can't be used with .*, because .") as refused:
         checked(command, table, *words)
     for one in (mode, name):
         assert SHOWN.get(one) or _written(command, values, one)[0] in refused.value.message

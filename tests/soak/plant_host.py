@@ -25,7 +25,7 @@ from mobifai.protocol import agent_pairing as pairing
 from mobifai.state import open_state
 from mobifai.terminals.keeper import Keeper
 from mobifai.terminals.local_spawner import LocalSpawner
-from soak.plants import Moment, install, plant
+from soak.plants import LifecycleEvent, install, plant
 from tests.support import loops
 from tests.support.eventually import eventually
 
@@ -111,13 +111,13 @@ def _echo_server() -> web.Application:
     return app
 
 
-CAUSES: dict[Moment, Callable[[Agent, int], Awaitable[None]]] = {
-    Moment.CONNECT: visit,
-    Moment.DISCONNECT: visit,
-    Moment.TERMINAL: churn,
-    Moment.CLOSED: churn,
-    Moment.PROMPT: prompt,
-    Moment.REFUSAL: refusal,
+CAUSES: dict[LifecycleEvent, Callable[[Agent, int], Awaitable[None]]] = {
+    LifecycleEvent.CONNECT: visit,
+    LifecycleEvent.DISCONNECT: visit,
+    LifecycleEvent.TERMINAL: churn,
+    LifecycleEvent.CLOSED: churn,
+    LifecycleEvent.PROMPT: prompt,
+    LifecycleEvent.REFUSAL: refusal,
 }
 """What brings each moment about, once."""
 

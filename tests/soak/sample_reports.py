@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 from soak.gauges.results import (
+    BoundOutcome,
     BoundResult,
-    BoundState,
     FindingResult,
     GaugeResult,
     Installed,
@@ -21,7 +21,7 @@ from soak.gauges.results import (
     SeriesResult,
     TrafficResult,
 )
-from soak.gauges.state import BUDGET, NOT_HERE, State
+from soak.gauges.state import BUDGET, NOT_HERE, Trend
 
 SCENARIOS = ("terminals", "reconnects", "conversations", "mixed")
 REPLAY = "mobifai soak terminals --seed 7 --cycles 240 --phones 2"
@@ -65,35 +65,35 @@ def bounded(series: SeriesResult, capacity: float) -> SeriesResult:
 
 def scenario(name: str, points: int) -> ScenarioResult:
     """A scenario that was judged."""
-    counts = Counts(points, points // 5, blocks=8)
+    counts = CycleCounts(points, points // 5, blocks=8)
     traffic_ = TrafficResult(4_600_000, 577_000_000)
-    return ScenarioResult(name, counts, 8, 31.2, Phase.JUDGED, State.FLAT, traffic_)
+    return ScenarioResult(name, counts, 8, 31.2, Phase.JUDGED, Trend.FLAT, traffic_)
 
 
 def held(points: int = 200) -> Report:
     """A run in which everything held."""
     return Report(
         verdict="held",
-        counts=Counts(points * len(SCENARIOS), points // 5 * len(SCENARIOS), blocks=32, rounds=8),
+        counts=CycleCounts(points * len(SCENARIOS), points // 5 * len(SCENARIOS), blocks=32, rounds=8),
         duration_s=125.3,
         seed=7,
         environment={"platform": "Linux 6.1 x86_64", "python": "3.11.9", "libc": "glibc 2.36", "cpus": 2,
                      "libraries": {"aiortc": "1.13.0", "aiohttp": "3.12.1"}},
         bounds=[
-            BoundResult("assistant.history", 200, "messages", 200, 1412, BoundState.HELD),
-            BoundResult("link.outbox", 262_144, "bytes", 262_144, 0, BoundState.HELD),
-            BoundResult("relay.rooms", 4096, "rooms", 5, 0, BoundState.UNFILLED),
-            BoundResult("terminal.ring", 1_000_000, "bytes", 1_000_000, 88_000_000, BoundState.HELD),
-            BoundResult("terminals", 16, "terminals", 11, 0, BoundState.UNFILLED),
+            BoundResult("assistant.history", 200, "messages", 200, 1412, BoundOutcome.HELD),
+            BoundResult("link.outbox", 262_144, "bytes", 262_144, 0, BoundOutcome.HELD),
+            BoundResult("relay.rooms", 4096, "rooms", 5, 0, BoundOutcome.UNFILLED),
+            BoundResult("terminal.ring", 1_000_000, "bytes", 1_000_000, 88_000_000, BoundOutcome.HELD),
+            BoundResult("terminals", 16, "terminals", 11, 0, BoundOutcome.UNFILLED),
         ],
         rest=[
-            RestResult("descriptors:socket", 6, 6, "descriptors", State.FLAT, "terminals"),
-            RestResult("tasks:serve", 2, 2, "tasks", State.FLAT, "reconnects"),
+            RestResult("descriptors:socket", 6, 6, "descriptors", Trend.FLAT, "terminals"),
+            RestResult("tasks:serve", 2, 2, "tasks", Trend.FLAT, "reconnects"),
         ],
         gauges=[
-            *(GaugeResult("heap.bytes", "bytes", 0.3, State.FLAT, 12, name) for name in SCENARIOS),
-            *(GaugeResult("python.blocks", "objects", -0.002, State.FLAT, 0.1, name) for name in SCENARIOS),
-            GaugeResult("children.bytes", "bytes", 0, State.UNMEASURED, None, "mixed", NOT_HERE),
+            *(GaugeResult("heap.bytes", "bytes", 0.3, Trend.FLAT, 12, name) for name in SCENARIOS),
+            *(GaugeResult("python.blocks", "objects", -0.002, Trend.FLAT, 0.1, name) for name in SCENARIOS),
+            GaugeResult("children.bytes", "bytes", 0, Trend.UNMEASURED, None, "mixed", NOT_HERE),
         ],
         findings=[],
         traffic=TrafficResult(18_400_000, 2_310_000_000, 0),
@@ -105,8 +105,8 @@ def held(points: int = 200) -> Report:
             for name in SCENARIOS
         ],
         harness=[
-            GaugeResult("rss.bytes", "bytes", 12, State.UNJUDGED, None, "harness", BUDGET),
-            GaugeResult("descriptors", "descriptors", 0, State.FLAT, 0, "harness"),
+            GaugeResult("rss.bytes", "bytes", 12, Trend.UNJUDGED, None, "harness", BUDGET),
+            GaugeResult("descriptors", "descriptors", 0, Trend.FLAT, 0, "harness"),
         ],
         memory=[{"at": 60.0, "seconds": 60.0, "lines": [{"line": "aiortc/rtcsctptransport.py:812", "bytes": 40_112}]}],
         notes=["The memory of child processes was not measured: /proc/PID/smaps_rollup can't be read."],
@@ -125,7 +125,7 @@ def leaking(points: int = 200) -> Report:
     """A run with findings of every kind."""
     calm = held(points)
     bounds = [
-        BoundResult("terminal.ring", 1_000_000, "bytes", 1_000_017, 88_000_000, BoundState.BROKEN),
+        BoundResult("terminal.ring", 1_000_000, "bytes", 1_000_017, 88_000_000, BoundOutcome.BROKEN),
         *calm.bounds[:3],
     ]
     return msgspec.structs.replace(
@@ -133,8 +133,8 @@ def leaking(points: int = 200) -> Report:
         verdict="leak",
         findings=FINDINGS,
         bounds=bounds,
-        rest=[RestResult("descriptors:socket", 6, 9, "descriptors", State.RISING, "terminals"), *calm.rest[1:]],
-        gauges=[GaugeResult("heap.bytes", "bytes", 48, State.RISING, 12, "terminals"), *calm.gauges[1:]],
+        rest=[RestResult("descriptors:socket", 6, 9, "descriptors", Trend.RISING, "terminals"), *calm.rest[1:]],
+        gauges=[GaugeResult("heap.bytes", "bytes", 48, Trend.RISING, 12, "terminals"), *calm.gauges[1:]],
         traffic=TrafficResult(18_400_000, 2_310_000_000, 1),
         segments=2,
         series=[course("heap.bytes", "terminals", "bytes", points, 480, 4_190_000), *calm.series[1:]],
@@ -148,14 +148,14 @@ def hostile(name: str) -> Report:
         held(5),
         verdict="leak",
         environment={name: name, "libraries": {name: [name]}},
-        bounds=[BoundResult(name, 10, name, 3, 0, BoundState.UNFILLED)],
-        rest=[RestResult(name, 1, 2, name, State.RISING, name, name)],
-        gauges=[GaugeResult(name, name, 1, State.RISING, 1, name, name)],
+        bounds=[BoundResult(name, 10, name, 3, 0, BoundOutcome.UNFILLED)],
+        rest=[RestResult(name, 1, 2, name, Trend.RISING, name, name)],
+        gauges=[GaugeResult(name, name, 1, Trend.RISING, 1, name, name)],
         findings=[FindingResult("growth", name, name, 1, name, 2, name, name)],
         command=name,
         started_at=name,
-        scenarios=[ScenarioResult(name, Counts(9, 2), 8, 1, Phase.JUDGED, State.UNJUDGED, TrafficResult(), name)],
-        harness=[GaugeResult(name, name, 1, State.FLAT, 1, name)],
+        scenarios=[ScenarioResult(name, CycleCounts(9, 2), 8, 1, Phase.JUDGED, Trend.UNJUDGED, TrafficResult(), name)],
+        harness=[GaugeResult(name, name, 1, Trend.FLAT, 1, name)],
         memory=[{name: name}],
         notes=[name],
         series=[SeriesResult(name, name, name, 2, points), SeriesResult(f"{name}.", name, name, None, points)],

@@ -22,7 +22,7 @@ import profiles
 import soak as soak_package
 from soak.command import soak as command
 from soak.gauges.results import Report
-from soak.gauges.state import State
+from soak.gauges.state import Trend
 from soak.inside.questions import RUN_VARIABLE
 from soak.plants import plants
 from soak.scenarios import scenarios
@@ -107,7 +107,7 @@ def test_a_pass_names_the_limits_that_were_filled_and_the_smallest_leak_that_it_
     assert all(bound.peak <= bound.capacity for bound in report.bounds)
     judged = {gauge.name: gauge for gauge in report.gauges}
     for name in ("python.blocks", "heap.bytes"):
-        assert judged[name].state is State.FLAT
+        assert judged[name].state is Trend.FLAT
         assert 0 < judged[name].smallest_leak < math.inf
     assert judged["python.blocks"].smallest_leak <= 1
     assert judged["heap.bytes"].smallest_leak <= 200

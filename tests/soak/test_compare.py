@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.cli.main import cli
-from soak.gauges.results import BoundState, FindingResult, Report
-from soak.gauges.state import State
-from soak.report.comparison import EXIT_STATUS, LARGER, Change, Comparison, Outcome, compare
+from soak.gauges.results import BoundOutcome, FindingResult, Report
+from soak.gauges.state import Trend
+from soak.report.comparison import EXIT_STATUS, LARGER, Change, ComparisonOutcome, ReportComparison, compare
 from soak.report.comparison_text import text
 from soak.report.directory import ReportDirectory
 from tests.soak import sample_reports
@@ -44,22 +44,22 @@ def run(*words: str) -> tuple[int, str]:
 
 def test_a_run_is_not_worse_than_itself() -> None:
     found = compare(sample_reports.leaking(20), sample_reports.leaking(20))
-    assert (found.outcome, found.differences, found.limits) == (Outcome.NOT_WORSE, [], [])
+    assert (found.outcome, found.differences, found.limits) == (ComparisonOutcome.NOT_WORSE, [], [])
     assert {one.change for one in found.findings} == {Change.SAME}
 
 
 @pytest.mark.parametrize(
     ("before", "after", "change", "outcome"),
     [
-        ([], [growth()], Change.NEW, Outcome.WORSE),
-        ([growth()], [], Change.GONE, Outcome.NOT_WORSE),
-        ([growth()], [growth(per_cycle=48 * LARGER)], Change.SAME, Outcome.NOT_WORSE),
-        ([growth()], [growth(per_cycle=48 * LARGER + 1)], Change.LARGER, Outcome.WORSE),
-        ([growth()], [growth(per_cycle=24)], Change.SMALLER, Outcome.NOT_WORSE),
+        ([], [growth()], Change.NEW, ComparisonOutcome.WORSE),
+        ([growth()], [], Change.GONE, ComparisonOutcome.NOT_WORSE),
+        ([growth()], [growth(per_cycle=48 * LARGER)], Change.SAME, ComparisonOutcome.NOT_WORSE),
+        ([growth()], [growth(per_cycle=48 * LARGER + 1)], Change.LARGER, ComparisonOutcome.WORSE),
+        ([growth()], [growth(per_cycle=24)], Change.SMALLER, ComparisonOutcome.NOT_WORSE),
     ],
 )
 def test_findings_are_new_gone_larger_or_smaller(
-    before: list[FindingResult], after: list[FindingResult], change: Change, outcome: Outcome
+    before: list[FindingResult], after: list[FindingResult], change: Change, outcome: ComparisonOutcome
 ) -> None:
     found = compare(with_findings(*before), with_findings(*after))
     assert [one.change for one in found.findings] == [change]
@@ -72,7 +72,7 @@ def test_the_same_name_in_another_scenario_is_another_finding() -> None:
 
 
 def test_a_finding_whose_scenario_was_not_judged_again_is_not_called_gone() -> None:
-    short = [msgspec.structs.replace(one, state=State.UNJUDGED) for one in sample_reports.held(20).scenarios]
+    short = [msgspec.structs.replace(one, state=Trend.UNJUDGED) for one in sample_reports.held(20).scenarios]
     assert changes(with_findings(growth()), with_findings(scenarios=short)) == {"heap.bytes": Change.UNKNOWN}
 
 
@@ -86,20 +86,20 @@ def test_what_is_larger_one_way_is_smaller_or_the_same_the_other_way(one: float,
 def test_an_unfinished_report_can_not_be_compared() -> None:
     found = compare(with_findings(finished=False, verdict="unfinished"), with_findings(growth()))
     assert (found.outcome, found.reasons) == (
-        Outcome.INCOMPARABLE, ["the earlier report was written while its run went on"],
+        ComparisonOutcome.INCOMPARABLE, ["the earlier report was written while its run went on"],
     )  # fmt: skip
 
 
 def test_a_later_report_without_a_verdict_says_nothing_unless_it_has_something_new() -> None:
-    assert compare(with_findings(), with_findings(verdict="inconclusive")).outcome is Outcome.INCOMPARABLE
-    assert compare(with_findings(), with_findings(growth(), verdict="inconclusive")).outcome is Outcome.WORSE
+    assert compare(with_findings(), with_findings(verdict="inconclusive")).outcome is ComparisonOutcome.INCOMPARABLE
+    assert compare(with_findings(), with_findings(growth(), verdict="inconclusive")).outcome is ComparisonOutcome.WORSE
 
 
 def test_runs_of_other_scenarios_can_not_be_compared() -> None:
     one, *others = sample_reports.held(20).scenarios
     for part in (others, [one], [one, *others[1:]]):
         found = compare(with_findings(), with_findings(scenarios=part))
-        assert found.outcome is Outcome.INCOMPARABLE
+        assert found.outcome is ComparisonOutcome.INCOMPARABLE
         assert "they ran other scenarios (" in found.reasons[0]
 
 
@@ -111,18 +111,18 @@ def planted(name: str | None, **changes: Any) -> Report:
 @pytest.mark.parametrize(("before", "after"), [("zombie", None), (None, "zombie"), ("zombie", "dict-by-session")])
 def test_runs_with_another_plant_can_not_be_compared(before: str | None, after: str | None) -> None:
     found = compare(planted(before), planted(after))
-    assert found.outcome is Outcome.INCOMPARABLE
+    assert found.outcome is ComparisonOutcome.INCOMPARABLE
     assert f"plant: {before or 'none'} → {after or 'none'}" in text(found)
 
 
 def test_runs_with_another_seed_can_be_compared_and_the_seeds_are_named() -> None:
     found = compare(planted("zombie"), planted("zombie", seed=8))
-    assert found.outcome is Outcome.NOT_WORSE
+    assert found.outcome is ComparisonOutcome.NOT_WORSE
     assert "seed: 7 → 8" in text(found) and "plant" not in text(found)
 
 
 def test_what_was_not_judged_has_no_rate_in_any_format() -> None:
-    gauges = [msgspec.structs.replace(one, state=State.UNJUDGED, per_cycle=None, smallest_leak=None)
+    gauges = [msgspec.structs.replace(one, state=Trend.UNJUDGED, per_cycle=None, smallest_leak=None)
               for one in sample_reports.held(20).gauges]  # fmt: skip
     found = compare(with_findings(gauges=gauges), with_findings(gauges=gauges))
     assert "python.blocks in terminals: – → – (– → –), not judged" in text(found)
@@ -132,15 +132,16 @@ def test_what_was_not_judged_has_no_rate_in_any_format() -> None:
 def test_it_says_which_limits_are_newly_or_no_longer_filled_and_what_is_different() -> None:
     before = sample_reports.held(20)
     bounds = [
-        msgspec.structs.replace(one, state={"relay.rooms": BoundState.HELD, "terminal.ring": BoundState.UNFILLED}
+        msgspec.structs.replace(one, state={"relay.rooms": BoundOutcome.HELD, "terminal.ring": BoundOutcome.UNFILLED}
                                 .get(one.name, one.state)) for one in before.bounds
     ]  # fmt: skip
     product = msgspec.structs.replace(before.product, commit="f" * 40)
     after = msgspec.structs.replace(before, bounds=bounds, seed=8, product=product)
     found = compare(before, after)
     assert {one.name: (one.before, one.after) for one in found.limits} == {
-        "relay.rooms": (BoundState.UNFILLED, BoundState.HELD), "terminal.ring": (BoundState.HELD, BoundState.UNFILLED),
-    }  # fmt: skip
+        "relay.rooms": (BoundOutcome.UNFILLED, BoundOutcome.HELD),
+        "terminal.ring": (BoundOutcome.HELD, BoundOutcome.UNFILLED),
+    }
     assert {one.name for one in found.differences} == {"commit", "seed"}
     shown = text(found)
     for line in ("newly filled: relay.rooms", "no longer filled: terminal.ring", "seed: 7 → 8"):
@@ -162,8 +163,8 @@ def test_the_command_prints_text_or_json_and_ends_with_the_documented_status(tmp
     assert (status, shown.splitlines()[0]) == (1, "✗ Something is new or larger")
     status, shown = run(str(tmp_path / "b"), str(tmp_path / "a"), "--json")
     assert status == 0
-    found = msgspec.json.decode(shown, type=Comparison)
-    assert (found.outcome, found.findings[0].change) == (Outcome.NOT_WORSE, Change.GONE)
+    found = msgspec.json.decode(shown, type=ReportComparison)
+    assert (found.outcome, found.findings[0].change) == (ComparisonOutcome.NOT_WORSE, Change.GONE)
     assert sorted(EXIT_STATUS.values()) == [0, 1, 4]
 
 

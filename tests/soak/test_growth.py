@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.gauges.gauge import GAUGES, Gauge
-from soak.gauges.state import State
+from soak.gauges.state import Trend
 from soak.gauges.time_series import Series
 from soak.gauges.trend import Judgement, convicted, is_warm, judge
 
@@ -59,7 +59,7 @@ def test_a_steady_leak_from_the_threshold_upwards_is_suspected_and_convicted(
 @pytest.mark.parametrize("gauge", [HEAP, BLOCKS, TYPES])
 def test_a_rise_below_the_threshold_is_none(gauge: Gauge, below: float) -> None:
     rate = below * least_rate(gauge, 20)
-    assert judge(window(lambda cycle: rate * cycle), gauge).state is State.FLAT
+    assert judge(window(lambda cycle: rate * cycle), gauge).state is Trend.FLAT
 
 
 @pytest.mark.parametrize("block", [10, 15, 20])
@@ -112,7 +112,7 @@ def test_a_small_leak_is_convicted_in_a_long_window_below_a_large_wobble() -> No
 @given(ANY_GAUGE, st.floats(-1e9, 1e9), BLOCK)
 def test_what_stays_is_not_suspicious(gauge: Gauge, value: float, block: int) -> None:
     judgement = judge(window(lambda _: value, block), gauge)
-    assert (judgement.state, judgement.total, judgement.per_cycle) == (State.FLAT, 0, 0)
+    assert (judgement.state, judgement.total, judgement.per_cycle) == (Trend.FLAT, 0, 0)
 
 
 @given(GROWING, st.integers(1, 8), st.floats(0, 1e9), BLOCK)
@@ -184,14 +184,14 @@ def test_a_random_wobble_is_not_suspicious_in_a_long_window() -> None:
 
 
 def test_a_budget_is_never_suspicious() -> None:
-    assert judge(window(lambda cycle: 1e6 * cycle), RSS).state is State.UNJUDGED
+    assert judge(window(lambda cycle: 1e6 * cycle), RSS).state is Trend.UNJUDGED
 
 
 # -- counts at rest
 
 
-@pytest.mark.parametrize(("end", "state"), [(4, State.FLAT), (5, State.FLAT), (6, State.SUSPECTED)])
-def test_a_count_at_rest_must_not_end_higher(end: int, state: State) -> None:
+@pytest.mark.parametrize(("end", "state"), [(4, Trend.FLAT), (5, Trend.FLAT), (6, Trend.SUSPECTED)])
+def test_a_count_at_rest_must_not_end_higher(end: int, state: Trend) -> None:
     assert judge(of([5, 5, 7, 5, 5, 5, 5, 5, end]), TASKS).state is state
 
 
@@ -251,10 +251,10 @@ def test_units_and_the_order_of_points_do_not_matter(
 @given(ANY_GAUGE, st.lists(st.tuples(st.integers(0, 500), st.none() | st.floats(-1e15, 1e15) | st.just(nan))))
 def test_any_points_get_a_judgement(gauge: Gauge, points: list[tuple[int, float | None]]) -> None:
     judgement = judge(points, gauge)
-    assert judgement.state in set(State) - {State.RISING}
+    assert judgement.state in set(Trend) - {Trend.RISING}
     assert 0 <= judgement.blocks <= 8
     assert judgement.smallest_leak >= 0
-    assert not (judgement.state is State.UNMEASURED and convicted(judgement, judgement))
+    assert not (judgement.state is Trend.UNMEASURED and convicted(judgement, judgement))
 
 
 @pytest.mark.parametrize(
@@ -264,12 +264,12 @@ def test_too_few_points_are_not_judged_and_say_how_many_are_needed(
     points: list[tuple[int, float]], blocks: int
 ) -> None:
     judgement = judge(points, TYPES)
-    assert (judgement.state, judgement.reason) == (State.UNJUDGED, f"too few blocks ({blocks} of 4 needed)")
+    assert (judgement.state, judgement.reason) == (Trend.UNJUDGED, f"too few blocks ({blocks} of 4 needed)")
 
 
 def test_what_has_no_value_in_any_block_is_not_measured() -> None:
     judgement = judge(of([nan] * 9), TYPES)
-    assert (judgement.state, judgement.reason) == (State.UNMEASURED, "not measurable on this platform")
+    assert (judgement.state, judgement.reason) == (Trend.UNMEASURED, "not measurable on this platform")
     assert judge(of([nan] * 6 + [1, 1, 1]), TYPES).reason == "measured in only 2 of 8 blocks"
 
 

@@ -11,22 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 from soak.gauges.results import TrafficResult
-from soak.view.lines import GaugeCourse, PlainLines, Progress
-from soak.view.live import LiveView, Picture, view
+from soak.view.lines import GaugeCurve, PlainLines, Progress
+from soak.view.live import LiveView, ProgressPanel, view
 from soak.view.sparkline import BLOCKS, sparkline
 
 PROGRESS = Progress(
     phase="judging",
     scenario="terminals",
-    counts=Counts(1200, 300, rounds=3),
+    counts=CycleCounts(1200, 300, rounds=3),
     step="round 3 of 8",
     rate=3.84,
     seconds_left=95,
     elapsed=310,
     share=0.4,
-    gauges=tuple(GaugeCourse(f"gauge.{i}", "bytes", tuple(float(i * j) for j in range(60))) for i in range(12)),
+    gauges=tuple(GaugeCurve(f"gauge.{i}", "bytes", tuple(float(i * j) for j in range(60))) for i in range(12)),
     traffic=TrafficResult(4_600_000, 577_000_000),
 )
 
@@ -57,7 +57,7 @@ def shown(console: Console) -> str:
 
 def test_the_picture_fits_80_by_24_and_has_everything() -> None:
     console = terminal()
-    console.print(Picture(replace(PROGRESS, findings=("heap.bytes: +48 B a cycle in terminals",))))
+    console.print(ProgressPanel(replace(PROGRESS, findings=("heap.bytes: +48 B a cycle in terminals",))))
     rows = shown(console).splitlines()
     assert len(rows) < 24 and all(len(row) <= 80 for row in rows)
     for part in (
@@ -81,8 +81,8 @@ def test_the_picture_fits_80_by_24_and_has_everything() -> None:
 )
 def test_the_picture_fits_any_terminal(width: int, height: int, gauges: int, found: list[str], name: str) -> None:
     console = terminal(width, height)
-    courses = tuple(GaugeCourse(name, name, (1.0, 2.0)) for _ in range(gauges))
-    console.print(Picture(replace(PROGRESS, phase=name, gauges=courses, findings=tuple(found))))
+    courses = tuple(GaugeCurve(name, name, (1.0, 2.0)) for _ in range(gauges))
+    console.print(ProgressPanel(replace(PROGRESS, phase=name, gauges=courses, findings=tuple(found))))
     assert len(shown(console).split("\n")) <= height
     assert "\x1b" not in shown(console)
 
@@ -91,7 +91,7 @@ def test_the_last_state_stays_on_the_screen() -> None:
     console, clock = terminal(), Clock()
     with LiveView(console, clock) as live:
         live.update(PROGRESS)
-        live.update(replace(PROGRESS, counts=Counts(1234, 300, rounds=3)))  # too soon to be drawn at once
+        live.update(replace(PROGRESS, counts=CycleCounts(1234, 300, rounds=3)))  # too soon to be drawn at once
         assert "1,234 judged cycles" not in shown(console)
     assert "1,234 judged cycles" in shown(console)
 

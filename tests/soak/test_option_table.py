@@ -6,7 +6,7 @@ import click
 import pytest
 
 from soak.command import soak
-from soak.option_table import Mode, OptionTable, Usage
+from soak.option_table import Mode, OptionsError, OptionTable
 from soak.options import TABLE
 from tests.soak import option_words
 
@@ -16,7 +16,7 @@ VALUES = {"duration": "10m", "cycles": "5", "seed": "7", "time_scale": "20", "ph
 
 
 def checked(*words: str) -> str:
-    """The mode of a command line of soak. Raises Usage."""
+    """The mode of a command line of soak. Raises OptionsError."""
     return option_words.checked(soak, TABLE, *words)
 
 
@@ -31,7 +31,7 @@ def test_the_table_knows_every_parameter_and_no_other() -> None:
 
 @pytest.mark.parametrize("words", [("--memray",), ("--no-memray",), ("--time-scale", "20"), ("--phones", "2")])
 def test_a_value_that_is_the_default_counts_as_given_as_well(words: tuple[str, ...]) -> None:
-    with pytest.raises(Usage, match=words[0]):
+    with pytest.raises(OptionsError, match=words[0]):
         checked("--attach", "s", *words)
 
 
@@ -44,7 +44,7 @@ def test_a_value_that_is_the_default_counts_as_given_as_well(words: tuple[str, .
     ],
 )
 def test_only_one_option_says_how_long_a_run_is(words: tuple[str, ...], both: str) -> None:
-    with pytest.raises(Usage, match=both):
+    with pytest.raises(OptionsError, match=both):
         checked(*words)
 
 
@@ -55,10 +55,13 @@ def test_an_option_that_needs_another_says_so() -> None:
     table = OptionTable(modes)
     with (
         command.make_context("x", ["--update"]) as context,
-        pytest.raises(Usage, match="--update with --file; found none"),
+        pytest.raises(OptionsError, match="--update with --file; found none"),
     ):
         table.check(context)
-    with command.make_context("x", []) as context, pytest.raises(Usage, match="expected one of --base; found neither"):
+    with (
+        command.make_context("x", []) as context,
+        pytest.raises(OptionsError, match="expected one of --base; found neither"),
+    ):
         table.check(context)
     with command.make_context("x", ["--update", "--file", "f"]) as context:
         assert table.check(context) == "update"

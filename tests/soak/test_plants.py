@@ -21,9 +21,9 @@ from soak.gauges import process_stats as outside
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
-from soak.plants import Moment, Plant, install, plant, plants
+from soak.plants import LifecycleEvent, Plant, install, plant, plants
 from soak.plants.hooks import listen
-from soak.plants.plant import IN_KEEPER, Event
+from soak.plants.plant import IN_KEEPER, PlantEvent
 from tests.soak import plant_host
 from tests.support.eventually import eventually
 
@@ -94,10 +94,10 @@ def test_the_package_loads_no_plant_until_it_is_asked_for_one() -> None:
 
 
 async def test_each_moment_is_told_once_and_with_what_it_is_about(tmp_path: Path) -> None:
-    told: list[tuple[Moment, Event]] = []
+    told: list[tuple[LifecycleEvent, PlantEvent]] = []
 
     async with plant_host.agent_in(tmp_path) as agent:
-        moments = [moment for moment in Moment if moment not in IN_KEEPER]
+        moments = [moment for moment in LifecycleEvent if moment not in IN_KEEPER]
         for moment in moments:
             listen(agent, moment, lambda event, moment=moment: told.append((moment, event)))
         for number in range(1, 4):
@@ -107,14 +107,14 @@ async def test_each_moment_is_told_once_and_with_what_it_is_about(tmp_path: Path
         await plant_host.prompt(agent, 1)
         assert Counter(moment for moment, _ in told) == {
             **dict.fromkeys(moments, 3),
-            Moment.TERMINAL: 4,
-            Moment.PROMPT: 1,
+            LifecycleEvent.TERMINAL: 4,
+            LifecycleEvent.PROMPT: 1,
         }
-        assert [event.number for moment, event in told if moment is Moment.REFUSAL] == [1, 2, 3]
-        assert told[0] == (Moment.CONNECT, Event(1, "phone"))
+        assert [event.number for moment, event in told if moment is LifecycleEvent.REFUSAL] == [1, 2, 3]
+        assert told[0] == (LifecycleEvent.CONNECT, PlantEvent(1, "phone"))
         assert [(moment, event.key, event.thing.uuid) for moment, event in told[2:4]] == [
-            (Moment.TERMINAL, "tab-1", "tab-1"),
-            (Moment.CLOSED, "tab-1", "tab-1"),
+            (LifecycleEvent.TERMINAL, "tab-1", "tab-1"),
+            (LifecycleEvent.CLOSED, "tab-1", "tab-1"),
         ]
         assert told[-1][1].thing.run.prompt == "do the thing 1"
         told.clear()
@@ -122,8 +122,8 @@ async def test_each_moment_is_told_once_and_with_what_it_is_about(tmp_path: Path
 
 async def test_what_the_agent_refuses_itself_raises_as_before_and_is_no_event(tmp_path: Path) -> None:
     async with plant_host.agent_in(tmp_path) as agent:
-        told: list[Event] = []
-        listen(agent, Moment.PROMPT, told.append)
+        told: list[PlantEvent] = []
+        listen(agent, LifecycleEvent.PROMPT, told.append)
         agent.phone_said("process:create", {"uuid": "tab"})
         with pytest.raises(AssistantError):
             agent.assistant.start("", agent.tabs.find("tab"), lambda *_: None)
@@ -133,13 +133,13 @@ async def test_what_the_agent_refuses_itself_raises_as_before_and_is_no_event(tm
 async def test_a_plant_that_fails_does_not_disturb_the_agent_or_another_plant(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_: Event) -> None:
+    def fail(_: PlantEvent) -> None:
         raise OSError("no descriptor left")
 
     async with plant_host.agent_in(tmp_path) as agent:
-        told: list[Event] = []
-        listen(agent, Moment.TERMINAL, fail)
-        listen(agent, Moment.TERMINAL, told.append)
+        told: list[PlantEvent] = []
+        listen(agent, LifecycleEvent.TERMINAL, fail)
+        listen(agent, LifecycleEvent.TERMINAL, told.append)
         await plant_host.churn(agent, 1)
         assert [event.key for event in told] == ["tab-1"]
         assert "a plant failed at its event 1" in caplog.text
@@ -256,7 +256,7 @@ def test_sixteen_bytes_of_c_are_on_the_c_heap() -> None:
     seed = plant("sixteen-native-bytes").source(PluginContext(Ledger()))
     before = heap_in_use() or 0
     for number in range(2000):
-        seed.happened(Event(number))
+        seed.happened(PlantEvent(number))
     assert (heap_in_use() or 0) - before >= 2000 * 16
 
 

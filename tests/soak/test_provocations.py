@@ -11,13 +11,13 @@ import pytest
 
 from mobifai.limits import LIMITS
 from soak import shell
-from soak.gauges.results import BoundResult, BoundState
+from soak.gauges.results import BoundOutcome, BoundResult
 from soak.gauges.verdict import bounds, breaches
 from soak.harness.agent_process import agent_under_test
 from soak.provocations import provocations
 from soak.provocations.account import explained
 from soak.scenarios import scenario
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 
 FILLED = {limit for one in provocations() if one.possible for limit in one.fills}
 
@@ -52,7 +52,7 @@ class Filled:
     results: Mapping[str, BoundResult]
     entries: list[dict[str, Any]]
     status: Mapping[str, Any]
-    world: World
+    world: ScenarioContext
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ async def run_scenario(place: Path) -> Filled:
     settings.write_text(one.settings())
     options = ["--shell", shell.COMMAND, "--time-scale", "20", *one.serve_options(place)]
     async with agent_under_test(place / "agent", settings, options) as target:
-        world = World(target, Random(1), time_scale=20)  # noqa: S311 - to do the same again
+        world = ScenarioContext(target, Random(1), time_scale=20)  # noqa: S311 - to do the same again
         await one.setup(world)
         for kind in sorted(set(one.block)):
             await one.action(world, kind)
@@ -108,7 +108,7 @@ def test_the_report_says_of_each_limit_what_filled_it_or_why_nothing_did(filled:
     for result in explained(known, ["limits"]):
         expected = "filled by the provocation" if result.exercised else "nothing can fill it: "
         assert result.why.startswith(expected), result
-    idle = BoundResult("terminals", 64, "items", 3, 0, BoundState.UNFILLED)
-    used = BoundResult("terminals", 64, "items", 64, 0, BoundState.HELD)
+    idle = BoundResult("terminals", 64, "items", 3, 0, BoundOutcome.UNFILLED)
+    used = BoundResult("terminals", 64, "items", 64, 0, BoundOutcome.HELD)
     assert explained([idle], ["mixed"])[0].why == "the scenario 'limits' did not run"
     assert explained([used], ["mixed"])[0].why == "filled by use"

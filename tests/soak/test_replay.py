@@ -11,7 +11,7 @@ from soak.duration import LONGEST, SHORTEST, Duration, duration_text
 from soak.option_types import FASTEST, MOST_CYCLES, MOST_PHONES
 from soak.options import TABLE, plan_of
 from soak.plants import plants
-from soak.run.plan import LARGEST_SEED, Plan
+from soak.run.plan import LARGEST_SEED, SoakPlan
 from soak.run.replay import scenario_command, soak_command, watch_command
 from soak.scenarios import scenarios
 from tests.support.shell_words import shell_words
@@ -23,7 +23,7 @@ lengths = st.one_of(
     st.fixed_dictionaries({"cycles": st.integers(1, MOST_CYCLES)}),
 )
 plans = st.builds(
-    lambda length, **more: Plan(**more, **length),
+    lambda length, **more: SoakPlan(**more, **length),
     length=lengths,
     scenarios=st.lists(st.sampled_from(scenarios()), min_size=1, unique=True).map(tuple),
     seed=st.integers(0, LARGEST_SEED),
@@ -35,7 +35,7 @@ plans = st.builds(
 )
 
 
-def parsed(command: str) -> Plan:
+def parsed(command: str) -> SoakPlan:
     """The plan of a command line."""
     program, name, *words = shell_words(command)
     assert (program, name) == ("mobifai", "soak")
@@ -45,7 +45,7 @@ def parsed(command: str) -> Plan:
 
 
 @given(plans)
-def test_the_command_of_a_plan_is_parsed_as_the_same_plan(plan: Plan) -> None:
+def test_the_command_of_a_plan_is_parsed_as_the_same_plan(plan: SoakPlan) -> None:
     assert parsed(soak_command(plan)) == plan
 
 
@@ -55,7 +55,7 @@ def test_a_length_of_time_is_read_as_exactly_what_was_written(seconds: float) ->
 
 
 @given(plans, st.integers(0, 1000))
-def test_the_command_of_one_scenario_is_the_run_with_that_scenario_alone(plan: Plan, cycles: int) -> None:
+def test_the_command_of_one_scenario_is_the_run_with_that_scenario_alone(plan: SoakPlan, cycles: int) -> None:
     name = plan.scenarios[-1]
     again = parsed(scenario_command(plan, name, cycles))
     assert again.scenarios == (name,)
@@ -69,7 +69,7 @@ def test_the_command_of_one_scenario_is_the_run_with_that_scenario_alone(plan: P
 
 
 @given(plans, st.integers(1, 100))
-def test_a_later_seed_is_one_that_the_command_line_takes(plan: Plan, number: int) -> None:
+def test_a_later_seed_is_one_that_the_command_line_takes(plan: SoakPlan, number: int) -> None:
     later = plan.later(number)
     assert later.seed != plan.seed
     assert parsed(soak_command(later)) == later
@@ -92,4 +92,4 @@ def test_the_command_of_a_watch_names_the_agent_from_everywhere(seconds: float) 
 
 
 def test_no_command_has_a_path_in_it() -> None:
-    assert str(Path("/")) not in soak_command(Plan(scenarios(), 1, plant="zombie"))
+    assert str(Path("/")) not in soak_command(SoakPlan(scenarios(), 1, plant="zombie"))

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 from soak.gauges.gauge import Sample
 from soak.gauges.results import EXIT_STATUS, FindingResult, GaugeResult, Report, SeriesResult, TrafficResult
-from soak.gauges.state import State
+from soak.gauges.state import Trend
 from soak.report import scales
 from soak.report.directory import ReportDirectory, encoded, read_report
 from soak.report.figures import amount, byte_count, duration, number, projection, rate
@@ -26,12 +26,12 @@ from soak.report.files import ReportError
 from soak.report.html import page
 from soak.report.junit import junit
 from soak.report.next_steps import next_steps
-from soak.report.plots import courses
+from soak.report.plots import plots
 from soak.report.samples import SamplesFile
 from soak.report.sentences import SIGNS, sentence
 from soak.report.summary import summary
-from soak.report.windows import Windows
-from soak.run.plan import Plan
+from soak.report.windows import WindowFolder
+from soak.run.plan import SoakPlan
 from tests.soak import sample_reports
 from tests.support.shell_words import shell_words
 
@@ -159,12 +159,12 @@ def test_a_window_of_a_relative_report_goes_there_from_any_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Windows(Path("memray")).place(0) == tmp_path / "memray" / "window-000000.bin"
+    assert WindowFolder(Path("memray")).place(0) == tmp_path / "memray" / "window-000000.bin"
 
 
 @pytest.mark.parametrize("number", [2, 3, 4])
 def test_windows_are_bounded_in_number(tmp_path: Path, number: int) -> None:
-    windows = Windows(tmp_path / "memray", most=3)
+    windows = WindowFolder(tmp_path / "memray", most=3)
     for i in range(number):
         windows.place(i).write_bytes(b"0123456789")
     kept = [int(file.stem.partition("-")[2]) for file in windows.files()]
@@ -173,7 +173,7 @@ def test_windows_are_bounded_in_number(tmp_path: Path, number: int) -> None:
 
 @pytest.mark.parametrize(("size", "kept"), [(9, 2), (10, 2), (11, 1), (21, 0)])
 def test_windows_are_bounded_in_bytes(tmp_path: Path, size: int, kept: int) -> None:
-    windows = Windows(tmp_path / "memray", most_bytes=20)
+    windows = WindowFolder(tmp_path / "memray", most_bytes=20)
     for i in range(2):
         windows.place(i).write_bytes(bytes(size))
     windows.trim()
@@ -222,7 +222,7 @@ def test_a_bound_that_nothing_filled_is_not_called_good() -> None:
 
 def test_plots_with_findings_come_first_and_are_large() -> None:
     report = sample_reports.leaking()
-    assert [course.name for course in courses(report) if course.findings] == [
+    assert [course.name for course in plots(report) if course.findings] == [
         "descriptors:socket", "heap.bytes", "terminal.ring",
     ]  # fmt: skip
     assert page(report).count('class="plot large"') == 3
@@ -237,7 +237,7 @@ def test_the_plot_of_a_finding_fits_the_process_that_grew_and_no_other_line_hide
     series = [rising("one", 306_600, 3), rising("two", 100_000, 3), rising("calm", 500_000, 0),
               rising("harness", 300_000, 1500)]  # fmt: skip
     report = msgspec.structs.replace(sample_reports.leaking(), findings=found, series=series)
-    drawn = [(bool(one.findings), [line.scenario for line in one.lines]) for one in courses(report)]
+    drawn = [(bool(one.findings), [line.scenario for line in one.lines]) for one in plots(report)]
     assert drawn == [(True, ["one"]), (True, ["two"]), (False, ["calm"]), (False, ["harness"])]
     shown = page(report)
     first = shown.partition('id="plot-0"')[2].partition("</figure>")[0]
@@ -337,14 +337,14 @@ def test_every_finding_fails_a_case() -> None:
 @pytest.mark.parametrize(
     ("state", "word", "element"),
     [
-        (State.FLAT, "flat", "system-out"),
-        (State.RISING, "rising", "failure"),
-        (State.SUSPECTED, "suspected", "skipped"),
-        (State.UNJUDGED, "not judged", "skipped"),
-        (State.UNMEASURED, "not measured", "skipped"),
+        (Trend.FLAT, "flat", "system-out"),
+        (Trend.RISING, "rising", "failure"),
+        (Trend.SUSPECTED, "suspected", "skipped"),
+        (Trend.UNJUDGED, "not judged", "skipped"),
+        (Trend.UNMEASURED, "not measured", "skipped"),
     ],
 )
-def test_a_gauge_has_the_same_state_in_every_format(state: State, word: str, element: str) -> None:
+def test_a_gauge_has_the_same_state_in_every_format(state: Trend, word: str, element: str) -> None:
     gauge = GaugeResult("some.gauge", "objects", 1, state, None, "terminals", "the reason")
     report = msgspec.structs.replace(sample_reports.held(5), gauges=[gauge])
     (case,) = (one for one in parsed(junit(report)).iter("testcase") if one.get("classname") == "soak.gauges")
@@ -360,14 +360,14 @@ def test_a_gauge_has_the_same_state_in_every_format(state: State, word: str, ele
     ("harness", "told"),
     [
         (
-            [State.UNJUDGED, State.UNJUDGED],
+            [Trend.UNJUDGED, Trend.UNJUDGED],
             "on which no verdict rests: not judged: why",
         ),
-        ([State.FLAT, State.UNJUDGED], "the harness itself did not grow, by a"),
-        ([State.FLAT, State.RISING], "the harness itself grew: b"),
+        ([Trend.FLAT, Trend.UNJUDGED], "the harness itself did not grow, by a"),
+        ([Trend.FLAT, Trend.RISING], "the harness itself grew: b"),
     ],
 )
-def test_the_harness_did_not_grow_only_where_that_was_judged(harness: list[State], told: str) -> None:
+def test_the_harness_did_not_grow_only_where_that_was_judged(harness: list[Trend], told: str) -> None:
     gauges = [
         GaugeResult(name, "objects", 11_140, state, None, "harness", "why")
         for name, state in zip("ab", harness, strict=True)
@@ -375,7 +375,7 @@ def test_the_harness_did_not_grow_only_where_that_was_judged(harness: list[State
     report = msgspec.structs.replace(sample_reports.held(5), harness=gauges)
     assert told in summary(report).plain
     assert told[1:] in page(report)
-    if State.FLAT not in harness:
+    if Trend.FLAT not in harness:
         section = page(report).partition("The harness itself</h2>")[2].partition("</section>")[0]
         assert "flat" not in section and "did not grow" not in section
 
@@ -421,23 +421,23 @@ def test_what_no_line_can_be_named_for_is_seen_again(kind: str) -> None:
     ],
 )
 def test_a_run_without_a_verdict_names_what_to_do(changes: dict[str, Any], plan: dict[str, Any], expected: str) -> None:
-    counts = Counts(40, 100, blocks=2, rounds=2)
+    counts = CycleCounts(40, 100, blocks=2, rounds=2)
     one = msgspec.structs.replace(
-        sample_reports.held(5).scenarios[0], counts=counts, judged_blocks=2, state=State.UNJUDGED, reason="why"
+        sample_reports.held(5).scenarios[0], counts=counts, judged_blocks=2, state=Trend.UNJUDGED, reason="why"
     )
     report = msgspec.structs.replace(
         sample_reports.held(5), **{"verdict": "inconclusive", "counts": counts, "duration_s": 60.0, "scenarios": [one],
-                                   "environment": {"plan": {**asdict(Plan(("terminals",))), **plan}}, **changes},
+                                   "environment": {"plan": {**asdict(SoakPlan(("terminals",))), **plan}}, **changes},
     )  # fmt: skip
     assert shown_steps(report, Path("/r")) == [expected]
     assert "terminals has 2 of 8 blocks; all have to be of one process" in summary(report, Path("/r")).plain
 
 
 def test_a_longer_run_says_what_is_done_and_what_comes_beside_it() -> None:
-    counts = Counts(20, 100, blocks=1, rounds=1)
+    counts = CycleCounts(20, 100, blocks=1, rounds=1)
     one = msgspec.structs.replace(sample_reports.held(5).scenarios[0], counts=counts, judged_blocks=1,
-                                  state=State.UNJUDGED, reason="why")  # fmt: skip
-    environment = {"plan": {**asdict(Plan(("terminals",))), "cycles": 20}}
+                                  state=Trend.UNJUDGED, reason="why")  # fmt: skip
+    environment = {"plan": {**asdict(SoakPlan(("terminals",))), "cycles": 20}}
     report = msgspec.structs.replace(sample_reports.held(5), verdict="inconclusive", scenarios=[one],
                                      environment=environment)  # fmt: skip
     assert "(20 cycles are done, 160 more)" in summary(report, Path("/r")).plain
@@ -447,9 +447,9 @@ def test_a_longer_run_says_what_is_done_and_what_comes_beside_it() -> None:
     ("looks", "seconds", "expected"), [(3, 3.0, "20s"), (5, 12.0, "50s"), (0, 30.0, "20m"), (5, 300.0, "18m")]
 )
 def test_a_watch_without_a_verdict_names_a_length_that_gives_one(looks: int, seconds: float, expected: str) -> None:
-    one = msgspec.structs.replace(sample_reports.held(5).scenarios[0], name="attached", state=State.UNJUDGED)
+    one = msgspec.structs.replace(sample_reports.held(5).scenarios[0], name="attached", state=Trend.UNJUDGED)
     report = msgspec.structs.replace(
-        sample_reports.held(5), verdict="inconclusive", scenarios=[one], counts=Counts(looks, blocks=looks),
+        sample_reports.held(5), verdict="inconclusive", scenarios=[one], counts=CycleCounts(looks, blocks=looks),
         duration_s=seconds, environment={"watched": "/state dir"},
     )  # fmt: skip
     (command,) = shown_steps(report, Path("/r"))

@@ -15,19 +15,19 @@ import pytest
 
 from mobifai.errors import StateError
 from soak.gauges.results import Report
-from soak.gauges.state import State
+from soak.gauges.state import Trend
 from soak.harness.agent_process import TargetFailed
-from soak.harness.pauses import Pauses
+from soak.harness.pauses import PauseDetector
 from soak.phone.traffic import IntegrityError
 from soak.report.directory import ReportDirectory
 from soak.run import runner
-from soak.run.plan import QUICK_BLOCKS, Plan
-from soak.run.report_builder import Setting
-from soak.run.runner import Runner
-from soak.run.scenario_run import Course
-from soak.scenarios.context import World
+from soak.run.plan import QUICK_BLOCKS, SoakPlan
+from soak.run.report_builder import RunInfo
+from soak.run.runner import SoakRunner
+from soak.run.scenario_run import ScenarioRun
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
-from soak.view.lines import Progress, told
+from soak.view.lines import Progress, progress_line
 
 KINDS = ("a", "b", "c", "d")
 
@@ -92,21 +92,21 @@ class Four(Scenario):
     summary = "nothing"
     block: ClassVar[tuple[str, ...]] = KINDS
 
-    def __init__(self, name: str, act: Callable[[World, str], None]) -> None:
+    def __init__(self, name: str, act: Callable[[ScenarioContext, str], None]) -> None:
         self.name = name  # type: ignore[misc]
         self._act = act
 
-    async def setup(self, world: World) -> None:
+    async def setup(self, world: ScenarioContext) -> None:
         await asyncio.sleep(0)
 
-    async def action(self, world: World, kind: str) -> None:
+    async def action(self, world: ScenarioContext, kind: str) -> None:
         world.traffic.bytes_sent += 1
         self._act(world, kind)
         table: Any = world.target
         table.cycles += 1
         await asyncio.sleep(0)
 
-    async def back(self, world: World) -> None:
+    async def back(self, world: ScenarioContext) -> None:
         await asyncio.sleep(0)
 
 
@@ -117,11 +117,11 @@ class Stage:
         self.folder = folder
         self.directory = ReportDirectory(folder / "report")
         self.shown = Shown()
-        self.opened: list[tuple[str, Plan, int]] = []
+        self.opened: list[tuple[str, SoakPlan, int]] = []
         self.closed = 0
         self.order: list[str] = []
         self.has: Callable[[int], Mapping[str, float]] = lambda _: {}
-        self.act: Callable[[World, str], None] = lambda _world, _kind: None
+        self.act: Callable[[ScenarioContext, str], None] = lambda _world, _kind: None
         self.start: Callable[[], None] = lambda: None
         self.bounds: list[dict[str, Any]] = []
         self.tables: list[Table] = []
@@ -129,8 +129,8 @@ class Stage:
 
     @asynccontextmanager
     async def _open(
-        self, name: str, plan: Plan, folder: Path, clock: Callable[[], float], factor: int = 1
-    ) -> AsyncIterator[Course]:
+        self, name: str, plan: SoakPlan, folder: Path, clock: Callable[[], float], factor: int = 1
+    ) -> AsyncIterator[ScenarioRun]:
         assert not folder.exists(), "a folder was used twice"
         folder.mkdir(parents=True)
         self.start()
@@ -138,21 +138,21 @@ class Stage:
         self.tables.append(Table(self.has, self.bounds))
         try:
             table: Any = self.tables[-1]
-            yield Course(Four(name, self._acted), table, plan, factor, clock)
+            yield ScenarioRun(Four(name, self._acted), table, plan, factor, clock)
         finally:
             self.closed += 1
 
-    def _acted(self, world: World, kind: str) -> None:
+    def _acted(self, world: ScenarioContext, kind: str) -> None:
         self.order.append(kind)
         self.act(world, kind)
 
-    def runner(self, plan: Plan, earlier: Report | None = None) -> Runner:
+    def runner(self, plan: SoakPlan, earlier: Report | None = None) -> SoakRunner:
         """A runner of this plan."""
-        setting = Setting("mobifai soak", "2026-01-01T00:00:00+00:00", plan.seed, {}, plan.scenarios)
+        setting = RunInfo("mobifai soak", "2026-01-01T00:00:00+00:00", plan.seed, {}, plan.scenarios)
         folder = self.folder / f"run {len(self.opened)}"
-        return Runner(plan, setting, self.directory, self.shown, folder, earlier)
+        return SoakRunner(plan, setting, self.directory, self.shown, folder, earlier)
 
-    async def run(self, plan: Plan, earlier: Report | None = None) -> Report:
+    async def run(self, plan: SoakPlan, earlier: Report | None = None) -> Report:
         """A whole run."""
         report = await self.runner(plan, earlier).run(asyncio.Event())
         assert self.closed == len(self.opened)
@@ -166,9 +166,9 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     return Stage(tmp_path, monkeypatch)
 
 
-def plan(*scenarios: str, **more: Any) -> Plan:
+def plan(*scenarios: str, **more: Any) -> SoakPlan:
     """A quick run without memray, which does not wait long for rest."""
-    return Plan(scenarios or ("one",), **{"memray": False, "rest_seconds": 0.1, **more})
+    return SoakPlan(scenarios or ("one",), **{"memray": False, "rest_seconds": 0.1, **more})
 
 
 def rising(cycles: int) -> Mapping[str, float]:
@@ -238,7 +238,7 @@ async def test_what_rises_once_only_is_let_go(stage: Stage) -> None:
     report = await stage.run(plan())
     assert (report.verdict, report.findings) == ("held", [])
     assert len(stage.opened) == 2
-    assert {gauge.state for gauge in report.gauges} == {State.FLAT}
+    assert {gauge.state for gauge in report.gauges} == {Trend.FLAT}
     (cleared,) = {gauge.reason for gauge in report.gauges if gauge.name == "types:Kept"}
     assert cleared == "it rose at first; a second process did not confirm it"
 
@@ -306,7 +306,7 @@ async def test_a_bound_that_was_passed_is_a_breach_told_once(stage: Stage) -> No
 async def test_whatever_fails_there_is_a_report_that_says_so(
     stage: Stage, error: Exception, kind: str, verdict: str
 ) -> None:
-    def fail(_: World, __: str) -> None:
+    def fail(_: ScenarioContext, __: str) -> None:
         if len(stage.order) > 40:  # in the first block after both warm-ups
             raise error
 
@@ -321,7 +321,7 @@ async def test_whatever_fails_there_is_a_report_that_says_so(
 
 
 async def test_an_agent_that_is_gone_is_named_and_not_what_its_phones_missed(stage: Stage) -> None:
-    def fail(_: World, __: str) -> None:
+    def fail(_: ScenarioContext, __: str) -> None:
         if len(stage.order) > 30:
             stage.tables[0].died = TargetFailed("the agent crashed")
             raise ConnectionError("no answer")
@@ -343,7 +343,7 @@ async def test_an_agent_that_does_not_start_is_a_failure(stage: Stage) -> None:
 
 
 async def test_lost_bytes_fail_a_run_in_which_all_else_held(stage: Stage) -> None:
-    def lose(world: World, _: str) -> None:
+    def lose(world: ScenarioContext, _: str) -> None:
         if len(stage.order) == 30:
             world.traffic.lost += 1
             raise IntegrityError("expected byte 7, found byte 9")
@@ -370,7 +370,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which runs notice that they were paused."""
     clock = Clock()
-    monkeypatch.setattr(runner, "Pauses", lambda: Pauses(clock))
+    monkeypatch.setattr(runner, "PauseDetector", lambda: PauseDetector(clock))
     return clock
 
 
@@ -378,7 +378,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 async def test_what_fails_because_of_a_pause_is_no_finding_and_the_run_goes_on(
     stage: Stage, clock: Clock, at: int
 ) -> None:
-    def fail(_: World, __: str) -> None:
+    def fail(_: ScenarioContext, __: str) -> None:
         if len(stage.order) == at:
             clock.ahead += 3600
             raise TargetFailed("the agent crashed and was started again by its keeper")
@@ -395,7 +395,7 @@ async def test_what_fails_because_of_a_pause_is_no_finding_and_the_run_goes_on(
 
 
 async def test_cycles_before_a_pause_count(stage: Stage, clock: Clock) -> None:
-    def fail(_: World, __: str) -> None:
+    def fail(_: ScenarioContext, __: str) -> None:
         if len(stage.order) == 30:
             clock.ahead += 3600
             raise TimeoutError
@@ -410,7 +410,7 @@ async def test_a_pause_in_a_confirmation_is_no_finding(stage: Stage, clock: Cloc
     def only_in_the_first(cycles: int) -> Mapping[str, float]:
         return rising(cycles) if len(stage.opened) == 1 else {}
 
-    def fail(_: World, __: str) -> None:
+    def fail(_: ScenarioContext, __: str) -> None:
         if len(stage.opened) == 2:
             clock.ahead += 3600
             raise TimeoutError
@@ -422,7 +422,7 @@ async def test_a_pause_in_a_confirmation_is_no_finding(stage: Stage, clock: Cloc
 
 
 async def test_what_fails_without_a_pause_stays_a_finding_after_one(stage: Stage, clock: Clock) -> None:
-    def fail(_: World, __: str) -> None:
+    def fail(_: ScenarioContext, __: str) -> None:
         if len(stage.order) == 30:
             clock.ahead += 3600
             raise TimeoutError
@@ -453,7 +453,7 @@ async def test_a_report_while_it_runs_says_that_it_is_not_the_last_one(
     monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
     seen: list[Report] = []
 
-    def look(_: World, __: str) -> None:
+    def look(_: ScenarioContext, __: str) -> None:
         if (stage.directory.path / "report.json").exists():
             seen.append(stage.directory.read())
 
@@ -494,7 +494,7 @@ async def test_cycles_of_a_warm_up_that_is_cut_short_are_no_judged_cycles(stage:
     assert report.counts.judged_cycles == report.counts.blocks == report.counts.rounds == 0
     assert report.counts.warm_up_cycles >= 5
     (one,) = report.scenarios
-    assert (one.state, one.reason) == (State.UNJUDGED, "its warm-up did not end")
+    assert (one.state, one.reason) == (Trend.UNJUDGED, "its warm-up did not end")
 
 
 async def test_progress_gives_no_estimate_and_no_share_before_something_is_judged(stage: Stage) -> None:
@@ -502,11 +502,11 @@ async def test_progress_gives_no_estimate_and_no_share_before_something_is_judge
     early = [one for one in stage.shown.progress if one.phase in ("starting", "warming up")]
     assert early
     assert {(one.seconds_left, one.share, one.counts.judged_cycles) for one in early} == {(None, None, 0)}
-    assert "0 s left" not in " ".join(told(one) for one in stage.shown.progress)
+    assert "0 s left" not in " ".join(progress_line(one) for one in stage.shown.progress)
 
 
 async def test_a_byte_that_a_confirmation_loses_fails_the_run(stage: Stage) -> None:
-    def lose(world: World, _: str) -> None:
+    def lose(world: ScenarioContext, _: str) -> None:
         if len(stage.opened) == 2:
             world.traffic.lost = 1
 
@@ -528,7 +528,7 @@ async def test_a_confirmation_shows_its_block_and_its_share(stage: Stage) -> Non
 
 
 async def test_a_round_that_was_cut_short_does_not_count(stage: Stage) -> None:
-    def fail(_: World, __: str) -> None:
+    def fail(_: ScenarioContext, __: str) -> None:
         if stage.shown.progress[-1].step == "round 2 of 8":
             raise TargetFailed("the agent ended with status 1")
 
@@ -540,7 +540,7 @@ async def test_a_round_that_was_cut_short_does_not_count(stage: Stage) -> None:
 async def test_the_judgement_of_the_first_part_stands_until_a_second_one_has_judged(stage: Stage) -> None:
     first = await stage.run(plan())
     second = await stage.run(plan(cycles=4), earlier=first)
-    assert {gauge.state for gauge in second.gauges if gauge.name == "heap.bytes"} == {State.FLAT}
+    assert {gauge.state for gauge in second.gauges if gauge.name == "heap.bytes"} == {Trend.FLAT}
     assert (second.verdict, second.scenarios[0].judged_blocks, second.counts.blocks) == ("held", 8, 9)
 
 

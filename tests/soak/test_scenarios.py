@@ -10,7 +10,7 @@ import pytest
 from soak import shell
 from soak.harness.agent_process import agent_under_test
 from soak.scenarios import scenario, scenarios, workloads
-from soak.scenarios.context import World
+from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
 
 
@@ -26,7 +26,7 @@ def test_a_plan_has_the_kinds_of_a_block_in_an_order_that_the_seed_decides(name:
     assert one.plan(seeded(1)) == one.plan(seeded(1)) != one.plan(seeded(2))
 
 
-async def run_blocks(one: Scenario, world: World) -> None:
+async def run_blocks(one: Scenario, world: ScenarioContext) -> None:
     """One block that fills what can be filled, with each kind of cycle once; then a block as planned."""
     for kinds in (sorted(set(one.block)), one.plan(world.random)):
         await one.setup(world)
@@ -55,7 +55,7 @@ async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(
     monkeypatch.setattr("soak.harness.agent_process.NOBODY", "stun:nowhere.invalid:3478")
     options = ["--shell", shell.COMMAND, *one.serve_options(tmp_path)]
     async with agent_under_test(tmp_path / "agent", settings, options, relay_apart=one.relay != "own") as target:
-        world = World(target, seeded(name), most_phones=2)
+        world = ScenarioContext(target, seeded(name), most_phones=2)
         try:
             await run_blocks(one, world)
         finally:

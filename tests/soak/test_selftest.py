@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 from soak.gauges.results import EXIT_STATUS, Report, TrafficResult
 from soak.plants import Plant, plant, plants
 from soak.run import selftest
-from soak.run.plan import Plan
-from soak.run.selftest import Outcome, matrix, table
+from soak.run.plan import SoakPlan
+from soak.run.selftest import PlantOutcome, matrix, table
 
 LEAK = plant("one-in-five")
 DECOY = next(one for one in plants() if one.decoy)
 
 
-def outcome(which: Plant, verdict: str, *findings: str) -> Outcome:
+def outcome(which: Plant, verdict: str, *findings: str) -> PlantOutcome:
     """What one run said, in ten seconds."""
-    return Outcome(which, verdict, findings, 10.2)
+    return PlantOutcome(which, verdict, findings, 10.2)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ verdicts = st.sampled_from([*EXIT_STATUS])
 
 
 @given(st.lists(st.builds(outcome, st.sampled_from(plants()), verdicts)))
-def test_every_run_is_in_one_cell(outcomes: list[Outcome]) -> None:
+def test_every_run_is_in_one_cell(outcomes: list[PlantOutcome]) -> None:
     cells = matrix(outcomes)
     assert sum(cells.values()) == len(outcomes)
     assert cells["leaks_found"] + cells["decoys_silent"] == sum(one.right for one in outcomes)
@@ -96,7 +96,7 @@ class Runs:
         self._verdicts = verdicts
         monkeypatch.setattr(selftest, "_run", self._run)
 
-    async def _run(self, which: Plant, plan: Plan, folder: Path) -> Outcome:
+    async def _run(self, which: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
         self.started.append(which.name)
         return outcome(which, self._verdicts.get(which.name.replace("-", "_"), "held" if which.decoy else "leak"))
 
@@ -105,7 +105,7 @@ async def test_it_ends_with_0_when_every_run_said_what_is_true(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = Runs(monkeypatch)
-    status = await selftest.self_test(Plan(("mixed",), seed=9), (), tmp_path / "place", tmp_path, {}, as_json=False)
+    status = await selftest.self_test(SoakPlan(("mixed",), seed=9), (), tmp_path / "place", tmp_path, {}, as_json=False)
     assert status == 0
     assert sorted(runs.started) == sorted(one.name for one in plants())
     told = json.loads((tmp_path / "place" / "self-test.json").read_text())
@@ -124,7 +124,7 @@ async def test_it_ends_with_1_on_one_miss(
 ) -> None:
     Runs(monkeypatch, one_in_five=verdict)
     scenarios = (LEAK.scenario,)
-    status = await selftest.self_test(Plan(scenarios), scenarios, tmp_path / "place", tmp_path, {}, as_json=True)
+    status = await selftest.self_test(SoakPlan(scenarios), scenarios, tmp_path / "place", tmp_path, {}, as_json=True)
     assert status == 1
     said = capsys.readouterr()
     told = json.loads(said.out)
@@ -144,7 +144,7 @@ async def test_a_run_that_says_nothing_is_a_failure_and_not_a_silent_decoy(
     script.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    said = await selftest._run(DECOY, Plan(("mixed",)), tmp_path / "report")
+    said = await selftest._run(DECOY, SoakPlan(("mixed",)), tmp_path / "report")
     assert (said.verdict, said.right) == ("failed", False)
     assert "broken" in said.findings[0]
 
@@ -152,13 +152,13 @@ async def test_a_run_that_says_nothing_is_a_failure_and_not_a_silent_decoy(
 async def test_a_run_is_the_command_of_a_person_and_what_it_says_is_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = Report("held", Counts(160), 42.0, 7, {}, [], [], [], [], TrafficResult())
+    report = Report("held", CycleCounts(160), 42.0, 7, {}, [], [], [], [], TrafficResult())
     (tmp_path / "report.json").write_bytes(msgspec.json.encode(report))
     script = tmp_path / "says-held"
     script.write_text(f'#!/bin/sh\nprintf "%s" "$*" > {tmp_path}/words\ncat {tmp_path}/report.json\n')
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    said = await selftest._run(LEAK, Plan(("mixed",), seed=7), tmp_path / "report")
+    said = await selftest._run(LEAK, SoakPlan(("mixed",), seed=7), tmp_path / "report")
     assert (said.verdict, said.right, said.seconds) == ("held", False, 42.0)
     words = (tmp_path / "words").read_text()
     assert words.startswith(f"-P -m mobifai soak {LEAK.scenario} --seed 7 --plant one-in-five ")

@@ -14,7 +14,7 @@ from mobifai.limits import TERMINAL_RING
 from mobifai.terminals.modes import Modes
 from mobifai.terminals.replay import snapshot
 from soak import shell
-from soak.phone.expected_output import MOST_AHEAD, RESET, SLACK, ExpectedStream, View
+from soak.phone.expected_output import MOST_AHEAD, RESET, SLACK, ExpectedStream, StreamView
 from soak.phone.traffic import IntegrityError
 
 CAPACITY = 4000
@@ -73,7 +73,7 @@ def expected() -> ExpectedStream:
 @example([("print", 7), ("look", 16), ("print", 3000), ("look away", 0), ("print", 3000), ("look", 100)])
 def test_what_an_agent_sends_is_never_taken_for_a_loss(steps: list[tuple[str, int]]) -> None:
     stream, agent = expected(), Agent()
-    view = View(stream)
+    view = StreamView(stream)
     for what, amount in [*steps, ("look", 2000), ("print", len(TEXT))]:
         if what == "print" and (text := agent.prints(amount)):
             view.output(text.encode())
@@ -123,7 +123,7 @@ def test_a_chunk_that_is_lost_doubled_swapped_or_changed_is_noticed(
     pieces = split(sizes)
     spoilt = SPOILT[how](pieces, data.draw(st.integers(0, len(pieces) - 1)))
     assume(b"".join(spoilt) != TEXT)
-    view = View(expected())
+    view = StreamView(expected())
     try:
         for piece in spoilt:
             view.output(piece)
@@ -136,7 +136,7 @@ def test_a_chunk_that_is_lost_doubled_swapped_or_changed_is_noticed(
 @given(st.integers(0, len(TEXT)), st.integers(0, len(TEXT)), st.integers(200, 3000))
 def test_a_screen_may_begin_only_where_a_ring_may(seen: int, start: int, length: int) -> None:
     stream = expected()
-    view = View(stream)
+    view = StreamView(stream)
     seen, start = len(TEXT[:seen].decode(errors="ignore").encode()), TEXT.rfind(b"\n", 0, start) + 1
     screen = TEXT[start : start + length]
     assume(len(screen) >= 200)
@@ -154,7 +154,7 @@ def test_a_screen_may_begin_only_where_a_ring_may(seen: int, start: int, length:
 def test_nothing_may_be_missing_of_less_than_a_ring() -> None:
     stream = ExpectedStream(CAPACITY)
     stream.will_print(lines(1, 40))
-    view = View(stream)
+    view = StreamView(stream)
     view.output(lines(1, 10))
     with pytest.raises(IntegrityError, match="begins at byte") as found:
         view.screen(RESET + lines(13, 10))
@@ -164,7 +164,7 @@ def test_nothing_may_be_missing_of_less_than_a_ring() -> None:
 def test_an_error_says_what_was_expected_where_and_what_became_of_it() -> None:
     stream = ExpectedStream(CAPACITY)
     stream.will_print(lines(1, 40))
-    view = View(stream)
+    view = StreamView(stream)
     view.output(lines(1, 3))
     with pytest.raises(IntegrityError, match=rf"expected '4 .* at byte {len(lines(1, 3))}, found '6 .*: 120 bytes are"):
         view.output(lines(6, 2))
@@ -178,7 +178,7 @@ def test_an_error_says_what_was_expected_where_and_what_became_of_it() -> None:
 
 
 def test_after_a_lost_path_a_gap_has_to_be_closed_by_a_screen() -> None:
-    view = View(expected())
+    view = StreamView(expected())
     view.output(TEXT[:100])
     view.blink()
     view.output(TEXT[3000:4000])
@@ -190,7 +190,7 @@ def test_after_a_lost_path_a_gap_has_to_be_closed_by_a_screen() -> None:
 
 
 def test_while_a_path_is_lost_nothing_else_is_taken() -> None:
-    view = View(expected())
+    view = StreamView(expected())
     view.output(TEXT[:1000])
     view.blink()
     with pytest.raises(IntegrityError):
@@ -199,12 +199,12 @@ def test_while_a_path_is_lost_nothing_else_is_taken() -> None:
 
 def test_a_screen_begins_with_a_reset() -> None:
     with pytest.raises(IntegrityError, match="begins with a reset"):
-        View(expected()).screen(TEXT[:100])
+        StreamView(expected()).screen(TEXT[:100])
 
 
 def test_a_long_stream_takes_no_more_memory_than_a_ring_and_some() -> None:
     stream = ExpectedStream(CAPACITY)
-    view = View(stream)
+    view = StreamView(stream)
     for first in range(1, 40_000, 1000):
         more = lines(first, 1000)
         stream.will_print(more)

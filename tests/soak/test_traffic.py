@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from soak import shell
-from soak.phone.encryption import PhoneSeal
+from soak.phone.encryption import PhoneKeys
 from soak.phone.event_log import PhoneError
 from soak.phone.expected_output import ExpectedStream
 from soak.phone.phone import Phone
 from soak.phone.traffic import IntegrityError
-from soak.scenarios.context import World
-from soak.scenarios.terminal_checks import Desk, Tab
+from soak.scenarios.context import ScenarioContext
+from soak.scenarios.terminal_checks import CheckedTab, CheckedTabs
 
 UUID = "one"
 
@@ -30,16 +30,16 @@ class NoTarget:
     async def token(self, number: int, *, sealed: bool = False) -> str:
         raise AssertionError(number)
 
-    async def seal(self, number: int) -> PhoneSeal | None:
+    async def seal(self, number: int) -> PhoneKeys | None:
         raise AssertionError(number)
 
     async def restart_relay(self, *, politely: bool) -> None:
         raise AssertionError(politely)
 
 
-def watching() -> tuple[Desk, Phone]:
-    desk = Desk(World(NoTarget(), Random(1)))  # noqa: S311
-    tab = desk._tabs[UUID] = Tab(UUID, ExpectedStream(100_000))
+def watching() -> tuple[CheckedTabs, Phone]:
+    desk = CheckedTabs(ScenarioContext(NoTarget(), Random(1)))  # noqa: S311
+    tab = desk._tabs[UUID] = CheckedTab(UUID, ExpectedStream(100_000))
     tab.stream.will_print(shell.GREETING + shell.say("hello é€😀").printed)
     phone = Phone(NoTarget.relay_url, name="phone")
     desk.watch(phone)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from mobifai.bounds import Ledger
 from mobifai.limits import TERMINALS
 from soak.gauges import verdict
-from soak.gauges.counts import Counts
+from soak.gauges.counts import CycleCounts
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import (
     EXIT_STATUS,
+    BoundOutcome,
     BoundResult,
-    BoundState,
     FindingResult,
     GaugeResult,
     Phase,
@@ -25,7 +25,7 @@ from soak.gauges.results import (
     ScenarioResult,
     TrafficResult,
 )
-from soak.gauges.state import UNCONFIRMED, State
+from soak.gauges.state import UNCONFIRMED, Trend
 from soak.gauges.trend import Judgement, judge
 from soak.gauges.verdict import (
     bounds,
@@ -53,7 +53,7 @@ def bound(**changes: Any) -> BoundResult:
         "unit": "items",
         "peak": 0,
         "evicted": 0,
-        "state": BoundState.UNFILLED,
+        "state": BoundOutcome.UNFILLED,
     }
     return BoundResult(**{**plain, **changes})
 
@@ -67,11 +67,11 @@ def judged(name: str, course: Callable[[int], float], block: int = 20) -> Judgem
 
 
 def scenario(name: str = "terminals", blocks: int = 8) -> ScenarioResult:
-    counts = Counts(160, 40, blocks=blocks)
-    return ScenarioResult(name, counts, blocks, 60.0, Phase.JUDGED, State.FLAT, TrafficResult())
+    counts = CycleCounts(160, 40, blocks=blocks)
+    return ScenarioResult(name, counts, blocks, 60.0, Phase.JUDGED, Trend.FLAT, TrafficResult())
 
 
-def flat(name: str, state: State = State.FLAT) -> GaugeResult:
+def flat(name: str, state: Trend = Trend.FLAT) -> GaugeResult:
     return GaugeResult(name, gauge_of(name).unit, 0, state, 0)
 
 
@@ -117,14 +117,14 @@ def test_a_bound_is_exercised_once_it_was_full(changes: dict[str, int], exercise
 
 def test_newer_entries_of_a_process_add_nothing_twice() -> None:
     once = bounds([], [entry(peak=10, evicted=5)])
-    assert once == [bound(peak=10, evicted=5, state=BoundState.HELD)]
+    assert once == [bound(peak=10, evicted=5, state=BoundOutcome.HELD)]
     assert bounds(once, [entry(peak=10, evicted=5)]) == once
-    assert bounds(once, [entry(peak=4, evicted=7)]) == [bound(peak=10, evicted=7, state=BoundState.HELD)]
+    assert bounds(once, [entry(peak=4, evicted=7)]) == [bound(peak=10, evicted=7, state=BoundOutcome.HELD)]
 
 
 def test_processes_together_have_the_highest_peak_and_all_that_was_evicted() -> None:
-    together = bounds_together([[bound(peak=3, evicted=5, state=BoundState.HELD)], [bound(peak=7, evicted=2)], []])
-    assert together == [bound(peak=7, evicted=7, state=BoundState.HELD)]
+    together = bounds_together([[bound(peak=3, evicted=5, state=BoundOutcome.HELD)], [bound(peak=7, evicted=2)], []])
+    assert together == [bound(peak=7, evicted=7, state=BoundOutcome.HELD)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), max_size=20))
@@ -142,14 +142,14 @@ def test_counts_at_rest_are_shown_before_and_after() -> None:
     before = {"tasks:a": 2.0, "heap.bytes": 100.0, "threads:x": 1.0}
     after = {"tasks:a": 3.0, "heap.bytes": 900.0, "types:y.Z": 4.0, "descriptors:socket": 1.0}
     judged = [
-        GaugeResult("descriptors:socket", "descriptors", 0.1, State.SUSPECTED, 0, "mixed", "why"),
-        GaugeResult("tasks:a", "tasks", 0.1, State.RISING, 0, "mixed"),
-        GaugeResult("threads:x", "threads", 0, State.RISING, 0, "terminals"),
+        GaugeResult("descriptors:socket", "descriptors", 0.1, Trend.SUSPECTED, 0, "mixed", "why"),
+        GaugeResult("tasks:a", "tasks", 0.1, Trend.RISING, 0, "mixed"),
+        GaugeResult("threads:x", "threads", 0, Trend.RISING, 0, "terminals"),
     ]
     assert rest(before, after, judged, "mixed") == [
-        RestResult("descriptors:socket", 0, 1, "descriptors", State.SUSPECTED, "mixed", "why"),
-        RestResult("tasks:a", 2, 3, "tasks", State.RISING, "mixed"),
-        RestResult("threads:x", 1, 0, "threads", State.UNJUDGED, "mixed", "too few blocks (0 of 1 needed)"),
+        RestResult("descriptors:socket", 0, 1, "descriptors", Trend.SUSPECTED, "mixed", "why"),
+        RestResult("tasks:a", 2, 3, "tasks", Trend.RISING, "mixed"),
+        RestResult("threads:x", 1, 0, "threads", Trend.UNJUDGED, "mixed", "too few blocks (0 of 1 needed)"),
     ]
 
 
@@ -211,25 +211,25 @@ def test_findings_of_every_kind_have_an_order() -> None:
 def test_a_gauge_is_suspected_until_a_confirmation_says_otherwise() -> None:
     first, again = a_leak("heap.bytes", "python.blocks")
     clean = {"heap.bytes": judged("heap.bytes", lambda _: 0, 60), "python.blocks": again["python.blocks"]}
-    assert [one.state for one in gauges(first)] == [State.SUSPECTED, State.SUSPECTED]
-    assert [one.state for one in gauges(first, {})] == [State.SUSPECTED, State.SUSPECTED]
-    assert [one.state for one in gauges(first, again)] == [State.RISING, State.RISING]
-    assert [one.state for one in gauges(first, clean)] == [State.FLAT, State.RISING]
+    assert [one.state for one in gauges(first)] == [Trend.SUSPECTED, Trend.SUSPECTED]
+    assert [one.state for one in gauges(first, {})] == [Trend.SUSPECTED, Trend.SUSPECTED]
+    assert [one.state for one in gauges(first, again)] == [Trend.RISING, Trend.RISING]
+    assert [one.state for one in gauges(first, clean)] == [Trend.FLAT, Trend.RISING]
     assert gauges(first, clean)[0].reason == "it rose at first; a second process did not confirm it"
 
 
 def test_a_confirmation_that_could_not_judge_leaves_a_suspicion_open() -> None:
     first, _ = a_leak("heap.bytes")
     short = {"heap.bytes": judge([(0, 0.0), (60, 100.0)], gauge_of("heap.bytes"))}
-    assert gauges(first, short)[0].state is State.SUSPECTED
+    assert gauges(first, short)[0].state is Trend.SUSPECTED
 
 
 def test_a_required_gauge_that_was_never_there_is_unmeasured() -> None:
     first = {"python.blocks": judged("python.blocks", lambda _: 0)}
     told = {one.name: (one.state, one.reason) for one in gauges(first, {}, "mixed")}
     assert told == {
-        "python.blocks": (State.FLAT, ""),
-        "heap.bytes": (State.UNMEASURED, "not measurable on this platform"),
+        "python.blocks": (Trend.FLAT, ""),
+        "heap.bytes": (Trend.UNMEASURED, "not measurable on this platform"),
     }
 
 
@@ -240,9 +240,9 @@ def test_every_process_that_is_counted_from_inside_has_its_required_gauges() -> 
         "keeper/python.blocks": first["python.blocks"],
         "relay/threads:of the system": first["python.blocks"],
     }
-    missing = {one.name for one in gauges(judged, {}, "mixed") if one.state is State.UNMEASURED}
+    missing = {one.name for one in gauges(judged, {}, "mixed") if one.state is Trend.UNMEASURED}
     assert missing == {"heap.bytes", "keeper/heap.bytes"}
-    assert conclude([], [*ALL_FLAT, flat("keeper/heap.bytes", State.UNMEASURED)], [scenario()]) == "inconclusive"
+    assert conclude([], [*ALL_FLAT, flat("keeper/heap.bytes", Trend.UNMEASURED)], [scenario()]) == "inconclusive"
 
 
 def test_what_a_process_beside_the_agent_leaks_is_told_as_that_of_the_agent() -> None:
@@ -258,25 +258,25 @@ def test_after_too_few_blocks_an_amount_is_not_judged_and_says_how_many_it_takes
         {name: judge(points, gauge_of(name)) for name in ("python.blocks", "heap.bytes", "types:a.B")} if blocks else {}
     )
     for one in gauges(first, {}, "mixed", blocks):
-        assert one.state is State.UNJUDGED, one
+        assert one.state is Trend.UNJUDGED, one
         assert one.reason == f"too few blocks ({blocks} of 8 needed)"
         assert (one.per_cycle, one.smallest_leak) == (None, None)
 
 
 def test_a_budget_is_never_judged() -> None:
     (one, *_) = gauges({"rss.bytes": judged("rss.bytes", lambda cycle: 1e6 * cycle)})
-    assert (one.state, one.reason, one.per_cycle) == (State.UNJUDGED, "shown for orientation, never judged", 1e6)
+    assert (one.state, one.reason, one.per_cycle) == (Trend.UNJUDGED, "shown for orientation, never judged", 1e6)
 
 
 def test_what_was_never_a_number_is_unmeasured() -> None:
     first = {"children.bytes": judge([(20 * number, None) for number in range(9)], gauge_of("children.bytes"))}
     one = gauges(first)[0]
-    assert (one.state, one.reason) == (State.UNMEASURED, "not measurable on this platform")
+    assert (one.state, one.reason) == (Trend.UNMEASURED, "not measurable on this platform")
 
 
 def test_a_count_is_judged_after_one_block() -> None:
     back = judge([(0, 6.0), (20, 6.0)], gauge_of("descriptors:socket"))
-    assert gauges({"descriptors:socket": back}, {}, "mixed", 1)[0].state is State.FLAT
+    assert gauges({"descriptors:socket": back}, {}, "mixed", 1)[0].state is Trend.FLAT
 
 
 # -- scenarios
@@ -285,15 +285,15 @@ def test_a_count_is_judged_after_one_block() -> None:
 @pytest.mark.parametrize(
     ("phase", "blocks", "results", "found", "expected"),
     [
-        (Phase.JUDGED, 8, [flat("python.blocks"), flat("heap.bytes")], [], (State.FLAT, "")),
-        (Phase.WARM_UP, 0, [], [], (State.UNJUDGED, "its warm-up did not end")),
-        (Phase.RUNNING, 5, [], [], (State.UNJUDGED, "too few blocks (5 of 8 needed)")),
-        (Phase.JUDGED, 8, [flat("types:a.B", State.SUSPECTED)], [], (State.SUSPECTED, UNCONFIRMED)),
-        (Phase.CONFIRMED, 8, [flat("heap.bytes", State.RISING)], ["growth"], (State.RISING, "1 finding")),
+        (Phase.JUDGED, 8, [flat("python.blocks"), flat("heap.bytes")], [], (Trend.FLAT, "")),
+        (Phase.WARM_UP, 0, [], [], (Trend.UNJUDGED, "its warm-up did not end")),
+        (Phase.RUNNING, 5, [], [], (Trend.UNJUDGED, "too few blocks (5 of 8 needed)")),
+        (Phase.JUDGED, 8, [flat("types:a.B", Trend.SUSPECTED)], [], (Trend.SUSPECTED, UNCONFIRMED)),
+        (Phase.CONFIRMED, 8, [flat("heap.bytes", Trend.RISING)], ["growth"], (Trend.RISING, "1 finding")),
     ],
 )
 def test_a_scenario_says_what_is_known_of_it(
-    phase: Phase, blocks: int, results: list[GaugeResult], found: list[str], expected: tuple[State, str]
+    phase: Phase, blocks: int, results: list[GaugeResult], found: list[str], expected: tuple[Trend, str]
 ) -> None:
     results = [msgspec.structs.replace(one, scenario="mixed") for one in results]
     findings = [msgspec.structs.replace(finding(kind), scenario="mixed") for kind in found]
@@ -338,15 +338,15 @@ def test_a_scenario_that_was_not_begun_is_inconclusive() -> None:
 
 @pytest.mark.parametrize("name", verdict.REQUIRED)
 def test_a_required_gauge_without_a_measurement_is_inconclusive(name: str) -> None:
-    assert conclude([], [*ALL_FLAT, flat(name, State.UNMEASURED)], [scenario()]) == "inconclusive"
+    assert conclude([], [*ALL_FLAT, flat(name, Trend.UNMEASURED)], [scenario()]) == "inconclusive"
 
 
 def test_other_gauges_need_not_be_measured() -> None:
-    assert conclude([], [*ALL_FLAT, flat("children.bytes", State.UNMEASURED)], [scenario()]) == "held"
+    assert conclude([], [*ALL_FLAT, flat("children.bytes", Trend.UNMEASURED)], [scenario()]) == "held"
 
 
 def test_a_suspicion_that_nobody_could_confirm_is_inconclusive() -> None:
-    assert conclude([], [*ALL_FLAT, flat("types:c.D", State.SUSPECTED)], [scenario()]) == "inconclusive"
+    assert conclude([], [*ALL_FLAT, flat("types:c.D", Trend.SUSPECTED)], [scenario()]) == "inconclusive"
 
 
 def test_every_verdict_has_an_exit_status() -> None:

@@ -13,7 +13,7 @@ from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
 from soak.gauges.quiescence import steady_part
 from soak.report.directory import ReportDirectory
-from soak.run.report_builder import Setting
+from soak.run.report_builder import RunInfo
 from soak.run.watch import Watch
 from soak.view.lines import PlainLines
 from tests.soak.soaking import Ended, Soaking, soaking
@@ -97,7 +97,7 @@ async def test_where_no_agent_runs_there_is_nothing_to_watch(tmp_path: Path) -> 
 
 
 async def test_an_agent_that_ends_meanwhile_is_noted(tmp_path: Path) -> None:
-    setting = Setting("mobifai soak --attach", "", 1, {}, ("attached",))
+    setting = RunInfo("mobifai soak --attach", "", 1, {}, ("attached",))
     directory = ReportDirectory(tmp_path / "report")
     async with serving(tmp_path / "state") as agent:
         watch = Watch(agent.state_dir, 60, setting, PlainLines(io.StringIO()))

@@ -16,7 +16,7 @@ from mobifai.control.control_socket import ask
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.phone.event_log import PhoneError
-from soak.phone.interface import Path, PhoneFace
+from soak.phone.interface import Path, PhoneInterface
 from tests.support.agent import RunningAgent
 from tests.support.eventually import eventually
 
@@ -59,7 +59,7 @@ async def status_when(
     return status
 
 
-async def on_path(agent: RunningAgent, path: Path | None, phone: PhoneFace | None = None) -> dict[str, Any]:
+async def on_path(agent: RunningAgent, path: Path | None, phone: PhoneInterface | None = None) -> dict[str, Any]:
     """The status, once the agent serves by this path (and this phone)."""
     return await status_when(
         agent,
@@ -122,14 +122,14 @@ async def same_holdings(agent: RunningAgent, before: Holdings, timeout: float = 
         raise AssertionError(f"the agent holds other things than before:\n  then {before}\n  now  {now}") from None
 
 
-async def answers(phone: PhoneFace, terminal: str, via: Path | None = None) -> None:
+async def answers(phone: PhoneInterface, terminal: str, via: Path | None = None) -> None:
     """Type a calculation and see its result: the terminal works, in both directions."""
     number = next(_numbers)
     await phone.type(terminal, f"echo is-$(({number}*3))-so\r", via)
     await phone.wait_output(terminal, f"is-{number * 3}-so")
 
 
-async def arrive(phone: PhoneFace, device_id: str, *, channel: bool = True) -> None:
+async def arrive(phone: PhoneInterface, device_id: str, *, channel: bool = True) -> None:
     """Connect, pair, and have the data channel, or be served by relay."""
     await phone.connect()
     await phone.pair(device_id)
@@ -137,7 +137,7 @@ async def arrive(phone: PhoneFace, device_id: str, *, channel: bool = True) -> N
         await phone.channel_open()
 
 
-async def get_in_again(phone: PhoneFace, agent: RunningAgent, *, channel: bool) -> None:
+async def get_in_again(phone: PhoneInterface, agent: RunningAgent, *, channel: bool) -> None:
     """Be gone without a word, and do what an app does when everything broke off: try until it is in again."""
     async with asyncio.timeout(20):
         while True:
@@ -153,7 +153,7 @@ async def get_in_again(phone: PhoneFace, agent: RunningAgent, *, channel: bool) 
                 return
 
 
-async def pair_anew(agent: RunningAgent, phone: PhoneFace) -> None:
+async def pair_anew(agent: RunningAgent, phone: PhoneInterface) -> None:
     """Pair once more, on a relay that forwards everything, and have a new channel in place of the old one."""
     mark = phone.mark()
     await phone.pair(agent.device_id)

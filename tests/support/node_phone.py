@@ -14,8 +14,8 @@ from contextlib import suppress
 from mobifai.protocol.handshake import Identity
 from soak.phone.event_log import Json, PhoneError
 from soak.phone.frames import FrameStyle, frame
-from soak.phone.interface import PhoneFace
-from soak.phone.offsets import Said
+from soak.phone.interface import PhoneInterface
+from soak.phone.offsets import Reply
 from tests.support import node
 
 LINE = 16 << 20
@@ -24,7 +24,7 @@ COMMAND_SECONDS = 15.0
 EXIT_SECONDS = 5.0
 
 
-class NodePhone(PhoneFace):
+class NodePhone(PhoneInterface):
     """A phone for one relay, with the interface of `soak.phone.phone.Phone`."""
 
     def __init__(
@@ -171,7 +171,7 @@ class NodePhone(PhoneFace):
         known = {"deviceId": self.device_id, "deviceName": self.name, "token": self.token}
         await self._command("register", **known, features=list(self.features))
 
-    def _reply(self, said: Said, path: str) -> None:
+    def _reply(self, said: Reply, path: str) -> None:
         event, payload = said
         if path == "channel":
             self._tell("sendFrame", frame=frame(self._frame_style, event, payload))

@@ -11,7 +11,7 @@ import pytest
 
 from mobifai.protocol.handshake import Identity
 from soak.phone.frames import FrameStyle
-from soak.phone.interface import PhoneFace
+from soak.phone.interface import PhoneInterface
 from soak.phone.phone import Phone
 from tests.support.node_phone import NodePhone
 
@@ -37,7 +37,7 @@ class Options(TypedDict, total=False):
 @asynccontextmanager
 async def open_phone(
     kind: Kind, relay_url: str, token: str | None = None, *, name: str | None = None, **options: Unpack[Options]
-) -> AsyncIterator[PhoneFace]:
+) -> AsyncIterator[PhoneInterface]:
     """A phone of a kind, not connected yet; all of its output is kept unless `keep_output=False` is given."""
     kept: Options = {"keep_output": True, **options}
     async with KINDS[kind](relay_url, token, name=name or f"{kind} phone", **kept) as phone:

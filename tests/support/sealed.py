@@ -4,22 +4,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from soak.phone.encryption import Link, PhoneSeal
+from soak.phone.encryption import InvitationLink, PhoneKeys
 from soak.phone.offsets import FEATURES
 from soak.phone.phone import Phone
 from tests.support.agent import RunningAgent
 
 
-def sealed_by(invitation: dict[str, Any]) -> PhoneSeal:
+def sealed_by(invitation: dict[str, Any]) -> PhoneKeys:
     """What a phone knows that has opened the link of an invitation."""
-    return PhoneSeal.by_link(Link.read(str(invitation["link"])))
+    return PhoneKeys.by_link(InvitationLink.read(str(invitation["link"])))
 
 
 @asynccontextmanager
 async def sealed_phone(
     relay_url: str,
     token: str | None,
-    seal: PhoneSeal | None,
+    seal: PhoneKeys | None,
     *,
     webrtc: bool = False,
     features: tuple[str, ...] = FEATURES,

@@ -15,7 +15,7 @@ from mobifai.terminals.congestion_window import READY_BYTES
 from mobifai.terminals.modes import Modes
 from mobifai.terminals.output_cursor import Chunk, Outflow, told
 from mobifai.terminals.replay import RESET
-from soak.phone.offsets import Places
+from soak.phone.offsets import StreamOffsets
 
 RING, WINDOW = 400, 120
 
@@ -182,7 +182,7 @@ class Line(RuleBasedStateMachine):
     def start(self, ring: int, window: int, ack: bool) -> None:
         self.acknowledges = ack
         self.program = Program(ring, window, acknowledges=ack)
-        self.phone = Places(("ack", "resume") if ack else ("resume",))
+        self.phone = StreamOffsets(("ack", "resume") if ack else ("resume",))
         self.shown = b""
         self.begins_at = 0
         self.number = 0
