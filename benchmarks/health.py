@@ -11,25 +11,54 @@ import time
 
 from mobifai.bounds import Ledger
 from mobifai.config import HealthConfig
-from mobifai.health.metrics import _MetricsCollector
-from mobifai.health.monitor import Monitor, Vitals
-from mobifai.health.process_stats import collect_process_stats
+from mobifai.health.figure import part
+from mobifai.health.metrics import StatusCollector
+from mobifai.health.monitor import Monitor
+from mobifai.health.process_stats import ProcessStats, collect_process_stats
+from mobifai.health.status import AgentStatus, HealthCheck, TerminalStatus
 from mobifai.health.trimmer import Trimmer
 
-VITALS = Vitals(terminals=20, buffer_bytes=2_000_000, webrtc="connected", behind_bytes=0, confirmed=0)
+LEDGER = Ledger()
 SCRAPE_SECONDS = 15
 
 
-class _Subject:
-    def vitals(self) -> Vitals:
-        return VITALS
+def read_status() -> AgentStatus:
+    """The status of an agent with 20 terminals; the figures of the process are read, all others are constant."""
+    return AgentStatus(
+        **part(ProcessStats, collect_process_stats()),
+        webrtc="connected",
+        behind_bytes=0,
+        relay="paired",
+        relay_url="http://127.0.0.1",
+        own_relay_url=None,
+        version="0",
+        agent_pid=1,
+        keeper_pid=None,
+        problems=(),
+        uptime_s=1.0,
+        memory_limit_bytes=512 * 10**6,
+        fingerprint="",
+        e2e_mode="allow",
+        terminals=tuple(TerminalStatus(uuid=f"{n}", name="", pid=n, active=False) for n in range(20)),
+        buffer_bytes=2_000_000,
+        last_check=None,
+        worst_case_bytes=LEDGER.worst_case_bytes,
+        bounds=tuple(LEDGER.entries()),
+    )
+
+
+class _Target:
+    def status(self) -> AgentStatus:
+        return read_status()
+
+    def checked(self, check: HealthCheck) -> None: ...
 
     async def relay_round_trip(self) -> float | None:
         return 0.001
 
-    def relay_is_deaf(self) -> None: ...
+    def reconnect_relay(self) -> None: ...
 
-    def phone_is_deaf(self) -> None: ...
+    def drop_channel(self) -> None: ...
 
     def is_quiet(self) -> bool:
         return True
@@ -44,8 +73,8 @@ class _Subject:
 async def main(rounds: int) -> None:
     """Print a row for each part, and the sum."""
     config = HealthConfig()
-    monitor, house = Monitor(_Subject(), config), Trimmer(_Subject(), config)
-    figures = _MetricsCollector(Ledger(), lambda: VITALS, collect_process_stats)
+    monitor, trimmer = Monitor(_Target(), config), Trimmer(_Target(), config)
+    collector = StatusCollector(read_status)
     total = 0.0
     print(f"{'part':<14}{'CPU ms a time':>15}{'every s':>10}{'% of a core':>14}")
     for name, seconds in (("health check", config.check_seconds), ("housekeeping", config.housekeeping_seconds),
@@ -55,9 +84,9 @@ async def main(rounds: int) -> None:
             if name == "health check":
                 await monitor.check()
             elif name == "housekeeping":
-                house.tidy()
+                trimmer.trim()
             else:
-                list(figures.collect())
+                list(collector.collect())
         each = (time.process_time() - began) / rounds
         total += each / seconds
         print(f"{name:<14}{1000 * each:>15.2f}{seconds:>10.0f}{100 * each / seconds:>14.4f}")

@@ -7,16 +7,14 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mobifai import __version__
 from mobifai.access.devices import Doors
 from mobifai.access.known_phones import Phones
 from mobifai.access.registry import ways_in
-from mobifai.agent.health_report import health
 from mobifai.agent.presenter import KeeperLink, Presenter
-from mobifai.agent.vitals import Checkup
+from mobifai.agent.status import REUSE_SECONDS, StatusReader, health_message
+from mobifai.agent.vitals import Vitals
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config
@@ -24,7 +22,6 @@ from mobifai.control.control_socket import ControlHandler, StreamingHandler
 from mobifai.errors import AssistantError
 from mobifai.health.keep_awake import KeepAwake
 from mobifai.health.monitor import Monitor
-from mobifai.health.process_stats import collect_process_stats
 from mobifai.health.trimmer import Trimmer
 from mobifai.limits import TASKS
 from mobifai.protocol import messages as wire
@@ -35,7 +32,6 @@ from mobifai.session.dispatcher import Reception
 from mobifai.session.key_combinations import Combinations, KeySync
 from mobifai.session.links import Links
 from mobifai.state import StateDir
-from mobifai.terminals.listing import exit_of
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs
@@ -68,7 +64,6 @@ class Agent:
     ) -> None:
         self._config = config
         self._presenter = presenter
-        self._keeper = keeper
         self._was_ready = False
         self._garbage_due = False
         self.ledger = ledger
@@ -76,15 +71,16 @@ class Agent:
         self.device = state.device()
         self.phones = phones
         self._e2e_public = state.e2e_key().public
-        self._problems = state.problems
         self.links = Links(config, state, self.device, endpoint, ledger, phones, self)
         self.tabs = self.links.tabs = make_tabs(self)
         self._make_assistant = make_assistant
         self._assistant: Assistant | None = None
         self._assistant_was_interrupted = state.assistant.exists
         self.follows_assistant = False
-        self.checkup = Checkup(self.links, self.tabs, endpoint, keeper, self._assistant_is_busy)
-        self._monitor = Monitor(self.checkup, config.health)
+        key = fingerprint(self._e2e_public)
+        self.status = StatusReader(config, endpoint, ledger, keeper, state.problems, key, self.links, self.tabs)
+        self._vitals = Vitals(self.links, self.status, endpoint, keeper, self._assistant_is_busy)
+        self._monitor = Monitor(self._vitals, config.health)
         self.combinations = Combinations(state.keys, ledger)
         self._reception = Reception(self._handlers(), self.links.courier.say)
 
@@ -106,15 +102,14 @@ class Agent:
             "ai:prompt": self._prompt,
             "ai:cancel": self._cancel,
             "ai:approve": self._approve,
-            "system:health": self._tell_health,
+            "system:health": self._send_health,
             "system:echo": self._echo,
         }
 
-    # -- how it is
+    # -- its health
 
-    def _tell_health(self, _: wire.Empty | None) -> None:
-        limit, uptime = self._config.health.memory_limit_bytes, self._monitor.uptime_seconds
-        self.links.courier.say("system:health", health(self.ledger, len(self.tabs), uptime, limit))
+    def _send_health(self, _: wire.Empty | None) -> None:
+        self.links.courier.say("system:health", health_message(self.status.read(REUSE_SECONDS)))
 
     def _echo(self, message: wire.Echo) -> None:
         self.links.courier.say("system:echo", message)
@@ -173,7 +168,7 @@ class Agent:
                 tasks.set(len(asyncio.all_tasks()))
                 before, printed = printed, self.tabs.printed_bytes
                 if awake is not None:
-                    awake.need(printed != before or self.links.courier.path is not None)
+                    awake.need(printed != before or self.status.phone().path is not None)
 
     def _save_directories(self) -> None:
         try:
@@ -222,8 +217,8 @@ class Agent:
             self._assistant.phone_left()
 
     def relay_echoed(self) -> None:
-        """Tell who waits for it."""
-        self.checkup.relay_echoed()
+        """Complete the round trip that the health check measures."""
+        self._vitals.relay_echoed()
 
     def sign_in(self, url: str, message: str) -> None:
         """Tell the person."""
@@ -243,7 +238,7 @@ class Agent:
         return {
             "ask": lambda arguments: self._asking().ask(arguments),
             "approve": lambda arguments: self._asking().approve(arguments),
-            "status": self._status,
+            "status": self._read_status,
             "check": self._check,
             "pair": self._pair,
             "devices": self._devices,
@@ -255,42 +250,11 @@ class Agent:
 
         return Asking(self.assistant, self.ledger)
 
-    async def _status(self, _: dict[str, Any]) -> object:
-        return {
-            "version": __version__,
-            "agent_pid": os.getpid(),
-            "problems": list(self._problems),
-            "keeper_pid": self._keeper.pid,
-            "uptime_s": round(self._monitor.uptime_seconds, 1),
-            **asdict(collect_process_stats()),
-            "buffer_bytes": self.tabs.buffer_bytes,
-            "memory_limit_bytes": self._config.health.memory_limit_bytes,
-            "last_check": self._monitor.last,
-            "worst_case_bytes": self.ledger.worst_case_bytes,
-            "bounds": [asdict(entry) for entry in self.ledger.entries()],
-            "relay_url": self.endpoint.public_url,
-            "own_relay_url": self.endpoint.url if self.endpoint.relay is not None else None,
-            "relay": self.links.pairing.stage.value,
-            "phone": self.links.pairing.phone_id,
-            "path": self.links.courier.path,
-            "e2e": self.links.is_sealed,
-            "e2e_mode": self._config.e2e,
-            "fingerprint": fingerprint(self._e2e_public),
-            "terminals": [
-                {
-                    "uuid": terminal.uuid,
-                    "name": terminal.tab.name,
-                    "pid": terminal.pid,
-                    "active": terminal.forwarded,
-                    "exited": exit_of(terminal),
-                }
-                for terminal in self.tabs.terminals
-            ],
-        }
+    async def _read_status(self, _: dict[str, Any]) -> object:
+        return self.status.read()
 
     async def _check(self, _: dict[str, Any]) -> object:
-        await self._monitor.check()
-        return self._monitor.last
+        return await self._monitor.check()
 
     async def _pair(self, arguments: dict[str, Any]) -> object:
         return await self.invite(ClientKind.LEGACY if arguments.get("legacy") else ClientKind.E2E)
@@ -357,7 +321,7 @@ async def open_agent(
         if config.metrics_port is not None:
             from mobifai.health.metrics import metrics_server  # noqa: PLC0415 - only who asks for figures pays for them
 
-            port = await scope.enter_async_context(metrics_server(config.metrics_port, ledger, agent.checkup.vitals))
+            port = await scope.enter_async_context(metrics_server(config.metrics_port, agent.status.read))
             _log.info("figures for Prometheus are at http://127.0.0.1:%d/metrics", port)
         for failure in agent.tabs.restore():
             _log.warning("a tab could not be opened again: %s", failure)

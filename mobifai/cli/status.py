@@ -1,5 +1,6 @@
-"""`mobifai status`: how the running agent is."""
+"""`mobifai status`: shows the state of the running agent, its keeper, or a relay."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,26 +8,32 @@ import click
 import msgspec
 from rich.table import Table
 
+from mobifai import __version__
+from mobifai.bounds import Entry
 from mobifai.cli.control_client import ask_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
+from mobifai.errors import StateError
+from mobifai.health.status import AgentStatus, HealthCheck
+from mobifai.protocol.messages import Exit
 from mobifai.protocol.plain_text import one_line
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@click.option("--limits", is_flag=True, help="Show every limit, what is used of it, and the worst case in memory.")
-@click.option("--check", is_flag=True, help="Have a health check made now.")
+@click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
+@click.option("--limits", is_flag=True, help="Show the use of every limit, and the worst case in memory.")
+@click.option("--check", is_flag=True, help="Make a health check first.")
 @state_dir_option
 def status(as_json: bool, limits: bool, check: bool, state_dir: Path) -> None:
-    """Show how the running agent is: live figures, the last health check, and every bound."""
+    """Show the running agent: live figures, the last health check, and the terminals."""
     if check:
         ask_running(state_dir, "check")
     answer = ask_running(state_dir, "status")
     if as_json:
         click.echo(msgspec.json.encode(answer))
     elif limits and "bounds" in answer:
-        _print_limits(answer)
+        print_table(limits_table(msgspec.convert(answer["bounds"], list[Entry])))
+        click.echo(worst_case_text(answer["worst_case_bytes"]))
     else:
         click.echo(_text_of(answer))
 
@@ -34,17 +41,28 @@ def status(as_json: bool, limits: bool, check: bool, state_dir: Path) -> None:
 def _text_of(answer: dict[str, Any]) -> str:
     if "relay_pid" in answer:
         return _relay_text(answer)
-    return _text(answer) if "version" in answer else _keeper_text(answer)
+    return agent_text(_decode(answer)) if "version" in answer else _keeper_text(answer)
+
+
+def _decode(answer: dict[str, Any]) -> AgentStatus:
+    try:
+        return msgspec.convert(answer, AgentStatus)
+    except msgspec.ValidationError as error:
+        version = one_line(str(answer["version"]))
+        raise StateError(
+            f"can't read the status of the running agent, version {version} ({error}); `mobifai restart` runs the "
+            f"installed version, {__version__}; `mobifai status --json` prints what the agent answers"
+        ) from None
 
 
 def _keeper_text(answer: dict[str, Any]) -> str:
-    """What the keeper knows while there is no agent that answers."""
+    """Format what the keeper knows while no agent answers."""
     process = f", process {answer['agent_pid']}" if answer["agent_pid"] else ""
     lines = [f"The agent does not serve: {answer['agent']}{process} (keeper {answer['keeper_pid']})"]
     if answer["problem"]:
         lines.append(f"Problem    {one_line(answer['problem'], 500)}")
     if answer["retry_in_s"] is not None:
-        again = f"in {_duration(answer['retry_in_s'])}; `mobifai restart` tries at once"
+        again = f"in {_duration(answer['retry_in_s'])}; `mobifai restart` tries now"
         lines.append(f"Next try   {again}, `mobifai doctor` looks for the cause")
     lines.append(f"Terminals  {len(answer['terminals'])}, all kept")
     lines += [f"    {one_line(terminal['name'])}  ({terminal['uuid']})" for terminal in answer["terminals"]]
@@ -56,75 +74,82 @@ def _relay_text(answer: dict[str, Any]) -> str:
     lines = [
         f"MobiFai relay {answer['version']}, process {answer['relay_pid']}",
         f"Relay      {one_line(answer['relay_url'])}",
-        *_problems(answer),
+        *_problems(answer["problems"]),
         f"Devices    {len(answer['devices'])} of the account owner, {connected} connected",
         f"Accounts   {len(answer.get('accounts', ['owner']))}, see `mobifai relay account list`",
     ]
     return "\n".join(lines)
 
 
-def _problems(answer: dict[str, Any]) -> list[str]:
-    return [f"Problem    {one_line(problem, 500)}" for problem in answer.get("problems", [])]
+def _problems(problems: Iterable[str]) -> list[str]:
+    return [f"Problem    {one_line(problem, 500)}" for problem in problems]
 
 
-def _text(answer: dict[str, Any]) -> str:
-    phone = f"{one_line(answer['phone'])} by {answer['path']}, {_protection(answer)}" if answer["path"] else "none"
-    keeper = f" (keeper {answer['keeper_pid']})" if answer["keeper_pid"] else ""
+def agent_text(status: AgentStatus) -> str:
+    """Format the status of an agent."""
+    phone = f"{one_line(status.phone or '')} by {status.path}, {_protection(status)}" if status.path else "none"
+    keeper = f" (keeper {status.keeper_pid})" if status.keeper_pid else ""
     lines = [
-        f"MobiFai {answer['version']}, process {answer['agent_pid']}{keeper}, up for {_duration(answer['uptime_s'])}",
-        f"Memory     {answer['memory_bytes'] / 1e6:.0f} MB of {answer['memory_limit_bytes'] / 1e6:.0f} MB",
-        f"Relay      {one_line(answer['relay_url'])} ({answer['relay']})",
+        f"MobiFai {status.version}, process {status.agent_pid}{keeper}, up for {_duration(status.uptime_s)}",
+        f"Memory     {status.memory_bytes / 1e6:.0f} MB of {status.memory_limit_bytes / 1e6:.0f} MB",
+        f"Relay      {one_line(status.relay_url)} ({status.relay})",
         f"Phone      {phone}",
-        f"Key        {answer['fingerprint']}",
-        f"Process    {answer['descriptors']} descriptors, {answer['threads']} threads, {answer['tasks']} tasks",
-        f"Check      {_last_check(answer['last_check'])}",
-        *_problems(answer),
-        f"Terminals  {len(answer['terminals'])}, {answer['buffer_bytes'] / 1000:.0f} KB of output kept",
+        f"Key        {status.fingerprint}",
+        f"Process    {status.descriptors} descriptors, {status.threads} threads, {status.tasks} tasks",
+        f"Check      {_last_check(status.last_check)}",
+        *_problems(status.problems),
+        f"Terminals  {len(status.terminals)}, {status.buffer_bytes / 1000:.0f} KB of output kept",
     ]
-    for terminal in answer["terminals"]:
-        mark, name = "*" if terminal["active"] else " ", one_line(terminal["name"])
-        lines.append(f"  {mark} {name}  ({terminal['uuid']}){_exit(terminal['exited'])}")
+    for terminal in status.terminals:
+        mark, name = "*" if terminal.active else " ", one_line(terminal.name)
+        lines.append(f"  {mark} {name}  ({terminal.uuid}){_exit(terminal.exited)}")
     return "\n".join(lines)
 
 
-def _exit(exited: dict[str, Any] | None) -> str:
+def _exit(exited: Exit | None) -> str:
     if exited is None:
         return ""
-    return f", ended by {exited['signal']}" if "signal" in exited else f", exited with status {exited['status']}"
+    return f", ended by {exited.signal}" if exited.signal else f", exited with status {exited.status}"
 
 
-def _protection(answer: dict[str, Any]) -> str:
-    if answer["e2e"]:
+def _protection(status: AgentStatus) -> str:
+    if status.e2e:
         return "encrypted end to end"
-    return "not end to end: the relay can read it" if answer["path"] == "relay" else "who it is rests on the relay"
+    return "not end to end: the relay can read it" if status.path == "relay" else "its identity rests on the relay"
 
 
-def _last_check(check: dict[str, Any] | None) -> str:
+def _last_check(check: HealthCheck | None) -> str:
     if check is None:
         return "none yet"
-    trip = check["relay_round_trip_s"]
+    trip = check.relay_round_trip_s
     relay = "relay not connected" if trip is None else f"relay there and back in {1000 * trip:.1f} ms"
-    return f"at {_duration(check['uptime_s'])}: {check['memory_bytes'] / 1e6:.0f} MB, {relay}"
+    return f"at {_duration(check.uptime_s)}: {check.memory_bytes / 1e6:.0f} MB, {relay}"
 
 
-def _print_limits(answer: dict[str, Any]) -> None:
+def limits_table(bounds: Iterable[Entry]) -> Table:
+    """Build the table of every limit and its use."""
     table = Table("Limit", "Used", "Peak", "Most", "Unit", "Evicted", "Refused", "When full", "Worst case", box=None)
     for name in ("Used", "Peak", "Most", "Evicted", "Refused", "Worst case"):
         next(column for column in table.columns if column.header == name).justify = "right"
-    for bound in answer["bounds"]:
-        figures = [f"{bound[name]:,}" for name in ("used", "peak", "capacity")]
+    for bound in bounds:
         table.add_row(
-            bound["name"],
-            *figures,
-            bound["unit"],
-            f"{bound['evicted']:,}",
-            f"{bound['refused']:,}",
-            bound["when_full"],
-            f"{bound['worst_case_bytes'] / 1000:,.0f} KB",
+            bound.name,
+            f"{bound.used:,}",
+            f"{bound.peak:,}",
+            f"{bound.capacity:,}",
+            bound.unit,
+            f"{bound.evicted:,}",
+            f"{bound.refused:,}",
+            bound.when_full,
+            f"{bound.worst_case_bytes / 1000:,.0f} KB",
         )
-    print_table(table)
-    megabytes = answer["worst_case_bytes"] / 1e6
-    click.echo(f"Everything full at one time takes {megabytes:.0f} MB in agent and keeper, beside the program itself.")
+    return table
+
+
+def worst_case_text(worst_case_bytes: int) -> str:
+    """Format the memory that full bounds would take."""
+    megabytes = worst_case_bytes / 1e6
+    return f"If every bound were full, agent and keeper would use {megabytes:.0f} MB beside the program itself."
 
 
 def _duration(seconds: float) -> str:

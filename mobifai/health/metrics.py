@@ -1,4 +1,4 @@
-"""The live figures for Prometheus, on loopback."""
+"""The agent's figures for Prometheus, served on loopback."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -7,66 +7,52 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from mobifai.bounds import Ledger
+from mobifai.bounds import Entry
 from mobifai.errors import StateError
-from mobifai.health.monitor import Vitals
-from mobifai.health.process_stats import ProcessStats, collect_process_stats
+from mobifai.health.figure import Figure, figures
+from mobifai.health.status import AgentStatus
+
+BOUND_FIELDS = ("used", "peak", "capacity", "evicted", "refused")
 
 
-class _MetricsCollector:
-    """Collects when asked; keeps nothing."""
+class StatusCollector:
+    """Prometheus collector that reads the status at each scrape and stores nothing."""
 
-    def __init__(self, ledger: Ledger, vitals: Callable[[], Vitals], count: Callable[[], ProcessStats]) -> None:
-        self._ledger = ledger
-        self._vitals = vitals
-        self._count = count
+    def __init__(self, status: Callable[[], AgentStatus]) -> None:
+        self._status = status
 
     def collect(self) -> Iterator[Metric]:
-        """The figures of now."""
-        yield from _census_figures(self._count())
-        yield from _vitals_figures(self._vitals())
-        yield from _bound_figures(self._ledger)
+        """Yield a metric for every figure that names one."""
+        status = self._status()
+        for name, figure, value in figures(status):
+            if name == "bounds":
+                yield from _bound_metrics(figure, value)
+            elif name == "descriptors_by_kind":
+                yield _by_kind(figure, value or {"all": status.descriptors})
+            elif figure.metric and (number := figure.number(value)) is not None:
+                yield GaugeMetricFamily(figure.metric, figure.description, number)
 
 
-def _census_figures(census: ProcessStats) -> Iterator[Metric]:
-    yield GaugeMetricFamily("mobifai_memory_bytes", "Resident memory of the agent", census.memory_bytes)
-    if census.heap_bytes is not None:
-        yield GaugeMetricFamily("mobifai_heap_bytes", "C heap in use", census.heap_bytes)
-    yield GaugeMetricFamily("mobifai_threads", "Threads", census.threads)
-    yield GaugeMetricFamily("mobifai_tasks", "Tasks of the loop", census.tasks)
-    yield GaugeMetricFamily("mobifai_children", "Child processes", census.children)
-    yield GaugeMetricFamily("mobifai_cpu_seconds", "CPU time used since the start", census.cpu_seconds)
-    kinds = GaugeMetricFamily("mobifai_descriptors", "Open descriptors", labels=["kind"])
-    for kind, count in (census.descriptors_by_kind or {"all": census.descriptors}).items():
-        kinds.add_metric([kind], count)
-    yield kinds
+def _by_kind(figure: Figure, counts: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(figure.metric, figure.description, labels=["kind"])
+    for kind, count in counts.items():
+        family.add_metric([kind], count)
+    return family
 
 
-def _vitals_figures(vitals: Vitals) -> Iterator[Metric]:
-    yield GaugeMetricFamily("mobifai_terminals", "Open terminals", vitals.terminals)
-    yield GaugeMetricFamily("mobifai_buffer_bytes", "Kept output of all terminals", vitals.buffer_bytes)
-    yield GaugeMetricFamily("mobifai_webrtc_connected", "Whether a data channel is open", vitals.webrtc == "connected")
-    yield GaugeMetricFamily("mobifai_phone_behind_bytes", "Sent to the phone, not confirmed", vitals.behind_bytes or 0)
-
-
-def _bound_figures(ledger: Ledger) -> Iterator[Metric]:
-    names = ("used", "peak", "capacity", "evicted", "refused")
-    families = {
-        name: GaugeMetricFamily(f"mobifai_bound_{name}", f"Bounds: {name}", labels=["bound", "unit"]) for name in names
-    }
-    for entry in ledger.entries():
-        for name, family in families.items():
+def _bound_metrics(figure: Figure, bounds: tuple[Entry, ...]) -> Iterator[Metric]:
+    for name in BOUND_FIELDS:
+        family = GaugeMetricFamily(f"{figure.metric}_{name}", f"Bounds: {name}", labels=["bound", "unit"])
+        for entry in bounds:
             family.add_metric([entry.name, entry.unit], getattr(entry, name))
-    yield from families.values()
+        yield family
 
 
 @asynccontextmanager
-async def metrics_server(
-    port: int, ledger: Ledger, vitals: Callable[[], Vitals], count: Callable[[], ProcessStats] = collect_process_stats
-) -> AsyncIterator[int]:
-    """Serve `GET /metrics` on loopback for the length of this scope; the port. Raises StateError when it is taken."""
+async def metrics_server(port: int, status: Callable[[], AgentStatus]) -> AsyncIterator[int]:
+    """Serve `GET /metrics` on loopback within this scope; yields the port. Raises StateError if the port is taken."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_MetricsCollector(ledger, vitals, count))
+    registry.register(StatusCollector(status))
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

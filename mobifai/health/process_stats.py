@@ -1,6 +1,6 @@
-"""What a process has now: memory, descriptors by kind, threads, tasks, children, CPU time.
+"""Figures of a process: memory, descriptors by kind, threads, tasks, children, CPU time.
 
-Counts only; keeps nothing. psutil where it knows, /proc for the kinds of descriptors on Linux.
+They come from psutil; the kinds of descriptors come from /proc, on Linux only. Nothing is stored.
 """
 
 import asyncio
@@ -9,37 +9,47 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mobifai.health.figure import Figure, Shown
 
 if TYPE_CHECKING:
     import psutil
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class ProcessStats:
-    """One count. `memory_bytes` is the resident set, `heap_bytes` what the C heap has in use (None: unknown here)."""
+    """The process at one moment."""
 
-    memory_bytes: int
-    heap_bytes: int | None
-    descriptors: int
-    descriptors_by_kind: dict[str, int]
-    threads: int
-    tasks: int
-    children: int
-    cpu_seconds: float
+    memory_bytes: Annotated[
+        int,
+        Figure(
+            "Resident memory of the agent",
+            "bytes",
+            shown=Shown.TEXT | Shown.PAGE | Shown.LOG,
+            metric="mobifai_memory_bytes",
+        ),
+    ]
+    heap_bytes: Annotated[int | None, Figure("C heap in use", "bytes", metric="mobifai_heap_bytes")]
+    descriptors: Annotated[int, Figure("Open descriptors", shown=Shown.TEXT | Shown.LOG)]
+    descriptors_by_kind: Annotated[dict[str, int], Figure("Open descriptors", metric="mobifai_descriptors")]
+    threads: Annotated[int, Figure("Threads", shown=Shown.TEXT | Shown.LOG, metric="mobifai_threads")]
+    tasks: Annotated[int, Figure("Tasks of the loop", shown=Shown.TEXT | Shown.LOG, metric="mobifai_tasks")]
+    children: Annotated[int, Figure("Child processes", shown=Shown.LOG, metric="mobifai_children")]
+    cpu_seconds: Annotated[float, Figure("CPU time used since the start", "seconds", metric="mobifai_cpu_seconds")]
 
 
 def collect_process_stats() -> ProcessStats:
-    """Count this process. Outside a running loop there are no tasks. Raises OSError when the system tells nothing."""
+    """Read the figures of this process. Outside a running loop `tasks` is 0. Raises OSError if they can't be read."""
     psutil = _psutil()
     try:
-        return _counted(psutil.Process())
+        return _read(psutil.Process())
     except psutil.Error as error:
         raise OSError(str(error)) from None
 
 
 def memory_in_use() -> int:
-    """The resident set of this process, in bytes. Raises OSError when the system tells nothing."""
+    """Return the resident set of this process in bytes. Raises OSError if it can't be read."""
     psutil = _psutil()
     try:
         return int(psutil.Process().memory_info().rss)
@@ -48,15 +58,15 @@ def memory_in_use() -> int:
 
 
 def _psutil() -> Any:
-    """The library, when it is needed: the first count is minutes after the start. Raises OSError."""
+    """Import psutil on first use: the first figures are read minutes after the start. Raises OSError."""
     try:
         import psutil  # noqa: PLC0415
-    except ImportError as error:  # as when no descriptor is left
+    except ImportError as error:  # for example, no descriptor is left
         raise OSError(f"psutil can't be loaded: {error}") from None
     return psutil
 
 
-def _counted(process: "psutil.Process") -> ProcessStats:
+def _read(process: "psutil.Process") -> ProcessStats:
     with process.oneshot():
         times = process.cpu_times()
         return ProcessStats(
@@ -72,7 +82,7 @@ def _counted(process: "psutil.Process") -> ProcessStats:
 
 
 def heap_in_use() -> int | None:
-    """Bytes that the C heap has handed out, where psutil can tell."""
+    """Return the bytes that the C heap has allocated, or None where psutil can't tell."""
     try:
         return int(_psutil().heap_info().heap_used)
     except (AttributeError, OSError, NotImplementedError):
@@ -80,7 +90,7 @@ def heap_in_use() -> int | None:
 
 
 def descriptor_kinds(pid: int | None = None) -> dict[str, int]:
-    """Open descriptors of a process (by default of this one) by what they are: socket, pipe, /dev/ptmx, file ...
+    """Count the open descriptors of a process (by default, this one) by kind: socket, pipe, /dev/ptmx, file ...
 
     Empty where there is no /proc.
     """
@@ -94,7 +104,7 @@ def descriptor_kinds(pid: int | None = None) -> dict[str, int]:
         try:
             target = str((folder / name).readlink())
         except OSError:
-            continue  # the one by which the list was read
+            continue  # the descriptor that listed the folder
         kinds[_kind(target)] += 1
     return dict(sorted(kinds.items()))
 

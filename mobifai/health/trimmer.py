@@ -1,4 +1,4 @@
-"""Housekeeping: every five minutes the screens of inactive terminals shrink, and says so when they did."""
+"""The trimmer: every five minutes it shortens the output that inactive terminals keep, and logs what it trimmed."""
 
 import asyncio
 import gc
@@ -8,45 +8,45 @@ from typing import Protocol
 
 from mobifai.config import HealthConfig
 from mobifai.health.monitor import megabytes
-from mobifai.health.process_stats import collect_process_stats
+from mobifai.health.process_stats import memory_in_use
 
 _log = logging.getLogger(__name__)
 
 
 class TrimTarget(Protocol):
-    """What is kept in order."""
+    """What the trimmer needs of the terminals."""
 
     def trim_inactive(self, inactive_seconds: float, keep_bytes: int) -> int:
-        """Shrink the screens of terminals that were inactive for so long; how many shrank."""
+        """Shorten the kept output of terminals that were inactive for so long. Returns how many were shortened."""
 
 
 class Trimmer:
-    """Keeps one house."""
+    """Trims one set of terminals."""
 
     def __init__(
         self,
-        house: TrimTarget,
+        target: TrimTarget,
         config: HealthConfig,
-        memory: Callable[[], int] = lambda: collect_process_stats().memory_bytes,
+        memory: Callable[[], int] = memory_in_use,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._house = house
+        self._target = target
         self._config = config
         self._memory = memory
         self._sleep = sleep
 
     async def run(self) -> None:
-        """Tidy up until cancelled."""
+        """Trim periodically until cancelled."""
         while True:
             await self._sleep(self._config.housekeeping_seconds)
             try:
-                self.tidy()
+                self.trim()
             except OSError as error:
-                _log.warning("housekeeping could not be done: %s", error)
+                _log.warning("trimming failed: %s", error)
 
-    def tidy(self) -> None:
-        """Once."""
-        trimmed = self._house.trim_inactive(self._config.inactive_seconds, self._config.inactive_screen_bytes)
+    def trim(self) -> None:
+        """Trim once."""
+        trimmed = self._target.trim_inactive(self._config.inactive_seconds, self._config.inactive_screen_bytes)
         if not trimmed:
             return
         memory, limit = megabytes(self._memory()), megabytes(self._config.memory_limit_bytes)

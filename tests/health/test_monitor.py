@@ -7,37 +7,42 @@ from dataclasses import replace
 import pytest
 
 from mobifai.config import HealthConfig
-from mobifai.health.monitor import Monitor, Vitals
-from mobifai.health.process_stats import ProcessStats, collect_process_stats
+from mobifai.health.monitor import Monitor
+from mobifai.health.process_stats import collect_process_stats
+from mobifai.health.status import AgentStatus, HealthCheck
 from mobifai.health.trimmer import Trimmer
+from tests.health.sample import STATUS
 
-SMALL = ProcessStats(234 * 10**6, 10**6, 26, {"socket": 9}, 1, 19, 0, 1.5)
+SMALL = replace(STATUS, behind_bytes=0, threads=1, children=0)
 LARGE = replace(SMALL, memory_bytes=567 * 10**6)
-VITALS = Vitals(terminals=3, buffer_bytes=45_000, webrtc="connected", behind_bytes=0, confirmed=100)
 
 
 class Agent:
     """An agent as its monitor sees it."""
 
-    def __init__(self) -> None:
-        self.now = VITALS
+    def __init__(self, status: AgentStatus = SMALL) -> None:
+        self.now = status
         self.round_trip: float | None = 0.001
         self.quiet = True
         self.told: list[str] = []
+        self.checks: list[HealthCheck] = []
 
-    def vitals(self) -> Vitals:
+    def status(self) -> AgentStatus:
         return self.now
+
+    def checked(self, check: HealthCheck) -> None:
+        self.checks.append(check)
 
     async def relay_round_trip(self) -> float | None:
         if self.round_trip is not None and self.round_trip < 0:
             raise TimeoutError
         return self.round_trip
 
-    def relay_is_deaf(self) -> None:
-        self.told.append("relay is deaf")
+    def reconnect_relay(self) -> None:
+        self.told.append("reconnect relay")
 
-    def phone_is_deaf(self) -> None:
-        self.told.append("phone is deaf")
+    def drop_channel(self) -> None:
+        self.told.append("drop channel")
 
     def is_quiet(self) -> bool:
         return self.quiet
@@ -47,6 +52,20 @@ class Agent:
         return True
 
 
+class AgentOf(Agent):
+    """An agent whose status is read so often, each time another one, and then never again."""
+
+    def __init__(self, statuses: list[AgentStatus]) -> None:
+        super().__init__()
+        self._statuses = iter(statuses)
+
+    def status(self) -> AgentStatus:
+        try:
+            return next(self._statuses)
+        except StopIteration:
+            raise asyncio.CancelledError from None
+
+
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.INFO)
@@ -54,7 +73,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 async def test_the_check_is_logged_in_its_words(log: pytest.LogCaptureFixture) -> None:
-    await Monitor(Agent(), HealthConfig(), lambda: SMALL).check()
+    await Monitor(Agent(), HealthConfig()).check()
     assert (
         "💓 Health Check\n   Memory: 234MB / 512MB\n   Processes: 3\n   Buffer Size: 45KB\n   WebRTC: Connected\n"
         in log.text
@@ -72,22 +91,19 @@ async def test_the_check_is_logged_in_its_words(log: pytest.LogCaptureFixture) -
 
 
 async def test_high_memory_is_warned_of_and_given_back(log: pytest.LogCaptureFixture) -> None:
-    counts = iter([LARGE, SMALL])
-    monitor = Monitor(Agent(), HealthConfig(), lambda: next(counts))
-    await monitor.check()
+    await Monitor(AgentOf([LARGE, SMALL]), HealthConfig()).check()
     assert "⚠️  High memory usage detected: 567MB" in log.text
     assert "333MB given back" in log.text
 
 
 @pytest.mark.parametrize(("limit_mb", "warned"), [(566, True), (567, False), (568, False)])
 async def test_the_limit_itself_is_still_fine(log: pytest.LogCaptureFixture, limit_mb: int, warned: bool) -> None:
-    await Monitor(Agent(), HealthConfig(memory_limit_bytes=limit_mb * 10**6), lambda: LARGE).check()
+    await Monitor(Agent(LARGE), HealthConfig(memory_limit_bytes=limit_mb * 10**6)).check()
     assert ("High memory" in log.text) == warned
 
 
-async def run_checks(agent: Agent, counts: list[ProcessStats], sleeps: list[float] | None = None) -> None:
-    """Let the monitor run over these counts, two for a check above the limit, and stop."""
-    source = iter(counts)
+async def run_checks(agent: Agent, sleeps: list[float] | None = None) -> None:
+    """Let the monitor run over the agent's statuses, two for a check above the limit, and stop."""
 
     async def sleep(seconds: float) -> None:
         if sleeps is not None:
@@ -95,62 +111,63 @@ async def run_checks(agent: Agent, counts: list[ProcessStats], sleeps: list[floa
         if seconds < 600:
             agent.quiet = True
 
-    def count() -> ProcessStats:
-        try:
-            return next(source)
-        except StopIteration:
-            raise asyncio.CancelledError from None
-
     with pytest.raises(asyncio.CancelledError):
-        await Monitor(agent, HealthConfig(), count, sleep).run()
+        await Monitor(agent, HealthConfig(), sleep).run()
 
 
 async def test_three_strikes_in_a_row_restart_at_the_next_quiet_moment() -> None:
-    agent, sleeps = Agent(), []
+    agent, sleeps = AgentOf([LARGE] * 6), []
     agent.quiet = False
-    await run_checks(agent, [LARGE] * 6, sleeps)
+    await run_checks(agent, sleeps)
     assert agent.told == ["restart"]
     assert [seconds for seconds in sleeps if seconds < 600] == [1.0]
 
 
 async def test_two_strikes_and_a_good_check_restart_nothing() -> None:
-    agent = Agent()
-    await run_checks(agent, [LARGE, LARGE, LARGE, LARGE, SMALL, LARGE, LARGE, LARGE, LARGE])
+    agent = AgentOf([LARGE, LARGE, LARGE, LARGE, SMALL, LARGE, LARGE, LARGE, LARGE])
+    await run_checks(agent)
     assert agent.told == []
 
 
-async def test_a_deaf_relay_is_connected_anew() -> None:
+async def test_a_check_is_returned_and_kept_with_what_it_measured() -> None:
+    agent = Agent()
+    check = await Monitor(agent, HealthConfig()).check()
+    assert agent.checks == [check]
+    assert (check.memory_bytes, check.terminals, check.relay_round_trip_s) == (234 * 10**6, 3, 0.001)
+
+
+async def test_a_relay_that_returns_nothing_is_reconnected() -> None:
     agent = Agent()
     agent.round_trip = -1
-    await Monitor(agent, HealthConfig(), lambda: SMALL).check()
-    assert agent.told == ["relay is deaf"]
+    await Monitor(agent, HealthConfig()).check()
+    assert agent.told == ["reconnect relay"]
 
 
-async def test_a_phone_that_takes_nothing_between_two_checks_is_deaf() -> None:
+async def test_a_channel_on_which_the_phone_confirms_nothing_between_two_checks_is_dropped() -> None:
     agent = Agent()
-    monitor = Monitor(agent, HealthConfig(), lambda: SMALL)
-    agent.now = replace(VITALS, behind_bytes=50, confirmed=100)
+    monitor = Monitor(agent, HealthConfig())
+    agent.now = replace(SMALL, behind_bytes=50, confirmed=100)
     await monitor.check()
     assert agent.told == []
     await monitor.check()
-    assert agent.told == ["phone is deaf"]
+    assert agent.told == ["drop channel"]
 
 
 @pytest.mark.parametrize(
     "second",
-    [replace(VITALS, behind_bytes=50, confirmed=101), replace(VITALS, behind_bytes=0, confirmed=100)],
+    [replace(SMALL, behind_bytes=50, confirmed=101), replace(SMALL, behind_bytes=0, confirmed=100)],
 )
-async def test_a_phone_that_took_something_is_not_deaf(second: Vitals) -> None:
+async def test_the_channel_of_a_phone_that_confirmed_something_is_kept(second: AgentStatus) -> None:
     agent = Agent()
-    monitor = Monitor(agent, HealthConfig(), lambda: SMALL)
-    agent.now = replace(VITALS, behind_bytes=50, confirmed=100)
+    monitor = Monitor(agent, HealthConfig())
+    agent.now = replace(SMALL, behind_bytes=50, confirmed=100)
     await monitor.check()
     agent.now = second
     await monitor.check()
     assert agent.told == []
 
 
-class House:
+class Terminals:
     def __init__(self, trimmed: int) -> None:
         self.trimmed = trimmed
         self.asked: list[tuple[float, int]] = []
@@ -160,10 +177,10 @@ class House:
         return self.trimmed
 
 
-def test_housekeeping_says_what_it_did(log: pytest.LogCaptureFixture) -> None:
-    house = House(2)
-    Trimmer(house, HealthConfig(), lambda: 234 * 10**6).tidy()
-    assert house.asked == [(300, 10_000)]
+def test_the_trimmer_logs_what_it_did(log: pytest.LogCaptureFixture) -> None:
+    target = Terminals(2)
+    Trimmer(target, HealthConfig(), lambda: 234 * 10**6).trim()
+    assert target.asked == [(300, 10_000)]
     assert (
         "🧹 Memory check: 234MB / 512MB\n"
         "   Cleared buffers for 2 inactive process(es)\n"
@@ -171,12 +188,12 @@ def test_housekeeping_says_what_it_did(log: pytest.LogCaptureFixture) -> None:
     )
 
 
-def test_housekeeping_that_did_nothing_says_nothing(log: pytest.LogCaptureFixture) -> None:
-    Trimmer(House(0), HealthConfig(), lambda: 0).tidy()
+def test_a_trimmer_that_did_nothing_logs_nothing(log: pytest.LogCaptureFixture) -> None:
+    Trimmer(Terminals(0), HealthConfig(), lambda: 0).trim()
     assert log.text == ""
 
 
-async def test_the_census_counts_what_is_there() -> None:
+async def test_process_stats_count_descriptors_memory_and_tasks() -> None:
     before = collect_process_stats()
     _reader, writer = await asyncio.open_connection(*(await a_server()))
     try:

@@ -1,0 +1,138 @@
+"""Builds the agent's `AgentStatus` (see `health/status.py`), and the message that a phone gets of it."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable
+
+from mobifai import __version__
+from mobifai.agent.presenter import KeeperLink
+from mobifai.bounds import Entry, Ledger
+from mobifai.config import Config
+from mobifai.health.figure import part
+from mobifai.health.process_stats import ProcessStats, collect_process_stats
+from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus, RelayStatus, TerminalStatus
+from mobifai.protocol import messages as wire
+from mobifai.session.links import Links
+from mobifai.terminals.listing import exit_of
+from mobifai.terminals.tabs import Tabs
+from mobifai.terminals.terminal import Terminal
+from mobifai.transport.relay_address import Endpoint
+
+REUSE_SECONDS = 1.0
+"""How long a phone's requests reuse the process' figures: reading them takes milliseconds, and a page polls."""
+
+
+def phone_status(links: Links) -> PhoneStatus:
+    """Everything that the status has of the connected phone. Cheap enough for every keystroke."""
+    peer, path = links.caller.peer, links.courier.path
+    return PhoneStatus(
+        phone=links.pairing.phone_id,
+        path=path,
+        e2e=links.is_sealed,
+        webrtc="connected" if links.channel_open else "disconnected",
+        behind_bytes=peer.behind_bytes if peer is not None and peer.open else None,
+        confirmed=peer.confirmed if peer is not None else 0,
+        phone_idle_s=None if path is None else round(asyncio.get_running_loop().time() - links.courier.last_sent, 1),
+    )
+
+
+class StatusReader:
+    """Reads the agent's status. Keeps the last health check, which is part of it."""
+
+    def __init__(
+        self,
+        config: Config,
+        endpoint: Endpoint,
+        ledger: Ledger,
+        keeper: KeeperLink,
+        problems: Iterable[str],
+        fingerprint: str,
+        links: Links,
+        tabs: Tabs,
+    ) -> None:
+        self._config = config
+        self._endpoint = endpoint
+        self._ledger = ledger
+        self._keeper = keeper
+        self._problems = problems
+        self._fingerprint = fingerprint
+        self._links = links
+        self._tabs = tabs
+        self._started = time.monotonic()
+        self._process: tuple[float, ProcessStats] | None = None
+        self.last_check: HealthCheck | None = None
+
+    def phone(self) -> PhoneStatus:
+        """Read the part about the phone alone."""
+        return phone_status(self._links)
+
+    def read(self, reuse_seconds: float = 0.0) -> AgentStatus:
+        """Read the status. Figures of the process may be `reuse_seconds` old. Raises OSError if they can't be read."""
+        return AgentStatus(
+            **part(ProcessStats, self._read_process(reuse_seconds)),
+            **part(PhoneStatus, self.phone()),
+            **part(RelayStatus, self._relay()),
+            version=__version__,
+            agent_pid=os.getpid(),
+            keeper_pid=self._keeper.pid,
+            problems=tuple(self._problems),
+            uptime_s=round(time.monotonic() - self._started, 1),
+            memory_limit_bytes=self._config.health.memory_limit_bytes,
+            fingerprint=self._fingerprint,
+            e2e_mode=self._config.e2e,
+            terminals=tuple(map(_terminal_status, self._tabs.terminals)),
+            buffer_bytes=self._tabs.buffer_bytes,
+            last_check=self.last_check,
+            worst_case_bytes=self._ledger.worst_case_bytes,
+            bounds=tuple(self._ledger.entries()),
+        )
+
+    def _read_process(self, reuse_seconds: float) -> ProcessStats:
+        now = time.monotonic()
+        if self._process is None or now - self._process[0] >= reuse_seconds:
+            self._process = (now, collect_process_stats())
+        return self._process[1]
+
+    def _relay(self) -> RelayStatus:
+        return RelayStatus(
+            relay=self._links.pairing.stage.value,
+            relay_url=self._endpoint.public_url,
+            own_relay_url=self._endpoint.url if self._endpoint.relay is not None else None,
+        )
+
+
+def _terminal_status(terminal: Terminal) -> TerminalStatus:
+    return TerminalStatus(
+        uuid=terminal.uuid,
+        name=terminal.tab.name,
+        pid=terminal.pid,
+        active=terminal.forwarded,
+        exited=exit_of(terminal),
+    )
+
+
+def health_message(status: AgentStatus) -> wire.Health:
+    """Return the answer to a phone's `system:health`: small enough for one frame."""
+    return wire.Health(
+        version=status.version,
+        uptime_seconds=status.uptime_s,
+        memory_bytes=status.memory_bytes,
+        memory_limit_bytes=status.memory_limit_bytes,
+        terminals=len(status.terminals),
+        worst_case_bytes=status.worst_case_bytes,
+        bounds=tuple(map(_bound_state, status.bounds)),
+    )
+
+
+def _bound_state(entry: Entry) -> wire.BoundState:
+    """All containers of a limit together; the peak is that of the fullest."""
+    return wire.BoundState(
+        name=entry.name,
+        unit=entry.unit,
+        used=entry.total,
+        peak=entry.peak,
+        capacity=entry.capacity * max(1, entry.instances),
+        refused=entry.refused,
+        evicted=entry.evicted,
+    )

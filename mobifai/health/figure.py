@@ -1,0 +1,64 @@
+"""The declaration of one reported figure: its meaning, its unit, and where it is shown.
+
+A frozen dataclass of figures annotates each field with a `Figure`. Renderers read the declarations through `figures`,
+so a figure is described in one place.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from enum import Flag, auto
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+class Shown(Flag):
+    """Where a figure is shown beside `mobifai status --json`, which shows all of them."""
+
+    NOWHERE = 0
+    TEXT = auto()
+    """`mobifai status`."""
+    PAGE = auto()
+    """The phone page, by `system:health`."""
+    LOG = auto()
+    """The log entry of the health check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure's description and unit. `metric` is its name in Prometheus, if it is exported.
+
+    `number` converts a value for Prometheus; None exports nothing.
+    """
+
+    description: str
+    unit: str = ""
+    shown: Shown = Shown.NOWHERE
+    metric: str = ""
+    number: Callable[[Any], float | None] = lambda value: value
+
+
+def figures(values: "DataclassInstance") -> Iterator[tuple[str, Figure, Any]]:
+    """Yield the name, the declaration and the value of every figure of a dataclass of figures."""
+    for name, figure in declared(type(values)).items():
+        yield name, figure, getattr(values, name)
+
+
+@cache  # bounded by the types that declare figures
+def declared(kind: "type[DataclassInstance]") -> dict[str, Figure]:
+    """Return the declarations of a dataclass of figures by field name. Raises TypeError for a field without one."""
+    hints = get_type_hints(kind, include_extras=True)
+    found = {}
+    for field in fields(kind):
+        marks = [mark for mark in getattr(hints[field.name], "__metadata__", ()) if isinstance(mark, Figure)]
+        if len(marks) != 1:
+            raise TypeError(f"{kind.__name__}.{field.name}: expected one Figure in its annotation, found {len(marks)}")
+        found[field.name] = marks[0]
+    return found
+
+
+def part(kind: "type[DataclassInstance]", values: "DataclassInstance") -> dict[str, Any]:
+    """Return the fields of `values` that `kind` declares, as keyword arguments for a type that inherits from it."""
+    return {field.name: getattr(values, field.name) for field in fields(kind)}

@@ -1,0 +1,112 @@
+"""`AgentStatus`: every figure that the agent reports about itself, declared once with its unit and meaning.
+
+The agent builds it (`agent/status.py`). Four renderers show it: `mobifai status` (as text, and all of it with
+`--json`), the phone page (`system:health`), Prometheus (`health/metrics.py`) and the log entry of the health check
+(`health/monitor.py`).
+
+To add a figure, add a field with its `Figure` here, set it in `agent/status.py`, and render it where its `shown` says.
+A test fails while a renderer lacks a figure that it should show. A field's name is its key in the JSON output: it never
+changes, and a new field has a default, which stands in when `mobifai status` asks an older agent.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mobifai.bounds import Entry
+from mobifai.health.figure import Figure, Shown
+from mobifai.health.process_stats import ProcessStats
+from mobifai.protocol.messages import Exit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalStatus:
+    """One open terminal. `pid` is its shell's process, and `exited` how that ended."""
+
+    uuid: str
+    name: str
+    pid: int
+    active: bool
+    exited: Exit | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhoneStatus:
+    """The connected phone, if there is one."""
+
+    phone: Annotated[str | None, Figure("Id of the phone that is paired", shown=Shown.TEXT)] = None
+    path: Annotated[
+        str | None, Figure("Transport that serves the phone: channel, relay, or none", shown=Shown.TEXT)
+    ] = None
+    e2e: Annotated[bool, Figure("Whether the phone is encrypted end to end", shown=Shown.TEXT)] = False
+    webrtc: Annotated[
+        str,
+        Figure(
+            "Whether a data channel is open",
+            shown=Shown.LOG,
+            metric="mobifai_webrtc_connected",
+            number=lambda state: state == "connected",
+        ),
+    ] = "disconnected"
+    behind_bytes: Annotated[
+        int | None,
+        Figure(
+            "Sent to the phone, not confirmed",
+            "bytes",
+            shown=Shown.LOG,
+            metric="mobifai_phone_behind_bytes",
+            number=lambda behind: behind or 0,
+        ),
+    ] = None
+    confirmed: Annotated[int, Figure("A number that changes whenever the phone confirms something")] = 0
+    phone_idle_s: Annotated[float | None, Figure("Time since output was last sent to the phone", "seconds")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelayStatus:
+    """The agent's registration with its relay."""
+
+    relay: Annotated[str, Figure("State of the registration with the relay", shown=Shown.TEXT)]
+    relay_url: Annotated[str, Figure("The relay's address for phones", shown=Shown.TEXT)]
+    own_relay_url: Annotated[str | None, Figure("Local address of the relay in this process, if there is one")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck(ProcessStats, PhoneStatus):
+    """The outcome of one health check: the figures at that time, and what the check measured itself."""
+
+    uptime_s: Annotated[float, Figure("Age of the agent", "seconds", shown=Shown.LOG)]
+    terminals: Annotated[int, Figure("Open terminals", shown=Shown.LOG)]
+    buffer_bytes: Annotated[int, Figure("Kept output of all terminals", "bytes", shown=Shown.LOG)]
+    cpu_percent: Annotated[float, Figure("Share of one core since the check before", "percent", shown=Shown.LOG)]
+    relay_round_trip_s: Annotated[
+        float | None, Figure("Round trip through the relay, if it is connected", "seconds", shown=Shown.LOG)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentStatus(ProcessStats, PhoneStatus, RelayStatus):
+    """The agent at one moment."""
+
+    version: Annotated[str, Figure("Version of MobiFai", shown=Shown.TEXT | Shown.PAGE)]
+    agent_pid: Annotated[int, Figure("The agent's process", shown=Shown.TEXT)]
+    keeper_pid: Annotated[int | None, Figure("The keeper's process, if there is one", shown=Shown.TEXT)]
+    problems: Annotated[tuple[str, ...], Figure("Problems that the user should know of", shown=Shown.TEXT)]
+    uptime_s: Annotated[float, Figure("Age of the agent", "seconds", shown=Shown.TEXT | Shown.PAGE)]
+    memory_limit_bytes: Annotated[int, Figure("Memory that the agent may use", "bytes", shown=Shown.TEXT | Shown.PAGE)]
+    fingerprint: Annotated[str, Figure("Fingerprint of the agent's key", shown=Shown.TEXT)]
+    e2e_mode: Annotated[str, Figure("Whether phones without end-to-end encryption may connect: allow or require")]
+    terminals: Annotated[
+        tuple[TerminalStatus, ...],
+        Figure("Open terminals", shown=Shown.TEXT | Shown.PAGE, metric="mobifai_terminals", number=len),
+    ]
+    buffer_bytes: Annotated[
+        int,
+        Figure("Kept output of all terminals", "bytes", shown=Shown.TEXT, metric="mobifai_buffer_bytes"),
+    ]
+    last_check: Annotated[HealthCheck | None, Figure("The last health check", shown=Shown.TEXT)]
+    worst_case_bytes: Annotated[
+        int, Figure("Memory that full bounds would take", "bytes", shown=Shown.TEXT | Shown.PAGE)
+    ]
+    bounds: Annotated[
+        tuple[Entry, ...], Figure("Use of every limit", shown=Shown.TEXT | Shown.PAGE, metric="mobifai_bound")
+    ]
