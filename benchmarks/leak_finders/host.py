@@ -18,8 +18,9 @@ import psutil
 from mobifai.agent.agent import Agent
 from mobifai.control.debug_plugins import PluginContext
 from soak.plants import LifecycleEvent, install
-from tests.soak.plant_host import CAUSES, agent_in
+from tests.soak.plant_host import CAUSES
 from tests.support import loops
+from tests.support.agent_here import agent_here
 
 NO_PLANT = "-"
 EVENTS_A_SAMPLE = 4
@@ -62,7 +63,7 @@ class Hosted:
         self._agent = self._ready.result() if self._ready.done() else await self._life
 
     async def _live(self) -> Agent:
-        async with agent_in(self._folder) as agent:
+        async with agent_here(self._folder) as agent:
             if self._plant != NO_PLANT:
                 install(self._plant, PluginContext(agent.ledger, agent))
             self._ready.set_result(agent)

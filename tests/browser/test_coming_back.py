@@ -16,7 +16,15 @@ from tests.browser.scene import Scene, Way, answers, at_the_phone, scripts_for
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
 from tests.support import impaired_link
 from tests.support.agent import serving
-from tests.support.agent_status import asked, holdings, nothing_went_wrong, on_path, same_holdings, status_when
+from tests.support.agent_status import (
+    asked,
+    at_relay_stage,
+    holdings,
+    nothing_went_wrong,
+    on_path,
+    same_holdings,
+    status_when,
+)
 from tests.support.browser import OUTAGE, open_browser
 from tests.support.eventually import eventually
 from tests.support.frail_wire import FrailWire, frail_wire
@@ -108,9 +116,9 @@ async def test_a_relay_apart_may_be_started_anew_under_a_working_phone(tmp_path:
         await start_counting(here.phone, tmp_path)
         port = int(relay.url.rpartition(":")[2])
         await relay.stop()
-        await status_when(here.agent, lambda status: status["relay"] == "offline", "the relay to be missed")
+        await at_relay_stage(here.agent, "offline")
         async with relaying(tmp_path / "relay", port):
-            await status_when(here.agent, lambda status: status["relay"] == "waiting", "the relay to be back", 60)
+            await at_relay_stage(here.agent, "waiting", 60)
             await stop_counting(here.phone)
             await here.phone.reload()
             await here.phone.ready("channel")
@@ -170,7 +178,7 @@ async def test_a_network_that_goes_away_without_a_word_and_comes_back(tmp_path: 
             await start_counting(phone, tmp_path)
             await phone.sleep()
             await link.impair(Impairment(loss=1))
-            await status_when(agent, lambda status: status["path"] is None, "the phone to be missed", 90)
+            await on_path(agent, None, timeout=90)
             await link.impair(CLEAN)
             await phone.wake()
             await phone.ready()

@@ -9,7 +9,7 @@ from mobifai.control.control_socket import ask
 from mobifai.state import StateDir
 from tests.browser.scene import Way, answers, at_the_phone, scripts_for
 from tests.support.agent import RunningAgent, serving
-from tests.support.agent_status import on_path, status_when
+from tests.support.agent_status import is_encrypted, on_path, path_of
 from tests.support.browser import open_browser
 from tests.support.phone_page import PhonePage
 
@@ -23,7 +23,7 @@ async def test_the_qr_codes_address_leads_to_a_shell(tmp_path: Path, way: Way) -
     async with at_the_phone(tmp_path, way=way) as here:
         await answers(here.phone)
         await on_path(here.agent, way)
-        assert (await here.agent.status())["e2e"] is True
+        assert await is_encrypted(here.agent) is True
 
 
 async def test_the_address_is_gone_from_the_browser_once_it_was_used(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ async def test_a_page_that_is_loaded_again_finds_what_was_open(tmp_path: Path, w
 async def test_a_closed_browser_tab_that_is_opened_again_needs_no_new_link(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await here.phone.page.close()
-        await status_when(here.agent, lambda status: status["path"] is None, "the phone to be gone", 60)
+        await on_path(here.agent, None, timeout=60)
         again = PhonePage(await here.browser.context.new_page())
         await again.open(here.agent.relay_url)
         await again.ready()
@@ -135,7 +135,7 @@ async def test_a_link_with_a_changed_secret_is_told_in_a_sentence(tmp_path: Path
         form, code, secret, key, device = fragment.split(".")
         await phone.open(f"{page}#{form}.{code}.{secret[:-2][::-1]}{secret[-2:]}.{key}.{device}")
         assert is_a_sentence(await phone.problem())
-        assert (await agent.status())["path"] is None
+        assert await path_of(agent) is None
 
 
 async def test_a_used_link_is_told_in_a_sentence(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from playwright.async_api import expect
 from tests.browser.scene import answers
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import phone_of
 from tests.support.browser import open_browser
 from tests.support.phone_page import PhonePage
 
@@ -42,14 +43,14 @@ async def test_a_foreign_link_is_asked_about_and_replaces_nothing(tmp_path: Path
         assert attic.device_id in asked
         for machine in (desk, attic):
             assert (await machine.status())["fingerprint"] in asked
-        assert (await attic.status())["phone"] is None
+        assert await phone_of(attic) is None
         await phone.enter("echo it-is-$here")
         await phone.shows("it-is-desk")
         await phone.page.goto(link)  # the page is loaded anew by it
         await phone.answer("Cancel")
         await phone.ready_at("desk")
         assert await phone.open_machines() == ["desk"]
-        assert (await attic.status())["phone"] is None
+        assert await phone_of(attic) is None
 
 
 async def test_machines_are_added_used_named_and_forgotten(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.support.agent_status import (
     holdings,
     nothing_went_wrong,
     on_path,
+    path_in,
     same_holdings,
     status_when,
 )
@@ -90,7 +91,7 @@ async def test_an_address_that_is_gone_is_noticed_within_ten_seconds_and_stops_n
         await here.phone.wait_output(here.terminal, lambda text: len(numbers(text)) > 300)
         heard = numbers(here.phone.output(here.terminal))
         await here.link.move_far()
-        status = await status_when(here.agent, lambda now: now["path"] != "channel", "the channel to be missed", 10)
+        status = await status_when(here.agent, lambda now: path_in(now) != "channel", "the channel to be missed", 10)
         printed = status["buffer_bytes"]
         status = await status_when(here.agent, lambda now: now["buffer_bytes"] > printed + 5000, "more to be printed")
         assert all(entry["used"] <= entry["capacity"] for entry in status["bounds"])

@@ -17,7 +17,7 @@ from soak.phone.phone import Phone
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
 from tests.relay.test_upgrade import FIRST_VERSION
 from tests.support.agent import RunningAgent, run_command, serving
-from tests.support.agent_status import answers, arrive, asked, on_path, status_when
+from tests.support.agent_status import answers, arrive, asked, at_relay_stage, on_path
 from tests.support.phones import open_phone
 from tests.support.sealed import sealed_by, sealed_phone
 
@@ -175,7 +175,7 @@ async def test_two_owners_on_one_relay_have_nothing_of_each_other(tmp_path: Path
         assert shown.splitlines() == ["owner: 0 agents, 0 phones", "anna: 1 agent, 1 phone", "bea: 1 agent, 1 phone"]
         await relay_command(relay, "remove", "bea")
         await bea.phone.until(lambda: not bea.phone.relay_is_up, "to be disconnected")
-        await status_when(bea.agent, lambda status: status["relay"] == "sign-in", "the agent to be signed out")
+        await at_relay_stage(bea.agent, "sign-in")
         await answers(anna.phone, await anna.phone.create())
         assert "bea" not in await relay_command(relay, "list")
 

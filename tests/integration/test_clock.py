@@ -21,6 +21,7 @@ from tests.support.agent_status import (
     asked,
     get_in_again,
     holdings,
+    relay_stage,
     same_holdings,
     status_when,
 )
@@ -137,7 +138,7 @@ async def test_after_a_month_without_a_phone_new_phones_come_in(tmp_path: Path) 
         await let_in(agent)
         await let_in(agent)
         assert "sign in" not in agent.log.read_text().lower()
-        assert (await agent.status())["relay"] != "sign-in"
+        assert await relay_stage(agent) != "sign-in"
 
 
 async def goes_by(seconds: float, agent: RunningAgent, clock: WallClock) -> dict[str, Any]:

@@ -21,7 +21,16 @@ from soak.phone.phone import Phone
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import RunningAgent, run_command, serving
-from tests.support.agent_status import answers, arrive, asked, get_in_again, on_path, status_when, until
+from tests.support.agent_status import (
+    answers,
+    arrive,
+    asked,
+    at_relay_stage,
+    get_in_again,
+    is_encrypted,
+    on_path,
+    until,
+)
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone, sealed_by, sealed_phone
 
@@ -46,7 +55,7 @@ async def test_a_phone_that_comes_by_a_link_types_and_sees(tmp_path: Path, chann
     async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
         await phone.type(terminal, "echo $((6 * 7))x\r")
         await phone.wait_output(terminal, "42x")
-        assert (await asked(agent))["e2e"] is True
+        assert await is_encrypted(agent) is True
         assert "encrypted end to end" in await agent.command("status")
         assert phone.forged == 0
 
@@ -87,7 +96,7 @@ async def test_an_agent_that_starts_anew_knows_the_phone_and_goes_on_exactly_whe
         heard = await stop_counting(phone, terminal)
         assert heard == list(range(1, len(heard) + 1))
         assert phone.events("process:screen") == screens
-        assert (await asked(agent))["e2e"] is True
+        assert await is_encrypted(agent) is True
 
 
 async def until_another_life(agent: RunningAgent, before: int) -> None:
@@ -146,7 +155,7 @@ async def test_a_relay_that_starts_anew_is_no_reason_to_lose_anything(tmp_path: 
             await relay.stop()
             await phone.until(lambda: not phone.relay_is_up, "the relay to be gone")
             relay = await scope.enter_async_context(relaying(tmp_path / "relay", urlsplit(relay.url).port or 0))
-            await status_when(agent, lambda status: status["relay"] == "waiting", "the agent to be registered")
+            await at_relay_stage(agent, "waiting")
             assert phone.path == ("channel" if channel else None)
             await until_offered(phone)
             await phone.pair(agent.device_id)
@@ -294,7 +303,7 @@ async def test_an_app_of_the_field_is_shown_as_one(tmp_path: Path) -> None:
             await on_path(agent, "channel", app)
             assert "no, legacy app" in await agent.command("devices", "list")
             assert "rests on the relay" in await agent.command("status")
-            assert (await asked(agent))["e2e"] is False
+            assert await is_encrypted(agent) is False
 
 
 async def test_a_session_that_is_broken_is_told_once_and_the_phone_comes_again(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from tests.support.agent_status import (
     answers,
     arrive,
     asked,
+    at_relay_stage,
     holdings,
     nothing_went_wrong,
     on_path,
     same_holdings,
-    status_when,
     until_running,
     until_stopped,
 )
@@ -81,7 +81,7 @@ async def test_a_token_that_is_refused_is_dropped_and_signing_in_begins_anew(tmp
         async with agent_at(relay, tmp_path / "state") as agent:
             old = tokens(agent)[relay.url]
             await relay.stop()
-            await status_when(agent, lambda status: status["relay"] == "offline", "no relay")
+            await at_relay_stage(agent, "offline")
             # Another relay at the same address: it knows none of the tokens.
             async with FieldRelay(port=relay.port) as other:
                 await eventually(lambda: not tokens(agent))
@@ -91,7 +91,7 @@ async def test_a_token_that_is_refused_is_dropped_and_signing_in_begins_anew(tmp
                 await other.sign_in(agent.device_id)
                 await eventually(lambda: tokens(agent).keys() == {other.url})
                 assert tokens(agent)[other.url] != old
-                await status_when(agent, lambda status: status["relay"] == "waiting", "the agent to wait for a phone")
+                await at_relay_stage(agent, "waiting")
 
 
 @phone_kinds

@@ -17,7 +17,7 @@ from tests.support.agent_status import (
     asked,
     nothing_went_wrong,
     on_path,
-    status_when,
+    path_of,
     until_running,
     until_stopped,
 )
@@ -66,7 +66,7 @@ async def test_a_phone_that_does_not_read_stops_the_program_and_costs_no_memory(
         try:
             await until_stopped(yes)
             assert process.memory_info().rss - before < MOST_GROWTH
-            assert (await asked(agent))["path"] == ("channel" if channel else "relay")
+            assert await path_of(agent) == ("channel" if channel else "relay")
         finally:
             os.kill(phone._process.pid, signal.SIGCONT)
         await until_running(yes)
@@ -91,7 +91,7 @@ async def test_the_program_runs_on_before_anybody_misses_a_phone_that_vanished_f
         await phone.vanish()
         await until_running(yes)
         # Nothing says goodbye: consent to send has to run out (RFC 7675).
-        await status_when(agent, lambda status: status["path"] is None, "the agent to miss the phone", 10)
+        await on_path(agent, None, timeout=10)
         await arrive(phone, agent.device_id)
         await phone.type(terminal, "\x03")
         await answers(phone, terminal)

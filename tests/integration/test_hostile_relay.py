@@ -21,7 +21,7 @@ from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from tests.integration.relays import NO_STUN, RunningRelay, relaying, sign_in
 from tests.support.agent import RunningAgent, serving
-from tests.support.agent_status import answers, asked, on_path, until
+from tests.support.agent_status import answers, asked, on_path, path_of, until
 from tests.support.eventually import eventually
 from tests.support.hostile_relay import Device, HostileRelay, Passing, hostile_relay, lets_pass
 from tests.support.sealed import sealed_by, sealed_phone
@@ -330,7 +330,7 @@ async def test_it_can_not_be_the_phone(tmp_path: Path) -> None:
             token = (await it.agent.invite())["token"]
             async with sealed_phone(it.hostile.url, token, forger) as stranger:
                 assert await refusal(it, stranger) in ("unknown", "link-used")
-        assert (await asked(it.agent))["path"] is None
+        assert await path_of(it.agent) is None
 
 
 async def test_it_can_not_be_the_agent(tmp_path: Path) -> None:
@@ -418,7 +418,7 @@ async def test_a_broken_session_leaves_an_open_channel_alone(tmp_path: Path) -> 
         await it.hostile.say_to("agent", "e2e:sealed", {"data": "AAAA" * 20})
         await until(lambda: _relay_was_left(it), 10)
         await answers(it.phone, terminal, "channel")
-        assert (await asked(it.agent))["path"] == "channel"
+        assert await path_of(it.agent) == "channel"
 
 
 async def _relay_was_left(it: Scene) -> bool:
@@ -502,7 +502,7 @@ async def test_input_that_it_only_delays_is_done_in_its_order(tmp_path: Path) ->
         await it.hostile.say_for("phone", "e2e:sealed", held[0])
         await eventually(trace.exists)
         await eventually(lambda: trace.read_text() == "older\nnewer\n")
-        assert (await asked(it.agent))["path"] == "channel"
+        assert await path_of(it.agent) == "channel"
 
 
 def hold_back(hostile: HostileRelay, *, by: Device) -> list[Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from soak.phone.interface import PhoneInterface
 from tests.support.agent import RunningAgent, serving
-from tests.support.agent_status import arrive, on_path, status_when
+from tests.support.agent_status import arrive, at_relay_stage, on_path
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone
 
@@ -58,7 +58,7 @@ async def test_nothing_of_a_revoked_phone_is_left(tmp_path: Path) -> None:
             await at(agent, thief)
             await keep(thief, MINE, THEIRS)
             await agent.command("devices", "revoke", thief.device_id)
-        await status_when(agent, lambda status: status["relay"] == "waiting", "the agent to be back at the relay")
+        await at_relay_stage(agent, "waiting")
         async with invited_phone(agent, features=FEATURES) as new:
             await at(agent, new)
             assert await kept(new) == [MINE]

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import phone_in, phone_of
 from tests.support.phones import Kind, open_phone
 
 RECONNECTS = 200
@@ -28,7 +29,7 @@ async def rest(agent: RunningAgent) -> dict[str, Any]:
         "instances": {name: bound["instances"] for name, bound in bounds.items()},
         "listeners": bounds["link.listeners"]["total"],
         "terminals": len(status["terminals"]),
-        "phone": status["phone"],
+        "phone": phone_in(status),
         "keeper's descriptors": keeper.num_fds(),
         "keeper's threads": keeper.num_threads(),
         "keeper's children": [child.pid for child in keeper.children()],
@@ -74,7 +75,7 @@ async def test_200_reconnects_of_a_node_phone_leave_nothing(tmp_path: Path) -> N
 async def agent_without_phone(agent: RunningAgent) -> None:
     """Wait until the agent has let the phone go."""
     async with asyncio.timeout(60):
-        while (await agent.status())["phone"] is not None:
+        while await phone_of(agent) is not None:
             await asyncio.sleep(0.1)
 
 

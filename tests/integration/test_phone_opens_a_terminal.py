@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import serving
+from tests.support.agent_status import path_in
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
@@ -28,7 +29,7 @@ async def test_a_phone_pairs_opens_types_and_sees(tmp_path: Path, kind: Kind, we
             await phone.type(terminal, "stty size\r")
             await phone.wait_output(terminal, "40 120")
             status = await agent.status()
-            assert status["path"] == phone.path
+            assert path_in(status) == phone.path
             assert [one["uuid"] for one in status["terminals"]] == [terminal]
 
 

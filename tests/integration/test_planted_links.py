@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import serving
-from tests.support.agent_status import asked
+from tests.support.agent_status import relay_stage
 
 PROCESSES = 3000
 """So many of the next processes' numbers are guessed."""
@@ -58,6 +58,6 @@ async def test_nothing_in_the_state_directory_is_written_through_a_link(tmp_path
     plant(state, victim, *drafts, "relay.key.*.new", "lock", "control.sock", "keeper.sock")
     plant(state / "logs", victim, "mobifai.log", "mobifai.log.1", "mobifai.log.2")
     async with serving(state) as agent:
-        assert (await asked(agent))["relay"] == "waiting"
+        assert await relay_stage(agent) == "waiting"
         assert "mobifai.log can't be written" in agent.log.read_text()
         assert await agent.stop() == 0

@@ -9,11 +9,12 @@ from tests.support.agent import serving
 from tests.support.agent_status import (
     answers,
     arrive,
+    at_relay_stage,
     holdings,
     nothing_went_wrong,
     pair_anew,
+    path_of,
     same_holdings,
-    status_when,
 )
 from tests.support.phones import Kind, open_phone, phone_kinds
 from tests.support.wall_clock import DAY, WallClock
@@ -36,13 +37,12 @@ async def test_the_relay_restarts_under_an_open_channel(tmp_path: Path, kind: Ki
         for _ in range(2):
             assert await relay.stop() == 0
             await phone.until(lambda: not phone.relay_is_up, "the relay to be gone")
-            assert (await status_when(agent, lambda status: status["relay"] == "offline", "no relay"))[
-                "path"
-            ] == "channel"
+            await at_relay_stage(agent, "offline")
+            assert await path_of(agent) == "channel"
             await answers(phone, terminal)
             relay = await scope.enter_async_context(relaying(tmp_path / "relay", urlsplit(relay.url).port or 0))
             await answers(phone, terminal)
-            await status_when(agent, lambda status: status["relay"] == "waiting", "the agent to be registered")
+            await at_relay_stage(agent, "waiting")
             await phone.reconnect()
             await phone.until(lambda: bool(phone.devices), "the agent to be on offer")
             assert [one["connected"] for one in await relay.devices()] == [True, True]
@@ -62,9 +62,9 @@ async def test_an_agent_that_was_connected_for_months_comes_back_without_a_perso
         options = ("--relay", relay.url, *NO_STUN)
         async with serving(tmp_path / "state", *options, ready=False, environment=clock.environment) as agent:
             await sign_in(agent, relay)
-            await status_when(agent, lambda status: status["relay"] == "waiting", "the relay")
+            await at_relay_stage(agent, "waiting")
             clock.pass_by(60 * DAY)
             await relay.stop()
-            await status_when(agent, lambda status: status["relay"] == "offline", "no relay")
+            await at_relay_stage(agent, "offline")
             async with relaying(tmp_path / "relay", urlsplit(relay.url).port or 0, inside=inside):
-                await status_when(agent, lambda status: status["relay"] == "waiting", "the relay", 30)
+                await at_relay_stage(agent, "waiting", 30)

@@ -12,7 +12,7 @@ import pytest
 
 from soak.phone.interface import PhoneInterface
 from tests.support.agent import STOP_SECONDS, RunningAgent, run_command, serving
-from tests.support.agent_status import answers, arrive, asked, nothing_went_wrong
+from tests.support.agent_status import answers, arrive, asked, nothing_went_wrong, relay_stage
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
 
@@ -143,7 +143,7 @@ async def test_a_second_one_in_the_same_place_says_so_and_leaves_the_first_alone
             assert f"another mobifai (process {agent.process.pid})" in err
             assert "--state-dir" in err
             assert "Traceback" not in err
-        assert (await asked(agent))["relay"] == "waiting"
+        assert await relay_stage(agent) == "waiting"
 
 
 async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

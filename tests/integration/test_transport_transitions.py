@@ -16,6 +16,7 @@ from tests.support.agent_status import (
     nothing_went_wrong,
     on_path,
     pair_anew,
+    relay_stage,
     same_holdings,
     until,
 )
@@ -38,7 +39,8 @@ async def the_phones_relay_connection_dies(agent: RunningAgent, phone: PhoneInte
     await phone.drop_relay()
     await answers(phone, terminal, "channel")
     await phone.reconnect()
-    assert (await on_path(agent, "channel", phone))["relay"] == "waiting"
+    await on_path(agent, "channel", phone)
+    assert await relay_stage(agent) == "waiting"
     await answers(phone, terminal, "channel")
     await pair_anew(agent, phone)
 

@@ -8,25 +8,27 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiortc
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from mobifai.agent.agent import Agent, open_agent
-from mobifai.assistant.config import AssistantConfig
+from mobifai.agent.agent import Agent
 from mobifai.bounds import Ledger
-from mobifai.config import Config, RelayConfig
 from mobifai.control.debug_plugins import PluginContext
-from mobifai.protocol import agent_pairing as pairing
-from mobifai.state import open_state
 from mobifai.terminals.keeper import Keeper
-from mobifai.terminals.local_spawner import LocalSpawner
 from soak.plants import LifecycleEvent, install, plant
 from tests.support import loops
+from tests.support.agent_here import (
+    agent_here,
+    pair_and_leave,
+    receive,
+    until_assistant_is_idle,
+    until_shells_are_reaped,
+)
 from tests.support.eventually import eventually
 
 PLANT_EVENTS = 10
@@ -35,58 +37,28 @@ DECOY_EVENTS = 80
 """Events after which a decoy has reached its end."""
 
 
-class Nobody:
-    """The person and the keeper, both away."""
-
-    pid = None
-
-    def sign_in(self, url: str, message: str) -> None:
-        raise AssertionError("an agent with its own relay needs no sign-in")
-
-    def ready(self) -> None:
-        """Nobody waits for it."""
-
-    def restart(self) -> bool:
-        return False
-
-
-@asynccontextmanager
-async def agent_in(folder: Path) -> AsyncIterator[Agent]:
-    """A real agent with its own relay in this process; its shells only wait."""
-    script, ledger = folder / "script.json", Ledger()
-    script.parent.mkdir(parents=True, exist_ok=True)
-    script.write_text(json.dumps(["That is all."]))
-    config = Config(RelayConfig(port=0), ("/bin/cat",), "agent")
-    with open_state(folder / "state") as state:
-        async with LocalSpawner(ledger) as spawner:
-            model = AssistantConfig(model=f"scripted:{script}")
-            async with open_agent(config, model, state, ledger, spawner, Nobody(), Nobody()) as agent:
-                yield agent
-
-
 async def visit(agent: Agent, number: int) -> None:
     """The same phone comes and goes."""
-    agent.links._do([pairing.OpenPeer("phone")])
-    agent.links._do([pairing.ClosePeer("the phone left")])
+    pair_and_leave(agent)
 
 
 async def churn(agent: Agent, number: int) -> None:
     """A terminal is opened and closed."""
-    agent.phone_said("process:create", {"uuid": f"tab-{number}"})
-    agent.phone_said("process:terminate", {"uuid": f"tab-{number}"})
-    await eventually(lambda: not agent.tabs._spawner._watches)  # type: ignore[attr-defined]
+    receive(agent, "process:create", {"uuid": f"tab-{number}"})
+    receive(agent, "process:terminate", {"uuid": f"tab-{number}"})
+    await until_shells_are_reaped(agent)
 
 
 async def prompt(agent: Agent, number: int) -> None:
     """A conversation, from beginning to end, in a terminal that stays."""
-    agent.phone_said("process:create", {"uuid": "tab"})
-    agent.phone_said("ai:prompt", {"uuid": "tab", "prompt": f"do the thing {number}"})
-    await eventually(lambda: not agent.assistant.busy)
+    receive(agent, "process:create", {"uuid": "tab"})
+    receive(agent, "ai:prompt", {"uuid": "tab", "prompt": f"do the thing {number}"})
+    await until_assistant_is_idle(agent)
 
 
 async def refusal(agent: Agent, number: int) -> None:
     """A request about a terminal that is not there."""
-    agent.phone_said("process:rename", {"uuid": f"none-{number}", "name": "something"})
+    receive(agent, "process:rename", {"uuid": f"none-{number}", "name": "something"})
 
 
 async def library(agent: Agent, number: int) -> None:
@@ -130,7 +102,7 @@ def cause_of(name: str) -> Callable[[Agent, int], Awaitable[None]]:
 async def amounts_of_plant(name: str, folder: Path) -> list[int]:
     """How much there is before any event, and after each ten; waits for what takes a moment to show."""
     cause = cause_of(name)
-    async with agent_in(folder) as agent:
+    async with agent_here(folder) as agent:
         seed = install(name, PluginContext(agent.ledger, agent))
         amounts = [seed.amount()]
         for round_ in range(3):
@@ -144,7 +116,7 @@ async def amounts_of_plant(name: str, folder: Path) -> list[int]:
 async def amounts_of_decoy(name: str, folder: Path) -> list[int]:
     """The most there was in the first 80 events, in the next 40, and when some time has passed."""
     cause = cause_of(name)
-    async with agent_in(folder) as agent:
+    async with agent_here(folder) as agent:
         seed = install(name, PluginContext(agent.ledger, agent))
         amounts = []
         for number in range(DECOY_EVENTS * 3 // 2):

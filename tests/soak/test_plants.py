@@ -25,6 +25,8 @@ from soak.plants import LifecycleEvent, Plant, install, plant, plants
 from soak.plants.hooks import listen
 from soak.plants.plant import IN_KEEPER, PlantEvent
 from tests.soak import plant_host
+from tests.support.agent_here import agent_here, receive
+from tests.support.agent_status import phone_in
 from tests.support.eventually import eventually
 
 LEAKS = [one.name for one in plants() if not one.decoy]
@@ -96,7 +98,7 @@ def test_the_package_loads_no_plant_until_it_is_asked_for_one() -> None:
 async def test_each_moment_is_told_once_and_with_what_it_is_about(tmp_path: Path) -> None:
     told: list[tuple[LifecycleEvent, PlantEvent]] = []
 
-    async with plant_host.agent_in(tmp_path) as agent:
+    async with agent_here(tmp_path) as agent:
         moments = [moment for moment in LifecycleEvent if moment not in IN_KEEPER]
         for moment in moments:
             listen(agent, moment, lambda event, moment=moment: told.append((moment, event)))
@@ -121,10 +123,10 @@ async def test_each_moment_is_told_once_and_with_what_it_is_about(tmp_path: Path
 
 
 async def test_what_the_agent_refuses_itself_raises_as_before_and_is_no_event(tmp_path: Path) -> None:
-    async with plant_host.agent_in(tmp_path) as agent:
+    async with agent_here(tmp_path) as agent:
         told: list[PlantEvent] = []
         listen(agent, LifecycleEvent.PROMPT, told.append)
-        agent.phone_said("process:create", {"uuid": "tab"})
+        receive(agent, "process:create", {"uuid": "tab"})
         with pytest.raises(AssistantError):
             agent.assistant.start("", agent.tabs.find("tab"), lambda *_: None)
         assert not told
@@ -136,7 +138,7 @@ async def test_a_plant_that_fails_does_not_disturb_the_agent_or_another_plant(
     def fail(_: PlantEvent) -> None:
         raise OSError("no descriptor left")
 
-    async with plant_host.agent_in(tmp_path) as agent:
+    async with agent_here(tmp_path) as agent:
         told: list[PlantEvent] = []
         listen(agent, LifecycleEvent.TERMINAL, fail)
         listen(agent, LifecycleEvent.TERMINAL, told.append)
@@ -302,7 +304,7 @@ async def use(agent: AgentUnderTest) -> None:
 async def nobody_there(agent: AgentUnderTest) -> None:
     """Wait until the agent has let the phone go."""
     async with asyncio.timeout(10):
-        while (await agent.ask("status"))["phone"] is not None:
+        while phone_in(await agent.ask("status")) is not None:
             await asyncio.sleep(0.02)
 
 

@@ -18,6 +18,7 @@ from soak.provocations import provocations
 from soak.provocations.account import explained
 from soak.scenarios import scenario
 from soak.scenarios.context import ScenarioContext
+from tests.support.agent_status import path_in
 
 FILLED = {limit for one in provocations() if one.possible for limit in one.fills}
 
@@ -81,7 +82,7 @@ async def run_scenario(place: Path) -> Filled:
 @pytest.mark.timeout(400)
 def test_it_leaves_no_phone_and_no_terminal_and_loses_no_byte(filled: Filled) -> None:
     assert not filled.world.phones
-    assert (filled.status["path"], filled.status["terminals"]) == (None, [])
+    assert (path_in(filled.status), filled.status["terminals"]) == (None, [])
     assert filled.world.traffic.lost == 0
 
 

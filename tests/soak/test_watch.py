@@ -18,6 +18,7 @@ from soak.run.watch import Watch
 from soak.view.lines import PlainLines
 from tests.soak.soaking import Ended, Soaking, soaking
 from tests.support.agent import RunningAgent, serving
+from tests.support.agent_status import phone_of
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.timeout(180)
@@ -72,7 +73,7 @@ async def test_ctrl_c_ends_the_watch_and_not_the_agent(tmp_path: Path) -> None:
             await eventually(lambda: (run.place / "report.json").exists() or run.process.poll() is not None, 60)
             run.interrupt()
             watched = await ended(run)
-        assert (await agent.status())["phone"] is None
+        assert await phone_of(agent) is None
     assert (watched.status, watched.report.verdict) == (4, "inconclusive")
     assert watched.report.interrupted
     assert "it was interrupted" in watched.report.notes

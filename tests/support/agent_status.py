@@ -59,13 +59,52 @@ async def status_when(
     return status
 
 
-async def on_path(agent: RunningAgent, path: Path | None, phone: PhoneInterface | None = None) -> dict[str, Any]:
-    """The status, once the agent serves by this path (and this phone)."""
-    return await status_when(
+async def path_of(agent: RunningAgent) -> Path | None:
+    """The path by which the agent serves its phone; None while it serves none."""
+    return path_in(await asked(agent))
+
+
+def path_in(status: dict[str, Any]) -> Path | None:
+    """The path in a status."""
+    path: Path | None = status["path"]
+    return path
+
+
+async def phone_of(agent: RunningAgent) -> str | None:
+    """The device id of the phone that is paired; None without one."""
+    return phone_in(await asked(agent))
+
+
+def phone_in(status: dict[str, Any]) -> str | None:
+    """The paired phone in a status."""
+    return None if status["phone"] is None else str(status["phone"])
+
+
+async def is_encrypted(agent: RunningAgent) -> bool:
+    """Return whether the session with the phone is encrypted end to end."""
+    return bool((await asked(agent))["e2e"])
+
+
+async def relay_stage(agent: RunningAgent) -> str:
+    """How far the agent is with its relay: offline, sign-in, waiting, ..."""
+    return str((await asked(agent))["relay"])
+
+
+async def on_path(
+    agent: RunningAgent, path: Path | None, phone: PhoneInterface | None = None, timeout: float = 20
+) -> None:
+    """Wait until the agent serves by this path (and this phone). Raises AssertionError."""
+    await status_when(
         agent,
-        lambda status: status["path"] == path and (phone is None or status["phone"] == phone.device_id),
-        f"the agent to serve {phone.name if phone else 'nobody in particular'} by {path}",
+        lambda status: path_in(status) == path and (phone is None or phone_in(status) == phone.device_id),
+        f"the agent to serve {phone.name if phone else 'any phone'} by {path}",
+        timeout,
     )
+
+
+async def at_relay_stage(agent: RunningAgent, stage: str, timeout: float = 20) -> None:
+    """Wait until the agent is this far with its relay. Raises AssertionError."""
+    await status_when(agent, lambda status: status["relay"] == stage, f"the agent to be {stage} at the relay", timeout)
 
 
 @dataclass(frozen=True)
