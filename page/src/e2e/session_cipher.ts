@@ -1,27 +1,16 @@
-/** The end-to-end session with a machine's agent: the handshake, and messages that only the two can read. */
+/** End-to-end encryption with a machine's agent: a handshake, and then a cipher for the messages of the session. */
 
 import { sha256 } from "@noble/hashes/sha2.js";
 
 import { base64, concat, text, unbase64, utf8 } from "../platform/bytes";
+import { decodeFrame, encodeFrame, type Frame } from "../protocol/frame";
+import type { Introduction } from "../protocol/messages";
 import { Initiator, keyPair, type CipherState, type KeyPair } from "./noise";
 
-/** What someone says of itself within the handshake, where no relay can change it. */
-export interface Introduction {
-  readonly name: string;
-  readonly features: readonly string[];
-}
-
-export interface Frame {
-  readonly type: string;
-  readonly payload: unknown;
-  /** Its number in the session, if the session's messages have an order. */
-  readonly seq?: number;
-}
-
-/** The pre-shared key of a phone that comes by a link. */
+/** Return the pre-shared key of a phone that pairs by an invitation link. */
 export const linkKey = (secret: Uint8Array): Uint8Array => sha256(concat(utf8("MobiFai link secret 1\n"), secret));
 
-/** That of a phone whose key the machine has pinned. */
+/** The pre-shared key of a phone whose static key the machine has pinned. */
 export const NO_LINK = new Uint8Array(32);
 
 export interface Parties {
@@ -32,7 +21,7 @@ export interface Parties {
   readonly phone: string;
 }
 
-/** Messages of an established session. */
+/** Encrypts and decrypts the messages of an established session. `peer` is the agent. */
 export class SessionCipher {
   constructor(
     readonly peer: Introduction,
@@ -41,22 +30,16 @@ export class SessionCipher {
   ) {}
 
   encrypt(type: string, payload: unknown, seq?: number): string {
-    return base64(this.sending.encrypt(utf8(JSON.stringify({ type, payload, seq }))));
+    return base64(this.sending.encrypt(utf8(encodeFrame(type, payload, seq))));
   }
 
-  /** Throws for a message that was changed, left out, repeated, or comes out of order. */
+  /** Throws for a message that was changed or repeated, and for one that does not follow the last one. */
   decrypt(data: string): Frame {
-    return frame(JSON.parse(text(this.receiving.decrypt(unbase64(data)))));
+    return decodeFrame(text(this.receiving.decrypt(unbase64(data))));
   }
 }
 
-/** A message as it is, or an error for what is none. */
-export function frame(found: unknown): Frame {
-  const { type, payload, seq } = (found ?? {}) as Partial<Frame>;
-  if (typeof type !== "string") throw new Error("expected a message with a type");
-  return typeof seq === "number" ? { type, payload, seq } : { type, payload };
-}
-
+/** The initiator's handshake, in two steps: `hello`, then `welcome`. */
 export class Handshake {
   readonly #initiator: Initiator;
 
@@ -69,7 +52,7 @@ export class Handshake {
     return base64(this.#initiator.hello(utf8(JSON.stringify(introduction))));
   }
 
-  /** Throws for an answer that is not the machine's. */
+  /** Throws for an answer that the machine did not write. */
   welcome(message: string): SessionCipher {
     const { payload, sending, receiving } = this.#initiator.welcome(unbase64(message));
     const { name, features } = JSON.parse(text(payload)) as Partial<Introduction>;

@@ -3,7 +3,7 @@
  * the machine has accepted one of them. A forged link costs time, but not the access that this browser had.
  */
 
-import type { Ending } from "../transport/relay_session";
+import type { Ending } from "../transport/pairing_endings";
 import type { Credentials } from "../transport/machine_identity";
 import type { Machine } from "./machines";
 

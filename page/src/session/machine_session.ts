@@ -1,11 +1,12 @@
 /** The session with one machine: keeps a way to its agent, and says what comes of it (see `types`). */
 
-import type { Frame, Introduction } from "../e2e/session_cipher";
-import type { FromAgent, FromPhone, Output, ProcessesSync } from "../protocol/messages";
+import type { Frame } from "../protocol/frame";
+import { dispatch, type Handlers } from "../protocol/handlers";
+import type { Description, FromAgent, FromPhone, Introduction, Output, ProcessesSync } from "../protocol/messages";
 import { DataChannel } from "../transport/data_channel";
 import { Offsets, type Outgoing } from "../transport/offsets";
-import { handlerTable } from "../transport/handlers";
-import { RelaySession, type Ending, type Progress } from "../transport/relay_session";
+import type { Ending } from "../transport/pairing_endings";
+import { RelaySession, type Progress } from "../transport/relay_session";
 import { type Attempt, Attempts } from "./attempts";
 import { Backoff } from "./backoff";
 import { Combinations } from "./combinations";
@@ -24,9 +25,6 @@ import type { AssistantEvent, Combination, Connection, Health, KnownMachine, Own
 
 /** How long a new link's credentials, or those of before, wait for the machine before the others are tried. */
 const TURN_MS = 15_000;
-
-/** A handler for each event of the agent that is not the assistant's. */
-type Handlers = { readonly [Event in keyof FromAgent]?: (payload: FromAgent[Event], path: Path) => void };
 
 /** Characters of one input message: with every one of them escaped it still fits into a frame. */
 const INPUT_PIECE = 8192;
@@ -231,8 +229,8 @@ export class MachineSession implements Session {
       progress: (progress, problem) => this.#progressed(progress, problem),
       signedIn: (token) => this.#change(id, (known) => this.#attempts.signedIn(attempt, token, known)),
       secured: (peer) => this.#secured(id, peer),
-      spoke: () => this.#change(id, (known) => this.#attempts.proven(attempt, known)),
-      said: (said) => this.#order.came(said, "relay"),
+      proven: () => this.#change(id, (known) => this.#attempts.proven(attempt, known)),
+      received: (frame) => this.#order.came(frame, "relay"),
       settings: (settings) => this.#take(readSettings(settings)),
       ended: (ending) => this.#relayEnded(relay, attempt, ending),
     });
@@ -313,7 +311,7 @@ export class MachineSession implements Session {
 
   // -- the data channel
 
-  #offered(offer: { type: string; sdp: string }): void {
+  #offered(offer: Description): void {
     this.#channel?.close();
     const connection = this.environment.peer();
     if (connection === null) return;
@@ -322,7 +320,7 @@ export class MachineSession implements Session {
       {
         answer: (answer) => void this.#relay?.send("webrtc:answer", { answer }, this.#order.next),
         opened: () => this.#pathChanged(),
-        said: (said) => this.#order.came(said, "channel"),
+        received: (frame) => this.#order.came(frame, "channel"),
         ended: () => this.#channelEnded(channel),
       },
       this.environment.after,
@@ -375,10 +373,10 @@ export class MachineSession implements Session {
   #hear({ type, payload }: Frame, path: Path): void {
     const content = (payload ?? {}) as Record<string, unknown>;
     if (type.startsWith("ai:")) this.#emitter.emit("assistant", { ...content, type: type.slice(3) } as unknown as AssistantEvent);
-    else this.#handlers.get(type)?.(content as never, path);
+    else dispatch(this.#handlers, type, content, path);
   }
 
-  readonly #handlers = handlerTable<(payload: never, path: Path) => void>({
+  readonly #handlers: Handlers<{ readonly [Event in keyof FromAgent as Event extends `ai:${string}` ? never : Event]: FromAgent[Event] }, [path: Path]> = {
     "webrtc:offer": ({ offer }, path) => path === "relay" && this.#offered(offer),
     "webrtc:ice-candidate": ({ candidate }, path) => path === "relay" && this.#channel?.candidate(candidate ?? null),
     "processes:sync": (payload, path) => this.#sync(payload, path),
@@ -408,7 +406,8 @@ export class MachineSession implements Session {
     "system:echo": ({ nonce }) => this.#heartbeat.echoed(nonce),
     "keys:state": ({ combinations }) => this.#combinations.take(combinations),
     "system:health": (health) => this.#healthRequests.answer(health),
-  } satisfies Handlers);
+    "system:message": () => undefined,
+  };
 
   #sync(sync: ProcessesSync, path: Path): void {
     const gone = this.#tabs.sync(sync.processes, sync.activeUuids ?? []);

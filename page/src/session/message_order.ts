@@ -8,7 +8,7 @@
  * lost with a channel before.
  */
 
-import type { Frame } from "../e2e/session_cipher";
+import type { Frame } from "../protocol/frame";
 import type { Path } from "./types";
 
 /** How long a missing message is waited for, by the path that it is missing on. */

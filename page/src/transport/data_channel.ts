@@ -1,53 +1,81 @@
-/** One data channel with the machine's agent: answers its offer, and carries messages. Owns the peer connection. */
+/** One data channel with the machine's agent: answers its offer, and carries frames. Owns the peer connection. */
 
-import { frame, type Frame } from "../e2e/session_cipher";
+import { decodeFrame, encodeFrame, type Frame } from "../protocol/frame";
+import type { Candidate, Description, FromPhone } from "../protocol/messages";
+
+export type DataChannelState =
+  | "negotiating" // the offer is answered
+  | "connecting" // there is a channel, on which nothing came yet
+  | "open" // the agent has sent a message: messages can be sent
+  | "closed";
+
+type DataChannelEvent = "announced" | "message" | "close";
+
+/**
+ * Which event leads where; others are ignored.
+ *
+ * The agent's first message opens the channel. A browser can call a channel open before its own transport does, and then
+ * drops what is sent without an error.
+ */
+export const DATA_CHANNEL_TRANSITIONS: Readonly<Record<DataChannelState, Readonly<Partial<Record<DataChannelEvent, DataChannelState>>>>> = {
+  negotiating: { announced: "connecting", close: "closed" },
+  connecting: { message: "open", close: "closed" },
+  open: { message: "open", close: "closed" },
+  closed: {},
+};
 
 const GATHER_MS = 3000;
-const MOST_EARLY = 64;
+const MAX_EARLY_CANDIDATES = 64;
 
 export interface DataChannelListener {
-  answer(description: { type: string; sdp: string }): void;
+  answer(description: Description): void;
   opened(): void;
-  said(frame: Frame): void;
+  received(frame: Frame): void;
+  /** The last call, once. */
   ended(): void;
 }
 
 export class DataChannel {
+  #state: DataChannelState = "negotiating";
   #channel: RTCDataChannel | null = null;
-  #hasSpoken = false;
-  #ended = false;
-  #early: RTCIceCandidateInit[] = []; // bounded by MOST_EARLY
+  /** Candidates that came before the offer was set. */
+  #early: Candidate[] = []; // bounded by MAX_EARLY_CANDIDATES
 
   constructor(
     private readonly connection: RTCPeerConnection,
     private readonly listener: DataChannelListener,
     private readonly after: (milliseconds: number, call: () => void) => () => void,
   ) {
-    connection.ondatachannel = ({ channel }) => this.#take(channel);
+    connection.ondatachannel = ({ channel }) => this.#announced(channel);
     connection.onconnectionstatechange = () => {
       if (connection.connectionState === "failed" || connection.connectionState === "closed") this.close();
     };
   }
 
-  /**
-   * Whether messages can be sent. The agent speaks first: a browser can call a channel open before its own transport
-   * does, and then drops what is sent without an error.
-   */
+  /** Whether messages can be sent. */
   get open(): boolean {
-    return this.#hasSpoken && !this.#ended && this.#channel?.readyState === "open";
+    return this.#state === "open" && this.#channel?.readyState === "open";
+  }
+
+  /** Move to the next state. Returns whether the event counts now. */
+  #move(event: DataChannelEvent): boolean {
+    const next = DATA_CHANNEL_TRANSITIONS[this.#state][event];
+    if (next === undefined) return false;
+    this.#state = next;
+    return true;
   }
 
   /** Answer the agent's offer, once addresses are gathered. */
-  async accept(offer: { type: string; sdp: string }): Promise<void> {
+  async accept(offer: Description): Promise<void> {
     try {
       await this.connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
       for (const candidate of this.#early.splice(0)) await this.connection.addIceCandidate(candidate);
       await this.connection.setLocalDescription(await this.connection.createAnswer());
       await this.#gathered();
       const made = this.connection.localDescription;
-      if (!this.#ended && made !== null) this.listener.answer({ type: made.type, sdp: made.sdp });
+      if (this.#state !== "closed" && made !== null) this.listener.answer({ type: made.type, sdp: made.sdp });
     } catch {
-      this.close(); // an offer that makes no sense, or a browser that takes none: the relay serves
+      this.close(); // the offer or the browser can't be used: messages go through the relay
     }
   }
 
@@ -63,51 +91,48 @@ export class DataChannel {
     });
   }
 
-  candidate(candidate: RTCIceCandidateInit | null): void {
-    if (candidate === null || this.#ended) return;
+  candidate(candidate: Candidate | null): void {
+    if (candidate === null || this.#state === "closed") return;
     if (this.connection.remoteDescription === null) {
-      if (this.#early.length < MOST_EARLY) this.#early.push(candidate);
+      if (this.#early.length < MAX_EARLY_CANDIDATES) this.#early.push(candidate);
       return;
     }
     this.connection.addIceCandidate(candidate).catch(() => undefined); // one address of several
   }
 
-  #take(channel: RTCDataChannel): void {
-    if (this.#channel !== null) return;
+  #announced(channel: RTCDataChannel): void {
+    if (!this.#move("announced")) return;
     this.#channel = channel;
-    channel.onmessage = ({ data }) => this.#heard(data);
+    channel.onmessage = ({ data }) => this.#received(data);
     channel.onclose = () => this.close();
   }
 
-  #heard(data: unknown): void {
-    let heard: Frame;
+  #received(data: unknown): void {
+    let frame: Frame;
     try {
-      heard = frame(JSON.parse(String(data)));
+      frame = decodeFrame(String(data));
     } catch {
       return; // not from an agent of this protocol
     }
-    if (!this.#hasSpoken) {
-      this.#hasSpoken = true;
-      this.listener.opened();
-    }
-    this.listener.said(heard);
+    const before = this.#state;
+    if (!this.#move("message")) return;
+    if (before !== "open") this.listener.opened();
+    this.listener.received(frame);
   }
 
-  /** False when it could not be handed over. */
-  send(type: string, payload: unknown, seq?: number): boolean {
+  /** Send a message. Returns whether the browser took it. */
+  send<Event extends keyof FromPhone>(event: Event, payload: FromPhone[Event], seq?: number): boolean {
     if (!this.open) return false;
     try {
-      this.#channel?.send(JSON.stringify({ type, payload, seq }));
+      this.#channel?.send(encodeFrame(event, payload, seq));
       return true;
     } catch {
       return false;
     }
   }
 
-  /** End it; the listener is told once. */
   close(): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (!this.#move("close")) return;
     this.#early = [];
     this.connection.ondatachannel = this.connection.onconnectionstatechange = null;
     this.connection.onicegatheringstatechange = null;

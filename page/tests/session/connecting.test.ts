@@ -183,12 +183,12 @@ describe("a browser that is refused", () => {
     expect(watched.session.connection).toMatchObject({ stage: "refused", path: null, problem: expect.stringMatching(/does not know this browser.*mobifai pair/) });
   });
 
-  test("since it was shut out", async () => {
+  test("since it was revoked", async () => {
     await linked();
     for (const key of world.agent.pinned) world.agent.revoked.add(key);
     world.agent.pinned.clear();
     await later();
-    expect(watched.session.connection.problem).toMatch(/shut out.*mobifai pair/);
+    expect(watched.session.connection.problem).toMatch(/revoked.*mobifai pair/);
   });
 
   test("by the relay comes in by a new link", async () => {

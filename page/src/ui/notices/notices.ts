@@ -9,7 +9,7 @@ export interface NoticeAction {
   readonly act: () => void;
 }
 
-export interface Notice {
+export interface NoticeOptions {
   /** A later notice with the same key takes the place of this one. */
   readonly key?: string;
   readonly detail?: string;
@@ -27,16 +27,16 @@ export class Notices {
   readonly #shown = new Map<string, { element: HTMLElement; scope: Scope }>(); // bounded by MOST_SHOWN
   #count = 0;
 
-  say(text: string, notice: Notice = {}): void {
-    const key = notice.key ?? `notice-${(this.#count += 1)}`;
+  say(text: string, options: NoticeOptions = {}): void {
+    const key = options.key ?? `notice-${(this.#count += 1)}`;
     this.#remove(key);
     const scope = new Scope();
-    const element = this.#draw(text, notice, key);
+    const element = this.#draw(text, options, key);
     this.#shown.set(key, { element, scope });
     this.element.append(element);
-    scope.after((notice.seconds ?? (notice.actions ? SECONDS_TO_ANSWER : SECONDS)) * 1000, () => this.#remove(key));
+    scope.after((options.seconds ?? (options.actions ? SECONDS_TO_ANSWER : SECONDS)) * 1000, () => this.#remove(key));
     this.#trim();
-    this.speak(notice.detail === undefined ? text : `${text} ${notice.detail}`);
+    this.speak(options.detail === undefined ? text : `${text} ${options.detail}`);
   }
 
   /** Says something to screen readers only. */
@@ -48,9 +48,9 @@ export class Notices {
     for (const key of [...this.#shown.keys()]) this.#remove(key);
   }
 
-  #draw(text: string, notice: Notice, key: string): HTMLElement {
-    const words = el("div", { class: "notice-words" }, el("span", {}, text), notice.detail !== undefined && el("code", {}, notice.detail));
-    const buttons = (notice.actions ?? []).map((action) => this.#button(action, key));
+  #draw(text: string, options: NoticeOptions, key: string): HTMLElement {
+    const words = el("div", { class: "notice-words" }, el("span", {}, text), options.detail !== undefined && el("code", {}, options.detail));
+    const buttons = (options.actions ?? []).map((action) => this.#button(action, key));
     const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Dismiss" }, icon("close"));
     dismiss.addEventListener("click", () => this.#remove(key), { once: true });
     return el("div", { class: "notice" }, words, ...buttons, dismiss);
