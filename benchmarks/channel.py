@@ -15,7 +15,7 @@ from benchmarks.bench import processes
 from benchmarks.bench.__main__ import tools
 from benchmarks.bench.client import client_of
 from benchmarks.bench.payload import Payload, write
-from benchmarks.bench.peers import PEERS, Launch, Peer, PeerFailed, Tools
+from benchmarks.bench.peers import PEERS, BenchPeer, BenchTools, Launch, PeerFailed
 from benchmarks.bench.rows import MB
 from benchmarks.bench.serving import serving
 from soak.harness.temp_run import alone
@@ -24,11 +24,11 @@ from tests.support import netns
 SERVER = Path(__file__).parent / "bench" / "channel_server.py"
 
 
-def _alone(name: str, title: str, *options: str) -> Peer:
-    def launch(_tools: Tools, _folder: Path) -> Launch:
+def _alone(name: str, title: str, *options: str) -> BenchPeer:
+    def launch(_tools: BenchTools, _folder: Path) -> Launch:
         return Launch((sys.executable, str(SERVER), *options))
 
-    return Peer(name, title, "wrtc", launch, lambda _: "")
+    return BenchPeer(name, title, "wrtc", launch, lambda _: "")
 
 
 WHO = (
@@ -38,7 +38,7 @@ WHO = (
 )
 
 
-async def take(peer: Peer, found: Tools, folder: Path, payload: Payload) -> tuple[float, float]:
+async def take(peer: BenchPeer, found: BenchTools, folder: Path, payload: Payload) -> tuple[float, float]:
     """MB/s, and milliseconds of the server's processor time for a MB. The first file is not counted."""
     async with (
         serving(peer, found, folder) as server,
@@ -55,7 +55,7 @@ async def take(peer: Peer, found: Tools, folder: Path, payload: Payload) -> tupl
         return payload.size / MB / (seen["ms"] / 1000), 1000 * used / (payload.size / MB)
 
 
-async def rounds(count: int, size: int, found: Tools, folder: Path) -> None:
+async def rounds(count: int, size: int, found: BenchTools, folder: Path) -> None:
     """Measure each in turn, so often, and print medians."""
     payload = write(folder / "payload", size)
     figures: dict[str, list[tuple[float, float]]] = {peer.title: [] for peer in WHO}

@@ -31,18 +31,18 @@ STEPS = {
 SETTLED_SECONDS = 2.0
 START_SECONDS = 30.0
 
-Figures = tuple[float, float]
+StartCost = tuple[float, float]
 """Seconds, and MB."""
 
 
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    measures: dict[str, Callable[[], Figures]] = {
+    measures: dict[str, Callable[[], StartCost]] = {
         name: lambda words=words: step(words) for name, words in STEPS.items()
     }
     measures["mobifai serve"] = serve
-    found: dict[str, list[Figures]] = {name: [] for name in measures}
+    found: dict[str, list[StartCost]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
             found[name].append(measure())
@@ -51,7 +51,7 @@ def main() -> None:
         print(f"{name:40} {seconds:6.3f} s {memory:6.1f} MB")
 
 
-def step(words: tuple[str, ...]) -> Figures:
+def step(words: tuple[str, ...]) -> StartCost:
     """One bare interpreter."""
     options = [word for word in words if word.startswith("-")]
     code = [*(word for word in words if not word.startswith("-")), "print(flush=True)", "import sys; sys.stdin.read()"]
@@ -62,7 +62,7 @@ def step(words: tuple[str, ...]) -> Figures:
         return time.monotonic() - began, memory_of(process.pid)
 
 
-def serve() -> Figures:
+def serve() -> StartCost:
     """`mobifai serve` with a state directory of its own."""
     with tempfile.TemporaryDirectory(prefix="mobifai-footprint-") as folder:
         ready = Path(folder) / "ready.json"

@@ -55,8 +55,8 @@ UNIT_SECONDS = 0.01
 """From one unit to the next, so that each is sent at once."""
 TRIES = 3
 
-Count = dict[str, int]
-Unit = Callable[[], object]
+UnitCounts = dict[str, int]
+WorkUnit = Callable[[], object]
 
 COUNTS = {
     "calls": "calls of Python functions",
@@ -91,7 +91,7 @@ class CountingPath:
 
 
 @dataclass
-class Bench:
+class HotPathBench:
     """A terminal whose other side `program` is, and its courier; `turn` lets the loop look once."""
 
     loop: asyncio.AbstractEventLoop
@@ -121,12 +121,12 @@ def _nothing(*_: object) -> None:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
+def bench() -> Iterator[HotPathBench]:
     """A terminal and a courier on a loop of their own, whose clock is set by hand."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     near.setblocking(False)
     loop = asyncio.SelectorEventLoop()
-    made = Bench(loop, far)
+    made = HotPathBench(loop, far)
     loop.time = lambda: made.now  # type: ignore[method-assign]
     started = asyncio.ensure_future(_set_up(made, near.detach()), loop=loop)
     try:
@@ -138,7 +138,7 @@ def bench() -> Iterator[Bench]:
         loop.close()
 
 
-async def _set_up(made: Bench, master: int) -> None:
+async def _set_up(made: HotPathBench, master: int) -> None:
     made.set_up(master)
 
 
@@ -146,7 +146,7 @@ TEXT = ("0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ é 漢字 🙂\n".enco
 
 
 @contextmanager
-def output(*, forwarded: bool = True) -> Iterator[tuple[Unit, CountingPath]]:
+def output(*, forwarded: bool = True) -> Iterator[tuple[WorkUnit, CountingPath]]:
     """16 KiB of a program's output, in the pieces that the kernel gives, until they are encoded for the phone."""
     pieces = [TEXT[at : at + PIECE] for at in range(0, len(TEXT), PIECE)]
     with bench() as made:
@@ -161,13 +161,13 @@ def output(*, forwarded: bool = True) -> Iterator[tuple[Unit, CountingPath]]:
         yield unit, made.path
 
 
-def hidden() -> AbstractContextManager[tuple[Unit, CountingPath]]:
+def hidden() -> AbstractContextManager[tuple[WorkUnit, CountingPath]]:
     """The same of a terminal that nobody looks at: it goes into the ring."""
     return output(forwarded=False)
 
 
 @contextmanager
-def key() -> Iterator[tuple[Unit, CountingPath]]:
+def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
     """A key from the phone's frame to the program, and its echo back to a frame."""
     text = json.dumps({"namespace": "terminal", "action": "terminal:input", "payload": {"uuid": "uuid", "data": "x"}})
     with bench() as made:
@@ -184,7 +184,7 @@ def key() -> Iterator[tuple[Unit, CountingPath]]:
 
 
 @contextmanager
-def relay() -> Iterator[tuple[Unit, CountingPath]]:
+def relay() -> Iterator[tuple[WorkUnit, CountingPath]]:
     """A packet with 16 KiB of output through the relay: read, queued for the other device, and taken from there."""
     ledger = Ledger()
     payload = {"uuid": "uuid", "data": TEXT.decode(errors="replace")}
@@ -210,15 +210,15 @@ def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise RuntimeError("expected nothing to wait for")
 
 
-Driven = Callable[[], AbstractContextManager[tuple[Unit, CountingPath]]]
+DrivenPath = Callable[[], AbstractContextManager[tuple[WorkUnit, CountingPath]]]
 
-DRIVEN: Mapping[str, Driven] = {one.__name__: one for one in (output, hidden, key, relay)}
+DRIVEN: Mapping[str, DrivenPath] = {one.__name__: one for one in (output, hidden, key, relay)}
 
 
 # -- how it is counted
 
 
-def count(driven: Driven) -> Count:
+def count(driven: DrivenPath) -> UnitCounts:
     """What UNITS units cost (`peak_bytes`: one), after so many that nothing is done for the first time."""
     gc.collect()
     gc.disable()  # it would come at another time with every change
@@ -233,12 +233,12 @@ def count(driven: Driven) -> Count:
         gc.enable()
 
 
-def _repeat(unit: Unit) -> None:
+def _repeat(unit: WorkUnit) -> None:
     for _ in range(UNITS):
         unit()
 
 
-def _calls(unit: Unit) -> Count:
+def _calls(unit: WorkUnit) -> UnitCounts:
     counted = {"call": 0, "c_call": 0}
 
     def profile(_frame: FrameType, event: str, _argument: object) -> None:
@@ -253,7 +253,7 @@ def _calls(unit: Unit) -> Count:
     return {"calls": counted["call"], "c_calls": counted["c_call"]}
 
 
-def _instructions(unit: Unit) -> int:
+def _instructions(unit: WorkUnit) -> int:
     counted = 0
 
     def trace(frame: FrameType, event: str, _argument: object) -> Any:
@@ -271,7 +271,7 @@ def _instructions(unit: Unit) -> int:
     return counted
 
 
-def _peak(unit: Unit) -> int:
+def _peak(unit: WorkUnit) -> int:
     """The least of some units: now and then one finds something cached gone that the others have."""
     tracemalloc.start()
     try:
@@ -281,14 +281,14 @@ def _peak(unit: Unit) -> int:
         tracemalloc.stop()
 
 
-def _peak_of_one(unit: Unit) -> int:
+def _peak_of_one(unit: WorkUnit) -> int:
     before = tracemalloc.get_traced_memory()[0]
     tracemalloc.reset_peak()
     unit()
     return tracemalloc.get_traced_memory()[1] - before
 
 
-def count_all() -> dict[str, Count]:
+def count_all() -> dict[str, UnitCounts]:
     """What everything that is driven costs, by its name."""
     return {name: count(driven) for name, driven in DRIVEN.items()}
 
@@ -301,18 +301,18 @@ def version() -> str:
     return f"{platform.python_implementation()} {sys.version_info.major}.{sys.version_info.minor}"
 
 
-def stored(path: Path = STORED) -> dict[str, Count] | None:
+def stored(path: Path = STORED) -> dict[str, UnitCounts] | None:
     """The stored counts of this version; None when there are none."""
     return json.loads(path.read_text()).get(version()) if path.exists() else None
 
 
-def store(counted: Mapping[str, Count], path: Path = STORED) -> None:
+def store(counted: Mapping[str, UnitCounts], path: Path = STORED) -> None:
     """Put these counts in place of the stored ones of this version."""
     kept = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps({**kept, version(): counted}, indent=2, sort_keys=True) + "\n")
 
 
-def risen(counted: Mapping[str, Count], before: Mapping[str, Count]) -> list[str]:
+def risen(counted: Mapping[str, UnitCounts], before: Mapping[str, UnitCounts]) -> list[str]:
     """What costs more than before, in words."""
     found = []
     for name, counts in counted.items():
@@ -388,7 +388,7 @@ def main(update: bool, as_json: bool, callgrind: bool, drive: str) -> None:
     _conclude(counted, update)
 
 
-def _conclude(counted: Mapping[str, Count], update: bool) -> None:
+def _conclude(counted: Mapping[str, UnitCounts], update: bool) -> None:
     if update:
         store(counted)
         click.echo(f"stored for {version()} in {STORED.name}")

@@ -20,11 +20,11 @@ import click
 import msgspec
 
 from benchmarks.bench.__main__ import tools
-from benchmarks.bench.client import Client, ClientFailed, client_of
+from benchmarks.bench.client import BenchClient, ClientFailed, client_of
 from benchmarks.bench.payload import Payload, write
-from benchmarks.bench.peers import PEERS, Launch, Peer, PeerFailed, Tools
+from benchmarks.bench.peers import PEERS, BenchPeer, BenchTools, Launch, PeerFailed
 from benchmarks.bench.rows import MB
-from benchmarks.bench.serving import Started, serving
+from benchmarks.bench.serving import RunningServer, serving
 from mobifai.errors import MobiFaiError
 from soak.harness.temp_run import alone, unless_stopped
 from tests.support import netns
@@ -62,7 +62,7 @@ HEAD = """\
 
 
 @dataclass
-class Line:
+class NetworkRow:
     """One line of the table: what was measured of a peer over a wire, or what went wrong instead."""
 
     wire: str
@@ -76,19 +76,19 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Visit:
+class NetworkVisit:
     """A client at a server over a wire, how often keys are pressed, and the file."""
 
     link: ImpairedLink
-    client: Client
+    client: BenchClient
     presses: int
     payload: Payload
 
-    async def ping(self, line: Line) -> None:
+    async def ping(self, line: NetworkRow) -> None:
         """How far it is."""
         line.figures["ping"] = f"{1000 * await self.link.ping():.1f} ms"
 
-    async def file(self, line: Line) -> None:
+    async def file(self, line: NetworkRow) -> None:
         """A file is printed, and comes whole."""
         terminal = await self.client.open()
         seen = await self.client.ask("file", terminal=terminal, path=str(self.payload.path))
@@ -96,7 +96,7 @@ class Visit:
         line.figures["file"] = f"{self.payload.size / 1000 / seen['ms']:.2f}" if whole else "**damaged**"
         await self.client.ask("shut", terminal=terminal)
 
-    async def echo(self, line: Line) -> None:
+    async def echo(self, line: NetworkRow) -> None:
         """One key at a time, alone, and beside a flood that is not shown or is shown."""
         typed, flooded = await self.client.open_many(2)
         for name, shown in (("idle", [typed]), ("unseen", [typed]), ("seen", [typed, flooded])):
@@ -110,7 +110,7 @@ class Visit:
         for terminal in (flooded, typed):
             await self.client.ask("shut", terminal=terminal)
 
-    async def interrupt(self, line: Line) -> None:
+    async def interrupt(self, line: NetworkRow) -> None:
         """Ctrl-C, again and again, each time when a flood is well under way."""
         terminal = await self.client.open()
         times, after = [], []
@@ -128,10 +128,10 @@ def _ms(times: Sequence[float]) -> str:
     return f"{median(times):.{0 if median(times) >= 10 else 1}f} ms"
 
 
-def behind(peer: Peer, address: str) -> Peer:
+def behind(peer: BenchPeer, address: str) -> BenchPeer:
     """The same peer, whose MobiFai listens where the wire ends."""
 
-    def launch(found: Tools, folder: Path) -> Launch:
+    def launch(found: BenchTools, folder: Path) -> Launch:
         usual = peer.launch(found, folder)
         more = ("--host", address) if peer.kind == "mobifai" else ()
         return msgspec.structs.replace(usual, words=(*usual.words, *more))
@@ -139,13 +139,15 @@ def behind(peer: Peer, address: str) -> Peer:
     return msgspec.structs.replace(peer, launch=launch)
 
 
-def reached(server: Started, address: str) -> Mapping[str, object]:
+def reached(server: RunningServer, address: str) -> Mapping[str, object]:
     """What the client is told of a server that is at the near end of the wire."""
     return {**server.options, "url": str(server.options["url"]).replace("127.0.0.1", address)}
 
 
 @asynccontextmanager
-async def visiting(peer: Peer, found: Tools, folder: Path, presses: int, payload: Payload) -> AsyncIterator[Visit]:
+async def visiting(
+    peer: BenchPeer, found: BenchTools, folder: Path, presses: int, payload: Payload
+) -> AsyncIterator[NetworkVisit]:
     """A client that is connected to a fresh server over a clean wire."""
     async with (
         impaired_link() as link,
@@ -155,13 +157,13 @@ async def visiting(peer: Peer, found: Tools, folder: Path, presses: int, payload
         ) as client,
     ):
         await client.ask("connect")
-        yield Visit(link, client, presses, payload)
+        yield NetworkVisit(link, client, presses, payload)
 
 
-async def measure(peer: Peer, wires: Sequence[str], visit: Visit) -> AsyncIterator[Line]:
+async def measure(peer: BenchPeer, wires: Sequence[str], visit: NetworkVisit) -> AsyncIterator[NetworkRow]:
     """A line for each wire. What fails is told in its place, and the peer's other wires are left out."""
     for wire in wires:
-        line = Line(wire, peer.name)
+        line = NetworkRow(wire, peer.name)
         await visit.link.impair(WIRES[wire])
         try:
             for step in (visit.ping, visit.file, visit.interrupt, visit.echo):
@@ -178,8 +180,8 @@ async def measure(peer: Peer, wires: Sequence[str], visit: Visit) -> AsyncIterat
 
 
 async def measure_all(
-    peers: Sequence[Peer], wires: Sequence[str], presses: int, file_bytes: int, found: Tools, folder: Path
-) -> list[Line]:
+    peers: Sequence[BenchPeer], wires: Sequence[str], presses: int, file_bytes: int, found: BenchTools, folder: Path
+) -> list[NetworkRow]:
     """All lines, by wire and then by peer."""
     payload, lines = write(folder / "payload", file_bytes), []
     for peer in peers:

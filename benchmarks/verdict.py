@@ -18,21 +18,21 @@ from soak.gauges.trend import Judgement, convicted, judge
 HEAP, BLOCKS, TYPES, TASKS = (GAUGES[name] for name in ("heap.bytes", "python.blocks", "types", "tasks"))
 WARM_UP, BLOCK, TIMES_LONGER = 40, 20, 3
 
-Course = Callable[[Random, Sequence[int]], list[float]]
+SeriesGenerator = Callable[[Random, Sequence[int]], list[float]]
 """The values of a new process after so many cycles."""
 
 
-def wobble(size: float) -> Course:
+def wobble(size: float) -> SeriesGenerator:
     """Normal noise of this deviation."""
     return lambda random, cycles: [random.gauss(0, size) for _ in cycles]
 
 
-def jitter(most: int) -> Course:
+def jitter(most: int) -> SeriesGenerator:
     """Some whole number of objects more, or not."""
     return lambda random, cycles: [random.randint(0, most) for _ in cycles]
 
 
-def walk(size: float) -> Course:
+def walk(size: float) -> SeriesGenerator:
     """Steps of this deviation from sample to sample, which add up."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
@@ -42,12 +42,12 @@ def walk(size: float) -> Course:
     return course
 
 
-def bursts(size: float) -> Course:
+def bursts(size: float) -> SeriesGenerator:
     """One sample in five is higher."""
     return lambda random, cycles: [size * random.random() * (random.random() < 0.2) for _ in cycles]
 
 
-def steps(count: int, size: float) -> Course:
+def steps(count: int, size: float) -> SeriesGenerator:
     """So many steps at some time in the first 500 cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
@@ -57,7 +57,7 @@ def steps(count: int, size: float) -> Course:
     return course
 
 
-def filling(size: float, most: int) -> Course:
+def filling(size: float, most: int) -> SeriesGenerator:
     """A cache that takes one entry of `size` a cycle until it is full, after up to `most` cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
@@ -67,7 +67,7 @@ def filling(size: float, most: int) -> Course:
     return course
 
 
-def settling(size: float, most: int) -> Course:
+def settling(size: float, most: int) -> SeriesGenerator:
     """A cache with keys by chance: it fills ever more slowly."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
@@ -77,7 +77,7 @@ def settling(size: float, most: int) -> Course:
     return course
 
 
-def sawtooth(size: float) -> Course:
+def sawtooth(size: float) -> SeriesGenerator:
     """It rises with every cycle and falls back every 45 to 400 cycles."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
@@ -87,12 +87,12 @@ def sawtooth(size: float) -> Course:
     return course
 
 
-def leak(size: float, every: float = 1) -> Course:
+def leak(size: float, every: float = 1) -> SeriesGenerator:
     """`size` more after every so many cycles."""
     return lambda _, cycles: [size * (cycle // every) for cycle in cycles]
 
 
-def rare(size: float, every: int) -> Course:
+def rare(size: float, every: int) -> SeriesGenerator:
     """`size` more by chance, one cycle in so many."""
 
     def course(random: Random, cycles: Sequence[int]) -> list[float]:
@@ -102,17 +102,17 @@ def rare(size: float, every: int) -> Course:
     return course
 
 
-def table(size: float) -> Course:
+def table(size: float) -> SeriesGenerator:
     """A dictionary with one more entry a cycle, which doubles now and then."""
     return lambda _, cycles: [size * 2.0 ** (cycle * 3 // 2).bit_length() for cycle in cycles]
 
 
-def both(*courses: Course) -> Course:
+def both(*courses: SeriesGenerator) -> SeriesGenerator:
     """The sum of several courses."""
     return lambda random, cycles: [sum(at) for at in zip(*(course(random, cycles) for course in courses), strict=True)]
 
 
-CLEAN: Sequence[tuple[str, Gauge, Course]] = (
+CLEAN: Sequence[tuple[str, Gauge, SeriesGenerator]] = (
     ("bytes, wobble of 100", HEAP, wobble(100)),
     ("bytes, wobble of 300", HEAP, wobble(300)),
     ("bytes, wobble of 1000", HEAP, wobble(1000)),
@@ -137,7 +137,7 @@ CLEAN: Sequence[tuple[str, Gauge, Course]] = (
     ("count, bursts", TASKS, bursts(3)),
 )
 
-LEAKS: Sequence[tuple[str, Gauge, Course]] = (
+LEAKS: Sequence[tuple[str, Gauge, SeriesGenerator]] = (
     ("16 bytes, wobble of 0", HEAP, leak(16)),
     ("16 bytes, wobble of 100", HEAP, both(wobble(100), leak(16))),
     ("16 bytes, wobble of 200", HEAP, both(wobble(200), leak(16))),
@@ -158,19 +158,19 @@ LEAKS: Sequence[tuple[str, Gauge, Course]] = (
 )
 
 
-NOISES: Sequence[tuple[str, Gauge, Course]] = (
+NOISES: Sequence[tuple[str, Gauge, SeriesGenerator]] = (
     *((f"bytes, wobble of {size}", HEAP, wobble(size)) for size in (0, 100, 200, 300, 1000)),
     *((f"objects, jitter of {most}", BLOCKS, jitter(most)) for most in (1, 3, 20)),
 )
 
 
-def judged(course: Course, gauge: Gauge, random: Random, start: int, block: int) -> Judgement:
+def judged(course: SeriesGenerator, gauge: Gauge, random: Random, start: int, block: int) -> Judgement:
     """One window in a new process."""
     cycles = [start + block * number for number in range(9)]
     return judge(list(zip(cycles, course(random, cycles), strict=True)), gauge)
 
 
-def run(course: Course, gauge: Gauge, number: int) -> tuple[bool, bool]:
+def run(course: SeriesGenerator, gauge: Gauge, number: int) -> tuple[bool, bool]:
     """Whether a course is suspicious in the run of that number, and whether it is convicted."""
     random = Random(number)  # noqa: S311 - the same every time
     first = judged(course, gauge, random, WARM_UP, BLOCK)
@@ -180,7 +180,7 @@ def run(course: Course, gauge: Gauge, number: int) -> tuple[bool, bool]:
     return True, convicted(first, again)
 
 
-def smallest(noise: Course, gauge: Gauge, number: int) -> tuple[float, bool]:
+def smallest(noise: SeriesGenerator, gauge: Gauge, number: int) -> tuple[float, bool]:
     """The smallest leak that a clean run says it would have seen, and whether another run with it is convicted."""
     said = judged(noise, gauge, Random(number), WARM_UP, BLOCK).smallest_leak  # noqa: S311 - the same every time
     return said, run(both(noise, leak(said)), gauge, -number - 1)[1]

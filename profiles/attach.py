@@ -16,12 +16,21 @@ import msgspec
 
 from mobifai.control.control_socket import ask, follow
 from mobifai.errors import StateError
-from profiles.attribution.culprit import culprits
+from profiles.attribution.culprit import find_culprits
 from profiles.attribution.growth import COUNT, rise, risen_containers, risen_sites
-from profiles.attribution.source import adding, place
-from profiles.evidence import Evidence, containers_of, left_of, sites_of
+from profiles.attribution.source import insertion_lines, locate
+from profiles.evidence import Evidence, containers_of, leftovers_of, sites_of
 from profiles.replay import attach_command
-from profiles.results import ATTACHED, Culprit, Looked, Overhead, ProfileReport, Unattributed, Unjudged, Verdict
+from profiles.results import (
+    ATTACHED,
+    Culprit,
+    Overhead,
+    ProfileReport,
+    ProfileVerdict,
+    ScenarioCoverage,
+    Unattributed,
+    Unjudged,
+)
 from soak.harness.interruption import Interruption
 from soak.report.figures import byte_count, count, duration
 
@@ -32,14 +41,14 @@ SHORTEST_WINDOW: Final = 1.0
 CONCLUDE_SECONDS: Final = 20.0
 """How long the agent may take to say what it has found, once it is told to end."""
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 
-class Attached:
+class AttachRun:
     """One look."""
 
     def __init__(
-        self, socket: Path, seconds: float, tell: Tell, save: "Callable[[Attached], None]" = lambda _: None
+        self, socket: Path, seconds: float, tell: ProgressCallback, save: "Callable[[AttachRun], None]" = lambda _: None
     ) -> None:
         """`save` is called with this after each window."""
         self._socket = socket
@@ -63,11 +72,11 @@ class Attached:
     def report(self, first: ProfileReport) -> ProfileReport:
         """What is known now."""
         found, why = bool(self.culprits or self.unattributed), self._why_not()
-        verdict: Verdict = "found" if found else "inconclusive" if why else "clean"
+        verdict: ProfileVerdict = "found" if found else "inconclusive" if why else "clean"
         return msgspec.structs.replace(
             first,
             verdict="inconclusive" if self.interrupted or not self.done else verdict,
-            scenarios=[Looked(NAME, "unjudged" if why else "judged", windows=self.windows, why=why)],
+            scenarios=[ScenarioCoverage(NAME, "unjudged" if why else "judged", windows=self.windows, why=why)],
             unjudged=[Unjudged("the agent", why)] if why else [],
             culprits=self.culprits,
             unattributed=self.unattributed,
@@ -123,7 +132,7 @@ class Attached:
             self._save(self)
             self._tell(_progress(self.windows, int(event["of"]), event["traced_bytes"]))
         elif "found" in event:
-            self.culprits, self.unattributed = concluded(event["found"], self._seconds, self._replay())
+            self.culprits, self.unattributed = attribute_growth(event["found"], self._seconds, self._replay())
         elif "overhead" in event:
             seconds = round(time.monotonic() - self._began, 1)
             self.overhead = msgspec.convert({"seconds": seconds, **event["overhead"]}, Overhead)
@@ -140,7 +149,7 @@ def _progress(window: int, of: int, traced: float) -> str:
     return f"window {window} of {of} done; traces take {byte_count(traced)}"
 
 
-def concluded(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[list[Culprit], list[Unattributed]]:
+def attribute_growth(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[list[Culprit], list[Unattributed]]:
     """The culprits of a look of so many `seconds`, also of one that ended early: a window stands for a cycle."""
     counts: Sequence[Mapping[str, float]] = found["counts"]
     windows = max(1, len(counts) - 1)
@@ -154,9 +163,9 @@ def concluded(found: Mapping[str, Any], seconds: float, replay: str) -> tuple[li
         rising=_rising(cycles, counts),
         sites=sites_of(sites, found["sites"], examined["sites"]),
         containers=containers_of(containers, examined["containers"]),
-        left=left_of(examined),
+        left=leftovers_of(examined),
     )
-    return culprits(evidence, place, adding, replay)
+    return find_culprits(evidence, locate, insertion_lines, replay)
 
 
 def _rising(cycles: Sequence[int], counts: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from profiles.subcommand import EPILOG, invoked
+from profiles.subcommand import EPILOG, run_with_signals
 from soak.harness.interruption import Interruption
 from soak.output import checked_output
 
@@ -23,7 +23,7 @@ COMMANDS: Final = {
 }
 
 
-class Profile(click.Group):
+class ProfileGroup(click.Group):
     """A group that imports a command when it is needed, and decides how each of them ends."""
 
     def make_context(
@@ -48,10 +48,10 @@ class Profile(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command with its signals handled. Raises CommandError."""
         ctx.default_map = {name: ctx.default_map or {} for name in COMMANDS}  # the settings file is for each of them
-        return invoked(ctx, Interruption(), super().invoke)
+        return run_with_signals(ctx, Interruption(), super().invoke)
 
 
-@click.group(cls=Profile, epilog=EPILOG)
+@click.group(cls=ProfileGroup, epilog=EPILOG)
 def profile() -> None:
     """Find the line that makes memory grow, and what holds it.
 

@@ -12,27 +12,27 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from rich.text import Text
 
-from profiles.report.locations import short, told
+from profiles.report.locations import location_text, short_path
 from profiles.report.summary import identity
-from profiles.results import SCHEMA_VERSION, Culprit, Place, ProfileReport, Unattributed, step_of
+from profiles.results import SCHEMA_VERSION, CodeLocation, Culprit, ProfileReport, Unattributed, step_of
 from soak.gauges.results import Product
 from soak.report.figures import rate
 from soak.report.text import one_line
 
-SAME: Final = 0.1
+SAME_RATE: Final = 0.1
 """Two rates that differ by no more than this part of the larger are the same."""
 UNATTRIBUTED: Final = "unattributed"
-ASKED: Final = ("time_scale", "phones", "plant", "memray", "seconds")
+COMPARED_SETTINGS: Final = ("time_scale", "phones", "plant", "memray", "seconds")
 """Settings without which rates, and what is there at all, are others."""
 PLATFORM: Final = ("python", "c_library", "architecture")
 UNDECIDED: Final = ("failed", "inconclusive", "unfinished")
 
-Key: TypeAlias = tuple[str, str, str, str]
-Rates: TypeAlias = dict[str, float]
-Fate: TypeAlias = Literal["new", "gone", "larger", "smaller", "same", "unjudged"]
+CauseKey: TypeAlias = tuple[str, str, str, str]
+RatesByUnit: TypeAlias = dict[str, float]
+Change: TypeAlias = Literal["new", "gone", "larger", "smaller", "same", "unjudged"]
 
 
-class Row(msgspec.Struct, frozen=True):
+class CauseRow(msgspec.Struct, frozen=True):
     """One cause of growth in both reports. Rates are for each cycle, 0 where it is not there.
 
     `name` is the function and its file, or the gauge; `was_at` and `is_at` are its line in the earlier report and in
@@ -46,11 +46,11 @@ class Row(msgspec.Struct, frozen=True):
     after: float
     unit: str
     scenario: str = ""
-    was_at: Place | None = None
-    is_at: Place | None = None
+    was_at: CodeLocation | None = None
+    is_at: CodeLocation | None = None
 
 
-class Side(msgspec.Struct, frozen=True):
+class ComparedReport(msgspec.Struct, frozen=True):
     """What one of the reports is of."""
 
     verdict: str = ""
@@ -59,13 +59,13 @@ class Side(msgspec.Struct, frozen=True):
     command: str = ""
 
 
-Outcome: TypeAlias = Literal["worse", "not_worse", "inconclusive"]
+ComparisonVerdict: TypeAlias = Literal["worse", "not_worse", "inconclusive"]
 """`inconclusive`: nothing is new or larger as far as it can be told, and not everything can."""
 
-EXIT_STATUS: Final[Mapping[Outcome, int]] = {"not_worse": 0, "worse": 1, "inconclusive": 4}
+EXIT_STATUS: Final[Mapping[ComparisonVerdict, int]] = {"not_worse": 0, "worse": 1, "inconclusive": 4}
 
 
-class Comparison(msgspec.Struct, frozen=True):
+class ProfileComparison(msgspec.Struct, frozen=True):
     """Every cause of growth, by what became of it, the largest first.
 
     `unjudged` are causes that can't be compared, as the other report did not look for them in the same way: a cause
@@ -73,26 +73,26 @@ class Comparison(msgspec.Struct, frozen=True):
     `before` and `after` say what each report is of.
     """
 
-    verdict: Outcome
-    new: list[Row]
-    larger: list[Row]
-    smaller: list[Row]
-    same: list[Row]
-    gone: list[Row]
-    unjudged: list[Row] = []
+    verdict: ComparisonVerdict
+    new: list[CauseRow]
+    larger: list[CauseRow]
+    smaller: list[CauseRow]
+    same: list[CauseRow]
+    gone: list[CauseRow]
+    unjudged: list[CauseRow] = []
     why_not: list[str] = []
-    before: Side = Side()
-    after: Side = Side()
+    before: ComparedReport = ComparedReport()
+    after: ComparedReport = ComparedReport()
     product: Product = Product()
     schema_version: int = SCHEMA_VERSION
 
 
 @dataclass
-class _Cause:
+class _CauseRates:
     """All entries of one report that have one key: rates by unit, for each scenario."""
 
-    place: Place | None
-    rates: dict[str, Rates] = field(default_factory=dict)
+    place: CodeLocation | None
+    rates: dict[str, RatesByUnit] = field(default_factory=dict)
 
     def add(self, scenario: str, rates: Mapping[str, float]) -> None:
         known = self.rates.setdefault(scenario, {})
@@ -104,18 +104,18 @@ class _Cause:
         return max((rates.get(unit, 0.0) for rates in self.rates.values()), default=0.0)
 
 
-def compare(before: ProfileReport, after: ProfileReport, by: Product = Product()) -> Comparison:  # noqa: B008 - frozen
+def compare(before: ProfileReport, after: ProfileReport, by: Product = Product()) -> ProfileComparison:  # noqa: B008 - frozen
     """Lay them side by side. `by`: the MobiFai that does so."""
-    why_not, seen = differences(before, after), _Seen(before, after)
+    why_not, seen = differences(before, after), _JudgedScenarios(before, after)
     then, now = _causes(before), _causes(after)
-    rows: dict[Fate, list[Row]] = {name: [] for name in ("new", "larger", "smaller", "same", "gone", "unjudged")}
+    rows: dict[Change, list[CauseRow]] = {name: [] for name in ("new", "larger", "smaller", "same", "gone", "unjudged")}
     for key in {**then, **now}:
         row = _row(key, then.get(key), now.get(key))
         comparable = not why_not and seen.by_both(then.get(key), now.get(key))
-        rows[_fate(row, key in then, key in now) if comparable else "unjudged"].append(row)
+        rows[_change(row, key in then, key in now) if comparable else "unjudged"].append(row)
     ordered = {fate: sorted(some, key=_largest_first) for fate, some in rows.items()}
     why_not += seen.why_not()
-    return Comparison(
+    return ProfileComparison(
         verdict="worse" if rows["new"] or rows["larger"] else "inconclusive" if why_not else "not_worse",
         new=ordered["new"],
         larger=ordered["larger"],
@@ -130,8 +130,8 @@ def compare(before: ProfileReport, after: ProfileReport, by: Product = Product()
     )
 
 
-def _side(report: ProfileReport) -> Side:
-    return Side(report.verdict, report.started_at, report.product, report.command)
+def _side(report: ProfileReport) -> ComparedReport:
+    return ComparedReport(report.verdict, report.started_at, report.product, report.command)
 
 
 def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
@@ -151,7 +151,7 @@ def differences(before: ProfileReport, after: ProfileReport) -> list[str]:
 def _conditions(before: ProfileReport, after: ProfileReport) -> Iterator[tuple[str, object, object]]:
     """What has to be the same, by name, in both."""
     yield "seed", before.seed, after.seed
-    for name in ASKED:
+    for name in COMPARED_SETTINGS:
         yield name.replace("_", " "), getattr(before.settings, name), getattr(after.settings, name)
     for name in PLATFORM:
         yield name.replace("_", " "), before.environment.get(name), after.environment.get(name)
@@ -161,14 +161,14 @@ def _shown(value: object) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-class _Seen:
+class _JudgedScenarios:
     """Which scenarios each report judged: what is not named in one that was not looked at is not gone."""
 
     def __init__(self, before: ProfileReport, after: ProfileReport) -> None:
         self._before, self._after = _judged(before), _judged(after)
         self._both = self._before & self._after
 
-    def by_both(self, *causes: _Cause | None) -> bool:
+    def by_both(self, *causes: _CauseRates | None) -> bool:
         """Whether the scenarios of a cause were judged in both reports. Those of an attached agent have no name."""
         names = {name for cause in causes if cause is not None for name in cause.rates}
         return names <= self._both or not (self._before or self._after)
@@ -183,14 +183,14 @@ def _judged(report: ProfileReport) -> set[str]:
     return {one.scenario for one in report.scenarios if one.state == "judged"}
 
 
-def comparison_text(found: Comparison) -> Text:
+def comparison_text(found: ProfileComparison) -> Text:
     """For people: what is worse first. No line is wrapped."""
     text = Text(no_wrap=True, overflow="ignore")
     sign, style = {"worse": ("✗", "bold red"), "not_worse": ("✓", "bold green"), "inconclusive": ("?", "bold yellow")}[
         found.verdict
     ]
     text.append(f"{sign} {headline(found)}\n", style)
-    parts: Sequence[tuple[str, Iterable[Row], str]] = (
+    parts: Sequence[tuple[str, Iterable[CauseRow], str]] = (
         ("✗ new", found.new, "red"),
         ("✗ larger", found.larger, "red"),
         ("✓ smaller", found.smaller, "green"),
@@ -200,7 +200,7 @@ def comparison_text(found: Comparison) -> Text:
     )
     for word, rows, colour in parts:
         for row in rows:
-            line = _open(row) if rows is found.unjudged else _told(row)
+            line = _unjudged_text(row) if rows is found.unjudged else _row_text(row)
             text.append(one_line(f"{word:<9} {line}") + "\n", colour)
     for why in found.why_not:
         text.append(one_line(f"? not compared: {why}") + "\n", "yellow")
@@ -210,7 +210,7 @@ def comparison_text(found: Comparison) -> Text:
     return text
 
 
-def headline(found: Comparison) -> str:
+def headline(found: ProfileComparison) -> str:
     """The answer in a line."""
     if found.verdict == "inconclusive":
         return "No verdict: the reports can't be compared as a whole"
@@ -221,29 +221,29 @@ def headline(found: Comparison) -> str:
     return f"No worse: {len(found.gone)} gone, {len(found.smaller)} smaller, {len(found.same)} the same"
 
 
-def _causes(report: ProfileReport) -> dict[Key, _Cause]:
-    found: dict[Key, _Cause] = {}
+def _causes(report: ProfileReport) -> dict[CauseKey, _CauseRates]:
+    found: dict[CauseKey, _CauseRates] = {}
     for one in report.culprits:
-        key = one.kind, short(one.file), one.function, one.what
-        found.setdefault(key, _Cause(one.place)).add(one.scenario, _rates(one))
+        key = one.kind, short_path(one.file), one.function, one.what
+        found.setdefault(key, _CauseRates(one.place)).add(one.scenario, _rates(one))
     for gauge in report.unattributed:
-        found.setdefault(_key(gauge), _Cause(None)).add(gauge.scenario, {gauge.unit: gauge.per_cycle})
+        found.setdefault(_key(gauge), _CauseRates(None)).add(gauge.scenario, {gauge.unit: gauge.per_cycle})
     return found
 
 
-def _rates(one: Culprit) -> Rates:
+def _rates(one: Culprit) -> RatesByUnit:
     return {"bytes": one.bytes_per_cycle, "things": one.objects_per_cycle}
 
 
-def _key(gauge: Unattributed) -> Key:
+def _key(gauge: Unattributed) -> CauseKey:
     return UNATTRIBUTED, gauge.name, gauge.scenario, ""
 
 
-def _row(key: Key, then: _Cause | None, now: _Cause | None) -> Row:
+def _row(key: CauseKey, then: _CauseRates | None, now: _CauseRates | None) -> CauseRow:
     kind, file, function, what = key
     unit = _unit(then, now)
     scenarios = {name for cause in (then, now) if cause is not None for name in cause.rates if name}
-    return Row(
+    return CauseRow(
         name=file if kind == UNATTRIBUTED else f"{file} {function}".rstrip(),
         kind=kind,
         what=what,
@@ -256,39 +256,39 @@ def _row(key: Key, then: _Cause | None, now: _Cause | None) -> Row:
     )
 
 
-def _unit(then: _Cause | None, now: _Cause | None) -> str:
+def _unit(then: _CauseRates | None, now: _CauseRates | None) -> str:
     """What to compare by: a unit in which both have a rate, bytes before others; else one in which either has."""
     causes = [cause for cause in (then, now) if cause is not None]
     units = sorted({unit for cause in causes for rates in cause.rates.values() for unit in rates})
     return max(units, key=lambda unit: sum(bool(cause.rate(unit)) for cause in causes))  # the first of equals
 
 
-def _fate(row: Row, was: bool, is_: bool) -> Fate:
+def _change(row: CauseRow, was: bool, is_: bool) -> Change:
     if not was:
         return "new"
     if not is_:
         return "gone"
-    if abs(row.after - row.before) <= SAME * max(abs(row.before), abs(row.after)):
+    if abs(row.after - row.before) <= SAME_RATE * max(abs(row.before), abs(row.after)):
         return "same"
     return "larger" if row.after > row.before else "smaller"
 
 
-def _largest_first(row: Row) -> tuple[bool, float, str, str, str, str]:
+def _largest_first(row: CauseRow) -> tuple[bool, float, str, str, str, str]:
     size = max(abs(row.before), abs(row.after))
     return row.unit != "bytes", -size, row.kind, row.name, row.what, row.scenario
 
 
-def _told(row: Row) -> str:
+def _row_text(row: CauseRow) -> str:
     where = row.is_at or row.was_at
-    name = told(where) if where else row.name
+    name = location_text(where) if where else row.name
     what = f"{row.kind}{f', {row.what}' if row.what else ''}{f', in {row.scenario}' if row.scenario else ''}"
     before, after = rate(row.before, row.unit), rate(row.after, row.unit)
     return f"{name} ({what}): {before} → {after} a {step_of(row.scenario)}"
 
 
-def _open(row: Row) -> str:
+def _unjudged_text(row: CauseRow) -> str:
     """A cause that can't be compared: a report that does not name it says nothing of it."""
     named = msgspec.structs.replace(row, before=row.before or row.after, after=row.after or row.before)
     in_both = bool(row.before and row.after)
     only = "" if in_both else " (named in the earlier report only)" if row.before else " (named in the later one only)"
-    return _told(row) if in_both else f"{_told(named).rpartition(' → ')[0]} a {step_of(row.scenario)}{only}"
+    return _row_text(row) if in_both else f"{_row_text(named).rpartition(' → ')[0]} a {step_of(row.scenario)}{only}"

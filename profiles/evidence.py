@@ -6,11 +6,11 @@ from typing import Any, Final
 import msgspec
 
 from profiles.attribution.frames import Frame, Stack
-from profiles.attribution.growth import Rises, Rows
+from profiles.attribution.growth import RawRows, Rises
 from soak.gauges.gauge import AGENT, bare, family_of, prefix_of, process_of
 
 
-class Site(msgspec.Struct, frozen=True):
+class AllocationSite(msgspec.Struct, frozen=True):
     """Memory that was allocated at one line and rises: blocks and bytes for each cycle, and one stack."""
 
     id: int
@@ -21,7 +21,7 @@ class Site(msgspec.Struct, frozen=True):
     type: str = ""
 
 
-class Container(msgspec.Struct, frozen=True):
+class GrowingContainer(msgspec.Struct, frozen=True):
     """A container that only gets longer.
 
     `grown_at` is the stack by which it last got larger, () when not known. `holds` counts objects below its newest
@@ -44,7 +44,7 @@ class Container(msgspec.Struct, frozen=True):
     """The type of its elements."""
 
 
-class Left(msgspec.Struct, frozen=True):
+class Leftover(msgspec.Struct, frozen=True):
     """Things that are left, of one name and from one line."""
 
     what: str
@@ -52,7 +52,7 @@ class Left(msgspec.Struct, frozen=True):
     stack: Stack
 
 
-class Native(msgspec.Struct, frozen=True):
+class NativeAllocation(msgspec.Struct, frozen=True):
     """Memory of the C heap that stays: the Python line that asked for it, and the C functions below."""
 
     stack: Stack
@@ -72,10 +72,10 @@ class Evidence(msgspec.Struct, frozen=True):
     cycles: int
     seconds: float
     rising: dict[str, float]
-    sites: list[Site] = []
-    containers: list[Container] = []
-    left: dict[str, list[Left]] = {}
-    native: list[Native] = []
+    sites: list[AllocationSite] = []
+    containers: list[GrowingContainer] = []
+    left: dict[str, list[Leftover]] = {}
+    native: list[NativeAllocation] = []
     warm_up_cycles: int = 0
     """Cycles before the first window."""
     windows: int = 0
@@ -89,7 +89,7 @@ SHARED: Final = frozenset({"zombies", "processes", "children.bytes", "files", "r
 """Families that are counted of all processes together."""
 
 
-def seen_from(process: str, rising: Mapping[str, float]) -> dict[str, float]:
+def process_gauges(process: str, rising: Mapping[str, float]) -> dict[str, float]:
     """What rose, by the names that a process knows it by.
 
     Those of the agent are all names: what rises in another process is told, so that one can look there.
@@ -105,31 +105,31 @@ def is_shared(name: str) -> bool:
     return not prefix_of(name) and family_of(name) in SHARED
 
 
-def told_by(process: str, name: str) -> str:
+def qualified_gauge(process: str, name: str) -> str:
     """The whole name of a gauge that a process knows by this one."""
     return name if process == AGENT or is_shared(name) else f"{process}/{name}"
 
 
-def left_of(told: dict[str, Any]) -> dict[str, list[Left]]:
+def leftovers_of(told: dict[str, Any]) -> dict[str, list[Leftover]]:
     """The part of an answer about what is left, typed. Raises msgspec.ValidationError."""
     kinds = {name: rows for name, rows in told.items() if name not in ("containers", "sites")}
-    return msgspec.convert(kinds, dict[str, list[Left]])
+    return msgspec.convert(kinds, dict[str, list[Leftover]])
 
 
-def sites_of(rises: Rises, told: Rows, examined: Rows) -> list[Site]:
+def sites_of(rises: Rises, told: RawRows, examined: RawRows) -> list[AllocationSite]:
     """The sites that rise, with what is known of them."""
     known = {int(row["id"]): row for row in examined}
     return [_site(row, rises, known.get(int(row["id"]), {})) for row in told if int(row["id"]) in rises]
 
 
-def containers_of(rises: Rises, examined: Rows) -> list[Container]:
+def containers_of(rises: Rises, examined: RawRows) -> list[GrowingContainer]:
     """The containers that get longer, with what they hold."""
     return [_container(row, rises) for row in examined]
 
 
-def _site(row: Mapping[str, Any], rises: Rises, known: Mapping[str, Any]) -> Site:
+def _site(row: Mapping[str, Any], rises: Rises, known: Mapping[str, Any]) -> AllocationSite:
     blocks, size = rises[int(row["id"])]
-    return Site(
+    return AllocationSite(
         id=int(row["id"]),
         stack=stack_of(row["stack"]),
         blocks=blocks.per_cycle if blocks else 0.0,
@@ -139,9 +139,9 @@ def _site(row: Mapping[str, Any], rises: Rises, known: Mapping[str, Any]) -> Sit
     )
 
 
-def _container(row: Mapping[str, Any], rises: Rises) -> Container:
+def _container(row: Mapping[str, Any], rises: Rises) -> GrowingContainer:
     longer, _ = rises[int(row["id"])]
-    return Container(
+    return GrowingContainer(
         id=int(row["id"]),
         type=str(row["type"]),
         entries=longer.per_cycle if longer else 0.0,

@@ -27,7 +27,7 @@ CONCLUDE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TracedWindow:
     """How many seconds were traced: fewer when the window got too large, or the command was interrupted."""
 
     seconds: float
@@ -42,7 +42,7 @@ def check_memray() -> None:
 
 async def flame(
     socket: Path, seconds: float, out: Path, stop: Interruption, *, native: bool = False, kept: bool = False
-) -> Window:
+) -> TracedWindow:
     """Trace for so long and write the page: with what is still there at the end if `kept`, else as it was at the peak.
 
     A first signal ends the window, and what was traced is drawn; a second one ends that too. Raises StateError when the
@@ -68,7 +68,7 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> Window:
+async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> TracedWindow:
     """Have a window traced. Raises StateError; CancelledError when it is interrupted and there is nothing to draw."""
     run, seconds = uuid4().hex, float(wanted["seconds"])
 
@@ -80,12 +80,12 @@ async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> W
 
     tracing = asyncio.ensure_future(window())
     try:
-        return Window(await stop.end(asyncio.shield(tracing)), interrupted=False)
+        return TracedWindow(await stop.end(asyncio.shield(tracing)), interrupted=False)
     except asyncio.CancelledError:
         with suppress(StateError, TimeoutError):
             await ask(socket, "profile.conclude", {"run": run}, CONCLUDE_SECONDS)
             async with asyncio.timeout(CONCLUDE_SECONDS):
-                return Window(await stop.end(asyncio.shield(tracing), at=2), interrupted=True)
+                return TracedWindow(await stop.end(asyncio.shield(tracing), at=2), interrupted=True)
         raise
     finally:
         tracing.cancel()

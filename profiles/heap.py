@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mobifai.cli.tables import print_table
 from mobifai.protocol.plain_text import plain
-from profiles.report.locations import short
+from profiles.report.locations import short_path
 from soak.report.figures import byte_count, count, duration
 
 LARGE = 50
@@ -17,7 +17,7 @@ LARGE = 50
 NOBODY = "nothing that Python knows"
 
 
-def heap_text(told: Mapping[str, Any]) -> None:
+def print_heap(told: Mapping[str, Any]) -> None:
     """Print it for people."""
     click.echo(_head(told))
     _table("Largest types", ("Type", "Objects", "Bytes"),
@@ -74,4 +74,4 @@ def _holding(one: Mapping[str, Any]) -> str:
 
 
 def _place(place: str) -> str:
-    return short(place) if place else ""
+    return short_path(place) if place else ""

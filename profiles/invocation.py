@@ -9,7 +9,7 @@ import click
 from soak.shell_quoting import joined
 
 
-def tell(what: str) -> None:
+def print_progress(what: str) -> None:
     """A line of progress, beside what is printed."""
     with suppress(OSError):  # the terminal may be gone
         click.echo(what, err=True)
@@ -20,11 +20,11 @@ def command() -> str:
     return joined(["mobifai", *sys.argv[1:]])
 
 
-def now() -> str:
+def timestamp() -> str:
     """The moment, as in ISO 8601."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
-def again_with(*words: str) -> str:
+def command_with(*words: str) -> str:
     """The command line with more words, to be copied into a shell."""
     return joined(["mobifai", *sys.argv[1:], *words])

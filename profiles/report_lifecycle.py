@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
 from mobifai.errors import CommandError
-from profiles.invocation import tell
+from profiles.invocation import print_progress
 from profiles.subcommand import FAILED, INTERRUPTED, interruption, reason_of
 from soak.option_table import usable
 from soak.report.files import ReportError
@@ -20,12 +20,12 @@ from soak.report.lock import locked
 R = TypeVar("R")
 R_contra = TypeVar("R_contra", contravariant=True)
 
-How = Literal["unfinished", "failed", "inconclusive"]
+EarlyVerdict = Literal["unfinished", "failed", "inconclusive"]
 
 INTERRUPTION = "it was interrupted: what had not been looked at by then is not known"
 
 
-class Directory(Protocol[R_contra]):
+class ReportTarget(Protocol[R_contra]):
     """Where reports of one kind go."""
 
     path: Path
@@ -41,7 +41,7 @@ class Directory(Protocol[R_contra]):
 
 
 @dataclass(frozen=True)
-class Kept(Generic[R]):
+class FinalReport(Generic[R]):
     """The last report of a run. `unwritten` says why it is not in its directory; empty when it is."""
 
     report: R
@@ -52,10 +52,10 @@ class Kept(Generic[R]):
         return (status or FAILED) if self.unwritten else status
 
 
-class Saving(Generic[R]):
+class ReportSaver(Generic[R]):
     """Writes what is known while a run goes on. `as_` gives a report another verdict, with a note."""
 
-    def __init__(self, directory: Directory[R], first: R, as_: Callable[[R, How, str], R]) -> None:
+    def __init__(self, directory: ReportTarget[R], first: R, as_: Callable[[R, EarlyVerdict, str], R]) -> None:
         self.latest = first
         self._directory = directory
         self._as = as_
@@ -68,18 +68,18 @@ class Saving(Generic[R]):
             self._directory.write(self.latest)
         except ReportError as error:
             if not self._failed:
-                tell(f"{error}; the run goes on, and the report is written at its end")
+                print_progress(f"{error}; the run goes on, and the report is written at its end")
             self._failed = True
         else:
             self._failed = False
 
-    def end(self, how: How, why: str) -> R:
+    def end(self, how: EarlyVerdict, why: str) -> R:
         """What is known, of a run that has ended without a report of its own."""
         return self._as(self.latest, how, why)
 
 
 @contextmanager
-def removed_if_refused(directory: Directory[R]) -> Iterator[None]:
+def removed_unless_begun(directory: ReportTarget[R]) -> Iterator[None]:
     """Leave no empty directory behind when the command is refused, or interrupted, in this scope."""
     try:
         yield
@@ -89,20 +89,20 @@ def removed_if_refused(directory: Directory[R]) -> Iterator[None]:
 
 
 @contextmanager
-def begun_in(directory: Directory[R], first: R) -> Iterator[None]:
+def reserve_directory(directory: ReportTarget[R], first: R) -> Iterator[None]:
     """Have the directory for a run alone: from now on a signal ends it with a report.
 
     Raises Usage when another process writes there, or nothing can be written.
     """
     with ExitStack() as scope:
-        with removed_if_refused(directory):
+        with removed_unless_begun(directory):
             interruption().hold()
             usable(lambda: scope.enter_context(locked(directory.path)))
             usable(lambda: directory.begin(first))
         yield
 
 
-def kept(directory: Directory[R], saving: Saving[R], make: Callable[[], R]) -> Kept[R]:
+def finish_report(directory: ReportTarget[R], saving: ReportSaver[R], make: Callable[[], R]) -> FinalReport[R]:
     """Make the last report and write it. Raises CommandError when there is none of its own."""
     try:
         report = make()
@@ -115,10 +115,10 @@ def kept(directory: Directory[R], saving: Saving[R], make: Callable[[], R]) -> K
     try:
         directory.write(report)
     except ReportError as error:
-        return Kept(report, str(error))
-    return Kept(report)
+        return FinalReport(report, str(error))
+    return FinalReport(report)
 
 
-def _write(directory: Directory[R], report: R) -> None:
+def _write(directory: ReportTarget[R], report: R) -> None:
     with suppress(ReportError):
         directory.write(report)

@@ -7,10 +7,10 @@ import msgspec
 from mobifai.errors import MobiFaiError
 from soak.gauges.results import Product
 
-Verdict = Literal["clean", "found", "failed", "inconclusive", "unfinished"]
+ProfileVerdict = Literal["clean", "found", "failed", "inconclusive", "unfinished"]
 """`unfinished`: written while the run went on. A run that was killed keeps it."""
 
-EXIT_STATUS: dict[Verdict, int] = {"clean": 0, "found": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
+EXIT_STATUS: dict[ProfileVerdict, int] = {"clean": 0, "found": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
 """The exit status of each verdict, as those of `mobifai soak`; 2 is left for usage."""
 
 Confidence = Literal["high", "medium", "low"]
@@ -59,7 +59,7 @@ class NextStep(msgspec.Struct, frozen=True):
     command: str = ""
 
 
-class Place(msgspec.Struct, frozen=True):
+class CodeLocation(msgspec.Struct, frozen=True):
     """A line of a program. `function` is its qualified name, empty where the source is not there."""
 
     file: str
@@ -67,7 +67,7 @@ class Place(msgspec.Struct, frozen=True):
     function: str = ""
 
 
-class Scale(msgspec.Struct, frozen=True):
+class DoseResult(msgspec.Struct, frozen=True):
     """The dose test of one primitive (`connect`, `terminal`, `prompt`, `refusal`).
 
     `grown` is by how much the culprit grew with 1, 2 and 4 doses (`doses` primitives each), in `unit`.
@@ -112,22 +112,22 @@ class Culprit(msgspec.Struct, frozen=True):
     """The process that it was found in: `agent`, `keeper` or `relay`."""
     explains: list[str] = []
     """The gauges of soak whose rise it explains."""
-    made_at: list[Place] = []
+    made_at: list[CodeLocation] = []
     """Where what is kept was made, when that is elsewhere; most first."""
-    library: Place | None = None
+    library: CodeLocation | None = None
     """The innermost line, when that is in a library that our line calls."""
-    brought_about_by: Place | None = None
+    brought_about_by: CodeLocation | None = None
     """The line of ours that calls it, or made the task that does, when the culprit is not ours."""
-    stack: list[Place] = []
+    stack: list[CodeLocation] = []
     """How it came there, the innermost call first."""
-    scales: list[Scale] = []
+    scales: list[DoseResult] = []
     evidence: list[str] = []
     """Sentences: what the judgement rests on."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> CodeLocation:
         """Where it is."""
-        return Place(self.file, self.line, self.function)
+        return CodeLocation(self.file, self.line, self.function)
 
 
 class Unattributed(msgspec.Struct, frozen=True):
@@ -156,7 +156,7 @@ class Overhead(msgspec.Struct, frozen=True):
     """The longest time for which the process could do nothing else. Null, as both above, where it was not measured."""
 
 
-class Settings(msgspec.Struct, frozen=True):
+class ProfileSettings(msgspec.Struct, frozen=True):
     """What was asked for: two reports are compared only where these are the same.
 
     `seconds` is the length of the look into the running agent of `state_dir`; for the others 0 and empty.
@@ -174,7 +174,7 @@ class Settings(msgspec.Struct, frozen=True):
     """The process that was named; None: none was."""
 
 
-class Looked(msgspec.Struct, frozen=True):
+class ScenarioCoverage(msgspec.Struct, frozen=True):
     """How much of a scenario was looked at.
 
     `cycles` are those between the first of the `windows` and the last, which decide; those before it are the warm-up.
@@ -189,7 +189,7 @@ class Looked(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-class Sought(msgspec.Struct, frozen=True):
+class FindingOutcome(msgspec.Struct, frozen=True):
     """A finding of a soak report that was to be explained, and what became of it.
 
     `explained`: a culprit accounts for it. `unattributed`: it rose here too, and no line can be named.
@@ -213,7 +213,7 @@ class ProfileReport(msgspec.Struct, frozen=True):
     the soak report that `from` was to explain. What was not judged is in `unjudged`, with the reason of each.
     """
 
-    verdict: Verdict
+    verdict: ProfileVerdict
     mode: str
     culprits: list[Culprit]
     unattributed: list[Unattributed]
@@ -225,9 +225,9 @@ class ProfileReport(msgspec.Struct, frozen=True):
     started_at: str = ""
     overhead: Overhead = Overhead()
     notes: list[str] = []
-    settings: Settings = Settings()
-    scenarios: list[Looked] = []
-    sought: list[Sought] = []
+    settings: ProfileSettings = ProfileSettings()
+    scenarios: list[ScenarioCoverage] = []
+    sought: list[FindingOutcome] = []
     unjudged: list[Unjudged] = []
     next_steps: list[NextStep] = []
     product: Product = Product()

@@ -37,7 +37,7 @@ class Subcommand(click.Command):
             return super().make_context(info_name, args, parent=parent, **extra)
 
 
-def invoked(context: click.Context, stop: Interruption, command: Callable[[click.Context], Any]) -> Any:
+def run_with_signals(context: click.Context, stop: Interruption, command: Callable[[click.Context], Any]) -> Any:
     """Run a command with these signals handled, until the process ends. Raises CommandError, ClickException."""
     context.meta[_KEY] = stop
     stop.handle()

@@ -14,15 +14,15 @@ from benchmarks.bench.harness import FULL_HARNESS, QUICK_HARNESS
 from benchmarks.bench.packages import ROOT, servers_home, terminado_python
 from benchmarks.bench.page import page_of
 from benchmarks.bench.payload import write
-from benchmarks.bench.peers import EARLIER, PEERS, Peer, Tools
+from benchmarks.bench.peers import EARLIER, PEERS, BenchPeer, BenchTools
 from benchmarks.bench.reading import READING
-from benchmarks.bench.results import Machine, Results
-from benchmarks.bench.rounds import Course, Rounds
+from benchmarks.bench.results import BenchMachine, BenchResults
+from benchmarks.bench.rounds import BenchPlan, Rounds
 from benchmarks.bench.rows import FULL, QUICK, ROWS
 from benchmarks.bench.small_leaks import CLEAN_RUNS, give_to_tracemalloc
 from benchmarks.evidence.finders import measured
 from benchmarks.evidence.store import evidence, read
-from benchmarks.leak_finders.cells import Measured
+from benchmarks.leak_finders.cells import CellResult
 from soak.harness.environment import environment
 from soak.harness.temp_run import alone, unless_stopped
 from tests.support import netns, node
@@ -34,7 +34,7 @@ HARNESS = "harness"
 """Names the second table, in place of a row."""
 
 
-def tools(peers: Sequence[Peer]) -> Tools:
+def tools(peers: Sequence[BenchPeer]) -> BenchTools:
     """Node and the packages that these peers need, fetched while there is a network. Raises ClickException."""
     node.prepare(ROOT)
     try:
@@ -44,7 +44,7 @@ def tools(peers: Sequence[Peer]) -> Tools:
     servers, missing = _tried(lambda: servers_home(program)) if any(peer.on_node for peer in peers) else (None, NOBODY)
     wanted = any(peer.name == "terminado" for peer in peers)
     terminado, missing_terminado = _tried(terminado_python) if wanted else (None, NOBODY)
-    return Tools(program, client_home, servers, missing, terminado or "", missing_terminado)
+    return BenchTools(program, client_home, servers, missing, terminado or "", missing_terminado)
 
 
 def _tried(install: Callable[[], T]) -> tuple[T | None, str]:
@@ -56,8 +56,8 @@ def _tried(install: Callable[[], T]) -> tuple[T | None, str]:
 
 
 def machine_of(
-    found: Tools, peers: Sequence[Peer], quick: bool, network: str, earlier: Machine | None = None
-) -> Machine:
+    found: BenchTools, peers: Sequence[BenchPeer], quick: bool, network: str, earlier: BenchMachine | None = None
+) -> BenchMachine:
     """What is told of this machine: its kind, and nothing by which it could be found."""
     told = environment(network)
     facts = {
@@ -69,7 +69,7 @@ def machine_of(
         "network": told["network"],
     }
     versions = {**(earlier.versions if earlier else {}), **{peer.name: peer.version(found) for peer in peers}}
-    return Machine(datetime.datetime.now(datetime.UTC).date().isoformat(), quick, facts, versions)
+    return BenchMachine(datetime.datetime.now(datetime.UTC).date().isoformat(), quick, facts, versions)
 
 
 def rows_named(names: str) -> list[str]:
@@ -80,7 +80,7 @@ def rows_named(names: str) -> list[str]:
     return [row.name for row in ROWS if not wanted or {row.name, row.station} & set(wanted)]
 
 
-def peers_named(names: str) -> list[Peer]:
+def peers_named(names: str) -> list[BenchPeer]:
     """The peers; for an empty text all, an earlier MobiFai only where one is named. Raises BadParameter."""
     wanted = _split(names)
     _check(wanted, PEERS.keys(), "peer")
@@ -108,8 +108,8 @@ def _check(wanted: Collection[str], known: Collection[str], what: str) -> None:
 @click.option("--join", is_flag=True, help="Measure nothing, only write the page.")
 def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path, join: bool) -> None:
     """Measure MobiFai beside its peers, in interleaved rounds, and write the table."""
-    results, wanted = Results(jsonl), peers_named(peers)
-    course = Course(wanted, rows_named(rows), rounds, QUICK if quick else FULL)
+    results, wanted = BenchResults(jsonl), peers_named(peers)
+    course = BenchPlan(wanted, rows_named(rows), rounds, QUICK if quick else FULL)
     if not join:
         tables = _split(rows) or [READING, HARNESS]
         _measure(course, results, quick, tables)
@@ -117,13 +117,13 @@ def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path
     click.echo(f"wrote {out.name}")
 
 
-def other_finders() -> list[Measured]:
+def other_finders() -> list[CellResult]:
     """What was measured of other finders of leaks, as far as the evidence has it."""
     found = evidence(read(ROOT / "docs" / "measurements")).get("leak-finders")
     return measured(found.last) if found else []
 
 
-def _measure(course: Course, results: Results, quick: bool, tables: Collection[str]) -> None:
+def _measure(course: BenchPlan, results: BenchResults, quick: bool, tables: Collection[str]) -> None:
     if results.machine is not None and results.machine.quick != quick:
         raise click.ClickException(
             f"expected results that go with {'' if quick else 'no '}--quick in the file; found others. "

@@ -24,7 +24,7 @@ FRAME = 60_000
 READ_BYTES = 65_536
 
 
-class Terminals:
+class ClientTerminals:
     """The shells of one client, by its ids."""
 
     def __init__(self, channel: RTCDataChannel) -> None:
@@ -86,7 +86,7 @@ async def answer(request: web.Request) -> web.Response:
 
     @connection.on("datachannel")
     def serve(channel: RTCDataChannel) -> None:
-        terminals = Terminals(channel)
+        terminals = ClientTerminals(channel)
         channel.on("message", terminals.hear)
         channel.on("close", terminals.end)
 

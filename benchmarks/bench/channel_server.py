@@ -23,7 +23,7 @@ HIGH, LOW = 64 << 10, 32 << 10
 """As MobiFai has them."""
 
 
-class Sender:
+class FileSender:
     """One data channel, that sends the file that it is asked to print."""
 
     def __init__(self, channel: Any, association: Any) -> None:
@@ -72,7 +72,7 @@ async def main(short: bool) -> None:
         connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
         await connection.setRemoteDescription(aiortc.RTCSessionDescription(**await request.json()))
         association = shortcut.association_of(connection) if short else None
-        connection.on("datachannel", lambda channel: kept.append(Sender(channel, association)))
+        connection.on("datachannel", lambda channel: kept.append(FileSender(channel, association)))
         await connection.setLocalDescription(await connection.createAnswer())
         local = connection.localDescription
         kept.append(connection)

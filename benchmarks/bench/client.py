@@ -23,7 +23,7 @@ class ClientFailed(Exception):
     """The client could not do what it was told; the text says what it expected and found."""
 
 
-class Client:
+class BenchClient:
     """A running client. One command at a time."""
 
     def __init__(self, process: Process) -> None:
@@ -86,7 +86,7 @@ class Client:
 @asynccontextmanager
 async def client_of(
     node: str, home: Path, options: Mapping[str, object], folder: Path, inside: Sequence[str] = ()
-) -> AsyncIterator[Client]:
+) -> AsyncIterator[BenchClient]:
     """A client for one peer, not connected yet. `home` has its packages, `options` what the peer told of itself.
 
     `inside`: words before its command, that put it into another network.
@@ -103,7 +103,7 @@ async def client_of(
             env={"PATH": os.environ.get("PATH", os.defpath), "BENCH_CLIENT_HOME": str(home), "TMPDIR": str(folder)},
         )
     try:
-        client = Client(process)
+        client = BenchClient(process)
         await client.ask("setUp", **options)
         yield client
     finally:

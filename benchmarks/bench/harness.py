@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.bench import processes
-from benchmarks.bench.results import Cell, Results
+from benchmarks.bench.results import BenchCell, BenchResults
 from soak.run.account import ScenarioRecord
 from soak.run.plan import SoakPlan
 from soak.run.scenario_run import ScenarioRun, open_scenario_run
@@ -46,7 +46,7 @@ class Cost(msgspec.Struct, frozen=True):
         return Cost(self.wall + other.wall, self.cpu + other.cpu, self.cycles + other.cycles)
 
 
-async def measure(number: int, counts: HarnessCounts, folder: Path, results: Results) -> None:
+async def measure(number: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:
     """One round; raises what courses raise."""
     folder.mkdir(parents=True)
     plan = SoakPlan((SCENARIO,), seed=number, time_scale=20.0, memray=True, confirm=False)
@@ -56,7 +56,7 @@ async def measure(number: int, counts: HarnessCounts, folder: Path, results: Res
             results.add(cell)
 
 
-async def _cells(number: int, course: ScenarioRun, counts: HarnessCounts, folder: Path) -> AsyncIterator[Cell]:
+async def _cells(number: int, course: ScenarioRun, counts: HarnessCounts, folder: Path) -> AsyncIterator[BenchCell]:
     began = time.monotonic()
     account, short, long = ScenarioRecord(course), *counts.judged
     for blocks in range(1, long + 1):
@@ -65,12 +65,12 @@ async def _cells(number: int, course: ScenarioRun, counts: HarnessCounts, folder
             seconds = time.monotonic() - began
             account.judge()
             for name in LOOKED_AT:
-                yield Cell(number, f"{blocks} blocks", f"least-{name}", account.first[name].smallest_leak)
-            yield Cell(number, f"{blocks} blocks", "least-seconds", seconds)
+                yield BenchCell(number, f"{blocks} blocks", f"least-{name}", account.first[name].smallest_leak)
+            yield BenchCell(number, f"{blocks} blocks", "least-seconds", seconds)
     for name, cost in (await _costs(course, counts.turns, folder)).items():
-        yield Cell(number, name, "cycles", cost.cycles / cost.wall)
+        yield BenchCell(number, name, "cycles", cost.cycles / cost.wall)
         if name != PLAIN:  # it is the same block as the counted one, with the same CPU
-            yield Cell(number, name, "cycle-cpu", 1000 * cost.cpu / cost.cycles)
+            yield BenchCell(number, name, "cycle-cpu", 1000 * cost.cpu / cost.cycles)
 
 
 async def _costs(course: ScenarioRun, turns: int, folder: Path) -> dict[str, Cost]:
@@ -108,10 +108,10 @@ def _silent(_text: str) -> None:
     """Nobody is told."""
 
 
-async def rounds(many: int, counts: HarnessCounts, folder: Path, results: Results) -> None:
+async def rounds(many: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:
     """So many rounds, those that are not measured yet. A round that fails is told as the reason of its last cell."""
     for number in range(1, many + 1):
-        last = Cell(number, NATIVE, "cycle-cpu")
+        last = BenchCell(number, NATIVE, "cycle-cpu")
         if results.has(last.key):
             continue
         try:

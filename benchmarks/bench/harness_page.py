@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from benchmarks.bench.harness import COUNTED, LOOKED_AT, NATIVE, PLAIN, WINDOW
 from benchmarks.bench.page_text import HARNESS, HARNESS_FAILED, LEAST
-from benchmarks.bench.results import Cell
+from benchmarks.bench.results import BenchCell
 from benchmarks.bench.small_leaks import CLEAN, LEAST_DIFFERENCE, SMALLEST, found_row
 from benchmarks.bench.tables import table_of
-from benchmarks.leak_finders.cells import Measured
+from benchmarks.leak_finders.cells import CellResult
 from benchmarks.leak_finders.score import answers_of
 
 TITLES = {
@@ -21,7 +21,7 @@ TITLES = {
 MEMRAY = "memray, a call stack with 1 KB left"
 
 
-def harness_section(cells: Iterable[Cell], finders: Sequence[Measured]) -> str:
+def harness_section(cells: Iterable[BenchCell], finders: Sequence[CellResult]) -> str:
     """The section; nothing when nothing of it was measured."""
     found = list(cells)
     values: dict[tuple[str, str], list[float]] = {}
@@ -62,7 +62,7 @@ def _least(values: dict[tuple[str, str], list[float]]) -> str:
     return table_of(head, rows)
 
 
-class Said(NamedTuple):
+class FinderResult(NamedTuple):
     """What a finder said of one plant, or of a clean run (`plant` is empty then)."""
 
     finder: str
@@ -71,7 +71,7 @@ class Said(NamedTuple):
     seconds: float
 
 
-def _finders(cells: Sequence[Cell], measured: Sequence[Measured]) -> str:
+def _finders(cells: Sequence[BenchCell], measured: Sequence[CellResult]) -> str:
     """What other finders say of the smallest plants, and of clean runs."""
     said = [*_by_others(measured), *_by_memray(measured), *_by_tracemalloc(cells)]
     head = ["finder", "seconds a run", *SMALLEST, "clean runs alarmed"]
@@ -86,22 +86,26 @@ def _finders(cells: Sequence[Cell], measured: Sequence[Measured]) -> str:
     return table_of(head, rows)
 
 
-def _by_others(measured: Sequence[Measured]) -> Iterator[Said]:
+def _by_others(measured: Sequence[CellResult]) -> Iterator[FinderResult]:
     for one in answers_of(measured):
         if one.alarm is not None and (one.plant in SMALLEST or one.role == "clean"):
-            yield Said(one.finder, one.plant if one.role == "leak" else "", one.alarm, one.seconds)
+            yield FinderResult(one.finder, one.plant if one.role == "leak" else "", one.alarm, one.seconds)
 
 
-def _by_memray(measured: Sequence[Measured]) -> Iterator[Said]:
+def _by_memray(measured: Sequence[CellResult]) -> Iterator[FinderResult]:
     """The records of the same runs without a limit that somebody has found out first."""
     for one in measured:
         if one.tool == "memray" and not one.error and (one.plant in SMALLEST or one.role == "clean"):
-            yield Said(MEMRAY, one.plant if one.role == "leak" else "", one.largest >= LEAST_DIFFERENCE, one.seconds)
+            yield FinderResult(
+                MEMRAY, one.plant if one.role == "leak" else "", one.largest >= LEAST_DIFFERENCE, one.seconds
+            )
 
 
-def _by_tracemalloc(cells: Sequence[Cell]) -> Iterator[Said]:
+def _by_tracemalloc(cells: Sequence[BenchCell]) -> Iterator[FinderResult]:
     seconds = {(one.peer, one.row.removeprefix("seconds:")): one.value or 0.0 for one in cells}
     for one in cells:
         if one.row.startswith(found_row("")) and one.value is not None:
             name = one.row.removeprefix(found_row(""))
-            yield Said(one.peer, "" if name.startswith(CLEAN) else name, bool(one.value), seconds[one.peer, name])
+            yield FinderResult(
+                one.peer, "" if name.startswith(CLEAN) else name, bool(one.value), seconds[one.peer, name]
+            )

@@ -9,10 +9,10 @@ from benchmarks.bench.harness_page import harness_section
 from benchmarks.bench.page_text import BEHIND, HEAD, NOT_BEHIND, NOTES, QUICK_RUN, RATIOS
 from benchmarks.bench.peers import PEERS
 from benchmarks.bench.reading import reading_section
-from benchmarks.bench.results import Cell, Machine, Results
-from benchmarks.bench.rows import BY_NAME, FULL, QUICK, ROWS, Counts, Row
+from benchmarks.bench.results import BenchCell, BenchMachine, BenchResults
+from benchmarks.bench.rows import BY_NAME, FULL, QUICK, ROWS, BenchWorkload, MetricRow
 from benchmarks.bench.tables import table_of
-from benchmarks.leak_finders.cells import Measured
+from benchmarks.leak_finders.cells import CellResult
 
 OURS = ("mobifai", "mobifai-relay")
 EARLIER = {"mobifai": "mobifai-before", "mobifai-relay": "mobifai-before-relay"}  # bounded by this line
@@ -27,7 +27,7 @@ def is_compared(ours: str, peer: str) -> bool:
 class Behind(msgspec.Struct, frozen=True):
     """MobiFai is worse than a peer at something, in so many of so many rounds."""
 
-    row: Row
+    row: MetricRow
     ours: str
     theirs: str
     our_value: float
@@ -37,11 +37,11 @@ class Behind(msgspec.Struct, frozen=True):
     of: int
 
 
-class Table:
+class ResultTable:
     """The cells by row and peer."""
 
-    def __init__(self, cells: Iterable[Cell]) -> None:
-        self._cells: dict[tuple[str, str], dict[int, Cell]] = {}
+    def __init__(self, cells: Iterable[BenchCell]) -> None:
+        self._cells: dict[tuple[str, str], dict[int, BenchCell]] = {}
         for cell in (one for one in cells if one.row in BY_NAME):
             self._cells.setdefault((cell.row, cell.peer), {})[cell.round] = cell
 
@@ -66,12 +66,12 @@ class Table:
         cells = self._cells.get((row, peer), {})
         return cells[max(cells)].reason if cells else ""
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MetricRow]:
         """The rows of which anything is said."""
         found = {row for row, _ in self._cells}
         return [row for row in ROWS if row.name in found]
 
-    def ratio(self, row: Row, ours: str, theirs: str) -> float | None:
+    def ratio(self, row: MetricRow, ours: str, theirs: str) -> float | None:
         """How many times as good the first is, as the median of what it is in each round."""
         pairs = self.pairs(row.name, ours, theirs)
         ratios = [row.times_as_good(our, their) for our, their in pairs]
@@ -94,7 +94,7 @@ class Table:
         ]
         return sorted(found, key=lambda one: (one.times is None, one.times or 0))
 
-    def _behind(self, row: Row, ours: str, theirs: str) -> Behind | None:
+    def _behind(self, row: MetricRow, ours: str, theirs: str) -> Behind | None:
         pairs = self.pairs(row.name, ours, theirs)
         if not pairs:
             return None
@@ -107,9 +107,9 @@ class Table:
         return Behind(row, ours, theirs, our, their, ratio, worse, len(pairs))
 
 
-def page_of(results: Results, finders: Sequence[Measured] = ()) -> str:
+def page_of(results: BenchResults, finders: Sequence[CellResult] = ()) -> str:
     """The whole page. `finders`: what was measured of other finders of leaks."""
-    table, machine = Table(results.cells), results.machine or Machine("", False, {}, {})
+    table, machine = ResultTable(results.cells), results.machine or BenchMachine("", False, {}, {})
     parts = [
         HEAD.format(date=machine.date, facts=_facts(machine.facts), rounds=_rounds(table.rounds)),
         QUICK_RUN if machine.quick else "",
@@ -136,36 +136,36 @@ def _versions(versions: Mapping[str, str]) -> str:
     return "".join(f"- {PEERS[name].title if name in PEERS else name}: {said}\n" for name, said in versions.items())
 
 
-def _amounts(counts: Counts) -> dict[str, str]:
+def _amounts(counts: BenchWorkload) -> dict[str, str]:
     amounts = {name: str(value) for name, value in msgspec.structs.asdict(counts).items()}
     few, some, many = counts.terminals
     amounts |= {"few": str(few), "some": str(some), "many": str(many), "megabytes": f"{counts.file_bytes / 1e6:g}"}
     return amounts
 
 
-def _figures(table: Table) -> str:
+def _figures(table: ResultTable) -> str:
     head = ["", *(PEERS[peer].title for peer in table.peers)]
     rows = ([_title(row), *(_cell(table, row, peer) for peer in table.peers)] for row in table.rows())
     return "## Medians\n\n" + table_of(head, rows) if table.rows() else ""
 
 
-def _title(row: Row) -> str:
+def _title(row: MetricRow) -> str:
     unit = f", {row.unit}" if row.unit else ""
     return f"{row.title}{unit}{' (more is better)' if row.better == 'more' else ''}"
 
 
-def _cell(table: Table, row: Row, peer: str) -> str:
+def _cell(table: ResultTable, row: MetricRow, peer: str) -> str:
     values = list(table.values(row.name, peer).values())
     return _figure(row, median(values)) if values else table.reason(row.name, peer) or NOTHING
 
 
-def _figure(row: Row, value: float) -> str:
+def _figure(row: MetricRow, value: float) -> str:
     sign = "+" if row.difference else ""
     text = f"{value:{sign},.{row.digits}f}"
     return "0" if not text.strip("+-0.,") else text
 
 
-def _ratios(table: Table, ours: str) -> str:
+def _ratios(table: ResultTable, ours: str) -> str:
     others = [peer for peer in table.peers if is_compared(ours, peer)]
     head = ["", *(PEERS[peer].title for peer in others)]
     rows = (
@@ -193,7 +193,7 @@ def _behind_section(found: Sequence[Behind]) -> str:
     return BEHIND + "\n" + table_of(head, cells)
 
 
-def _behind_cell(found: Sequence[Behind], row: Row, ours: str) -> str:
+def _behind_cell(found: Sequence[Behind], row: MetricRow, ours: str) -> str:
     own = [one for one in found if one.row == row and one.ours == ours]
     if not own:
         return NOTHING

@@ -23,7 +23,7 @@ class PeerFailed(Exception):
     """A peer can't be measured; the text says why."""
 
 
-class Tools(msgspec.Struct, frozen=True):
+class BenchTools(msgspec.Struct, frozen=True):
     """What peers and clients run on. Without the packages of servers, `missing` says why.
 
     `terminado` is a Python that has it; empty where there is none, and then `missing_terminado` says why.
@@ -46,25 +46,25 @@ class Launch(msgspec.Struct, frozen=True):
     """It tells nothing: it can be reached when something listens here."""
 
 
-class Peer(msgspec.Struct, frozen=True):
+class BenchPeer(msgspec.Struct, frozen=True):
     """One peer. `launch` says how to start it in a folder, and raises PeerFailed where that can't be."""
 
     name: str
     title: str
     kind: str
-    launch: Callable[[Tools, Path], Launch]
-    version: Callable[[Tools], str]
+    launch: Callable[[BenchTools, Path], Launch]
+    version: Callable[[BenchTools], str]
     path: str = ""
     webrtc: bool = False
     on_node: bool = False
     """It needs the servers' npm packages."""
 
 
-def _mobifai(_tools: Tools, folder: Path) -> Launch:
+def _mobifai(_tools: BenchTools, folder: Path) -> Launch:
     return _served_by(sys.executable, folder)
 
 
-def _before(_tools: Tools, folder: Path) -> Launch:
+def _before(_tools: BenchTools, folder: Path) -> Launch:
     if not EARLIER:
         raise PeerFailed("no earlier revision: MOBIFAI_BEFORE names a Python that has one")
     return _served_by(EARLIER, folder)
@@ -78,8 +78,8 @@ def _served_by(python: str, folder: Path) -> Launch:
     return Launch((python, "-P", "-m", "mobifai", *words, *options), ready)
 
 
-def _on_node(program: str) -> Callable[[Tools, Path], Launch]:
-    def launch(tools: Tools, _folder: Path) -> Launch:
+def _on_node(program: str) -> Callable[[BenchTools, Path], Launch]:
+    def launch(tools: BenchTools, _folder: Path) -> Launch:
         if tools.servers_home is None:
             raise PeerFailed(f"its npm packages are not here: {tools.missing}")
         return Launch((tools.node.program, str(SOURCE / program)))
@@ -87,29 +87,29 @@ def _on_node(program: str) -> Callable[[Tools, Path], Launch]:
     return launch
 
 
-def _node_version(*packages: str) -> Callable[[Tools], str]:
-    def told(tools: Tools) -> str:
+def _node_version(*packages: str) -> Callable[[BenchTools], str]:
+    def told(tools: BenchTools) -> str:
         home = tools.servers_home
         return "not installed" if home is None else ", ".join(f"{name} {version_of(home, name)}" for name in packages)
 
     return told
 
 
-def _terminado(tools: Tools, _folder: Path) -> Launch:
+def _terminado(tools: BenchTools, _folder: Path) -> Launch:
     if not tools.terminado:
         raise PeerFailed(f"terminado: can't be installed: {tools.missing_terminado}")
     return Launch((tools.terminado, str(HERE / "terminado_server.py")))
 
 
-def _terminado_version(tools: Tools) -> str:
+def _terminado_version(tools: BenchTools) -> str:
     return terminado_versions(tools.terminado) if tools.terminado else "not installed"
 
 
-def _aiortc(_tools: Tools, _folder: Path) -> Launch:
+def _aiortc(_tools: BenchTools, _folder: Path) -> Launch:
     return Launch((sys.executable, str(HERE / "aiortc_server.py"), str(SHELL)))
 
 
-def _ttyd(_tools: Tools, _folder: Path) -> Launch:
+def _ttyd(_tools: BenchTools, _folder: Path) -> Launch:
     program = shutil.which("ttyd")
     if program is None:
         raise PeerFailed("ttyd: not on this machine")
@@ -120,31 +120,31 @@ def _ttyd(_tools: Tools, _folder: Path) -> Launch:
     return Launch((program, *words), port=port)
 
 
-def _ttyd_version(_tools: Tools) -> str:
+def _ttyd_version(_tools: BenchTools) -> str:
     return "on this machine" if shutil.which("ttyd") else "not on this machine"
 
 
-def _own_version(_tools: Tools) -> str:
+def _own_version(_tools: BenchTools) -> str:
     return f"{version('mobifai')} (aiortc {version('aiortc')}, python-socketio {version('python-socketio')})"
 
 
-def _earlier_version(_tools: Tools) -> str:
+def _earlier_version(_tools: BenchTools) -> str:
     return "an earlier revision" if EARLIER else "none named"
 
 
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("mobifai", "MobiFai, data channel", "mobifai", _mobifai, _own_version, webrtc=True),
-        Peer("mobifai-relay", "MobiFai, relay alone", "mobifai", _mobifai, _own_version),
-        Peer("mobifai-before", "MobiFai before, data channel", "mobifai", _before, _earlier_version, webrtc=True),
-        Peer("mobifai-before-relay", "MobiFai before, relay alone", "mobifai", _before, _earlier_version),
-        Peer("node-wrtc", "node-pty, data channel", "wrtc", _on_node("agent_wrtc.mjs"),
+        BenchPeer("mobifai", "MobiFai, data channel", "mobifai", _mobifai, _own_version, webrtc=True),
+        BenchPeer("mobifai-relay", "MobiFai, relay alone", "mobifai", _mobifai, _own_version),
+        BenchPeer("mobifai-before", "MobiFai before, data channel", "mobifai", _before, _earlier_version, webrtc=True),
+        BenchPeer("mobifai-before-relay", "MobiFai before, relay alone", "mobifai", _before, _earlier_version),
+        BenchPeer("node-wrtc", "node-pty, data channel", "wrtc", _on_node("agent_wrtc.mjs"),
              _node_version("@lydell/node-pty", "@roamhq/wrtc"), on_node=True),
-        Peer("aiortc", "aiortc alone, data channel", "wrtc", _aiortc, lambda _: version("aiortc"), webrtc=True),
-        Peer("node-socketio", "node-pty, Socket.IO", "socketio", _on_node("server_socketio.mjs"),
+        BenchPeer("aiortc", "aiortc alone, data channel", "wrtc", _aiortc, lambda _: version("aiortc"), webrtc=True),
+        BenchPeer("node-socketio", "node-pty, Socket.IO", "socketio", _on_node("server_socketio.mjs"),
              _node_version("@lydell/node-pty", "socket.io"), on_node=True),
-        Peer("terminado", "terminado", "terminado", _terminado, _terminado_version, path="/websocket"),
-        Peer("ttyd", "ttyd", "ttyd", _ttyd, _ttyd_version, path="/ws"),
+        BenchPeer("terminado", "terminado", "terminado", _terminado, _terminado_version, path="/websocket"),
+        BenchPeer("ttyd", "ttyd", "ttyd", _ttyd, _ttyd_version, path="/ws"),
     )
 }  # fmt: skip

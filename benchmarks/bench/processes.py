@@ -14,7 +14,7 @@ import psutil
 SAMPLE_SECONDS = 0.1
 
 
-class Counted(msgspec.Struct, frozen=True):
+class ProcessUsage(msgspec.Struct, frozen=True):
     """One count of a process and all that it started. Memory in bytes; `own_memory` is without what has a terminal."""
 
     memory: int
@@ -24,10 +24,10 @@ class Counted(msgspec.Struct, frozen=True):
     cpu_seconds: float
 
 
-def count(root: int) -> Counted:
+def count(root: int) -> ProcessUsage:
     """Count a process and its descendants. Raises psutil.NoSuchProcess when it is gone."""
     found = [one for process in _family(root) if (one := _one(process)) is not None]
-    return Counted(
+    return ProcessUsage(
         memory=sum(one.memory for one in found),
         own_memory=sum(one.own_memory for one in found),
         descriptors=sum(one.descriptors for one in found),
@@ -42,11 +42,11 @@ def _family(root: int) -> Iterator[psutil.Process]:
     yield from process.children(recursive=True)
 
 
-def _one(process: psutil.Process) -> Counted | None:
+def _one(process: psutil.Process) -> ProcessUsage | None:
     with suppress(psutil.NoSuchProcess, psutil.ZombieProcess, FileNotFoundError, ProcessLookupError):
         memory = memory_of(process)
         own = 0 if _has_terminal(process) else memory
-        return Counted(memory, own, process.num_fds(), process.num_threads(), _cpu_seconds(process))
+        return ProcessUsage(memory, own, process.num_fds(), process.num_threads(), _cpu_seconds(process))
     return None
 
 
@@ -95,7 +95,7 @@ async def peak_memory(root: int, seconds: float) -> int:
     return peak
 
 
-async def at_rest(root: int, patience: float) -> Counted:
+async def at_rest(root: int, patience: float) -> ProcessUsage:
     """Count once descriptors and threads have been the same for a second, or after so many seconds."""
     clock = asyncio.get_running_loop().time
     end, before = clock() + patience, count(root)

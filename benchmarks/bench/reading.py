@@ -19,7 +19,7 @@ import msgspec
 
 from benchmarks.bench.page_text import READING_TEXT
 from benchmarks.bench.payload import Payload
-from benchmarks.bench.results import Cell, Results
+from benchmarks.bench.results import BenchCell, BenchResults
 from benchmarks.bench.rows import MB
 from benchmarks.bench.tables import table_of
 from mobifai.terminals.spawning import start_shell
@@ -85,7 +85,7 @@ async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
     return dict(took)
 
 
-async def rounds(many: int, payload: Payload, folder: Path, results: Results) -> None:
+async def rounds(many: int, payload: Payload, folder: Path, results: BenchResults) -> None:
     """So many rounds, those that are not measured yet. What fails becomes the reason of its cells."""
     for number in range(1, many + 1):
         for peer in (OURS, LOOP):
@@ -94,18 +94,18 @@ async def rounds(many: int, payload: Payload, folder: Path, results: Results) ->
                     results.add(cell)
 
 
-async def _measure(number: int, peer: str, payload: Payload, folder: Path) -> list[Cell]:
+async def _measure(number: int, peer: str, payload: Payload, folder: Path) -> list[BenchCell]:
     try:
         ours = [sys.executable, str(HERE / "reader.py")]
         took = await read_by(ours if peer == OURS else await compiled(folder), payload)
     except (ReadingFailed, OSError) as error:
-        return [Cell(number, peer, row, reason=str(error)) for row in (SPEED, CPU)]
+        return [BenchCell(number, peer, row, reason=str(error)) for row in (SPEED, CPU)]
     speed, cpu = took["bytes"] / MB / took["seconds"], took["cpu"] / took["bytes"] * 1e9
     click.echo(f"{number} {READING:10} {peer:13} {took['seconds']:5.1f} s  {speed:.1f} MB/s", err=True)
-    return [Cell(number, peer, SPEED, speed), Cell(number, peer, CPU, cpu)]
+    return [BenchCell(number, peer, SPEED, speed), BenchCell(number, peer, CPU, cpu)]
 
 
-class _Read(msgspec.Struct, frozen=True):
+class _ReaderFigures(msgspec.Struct, frozen=True):
     """The figures of one reader, by round, or why there is none."""
 
     values: dict[tuple[str, int], float]
@@ -115,13 +115,13 @@ class _Read(msgspec.Struct, frozen=True):
         return {number: value for (name, number), value in self.values.items() if name == row}
 
 
-def reading_section(cells: Iterable[Cell]) -> str:
+def reading_section(cells: Iterable[BenchCell]) -> str:
     """The section of the page; nothing when nothing of it was measured."""
     found = [cell for cell in cells if cell.peer in TITLES]
     if not found:
         return ""
     read = {
-        peer: _Read(
+        peer: _ReaderFigures(
             {(one.row, one.round): one.value for one in found if one.peer == peer and one.value is not None},
             next((one.reason for one in found if one.peer == peer and one.reason), "–"),
         )
@@ -132,7 +132,7 @@ def reading_section(cells: Iterable[Cell]) -> str:
     return READING_TEXT + "\n" + table_of(head, rows)
 
 
-def _cells(read: _Read, loop: _Read) -> list[str]:
+def _cells(read: _ReaderFigures, loop: _ReaderFigures) -> list[str]:
     speeds, others, cpu = read.of(SPEED), loop.of(SPEED), read.of(CPU)
     if not speeds:
         return [read.reason, "–", "–"]

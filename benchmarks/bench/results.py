@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 import msgspec
 
-NOT_TOLD = "not told by this peer"
+NOT_REPORTED = "not told by this peer"
 """The reason of a cell for which there will never be a figure."""
 
 
-class Machine(msgspec.Struct, frozen=True, tag="machine"):
+class BenchMachine(msgspec.Struct, frozen=True, tag="machine"):
     """What a run takes place on, and how much it does. `facts` and `versions` by name, `date` as in ISO 8601."""
 
     date: str
@@ -19,7 +19,7 @@ class Machine(msgspec.Struct, frozen=True, tag="machine"):
     versions: Mapping[str, str]
 
 
-class Cell(msgspec.Struct, frozen=True, tag="cell"):
+class BenchCell(msgspec.Struct, frozen=True, tag="cell"):
     """One figure of one peer in one round, in the unit of its row, or the reason why there is none."""
 
     round: int
@@ -34,46 +34,46 @@ class Cell(msgspec.Struct, frozen=True, tag="cell"):
         return self.round, self.peer, self.row
 
 
-Line = Machine | Cell
+ResultLine = BenchMachine | BenchCell
 
 
-class Results:
+class BenchResults:
     """The results of a run, by what they are about; a later one replaces an earlier one."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self.machine: Machine | None = None
-        self._cells: dict[tuple[int, str, str], Cell] = {}
+        self.machine: BenchMachine | None = None
+        self._cells: dict[tuple[int, str, str], BenchCell] = {}
         for number, line in enumerate(path.read_bytes().splitlines() if path and path.exists() else [], 1):
             self._take(_decoded(path, number, line))
 
     @property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[BenchCell]:
         """All of them, in the order in which they first came."""
         return list(self._cells.values())
 
     def has(self, key: tuple[int, str, str]) -> bool:
         """Whether nothing more is to be had; what failed is measured again."""
         cell = self._cells.get(key)
-        return cell is not None and (cell.value is not None or cell.reason == NOT_TOLD)
+        return cell is not None and (cell.value is not None or cell.reason == NOT_REPORTED)
 
-    def add(self, line: Line) -> None:
+    def add(self, line: ResultLine) -> None:
         """Keep it."""
         self._take(line)
         if self._path is not None:
             with self._path.open("ab") as file:
                 file.write(msgspec.json.encode(line) + b"\n")
 
-    def _take(self, line: Line) -> None:
-        if isinstance(line, Machine):
+    def _take(self, line: ResultLine) -> None:
+        if isinstance(line, BenchMachine):
             self.machine = line
         else:
             self._cells[line.key] = line
 
 
-def _decoded(path: Path | None, number: int, line: bytes) -> Line:
+def _decoded(path: Path | None, number: int, line: bytes) -> ResultLine:
     try:
-        decoded: Line = msgspec.json.decode(line, type=Line)
+        decoded: ResultLine = msgspec.json.decode(line, type=ResultLine)
     except msgspec.MsgspecError as error:
         raise click.ClickException(
             f"{path}, line {number}: expected a result of this benchmark; found {line[:80]!r} ({error}). "

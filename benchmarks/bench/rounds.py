@@ -14,11 +14,11 @@ import psutil
 
 from benchmarks.bench.client import ClientFailed, client_of
 from benchmarks.bench.payload import Payload
-from benchmarks.bench.peers import Peer, PeerFailed, Tools
-from benchmarks.bench.results import NOT_TOLD, Cell, Results
-from benchmarks.bench.rows import BY_NAME, ROWS, Counts
+from benchmarks.bench.peers import BenchPeer, BenchTools, PeerFailed
+from benchmarks.bench.results import NOT_REPORTED, BenchCell, BenchResults
+from benchmarks.bench.rows import BY_NAME, ROWS, BenchWorkload
 from benchmarks.bench.serving import serving
-from benchmarks.bench.stations import LONG, STATIONS, Visit
+from benchmarks.bench.stations import LONG, STATIONS, StationVisit
 from mobifai.errors import MobiFaiError
 
 STATION_SECONDS = 420.0
@@ -26,15 +26,15 @@ SHOWN = 240
 EXPECTED = (ClientFailed, PeerFailed, MobiFaiError, psutil.Error, TimeoutError, OSError, ValueError, LookupError)
 
 
-class Course(msgspec.Struct, frozen=True):
+class BenchPlan(msgspec.Struct, frozen=True):
     """What is to be done: by whom, which rows, how often, how much of it."""
 
-    peers: Sequence[Peer]
+    peers: Sequence[BenchPeer]
     rows: Collection[str]
     rounds: int
-    counts: Counts
+    counts: BenchWorkload
 
-    def visits(self) -> Iterator[tuple[int, str, Peer]]:
+    def visits(self) -> Iterator[tuple[int, str, BenchPeer]]:
         """Round, station and peer, in their order."""
         for number in range(1, self.rounds + 1):
             for station in STATIONS:
@@ -47,7 +47,9 @@ class Course(msgspec.Struct, frozen=True):
 class Rounds:
     """One run of a course."""
 
-    def __init__(self, course: Course, tools: Tools, results: Results, folder: Path, payload: Payload) -> None:
+    def __init__(
+        self, course: BenchPlan, tools: BenchTools, results: BenchResults, folder: Path, payload: Payload
+    ) -> None:
         self._course, self._tools, self._results = course, tools, results
         self._folder, self._payload = folder, payload
         self._visits = 0
@@ -59,9 +61,9 @@ class Rounds:
             if not all(self._results.has((number, peer.name, row)) for row in rows):
                 await self._visit(number, station, peer, rows)
 
-    async def _visit(self, number: int, station: str, peer: Peer, rows: Sequence[str]) -> None:
+    async def _visit(self, number: int, station: str, peer: BenchPeer, rows: Sequence[str]) -> None:
         clock = asyncio.get_running_loop().time
-        start, reason = clock(), NOT_TOLD
+        start, reason = clock(), NOT_REPORTED
         found: dict[str, float] = {}
         try:
             async with asyncio.timeout(STATION_SECONDS):
@@ -69,16 +71,16 @@ class Rounds:
         except EXPECTED as error:
             reason = _reason(error)
         for row in rows:
-            self._add(Cell(number, peer.name, row, found.get(row), "" if row in found else reason))
+            self._add(BenchCell(number, peer.name, row, found.get(row), "" if row in found else reason))
         told = ", ".join(f"{row} {found[row]:.4g}" for row in rows if row in found)
         told += f" ({reason})" if len(found) < len(rows) else ""
         click.echo(f"{number} {station:10} {peer.name:13} {clock() - start:5.1f} s  {told}", err=True)
 
-    def _add(self, cell: Cell) -> None:
+    def _add(self, cell: BenchCell) -> None:
         if not self._results.has(cell.key):
             self._results.add(cell)
 
-    async def _measure(self, station: str, peer: Peer, found: dict[str, float]) -> None:
+    async def _measure(self, station: str, peer: BenchPeer, found: dict[str, float]) -> None:
         self._visits += 1
         place = self._folder / str(self._visits)
         try:
@@ -86,7 +88,7 @@ class Rounds:
                 serving(peer, self._tools, place) as server,
                 client_of(self._tools.node.program, self._tools.client_home, server.options, place) as client,
             ):
-                visit = Visit(server, client, self._course.counts, self._payload)
+                visit = StationVisit(server, client, self._course.counts, self._payload)
                 async for row, value in STATIONS[station](visit):
                     found[row] = value
         finally:

@@ -7,7 +7,7 @@ import msgspec
 MB = 1e6
 
 
-class Row(msgspec.Struct, frozen=True):
+class MetricRow(msgspec.Struct, frozen=True):
     """One row. `difference`: a value after minus one before, of which no ratio makes sense."""
 
     name: str
@@ -32,43 +32,49 @@ class Row(msgspec.Struct, frozen=True):
 
 
 ROWS = (
-    Row("start", "start until a client can connect", "s", "idle", digits=2),
-    Row("memory-alone", "memory before the first client", "MB", "idle"),
-    Row("memory-idle", "memory with a client and a terminal, idle", "MB", "idle"),
-    Row("cpu-idle", "CPU with a client and a terminal, idle", "% of a core", "idle", digits=2),
-    Row("connect", "connect until the prompt of a new terminal, p50", "ms", "connect", digits=0),
-    Row("channel", "connect: from the request to the open data channel, p50", "ms", "connect"),
-    Row("echo-idle-p50", "echo of a key, p50", "ms", "echo", digits=2),
-    Row("echo-idle-p99", "echo of a key, p99", "ms", "echo", digits=2),
-    Row("echo-unseen-p50", "echo while a terminal that is not shown floods, p50", "ms", "echo", digits=2),
-    Row("echo-unseen-p99", "echo while a terminal that is not shown floods, p99", "ms", "echo", digits=2),
-    Row("echo-seen-p50", "echo while a terminal that is shown floods, p50", "ms", "echo", digits=2),
-    Row("echo-seen-p99", "echo while a terminal that is shown floods, p99", "ms", "echo", digits=2),
-    Row("file", "`cat` of a file, every byte checked", "MB/s", "file", better="more"),
-    Row("interrupt", "Ctrl-C under `yes` until the prompt, p50", "ms", "interrupt", digits=0),
-    Row("interrupt-worst", "Ctrl-C under `yes` until the prompt, longest", "ms", "interrupt", digits=0),
-    Row("flood-memory", "memory at a flood's peak, over idle", "MB", "flood", difference=True),
-    Row("stopped-memory", "memory at its peak while the client is stopped in a flood, over idle", "MB", "flood",
+    MetricRow("start", "start until a client can connect", "s", "idle", digits=2),
+    MetricRow("memory-alone", "memory before the first client", "MB", "idle"),
+    MetricRow("memory-idle", "memory with a client and a terminal, idle", "MB", "idle"),
+    MetricRow("cpu-idle", "CPU with a client and a terminal, idle", "% of a core", "idle", digits=2),
+    MetricRow("connect", "connect until the prompt of a new terminal, p50", "ms", "connect", digits=0),
+    MetricRow("channel", "connect: from the request to the open data channel, p50", "ms", "connect"),
+    MetricRow("echo-idle-p50", "echo of a key, p50", "ms", "echo", digits=2),
+    MetricRow("echo-idle-p99", "echo of a key, p99", "ms", "echo", digits=2),
+    MetricRow("echo-unseen-p50", "echo while a terminal that is not shown floods, p50", "ms", "echo", digits=2),
+    MetricRow("echo-unseen-p99", "echo while a terminal that is not shown floods, p99", "ms", "echo", digits=2),
+    MetricRow("echo-seen-p50", "echo while a terminal that is shown floods, p50", "ms", "echo", digits=2),
+    MetricRow("echo-seen-p99", "echo while a terminal that is shown floods, p99", "ms", "echo", digits=2),
+    MetricRow("file", "`cat` of a file, every byte checked", "MB/s", "file", better="more"),
+    MetricRow("interrupt", "Ctrl-C under `yes` until the prompt, p50", "ms", "interrupt", digits=0),
+    MetricRow("interrupt-worst", "Ctrl-C under `yes` until the prompt, longest", "ms", "interrupt", digits=0),
+    MetricRow("flood-memory", "memory at a flood's peak, over idle", "MB", "flood", difference=True),
+    MetricRow("stopped-memory", "memory at its peak while the client is stopped in a flood, over idle", "MB", "flood",
         difference=True),
-    Row("terminals-1", "memory with 1 terminal", "MB", "sessions"),
-    Row("terminals-10", "memory with 10 terminals", "MB", "sessions"),
-    Row("terminals-50", "memory with 50 terminals", "MB", "sessions"),
-    Row("terminal", "memory of one more terminal, its shell with it", "KB", "sessions", digits=0),
-    Row("terminal-own", "memory of one more terminal, without its shell", "KB", "sessions", digits=0),
-    Row("reconnects-descriptors", "descriptors kept after reconnects", "", "reconnects", difference=True, digits=0),
-    Row("reconnects-threads", "threads kept after reconnects", "", "reconnects", difference=True, digits=0),
-    Row("reconnects-tasks", "asyncio tasks kept after reconnects", "", "reconnects", difference=True, digits=0),
-    Row("reconnects-memory", "memory kept after reconnects", "MB", "reconnects", difference=True),
-    Row("churn-descriptors", "descriptors kept after terminals came and went", "", "churn", difference=True, digits=0),
-    Row("churn-threads", "threads kept after terminals came and went", "", "churn", difference=True, digits=0),
-    Row("churn-tasks", "asyncio tasks kept after terminals came and went", "", "churn", difference=True, digits=0),
-    Row("churn-memory", "memory kept after terminals came and went", "MB", "churn", difference=True),
+    MetricRow("terminals-1", "memory with 1 terminal", "MB", "sessions"),
+    MetricRow("terminals-10", "memory with 10 terminals", "MB", "sessions"),
+    MetricRow("terminals-50", "memory with 50 terminals", "MB", "sessions"),
+    MetricRow("terminal", "memory of one more terminal, its shell with it", "KB", "sessions", digits=0),
+    MetricRow("terminal-own", "memory of one more terminal, without its shell", "KB", "sessions", digits=0),
+    MetricRow("reconnects-descriptors", "descriptors kept after reconnects", "", "reconnects",
+              difference=True, digits=0),
+    MetricRow("reconnects-threads", "threads kept after reconnects", "", "reconnects",
+              difference=True, digits=0),
+    MetricRow("reconnects-tasks", "asyncio tasks kept after reconnects", "", "reconnects",
+              difference=True, digits=0),
+    MetricRow("reconnects-memory", "memory kept after reconnects", "MB", "reconnects", difference=True),
+    MetricRow("churn-descriptors", "descriptors kept after terminals came and went", "", "churn", difference=True,
+              digits=0),
+    MetricRow("churn-threads", "threads kept after terminals came and went", "", "churn", difference=True,
+              digits=0),
+    MetricRow("churn-tasks", "asyncio tasks kept after terminals came and went", "", "churn", difference=True,
+              digits=0),
+    MetricRow("churn-memory", "memory kept after terminals came and went", "MB", "churn", difference=True),
 )  # fmt: skip
 
 BY_NAME = {row.name: row for row in ROWS}
 
 
-class Counts(msgspec.Struct, frozen=True):
+class BenchWorkload(msgspec.Struct, frozen=True):
     """How much is done for each figure. Times in seconds."""
 
     keys: int = 300
@@ -87,8 +93,8 @@ class Counts(msgspec.Struct, frozen=True):
     """Coming and going takes minutes and says the same each time: it is left out of later rounds."""
 
 
-FULL = Counts()
-QUICK = Counts(
+FULL = BenchWorkload()
+QUICK = BenchWorkload(
     keys=30,
     connects=3,
     file_bytes=2_000_000,

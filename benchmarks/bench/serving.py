@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import psutil
 
-from benchmarks.bench.peers import SHELL, Launch, Peer, PeerFailed, Tools
+from benchmarks.bench.peers import SHELL, BenchPeer, BenchTools, Launch, PeerFailed
 from mobifai.control.control_socket import ask
 from mobifai.state import StateDir
 
@@ -25,7 +25,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
 
-class Started(msgspec.Struct, frozen=True):
+class RunningServer(msgspec.Struct, frozen=True):
     """What was started: its process, what a client is told of it, and where MobiFai's state is, if it is that."""
 
     pid: int
@@ -42,8 +42,8 @@ class Started(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def serving(
-    peer: Peer, tools: Tools, folder: Path, environment: Mapping[str, str] | None = None
-) -> AsyncIterator[Started]:
+    peer: BenchPeer, tools: BenchTools, folder: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[RunningServer]:
     """The peer's server in an empty folder, once a client can connect. Raises PeerFailed."""
     (folder / "tmp").mkdir(parents=True)
     launch = peer.launch(tools, folder)
@@ -64,12 +64,12 @@ async def serving(
             yield await _started_mobifai(peer, process.pid, told, seconds, folder / "state")
         else:
             options = {"kind": peer.kind, "url": f"http://127.0.0.1:{told['port']}{peer.path}"}
-            yield Started(process.pid, options, seconds)
+            yield RunningServer(process.pid, options, seconds)
     finally:
         await _end(process)
 
 
-def _environment(tools: Tools, folder: Path) -> dict[str, str]:
+def _environment(tools: BenchTools, folder: Path) -> dict[str, str]:
     # TMPDIR is the mark by which what outlives a killed run is found and ended.
     own = {
         "TMPDIR": str(folder / "tmp"),
@@ -79,10 +79,12 @@ def _environment(tools: Tools, folder: Path) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-async def _started_mobifai(peer: Peer, pid: int, told: dict[str, Any], seconds: float, state_dir: Path) -> Started:
+async def _started_mobifai(
+    peer: BenchPeer, pid: int, told: dict[str, Any], seconds: float, state_dir: Path
+) -> RunningServer:
     invitation = await ask(StateDir(state_dir).control_socket, "pair", {"legacy": True})
     where = {"url": told["relay_url"], "target": told["device_id"], "token": invitation["token"]}
-    return Started(pid, {"kind": peer.kind, "webrtc": peer.webrtc, **where}, seconds, state_dir)
+    return RunningServer(pid, {"kind": peer.kind, "webrtc": peer.webrtc, **where}, seconds, state_dir)
 
 
 async def _ready(process: Process, launch: Launch, log: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from benchmarks.bench.packages import ROOT
-from benchmarks.bench.results import Cell, Results
-from benchmarks.bench.traced_host import Traced
+from benchmarks.bench.results import BenchCell, BenchResults
+from benchmarks.bench.traced_host import TracemallocResult
 from benchmarks.leak_finders.host import NO_PLANT
 from soak.plants import plant
 
@@ -39,7 +39,7 @@ def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
             yield plant(name).on, NO_PLANT, f"{CLEAN} {number} beside {name}"
 
 
-async def give_to_tracemalloc(folder: Path, results: Results, clean_runs: int = CLEAN_RUNS) -> None:
+async def give_to_tracemalloc(folder: Path, results: BenchResults, clean_runs: int = CLEAN_RUNS) -> None:
     """Measure what is not measured yet. What fails is told as the reason."""
     for number, (moment, planted, name) in enumerate(runs(clean_runs)):
         if results.has((1, RISING, found_row(name))):
@@ -53,12 +53,12 @@ async def give_to_tracemalloc(folder: Path, results: Results, clean_runs: int = 
         alarms = {DIFFERENCE: told and told.most >= LEAST_DIFFERENCE, RISING: told and bool(told.rising)}
         for finder, alarm in alarms.items():
             value = None if alarm is None else float(alarm)
-            results.add(Cell(1, finder, found_row(name), value, reason))
-            results.add(Cell(1, finder, f"seconds:{name}", clock() - began))
+            results.add(BenchCell(1, finder, found_row(name), value, reason))
+            results.add(BenchCell(1, finder, f"seconds:{name}", clock() - began))
         click.echo(f"tracemalloc  {name}: {told or reason}", err=True)
 
 
-async def _traced(moment: str, planted: str, folder: Path) -> Traced:
+async def _traced(moment: str, planted: str, folder: Path) -> TracemallocResult:
     (folder / "tmp").mkdir(parents=True)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.bench.traced_host", moment, planted, str(folder / "host")),
@@ -76,4 +76,4 @@ async def _traced(moment: str, planted: str, folder: Path) -> Traced:
             await process.wait()
     if process.returncode != 0:
         raise ValueError(f"the run ended with {process.returncode}: {err.decode(errors='replace')[-200:]}")
-    return msgspec.json.decode(out.splitlines()[-1], type=Traced)
+    return msgspec.json.decode(out.splitlines()[-1], type=TracemallocResult)

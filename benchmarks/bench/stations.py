@@ -10,33 +10,33 @@ from statistics import median, quantiles
 import msgspec
 
 from benchmarks.bench import processes
-from benchmarks.bench.client import Client, ClientFailed
+from benchmarks.bench.client import BenchClient, ClientFailed
 from benchmarks.bench.payload import Payload
-from benchmarks.bench.rows import MB, Counts
-from benchmarks.bench.serving import Started
+from benchmarks.bench.rows import MB, BenchWorkload
+from benchmarks.bench.serving import RunningServer
 
-Figures = AsyncGenerator[tuple[str, float], None]
+FigureStream = AsyncGenerator[tuple[str, float], None]
 
 FLOOD_BEGINS = 200_000
 """Characters of a flood after which it is said to go on."""
 PATIENCE = 10.0
 
 
-class Visit(msgspec.Struct, frozen=True):
+class StationVisit(msgspec.Struct, frozen=True):
     """One station at one peer: its server, a client that is not connected yet, how much is to be done, and the file."""
 
-    server: Started
-    client: Client
-    counts: Counts
+    server: RunningServer
+    client: BenchClient
+    counts: BenchWorkload
     payload: Payload
 
-    async def rest(self) -> processes.Counted:
+    async def rest(self) -> processes.ProcessUsage:
         """Count the server when it has had its rest."""
         await asyncio.sleep(self.counts.rest)
         return processes.count(self.server.pid)
 
 
-async def idle(visit: Visit) -> Figures:
+async def idle(visit: StationVisit) -> FigureStream:
     """Nobody does anything."""
     yield "start", visit.server.seconds
     yield "memory-alone", (await visit.rest()).memory / MB
@@ -49,7 +49,7 @@ async def idle(visit: Visit) -> Figures:
     yield "cpu-idle", 100 * (after.cpu_seconds - before.cpu_seconds) / visit.counts.idle
 
 
-async def connect(visit: Visit) -> Figures:
+async def connect(visit: StationVisit) -> FigureStream:
     """The first connection is not counted: some load what it takes only then."""
     await visit.client.ask("timeConnects", count=1)
     times = await visit.client.ask("timeConnects", count=visit.counts.connects)
@@ -58,7 +58,7 @@ async def connect(visit: Visit) -> Figures:
         yield "channel", median(times["channels"])
 
 
-async def echo(visit: Visit) -> Figures:
+async def echo(visit: StationVisit) -> FigureStream:
     """One key at a time, alone, and beside a flood that is not shown or is shown."""
     client = visit.client
     await client.ask("connect")
@@ -72,7 +72,7 @@ async def echo(visit: Visit) -> Figures:
         yield f"echo-{name}-p99", quantiles(times, n=100, method="inclusive")[98]
 
 
-async def file(visit: Visit) -> Figures:
+async def file(visit: StationVisit) -> FigureStream:
     """A big file is printed."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
@@ -83,7 +83,7 @@ async def file(visit: Visit) -> Figures:
     yield "file", visit.payload.size / MB / (seen["ms"] / 1000)
 
 
-async def interrupt(visit: Visit) -> Figures:
+async def interrupt(visit: StationVisit) -> FigureStream:
     """Ctrl-C, again and again, each time when a flood is well under way."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
@@ -95,7 +95,7 @@ async def interrupt(visit: Visit) -> Figures:
     yield "interrupt-worst", max(times)
 
 
-async def flood(visit: Visit) -> Figures:
+async def flood(visit: StationVisit) -> FigureStream:
     """A flood to a client that reads, then to one that has stopped."""
     await visit.client.ask("connect")
     terminal = await visit.client.open()
@@ -108,10 +108,10 @@ async def flood(visit: Visit) -> Figures:
     yield "stopped-memory", (stopped - before) / MB
 
 
-async def sessions(visit: Visit) -> Figures:
+async def sessions(visit: StationVisit) -> FigureStream:
     """Ever more terminals."""
     await visit.client.ask("connect")
-    counted: dict[int, processes.Counted] = {}
+    counted: dict[int, processes.ProcessUsage] = {}
     for goal in visit.counts.terminals:
         await visit.client.open_many(goal - max(counted, default=0))
         counted[goal] = await visit.rest()
@@ -122,7 +122,7 @@ async def sessions(visit: Visit) -> Figures:
     yield "terminal-own", (counted[many].own_memory - counted[few].own_memory) / (many - few) / 1000
 
 
-async def reconnects(visit: Visit) -> Figures:
+async def reconnects(visit: StationVisit) -> FigureStream:
     """The client goes and comes back."""
     await visit.client.ask("connect")
     await visit.client.open()
@@ -134,7 +134,7 @@ async def reconnects(visit: Visit) -> Figures:
         yield figure
 
 
-async def churn(visit: Visit) -> Figures:
+async def churn(visit: StationVisit) -> FigureStream:
     """Terminals are opened and closed."""
     await visit.client.ask("connect")
     await visit.client.open()
@@ -146,7 +146,7 @@ async def churn(visit: Visit) -> Figures:
         yield figure
 
 
-async def _kept(visit: Visit, name: str, again: Callable[[int], Awaitable[None]], count: int) -> Figures:
+async def _kept(visit: StationVisit, name: str, again: Callable[[int], Awaitable[None]], count: int) -> FigureStream:
     """What is kept after doing something so often, over what is there after a warm-up."""
     await again(visit.counts.warm_up)
     before = await processes.at_rest(visit.server.pid, PATIENCE)
@@ -161,7 +161,7 @@ async def _kept(visit: Visit, name: str, again: Callable[[int], Awaitable[None]]
     yield f"{name}-memory", (after.memory - before.memory) / MB
 
 
-STATIONS: dict[str, Callable[[Visit], Figures]] = {
+STATIONS: dict[str, Callable[[StationVisit], FigureStream]] = {
     station.__name__: station for station in (idle, connect, echo, file, interrupt, flood, sessions, reconnects, churn)
 }
 LONG = frozenset({"reconnects", "churn"})

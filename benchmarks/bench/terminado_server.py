@@ -13,7 +13,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 
-class Socket(TermSocket):
+class BenchTermSocket(TermSocket):
     """Takes a client without an Origin header, as the benchmark's is."""
 
     def check_origin(self, origin: str) -> bool:
@@ -24,7 +24,7 @@ class Socket(TermSocket):
 async def main() -> None:
     """Serve until standard input ends."""
     manager = UniqueTermManager(shell_command=["/bin/sh", os.environ["BENCH_SHELL"]], max_terminals=100)
-    server = HTTPServer(Application([("/websocket", Socket, {"term_manager": manager})]))
+    server = HTTPServer(Application([("/websocket", BenchTermSocket, {"term_manager": manager})]))
     (socket,) = sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     print(json.dumps({"port": socket.getsockname()[1]}), flush=True)

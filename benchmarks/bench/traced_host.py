@@ -1,6 +1,6 @@
 """tracemalloc as one uses it by hand: an agent in this process, a plant or none, and what grew from block to block.
 
-`python -m benchmarks.bench.traced_host MOMENT PLANT FOLDER` prints a `Traced` as JSON. Judges nothing.
+`python -m benchmarks.bench.traced_host MOMENT PLANT FOLDER` prints a `TracemallocResult` as JSON. Judges nothing.
 """
 
 import gc
@@ -11,26 +11,26 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.leak_finders.host import SHORT_REST_SECONDS, Hosted
+from benchmarks.leak_finders.host import SHORT_REST_SECONDS, HostedAgent
 
 WARM_UP, BLOCKS, EVENTS = 160, 8, 20
 
 IGNORED = [tracemalloc.Filter(False, file) for file in (tracemalloc.__file__, __file__)]
 """What looks is not looked at."""
 
-Lines = dict[tuple[str, int], int]
+BytesByLine = dict[tuple[str, int], int]
 
 
-class Traced(msgspec.Struct, frozen=True):
+class TracemallocResult(msgspec.Struct, frozen=True):
     """`most` is by how many bytes the line that grew most has grown, `rising` the lines that grew in every block."""
 
     most: int
     rising: list[str]
 
 
-def traced(moment: str, plant: str, folder: Path) -> Traced:
+def run_traced(moment: str, plant: str, folder: Path) -> TracemallocResult:
     """Drive it, and look after each block."""
-    with Hosted(moment, plant, folder) as hosted:
+    with HostedAgent(moment, plant, folder) as hosted:
         hosted.drive(WARM_UP)
         hosted.rest(SHORT_REST_SECONDS)
         tracemalloc.start(1)
@@ -43,20 +43,20 @@ def traced(moment: str, plant: str, folder: Path) -> Traced:
     return compared(looks)
 
 
-def compared(looks: list[Lines]) -> Traced:
+def compared(looks: list[BytesByLine]) -> TracemallocResult:
     """What became of each line. The first look is what the others are compared with."""
     lines = {line for look in looks for line in look}
     courses = {line: [look.get(line, 0) for look in looks] for line in lines}
     rising = [line for line, course in courses.items() if all(b > a for a, b in pairwise(course))]
     most = max((course[-1] - course[0] for course in courses.values()), default=0)
-    return Traced(most, sorted(f"{file}:{number}" for file, number in rising))
+    return TracemallocResult(most, sorted(f"{file}:{number}" for file, number in rising))
 
 
-def _look() -> Lines:
+def _look() -> BytesByLine:
     gc.collect()
     snapshot = tracemalloc.take_snapshot().filter_traces(IGNORED)
     return {(one.traceback[0].filename, one.traceback[0].lineno): one.size for one in snapshot.statistics("lineno")}
 
 
 if __name__ == "__main__":
-    print(msgspec.json.encode(traced(sys.argv[1], sys.argv[2], Path(sys.argv[3]))).decode(), flush=True)
+    print(msgspec.json.encode(run_traced(sys.argv[1], sys.argv[2], Path(sys.argv[3]))).decode(), flush=True)

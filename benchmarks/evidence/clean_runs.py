@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import SOURCE, findings, limits, outcome, smallest_leaks, suspected
-from benchmarks.evidence.units import Judged, Kind, Known, Outcome
+from benchmarks.evidence.soak_report import SOURCE, findings, limits, outcome_of, smallest_leaks, suspected
+from benchmarks.evidence.units import EvidenceKind, ResultsByUnit, RunResult, UnitOutcome
 from profiles.gate.results import GateReport
 from soak.gauges.results import Report
 
@@ -21,14 +21,14 @@ def _seeds() -> Sequence[str]:
     return [str(FIRST_SEED + number) for number in range(RUNS)]
 
 
-async def _run(unit: str, folder: Path, known: Known) -> Judged:
+async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
     del known
     ended = await mobifai(["soak", "--quick", "--seed", unit], folder, RUN_SECONDS)
     try:
         report = ended.report(Report)
     except ValueError:
         return ended.failed()
-    return Judged(outcome(report, leaks=False), _said(report), clean_detail(report), ended.command)
+    return RunResult(outcome_of(report, leaks=False), _said(report), clean_detail(report), ended.command)
 
 
 def clean_detail(report: Report) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def _gate_seeds() -> Sequence[str]:
     return [str(FIRST_GATE_SEED + number) for number in range(GATE_RUNS)]
 
 
-async def _run_gate(unit: str, folder: Path, known: Known) -> Judged:
+async def _run_gate(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
     """Both sides are the same commit: the base is built from it, the other side is its wheel."""
     del known
     words = ["profile", "gate", "--base", "HEAD", "--allow-identical", "--seed", unit, "--no-culprits"]
@@ -69,11 +69,11 @@ async def _run_gate(unit: str, folder: Path, known: Known) -> Judged:
         "suspected": any("again" in line for line in ended.err.splitlines()),
         "findings": alarms,
     }
-    ends = {"passed": Outcome.RIGHT, "inconclusive": Outcome.FAILED, "failed": Outcome.FAILED}
+    ends = {"passed": UnitOutcome.RIGHT, "inconclusive": UnitOutcome.FAILED, "failed": UnitOutcome.FAILED}
     said = f"{report.verdict}{f', {alarms[0]}' if alarms else ''}"
-    return Judged(ends.get(report.verdict, Outcome.WRONG), said, detail, ended.command)
+    return RunResult(ends.get(report.verdict, UnitOutcome.WRONG), said, detail, ended.command)
 
 
 _SOURCES = ("benchmarks/evidence/clean_runs.py", SOURCE)
-CLEAN_RUNS = Kind("clean-runs", _seeds, _run, lambda _: USUAL_SECONDS, _SOURCES)
-GATE_RUNS_KIND = Kind("gate-runs", _gate_seeds, _run_gate, lambda _: USUAL_GATE_SECONDS, _SOURCES)
+CLEAN_RUNS = EvidenceKind("clean-runs", _seeds, _run, lambda _: USUAL_SECONDS, _SOURCES)
+GATE_RUNS_KIND = EvidenceKind("gate-runs", _gate_seeds, _run_gate, lambda _: USUAL_GATE_SECONDS, _SOURCES)

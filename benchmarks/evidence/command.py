@@ -9,17 +9,17 @@ import click
 from benchmarks.evidence.pages import write
 from benchmarks.evidence.processes import END_SECONDS
 from benchmarks.evidence.revision import Origin, inexact, origin, revision
-from benchmarks.evidence.runner import Choice, Runner
+from benchmarks.evidence.runner import EvidenceRunner, UnitSelection
 from benchmarks.evidence.status import status
-from benchmarks.evidence.store import Store, StoreError, evidence, read
-from benchmarks.evidence.units import Evidence, Kind, Outcome, Plan
+from benchmarks.evidence.store import ResultStore, ResultStoreError, evidence, read
+from benchmarks.evidence.units import EvidenceKind, KindEvidence, UnitOutcome, UnitPlan
 from mobifai.cli.control_client import run, stop_signals
 from mobifai.errors import MobiFaiError
 
 ALL_RIGHT, WRONG, FAILED, INCOMPLETE = 0, 1, 3, 4
 
 
-class Refused(click.ClickException):
+class CannotRun(click.ClickException):
     """The run can't begin or go on as it was asked for: status 2. 1 says that a unit is wrong."""
 
     exit_code = 2
@@ -31,7 +31,7 @@ EPILOG = (
 )
 
 
-def make_command(kinds: Sequence[Kind], root: Path) -> click.Command:
+def make_command(kinds: Sequence[EvidenceKind], root: Path) -> click.Command:
     """Return the command for these kinds of evidence, of the checkout at `root`."""
     by_name = {kind.name: kind for kind in kinds}
 
@@ -64,7 +64,7 @@ def make_command(kinds: Sequence[Kind], root: Path) -> click.Command:
 
         Each single run is kept as it ends, so the same command goes on after a stop. Ctrl-C loses the units under way.
         """
-        choice = Choice(tuple(kind for kind in kinds if not only or kind.name in only), frozenset(units))
+        choice = UnitSelection(tuple(kind for kind in kinds if not only or kind.name in only), frozenset(units))
         _check(units, choice)
         try:
             if render:
@@ -73,19 +73,19 @@ def make_command(kinds: Sequence[Kind], root: Path) -> click.Command:
                 _tell_status(choice, _plans(kinds, root), docs, jobs)
             else:
                 _refuse_inexact(root, allow_dirty)
-                with Store(docs) as store:
+                with ResultStore(docs) as store:
                     _begin(store, _plans(kinds, root), discard_earlier)
                     _run(choice, store, origin(root), jobs, limit_minutes)
                     click.echo(status(choice, store.evidence, jobs))
                     _render(docs)
                     context.exit(_status_of(choice, store.evidence))
-        except (StoreError, MobiFaiError) as error:
-            raise Refused(str(error)) from None
+        except (ResultStoreError, MobiFaiError) as error:
+            raise CannotRun(str(error)) from None
 
     return command
 
 
-def _check(units: Sequence[str], choice: Choice) -> None:
+def _check(units: Sequence[str], choice: UnitSelection) -> None:
     known = {unit for kind in choice.kinds for unit in kind.units()} if units else set()
     unknown = [unit for unit in units if unit not in known]
     if unknown:
@@ -93,34 +93,34 @@ def _check(units: Sequence[str], choice: Choice) -> None:
         raise click.UsageError(f"expected a unit of {kinds}; found {unknown[0]!r}")
 
 
-def _plans(kinds: Sequence[Kind], root: Path) -> list[Plan]:
-    return [Plan(kind.name, revision(root, kind.sources), tuple(kind.units())) for kind in kinds]
+def _plans(kinds: Sequence[EvidenceKind], root: Path) -> list[UnitPlan]:
+    return [UnitPlan(kind.name, revision(root, kind.sources), tuple(kind.units())) for kind in kinds]
 
 
 def _refuse_inexact(root: Path, allowed: bool) -> None:
     why = inexact(root)
     if why and not allowed:
-        raise Refused(
+        raise CannotRun(
             f"expected the wheel of a clean checkout; found: {', '.join(why)}. Commit, and use `nox -s evidence`; or "
             "give --allow-dirty, and the pages say so"
         )
 
 
-def _begin(store: Store, plans: list[Plan], discard: bool) -> None:
+def _begin(store: ResultStore, plans: list[UnitPlan], discard: bool) -> None:
     revisions = {plan.kind: plan.revision for plan in plans}
     earlier = store.other_revisions(revisions)
     if earlier and not discard:
         count, found = sum(len(one.results) for one in earlier), earlier[0].plan
-        raise Refused(
+        raise CannotRun(
             f"expected results of revision {revisions.get(found.kind)}; found {count} of others ({found.kind}: "
             f"{found.revision}). Go on from that revision's commit, or give --discard-earlier to begin from nothing"
         )
     store.begin(plans)
 
 
-def _run(choice: Choice, store: Store, source: Origin, jobs: int, minutes: float | None) -> None:
+def _run(choice: UnitSelection, store: ResultStore, source: Origin, jobs: int, minutes: float | None) -> None:
     seconds = float("inf") if minutes is None else max(0.0, minutes * 60 - END_SECONDS)
-    runner = Runner(choice, store, source, _tell, jobs=jobs, deadline=time.monotonic() + seconds)
+    runner = EvidenceRunner(choice, store, source, _tell, jobs=jobs, deadline=time.monotonic() + seconds)
 
     async def until_stopped() -> None:
         async with stop_signals() as stop:
@@ -133,9 +133,9 @@ def _tell(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _tell_status(choice: Choice, plans: Sequence[Plan], docs: Path, jobs: int) -> None:
+def _tell_status(choice: UnitSelection, plans: Sequence[UnitPlan], docs: Path, jobs: int) -> None:
     results = [one for own in evidence(read(docs)).values() for one in own.results]
-    found = {plan.kind: Evidence.by(plan, results) for plan in plans}
+    found = {plan.kind: KindEvidence.by(plan, results) for plan in plans}
     click.echo(status(choice, found, jobs))
     others = len(results) - sum(len(one.results) for one in found.values())
     if others:
@@ -147,10 +147,10 @@ def _render(docs: Path) -> None:
         click.echo(f"wrote {name}")
 
 
-def _status_of(choice: Choice, found: Mapping[str, Evidence]) -> int:
+def _status_of(choice: UnitSelection, found: Mapping[str, KindEvidence]) -> int:
     own = [found[kind.name] for kind in choice.kinds]
-    if any(one.of(Outcome.WRONG) for one in own):
+    if any(one.of(UnitOutcome.WRONG) for one in own):
         return WRONG
     if any(True for _ in choice.missing(dict(found))):
         return INCOMPLETE
-    return FAILED if any(one.of(Outcome.FAILED) for one in own) else ALL_RIGHT
+    return FAILED if any(one.of(UnitOutcome.FAILED) for one in own) else ALL_RIGHT

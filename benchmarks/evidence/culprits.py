@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.units import Judged, Kind, Known, Outcome
+from benchmarks.evidence.units import EvidenceKind, ResultsByUnit, RunResult, UnitOutcome
 from profiles.results import Culprit, ProfileReport
 from soak.plants import Plant, plant, plants
 
@@ -21,7 +21,7 @@ def _units() -> Sequence[str]:
     return [one.name for one in plants()]
 
 
-async def _run(unit: str, folder: Path, known: Known) -> Judged:
+async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
     del known
     planted = plant(unit)
     ended = await mobifai(["profile", "run", "--plant", unit, "--seed", str(SEED), "--no-dose"], folder, RUN_SECONDS)
@@ -45,7 +45,9 @@ async def _run(unit: str, folder: Path, known: Known) -> Judged:
         "unattributed": len(report.unattributed),
     }
     right = word in ("right", "silent")
-    return Judged(Outcome.RIGHT if right else Outcome.WRONG, f"{word} {named}".strip(), detail, ended.command)
+    return RunResult(
+        UnitOutcome.RIGHT if right else UnitOutcome.WRONG, f"{word} {named}".strip(), detail, ended.command
+    )
 
 
 def said(planted: Plant, report: ProfileReport) -> str:
@@ -67,4 +69,4 @@ def _is_near(culprit: Culprit, planted: Plant, file: str, line: int) -> bool:
     return any(one.file == file and (one.line == line or one.function == function) for one in shown)
 
 
-CULPRITS = Kind("culprits", _units, _run, lambda _: USUAL_SECONDS, ("benchmarks/evidence/culprits.py",))
+CULPRITS = EvidenceKind("culprits", _units, _run, lambda _: USUAL_SECONDS, ("benchmarks/evidence/culprits.py",))

@@ -11,8 +11,8 @@ import msgspec
 
 from benchmarks.evidence.clean_runs import clean_detail
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import SOURCE, outcome, unfilled
-from benchmarks.evidence.units import Judged, Kind, Known
+from benchmarks.evidence.soak_report import SOURCE, outcome_of, unfilled
+from benchmarks.evidence.units import EvidenceKind, ResultsByUnit, RunResult
 from soak.gauges.results import Report
 from soak.report.directory import encoded
 from soak.report.html import page
@@ -23,7 +23,7 @@ WORDS = ("soak", "--duration", UNIT, "--time-scale", "20", "--seed", "2026")
 RUN_SECONDS, USUAL_SECONDS = 4 * 3600.0, 5400.0
 
 
-async def _run(unit: str, folder: Path, known: Known) -> Judged:
+async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
     del unit, known
     ended = await mobifai(WORDS, folder, RUN_SECONDS)
     try:
@@ -42,7 +42,7 @@ async def _run(unit: str, folder: Path, known: Known) -> Judged:
         "duration_s": shown.duration_s,
     }
     said = f"{shown.verdict}, {shown.cycles:,} cycles"
-    return Judged(outcome(shown, leaks=False), said, detail, ended.command, files)
+    return RunResult(outcome_of(shown, leaks=False), said, detail, ended.command, files)
 
 
 def _places(folder: Path) -> dict[str, str]:
@@ -60,7 +60,7 @@ def shortened(text: str, places: Mapping[str, str]) -> str:
     return text
 
 
-EXAMPLE = Kind(
+EXAMPLE = EvidenceKind(
     "example",
     lambda: [UNIT],
     _run,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.evidence.units import Judged, Kind, Known, Outcome
-from benchmarks.leak_finders.cells import NO_LIMIT, Cell, Measured, measure
+from benchmarks.evidence.units import EvidenceKind, ResultsByUnit, RunResult, UnitOutcome
+from benchmarks.leak_finders.cells import NO_LIMIT, CellResult, FinderCell, measure
 from benchmarks.leak_finders.host import NO_PLANT
-from benchmarks.leak_finders.limits import Filter, distinct, kind_of, limits_of, slim
+from benchmarks.leak_finders.limits import AllocationFilter, distinct, kind_of, limits_of, slim
 from benchmarks.leak_finders.plan import EVENTS, calibrations, judged
 from soak.plants import plant
 
@@ -21,44 +21,46 @@ def _units() -> Sequence[str]:
     return [cell.key for cell in [*calibrations(), *judged()]]
 
 
-def _ready(unit: str, known: Known) -> bool:
+def _ready(unit: str, known: ResultsByUnit) -> bool:
     """A limit is set by all clean runs that calibrate it."""
     judged_by_memray = unit.startswith("memray") and not unit.startswith("memray calibration")
     return not judged_by_memray or all(cell.key in known and known[cell.key].final for cell in calibrations())
 
 
-async def _run(unit: str, folder: Path, known: Known) -> Judged:
+async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
     del folder  # a cell has its own
     earlier = measured(known)
     cells = [*calibrations(), *judged(limits_of(earlier))]
     cell = next(cell for cell in cells if cell.key == unit)
     one = await measure(cell, EVENTS)
     if one.error:
-        return Judged(Outcome.FAILED, one.error[-300:])
-    filtered = Filter.by(kind_of(cell.moment), earlier).places
+        return RunResult(UnitOutcome.FAILED, one.error[-300:])
+    filtered = AllocationFilter.by(kind_of(cell.moment), earlier).places
     kept = distinct(one) if cell.role == "calibration" else slim(one, filtered)
     versions = {name: version(name) for name in VERSIONS}
     detail = {"cell": msgspec.to_builtins(kept), "family": _family(cell), "versions": versions}
-    return Judged(Outcome.RIGHT, _said(one), detail)
+    return RunResult(UnitOutcome.RIGHT, _said(one), detail)
 
 
-def measured(known: Known) -> list[Measured]:
+def measured(known: ResultsByUnit) -> list[CellResult]:
     """Return what the cells measured, of those that are done; one that failed has its error."""
-    return [msgspec.convert(one.detail["cell"], Measured) for one in known.values() if one.outcome is Outcome.RIGHT]
+    return [
+        msgspec.convert(one.detail["cell"], CellResult) for one in known.values() if one.outcome is UnitOutcome.RIGHT
+    ]
 
 
-def _family(cell: Cell) -> str:
+def _family(cell: FinderCell) -> str:
     return "" if cell.plant == NO_PLANT else plant(cell.plant).family
 
 
-def _said(one: Measured) -> str:
+def _said(one: CellResult) -> str:
     if one.tool == "rss":
         return f"{one.course[-1] - one.course[0]:+,} bytes"
     limit = "no limit" if one.limit == NO_LIMIT else f"limit {one.limit:,}"
     return f"{'leak' if one.alarm else 'passed'}, {one.largest:,} bytes at {one.at} ({limit})"
 
 
-LEAK_FINDERS = Kind(
+LEAK_FINDERS = EvidenceKind(
     "leak-finders",
     _units,
     _run,

@@ -8,6 +8,6 @@ from benchmarks.evidence.culprits import CULPRITS
 from benchmarks.evidence.example import EXAMPLE
 from benchmarks.evidence.finders import LEAK_FINDERS
 from benchmarks.evidence.self_test import SELF_TEST
-from benchmarks.evidence.units import Kind
+from benchmarks.evidence.units import EvidenceKind
 
-KINDS: tuple[Kind, ...] = (EXAMPLE, SELF_TEST, CULPRITS, CLEAN_RUNS, GATE_RUNS_KIND, LEAK_FINDERS)
+KINDS: tuple[EvidenceKind, ...] = (EXAMPLE, SELF_TEST, CULPRITS, CLEAN_RUNS, GATE_RUNS_KIND, LEAK_FINDERS)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from benchmarks.evidence.units import Judged, Outcome
+from benchmarks.evidence.units import RunResult, UnitOutcome
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -28,7 +28,7 @@ FOREIGN = ("PYTHONPATH", "GITHUB_", "MOBIFAI_")
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class CompletedCommand:
     """How a command ended. `status` is negative when a signal ended it."""
 
     command: str
@@ -36,18 +36,18 @@ class Ended:
     out: bytes
     err: str
 
-    def failed(self, why: str = "", detail: Mapping[str, Any] | None = None) -> Judged:
+    def failed(self, why: str = "", detail: Mapping[str, Any] | None = None) -> RunResult:
         """Return the result of a run that says neither right nor wrong, with the last lines that it wrote."""
         reason = why or f"exit status {self.status}, no report"
         last = " / ".join([line for line in self.err.splitlines() if line.strip()][-3:])
-        return Judged(Outcome.FAILED, f"{reason}: {last}"[:500] if last else reason, detail or {}, self.command)
+        return RunResult(UnitOutcome.FAILED, f"{reason}: {last}"[:500] if last else reason, detail or {}, self.command)
 
     def report(self, form: type[T]) -> T:
         """Return the report on standard output. Raises ValueError when there is none."""
         return msgspec.json.decode(self.out, type=form)
 
 
-async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path | None = None) -> Ended:
+async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path | None = None) -> CompletedCommand:
     """Run `mobifai` with these words to its end, with `--report report` in a folder; end it when the time is over."""
     words = [*words, "--report", "report" if cwd is None else str(folder / "report"), "--json"]
     process = await asyncio.create_subprocess_exec(
@@ -66,10 +66,10 @@ async def mobifai(words: Sequence[str], folder: Path, seconds: float, cwd: Path 
         async with asyncio.timeout(seconds):
             out, err = await process.communicate()
     except TimeoutError:
-        return Ended(shown, 0, b"", f"expected it to end within {seconds:g} s; it did not")
+        return CompletedCommand(shown, 0, b"", f"expected it to end within {seconds:g} s; it did not")
     finally:
         await _end(process)
-    return Ended(shown, process.returncode or 0, out, err.decode(errors="replace"))
+    return CompletedCommand(shown, process.returncode or 0, out, err.decode(errors="replace"))
 
 
 def _end_with_the_parent() -> None:

@@ -14,20 +14,20 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.evidence.revision import Origin
-from benchmarks.evidence.store import Store
-from benchmarks.evidence.units import Evidence, Judged, Kind, Outcome, Result
+from benchmarks.evidence.store import ResultStore
+from benchmarks.evidence.units import EvidenceKind, KindEvidence, RunResult, UnitOutcome, UnitResult
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class UnitSelection:
     """What is to be run: of which kinds, and of these which units (all when there is none)."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[EvidenceKind, ...]
     units: frozenset[str] = frozenset()
 
-    def missing(self, evidence: dict[str, Evidence]) -> Iterator[tuple[Kind, str]]:
+    def missing(self, evidence: dict[str, KindEvidence]) -> Iterator[tuple[EvidenceKind, str]]:
         """The units to run, in order."""
         for kind in self.kinds:
             for unit in evidence[kind.name].missing:
@@ -35,21 +35,21 @@ class Choice:
                     yield kind, unit
 
 
-def estimate(kind: Kind, unit: str, evidence: Evidence) -> float:
+def estimate(kind: EvidenceKind, unit: str, evidence: KindEvidence) -> float:
     """Return how many seconds a unit will take: as its kind says, corrected by what the units took that are done."""
-    ratios = [one.seconds / kind.seconds(one.unit) for one in evidence.results if one.outcome is not Outcome.FAILED]
+    ratios = [one.seconds / kind.seconds(one.unit) for one in evidence.results if one.outcome is not UnitOutcome.FAILED]
     return kind.seconds(unit) * (median(ratios) if ratios else 1.0)
 
 
-class Runner:
+class EvidenceRunner:
     """One run of the evidence. `deadline` is a moment of `clock`, in seconds."""
 
     def __init__(
         self,
-        choice: Choice,
-        store: Store,
+        choice: UnitSelection,
+        store: ResultStore,
         origin: Origin,
-        tell: Tell,
+        tell: ProgressCallback,
         *,
         jobs: int = 1,
         deadline: float = float("inf"),
@@ -85,7 +85,7 @@ class Runner:
             kind, unit = chosen
             self._going[asyncio.create_task(self._run(kind, unit))] = (kind.name, unit)
 
-    def _next(self) -> tuple[Kind, str] | None:
+    def _next(self) -> tuple[EvidenceKind, str] | None:
         """The first unit that is not under way, can be run now, and will be done in time."""
         evidence, under_way = self._store.evidence, set(self._going.values())
         left = self._deadline - self._clock()
@@ -97,22 +97,22 @@ class Runner:
                 return kind, unit
         return None
 
-    async def _run(self, kind: Kind, unit: str) -> None:
+    async def _run(self, kind: EvidenceKind, unit: str) -> None:
         folder, began = Path(tempfile.mkdtemp(prefix="mobifai-evidence-")), self._clock()
         known = self._store.known(kind.name)
         try:
             judged = await kind.run(unit, folder, known)
         except (OSError, ValueError, LookupError) as error:
-            judged = Judged(Outcome.FAILED, f"{type(error).__name__}: {error}"[:500])
+            judged = RunResult(UnitOutcome.FAILED, f"{type(error).__name__}: {error}"[:500])
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         result = self._result(kind, unit, judged, self._clock() - began)
         self._store.add(result, judged.files)
         self._report(result)
 
-    def _result(self, kind: Kind, unit: str, judged: Judged, seconds: float) -> Result:
+    def _result(self, kind: EvidenceKind, unit: str, judged: RunResult, seconds: float) -> UnitResult:
         own = self._store.evidence[kind.name]
-        return Result(
+        return UnitResult(
             kind=kind.name,
             unit=unit,
             revision=own.plan.revision,
@@ -127,10 +127,10 @@ class Runner:
             detail=dict(judged.detail),
         )
 
-    def _report(self, result: Result) -> None:
+    def _report(self, result: UnitResult) -> None:
         self._done += result.final
         again = "" if result.final else "; it will be run once more"
-        sign = {Outcome.RIGHT: "✓", Outcome.WRONG: "✗", Outcome.FAILED: "!"}[result.outcome]
+        sign = {UnitOutcome.RIGHT: "✓", UnitOutcome.WRONG: "✗", UnitOutcome.FAILED: "!"}[result.outcome]
         self._tell(
             f"{sign} {self._done}/{self._total} {result.kind} {result.unit}: {result.outcome}: {result.summary}, "
             f"{result.seconds:.0f} s{again}"

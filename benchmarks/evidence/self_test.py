@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.soak_report import SHOWN_FINDINGS, SOURCE, findings, outcome
-from benchmarks.evidence.units import Judged, Kind, Known
+from benchmarks.evidence.soak_report import SHOWN_FINDINGS, SOURCE, findings, outcome_of
+from benchmarks.evidence.units import EvidenceKind, ResultsByUnit, RunResult
 from soak.gauges.results import Report
 from soak.plants import plant, plants
 
@@ -22,7 +22,7 @@ def _seconds(unit: str) -> float:
     return DECOY_SECONDS if plant(unit).decoy else USUAL_SECONDS
 
 
-async def _run(unit: str, folder: Path, known: Known) -> Judged:
+async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
     del known
     planted = plant(unit)
     words = ["soak", planted.scenario, "--plant", unit, "--seed", str(SEED), "--time-scale", "20"]
@@ -45,7 +45,7 @@ async def _run(unit: str, folder: Path, known: Known) -> Judged:
     }
     what = names[0] if names else " ".join(report.notes)[:200]
     said = f"{report.verdict}{f', {what}' if what else ''}"
-    return Judged(outcome(report, leaks=not planted.decoy), said, detail, ended.command)
+    return RunResult(outcome_of(report, leaks=not planted.decoy), said, detail, ended.command)
 
 
-SELF_TEST = Kind("self-test", _units, _run, _seconds, ("benchmarks/evidence/self_test.py", SOURCE))
+SELF_TEST = EvidenceKind("self-test", _units, _run, _seconds, ("benchmarks/evidence/self_test.py", SOURCE))

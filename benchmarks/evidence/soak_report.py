@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.evidence.units import Outcome
+from benchmarks.evidence.units import UnitOutcome
 from soak.gauges.results import Phase, Report
 from soak.gauges.state import Trend
 
@@ -15,14 +15,14 @@ NOT_JUDGED = ("rss.bytes", "uncollected")
 """Gauges that are shown and never judged."""
 
 
-def outcome(report: Report, *, leaks: bool) -> Outcome:
+def outcome_of(report: Report, *, leaks: bool) -> UnitOutcome:
     """Return whether the verdict is the true one. A lost byte is a fault of the product, not of the machine."""
     if report.verdict == "held":
-        return Outcome.WRONG if leaks else Outcome.RIGHT
+        return UnitOutcome.WRONG if leaks else UnitOutcome.RIGHT
     if report.verdict in FOUND:
-        return Outcome.RIGHT if leaks else Outcome.WRONG
+        return UnitOutcome.RIGHT if leaks else UnitOutcome.WRONG
     lost = any(one.kind == "integrity" for one in report.findings)
-    return Outcome.WRONG if lost else Outcome.FAILED
+    return UnitOutcome.WRONG if lost else UnitOutcome.FAILED
 
 
 def findings(report: Report) -> list[str]:

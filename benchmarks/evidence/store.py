@@ -9,40 +9,40 @@ from typing import Self
 
 import msgspec
 
-from benchmarks.evidence.units import Evidence, Known, Plan, Result
+from benchmarks.evidence.units import KindEvidence, ResultsByUnit, UnitPlan, UnitResult
 from soak.report.files import write_whole
 
 FILE = Path("evidence", "results.jsonl")
 
-_LINE = msgspec.json.Decoder(Plan | Result)
+_LINE = msgspec.json.Decoder(UnitPlan | UnitResult)
 
 
-class StoreError(Exception):
+class ResultStoreError(Exception):
     """The file is in use, or holds something else; the message says what to do."""
 
 
-def read(docs: Path) -> list[Plan | Result]:
+def read(docs: Path) -> list[UnitPlan | UnitResult]:
     """Return what the file of a folder of pages holds; nothing when there is none. Raises StoreError."""
     path = docs / FILE
     content = path.read_bytes() if path.exists() else b""
     whole = content.rpartition(b"\n")[0]  # without a line that a kill cut off
-    found: list[Plan | Result] = []
+    found: list[UnitPlan | UnitResult] = []
     for number, line in enumerate(whole.splitlines(), 1):
         try:
             found.append(_LINE.decode(line))
         except msgspec.MsgspecError as error:
-            raise StoreError(f"{path}:{number}: expected a result, found {error}; restore it with git") from None
+            raise ResultStoreError(f"{path}:{number}: expected a result, found {error}; restore it with git") from None
     return found
 
 
-def evidence(lines: list[Plan | Result]) -> dict[str, Evidence]:
+def evidence(lines: list[UnitPlan | UnitResult]) -> dict[str, KindEvidence]:
     """Return the evidence of each kind that was planned, by its name."""
-    plans = {one.kind: one for one in lines if isinstance(one, Plan)}
-    results = [one for one in lines if isinstance(one, Result)]
-    return {name: Evidence.by(plan, results) for name, plan in plans.items()}
+    plans = {one.kind: one for one in lines if isinstance(one, UnitPlan)}
+    results = [one for one in lines if isinstance(one, UnitResult)]
+    return {name: KindEvidence.by(plan, results) for name, plan in plans.items()}
 
 
-class Store:
+class ResultStore:
     """The file while units are run. Enter it: a second runner is refused."""
 
     def __init__(self, docs: Path) -> None:
@@ -55,7 +55,7 @@ class Store:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise StoreError(f"{self._path}: another run writes to it; wait for its end, or stop it") from None
+            raise ResultStoreError(f"{self._path}: another run writes to it; wait for its end, or stop it") from None
         self._lines = read(self._docs)
         self._write_all()
         return self
@@ -64,29 +64,29 @@ class Store:
         self._lock.close()
 
     @property
-    def evidence(self) -> dict[str, Evidence]:
+    def evidence(self) -> dict[str, KindEvidence]:
         """By kind."""
         return evidence(self._lines)
 
-    def known(self, kind: str) -> Known:
+    def known(self, kind: str) -> ResultsByUnit:
         """The last result of each unit of a kind."""
         found = self.evidence.get(kind)
         return found.last if found else {}
 
-    def other_revisions(self, revisions: Mapping[str, str]) -> list[Evidence]:
+    def other_revisions(self, revisions: Mapping[str, str]) -> list[KindEvidence]:
         """What is of another revision than the one that its kind has now, and has results."""
         return [one for name, one in self.evidence.items() if one.results and revisions.get(name) != one.plan.revision]
 
-    def begin(self, plans: list[Plan]) -> None:
+    def begin(self, plans: list[UnitPlan]) -> None:
         """Plan these kinds; what is of another revision is discarded, also of kinds that are not in `plans`."""
         revisions = {plan.kind: plan.revision for plan in plans}
-        kept = [one for one in self._lines if isinstance(one, Result) and revisions.get(one.kind) == one.revision]
-        lines: list[Plan | Result] = [*plans, *kept]
+        kept = [one for one in self._lines if isinstance(one, UnitResult) and revisions.get(one.kind) == one.revision]
+        lines: list[UnitPlan | UnitResult] = [*plans, *kept]
         if lines != self._lines:
             self._lines = lines
             self._write_all()
 
-    def add(self, result: Result, files: Mapping[str, bytes]) -> None:
+    def add(self, result: UnitResult, files: Mapping[str, bytes]) -> None:
         """Keep a result and the files that belong to it. Raises OSError."""
         for name, content in files.items():
             place = self._docs / name

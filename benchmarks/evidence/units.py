@@ -12,7 +12,7 @@ MOST_ATTEMPTS = 2
 """A unit that failed for a reason of the machine is run once more, not oftener. A wrong one is never run again."""
 
 
-class Outcome(StrEnum):
+class UnitOutcome(StrEnum):
     """How a unit's run ended."""
 
     RIGHT = "right"
@@ -23,17 +23,17 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RunResult:
     """What a run gives. `summary` is a short sentence; `files` are to be written below the folder of the pages."""
 
-    outcome: Outcome
+    outcome: UnitOutcome
     summary: str
     detail: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class Plan(msgspec.Struct, frozen=True, tag="plan"):
+class UnitPlan(msgspec.Struct, frozen=True, tag="plan"):
     """The units of one kind on one revision, in the order of the page."""
 
     kind: str
@@ -41,14 +41,14 @@ class Plan(msgspec.Struct, frozen=True, tag="plan"):
     units: tuple[str, ...]
 
 
-class Result(msgspec.Struct, frozen=True, tag="result"):
+class UnitResult(msgspec.Struct, frozen=True, tag="result"):
     """What is kept of one run. `revision` is a digest of the sources; `commit` and `machine` are for the reader."""
 
     kind: str
     unit: str
     revision: str
     attempt: int
-    outcome: Outcome
+    outcome: UnitOutcome
     summary: str
     seconds: float
     finished: str
@@ -60,15 +60,15 @@ class Result(msgspec.Struct, frozen=True, tag="result"):
     @property
     def final(self) -> bool:
         """Whether the unit is done: it has an answer, or was tried often enough."""
-        return self.outcome is not Outcome.FAILED or self.attempt >= MOST_ATTEMPTS
+        return self.outcome is not UnitOutcome.FAILED or self.attempt >= MOST_ATTEMPTS
 
 
-Known = Mapping[str, Result]
+ResultsByUnit = Mapping[str, UnitResult]
 """The last result of each unit of one kind."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class EvidenceKind:
     """Units that are run in the same way.
 
     `run` gets a unit, an empty folder that is removed afterwards, and what is known of its kind. It may raise OSError,
@@ -78,21 +78,21 @@ class Kind:
 
     name: str
     units: Callable[[], Sequence[str]]
-    run: Callable[[str, Path, Known], Awaitable[Judged]]
+    run: Callable[[str, Path, ResultsByUnit], Awaitable[RunResult]]
     seconds: Callable[[str], float]
     sources: tuple[str, ...] = ()
-    ready: Callable[[str, Known], bool] = lambda _unit, _known: True
+    ready: Callable[[str, ResultsByUnit], bool] = lambda _unit, _known: True
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class KindEvidence:
     """All that is known of one kind on one revision."""
 
-    plan: Plan
-    results: tuple[Result, ...]
+    plan: UnitPlan
+    results: tuple[UnitResult, ...]
 
     @property
-    def last(self) -> dict[str, Result]:
+    def last(self) -> dict[str, UnitResult]:
         """The last result of each unit that has one, in the order of the plan."""
         found = {one.unit: one for one in sorted(self.results, key=lambda one: one.attempt)}
         return {unit: found[unit] for unit in self.plan.units if unit in found}
@@ -104,18 +104,18 @@ class Evidence:
         return [unit for unit in self.plan.units if unit not in last or not last[unit].final]
 
     @property
-    def repeated(self) -> list[Result]:
+    def repeated(self) -> list[UnitResult]:
         """Runs that failed and were followed by another one, in the order of the plan."""
         last = self.last
         again = [one for one in self.results if one.attempt < last[one.unit].attempt]
         return sorted(again, key=lambda one: (self.plan.units.index(one.unit), one.attempt))
 
-    def of(self, outcome: Outcome) -> list[Result]:
+    def of(self, outcome: UnitOutcome) -> list[UnitResult]:
         """The last results with this outcome."""
         return [one for one in self.last.values() if one.outcome is outcome]
 
     @classmethod
-    def by(cls, plan: Plan, results: Iterable[Result]) -> "Evidence":
+    def by(cls, plan: UnitPlan, results: Iterable[UnitResult]) -> "KindEvidence":
         """The evidence of a plan's kind, on its revision, of units that it has."""
         own = (one for one in results if (one.kind, one.revision) == (plan.kind, plan.revision))
         return cls(plan, tuple(one for one in own if one.unit in plan.units))

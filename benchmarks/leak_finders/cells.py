@@ -50,7 +50,7 @@ MEMRAY_OPTIONS = ("--memray", "--hide-memray-summary", "-p", "no:logging", "-p",
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class FinderCell:
     """What is to be measured. `tool`: `memray` or `rss`; `role`: `calibration`, `clean`, `leak`, `decoy`; `limit` in
     bytes, for memray alone.
     """
@@ -68,7 +68,7 @@ class Cell:
         return f"{self.tool} {self.role} {self.moment} {self.plant} {self.number}"
 
 
-class Measured(msgspec.Struct, frozen=True, omit_defaults=True):
+class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one cell said. `alarm` is the finder's own answer (memray); `course` is RSS in bytes.
 
     `largest` is what the worst location kept, in bytes; `at` that location's innermost line of Python; `names_plant`
@@ -93,7 +93,7 @@ class Measured(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
 
 
-async def measure(cell: Cell, events: int) -> Measured:
+async def measure(cell: FinderCell, events: int) -> CellResult:
     """Run the cell to its end; an answer in any case."""
     started, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="leak-finders-"))
     run = _memray if cell.tool == "memray" else _rss
@@ -104,16 +104,16 @@ async def measure(cell: Cell, events: int) -> Measured:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     known = {name: getattr(cell, name) for name in ("key", "tool", "role", "moment", "plant", "limit")}
-    return msgspec.convert({**known, "seconds": time.monotonic() - started, "events": events, **said}, Measured)
+    return msgspec.convert({**known, "seconds": time.monotonic() - started, "events": events, **said}, CellResult)
 
 
-async def _rss(cell: Cell, events: int, folder: Path) -> dict[str, object]:
+async def _rss(cell: FinderCell, events: int, folder: Path) -> dict[str, object]:
     words = ["-m", "benchmarks.leak_finders.host", cell.moment, cell.plant, str(folder / "host"), str(events)]
     said = await _python(words, folder)
     return {"course": json.loads(said.splitlines()[0])}
 
 
-async def _memray(cell: Cell, events: int, folder: Path) -> dict[str, object]:
+async def _memray(cell: FinderCell, events: int, folder: Path) -> dict[str, object]:
     values = {"moment": cell.moment.value, "plant": cell.plant, "folder": str(folder / "host"), "events": events}
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_leaks.py").write_text(

@@ -29,7 +29,7 @@ DESCRIPTORS = 4096
 """Enough for plants that leave two open at each event."""
 
 
-class Hosted:
+class HostedAgent:
     """An agent that stands still between the calls; enter and leave it in the same thread."""
 
     def __init__(self, moment: str, plant: str, folder: Path) -> None:
@@ -89,7 +89,7 @@ def _allow_descriptors() -> None:
 def rss_course(moment: str, plant: str, folder: Path, events: int) -> list[int]:
     """RSS in bytes after a warm-up of `events`, and then after each four of as many again."""
     process = psutil.Process()
-    with Hosted(moment, plant, folder) as hosted:
+    with HostedAgent(moment, plant, folder) as hosted:
         hosted.drive(events)
         hosted.rest(SHORT_REST_SECONDS)
         course = [process.memory_info().rss]

@@ -6,7 +6,7 @@ from typing import Self
 
 import msgspec
 
-from benchmarks.leak_finders.cells import Measured
+from benchmarks.leak_finders.cells import CellResult
 from soak.plants import LifecycleEvent, Plant, plants
 from tests.soak.plant_host import CAUSES
 
@@ -28,7 +28,7 @@ def kind_of(moment: str) -> LifecycleEvent:
     return next(kind for kind in KINDS if CAUSES[kind] is CAUSES[LifecycleEvent(moment)])
 
 
-def limits_of(results: Iterable[Measured]) -> dict[LifecycleEvent, int]:
+def limits_of(results: Iterable[CellResult]) -> dict[LifecycleEvent, int]:
     """For each kind of event the least limit, in bytes, at which none of its calibration runs fails."""
     limits = dict.fromkeys(KINDS, 1)
     for one in results:
@@ -38,7 +38,7 @@ def limits_of(results: Iterable[Measured]) -> dict[LifecycleEvent, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class AllocationFilter:
     """What a `filter_fn` for one kind of event would let pass, and the least limit, in bytes, that goes with it.
 
     The places are those of three calibration runs; the limit is the least at which the other two do not fail.
@@ -48,7 +48,7 @@ class Filter:
     limit: int
 
     @classmethod
-    def by(cls, kind: LifecycleEvent, results: Iterable[Measured]) -> Self:
+    def by(cls, kind: LifecycleEvent, results: Iterable[CellResult]) -> Self:
         """The filter for a kind of event."""
         own = [one for one in results if one.role == "calibration" and kind_of(one.moment) is kind and not one.error]
         number = {one.key: int(one.key.rpartition(" ")[2]) for one in own}
@@ -57,18 +57,18 @@ class Filter:
         return cls(places, max(rest, default=0) + 1)
 
 
-def kept(one: Measured, places: frozenset[str]) -> int:
+def kept(one: CellResult, places: frozenset[str]) -> int:
     """The most that a call stack kept which ends at none of these places and not in the hooks of plants, in bytes."""
     return max((size for at, size in one.places if at not in places and not at.startswith(HOOKS)), default=0)
 
 
-def slim(one: Measured, places: frozenset[str]) -> Measured:
+def slim(one: CellResult, places: frozenset[str]) -> CellResult:
     """The same with the places alone that a filter could be asked about: of those that it lets pass, none."""
     asked = [(at, size) for at, size in one.places if at not in places and not at.startswith(HOOKS)]
     return msgspec.structs.replace(one, places=sorted(asked, key=lambda place: -place[1])[:1])
 
 
-def distinct(one: Measured) -> Measured:
+def distinct(one: CellResult) -> CellResult:
     """The same with each place once, with the most that a call stack kept there."""
     most: dict[str, int] = {}
     for at, size in one.places:

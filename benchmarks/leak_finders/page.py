@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchmarks.leak_finders.cells import MEMRAY_OPTIONS, REST_SECONDS, Measured
+from benchmarks.leak_finders.cells import MEMRAY_OPTIONS, REST_SECONDS, CellResult
 from benchmarks.leak_finders.host import EVENTS_A_SAMPLE, SHORT_REST_SECONDS
-from benchmarks.leak_finders.limits import CALIBRATION_RUNS, FILTER_RUNS, KINDS, Filter, limits_of
+from benchmarks.leak_finders.limits import CALIBRATION_RUNS, FILTER_RUNS, KINDS, AllocationFilter, limits_of
 from benchmarks.leak_finders.page_text import HEAD, HOW, LIMITS, PLANT_BY_PLANT
-from benchmarks.leak_finders.score import FINDERS, MEMRAY, ROLES, Answer, Score, answers_of, at_limits, score_of
+from benchmarks.leak_finders.score import (
+    FINDERS,
+    MEMRAY,
+    ROLES,
+    FinderAnswer,
+    FinderScore,
+    answers_of,
+    at_limits,
+    score_of,
+)
 
 ELSEWHERE = ", elsewhere"
 FACTORS = (0.25, 0.5, 1, 2, 4)
@@ -22,7 +31,7 @@ SAID = {
 }
 
 
-class Hosted(NamedTuple):
+class MeasuredPlant(NamedTuple):
     """A plant that the cells were measured with."""
 
     name: str
@@ -31,9 +40,9 @@ class Hosted(NamedTuple):
 
 
 def page_of(
-    results: Sequence[Measured],
-    soak: Sequence[Answer],
-    plants: Sequence[Hosted],
+    results: Sequence[CellResult],
+    soak: Sequence[FinderAnswer],
+    plants: Sequence[MeasuredPlant],
     versions: Mapping[str, str],
     made: str,
 ) -> str:
@@ -56,8 +65,10 @@ def page_of(
     return "\n".join(parts)
 
 
-def _figures(results: Sequence[Measured], scores: Mapping[str, Score], plants: Sequence[Hosted]) -> dict[str, Any]:
-    limits, filters = limits_of(results), {kind: Filter.by(kind, results) for kind in KINDS}
+def _figures(
+    results: Sequence[CellResult], scores: Mapping[str, FinderScore], plants: Sequence[MeasuredPlant]
+) -> dict[str, Any]:
+    limits, filters = limits_of(results), {kind: AllocationFilter.by(kind, results) for kind in KINDS}
     own = [one for one in results if one.tool == "memray" and one.role == "leak" and one.alarm]
     return {
         "leaks": sum(not one.decoy for one in plants),
@@ -84,18 +95,18 @@ def _in_bytes(limits: Mapping[Any, int]) -> str:
     return ", ".join(f"{limit:,} bytes for {names[kind]}" for kind, limit in limits.items())
 
 
-def _soak_source(soak: Sequence[Answer]) -> str:
+def _soak_source(soak: Sequence[FinderAnswer]) -> str:
     if not soak:
         return "The column of `mobifai soak` is empty: its self-test was not run."
     return f"`mobifai soak`: its self-test ([self-test.md](self-test.md)), {len(soak)} of these plants."
 
 
-def _totals(scores: Mapping[str, Score]) -> str:
+def _totals(scores: Mapping[str, FinderScore]) -> str:
     head = ["finder", "leaks found", "decoys alarmed", "clean runs alarmed", "no answer", "seconds a run", "all"]
     return _table(head, (_total(finder, score) for finder, score in scores.items()))
 
 
-def _total(finder: str, score: Score) -> list[str]:
+def _total(finder: str, score: FinderScore) -> list[str]:
     shares = [_share(score.alarms[role], score.answered[role]) for role in ROLES]
     if not any(score.answered.values()):
         return [finder, *shares, "–", "–", "–"]
@@ -111,7 +122,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def _families(answers: Iterable[Answer], plants: Sequence[Hosted]) -> str:
+def _families(answers: Iterable[FinderAnswer], plants: Sequence[MeasuredPlant]) -> str:
     family = {one.name: one.family.replace("_", " ") for one in plants if not one.decoy}
     usable = [one for one in answers if one.plant in family and one.alarm is not None]
 
@@ -123,7 +134,7 @@ def _families(answers: Iterable[Answer], plants: Sequence[Hosted]) -> str:
     return "Leaks found, by what they are made of:\n\n" + _table(["", *SHORT.values()], rows)
 
 
-def _other_limits(results: Sequence[Measured]) -> str:
+def _other_limits(results: Sequence[CellResult]) -> str:
     own = [one for one in results if one.tool == "memray" and not one.error]
     rows = []
     for factor in FACTORS:
@@ -134,7 +145,7 @@ def _other_limits(results: Sequence[Measured]) -> str:
     return "With other limits pytest-memray would have said, by the same records:\n\n" + _table(head, rows)
 
 
-def _plants(answers: Iterable[Answer], results: Iterable[Measured], plants: Sequence[Hosted]) -> str:
+def _plants(answers: Iterable[FinderAnswer], results: Iterable[CellResult], plants: Sequence[MeasuredPlant]) -> str:
     said = {(one.plant, one.finder): one for one in answers if one.role != "clean"}
     records = {(one.plant, one.tool): one for one in results if one.role in ("leak", "decoy") and not one.error}
     rows = []
@@ -150,7 +161,7 @@ def _plants(answers: Iterable[Answer], results: Iterable[Measured], plants: Sequ
     return PLANT_BY_PLANT + _table(head, rows)
 
 
-def _word(plant: Hosted, answer: Answer | None) -> str:
+def _word(plant: MeasuredPlant, answer: FinderAnswer | None) -> str:
     if answer is None:
         return ""
     return "no answer" if answer.alarm is None else SAID["decoy" if plant.decoy else "leak", answer.alarm]

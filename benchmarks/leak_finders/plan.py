@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from benchmarks.leak_finders.cells import NO_LIMIT, Cell
+from benchmarks.leak_finders.cells import NO_LIMIT, FinderCell
 from benchmarks.leak_finders.limits import CALIBRATION_RUNS, KINDS, hosted, kind_of
 from soak.plants import LifecycleEvent
 
@@ -12,22 +12,22 @@ CLEAN_RUNS = 5
 """For each kind of event, and each finder."""
 
 
-def calibrations() -> list[Cell]:
+def calibrations() -> list[FinderCell]:
     """The clean runs that set pytest-memray's limits."""
-    return [Cell("memray", "calibration", kind, number=n) for kind in KINDS for n in range(CALIBRATION_RUNS)]
+    return [FinderCell("memray", "calibration", kind, number=n) for kind in KINDS for n in range(CALIBRATION_RUNS)]
 
 
-def judged(limits: Mapping[LifecycleEvent, int] | None = None) -> list[Cell]:
+def judged(limits: Mapping[LifecycleEvent, int] | None = None) -> list[FinderCell]:
     """All other cells: each plant by both finders, and the clean runs; first those that may be false alarms."""
     by_kind = dict.fromkeys(KINDS, NO_LIMIT) if limits is None else limits
     cells = []
     for plant in hosted():
         role = "decoy" if plant.decoy else "leak"
         cells += [
-            Cell("memray", role, plant.on, plant.name, limit=by_kind[kind_of(plant.on)]),
-            Cell("rss", role, plant.on, plant.name),
+            FinderCell("memray", role, plant.on, plant.name, limit=by_kind[kind_of(plant.on)]),
+            FinderCell("rss", role, plant.on, plant.name),
         ]
     for kind in KINDS:
-        cells += [Cell("memray", "clean", kind, number=n, limit=by_kind[kind]) for n in range(CLEAN_RUNS)]
-        cells += [Cell("rss", "clean", kind, number=n) for n in range(CLEAN_RUNS)]
+        cells += [FinderCell("memray", "clean", kind, number=n, limit=by_kind[kind]) for n in range(CLEAN_RUNS)]
+        cells += [FinderCell("rss", "clean", kind, number=n) for n in range(CLEAN_RUNS)]
     return sorted(cells, key=lambda cell: ("decoy", "clean", "leak").index(cell.role))

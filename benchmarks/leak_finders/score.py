@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.leak_finders.cells import Measured
-from benchmarks.leak_finders.limits import KINDS, Filter, kept, kind_of
+from benchmarks.leak_finders.cells import CellResult
+from benchmarks.leak_finders.limits import KINDS, AllocationFilter, kept, kind_of
 from benchmarks.leak_finders.trend import RULES
 
 SOAK, MEMRAY, FILTERED = "`mobifai soak`", "pytest-memray", "pytest-memray, filtered"
@@ -14,7 +14,7 @@ ROLES = ("leak", "decoy", "clean")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FinderAnswer:
     """`alarm` is None when the finder said nothing that can be used."""
 
     finder: str
@@ -24,9 +24,9 @@ class Answer:
     seconds: float
 
 
-def answers_of(results: Sequence[Measured], soak: Iterable[Answer] = ()) -> list[Answer]:
+def answers_of(results: Sequence[CellResult], soak: Iterable[FinderAnswer] = ()) -> list[FinderAnswer]:
     """Every finder's answers; those of `mobifai soak` first."""
-    filters = {kind: Filter.by(kind, results) for kind in KINDS}
+    filters = {kind: AllocationFilter.by(kind, results) for kind in KINDS}
     found = [*soak]
     for one in results:
         if one.role == "calibration":
@@ -41,18 +41,18 @@ def answers_of(results: Sequence[Measured], soak: Iterable[Answer] = ()) -> list
     return found
 
 
-def by_soak(plant: str, verdict: str, decoy: bool, seconds: float) -> Answer:
+def by_soak(plant: str, verdict: str, decoy: bool, seconds: float) -> FinderAnswer:
     """The answer of `mobifai soak`, from the verdict of its run with this plant."""
     said = {"leak": True, "breach": True, "held": False}.get(verdict)
-    return Answer(SOAK, "decoy" if decoy else "leak", plant, said, seconds)
+    return FinderAnswer(SOAK, "decoy" if decoy else "leak", plant, said, seconds)
 
 
-def _answer(finder: str, one: Measured, says: Callable[[Measured], bool]) -> Answer:
-    return Answer(finder, one.role, one.plant, None if one.error else says(one), one.seconds)
+def _answer(finder: str, one: CellResult, says: Callable[[CellResult], bool]) -> FinderAnswer:
+    return FinderAnswer(finder, one.role, one.plant, None if one.error else says(one), one.seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class FinderScore:
     """Of one finder, by role. `seconds` is the median of a cell, `total_seconds` their sum."""
 
     alarms: dict[str, int]
@@ -62,10 +62,10 @@ class Score:
     total_seconds: float
 
 
-def score_of(finder: str, answers: Iterable[Answer]) -> Score:
+def score_of(finder: str, answers: Iterable[FinderAnswer]) -> FinderScore:
     """Alarms and answers by role."""
     own = [one for one in answers if one.finder == finder]
-    return Score(
+    return FinderScore(
         {role: sum(one.role == role and one.alarm is True for one in own) for role in ROLES},
         {role: sum(one.role == role and one.alarm is not None for one in own) for role in ROLES},
         sum(one.alarm is None for one in own),
@@ -74,7 +74,7 @@ def score_of(finder: str, answers: Iterable[Answer]) -> Score:
     )
 
 
-def at_limits(results: Iterable[Measured], factor: float) -> dict[str, int]:
+def at_limits(results: Iterable[CellResult], factor: float) -> dict[str, int]:
     """Alarms of pytest-memray by role, had its limits been so many times as high."""
     alarms = dict.fromkeys(ROLES, 0)
     for one in results:

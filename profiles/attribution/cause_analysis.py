@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from profiles.attribution.frames import Frame, Role, Stack, blame, is_of_the_tool, role
-from profiles.evidence import Container, Evidence, Left, Native, Site
-from profiles.results import Place, step_of
+from profiles.attribution.frames import Frame, Role, Stack, is_profiler_stack, responsible_frame, role
+from profiles.evidence import AllocationSite, Evidence, GrowingContainer, Leftover, NativeAllocation
+from profiles.results import CodeLocation, step_of
 from soak.gauges.gauge import prefix_of
 
-NameLine = Callable[[Frame], Place]
-Adders = Callable[[str, str], Sequence[int]]
+LocationLookup = Callable[[Frame], CodeLocation]
+InsertionLookup = Callable[[str, str], Sequence[int]]
 """The lines of a file that add to a container with this name."""
 
 _ATTRIBUTE: Final = re.compile(r"[.\s](\w+): \w+$")
@@ -72,10 +72,10 @@ class Cause:
         return bool(self.path) and path.startswith(self.path.rpartition(": ")[0])
 
 
-class Case:
+class CauseAnalysis:
     """One scenario's evidence, and the causes that were found so far."""
 
-    def __init__(self, evidence: Evidence, name_line: NameLine, adders: Adders) -> None:
+    def __init__(self, evidence: Evidence, name_line: LocationLookup, adders: InsertionLookup) -> None:
         self._evidence = evidence
         self._adders = adders
         self._name = name_line
@@ -104,7 +104,7 @@ class Case:
 
     # -- what keeps
 
-    def _container(self, container: Container) -> None:
+    def _container(self, container: GrowingContainer) -> None:
         frame, stack = self._kept_at(container)
         if frame is None:
             return
@@ -123,25 +123,25 @@ class Case:
         cause.proofs.add("container")
         cause.evidence.append(f"a {container.type} gets {container.entries:.3g} entries longer with each {self._step}")
 
-    def _kept_at(self, container: Container) -> tuple[Frame | None, Stack]:
+    def _kept_at(self, container: GrowingContainer) -> tuple[Frame | None, Stack]:
         """The line that puts things into it, and the stack."""
         made = container.made_at[0] if container.made_at else None
         if container.cache is not None:
             inside = (frame for frame in container.made_at if self._function(frame) == self._function(container.cache))
             return next(inside, container.cache), ()
-        known = bool(container.grown_at) and not is_of_the_tool(container.grown_at)
+        known = bool(container.grown_at) and not is_profiler_stack(container.grown_at)
         if not known:
             return self._adding(container, made), self._stack_of(made)
-        frame = blame(container.grown_at)
+        frame = responsible_frame(container.grown_at)
         if made is not None and self._function(frame)[1].endswith("__del__"):
             return made, ()  # it comes back to life when it is collected: whoever made it let it
         return frame, container.grown_at
 
     def _stack_of(self, made: Frame | None) -> Stack:
         """How what is kept was made, where it is not known how it was put there."""
-        return next((site.stack for site in self._evidence.sites if blame(site.stack) == made), ())
+        return next((site.stack for site in self._evidence.sites if responsible_frame(site.stack) == made), ())
 
-    def _adding(self, container: Container, made: Frame | None) -> Frame | None:
+    def _adding(self, container: GrowingContainer, made: Frame | None) -> Frame | None:
         """The line by its source: the only one that adds to an attribute of this name, where the elements are made."""
         name = _ATTRIBUTE.search(container.path)
         if made is None or name is None:
@@ -159,7 +159,7 @@ class Case:
         source, kind = FAMILIES[family]
         expected = per_cycle * self._evidence.cycles
         for row in self._rows(source, name, expected):
-            frame = blame(row.stack)
+            frame = responsible_frame(row.stack)
             cause = self._at(frame) or self._new(kind, frame, row.stack)
             if cause.kind == "container" or kind in GARBAGE:
                 cause.kind = kind
@@ -174,7 +174,7 @@ class Case:
                 f"{row.count:,} {row.what or kind} from line {frame[1]}; {name} rose by {per_cycle:.3g} a cycle"
             )
 
-    def _rows(self, source: str, name: str, expected: float) -> list[Left]:
+    def _rows(self, source: str, name: str, expected: float) -> list[Leftover]:
         """The lines that made what rose: the one with most of it, and others that made enough by themselves."""
         rows = self._evidence.left.get(source, [])
         if source == "rows":
@@ -187,7 +187,7 @@ class Case:
         return sorted(known, key=lambda row: -row.count)[:1]
 
     @staticmethod
-    def _is_enough(source: str, row: Left, expected: float) -> bool:
+    def _is_enough(source: str, row: Leftover, expected: float) -> bool:
         return source in ("freezes", "said", "debug") or row.count >= ENOUGH * expected
 
     # -- what C functions did
@@ -207,8 +207,8 @@ class Case:
             if row.what == "Py_IncRef" and row.count > released and self._evidence.sites:
                 self._called(row, "python.blocks")
 
-    def _called(self, row: Left, explains: str) -> Cause:
-        frame = blame(row.stack)
+    def _called(self, row: Leftover, explains: str) -> Cause:
+        frame = responsible_frame(row.stack)
         cause = self._at(frame) or self._new("native", frame, row.stack)
         cause.what = cause.what or f"{row.what} through ctypes"
         cause.objects = cause.objects or row.count / max(1, self._evidence.cycles)
@@ -219,8 +219,8 @@ class Case:
 
     # -- what was allocated
 
-    def _site(self, site: Site) -> None:
-        frame = blame(site.stack)
+    def _site(self, site: AllocationSite) -> None:
+        frame = responsible_frame(site.stack)
         cause = self._claiming(site) or self._at(frame) or self._on(site.stack)
         if cause is None:
             cause = self._new("allocation", frame, site.stack)
@@ -236,7 +236,7 @@ class Case:
             amount = f"{site.bytes:.3g} bytes" if site.bytes else f"{site.blocks:.3g} blocks"
             cause.evidence.append(f"memory from line {frame[1]} rises by {amount} with each {self._step}")
 
-    def _claiming(self, site: Site) -> Cause | None:
+    def _claiming(self, site: AllocationSite) -> Cause | None:
         """The cause that holds what comes from a site."""
         holding = (one for one in self.causes if site.id in one.sites or one.is_above(site.path))
         first = max(holding, key=lambda one: one.strength, default=None)
@@ -247,8 +247,8 @@ class Case:
         functions = {self._function(frame) for frame in stack if role(frame[0]) is Role.OWN}
         return next((one for one in self.causes if one.function in functions and one.function[1]), None)
 
-    def _native(self, row: Native) -> None:
-        frame = blame(row.stack)
+    def _native(self, row: NativeAllocation) -> None:
+        frame = responsible_frame(row.stack)
         cause = self._at(frame) or self._on(row.stack)
         if cause is None:
             cause = self._new("native", frame, row.stack)
@@ -309,7 +309,7 @@ class Case:
         return frame[0], self._name(frame).function
 
 
-def _holding(container: Container) -> str:
+def _holding(container: GrowingContainer) -> str:
     name = container.type.rpartition(".")[2]
     return f"{name} of {container.of.removeprefix('builtins.')}" if container.of else name
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from profiles.attribution.cause_analysis import Adders, Case, Cause, NameLine
-from profiles.attribution.frames import Frame, Role, Stack, blame, blamed, calls, role
-from profiles.evidence import Evidence, told_by
-from profiles.results import Confidence, Culprit, Place, Unattributed, step_of
+from profiles.attribution.cause_analysis import Cause, CauseAnalysis, InsertionLookup, LocationLookup
+from profiles.attribution.frames import Frame, Role, Stack, above_event_loop, responsible_frame, responsible_index, role
+from profiles.evidence import Evidence, qualified_gauge
+from profiles.results import CodeLocation, Confidence, Culprit, Unattributed, step_of
 from soak.gauges.gauge import gauge_of
 from soak.gauges.verdict import SECONDS_A_DAY
 from soak.report.figures import count
@@ -16,11 +16,11 @@ DEEPEST: Final = 12
 """Lines of a stack that are told."""
 
 
-def culprits(
-    evidence: Evidence, name_line: NameLine, adders: Adders, replay: str
+def find_culprits(
+    evidence: Evidence, name_line: LocationLookup, adders: InsertionLookup, replay: str
 ) -> tuple[list[Culprit], list[Unattributed]]:
     """The causes of one scenario's growth, the largest first, and the gauges that rose without one."""
-    case = Case(evidence, name_line, adders)
+    case = CauseAnalysis(evidence, name_line, adders)
     case.solve()
     found = [_culprit(cause, evidence, name_line, replay) for cause in case.causes]
     explained = {name for cause in case.causes for name in cause.explains}
@@ -36,7 +36,7 @@ def ranked(found: Iterable[Culprit]) -> list[Culprit]:
     )
 
 
-def _culprit(cause: Cause, evidence: Evidence, name_line: NameLine, replay: str) -> Culprit:
+def _culprit(cause: Cause, evidence: Evidence, name_line: LocationLookup, replay: str) -> Culprit:
     place = name_line(cause.frame)
     a_day = evidence.cycles / max(evidence.seconds, 1e-9) * SECONDS_A_DAY
     library = _library(cause.stack, name_line)
@@ -56,7 +56,7 @@ def _culprit(cause: Cause, evidence: Evidence, name_line: NameLine, replay: str)
         what=cause.what,
         scenario=evidence.scenario,
         process=evidence.process,
-        explains=sorted(told_by(evidence.process, name) for name in cause.explains),
+        explains=sorted(qualified_gauge(evidence.process, name) for name in cause.explains),
         made_at=[name_line(frame) for frame in cause.made_at[:8]],
         library=library,
         brought_about_by=_brought_about_by(cause, evidence, name_line),
@@ -70,24 +70,24 @@ def confidence(proofs: set[str]) -> Confidence:
     return "high" if len(proofs) > 1 else "medium" if proofs else "low"
 
 
-def _library(stack: Stack, name_line: NameLine) -> Place | None:
+def _library(stack: Stack, name_line: LocationLookup) -> CodeLocation | None:
     """The innermost line of a library that our line called."""
-    inner = stack[: blamed(stack)] if stack else ()
+    inner = stack[: responsible_index(stack)] if stack else ()
     return next((name_line(frame) for frame in inner if role(frame[0]) in (Role.LIBRARY, Role.PYTHON)), None)
 
 
-def _brought_about_by(cause: Cause, evidence: Evidence, name_line: NameLine) -> Place | None:
+def _brought_about_by(cause: Cause, evidence: Evidence, name_line: LocationLookup) -> CodeLocation | None:
     """The line of ours that calls a library's culprit, or made the task that runs it."""
     if role(cause.frame[0]) is not Role.LIBRARY or not cause.stack:
         return None
-    outermost = name_line(calls(cause.stack)[-1])
+    outermost = name_line(above_event_loop(cause.stack)[-1])
     name = f"{outermost.file}::{outermost.function}"
     made = next((row for row in evidence.left.get("spawned", []) if row.what == name), None)
-    return name_line(blame(made.stack)) if made is not None else None
+    return name_line(responsible_frame(made.stack)) if made is not None else None
 
 
 def _readable(stack: Stack) -> Sequence[Frame]:
-    return [frame for frame in calls(stack) if role(frame[0]) is not Role.WRAPPER][:DEEPEST]
+    return [frame for frame in above_event_loop(stack) if role(frame[0]) is not Role.WRAPPER][:DEEPEST]
 
 
 def _telling(gauges: dict[str, float]) -> list[tuple[str, float]]:
@@ -103,4 +103,4 @@ def _unattributed(name: str, per_cycle: float, evidence: Evidence) -> Unattribut
         f"it rose over {over}; no container that only gets longer, no line whose memory stays, and no line that made "
         "such a thing was seen with it"
     )
-    return Unattributed(told_by(evidence.process, name), per_cycle, gauge_of(name).unit, evidence.scenario, why)
+    return Unattributed(qualified_gauge(evidence.process, name), per_cycle, gauge_of(name).unit, evidence.scenario, why)

@@ -64,32 +64,32 @@ def role(file: str) -> Role:
     return Role.PYTHON if file.startswith(_PYTHON) else Role.OWN
 
 
-def calls(stack: Stack) -> Stack:
+def above_event_loop(stack: Stack) -> Stack:
     """A stack without what is below the event loop: that started the loop, and called nothing of it."""
     below = next((index for index, (file, _) in enumerate(stack) if file.endswith(_LOOPS)), len(stack))
     return stack[:below] or stack
 
 
-def blamed(stack: Stack) -> int:
+def responsible_index(stack: Stack) -> int:
     """The index of the line to blame: the innermost of our own, else of a library, else the innermost."""
     for wanted in (Role.OWN, Role.LIBRARY):
-        for index, (file, _) in enumerate(calls(stack)):
+        for index, (file, _) in enumerate(above_event_loop(stack)):
             if role(file) is wanted:
                 return index
     return 0
 
 
-def blame(stack: Stack) -> Frame:
+def responsible_frame(stack: Stack) -> Frame:
     """That line. Raises IndexError for an empty stack."""
-    return stack[blamed(stack)]
+    return stack[responsible_index(stack)]
 
 
-def is_of_the_tool(stack: Stack) -> bool:
+def is_profiler_stack(stack: Stack) -> bool:
     """Whether something was allocated by, or for, what measures."""
-    return not unwrapped(stack) or any(role(file) is Role.TOOL for file, _ in stack)
+    return not without_wrappers(stack) or any(role(file) is Role.TOOL for file, _ in stack)
 
 
-def unwrapped(stack: Stack) -> Stack:
+def without_wrappers(stack: Stack) -> Stack:
     """A stack without what stands around the innermost call: what that made is the program's."""
     outer = next((index for index, (file, _) in enumerate(stack) if role(file) is not Role.WRAPPER), len(stack))
     return stack[outer:]

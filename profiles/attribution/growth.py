@@ -36,11 +36,11 @@ def rise(cycles: Sequence[int], values: Sequence[float], gauge: Gauge) -> Rise |
 Rises: TypeAlias = dict[int, tuple[Rise | None, Rise | None]]
 """By id: the rise in number, and in bytes."""
 
-Rows: TypeAlias = Sequence[Mapping[str, Any]]
+RawRows: TypeAlias = Sequence[Mapping[str, Any]]
 """What `profiles.inside.tracing` tells of sites or containers."""
 
 
-def risen_sites(cycles: Sequence[int], told: Rows) -> Rises:
+def risen_sites(cycles: Sequence[int], told: RawRows) -> Rises:
     """The sites whose memory rises, in blocks or in bytes."""
     rises = {int(row["id"]): (rise(cycles, row["blocks"], BLOCKS), _larger(cycles, row["bytes"])) for row in told}
     return {key: both for key, both in rises.items() if any(both)}
@@ -56,7 +56,7 @@ def _larger(cycles: Sequence[int], sizes: Sequence[float]) -> Rise | None:
     return steps if enough else None
 
 
-def risen_containers(cycles: Sequence[int], told: Rows) -> Rises:
+def risen_containers(cycles: Sequence[int], told: RawRows) -> Rises:
     """The containers that get longer."""
     rises = {int(row["id"]): rise(cycles, row["points"], ENTRIES) for row in told}
     return {key: (longer, None) for key, longer in rises.items() if longer is not None}

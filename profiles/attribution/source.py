@@ -6,29 +6,31 @@ from pathlib import Path
 from typing import Final
 
 from profiles.attribution.frames import Frame
-from profiles.results import Place
+from profiles.results import CodeLocation
 
 MOST_BYTES = 4 << 20
 """A larger file has been made by a program; its functions have no names here."""
 
 
-def place(frame: Frame) -> Place:
+def locate(frame: Frame) -> CodeLocation:
     """A line with the qualified name of the innermost function around it; without one where there is no source."""
     file, line = frame
     inside = [span for span in _functions(file) if span[0] <= line <= span[1]]
-    return Place(file, line, max(inside, default=(0, 0, ""))[2])
+    return CodeLocation(file, line, max(inside, default=(0, 0, ""))[2])
 
 
 def function(frame: Frame) -> tuple[str, str]:
     """The file and the function of a line: what stays the same when lines move."""
-    return frame[0], place(frame).function
+    return frame[0], locate(frame).function
 
 
-ADDING: Final = frozenset({"add", "append", "appendleft", "extend", "insert", "put_nowait", "setdefault", "update"})
+INSERTING_METHODS: Final = frozenset(
+    {"add", "append", "appendleft", "extend", "insert", "put_nowait", "setdefault", "update"}
+)
 """Methods by which containers get longer."""
 
 
-def adding(file: str, attribute: str) -> list[int]:
+def insertion_lines(file: str, attribute: str) -> list[int]:
     """The lines of a file that put something into a container that is an attribute, or a variable, of this name."""
     nodes = (node for node in ast.walk(_tree(file)) if isinstance(node, ast.expr | ast.stmt))
     return sorted({node.lineno for node in nodes if _adds(node, attribute)})
@@ -36,7 +38,7 @@ def adding(file: str, attribute: str) -> list[int]:
 
 def _adds(node: ast.AST, attribute: str) -> bool:
     match node:
-        case ast.Call(func=ast.Attribute(attr=method, value=owner)) if method in ADDING:
+        case ast.Call(func=ast.Attribute(attr=method, value=owner)) if method in INSERTING_METHODS:
             return _is_named(owner, attribute)
         case ast.Assign(targets=targets):
             return any(isinstance(one, ast.Subscript) and _is_named(one.value, attribute) for one in targets)

@@ -7,11 +7,11 @@ import click
 from mobifai.cli import control_client as running
 from mobifai.cli.settings import state_dir_option
 from mobifai.state import StateDir
-from profiles.attach import SHORTEST_WINDOW, WINDOWS, Attached
-from profiles.invocation import tell
+from profiles.attach import SHORTEST_WINDOW, WINDOWS, AttachRun
+from profiles.invocation import print_progress
 from profiles.options import for_option, report_options
-from profiles.profile_report import Save, begun, reported
-from profiles.results import ProfileReport, Settings
+from profiles.profile_report import SaveProgress, initial_report, run_and_report
+from profiles.results import ProfileReport, ProfileSettings
 from profiles.subcommand import EPILOG, Subcommand, interruption
 from profiles.windows import LONGEST_LOOK, SHORTEST_LOOK
 from soak.duration import duration_text
@@ -28,12 +28,15 @@ def attach(seconds: float, report_dir: Path, as_json: bool, state_dir: Path) -> 
     agent's owner can do it. Ctrl-C ends it early, with what was found by then.
     """
     socket = StateDir(state_dir).control_socket
-    asked = Settings(seconds=seconds, state_dir=str(state_dir.absolute()))
-    return reported(
-        begun("attach", 0, asked), lambda first, save: _look(socket, seconds, first, save), report_dir, as_json
+    asked = ProfileSettings(seconds=seconds, state_dir=str(state_dir.absolute()))
+    return run_and_report(
+        initial_report("attach", 0, asked),
+        lambda first, save: _attach(socket, seconds, first, save),
+        report_dir,
+        as_json,
     )
 
 
-def _look(socket: Path, seconds: float, first: ProfileReport, save: Save) -> ProfileReport:
-    looking = Attached(socket, seconds, tell, lambda known: save(known.report(first)))
+def _attach(socket: Path, seconds: float, first: ProfileReport, save: SaveProgress) -> ProfileReport:
+    looking = AttachRun(socket, seconds, print_progress, lambda known: save(known.report(first)))
     return running.run(looking.reported(first, interruption()))

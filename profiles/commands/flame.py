@@ -42,7 +42,7 @@ def flame(seconds: float, out: Path, native: bool, kept: bool, state_dir: Path) 
     return show(f"{quoted(str(out))}: {_shown(took, kept=kept)}\n", INTERRUPTED if took.interrupted else 0)
 
 
-def _shown(took: window.Window, *, kept: bool) -> str:
+def _shown(took: window.TracedWindow, *, kept: bool) -> str:
     """Return what the page shows: memory at the peak, or what the window left."""
     seconds = f"{took.seconds:.3g} s"
     early = ", which was interrupted" if took.interrupted else ""

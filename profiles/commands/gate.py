@@ -10,10 +10,10 @@ from typing import Any
 import click
 import msgspec
 
-from profiles.gate.accepted import Accepted, read_accepted
-from profiles.gate.candidate import Choice
-from profiles.gate.comparison_base import Revision, Stored
-from profiles.gate.gate import SCENARIOS, Comparison, Gate
+from profiles.gate.accepted import AcceptedGrowth, read_accepted
+from profiles.gate.candidate import CandidateChoice
+from profiles.gate.comparison_base import RevisionBase, StoredBase
+from profiles.gate.gate import SCENARIOS, Gate, GateRequest
 from profiles.gate.next_steps import next_steps, other_sides
 from profiles.gate.options import ACCEPTED, TABLE, gate_command, gate_options, plan_of
 from profiles.gate.report_files import GateDirectory, annotations, encoded
@@ -21,8 +21,15 @@ from profiles.gate.results import EXIT_STATUS, GateReport
 from profiles.gate.side_text import SAME_SIDES
 from profiles.gate.sides import CandidateFailed
 from profiles.gate.table import markdown, summary
-from profiles.invocation import command, now, tell
-from profiles.report_lifecycle import How, Kept, Saving, begun_in, kept, removed_if_refused
+from profiles.invocation import command, print_progress, timestamp
+from profiles.report_lifecycle import (
+    EarlyVerdict,
+    FinalReport,
+    ReportSaver,
+    finish_report,
+    removed_unless_begun,
+    reserve_directory,
+)
 from profiles.results import EVERYTHING, ProfileError, Unjudged
 from profiles.subcommand import Subcommand, interruption
 from soak.harness import network_namespace as network
@@ -59,39 +66,39 @@ def gate(context: click.Context, /, **params: Any) -> int:
     plan = plan_of(tuple(dict.fromkeys(params["scenario_names"])) or SCENARIOS, params["seed"])
     accepted, where = usable(lambda: _accepted(params["accepted_file"]))
     directory = usable(lambda: GateDirectory(params["report_dir"]))
-    with removed_if_refused(directory):
+    with removed_unless_begun(directory):
         against = usable(lambda: _against(params, plan))
     replay = gate_command(params, plan, against.about.commit)
     first = _without_a_run(plan, against, "unfinished", replay)
-    saving = Saving(directory, first, _with_verdict)
-    wanted = _Wanted(plan, against, accepted, where, params["culprits"], params["allow_identical"], replay)
-    with begun_in(directory, first):
-        told = kept(directory, saving, lambda: _gated(wanted, saving))
+    saving = ReportSaver(directory, first, _with_verdict)
+    wanted = _GateRequest(plan, against, accepted, where, params["culprits"], params["allow_identical"], replay)
+    with reserve_directory(directory, first):
+        told = finish_report(directory, saving, lambda: _gated(wanted, saving))
     return _end(told, params["as_json"])
 
 
-def _against(params: Mapping[str, Any], plan: SoakPlan) -> Revision | Stored:
+def _against(params: Mapping[str, Any], plan: SoakPlan) -> RevisionBase | StoredBase:
     """What to compare with. Raises MobiFaiError."""
-    choice = Choice(params["choice"]) if params["choice"] else None
+    choice = CandidateChoice(params["choice"]) if params["choice"] else None
     if params["revision"] is not None:
-        return Revision(params["revision"], choice)
-    return Stored(plan, params["baseline_file"], choice, update=params["update"])
+        return RevisionBase(params["revision"], choice)
+    return StoredBase(plan, params["baseline_file"], choice, update=params["update"])
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _GateRequest:
     """What is to be run. `where` names the file of accepted growth, `replay` is the command."""
 
     plan: SoakPlan
-    against: Revision | Stored
-    accepted: list[Accepted]
+    against: RevisionBase | StoredBase
+    accepted: list[AcceptedGrowth]
     where: str
     culprits: bool
     allow_identical: bool
     replay: str
 
 
-def _gated(wanted: _Wanted, save: Callable[[GateReport], None]) -> GateReport:
+def _gated(wanted: _GateRequest, save: Callable[[GateReport], None]) -> GateReport:
     """Lay out, run, and store what is to be stored."""
     plan, against, replay = wanted.plan, wanted.against, wanted.replay
     if (early := _not_to_be_run(wanted)) is not None:
@@ -107,18 +114,18 @@ def _gated(wanted: _Wanted, save: Callable[[GateReport], None]) -> GateReport:
         except ProfileError as error:
             return _inconclusive(plan, against, str(error), replay)
         of_base = sides[0].about if len(sides) > 1 else against.about
-        compared = Comparison(
+        compared = GateRequest(
             plan, sides, against.stored, of_base, sides[-1].about, wanted.accepted, wanted.where, wanted.culprits,
             replay=replay,
         )  # fmt: skip
         facts = environment(network.enter())
 
         async def run(folder: Path) -> tuple[GateReport, Gate]:
-            running = Gate(compared, folder, facts, command(), now(), tell, save)
+            running = Gate(compared, folder, facts, command(), timestamp(), print_progress, save)
             return await interruption().end(running.run()), running
 
         report, ran = alone(run)
-        if not isinstance(against, Stored) or not against.update:
+        if not isinstance(against, StoredBase) or not against.update:
             return report
         if ran.clean:
             against.keep(ran.figures)
@@ -127,7 +134,7 @@ def _gated(wanted: _Wanted, save: Callable[[GateReport], None]) -> GateReport:
 
 
 def _inconclusive(
-    plan: SoakPlan, against: Revision | Stored, why: str, replay: str, *, fits: bool = True
+    plan: SoakPlan, against: RevisionBase | StoredBase, why: str, replay: str, *, fits: bool = True
 ) -> GateReport:
     """Nothing was run."""
     report = msgspec.structs.replace(
@@ -136,7 +143,7 @@ def _inconclusive(
     return msgspec.structs.replace(report, next_steps=next_steps(report, plan))
 
 
-def _not_to_be_run(wanted: _Wanted) -> GateReport | None:
+def _not_to_be_run(wanted: _GateRequest) -> GateReport | None:
     """The report of a gate for which it is known before that there can be no verdict; else None."""
     plan, against, replay = wanted.plan, wanted.against, wanted.replay
     if against.misfit:
@@ -148,25 +155,27 @@ def _not_to_be_run(wanted: _Wanted) -> GateReport | None:
     return _same_sides(plan, against, replay) if same else None
 
 
-def _same_sides(plan: SoakPlan, against: Revision | Stored, replay: str) -> GateReport:
+def _same_sides(plan: SoakPlan, against: RevisionBase | StoredBase, replay: str) -> GateReport:
     """Nothing was run, as there is no change to judge."""
     report = _inconclusive(plan, against, SAME_SIDES, replay)
     return msgspec.structs.replace(report, next_steps=other_sides(report, plan, against.other_base()))
 
 
-def _without_a_run(plan: SoakPlan, against: Revision | Stored, verdict: How, replay: str) -> GateReport:
+def _without_a_run(
+    plan: SoakPlan, against: RevisionBase | StoredBase, verdict: EarlyVerdict, replay: str
+) -> GateReport:
     return GateReport(
         verdict, against.about, against.tried, [], [], [], environment("not used"), plan.seed, 0.0,
-        command=command(), started_at=now(), product=product(), replay=replay,
+        command=command(), started_at=timestamp(), product=product(), replay=replay,
     )  # fmt: skip
 
 
-def _with_verdict(report: GateReport, how: How, note: str) -> GateReport:
+def _with_verdict(report: GateReport, how: EarlyVerdict, note: str) -> GateReport:
     notes = [*([note] if note else []), *report.notes]
     return msgspec.structs.replace(report, verdict=how, notes=notes)
 
 
-def _accepted(file: Path | None) -> tuple[list[Accepted], str]:
+def _accepted(file: Path | None) -> tuple[list[AcceptedGrowth], str]:
     """What is accepted, and where that is said. Raises AcceptedError."""
     if file is None and not ACCEPTED.exists():
         return [], ""
@@ -174,12 +183,12 @@ def _accepted(file: Path | None) -> tuple[list[Accepted], str]:
     return read_accepted(place), str(place)
 
 
-def _end(told: Kept[GateReport], as_json: bool) -> int:
+def _end(told: FinalReport[GateReport], as_json: bool) -> int:
     report = told.report
     status = told.status(EXIT_STATUS[report.verdict])
     status = show(encoded(report) if as_json else rendered(summary(report)), status)
     if told.unwritten:
-        tell(f"mobifai: {told.unwritten}")
+        print_progress(f"mobifai: {told.unwritten}")
     with suppress(OSError):  # nobody reads it any more
         publish(annotations(report), markdown(report), as_json=as_json)
     return status

@@ -13,7 +13,7 @@ from mobifai.cli.settings import state_dir_option
 from mobifai.control.control_socket import ask
 from mobifai.errors import CommandError
 from mobifai.state import StateDir
-from profiles.heap import heap_text
+from profiles.heap import print_heap
 from profiles.heap_results import HeapReport
 from profiles.subcommand import INTERRUPTED, LOOK_EPILOG, Subcommand, interruption
 from soak.harness.identity import product
@@ -35,5 +35,5 @@ def heap(as_json: bool, state_dir: Path) -> int:
         report = msgspec.convert({**told, "product": msgspec.to_builtins(product())}, HeapReport)
         return show(msgspec.json.encode(report) + b"\n", 0)
     with redirect_stdout(io.StringIO()) as text:
-        heap_text(told)
+        print_heap(told)
     return show(text.getvalue(), 0)

@@ -8,13 +8,13 @@ import click
 import msgspec
 
 from profiles.flame import check_memray
-from profiles.investigate.explain import nothing_to_explain, read_soak, steps_to_findings, wanted_of
-from profiles.investigate.investigation import Hunt, Wanted
+from profiles.investigate.explain import explain_request, nothing_to_explain, read_soak, steps_to_findings
+from profiles.investigate.investigation import Investigation, InvestigationRequest
 from profiles.investigate.processes import check_process, scenarios_with
-from profiles.invocation import tell
+from profiles.invocation import print_progress
 from profiles.options import TABLE, plan_of, run_options
-from profiles.profile_report import Save, begun, reported
-from profiles.results import EVERYTHING, NextStep, ProfileReport, Settings, Unjudged
+from profiles.profile_report import SaveProgress, initial_report, run_and_report
+from profiles.results import EVERYTHING, NextStep, ProfileReport, ProfileSettings, Unjudged
 from profiles.subcommand import EPILOG, Subcommand, interruption
 from soak.harness import network_namespace as network
 from soak.harness.environment import environment
@@ -41,28 +41,28 @@ def run(context: click.Context, /, **params: Any) -> int:
     own = (usable(lambda: plant(name)).scenario,) if name is not None else scenarios_with(params["process"])
     if params["memray"]:
         usable(check_memray)
-    wanted, place, as_json = wanted_from(params, own), params["report_dir"], params["as_json"]
+    wanted, place, as_json = request_from(params, own), params["report_dir"], params["as_json"]
     if mode == "from_report":
         named = tuple(dict.fromkeys(params["scenario_names"]))
         soaked = usable(lambda: read_soak(params["from_report"]))
         known = wanted
-        wanted = usable(lambda: wanted_of(soaked, known, named))
+        wanted = usable(lambda: explain_request(soaked, known, named))
         if why := nothing_to_explain(soaked, named):
             steps = steps_to_findings(soaked, params["from_report"])
-            return reported(
-                begun("from", soaked.seed, Settings()),
+            return run_and_report(
+                initial_report("from", soaked.seed, ProfileSettings()),
                 lambda first, _: _inconclusive(first, why, steps),
                 place,
                 as_json,
             )
     usable(lambda: check_process(wanted.plan.scenarios, wanted.process))
-    first = begun(wanted.mode, wanted.plan.seed, wanted.settings)
-    return reported(first, lambda first, save: _hunt(wanted, first, save), place, as_json)
+    first = initial_report(wanted.mode, wanted.plan.seed, wanted.settings)
+    return run_and_report(first, lambda first, save: _investigate(wanted, first, save), place, as_json)
 
 
-def wanted_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> Wanted:
+def request_from(params: Mapping[str, Any], own: tuple[str, ...] = ()) -> InvestigationRequest:
     """Return what parsed options ask for; `own` are the scenarios where none is named."""
-    return Wanted(plan_of(params, own), params["dose"], params["memray"], process=params["process"])
+    return InvestigationRequest(plan_of(params, own), params["dose"], params["memray"], process=params["process"])
 
 
 def _inconclusive(first: ProfileReport, why: str, steps: list[NextStep]) -> ProfileReport:
@@ -70,11 +70,11 @@ def _inconclusive(first: ProfileReport, why: str, steps: list[NextStep]) -> Prof
     return msgspec.structs.replace(first, verdict="inconclusive", unjudged=left, next_steps=steps)
 
 
-def _hunt(wanted: Wanted, first: ProfileReport, save: Save) -> ProfileReport:
+def _investigate(wanted: InvestigationRequest, first: ProfileReport, save: SaveProgress) -> ProfileReport:
     stop, facts = interruption(), environment(network.enter())
 
     async def hunt(folder: Path) -> ProfileReport:
-        hunting = Hunt(wanted, folder, facts, first.command, first.started_at, tell, save)
+        hunting = Investigation(wanted, folder, facts, first.command, first.started_at, print_progress, save)
         return await stop.end(hunting.run())
 
     return alone(hunt)

@@ -24,7 +24,7 @@ class AcceptedError(MobiFaiError):
     """The file of accepted growth can't be read."""
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class AcceptedGrowth(msgspec.Struct, frozen=True):
     """One entry: a figure (a name of `FIGURES`, or a pattern such as `used.heap:*`) may be `grows_by` above the base.
 
     It holds until the end of the day `expires`.
@@ -44,7 +44,7 @@ class Accepted(msgspec.Struct, frozen=True):
         return fnmatchcase(name, self.figure)
 
 
-def read_accepted(file: Path) -> list[Accepted]:
+def read_accepted(file: Path) -> list[AcceptedGrowth]:
     """The entries of a file. Raises AcceptedError, with the entry's number."""
     try:
         told = tomllib.loads(file.read_bytes().decode())
@@ -58,13 +58,13 @@ def read_accepted(file: Path) -> list[Accepted]:
     return [_entry(one, f"{file}: entry {number}") for number, one in enumerate(entries, 1)]
 
 
-def _entry(told: Any, where: str) -> Accepted:
+def _entry(told: Any, where: str) -> AcceptedGrowth:
     try:
-        entry = msgspec.convert(told, Accepted)
+        entry = msgspec.convert(told, AcceptedGrowth)
     except msgspec.ValidationError as error:
         advice = 'figure = "idle.heap", grows_by = 300_000, reason = "...", expires = 2027-01-31'
         raise AcceptedError(f"{where}: {error}; expected {advice}") from None
-    unknown = {*told} - {*Accepted.__struct_fields__}
+    unknown = {*told} - {*AcceptedGrowth.__struct_fields__}
     if unknown:
         raise AcceptedError(f"{where}: expected figure, grows_by, reason and expires; found {', '.join(unknown)} too")
     if not any(fnmatchcase(family, entry.figure.partition(":")[0]) for family in FIGURES):
@@ -76,7 +76,7 @@ def _entry(told: Any, where: str) -> Accepted:
     return entry
 
 
-def most_accepted(entries: Sequence[Accepted], name: str, today: dt.date) -> Accepted | None:
+def most_accepted(entries: Sequence[AcceptedGrowth], name: str, today: dt.date) -> AcceptedGrowth | None:
     """The entry in force that lets this figure grow most."""
     about = [one for one in entries if one.covers(name) and not one.is_over(today)]
     return max(about, key=lambda one: one.grows_by, default=None)

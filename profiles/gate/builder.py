@@ -44,7 +44,7 @@ class BuildFailed(ProfileError):
     """A command that makes something failed; the message has the cause."""
 
 
-class Interrupted(ProfileError):
+class BuildInterrupted(ProfileError):
     """A build was interrupted."""
 
 
@@ -58,7 +58,7 @@ class Builder:
     def check(self) -> None:
         """Raise Interrupted when the build is to end."""
         if self._stop.asked:
-            raise Interrupted("it was interrupted while a side was built: nothing was compared")
+            raise BuildInterrupted("it was interrupted while a side was built: nothing was compared")
 
     def run(self, words: Sequence[str], what: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
         """Run a command that makes something, with `more` in its environment. Raises BuildFailed, Interrupted."""
@@ -111,7 +111,7 @@ def cause(said: str) -> str:
     return next(iter([*telling[-1:], *lines[-1:], *printed[-1:]]), "it printed nothing")[:MOST_CAUSE]
 
 
-def in_a_line(text: str) -> str:
+def one_line_error(text: str) -> str:
     """An error whose later lines are an output: its first line, with the cause."""
     first, _, rest = text.partition("\n")
     return f"{first.removesuffix(':')}: {cause(rest)}" if rest.strip() else text.strip()

@@ -13,7 +13,7 @@ import mobifai
 from profiles.gate.checkout import Checkout, GitError, checkout_around, differing
 from profiles.gate.results import SideResult
 from profiles.gate.side_text import edits_in_words
-from profiles.invocation import again_with
+from profiles.invocation import command_with
 from profiles.results import ProfileError
 from soak.gauges.results import Installed
 from soak.harness.identity import product
@@ -32,7 +32,7 @@ HOW: Final = {
 }
 
 
-class Choice(StrEnum):
+class CandidateChoice(StrEnum):
     """What `--candidate` names."""
 
     CHECKOUT = "checkout"
@@ -43,10 +43,10 @@ class CandidateError(ProfileError):
     """It is not clear what is to be tried, or that is not there."""
 
 
-def choose(directory: Path, choice: Choice | None, package: Path = PACKAGE) -> SideResult:
+def choose(directory: Path, choice: CandidateChoice | None, package: Path = PACKAGE) -> SideResult:
     """What is to be tried, in words and commits. Raises CandidateError, GitError."""
     here = _checkout(directory)
-    if choice is Choice.CHECKOUT:
+    if choice is CandidateChoice.CHECKOUT:
         if here is None:
             raise CandidateError(f"expected {directory} to be in a checkout of the project; found none")
         return msgspec.structs.replace(_of_checkout(here), built=not _is_of(here, package))
@@ -73,14 +73,14 @@ def _unclear(here: Checkout, different: list[str]) -> str:
     more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
     names = ", ".join(different[:SHOWN]) + more
     return (
-        f"expected the files of this checkout ({words_of(here)}) to be what is installed; "
+        f"expected the files of this checkout ({checkout_text(here)}) to be what is installed; "
         f"{count(len(different), 'file differs', 'files differ')}: {names}. To try the checkout with its edits: "
-        f"{again_with('--candidate', Choice.CHECKOUT)}. To try what is installed, without them: "
-        f"{again_with('--candidate', Choice.INSTALLED)}"
+        f"{command_with('--candidate', CandidateChoice.CHECKOUT)}. To try what is installed, without them: "
+        f"{command_with('--candidate', CandidateChoice.INSTALLED)}"
     )
 
 
-def words_of(checkout: Checkout) -> str:
+def checkout_text(checkout: Checkout) -> str:
     """Commit and edits: `0123456789ab, 1 file edited`."""
     return edits_in_words(checkout.commit, [one.kind for one in checkout.edits])
 

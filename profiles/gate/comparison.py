@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from profiles.gate.accepted import Accepted, most_accepted
+from profiles.gate.accepted import AcceptedGrowth, most_accepted
 from profiles.gate.figures import FIGURES, figure_of
-from profiles.gate.results import Checked, Row, Verdict
-from profiles.gate.trial import Look, Points, Trial
+from profiles.gate.results import FigureRow, GateCoverage, GateVerdict
+from profiles.gate.trial import Measurement, Points, ScenarioTrial
 from profiles.results import Unjudged
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult
@@ -25,7 +25,7 @@ _ORDER: Final = {name: place for place, name in enumerate(FIGURES)}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TrialFindings:
     """What a trial makes of the change: its own findings, slopes that the base has too, and what was not judged."""
 
     findings: list[FindingResult]
@@ -39,37 +39,37 @@ class Found:
 def rows(
     base: Mapping[str, float],
     now: Mapping[str, float],
-    accepted: Sequence[Accepted],
+    accepted: Sequence[AcceptedGrowth],
     today: dt.date,
     no_base: str = "the base was not measured",
-) -> list[Row]:
+) -> list[FigureRow]:
     """Every figure that one of the two has, in the table's order. `no_base` says why the base may lack some."""
     names = sorted({*base, *now}, key=lambda name: (_ORDER[name.partition(":")[0]], name))
     return [_row(name, base.get(name), now.get(name), accepted, today, no_base) for name in names]
 
 
 def _row(
-    name: str, base: float | None, now: float | None, accepted: Sequence[Accepted], today: dt.date, no_base: str
-) -> Row:
+    name: str, base: float | None, now: float | None, accepted: Sequence[AcceptedGrowth], today: dt.date, no_base: str
+) -> FigureRow:
     figure = figure_of(name)
     if base is None or now is None:
         missing = no_base if base is None else "the change was not measured"
-        return Row(name, figure.unit, base, now, None, "unjudged", figure.summary, missing)
+        return FigureRow(name, figure.unit, base, now, None, "unjudged", figure.summary, missing)
     allowed = figure.allowed(base)
     entry = most_accepted(accepted, name, today)
     if now <= allowed:
-        return Row(name, figure.unit, base, now, allowed, "ok", figure.summary)
+        return FigureRow(name, figure.unit, base, now, allowed, "ok", figure.summary)
     if entry is None:
-        return Row(name, figure.unit, base, now, allowed, "grown", figure.summary)
+        return FigureRow(name, figure.unit, base, now, allowed, "grown", figure.summary)
     allowed = max(allowed, base + entry.grows_by)
     if now <= allowed:
         note = f"until {entry.expires}: {entry.reason}"
-        return Row(name, figure.unit, base, now, allowed, "accepted", figure.summary, note)
+        return FigureRow(name, figure.unit, base, now, allowed, "accepted", figure.summary, note)
     note = f"more than the {amount(entry.grows_by, figure.unit)} that were accepted"
-    return Row(name, figure.unit, base, now, allowed, "grown", figure.summary, note)
+    return FigureRow(name, figure.unit, base, now, allowed, "grown", figure.summary, note)
 
 
-def closest(
+def smaller_growth(
     first: tuple[Mapping[str, float], Mapping[str, float]], again: tuple[Mapping[str, float], Mapping[str, float]]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Of two measurements of (base, now), for each figure the one with less growth: what is real comes again."""
@@ -80,7 +80,7 @@ def closest(
     return base, now
 
 
-def expired(accepted: Iterable[Accepted], today: dt.date, where: str) -> list[FindingResult]:
+def expired(accepted: Iterable[AcceptedGrowth], today: dt.date, where: str) -> list[FindingResult]:
     """A finding for every entry whose last day is past."""
     return [
         FindingResult(
@@ -92,7 +92,7 @@ def expired(accepted: Iterable[Accepted], today: dt.date, where: str) -> list[Fi
     ]  # fmt: skip
 
 
-def unneeded(accepted: Iterable[Accepted], told: Iterable[Row], today: dt.date) -> list[str]:
+def unneeded(accepted: Iterable[AcceptedGrowth], told: Iterable[FigureRow], today: dt.date) -> list[str]:
     """A sentence for every entry in force that let nothing through."""
     used = [row.name for row in told if row.verdict == "accepted" or row.note]
     idle = [one for one in accepted if not one.is_over(today) and not any(map(one.covers, used))]
@@ -102,7 +102,7 @@ def unneeded(accepted: Iterable[Accepted], told: Iterable[Row], today: dt.date) 
 # -- what a scenario showed
 
 
-def found(trial: Trial) -> Found:
+def trial_findings(trial: ScenarioTrial) -> TrialFindings:
     """Findings of the candidate in one scenario."""
     now, again = trial.first[-1], trial.again[-1] if trial.again else None
     base = trial.first[0] if len(trial.first) > 1 else None
@@ -111,17 +111,17 @@ def found(trial: Trial) -> Found:
     failures = [one.failure for one in (now, again) if one is not None and one.failure is not None]
     findings = [*failures, *_breaches([now, *([again] if again else [])])]
     if now.failure is not None or again is None or again.failure is not None:
-        return Found(findings, [], open_)
+        return TrialFindings(findings, [], open_)
     suspected = {name: now.judged[name] for name in now.suspected}
     rising = leaks(
         suspected, again.judged,
         cycles_per_second=now.cycles_per_second, scenario=trial.scenario, replay=trial.replay,
     )  # fmt: skip
     before = [one for one in rising if _is_as_before(one.name, trial)]
-    return Found(ordered([*findings, *(one for one in rising if one not in before)]), before, open_)
+    return TrialFindings(ordered([*findings, *(one for one in rising if one not in before)]), before, open_)
 
 
-def _breaches(looks: Iterable[Look]) -> list[FindingResult]:
+def _breaches(looks: Iterable[Measurement]) -> list[FindingResult]:
     known = {finding.name: finding for look in looks for finding in look.breached}
     return list(known.values())
 
@@ -131,7 +131,7 @@ def _gone(failure: FindingResult) -> Unjudged:
     return Unjudged(f"{failure.scenario} beside the base", why, failure.scenario)
 
 
-def _unjudged(scenario: str, look: Look) -> list[Unjudged]:
+def _unjudged(scenario: str, look: Measurement) -> list[Unjudged]:
     """The gauges without which nothing can be said to be free of leaks, where one was not judged."""
     reasons = {name: _why_not(look.judged.get(name)) for name in REQUIRED}
     return [Unjudged(f"{name} in {scenario}", why, scenario) for name, why in reasons.items() if why]
@@ -143,7 +143,7 @@ def _why_not(judgement: Judgement | None) -> str:
     return judgement.reason
 
 
-def _is_as_before(name: str, trial: Trial) -> bool:
+def _is_as_before(name: str, trial: ScenarioTrial) -> bool:
     """Whether the base rises too, and the candidate not more."""
     if len(trial.first) < 2 or len(trial.again) < 2:
         return False
@@ -162,14 +162,14 @@ def difference(base: Points, now: Points) -> Points:
     return [(cycle, value - other) for (_, other), (cycle, value) in zip(base, now, strict=False)]
 
 
-def checked(trial: Trial) -> Checked | None:
+def trial_coverage(trial: ScenarioTrial) -> GateCoverage | None:
     """How much was judged, on the candidate's side; None where it broke."""
     look = trial.first[-1]
     if look.failure is not None:
         return None
     judged = [one for one in look.judged.values() if one.state not in (Trend.UNJUDGED, Trend.UNMEASURED)]
     smallest = [_smallest(look.judged.get(name)) for name in REQUIRED]
-    return Checked(
+    return GateCoverage(
         trial.scenario, look.cycles, look.warm_up_cycles, look.blocks, look.bounds, look.filled, len(judged),
         len(look.suspected), *smallest,
     )  # fmt: skip
@@ -184,7 +184,7 @@ def _smallest(judgement: Judgement | None) -> float | None:
 # -- the whole
 
 
-def conclude(told: Iterable[Row], findings: Iterable[FindingResult], *, whole: bool) -> Verdict:
+def conclude(told: Iterable[FigureRow], findings: Iterable[FindingResult], *, whole: bool) -> GateVerdict:
     """Failed > grown > inconclusive > passed. `whole`: everything that was to be judged was judged."""
     told, kinds = list(told), {finding.kind for finding in findings}
     if kinds & FAILED_KINDS:

@@ -7,26 +7,26 @@ import msgspec
 
 from mobifai import __version__
 from profiles.gate.baseline import Baseline, fitting, here, misfit, read_baselines, workload_of, write_baseline
-from profiles.gate.candidate import Choice, choose
+from profiles.gate.candidate import CandidateChoice, choose
 from profiles.gate.checkout import GitError, toplevel
 from profiles.gate.results import SideResult
 from profiles.gate.same_sides import last_other, same_files
 from profiles.gate.side_text import edits_in_words, same_commit
-from profiles.gate.sides import Side, base, base_of, candidate
-from profiles.invocation import tell
+from profiles.gate.sides import GateSide, base_of, lay_out_base, lay_out_candidate
+from profiles.invocation import print_progress
 from profiles.subcommand import interruption
 from profiles.writable import check_writable
 from soak.harness.environment import environment
 from soak.run.plan import SoakPlan
 
 
-class Revision:
+class RevisionBase:
     """A revision of the checkout that this is run in, to be built and run."""
 
     update = False
     misfit = ""
 
-    def __init__(self, name: str, choice: Choice | None) -> None:
+    def __init__(self, name: str, choice: CandidateChoice | None) -> None:
         """Raises GitError when it is not there, and then CandidateError when it is not clear what is tried."""
         self._checkout = toplevel(Path.cwd())
         self.about = base_of(self._checkout, name)
@@ -41,17 +41,17 @@ class Revision:
         """Return the commit of a base that is another one; empty where there is none."""
         return last_other(self._checkout, self.about.commit)
 
-    def sides(self, folder: Path) -> list[Side]:
+    def sides(self, folder: Path) -> list[GateSide]:
         """The base and the candidate, laid out. Raises ProfileError."""
-        now = candidate(self.tried, folder / "b", interruption())
-        tell(f"building {self.about.name}")
-        return [base(self._checkout, self.about.name, folder / "a", interruption()), now]
+        now = lay_out_candidate(self.tried, folder / "b", interruption())
+        print_progress(f"building {self.about.name}")
+        return [lay_out_base(self._checkout, self.about.name, folder / "a", interruption()), now]
 
 
-class Stored:
+class StoredBase:
     """Figures in a file, or what is to become of it."""
 
-    def __init__(self, plan: SoakPlan, file: Path, choice: Choice | None, *, update: bool) -> None:
+    def __init__(self, plan: SoakPlan, file: Path, choice: CandidateChoice | None, *, update: bool) -> None:
         """Raises BaselineError for a file that can't be used, and then CandidateError, GitError as a revision does."""
         self._file = file
         self.update = update
@@ -76,9 +76,9 @@ class Stored:
         except GitError:
             return ""
 
-    def sides(self, folder: Path) -> list[Side]:
+    def sides(self, folder: Path) -> list[GateSide]:
         """The candidate alone, laid out."""
-        return [candidate(self.tried, folder / "b", interruption())]
+        return [lay_out_candidate(self.tried, folder / "b", interruption())]
 
     def keep(self, figures: dict[str, float]) -> None:
         """Store these figures. Raises ReportError."""

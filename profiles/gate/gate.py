@@ -14,15 +14,15 @@ from typing import Any, Final
 import msgspec
 
 from mobifai.errors import MobiFaiError
-from profiles.gate.accepted import Accepted
-from profiles.gate.comparison import checked, closest, conclude, expired, found, rows, unneeded
-from profiles.gate.line_growth import grown_at_rest
+from profiles.gate.accepted import AcceptedGrowth
+from profiles.gate.comparison import conclude, expired, rows, smaller_growth, trial_coverage, trial_findings, unneeded
+from profiles.gate.line_growth import lines_grown_at_rest
 from profiles.gate.next_steps import next_steps
-from profiles.gate.rest_figures import BaseFailed, Figures, at_rest_figures
-from profiles.gate.results import Checked, GateReport, GrownLine, Row, SideResult
-from profiles.gate.sides import Side, in_checkout
-from profiles.gate.trial import Look, at_rest_again, trial
-from profiles.investigate.investigation import Hunt, Wanted
+from profiles.gate.rest_figures import BaseFailed, FigureValues, measure_at_rest
+from profiles.gate.results import FigureRow, GateCoverage, GateReport, GrownLine, SideResult
+from profiles.gate.sides import GateSide, in_checkout
+from profiles.gate.trial import Measurement, measure_at_rest_again, run_trial
+from profiles.investigate.investigation import Investigation, InvestigationRequest
 from profiles.report.summary import headline
 from profiles.results import Culprit, ProfileReport, Unjudged
 from soak.gauges.results import FindingResult
@@ -46,11 +46,11 @@ WHICH_LINE: Final = "which line it is"
 UNUSED: Final = ("imports.", "idle.")
 """Figures of an agent that nobody has used: lines can be named for those."""
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GateRequest:
     """What is to be compared: `sides` are the base, if it is to be run, and the candidate; `stored` its figures if not.
 
     `base` says what the candidate is compared with, and `now` what it is; `where` names the file of accepted growth.
@@ -58,11 +58,11 @@ class Comparison:
     """
 
     plan: SoakPlan
-    sides: Sequence[Side]
+    sides: Sequence[GateSide]
     stored: Mapping[str, float] | None
     base: SideResult
     now: SideResult
-    accepted: Sequence[Accepted] = ()
+    accepted: Sequence[AcceptedGrowth] = ()
     where: str = ""
     name_culprits: bool = True
     replay: str = ""
@@ -73,23 +73,23 @@ class Comparison:
 class Gate:
     """One run."""
 
-    wanted: Comparison
+    wanted: GateRequest
     folder: Path
     environment: dict[str, Any]
     command: str
     started_at: str
-    tell: Tell
+    tell: ProgressCallback
     save: Callable[[GateReport], None] = lambda _: None
     """Called with what is known whenever that has changed."""
     today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
-    figures: Figures = field(default_factory=dict)
+    figures: FigureValues = field(default_factory=dict)
     """Of the candidate."""
     _began: float = field(default_factory=time.monotonic)
-    _base: Figures = field(default_factory=dict)
+    _base: FigureValues = field(default_factory=dict)
     """Of what it is compared with."""
     _findings: list[FindingResult] = field(default_factory=list)
     _as_before: list[FindingResult] = field(default_factory=list)
-    _checked: list[Checked] = field(default_factory=list)
+    _checked: list[GateCoverage] = field(default_factory=list)
     _culprits: list[Culprit] = field(default_factory=list)
     _lines: list[GrownLine] = field(default_factory=list)
     _unjudged: list[Unjudged] = field(default_factory=list)
@@ -134,43 +134,47 @@ class Gate:
         measured = await self._at_rest("rest")
         if self._has_grown(*measured):
             self.tell("more is there at rest; measuring again")
-            measured = closest(measured, await self._at_rest("again"))
+            measured = smaller_growth(measured, await self._at_rest("again"))
         self._base |= measured[0]
         self.figures |= measured[1]
         self._left.remove(AT_REST)
 
-    async def _at_rest(self, name: str) -> tuple[Figures, Figures]:
+    async def _at_rest(self, name: str) -> tuple[FigureValues, FigureValues]:
         """The figures of base and candidate before anybody uses them."""
-        *base, now = await at_rest_figures(self.wanted.sides, self.folder / name, self.tell)
+        *base, now = await measure_at_rest(self.wanted.sides, self.folder / name, self.tell)
         return (base[0] if base else self._stored(now)), now
 
-    def _stored(self, now: Figures) -> Figures:
+    def _stored(self, now: FigureValues) -> FigureValues:
         """Those of the stored figures that have these names."""
         return {name: value for name, value in (self.wanted.stored or {}).items() if name in now}
 
-    def _has_grown(self, base: Figures, now: Figures) -> bool:
+    def _has_grown(self, base: FigureValues, now: FigureValues) -> bool:
         return any(row.verdict == "grown" for row in rows(base, now, self.wanted.accepted, self.today))
 
     async def _scenario(self, scenario: str, folder: Path) -> None:
         wanted = self.wanted
-        tried = await trial(scenario, wanted.plan, wanted.sides, folder, self._elapsed, self.tell, replay=wanted.replay)
-        told = found(tried)
+        tried = await run_trial(
+            scenario, wanted.plan, wanted.sides, folder, self._elapsed, self.tell, replay=wanted.replay
+        )
+        told = trial_findings(tried)
         self._findings += told.findings
         self._as_before += told.as_before
         self._unjudged += told.unjudged
-        if (looked := checked(tried)) is not None:
+        if (looked := trial_coverage(tried)) is not None:
             self._checked.append(looked)
         else:
             self._unjudged.append(Unjudged(f"scenario {scenario}", "the run failed in it", scenario))
         measured = self._used(tried.first)
         if self._has_grown(*measured) and not told.findings:
-            again = await at_rest_again(scenario, wanted.plan, wanted.sides, folder / "3", self._elapsed, self.tell)
-            measured = closest(measured, self._used(again))
+            again = await measure_at_rest_again(
+                scenario, wanted.plan, wanted.sides, folder / "3", self._elapsed, self.tell
+            )
+            measured = smaller_growth(measured, self._used(again))
         self._base |= measured[0]
         self.figures |= measured[1]
         self._left.remove(scenario)
 
-    def _used(self, looks: Sequence[Look]) -> tuple[Figures, Figures]:
+    def _used(self, looks: Sequence[Measurement]) -> tuple[FigureValues, FigureValues]:
         """The figures of base and candidate once they were used."""
         now = looks[-1].figures
         return (looks[0].figures if len(looks) > 1 else self._stored(now)), now
@@ -200,12 +204,12 @@ class Gate:
                 break
         return hunted
 
-    def _hunting(self, scenario: str, later: int, growing: Sequence[FindingResult], folder: Path) -> Hunt:
+    def _hunting(self, scenario: str, later: int, growing: Sequence[FindingResult], folder: Path) -> Investigation:
         plan = replace(self.wanted.plan.later(later), scenarios=(scenario,))
         tried = self.wanted.sides[-1]
         installation = tried.installation if self.wanted.now.built else HERE
-        wanted = Wanted(plan, dose=False, findings=growing, mode="from", installation=installation)
-        return Hunt(wanted, folder, self.environment, self.command, self.started_at, self.tell)
+        wanted = InvestigationRequest(plan, dose=False, findings=growing, mode="from", installation=installation)
+        return Investigation(wanted, folder, self.environment, self.command, self.started_at, self.tell)
 
     async def _name_lines(self) -> None:
         """Have it said which lines the base has less for, where figures at rest have grown."""
@@ -216,7 +220,7 @@ class Gate:
         base, now = self.wanted.sides
         imports = all(name.startswith("imports.") for name in names)
         try:
-            self._lines = await grown_at_rest(base, now, self.folder / "lines", imports=imports)
+            self._lines = await lines_grown_at_rest(base, now, self.folder / "lines", imports=imports)
         except (MobiFaiError, msgspec.MsgspecError) as error:
             self._unnamed.append(f"no line can be named for what is there at rest: {error}")
 
@@ -248,7 +252,7 @@ class Gate:
         )
         return msgspec.structs.replace(report, next_steps=next_steps(report, self.wanted.plan))
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[FigureRow]:
         """The figures at rest, of both sides."""
         base = self._base
         if len(self.wanted.sides) == 1:

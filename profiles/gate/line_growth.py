@@ -13,10 +13,10 @@ import msgspec
 
 import mobifai
 import profiles
-from profiles.gate.rest_figures import IMPORT_ALL, REST_SECONDS, printed, waiting_agent
+from profiles.gate.rest_figures import IMPORT_ALL, REST_SECONDS, run_program, waiting_agent
 from profiles.gate.results import GrownLine
-from profiles.gate.sides import Side
-from profiles.inside.baseline_memory import Line, Module, Standing
+from profiles.gate.sides import GateSide
+from profiles.inside.baseline_memory import BaselineMemory, ImportedModule, LineMemory
 from soak.gauges.quiescence import at_rest
 
 LEAST_BYTES: Final = 4096
@@ -25,28 +25,28 @@ MOST_LINES: Final = 5
 SHOWN_MODULES: Final = 3
 IMPORTERS: Final = Path(str(profiles.__file__)).parent / "inside" / "importers"
 
-TELL_STANDING = """
+PRINT_BASELINE_MEMORY = """
 from profiles.inside.baseline_memory import standing
 print(json.dumps(standing()))
 """
 
 
-async def grown_at_rest(base: Side, now: Side, folder: Path, *, imports: bool) -> list[GrownLine]:
+async def lines_grown_at_rest(base: GateSide, now: GateSide, folder: Path, *, imports: bool) -> list[GrownLine]:
     """The lines that have most more than in the base. Raises TargetFailed, StateError, MsgspecError."""
     of_base, of_now = [
         await (_imported(side) if imports else _idle(side, folder / str(number)))
         for number, side in enumerate((base, now))
     ]
-    return grown(of_base, of_now, _home(base), _home(now))
+    return compare_lines(of_base, of_now, _home(base), _home(now))
 
 
-def grown(base: Standing, now: Standing, base_home: Path, home: Path) -> list[GrownLine]:
+def compare_lines(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> list[GrownLine]:
     """The same of two counts that were taken, with where the sources are."""
     found = [*_allocating(base, now, base_home, home), *_importing(base, now, home)]
     return sorted(found, key=lambda one: -one.more_bytes)[:MOST_LINES]
 
 
-def _allocating(base: Standing, now: Standing, base_home: Path, home: Path) -> Iterable[GrownLine]:
+def _allocating(base: BaselineMemory, now: BaselineMemory, base_home: Path, home: Path) -> Iterable[GrownLine]:
     """Lines that have allocated more."""
     before = {key: _bytes(lines) for key, lines in _lines_by_text(base["lines"], base_home).items()}
     for key, lines in _lines_by_text(now["lines"], home).items():
@@ -56,10 +56,10 @@ def _allocating(base: Standing, now: Standing, base_home: Path, home: Path) -> I
             yield GrownLine(file, max(lines, key=lambda one: one["bytes"])["line"], text, more)
 
 
-def _importing(base: Standing, now: Standing, home: Path) -> Iterable[GrownLine]:
+def _importing(base: BaselineMemory, now: BaselineMemory, home: Path) -> Iterable[GrownLine]:
     """Lines that bring in modules which the base does not have then."""
     known = {one["name"] for one in base["modules"]}
-    brought: dict[tuple[str, int], list[Module]] = collections.defaultdict(list)  # bounded by the modules
+    brought: dict[tuple[str, int], list[ImportedModule]] = collections.defaultdict(list)  # bounded by the modules
     for one in now["modules"]:
         if one["name"] not in known:
             brought[one["file"], one["line"]].append(one)
@@ -71,12 +71,14 @@ def _importing(base: Standing, now: Standing, home: Path) -> Iterable[GrownLine]
         yield GrownLine(file, line, text, _bytes(modules), f"brings in {names}{more}")
 
 
-def _bytes(counted: Iterable[Line] | Iterable[Module]) -> int:
+def _bytes(counted: Iterable[LineMemory] | Iterable[ImportedModule]) -> int:
     return sum(one["bytes"] for one in counted)
 
 
-def _lines_by_text(lines: Iterable[Line], home: Path) -> dict[tuple[str, str], list[Line]]:
-    found: dict[tuple[str, str], list[Line]] = collections.defaultdict(list)  # bounded by the lines of the program
+def _lines_by_text(lines: Iterable[LineMemory], home: Path) -> dict[tuple[str, str], list[LineMemory]]:
+    found: dict[tuple[str, str], list[LineMemory]] = collections.defaultdict(
+        list
+    )  # bounded by the lines of the program
     sources: dict[str, Sequence[str]] = {}
     for one in lines:
         source = sources.setdefault(one["file"], _source(home / one["file"]))
@@ -92,22 +94,24 @@ def _source(file: Path) -> Sequence[str]:
         return []
 
 
-def _traced(side: Side) -> dict[str, str]:
+def _traced(side: GateSide) -> dict[str, str]:
     """Variables by which a process knows at its end what came by which line."""
     home = str(_home(side))
     return {"PYTHONTRACEMALLOC": "1", "PYTHONPATH": f"{IMPORTERS}{os.pathsep}{home}", "MOBIFAI_SIDE": home}
 
 
-def _home(side: Side) -> Path:
+def _home(side: GateSide) -> Path:
     """Return the folder that the side's package is in, never the working directory."""
     return side.installation.path or Path(str(mobifai.__file__)).parents[1]
 
 
-async def _imported(side: Side) -> Standing:
-    return msgspec.json.decode(await printed(side, IMPORT_ALL + TELL_STANDING, _traced(side)), type=Standing)
+async def _imported(side: GateSide) -> BaselineMemory:
+    return msgspec.json.decode(
+        await run_program(side, IMPORT_ALL + PRINT_BASELINE_MEMORY, _traced(side)), type=BaselineMemory
+    )
 
 
-async def _idle(side: Side, folder: Path) -> Standing:
+async def _idle(side: GateSide, folder: Path) -> BaselineMemory:
     async with waiting_agent(side, folder, _traced(side)) as target:
         await at_rest(target.values, None, REST_SECONDS)
-        return msgspec.convert(await target.ask("profile.standing"), Standing)
+        return msgspec.convert(await target.ask("profile.standing"), BaselineMemory)

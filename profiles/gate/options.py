@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from profiles.gate.candidate import Choice
+from profiles.gate.candidate import CandidateChoice
 from profiles.gate.gate import SEED, TIME_SCALE
 from soak.option_table import Mode, OptionTable
 from soak.option_types import SEED as SEEDS
@@ -49,7 +49,7 @@ OPTIONS: Final = (
         help="Compare with the figures stored in FILE.",
     ),
     click.option(
-        "--candidate", "choice", type=click.Choice([one.value for one in Choice]),
+        "--candidate", "choice", type=click.Choice([one.value for one in CandidateChoice]),
         help="What is tried: `checkout`, the files of the checkout as they are, edits included; `installed`, the "
         "package that runs this. Needed where the two differ.",
     ),

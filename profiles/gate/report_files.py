@@ -7,11 +7,11 @@ from typing import Final
 
 import msgspec
 
-from profiles.gate.results import SCHEMA_VERSION, Checked, GateReport, Row
-from profiles.gate.side_text import compared
+from profiles.gate.results import SCHEMA_VERSION, FigureRow, GateCoverage, GateReport
+from profiles.gate.side_text import describe_sides
 from profiles.gate.table import headline, markdown
-from profiles.report.locations import short
-from profiles.report.schema import OtherVersion, decoded
+from profiles.report.locations import short_path
+from profiles.report.schema import OtherSchemaVersion, decoded
 from profiles.results import not_judged
 from soak.gauges.results import FindingResult
 from soak.report.figures import amount, count, rate
@@ -31,7 +31,7 @@ class GateDirectory:
         self.path = path
         self._made = make_directory(path, ADVICE)
         if (path / FILES[0]).exists():
-            with suppress(OtherVersion):  # it is ours all the same
+            with suppress(OtherSchemaVersion):  # it is ours all the same
                 read_gate(path)
         elif others := [name for name in FILES if (path / name).exists()]:
             raise ReportError(f"{path}: found {others[0]} without a report.json of `mobifai profile gate`; {ADVICE}")
@@ -85,7 +85,7 @@ def junit(report: GateReport) -> bytes:
 def _cases(report: GateReport) -> Iterator[JUnitCase]:
     verdicts: dict[str, CaseOutcome] = {"passed": "passed", "grown": "failure", "failed": "error"}
     yield JUnitCase("run", "verdict", "", verdicts.get(report.verdict, "skipped"), _why(report), report.duration_s)
-    yield JUnitCase("run", "what was compared", text="\n".join(compared(report)))
+    yield JUnitCase("run", "what was compared", text="\n".join(describe_sides(report)))
     for row in report.rows:
         outcomes: dict[str, CaseOutcome] = {"grown": "failure", "unjudged": "skipped"}
         yield JUnitCase("at rest", row.name, "", outcomes.get(row.verdict, "passed"), _about(row))
@@ -101,14 +101,14 @@ def _cases(report: GateReport) -> Iterator[JUnitCase]:
         )
 
 
-def _scenario(one: Checked, report: GateReport) -> JUnitCase:
+def _scenario(one: GateCoverage, report: GateReport) -> JUnitCase:
     rising = [found for found in report.findings if found.scenario == one.scenario]
     text = f"{count(one.gauges, 'gauge')} judged over {count(one.cycles, 'cycle')}"
     found = "; ".join(f"{finding.name}: {finding.detail}" for finding in rising)
     return JUnitCase("scenarios", one.scenario, one.scenario, "failure" if rising else "passed", found or text)
 
 
-def _about(row: Row) -> str:
+def _about(row: FigureRow) -> str:
     if row.base is None or row.now is None or row.allowed is None:
         return f"not judged: {row.note}"
     told = (
@@ -124,7 +124,7 @@ def annotations(report: GateReport) -> Iterator[str]:
     """Commands of GitHub's runner, by which the lines of what was found are marked in a change."""
     for culprit in report.culprits:
         title, held = f"{culprit.what or culprit.kind} grows", culprit.retained_by or "nothing that is known"
-        yield annotation("error", title, f"held by {held}; {culprit.replay}", short(culprit.file), culprit.line)
+        yield annotation("error", title, f"held by {held}; {culprit.replay}", short_path(culprit.file), culprit.line)
     for line in report.lines:
         message = f"{rate(line.more_bytes, 'bytes')} that the base does not have; {line.why}".rstrip("; ")
         yield annotation("error", "more memory at rest", message, line.file, line.line)

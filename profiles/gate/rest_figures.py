@@ -13,9 +13,9 @@ import msgspec
 import psutil
 
 from mobifai.errors import MobiFaiError
-from profiles.gate.builder import in_a_line
+from profiles.gate.builder import one_line_error
 from profiles.gate.figures import together
-from profiles.gate.sides import Side
+from profiles.gate.sides import GateSide
 from profiles.results import ProfileError
 from soak import shell
 from soak.gauges.quiescence import at_rest
@@ -45,7 +45,7 @@ COUNTED: Mapping[str, tuple[str, ...]] = {
 }
 """How the gauges of each figure begin. The keeper inherits descriptors of whoever starts it."""
 
-Figures = dict[str, float]
+FigureValues = dict[str, float]
 """Values by the names of `figures.FIGURES`."""
 
 
@@ -53,11 +53,11 @@ class BaseFailed(ProfileError):
     """The base can't be measured. That says nothing of the change."""
 
 
-async def at_rest_figures(sides: Sequence[Side], folder: Path, tell: Callable[[str], None]) -> list[Figures]:
+async def measure_at_rest(sides: Sequence[GateSide], folder: Path, tell: Callable[[str], None]) -> list[FigureValues]:
     """The figures of each side, the candidate's last. Raises BaseFailed; of the candidate ProfileError, TargetFailed,
     StateError.
     """
-    found: list[list[Figures]] = [[] for _ in sides]
+    found: list[list[FigureValues]] = [[] for _ in sides]
     for start in range(STARTS):
         for number, side in enumerate(sides):
             tell(f"{side.name}: at rest, {start + 1} of {STARTS}")
@@ -66,26 +66,28 @@ async def at_rest_figures(sides: Sequence[Side], folder: Path, tell: Callable[[s
             except Exception as error:
                 if side is sides[-1]:
                     raise
-                raise BaseFailed(in_a_line(str(error) if isinstance(error, MobiFaiError) else repr(error))) from error
-    return [least(of_side) for of_side in found]
+                raise BaseFailed(
+                    one_line_error(str(error) if isinstance(error, MobiFaiError) else repr(error))
+                ) from error
+    return [smallest_values(of_side) for of_side in found]
 
 
-def least(measured: Sequence[Mapping[str, float]]) -> Figures:
+def smallest_values(measured: Sequence[Mapping[str, float]]) -> FigureValues:
     """The least of each figure; one that was missing once is missing."""
     names = set.intersection(*(set(one) for one in measured))
     return {name: min(one[name] for one in measured) for name in sorted(names)}
 
 
-async def _figures(side: Side, folder: Path) -> Figures:
+async def _figures(side: GateSide, folder: Path) -> FigureValues:
     return {**await _imports(side), **await _idle(side, folder)}
 
 
-async def _imports(side: Side) -> Figures:
-    told = msgspec.json.decode(await printed(side, IMPORT_ALL, EXACT_HEAP), type=dict[str, float])
+async def _imports(side: GateSide) -> FigureValues:
+    told = msgspec.json.decode(await run_program(side, IMPORT_ALL, EXACT_HEAP), type=dict[str, float])
     return {f"imports.{name}": value for name, value in told.items()}
 
 
-async def printed(side: Side, program: str, variables: Mapping[str, str]) -> bytes:
+async def run_program(side: GateSide, program: str, variables: Mapping[str, str]) -> bytes:
     """The last line of what a program prints that a side's Python runs. Raises ProfileError when it fails."""
     process = await asyncio.create_subprocess_exec(
         *(side.installation.python, "-P", "-c", program),
@@ -121,7 +123,7 @@ def _cause(traceback: str, home: Path | None) -> str:
 
 @asynccontextmanager
 async def waiting_agent(
-    side: Side, folder: Path, variables: Mapping[str, str] | None = None
+    side: GateSide, folder: Path, variables: Mapping[str, str] | None = None
 ) -> AsyncIterator[AgentUnderTest]:
     """An agent that waits for its first phone. Raises TargetFailed, StateError."""
     folder.mkdir(parents=True)
@@ -137,15 +139,15 @@ async def waiting_agent(
         yield target
 
 
-async def _idle(side: Side, folder: Path) -> Figures:
+async def _idle(side: GateSide, folder: Path) -> FigureValues:
     async with waiting_agent(side, folder) as target:
         await target.ask("soak.fill")  # or the free lists of Python would be counted as they happen to be
         values, _ = await at_rest(target.values, None, REST_SECONDS)
         worst = float((await target.ask("status"))["worst_case_bytes"])
-        return {**counted(values, "idle"), **_pages(target), "limits.bytes": worst}
+        return {**figures_of(values, "idle"), **_pages(target), "limits.bytes": worst}
 
 
-def counted(values: Mapping[str, float], prefix: str, suffix: str = "") -> Figures:
+def figures_of(values: Mapping[str, float], prefix: str, suffix: str = "") -> FigureValues:
     """What soak counts, as figures."""
     found = {f"{prefix}.{name}{suffix}": together(values, start) for name, start in COUNTED.items()}
     for name, gauge in (("objects", "python.blocks"), ("heap", "heap.bytes")):
@@ -154,7 +156,7 @@ def counted(values: Mapping[str, float], prefix: str, suffix: str = "") -> Figur
     return found
 
 
-def _pages(target: AgentUnderTest) -> Figures:
+def _pages(target: AgentUnderTest) -> FigureValues:
     """Memory that each has for itself and has written to."""
     return {"idle.pages": _written(target.agent_pid), "idle.keeper": _written(target.keeper_pid)}
 

@@ -10,10 +10,10 @@ from soak.gauges.results import FindingResult, Product
 SCHEMA_VERSION = 1
 """Of report.json: larger whenever a reader of the one before could take a report for something else."""
 
-Verdict = Literal["passed", "grown", "failed", "inconclusive", "unfinished"]
+GateVerdict = Literal["passed", "grown", "failed", "inconclusive", "unfinished"]
 """`unfinished`: written while the run went on. A run that was killed keeps it."""
 
-EXIT_STATUS: dict[Verdict, int] = {"passed": 0, "grown": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
+EXIT_STATUS: dict[GateVerdict, int] = {"passed": 0, "grown": 1, "failed": 3, "inconclusive": 4, "unfinished": 4}
 """The exit status of each verdict, as those of `mobifai soak`; 2 is left for usage."""
 
 RowVerdict = Literal["ok", "grown", "accepted", "unjudged"]
@@ -57,7 +57,7 @@ class SideResult(msgspec.Struct, frozen=True):
         return [one.partition(" ")[0] for one in self.edits]
 
 
-class Row(msgspec.Struct, frozen=True):
+class FigureRow(msgspec.Struct, frozen=True):
     """One figure on both sides. `allowed` is the most that lets it through.
 
     None stands for what was not measured; `note` says why.
@@ -73,7 +73,7 @@ class Row(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-class Checked(msgspec.Struct, frozen=True):
+class GateCoverage(msgspec.Struct, frozen=True):
     """How much was judged in one scenario, on the candidate's side.
 
     `cycles` are those of the judged `blocks`, without `warm_up_cycles`. `filled` names the limits that were filled to
@@ -114,12 +114,12 @@ class GateReport(msgspec.Struct, frozen=True):
     there at rest. `fits` is false when the stored baseline is of another environment or workload: then nothing was run.
     """
 
-    verdict: Verdict
+    verdict: GateVerdict
     base: SideResult
     now: SideResult
-    rows: list[Row]
+    rows: list[FigureRow]
     findings: list[FindingResult]
-    checked: list[Checked]
+    checked: list[GateCoverage]
     environment: dict[str, Any]
     seed: int
     duration_s: float
@@ -139,6 +139,6 @@ class GateReport(msgspec.Struct, frozen=True):
     """The command that does all of it again."""
 
     @property
-    def grown(self) -> list[Row]:
+    def grown(self) -> list[FigureRow]:
         """The figures that are above what is allowed."""
         return [row for row in self.rows if row.verdict == "grown"]

@@ -25,7 +25,7 @@ def edits_in_words(commit: str, kinds: list[str]) -> str:
     return ", ".join([commit[:12], *(parts or ["no edits"])])
 
 
-def short(side: SideResult) -> str:
+def short_side_text(side: SideResult) -> str:
     """One side in a few words: `main (0123456789ab)`, `this checkout (0123456789ab, 2 files edited)`."""
     at = f" ({edits_in_words(side.commit, side.kinds)})" if side.commit else ""
     match side.kind:
@@ -41,7 +41,7 @@ def short(side: SideResult) -> str:
     return "nothing (its figures are to be stored)"
 
 
-def compared(report: GateReport) -> Iterator[str]:
+def describe_sides(report: GateReport) -> Iterator[str]:
     """A line for each side, and one for each thing that differs around them."""
     yield f"base: {_whole(report.base)}"
     yield f"now: {_whole(report.now)}"

@@ -55,7 +55,7 @@ class CandidateFailed(ProfileError):
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class GateSide:
     """One of the two. `name` is what a table calls it, `about` says what it is."""
 
     name: str
@@ -71,14 +71,14 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class SideRequirements:
     """What a revision needs beside itself: its dependencies, and the versions it locks."""
 
     dependencies: tuple[str, ...]
     lock: str
 
 
-def candidate(about: SideResult, folder: Path, stop: Interruption | None = None) -> Side:
+def lay_out_candidate(about: SideResult, folder: Path, stop: Interruption | None = None) -> GateSide:
     """What is to be tried: a checkout, built as it is, or the package that runs this.
 
     Raises CandidateFailed, GitError, ProfileError, Interrupted.
@@ -86,7 +86,7 @@ def candidate(about: SideResult, folder: Path, stop: Interruption | None = None)
     place, builder = folder / "side", Builder(folder, stop)
     if about.built:
         snapshot(Path(about.name), folder / "source")
-        _check_installed(needs(folder / "source"))
+        _check_installed(requirements_of(folder / "source"))
         try:
             _unpack(_wheel(folder / "source", folder / "wheel", "the checkout's wheel", builder), place)
         except BuildFailed as error:
@@ -99,7 +99,7 @@ def candidate(about: SideResult, folder: Path, stop: Interruption | None = None)
     except ProfileError as error:
         raise CandidateFailed(f"what is to be tried: {error}") from None
     builder.check()
-    return _described(Side("now", Installation(path=place, seed=HASH_SEED), about))
+    return _described(GateSide("now", Installation(path=place, seed=HASH_SEED), about))
 
 
 def base_of(checkout: Path, revision: str) -> SideResult:
@@ -107,7 +107,7 @@ def base_of(checkout: Path, revision: str) -> SideResult:
     return SideResult("revision", name=revision, commit=commit_of(checkout, revision), dirty=False)
 
 
-def base(checkout: Path, revision: str, folder: Path, stop: Interruption | None = None) -> Side:
+def lay_out_base(checkout: Path, revision: str, folder: Path, stop: Interruption | None = None) -> GateSide:
     """A revision of a checkout, built. Raises GitError, ProfileError when it can't be, Interrupted."""
     about, builder = base_of(checkout, revision), Builder(folder, stop)
     source = folder / "source"
@@ -123,10 +123,10 @@ def base(checkout: Path, revision: str, folder: Path, stop: Interruption | None 
     except ProfileError as error:
         raise ProfileError(f"the base {revision} can't be run: {error}; name another revision with --base") from None
     python = _python(checkout, source, folder, builder)
-    return _described(Side("base", Installation(python, place, HASH_SEED), about))
+    return _described(GateSide("base", Installation(python, place, HASH_SEED), about))
 
 
-def in_checkout(culprit: Culprit, about: SideResult, side: Side) -> Culprit:
+def in_checkout(culprit: Culprit, about: SideResult, side: GateSide) -> Culprit:
     """A culprit with the paths of the checkout in the place of those of a side that was built of it."""
     if not about.built:
         return culprit
@@ -142,7 +142,7 @@ def in_checkout(culprit: Culprit, about: SideResult, side: Side) -> Culprit:
     return msgspec.convert(moved(msgspec.to_builtins(culprit)), Culprit)
 
 
-def needs(tree: Path) -> Needs:
+def requirements_of(tree: Path) -> SideRequirements:
     """What a source tree asks for. Raises ProfileError when it does not say."""
     try:
         project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
@@ -150,7 +150,7 @@ def needs(tree: Path) -> Needs:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ProfileError(f"expected a pyproject.toml with dependencies in what is built; found {error!r}") from None
     lock = tree / LOCK
-    return Needs(dependencies, lock.read_text() if lock.exists() else "")
+    return SideRequirements(dependencies, lock.read_text() if lock.exists() else "")
 
 
 def _complete(place: Path) -> None:
@@ -174,8 +174,8 @@ def _package(module: object) -> Path:
 
 def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str:
     """This Python, where the base needs what the candidate needs; else one with what it needs."""
-    wanted = needs(source)
-    if wanted == needs(checkout):
+    wanted = requirements_of(source)
+    if wanted == requirements_of(checkout):
         return sys.executable
     home = folder / "python"
     python = home / "bin" / "python"
@@ -189,7 +189,7 @@ def _python(checkout: Path, source: Path, folder: Path, builder: Builder) -> str
     return str(python)
 
 
-def _check_installed(wanted: Needs) -> None:
+def _check_installed(wanted: SideRequirements) -> None:
     """Whether what a checkout needs is here, where it is to run. Raises ProfileError."""
     names = [re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0] for one in wanted.dependencies if ";" not in one]
     missing = [name for name in names if not any(importlib.metadata.Distribution.discover(name=name))]
@@ -197,7 +197,7 @@ def _check_installed(wanted: Needs) -> None:
         raise ProfileError(f"expected what the checkout needs to be installed; not there: {', '.join(missing)}")
 
 
-def _described(side: Side) -> Side:
+def _described(side: GateSide) -> GateSide:
     """A side with what its own Python says of itself; without, where that can't import it (a start says why)."""
     words = [side.installation.python, "-P", "-c", ABOUT]
     try:
@@ -212,7 +212,7 @@ def _described(side: Side) -> Side:
     except (subprocess.TimeoutExpired, OSError, msgspec.MsgspecError):
         return side
     about = msgspec.convert({**msgspec.to_builtins(side.about), **told}, SideResult)
-    return Side(side.name, side.installation, about)
+    return GateSide(side.name, side.installation, about)
 
 
 def _unpack(file: Path, place: Path) -> None:

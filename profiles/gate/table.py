@@ -9,22 +9,28 @@ from typing import Final, NamedTuple
 from rich.text import Text
 
 from profiles.gate.figures import FIGURES
-from profiles.gate.results import Checked, GateReport, Row, RowVerdict, Verdict
-from profiles.gate.side_text import compared, short
-from profiles.report.locations import told
+from profiles.gate.results import FigureRow, GateCoverage, GateReport, GateVerdict, RowVerdict
+from profiles.gate.side_text import describe_sides, short_side_text
+from profiles.report.locations import location_text
 from profiles.results import EVERYTHING, Unjudged, not_judged
 from soak.report.figures import amount, count, duration, rate
 from soak.report.text import markdown_text, one_line
 
-HEADLINES: Final[dict[Verdict, str]] = {
+HEADLINES: Final[dict[GateVerdict, str]] = {
     "passed": "Memory does not grow",
     "grown": "Memory grows",
     "failed": "The run itself failed",
     "inconclusive": "No verdict",
     "unfinished": "No verdict yet: the run goes on, or was killed",
 }
-SIGNS: Final[dict[Verdict, str]] = {"passed": "✓", "grown": "✗", "failed": "!", "inconclusive": "?", "unfinished": "?"}
-STYLES: Final[dict[Verdict, str]] = {"passed": "bold green", "grown": "bold red", "failed": "bold red"}
+SIGNS: Final[dict[GateVerdict, str]] = {
+    "passed": "✓",
+    "grown": "✗",
+    "failed": "!",
+    "inconclusive": "?",
+    "unfinished": "?",
+}
+STYLES: Final[dict[GateVerdict, str]] = {"passed": "bold green", "grown": "bold red", "failed": "bold red"}
 MARKS: Final[dict[RowVerdict, str]] = {"ok": "✓", "grown": "✗", "accepted": "·", "unjudged": "?"}
 COLOURS: Final[dict[RowVerdict, str]] = {"grown": "red", "accepted": "yellow", "unjudged": "yellow"}
 COLUMNS: Final = ("", "figure", "base", "now", "change", "allowed")
@@ -33,7 +39,7 @@ MOST_CULPRITS: Final = 3
 NOTHING: Final = "-"
 
 
-class Line(NamedTuple):
+class TableLine(NamedTuple):
     """One row of the table, as text."""
 
     verdict: RowVerdict
@@ -45,12 +51,14 @@ def headline(report: GateReport) -> str:
     """The answer in a line: of what, beside what, and why there is none."""
     if report.base.kind == "itself" and report.verdict == "passed":
         return (
-            f"Figures were stored of {short(report.now)}: no limit was breached and nothing rises in it; what is there "
-            f"at rest was compared with nothing; {duration(report.duration_s)}."
+            f"Figures were stored of {short_side_text(report.now)}: no limit was breached and nothing rises in it; "
+            f"what is there at rest was compared with nothing; {duration(report.duration_s)}."
         )
     found = len(report.findings) + len(report.grown)
     by_then = f", {count(found, 'finding')} by then" if found and report.verdict == "inconclusive" else ""
-    sides = f"{HEADLINES[report.verdict]}{by_then}: {short(report.now)}, beside {short(report.base)}"
+    sides = (
+        f"{HEADLINES[report.verdict]}{by_then}: {short_side_text(report.now)}, beside {short_side_text(report.base)}"
+    )
     reasons = [f"; {not_judged(one)}" for one in all_unjudged(report)[:1]]
     why = reasons if report.verdict == "inconclusive" else []
     took = f"; {duration(report.duration_s)}" if report.duration_s else ""
@@ -63,19 +71,19 @@ def all_unjudged(report: GateReport) -> list[Unjudged]:
     return [*report.unjudged, *rows]
 
 
-def table(report: GateReport) -> list[Line]:
+def table(report: GateReport) -> list[TableLine]:
     """The rows that a reviewer has to see."""
     lines = [_line(row) for row in _shown(report.rows)]
     said = () if report.verdict != "inconclusive" else (EVERYTHING,)  # by the headline
     return [*lines, *_contracts(report), *(_unjudged_line(one) for one in report.unjudged if one.what not in said)]
 
 
-def _unjudged_line(one: Unjudged) -> Line:
-    return Line("unjudged", (one.what, "", f"not judged: {one.why}", "", ""), "")
+def _unjudged_line(one: Unjudged) -> TableLine:
+    return TableLine("unjudged", (one.what, "", f"not judged: {one.why}", "", ""), "")
 
 
-def _shown(rows: Iterable[Row]) -> Iterator[Row]:
-    families: dict[str, list[Row]] = {name: [] for name in FIGURES}
+def _shown(rows: Iterable[FigureRow]) -> Iterator[FigureRow]:
+    families: dict[str, list[FigureRow]] = {name: [] for name in FIGURES}
     for row in rows:
         families[row.name.partition(":")[0]].append(row)
     for members in families.values():
@@ -83,14 +91,14 @@ def _shown(rows: Iterable[Row]) -> Iterator[Row]:
         yield from telling or sorted(members, key=_used_up)[-1:]
 
 
-def _used_up(row: Row) -> float:
+def _used_up(row: FigureRow) -> float:
     """How much of what is allowed has been used."""
     if row.base is None or row.now is None or row.allowed is None:
         return 0.0
     return (row.now - row.base) / max(row.allowed - row.base, 1e-9)
 
 
-def _line(row: Row) -> Line:
+def _line(row: FigureRow) -> TableLine:
     def shown(value: float | None) -> str:
         return NOTHING if value is None else amount(value, row.unit)
 
@@ -98,10 +106,10 @@ def _line(row: Row) -> Line:
     change = NOTHING if row.base is None or row.now is None else rate(row.now - base, row.unit)
     allowed = NOTHING if row.allowed is None else rate(row.allowed - base, row.unit)
     note = f"not judged: {row.note}" if row.verdict == "unjudged" else row.note
-    return Line(row.verdict, (row.name, shown(row.base), shown(row.now), change, allowed), note)
+    return TableLine(row.verdict, (row.name, shown(row.base), shown(row.now), change, allowed), note)
 
 
-def _contracts(report: GateReport) -> Iterator[Line]:
+def _contracts(report: GateReport) -> Iterator[TableLine]:
     """What has no figure: bounds, and slopes by scenario."""
     if report.checked:
         yield _limits(report)
@@ -109,29 +117,29 @@ def _contracts(report: GateReport) -> Iterator[Line]:
         yield _slopes(one, report)
 
 
-def _limits(report: GateReport) -> Line:
+def _limits(report: GateReport) -> TableLine:
     """Of limits that were not filled it is only known that they were not passed."""
     breached = [one for one in report.findings if one.kind == "bound"]
     if breached:
-        return Line("grown", ("limits", "", f"{count(len(breached), 'limit')} breached", "", ""), "")
+        return TableLine("grown", ("limits", "", f"{count(len(breached), 'limit')} breached", "", ""), "")
     bounds = max(one.bounds for one in report.checked)
     filled = {name for one in report.checked for name in one.filled}
     of_them = f"{len(filled)} of them {'was' if len(filled) == 1 else 'were'} filled"
     told_ = f"none of {count(bounds, 'limit')} breached; {of_them}"
-    return Line("ok", ("limits", "", told_, "", ""), "")
+    return TableLine("ok", ("limits", "", told_, "", ""), "")
 
 
-def _slopes(one: Checked, report: GateReport) -> Line:
+def _slopes(one: GateCoverage, report: GateReport) -> TableLine:
     rising = [found for found in report.findings if found.scenario == one.scenario and found.kind != "bound"]
     before = [found for found in report.as_before if found.scenario == one.scenario]
     as_before = f"; {count(len(before), 'gauge')} as in the base" if before else ""
     of = f"of {count(one.gauges, 'gauge')} in {count(one.cycles, 'cycle')} after {one.warm_up_cycles:,} of warm-up"
     told_ = f"{len(rising) or 'none'} {of} {'rise' if len(rising) > 1 else 'rises'}{as_before}"
     verdict: RowVerdict = "grown" if rising else "ok"
-    return Line(verdict, (f"slopes:{one.scenario}", "", told_, "", ""), "" if rising else _resolution(one))
+    return TableLine(verdict, (f"slopes:{one.scenario}", "", told_, "", ""), "" if rising else _resolution(one))
 
 
-def _resolution(one: Checked) -> str:
+def _resolution(one: GateCoverage) -> str:
     """The smallest leaks that would have shown."""
     leaks = [(one.smallest_leak_objects, "objects"), (one.smallest_leak_bytes, "bytes")]
     shown = [amount(value, unit) for value, unit in leaks if value is not None]
@@ -149,20 +157,20 @@ def summary(report: GateReport) -> Text:
         widths = _widths(lines)
         text.append(f"    {_row(COLUMNS[1:], widths)}\n", "dim")
         for line in lines:
-            text.append(f"  {MARKS[line.verdict]} {_told(line, widths)}\n", COLOURS.get(line.verdict, ""))
+            text.append(f"  {MARKS[line.verdict]} {_line_text(line, widths)}\n", COLOURS.get(line.verdict, ""))
     for sentence, colour in sentences(report):
         text.append(f"  {one_line(sentence)}\n", colour)
     text.rstrip()
     return text
 
 
-def _widths(lines: Iterable[Line]) -> list[int]:
+def _widths(lines: Iterable[TableLine]) -> list[int]:
     """Of each column; sentences in the place of figures have no column."""
     rows = [COLUMNS[1:], *(line.cells if line.cells[1] else (line.cells[0], "", "", "", "") for line in lines)]
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
 
-def _told(line: Line, widths: Sequence[int]) -> str:
+def _line_text(line: TableLine, widths: Sequence[int]) -> str:
     shown = _row(line.cells, widths) if line.cells[1] else f"{line.cells[0]:<{widths[0]}}  {line.cells[2]}"
     return f"{shown.rstrip()}  {one_line(line.note)}".rstrip()
 
@@ -179,7 +187,7 @@ def culprits(report: GateReport) -> Iterator[tuple[str, str]]:
     """The lines that did it, and what to do next; with a colour each."""
     for culprit in report.culprits[:MOST_CULPRITS]:
         held = f", held by {culprit.retained_by}" if culprit.retained_by else ""
-        yield f"→ {told(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
+        yield f"→ {location_text(culprit.place)}: {culprit.what or culprit.kind}{held}", "bold red"
     for line in report.lines:
         what = line.why or line.text
         yield f"→ {line.file}:{line.line}: {rate(line.more_bytes, 'bytes')} at rest, {what}", "bold red"
@@ -198,7 +206,7 @@ def sentences(report: GateReport) -> Iterator[tuple[str, str]]:
         yield f"· the base has this too: {finding.scenario}: {finding.detail}", "yellow"
     for note in report.notes:
         yield f"· {note}", ""
-    yield from ((line, "dim") for line in compared(report))
+    yield from ((line, "dim") for line in describe_sides(report))
 
 
 def markdown(report: GateReport) -> str:

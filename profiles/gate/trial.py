@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from profiles.gate.builder import in_a_line
-from profiles.gate.rest_figures import Figures, counted
-from profiles.gate.sides import Side
+from profiles.gate.builder import one_line_error
+from profiles.gate.rest_figures import FigureValues, figures_of
+from profiles.gate.sides import GateSide
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult
 from soak.gauges.trend import Judgement, judge
@@ -30,13 +30,13 @@ Points = list[tuple[int, float]]
 
 
 @dataclass
-class Look:
+class Measurement:
     """What one side showed in one pass over a scenario."""
 
-    side: Side
+    side: GateSide
     judged: dict[str, Judgement] = field(default_factory=dict)
     points: dict[str, Points] = field(default_factory=dict)
-    figures: Figures = field(default_factory=dict)
+    figures: FigureValues = field(default_factory=dict)
     breached: list[FindingResult] = field(default_factory=list)
     cycles: int = 0
     warm_up_cycles: int = 0
@@ -53,28 +53,28 @@ class Look:
 
 
 @dataclass
-class Trial:
+class ScenarioTrial:
     """What a scenario showed: `first` and, when it is suspected, `again`; looks in the order of the sides."""
 
     scenario: str
     replay: str
-    first: list[Look]
-    again: list[Look] = field(default_factory=list)
+    first: list[Measurement]
+    again: list[Measurement] = field(default_factory=list)
 
 
-async def trial(
+async def run_trial(
     scenario: str,
     plan: SoakPlan,
-    sides: Sequence[Side],
+    sides: Sequence[GateSide],
     folder: Path,
     clock: Callable[[], float],
     tell: Callable[[str], None],
     *,
     replay: str,
-) -> Trial:
+) -> ScenarioTrial:
     """Try a scenario; the candidate is the last of the sides. What a side does wrong is told, not raised."""
     run = _Pass(scenario, plan, folder / "1", clock, tell, replay)
-    found = Trial(scenario, replay, await run.looks(sides))
+    found = ScenarioTrial(scenario, replay, await run.looks(sides))
     now = found.first[-1]
     if now.failure is None and (suspected := now.suspected):
         tell(f"{scenario}: {', '.join(suspected[:3])} may rise; looking again in fresh processes")
@@ -84,14 +84,14 @@ async def trial(
     return found
 
 
-async def at_rest_again(
+async def measure_at_rest_again(
     scenario: str,
     plan: SoakPlan,
-    sides: Sequence[Side],
+    sides: Sequence[GateSide],
     folder: Path,
     clock: Callable[[], float],
     tell: Callable[[str], None],
-) -> list[Look]:
+) -> list[Measurement]:
     """What is at rest once more, in fresh processes with another seed.
 
     Python's own tables (that of interned strings is 2 MB) get larger at moments that depend on chance.
@@ -113,10 +113,10 @@ class _Pass:
     factor: int = 1
     blocks: int = QUICK_BLOCKS
 
-    async def looks(self, sides: Sequence[Side]) -> list[Look]:
+    async def looks(self, sides: Sequence[GateSide]) -> list[Measurement]:
         """Blocks in turns, as long as the candidate has not failed."""
         async with AsyncExitStack() as scope:
-            contenders = [_Contender(self, side, self.folder / str(number)) for number, side in enumerate(sides)]
+            contenders = [_SideRun(self, side, self.folder / str(number)) for number, side in enumerate(sides)]
             for one in contenders:
                 await one.begin(scope)
             for number in range(self.blocks):
@@ -126,10 +126,10 @@ class _Pass:
             return [one.look() for one in contenders]
 
 
-class _Contender:
+class _SideRun:
     """One side in one pass."""
 
-    def __init__(self, run: _Pass, side: Side, folder: Path) -> None:
+    def __init__(self, run: _Pass, side: GateSide, folder: Path) -> None:
         self.side = side
         self._run = run
         self._folder = folder
@@ -159,13 +159,13 @@ class _Contender:
                 await self._course.block(_quiet)
                 self._course.check_bytes()
 
-    def look(self) -> Look:
+    def look(self) -> Measurement:
         """What it showed."""
         course, replay = self._course, self._run.replay
         if course is None or self._failure is not None:
-            return Look(self.side, failure=self._failure)
+            return Measurement(self.side, failure=self._failure)
         points = {name: course.book.window(name) for name in course.book.series}
-        return Look(
+        return Measurement(
             self.side,
             judged={name: judge(window, gauge_of(name)) for name, window in points.items()},
             points=points,
@@ -187,17 +187,17 @@ class _Contender:
         except Exception as error:
             scenario = self._run.scenario
             found = failure(error, scenario, self._run.replay)
-            self._failure = msgspec.structs.replace(found, detail=f"{self.side.name}: {in_a_line(found.detail)}")
+            self._failure = msgspec.structs.replace(found, detail=f"{self.side.name}: {one_line_error(found.detail)}")
 
 
-def _figures(course: ScenarioRun) -> Figures:
+def _figures(course: ScenarioRun) -> FigureValues:
     """What is there at rest: the least of all blocks, for what wavers."""
     steady = dict(course.newest)
     for name in ("python.blocks", "heap.bytes"):
         measured = [value for _, value in course.book.window(name) if not isnan(value)]
         if name in steady and measured:
             steady[name] = min(measured)
-    return counted(steady, "used", f":{course.scenario.name}")
+    return figures_of(steady, "used", f":{course.scenario.name}")
 
 
 def _quiet(_: str) -> None:

@@ -11,9 +11,9 @@ from array import array
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from profiles.attribution.frames import Frame, Stack, blame, is_of_the_tool, unwrapped
+from profiles.attribution.frames import Frame, Stack, is_profiler_stack, responsible_frame, without_wrappers
 
-Site: TypeAlias = tuple[Frame, Frame]
+SiteKey: TypeAlias = tuple[Frame, Frame]
 """The line to blame, and the innermost line."""
 
 LATEST_START: Final = 3
@@ -24,7 +24,7 @@ MOST_SITES: Final = 20_000
 
 
 @dataclass(slots=True)
-class Course:
+class SiteHistory:
     """Blocks and bytes at each window. `stack`: the one that most of the newest blocks have."""
 
     blocks: "array[int]"  # no lists: those are followed as containers
@@ -32,11 +32,11 @@ class Course:
     stack: Stack = ()
 
 
-class Sites:
+class SiteTracker:
     """All sites. A window is one look at everything that lives."""
 
     def __init__(self) -> None:
-        self.courses: dict[Site, Course] = {}  # bounded by MOST_SITES
+        self.courses: dict[SiteKey, SiteHistory] = {}  # bounded by MOST_SITES
         self.windows = 0
 
     def look(self) -> None:
@@ -47,7 +47,9 @@ class Sites:
             if course is None:
                 if self.windows > LATEST_START or len(self.courses) >= MOST_SITES:
                     continue
-                course = self.courses[site] = Course(array("q", [0] * self.windows), array("q", [0] * self.windows))
+                course = self.courses[site] = SiteHistory(
+                    array("q", [0] * self.windows), array("q", [0] * self.windows)
+                )
             course.blocks.append(blocks)
             course.bytes.append(size)
             course.stack = stacks[site]
@@ -60,7 +62,7 @@ class Sites:
             del self.courses[site]
 
 
-def _living() -> tuple[dict[Site, tuple[int, int]], dict[Site, Stack]]:
+def _living() -> tuple[dict[SiteKey, tuple[int, int]], dict[SiteKey, Stack]]:
     traces: Any = _tracemalloc._get_traces()  # what a snapshot is made of; equal stacks are one object
     amounts: dict[int, int] = {}
     sizes: dict[int, int] = {}
@@ -72,11 +74,11 @@ def _living() -> tuple[dict[Site, tuple[int, int]], dict[Site, Stack]]:
             sizes[key] += trace[1]
         else:
             amounts[key], sizes[key], unique[key] = 1, trace[1], trace[2]
-    found: dict[Site, tuple[int, int]] = {}
-    largest: dict[Site, int] = {}
-    stacks: dict[Site, Stack] = {}
+    found: dict[SiteKey, tuple[int, int]] = {}
+    largest: dict[SiteKey, int] = {}
+    stacks: dict[SiteKey, Stack] = {}
     for key, stack in unique.items():
-        if is_of_the_tool(stack):
+        if is_profiler_stack(stack):
             continue
         site = site_of(stack)
         before = found.get(site, (0, 0))
@@ -86,12 +88,12 @@ def _living() -> tuple[dict[Site, tuple[int, int]], dict[Site, Stack]]:
     return found, stacks
 
 
-def site_of(stack: Stack) -> Site:
+def site_of(stack: Stack) -> SiteKey:
     """Its site. Raises IndexError for an empty stack."""
-    return blame(stack), unwrapped(stack)[0]
+    return responsible_frame(stack), without_wrappers(stack)[0]
 
 
-def stack_of(thing: object) -> Stack:
+def allocation_stack(thing: object) -> Stack:
     """Where an object was made; () when that was before tracing, or while nothing traces.
 
     CPython 3.11 looks in the wrong place when the object's type has a managed dictionary (3.12 does not).

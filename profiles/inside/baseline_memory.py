@@ -15,7 +15,7 @@ import mobifai
 MOST_LINES = 20_000
 
 
-class Line(TypedDict):
+class LineMemory(TypedDict):
     """Bytes that a line has allocated. `file` is below the folder that the package is in."""
 
     file: str
@@ -23,7 +23,7 @@ class Line(TypedDict):
     bytes: int
 
 
-class Module(TypedDict):
+class ImportedModule(TypedDict):
     """A module, the line that brought it in, and about how much its code takes."""
 
     name: str
@@ -32,14 +32,14 @@ class Module(TypedDict):
     bytes: int
 
 
-class Standing(TypedDict):
+class BaselineMemory(TypedDict):
     """All of it."""
 
-    lines: list[Line]
-    modules: list[Module]
+    lines: list[LineMemory]
+    modules: list[ImportedModule]
 
 
-def standing() -> Standing:
+def baseline_memory() -> BaselineMemory:
     """Bytes by line, the largest first; every module that a line of mobifai brought in."""
     home = str(mobifai.__path__[0]).removesuffix("mobifai")
     sizes: collections.Counter[tuple[str, int]] = collections.Counter()  # bounded by the lines of the program
@@ -47,13 +47,13 @@ def standing() -> Standing:
         frame = trace.traceback[0]
         if frame.filename.startswith(home):
             sizes[frame.filename.removeprefix(home), frame.lineno] += trace.size
-    lines: list[Line] = [
+    lines: list[LineMemory] = [
         {"file": file, "line": line, "bytes": size} for (file, line), size in sizes.most_common(MOST_LINES)
     ]
     return {"lines": lines, "modules": _modules()}
 
 
-def _modules() -> list[Module]:
+def _modules() -> list[ImportedModule]:
     importers = sys.modules.get("sitecustomize")
     found: dict[str, tuple[str, int]] = getattr(importers, "found", {})
     return [

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from profiles.attribution.frames import Frame, is_of_the_tool
-from profiles.inside.allocation_sites import Site, site_of, stack_of, storage_stack
+from profiles.attribution.frames import Frame, is_profiler_stack
+from profiles.inside.allocation_sites import SiteKey, allocation_stack, site_of, storage_stack
 from profiles.inside.retainers import referents
 
 NEWEST: Final = 16
@@ -28,13 +28,13 @@ MOST_SCANNED: Final = 100_000
 
 
 @dataclass
-class Held:
+class ContainerContents:
     """What the newest elements hold, in all. `weak`: they are weak references, and hold nothing."""
 
     elements: int = 0
     bytes: int = 0
     kinds: "collections.Counter[str]" = field(default_factory=collections.Counter)
-    sites: "collections.Counter[Site]" = field(default_factory=collections.Counter)
+    sites: "collections.Counter[SiteKey]" = field(default_factory=collections.Counter)
     weak: bool = False
     of: str = ""
     """The type of most elements; of a dictionary's values."""
@@ -44,9 +44,9 @@ PASSED: Final = (tuple, types.MethodType, types.CellType)
 """Without a trace these are walked through: they lead nowhere but to what they are made of."""
 
 
-def held_by(container: Any, at_base: Container[int]) -> Held:
+def contents_of(container: Any, at_base: Container[int]) -> ContainerContents:
     """Walk through it. `at_base` has the addresses of the lists and dictionaries that were there before."""
-    held, new = Held(), list(newest(container))
+    held, new = ContainerContents(), list(newest(container))
     held.elements = len(new)
     parts = [part for element in new for part in element]
     kinds = collections.Counter(name_of(type(element[-1])) for element in new)
@@ -57,13 +57,13 @@ def held_by(container: Any, at_base: Container[int]) -> Held:
     return held
 
 
-def _walk(parts: list[Any], held: Held, seen: set[int], at_base: Container[int]) -> None:
+def _walk(parts: list[Any], held: ContainerContents, seen: set[int], at_base: Container[int]) -> None:
     """Everything below, breadth first, but what was there before and what measures."""
     waiting = collections.deque(parts)
     while waiting and len(seen) < MOST_OBJECTS:
         thing = waiting.popleft()
-        stack = stack_of(thing)
-        if id(thing) in seen or not (_is_new(thing, at_base) if not stack else not is_of_the_tool(stack)):
+        stack = allocation_stack(thing)
+        if id(thing) in seen or not (_is_new(thing, at_base) if not stack else not is_profiler_stack(stack)):
             continue
         seen.add(id(thing))
         held.bytes += sys.getsizeof(thing, 0)
@@ -84,7 +84,7 @@ def newest(container: Any) -> Iterator[tuple[Any, ...]]:
     if isinstance(container, dict):
         yield from islice(reversed(container.items()), NEWEST)
     elif isinstance(container, set):
-        new = (thing for thing in islice(container, MOST_SCANNED) if stack_of(thing))
+        new = (thing for thing in islice(container, MOST_SCANNED) if allocation_stack(thing))
         yield from ((thing,) for thing in islice(new, NEWEST))
     else:
         yield from ((thing,) for thing in list(container)[-NEWEST:])
@@ -101,11 +101,11 @@ def cached_function(container: object) -> Frame | None:
     return None
 
 
-def survivors(sites: set[Site], things: Iterable[Any]) -> dict[Site, Any]:
+def survivors(sites: set[SiteKey], things: Iterable[Any]) -> dict[SiteKey, Any]:
     """One object that lives of each site."""
-    found: dict[Site, Any] = {}
+    found: dict[SiteKey, Any] = {}
     for thing in things:
-        stack = stack_of(thing)
+        stack = allocation_stack(thing)
         if stack and (site := site_of(stack)) in sites:
             found[site] = thing
     return found

@@ -23,26 +23,26 @@ MOST: Final = 200_000
 
 
 @dataclass(slots=True)
-class Lengths:
+class LengthHistory:
     """One container's course, and what it is: addresses are used again."""
 
     kind: type
     points: "array[int]"  # no list: those are followed themselves
 
 
-class Containers:
+class ContainerTracker:
     """All of them, those of what measures too: who names them leaves those out."""
 
     def __init__(self) -> None:
         self.at_base: dict[int, int] = {}  # bounded by MOST
         """The length of each at the first window."""
-        self.growing: dict[int, Lengths] = {}  # bounded by MOST
+        self.growing: dict[int, LengthHistory] = {}  # bounded by MOST
         self.windows = 0
 
     def look(self) -> None:
         """Take a window."""
         note = self._follow if self.windows else self._note
-        for thing in among(gc.get_objects()):
+        for thing in containers_among(gc.get_objects()):
             note(id(thing), thing)
         self.windows += 1
         if self.windows > 1:
@@ -59,17 +59,19 @@ class Containers:
         if known is None:
             before = self.at_base.get(address)
             if before is not None and length > before and self.windows <= LATEST_START:
-                self.growing[address] = Lengths(type(thing), array("q", [*([before] * self.windows), length]))
+                self.growing[address] = LengthHistory(type(thing), array("q", [*([before] * self.windows), length]))
         elif known.kind is type(thing) and length >= known.points[-1] and len(known.points) == self.windows:
             known.points.append(length)
 
 
-def find(addresses: set[int]) -> dict[int, Any]:
+def find_containers(addresses: set[int]) -> dict[int, Any]:
     """The containers at these addresses that still live."""
-    return {id(thing): thing for thing in among(gc.get_objects() if addresses else []) if id(thing) in addresses}
+    return {
+        id(thing): thing for thing in containers_among(gc.get_objects() if addresses else []) if id(thing) in addresses
+    }
 
 
-def among(things: Sequence[Any]) -> list[Any]:
+def containers_among(things: Sequence[Any]) -> list[Any]:
     """The containers among objects, and those below them of text and numbers alone, which the collector leaves out."""
     found, is_tracked = [], gc.is_tracked
     for thing in things:

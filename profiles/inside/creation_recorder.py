@@ -21,9 +21,9 @@ from contextlib import ExitStack, suppress
 from typing import Any, Final, TypeAlias
 
 from profiles.attribution.frames import Stack
-from profiles.inside.notes import count, here, note, note_path, note_task
+from profiles.inside.notes import calling_stack, count, note, note_path, note_task
 
-Wrapper: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+CallWrapper: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 _FunctionPointer: Final[Any] = ctypes._CFuncPtr  # type: ignore[attr-defined]
 """The type of C functions that ctypes has found."""
@@ -34,7 +34,7 @@ FREEING: Final = frozenset({"free"})
 _CREATES: Final = frozenset("wax+")
 
 
-class Births:
+class CreationRecorder:
     """Where descriptors, processes and files came from. `born` has the stacks by descriptor, process id or path."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Births:
         if scope is not None:
             scope.close()
             for thing in gc.get_objects():
-                _let_go(thing)
+                _unwrap(thing)
         self.forget()
 
     def forget(self) -> None:
@@ -85,7 +85,7 @@ class Births:
 
     # -- what is watched
 
-    def _places(self) -> Iterator[tuple[Any, str, Wrapper]]:
+    def _places(self) -> Iterator[tuple[Any, str, CallWrapper]]:
         yield os, "open", self._opened
         yield os, "pipe", self._both_ends("pipe")
         yield os, "pipe2", self._both_ends("pipe")
@@ -106,7 +106,7 @@ class Births:
         yield ctypes.CDLL, "__getitem__", self._function
         yield gc, "freeze", self._frozen
 
-    def _put(self, owner: Any, name: str, wrapper: Wrapper) -> None:
+    def _put(self, owner: Any, name: str, wrapper: CallWrapper) -> None:
         original = vars(owner).get(name)
         if original is None or self._scope is None:
             return
@@ -122,7 +122,7 @@ class Births:
 
     def _opened(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         descriptor = function(*arguments, **named)
-        stack = here()
+        stack = calling_stack()
         note(self.descriptors, descriptor, "file", stack)
         flags = arguments[1] if len(arguments) > 1 else named.get("flags", 0)
         if flags & os.O_CREAT:
@@ -131,46 +131,46 @@ class Births:
 
     def _file(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         file = function(*arguments, **named)
-        stack, mode = here(), arguments[1] if len(arguments) > 1 else named.get("mode", "r")
+        stack, mode = calling_stack(), arguments[1] if len(arguments) > 1 else named.get("mode", "r")
         with suppress(OSError, ValueError):
             note(self.descriptors, file.fileno(), "file", stack)
         if _CREATES & set(str(mode)):
             note_path(self.files, arguments[0] if arguments else named.get("file"), stack)
         return file
 
-    def _both_ends(self, what: str) -> Wrapper:
+    def _both_ends(self, what: str) -> CallWrapper:
         def noted(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
             ends = function(*arguments, **named)
-            stack = here()
+            stack = calling_stack()
             for end in ends:
                 note(self.descriptors, end, what, stack)
             return ends
 
         return noted
 
-    def _descriptor(self, what: str) -> Wrapper:
+    def _descriptor(self, what: str) -> CallWrapper:
         def noted(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
             descriptor = function(*arguments, **named)
-            note(self.descriptors, descriptor, what, here())
+            note(self.descriptors, descriptor, what, calling_stack())
             return descriptor
 
         return noted
 
     def _socket(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         function(*arguments, **named)
-        note(self.descriptors, arguments[0].fileno(), "socket", here())
+        note(self.descriptors, arguments[0].fileno(), "socket", calling_stack())
 
     def _child(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         pid = function(*arguments, **named)
         if pid:
-            note(self.children, pid, here())
+            note(self.children, pid, calling_stack())
         return pid
 
     def _child_with_terminal(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         pid, descriptor = function(*arguments, **named)
         if pid:
-            note(self.children, pid, here())
-            note(self.descriptors, descriptor, "pseudo-terminal", here())
+            note(self.children, pid, calling_stack())
+            note(self.descriptors, descriptor, "pseudo-terminal", calling_stack())
         return pid, descriptor
 
     def _popen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -178,7 +178,7 @@ class Births:
         self._follow_input(arguments[0])
 
     def _frozen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        count(self.freezes, here())
+        count(self.freezes, calling_stack())
         function(*arguments, **named)
 
     def _connection(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -203,7 +203,7 @@ class Births:
             return
 
         def made(loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any) -> "asyncio.Task[Any]":
-            note_task(self.spawned, getattr(coroutine, "cr_code", None), here())
+            note_task(self.spawned, getattr(coroutine, "cr_code", None), calling_stack())
             return asyncio.Task(coroutine, loop=loop, **named)
 
         loop.set_task_factory(made)
@@ -215,7 +215,7 @@ class Births:
             function.errcheck = self._called
 
     def _called(self, result: Any, function: Any, arguments: tuple[Any, ...]) -> Any:
-        name, stack = getattr(function, "__name__", "?"), here()
+        name, stack = getattr(function, "__name__", "?"), calling_stack()
         if name in ALLOCATING and isinstance(result, int):
             note(self.allocated, result, name, stack)
         elif name in FREEING and arguments:
@@ -231,7 +231,7 @@ class Births:
 
         def said(statement: str) -> None:
             if (found := _INSERT.match(statement)) is not None:
-                count(self.rows, found[1], here())
+                count(self.rows, found[1], calling_stack())
 
         with suppress(sqlite3.Error):
             connection.set_trace_callback(said)
@@ -243,20 +243,20 @@ class Births:
         original, pid = child.stdin.write, child.pid
 
         def write(data: Any) -> Any:
-            count(self.said, pid, here())
+            count(self.said, pid, calling_stack())
             return original(data)
 
         with suppress(AttributeError, TypeError):
             child.stdin.write = write  # type: ignore[method-assign]
 
 
-def _let_go(thing: object) -> None:
+def _unwrap(thing: object) -> None:
     """Take off what was put on an object: nobody kept a list of those, since it would have kept them alive."""
     if type(thing) is sqlite3.Connection:
         with suppress(sqlite3.Error):  # it is closed, or of another thread
             thing.set_trace_callback(None)
     elif isinstance(thing, _FunctionPointer):
-        if isinstance(getattr(thing.errcheck, "__self__", None), Births):
+        if isinstance(getattr(thing.errcheck, "__self__", None), CreationRecorder):
             del thing.errcheck
     elif type(thing) is subprocess.Popen and thing.stdin is not None:
         getattr(thing.stdin, "__dict__", {}).pop("write", None)

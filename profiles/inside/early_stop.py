@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class EarlyEnd:
+class EarlyStop:
     """Who may be told to end. A command gives its look a name (`run`) and names it again in `conclude`."""
 
     def __init__(self) -> None:

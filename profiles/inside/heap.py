@@ -19,12 +19,12 @@ import psutil
 
 import mobifai
 from mobifai.health.process_stats import descriptor_kinds, heap_in_use
-from profiles.attribution.frames import blame
-from profiles.inside.allocation_sites import stack_of
+from profiles.attribution.frames import responsible_frame
+from profiles.inside.allocation_sites import allocation_stack
 from profiles.inside.container_contents import name_of
-from profiles.inside.containers import among
-from profiles.inside.offload import driven, no_pause
-from profiles.inside.retainers import paths, referents
+from profiles.inside.containers import containers_among
+from profiles.inside.offload import no_yield, run_without_waiting
+from profiles.inside.retainers import find_paths, referents
 from soak.inside.count import CANARIES
 
 MOST_TYPES: Final = 30
@@ -46,7 +46,7 @@ def snapshot(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
     largest = _largest(things)
     old = _old()
     targets = [*largest, *old]
-    held = driven(paths(targets, no_pause, without={id(things), id(largest), id(old), id(targets)}))
+    held = run_without_waiting(find_paths(targets, no_yield, without={id(things), id(largest), id(old), id(targets)}))
     counted = types_of(things)
     return {
         "types": counted[:MOST_TYPES],
@@ -99,7 +99,7 @@ def _old() -> list[Any]:
 def _largest(things: Sequence[Any]) -> list[Any]:
     """The longest containers that are not the interpreter's own."""
     known = {id(things), id(sys.modules), *(id(vars(one)) for one in things if issubclass(type(one), types.ModuleType))}
-    found = [one for one in among(things) if id(one) not in known]
+    found = [one for one in containers_among(things) if id(one) not in known]
     return sorted(found, key=len, reverse=True)[:MOST_CONTAINERS]
 
 
@@ -171,7 +171,7 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
     for task in list(asyncio.all_tasks(loop)):
         coroutine: Any = task.get_coro()
         code = getattr(coroutine, "cr_code", None)
-        made = blame(stack) if (stack := stack_of(task)) else None
+        made = responsible_frame(stack) if (stack := allocation_stack(task)) else None
         together[
             getattr(coroutine, "__qualname__", "?"),
             f"{code.co_filename}:{code.co_firstlineno}" if code else "",

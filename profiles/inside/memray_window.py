@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mobifai.control.control_socket import StreamingHandler
 from mobifai.errors import StateError
-from profiles.inside.early_stop import EarlyEnd
+from profiles.inside.early_stop import EarlyStop
 from profiles.windows import LONGEST_FLAME
 from soak.inside.windows import MemoryWindows
 
@@ -20,12 +20,12 @@ MOST_FILE: Final = 256 << 20
 LOOK_SECONDS: Final = 0.25
 
 
-def tracing_windows(early: EarlyEnd) -> StreamingHandler:
+def trace_handler(early: EarlyStop) -> StreamingHandler:
     """The question `profile.trace {seconds, file, native, run}` (see `trace`)."""
     return lambda arguments: trace(arguments, early)
 
 
-async def trace(arguments: dict[str, Any], early: EarlyEnd) -> AsyncGenerator[object, None]:
+async def trace(arguments: dict[str, Any], early: EarlyStop) -> AsyncGenerator[object, None]:
     """Trace a window: an event when it begins, and one at its end.
 
     `file` must not be there yet, in a directory of this user that nobody else may enter. Raises StateError.

@@ -16,7 +16,7 @@ MOST_NOTED: Final = 4096
 """Descriptors, processes, files, and lines for each of the others."""
 
 
-def here() -> Stack:
+def calling_stack() -> Stack:
     """The calls that led to what is watched, the innermost first."""
     frame: Any = sys._getframe(1)
     while frame is not None and role(frame.f_code.co_filename) is Role.WRAPPER:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def aside(job: Callable[[], T]) -> T:
+async def offload(job: Callable[[], T]) -> T:
     """The result of a job. Raises what it raises. It is waited for, also when this is cancelled: it is not long.
 
     No garbage is collected meanwhile: that would stop everything for longer than any step of the job. In a process
@@ -56,7 +56,7 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def driven(job: Coroutine[Any, Any, T]) -> T:
+def run_without_waiting(job: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that waits for nothing. Raises RuntimeError when it does."""
     try:
         job.send(None)
@@ -67,5 +67,5 @@ def driven(job: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("expected a coroutine that waits for nothing; it waits")
 
 
-async def no_pause() -> None:
+async def no_yield() -> None:
     """For what is to let others run now and then, where they run anyway."""

@@ -12,19 +12,19 @@ from typing import Any
 from mobifai.control.control_socket import ControlHandler, StreamingHandler
 from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import StateError
-from profiles.inside.baseline_memory import standing
-from profiles.inside.early_stop import EarlyEnd
+from profiles.inside.baseline_memory import baseline_memory
+from profiles.inside.early_stop import EarlyStop
 from profiles.inside.heap import snapshot
-from profiles.inside.memray_window import tracing_windows
-from profiles.inside.offload import aside
-from profiles.inside.tracing import Tracing
-from profiles.inside.watching import watching
+from profiles.inside.memray_window import trace_handler
+from profiles.inside.offload import offload
+from profiles.inside.tracing import AllocationTracer
+from profiles.inside.watching import watch_handler
 from soak.inside.questions import RUN_VARIABLE
 
 
 def questions(subject: PluginContext) -> Mapping[str, ControlHandler | StreamingHandler]:
     """Every question, by its name."""
-    tracing, early = Tracing(), EarlyEnd()
+    tracing, early = AllocationTracer(), EarlyStop()
 
     async def begin(_: dict[str, Any]) -> object:
         _check_under_test()
@@ -51,11 +51,11 @@ def questions(subject: PluginContext) -> Mapping[str, ControlHandler | Streaming
 
     async def standing_(_: dict[str, Any]) -> object:
         _check_under_test()
-        return standing()
+        return baseline_memory()
 
     async def heap(_: dict[str, Any]) -> object:
         loop = asyncio.get_running_loop()
-        return await aside(lambda: snapshot(loop))
+        return await offload(lambda: snapshot(loop))
 
     return {
         "profile.begin": begin,
@@ -63,10 +63,10 @@ def questions(subject: PluginContext) -> Mapping[str, ControlHandler | Streaming
         "profile.courses": courses,
         "profile.examine": examine,
         "profile.end": end,
-        "profile.watch": watching(tracing, subject, early),
+        "profile.watch": watch_handler(tracing, subject, early),
         "profile.heap": heap,
         "profile.standing": standing_,
-        "profile.trace": tracing_windows(early),
+        "profile.trace": trace_handler(early),
         "profile.conclude": early.conclude,
     }
 

@@ -43,7 +43,7 @@ _REGISTRIES: Final = frozenset(
 _HERE: Final = __file__.rpartition("/")[0]
 
 
-async def paths(
+async def find_paths(
     targets: Sequence[object], pause: Callable[[], Awaitable[None]], *, without: Container[int] = ()
 ) -> list[str]:
     """For each target its path; "" when nothing that Python knows holds it.
@@ -198,7 +198,7 @@ def _locals(frame: types.FrameType) -> list[tuple[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _PathStep:
     """How one object holds another; `before` is what holds the first, `after` what the second one holds."""
 
     before: Any
@@ -211,12 +211,12 @@ def _words(links: Sequence[Any]) -> Iterator[str]:
     """A word for each step; "" for one that says nothing."""
     around = [None, *links, None]
     for step in range(1, len(links)):
-        yield _word(_Step(*around[step - 1 : step + 3]))
+        yield _word(_PathStep(*around[step - 1 : step + 3]))
 
 
-def _word(step: _Step) -> str:
+def _word(step: _PathStep) -> str:
     for kind in type(step.owner).__mro__:
-        tell = _TELLERS.get(kind)
+        tell = _STEP_TEXTS.get(kind)
         if tell is not None and (told := tell(step)) is not None:
             return told
     name = _attribute(step.owner, step.held)
@@ -231,7 +231,7 @@ _PLUMBING: Final = frozenset(
 """Types of the interpreter that stand between others, and say nothing."""
 
 
-def _entry(step: _Step) -> str | None:
+def _entry(step: _PathStep) -> str | None:
     """An entry of a dictionary; as an attribute where its keys are names, as those of objects and modules are."""
     for key, value in list(islice(dict.items(step.owner), MOST_SEARCHED)):
         if value is step.held:
@@ -242,8 +242,8 @@ def _entry(step: _Step) -> str | None:
     return None
 
 
-def _index(base: Any) -> Callable[[_Step], str | None]:
-    def tell(step: _Step) -> str | None:
+def _index(base: Any) -> Callable[[_PathStep], str | None]:
+    def tell(step: _PathStep) -> str | None:
         if type(step.held) is types.CellType and type(step.before) is types.FunctionType:
             return ""  # a function's closure: the function has named it
         elements = list(islice(base.__iter__(step.owner), MOST_SEARCHED))
@@ -252,11 +252,11 @@ def _index(base: Any) -> Callable[[_Step], str | None]:
     return tell
 
 
-def _bound(step: _Step) -> str:
+def _bound(step: _PathStep) -> str:
     return f"(method of {_kind(step.held)})" if step.owner.__self__ is step.held else ""
 
 
-def _function(step: _Step) -> str | None:
+def _function(step: _PathStep) -> str | None:
     owner, held, name = step.owner, step.held, step.owner.__qualname__
     if held is owner.__closure__:
         cells = zip(owner.__code__.co_freevars, owner.__closure__ or (), strict=False)
@@ -269,7 +269,7 @@ def _function(step: _Step) -> str | None:
     return None
 
 
-def _cache(step: _Step) -> str | None:
+def _cache(step: _PathStep) -> str | None:
     """A function with `functools.lru_cache`."""
     if step.held is _own(step.owner):
         return None
@@ -277,7 +277,7 @@ def _cache(step: _Step) -> str | None:
     return ".__wrapped__" if step.held is function else f"(cache of {getattr(function, '__qualname__', '?')})"
 
 
-def _local(step: _Step) -> str:
+def _local(step: _PathStep) -> str:
     """A local name of a coroutine, a generator or a frame; of a name that closures share, what is in its cell."""
     owner = step.owner
     frame = next((getattr(owner, name) for name in ("cr_frame", "gi_frame", "ag_frame") if hasattr(owner, name)), owner)
@@ -289,7 +289,7 @@ def _local(step: _Step) -> str:
     return f"local {found} of {name}" if found else f"(at work in {name})"
 
 
-def _future(step: _Step) -> str | None:
+def _future(step: _PathStep) -> str | None:
     owner, held = step.owner, step.held
     if type(held) in _CODE:
         return f"(coroutine {held.__qualname__})" if step.before is not None else ""
@@ -300,20 +300,20 @@ def _future(step: _Step) -> str | None:
     return "(callback)" if any(held is callbacks or held is pair or held is pair[0] for pair in callbacks) else None
 
 
-def _exception(step: _Step) -> str | None:
+def _exception(step: _PathStep) -> str | None:
     names = ("__traceback__", "__cause__", "__context__", "args")
     return next((f".{name}" for name in names if getattr(step.owner, name) is step.held), None)
 
 
-def _class(step: _Step) -> str | None:
+def _class(step: _PathStep) -> str | None:
     return "" if type(step.held) is dict else ".__mro__" if type(step.held) is tuple else None
 
 
-def _nothing(_: _Step) -> str:
+def _nothing(_: _PathStep) -> str:
     return ""
 
 
-_TELLERS: Final[dict[type, Callable[[_Step], str | None]]] = {
+_STEP_TEXTS: Final[dict[type, Callable[[_PathStep], str | None]]] = {
     dict: _entry,
     **{base: _index(base) for base in (list, tuple, collections.deque)},
     **dict.fromkeys((set, frozenset), lambda _: "{member}"),

@@ -20,13 +20,13 @@ from typing import Any, Final
 import psutil
 
 from mobifai.errors import StateError
-from profiles.attribution.frames import Frame, Role, Stack, is_of_the_tool, role
-from profiles.inside.allocation_sites import Site, Sites, site_of, stack_of, storage_stack
-from profiles.inside.container_contents import cached_function, held_by, name_of, survivors
-from profiles.inside.containers import Containers, find
-from profiles.inside.creation_recorder import Births
-from profiles.inside.offload import aside, driven, no_pause, running_loop
-from profiles.inside.retainers import paths
+from profiles.attribution.frames import Frame, Role, Stack, is_profiler_stack, role
+from profiles.inside.allocation_sites import SiteKey, SiteTracker, allocation_stack, site_of, storage_stack
+from profiles.inside.container_contents import cached_function, contents_of, name_of, survivors
+from profiles.inside.containers import ContainerTracker, find_containers
+from profiles.inside.creation_recorder import CreationRecorder
+from profiles.inside.offload import no_yield, offload, run_without_waiting, running_loop
+from profiles.inside.retainers import find_paths
 
 FRAMES: Final = 8
 """Lines of a stack that are kept: deep enough for a call through two libraries."""
@@ -36,7 +36,7 @@ MOST_EXAMINED: Final = 40
 MOST_TYPES: Final = 40
 
 
-class Tracing:
+class AllocationTracer:
     """One look, from `begin` to `end`. Windows are to be taken when the process is at rest."""
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class Tracing:
 
     def _clear(self) -> None:
         self.peak_bytes = 0
-        self._births = Births()
-        self._sites = Sites()
-        self._containers = Containers()
-        self._told: list[Site] = []  # bounded by MOST_TOLD
-        self._before: Before | None = None
+        self._births = CreationRecorder()
+        self._sites = SiteTracker()
+        self._containers = ContainerTracker()
+        self._told: list[SiteKey] = []  # bounded by MOST_TOLD
+        self._before: DescriptorBaseline | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -68,12 +68,12 @@ class Tracing:
     async def window(self) -> None:
         """Look at all that lives. The first window is the base of all others."""
         self._loop = running_loop()
-        await aside(self._look)
+        await offload(self._look)
         self.peak_bytes = max(self.peak_bytes, traced_bytes())
 
     def _look(self) -> None:
         if self._before is None:
-            self._before = Before()
+            self._before = DescriptorBaseline()
             self._births.forget()
         self._sites.look()
         self._containers.look()
@@ -110,15 +110,21 @@ class Tracing:
 
         `folders`: where files that are left are looked for.
         """
-        return await aside(lambda: self._examine(sites, containers, folders))
+        return await offload(lambda: self._examine(sites, containers, folders))
 
     def _examine(self, sites: list[int], containers: list[int], folders: list[str]) -> dict[str, Any]:
-        found = find({*containers[:MOST_EXAMINED]} - {id(gc.garbage)})  # that one the collector fills, wherever it runs
-        living = {address: thing for address, thing in found.items() if not is_of_the_tool(storage_stack(thing) or _ME)}
+        found = find_containers(
+            {*containers[:MOST_EXAMINED]} - {id(gc.garbage)}
+        )  # that one the collector fills, wherever it runs
+        living = {
+            address: thing for address, thing in found.items() if not is_profiler_stack(storage_stack(thing) or _ME)
+        }
         chosen = {self._told[number] for number in sites[:MOST_EXAMINED] if number < len(self._told)}
         alive = survivors(chosen, gc.get_objects()) if chosen else {}
         targets = [*living.values(), *alive.values()]
-        told = driven(paths(targets, no_pause, without={id(found), id(living), id(alive), id(targets)}))
+        told = run_without_waiting(
+            find_paths(targets, no_yield, without={id(found), id(living), id(alive), id(targets)})
+        )
         named = dict(zip([*living, *alive], told, strict=True))
         return {
             "containers": [self._container(address, thing, named[address]) for address, thing in living.items()],
@@ -130,7 +136,7 @@ class Tracing:
         }
 
     def _container(self, address: int, thing: Any, path: str) -> dict[str, Any]:
-        held = held_by(thing, self._containers.at_base)
+        held = contents_of(thing, self._containers.at_base)
         numbers = {site: number for number, site in enumerate(self._told)}
         cache = cached_function(thing)
         return {
@@ -148,15 +154,17 @@ class Tracing:
         }
 
     def _left(self, folders: list[str]) -> dict[str, Any]:
-        before, births = self._before or Before(), self._births
+        before, births = self._before or DescriptorBaseline(), self._births
         children = _children()
         return {
-            "descriptors": _told(self._descriptors(before)),
-            "threads": _told((thread.name, stack_of(thread)) for thread in threading.enumerate()),
-            "tasks": _told((_coroutine(task), stack_of(task)) for task in self._tasks()),
-            "children": _told((name, births.children[pid]) for pid, name in children.items() if pid in births.children),
-            "started": _told(("", stack) for stack in births.children.values()),
-            "files": _told(
+            "descriptors": _by_site(self._descriptors(before)),
+            "threads": _by_site((thread.name, allocation_stack(thread)) for thread in threading.enumerate()),
+            "tasks": _by_site((_coroutine(task), allocation_stack(task)) for task in self._tasks()),
+            "children": _by_site(
+                (name, births.children[pid]) for pid, name in children.items() if pid in births.children
+            ),
+            "started": _by_site(("", stack) for stack in births.children.values()),
+            "files": _by_site(
                 ("file", stack)
                 for file, stack in births.files.items()
                 if file.startswith(tuple(folders)) and Path(file).exists()
@@ -166,20 +174,20 @@ class Tracing:
             "debug": _saved_garbage(),
             "spawned": [{"what": name, "count": 1, "stack": stack} for name, stack in births.spawned.items()],
             "foreign": _counted(births.foreign),
-            "allocated": _told(births.allocated.values()),
+            "allocated": _by_site(births.allocated.values()),
             "said": _counted(Counter({(str(pid), stack): n for (pid, stack), n in births.said.items()})),
         }
 
     def _tasks(self) -> Iterable["asyncio.Task[Any]"]:
         return asyncio.all_tasks(self._loop) if self._loop is not None else ()
 
-    def _descriptors(self, before: "Before") -> Iterable[tuple[str, Stack]]:
+    def _descriptors(self, before: "DescriptorBaseline") -> Iterable[tuple[str, Stack]]:
         for descriptor, target in descriptors().items():
             if before.descriptors.get(descriptor) != target and descriptor in self._births.descriptors:
                 yield self._births.descriptors[descriptor]
 
 
-class Before:
+class DescriptorBaseline:
     """What there was at the base: numbers only."""
 
     def __init__(self) -> None:
@@ -227,7 +235,7 @@ def _lines_with(file: str, text: str) -> list[int]:
     return []
 
 
-def _told(things: Iterable[tuple[str, Stack]]) -> list[dict[str, Any]]:
+def _by_site(things: Iterable[tuple[str, Stack]]) -> list[dict[str, Any]]:
     """How many there are of each name and site, with one stack."""
     return _counted(Counter((name, stack) for name, stack in things if stack))
 
@@ -235,7 +243,7 @@ def _told(things: Iterable[tuple[str, Stack]]) -> list[dict[str, Any]]:
 def _counted(counts: Mapping[tuple[str, Stack], int]) -> list[dict[str, Any]]:
     together: dict[tuple[str, Frame], tuple[int, Stack]] = {}
     for (name, stack), amount in counts.items():
-        if stack and not is_of_the_tool(stack):
+        if stack and not is_profiler_stack(stack):
             key = name, site_of(stack)[0]
             together[key] = together.get(key, (0, stack))[0] + amount, stack
     ordered = sorted(together.items(), key=lambda one: -one[1][0])[:MOST_EXAMINED]

@@ -16,8 +16,8 @@ from mobifai.control.debug_plugins import PluginContext
 from mobifai.errors import StateError
 from mobifai.health.process_stats import descriptor_kinds, heap_in_use
 from profiles.attribution.growth import largest, risen_containers, risen_sites
-from profiles.inside.early_stop import EarlyEnd
-from profiles.inside.tracing import MOST_EXAMINED, Tracing, traced_bytes
+from profiles.inside.early_stop import EarlyStop
+from profiles.inside.tracing import MOST_EXAMINED, AllocationTracer, traced_bytes
 from profiles.windows import LONGEST_LOOK
 from soak.inside.count import count
 
@@ -30,7 +30,7 @@ FEWEST_WINDOWS: Final = 5
 MOST_WINDOWS: Final = 60
 
 
-def watching(tracing: Tracing, subject: PluginContext, early: EarlyEnd) -> StreamingHandler:
+def watch_handler(tracing: AllocationTracer, subject: PluginContext, early: EarlyStop) -> StreamingHandler:
     """The question `profile.watch {seconds, windows, run}`: an event for each window, what was found, what it cost.
 
     A window counts as a cycle. One that is told to end says what it found, if that were enough windows.
@@ -40,7 +40,7 @@ def watching(tracing: Tracing, subject: PluginContext, early: EarlyEnd) -> Strea
         seconds, windows = _wanted(arguments)
         before, began = _amounts(), time.monotonic()
         tracing.begin()
-        pauses = Pauses()
+        pauses = LoopLagMeter()
         try:
             counts: list[dict[str, float]] = []  # bounded by the windows
             with early.of(arguments) as enough:
@@ -66,7 +66,7 @@ def watching(tracing: Tracing, subject: PluginContext, early: EarlyEnd) -> Strea
     return watch
 
 
-class Pauses:
+class LoopLagMeter:
     """The longest time for which the event loop could not call what was due. It measures until `stop`."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ async def _wait(until: float, enough: asyncio.Event) -> None:
         await asyncio.sleep(min(LOOK_SECONDS, left))
 
 
-async def _found(tracing: Tracing, counts: list[dict[str, float]]) -> dict[str, Any]:
+async def _found(tracing: AllocationTracer, counts: list[dict[str, float]]) -> dict[str, Any]:
     """What rises, and what there is to say of it."""
     told, cycles = tracing.courses(), [*range(len(counts))]
     sites, containers = risen_sites(cycles, told["sites"]), risen_containers(cycles, told["containers"])

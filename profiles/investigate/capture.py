@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from profiles.attribution.growth import COUNT, largest, rise, risen_containers, risen_sites
-from profiles.evidence import Evidence, containers_of, left_of, seen_from, sites_of
+from profiles.evidence import Evidence, containers_of, leftovers_of, process_gauges, sites_of
 from profiles.results import Overhead
 from soak.gauges.gauge import AGENT, GAUGES, GaugeKind, gauge_of
 from soak.gauges.verdict import REQUIRED
@@ -25,13 +25,13 @@ WARM_UP_BLOCKS: Final = (2, 4)
 """The least and the most: the blocks under tracing are a warm-up too."""
 MOST_EXAMINED: Final = 40
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 
 class Capture:
     """What is seen of one course."""
 
-    def __init__(self, course: ScenarioRun, tell: Tell, process: str = AGENT) -> None:
+    def __init__(self, course: ScenarioRun, tell: ProgressCallback, process: str = AGENT) -> None:
         self._course = course
         self._process = process
         self._tell = tell
@@ -72,10 +72,10 @@ class Capture:
             scenario=self._course.scenario.name,
             cycles=self._cycles[-1] - self._cycles[0],
             seconds=seconds,
-            rising=seen_from(self._process, rising),
+            rising=process_gauges(self._process, rising),
             sites=sites_of(sites, told["sites"], examined["sites"]),
             containers=containers_of(containers, examined["containers"]),
-            left=left_of(examined),
+            left=leftovers_of(examined),
             warm_up_cycles=self._course.warm_up_cycles + self._cycles[0],
             windows=len(self._cycles) - 1,
             unmeasured=[name for name in self._required() if name not in self._untraced_names],
@@ -136,7 +136,7 @@ async def capture(
     plan: SoakPlan,
     folder: Path,
     clock: Callable[[], float],
-    tell: Tell,
+    tell: ProgressCallback,
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> tuple[Evidence, Overhead]:

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from profiles.attribution.frames import blame
+from profiles.attribution.frames import responsible_frame
 from profiles.attribution.source import function
 from profiles.evidence import stack_of
-from profiles.results import Culprit, Scale
+from profiles.results import Culprit, DoseResult
 from soak import shell
 from soak.duration import number_text
 from soak.gauges.gauge import AGENT, GaugeKind, gauge_of
@@ -39,7 +39,7 @@ TOLERANCE: Final = 0.35
 LEAST: Final = 0.15
 """Things for each primitive: less is not growth with it."""
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 
 class Primitives:
@@ -91,7 +91,9 @@ class Primitives:
 class DoseTest:
     """One agent that is given doses, and what grew with each."""
 
-    def __init__(self, target: AgentUnderTest, primitives: Primitives, tell: Tell, process: str = AGENT) -> None:
+    def __init__(
+        self, target: AgentUnderTest, primitives: Primitives, tell: ProgressCallback, process: str = AGENT
+    ) -> None:
         self._target = target
         self._process = process
         self._primitives = primitives
@@ -151,7 +153,7 @@ class DoseTest:
         wanted = culprit.file, culprit.function
         made = {(one.file, one.function) for one in culprit.made_at}
         for functions in ({wanted}, made):
-            mine = [row["blocks"] for row in sites if function(blame(stack_of(row["stack"]))) in functions]
+            mine = [row["blocks"] for row in sites if function(responsible_frame(stack_of(row["stack"]))) in functions]
             if mine:
                 return [float(sum(values)) for values in zip(*mine, strict=True)], "objects"
         counts = [
@@ -162,7 +164,7 @@ class DoseTest:
         return [values.get(counts[0], 0.0) for values in self._values], gauge_of(counts[0]).unit
 
 
-def scale(primitive: str, grown: tuple[float, float, float]) -> Scale:
+def scale(primitive: str, grown: tuple[float, float, float]) -> DoseResult:
     """Whether what grew with 1, 2 and 4 doses is in proportion to them. Pure."""
     rate = sum(dose * more for dose, more in zip(DOSES, grown, strict=True)) / sum(dose * dose for dose in DOSES)
     near = all(
@@ -170,14 +172,14 @@ def scale(primitive: str, grown: tuple[float, float, float]) -> Scale:
     )
     first, second, third = (dose * PORTION for dose in DOSES)
     enough = rate >= LEAST * PORTION and grown[2] > grown[0]
-    return Scale(primitive, (first, second, third), grown, enough and near)
+    return DoseResult(primitive, (first, second, third), grown, enough and near)
 
 
 async def dose_test(
     culprits: Sequence[Culprit],
     plan: SoakPlan,
     folder: Path,
-    tell: Tell,
+    tell: ProgressCallback,
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> list[Culprit]:

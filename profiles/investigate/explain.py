@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from profiles.investigate.investigation import Wanted
+from profiles.investigate.investigation import InvestigationRequest
 from profiles.results import NextStep, ProfileError
 from soak.gauges.results import FindingResult, Report
 from soak.plants import plant
@@ -24,7 +24,7 @@ RESUME: Final = shell_command("soak", "--resume")
 NAME_ONE: Final = "name the directory of a soak report (its --report DIR)"
 
 
-class _Known(msgspec.Struct, frozen=True):
+class _PlanInReport(msgspec.Struct, frozen=True):
     """What is used of the plan in a report."""
 
     time_scale: float = 20.0
@@ -66,7 +66,7 @@ def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
     return steps or [NextStep("run soak until it has a verdict", again)]
 
 
-def wanted_of(report: Report, wanted: Wanted, names: Sequence[str]) -> Wanted:
+def explain_request(report: Report, wanted: InvestigationRequest, names: Sequence[str]) -> InvestigationRequest:
     """The hunt that explains a report's findings, or looks into the scenarios that are named.
 
     Raises ProfileError when that run held and no scenario is named, or when its plan can't be used.
@@ -89,7 +89,7 @@ def _findings(report: Report) -> list[FindingResult]:
 def _plan(report: Report, names: tuple[str, ...]) -> SoakPlan:
     told: Any = report.environment.get("plan", {})
     try:
-        known = msgspec.convert(told, _Known)
+        known = msgspec.convert(told, _PlanInReport)
     except msgspec.ValidationError as error:
         raise ProfileError(f"expected the plan of the run in its report; found something else ({error})") from None
     if known.plant is not None:

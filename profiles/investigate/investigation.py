@@ -13,16 +13,25 @@ from typing import Any
 import msgspec
 
 from mobifai.errors import MobiFaiError
-from profiles.attribution.culprit import culprits, ranked
-from profiles.attribution.source import adding, place
-from profiles.evidence import Evidence, is_shared, told_by
+from profiles.attribution.culprit import find_culprits, ranked
+from profiles.attribution.source import insertion_lines, locate
+from profiles.evidence import Evidence, is_shared, qualified_gauge
 from profiles.investigate.capture import capture
 from profiles.investigate.dose import dose_test
 from profiles.investigate.native import native_growth
-from profiles.investigate.outcome import conclude, settings_of, sought, unjudged
+from profiles.investigate.outcome import conclude, finding_outcomes, settings_of, unjudged
 from profiles.investigate.processes import processes_of
 from profiles.replay import run_command
-from profiles.results import Culprit, Looked, Overhead, ProfileReport, Settings, Unattributed, Unjudged, Verdict
+from profiles.results import (
+    Culprit,
+    Overhead,
+    ProfileReport,
+    ProfileSettings,
+    ProfileVerdict,
+    ScenarioCoverage,
+    Unattributed,
+    Unjudged,
+)
 from soak.gauges.gauge import AGENT, process_of
 from soak.gauges.results import FindingResult, Product
 from soak.harness.identity import product
@@ -30,13 +39,13 @@ from soak.harness.installation import HERE, Installation
 from soak.plants import plant
 from soak.run.plan import SoakPlan
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 HEAP = "heap.bytes"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class InvestigationRequest:
     """What is to be done: scenarios by seed and plant (in `plan`), and which looks.
 
     `memray`: None when memory of the C heap rises that nothing else explains. `findings` are those of a soak report
@@ -53,21 +62,21 @@ class Wanted:
     installation: Installation = HERE
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> ProfileSettings:
         """The same for a report."""
         return settings_of(self.plan, dose=self.dose, memray=self.memray, process=self.process)
 
 
 @dataclass
-class Hunt:
+class Investigation:
     """One hunt."""
 
-    wanted: Wanted
+    wanted: InvestigationRequest
     folder: Path
     environment: dict[str, Any]
     command: str
     started_at: str
-    tell: Tell
+    tell: ProgressCallback
     save: Callable[[ProfileReport], None] = lambda _: None
     """Called with what is known whenever that has changed."""
     _product: Product = field(default_factory=product)
@@ -76,14 +85,14 @@ class Hunt:
     _open: list[Unattributed] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _overhead: Overhead = field(default_factory=Overhead)
-    _looked: list[Looked] = field(default_factory=list)
+    _looked: list[ScenarioCoverage] = field(default_factory=list)
     """Scenarios that are through."""
     _unmeasured: list[tuple[str, str]] = field(default_factory=list)
     """Gauges that this system does not measure, by scenario."""
     _missed: list[Unjudged] = field(default_factory=list)
     _why: str = "it was not looked into yet"
     """Why the scenarios that are left are not judged."""
-    _verdict: Verdict | None = None
+    _verdict: ProfileVerdict | None = None
     """Set when it has ended without one of its own."""
 
     async def run(self) -> ProfileReport:
@@ -114,7 +123,7 @@ class Hunt:
             now = evidence.cycles, evidence.warm_up_cycles, evidence.windows
             counts = (counts[0] + now[0], counts[1] + now[1], counts[2] + now[2])
             self._forget_explained(scenario)
-        self._looked.append(Looked(scenario, "judged", *counts))
+        self._looked.append(ScenarioCoverage(scenario, "judged", *counts))
 
     def _next_process(self, scenario: str, looked: Sequence[str]) -> str | None:
         """The process that is to be looked into next, if there is one."""
@@ -151,10 +160,10 @@ class Hunt:
             process,
         )
         self._unmeasured += [(scenario, name) for name in evidence.unmeasured]
-        found, open_ = culprits(evidence, place, adding, self._replay(scenario))
+        found, open_ = find_culprits(evidence, locate, insertion_lines, self._replay(scenario))
         if self._needs_native(open_, process):
             evidence = await self._with_native(scenario, evidence, folder / "n")
-            found, open_ = culprits(evidence, place, adding, self._replay(scenario))
+            found, open_ = find_culprits(evidence, locate, insertion_lines, self._replay(scenario))
         before, self._culprits = self._culprits, [*self._culprits, *found]
         self._open += open_
         if found and wanted.dose:
@@ -174,7 +183,7 @@ class Hunt:
         self._open = [*(one for one in self._open if one.scenario != scenario), *mine.values()]
 
     def _needs_native(self, open_: Iterable[Unattributed], process: str) -> bool:
-        unexplained = any(one.name == told_by(process, HEAP) for one in open_)
+        unexplained = any(one.name == qualified_gauge(process, HEAP) for one in open_)
         return unexplained if self.wanted.memray is None else self.wanted.memray
 
     async def _with_native(self, scenario: str, evidence: Evidence, folder: Path) -> Evidence:
@@ -199,7 +208,7 @@ class Hunt:
     def report(self) -> ProfileReport:
         """What is known now."""
         plan, looked = self.wanted.plan, self._scenarios()
-        findings = sought(self.wanted.findings, self._culprits, self._open, looked, self._unmeasured)
+        findings = finding_outcomes(self.wanted.findings, self._culprits, self._open, looked, self._unmeasured)
         left = [*unjudged(looked, self._unmeasured), *self._missed, *self._undosed()]
         return ProfileReport(
             verdict=self._verdict or conclude(self._culprits, self._open, left, findings),
@@ -231,10 +240,12 @@ class Hunt:
             Unjudged("what the culprits scale with", why if self.wanted.dose else "it was not asked for (--no-dose)")
         ]
 
-    def _scenarios(self) -> list[Looked]:
+    def _scenarios(self) -> list[ScenarioCoverage]:
         """Every scenario that was asked for: those that are through, and those that are not judged."""
         known = {one.scenario: one for one in self._looked}
-        return [known.get(name) or Looked(name, "unjudged", why=self._why) for name in self.wanted.plan.scenarios]
+        return [
+            known.get(name) or ScenarioCoverage(name, "unjudged", why=self._why) for name in self.wanted.plan.scenarios
+        ]
 
     def _replay(self, scenario: str) -> str:
         wanted = self.wanted

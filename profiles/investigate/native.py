@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from mobifai.errors import StateError
-from profiles.attribution.frames import Frame, blame, is_of_the_tool
+from profiles.attribution.frames import Frame, is_profiler_stack, responsible_frame
 from profiles.attribution.growth import BYTES
-from profiles.evidence import Native, stack_of
+from profiles.evidence import NativeAllocation, stack_of
 from profiles.investigate.capture import WARM_UP_BLOCKS
 from profiles.results import ProfileError
 from soak.gauges.gauge import AGENT
@@ -34,11 +34,11 @@ NEAR: Final = 0.4
 """How far a window may be from proportion."""
 MOST_FUNCTIONS: Final = 6
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Window:
+class NativeWindow:
     """One window: how many cycles, and what was still there at its end by (file, line) stack."""
 
     cycles: int
@@ -49,12 +49,17 @@ class Window:
 class NativeGrowth:
     """What stays, and what could not be looked at."""
 
-    rows: list[Native] = field(default_factory=list)
+    rows: list[NativeAllocation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 async def native_growth(
-    scenario: str, plan: SoakPlan, folder: Path, tell: Tell, installation: Installation = HERE, process: str = AGENT
+    scenario: str,
+    plan: SoakPlan,
+    folder: Path,
+    tell: ProgressCallback,
+    installation: Installation = HERE,
+    process: str = AGENT,
 ) -> NativeGrowth:
     """Look at a process of a fresh agent under a scenario. Raises TargetFailed, StateError, what cycles raise."""
     async with open_scenario_run(scenario, plan, folder, time.monotonic, installation=installation) as course:
@@ -67,12 +72,12 @@ async def native_growth(
                 cycles = await course.traced_blocks(file, blocks, tell, native=True, process=process)
             except StateError as error:
                 return NativeGrowth(notes=[f"memray could not look at it: {error}"])
-            windows.append(Window(cycles, await read(file)))
+            windows.append(NativeWindow(cycles, await read(file)))
             file.unlink(missing_ok=True)
     return NativeGrowth(in_proportion(windows))
 
 
-def in_proportion(windows: Sequence[Window]) -> list[Native]:
+def in_proportion(windows: Sequence[NativeWindow]) -> list[NativeAllocation]:
     """The lines whose memory stays in proportion to the cycles. Pure."""
     rows = [{stack_of([row["line"]]): row for row in window.rows} for window in windows]
     cycles = [window.cycles for window in windows]
@@ -81,14 +86,14 @@ def in_proportion(windows: Sequence[Window]) -> list[Native]:
     return sorted((one for one in found if one is not None), key=lambda one: -one.bytes)
 
 
-def _native(rows: Sequence[Mapping[str, Any] | None], cycles: Sequence[int]) -> Native | None:
+def _native(rows: Sequence[Mapping[str, Any] | None], cycles: Sequence[int]) -> NativeAllocation | None:
     kept = [int(row["bytes"]) if row else 0 for row in rows]
     size, blocks = _rate(kept, cycles), _rate([int(row["blocks"]) if row else 0 for row in rows], cycles)
     near = all(abs(one - size * length) <= NEAR * size * length for one, length in zip(kept, cycles, strict=True))
     last = rows[-1]
     if last is None or not near or size < BYTES.per_cycle:
         return None
-    return Native(stack_of(last["stack"]), blocks, size, list(last["functions"]))
+    return NativeAllocation(stack_of(last["stack"]), blocks, size, list(last["functions"]))
 
 
 def _rate(values: Sequence[float], cycles: Sequence[int]) -> float:
@@ -131,9 +136,11 @@ def rows_of(file: Path) -> list[dict[str, Any]]:
         for record in reader.get_leaked_allocation_records(merge_threads=True):
             python = record.stack_trace(max_stacks=MOST_FRAMES)
             stack = tuple((source, line) for _, source, line in python)
-            if is_of_the_tool(stack):
+            if is_profiler_stack(stack):
                 continue
-            row = rows.setdefault(blame(stack), {"line": blame(stack), "bytes": 0, "blocks": 0, "most": 0})
+            row = rows.setdefault(
+                responsible_frame(stack), {"line": responsible_frame(stack), "bytes": 0, "blocks": 0, "most": 0}
+            )
             row["bytes"] += record.size
             row["blocks"] += record.n_allocations
             if record.size > row["most"]:

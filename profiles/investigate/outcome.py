@@ -5,7 +5,15 @@ from typing import Final
 
 import msgspec
 
-from profiles.results import Culprit, Looked, Settings, Sought, Unattributed, Unjudged, Verdict
+from profiles.results import (
+    Culprit,
+    FindingOutcome,
+    ProfileSettings,
+    ProfileVerdict,
+    ScenarioCoverage,
+    Unattributed,
+    Unjudged,
+)
 from soak.gauges.results import FindingResult
 from soak.run.plan import SoakPlan
 
@@ -23,19 +31,19 @@ KEEP_OBJECTS: Final = ("container", "allocation")
 """Culprits of these kinds are Python objects, also where the count of all objects wavered by more than they rise."""
 
 
-def settings_of(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> Settings:
+def settings_of(plan: SoakPlan, *, dose: bool, memray: bool | None, process: str | None = None) -> ProfileSettings:
     """What a hunt was asked for."""
-    asked = Settings(list(plan.scenarios), plan.time_scale, plan.phones, plan.plant, dose, memray)
+    asked = ProfileSettings(list(plan.scenarios), plan.time_scale, plan.phones, plan.plant, dose, memray)
     return msgspec.structs.replace(asked, process=process)
 
 
-def sought(
+def finding_outcomes(
     findings: Iterable[FindingResult],
     culprits: Iterable[Culprit],
     open_: Iterable[Unattributed],
-    looked: Sequence[Looked],
+    looked: Sequence[ScenarioCoverage],
     unmeasured: Iterable[tuple[str, str]],
-) -> list[Sought]:
+) -> list[FindingOutcome]:
     """What became of each finding. `unmeasured` are (scenario, gauge) that could not be measured."""
     culprits = list(culprits)
     explained = {(one.scenario, name) for one in culprits for name in one.explains}
@@ -43,9 +51,9 @@ def sought(
     rose = {(one.scenario, one.name) for one in open_}
     known, missing = {one.scenario: one for one in looked}, set(unmeasured)
 
-    def fate(one: FindingResult) -> Sought:
+    def fate(one: FindingResult) -> FindingOutcome:
         where, seen = (one.scenario, one.name), known.get(one.scenario)
-        told = Sought(one.kind, one.name, one.scenario, "explained", one.detail, replay=one.replay)
+        told = FindingOutcome(one.kind, one.name, one.scenario, "explained", one.detail, replay=one.replay)
         if where in explained:
             return told
         if where in rose:
@@ -61,11 +69,11 @@ def sought(
     return [fate(one) for one in findings]
 
 
-def _with(told: Sought, state: str, why: str) -> Sought:
-    return Sought(told.kind, told.name, told.scenario, state, told.detail, why, told.replay)  # type: ignore[arg-type]
+def _with(told: FindingOutcome, state: str, why: str) -> FindingOutcome:
+    return FindingOutcome(told.kind, told.name, told.scenario, state, told.detail, why, told.replay)  # type: ignore[arg-type]
 
 
-def unjudged(looked: Iterable[Looked], unmeasured: Iterable[tuple[str, str]]) -> list[Unjudged]:
+def unjudged(looked: Iterable[ScenarioCoverage], unmeasured: Iterable[tuple[str, str]]) -> list[Unjudged]:
     """Everything that a hunt was to judge and did not."""
     parts = [Unjudged(f"scenario {one.scenario}", one.why, one.scenario) for one in looked if one.state == "unjudged"]
     here = "it can't be measured on this system"
@@ -73,8 +81,11 @@ def unjudged(looked: Iterable[Looked], unmeasured: Iterable[tuple[str, str]]) ->
 
 
 def conclude(
-    culprits: Sequence[Culprit], open_: Sequence[Unattributed], left: Sequence[Unjudged], findings: Sequence[Sought]
-) -> Verdict:
+    culprits: Sequence[Culprit],
+    open_: Sequence[Unattributed],
+    left: Sequence[Unjudged],
+    findings: Sequence[FindingOutcome],
+) -> ProfileVerdict:
     """The verdict of a hunt that came to its end. What soak found and what did not rise here is not gone."""
     if culprits or open_:
         return "found"

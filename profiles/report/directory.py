@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from profiles.report.html import page
-from profiles.report.schema import OtherVersion, decoded
+from profiles.report.schema import OtherSchemaVersion, decoded
 from profiles.results import SCHEMA_VERSION, ProfileReport
 from soak.gauges.results import Report
 from soak.report.files import ReportError, make_directory, plain_values, reason, remove_empty, write_whole
@@ -45,7 +45,7 @@ class ProfileDirectory:
 
     def _refuse_others(self) -> None:
         if (self.path / "report.json").exists():
-            with suppress(OtherVersion):  # it is ours all the same
+            with suppress(OtherSchemaVersion):  # it is ours all the same
                 _read(self.path / "report.json", f"move it away, or {ADVICE}")
             return
         for name in OTHERS:

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from profiles.report.locations import told
+from profiles.report.locations import location_text
 from profiles.report.summary import FATES, SIGNS, asked, facts, fate, headline, identity, looked_at, overhead, parts
 from profiles.results import (
+    CodeLocation,
     Culprit,
+    DoseResult,
     NextStep,
     Overhead,
-    Place,
     ProfileReport,
-    Scale,
-    Settings,
+    ProfileSettings,
     Unattributed,
     not_judged,
     step_of,
@@ -112,7 +112,7 @@ def _culprit(culprit: Culprit) -> Markup:
     what = f"{culprit.kind}{f', {culprit.what}' if culprit.what else ''}"
     return tag(
         "article",
-        tag("h3", told(culprit.place), title=culprit.file),
+        tag("h3", location_text(culprit.place), title=culprit.file),
         tag("p", tag("span", f"✗ {what}", class_="chip bad"), f" {culprit.confidence} confidence"),
         source(culprit.file, culprit.line),
         _facts(culprit),
@@ -162,15 +162,15 @@ def _listed(lines: Sequence[str]) -> Markup | None:
     return tag("ul", items, class_="notes") if items else None
 
 
-def _places(title: str, places: Sequence[Place]) -> Markup | None:
+def _places(title: str, places: Sequence[CodeLocation]) -> Markup | None:
     """Folded; one alone is told elsewhere on the card."""
     if len(places) < 2:
         return None
-    items = [tag("li", told(one), title=one.file) for one in places[:MOST_NOTES]]
+    items = [tag("li", location_text(one), title=one.file) for one in places[:MOST_NOTES]]
     return tag("details", tag("summary", f"{title}: {len(places):,} lines"), tag("ol", items, class_="small"))
 
 
-def _doses(scales: Sequence[Scale]) -> Markup | None:
+def _doses(scales: Sequence[DoseResult]) -> Markup | None:
     columns = [
         Column("Primitive", lambda one: one.primitive),
         *(Column(f"{times}x", partial(_dose, at), figure=True) for at, times in enumerate((1, 2, 4))),
@@ -179,7 +179,7 @@ def _doses(scales: Sequence[Scale]) -> Markup | None:
     return table("The dose test: how much more there was after so many of each.", columns, scales) if scales else None
 
 
-def _dose(at: int, scale: Scale) -> str:
+def _dose(at: int, scale: DoseResult) -> str:
     return f"{rate(scale.grown[at], scale.unit)} after {number(scale.doses[at])}"
 
 
@@ -201,7 +201,7 @@ def _environment(report: ProfileReport) -> Markup:
         "mode": report.mode,
         "MobiFai": identity(report.product),
         "seed": report.seed if report.mode != "attach" else None,
-        "asked for": asked(report) if report.settings != Settings() else "",
+        "asked for": asked(report) if report.settings != ProfileSettings() else "",
         **report.environment,
     }
     rows = [(name, _value(value)) for name, value in known.items() if value not in ("", None)]

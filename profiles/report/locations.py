@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from profiles.results import Culprit, Place, step_of
+from profiles.results import CodeLocation, Culprit, step_of
 from soak.report.figures import rate, significant
 
 _LIBRARIES = ("/site-packages/", "/dist-packages/")
 
 
-def short(file: str) -> str:
+def short_path(file: str) -> str:
     """A path below the current directory or below where packages are, from there on."""
     for part in _LIBRARIES:
         if part in file:
@@ -17,12 +17,12 @@ def short(file: str) -> str:
     return file.removeprefix(here)
 
 
-def told(place: Place) -> str:
+def location_text(place: CodeLocation) -> str:
     """`file:line function`."""
-    return f"{short(place.file)}:{place.line}" + (f" {place.function}" if place.function else "")
+    return f"{short_path(place.file)}:{place.line}" + (f" {place.function}" if place.function else "")
 
 
-def rates(culprit: Culprit) -> str:
+def rate_text(culprit: Culprit) -> str:
     """What it takes for each cycle (or window), and what that makes in a day."""
     parts, step = [], step_of(culprit.scenario)
     if culprit.bytes_per_cycle:

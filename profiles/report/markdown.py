@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from profiles.report.locations import rates, short, told
+from profiles.report.locations import location_text, rate_text, short_path
 from profiles.report.summary import (
     FATES,
     NOBODY,
@@ -38,7 +38,7 @@ def markdown(report: ProfileReport) -> str:
 
 def _row(one: Culprit) -> str:
     what = f"{one.kind}{f', {one.what}' if one.what else ''}"
-    cells = (told(one.place), what, one.retained_by or NOBODY, rates(one), one.confidence)
+    cells = (location_text(one.place), what, one.retained_by or NOBODY, rate_text(one), one.confidence)
     return f"| {' | '.join(map(markdown_text, cells))} |"
 
 
@@ -57,8 +57,8 @@ def _sentences(report: ProfileReport) -> Iterator[str]:
 def annotations(report: ProfileReport) -> Iterator[str]:
     """Commands of GitHub's runner, by which the lines of culprits are marked in a change."""
     for one in report.culprits[:MOST_ROWS]:
-        message = f"held by {one.retained_by or NOBODY}; {rates(one)}; {one.replay}".removesuffix("; ")
-        yield annotation("error", f"{one.what or one.kind} grows", message, short(one.file), one.line)
+        message = f"held by {one.retained_by or NOBODY}; {rate_text(one)}; {one.replay}".removesuffix("; ")
+        yield annotation("error", f"{one.what or one.kind} grows", message, short_path(one.file), one.line)
     if report.verdict != "clean":
         level: Level = "error" if report.verdict in ("found", "failed") else "warning"
         steps = [f"{step.what}: {step.command}".removesuffix(": ") for step in report.next_steps]

@@ -16,7 +16,7 @@ from soak.report.schema import schema_of, write_all
 T = TypeVar("T")
 
 
-class OtherVersion(ReportError):
+class OtherSchemaVersion(ReportError):
     """A report of MobiFai in the form of another version."""
 
 
@@ -37,8 +37,8 @@ def decoded(file: Path, data: bytes, form: type[T], version: int) -> T:
     return report
 
 
-def _other(file: Path, version: int, found: str) -> OtherVersion:
-    return OtherVersion(
+def _other(file: Path, version: int, found: str) -> OtherSchemaVersion:
+    return OtherSchemaVersion(
         f"{file}: expected a report of schema version {version}, found {found}; read it with the MobiFai that "
         "wrote it, or make it again with this one"
     )
@@ -46,14 +46,14 @@ def _other(file: Path, version: int, found: str) -> OtherVersion:
 
 def schemas() -> Mapping[str, dict[str, Any]]:
     """The schema of each document by the name of its file."""
-    from profiles.comparison import Comparison  # noqa: PLC0415 - these write reports themselves
+    from profiles.comparison import ProfileComparison  # noqa: PLC0415 - these write reports themselves
     from profiles.gate.results import GateReport  # noqa: PLC0415
     from profiles.heap_results import HeapReport  # noqa: PLC0415
     from profiles.results import ProfileReport  # noqa: PLC0415
 
     titles: Final[dict[str, tuple[Any, str]]] = {
         "profile-report.json": (ProfileReport, "report.json of `mobifai profile run` and `attach`"),
-        "profile-compare.json": (Comparison, "`mobifai profile compare --json`"),
+        "profile-compare.json": (ProfileComparison, "`mobifai profile compare --json`"),
         "profile-heap.json": (HeapReport, "`mobifai profile heap --json`"),
         "gate-report.json": (GateReport, "report.json of `mobifai profile gate`"),
     }

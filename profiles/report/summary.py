@@ -5,19 +5,19 @@ from pathlib import Path
 
 from rich.text import Text
 
-from profiles.report.locations import rates, told
+from profiles.report.locations import location_text, rate_text
 from profiles.results import (
     EVERYTHING,
+    CodeLocation,
     Culprit,
-    Looked,
+    DoseResult,
+    FindingOutcome,
     Overhead,
-    Place,
     ProfileReport,
-    Scale,
-    Sought,
+    ProfileVerdict,
+    ScenarioCoverage,
     Unattributed,
     Unjudged,
-    Verdict,
     not_judged,
     step_of,
 )
@@ -27,9 +27,9 @@ from soak.report.figures import byte_count, count, duration, number, rate
 from soak.report.text import one_line
 from soak.shell_quoting import quoted
 
-SIGNS: dict[Verdict, str] = {"clean": "✓", "found": "✗", "failed": "!", "inconclusive": "?", "unfinished": "?"}
-STYLES: dict[Verdict, str] = {"clean": "bold green", "found": "bold red", "failed": "bold red"}
-HEADLINES: dict[Verdict, str] = {
+SIGNS: dict[ProfileVerdict, str] = {"clean": "✓", "found": "✗", "failed": "!", "inconclusive": "?", "unfinished": "?"}
+STYLES: dict[ProfileVerdict, str] = {"clean": "bold green", "found": "bold red", "failed": "bold red"}
+HEADLINES: dict[ProfileVerdict, str] = {
     "clean": "Nothing grows",
     "failed": "The run itself failed",
     "inconclusive": "No verdict",
@@ -51,7 +51,7 @@ MOST_PLACES = 4
 NOBODY = "nothing that is known"
 """What holds memory that no path leads to."""
 
-Piece = tuple[str, str]
+StyledLine = tuple[str, str]
 
 
 def summary(report: ProfileReport, place: Path | None = None) -> Text:
@@ -103,14 +103,14 @@ def parts(report: ProfileReport) -> list[str]:
     return [_part(one, report) for one in report.scenarios if one.state == "judged"]
 
 
-def _part(one: Looked, report: ProfileReport) -> str:
+def _part(one: ScenarioCoverage, report: ProfileReport) -> str:
     if report.mode == "attach":
         return f"{count(one.windows, 'window')} of {duration(report.settings.seconds / max(1, one.windows))} each"
     warm_up = f"after {count(one.warm_up_cycles, 'cycle')} of warm-up"
     return f"{one.scenario}: {count(one.cycles, 'cycle')} judged in {count(one.windows, 'window')}, {warm_up}"
 
 
-def fate(one: Sought) -> str:
+def fate(one: FindingOutcome) -> str:
     """What became of a finding of soak's."""
     words = {
         "explained": "explained by a culprit",
@@ -133,10 +133,10 @@ def facts(culprit: Culprit) -> list[tuple[str, str]]:
     """What is known of a culprit, by name; what is not known has no entry, but for what holds it."""
     known = [
         ("held by", culprit.retained_by or NOBODY),
-        ("grows by", rates(culprit)),
-        ("made at", ", ".join(map(told, culprit.made_at[:MOST_PLACES])) + _more(culprit.made_at, MOST_PLACES)),
-        ("started by", _told(culprit.brought_about_by)),
-        ("through", _told(culprit.library)),
+        ("grows by", rate_text(culprit)),
+        ("made at", ", ".join(map(location_text, culprit.made_at[:MOST_PLACES])) + _more(culprit.made_at, MOST_PLACES)),
+        ("started by", _location_text(culprit.brought_about_by)),
+        ("through", _location_text(culprit.library)),
         ("scales with", scaling(culprit)),
         ("scenario", culprit.scenario),
         ("process", "" if culprit.process == AGENT else culprit.process),
@@ -184,7 +184,7 @@ def asked(report: ProfileReport) -> str:
     return "; ".join(parts)
 
 
-def _lines(report: ProfileReport, place: Path | None) -> Iterator[Piece]:
+def _lines(report: ProfileReport, place: Path | None) -> Iterator[StyledLine]:
     style = STYLES.get(report.verdict, "bold yellow")
     yield f"{SIGNS[report.verdict]} {headline(report)}{_looked_at(report)}.", style
     for culprit in report.culprits[:MOST_CULPRITS]:
@@ -224,12 +224,12 @@ def _unsaid(report: ProfileReport) -> list[Unjudged]:
     return report.unjudged[1:] if said else report.unjudged
 
 
-def _culprit(culprit: Culprit) -> Iterator[Piece]:
-    yield f"  ✗ {told(culprit.place)}: {culprit.kind}{f', {culprit.what}' if culprit.what else ''}", "red"
+def _culprit(culprit: Culprit) -> Iterator[StyledLine]:
+    yield f"  ✗ {location_text(culprit.place)}: {culprit.kind}{f', {culprit.what}' if culprit.what else ''}", "red"
     for name, fact in facts(culprit):
         yield _row(name, fact), ""
     if len(culprit.stack) > 1:
-        yield _row("called by", " < ".join(map(told, culprit.stack[1:MOST_PLACES]))), ""
+        yield _row("called by", " < ".join(map(location_text, culprit.stack[1:MOST_PLACES]))), ""
     yield _row("how sure", f"{culprit.confidence}{', because' if culprit.evidence else ''}"), ""
     for line in culprit.evidence[:MOST_LINES]:
         yield _row("", f"· {line}"), "dim"
@@ -241,21 +241,21 @@ def _row(name: str, fact: str) -> str:
     return f"      {name:<11} {fact}"
 
 
-def _unattributed(one: Unattributed) -> Iterator[Piece]:
+def _unattributed(one: Unattributed) -> Iterator[StyledLine]:
     where = f" in {one.scenario}" if one.scenario else ""
     yield f"  ? unattributed: {one.name}{where}, {rate(one.per_cycle, one.unit)} a {step_of(one.scenario)}", "yellow"
     if one.why:
         yield f"      {one.why}", ""
 
 
-def _dosed(scale: Scale) -> str:
+def _dosed(scale: DoseResult) -> str:
     doses = ", ".join(map(number, scale.doses))
     grown = ", ".join(byte_count(one) if scale.unit == "bytes" else number(one) for one in scale.grown)
     unit = f" {scale.unit}" if scale.unit and scale.unit != "bytes" else ""
     return f"{scale.primitive}: with {doses} {scale.primitive}s it kept {grown}{unit} more"
 
 
-def _left(rows: Sequence[object], most: int, what: str) -> Iterator[Piece]:
+def _left(rows: Sequence[object], most: int, what: str) -> Iterator[StyledLine]:
     if len(rows) > most:
         yield f"  and {len(rows) - most:,} more {what}: see the report", ""
 
@@ -264,5 +264,5 @@ def _more(rows: Sequence[object], most: int) -> str:
     return f" and {len(rows) - most} more" if len(rows) > most else ""
 
 
-def _told(place: Place | None) -> str:
-    return told(place) if place is not None else ""
+def _location_text(place: CodeLocation | None) -> str:
+    return location_text(place) if place is not None else ""

@@ -17,16 +17,16 @@ if str(ROOT) not in sys.path:
 import click  # noqa: E402
 
 from benchmarks.evidence.command import make_command  # noqa: E402
-from benchmarks.evidence.units import Judged, Kind, Known, Outcome  # noqa: E402
+from benchmarks.evidence.units import EvidenceKind, ResultsByUnit, RunResult, UnitOutcome  # noqa: E402
 
 SECONDS = 100.0
 
 
-def fake(root: Path, script: str, name: str = "self-test") -> Kind:
+def fake(root: Path, script: str, name: str = "self-test") -> EvidenceKind:
     """Return a kind whose units do what the script says."""
     course = {unit: words.split(",") for unit, _, words in (part.partition("=") for part in script.split())}
 
-    async def run(unit: str, folder: Path, known: Known) -> Judged:
+    async def run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
         assert list(folder.iterdir()) == []
         attempt = known[unit].attempt if unit in known else 0
         word = course[unit][attempt]
@@ -35,9 +35,9 @@ def fake(root: Path, script: str, name: str = "self-test") -> Kind:
             await asyncio.Event().wait()
         with (root / "ran").open("a") as ran:
             ran.write(f"{unit}\n")
-        return Judged(Outcome(word), f"said {word}", detail(word), f"mobifai soak --plant {unit}")
+        return RunResult(UnitOutcome(word), f"said {word}", detail(word), f"mobifai soak --plant {unit}")
 
-    return Kind(name, lambda: [*course], run, lambda _: SECONDS)
+    return EvidenceKind(name, lambda: [*course], run, lambda _: SECONDS)
 
 
 def detail(word: str) -> dict[str, object]:

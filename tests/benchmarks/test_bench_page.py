@@ -8,26 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.bench.harness_page import harness_section
-from benchmarks.bench.page import OURS, Table, is_compared, page_of
+from benchmarks.bench.page import OURS, ResultTable, is_compared, page_of
 from benchmarks.bench.peers import PEERS
-from benchmarks.bench.results import NOT_TOLD, Cell, Machine, Results
-from benchmarks.bench.rows import BY_NAME, ROWS, Row
+from benchmarks.bench.results import NOT_REPORTED, BenchCell, BenchMachine, BenchResults
+from benchmarks.bench.rows import BY_NAME, ROWS, MetricRow
 from benchmarks.bench.small_leaks import RISING, found_row
 from benchmarks.bench.traced_host import compared
 
-MACHINE = Machine("2026-11-26", False, {"system": "Linux", "cpus": "2 CPUs"}, {"mobifai": "0.1.0"})
+MACHINE = BenchMachine("2026-11-26", False, {"system": "Linux", "cpus": "2 CPUs"}, {"mobifai": "0.1.0"})
 
 
-def results_of(*cells: Cell) -> Results:
-    results = Results()
+def results_of(*cells: BenchCell) -> BenchResults:
+    results = BenchResults()
     for line in (MACHINE, *cells):
         results.add(line)
     return results
 
 
-def rounds_of(row: str, **figures: tuple[float, ...]) -> list[Cell]:
+def rounds_of(row: str, **figures: tuple[float, ...]) -> list[BenchCell]:
     return [
-        Cell(number, peer.replace("_", "-"), row, value)
+        BenchCell(number, peer.replace("_", "-"), row, value)
         for peer, values in figures.items()
         for number, value in enumerate(values, 1)
     ]
@@ -56,18 +56,18 @@ def test_a_row_in_which_mobifai_is_ahead_is_not_named() -> None:
 def test_ratios_are_made_within_each_round_before_their_median_is_taken() -> None:
     cells = rounds_of("connect", mobifai=(100, 10, 1000), node_wrtc=(200, 20, 2000))
 
-    assert Table(cells).ratio(BY_NAME["connect"], "mobifai", "node-wrtc") == 2
+    assert ResultTable(cells).ratio(BY_NAME["connect"], "mobifai", "node-wrtc") == 2
 
 
 def test_rounds_in_which_only_one_has_a_figure_make_no_ratio() -> None:
-    cells = [*rounds_of("connect", mobifai=(100, 100)), Cell(1, "terminado", "connect", 50.0)]
-    cells += [Cell(2, "terminado", "connect", reason="it fell")]
+    cells = [*rounds_of("connect", mobifai=(100, 100)), BenchCell(1, "terminado", "connect", 50.0)]
+    cells += [BenchCell(2, "terminado", "connect", reason="it fell")]
 
-    assert Table(cells).pairs("connect", "mobifai", "terminado") == [(100, 50)]
+    assert ResultTable(cells).pairs("connect", "mobifai", "terminado") == [(100, 50)]
 
 
 def test_a_peer_that_is_not_there_says_why_in_its_cell() -> None:
-    cells = [Cell(1, "mobifai", "start", 1.0), Cell(1, "ttyd", "start", reason="ttyd: not on this machine")]
+    cells = [BenchCell(1, "mobifai", "start", 1.0), BenchCell(1, "ttyd", "start", reason="ttyd: not on this machine")]
 
     assert line_of(page_of(results_of(*cells)), "start until") == (
         "| start until a client can connect, s | 1.00 | ttyd: not on this machine |"
@@ -94,16 +94,16 @@ def test_a_difference_that_the_table_does_not_show_is_not_named() -> None:
 
 def test_a_quick_run_says_that_it_says_nothing() -> None:
     results = results_of(*rounds_of("start", mobifai=(1,)))
-    results.add(Machine("2026-11-26", True, {}, {}))
+    results.add(BenchMachine("2026-11-26", True, {}, {}))
 
     assert "says nothing about who is better" in page_of(results)
 
 
 def test_what_looking_for_leaks_costs_is_told_as_a_share() -> None:
     cells = [
-        Cell(1, "plain", "cycles", 20.0),
-        Cell(1, "memray", "cycles", 15.0),
-        Cell(1, "8 blocks", "least-seconds", 9),
+        BenchCell(1, "plain", "cycles", 20.0),
+        BenchCell(1, "memray", "cycles", 15.0),
+        BenchCell(1, "8 blocks", "least-seconds", 9),
     ]
 
     page = page_of(results_of(*cells))
@@ -117,20 +117,22 @@ FIGURES = st.floats(min_value=0.001, max_value=1e6, allow_nan=False)
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> list[Cell]:
+def tables(draw: st.DrawFn) -> list[BenchCell]:
     rows = draw(st.lists(st.sampled_from(ROWS), min_size=1, max_size=4, unique_by=lambda row: row.name))
     peers = draw(st.lists(st.sampled_from(sorted(PEERS)), min_size=1, unique=True))
     cells = []
     for row in rows:
         for peer in {"mobifai", *peers}:
             values = draw(st.lists(st.none() | FIGURES, min_size=1, max_size=3))
-            cells += [Cell(n, peer, row.name, value, "" if value else "broke") for n, value in enumerate(values, 1)]
+            cells += [
+                BenchCell(n, peer, row.name, value, "" if value else "broke") for n, value in enumerate(values, 1)
+            ]
     return cells
 
 
 @given(tables())
-def test_every_ratio_below_one_is_named_and_no_other(cells: list[Cell]) -> None:
-    table = Table(cells)
+def test_every_ratio_below_one_is_named_and_no_other(cells: list[BenchCell]) -> None:
+    table = ResultTable(cells)
 
     named = {(one.row.name, one.ours, one.theirs) for one in table.behind() if one.times is not None}
 
@@ -143,7 +145,7 @@ def test_every_ratio_below_one_is_named_and_no_other(cells: list[Cell]) -> None:
     }
 
 
-def ratio_by_hand(cells: list[Cell], row: Row, ours: str, theirs: str) -> float | None:
+def ratio_by_hand(cells: list[BenchCell], row: MetricRow, ours: str, theirs: str) -> float | None:
     if row.difference:
         return None
     found = {(cell.peer, cell.round): cell.value for cell in cells if cell.row == row.name and cell.value is not None}
@@ -153,19 +155,19 @@ def ratio_by_hand(cells: list[Cell], row: Row, ours: str, theirs: str) -> float 
 
 
 @given(tables())
-def test_every_row_of_every_table_has_as_many_cells_as_its_head(cells: list[Cell]) -> None:
+def test_every_row_of_every_table_has_as_many_cells_as_its_head(cells: list[BenchCell]) -> None:
     for table in re.findall(r"(?:^\|.*\n)+", page_of(results_of(*cells)), re.MULTILINE):
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
 def test_results_of_an_interrupted_run_are_read_again(tmp_path) -> None:
-    first = Results(tmp_path / "bench.jsonl")
+    first = BenchResults(tmp_path / "bench.jsonl")
     first.add(MACHINE)
-    first.add(Cell(1, "mobifai", "start", 1.5))
-    first.add(Cell(1, "ttyd", "start", reason="ttyd: not on this machine"))
-    first.add(Cell(1, "ttyd", "churn-tasks", reason=NOT_TOLD))
+    first.add(BenchCell(1, "mobifai", "start", 1.5))
+    first.add(BenchCell(1, "ttyd", "start", reason="ttyd: not on this machine"))
+    first.add(BenchCell(1, "ttyd", "churn-tasks", reason=NOT_REPORTED))
 
-    again = Results(tmp_path / "bench.jsonl")
+    again = BenchResults(tmp_path / "bench.jsonl")
 
     assert again.machine == MACHINE
     assert again.cells == first.cells
@@ -179,7 +181,7 @@ def test_a_line_that_is_no_result_is_told_with_its_number(tmp_path) -> None:
     path.write_text('{"type":"cell","round":1,"peer":"ttyd","row":"start"}\nnonsense\n')
 
     with pytest.raises(Exception, match="line 2: expected a result of this benchmark; found b'nonsense'"):
-        Results(path)
+        BenchResults(path)
 
 
 # -- tracemalloc, by hand
@@ -200,10 +202,10 @@ def test_a_line_rises_when_it_does_in_every_block_and_the_most_is_told(looks: li
 def test_the_smallest_leaks_have_a_row_for_each_finder_with_its_false_alarms() -> None:
     cells = [
         *rounds_of("cycles", plain=(20.0,)),
-        Cell(1, RISING, found_row("one-in-five"), 1.0), Cell(1, RISING, "seconds:one-in-five", 8.0),
-        Cell(1, RISING, found_row("bytes-only"), 0.0), Cell(1, RISING, "seconds:bytes-only", 8.0),
-        Cell(1, RISING, found_row("clean 0 beside bytes-only"), 1.0),
-        Cell(1, RISING, "seconds:clean 0 beside bytes-only", 8.0),
+        BenchCell(1, RISING, found_row("one-in-five"), 1.0), BenchCell(1, RISING, "seconds:one-in-five", 8.0),
+        BenchCell(1, RISING, found_row("bytes-only"), 0.0), BenchCell(1, RISING, "seconds:bytes-only", 8.0),
+        BenchCell(1, RISING, found_row("clean 0 beside bytes-only"), 1.0),
+        BenchCell(1, RISING, "seconds:clean 0 beside bytes-only", 8.0),
     ]  # fmt: skip
     page = harness_section(cells, [])
     assert f"| {RISING} | 8 | found | **missed** | – | – | – | 1 of 1 |" in page

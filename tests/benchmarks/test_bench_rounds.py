@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.bench.peers import PEERS
-from benchmarks.bench.rounds import Course
+from benchmarks.bench.rounds import BenchPlan
 from benchmarks.bench.rows import FULL, ROWS
 from benchmarks.bench.stations import LONG, STATIONS
 
@@ -24,7 +24,7 @@ def test_every_row_has_a_station_that_is_there() -> None:
 )
 def test_every_peer_has_its_turn_before_anything_else_is_done(names: list[str], rows: set[str], rounds: int) -> None:
     peers = [PEERS[name] for name in names]
-    visits = list(Course(peers, rows, rounds, FULL).visits())
+    visits = list(BenchPlan(peers, rows, rounds, FULL).visits())
 
     turns = [visits[at : at + len(peers)] for at in range(0, len(visits), len(peers))]
     assert all([peer for _, _, peer in turn] == peers for turn in turns)
@@ -33,7 +33,7 @@ def test_every_peer_has_its_turn_before_anything_else_is_done(names: list[str], 
 
 
 def test_what_takes_minutes_is_left_out_of_later_rounds() -> None:
-    visits = list(Course([PEERS["mobifai"]], NAMES, 4, FULL).visits())
+    visits = list(BenchPlan([PEERS["mobifai"]], NAMES, 4, FULL).visits())
 
     assert {number for number, station, _ in visits if station in LONG} == {1, 2}
     assert {number for number, station, _ in visits if station == "echo"} == {1, 2, 3, 4}

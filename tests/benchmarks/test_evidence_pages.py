@@ -16,9 +16,9 @@ from benchmarks.evidence.example import shortened
 from benchmarks.evidence.kinds import KINDS
 from benchmarks.evidence.pages import rendered
 from benchmarks.evidence.store import evidence, read
-from benchmarks.evidence.units import Evidence, Outcome, Plan, Result
-from benchmarks.leak_finders.cells import Measured
-from benchmarks.leak_finders.limits import Filter, distinct, kept, slim
+from benchmarks.evidence.units import KindEvidence, UnitOutcome, UnitPlan, UnitResult
+from benchmarks.leak_finders.cells import CellResult
+from benchmarks.leak_finders.limits import AllocationFilter, distinct, kept, slim
 from benchmarks.leak_finders.plan import calibrations
 from soak.gauges.state import Trend
 from soak.plants import LifecycleEvent, plants
@@ -63,11 +63,11 @@ RUN = CLEAN | {
 }
 
 
-def result(kind: str, unit: str, detail: Mapping[str, Any], **changes: Any) -> Result:
+def result(kind: str, unit: str, detail: Mapping[str, Any], **changes: Any) -> UnitResult:
     usual: dict[str, Any] = {
         "revision": "abc",
         "attempt": 1,
-        "outcome": Outcome.RIGHT,
+        "outcome": UnitOutcome.RIGHT,
         "summary": "held",
         "seconds": 60.0,
         "finished": "2026-01-02T03:04:05+00:00",
@@ -75,12 +75,12 @@ def result(kind: str, unit: str, detail: Mapping[str, Any], **changes: Any) -> R
         "machine": "Linux x86_64, 2 CPUs, CPython 3.13.1, glibc 2.39",
         "command": "mobifai soak --quick",
     }
-    return Result(kind=kind, unit=unit, detail=dict(detail), **(usual | changes))
+    return UnitResult(kind=kind, unit=unit, detail=dict(detail), **(usual | changes))
 
 
-def known(*results: Result, units: tuple[str, ...] = ()) -> dict[str, Evidence]:
+def known(*results: UnitResult, units: tuple[str, ...] = ()) -> dict[str, KindEvidence]:
     names = dict.fromkeys(one.kind for one in results)
-    plans = [Plan(name, "abc", units or tuple(dict.fromkeys(one.unit for one in results if one.kind == name)))
+    plans = [UnitPlan(name, "abc", units or tuple(dict.fromkeys(one.unit for one in results if one.kind == name)))
              for name in names]  # fmt: skip
     return evidence([*plans, *results])
 
@@ -110,7 +110,7 @@ def test_the_clean_runs_page_counts_alarms_and_states_the_smallest_leak_of_each_
     assert "| agent | `heap.bytes` | bytes | 19.5 (20.5) |" in page
     assert "| keeper | `heap.bytes` | bytes | 64 |" in page
     alarm = CLEAN | {"verdict": "leak", "findings": ["growth heap.bytes: too much"]}
-    page = rendered(known(*quiet, result("clean-runs", "3", alarm, outcome=Outcome.WRONG)))["clean-runs.md"]
+    page = rendered(known(*quiet, result("clean-runs", "3", alarm, outcome=UnitOutcome.WRONG)))["clean-runs.md"]
     assert "bounds the rate" not in page
     assert "- seed 3: growth heap.bytes: too much" in page
 
@@ -131,15 +131,15 @@ def test_the_example_s_page_says_how_many_limits_were_filled() -> None:
     assert "| bytes received, lost | 6,500,000,000, 0 |" in page
 
 
-def cell_result(one: Measured) -> Result:
+def cell_result(one: CellResult) -> UnitResult:
     family = "" if one.plant == "-" else "python_objects"
     cell = msgspec.to_builtins(one)
     return result("leak-finders", one.key, {"cell": cell, "family": family, "versions": {"pytest": "9.0"}})
 
 
-def measured(tool: str, **told: Any) -> Measured:
+def measured(tool: str, **told: Any) -> CellResult:
     usual = {"role": "leak", "moment": "terminal", "plant": "text-only", "seconds": 20.0, "events": 160}
-    return Measured(**({"key": f"{tool} leak terminal text-only 0", "tool": tool} | usual | told))
+    return CellResult(**({"key": f"{tool} leak terminal text-only 0", "tool": tool} | usual | told))
 
 
 def test_the_other_finders_stand_beside_the_self_test_of_the_same_revision() -> None:
@@ -203,15 +203,15 @@ def test_pytest_memray_is_not_judged_before_its_limits_are_known() -> None:
 
 
 def test_a_cell_that_is_kept_in_short_gives_the_same_answer() -> None:
-    def cell(role: str, number: int, places: list[tuple[str, int]]) -> Measured:
+    def cell(role: str, number: int, places: list[tuple[str, int]]) -> CellResult:
         key = f"memray {role} terminal - {number}"
-        return Measured(key, "memray", role, "terminal", "-", 1.0, 160, places=places)
+        return CellResult(key, "memray", role, "terminal", "-", 1.0, 160, places=places)
 
     clean = [cell("calibration", number, [("a.py:1", 9), ("a.py:1", 5), ("b.py:2", 7)]) for number in range(5)]
     shown = cell("leak", 0, [("a.py:1", 90), ("soak/plants/hooks.py:3", 80), ("c.py:4", 70), ("c.py:4", 60)])
     before, after = (
-        Filter.by(LifecycleEvent.TERMINAL, clean),
-        Filter.by(LifecycleEvent.TERMINAL, list(map(distinct, clean))),
+        AllocationFilter.by(LifecycleEvent.TERMINAL, clean),
+        AllocationFilter.by(LifecycleEvent.TERMINAL, list(map(distinct, clean))),
     )
     assert after == before
     assert kept(slim(shown, before.places), before.places) == kept(shown, before.places) == 70
@@ -223,12 +223,12 @@ def soak_says(verdict: str, *kinds: str) -> Any:
 
 
 def test_a_lost_byte_is_the_product_s_fault_and_a_run_without_a_verdict_the_machine_s() -> None:
-    assert soak_report.outcome(soak_says("failed", "integrity"), leaks=False) is Outcome.WRONG
+    assert soak_report.outcome_of(soak_says("failed", "integrity"), leaks=False) is UnitOutcome.WRONG
     for verdict in ("failed", "inconclusive", "unfinished"):
-        assert soak_report.outcome(soak_says(verdict), leaks=True) is Outcome.FAILED
-    assert soak_report.outcome(soak_says("breach"), leaks=True) is Outcome.RIGHT
-    assert soak_report.outcome(soak_says("leak"), leaks=False) is Outcome.WRONG
-    assert soak_report.outcome(soak_says("held"), leaks=True) is Outcome.WRONG
+        assert soak_report.outcome_of(soak_says(verdict), leaks=True) is UnitOutcome.FAILED
+    assert soak_report.outcome_of(soak_says("breach"), leaks=True) is UnitOutcome.RIGHT
+    assert soak_report.outcome_of(soak_says("leak"), leaks=False) is UnitOutcome.WRONG
+    assert soak_report.outcome_of(soak_says("held"), leaks=True) is UnitOutcome.WRONG
 
 
 def test_the_smallest_leak_is_that_of_the_bluntest_gauge_of_a_family_that_was_judged() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.evidence.processes import mobifai
-from benchmarks.evidence.units import Outcome
+from benchmarks.evidence.units import UnitOutcome
 from soak.gauges.results import Report
 
 
@@ -14,7 +14,7 @@ async def test_the_last_words_of_a_command_without_a_report_are_kept(tmp_path: P
     with pytest.raises(ValueError, match="truncated"):
         ended.report(Report)
     failed = ended.failed()
-    assert (failed.outcome, ended.status) == (Outcome.FAILED, 2)
+    assert (failed.outcome, ended.status) == (UnitOutcome.FAILED, 2)
     assert "exit status 2, no report" in failed.summary
     assert "--no-such-option" in failed.summary
 

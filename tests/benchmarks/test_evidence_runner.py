@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.evidence.revision import digest
-from benchmarks.evidence.store import Store
+from benchmarks.evidence.store import ResultStore
 from tests.benchmarks import evidence_host
 from tests.support.eventually import eventually
 
@@ -132,7 +132,7 @@ def test_a_changed_checkout_is_refused_or_named_in_the_page(root: Path) -> None:
 
 
 def test_a_second_run_at_the_same_time_is_refused(root: Path) -> None:
-    with Store(root / "docs"):
+    with ResultStore(root / "docs"):
         assert "another run writes to it" in asked(root, "a=right").output
 
 

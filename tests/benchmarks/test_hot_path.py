@@ -23,7 +23,7 @@ COMMAND = (
 )
 
 
-def counted_afresh(seed: str) -> dict[str, hot_path.Count]:
+def counted_afresh(seed: str) -> dict[str, hot_path.UnitCounts]:
     """What a process of its own counts."""
     ended = subprocess.run(
         [sys.executable, "-P", "-c", COMMAND, "--json"],

@@ -2,7 +2,7 @@
 
 from click.testing import CliRunner
 
-from benchmarks.impairment import HEAD, Line, main
+from benchmarks.impairment import HEAD, NetworkRow, main
 
 
 def test_a_wire_or_a_peer_that_there_is_not_is_told_with_those_that_there_are() -> None:
@@ -14,6 +14,10 @@ def test_a_wire_or_a_peer_that_there_is_not_is_told_with_those_that_there_are() 
 
 
 def test_every_line_has_as_many_cells_as_the_head_also_where_nothing_was_measured() -> None:
-    lines = [*HEAD.splitlines(), str(Line("none", "mobifai")), str(Line("all", "mobifai-relay", {"ping": "50.1 ms"}))]
+    lines = [
+        *HEAD.splitlines(),
+        str(NetworkRow("none", "mobifai")),
+        str(NetworkRow("all", "mobifai-relay", {"ping": "50.1 ms"})),
+    ]
     assert len({line.count("|") for line in lines}) == 1
     assert "| all | MobiFai, relay alone | 50.1 ms | – |" in lines[-1]

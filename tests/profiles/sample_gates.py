@@ -3,9 +3,9 @@
 import datetime as dt
 from pathlib import Path
 
-from profiles.gate.accepted import Accepted
+from profiles.gate.accepted import AcceptedGrowth
 from profiles.gate.comparison import rows
-from profiles.gate.results import Checked, GateReport, Row, SideResult
+from profiles.gate.results import FigureRow, GateCoverage, GateReport, SideResult
 from profiles.results import Culprit, NextStep
 from soak.gauges.results import FindingResult
 
@@ -22,7 +22,7 @@ NOW = SideResult(
 AGAIN = NextStep("see it again", "mobifai profile run mixed --seed 1")
 
 
-def only(base: float | None, now: float | None, *accepted: Accepted, name: str = "idle.heap") -> Row:
+def only(base: float | None, now: float | None, *accepted: AcceptedGrowth, name: str = "idle.heap") -> FigureRow:
     """The row of one figure."""
     (row,) = rows(
         {} if base is None else {name: base}, {} if now is None else {name: now}, accepted, TODAY
@@ -44,7 +44,8 @@ def gate_report(**other: object) -> GateReport:
         "verdict": "grown", "base": BASE, "now": NOW,
         "rows": [only(1, 1), only(0, 900_000), only(0, 9, name="used.heap:mixed"), only(0, 7, name="used.heap:other")],
         "findings": [FindingResult("growth", "python.blocks", "3 more | a <cycle>", 3, "objects", 1, "mixed", "again")],
-        "checked": [Checked("mixed", 160, 140, 8, 42, ["terminals"], 784, 1, 0.2, 16.0)], "environment": {}, "seed": 1,
+        "checked": [GateCoverage("mixed", 160, 140, 8, 42, ["terminals"], 784, 1, 0.2, 16.0)], "environment": {},
+        "seed": 1,
         "duration_s": 185.0, "culprits": [culprit()], "next_steps": [AGAIN], **other,
     }  # fmt: skip
     return GateReport(**told)  # type: ignore[arg-type]

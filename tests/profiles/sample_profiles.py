@@ -4,15 +4,15 @@ import msgspec
 from hypothesis import strategies as st
 
 from profiles.results import (
+    CodeLocation,
     Culprit,
-    Looked,
+    DoseResult,
+    FindingOutcome,
     NextStep,
     Overhead,
-    Place,
     ProfileReport,
-    Scale,
-    Settings,
-    Sought,
+    ProfileSettings,
+    ScenarioCoverage,
     Unattributed,
     Unjudged,
 )
@@ -36,17 +36,17 @@ CONTAINER = Culprit(
     what="list of Bound",
     scenario="terminals",
     explains=["python.blocks", "types:mobifai.bounds.ledger.Bound"],
-    made_at=[Place(f"{PACKAGES}/mobifai/terminals/terminal.py", 60 + n, "Terminal.__init__") for n in range(6)],
-    library=Place("/usr/lib/python3.11/dataclasses.py", 1501, "replace"),
-    brought_about_by=Place(f"{PACKAGES}/mobifai/session/links.py", 229, "Links._open"),
+    made_at=[CodeLocation(f"{PACKAGES}/mobifai/terminals/terminal.py", 60 + n, "Terminal.__init__") for n in range(6)],
+    library=CodeLocation("/usr/lib/python3.11/dataclasses.py", 1501, "replace"),
+    brought_about_by=CodeLocation(f"{PACKAGES}/mobifai/session/links.py", 229, "Links._open"),
     stack=[
-        Place(f"{PACKAGES}/soak/plants/python_objects.py", 49, "ClosureHoldsSession.happened"),
-        Place(f"{PACKAGES}/soak/plants/hooks.py", 41, "_tell"),
-        Place(f"{PACKAGES}/mobifai/terminals/tabs.py", 168, "Tabs._start"),
+        CodeLocation(f"{PACKAGES}/soak/plants/python_objects.py", 49, "ClosureHoldsSession.happened"),
+        CodeLocation(f"{PACKAGES}/soak/plants/hooks.py", 41, "_tell"),
+        CodeLocation(f"{PACKAGES}/mobifai/terminals/tabs.py", 168, "Tabs._start"),
     ],
     scales=[
-        Scale("connect", (5, 10, 20), (0, 1, 0), scales=False),
-        Scale("terminal", (5, 10, 20), (11, 20, 40), scales=True),
+        DoseResult("connect", (5, 10, 20), (0, 1, 0), scales=False),
+        DoseResult("terminal", (5, 10, 20), (11, 20, 40), scales=True),
     ],
     evidence=["a builtins.list gets 1.4 entries longer with each cycle", "the dose test: it grows in proportion"],
 )
@@ -55,7 +55,7 @@ DESCRIPTOR = Culprit(
     objects_per_cycle=0.5, per_24h=120_000, scales_with="", confidence="medium", replay=REPLAY, what="pipe",
     unit="things", scenario="reconnects",
 )  # fmt: skip
-JUDGED = [Looked(name, "judged", 60, 40, 6) for name in ("terminals", "reconnects", "mixed")]
+JUDGED = [ScenarioCoverage(name, "judged", 60, 40, 6) for name in ("terminals", "reconnects", "mixed")]
 OPEN = Unattributed("heap.bytes", 48, "bytes", "terminals", "it rose over 120 cycles; no line was seen with it")
 
 
@@ -65,7 +65,7 @@ def clean() -> ProfileReport:
     return ProfileReport(
         verdict="clean", mode="run", culprits=[], unattributed=[], seed=7, cycles=120, duration_s=92.4,
         environment=facts, command="mobifai profile run", started_at="2024-05-04T10:00:00+00:00",
-        settings=Settings(["terminals", "reconnects", "mixed"], 20, 2), scenarios=JUDGED,
+        settings=ProfileSettings(["terminals", "reconnects", "mixed"], 20, 2), scenarios=JUDGED,
         product=Product("0.1.0", "0123456789abcdef0123456789abcdef01234567", dirty=False),
     )  # fmt: skip
 
@@ -81,26 +81,27 @@ def attached() -> ProfileReport:
     """A look into an agent that runs."""
     cost = Overhead(16, 8, 780_000, 263_000, 967, 0.738)
     return msgspec.structs.replace(
-        clean(), mode="attach", cycles=8, duration_s=16, overhead=cost, settings=Settings(seconds=16),
-        scenarios=[Looked("attached", "judged", windows=8)],
+        clean(), mode="attach", cycles=8, duration_s=16, overhead=cost, settings=ProfileSettings(seconds=16),
+        scenarios=[ScenarioCoverage("attached", "judged", windows=8)],
     )  # fmt: skip
 
 
 def hostile(name: str, value: float = 1.0) -> ProfileReport:
     """A report that has `name` wherever text of others can be, and `value` for every rate."""
-    at = Place(name, 1, name)
+    at = CodeLocation(name, 1, name)
     culprit = msgspec.structs.replace(
         CONTAINER, kind=name, file=name, function=name, retained_by=name, bytes_per_cycle=value,
         objects_per_cycle=value, per_24h=value, scales_with=name, replay=name, what=name, unit=name, scenario=name,
         explains=[name], made_at=[at, at], library=at, brought_about_by=at, stack=[at, at], evidence=[name],
-        scales=[Scale(name, (1, 2, 4), (value, value, value), scales=scales) for scales in (True, False)],
+        scales=[DoseResult(name, (1, 2, 4), (value, value, value), scales=scales) for scales in (True, False)],
     )  # fmt: skip
     return ProfileReport(
         verdict="found", mode="attach", culprits=[culprit], unattributed=[Unattributed(name, value, name, name, name)],
         seed=1, cycles=1, duration_s=value, environment={name: {name: [name, value, None]}}, command=name,
         started_at=name, overhead=Overhead(value, 1, 1, 1, 1, value), notes=[name],
-        settings=Settings([name], plant=name), scenarios=[Looked(name, "unjudged", why=name)],
-        sought=[Sought(name, name, name, "not_reproduced", name, name, name)], unjudged=[Unjudged(name, name, name)],
+        settings=ProfileSettings([name], plant=name), scenarios=[ScenarioCoverage(name, "unjudged", why=name)],
+        sought=[FindingOutcome(name, name, name, "not_reproduced", name, name, name)],
+        unjudged=[Unjudged(name, name, name)],
         next_steps=[NextStep(name, name)], product=Product(name, name),
     )  # fmt: skip
 
@@ -111,7 +112,7 @@ texts = st.text(max_size=12)
 _numbers = st.integers(0, 10**9)
 _rates = st.floats(-1e15, 1e15)
 _few = st.sampled_from(["", "list", "/srv/a.py", f"{PACKAGES}/a.py"])
-_places = st.builds(Place, file=texts, line=_numbers, function=texts)
+_places = st.builds(CodeLocation, file=texts, line=_numbers, function=texts)
 _facts = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts | _rates,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
@@ -125,7 +126,7 @@ culprits = st.builds(
     explains=st.lists(texts, max_size=2), made_at=st.lists(_places, max_size=2), library=st.none() | _places,
     brought_about_by=st.none() | _places, stack=st.lists(_places, max_size=2), evidence=st.lists(texts, max_size=2),
     scales=st.lists(
-        st.builds(Scale, primitive=texts, doses=st.tuples(_numbers, _numbers, _numbers),
+        st.builds(DoseResult, primitive=texts, doses=st.tuples(_numbers, _numbers, _numbers),
                   grown=st.tuples(_rates, _rates, _rates), scales=st.booleans()), max_size=2),
 )  # fmt: skip
 open_gauges = st.builds(Unattributed, name=_few, per_cycle=_rates, unit=_few, scenario=_few, why=texts)

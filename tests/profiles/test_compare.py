@@ -7,8 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from profiles.comparison import EXIT_STATUS, Comparison, Row, compare, comparison_text
-from profiles.results import Culprit, Looked, Place, ProfileReport, Settings, Unattributed, Verdict
+from profiles.comparison import EXIT_STATUS, CauseRow, ProfileComparison, compare, comparison_text
+from profiles.results import (
+    CodeLocation,
+    Culprit,
+    ProfileReport,
+    ProfileSettings,
+    ProfileVerdict,
+    ScenarioCoverage,
+    Unattributed,
+)
 from tests.profiles import sample_profiles as samples
 
 
@@ -20,12 +28,12 @@ def with_bytes(per_cycle: float, **changes: object) -> Culprit:
     return msgspec.structs.replace(samples.CONTAINER, bytes_per_cycle=per_cycle, **changes)
 
 
-def fates(found: Comparison) -> dict[str, list[str]]:
+def fates(found: ProfileComparison) -> dict[str, list[str]]:
     rows = {"new": found.new, "larger": found.larger, "smaller": found.smaller, "same": found.same, "gone": found.gone}
     return {fate: [row.kind for row in some] for fate, some in rows.items() if some}
 
 
-def turned(rows: list[Row]) -> list[Row]:
+def turned(rows: list[CauseRow]) -> list[CauseRow]:
     return [
         msgspec.structs.replace(row, before=row.after, after=row.before, was_at=row.is_at, is_at=row.was_at)
         for row in rows
@@ -39,9 +47,9 @@ EASY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthChe
 def comparable(one: ProfileReport) -> ProfileReport:
     """The same causes, in a report of the usual run."""
     names = {*(each.scenario for each in one.culprits), *(each.scenario for each in one.unattributed)}
-    scenarios = [Looked(name, "judged") for name in names]
+    scenarios = [ScenarioCoverage(name, "judged") for name in names]
     return msgspec.structs.replace(
-        one, mode="run", verdict="found", seed=7, environment={}, settings=Settings(), scenarios=scenarios
+        one, mode="run", verdict="found", seed=7, environment={}, settings=ProfileSettings(), scenarios=scenarios
     )
 
 
@@ -86,7 +94,7 @@ def test_the_order_within_a_report_does_not_matter(both: tuple[ProfileReport, Pr
 @given(samples.reports, samples.reports)
 def test_a_comparison_is_json_and_comes_back(before: ProfileReport, after: ProfileReport) -> None:
     found = compare(before, after)
-    assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
+    assert msgspec.json.decode(msgspec.json.encode(found), type=ProfileComparison) == found
 
 
 def test_what_one_of_them_has_is_new_or_gone() -> None:
@@ -112,7 +120,9 @@ def test_rates_are_the_same_within_a_tenth_of_the_larger(before: float, after: f
 def test_a_line_that_moved_is_the_same_culprit_and_both_lines_are_told() -> None:
     found = compare(report(with_bytes(100)), report(with_bytes(100, line=77)))
     (row,) = found.same
-    assert row.was_at == samples.CONTAINER.place and row.is_at == Place(samples.CONTAINER.file, 77, row.is_at.function)
+    assert row.was_at == samples.CONTAINER.place and row.is_at == CodeLocation(
+        samples.CONTAINER.file, 77, row.is_at.function
+    )
     assert "soak/plants/python_objects.py:77 ClosureHoldsSession.happened" in comparison_text(found).plain
 
 
@@ -187,7 +197,7 @@ def refused(before: ProfileReport, after: ProfileReport) -> str:
 
 
 @pytest.mark.parametrize("verdict", ["failed", "inconclusive"])
-def test_a_hunt_that_did_not_get_through_is_no_proof_that_something_is_gone(verdict: Verdict) -> None:
+def test_a_hunt_that_did_not_get_through_is_no_proof_that_something_is_gone(verdict: ProfileVerdict) -> None:
     broken = msgspec.structs.replace(samples.clean(), verdict=verdict)
     assert f"the later report is {verdict}" in refused(samples.found(), broken)
     assert f"the earlier report is {verdict}" in refused(broken, samples.found())
@@ -202,11 +212,17 @@ def test_windows_of_time_are_not_compared_with_cycles() -> None:
     ("changes", "told"),
     [
         ({"seed": 8}, "seed differs: 7 in the earlier report, 8 in the later one"),
-        ({"settings": Settings(["terminals"], 20, 2, "dict-by-session")}, "plant differs: none in the earlier report"),
-        ({"settings": Settings(["terminals"], 1, 2)}, "time scale differs: 20 in the earlier report, 1 in the later"),
-        ({"settings": Settings(["terminals"], 20, 3)}, "phones differs: 2"),
         (
-            {"settings": Settings(["terminals"], 20, 2, memray=False)},
+            {"settings": ProfileSettings(["terminals"], 20, 2, "dict-by-session")},
+            "plant differs: none in the earlier report",
+        ),
+        (
+            {"settings": ProfileSettings(["terminals"], 1, 2)},
+            "time scale differs: 20 in the earlier report, 1 in the later",
+        ),
+        ({"settings": ProfileSettings(["terminals"], 20, 3)}, "phones differs: 2"),
+        (
+            {"settings": ProfileSettings(["terminals"], 20, 2, memray=False)},
             "memray differs: none in the earlier report, False",
         ),
         ({"environment": {"python": "CPython 3.14.0"}}, "python differs"),
@@ -217,7 +233,10 @@ def test_reports_of_other_runs_are_not_compared(changes: dict[str, object], told
 
 
 def test_what_is_missing_in_a_scenario_that_was_not_looked_at_again_is_not_gone() -> None:
-    less = [Looked("reconnects", "judged"), Looked("terminals", "unjudged", why="the run was interrupted")]
+    less = [
+        ScenarioCoverage("reconnects", "judged"),
+        ScenarioCoverage("terminals", "unjudged", why="the run was interrupted"),
+    ]
     found = compare(samples.found(), msgspec.structs.replace(samples.clean(), scenarios=less))
     assert [row.kind for row in found.gone] == ["descriptor"]
     assert [row.kind for row in found.unjudged] == ["container", "unattributed"]
@@ -226,7 +245,7 @@ def test_what_is_missing_in_a_scenario_that_was_not_looked_at_again_is_not_gone(
 
 
 def test_what_is_worse_is_worse_though_not_all_could_be_compared() -> None:
-    less = [Looked("terminals", "judged")]
+    less = [ScenarioCoverage("terminals", "judged")]
     after = msgspec.structs.replace(samples.found(), culprits=[with_bytes(9_000)], scenarios=less)
     assert EXIT_STATUS[compare(samples.found(), after).verdict] == 1
 

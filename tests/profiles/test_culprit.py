@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.attribution.culprit import culprits
-from profiles.evidence import Evidence, Left, Native
+from profiles.attribution.culprit import find_culprits
+from profiles.evidence import Evidence, Leftover, NativeAllocation
 from profiles.results import Culprit, Unattributed
 from tests.profiles.evidence_of import LIBRARY, OTHER, OWN, container, evidence, name_line, site
 
 
 def judged(told: Evidence) -> tuple[list[Culprit], list[Unattributed]]:
-    return culprits(told, name_line, adders, "mobifai profile run")
+    return find_culprits(told, name_line, adders, "mobifai profile run")
 
 
 def adders(file: str, name: str) -> list[int]:
@@ -57,7 +57,7 @@ def test_a_library_that_keeps_is_blamed_on_the_line_of_ours_that_calls_it() -> N
 
 
 def test_a_library_that_runs_in_a_task_is_named_with_the_line_that_made_the_task() -> None:
-    made = Left(f"{LIBRARY}::", 1, ((OWN, 3),))
+    made = Leftover(f"{LIBRARY}::", 1, ((OWN, 3),))
     found = only(evidence(containers=(container(((LIBRARY, 7),)),), left={"spawned": [made]}))
     assert (found.file, found.line) == (LIBRARY, 7)
     assert found.brought_about_by is not None
@@ -98,7 +98,7 @@ def test_memory_that_nothing_keeps_is_blamed_on_the_line_that_made_it() -> None:
 
 
 def test_a_descriptor_is_named_by_the_line_that_opened_it() -> None:
-    left = {"descriptors": [Left("pipe", 200, ((OWN, 4),)), Left("file", 3, ((OTHER, 4),))]}
+    left = {"descriptors": [Leftover("pipe", 200, ((OWN, 4),)), Leftover("file", 3, ((OTHER, 4),))]}
     found = only(evidence(rising={"descriptors:agent pipe": 2.0}, left=left))
     assert (found.kind, found.line, found.what, found.objects_per_cycle) == ("descriptor", 4, "pipe", 2.0)
     assert found.unit == "things"
@@ -106,25 +106,25 @@ def test_a_descriptor_is_named_by_the_line_that_opened_it() -> None:
 
 
 def test_what_keeps_the_number_of_a_descriptor_is_named_before_what_opened_it() -> None:
-    left = {"descriptors": [Left("pseudo-terminal", 100, ((OWN, 11),))]}
+    left = {"descriptors": [Leftover("pseudo-terminal", 100, ((OWN, 11),))]}
     told = evidence(rising={"descriptors:agent /dev/ptmx": 1.0}, containers=(container(((OWN, 13),)),), left=left)
     assert (only(told).kind, only(told).line) == ("descriptor", 13)
 
 
 def test_a_line_that_made_too_few_of_them_is_not_named() -> None:
-    left = {"descriptors": [Left("pipe", 20, ((OWN, 4),))]}
+    left = {"descriptors": [Leftover("pipe", 20, ((OWN, 4),))]}
     found, open_ = judged(evidence(rising={"descriptors:agent pipe": 1.0}, left=left))
     assert (found, [one.name for one in open_]) == ([], ["descriptors:agent pipe"])
     assert open_[0].unit == "descriptors"
 
 
 def test_a_zombie_is_named_by_the_line_that_started_the_child() -> None:
-    left = {"children": [Left("sleep", 500, ((OTHER, 4),)), Left("zombie", 100, ((OWN, 4),))]}
+    left = {"children": [Leftover("sleep", 500, ((OTHER, 4),)), Leftover("zombie", 100, ((OWN, 4),))]}
     assert only(evidence(rising={"zombies": 1.0}, left=left)).line == 4
 
 
 def test_rows_are_named_by_the_line_that_inserts_into_their_table() -> None:
-    left = {"rows": [Left("other", 900, ((OTHER, 4),)), Left("planted", 100, ((OWN, 4),))]}
+    left = {"rows": [Leftover("other", 900, ((OTHER, 4),)), Leftover("planted", 100, ((OWN, 4),))]}
     assert only(evidence(rising={"rows:base.sqlite/planted": 1.0}, left=left)).line == 4
 
 
@@ -132,37 +132,39 @@ def test_whatever_is_frozen_is_the_fault_of_who_freezes() -> None:
     told = evidence(
         rising={"frozen": 7.0, "heap.bytes": 900.0, "canaries:program.Thing": 1.0},
         sites=(site(0, ((OTHER, 5),)), site(1, ((LIBRARY, 5),))),
-        left={"freezes": [Left("gc.freeze", 100, ((OWN, 15),))]},
+        left={"freezes": [Leftover("gc.freeze", 100, ((OWN, 15),))]},
     )
     assert (only(told).kind, only(told).line) == ("frozen", 15)
 
 
 def test_memory_of_the_c_heap_is_named_by_the_line_that_calls_malloc() -> None:
-    left = {"allocated": [Left("malloc", 100, ((OWN, 4),))]}
+    left = {"allocated": [Leftover("malloc", 100, ((OWN, 4),))]}
     found = only(evidence(rising={"heap.bytes": 32.0}, left=left))
     assert (found.kind, found.line, found.bytes_per_cycle) == ("native", 4, 32.0)
 
 
 def test_a_reference_too_many_is_named_by_the_call_that_counted_it() -> None:
-    left = {"foreign": [Left("Py_IncRef", 100, ((OWN, 5),))]}
+    left = {"foreign": [Leftover("Py_IncRef", 100, ((OWN, 5),))]}
     found = only(evidence(rising={"python.blocks": 1.0}, sites=(site(0, ((OWN, 4),)),), left=left))
     assert (found.kind, found.line) == ("native", 5)
 
 
 def test_a_map_of_memory_is_named_by_the_call_that_made_it() -> None:
-    left = {"foreign": [Left("mmap", 100, ((OWN, 5),))]}
+    left = {"foreign": [Leftover("mmap", 100, ((OWN, 5),))]}
     found = only(evidence(rising={"maps": 1.0}, left=left))
     assert (found.kind, found.line, found.explains) == ("native", 5, ["maps"])
 
 
 def test_references_that_are_given_back_are_no_leak() -> None:
-    left = {"foreign": [Left("Py_IncRef", 100, ((OWN, 5),)), Left("Py_DecRef", 100, ((OWN, 6),))]}
+    left = {"foreign": [Leftover("Py_IncRef", 100, ((OWN, 5),)), Leftover("Py_DecRef", 100, ((OWN, 6),))]}
     assert only(evidence(sites=(site(0, ((OTHER, 4),)),), left=left)).kind == "allocation"
 
 
 def test_what_memray_sees_is_named_by_the_line_of_ours() -> None:
     told = evidence(rising={"heap.bytes": 64.0})
-    seen = Evidence(**{**_fields(told), "native": [Native(((LIBRARY, 7), (OWN, 4)), 1.0, 64.0, ["copy_it", "malloc"])]})
+    seen = Evidence(
+        **{**_fields(told), "native": [NativeAllocation(((LIBRARY, 7), (OWN, 4)), 1.0, 64.0, ["copy_it", "malloc"])]}
+    )
     found = only(seen)
     assert (found.kind, found.line, found.what) == ("native", 4, "copy_it")
 

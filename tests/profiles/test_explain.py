@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from mobifai.errors import MobiFaiError
-from profiles.investigate.explain import nothing_to_explain, read_soak, steps_to_findings, wanted_of
-from profiles.investigate.investigation import Hunt, Wanted
+from profiles.investigate.explain import explain_request, nothing_to_explain, read_soak, steps_to_findings
+from profiles.investigate.investigation import Investigation, InvestigationRequest
 from profiles.results import Culprit
 from soak.gauges.counts import CycleCounts
 from soak.gauges.results import FindingResult, Report, TrafficResult
 from soak.report.directory import ReportDirectory
 from soak.run.plan import SoakPlan
 
-ANY = Wanted(SoakPlan(("mixed",), 1))
+ANY = InvestigationRequest(SoakPlan(("mixed",), 1))
 
 
 def finding(scenario: str, name: str = "python.blocks", kind: str = "growth") -> FindingResult:
@@ -28,7 +28,7 @@ def soaked(verdict: str, *findings: FindingResult, **other: Any) -> Report:
 
 
 def test_the_scenarios_seed_and_plant_are_those_of_the_report() -> None:
-    wanted = wanted_of(soaked("leak", finding("terminals"), finding("terminals", "zombies")), ANY, ())
+    wanted = explain_request(soaked("leak", finding("terminals"), finding("terminals", "zombies")), ANY, ())
     assert wanted.plan == SoakPlan(("terminals",), 7, time_scale=5, phones=3, plant="text-only")
     assert [one.name for one in wanted.findings] == ["python.blocks", "zombies"]
     assert wanted.mode == "from"
@@ -36,13 +36,13 @@ def test_the_scenarios_seed_and_plant_are_those_of_the_report() -> None:
 
 def test_a_scenario_that_is_named_is_looked_into_whatever_was_found() -> None:
     report = soaked("held")
-    assert wanted_of(report, ANY, ("mixed",)).plan.scenarios == ("mixed",)
+    assert explain_request(report, ANY, ("mixed",)).plan.scenarios == ("mixed",)
     assert nothing_to_explain(report, ("mixed",)) == ""
 
 
 def test_a_run_that_held_leaves_nothing_to_explain() -> None:
     with pytest.raises(MobiFaiError, match="held: there is nothing to explain; name a SCENARIO"):
-        wanted_of(soaked("held"), ANY, ())
+        explain_request(soaked("held"), ANY, ())
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_what_was_found_by_then_is_explained() -> None:
 @pytest.mark.parametrize("plan", ["text", {"plant": "no-such-plant"}, {"time_scale": "fast"}])
 def test_a_plan_of_something_else_is_told(plan: object) -> None:
     with pytest.raises(MobiFaiError):
-        wanted_of(soaked("leak", finding("terminals"), plan=plan), ANY, ())
+        explain_request(soaked("leak", finding("terminals"), plan=plan), ANY, ())
 
 
 def test_what_no_scenario_shows_is_told() -> None:
     with pytest.raises(MobiFaiError, match="no scenario|a scenario can show"):
-        wanted_of(soaked("leak", finding("attached")), ANY, ())
+        explain_request(soaked("leak", finding("attached")), ANY, ())
 
 
 def test_only_a_directory_that_is_there_is_read(tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_only_a_directory_that_is_there_is_read(tmp_path: Path) -> None:
 
 
 def test_what_was_not_looked_into_is_no_finding(tmp_path: Path) -> None:
-    wanted = wanted_of(soaked("leak", finding("terminals"), finding("mixed")), ANY, ())
-    hunt = Hunt(wanted, tmp_path, {}, "", "", lambda _: None)
+    wanted = explain_request(soaked("leak", finding("terminals"), finding("mixed")), ANY, ())
+    hunt = Investigation(wanted, tmp_path, {}, "", "", lambda _: None)
     assert hunt.report().unattributed == []
     assert [(one.name, one.scenario, one.state) for one in hunt.report().sought] == [
         ("python.blocks", "terminals", "unjudged"), ("python.blocks", "mixed", "unjudged"),
@@ -127,7 +127,7 @@ async def test_an_interrupted_hunt_has_no_verdict_whatever_it_found(
     from asyncio import CancelledError  # noqa: PLC0415
 
     saved: list[str] = []
-    hunt = Hunt(ANY, tmp_path, {}, "", "", lambda _: None, lambda report: saved.append(report.verdict))
+    hunt = Investigation(ANY, tmp_path, {}, "", "", lambda _: None, lambda report: saved.append(report.verdict))
 
     async def found_then_cancelled(*_: object) -> None:
         hunt._culprits = [culprit()]

@@ -15,7 +15,7 @@ from mobifai.state import StateDir
 from profiles import flame as flames_outside
 from profiles.flame import flame
 from profiles.inside import memray_window
-from profiles.inside.early_stop import EarlyEnd
+from profiles.inside.early_stop import EarlyStop
 from profiles.inside.memray_window import trace
 from profiles.results import ProfileError
 from profiles.windows import LONGEST_FLAME
@@ -54,8 +54,8 @@ def assert_nothing_traces(file: Path) -> None:
     windows.end()
 
 
-def window(folder: Path, seconds: object = 600, early: EarlyEnd | None = None) -> AsyncGenerator[object, None]:
-    return trace({"seconds": seconds, "file": str(folder / "window.bin"), "run": "mine"}, early or EarlyEnd())
+def window(folder: Path, seconds: object = 600, early: EarlyStop | None = None) -> AsyncGenerator[object, None]:
+    return trace({"seconds": seconds, "file": str(folder / "window.bin"), "run": "mine"}, early or EarlyStop())
 
 
 # -- inside the agent
@@ -88,7 +88,7 @@ async def test_a_window_comes_off_when_the_wait_is_cancelled(private: Path) -> N
 
 
 async def test_a_window_ends_early_when_the_command_that_began_it_says_so(private: Path) -> None:
-    early = EarlyEnd()
+    early = EarlyStop()
     events = window(private, early=early)
     await anext(events)
     assert await early.conclude({"run": "another"}) == {"ending": False}
@@ -131,7 +131,7 @@ async def test_a_second_window_is_refused_and_the_first_goes_on(private: Path) -
     await anext(first)
     try:
         with pytest.raises(StateError):
-            await anext(trace({"seconds": 1, "file": str(private / "second.bin")}, EarlyEnd()))
+            await anext(trace({"seconds": 1, "file": str(private / "second.bin")}, EarlyStop()))
         assert (private / "window.bin").exists()
     finally:
         await first.aclose()

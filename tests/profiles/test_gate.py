@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.gate.accepted import Accepted, AcceptedError, read_accepted
+from profiles.gate.accepted import AcceptedError, AcceptedGrowth, read_accepted
 from profiles.gate.baseline import (
     Baseline,
     BaselineError,
@@ -21,16 +21,16 @@ from profiles.gate.baseline import (
     workload_of,
     write_baseline,
 )
-from profiles.gate.comparison import closest, conclude, difference, expired, found, unneeded
+from profiles.gate.comparison import conclude, difference, expired, smaller_growth, trial_findings, unneeded
 from profiles.gate.figures import FIGURES, figure_of
 from profiles.gate.gate import SCENARIOS, SEED, TIME_SCALE
-from profiles.gate.line_growth import grown
+from profiles.gate.line_growth import compare_lines
 from profiles.gate.report_files import GateDirectory, annotations, encoded, junit, read_gate
-from profiles.gate.rest_figures import least
+from profiles.gate.rest_figures import smallest_values
 from profiles.gate.results import GrownLine
-from profiles.gate.sides import Side
+from profiles.gate.sides import GateSide
 from profiles.gate.table import markdown, summary
-from profiles.gate.trial import Look, Trial
+from profiles.gate.trial import Measurement, ScenarioTrial
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult
 from soak.gauges.trend import judge
@@ -46,8 +46,8 @@ TOMORROW, YESTERDAY = dt.date(2026, 7, 2), dt.date(2026, 6, 30)
 amounts = st.integers(0, 10**9)
 
 
-def entry(figure: str, grows_by: float, expires: dt.date = TODAY) -> Accepted:
-    return Accepted(figure, grows_by, "made to try it", expires)
+def entry(figure: str, grows_by: float, expires: dt.date = TODAY) -> AcceptedGrowth:
+    return AcceptedGrowth(figure, grows_by, "made to try it", expires)
 
 
 # -- figures at rest
@@ -99,7 +99,7 @@ def test_what_was_not_measured_on_both_sides_is_never_a_pass(base: float | None,
 
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(FIGURES)), amounts), min_size=1))
 def test_the_least_of_each_figure_stands_and_one_that_was_missing_is_missing(starts: list[dict[str, float]]) -> None:
-    found_ = least(starts)
+    found_ = smallest_values(starts)
     for name in FIGURES:
         values = [one.get(name) for one in starts]
         assert found_.get(name) == (None if None in values else min(value for value in values if value is not None))
@@ -109,80 +109,84 @@ def test_the_least_of_each_figure_stands_and_one_that_was_missing_is_missing(sta
 def test_of_two_measurements_the_one_with_less_growth_stands(values: list[tuple[int, int, int, int]]) -> None:
     names = [f"used.heap:{number}" for number in range(len(values))]
     parts = [{name: float(four[part]) for name, four in zip(names, values, strict=True)} for part in range(4)]
-    base, now = closest((parts[0], parts[1]), (parts[2], parts[3]))
+    base, now = smaller_growth((parts[0], parts[1]), (parts[2], parts[3]))
     for name, (one, other, one_again, other_again) in zip(names, values, strict=True):
         assert now[name] - base[name] == min(other - one, other_again - one_again)
-    assert closest((parts[0], parts[1]), ({}, {})) == (parts[0], parts[1])  # it could not be measured again
+    assert smaller_growth((parts[0], parts[1]), ({}, {})) == (parts[0], parts[1])  # it could not be measured again
 
 
 # -- slopes
 
 
-def look(name: str, *gauges: tuple[str, float], failure: FindingResult | None = None, cycles: int = 20) -> Look:
+def look(name: str, *gauges: tuple[str, float], failure: FindingResult | None = None, cycles: int = 20) -> Measurement:
     """A side whose gauges rise by so much with each cycle."""
     points = {gauge: [(block * cycles, 1000 + rate * block * cycles) for block in range(9)] for gauge, rate in gauges}
-    return Look(
-        Side(name, Installation()),
+    return Measurement(
+        GateSide(name, Installation()),
         judged={gauge: judge(window, gauge_of(gauge)) for gauge, window in points.items()},
         points=points,  # type: ignore[arg-type]
         cycles=8 * cycles, bounds=42, cycles_per_second=2.0, failure=failure,
     )  # fmt: skip
 
 
-def trial(now: float, base: float | None = None, gauge: str = "python.blocks") -> Trial:
+def trial(now: float, base: float | None = None, gauge: str = "python.blocks") -> ScenarioTrial:
     """Both passes of a scenario in which the candidate, and the base, rise at this rate."""
     sides = [("base", base)] if base is not None else []
     first, again = (
         [look(name, (gauge, rate), cycles=cycles) for name, rate in [*sides, ("now", now)]] for cycles in (20, 60)
     )
-    return Trial("mixed", "mobifai soak mixed --seed 1", first, again)
+    return ScenarioTrial("mixed", "mobifai soak mixed --seed 1", first, again)
 
 
 def test_a_slope_of_the_change_alone_is_its_own() -> None:
-    told = found(trial(3.0, 0.0))
+    told = trial_findings(trial(3.0, 0.0))
     assert [(one.kind, one.name, one.scenario) for one in told.findings] == [("growth", "python.blocks", "mixed")]
     assert told.findings[0].per_cycle == pytest.approx(3.0)
     assert told.as_before == []
-    assert found(trial(3.0)).findings == told.findings  # so it is beside stored figures
+    assert trial_findings(trial(3.0)).findings == told.findings  # so it is beside stored figures
 
 
 def test_a_slope_that_the_base_has_too_is_not_the_changes() -> None:
-    told = found(trial(3.0, 3.0))
+    told = trial_findings(trial(3.0, 3.0))
     assert told.findings == []
     assert [one.name for one in told.as_before] == ["python.blocks"]
 
 
 def test_a_slope_that_the_base_has_less_of_is_the_changes() -> None:
-    assert [one.name for one in found(trial(6.0, 3.0)).findings] == ["python.blocks"]
+    assert [one.name for one in trial_findings(trial(6.0, 3.0)).findings] == ["python.blocks"]
 
 
 @given(base=st.floats(0, 50), now=st.floats(0, 50))
 def test_what_rises_no_more_than_the_base_never_fails_a_change(base: float, now: float) -> None:
     if now <= base:
-        assert found(trial(now, base)).findings == []
+        assert trial_findings(trial(now, base)).findings == []
 
 
 def test_what_does_not_come_again_in_a_fresh_process_is_no_finding() -> None:
     tried = trial(3.0, 0.0)
     tried.again = [look("base", ("python.blocks", 0.0), cycles=60), look("now", ("python.blocks", 0.0), cycles=60)]
-    assert found(tried).findings == []
+    assert trial_findings(tried).findings == []
 
 
 def test_a_breach_fails_whoever_breached_before() -> None:
     tried = trial(0.0, 0.0)
     breach = FindingResult("bound", "terminals", "expected at most 32", 0, "", 0, "mixed", "")
     tried.first[0].breached, tried.first[1].breached = [breach], [breach]
-    assert found(tried).findings == [breach]
+    assert trial_findings(tried).findings == [breach]
     assert conclude([only(1, 1)], [breach], whole=True) == "grown"
 
 
 def test_a_base_that_breaks_leaves_no_verdict_and_a_change_that_breaks_a_failed_run() -> None:
     broken = FindingResult("failure", "TargetFailed", "base: the agent ended", 0, "", 0, "mixed", "")
-    gone = found(Trial("mixed", "", [look("base", failure=broken), look("now", ("python.blocks", 0.0))]))
+    gone = trial_findings(
+        ScenarioTrial("mixed", "", [look("base", failure=broken), look("now", ("python.blocks", 0.0))])
+    )
     assert gone.findings == []
     assert "the base could not be tried" in gone.unjudged[0].why
     assert conclude([only(1, 1)], [], whole=not gone.unjudged) == "inconclusive"
-    failed = found(Trial("mixed", "", [look("base", ("python.blocks", 0.0)), look("now", failure=broken)]))
+    failed = trial_findings(
+        ScenarioTrial("mixed", "", [look("base", ("python.blocks", 0.0)), look("now", failure=broken)])
+    )
     assert conclude([only(1, 1)], failed.findings, whole=True) == "failed"
 
 
@@ -205,7 +209,7 @@ def accepted_file(place: Path, text: str) -> Path:
 def test_entries_are_read(tmp_path: Path) -> None:
     text = '[[accepted]]\nfigure = "used.heap:*"\ngrows_by = 3_000\nreason = "a cache of 3 KB"\nexpires = 2027-01-31\n'
     assert read_accepted(accepted_file(tmp_path, text)) == [
-        Accepted("used.heap:*", 3000, "a cache of 3 KB", dt.date(2027, 1, 31))
+        AcceptedGrowth("used.heap:*", 3000, "a cache of 3 KB", dt.date(2027, 1, 31))
     ]
     assert read_accepted(accepted_file(tmp_path, "")) == []
 
@@ -316,7 +320,7 @@ def test_lines_that_moved_are_known_again_and_new_ones_are_named(tmp_path: Path)
         (tmp_path / side).mkdir()
         (tmp_path / side / "x.py").write_text(text)
     modules = [{"name": "xml.dom", "file": "x.py", "line": 1, "bytes": 9_000}]
-    found_ = grown(
+    found_ = compare_lines(
         {"lines": [{"file": "x.py", "line": 1, "bytes": 90_000}], "modules": []},
         {
             "lines": [{"file": "x.py", "line": 3, "bytes": 90_100}, {"file": "x.py", "line": 2, "bytes": 50_000}],

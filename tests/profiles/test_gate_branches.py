@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from profiles.gate.line_growth import grown_at_rest
+from profiles.gate.line_growth import lines_grown_at_rest
 from profiles.gate.report_files import read_gate
 from profiles.gate.results import GateReport
-from profiles.gate.sides import base
+from profiles.gate.sides import lay_out_base
 from tests.profiles.gate_branches import BRANCHES, CLEAN, LEAKS, ON_PURPOSE, Branch, check_out, git, repository
 
 USUAL = (LEAKS[0], ON_PURPOSE[0], CLEAN[1])
@@ -62,14 +62,15 @@ async def test_lines_that_have_more_at_rest_than_the_base_are_named(tmp_path: Pa
         check_out(checkout, branch)
         git(checkout, "checkout", "--quiet", "main")
     before, table, libraries = (
-        base(checkout, revision, tmp_path / revision) for revision in ("main", *(one.name for one in ON_PURPOSE))
+        lay_out_base(checkout, revision, tmp_path / revision)
+        for revision in ("main", *(one.name for one in ON_PURPOSE))
     )
     with TemporaryDirectory(prefix="gate-", dir="/tmp") as short:  # sockets are in it
-        (line,) = await grown_at_rest(before, table, Path(short, "t"), imports=False)
+        (line,) = await lines_grown_at_rest(before, table, Path(short, "t"), imports=False)
         assert (line.file, line.text) == ("mobifai/agent/agent.py", "self._table = b'.' * 3_000_000")
         assert 3_000_000 <= line.more_bytes < 3_010_000
         for imports in (False, True):
-            found = await grown_at_rest(before, libraries, Path(short, f"l{imports}"), imports=imports)
+            found = await lines_grown_at_rest(before, libraries, Path(short, f"l{imports}"), imports=imports)
             brought = {one.text.partition("  #")[0]: one.why for one in found}
             assert "pydoc_data.topics" in brought["import pydoc_data.topics"]
             assert "xmlrpc" in brought["import xmlrpc.server"]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from profiles.gate.baseline import here, workload_of, write_baseline
-from profiles.gate.candidate import CandidateError, Choice, choose
+from profiles.gate.candidate import CandidateChoice, CandidateError, choose
 from profiles.gate.checkout import Checkout, Edit, GitError, checkout_around, differing, snapshot
 from profiles.gate.gate import SCENARIOS, SEED
 from profiles.gate.next_steps import next_steps
@@ -16,8 +16,8 @@ from profiles.gate.options import plan_of
 from profiles.gate.report_files import junit, read_gate
 from profiles.gate.results import SideResult
 from profiles.gate.same_sides import same_files
-from profiles.gate.side_text import SAME_SIDES, compared, same_commit, short
-from profiles.gate.sides import Side, base, base_of, candidate, in_checkout
+from profiles.gate.side_text import SAME_SIDES, describe_sides, same_commit, short_side_text
+from profiles.gate.sides import GateSide, base_of, in_checkout, lay_out_base, lay_out_candidate
 from profiles.gate.table import headline, markdown, summary
 from soak.harness.environment import environment
 from soak.harness.installation import Installation
@@ -148,20 +148,20 @@ def test_edits_that_are_not_installed_are_refused_with_both_ways_out(
 
 def test_the_checkout_can_be_named_and_is_built_with_its_edits(checkout: Path, installed: Path) -> None:
     edit(checkout)
-    tried = choose(checkout, Choice.CHECKOUT, installed)
+    tried = choose(checkout, CandidateChoice.CHECKOUT, installed)
     assert (tried.kind, tried.dirty, tried.built) == ("checkout", True, True)
 
 
 def test_what_is_installed_can_be_named_and_has_no_commit_of_the_checkout(checkout: Path, installed: Path) -> None:
     edit(checkout)
-    tried = choose(checkout, Choice.INSTALLED, installed)
+    tried = choose(checkout, CandidateChoice.INSTALLED, installed)
     assert (tried.kind, tried.commit, tried.dirty, tried.same_as) == ("installed", "", None, "")
 
 
 def test_outside_of_a_checkout_what_is_installed_is_tried(installed: Path, tmp_path: Path) -> None:
     assert choose(tmp_path, None, installed).kind == "installed"
     with pytest.raises(CandidateError, match="to be in a checkout of the project; found none"):
-        choose(tmp_path, Choice.CHECKOUT, installed)
+        choose(tmp_path, CandidateChoice.CHECKOUT, installed)
 
 
 def test_a_checkout_of_another_project_plays_no_part(checkout: Path, installed: Path) -> None:
@@ -222,11 +222,11 @@ async def test_stored_figures_of_the_candidate_itself_are_no_verdict(checkout: P
 
 
 def test_installed_files_of_a_commit_are_the_same_side_and_edited_ones_are_not(checkout: Path) -> None:
-    of_base, tried = base_of(checkout, "HEAD"), choose(checkout, Choice.CHECKOUT)
+    of_base, tried = base_of(checkout, "HEAD"), choose(checkout, CandidateChoice.CHECKOUT)
     assert same_commit(of_base, tried)
     assert same_files(checkout, of_base.commit, tried)
     edit(checkout)
-    tried = choose(checkout, Choice.CHECKOUT)
+    tried = choose(checkout, CandidateChoice.CHECKOUT)
     assert not same_commit(of_base, tried)
     assert not same_files(checkout, of_base.commit, tried)
 
@@ -235,7 +235,7 @@ def test_another_dependency_is_another_side(checkout: Path) -> None:
     of_base = base_of(checkout, "HEAD")
     with (checkout / "pyproject.toml").open("a") as out:
         out.write("# needs another library\n")
-    assert not same_files(checkout, of_base.commit, choose(checkout, Choice.CHECKOUT))
+    assert not same_files(checkout, of_base.commit, choose(checkout, CandidateChoice.CHECKOUT))
 
 
 @pytest.mark.parametrize(
@@ -287,31 +287,31 @@ def test_each_side_is_named_by_its_commit_with_its_edits_in_every_format() -> No
 
 def test_an_installed_package_is_named_with_its_version_and_how_it_was_installed() -> None:
     now = SideResult("installed", "/opt/venv/mobifai", version="1.2.3", how="from a wheel or an archive")
-    told = "\n".join(compared(gate_report(now=now)))
+    told = "\n".join(describe_sides(gate_report(now=now)))
     assert "now: the installed mobifai 1.2.3 (from a wheel or an archive) in /opt/venv/mobifai" in told
-    assert short(now) == "mobifai 1.2.3 as installed"
+    assert short_side_text(now) == "mobifai 1.2.3 as installed"
 
 
 def test_libraries_that_differ_are_told_for_both_kinds_of_base() -> None:
     now = SideResult("installed", libraries={"aiohttp": "3.14", "uvloop": "1"})
     for kind in ("revision", "stored"):
         of_base = SideResult(kind, libraries={"aiohttp": "3.13"})  # type: ignore[arg-type]
-        told = "\n".join(compared(gate_report(base=of_base, now=now)))
+        told = "\n".join(describe_sides(gate_report(base=of_base, now=now)))
         assert "libraries differ: aiohttp 3.13 -> 3.14, uvloop not there -> 1" in told
 
 
 def test_a_commit_beside_itself_says_nothing_of_a_change(checkout: Path) -> None:
     now, of_base = choose(checkout, None, checkout / "mobifai"), base_of(checkout, "HEAD")
-    told = "\n".join(compared(gate_report(base=of_base, now=now)))
+    told = "\n".join(describe_sides(gate_report(base=of_base, now=now)))
     assert "both sides are the same commit" in told
     edit(checkout)
-    told = "\n".join(compared(gate_report(base=of_base, now=choose(checkout, None, checkout / "mobifai"))))
+    told = "\n".join(describe_sides(gate_report(base=of_base, now=choose(checkout, None, checkout / "mobifai"))))
     assert "both sides are the same commit" not in told
 
 
 def test_a_culprit_in_a_side_that_was_built_is_named_in_the_checkout() -> None:
     at = msgspec.structs.replace(culprit(), file="/tmp/x/side/mobifai/agent.py")
-    side = Side("now", Installation(path=Path("/tmp/x/side")))
+    side = GateSide("now", Installation(path=Path("/tmp/x/side")))
     about = SideResult("checkout", "/srv/mobifai", built=True)
     assert in_checkout(at, about, side).file == "/srv/mobifai/mobifai/agent.py"
     assert in_checkout(at, msgspec.structs.replace(about, built=False), side) == at
@@ -359,15 +359,15 @@ def test_a_checkout_that_is_not_installed_is_built_with_its_edits(tmp_path: Path
     (top / "mobifai" / "untracked.py").write_text("kept = []\n")
     with (top / "mobifai" / "errors.py").open("a") as out:
         out.write("# an edit\n")
-    about = choose(top, Choice.CHECKOUT)
+    about = choose(top, CandidateChoice.CHECKOUT)
     assert about.edits == ["edited mobifai/errors.py", "untracked mobifai/untracked.py"]
-    side = candidate(about, tmp_path / "b")
+    side = lay_out_candidate(about, tmp_path / "b")
     laid_out = side.installation.path
     assert laid_out is not None
     assert (laid_out / "mobifai" / "untracked.py").read_text() == "kept = []\n"
     assert (laid_out / "mobifai" / "errors.py").read_text().endswith("# an edit\n")
     assert side.about.python.startswith("CPython ") and side.about.version and side.about.libraries
-    of_base = base(top, "HEAD", tmp_path / "a")
+    of_base = lay_out_base(top, "HEAD", tmp_path / "a")
     assert of_base.installation.path is not None
     assert not (of_base.installation.path / "mobifai" / "untracked.py").exists()
     assert of_base.about.commit == about.commit

@@ -7,15 +7,15 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from profiles.gate import gate as gates
-from profiles.gate.comparison import checked, found
-from profiles.gate.gate import AT_REST, Comparison, Gate
+from profiles.gate.comparison import trial_coverage, trial_findings
+from profiles.gate.gate import AT_REST, Gate, GateRequest
 from profiles.gate.next_steps import next_steps
 from profiles.gate.report_files import annotations, encoded, junit, read_gate
 from profiles.gate.rest_figures import BaseFailed
 from profiles.gate.results import EXIT_STATUS, GateReport
-from profiles.gate.sides import Side
+from profiles.gate.sides import GateSide
 from profiles.gate.table import markdown, summary
-from profiles.gate.trial import Look, Trial
+from profiles.gate.trial import Measurement, ScenarioTrial
 from profiles.results import Unjudged
 from soak.gauges.gauge import gauge_of
 from soak.gauges.trend import judge
@@ -26,8 +26,8 @@ from tests.profiles.sample_gates import BASE, NOW, gate_report, only
 
 def gate(folder: Path) -> Gate:
     """One that has not run, of two scenarios."""
-    sides = [Side("base", Installation(), BASE), Side("now", Installation(), NOW)]
-    wanted = Comparison(SoakPlan(("mixed", "terminals"), 20), sides, None, BASE, NOW)
+    sides = [GateSide("base", Installation(), BASE), GateSide("now", Installation(), NOW)]
+    wanted = GateRequest(SoakPlan(("mixed", "terminals"), 20), sides, None, BASE, NOW)
     return Gate(wanted, folder, {}, "mobifai profile gate --base main", "", lambda _: None)
 
 
@@ -89,23 +89,23 @@ def test_what_was_not_judged_is_skipped_in_xml_and_named_in_every_format() -> No
     }  # fmt: skip
 
 
-def look(blocks: int) -> Look:
+def look(blocks: int) -> Measurement:
     """The candidate after so many blocks, in which nothing rises and no C heap is measured."""
     points = [(block * 20, 1000.0) for block in range(blocks + 1)]
     judged = {"python.blocks": judge(points, gauge_of("python.blocks"))}  # type: ignore[arg-type]
-    return Look(Side("now", Installation()), judged=judged, cycles=blocks * 20, blocks=blocks, bounds=42)
+    return Measurement(GateSide("now", Installation()), judged=judged, cycles=blocks * 20, blocks=blocks, bounds=42)
 
 
 def test_a_gauge_with_too_few_blocks_says_how_many_are_needed_and_claims_no_resolution() -> None:
-    tried = Trial("mixed", "", [look(3)])
-    told = {one.what: one.why for one in found(tried).unjudged}
+    tried = ScenarioTrial("mixed", "", [look(3)])
+    told = {one.what: one.why for one in trial_findings(tried).unjudged}
     assert "3 of 4" in told["python.blocks in mixed"]
     assert "can't be measured" in told["heap.bytes in mixed"]
-    seen = checked(tried)
+    seen = trial_coverage(tried)
     assert seen is not None
     assert (seen.smallest_leak_objects, seen.smallest_leak_bytes, seen.gauges) == (None, None, 0)
     text = summary(
-        gate_report(verdict="inconclusive", findings=[], checked=[seen], unjudged=found(tried).unjudged)
+        gate_report(verdict="inconclusive", findings=[], checked=[seen], unjudged=trial_findings(tried).unjudged)
     ).plain
     assert "would have shown" not in text
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from profiles.attribution.growth import BLOCKS, COUNT, ENTRIES, largest, rise, risen_containers, risen_sites
 from profiles.investigate.dose import DOSES, PORTION, scale
-from profiles.investigate.native import Window, in_proportion
+from profiles.investigate.native import NativeWindow, in_proportion
 from tests.profiles.evidence_of import OTHER, OWN
 
 CYCLES = [0, 20, 40, 60, 80, 100, 120]
@@ -82,12 +82,12 @@ def test_any_exact_proportion_scales(rate: float) -> None:
 # -- the C heap
 
 
-def window(cycles: int, *kept: tuple[str, int, int]) -> Window:
+def window(cycles: int, *kept: tuple[str, int, int]) -> NativeWindow:
     rows = [
         {"line": [file, 4], "bytes": size, "blocks": blocks, "stack": [[file, 4]], "functions": ["malloc"]}
         for file, blocks, size in kept
     ]
-    return Window(cycles, rows)
+    return NativeWindow(cycles, rows)
 
 
 def test_memory_that_stays_in_proportion_to_the_cycles_is_told() -> None:

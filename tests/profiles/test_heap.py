@@ -17,10 +17,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mobifai import __version__
-from profiles.heap import heap_text
+from profiles.heap import print_heap
 from profiles.inside import heap
 from profiles.inside.heap import MOST_CHILDREN, MOST_CONTAINERS, MOST_TASKS, MOST_THREADS, MOST_TYPES, snapshot
-from profiles.inside.offload import aside
+from profiles.inside.offload import offload
 from tests.support.agent import serving
 
 MANY = 300_000
@@ -35,7 +35,7 @@ def _emptied() -> Iterator[None]:
 
 async def looked() -> dict[str, Any]:
     loop = asyncio.get_running_loop()
-    return await aside(lambda: snapshot(loop))
+    return await offload(lambda: snapshot(loop))
 
 
 class Survivor:
@@ -233,7 +233,7 @@ async def test_it_is_told_in_full_though_the_window_is_narrow(
     monkeypatch.setenv("COLUMNS", "40")
     BIG["kept"] = ["x"] * MANY
     told = await looked()
-    heap_text(told)
+    print_heap(told)
     said = capsys.readouterr().out
     assert "BIG.kept: list" in said
     assert f"{MANY:,}" in said
@@ -259,7 +259,7 @@ async def test_it_is_told_in_full_though_the_window_is_narrow(
 def test_what_is_not_known_is_said(native: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     empty: dict[str, Any] = {name: [] for name in ("types", "containers", "old", "threads", "tasks", "children")}
     old = [{"type": "mobifai.terminals.terminal.Terminal", "age_s": None, "path": ""}]
-    heap_text(
+    print_heap(
         {**empty, "old": old, "descriptors": {}, "heap": native, "rss_bytes": 1, "python_blocks": 1, "objects": 1}
     )
     out = capsys.readouterr().out
@@ -271,7 +271,7 @@ def test_what_is_not_known_is_said(native: dict[str, Any], said: str, capsys: py
 def test_names_that_an_attacker_chose_do_not_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     told: dict[str, Any] = {name: [] for name in ("types", "containers", "old", "tasks", "children")}
     threads = [{"name": "\x1b[2Jgone [bold]", "daemon": True, "at": ""}]
-    heap_text({**told, "threads": threads, "descriptors": {}, "heap": {}, "rss_bytes": 1, "python_blocks": 1,
+    print_heap({**told, "threads": threads, "descriptors": {}, "heap": {}, "rss_bytes": 1, "python_blocks": 1,
                "objects": 1})  # fmt: skip
     out = capsys.readouterr().out
     assert "\x1b" not in out

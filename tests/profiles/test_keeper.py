@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from mobifai.errors import StateError
-from profiles.attribution.frames import blame
+from profiles.attribution.frames import responsible_frame
 from profiles.attribution.growth import largest, risen_containers
-from profiles.evidence import seen_from, stack_of, told_by
+from profiles.evidence import process_gauges, qualified_gauge, stack_of
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.phone.phone import Phone
 from soak.plants import plant
@@ -43,7 +43,7 @@ async def look(agent: AgentUnderTest, phone: Phone) -> dict[str, Any]:
 
 def named(rows: list[dict[str, Any]]) -> set[tuple[Path, int]]:
     """The lines that are to blame."""
-    return {(Path(file), line) for file, line in (blame(stack_of(row["stack"])) for row in rows)}
+    return {(Path(file), line) for file, line in (responsible_frame(stack_of(row["stack"])) for row in rows)}
 
 
 @pytest.mark.timeout(180)
@@ -70,7 +70,7 @@ async def test_a_look_into_the_keeper_names_the_lines_of_its_plants(tmp_path: Pa
 
 def test_gauges_have_their_whole_names_again_in_what_is_told() -> None:
     rising = {"python.blocks": 1.0, "keeper/heap.bytes": 2.0, "zombies": 3.0, "relay/tasks:serve": 4.0}
-    assert seen_from("agent", rising) == rising
-    inside = seen_from("keeper", rising)
+    assert process_gauges("agent", rising) == rising
+    inside = process_gauges("keeper", rising)
     assert inside == {"heap.bytes": 2.0, "zombies": 3.0}
-    assert {told_by("keeper", name) for name in inside} == {"keeper/heap.bytes", "zombies"}
+    assert {qualified_gauge("keeper", name) for name in inside} == {"keeper/heap.bytes", "zombies"}

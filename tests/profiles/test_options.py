@@ -16,10 +16,10 @@ from profiles.command import profile
 from profiles.commands.attach import attach
 from profiles.commands.flame import flame
 from profiles.commands.gate import gate
-from profiles.commands.run import run, wanted_from
+from profiles.commands.run import request_from, run
 from profiles.gate import options as gate_options
 from profiles.gate.options import gate_command
-from profiles.investigate.investigation import Wanted
+from profiles.investigate.investigation import InvestigationRequest
 from profiles.options import PROCESSES, TABLE
 from profiles.replay import attach_command, run_command
 from soak.option_types import FASTEST, MOST_PHONES
@@ -91,7 +91,7 @@ def test_the_longest_time_is_in_the_help(command: click.Command) -> None:
 
 @given(
     st.builds(
-        Wanted,
+        InvestigationRequest,
         st.builds(
             SoakPlan, names, seeds, plant=st.none() | st.sampled_from([one.name for one in plants()]),
             time_scale=st.floats(1, FASTEST), phones=st.integers(1, MOST_PHONES),
@@ -101,12 +101,12 @@ def test_the_longest_time_is_in_the_help(command: click.Command) -> None:
         process=st.none() | st.sampled_from(PROCESSES),
     )
 )  # fmt: skip
-def test_the_command_of_a_look_is_parsed_as_the_same_look(wanted: Wanted) -> None:
+def test_the_command_of_a_look_is_parsed_as_the_same_look(wanted: InvestigationRequest) -> None:
     words = shell_words(run_command(wanted.plan, dose=wanted.dose, memray=wanted.memray, process=wanted.process))
     assert words[:3] == ["mobifai", "profile", "run"]
     with run.make_context("run", words[3:]) as context:
         assert TABLE.check(context) == ""
-        assert wanted_from(context.params) == wanted
+        assert request_from(context.params) == wanted
 
 
 @given(names, seeds, st.none() | paths, st.booleans(), st.none() | st.sampled_from(["checkout", "installed"]),

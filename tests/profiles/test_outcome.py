@@ -7,16 +7,25 @@ from typing import Any
 import msgspec
 import pytest
 
-from profiles.attach import concluded
-from profiles.investigate.outcome import conclude, sought, unjudged
+from profiles.attach import attribute_growth
+from profiles.investigate.outcome import conclude, finding_outcomes, unjudged
 from profiles.next_steps import next_steps
 from profiles.report.summary import summary
-from profiles.results import EVERYTHING, Looked, NextStep, ProfileReport, Settings, Sought, Unattributed, Unjudged
+from profiles.results import (
+    EVERYTHING,
+    FindingOutcome,
+    NextStep,
+    ProfileReport,
+    ProfileSettings,
+    ScenarioCoverage,
+    Unattributed,
+    Unjudged,
+)
 from soak.gauges.results import FindingResult
 from tests.profiles import sample_profiles as samples
 from tests.support.shell_words import shell_words
 
-THROUGH = [Looked("terminals", "judged", 120, 220, 6)]
+THROUGH = [ScenarioCoverage("terminals", "judged", 120, 220, 6)]
 PLACE = Path("my report")
 
 
@@ -24,11 +33,11 @@ def finding(name: str, kind: str = "growth", scenario: str = "terminals") -> Fin
     return FindingResult(kind, name, "more and more", 1.4, "objects", 1.0, scenario, "mobifai soak terminals --seed 5")
 
 
-def states(*findings: FindingResult, looked: list[Looked] | None = None) -> list[tuple[str, str]]:
+def states(*findings: FindingResult, looked: list[ScenarioCoverage] | None = None) -> list[tuple[str, str]]:
     """What becomes of them beside a culprit that explains objects, and a heap that rises without a line."""
     open_ = [Unattributed("heap.bytes", 48, "bytes", "terminals", "")]
     missing = [("terminals", "children.bytes")]
-    told = sought(findings, [samples.CONTAINER], open_, THROUGH if looked is None else looked, missing)
+    told = finding_outcomes(findings, [samples.CONTAINER], open_, THROUGH if looked is None else looked, missing)
     return [(one.state, one.why) for one in told]
 
 
@@ -51,12 +60,12 @@ def test_each_finding_has_one_state_and_a_reason_where_nothing_is_known() -> Non
 
 
 def test_a_finding_in_a_scenario_that_was_interrupted_is_not_called_gone() -> None:
-    cut = [Looked("terminals", "unjudged", why="the run was interrupted before it was through")]
+    cut = [ScenarioCoverage("terminals", "unjudged", why="the run was interrupted before it was through")]
     assert states(finding("zombies"), looked=cut) == [("unjudged", "the run was interrupted before it was through")]
 
 
 def test_what_soak_found_and_did_not_rise_here_is_no_verdict() -> None:
-    missed = [Sought("growth", "zombies", "terminals", "not_reproduced", "")]
+    missed = [FindingOutcome("growth", "zombies", "terminals", "not_reproduced", "")]
     assert conclude([], [], [], missed) == "inconclusive"
     assert conclude([samples.CONTAINER], [], [], missed) == "found"
     assert conclude([], [], [], []) == "clean"
@@ -70,7 +79,7 @@ def test_a_gauge_that_can_t_be_measured_leaves_no_clean_verdict() -> None:
 
 def test_objects_that_a_culprit_keeps_are_explained_though_the_count_of_all_of_them_wavered() -> None:
     kept = msgspec.structs.replace(samples.CONTAINER, explains=[])
-    (told,) = sought([finding("python.blocks")], [kept], [], THROUGH, [])
+    (told,) = finding_outcomes([finding("python.blocks")], [kept], [], THROUGH, [])
     assert told.state == "explained"
 
 
@@ -84,7 +93,7 @@ def steps(report: ProfileReport) -> dict[str, str]:
 
 
 def test_a_culprit_names_the_command_that_shows_it_again_and_the_one_that_proves_it_gone() -> None:
-    settings = Settings(["terminals"], 5, 3, "dict-by-session", dose=False)
+    settings = ProfileSettings(["terminals"], 5, 3, "dict-by-session", dose=False)
     told = steps(msgspec.structs.replace(samples.found(), settings=settings))
     assert told["see it again"] == samples.REPLAY
     again, compare = told["after the change, prove that it is gone"].split("; ")
@@ -101,7 +110,9 @@ def test_memory_of_the_c_heap_without_a_line_is_looked_at_with_memray() -> None:
 
 
 def test_a_finding_that_was_not_reproduced_names_the_command_that_soak_found_it_with() -> None:
-    missed = Sought("growth", "zombies", "terminals", "not_reproduced", "", replay="mobifai soak terminals --seed 5")
+    missed = FindingOutcome(
+        "growth", "zombies", "terminals", "not_reproduced", "", replay="mobifai soak terminals --seed 5"
+    )
     told = steps(msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", sought=[missed]))
     assert told["see zombies as soak found it"] == "mobifai soak terminals --seed 5"
 
@@ -113,7 +124,7 @@ def test_without_a_verdict_the_whole_run_is_named_again_with_its_seed(verdict: s
 
 
 def test_a_look_that_was_too_short_is_looked_again_for_a_minute() -> None:
-    short = Settings(seconds=2, state_dir="/srv/my state")
+    short = ProfileSettings(seconds=2, state_dir="/srv/my state")
     told = steps(msgspec.structs.replace(samples.attached(), verdict="inconclusive", settings=short))
     assert told == {"look again": "mobifai profile attach --state-dir '/srv/my state' --for 1m"}
 
@@ -161,7 +172,7 @@ def looked(windows: int) -> float:
         "counts": [{} for _ in points], "sites": [], "containers": [{"id": 1, "points": points}],
         "examined": {"sites": [], "containers": [row]},
     }  # fmt: skip
-    (culprit,), _ = concluded(found, 80.0, "")
+    (culprit,), _ = attribute_growth(found, 80.0, "")
     return culprit.per_24h
 
 

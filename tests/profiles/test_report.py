@@ -16,10 +16,20 @@ from rich.console import Console
 
 from profiles.report.directory import ProfileDirectory, encoded, read_profile
 from profiles.report.html import AROUND, LONGEST_LINE, MOST_CARDS, page, source
-from profiles.report.locations import rates
+from profiles.report.locations import rate_text
 from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import MOST_CULPRITS, MOST_LINES, SIGNS, facts, headline, identity, overhead, summary
-from profiles.results import EXIT_STATUS, Looked, NextStep, Overhead, ProfileReport, Scale, Sought, Unjudged, Verdict
+from profiles.results import (
+    EXIT_STATUS,
+    DoseResult,
+    FindingOutcome,
+    NextStep,
+    Overhead,
+    ProfileReport,
+    ProfileVerdict,
+    ScenarioCoverage,
+    Unjudged,
+)
 from soak.gauges.results import Installed, Product
 from soak.report.directory import ReportDirectory
 from soak.report.files import ReportError
@@ -168,7 +178,7 @@ def test_the_page_needs_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("verdict", list(EXIT_STATUS))
-def test_the_page_says_the_verdict_in_words_and_with_a_sign(verdict: Verdict) -> None:
+def test_the_page_says_the_verdict_in_words_and_with_a_sign(verdict: ProfileVerdict) -> None:
     report = msgspec.structs.replace(samples.found(), verdict=verdict)
     assert f">{SIGNS[verdict]}</div><div><h1>{headline(report)}</h1>" in page(report)
 
@@ -323,7 +333,7 @@ def test_every_report_has_a_summary_that_begins_with_its_verdict(report: Profile
      ("found", 1, 0, "1 culprit found"), ("found", 2, 1, "2 culprits found, 1 gauge without one"),
      ("found", 0, 2, "Something grows, and no line can be named for it: 2 gauges")],
 )  # fmt: skip
-def test_the_headline_says_what_is_known(verdict: Verdict, culprits: int, gauges: int, told: str) -> None:
+def test_the_headline_says_what_is_known(verdict: ProfileVerdict, culprits: int, gauges: int, told: str) -> None:
     report = msgspec.structs.replace(
         samples.clean(), verdict=verdict, culprits=[samples.CONTAINER] * culprits, unattributed=[samples.OPEN] * gauges
     )
@@ -337,7 +347,7 @@ def test_a_look_into_a_running_agent_tells_what_it_cost() -> None:
 
 
 def test_what_was_tried_in_vain_is_told() -> None:
-    scales = [Scale(name, (5, 10, 20), (0, 0, 0), scales=False) for name in ("connect", "prompt")]
+    scales = [DoseResult(name, (5, 10, 20), (0, 0, 0), scales=False) for name in ("connect", "prompt")]
     culprit = msgspec.structs.replace(samples.CONTAINER, scales_with="", scales=scales)
     text = summary(msgspec.structs.replace(samples.found(), culprits=[culprit])).plain
     assert "      scales with nothing that was tried: connect, prompt\n" in text
@@ -362,8 +372,10 @@ def test_a_long_summary_says_what_it_leaves_out(more: int) -> None:
 
 def test_a_finding_of_soak_that_did_not_rise_is_neither_growth_nor_gone() -> None:
     sought = [
-        Sought("growth", "heap.bytes", "mixed", "not_reproduced", "more", "no gauge of that name rose", "mobifai soak"),
-        Sought("bound", "terminals", "", "unjudged", "33 of 32", "a limit is no growth"),
+        FindingOutcome(
+            "growth", "heap.bytes", "mixed", "not_reproduced", "more", "no gauge of that name rose", "mobifai soak"
+        ),
+        FindingOutcome("bound", "terminals", "", "unjudged", "33 of 32", "a limit is no growth"),
     ]
     report = msgspec.structs.replace(samples.clean(), verdict="inconclusive", mode="from", sought=sought)
     for shown in (summary(report).plain, entities.unescape(page(report)), markdown(report)):
@@ -375,7 +387,7 @@ def test_a_finding_of_soak_that_did_not_rise_is_neither_growth_nor_gone() -> Non
 
 def test_what_was_not_judged_is_said_with_its_reason_in_every_format() -> None:
     left = [Unjudged("scenario mixed", "the run was interrupted", "mixed")]
-    scenarios = [samples.JUDGED[0], Looked("mixed", "unjudged", why="the run was interrupted")]
+    scenarios = [samples.JUDGED[0], ScenarioCoverage("mixed", "unjudged", why="the run was interrupted")]
     report = msgspec.structs.replace(samples.clean(), verdict="inconclusive", scenarios=scenarios, unjudged=left)
     for shown in (summary(report).plain, entities.unescape(page(report)), markdown(report)):
         assert "No verdict: scenario mixed was not judged, because the run was interrupted" in shown
@@ -441,7 +453,7 @@ def test_what_a_look_leaves_is_more_or_fewer_and_never_negative(size: int, objec
 
 def test_a_projection_is_no_more_exact_than_its_rate() -> None:
     one = msgspec.structs.replace(samples.DESCRIPTOR, per_24h=6_360_063.0)
-    assert "+6,360,000 things in 24 h" in rates(one)
+    assert "+6,360,000 things in 24 h" in rate_text(one)
 
 
 @pytest.mark.parametrize("installed", list(Installed))

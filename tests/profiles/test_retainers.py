@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import pytest
 
-from profiles.inside.offload import aside, driven, no_pause
-from profiles.inside.retainers import SLICE, paths, referents
+from profiles.inside.offload import no_yield, offload, run_without_waiting
+from profiles.inside.retainers import SLICE, find_paths, referents
 from tests.support.eventually import eventually
 
 
@@ -202,7 +202,7 @@ async def path_to(*targets: object) -> list[str]:
     """Looked for from the bottom of a thread, without the frames of the test."""
     asked = list(targets)
     hidden = {id(asked), id(targets)}
-    return await aside(lambda: driven(paths(asked, no_pause, without=hidden)))
+    return await offload(lambda: run_without_waiting(find_paths(asked, no_yield, without=hidden)))
 
 
 @pytest.fixture(autouse=True)
@@ -227,12 +227,12 @@ async def test_a_holder_is_named(kind: str) -> None:
 
 async def path_to_weak(known: "weakref.ref[Target]") -> list[str]:
     """The same, while no frame but that of the look holds it."""
-    return await aside(lambda: _asked(known))
+    return await offload(lambda: _asked(known))
 
 
 def _asked(known: "weakref.ref[Target]") -> list[str]:
     asked = [known()]
-    return driven(paths(asked, no_pause, without={id(asked)}))
+    return run_without_waiting(find_paths(asked, no_yield, without={id(asked)}))
 
 
 async def test_a_task_s_local_is_named() -> None:
@@ -276,9 +276,9 @@ async def test_no_path_leads_through_what_is_left_out() -> None:
 
     def asked() -> list[str]:
         targets = [known()]
-        return driven(paths(targets, no_pause, without={id(targets), id(OWNER.held)}))  # type: ignore[attr-defined]
+        return run_without_waiting(find_paths(targets, no_yield, without={id(targets), id(OWNER.held)}))  # type: ignore[attr-defined]
 
-    assert await aside(asked) == [""]
+    assert await offload(asked) == [""]
 
 
 # -- what a look does to a program: nothing
@@ -319,7 +319,7 @@ async def test_what_was_looked_at_ends_as_ever_and_needs_no_collection() -> None
 def test_names_that_the_program_has_asked_for_stay_its_own() -> None:
     kept = 17
     names = locals()
-    assert driven(paths([Target()], no_pause)) == [""]
+    assert run_without_waiting(find_paths([Target()], no_yield)) == [""]
     assert names["kept"] == kept
 
 
@@ -349,7 +349,7 @@ async def test_the_event_loop_runs_on_while_somebody_looks() -> None:
         await asyncio.sleep(0)
 
     OWNER.large = [[] for _ in range(10 * SLICE)]  # type: ignore[attr-defined]
-    told = await paths([[]], pause)
+    told = await find_paths([[]], pause)
     assert told == [""]
     assert turns > 20
 

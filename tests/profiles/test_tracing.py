@@ -22,7 +22,7 @@ import pytest
 
 from mobifai.errors import StateError
 from profiles.attribution.growth import risen_containers, risen_sites
-from profiles.inside.tracing import Tracing
+from profiles.inside.tracing import AllocationTracer
 
 WINDOWS = 7
 EVENTS = 20
@@ -35,8 +35,8 @@ WRAPPED: tuple[tuple[Any, str], ...] = (
 
 
 @pytest.fixture
-def tracing() -> Iterator[Tracing]:
-    one = Tracing()
+def tracing() -> Iterator[AllocationTracer]:
+    one = AllocationTracer()
     yield one
     one.end()
 
@@ -64,7 +64,9 @@ def _alone() -> Iterator[None]:
 
 
 async def looked(
-    tracing: Tracing, leak: Callable[[int], object] | Callable[[int], Awaitable[object]], folder: Path | None = None
+    tracing: AllocationTracer,
+    leak: Callable[[int], object] | Callable[[int], Awaitable[object]],
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Have something happen between windows, and examine what rose."""
     tracing.begin()
@@ -89,7 +91,9 @@ def line_of(function: Callable[..., object], text: str) -> tuple[str, int]:
     return code.co_filename, number + 1
 
 
-async def test_a_list_that_grows_is_named_with_its_line_what_it_holds_and_what_holds_it(tracing: Tracing) -> None:
+async def test_a_list_that_grows_is_named_with_its_line_what_it_holds_and_what_holds_it(
+    tracing: AllocationTracer,
+) -> None:
     def leak(number: int) -> None:
         HOLDER.kept.append(functools.partial(print, f"number {number}"))
 
@@ -101,7 +105,9 @@ async def test_a_list_that_grows_is_named_with_its_line_what_it_holds_and_what_h
     assert not mine["weak"]
 
 
-async def test_a_dictionary_of_text_alone_is_seen_though_the_collector_does_not_know_it(tracing: Tracing) -> None:
+async def test_a_dictionary_of_text_alone_is_seen_though_the_collector_does_not_know_it(
+    tracing: AllocationTracer,
+) -> None:
     def leak(number: int) -> None:
         HOLDER.by_name[f"name {number}"] = f"value {number}"
 
@@ -109,7 +115,7 @@ async def test_a_dictionary_of_text_alone_is_seen_though_the_collector_does_not_
     assert any(one["path"].endswith("HOLDER.by_name: dict") for one in examined["containers"])
 
 
-async def test_the_objects_below_an_element_are_explained_by_their_container(tracing: Tracing) -> None:
+async def test_the_objects_below_an_element_are_explained_by_their_container(tracing: AllocationTracer) -> None:
     class Thing:
         def __init__(self, number: int) -> None:
             self.text = f"thing {number}" * 10
@@ -120,7 +126,7 @@ async def test_the_objects_below_an_element_are_explained_by_their_container(tra
     assert line_of(Thing.__init__, "self.text") in made or len(mine["explains"]) >= 2
 
 
-async def test_an_unbounded_cache_is_known_by_its_function(tracing: Tracing) -> None:
+async def test_an_unbounded_cache_is_known_by_its_function(tracing: AllocationTracer) -> None:
     @functools.cache
     def title(number: int) -> str:
         return f"title {number}"
@@ -131,7 +137,7 @@ async def test_an_unbounded_cache_is_known_by_its_function(tracing: Tracing) -> 
     assert mine["cache"][0] == __file__
 
 
-async def test_what_comes_and_goes_is_not_told(tracing: Tracing) -> None:
+async def test_what_comes_and_goes_is_not_told(tracing: AllocationTracer) -> None:
     def comes_and_goes(number: int) -> None:
         HOLDER.kept.append(object())
         if len(HOLDER.kept) > 30:
@@ -141,7 +147,7 @@ async def test_what_comes_and_goes_is_not_told(tracing: Tracing) -> None:
     assert not [one for one in examined["containers"] if "HOLDER" in one["path"]]
 
 
-async def test_what_the_look_itself_takes_is_never_told(tracing: Tracing) -> None:
+async def test_what_the_look_itself_takes_is_never_told(tracing: AllocationTracer) -> None:
     examined = await looked(tracing, lambda number: None)
     files = {file for row in examined["risen"] for file, _ in row["stack"]}
     assert not [file for file in files if "/profiles/inside/" in file]
@@ -151,7 +157,7 @@ async def test_what_the_look_itself_takes_is_never_told(tracing: Tracing) -> Non
 # -- what is left
 
 
-async def test_descriptors_are_known_by_the_line_that_opened_them(tracing: Tracing) -> None:
+async def test_descriptors_are_known_by_the_line_that_opened_them(tracing: AllocationTracer) -> None:
     ends: list[int] = []
 
     def leak(number: int) -> None:
@@ -167,7 +173,9 @@ async def test_descriptors_are_known_by_the_line_that_opened_them(tracing: Traci
             os.close(end)
 
 
-async def test_files_rows_children_threads_and_tasks_are_known_by_their_lines(tracing: Tracing, tmp_path: Path) -> None:
+async def test_files_rows_children_threads_and_tasks_are_known_by_their_lines(
+    tracing: AllocationTracer, tmp_path: Path
+) -> None:
     base = sqlite3.connect(tmp_path / "rows.sqlite", isolation_level=None)
     base.execute("CREATE TABLE happened (number)")
     ended, children, tasks = threading.Event(), [], []
@@ -205,7 +213,7 @@ async def test_files_rows_children_threads_and_tasks_are_known_by_their_lines(tr
                 thread.join()
 
 
-async def test_memory_that_ctypes_asked_for_is_known_until_it_is_freed(tracing: Tracing) -> None:
+async def test_memory_that_ctypes_asked_for_is_known_until_it_is_freed(tracing: AllocationTracer) -> None:
     library = ctypes.CDLL(None)
     malloc, free = library.malloc, library.free
     malloc.argtypes, malloc.restype, free.argtypes = [ctypes.c_size_t], ctypes.c_void_p, [ctypes.c_void_p]
@@ -222,7 +230,7 @@ async def test_memory_that_ctypes_asked_for_is_known_until_it_is_freed(tracing: 
     assert tuple(examined["allocated"][0]["stack"][0]) == line_of(leak, "kept.append")
 
 
-async def test_who_freezes_garbage_is_known(tracing: Tracing) -> None:
+async def test_who_freezes_garbage_is_known(tracing: AllocationTracer) -> None:
     def leak(number: int) -> None:
         gc.freeze()
 
@@ -236,7 +244,7 @@ async def test_who_freezes_garbage_is_known(tracing: Tracing) -> None:
 # -- and nothing stays
 
 
-async def test_everything_comes_off(tracing: Tracing, tmp_path: Path) -> None:
+async def test_everything_comes_off(tracing: AllocationTracer, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "base.sqlite")):
         before = [getattr(owner, name) for owner, name in WRAPPED]
         factory = asyncio.get_running_loop().get_task_factory()
@@ -251,9 +259,9 @@ async def test_everything_comes_off(tracing: Tracing, tmp_path: Path) -> None:
     assert not tracing.on
 
 
-async def test_a_second_tracer_is_refused_and_the_first_goes_on(tracing: Tracing) -> None:
+async def test_a_second_tracer_is_refused_and_the_first_goes_on(tracing: AllocationTracer) -> None:
     tracing.begin()
-    other = Tracing()
+    other = AllocationTracer()
     with pytest.raises(StateError, match="being traced"):
         other.begin()
     other.end()
@@ -262,7 +270,7 @@ async def test_a_second_tracer_is_refused_and_the_first_goes_on(tracing: Tracing
 
 async def test_looks_leave_no_objects_behind() -> None:
     async def one() -> None:
-        tracing = Tracing()
+        tracing = AllocationTracer()
         tracing.begin()
         for _ in range(3):
             await tracing.window()

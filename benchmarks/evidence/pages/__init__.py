@@ -4,19 +4,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.evidence.pages import clean_runs, culprits, example, self_test
-from benchmarks.evidence.units import Evidence
+from benchmarks.evidence.units import KindEvidence
 from soak.report.files import write_whole
 
-By = Mapping[str, Evidence]
+EvidenceByKind = Mapping[str, KindEvidence]
 
 
-def _leak_finders(evidence: By) -> str:
+def _leak_finders(evidence: EvidenceByKind) -> str:
     from benchmarks.evidence.pages import finders  # noqa: PLC0415 - brings an agent, which nothing else here needs
 
     return finders.page(evidence)
 
 
-PAGES: dict[str, tuple[tuple[str, ...], Callable[[By], str]]] = {
+PAGES: dict[str, tuple[tuple[str, ...], Callable[[EvidenceByKind], str]]] = {
     "self-test.md": (("self-test",), self_test.page),
     "culprits.md": (("culprits",), culprits.page),
     "clean-runs.md": (("clean-runs", "gate-runs"), clean_runs.page),
@@ -26,13 +26,13 @@ PAGES: dict[str, tuple[tuple[str, ...], Callable[[By], str]]] = {
 """By name below docs/measurements: the kinds of evidence on the page, and the function that renders it."""
 
 
-def rendered(evidence: By) -> dict[str, str]:
+def rendered(evidence: EvidenceByKind) -> dict[str, str]:
     """Return the pages that have results to show, by their names below docs/measurements."""
     shown = {name for name, one in evidence.items() if one.results}
     return {name: page(evidence) for name, (kinds, page) in PAGES.items() if shown & {*kinds}}
 
 
-def write(docs: Path, evidence: By) -> list[str]:
+def write(docs: Path, evidence: EvidenceByKind) -> list[str]:
     """Write the pages; return the names of those that have changed. Raises ReportError."""
     changed = []
     for name, text in rendered(evidence).items():

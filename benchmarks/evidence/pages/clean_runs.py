@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmarks.evidence.pages.parts import cell, command, origin, table
 from benchmarks.evidence.soak_report import FOUND, values_of
-from benchmarks.evidence.units import Evidence, Result
+from benchmarks.evidence.units import KindEvidence, UnitResult
 
 SMALLEST = """\
 ## The smallest leak that would have been seen
@@ -17,7 +17,7 @@ counts.
 """
 
 
-def page(evidence: Mapping[str, Evidence]) -> str:
+def page(evidence: Mapping[str, KindEvidence]) -> str:
     """Return the page."""
     parts = ["# Clean runs\n", "Runs in which nothing was planted. Each alarm in them is a false one.\n"]
     for name, title in (("clean-runs", "## Whole quick runs of soak\n"), ("gate-runs", "## Whole runs of the gate\n")):
@@ -28,7 +28,7 @@ def page(evidence: Mapping[str, Evidence]) -> str:
     return "\n".join(parts)
 
 
-def _counted(own: Evidence) -> Iterator[str]:
+def _counted(own: KindEvidence) -> Iterator[str]:
     runs = [one for one in own.last.values() if one.detail]
     if not runs:
         return
@@ -46,13 +46,13 @@ def _counted(own: Evidence) -> Iterator[str]:
     yield from _found(runs)
 
 
-def _found(runs: list[Result]) -> Iterator[str]:
+def _found(runs: list[UnitResult]) -> Iterator[str]:
     found = [f"- seed {one.unit}: {cell(text)}" for one in runs for text in one.detail["findings"]]
     if found:
         yield "**Found in them:**\n\n" + "\n".join(found) + "\n"
 
 
-def _smallest(own: Evidence) -> list[str]:
+def _smallest(own: KindEvidence) -> list[str]:
     return [SMALLEST, smallest_table([one.detail["smallest"] for one in own.last.values() if one.detail])]
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from benchmarks.evidence.pages.parts import code, command, origin, table
-from benchmarks.evidence.units import Evidence, Result
+from benchmarks.evidence.units import KindEvidence, UnitResult
 
 WORDS = ("right", "near", "wrong", "unattributed", "missed")
 MEANING = """\
@@ -14,7 +14,7 @@ none of them is. *Unattributed*: growth was seen, and no line named. *Missed*: n
 """
 
 
-def page(evidence: Mapping[str, Evidence]) -> str:
+def page(evidence: Mapping[str, KindEvidence]) -> str:
     """Return the page."""
     own = evidence["culprits"]
     rows = [one for one in own.last.values() if one.detail]
@@ -36,7 +36,7 @@ def page(evidence: Mapping[str, Evidence]) -> str:
     return "\n".join(parts)
 
 
-def _row(one: Result) -> list[object]:
+def _row(one: UnitResult) -> list[object]:
     detail = one.detail
     words = [
         one.unit,

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from benchmarks.evidence.pages.clean_runs import smallest_table
 from benchmarks.evidence.pages.parts import origin, table
-from benchmarks.evidence.units import Evidence, Result
+from benchmarks.evidence.units import KindEvidence, UnitResult
 
 
-def page(evidence: Mapping[str, Evidence]) -> str:
+def page(evidence: Mapping[str, KindEvidence]) -> str:
     """Return the page."""
     own = evidence["example"]
     done = [one for one in own.last.values() if one.detail]
@@ -20,7 +20,7 @@ def _unfilled(limits: Mapping[str, str]) -> list[str]:
     return ["Limits that were not filled:\n", table(["limit", "why"], rows)] if limits else []
 
 
-def _run(one: Result) -> str:
+def _run(one: UnitResult) -> str:
     detail = one.detail
     filled, limits = detail["limits"]
     traffic = detail["traffic"]

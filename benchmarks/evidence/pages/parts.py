@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.evidence.units import Evidence, Outcome, Result
+from benchmarks.evidence.units import KindEvidence, UnitOutcome, UnitResult
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -21,7 +21,7 @@ def code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def origin(evidence: Evidence, file: str = "evidence/results.jsonl") -> str:
+def origin(evidence: KindEvidence, file: str = "evidence/results.jsonl") -> str:
     """Return the paragraphs that say where a page's figures come from, and what is not as it should be."""
     if not evidence.results:
         return f"Not run on this revision: `nox -s evidence -- --only {evidence.plan.kind}`.\n"
@@ -32,27 +32,27 @@ def origin(evidence: Evidence, file: str = "evidence/results.jsonl") -> str:
         f"{' to '.join(dict.fromkeys((days[0], days[-1])))}, on {_list(evidence, 'machine')}. Every figure is rendered "
         f"from [results.jsonl]({file}) and is not edited by hand.",
         _missing(evidence),
-        _runs("Two runs of these units said neither right nor wrong", evidence.of(Outcome.FAILED)),
+        _runs("Two runs of these units said neither right nor wrong", evidence.of(UnitOutcome.FAILED)),
         _runs("These runs failed and were repeated once; the tables show the second one", evidence.repeated),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _list(evidence: Evidence, name: str) -> str:
+def _list(evidence: KindEvidence, name: str) -> str:
     quote = "`" if name == "commit" else ""
     return "; ".join(f"{quote}{one}{quote}" for one in sorted({getattr(result, name) for result in evidence.results}))
 
 
-def _missing(evidence: Evidence) -> str:
+def _missing(evidence: KindEvidence) -> str:
     missing, of = len(evidence.missing), len(evidence.plan.units)
     return f"**{of - missing} of {of} runs are done; {missing} are missing.**" if missing else ""
 
 
-def _runs(what: str, runs: Sequence[Result]) -> str:
+def _runs(what: str, runs: Sequence[UnitResult]) -> str:
     rows = "\n".join(f"- {one.unit}: {cell(one.summary)}" for one in runs if one.final or "repeated" in what)
     return f"**{what}:**\n\n{rows}" if rows else ""
 
 
-def command(evidence: Evidence) -> str:
+def command(evidence: KindEvidence) -> str:
     """Return the command of the first unit that has one, as code in a paragraph."""
     return next((f"One of the commands: `{one.command}`\n" for one in evidence.last.values() if one.command), "")
