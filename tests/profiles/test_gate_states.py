@@ -37,7 +37,7 @@ async def ended(folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseExcept
     async def failing(*_: object) -> object:
         raise error
 
-    monkeypatch.setattr(gates, "at_rest_figures", failing)
+    monkeypatch.setattr(gates, "measure_at_rest", failing)
     return await gate(folder).run()
 
 
