@@ -41,13 +41,14 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 
 def unknown(words: list[str]) -> str:
-    """The first word that no command or option is; empty when all are."""
+    """Return the first word that is neither a command nor an option; empty when all are. `COMMAND` stands for any."""
     command: click.Command = cli
+    words = words[: words.index("--")] if "--" in words else words
     context = click.Context(command)
     while words and isinstance(command, click.Group) and not words[0].startswith("-"):
         found = command.get_command(context, words[0].rstrip(",."))
         if found is None:
-            return words[0]
+            return "" if words[0] == "COMMAND" else words[0]
         command, words = found, words[1:]
     options = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help", "--version"}
     given = (word.partition("=")[0] for word in words if word.startswith("--"))
