@@ -7,14 +7,13 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mobifai.access.devices import Doors
 from mobifai.access.known_phones import Phones
 from mobifai.access.registry import ways_in
-from mobifai.agent.presenter import KeeperLink, Presenter
 from mobifai.agent.status import REUSE_SECONDS, StatusReader, health_message
-from mobifai.agent.vitals import Vitals
+from mobifai.agent.vitals import KeeperControl, Vitals
 from mobifai.assistant.config import AssistantConfig
 from mobifai.bounds import Ledger
 from mobifai.config import Config
@@ -47,6 +46,16 @@ SAVE_SECONDS = 10.0
 """How often the shells' directories are kept, for a restart that comes without a word."""
 
 
+class Presenter(Protocol):
+    """Shows the user at this machine what to do."""
+
+    def sign_in(self, url: str, message: str) -> None:
+        """Ask the user to open this address to sign the agent in."""
+
+    def ready(self) -> None:
+        """Announce that phones can pair. Called once."""
+
+
 class Agent:
     """One agent. Its questions are what commands ask; none of what its links tell it waits."""
 
@@ -58,7 +67,7 @@ class Agent:
         ledger: Ledger,
         phones: Phones,
         presenter: Presenter,
-        keeper: KeeperLink,
+        keeper: KeeperControl,
         make_tabs: Callable[["Agent"], Tabs],
         make_assistant: Callable[["Agent"], "Assistant"],
     ) -> None:
@@ -78,7 +87,7 @@ class Agent:
         self._assistant_was_interrupted = state.assistant.exists
         self.follows_assistant = False
         key = fingerprint(self._e2e_public)
-        self.status = StatusReader(config, endpoint, ledger, keeper, state.problems, key, self.links, self.tabs)
+        self.status = StatusReader(config, endpoint, ledger, keeper.pid, state.problems, key, self.links, self.tabs)
         self._vitals = Vitals(self.links, self.status, endpoint, keeper, self._assistant_is_busy)
         self._monitor = Monitor(self._vitals, config.health)
         self.combinations = Combinations(state.keys, ledger)
@@ -287,7 +296,7 @@ async def open_agent(
     ledger: Ledger,
     spawner: Spawner,
     presenter: Presenter,
-    keeper: KeeperLink,
+    keeper: KeeperControl,
 ) -> AsyncIterator[Agent]:
     """An agent with all that it needs, for the length of this scope; `run` makes it serve."""
     async with AsyncExitStack() as scope:

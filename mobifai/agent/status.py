@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 
 from mobifai import __version__
-from mobifai.agent.presenter import KeeperLink
 from mobifai.bounds import Entry, Ledger
 from mobifai.config import Config
 from mobifai.health.figure import part
@@ -45,7 +44,7 @@ class StatusReader:
         config: Config,
         endpoint: Endpoint,
         ledger: Ledger,
-        keeper: KeeperLink,
+        keeper_pid: int | None,
         problems: Iterable[str],
         fingerprint: str,
         links: Links,
@@ -54,7 +53,7 @@ class StatusReader:
         self._config = config
         self._endpoint = endpoint
         self._ledger = ledger
-        self._keeper = keeper
+        self._keeper_pid = keeper_pid
         self._problems = problems
         self._fingerprint = fingerprint
         self._links = links
@@ -75,7 +74,7 @@ class StatusReader:
             **part(RelayStatus, self._relay()),
             version=__version__,
             agent_pid=os.getpid(),
-            keeper_pid=self._keeper.pid,
+            keeper_pid=self._keeper_pid,
             problems=tuple(self._problems),
             uptime_s=round(time.monotonic() - self._started, 1),
             memory_limit_bytes=self._config.health.memory_limit_bytes,

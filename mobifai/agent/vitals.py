@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
-from mobifai.agent.presenter import KeeperLink
 from mobifai.agent.status import StatusReader
 from mobifai.health.status import AgentStatus, HealthCheck
 from mobifai.protocol import messages as wire
@@ -15,6 +15,17 @@ QUIET_SECONDS = 30.0
 """Nobody notices a restart when no output was sent for this long."""
 
 
+class KeeperControl(Protocol):
+    """The keeper, which holds the shells while the agent restarts."""
+
+    @property
+    def pid(self) -> int | None:
+        """The keeper's process; None without a keeper."""
+
+    def restart(self) -> bool:
+        """Restart the agent with the same terminals; False without a keeper."""
+
+
 class Vitals:
     """The monitor's target (see `health.monitor.MonitorTarget`)."""
 
@@ -23,7 +34,7 @@ class Vitals:
         links: Links,
         status: StatusReader,
         endpoint: Endpoint,
-        keeper: KeeperLink,
+        keeper: KeeperControl,
         assistant_is_busy: Callable[[], bool],
     ) -> None:
         self._loop = asyncio.get_running_loop()
