@@ -4,12 +4,14 @@ Tests are plain functions or `async def`; they open what they need with `async w
 """
 
 import inspect
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import leftovers, loops, netns, node
+from tests.support.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,12 +35,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Install the Node phone while there is a network, then leave it. Workers inherit both."""
+    _let_sigint_through()
     config.stash[HEADER] = [
         f"node phone: {node.prepare(ROOT)}",
         f"network: {netns.enter()}",
         f"loop: {loops.loop_factory().__module__.split('.')[0]}",
     ]
     loops.warm_up()
+
+
+def _let_sigint_through() -> None:
+    """Let Ctrl-C end the commands that tests start: jobs in the background ignore SIGINT, and so do their children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -1,4 +1,4 @@
-"""The tests of the phone page: in one process of a run, since each has a browser, and skipped where there is none."""
+"""The tests of the phone page are skipped where there is no browser."""
 
 from pathlib import Path
 
@@ -11,10 +11,8 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in this folder."""
+    """Mark the tests of this folder as skipped, with the reason."""
     reason = browser.why_not()
     for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-            if reason:
-                item.add_marker(pytest.mark.skip(reason=reason))
+        if reason and item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.skip(reason=reason))
