@@ -3,7 +3,7 @@
     python -m benchmarks.hot_path [--update] [--callgrind]
 
 The product's own code is driven without a network and with a clock that is set by hand: a terminal of which a
-`SOCK_SEQPACKET` socket plays the PTY (each read gives one packet, as the kernel gives a piece of a PTY), the courier,
+`SOCK_SEQPACKET` socket plays the PTY (each read gives one packet, as the kernel gives a piece of a PTY), the outbound,
 and a path that encodes and counts. For each unit it counts Python's function calls, calls of C functions, bytecode
 instructions, and the most bytes allocated at a time. The figures beside this file are of one minor version of Python;
 a count that is more than STEP above them is said to have risen. `--update` stores the counts of this run in their
@@ -32,11 +32,11 @@ import click
 
 from mobifai.bounds import Ledger
 from mobifai.limits import MAX_FRAME, RELAY_BACKLOG, TERMINAL_RING
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.frames import decode_frame, encode_frame
 from mobifai.relay import packets
 from mobifai.relay.outbox import Outbox
-from mobifai.session.outbound import Courier
+from mobifai.session.outbound import OutboundQueue
 from mobifai.terminals.shells import Spawned
 from mobifai.terminals.spawning import ring_bytes
 from mobifai.terminals.terminal import Tab, Terminal
@@ -92,7 +92,7 @@ class CountingPath:
 
 @dataclass
 class HotPathBench:
-    """A terminal whose other side `program` is, and its courier; `turn` lets the loop look once."""
+    """A terminal whose other side `program` is, and its outbound; `turn` lets the loop look once."""
 
     loop: asyncio.AbstractEventLoop
     program: socket.socket
@@ -103,10 +103,10 @@ class HotPathBench:
     def set_up(self, master: int) -> None:
         """Begin to forward."""
         ledger = Ledger()
-        courier = Courier(ledger, CountingPath(open=False), _nothing)
+        outbound = OutboundQueue(ledger, CountingPath(open=False), _nothing)
         spawned = Spawned(2**30, master, mmap.mmap(-1, ring_bytes(TERMINAL_RING.value)))
-        self.terminal = Terminal(Tab("uuid", "Tab 1", 1), spawned, ledger, courier.output_ready, _nothing)
-        courier.use(self.path)
+        self.terminal = Terminal(Tab("uuid", "Tab 1", 1), spawned, ledger, outbound.output_ready, _nothing)
+        outbound.set_channel(self.path)
         self.terminal.forward()
 
     def turn(self) -> None:
@@ -122,7 +122,7 @@ def _nothing(*_: object) -> None:
 
 @contextmanager
 def bench() -> Iterator[HotPathBench]:
-    """A terminal and a courier on a loop of their own, whose clock is set by hand."""
+    """A terminal and a outbound on a loop of their own, whose clock is set by hand."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     near.setblocking(False)
     loop = asyncio.SelectorEventLoop()
@@ -174,7 +174,7 @@ def key() -> Iterator[tuple[WorkUnit, CountingPath]]:
 
         def unit() -> None:
             event, payload = decode_frame(text)
-            message = wire.decode(wire.FROM_PHONE, event, payload)
+            message = messages.decode(messages.FROM_PHONE, event, payload)
             made.program.send(b"x")  # the echo: with a PTY the kernel has it at the next call
             made.terminal.type(message.data)
             made.program.recv(16)

@@ -9,8 +9,8 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any, Literal
 
-from mobifai.access.known_phones import Phones, PinnedPhone
-from mobifai.access.registry import WaysIn
+from mobifai.access.known_phones import KnownPhones, PinnedPhone
+from mobifai.access.registry import DeviceRegistry
 from mobifai.clocks import iso_time
 from mobifai.errors import RelayUnreachable, SignInRefused, StateError
 from mobifai.protocol.codes import ClientKind
@@ -27,7 +27,7 @@ _REQUIRES_E2E = (
 )
 
 
-def link(page: str, code: str, secret: bytes, key: bytes, device_id: str) -> str:
+def invitation_link(page: str, code: str, secret: bytes, key: bytes, device_id: str) -> str:
     """The page's address with all that a new phone needs: `#1.CODE.SECRET.KEY.ID`."""
     parts = (secret, key, uuid.UUID(device_id).bytes)
     return f"{page}#{'.'.join((FORM, code.replace('-', ''), *map(_base64, parts)))}"
@@ -38,7 +38,7 @@ def _base64(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-class Doors:
+class DeviceAdmin:
     """The relay's ways in, and the phones that the agent knows by their keys.
 
     `urls` are the relay's addresses, the likeliest for phones first. With `e2e` = "require" there are no invitations
@@ -47,15 +47,15 @@ class Doors:
 
     def __init__(
         self,
-        ways_in: WaysIn,
-        phones: Phones,
+        device_registry: DeviceRegistry,
+        phones: KnownPhones,
         urls: list[str],
         device_id: str,
         public_key: bytes,
         e2e: Literal["allow", "require"],
     ) -> None:
         self._e2e = e2e
-        self._ways_in = ways_in
+        self._registry = device_registry
         self._phones = phones
         self._urls = urls
         self._device_id = device_id
@@ -68,12 +68,12 @@ class Doors:
         """
         if kind is ClientKind.LEGACY and self._e2e == "require":
             raise SignInRefused(_REQUIRES_E2E)
-        invitation = await self._ways_in.invite(kind)
+        invitation = await self._registry.invite(kind)
         where = {**invitation_urls(self._urls), "device_id": self._device_id}
         if kind is ClientKind.LEGACY:
             return {**where, "link": None, **invitation}
         secret = self._phones.new_secret()
-        shown = link(where["page_url"], str(invitation["code"]), secret, self._public_key, self._device_id)
+        shown = invitation_link(where["page_url"], str(invitation["code"]), secret, self._public_key, self._device_id)
         return {**where, "link": shown, **invitation}
 
     async def devices(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Doors:
         """
         pinned = {phone.device_id: phone for phone in self._phones}
         try:
-            told = dict(await self._ways_in.devices())
+            told = dict(await self._registry.devices())
         except (SignInRefused, RelayUnreachable) as error:
             if not pinned:
                 raise
@@ -103,7 +103,7 @@ class Doors:
             was_ours, not_kept = True, error
         end(device_id)
         try:
-            answer = await self._ways_in.revoke(device_id)
+            answer = await self._registry.revoke(device_id)
         except (SignInRefused, RelayUnreachable) as error:
             if not was_ours:
                 raise

@@ -16,7 +16,7 @@ from mobifai.clocks import elapsed
 from mobifai.errors import StateError
 from mobifai.files import read_whole, set_aside
 from mobifai.limits import E2E_LINKS, E2E_PHONES, E2E_REVOKED
-from mobifai.protocol.e2e import LINK_SECONDS, SECRET_BYTES, Standing, link_psk
+from mobifai.protocol.e2e import LINK_SECONDS, SECRET_BYTES, KeyStatus, link_psk
 from mobifai.state import StateDir, write_secret
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class _File(msgspec.Struct, frozen=True):
     """Keys in hex with their device ids, oldest first."""
 
 
-class Phones:
+class KnownPhones:
     """See `protocol.e2e.Trust`. `now` gives seconds since the epoch, `monotonic` those that never go back.
 
     One clock that is given serves as both.
@@ -127,11 +127,11 @@ class Phones:
 
     # -- what a session asks (protocol.e2e.Trust)
 
-    def standing(self, key: bytes) -> Standing:
+    def key_status(self, key: bytes) -> KeyStatus:
         """What a public key is to the agent."""
         if key.hex() in self._pinned:
-            return Standing.PINNED
-        return Standing.REVOKED if key.hex() in self._revoked else Standing.UNKNOWN
+            return KeyStatus.PINNED
+        return KeyStatus.REVOKED if key.hex() in self._revoked else KeyStatus.UNKNOWN
 
     def psks(self) -> tuple[bytes, ...]:
         """The pre-shared keys of the links that are good now, newest first."""
@@ -141,7 +141,7 @@ class Phones:
                 del self._links[psk]
         return tuple(self._links)[::-1]
 
-    def obstacle(self, key: bytes, device_id: str) -> str | None:
+    def rejection_reason(self, key: bytes, device_id: str) -> str | None:
         """Why no more phones can be pinned, if that is so."""
         known = key.hex() in self._pinned or self.is_pinned(device_id)
         if known:

@@ -7,26 +7,26 @@ process the agent knows which devices came by an invitation for legacy apps, and
 from collections.abc import Callable
 from typing import Literal
 
-from mobifai.access.known_phones import Phones
+from mobifai.access.known_phones import KnownPhones
 from mobifai.protocol.features import Features
 
 
-class Admission:
+class AccessPolicy:
     """The rule. With `require` no legacy app is let in.
 
     `is_legacy` tells whether a device was invited as a legacy app; None: only the relay knows.
     """
 
     def __init__(
-        self, phones: Phones, e2e: Literal["allow", "require"], is_legacy: Callable[[str], bool] | None = None
+        self, phones: KnownPhones, e2e: Literal["allow", "require"], is_legacy: Callable[[str], bool] | None = None
     ) -> None:
         self._is_legacy = is_legacy
         self._phones = phones
         self._requires_e2e = e2e == "require"
 
-    def obstacle(self, device_id: str, features: Features) -> str | None:
-        """Why a phone may not come, in a sentence for its person (see `protocol.pairing.Obstacle`); None: it may."""
-        if features.seals:
+    def rejection_reason(self, device_id: str, features: Features) -> str | None:
+        """Return why a phone is rejected, as a sentence for its user (see `RejectionReason`), or None to accept it."""
+        if features.e2e:
             return None
         if self._phones.is_pinned(device_id):
             return "this phone is known to this agent by its key, and came without end-to-end encryption"

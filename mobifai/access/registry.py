@@ -10,10 +10,10 @@ import msgspec
 from mobifai.errors import SignInRefused
 from mobifai.protocol.codes import ClientKind
 from mobifai.relay.server import Relay
-from mobifai.transport.relay_address import Endpoint
+from mobifai.transport.relay_address import RelayTarget
 
 
-class WaysIn(Protocol):
+class DeviceRegistry(Protocol):
     """Who is let in. Every question may raise SignInRefused, of a relay elsewhere also RelayUnreachable."""
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
@@ -26,7 +26,7 @@ class WaysIn(Protocol):
         """Shut a device out, at once."""
 
 
-class OwnWaysIn:
+class LocalDeviceRegistry:
     """Those of a relay in this process. `own_id` is the agent's device, which can't shut itself out."""
 
     def __init__(self, relay: Relay, own_id: str) -> None:
@@ -34,26 +34,26 @@ class OwnWaysIn:
         self._own_id = own_id
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """See `WaysIn`."""
+        """See `DeviceRegistry`."""
         made = self._relay.sign_in.invite(kind)
         return {"token": made.token, "code": made.code, "expires_at": made.expires_at}
 
     async def devices(self) -> dict[str, Any]:
-        """See `WaysIn`."""
+        """See `DeviceRegistry`."""
         return {"devices": msgspec.to_builtins(self._relay.devices())}
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """See `WaysIn`."""
+        """See `DeviceRegistry`."""
         if device_id == self._own_id:
             raise SignInRefused("this is the device that asks; it can't revoke itself")
         await self._relay.revoke(device_id)
         return {"deviceId": device_id}
 
 
-def ways_in(endpoint: Endpoint, own_id: str, token: str | None) -> WaysIn:
+def device_registry(relay_target: RelayTarget, own_id: str, token: str | None) -> DeviceRegistry:
     """Those of the relay in use, asked with the agent's token."""
-    if endpoint.relay is not None:
-        return OwnWaysIn(endpoint.relay, own_id)
+    if relay_target.relay is not None:
+        return LocalDeviceRegistry(relay_target.relay, own_id)
     from mobifai.access.relay_http import RelayApi  # noqa: PLC0415 - it brings a client for HTTP
 
-    return RelayApi(endpoint.url, token)
+    return RelayApi(relay_target.url, token)

@@ -7,7 +7,7 @@ import aiohttp
 import msgspec
 
 from mobifai.errors import RelayUnreachable, SignInRefused
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.plain_text import one_line
 from mobifai.transport.http_client import explain, relay_client_session
@@ -31,7 +31,7 @@ class RelayApi:
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
         """An invitation for a phone of a kind: `{token, code, expires_at}`."""
-        invitation = await self._ask("POST", "/api/pairing", wire.Invitation, {"kind": kind.value})
+        invitation = await self._ask("POST", "/api/pairing", messages.Invitation, {"kind": kind.value})
         try:
             invitation.expires_at.astimezone()
         except (ValueError, OverflowError, OSError):
@@ -41,16 +41,16 @@ class RelayApi:
     async def devices(self) -> dict[str, Any]:
         """The account's devices."""
         return msgspec.to_builtins(  # type: ignore[no-any-return]
-            await self._ask("GET", "/api/devices", wire.ListedDevices)
+            await self._ask("GET", "/api/devices", messages.ListedDevices)
         )
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
         """Shut a device out, at once."""
         try:
-            msgspec.convert(device_id, wire.Id)
+            msgspec.convert(device_id, messages.Id)
         except msgspec.ValidationError:
             raise SignInRefused(f"expected a device as `mobifai devices list` shows it; found {device_id!r}") from None
-        await self._ask("DELETE", f"/api/devices/{device_id}", wire.Empty)
+        await self._ask("DELETE", f"/api/devices/{device_id}", messages.Empty)
         return {"deviceId": device_id}
 
     async def health(self) -> float:
@@ -107,7 +107,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 def _refusal(url: str, body: bytes, status: int) -> str:
     """What the relay says with a refusal, if it says anything that can be shown."""
     try:
-        message = one_line(msgspec.json.decode(body, type=wire.Notice).message)
+        message = one_line(msgspec.json.decode(body, type=messages.Notice).message)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         message = ""
     return message or f"the relay {url} refuses this with HTTP {status}"

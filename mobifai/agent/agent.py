@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mobifai.access.devices import Doors
-from mobifai.access.known_phones import Phones
-from mobifai.access.registry import ways_in
+from mobifai.access.devices import DeviceAdmin
+from mobifai.access.known_phones import KnownPhones
+from mobifai.access.registry import device_registry
 from mobifai.agent.status import REUSE_SECONDS, StatusReader, health_message
 from mobifai.agent.vitals import KeeperControl, Vitals
 from mobifai.assistant.config import AssistantConfig
@@ -23,21 +23,21 @@ from mobifai.health.keep_awake import KeepAwake
 from mobifai.health.monitor import Monitor
 from mobifai.health.trimmer import Trimmer
 from mobifai.limits import TASKS
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.codes import ClientKind
 from mobifai.protocol.e2e import fingerprint
 from mobifai.protocol.features import Features
-from mobifai.session.dispatcher import Reception
+from mobifai.session.dispatcher import MessageDispatcher
 from mobifai.session.key_combinations import Combinations, KeySync
 from mobifai.session.links import Links
 from mobifai.state import StateDir
 from mobifai.terminals.shells import ShellSpec, Spawner, home_directory, shell_environment
 from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs
-from mobifai.transport.relay_address import Endpoint, open_endpoint
+from mobifai.transport.relay_address import RelayTarget, open_relay_target
 
 if TYPE_CHECKING:
-    from mobifai.assistant.control_handlers import Asking
+    from mobifai.assistant.control_handlers import AssistantControl
     from mobifai.assistant.service import Assistant
 
 _log = logging.getLogger(__name__)
@@ -63,9 +63,9 @@ class Agent:
         self,
         config: Config,
         state: StateDir,
-        endpoint: Endpoint,
+        relay_target: RelayTarget,
         ledger: Ledger,
-        phones: Phones,
+        phones: KnownPhones,
         presenter: Presenter,
         keeper: KeeperControl,
         make_tabs: Callable[["Agent"], Tabs],
@@ -76,26 +76,26 @@ class Agent:
         self._was_ready = False
         self._garbage_due = False
         self.ledger = ledger
-        self.endpoint = endpoint
+        self.relay_target = relay_target
         self.device = state.device()
         self.phones = phones
         self._e2e_public = state.e2e_key().public
-        self.links = Links(config, state, self.device, endpoint, ledger, phones, self)
+        self.links = Links(config, state, self.device, relay_target, ledger, phones, self)
         self.tabs = self.links.tabs = make_tabs(self)
         self._make_assistant = make_assistant
         self._assistant: Assistant | None = None
         self._assistant_was_interrupted = state.assistant.exists
         self.follows_assistant = False
         key = fingerprint(self._e2e_public)
-        self.status = StatusReader(config, endpoint, ledger, keeper.pid, state.problems, key, self.links, self.tabs)
-        self._vitals = Vitals(self.links, self.status, endpoint, keeper, self._assistant_is_busy)
+        self.status = StatusReader(config, relay_target, ledger, keeper.pid, state.problems, key, self.links, self.tabs)
+        self._vitals = Vitals(self.links, self.status, relay_target, keeper, self._assistant_is_busy)
         self._monitor = Monitor(self._vitals, config.health)
         self.combinations = Combinations(state.keys, ledger)
-        self._reception = Reception(self._handlers(), self.links.courier.say)
+        self._dispatcher = MessageDispatcher(self._handlers(), self.links.outbound.send)
 
     def _handlers(self) -> dict[str, Callable[[Any], None]]:
         tabs = self.tabs
-        keys = KeySync(self.combinations, lambda: self.links.key_sharer, self.links.courier.say)
+        keys = KeySync(self.combinations, lambda: self.links.key_sharer, self.links.outbound.send)
         return {
             **keys.handlers,
             "process:create": tabs.create,
@@ -117,11 +117,11 @@ class Agent:
 
     # -- its health
 
-    def _send_health(self, _: wire.Empty | None) -> None:
-        self.links.courier.say("system:health", health_message(self.status.read(REUSE_SECONDS)))
+    def _send_health(self, _: messages.Empty | None) -> None:
+        self.links.outbound.send("system:health", health_message(self.status.read(REUSE_SECONDS)))
 
-    def _echo(self, message: wire.Echo) -> None:
-        self.links.courier.say("system:echo", message)
+    def _echo(self, message: messages.Echo) -> None:
+        self.links.outbound.send("system:echo", message)
 
     # -- the assistant
 
@@ -135,13 +135,13 @@ class Agent:
                 raise AssistantError(f"the assistant can't be loaded now: {error}") from None
         return self._assistant
 
-    def _prompt(self, message: wire.Prompt) -> None:
+    def _prompt(self, message: messages.Prompt) -> None:
         self.assistant.prompt(message)
 
-    def _cancel(self, message: wire.AiCancel) -> None:
+    def _cancel(self, message: messages.AiCancel) -> None:
         self.assistant.cancel(message)
 
-    def _approve(self, message: wire.AiApprove) -> None:
+    def _approve(self, message: messages.AiApprove) -> None:
         self.assistant.approve(message)
 
     def _assistant_is_busy(self) -> bool:
@@ -172,8 +172,8 @@ class Agent:
                 self._save_directories()
                 self.tabs.adopt_unclaimed()
                 self._collect_garbage()
-                if self.links.caller.peer is not None:
-                    self.links.caller.peer.check_inbound()
+                if self.links.connector.peer is not None:
+                    self.links.connector.peer.check_inbound()
                 tasks.set(len(asyncio.all_tasks()))
                 before, printed = printed, self.tabs.printed_bytes
                 if awake is not None:
@@ -199,11 +199,11 @@ class Agent:
 
     def phone_said(self, event: str, payload: object) -> None:
         """Do it."""
-        self._reception.hear(event, payload)
+        self._dispatcher.dispatch(event, payload)
 
     def phone_sent(self, text: str) -> None:
         """Do it."""
-        self._reception.hear_frame(text)
+        self._dispatcher.dispatch_frame(text)
 
     def phone_came(self, features: Features) -> None:
         """Tell it what the assistant does and did."""
@@ -214,7 +214,7 @@ class Agent:
             if self._assistant is not None or self._assistant_was_interrupted():
                 self.assistant.phone_came()
             else:
-                self.links.courier.say("ai:conversations", wire.AiConversations(()))
+                self.links.outbound.send("ai:conversations", messages.AiConversations(()))
         except AssistantError as error:
             _log.warning("what the assistant did can't be told: %s", error)
 
@@ -245,8 +245,8 @@ class Agent:
     def questions(self) -> dict[str, ControlHandler | StreamingHandler]:
         """What the control socket answers."""
         return {
-            "ask": lambda arguments: self._asking().ask(arguments),
-            "approve": lambda arguments: self._asking().approve(arguments),
+            "ask": lambda arguments: self._assistant_control().ask(arguments),
+            "approve": lambda arguments: self._assistant_control().approve(arguments),
             "status": self._read_status,
             "check": self._check,
             "pair": self._pair,
@@ -254,10 +254,10 @@ class Agent:
             "revoke": self._revoke,
         }
 
-    def _asking(self) -> "Asking":
-        from mobifai.assistant.control_handlers import Asking  # noqa: PLC0415 - as the assistant itself
+    def _assistant_control(self) -> "AssistantControl":
+        from mobifai.assistant.control_handlers import AssistantControl  # noqa: PLC0415 - as the assistant itself
 
-        return Asking(self.assistant, self.ledger)
+        return AssistantControl(self.assistant, self.ledger)
 
     async def _read_status(self, _: dict[str, Any]) -> object:
         return self.status.read()
@@ -270,22 +270,22 @@ class Agent:
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
         """An invitation for one phone. Raises SignInRefused, RelayUnreachable."""
-        return await self._doors().invite(kind)
+        return await self._device_admin().invite(kind)
 
     async def _devices(self, _: dict[str, Any]) -> object:
-        return await self._doors().devices()
+        return await self._device_admin().devices()
 
     async def _revoke(self, arguments: dict[str, Any]) -> object:
-        return await self._doors().revoke(str(arguments.get("device_id", "")), self._shut_out)
+        return await self._device_admin().revoke(str(arguments.get("device_id", "")), self._shut_out)
 
     def _shut_out(self, device_id: str) -> None:
         self.combinations.forget(device_id)
         self.links.revoke(device_id)
 
-    def _doors(self) -> Doors:
-        way_in = ways_in(self.endpoint, self.device.device_id, self.links.token)
-        urls, device_id = self.endpoint.find_urls(), self.device.device_id
-        return Doors(way_in, self.phones, urls, device_id, self._e2e_public, self._config.e2e)
+    def _device_admin(self) -> DeviceAdmin:
+        way_in = device_registry(self.relay_target, self.device.device_id, self.links.token)
+        urls, device_id = self.relay_target.find_urls(), self.device.device_id
+        return DeviceAdmin(way_in, self.phones, urls, device_id, self._e2e_public, self._config.e2e)
 
 
 @asynccontextmanager
@@ -300,7 +300,7 @@ async def open_agent(
 ) -> AsyncIterator[Agent]:
     """An agent with all that it needs, for the length of this scope; `run` makes it serve."""
     async with AsyncExitStack() as scope:
-        endpoint = await open_endpoint(config, state, ledger, scope)
+        relay_target = await open_relay_target(config, state, ledger, scope)
         store = scope.enter_context(TabStore(state.tabs, state.problems))
 
         def make_tabs(agent: Agent) -> Tabs:
@@ -308,7 +308,7 @@ async def open_agent(
                 ledger,
                 spawner,
                 store,
-                agent.links.courier,
+                agent.links.outbound,
                 lambda: _new_shell(config),
                 lambda: time.time_ns() // 10**6,
                 agent.terminal_closed,
@@ -317,12 +317,12 @@ async def open_agent(
         def make_assistant(agent: Agent) -> "Assistant":
             from mobifai.assistant.service import Assistant  # noqa: PLC0415 - see `Agent.assistant`
 
-            say = agent.links.courier.say
+            say = agent.links.outbound.send
             return Assistant(assistant, state.path, ledger, agent.tabs, say, follows=lambda: agent.follows_assistant)
 
-        phones = Phones(state, ledger)
+        phones = KnownPhones(state, ledger)
         scope.callback(phones.close)
-        agent = Agent(config, state, endpoint, ledger, phones, presenter, keeper, make_tabs, make_assistant)
+        agent = Agent(config, state, relay_target, ledger, phones, presenter, keeper, make_tabs, make_assistant)
         scope.callback(agent.combinations.close)
         scope.callback(agent.tabs.close)
         scope.callback(agent.links.close)

@@ -11,12 +11,12 @@ from mobifai.config import Config
 from mobifai.health.figure import part
 from mobifai.health.process_stats import ProcessStats, collect_process_stats
 from mobifai.health.status import AgentStatus, HealthCheck, PhoneStatus, RelayStatus, TerminalStatus
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.session.links import Links
 from mobifai.terminals.listing import exit_of
 from mobifai.terminals.tabs import Tabs
 from mobifai.terminals.terminal import Terminal
-from mobifai.transport.relay_address import Endpoint
+from mobifai.transport.relay_address import RelayTarget
 
 REUSE_SECONDS = 1.0
 """How long a phone's requests reuse the process' figures: reading them takes milliseconds, and a page polls."""
@@ -24,15 +24,15 @@ REUSE_SECONDS = 1.0
 
 def phone_status(links: Links) -> PhoneStatus:
     """Everything that the status has of the connected phone. Cheap enough for every keystroke."""
-    peer, path = links.caller.peer, links.courier.path
+    peer, path = links.connector.peer, links.outbound.path
     return PhoneStatus(
         phone=links.pairing.phone_id,
         path=path,
-        e2e=links.is_sealed,
+        e2e=links.is_encrypted,
         webrtc="connected" if links.channel_open else "disconnected",
         behind_bytes=peer.behind_bytes if peer is not None and peer.open else None,
         confirmed=peer.confirmed if peer is not None else 0,
-        phone_idle_s=None if path is None else round(asyncio.get_running_loop().time() - links.courier.last_sent, 1),
+        phone_idle_s=None if path is None else round(asyncio.get_running_loop().time() - links.outbound.last_sent, 1),
     )
 
 
@@ -42,7 +42,7 @@ class StatusReader:
     def __init__(
         self,
         config: Config,
-        endpoint: Endpoint,
+        relay_target: RelayTarget,
         ledger: Ledger,
         keeper_pid: int | None,
         problems: Iterable[str],
@@ -51,7 +51,7 @@ class StatusReader:
         tabs: Tabs,
     ) -> None:
         self._config = config
-        self._endpoint = endpoint
+        self._relay_target = relay_target
         self._ledger = ledger
         self._keeper_pid = keeper_pid
         self._problems = problems
@@ -96,8 +96,8 @@ class StatusReader:
     def _relay(self) -> RelayStatus:
         return RelayStatus(
             relay=self._links.pairing.stage.value,
-            relay_url=self._endpoint.public_url,
-            own_relay_url=self._endpoint.url if self._endpoint.relay is not None else None,
+            relay_url=self._relay_target.public_url,
+            own_relay_url=self._relay_target.url if self._relay_target.relay is not None else None,
         )
 
 
@@ -111,9 +111,9 @@ def _terminal_status(terminal: Terminal) -> TerminalStatus:
     )
 
 
-def health_message(status: AgentStatus) -> wire.Health:
+def health_message(status: AgentStatus) -> messages.Health:
     """Return the answer to a phone's `system:health`: small enough for one frame."""
-    return wire.Health(
+    return messages.Health(
         version=status.version,
         uptime_seconds=status.uptime_s,
         memory_bytes=status.memory_bytes,
@@ -124,9 +124,9 @@ def health_message(status: AgentStatus) -> wire.Health:
     )
 
 
-def _bound_state(entry: Entry) -> wire.BoundState:
+def _bound_state(entry: Entry) -> messages.BoundState:
     """All containers of a limit together; the peak is that of the fullest."""
-    return wire.BoundState(
+    return messages.BoundState(
         name=entry.name,
         unit=entry.unit,
         used=entry.total,

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from mobifai.agent.status import StatusReader
 from mobifai.health.status import AgentStatus, HealthCheck
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.session.links import Links
-from mobifai.transport.relay_address import Endpoint
+from mobifai.transport.relay_address import RelayTarget
 
 ECHO_SECONDS = 5.0
 QUIET_SECONDS = 30.0
@@ -33,14 +33,14 @@ class Vitals:
         self,
         links: Links,
         status: StatusReader,
-        endpoint: Endpoint,
+        relay_target: RelayTarget,
         keeper: KeeperControl,
         assistant_is_busy: Callable[[], bool],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._links = links
         self._status = status
-        self._endpoint = endpoint
+        self._relay_target = relay_target
         self._keeper = keeper
         self._assistant_is_busy = assistant_is_busy
         self._echo: asyncio.Future[None] | None = None
@@ -64,7 +64,7 @@ class Vitals:
             return None
         began = self._loop.time()
         self._echo = self._loop.create_future()
-        self._links.send_to_relay("relay:echo", wire.Echo(nonce=f"{began:.6f}"))
+        self._links.send_to_relay("relay:echo", messages.Echo(nonce=f"{began:.6f}"))
         try:
             async with asyncio.timeout(ECHO_SECONDS):
                 await self._echo
@@ -73,7 +73,7 @@ class Vitals:
                 raise
             from mobifai.access.relay_http import RelayApi  # noqa: PLC0415 - only with such a relay
 
-            return await RelayApi(self._endpoint.url, None).health()
+            return await RelayApi(self._relay_target.url, None).health()
         finally:
             self._echo = None
         return self._loop.time() - began
@@ -90,8 +90,8 @@ class Vitals:
 
     def drop_channel(self) -> None:
         """Drop the data channel; a new one is negotiated while the relay serves the phone."""
-        if self._links.caller.peer is not None:
-            self._links.caller.peer.drop()
+        if self._links.connector.peer is not None:
+            self._links.connector.peer.drop()
 
     def is_quiet(self) -> bool:
         """Return whether the assistant is idle, and no phone is connected or none was sent output lately."""

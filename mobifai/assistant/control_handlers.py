@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mobifai.assistant.service import Assistant, Ending, Going
+from mobifai.assistant.service import Assistant, ConversationTask, Ending
 from mobifai.bounds import ItemQueue, Ledger
 from mobifai.errors import LimitReached
 from mobifai.limits import ASSISTANT_EVENTS
@@ -25,7 +25,7 @@ class _Approve(msgspec.Struct, frozen=True):
     ok: bool
 
 
-class Asking:
+class AssistantControl:
     """The questions of commands to an assistant."""
 
     def __init__(self, assistant: Assistant, ledger: Ledger) -> None:
@@ -45,7 +45,7 @@ class Asking:
         request = msgspec.convert(arguments, type=_Ask)
         with self._ledger.bound(ASSISTANT_EVENTS) as bound:
             steps, news = ItemQueue[object](bound), asyncio.Event()
-            going: Going | None = None
+            going: ConversationTask | None = None
 
             def say(event: str, payload: object) -> None:
                 try:

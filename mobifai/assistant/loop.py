@@ -38,7 +38,7 @@ from mobifai.limits import (
     ASSISTANT_TYPED,
     Limit,
 )
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 
 _BOUNDS: Mapping[str, Limit] = {
     "messages": ASSISTANT_HISTORY,
@@ -57,7 +57,7 @@ _ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class LoopContext:
     """What all conversations share."""
 
     config: AssistantConfig
@@ -76,11 +76,11 @@ class _After(Enum):
     DONE = auto()
 
 
-class Run:
+class AgentLoop:
     """One conversation, number `number`, about one prompt. `say` tells whoever asked; it never fails or waits."""
 
     def __init__(
-        self, number: int, prompt: str, terminal: Terminal, means: Means, say: Callable[[str, object], None]
+        self, number: int, prompt: str, terminal: Terminal, context: LoopContext, say: Callable[[str, object], None]
     ) -> None:
         self.number = number
         self.prompt = _ODD.sub(" ", prompt)
@@ -88,22 +88,22 @@ class Run:
         self.tokens = 0
         self._terminal = terminal
         self._uuid = terminal.uuid
-        self._means = means
-        self._config = means.config
-        self._record = Record(means.audit, means.secrets, terminal.uuid, number)
+        self._context = context
+        self._config = context.config
+        self._record = Record(context.audit, context.secrets, terminal.uuid, number)
         self._say = say
         self._clock = asyncio.get_running_loop().time
-        seconds = means.config.approval_seconds
+        seconds = context.config.approval_seconds
         self._approvals = Approvals(terminal.uuid, number, seconds, say)
-        reader = CommandReader(terminal, self._clock, means.config.quiet_limit_seconds)
-        self._guard = Guard(reader, means.judge, self._approvals.granted, self._record.typed)
+        reader = CommandReader(terminal, self._clock, context.config.quiet_limit_seconds)
+        self._guard = Guard(reader, context.judge, self._approvals.granted, self._record.typed)
 
     # -- the whole
 
     async def run(self) -> None:
         """Do what was asked. Ends in a bounded time. Raises AssistantError, LimitReached."""
         with ExitStack() as scope:
-            ledger = self._means.ledger
+            ledger = self._context.ledger
             self._bounds = {name: scope.enter_context(ledger.bound(limit)) for name, limit in _BOUNDS.items()}
             self._conversation = Conversation(self._bounds["messages"], self._bounds["bytes"])
             scope.callback(self._conversation.clear)
@@ -120,9 +120,9 @@ class Run:
 
     async def _converse(self) -> None:
         self._record.write("prompt", self.prompt)
-        self._say("ai:started", wire.AiStarted(uuid=self._uuid, conversation=self.number, prompt=self.prompt[:200]))
+        self._say("ai:started", messages.AiStarted(uuid=self._uuid, conversation=self.number, prompt=self.prompt[:200]))
         began, before = self._clock(), _After.GO_ON
-        async with self._means.open_model() as model:
+        async with self._context.open_model() as model:
             self._record.secrets = self._record.secrets.also(model.secret)
             self._conversation.begin(
                 prompts.request(self._record.secrets.blank(self.prompt), await self._screen(), self._turns)
@@ -217,16 +217,16 @@ class Run:
     def _risk_of(self, keystroke: Keystroke) -> str | None:
         lines = (keystroke.text or "").splitlines()
         said = "the model says so" if keystroke.risky else ""
-        return ", ".join(filter(None, (said, self._means.judge.risk_of_any(lines)))) or None
+        return ", ".join(filter(None, (said, self._context.judge.risk_of_any(lines)))) or None
 
     async def _do(self, action: Action, following: Sequence[Action]) -> bool:
         """Do it; False when a person did not allow it."""
         if isinstance(action, Message):
-            self._say("ai:message", wire.AiMessage(uuid=self._uuid, conversation=self.number, text=action.text))
+            self._say("ai:message", messages.AiMessage(uuid=self._uuid, conversation=self.number, text=action.text))
             return True
         if isinstance(action, Keystroke) and not await self._type(action, following):
             return False
-        step = wire.AiAction(uuid=self._uuid, conversation=self.number, turn=self.turn, action=step_of(action))
+        step = messages.AiAction(uuid=self._uuid, conversation=self.number, turn=self.turn, action=step_of(action))
         self._say("ai:action", step)
         await asyncio.sleep(action.ms / 1000 if isinstance(action, Delay) else 0)
         return True
@@ -266,13 +266,13 @@ class Run:
         return self._approvals.answer(question, ok)
 
     @property
-    def waiting(self) -> wire.AiApproval | None:
+    def waiting(self) -> messages.AiApproval | None:
         """The question that waits for a person."""
         return self._approvals.waiting
 
     def _notice(self, text: str) -> None:
         text = self._record.secrets.blank(text)
-        payload = wire.AiMessage(uuid=self._uuid, conversation=self.number, text=text, source="agent")
+        payload = messages.AiMessage(uuid=self._uuid, conversation=self.number, text=text, source="agent")
         self._say("ai:message", payload)
 
 

@@ -20,7 +20,7 @@ from typing import Literal
 
 from mobifai.assistant.audit import Audit
 from mobifai.assistant.config import KEY_FILE, AssistantConfig
-from mobifai.assistant.loop import Means, Run
+from mobifai.assistant.loop import AgentLoop, LoopContext
 from mobifai.assistant.model import OpenModel
 from mobifai.assistant.models import open_model
 from mobifai.assistant.redaction import Secrets
@@ -30,12 +30,12 @@ from mobifai.assistant.terminal import Terminal, Terminals
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import AssistantError, LimitReached, MobiFaiError, TerminalError
 from mobifai.limits import ASSISTANT_CONVERSATIONS, MAX_PROMPT
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.state import StateDir
 
 _log = logging.getLogger(__name__)
 
-Say = Callable[[str, object], None]
+SendEvent = Callable[[str, object], None]
 """Takes an event and its payload. Never fails or waits."""
 
 AUDIT_FILE = "assistant.log"
@@ -58,13 +58,13 @@ class Ending(Enum):
     AGENT_STOPS = "the agent is stopping"
 
 
-class Going:
+class ConversationTask:
     """A conversation that is going on, in a task of its own.
 
     `say` reaches who follows it; `forget` is told when it is over, and why, before the last word is said.
     """
 
-    def __init__(self, run: Run, uuid: str, say: Say, forget: Callable[[str, Ending | None], None]) -> None:
+    def __init__(self, run: AgentLoop, uuid: str, say: SendEvent, forget: Callable[[str, Ending | None], None]) -> None:
         self.run = run
         self.over = asyncio.Event()
         self._uuid = uuid
@@ -104,10 +104,10 @@ class Going:
     def _last_word(self, error: str, outcome: Literal["done", "cancelled"]) -> tuple[str, object]:
         number, turns, tokens = self.run.number, self.run.turn, self.run.tokens
         if error:
-            return "ai:error", wire.AiError(
+            return "ai:error", messages.AiError(
                 uuid=self._uuid, error=error[:1000], conversation=number, turns=turns, tokens=tokens
             )
-        return "ai:finished", wire.AiFinished(
+        return "ai:finished", messages.AiFinished(
             uuid=self._uuid, conversation=number, turns=turns, tokens=tokens, outcome=outcome
         )
 
@@ -125,7 +125,7 @@ class Assistant:
         state_dir: Path,
         ledger: Ledger,
         terminals: Terminals,
-        say: Say,
+        say: SendEvent,
         *,
         follows: Callable[[], bool] = lambda: False,
         environ: Mapping[str, str] = os.environ,
@@ -138,12 +138,12 @@ class Assistant:
         self._say = say
         self._numbers = itertools.count(1)
         self._bound = ledger.open(ASSISTANT_CONVERSATIONS)
-        self._going: BoundedMap[str, Going] = BoundedMap(self._bound)
+        self._going: BoundedMap[str, ConversationTask] = BoundedMap(self._bound)
         self._stories = Stories(StateDir(state_dir).assistant, ledger)
         self._follows = follows
         self._asked_here: set[str] = set()  # bounded by the conversations
         self._audit = Audit(state_dir / AUDIT_FILE, ledger, now)
-        self._means = Means(
+        self._context = LoopContext(
             config,
             ledger,
             model or (lambda: open_model(config, environ, ledger)),
@@ -177,7 +177,7 @@ class Assistant:
 
     # -- what the phone says
 
-    def prompt(self, message: wire.Prompt) -> None:
+    def prompt(self, message: messages.Prompt) -> None:
         """Start a conversation; what is wrong is said as `ai:error`."""
         uuid = message.uuid or ""
         try:
@@ -186,21 +186,23 @@ class Assistant:
             self.start(message.prompt, terminal)
             self._asked_here.add(uuid)
         except (AssistantError, LimitReached, TerminalError) as error:
-            self._say("ai:error", wire.AiError(uuid=uuid, error=str(error)))
+            self._say("ai:error", messages.AiError(uuid=uuid, error=str(error)))
 
-    def cancel(self, message: wire.AiCancel) -> None:
+    def cancel(self, message: messages.AiCancel) -> None:
         """Stop the conversation in a terminal, or all of them."""
         found = {uuid: going for uuid, going in self._going.items() if message.uuid in (None, uuid)}
         for uuid, going in found.items():
             self._asked_here.add(uuid)  # it is told of the end
             going.end(Ending.CANCELLED)
         if not found:
-            self._say("ai:error", wire.AiError(uuid=message.uuid or "", error="the assistant does nothing here now"))
+            self._say(
+                "ai:error", messages.AiError(uuid=message.uuid or "", error="the assistant does nothing here now")
+            )
 
-    def approve(self, message: wire.AiApprove) -> None:
+    def approve(self, message: messages.AiApprove) -> None:
         """Take a person's answer to an approval."""
         if not self.answer(message.id, message.ok):
-            self._say("ai:error", wire.AiError(uuid="", error=f"nothing waits for an approval as {message.id}"))
+            self._say("ai:error", messages.AiError(uuid="", error=f"nothing waits for an approval as {message.id}"))
 
     def answer(self, question: str, ok: bool) -> bool:
         """The same, from anybody; False when nothing waits under this id."""
@@ -218,7 +220,7 @@ class Assistant:
 
     def phone_came(self) -> None:
         """A phone that follows is there: tell it what goes on in each terminal, what was done, and what waits."""
-        self._say("ai:conversations", wire.AiConversations(tuple(self._going)))
+        self._say("ai:conversations", messages.AiConversations(tuple(self._going)))
         for story in self._stories.told(terminal.uuid for terminal in self._terminals.terminals):
             self._say("ai:history", story)
         for going in self._going.values():
@@ -231,7 +233,7 @@ class Assistant:
 
     # -- conversations
 
-    def start(self, prompt: str, terminal: Terminal, say: Say | None = None) -> Going:
+    def start(self, prompt: str, terminal: Terminal, say: SendEvent | None = None) -> ConversationTask:
         """Start a conversation; `say` is told of it as phones are. Raises AssistantError, LimitReached."""
         if not prompt.strip() or len(prompt) > MAX_PROMPT:
             raise AssistantError(f"expected a prompt of 1 to {MAX_PROMPT} characters; found {len(prompt)}")
@@ -248,13 +250,13 @@ class Assistant:
             if say is not None:
                 say(event, payload)
 
-        run = Run(next(self._numbers), prompt, terminal, self._means, tell)
-        going = self._going[uuid] = Going(run, uuid, tell, self._forget)
+        run = AgentLoop(next(self._numbers), prompt, terminal, self._context, tell)
+        going = self._going[uuid] = ConversationTask(run, uuid, tell, self._forget)
         return going
 
     def _tell(self, uuid: str, event: str, payload: object) -> None:
         """Keep it, and tell the phone: one that follows all, else only of what was asked for while it is here."""
-        if isinstance(payload, wire.AiStarted):
+        if isinstance(payload, messages.AiStarted):
             self._stories.begin(payload)
         elif event in _KEPT:
             self._stories.add(uuid, event, payload)

@@ -22,7 +22,7 @@ from mobifai.limits import (
     MAX_AI_HISTORY,
     MAX_AI_STORIES_FILE,
 )
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.state import write_secret
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ INTERRUPTED = "the agent was stopped or has crashed, and this with it; the task 
 class _Story:
     """One conversation. `dropped`: how many of its events are not kept any more."""
 
-    started: wire.AiStarted
+    started: messages.AiStarted
     running: bool = True
     dropped: int = 0
 
@@ -42,7 +42,7 @@ class _Story:
 @dataclass(frozen=True, slots=True)
 class _Event:
     uuid: str
-    event: wire.AiEvent
+    event: messages.AiEvent
     size: int
 
 
@@ -66,7 +66,7 @@ class Stories:
         for bound in self._bounds:
             self._ledger.close(bound)
 
-    def begin(self, started: wire.AiStarted) -> None:
+    def begin(self, started: messages.AiStarted) -> None:
         """A conversation begins; the one before it in this terminal is forgotten."""
         self.forget(started.uuid)
         while not self._most.room:
@@ -79,7 +79,7 @@ class Stories:
         """Something happens in the conversation there. For what is kept, the oldest goes."""
         if uuid not in self._stories:
             return
-        what = wire.AiEvent(event, payload)
+        what = messages.AiEvent(event, payload)
         added = _Event(uuid, what, len(msgspec.json.encode(what)))
         while self._events and (not self._items.room or self._used + added.size > self._size.capacity):
             self._drop_oldest()
@@ -113,17 +113,19 @@ class Stories:
                 del self._events[number]
             self._size.set(self._used)
 
-    def told(self, uuids: Iterable[str]) -> list[wire.AiHistory]:
+    def told(self, uuids: Iterable[str]) -> list[messages.AiHistory]:
         """The stories of these terminals, each with as many of its newest events as one message takes."""
         return [self._told(uuid, self._stories[uuid]) for uuid in uuids if uuid in self._stories]
 
-    def _told(self, uuid: str, story: _Story) -> wire.AiHistory:
+    def _told(self, uuid: str, story: _Story) -> messages.AiHistory:
         own = [event for event in self._events.values() if event.uuid == uuid]
         sizes = itertools.accumulate(event.size for event in reversed(own))
         fitting = sum(1 for size in sizes if size <= MAX_AI_HISTORY)
         events = tuple(event.event for event in own[len(own) - fitting :])
         dropped = story.dropped + len(own) - fitting
-        return wire.AiHistory(uuid, story.started.conversation, story.running, story.started.prompt, events, dropped)
+        return messages.AiHistory(
+            uuid, story.started.conversation, story.running, story.started.prompt, events, dropped
+        )
 
     # -- the file
 
@@ -140,18 +142,18 @@ class Stories:
     def _recall(self) -> None:
         for started in _read(self._file)[: self._most.capacity]:
             self._stories[started.uuid] = _Story(started, running=False)
-            self.add(started.uuid, "ai:error", wire.AiError(started.uuid, INTERRUPTED, started.conversation))
+            self.add(started.uuid, "ai:error", messages.AiError(started.uuid, INTERRUPTED, started.conversation))
         self._keep()
 
 
-def _read(file: Path) -> list[wire.AiStarted]:
+def _read(file: Path) -> list[messages.AiStarted]:
     """What the file has; a damaged one has nothing."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return []
     try:
-        return msgspec.json.decode(os.read(descriptor, MAX_AI_STORIES_FILE), type=list[wire.AiStarted])
+        return msgspec.json.decode(os.read(descriptor, MAX_AI_STORIES_FILE), type=list[messages.AiStarted])
     except (OSError, msgspec.MsgspecError) as error:
         _log.warning("%s: expected the conversations that went on; it is damaged: %s", file, error)
         return []

@@ -35,7 +35,7 @@ from mobifai.protocol.plain_text import one_line
 from mobifai.relay.addresses import is_loopback
 from mobifai.state import StateDir
 from mobifai.terminals import keeper_protocol as keeper_wire
-from mobifai.terminals.keeper_client import KeptShells
+from mobifai.terminals.keeper_client import KeeperClient
 from mobifai.terminals.local_spawner import LocalSpawner
 
 _log = logging.getLogger(__name__)
@@ -66,13 +66,13 @@ async def _serve(
         if config.ready_file is not None:
             _remove(config.ready_file)
             scope.callback(_remove, config.ready_file)
-        restart = _AgentRestart(stop, spawner.keeper_pid if isinstance(spawner, KeptShells) else None)
+        restart = _AgentRestart(stop, spawner.keeper_pid if isinstance(spawner, KeeperClient) else None)
         agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
         questions = {**agent.questions, "restart": restart.asked}
         more = DebugPlugins(PluginContext(ledger, agent))
         await scope.enter_async_context(control_server(state.socket_places("control"), questions, ledger, more.find))
-        if isinstance(spawner, KeptShells):
-            spawner.started(agent.endpoint.port)
+        if isinstance(spawner, KeeperClient):
+            spawner.started(agent.relay_target.port)
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(agent.run()),
@@ -88,15 +88,15 @@ async def _serve(
 
 async def _enter_spawner(
     scope: AsyncExitStack, keeper_fd: int | None, ledger: Ledger, stop: asyncio.Event
-) -> KeptShells | LocalSpawner:
+) -> KeeperClient | LocalSpawner:
     if keeper_fd is None:
         return await scope.enter_async_context(LocalSpawner(ledger))
-    return await scope.enter_async_context(KeptShells(os.dup(keeper_fd), ledger, stop.set))
+    return await scope.enter_async_context(KeeperClient(os.dup(keeper_fd), ledger, stop.set))
 
 
-def _with_port_of_before(config: Config, spawner: KeptShells | LocalSpawner) -> Config:
+def _with_port_of_before(config: Config, spawner: KeeperClient | LocalSpawner) -> Config:
     """An own relay on any port keeps the one that phones know when the agent starts again."""
-    port = spawner.notes.get("port") if isinstance(spawner, KeptShells) else None
+    port = spawner.notes.get("port") if isinstance(spawner, KeeperClient) else None
     if port is None or not isinstance(config.relay, RelayConfig):
         return config
     return replace(config, relay=replace(config.relay, port=port))
@@ -108,9 +108,9 @@ async def _say_repeats(logs: RootLogHandler) -> None:
         logs.say_repeats()
 
 
-def _pid(spawner: KeptShells | LocalSpawner) -> int:
+def _pid(spawner: KeeperClient | LocalSpawner) -> int:
     """The process that a person ends."""
-    return spawner.keeper_pid if isinstance(spawner, KeptShells) else os.getpid()
+    return spawner.keeper_pid if isinstance(spawner, KeeperClient) else os.getpid()
 
 
 class _AgentRestart:
@@ -143,24 +143,30 @@ class _AgentRestart:
             self._begin()
 
 
-async def _announce(agent: Agent, person: ConsolePresenter, config: Config, spawner: KeptShells | LocalSpawner) -> None:
+async def _announce(
+    agent: Agent, person: ConsolePresenter, config: Config, spawner: KeeperClient | LocalSpawner
+) -> None:
     await person.is_ready.wait()
     if config.ready_file is not None:
         ready = {
             "pid": _pid(spawner),
-            "relay_url": agent.endpoint.public_url,
-            "page_url": f"{agent.endpoint.public_url}/",
+            "relay_url": agent.relay_target.public_url,
+            "page_url": f"{agent.relay_target.public_url}/",
             "device_id": agent.device.device_id,
         }
         try:
             _write_ready_file(config.ready_file, ready)
         except StateError as error:
             _log.error("%s", error)
-    if isinstance(spawner, KeptShells) and spawner.life > 1:
+    if isinstance(spawner, KeeperClient) and spawner.life > 1:
         announce("The agent runs again. Links and codes shown before are void; `mobifai pair` shows a new link.")
         return
     await _show_invitation(agent)
-    if isinstance(config.relay, RelayConfig) and config.public_url is None and is_loopback(agent.endpoint.public_url):
+    if (
+        isinstance(config.relay, RelayConfig)
+        and config.public_url is None
+        and is_loopback(agent.relay_target.public_url)
+    ):
         announce(_only_here(config.relay))
     if isinstance(config.relay, str) and config.e2e == "allow":
         announce(
@@ -173,13 +179,13 @@ async def _announce(agent: Agent, person: ConsolePresenter, config: Config, spaw
 async def _show_invitation(agent: Agent) -> None:
     """Invite a first phone, where only the person at this machine reads it."""
     if not sys.stdout.isatty():  # a service's log is not for secrets
-        url, *others = agent.endpoint.find_urls()
+        url, *others = agent.relay_target.find_urls()
         announce("\n".join([f"Ready at {url}.", *invitation.other_addresses(others)]))
         return
     try:
         announce(invitation.invitation_text(await agent.invite(ClientKind.E2E)))
     except MobiFaiError as error:
-        announce(one_line(f"Ready at {agent.endpoint.public_url}. ({error})", 500))
+        announce(one_line(f"Ready at {agent.relay_target.public_url}. ({error})", 500))
 
 
 def _only_here(relay: RelayConfig) -> str:

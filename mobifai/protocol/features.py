@@ -43,8 +43,8 @@ class Features:
 
     acknowledges: bool = False
     resumes: bool = False
-    seals: bool = False
-    sees_unseen: bool = False
+    e2e: bool = False
+    unseen_output: bool = False
     shares_keys: bool = False
     shows_exits: bool = False
     ordered: bool = False
@@ -58,8 +58,8 @@ class Features:
         return cls(
             acknowledges=ACK in listed,
             resumes=RESUME in listed,
-            seals=E2E in listed,
-            sees_unseen=UNSEEN in listed,
+            e2e=E2E in listed,
+            unseen_output=UNSEEN in listed,
             shares_keys=KEYS in listed,
             shows_exits=EXITS in listed,
             ordered=E2E in listed and ORDER in listed,
@@ -68,7 +68,7 @@ class Features:
         )
 
     @property
-    def positions(self) -> bool:
+    def offsets(self) -> bool:
         """Whether output tells where in the terminal's stream it belongs."""
         return self.acknowledges or self.resumes
 

@@ -111,7 +111,7 @@ class CipherState:
         return bytes(4) + self._counter.to_bytes(8, "little")
 
 
-class Transport:
+class TransportState:
     """Both directions after a handshake. `handshake_hash` is the same at both ends, and in no other session."""
 
     __slots__ = ("_receiving", "_sending", "handshake_hash")
@@ -214,7 +214,7 @@ class Initiator:
         state.mix_key_and_hash(self._psk)
         return ephemeral.public + static + state.seal(payload)
 
-    def second(self, message: bytes) -> tuple[bytes, Transport]:
+    def second(self, message: bytes) -> tuple[bytes, TransportState]:
         """Read the second message: e, ee, se. Its payload, and what follows. Raises HandshakeFailed."""
         theirs = message[:KEY_BYTES]
         if len(theirs) != KEY_BYTES:
@@ -225,7 +225,7 @@ class Initiator:
         state.mix_key(self._static.exchange(theirs))
         payload = _open(state, message[KEY_BYTES:])
         sending, receiving = state.split()
-        return payload, Transport(sending, receiving, state.hash)
+        return payload, TransportState(sending, receiving, state.hash)
 
 
 class Responder:
@@ -257,7 +257,7 @@ class Responder:
         self._state = state
         return payload
 
-    def second(self, payload: bytes, ephemeral: KeyPair | None = None) -> tuple[bytes, Transport]:
+    def second(self, payload: bytes, ephemeral: KeyPair | None = None) -> tuple[bytes, TransportState]:
         """The second message, and what follows. Once, after `try_psk` gave a payload. `ephemeral` is for tests."""
         state, ours = self._state, ephemeral or KeyPair.generate()
         state.mix_ephemeral(ours.public)
@@ -265,7 +265,7 @@ class Responder:
         state.mix_key(ours.exchange(self.initiator))
         message = ours.public + state.seal(payload)
         receiving, sending = state.split()
-        return message, Transport(sending, receiving, state.hash)
+        return message, TransportState(sending, receiving, state.hash)
 
 
 def _open(state: _Symmetric, sealed: bytes) -> bytes:

@@ -12,7 +12,7 @@ from enum import Enum
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import PairingRefused
 from mobifai.limits import RELAY_SOCKETS
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 
 HANDSHAKE_SECONDS = 15.0
 """How long two devices have to confirm each other; a phone on a bad line answers within 3 round trips."""
@@ -50,7 +50,7 @@ class Disconnect:
     sid: str
 
 
-Command = Emit | Disconnect
+RelayCommand = Emit | Disconnect
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class ConnectedDevice:
         return self.user, self.device_id, self.type, self.public_key
 
 
-class Stage(Enum):
+class PairStage(Enum):
     """How far two devices are."""
 
     HANDSHAKE = "handshake"
@@ -85,7 +85,7 @@ class Pair:
 
     agent: str
     phone: str
-    stage: Stage
+    stage: PairStage
     since: float
     confirmed: frozenset[str] = field(default=frozenset())
 
@@ -132,7 +132,7 @@ class RelayRegistry:
 
     # -- coming and going
 
-    def join(self, device: ConnectedDevice) -> list[Command]:
+    def join(self, device: ConnectedDevice) -> list[RelayCommand]:
         """A device signed in. One that is here already on another socket is replaced: the newer one wins."""
         known = self._devices.get(device.sid)
         commands = self.leave(device.sid) if known is not None and known.proven != device.proven else []
@@ -144,10 +144,10 @@ class RelayRegistry:
         if device.type == "mobile":
             commands.append(self._list_for(device))
         elif device.sid not in self._pairs:
-            commands.append(Emit(device.sid, "waiting_for_peer", wire.Notice(message="Waiting for a phone")))
+            commands.append(Emit(device.sid, "waiting_for_peer", messages.Notice(message="Waiting for a phone")))
         return commands + self._tell_changes(device.user, before, except_for=device.sid)
 
-    def leave(self, sid: str) -> list[Command]:
+    def leave(self, sid: str) -> list[RelayCommand]:
         """A socket is gone. One that never signed in changes nothing."""
         device = self._devices.get(sid)
         if device is None:
@@ -155,23 +155,23 @@ class RelayRegistry:
         before = self._available(device.user)
         return self._leave(sid) + self._tell_changes(device.user, before)
 
-    def _leave(self, sid: str) -> list[Command]:
+    def _leave(self, sid: str) -> list[RelayCommand]:
         commands = self._part(sid, "The paired device disconnected")
         del self._devices[sid]
         return commands
 
-    def _part(self, sid: str, message: str) -> list[Command]:
+    def _part(self, sid: str, message: str) -> list[RelayCommand]:
         pair = self._pairs.pop(sid, None)
         if pair is None:
             return []
         other = pair.other(sid)
         del self._pairs[other]
-        event = "paired_device_disconnected" if pair.stage is Stage.PAIRED else "error"
-        return [Emit(other, event, wire.Notice(message=message))]
+        event = "paired_device_disconnected" if pair.stage is PairStage.PAIRED else "error"
+        return [Emit(other, event, messages.Notice(message=message))]
 
     # -- pairing
 
-    def request(self, sid: str, target: str, now: float) -> list[Command]:
+    def request(self, sid: str, target: str, now: float) -> list[RelayCommand]:
         """A phone asks for an agent. Raises PairingRefused; then `refusal` says the rest."""
         phone, agent = self._devices.get(sid), self._agent(sid, target)
         if phone is None or phone.type != "mobile":
@@ -181,17 +181,17 @@ class RelayRegistry:
         held = self._pairs.get(agent.sid)
         if held is not None and held.phone != sid:
             raise PairingRefused("that device is paired with another phone now")
-        if held is not None and held.stage is Stage.HANDSHAKE:
+        if held is not None and held.stage is PairStage.HANDSHAKE:
             return []  # tapped twice: answers to the first time are under way, and would not fit new challenges
         before = self._available(phone.user)
         commands = self._part(sid, "The phone asked for a new connection") if held is None else []
-        pair = Pair(agent.sid, phone.sid, Stage.HANDSHAKE, now)
+        pair = Pair(agent.sid, phone.sid, PairStage.HANDSHAKE, now)
         self._pairs[agent.sid] = self._pairs[phone.sid] = pair
         return commands + self._initiate(agent, phone) + self._tell_changes(phone.user, before)
 
-    def refusal(self, sid: str, error: PairingRefused) -> list[Command]:
+    def refusal(self, sid: str, error: PairingRefused) -> list[RelayCommand]:
         """What a refused phone is told: why, and who can be asked."""
-        commands: list[Command] = [Emit(sid, "error", wire.Notice(message=str(error)))]
+        commands: list[RelayCommand] = [Emit(sid, "error", messages.Notice(message=str(error)))]
         device = self._devices.get(sid)
         return [*commands, self._list_for(device)] if device is not None else commands
 
@@ -202,13 +202,13 @@ class RelayRegistry:
                 return device
         return None
 
-    def _initiate(self, agent: ConnectedDevice, phone: ConnectedDevice) -> list[Command]:
+    def _initiate(self, agent: ConnectedDevice, phone: ConnectedDevice) -> list[RelayCommand]:
         challenges = {agent.sid: self._new_challenge(), phone.sid: self._new_challenge()}
         return [
             Emit(
                 one.sid,
                 "handshake:initiate",
-                wire.HandshakeInitiate(
+                messages.HandshakeInitiate(
                     peer_id=other.device_id,
                     peer_public_key=other.public_key,
                     challenge=challenges[one.sid],
@@ -219,84 +219,86 @@ class RelayRegistry:
             for one, other in ((agent, phone), (phone, agent))
         ]
 
-    def respond(self, sid: str, signature: str) -> list[Command]:
+    def respond(self, sid: str, signature: str) -> list[RelayCommand]:
         """A device signed its challenge; its peer is to verify that."""
         pair, device = self._pairs.get(sid), self._devices.get(sid)
-        if pair is None or device is None or pair.stage is not Stage.HANDSHAKE:
+        if pair is None or device is None or pair.stage is not PairStage.HANDSHAKE:
             return []
-        message = wire.HandshakeSignature(peer_id=device.device_id, signature=signature)
+        message = messages.HandshakeSignature(peer_id=device.device_id, signature=signature)
         return [Emit(pair.other(sid), "handshake:verify", message)]
 
-    def confirm(self, sid: str) -> list[Command]:
+    def confirm(self, sid: str) -> list[RelayCommand]:
         """A device accepts its peer. When both have, they are paired."""
         pair = self._pairs.get(sid)
-        if pair is None or pair.stage is not Stage.HANDSHAKE:
+        if pair is None or pair.stage is not PairStage.HANDSHAKE:
             return []
         pair = replace(pair, confirmed=pair.confirmed | {sid})
         both = len(pair.confirmed) == 2
         if both:
-            pair = replace(pair, stage=Stage.PAIRED)
+            pair = replace(pair, stage=PairStage.PAIRED)
         self._pairs[pair.agent] = self._pairs[pair.phone] = pair
         return self._announce(pair) if both else []
 
-    def _announce(self, pair: Pair) -> list[Command]:
+    def _announce(self, pair: Pair) -> list[RelayCommand]:
         agent, phone = self._devices[pair.agent], self._devices[pair.phone]
         return [
-            Emit(agent.sid, "paired", wire.Paired(peer_id=phone.device_id, message=f"Paired with {phone.name}")),
-            Emit(phone.sid, "paired", wire.Paired(peer_id=agent.device_id, message=f"Paired with {agent.name}")),
-            Emit(agent.sid, "request_dimensions", wire.Empty()),
+            Emit(agent.sid, "paired", messages.Paired(peer_id=phone.device_id, message=f"Paired with {phone.name}")),
+            Emit(phone.sid, "paired", messages.Paired(peer_id=agent.device_id, message=f"Paired with {agent.name}")),
+            Emit(agent.sid, "request_dimensions", messages.Empty()),
         ]
 
-    def fail(self, sid: str, message: str) -> list[Command]:
+    def fail(self, sid: str, message: str) -> list[RelayCommand]:
         """A device reports that the handshake failed: the pairing is dropped, and both are told."""
         pair, device = self._pairs.get(sid), self._devices.get(sid)
-        if pair is None or device is None or pair.stage is not Stage.HANDSHAKE:
+        if pair is None or device is None or pair.stage is not PairStage.HANDSHAKE:
             return []
         return self._drop(pair, f"The pairing was dropped: {message}"[:500])
 
-    def expire(self, now: float) -> list[Command]:
+    def expire(self, now: float) -> list[RelayCommand]:
         """Drop what takes longer than HANDSHAKE_SECONDS."""
         late = [
             pair
             for sid, pair in self._pairs.items()
-            if sid == pair.agent and pair.stage is Stage.HANDSHAKE and now - pair.since > HANDSHAKE_SECONDS
+            if sid == pair.agent and pair.stage is PairStage.HANDSHAKE and now - pair.since > HANDSHAKE_SECONDS
         ]
         return [command for pair in late for command in self._drop(pair, "The handshake took too long; try again")]
 
-    def _drop(self, pair: Pair, message: str) -> list[Command]:
+    def _drop(self, pair: Pair, message: str) -> list[RelayCommand]:
         user = self._devices[pair.agent].user
         before = self._available(user)
         del self._pairs[pair.agent], self._pairs[pair.phone]
-        told: list[Command] = [Emit(sid, "error", wire.Notice(message=message)) for sid in (pair.agent, pair.phone)]
+        told: list[RelayCommand] = [
+            Emit(sid, "error", messages.Notice(message=message)) for sid in (pair.agent, pair.phone)
+        ]
         return told + self._tell_changes(user, before)
 
-    def revoke(self, user: str, device_id: str) -> list[Command]:
+    def revoke(self, user: str, device_id: str) -> list[RelayCommand]:
         """An account shuts a device out: it leaves at once, and the account's agents drop its data channel."""
-        commands: list[Command] = []
+        commands: list[RelayCommand] = []
         for sid in self.sockets_of(user, device_id):
-            notice = wire.Notice(message="This device was revoked")
+            notice = messages.Notice(message="This device was revoked")
             commands += [Emit(sid, "auth_error", notice), *self.leave(sid), Disconnect(sid)]
-        revoked = wire.DeviceRevoked(device_id=device_id)
+        revoked = messages.DeviceRevoked(device_id=device_id)
         return commands + [Emit(agent.sid, "device_revoked", revoked) for agent in self._of(user, "mac")]
 
-    def remove_user(self, user: str) -> list[Command]:
+    def remove_user(self, user: str) -> list[RelayCommand]:
         """An account is gone: all of its devices leave at once."""
-        notice = wire.Notice(message="The account of this device was removed from the relay")
-        commands: list[Command] = []
+        notice = messages.Notice(message="The account of this device was removed from the relay")
+        commands: list[RelayCommand] = []
         for device in self.of_user(user):
             commands += [Emit(device.sid, "auth_error", notice), *self._leave(device.sid), Disconnect(device.sid)]
         return commands
 
     # -- traffic
 
-    def forward(self, sid: str, event: str, payload: object) -> list[Command]:
+    def forward(self, sid: str, event: str, payload: object) -> list[RelayCommand]:
         """Hand an application event on to the paired device; without one it is dropped."""
         pair = self._pairs.get(sid)
-        if pair is None or pair.stage is not Stage.PAIRED or not is_forwarded(event):
+        if pair is None or pair.stage is not PairStage.PAIRED or not is_forwarded(event):
             return []
         return [Emit(pair.other(sid), event, payload)]
 
-    def broadcast(self, user: str, event: str, payload: object) -> list[Command]:
+    def broadcast(self, user: str, event: str, payload: object) -> list[RelayCommand]:
         """Tell every device of an account."""
         return [Emit(device.sid, event, payload) for device in self.of_user(user)]
 
@@ -305,9 +307,9 @@ class RelayRegistry:
     def _of(self, user: str, kind: str) -> Iterator[ConnectedDevice]:
         return (device for device in self._devices.values() if device.user == user and device.type == kind)
 
-    def _available(self, user: str) -> list[wire.AvailableDevice]:
+    def _available(self, user: str) -> list[messages.AvailableDevice]:
         return [
-            wire.AvailableDevice(
+            messages.AvailableDevice(
                 device_id=agent.device_id,
                 device_name=agent.name,
                 status="available",
@@ -321,8 +323,8 @@ class RelayRegistry:
         return Emit(phone.sid, "available_devices", self._available(phone.user))
 
     def _tell_changes(
-        self, user: str, before: list[wire.AvailableDevice], except_for: str | None = None
-    ) -> list[Command]:
+        self, user: str, before: list[messages.AvailableDevice], except_for: str | None = None
+    ) -> list[RelayCommand]:
         if self._available(user) == before:
             return []
         return [self._list_for(phone) for phone in self._of(user, "mobile") if phone.sid != except_for]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import AccountError
 from mobifai.limits import RELAY_ACCOUNTS, RELAY_DEVICES, RELAY_SETTINGS
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.codes import CODE_SECONDS, Codes, Grant
 from mobifai.relay.store import OWNER, RelayStore
 
@@ -36,7 +36,7 @@ class Account:
         self._ledger = ledger
         self._store = store
         shown = _login_name() if name == OWNER else name
-        self.user = wire.User(id=name, email=f"{name}@{socket.gethostname()}", name=shown)
+        self.user = messages.User(id=name, email=f"{name}@{socket.gethostname()}", name=shown)
         self.codes = Codes(ledger, pick)
         self.devices = ledger.open(RELAY_DEVICES)
         self.settings = ledger.open(RELAY_SETTINGS)

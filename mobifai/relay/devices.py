@@ -1,12 +1,12 @@
 """The devices of an account: which there are, and shutting one out."""
 
 from mobifai.clocks import iso_time
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.relay.event_dispatcher import EventDispatcher
 from mobifai.relay.signin import SignIn
 
 
-class DeviceInfo(wire.Message, frozen=True, omit_defaults=False):
+class DeviceInfo(messages.Message, frozen=True, omit_defaults=False):
     """A device of an account, as the API describes it. Times are ISO 8601, UTC.
 
     `kind` is what it was invited as: `agent`, `e2e`, `legacy`, or empty for a phone of before invitations had a kind.

@@ -16,8 +16,8 @@ import msgspec
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage, LimitReached, MobiFaiError, PairingRefused, SignInRefused
 from mobifai.limits import RELAY_ACCOUNT_SOCKETS, RELAY_SOCKETS
-from mobifai.protocol import messages as wire
-from mobifai.protocol.relay_pairing import Command, ConnectedDevice, Disconnect, Emit, RelayRegistry, is_forwarded
+from mobifai.protocol import messages
+from mobifai.protocol.relay_pairing import ConnectedDevice, Disconnect, Emit, RelayCommand, RelayRegistry, is_forwarded
 from mobifai.relay.close_codes import CloseCode
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.packets import MALFORMED
@@ -43,7 +43,7 @@ class DeviceConnection(Protocol):
     address: str
     inside: bool
     opened_at: float
-    waiting: wire.Register | None
+    waiting: messages.Register | None
     nonce: str
     signed_in: bool
 
@@ -118,27 +118,27 @@ class EventDispatcher:
         if is_forwarded(event):
             self._carry_out(self._rooms.forward(connection.key, event, payload))
         else:
-            self._decide(connection, wire.decode(wire.FROM_DEVICE, event, payload), now)
+            self._decide(connection, messages.decode(messages.FROM_DEVICE, event, payload), now)
 
     def _decide(self, connection: DeviceConnection, message: object, now: float) -> None:
         key = connection.key
         match message:
-            case wire.Register():
+            case messages.Register():
                 self._register(connection, message)
-            case wire.RequestConnection():
+            case messages.RequestConnection():
                 self._carry_out(self._rooms.request(key, message.target_device_id, now))
-            case wire.HandshakeSignature():
+            case messages.HandshakeSignature():
                 self._carry_out(self._rooms.respond(key, message.signature))
-            case wire.HandshakeConfirmed() | None:
+            case messages.HandshakeConfirmed() | None:
                 self._carry_out(self._rooms.confirm(key))
-            case wire.Notice():
+            case messages.Notice():
                 self._carry_out(self._rooms.fail(key, message.message))
-            case wire.Echo():
+            case messages.Echo():
                 connection.send("relay:echo", message)
 
     # -- coming and going
 
-    def _register(self, connection: DeviceConnection, register: wire.Register) -> None:
+    def _register(self, connection: DeviceConnection, register: messages.Register) -> None:
         try:
             answer = self._sign_in.authenticate(register, connection.address, inside=connection.inside)
             if answer is not None:
@@ -151,7 +151,7 @@ class EventDispatcher:
         else:
             self._ask_to_sign_in(connection, register)
 
-    def _require_room(self, connection: DeviceConnection, register: wire.Register, user: str) -> None:
+    def _require_room(self, connection: DeviceConnection, register: messages.Register, user: str) -> None:
         """Raise LimitReached when an account of a shared relay has all the connections that it may have."""
         is_here = connection.key in self._rooms or self._rooms.sockets_of(user, register.device_id)
         if is_here or not self._sign_in.shared:
@@ -177,14 +177,14 @@ class EventDispatcher:
                 connection.signed_in = False
                 connection.close(CloseCode.GOING_AWAY)
 
-    def _ask_to_sign_in(self, connection: DeviceConnection, register: wire.Register) -> None:
+    def _ask_to_sign_in(self, connection: DeviceConnection, register: messages.Register) -> None:
         """Send the address at which this one connection can be signed in."""
         self._sign_out(connection)
         connection.waiting = register
         connection.nonce = secrets.token_urlsafe(16)
         query = urlencode({"deviceId": register.device_id, "type": register.type, "nonce": connection.nonce})
         message = "Sign in with a pairing code"
-        connection.send("login_required", wire.LoginRequired(message=message, login_url=f"/login?{query}"))
+        connection.send("login_required", messages.LoginRequired(message=message, login_url=f"/login?{query}"))
 
     def _sign_out(self, connection: DeviceConnection) -> None:
         connection.signed_in = False
@@ -199,7 +199,7 @@ class EventDispatcher:
             _tell(connection, "error", str(too_many))
             connection.close(CloseCode.POLICY_VIOLATION)
 
-    def _join(self, connection: DeviceConnection, register: wire.Register, answer: wire.Authenticated) -> None:
+    def _join(self, connection: DeviceConnection, register: messages.Register, answer: messages.Authenticated) -> None:
         connection.waiting = None
         connection.nonce = ""
         connection.signed_in = True
@@ -280,7 +280,7 @@ class EventDispatcher:
         """Tell an account's devices that its settings changed."""
         self._carry_out(self._rooms.broadcast(account, "settings:updated", settings))
 
-    def _carry_out(self, commands: list[Command]) -> None:
+    def _carry_out(self, commands: list[RelayCommand]) -> None:
         for command in commands:
             connection = self._connections.get(command.sid)
             match command:
@@ -294,4 +294,4 @@ class EventDispatcher:
 
 
 def _tell(connection: DeviceConnection, event: str, message: str) -> None:
-    connection.send(event, wire.Notice(message=message[:2000]))
+    connection.send(event, messages.Notice(message=message[:2000]))

@@ -12,7 +12,7 @@ import msgspec
 
 from mobifai.bounds import Bound
 from mobifai.errors import LimitReached
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.relay_pairing import is_forwarded
 from mobifai.protocol.wire_json import encode
 from mobifai.relay.close_codes import CloseCode
@@ -47,7 +47,7 @@ class LocalConnection:
         self.inside = True
         self.opened_at = monotonic()
         self.outbox: Outbox[LocalEvent] = Outbox(backlog, most_bytes, _size, self.abort)
-        self.waiting: wire.Register | None = None
+        self.waiting: messages.Register | None = None
         self.nonce = ""
         self.signed_in = False
         self.hears: Callable[[str, msgspec.Raw], None] | None = None

@@ -14,7 +14,7 @@ from mobifai.clocks import iso_time
 from mobifai.database import WriteFailed
 from mobifai.errors import SignInRefused, TooManyAttempts
 from mobifai.limits import MAX_ID
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.codes import ClientKind, DeviceType
 from mobifai.protocol.features import E2E
 from mobifai.relay import login_pages as pages
@@ -35,10 +35,10 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 JSON_TYPE = "application/json"
 
 
-class SignInDevice(wire.Message, frozen=True):
+class SignInDevice(messages.Message, frozen=True):
     """The device that a person signs in."""
 
-    device_id: wire.Id
+    device_id: messages.Id
     type: DeviceType
 
 
@@ -55,7 +55,7 @@ class SignInRequest(SignInDevice, frozen=True):
     kind: Literal["e2e", "legacy"] | None = None
 
 
-class InvitationRequest(wire.Message, frozen=True):
+class InvitationRequest(messages.Message, frozen=True):
     """What an agent asks for: an invitation for a phone that encrypts, or for a legacy app."""
 
     kind: Literal["e2e", "legacy"] = "e2e"
@@ -136,7 +136,7 @@ class HttpRoutes:
 
     def _redeem(
         self, asking: SignInDevice, code: str, address: str, wanted: frozenset[ClientKind]
-    ) -> wire.Authenticated:
+    ) -> messages.Authenticated:
         """Use a code up: what the device is told. Raises HTTPTooManyRequests, HTTPForbidden."""
         try:
             return self._sign_in.redeem(code, asking.device_id, asking.type, address, wanted)
@@ -262,7 +262,7 @@ def _login(asking: LoginForm, waiting: DeviceConnection | None, problem: str = "
     return pages.login(asking.device_id, asking.type, asking.nonce, asks, problem)
 
 
-def _signed_in(asking: SignInDevice, answer: wire.Authenticated) -> web.Response:
+def _signed_in(asking: SignInDevice, answer: messages.Authenticated) -> web.Response:
     if asking.type == "mac":
         return _html(pages.signed_in())
     query = urlencode({"token": answer.token, "email": answer.user.email})

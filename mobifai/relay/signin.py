@@ -13,7 +13,7 @@ from mobifai.bounds import Ledger
 from mobifai.clocks import elapsed, iso_time
 from mobifai.database import WriteFailed
 from mobifai.errors import SignInRefused
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.codes import CODE_SECONDS, Attempts, ClientKind, DeviceType, Grant, is_secret
 from mobifai.protocol.features import E2E
 from mobifai.relay.accounts import Account, Accounts
@@ -92,7 +92,7 @@ class SignIn:
 
     def redeem(
         self, code: str, device_id: str, kind: DeviceType, address: str, wanted: Set[ClientKind] | None = None
-    ) -> wire.Authenticated:
+    ) -> messages.Authenticated:
         """Use a code up: the token of the device that it lets in. Raises SignInRefused, TooManyAttempts.
 
         `wanted` are the kinds of invitation that this client can use. A code of another kind stays good.
@@ -110,7 +110,7 @@ class SignIn:
         self._require_room(account, device_id, grant.kind)
         token = self._admit(account, device_id, grant.kind, grant.grant_id)
         account.codes.use(grant)
-        return wire.Authenticated(token=token, user=account.user)
+        return messages.Authenticated(token=token, user=account.user)
 
     def agent_token(self, device_id: str, name: str) -> str:
         """Let the agent of this process in, without a code. Its tokens of before are void."""
@@ -174,8 +174,8 @@ class SignIn:
     # -- devices that come back
 
     def authenticate(
-        self, register: wire.Register, address: str = "", *, inside: bool = False
-    ) -> wire.Authenticated | None:
+        self, register: messages.Register, address: str = "", *, inside: bool = False
+    ) -> messages.Authenticated | None:
         """Let a device in that registers, and renew its token; None: it has none, and has to sign in first.
 
         Raises SignInRefused for a device that may not come. A good token is good however often its address failed: only
@@ -193,9 +193,9 @@ class SignIn:
             raise
         name = register.device_name or ""
         self._store.seen(account.name, register.device_id, name, register.public_key, self._now())
-        return wire.Authenticated(token=self._issue(account, claims.type, claims.jti), user=account.user)
+        return messages.Authenticated(token=self._issue(account, claims.type, claims.jti), user=account.user)
 
-    def _bind(self, claims: Claims, register: wire.Register, *, inside: bool) -> Account:
+    def _bind(self, claims: Claims, register: messages.Register, *, inside: bool) -> Account:
         """Whose the device is. Raises SignInRefused unless the token is for exactly this device."""
         if claims.type != register.type:
             raise SignInRefused(f"this token is for the type {claims.type}; found {register.type}; sign in again")
@@ -235,7 +235,7 @@ class SignIn:
         """Note that a device is connected, or was until now."""
         self._store.connected(account, device_id, self._now())
 
-    def _claim(self, account: Account, grant_id: str, register: wire.Register) -> None:
+    def _claim(self, account: Account, grant_id: str, register: messages.Register) -> None:
         """Use an invitation up by its token."""
         grant = account.codes.get(grant_id, self._monotonic())
         if grant is None:
@@ -246,7 +246,7 @@ class SignIn:
         account.codes.use(grant)
 
     @staticmethod
-    def _require_encryption(kind: ClientKind, register: wire.Register) -> None:
+    def _require_encryption(kind: ClientKind, register: messages.Register) -> None:
         if kind is ClientKind.E2E and E2E not in register.features:
             raise SignInRefused(_ENCRYPTS_ONLY)
 

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import WSMessage, WSMsgType, web
 
 from mobifai.bounds import Bound
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.relay import packets
 from mobifai.relay.close_codes import CloseCode
 from mobifai.relay.outbox import Outbox
@@ -51,7 +51,7 @@ class WebSocketConnection:
         self.inside = False
         self.opened_at = opened_at
         self.outbox: Outbox[bytes] = Outbox(backlog, frame.capacity, len, self.abort)
-        self.waiting: wire.Register | None = None
+        self.waiting: messages.Register | None = None
         self.nonce = ""
         self.signed_in = False
         self._loop = asyncio.get_running_loop()

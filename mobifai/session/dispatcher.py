@@ -1,4 +1,4 @@
-"""What phones say: decoded, done, and answered with what is wrong when it can't be done."""
+"""What phones reply: decoded, done, and answered with what is wrong when it can't be done."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -6,38 +6,38 @@ from typing import Any
 
 from mobifai.errors import BadMessage, MobiFaiError, TerminalError
 from mobifai.limits import MAX_ID
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.frames import decode_frame
 
 _log = logging.getLogger(__name__)
 
-Say = Callable[[str, object], None]
+Reply = Callable[[str, object], None]
 
 
-class Reception:
+class MessageDispatcher:
     """Hands each message to who does it. `handlers` may raise any MobiFaiError or OSError; `say` answers the phone."""
 
-    def __init__(self, handlers: Mapping[str, Callable[[Any], None]], say: Say) -> None:
+    def __init__(self, handlers: Mapping[str, Callable[[Any], None]], reply: Reply) -> None:
         self._handlers = handlers
-        self._say = say
+        self._reply = reply
 
-    def hear_frame(self, text: str) -> None:
+    def dispatch_frame(self, text: str) -> None:
         """A frame from the data channel."""
         try:
             event, payload = decode_frame(text)
         except BadMessage as error:
             self._complain(error)
             return
-        self.hear(event, payload)
+        self.dispatch(event, payload)
 
-    def hear(self, event: str, payload: object) -> None:
+    def dispatch(self, event: str, payload: object) -> None:
         """A message, by whichever path."""
         try:
             if event.startswith("code:"):
                 action = event.removeprefix("code:")[:MAX_ID]
-                self._say("code:error", {"action": action, "error": "this agent has no editor"})
+                self._reply("code:error", {"action": action, "error": "this agent has no editor"})
                 return
-            message = wire.decode(wire.FROM_PHONE, event, payload)
+            message = messages.decode(messages.FROM_PHONE, event, payload)
             self._handlers[event](message)
         except (MobiFaiError, OSError) as error:
             self._complain(error)
@@ -48,4 +48,4 @@ class Reception:
     def _complain(self, error: MobiFaiError | OSError) -> None:
         _log.debug("refused: %s", error)
         uuid = error.uuid if isinstance(error, TerminalError) else ""
-        self._say("process:error", wire.ProcessError(uuid=uuid, error=str(error)))
+        self._reply("process:error", messages.ProcessError(uuid=uuid, error=str(error)))

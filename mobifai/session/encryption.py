@@ -9,17 +9,16 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from mobifai.access.known_phones import Phones
+from mobifai.access.known_phones import KnownPhones
 from mobifai.errors import EncryptionError, LimitReached
 from mobifai.limits import MAX_FRAME
-from mobifai.protocol import e2e
-from mobifai.protocol import messages as wire
-from mobifai.protocol.e2e import Reason, Session, Stage
+from mobifai.protocol import e2e, messages
+from mobifai.protocol.e2e import E2eSession, E2eStage, Reason
 from mobifai.protocol.features import FEATURES
 from mobifai.protocol.noise import KeyPair
 from mobifai.protocol.order import Numbering
-from mobifai.transport.relay_transport import RelayLink
-from mobifai.transport.transport import PathClosed
+from mobifai.transport.relay_transport import RelayTransport
+from mobifai.transport.transport import TransportClosed
 
 _log = logging.getLogger(__name__)
 
@@ -32,32 +31,32 @@ PART_SECONDS = 2.0
 _LOOK_SECONDS = 0.01
 
 
-class SealedListener(Protocol):
+class EncryptedSessionListener(Protocol):
     """Who is told. No call may wait."""
 
     def phone_proven(self, features: tuple[str, ...]) -> None:
         """The phone of the pairing is who it says, and can be served."""
 
-    def phone_sealed(self, frame: bytes) -> None:
+    def frame_opened(self, frame: bytes) -> None:
         """A frame of the phone, which came sealed."""
 
-    def sealing_failed(self, reason: str) -> None:
+    def encryption_failed(self, reason: str) -> None:
         """The session is over, and the phone is told: it has to come anew."""
 
 
-class SealedPath:
+class EncryptedTransport:
     """A path to the phone by relay: whatever is sent on it is sealed. Closed until the phone is proven."""
 
-    def __init__(self, relay: RelayLink, numbering: Numbering, failed: Callable[[str], None]) -> None:
+    def __init__(self, relay: RelayTransport, numbering: Numbering, failed: Callable[[str], None]) -> None:
         self._relay = relay
         self._numbering = numbering
         self._failed = failed
-        self.session: Session | None = None
+        self.session: E2eSession | None = None
 
     @property
     def open(self) -> bool:
         """Whether something sent now may arrive."""
-        return self.session is not None and self.session.stage is Stage.ESTABLISHED and self._relay.open
+        return self.session is not None and self.session.stage is E2eStage.ESTABLISHED and self._relay.open
 
     def room_for_bulk(self, piece: int) -> bool:
         """Whether output may be sent now."""
@@ -68,60 +67,60 @@ class SealedPath:
         return self.open and self._relay.room_for_control()
 
     def send(self, event: str, payload: object) -> None:
-        """Seal a message and hand it over. Raises PathClosed.
+        """Seal a message and hand it over. Raises TransportClosed.
 
         Without room it is not sealed: what is sealed has a number, which must arrive, or the session ends.
         """
         session = self.session
         if session is None or not self.room_for_control():
-            raise PathClosed("the sealed way by relay is not open, or has no room")
+            raise TransportClosed("the sealed way by relay is not open, or has no room")
         frame = self._numbering.frame(event, payload)
         if len(frame) > MAX_FRAME:
             _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
             return
         try:
             self._relay.send("e2e:sealed", session.seal(frame))
-        except (PathClosed, EncryptionError) as error:
+        except (TransportClosed, EncryptionError) as error:
             self._failed(f"a sealed message could not be sent: {error}")
-            raise PathClosed(str(error)) from None
+            raise TransportClosed(str(error)) from None
         self._numbering.sent(event)
 
 
-class Sealing:
+class EncryptedSession:
     """The session of one phone at a time. `path` is how it is reached by relay."""
 
     def __init__(
         self,
-        relay: RelayLink,
-        phones: Phones,
+        relay: RelayTransport,
+        phones: KnownPhones,
         key: Callable[[], KeyPair],
         device_id: str,
         name: str,
         numbering: Numbering,
-        listener: SealedListener,
+        listener: EncryptedSessionListener,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._relay = relay
         self._phones = phones
         self._key = key
         self._device_id = device_id
-        self._introduction = wire.Introduction(name=name, features=FEATURES)
+        self._introduction = messages.Introduction(name=name, features=FEATURES)
         self._listener = listener
         self._timer: asyncio.TimerHandle | None = None
-        self._parting: asyncio.TimerHandle | None = None
-        self._part_by = 0.0
+        self._reconnect_timer: asyncio.TimerHandle | None = None
+        self._reconnect_by = 0.0
         self._said_ignored = False
-        self.path = SealedPath(relay, numbering, self._broke)
+        self.transport = EncryptedTransport(relay, numbering, self._broke)
 
     @property
-    def session(self) -> Session | None:
+    def session(self) -> E2eSession | None:
         """The session of the phone that is paired; None: it is one of the field."""
-        return self.path.session
+        return self.transport.session
 
     @property
     def is_established(self) -> bool:
         """Whether a phone is there that has proven itself."""
-        return self.session is not None and self.session.stage is Stage.ESTABLISHED
+        return self.session is not None and self.session.stage is E2eStage.ESTABLISHED
 
     # -- a session's life
 
@@ -129,20 +128,20 @@ class Sealing:
         """A phone is paired that can do it. Raises StateError without a key."""
         self.end()
         self._said_ignored = False
-        self.path.session = Session(self._key(), self._device_id, phone_id, self._introduction, self._phones)
+        self.transport.session = E2eSession(self._key(), self._device_id, phone_id, self._introduction, self._phones)
         self._timer = self._loop.call_later(BEGIN_SECONDS, self._took_too_long)
 
     def end(self) -> None:
         """Without a word: the pairing is over, or another one begins."""
         self._stop_timer()
-        if self.path.session is not None:
-            self.path.session.end()
-        self.path.session = None
+        if self.transport.session is not None:
+            self.transport.session.end()
+        self.transport.session = None
 
     def close(self) -> None:
         """Do and send nothing any more."""
         self.end()
-        self.stay()
+        self.cancel_reconnect()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -163,34 +162,34 @@ class Sealing:
         self._stop_timer()
         self.session.end()
         _log.warning("the session with the phone %s is over (%s): %s", self.session.phone_id, reason.value, message)
-        self._say("e2e:refused", wire.E2eRefused(reason=reason.value, message=message))
-        self._listener.sealing_failed(message)
+        self._say("e2e:refused", messages.E2eRefused(reason=reason.value, message=message))
+        self._listener.encryption_failed(message)
 
-    def stay(self) -> None:
+    def cancel_reconnect(self) -> None:
         """A new pairing has ended the one before."""
-        if self._parting is not None:
-            self._parting.cancel()
-            self._parting = None
+        if self._reconnect_timer is not None:
+            self._reconnect_timer.cancel()
+            self._reconnect_timer = None
 
-    def part(self) -> None:
+    def reconnect_relay(self) -> None:
         """Leave the relay, once what the phone was told is on its way, and come again: that ends any pairing."""
-        if self._parting is None:
-            self._part_by = self._loop.time() + PART_SECONDS
-            self._parting = self._loop.call_later(0, self._look)
+        if self._reconnect_timer is None:
+            self._reconnect_by = self._loop.time() + PART_SECONDS
+            self._reconnect_timer = self._loop.call_later(0, self._look)
 
     def _look(self) -> None:
-        self._parting = None
-        if self._relay.open and self._relay.in_flight and self._loop.time() < self._part_by:
-            self._parting = self._loop.call_later(_LOOK_SECONDS, self._look)
+        self._reconnect_timer = None
+        if self._relay.open and self._relay.in_flight and self._loop.time() < self._reconnect_by:
+            self._reconnect_timer = self._loop.call_later(_LOOK_SECONDS, self._look)
         elif self._relay.open:
             self._relay.drop()
 
     # -- what the relay forwards
 
-    def hear(self, event: str, payload: object) -> None:
+    def receive(self, event: str, payload: object) -> None:
         """An event that the relay forwarded, from such a phone or not."""
         if self.session is not None:
-            self._do(self.session.hear(event, payload))
+            self._do(self.session.receive(event, payload))
 
     def ignore(self, what: str) -> None:
         """Something came that such a phone does not send in clear: it is said once for each session."""
@@ -198,21 +197,21 @@ class Sealing:
             self._said_ignored = True
             _log.warning("ignored from the relay: %s; the phone encrypts, so it is not the phone's", what)
 
-    def _do(self, commands: Iterable[e2e.Command]) -> None:
+    def _do(self, commands: Iterable[e2e.E2eCommand]) -> None:
         for command in commands:
             match command:
-                case e2e.Say(event, payload):
+                case e2e.SendToPhone(event, payload):
                     self._say(event, payload)
-                case e2e.Established():
+                case e2e.PhoneProven():
                     self._became_established(command)
-                case e2e.Opened(frame):
-                    self._listener.phone_sealed(frame)
-                case e2e.Refused(reason, message):
+                case e2e.FrameOpened(frame):
+                    self._listener.frame_opened(frame)
+                case e2e.SessionRefused(reason, message):
                     self.refuse(reason, message)
-                case e2e.Ignored(what):
+                case e2e.MessageIgnored(what):
                     _log.debug("ignored: %s", what)
 
-    def _became_established(self, phone: e2e.Established) -> None:
+    def _became_established(self, phone: e2e.PhoneProven) -> None:
         assert self.session is not None  # noqa: S101 - it has just said so
         self._stop_timer()
         try:
@@ -225,5 +224,5 @@ class Sealing:
     def _say(self, event: str, payload: object) -> None:
         try:
             self._relay.send(event, payload)
-        except PathClosed as error:
+        except TransportClosed as error:
             _log.debug("%s could not be sent: %s", event, error)

@@ -19,7 +19,7 @@ _MARK = "until-channel:"
 """Begins what the relay is asked to send back."""
 
 
-class ChangeOver:
+class ChannelHandover:
     """At most one at a time. `waits` tells whether the relay has messages that are not on the wire.
 
     `go` is called once for each `begin`, unless `stop` comes first: True when all that went by relay has arrived.

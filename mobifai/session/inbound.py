@@ -9,20 +9,20 @@ from collections.abc import Callable
 
 from mobifai.errors import BadMessage
 from mobifai.limits import MAX_ID
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.frames import decode_numbered_frame
 from mobifai.protocol.order import Way
 from mobifai.protocol.relay_pairing import CODE_ACTIONS
-from mobifai.session.encryption import Sealing
+from mobifai.session.encryption import EncryptedSession
 from mobifai.session.ordering import Ordering
-from mobifai.transport.peer_connector import Caller
+from mobifai.transport.peer_connector import PeerConnector
 
 _log = logging.getLogger(__name__)
 
 SIGNALS = frozenset({"webrtc:answer", "webrtc:ice-candidate"})
 
 
-class Hearing:
+class RelayInbox:
     """One ear. `say` gets what the phone says, `say_frame` a frame that can't be read, `order` what has a place in it.
 
     `hidden` is called when a phone encrypts and the relay has not said so. `believes_relay`: it is an app of the field.
@@ -30,15 +30,15 @@ class Hearing:
 
     def __init__(
         self,
-        sealing: Sealing,
-        caller: Caller,
+        encryption: EncryptedSession,
+        connector: PeerConnector,
         say: Callable[[str, object], None],
         say_frame: Callable[[str], None],
         order: Ordering[tuple[str, object]],
         hidden: Callable[[], None],
     ) -> None:
-        self._sealing = sealing
-        self._caller = caller
+        self._encryption = encryption
+        self._connector = connector
         self._say = say
         self._say_frame = say_frame
         self._order = order
@@ -47,21 +47,21 @@ class Hearing:
 
     def forwarded(self, event: str, payload: object) -> None:
         """What the relay says that the phone says."""
-        if event in wire.SEALING and not self.believes_relay:
-            self._sealing.hear(event, payload)
+        if event in messages.SEALING and not self.believes_relay:
+            self._encryption.receive(event, payload)
         elif event == "e2e:hello":
             self.believes_relay = False
             self._hidden()
         elif self.believes_relay:
             self._said(f"code:{event}" if event in CODE_ACTIONS else event, payload)
         else:
-            self._sealing.ignore(event[:MAX_ID])
+            self._encryption.ignore(event[:MAX_ID])
 
     def opened(self, frame: bytes) -> None:
         """A frame that came sealed."""
         self._frame(frame.decode(errors="replace"), Way.RELAY)
 
-    def channel_said(self, text: str) -> None:
+    def channel_message(self, text: str) -> None:
         """A frame that came by the data channel."""
         if self._order.is_on:
             self._frame(text, Way.CHANNEL)
@@ -82,8 +82,8 @@ class Hearing:
         self._said(event, payload)
 
     def _said(self, event: str, payload: object) -> None:
-        if self._caller.peer is not None:
-            self._caller.peer.doubt()
+        if self._connector.peer is not None:
+            self._connector.peer.doubt()
         if event in SIGNALS:
             self._signal(event, payload)
         else:
@@ -91,6 +91,6 @@ class Hearing:
 
     def _signal(self, event: str, payload: object) -> None:
         try:
-            self._caller.signal(wire.decode(wire.FROM_RELAY, event, payload))
+            self._connector.signal(messages.decode(messages.FROM_RELAY, event, payload))
         except BadMessage as error:
             _log.warning("the phone sent a signal that the protocol does not allow: %s", error)

@@ -16,7 +16,7 @@ import msgspec
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage, StateError
 from mobifai.limits import KEYS
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.state import write_secret
 
 _log = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ _JOINERS = frozenset("\u200c\u200d")
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    combination: wire.Combination
-    by: wire.Id
+    combination: messages.Combination
+    by: messages.Id
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -48,11 +48,11 @@ class Combinations:
         self._ledger.close(self._bound)
 
     @property
-    def listed(self) -> tuple[wire.Combination, ...] | None:
+    def listed(self) -> tuple[messages.Combination, ...] | None:
         """The combinations in their order."""
         return None if self._kept is None else tuple(kept.combination for kept in self._kept)
 
-    def replace(self, combinations: tuple[wire.Combination, ...], by: str) -> None:
+    def replace(self, combinations: tuple[messages.Combination, ...], by: str) -> None:
         """Keep these in place of all others. Raises BadMessage, LimitReached, StateError, and changes nothing then."""
         _check(combinations)
         writers = {kept.combination: kept.by for kept in self._kept or ()}
@@ -105,16 +105,16 @@ class KeySync:
         """By the names of their messages."""
         return {"keys:get": self._get, "keys:set": self._set}
 
-    def _get(self, _: wire.Empty | None) -> None:
+    def _get(self, _: messages.Empty | None) -> None:
         self._writer("keys:get")
         self._tell()
 
-    def _set(self, message: wire.KeysSet) -> None:
+    def _set(self, message: messages.KeysSet) -> None:
         self._kept.replace(message.combinations, self._writer("keys:set"))
         self._tell()
 
     def _tell(self) -> None:
-        self._say("keys:state", wire.KeysState(combinations=self._kept.listed))
+        self._say("keys:state", messages.KeysState(combinations=self._kept.listed))
 
     def _writer(self, event: str) -> str:
         phone = self._phone()
@@ -123,7 +123,7 @@ class KeySync:
         return phone
 
 
-def _check(combinations: Iterable[wire.Combination]) -> None:
+def _check(combinations: Iterable[messages.Combination]) -> None:
     """Raise BadMessage for duplicate ids, and for characters that hide what is typed."""
     seen: set[str] = set()  # bounded by the message
     for one in combinations:

@@ -1,7 +1,7 @@
-"""The agent's links: the relay, the peer connection, and the courier that sends over either, for one phone at a time.
+"""The agent's links: the relay, the peer connection and the outbound queue that uses either, for one phone at a time.
 
-`Pairing` decides what to do about the relay, `Sealing` whether an encrypting phone is who it claims to be, and
-`Courier` which path a message takes. This module connects them. Messages of the phone go to the dispatcher.
+`Pairing` decides what to do about the relay, `EncryptedSession` whether an encrypting phone is who it claims to be, and
+`OutboundQueue` which path a message takes. This module connects them. Messages of the phone go to the dispatcher.
 """
 
 import asyncio
@@ -13,28 +13,28 @@ from typing import Any, Protocol
 
 import msgspec
 
-from mobifai.access.known_phones import Phones
-from mobifai.access.policy import Admission
+from mobifai.access.known_phones import KnownPhones
+from mobifai.access.policy import AccessPolicy
 from mobifai.bounds import Ledger
 from mobifai.config import Config
 from mobifai.errors import BadMessage, StateError
 from mobifai.protocol import agent_pairing as pairing
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.e2e import Reason
 from mobifai.protocol.features import NO_FEATURES, Features
 from mobifai.protocol.plain_text import one_line
-from mobifai.session.encryption import Sealing
-from mobifai.session.handover import ChangeOver
-from mobifai.session.inbound import SIGNALS, Hearing
+from mobifai.session.encryption import EncryptedSession
+from mobifai.session.handover import ChannelHandover
+from mobifai.session.inbound import SIGNALS, RelayInbox
 from mobifai.session.inbox import Inbox
 from mobifai.session.ordering import Ordering
-from mobifai.session.outbound import Courier
+from mobifai.session.outbound import OutboundQueue
 from mobifai.state import AgentIdentity, StateDir
 from mobifai.terminals.tabs import Tabs
-from mobifai.transport.peer_connector import Caller
-from mobifai.transport.relay_address import Endpoint
-from mobifai.transport.relay_transport import relay_link
-from mobifai.transport.transport import PathClosed
+from mobifai.transport.peer_connector import PeerConnector
+from mobifai.transport.relay_address import RelayTarget
+from mobifai.transport.relay_transport import create_relay_transport
+from mobifai.transport.transport import TransportClosed
 
 _log = logging.getLogger(__name__)
 
@@ -75,54 +75,56 @@ class Links:
         config: Config,
         state: StateDir,
         device: AgentIdentity,
-        endpoint: Endpoint,
+        relay_target: RelayTarget,
         ledger: Ledger,
-        phones: Phones,
+        phones: KnownPhones,
         listener: LinkListener,
     ) -> None:
         self._state = state
-        self._endpoint = endpoint
+        self._relay_target = relay_target
         self._listener = listener
         self._phone_here = False
         self._features = NO_FEATURES
         self._prompts_left = 0
-        self.token = endpoint.token
-        own = endpoint.relay
-        admission = Admission(phones, config.e2e, own.sign_in.may_come_in_clear if own is not None else None)
+        self.token = relay_target.token
+        own = relay_target.relay
+        admission = AccessPolicy(phones, config.e2e, own.sign_in.may_come_in_clear if own is not None else None)
         self.pairing = pairing.Pairing(
-            device.device_id, config.device_name, device.identity, endpoint.token, admission.obstacle
+            device.device_id, config.device_name, device.identity, relay_target.token, admission.rejection_reason
         )
-        self.relay = relay_link(endpoint, ledger, self, lambda: self.token, config.time_scale)
+        self.relay = create_relay_transport(relay_target, ledger, self, lambda: self.token, config.time_scale)
         self._inbox = Inbox(ledger, self._phone_sends_too_much)
         self.order: Ordering[tuple[str, object]] = Ordering(
             ledger, lambda message: self._said(*message), self._channel_lost_messages, self._order_broken
         )
         numbering = self.order.numbering
-        self.sealing = Sealing(self.relay, phones, state.e2e_key, device.device_id, config.device_name, numbering, self)
-        self.caller = Caller(ledger, config.ice_servers, self, numbering)
-        self.hearing = Hearing(
-            self.sealing,
-            self.caller,
+        self.encryption = EncryptedSession(
+            self.relay, phones, state.e2e_key, device.device_id, config.device_name, numbering, self
+        )
+        self.connector = PeerConnector(ledger, config.ice_servers, self, numbering)
+        self.relay_inbox = RelayInbox(
+            self.encryption,
+            self.connector,
             self._said,
             self._sent,
             self.order,
             self._relay_hid_something,
         )
-        self.courier = Courier(ledger, self.relay, self._phone_does_not_read)
-        self._change_over = ChangeOver(lambda: self.relay.open and self.relay.in_flight > 0, self._use_channel)
+        self.outbound = OutboundQueue(ledger, self.relay, self._phone_does_not_read)
+        self._handover = ChannelHandover(lambda: self.relay.open and self.relay.in_flight > 0, self._use_channel)
         self.tabs: Tabs | None = None
 
     async def run(self) -> None:
         """Serve until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run(), name="relay")
-            tasks.create_task(self.caller.run(), name="caller")
+            tasks.create_task(self.connector.run(), name="caller")
 
     def close(self) -> None:
         """Say and send nothing any more."""
-        self._change_over.stop()
-        self.sealing.close()
-        self.courier.close()
+        self._handover.stop()
+        self.encryption.close()
+        self.outbound.close()
         self.order.close()
         self._inbox.close()
 
@@ -146,28 +148,28 @@ class Links:
 
     def relay_has_room(self) -> None:
         """Send on."""
-        self.courier.pump()
+        self.outbound.flush()
 
-    def relay_said(self, event: str, payload: object) -> None:
+    def relay_message(self, event: str, payload: object) -> None:
         """Pass on what the relay says itself, and what it forwards from the phone."""
-        if event not in wire.FROM_RELAY or event in SIGNALS:
+        if event not in messages.FROM_RELAY or event in SIGNALS:
             if self.pairing.phone_on_relay:
-                self.hearing.forwarded(event, payload)
+                self.relay_inbox.forwarded(event, payload)
             else:
                 _log.debug("ignored %s: no phone is paired", event)
             return
         try:
-            self._relay_means(event, wire.decode(wire.FROM_RELAY, event, payload))
+            self._relay_means(event, messages.decode(messages.FROM_RELAY, event, payload))
         except BadMessage as error:
             _log.warning("the relay sent what the protocol does not allow: %s", error)
 
     def _relay_hid_something(self) -> None:
         """A phone encrypts, and is served as one that can't: the relay has left that out of what the phone lists."""
         message = "the relay hides that this phone has end-to-end encryption"
-        self.send_to_relay("e2e:refused", wire.E2eRefused(reason=Reason.BROKEN.value, message=message))
+        self.send_to_relay("e2e:refused", messages.E2eRefused(reason=Reason.BROKEN.value, message=message))
         _log.warning("%s; the pairing is ended", message)
         self._let_go("hung up on a phone whose relay changes what it says")
-        self.sealing.part()
+        self.encryption.reconnect_relay()
 
     def _relay_means(self, event: str, message: Any) -> None:
         tabs = len(self._tabs)
@@ -200,18 +202,18 @@ class Links:
                 _log.debug("the relay says %s", event)
 
     def _relay_serves_nobody(self) -> None:
-        self.courier.relay_serves = self.hearing.believes_relay = False
-        self.sealing.end()
+        self.outbound.relay_serves = self.relay_inbox.believes_relay = False
+        self.encryption.end()
 
     # -- what the pairing wants
 
-    def _do(self, commands: Iterable[pairing.Command]) -> None:
+    def _do(self, commands: Iterable[pairing.PairingCommand]) -> None:
         for command in commands:
             self._do_one(command)
 
-    def _do_one(self, command: pairing.Command) -> None:
+    def _do_one(self, command: pairing.PairingCommand) -> None:
         match command:
-            case pairing.Send(event, payload):
+            case pairing.SendToRelay(event, payload):
                 self.send_to_relay(event, payload)
             case pairing.KeepToken(token):
                 self._keep_token(token)
@@ -224,7 +226,7 @@ class Links:
             case pairing.ClosePeer(reason):
                 self._relay_serves_nobody()
                 self._let_go(reason)
-            case pairing.Say(text, warning):
+            case pairing.LogEntry(text, warning):
                 _log.log(logging.WARNING if warning else logging.INFO, "%s", text)
 
     def _ask_to_sign_in(self, path: str, message: str) -> None:
@@ -233,88 +235,88 @@ class Links:
             return
         if self._prompts_left > 0:
             self._prompts_left -= 1
-            self._listener.sign_in(self._endpoint.url + path, one_line(message))
+            self._listener.sign_in(self._relay_target.url + path, one_line(message))
 
     def send_to_relay(self, event: str, payload: object) -> None:
         """Tell the relay something; without a connection it is lost."""
         try:
             self.relay.send(event, payload)
-        except PathClosed as error:
+        except TransportClosed as error:
             _log.log(logging.WARNING if self.relay.open else logging.DEBUG, "%s could not be sent: %s", event, error)
 
     def _keep_token(self, token: str | None) -> None:
         self.token = token
         try:
-            self._state.keep_token(self._endpoint.url, token)
+            self._state.keep_token(self._relay_target.url, token)
         except StateError as error:
             _log.warning("the relay's token can't be kept for the next start: %s", error)
 
     # -- a phone comes and goes
 
     def _begin_with(self, peer_id: str) -> None:
-        self._change_over.stop()
+        self._handover.stop()
         self._inbox.clear()
-        self.sealing.stay()
-        self.sealing.end()
+        self.encryption.cancel_reconnect()
+        self.encryption.end()
         self._drop_channel()
-        self.courier.use(None)
-        seals = self.pairing.features.seals
-        self.hearing.believes_relay = not seals
-        self.courier.relay_by(self.sealing.path if seals else self.relay)
-        if seals:
+        self.outbound.set_channel(None)
+        e2e = self.pairing.features.e2e
+        self.relay_inbox.believes_relay = not e2e
+        self.outbound.set_relay_transport(self.encryption.transport if e2e else self.relay)
+        if e2e:
             self._await_proof(peer_id)
         else:
             self._serve(peer_id, self.pairing.features)
 
     def _await_proof(self, peer_id: str) -> None:
         """Nobody is served before this phone has shown who it is."""
-        self.caller.hang_up()
+        self.connector.disconnect()
         self._tabs.phone_left()
         try:
-            self.sealing.begin(peer_id)
+            self.encryption.begin(peer_id)
         except StateError as error:
             self._let_go(f"no end-to-end encryption: {error}")
-            self.sealing.part()
+            self.encryption.reconnect_relay()
 
     def _serve(self, peer_id: str, features: Features) -> None:
         """A phone is there, by relay, and is called."""
         self._phone_here = True
-        self.courier.relay_serves = True
-        self.courier.relay_knows_screens = self.pairing.relay_is_ours
+        self.outbound.relay_serves = True
+        self.outbound.relay_knows_screens = self.pairing.relay_is_ours
         self._features = features
-        self.order.begin(ordered=features.seals and features.ordered)
-        self.courier.keeps_order = self.order.is_on
-        self.courier.tells_positions = self._features.positions
+        self.order.begin(ordered=features.e2e and features.ordered)
+        self.outbound.keeps_order = self.order.is_on
+        self.outbound.tells_positions = self._features.offsets
         self._tabs.phone_left()  # what was meant for the phone before is not for this one
         self._sync(comes=True)
         if len(self._tabs):
-            self.courier.say("system:message", wire.SystemMessage(type="terminal_ready"))
+            self.outbound.send("system:message", messages.SystemMessage(type="terminal_ready"))
         self._tabs.phone_came(self._features)
         self._listener.phone_came(self._features)
-        self.caller.call(peer_id)
+        self.connector.connect(peer_id)
 
-    # -- what the sealed session says (SealedListener)
+    # -- what the sealed session says (EncryptedSessionListener)
 
     def phone_proven(self, features: tuple[str, ...]) -> None:
         """Serve it, unless the relay has hidden that it signs with both names in the handshake."""
         phone_id, common = self.pairing.phone_id, Features.common(features)
         if common.binds and not self.pairing.features.binds:
-            self.sealing.refuse(Reason.BROKEN, "the relay hides what this phone can do")
+            self.encryption.refuse(Reason.BROKEN, "the relay hides what this phone can do")
             return
         if phone_id is not None and self.pairing.phone_on_relay:
             _log.info("the phone %s is there, end to end", phone_id)
-            self._serve(phone_id, replace(common, seals=True))
+            self._serve(phone_id, replace(common, e2e=True))
 
-    def phone_sealed(self, frame: bytes) -> None:
+    def frame_opened(self, frame: bytes) -> None:
         """Do what it says, or take the signal that it is."""
-        self.hearing.opened(frame)
+        self.relay_inbox.opened(frame)
 
-    def sealing_failed(self, reason: str) -> None:
+    def encryption_failed(self, reason: str) -> None:
         """An open channel goes on: it has keys of its own. The pairing ends, so that the phone can come again."""
-        self.courier.relay_serves = False
+        self.outbound.relay_serves = False
         if not self.channel_open:
             self._let_go(f"the phone has to come again: {reason}")
-        self.sealing.part()
+        self.encryption.reconnect_relay()
 
     # -- the order of a session's messages
 
@@ -324,35 +326,35 @@ class Links:
 
     def _drop_channel(self) -> None:
         """Hear and send nothing by this channel any more."""
-        if self.caller.peer is not None:
-            self.caller.peer.drop()
+        if self.connector.peer is not None:
+            self.connector.peer.drop()
 
     def _order_broken(self, reason: str) -> None:
         """What came late is not done, and what came before it was not all: the phone has to come again, and is told."""
         message = f"{reason}; what was typed may be lost"
-        refused = wire.E2eRefused(reason=Reason.BROKEN.value, message=message)
-        if self.caller.peer is not None and self.caller.peer.open:
-            with contextlib.suppress(PathClosed):
-                self.caller.peer.send("e2e:refused", refused)
+        refused = messages.E2eRefused(reason=Reason.BROKEN.value, message=message)
+        if self.connector.peer is not None and self.connector.peer.open:
+            with contextlib.suppress(TransportClosed):
+                self.connector.peer.send("e2e:refused", refused)
         _log.warning("the session is over: %s", message)
         self._inbox.clear()
-        self.sealing.refuse(Reason.BROKEN, message)
+        self.encryption.refuse(Reason.BROKEN, message)
         self._let_go("hung up on a phone whose messages did not come in their order")
-        self.sealing.part()
+        self.encryption.reconnect_relay()
 
     def revoke(self, device_id: str) -> None:
         """A phone was shut out by the person at this machine: if it is here, it goes now, whatever the relay does."""
         if device_id != self.pairing.phone_id:
             return
         self._inbox.clear()
-        if self.sealing.session is not None:
-            self.sealing.refuse(Reason.REVOKED, "this phone was revoked")
-        self._do(self.pairing.revoked(wire.DeviceRevoked(device_id=device_id)))
-        if self._endpoint.relay is None:
-            self.sealing.part()
+        if self.encryption.session is not None:
+            self.encryption.refuse(Reason.REVOKED, "this phone was revoked")
+        self._do(self.pairing.revoked(messages.DeviceRevoked(device_id=device_id)))
+        if self._relay_target.relay is None:
+            self.encryption.reconnect_relay()
 
     def _sync(self, *, comes: bool) -> None:
-        self.courier.say("processes:sync", self._tabs.sync(self._features, comes=comes))
+        self.outbound.send("processes:sync", self._tabs.sync(self._features, comes=comes))
 
     def _comes_again(self, *, says_sync: bool) -> None:
         """The same phone on another path, while some was under way: no output goes on before it has said what it has,
@@ -366,14 +368,14 @@ class Links:
 
     def _let_go(self, reason: str) -> None:
         _log.info("%s", reason)
-        self._change_over.stop()
-        self.caller.hang_up()
-        self.courier.use(None)
+        self._handover.stop()
+        self.connector.disconnect()
+        self.outbound.set_channel(None)
         self._let_go_without_path()
 
     def _let_go_without_path(self) -> None:
-        self.courier.relay_serves = self.pairing.phone_on_relay
-        if self._phone_here and self.courier.path is None and not self._change_over.pending:
+        self.outbound.relay_serves = self.pairing.phone_on_relay
+        if self._phone_here and self.outbound.path is None and not self._handover.pending:
             self._phone_here = False
             self._tabs.phone_left()
             self._listener.phone_left()
@@ -389,76 +391,76 @@ class Links:
 
     def _phone_sends_too_much(self) -> None:
         self._let_go("hung up on a phone that sends more than can be done")
-        self.sealing.part()
+        self.encryption.reconnect_relay()
 
     def _phone_does_not_read(self) -> None:
         self._let_go("hung up on a phone that does not read what it asked for")
 
     @property
-    def is_sealed(self) -> bool:
+    def is_encrypted(self) -> bool:
         """Whether the phone that is here is one that encrypts end to end, and has shown who it is."""
-        return self._phone_here and self._features.seals
+        return self._phone_here and self._features.e2e
 
     @property
     def key_sharer(self) -> str | None:
         """The phone that is here, if it encrypts and shares its key combinations."""
-        return self.pairing.phone_id if self.is_sealed and self._features.shares_keys else None
+        return self.pairing.phone_id if self.is_encrypted and self._features.shares_keys else None
 
     @property
     def channel_open(self) -> bool:
         """Whether a phone has the data channel."""
-        return self.caller.peer is not None and self.caller.peer.open
+        return self.connector.peer is not None and self.connector.peer.open
 
-    # -- what the call says (CallListener)
+    # -- what the call says (PeerConnectorListener)
 
-    def offer_made(self, offer: wire.Offer) -> None:
+    def offer_created(self, offer: messages.Offer) -> None:
         """Send the offer to the phone; its fingerprint is as authentic as the path is."""
-        way = self.sealing.path if self._features.seals else self.relay
+        way = self.encryption.transport if self._features.e2e else self.relay
         try:
             way.send("webrtc:offer", offer)
-        except PathClosed as error:
+        except TransportClosed as error:
             _log.debug("an offer could not be sent: %s", error)
 
     def channel_opened(self) -> None:
         """Change over to the channel, once what the relay carries has had time to arrive."""
         _log.info("the data channel is open")
-        self.courier.hold()
-        asks = self.relay.open and self.courier.relay_serves and self.pairing.relay_is_ours
-        self._change_over.begin(self._ask_echo if asks else None, listens=self._features.positions)
+        self.outbound.pause()
+        asks = self.relay.open and self.outbound.relay_serves and self.pairing.relay_is_ours
+        self._handover.begin(self._ask_echo if asks else None, listens=self._features.offsets)
 
     def _ask_echo(self, nonce: str) -> None:
-        self.send_to_relay("relay:echo", wire.Echo(nonce=nonce))
+        self.send_to_relay("relay:echo", messages.Echo(nonce=nonce))
 
     def _echoed(self, nonce: str) -> None:
-        if not self._change_over.echoed(nonce):
+        if not self._handover.echoed(nonce):
             self._listener.relay_echoed()
 
     def _use_channel(self, flushed: bool) -> None:
-        came_by_relay = flushed and self.courier.relay_serves and self.courier.relay_knows_screens
-        self.courier.use(self.caller.peer)
+        came_by_relay = flushed and self.outbound.relay_serves and self.outbound.relay_knows_screens
+        self.outbound.set_channel(self.connector.peer)
         if came_by_relay:
             self._sync(comes=False)
         else:
             self._comes_again(says_sync=True)
 
-    def channel_said(self, text: str) -> None:
+    def channel_message(self, text: str) -> None:
         """A phone's message over the channel. One that was let go is not heard any more."""
         if self._phone_here:
-            self.hearing.channel_said(text)
+            self.relay_inbox.channel_message(text)
 
     def channel_has_room(self) -> None:
         """Send on."""
-        self.courier.pump()
+        self.outbound.flush()
 
-    def call_ended(self, was_open: bool) -> None:
+    def connection_ended(self, was_open: bool) -> None:
         """Go on by relay: what the channel had not delivered comes again, at least with the screens."""
         if was_open:
             _log.info("the data channel ended")
-        self._change_over.stop()
+        self._handover.stop()
         self.order.channel_ended()
-        self.courier.use(None)
+        self.outbound.set_channel(None)
         self._do(self.pairing.channel_lost(len(self._tabs)))
         self._let_go_without_path()
-        if was_open and self.courier.path is not None:
+        if was_open and self.outbound.path is not None:
             self._comes_again(says_sync=self._features.resumes)
-        self.courier.pump()
+        self.outbound.flush()

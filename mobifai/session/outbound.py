@@ -1,6 +1,6 @@
 """What goes to the phone: over which path, in which order, and when.
 
-The courier chooses the path for every message: the data channel when it is open, the relay otherwise. Short messages
+The queue chooses the transport for every message: the data channel when it is open, the relay otherwise. Short messages
 go before output, and so does the echo of what was just typed; active terminals take turns. Output leaves at once after
 a pause, then every 4 ms or as soon as a piece of it is there; it leaves the terminals only as the path has room, so
 nothing piles up here.
@@ -16,7 +16,7 @@ from mobifai.errors import LimitReached
 from mobifai.limits import CONTROL_QUEUE, MAX_FRAME, TERMINALS
 from mobifai.protocol.frames import encode_payload, frame_bytes
 from mobifai.protocol.messages import Output
-from mobifai.transport.transport import Path, PathClosed
+from mobifai.transport.transport import Transport, TransportClosed
 
 _log = logging.getLogger(__name__)
 
@@ -73,20 +73,20 @@ class Source(Protocol):
         """The next output, of at most `length` bytes."""
 
 
-class Courier:
+class OutboundQueue:
     """Sends to one phone. `relay` is the path by relay; `overflow` is called when the phone lets answers pile up."""
 
-    def __init__(self, ledger: Ledger, relay: Path, overflow: Callable[[], None]) -> None:
+    def __init__(self, ledger: Ledger, relay: Transport, overflow: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._ledger = ledger
         self._bounds = (ledger.open(CONTROL_QUEUE), ledger.open(TERMINALS))
         self._control: ItemQueue[tuple[str, object]] = ItemQueue(self._bounds[0])
         self._ready: BoundedMap[str, Source] = BoundedMap(self._bounds[1])
         self._relay = relay
-        self._channel: Path | None = None
+        self._channel: Transport | None = None
         self._overflow = overflow
         self._urgent: Source | None = None
-        self._held = False
+        self._paused = False
         self.last_sent = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.relay_serves = False
@@ -99,12 +99,12 @@ class Courier:
     @property
     def path(self) -> str | None:
         """`channel`, `relay`, or None when nobody is there."""
-        path = self._path()
-        if path is None:
+        transport = self._transport()
+        if transport is None:
             return None
-        return "relay" if path is self._relay else "channel"
+        return "relay" if transport is self._relay else "channel"
 
-    def _path(self) -> Path | None:
+    def _transport(self) -> Transport | None:
         if self._channel is not None and self._channel.open:
             return self._channel
         return self._relay if self.relay_serves and self._relay.open else None
@@ -117,24 +117,24 @@ class Courier:
         """
         return self._channel is not None and not self._channel.open
 
-    def relay_by(self, relay: Path) -> None:
+    def set_relay_transport(self, relay: Transport) -> None:
         """Which path by relay is meant from now on: the relay as it is, or what seals all that goes there."""
         self._relay = relay
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Send nothing for now: the path is about to change, and what is under way on the old one must come first."""
-        self._held = True
+        self._paused = True
 
-    def use(self, channel: Path | None) -> None:
-        """Send over this channel while it is open, or over the relay: from the next message or `pump` on."""
+    def set_channel(self, channel: Transport | None) -> None:
+        """Send over this channel while it is open, or over the relay: from the next message or `flush` on."""
         self._channel = channel
-        self._held = False
+        self._paused = False
 
     # -- what is to be sent
 
-    def say(self, event: str, payload: object) -> None:
+    def send(self, event: str, payload: object) -> None:
         """Send a short message, before any output that waits. Without a phone it is dropped."""
-        if self._path() is None:
+        if self._transport() is None:
             return
         try:
             self._control.append((event, payload))
@@ -143,9 +143,9 @@ class Courier:
             self._control.clear()
             self._overflow()
             return
-        self.pump()
+        self.flush()
 
-    def say_by_relay(self, event: str, payload: object) -> None:
+    def send_by_relay(self, event: str, payload: object) -> None:
         """Send a short message by the relay, also when the channel is open, if a phone is there to get it.
 
         A session with one order over all paths gets it by the path in use: it would wait for the relay otherwise.
@@ -154,7 +154,7 @@ class Courier:
         if by_relay and self._relay.open and self._relay.room_for_control():
             self._relay.send(event, payload)
         else:
-            self.say(event, payload)
+            self.send(event, payload)
 
     def output_ready(self, terminal: Source) -> None:
         """A terminal has output that may be taken."""
@@ -164,60 +164,60 @@ class Courier:
         since = self._loop.time() - self.last_sent
         at_once = since >= COALESCE_SECONDS or terminal.urgent or terminal.awaited
         if at_once or terminal.waiting >= terminal.piece:
-            self.pump()
+            self.flush()
         elif self._timer is None:
             self._timer = self._loop.call_later(COALESCE_SECONDS - since, self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None
-        self.pump()
+        self.flush()
 
     # -- sending
 
-    def pump(self) -> None:
+    def flush(self) -> None:
         """Send what the path has room for."""
-        if self._held:
+        if self._paused:
             return
         try:
             while self._send_one():
                 pass
-        except PathClosed as error:
+        except TransportClosed as error:
             _log.debug("a path closed under a message: %s", error)
-            self._loop.call_soon(self.pump)
+            self._loop.call_soon(self.flush)
 
     def _send_one(self) -> bool:
-        path = self._path()
-        if path is None:
+        transport = self._transport()
+        if transport is None:
             self._urgent = None
             self._control.clear()
             self._ready.clear()
             return False
         if len(self._control):
-            if not path.room_for_control():
+            if not transport.room_for_control():
                 return False
-            self._send_control(path, *self._control.take())
+            self._send_control(transport, *self._control.take())
             return True
         if self._channel_is_ending:
             return False
         echo, self._urgent = self._urgent, None
-        if echo is not None and echo.urgent and echo.waiting and path.room_for_control():
-            self._send_output(path, echo, ECHO_BYTES)
+        if echo is not None and echo.urgent and echo.waiting and transport.room_for_control():
+            self._send_output(transport, echo, ECHO_BYTES)
             return True
-        turn = self._next_turn(path)
+        turn = self._next_turn(transport)
         if turn is not None:
-            self._send_output(path, *turn)
+            self._send_output(transport, *turn)
         return turn is not None
 
-    def _send_control(self, path: Path, event: str, payload: object) -> None:
+    def _send_control(self, transport: Transport, event: str, payload: object) -> None:
         try:
-            path.send(event, payload)
-        except PathClosed:
-            other = self._path()
-            if other is None or other is path:
+            transport.send(event, payload)
+        except TransportClosed:
+            other = self._transport()
+            if other is None or other is transport:
                 raise
             other.send(event, payload)
 
-    def _next_turn(self, path: Path) -> tuple[Source, int] | None:
+    def _next_turn(self, transport: Transport) -> tuple[Source, int] | None:
         """The terminal whose turn it is, and how much it may send, if there is room; it goes to the end of the line."""
         while self._ready:
             uuid = next(iter(self._ready))
@@ -226,7 +226,7 @@ class Courier:
                 del self._ready[uuid]
                 continue
             piece = terminal.piece
-            if not path.room_for_bulk(piece):
+            if not transport.room_for_bulk(piece):
                 return None
             if len(self._ready) > 1:
                 del self._ready[uuid]
@@ -234,23 +234,23 @@ class Courier:
             return terminal, piece
         return None
 
-    def _send_output(self, path: Path, terminal: Source, most_bytes: int) -> None:
+    def _send_output(self, transport: Transport, terminal: Source, most_bytes: int) -> None:
         chunk = terminal.take(most_bytes)
         self.last_sent = self._loop.time()
         if chunk.data or (chunk.end is not None and chunk.end == chunk.offset and self.tells_positions):
-            self._send_chunk(path, terminal.uuid, chunk)
+            self._send_chunk(transport, terminal.uuid, chunk)
 
-    def _send_chunk(self, path: Path, uuid: str, chunk: Chunk) -> None:
+    def _send_chunk(self, transport: Transport, uuid: str, chunk: Chunk) -> None:
         """Send it, in as many messages as it takes for each to fit into a frame."""
-        screen = chunk.begins_screen and (path is not self._relay or self.relay_knows_screens)
+        screen = chunk.begins_screen and (transport is not self._relay or self.relay_knows_screens)
         event = "process:screen" if screen else "terminal:output"
         payload = encode_payload(self._output(uuid, chunk))
         halves = chunk.halves() if frame_bytes(event, payload) > MAX_FRAME else None
         if halves is None:
-            path.send(event, payload)
+            transport.send(event, payload)
             return
         for half in halves:
-            self._send_chunk(path, uuid, half)
+            self._send_chunk(transport, uuid, half)
 
     def _output(self, uuid: str, chunk: Chunk) -> Output:
         if not self.tells_positions:
@@ -261,7 +261,7 @@ class Courier:
         """Send nothing any more."""
         if self._timer is not None:
             self._timer.cancel()
-        self._held = True
+        self._paused = True
         self._urgent = None
         self._control.clear()
         self._ready.clear()

@@ -26,7 +26,7 @@ def open_exit_descriptor(pid: int) -> int:
     return os.dup(queue.fileno())
 
 
-class ExitWatch:
+class ChildWatcher:
     """Call `on_exit` once with a child's exit status when it has ended; `close` ends the watch.
 
     The status is negative for a signal, and None where somebody else took it.

@@ -30,7 +30,7 @@ _FRESH_SECONDS = 10.0
 """After so long the shortest round trip is measured anew, with little under way: the line may be another by now."""
 
 
-class CreditWindow:
+class CongestionWindow:
     """One terminal's, with one phone. `ceiling` is in bytes, `clock` in seconds.
 
     One piece of output at a time is followed, from when it is sent until it is acknowledged. Lost acknowledgements make
@@ -40,7 +40,7 @@ class CreditWindow:
     def __init__(self, ceiling: int, clock: Callable[[], float]) -> None:
         self.ceiling = ceiling
         self.floor = min(FLOOR_BYTES, ceiling)
-        self.unsaid = min(ACKNOWLEDGED_EACH, ceiling // 4)
+        self.ack_threshold = min(ACKNOWLEDGED_EACH, ceiling // 4)
         self._clock = clock
         self.begin()
 
@@ -61,7 +61,7 @@ class CreditWindow:
             return
         now = self._clock()
         if now - self._measured_at > _FRESH_SECONDS and not self._measures:
-            self._measures, self.size = True, min(2 * self.unsaid, self.floor)
+            self._measures, self.size = True, min(2 * self.ack_threshold, self.floor)
             return  # this piece was sent with more under way
         self._followed, self._sent_at, self._acknowledged_then = end, now, acknowledged
 

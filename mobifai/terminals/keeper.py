@@ -22,9 +22,9 @@ import sys
 import time
 from collections.abc import Sequence
 
-from mobifai.terminals import keeper_protocol as wire
+from mobifai.terminals import keeper_protocol
 from mobifai.terminals.keeper_control import Control
-from mobifai.terminals.keeper_lives import Lives
+from mobifai.terminals.keeper_lives import RestartState
 from mobifai.terminals.keeper_report import Reports
 from mobifai.terminals.spawning import ended_children, kill_first_without_memory, ring_descriptor, start_shell
 
@@ -108,8 +108,8 @@ class Keeper:
         self._shells: dict[str, Shell] = {}  # bounded by MOST_SHELLS
         self._agent: AgentProcess | None = None
         self._connection: socket.socket | None = None
-        self._receiver: wire.Receiver | None = None
-        self._lives = Lives()
+        self._receiver: keeper_protocol.Receiver | None = None
+        self._lives = RestartState()
         self._reports = reports if reports is not None else Reports("", as_json=False)
         self._selector = selectors.DefaultSelector()
         self._control = Control(*control, self._selector, self._reply) if control is not None else None
@@ -227,7 +227,7 @@ class Keeper:
         self._agent = agent
         kill_first_without_memory(agent.pid)  # from its start on: it takes most of its memory while it starts
         ours.setblocking(False)
-        self._connection, self._receiver = ours, wire.Receiver(ours)
+        self._connection, self._receiver = ours, keeper_protocol.Receiver(ours)
         self._selector.register(ours, selectors.EVENT_READ, self._hear)
         self._lives.begin(now)
 
@@ -248,7 +248,7 @@ class Keeper:
         except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
             self._distrust(error)
         if receiver.is_overfull:
-            self._distrust(ValueError(f"a line of more than {wire.LINE_BYTES} bytes"))
+            self._distrust(ValueError(f"a line of more than {keeper_protocol.LINE_BYTES} bytes"))
         elif not alive:
             self._hang_up()
 
@@ -303,7 +303,7 @@ class Keeper:
         if self._connection is None:
             return
         try:
-            wire.send(self._connection, message, descriptors)
+            keeper_protocol.send(self._connection, message, descriptors)
         except OSError:
             # An agent that leaves hundreds of lines unread hangs; the next one asks for all that there is.
             if self._agent is not None:
@@ -341,7 +341,7 @@ class Keeper:
 
     def _reply(self, question: object, arguments: "dict[str, Any]") -> "dict[str, Any]":
         """Answer a command that did not reach the agent, or a test run that looks into this process."""
-        if wire.TEST_VARIABLE in os.environ and isinstance(question, str) and "." in question:
+        if keeper_protocol.TEST_VARIABLE in os.environ and isinstance(question, str) and "." in question:
             return self._look_inside(question, arguments)
         if question == "status":
             return {"answer": self._state()}
@@ -465,7 +465,7 @@ def _execute(command: Sequence[str], connection: socket.socket) -> int:
     """Start a program that finds the connection by its environment, with no other descriptor of ours; its pid."""
     import subprocess  # noqa: PLC0415 - for the second life only
 
-    environment = {**os.environ, wire.FD_VARIABLE: str(connection.fileno())}
+    environment = {**os.environ, keeper_protocol.FD_VARIABLE: str(connection.fileno())}
     started = subprocess.Popen(command, env=environment, pass_fds=[connection.fileno()])  # noqa: S603
     started.returncode = 0  # the keeper itself takes its status
     return started.pid

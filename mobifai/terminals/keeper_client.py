@@ -15,7 +15,7 @@ from typing import Any
 from mobifai.bounds import BoundedMap, ItemQueue, Ledger
 from mobifai.errors import LimitReached, StateError, TerminalError
 from mobifai.limits import KEEPER_NEWS, TERMINAL_CHILDREN
-from mobifai.terminals import keeper_protocol as wire
+from mobifai.terminals import keeper_protocol
 from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import map_ring
 
@@ -32,7 +32,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErr
 """What lines raise that no keeper sends."""
 
 
-class KeptShells:
+class KeeperClient:
     """The agent's end of the keeper. `lost` is called when the keeper is gone: then the agent must end too."""
 
     def __init__(self, descriptor: int, ledger: Ledger, lost: Callable[[], None]) -> None:
@@ -41,7 +41,7 @@ class KeptShells:
         self._connection = socket.socket(fileno=descriptor)
         self._connection.set_inheritable(False)
         self._connection.settimeout(ANSWER_SECONDS)
-        self._receiver = wire.Receiver(self._connection)
+        self._receiver = keeper_protocol.Receiver(self._connection)
         self._bounds = (ledger.open(TERMINAL_CHILDREN), ledger.open(KEEPER_NEWS))
         self._on_exit: BoundedMap[int, OnExit] = BoundedMap(self._bounds[0])
         self._news: ItemQueue[dict[str, Any]] = ItemQueue(self._bounds[1])
@@ -56,7 +56,7 @@ class KeptShells:
             raise StateError(f"the keeper sent what is no answer: {error}") from None
         self._alive = self._loop.call_soon(self._say_alive)
 
-    async def __aenter__(self) -> "KeptShells":
+    async def __aenter__(self) -> "KeeperClient":
         self._loop.add_reader(self._connection, self._readable)
         return self
 
@@ -74,7 +74,7 @@ class KeptShells:
         """The answer; news that come before it wait. Raises StateError when there is none."""
         number = next(self._numbers)
         try:
-            wire.send(self._connection, {**question, "id": number})
+            keeper_protocol.send(self._connection, {**question, "id": number})
             while True:
                 while (message := self._receiver.next()) is not None:
                     if message.get("id") == number:
@@ -93,7 +93,7 @@ class KeptShells:
     def tell(self, what: str, **details: object) -> None:
         """Tell the keeper something that it does not answer."""
         try:
-            wire.send(self._connection, {"ask": what, **details})
+            keeper_protocol.send(self._connection, {"ask": what, **details})
         except ConnectionError:
             self._lose()
         except OSError:  # it is late, and is told the next thing
@@ -167,7 +167,7 @@ class KeptShells:
     def _require_lines(self) -> None:
         """Raise ValueError where more waits than a line may have."""
         if self._receiver.is_overfull:
-            raise ValueError(f"a line of more than {wire.LINE_BYTES} bytes")
+            raise ValueError(f"a line of more than {keeper_protocol.LINE_BYTES} bytes")
 
     # -- the spawner
 

@@ -21,7 +21,7 @@ _MOST_DOUBLINGS = 10
 PROBLEM_CHARACTERS = 2000
 
 
-class Lives:
+class RestartState:
     """What is known of the agent: when it started, when it was last heard, and why it ended.
 
     `start_at` is when the next one starts: None while one runs, or once none is to start. `problem` is why there is no

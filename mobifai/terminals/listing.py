@@ -5,17 +5,17 @@ from collections.abc import Iterable
 
 from msgspec import UNSET, structs
 
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.features import Features
 from mobifai.terminals.terminal import Terminal
 
 
-def exit_of(terminal: Terminal) -> wire.Exit | None:
+def exit_of(terminal: Terminal) -> messages.Exit | None:
     """How the terminal's shell ended, or None while it runs."""
     status = terminal.exit_status
     if not terminal.ended or status is None:
         return None
-    return wire.Exit(status=status) if status >= 0 else wire.Exit(signal=_name(-status))
+    return messages.Exit(status=status) if status >= 0 else messages.Exit(signal=_name(-status))
 
 
 def _name(number: int) -> str:
@@ -25,14 +25,14 @@ def _name(number: int) -> str:
         return f"SIG{number}"
 
 
-def listed(terminals: Iterable[Terminal], features: Features) -> tuple[wire.ProcessInfo, ...]:
+def listed(terminals: Iterable[Terminal], features: Features) -> tuple[messages.ProcessInfo, ...]:
     """The terminals as a phone with these features is told of them. Only some show those whose shell has ended."""
     return tuple(_described(one, features) for one in terminals if features.shows_exits or not one.ended)
 
 
-def _described(terminal: Terminal, features: Features) -> wire.ProcessInfo:
+def _described(terminal: Terminal, features: Features) -> messages.ProcessInfo:
     tab = terminal.tab
-    info = wire.ProcessInfo(uuid=tab.uuid, name=tab.name, created_at=tab.created_at)
+    info = messages.ProcessInfo(uuid=tab.uuid, name=tab.name, created_at=tab.created_at)
     if features.resumes:
         info = structs.replace(info, stream=terminal.stream, end=terminal.position)
     return structs.replace(info, exited=exit_of(terminal) or UNSET)

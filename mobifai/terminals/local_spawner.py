@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import TerminalError
 from mobifai.limits import TERMINAL_CHILDREN, TERMINAL_RING
-from mobifai.terminals.child_watcher import ExitWatch
+from mobifai.terminals.child_watcher import ChildWatcher
 from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import SpawnError, ring_bytes, start_shell
 
@@ -25,7 +25,7 @@ class LocalSpawner:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._bounds = [ledger.open(TERMINAL_CHILDREN) for _ in range(2)]
-        self._watches: BoundedMap[int, ExitWatch] = BoundedMap(self._bounds[0])
+        self._watches: BoundedMap[int, ChildWatcher] = BoundedMap(self._bounds[0])
         self._on_exit: BoundedMap[int, OnExit] = BoundedMap(self._bounds[1])
         self._none_left = asyncio.Event()
 
@@ -52,7 +52,7 @@ class LocalSpawner:
             pid, master = start_shell(spec.argv, spec.env, spec.cwd, (spec.rows, spec.cols))
         except SpawnError as error:
             raise TerminalError(str(error), uuid) from None
-        self._watches[pid] = ExitWatch(pid, lambda status: self._ended(pid, status))
+        self._watches[pid] = ChildWatcher(pid, lambda status: self._ended(pid, status))
         self._on_exit[pid] = on_exit
         return Spawned(pid, master, mmap.mmap(-1, ring_bytes(self._ledger.capacity(TERMINAL_RING))))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from mobifai.bounds import Bound, ByteRing
-from mobifai.terminals.congestion_window import ACKNOWLEDGED_EACH, READY_BYTES, CreditWindow
+from mobifai.terminals.congestion_window import ACKNOWLEDGED_EACH, READY_BYTES, CongestionWindow
 from mobifai.terminals.modes import Modes
 from mobifai.terminals.replay import safe_start, snapshot
 from mobifai.terminals.spawning import WINDOW_BYTES
@@ -79,12 +79,12 @@ def ceiling(ring: int, window: int) -> int:
     return min(window, ring - spare_bytes(ring))
 
 
-def told(ring: int, window: int) -> int:
+def advertised_window(ring: int, window: int) -> int:
     """The window that a phone is told, a quarter of which it may leave unacknowledged: never all that is under way."""
     return min(4 * ACKNOWLEDGED_EACH, ceiling(ring, window))
 
 
-class Outflow:
+class OutputCursor:
     """What one phone gets of a terminal. `waiting` accounts for what was not taken, `window` for what is under way.
 
     `clock` gives seconds; the window follows what the line carries.
@@ -106,7 +106,7 @@ class Outflow:
         self._stop_at = min(READING_STOPS_AT, capacity - self._spare)
         self._account = waiting
         self._under_way = window
-        self.window = CreditWindow(ceiling(capacity, window.capacity), clock)
+        self.window = CongestionWindow(ceiling(capacity, window.capacity), clock)
         self._acknowledges = False
         self._at: int | None = None
         self._acknowledged = 0
@@ -117,38 +117,38 @@ class Outflow:
         self._skipped: int | None = None
         self._shown_to = -1
         self._asks = False
-        self.lags = False
+        self.detached = False
 
     # -- which phone, and what it has
 
-    def meet(self, *, acknowledges: bool) -> None:
+    def reset(self, *, acknowledges: bool) -> None:
         """A phone came of which nothing is known."""
         self._acknowledges = acknowledges
         self.window.begin()
-        self.forget()
+        self.invalidate()
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Begin with a screen."""
         self.window.lost()
-        self._at, self._asks, self.lags = None, False, False
+        self._at, self._asks, self.detached = None, False, False
         self._drop_screen()
 
-    def place(self, position: int) -> None:
+    def seek(self, position: int) -> None:
         """The phone has all up to here. A position that was never reached is none."""
-        self.forget()
+        self.invalidate()
         if position <= self._ring.end:
             self._at = self._acknowledged = self._kept_from = position
         self._count()
 
-    def rest(self) -> None:
+    def pause(self) -> None:
         """The phone gets nothing for now. What it has stays known, unless a screen was on its way."""
-        self._asks, self.lags = False, False
+        self._asks, self.detached = False, False
         self._drop_screen()
         self._count()
 
-    def lag(self) -> None:
+    def detach(self) -> None:
         """The phone takes nothing: the ring goes on without it. Where it was stays known."""
-        self.lags = True
+        self.detached = True
         self._drop_screen()
         self._count()
 
@@ -201,7 +201,7 @@ class Outflow:
     def _may_show(self) -> bool:
         """Whether a screen may begin: what was sent before has to be acknowledged, but for the last of it."""
         under_way = self._at - self._acknowledged if self._acknowledges and self._at is not None else 0
-        return under_way <= self.window.unsaid
+        return under_way <= self.window.ack_threshold
 
     @property
     def waiting(self) -> int:
@@ -220,7 +220,7 @@ class Outflow:
     @property
     def room(self) -> int:
         """Bytes that may be read without losing any for the phone; always some."""
-        if self.lags or not (self._screen or self._follows):
+        if self.detached or not (self._screen or self._follows):
             return self._capacity
         return max(1, self._capacity - (self._ring.end - self._needed_from))
 
@@ -234,7 +234,7 @@ class Outflow:
     @property
     def must_stop(self) -> bool:
         """Whether reading has to stop until something is taken or acknowledged."""
-        if self.lags or not (self._screen or self._follows):
+        if self.detached or not (self._screen or self._follows):
             return False
         next_one = self._screen_end if self._at is None else self._at
         most = min(self._stop_at, READY_BYTES) if self._acknowledges else self._stop_at
@@ -251,7 +251,7 @@ class Outflow:
         if self._asks:
             self._asks = False
             return Chunk(b"", offset=self._at, end=self._at)
-        self.lags = False
+        self.detached = False
         if not self._screen and not self._follows:
             self._begin_screen()
         chunk = self._take_screen(length) if self._screen else self._take_output(length)
@@ -290,7 +290,7 @@ class Outflow:
         return Chunk(data, offset=offset, end=self._at)
 
     def _count(self) -> None:
-        counted = self._screen or (self._follows and not self.lags)
+        counted = self._screen or (self._follows and not self.detached)
         next_one = self._screen_end if self._at is None else self._at
         self._account.set(len(self._screen) + self._ring.end - next_one if counted else 0)
         self._under_way.set(self._at - self._acknowledged if self._acknowledges and self._at is not None else 0)

@@ -18,7 +18,7 @@ LONGEST_REST = 0.02
 """Seconds after which each of them is read again, however many there are: none is ever stopped."""
 
 
-class Pace:
+class ReadPacer:
     """One for all terminals. `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -29,11 +29,12 @@ class Pace:
         """A key was pressed."""
         self._typed_at = self._clock()
 
-    def is_quick(self) -> bool:
+    @property
+    def interactive(self) -> bool:
         """Whether somebody waits for an echo, or is about to."""
         return self._clock() - self._typed_at < LATELY_SECONDS
 
-    def rest(self, length: int) -> float:
+    def read_delay(self, length: int) -> float:
         """How long a hidden terminal is not read after so many bytes, in seconds; 0: it may go on."""
         now = self._clock()
         if now - self._typed_at >= LATELY_SECONDS:

@@ -17,12 +17,12 @@ from msgspec import structs
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import BadMessage, LimitReached, StateError, TerminalError
 from mobifai.limits import MAX_NAME, TERMINAL_RING, TERMINAL_WINDOW, TERMINALS
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.features import NO_FEATURES, Features
 from mobifai.protocol.plain_text import one_line
 from mobifai.terminals.listing import exit_of, listed
-from mobifai.terminals.output_cursor import told
-from mobifai.terminals.read_pacing import Pace
+from mobifai.terminals.output_cursor import advertised_window
+from mobifai.terminals.read_pacing import ReadPacer
 from mobifai.terminals.shells import ShellSpec, Spawned, Spawner, working_directory
 from mobifai.terminals.spawning import can_be_entered
 from mobifai.terminals.store import SavedTab, TabStore
@@ -38,10 +38,10 @@ RESUME_SECONDS = 2.0
 class Outlet(Protocol):
     """Where tabs' news go. No call may fail or wait."""
 
-    def say(self, event: str, payload: object) -> None:
+    def send(self, event: str, payload: object) -> None:
         """A message for the phone, if one is there."""
 
-    def say_by_relay(self, event: str, payload: object) -> None:
+    def send_by_relay(self, event: str, payload: object) -> None:
         """A message that belongs on the relay, if the phone is there."""
 
     def output_ready(self, terminal: Terminal) -> None:
@@ -75,7 +75,7 @@ class Tabs:
         self._shown: frozenset[str] = frozenset()
         self._phone = False
         self._features = NO_FEATURES
-        self._pace = Pace(asyncio.get_running_loop().time)
+        self._pacer = ReadPacer(asyncio.get_running_loop().time)
         self._resume_timer: asyncio.TimerHandle | None = None
         self._spawner = spawner
         self._store = store
@@ -99,14 +99,14 @@ class Tabs:
         """The terminals whose output a phone gets."""
         return [self._terminals[uuid] for uuid in self._active]
 
-    def sync(self, features: Features = NO_FEATURES, *, comes: bool = False) -> wire.ProcessesSync:
+    def sync(self, features: Features = NO_FEATURES, *, comes: bool = False) -> messages.ProcessesSync:
         """What a phone with these features is told; `comes`: on a path on which `phone_came` follows."""
         processes = listed(self.terminals, features)
         known = {process.uuid for process in processes}
         active = tuple(uuid for uuid in self._active if uuid in known)
-        sync = wire.ProcessesSync(processes=processes, active_uuids=active)
+        sync = messages.ProcessesSync(processes=processes, active_uuids=active)
         if features.acknowledges:
-            window = told(self._ledger.capacity(TERMINAL_RING), self._ledger.capacity(TERMINAL_WINDOW))
+            window = advertised_window(self._ledger.capacity(TERMINAL_RING), self._ledger.capacity(TERMINAL_WINDOW))
             sync = structs.replace(sync, window=window)
         return structs.replace(sync, resume=comes) if features.resumes else sync
 
@@ -168,12 +168,12 @@ class Tabs:
 
     def _watch_hidden(self) -> None:
         """Tell a phone that wants to know when a terminal prints that it does not show."""
-        wanted = self._phone and self._features.sees_unseen
+        wanted = self._phone and self._features.unseen_output
         for uuid, terminal in self._terminals.items():
             terminal.watch(wanted and uuid not in self._active)
 
     def _printed_unseen(self, terminal: Terminal) -> None:
-        self._outlet.say("process:printed", wire.ProcessPrinted(uuid=terminal.uuid, end=terminal.position))
+        self._outlet.send("process:printed", messages.ProcessPrinted(uuid=terminal.uuid, end=terminal.position))
 
     def _activate(self, uuids: tuple[str, ...]) -> None:
         before, self._active = self._active, uuids
@@ -193,7 +193,7 @@ class Tabs:
         for uuid in fresh if self._phone else ():
             self._terminals[uuid].forward(anew=True)
 
-    def resume(self, message: wire.TerminalResume) -> None:
+    def resume(self, message: messages.TerminalResume) -> None:
         """The phone says how far it is: active tabs go on from there. Raises BadMessage."""
         if not self._features.resumes:
             raise BadMessage("terminal:resume", "expected `resume` among the features of phone and agent")
@@ -204,7 +204,7 @@ class Tabs:
         if self._phone:
             self._forward_active()
 
-    def acknowledge(self, message: wire.TerminalAck) -> None:
+    def acknowledge(self, message: messages.TerminalAck) -> None:
         """The phone has rendered some output. Raises BadMessage. One of a terminal that ended comes too late."""
         if not self._features.acknowledges:
             raise BadMessage("terminal:ack", "expected `ack` among the features of phone and agent")
@@ -214,19 +214,19 @@ class Tabs:
 
     # -- what a phone asks for
 
-    def create(self, message: wire.ProcessCreate) -> None:
+    def create(self, message: messages.ProcessCreate) -> None:
         """Open a tab, which becomes the only active one. One that exists is only made active."""
         is_new = message.uuid not in self._terminals
         if is_new:
             self._open(message)
         tab = self._terminals[message.uuid].tab
         first = is_new and sum(not terminal.ended for terminal in self._terminals.values()) == 1
-        self._outlet.say("process:created", wire.ProcessNamed(uuid=tab.uuid, name=tab.name))
+        self._outlet.send("process:created", messages.ProcessNamed(uuid=tab.uuid, name=tab.name))
         if first:
-            self._outlet.say_by_relay("system:message", wire.SystemMessage(type="terminal_ready"))
+            self._outlet.send_by_relay("system:message", messages.SystemMessage(type="terminal_ready"))
         self._activate((tab.uuid,))
 
-    def _open(self, message: wire.ProcessCreate) -> None:
+    def _open(self, message: messages.ProcessCreate) -> None:
         spec = self._new_shell()
         cols = spec.cols if message.cols is None else message.cols
         rows = spec.rows if message.rows is None else message.rows
@@ -249,7 +249,7 @@ class Tabs:
         ended = next((terminal for terminal in self.terminals if terminal.ended), None)
         if not self._bound.room and ended is not None:
             self._remove(ended)
-            self._outlet.say("process:terminated", wire.ProcessRef(uuid=ended.uuid))
+            self._outlet.send("process:terminated", messages.ProcessRef(uuid=ended.uuid))
         if not self._bound.room:
             raise TerminalError(str(self._bound.refuse("one more terminal")), uuid)
 
@@ -260,7 +260,7 @@ class Tabs:
 
     def _add(self, tab: Tab, spawned: Spawned) -> None:
         terminal = Terminal(
-            tab, spawned, self._ledger, self._outlet.output_ready, self._ended, self._pace, self._printed_unseen
+            tab, spawned, self._ledger, self._outlet.output_ready, self._ended, self._pacer, self._printed_unseen
         )
         terminal.meet(acknowledges=self._features.acknowledges)
         self._terminals[tab.uuid] = terminal
@@ -271,13 +271,13 @@ class Tabs:
         label = {"name": tab.name, "created_at": tab.created_at}
         self._spawner.describe(tab.uuid, {**label, "ended": True} if ended else label)
 
-    def terminate(self, message: wire.ProcessRef) -> None:
+    def terminate(self, message: messages.ProcessRef) -> None:
         """End a tab and its shell."""
         terminal = self.find(message.uuid, also_ended=True)
         self._remove(terminal)
-        self._outlet.say("process:terminated", message)
+        self._outlet.send("process:terminated", message)
 
-    def rename(self, message: wire.ProcessNamed) -> None:
+    def rename(self, message: messages.ProcessNamed) -> None:
         """Give a tab another name."""
         terminal = self.find(message.uuid, also_ended=True)
         name = self._name(message.name)
@@ -285,27 +285,27 @@ class Tabs:
         if not terminal.ended:
             self._store.save(terminal.tab, self._directory(terminal))
         self._describe(terminal.tab, ended=terminal.ended)
-        self._outlet.say("process:renamed", structs.replace(message, name=name))
+        self._outlet.send("process:renamed", structs.replace(message, name=name))
 
-    def switch(self, message: wire.ProcessSwitch) -> None:
+    def switch(self, message: messages.ProcessSwitch) -> None:
         """Make these tabs the active ones; unknown ids are dropped."""
         known = (uuid for uuid in message.active_uuids if uuid in self._terminals)
         self._activate(tuple(dict.fromkeys(known)))
 
-    def type(self, message: wire.TerminalInput) -> None:
+    def type(self, message: messages.TerminalInput) -> None:
         """Type into a terminal; a bare text goes to the first active one."""
         if isinstance(message, str):
             self.find(None).type(message)
         else:
             self.find(message.uuid).type(message.data)
 
-    def act(self, message: wire.TerminalActions) -> None:
+    def act(self, message: messages.TerminalActions) -> None:
         """Type texts and commands, in order."""
         terminal = self.find(message.uuid)
         for action in message.actions:
             terminal.write(action.value + ("\r" if action.type == "command" else ""))
 
-    def resize(self, message: wire.TerminalResize) -> None:
+    def resize(self, message: messages.TerminalResize) -> None:
         """Set the size of one terminal, or of all."""
         check_size(message.cols, message.rows, message.uuid or "")
         for terminal in self.terminals if message.uuid is None else [self.find(message.uuid, also_ended=True)]:
@@ -323,10 +323,10 @@ class Tabs:
             return
         kept, how = self._is_kept(terminal), exit_of(terminal)
         if self._features.shows_exits and how is not None:
-            told: object = wire.ProcessExited(uuid=terminal.uuid, exited=how, kept=kept)
+            told: object = messages.ProcessExited(uuid=terminal.uuid, exited=how, kept=kept)
         else:
-            told = wire.ProcessRef(uuid=terminal.uuid)
-        self._outlet.say("process:exited", told)
+            told = messages.ProcessRef(uuid=terminal.uuid)
+        self._outlet.send("process:exited", told)
         if kept:
             self._keep(terminal)
         else:
@@ -406,7 +406,7 @@ class Tabs:
         tab = self._described(Tab(uuid, self._free_name(), self._now_ms()), adopted.label)
         self._add(tab, adopted)
         self._store.save(tab, self._directory(self._terminals[uuid]))
-        self._outlet.say("process:created", wire.ProcessNamed(uuid=uuid, name=tab.name))
+        self._outlet.send("process:created", messages.ProcessNamed(uuid=uuid, name=tab.name))
 
     @staticmethod
     def _described(tab: Tab, label: Mapping[str, object]) -> Tab:

@@ -1,7 +1,7 @@
 """One terminal: a shell's pty, the ring of its last output, and how far a phone is with it.
 
 It knows nothing of phones and paths: while it is *forwarded*, whoever subscribed takes what the shell prints from its
-outflow. When too much waits there, or the phone does not acknowledge, reading stops, and with it the program; but only
+cursor. When too much waits there, or the phone does not acknowledge, reading stops, and with it the program; but only
 for STALL_SECONDS, after which the shell runs on as it does without a phone, and the ring keeps the last bytes.
 """
 
@@ -14,9 +14,9 @@ from mobifai.bounds import ByteQueue, ByteRing, Ledger
 from mobifai.errors import LimitReached, TerminalError
 from mobifai.limits import MAX_COLS, MAX_ROWS, TERMINAL_INPUT, TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
 from mobifai.terminals.foreground import UNKNOWN, Foreground
-from mobifai.terminals.output_cursor import Chunk, Outflow
+from mobifai.terminals.output_cursor import Chunk, OutputCursor
 from mobifai.terminals.pty import Pty
-from mobifai.terminals.read_pacing import Pace
+from mobifai.terminals.read_pacing import ReadPacer
 from mobifai.terminals.replay import snapshot
 from mobifai.terminals.ring_memory import RingMemory
 from mobifai.terminals.shells import Spawned
@@ -60,7 +60,7 @@ class Terminal:
 
     `on_unseen` is called once after each `watch`, when it prints while it is not forwarded.
 
-    `stream` names the bytes of this very shell, also for the next agent. `pace` is shared with the other terminals.
+    `stream` names the bytes of this very shell, also for the next agent. `pacer` is shared with the other terminals.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Terminal:
         ledger: Ledger,
         on_output: Callable[["Terminal"], None],
         on_end: Callable[["Terminal"], None],
-        pace: Pace | None = None,
+        pacer: ReadPacer | None = None,
         on_unseen: Callable[["Terminal"], None] | None = None,
     ) -> None:
         self.tab = tab
@@ -93,7 +93,7 @@ class Terminal:
         self.stream = self._memory.stream()
         # A keeper that is older than the limit gives smaller rings, also to new shells.
         self.ring = ByteRing(ring, self._memory.buffer, self._memory.marks, WINDOW_BYTES)
-        self._outflow = Outflow(self.ring, self._modes, self.ring.capacity, outbox, window, time.monotonic)
+        self._cursor = OutputCursor(self.ring, self._modes, self.ring.capacity, outbox, window, time.monotonic)
         self.urgent = False
         self._typed_at = float("-inf")
         self._last_typed = self._typed_before = None if spawned.adopted else "\r"  # as at a shell's first prompt
@@ -108,7 +108,7 @@ class Terminal:
         self._stalled_for = 0.0
         if spawned.adopted:
             self.ring.recover(self._evicted)
-        self._pace = pace if pace is not None else Pace(self._loop.time)
+        self._pacer = pacer if pacer is not None else ReadPacer(self._loop.time)
         queue, how = ByteQueue(waiting_input), (self._is_quick, self._rest)
         self._pty = Pty(spawned.master, queue, self._window, self._printed, self.finish, *how)
 
@@ -136,21 +136,21 @@ class Terminal:
     def _window(self) -> list[memoryview]:
         """Where output is read to: no more than the ring can take without losing what the phone still needs."""
         window = self.ring.window()
-        if not self.forwarded or (room := self._outflow.room) >= WINDOW_BYTES:
+        if not self.forwarded or (room := self._cursor.room) >= WINDOW_BYTES:
             return window
         first = window[0][:room]
         return [first, *(view[: room - len(first)] for view in window[1:] if room > len(first))]
 
     def _is_quick(self) -> bool:
-        return self.forwarded and self._pace.is_quick()
+        return self.forwarded and self._pacer.interactive
 
     def _rest(self, length: int) -> float:
-        return 0.0 if self.forwarded else self._pace.rest(length)
+        return 0.0 if self.forwarded else self._pacer.read_delay(length)
 
     def _printed(self, length: int) -> None:
         self.ring.published(length, self._evicted)
         if self.forwarded:
-            self._outflow.printed()
+            self._cursor.printed()
             self._offer()
         elif self._watched:
             self._watched = False
@@ -161,14 +161,14 @@ class Terminal:
             self._memory.keep_modes(self._modes)
 
     def _offer(self) -> None:
-        if self.forwarded and self._outflow.waiting:
+        if self.forwarded and self._cursor.waiting:
             self._on_output(self)
         self._regulate()
 
     @property
     def waiting(self) -> int:
         """Bytes of output that may be taken now."""
-        return self._outflow.waiting if self.forwarded else 0
+        return self._cursor.waiting if self.forwarded else 0
 
     @property
     def awaited(self) -> bool:
@@ -178,11 +178,11 @@ class Terminal:
     @property
     def piece(self) -> int:
         """In pieces of how many bytes output best goes; small ones while somebody types."""
-        return QUICK_PIECE if self._pace.is_quick() else self._outflow.piece
+        return QUICK_PIECE if self._pacer.interactive else self._cursor.piece
 
     def take(self, length: int) -> Chunk:
         """The next output, of at most `length` bytes; a character cut by it comes whole with the next chunk."""
-        chunk = self._outflow.take(length)
+        chunk = self._cursor.take(length)
         self.urgent = False
         if chunk.data:
             self._progress()
@@ -193,20 +193,20 @@ class Terminal:
     def meet(self, *, acknowledges: bool) -> None:
         """A phone came of which nothing is known: the next thing that it gets is the screen."""
         self.stop_forwarding()
-        self._outflow.meet(acknowledges=acknowledges)
+        self._cursor.reset(acknowledges=acknowledges)
 
     def place(self, stream: str | None, end: int | None) -> None:
         """The phone has this much of that stream: what it gets next is the rest, or the screen where it is too old."""
         if stream == self.stream and end is not None:
-            self._outflow.place(end)
+            self._cursor.seek(end)
         else:
-            self._outflow.forget()
+            self._cursor.invalidate()
         if self.forwarded:
             self._offer()
 
     def acknowledge(self, end: int) -> None:
         """The phone has rendered all output up to this position."""
-        if self._outflow.acknowledge(end) and self.forwarded:
+        if self._cursor.acknowledge(end) and self.forwarded:
             self._progress()
             self._offer()
 
@@ -215,16 +215,16 @@ class Terminal:
         self.stop_forwarding()
         self.forwarded = True
         if anew:
-            self._outflow.forget()
+            self._cursor.invalidate()
         if self.ring.end == 0:
-            self._outflow.place(0)
+            self._cursor.seek(0)
         self._offer()
 
     def stop_forwarding(self) -> None:
         """Leave output to the ring; the program is stopped by nobody."""
         self._end_hold()
         self.forwarded = self.urgent = False
-        self._outflow.rest()
+        self._cursor.pause()
         self._regulate()
 
     def watch(self, watched: bool) -> None:
@@ -249,12 +249,12 @@ class Terminal:
     # -- when the program has to wait
 
     def _regulate(self) -> None:
-        must_stop = self.forwarded and self._outflow.must_stop
+        must_stop = self.forwarded and self._cursor.must_stop
         if must_stop:
             self._pty.pause()
         elif self._hold_timer is None:
             self._pty.resume()
-        if not must_stop and not (self.forwarded and self._outflow.out_of_credit):
+        if not must_stop and not (self.forwarded and self._cursor.out_of_credit):
             self._end_stall()
         elif self._stall_timer is None:
             self._stall_timer = self._loop.call_later(ASK_SECONDS, self._stalled)
@@ -262,7 +262,7 @@ class Terminal:
     def _progress(self) -> None:
         """Something was taken or acknowledged."""
         stopped = self._stall_timer is not None or self._stalled_for or not self._pty.reading
-        if stopped or self._outflow.out_of_credit:
+        if stopped or self._cursor.out_of_credit:
             self._end_stall()
             self._regulate()
 
@@ -270,10 +270,10 @@ class Terminal:
         """The phone neither took nor acknowledged anything for a while."""
         self._stall_timer = None
         self._stalled_for += ASK_SECONDS
-        if self._outflow.out_of_credit:
-            self._outflow.ask()
+        if self._cursor.out_of_credit:
+            self._cursor.ask()
         if self._stalled_for >= STALL_SECONDS:
-            self._outflow.lag()
+            self._cursor.detach()
         self._offer()
 
     def _end_stall(self) -> None:
@@ -311,7 +311,7 @@ class Terminal:
         self.was_typed_into = True
         self.writes += 1
         try:
-            self._pace.typed()
+            self._pacer.typed()
             self._pty.write(text.encode("utf-8", "replace"))
             self.urgent = self.forwarded
             self._typed_at = time.monotonic()
@@ -351,7 +351,7 @@ class Terminal:
         self._finish_by = self._finish_by or self._loop.time() + FINISH_SECONDS
         if self._finish_timer is not None:
             self._finish_timer.cancel()
-        unsent = self.forwarded and self._outflow.behind
+        unsent = self.forwarded and self._cursor.behind
         waits = self._pty.holds_output() or unsent or not self._exit_is_known
         if waits and self._loop.time() < self._finish_by:
             self._finish_timer = self._loop.call_later(0.01, self.finish)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mobifai.bounds import Bound, ItemQueue, Ledger
 from mobifai.errors import BadMessage
 from mobifai.limits import CANDIDATES, CHANNEL_BUFFER, CHANNEL_INBOUND, LISTENERS, MAX_FRAME
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.order import Numbering
 from mobifai.transport.session_description import require_usable
-from mobifai.transport.transport import PathClosed
+from mobifai.transport.transport import TransportClosed
 from mobifai.webrtc import fast_path as shortcut
 from mobifai.webrtc import ice
 from mobifai.webrtc.candidates import Addresses
@@ -50,7 +50,7 @@ class PeerListener(Protocol):
     def channel_opened(self) -> None:
         """The data channel is open."""
 
-    def channel_said(self, text: str) -> None:
+    def channel_message(self, text: str) -> None:
         """A text frame came from the phone."""
 
     def channel_has_room(self) -> None:
@@ -85,7 +85,7 @@ class PeerConnection:
             ledger.open(LISTENERS),
             ledger.open(CHANNEL_INBOUND),
         )
-        self._early: ItemQueue[wire.Candidate | None] = ItemQueue(self._bounds[0])
+        self._early: ItemQueue[messages.Candidate | None] = ItemQueue(self._bounds[0])
         self._connection, self._channel = self._connect()
         assert self._connection.sctp is not None  # noqa: S101 - it has a channel
         self._addresses = Addresses()
@@ -157,25 +157,25 @@ class PeerConnection:
 
     def _heard(self, message: str | bytes) -> None:
         if isinstance(message, str) and not self.ended.is_set():
-            self._listener.channel_said(message)
+            self._listener.channel_message(message)
 
     # -- signalling
 
-    async def offer(self) -> wire.Offer:
+    async def offer(self) -> messages.Offer:
         """The offer, with the addresses gathered. A STUN server that does not answer in time is done without."""
         self._gathering = asyncio.create_task(self._gather(), name="gather")
         await asyncio.shield(self._gathering)
         self._listen()
         sdp = self._connection.localDescription.sdp
         self._addresses.loopback = _LOOPBACK.search(sdp) is not None
-        return wire.Offer(offer=wire.Description(type="offer", sdp=sdp))
+        return messages.Offer(offer=messages.Description(type="offer", sdp=sdp))
 
     async def _gather(self) -> None:
         offer = await self._connection.createOffer()
         offer.sdp = _OUR_MID.sub(rf"\g<1>{self._mid}", offer.sdp)
         await self._connection.setLocalDescription(offer)
 
-    async def answer(self, message: wire.Answer) -> None:
+    async def answer(self, message: messages.Answer) -> None:
         """Take the phone's answer, and the candidates that came before it; another answer changes nothing, nor does the
         answer to another offer.
 
@@ -195,7 +195,7 @@ class PeerConnection:
         while len(self._early):
             await self._add(self._early.take())
 
-    async def candidate(self, message: wire.IceCandidate) -> None:
+    async def candidate(self, message: messages.IceCandidate) -> None:
         """Take one of the phone's addresses, or keep it until the answer is there. Raises BadMessage.
 
         Those that are too many, or come when the channel is open already, are passed over.
@@ -208,7 +208,7 @@ class PeerConnection:
         else:
             await self._add(message.candidate)
 
-    async def _add(self, candidate: wire.Candidate | None) -> None:
+    async def _add(self, candidate: messages.Candidate | None) -> None:
         try:
             if candidate is None or not candidate.candidate:
                 await self._connection.addIceCandidate(None)
@@ -294,9 +294,9 @@ class PeerConnection:
         return self._bounds[1]
 
     def send(self, event: str, payload: object) -> None:
-        """Hand a message over. Raises PathClosed."""
+        """Hand a message over. Raises TransportClosed."""
         if not self.open:
-            raise PathClosed("the data channel is not open")
+            raise TransportClosed("the data channel is not open")
         frame = self._numbering.frame(event, payload)
         if len(frame) > MAX_FRAME:
             _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
@@ -308,7 +308,7 @@ class PeerConnection:
                 self._channel.send(frame.decode())
         except Exception as error:  # aiortc's InvalidStateError, or what its transport raises as it dies
             self._end()
-            raise PathClosed(f"the data channel failed: {error!r}") from None
+            raise TransportClosed(f"the data channel failed: {error!r}") from None
         self._numbering.sent(event)
         self._buffer.set(self._channel.bufferedAmount)
 

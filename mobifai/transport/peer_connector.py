@@ -11,7 +11,7 @@ from typing import Protocol
 from mobifai.bounds import ItemQueue, Ledger
 from mobifai.errors import BadMessage, MobiFaiError
 from mobifai.limits import SIGNALS
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.order import Numbering
 from mobifai.protocol.plain_text import one_line
 from mobifai.transport.peer_connection import PeerConnection, PeerListener
@@ -26,24 +26,24 @@ FIRST_DELAY = 1.0
 LONGEST_DELAY = 60.0
 
 
-class CallListener(PeerListener, Protocol):
+class PeerConnectorListener(PeerListener, Protocol):
     """Who is told. No call may wait."""
 
-    def offer_made(self, offer: wire.Offer) -> None:
+    def offer_created(self, offer: messages.Offer) -> None:
         """Send this to the phone, by the relay."""
 
-    def call_ended(self, was_open: bool) -> None:
+    def connection_ended(self, was_open: bool) -> None:
         """The peer connection is gone; unless it is hung up, the next one follows."""
 
 
-class Caller:
+class PeerConnector:
     """Holds at most one peer connection. `peer` is it, while there is one."""
 
     def __init__(
         self,
         ledger: Ledger,
         ice_servers: tuple[str, ...],
-        listener: CallListener,
+        listener: PeerConnectorListener,
         numbering: Numbering | None = None,
     ) -> None:
         self._ledger = ledger
@@ -51,24 +51,24 @@ class Caller:
         self._listener = listener
         self._numbering = numbering or Numbering()
         self._bound = ledger.open(SIGNALS)
-        self._signals: ItemQueue[wire.Answer | wire.IceCandidate] = ItemQueue(self._bound)
+        self._signals: ItemQueue[messages.Answer | messages.IceCandidate] = ItemQueue(self._bound)
         self._signal_came = asyncio.Event()
         self._changed = asyncio.Event()
         self._wanted: str | None = None
         self._count = 0
         self.peer: PeerConnection | None = None
 
-    def call(self, peer_id: str) -> None:
+    def connect(self, peer_id: str) -> None:
         """Hang up on whom there is, and call this phone."""
         self._wanted = peer_id
         self._changed.set()
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """Close the peer connection and call nobody."""
         self._wanted = None
         self._changed.set()
 
-    def signal(self, message: wire.Answer | wire.IceCandidate) -> None:
+    def signal(self, message: messages.Answer | messages.IceCandidate) -> None:
         """What the phone said about the connection; without one it means nothing."""
         if self.peer is not None:
             self._signals.append(message)
@@ -81,12 +81,12 @@ class Caller:
                 await self._changed.wait()
                 self._changed.clear()
                 if self._wanted is not None:
-                    await self._call_until_changed()
+                    await self._connect_until_changed()
         finally:
             self._ledger.close(self._bound)
 
-    async def _call_until_changed(self) -> None:
-        calls = asyncio.create_task(self._calls(), name="calls")
+    async def _connect_until_changed(self) -> None:
+        calls = asyncio.create_task(self._keep_connected(), name="calls")
         changed = asyncio.create_task(self._changed.wait(), name="call-changed")
         try:
             await asyncio.wait([calls, changed], return_when=asyncio.FIRST_COMPLETED)
@@ -97,28 +97,28 @@ class Caller:
                 if isinstance(result, Exception):
                     _log.error("a call failed: %r", result, exc_info=result)
 
-    async def _calls(self) -> None:
-        aiortc, delay = await webrtc.load_meanwhile(), FIRST_DELAY
+    async def _keep_connected(self) -> None:
+        aiortc, delay = await webrtc.import_aiortc_async(), FIRST_DELAY
         while True:
-            was_open = await self._try_call(aiortc)
-            self._listener.call_ended(was_open)
+            was_open = await self._try_connect(aiortc)
+            self._listener.connection_ended(was_open)
             delay = FIRST_DELAY if was_open else min(delay * 2, LONGEST_DELAY)
             await asyncio.sleep(delay)
 
-    async def _try_call(self, aiortc: object) -> bool:
+    async def _try_connect(self, aiortc: object) -> bool:
         """One call; one that can't even begin (no descriptor left, no network) is like one that was not answered.
 
         So is one that fails because of what the phone sent: the libraries raise whatever their parsers met.
         """
         try:
-            return await self._one_call(aiortc)
+            return await self._connect_once(aiortc)
         except (OSError, MobiFaiError) as error:
             _log.warning("a phone could not be called: %s", error)
         except Exception as error:
             _log.exception("a call failed: %s", one_line(repr(error)))
         return False
 
-    async def _one_call(self, aiortc: object) -> bool:
+    async def _connect_once(self, aiortc: object) -> bool:
         """One peer connection, from offer to end; whether its channel was ever open."""
         self._count += 1
         async with PeerConnection(
@@ -128,7 +128,7 @@ class Caller:
             self.peer = peer
             signals = asyncio.create_task(self._take_signals(peer), name="signals")
             try:
-                self._listener.offer_made(await peer.offer())
+                self._listener.offer_created(await peer.offer())
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(OPEN_SECONDS):
                         await peer.opened.wait()
@@ -147,6 +147,6 @@ class Caller:
             while len(self._signals):
                 message = self._signals.take()
                 try:
-                    await (peer.answer(message) if isinstance(message, wire.Answer) else peer.candidate(message))
+                    await (peer.answer(message) if isinstance(message, messages.Answer) else peer.candidate(message))
                 except BadMessage as error:
                     _log.warning("the phone sent a signal that makes no sense: %s", one_line(error))

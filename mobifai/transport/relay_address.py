@@ -11,7 +11,7 @@ from mobifai.state import StateDir
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class RelayTarget:
     """The relay in use: how we reach it, how phones do, and our token for it from before.
 
     `find_urls` returns the addresses that phones may use, the likeliest first: those of an own relay change with the
@@ -30,11 +30,11 @@ class Endpoint:
         return self.find_urls()[0]
 
 
-async def open_endpoint(config: Config, state: StateDir, ledger: Ledger, scope: AsyncExitStack) -> Endpoint:
+async def open_relay_target(config: Config, state: StateDir, ledger: Ledger, scope: AsyncExitStack) -> RelayTarget:
     """The relay that the settings name; an own one runs for the length of the scope."""
     if isinstance(config.relay, str):
         urls = [config.public_url or config.relay]
-        return Endpoint(config.relay, lambda: urls, state.token(config.relay))
+        return RelayTarget(config.relay, lambda: urls, state.token(config.relay))
     relay = await scope.enter_async_context(Relay.open(config.relay, state.path, ledger, problems=state.problems))
     token = relay.sign_in.agent_token(state.device().device_id, config.device_name)
-    return Endpoint(relay.local_url, relay.find_urls, token, relay.port, relay)
+    return RelayTarget(relay.local_url, relay.find_urls, token, relay.port, relay)

@@ -18,7 +18,7 @@ from mobifai.limits import RELAY_MESSAGE, RELAY_QUEUE
 from mobifai.transport import relay_packet as packets
 from mobifai.transport.http_client import explain
 from mobifai.transport.relay_socket import RelaySocket
-from mobifai.transport.transport import PathClosed
+from mobifai.transport.transport import TransportClosed
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class RelayListener(Protocol):
     def relay_lost(self) -> None:
         """The connection is gone."""
 
-    def relay_said(self, event: str, payload: object) -> None:
+    def relay_message(self, event: str, payload: object) -> None:
         """An event came, with its argument as JSON that is not decoded yet (None: without one)."""
 
     def relay_has_room(self) -> None:
@@ -105,13 +105,13 @@ class RelayClient:
         return self._connected and len(self._waiting) < self._bound.capacity
 
     def send(self, event: str, payload: object) -> None:
-        """Hand a message over. Raises PathClosed when there is no connection, or no room."""
+        """Hand a message over. Raises TransportClosed when there is no connection, or no room."""
         if not self._connected:
-            raise PathClosed("the relay is not connected")
+            raise TransportClosed("the relay is not connected")
         try:
             self._waiting.append((event, payload))
         except LimitReached as error:
-            raise PathClosed(str(error)) from None
+            raise TransportClosed(str(error)) from None
         self._to_send.set()
 
     # -- the connection
@@ -190,7 +190,7 @@ class RelayClient:
         while True:
             match await socket.receive():
                 case packets.Event(name, payload):
-                    self._listener.relay_said(name, payload)
+                    self._listener.relay_message(name, payload)
                 case packets.Ping():
                     self._pong_due = True
                     self._to_send.set()

@@ -16,7 +16,7 @@ from mobifai.relay.event_dispatcher import DeviceConnection
 from mobifai.relay.local_connection import LocalConnection
 from mobifai.relay.outbox import Outbox
 from mobifai.relay.server import Relay
-from mobifai.transport.transport import PathClosed
+from mobifai.transport.transport import TransportClosed
 
 if TYPE_CHECKING:
     from mobifai.transport.relay_client import RelayListener
@@ -37,7 +37,7 @@ LASTING_SECONDS = 5.0
 """A connection that ends sooner does not reset the delay."""
 
 
-class OwnRelay:
+class InProcessRelayTransport:
     """A path to the phone through the relay of this process (see `link.relay_client.RelayClient` for one elsewhere)."""
 
     def __init__(self, relay: Relay, listener: "RelayListener", lasting_seconds: float = LASTING_SECONDS) -> None:
@@ -85,13 +85,13 @@ class OwnRelay:
             self._listener.relay_has_room()
 
     def send(self, event: str, payload: object) -> None:
-        """Hand a message over. Raises PathClosed when there is no connection, or no room."""
+        """Hand a message over. Raises TransportClosed when there is no connection, or no room."""
         if self._connection is None or not self.open:
-            raise PathClosed("the agent is not on its relay")
+            raise TransportClosed("the agent is not on its relay")
         try:
             self._connection.say(event, payload)
         except LimitReached as error:
-            raise PathClosed(str(error)) from None
+            raise TransportClosed(str(error)) from None
 
     # -- the connection
 
@@ -135,7 +135,7 @@ class OwnRelay:
 
     def _hand_on(self, event: str, payload: object) -> None:
         try:
-            self._listener.relay_said(event, payload)
+            self._listener.relay_message(event, payload)
         except Exception:
             _log.exception("event %r failed", event)
 

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from mobifai.bounds import Ledger
-from mobifai.transport.relay_address import Endpoint
-from mobifai.transport.relay_in_process import OwnRelay
-from mobifai.transport.transport import Path
+from mobifai.transport.relay_address import RelayTarget
+from mobifai.transport.relay_in_process import InProcessRelayTransport
+from mobifai.transport.transport import Transport
 
 if TYPE_CHECKING:
     from mobifai.transport.relay_client import RelayListener
 
 
-class RelayLink(Path, Protocol):
+class RelayTransport(Transport, Protocol):
     """A path to the phone through a relay, and the connection to that."""
 
     @property
@@ -26,16 +26,16 @@ class RelayLink(Path, Protocol):
         """Connect, and connect again, until cancelled."""
 
 
-def relay_link(
-    endpoint: Endpoint,
+def create_relay_transport(
+    relay_target: RelayTarget,
     ledger: Ledger,
     listener: "RelayListener",
     token: Callable[[], str | None],
     time_scale: float,
-) -> RelayLink:
+) -> RelayTransport:
     """The link that an endpoint needs. `token` gives what to sign in with; timers run `time_scale` times as fast."""
-    if endpoint.relay is not None:
-        return OwnRelay(endpoint.relay, listener)
+    if relay_target.relay is not None:
+        return InProcessRelayTransport(relay_target.relay, listener)
     from mobifai.transport.relay_client import RelayClient  # noqa: PLC0415 - only with a relay elsewhere
 
-    return RelayClient(endpoint.url, ledger, listener, token, time_scale)
+    return RelayClient(relay_target.url, ledger, listener, token, time_scale)

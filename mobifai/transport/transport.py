@@ -1,15 +1,15 @@
-"""What the courier needs of a way to the phone."""
+"""The interface of a transport: how messages reach the phone."""
 
 from typing import Protocol
 
 from mobifai.errors import MobiFaiError
 
 
-class PathClosed(MobiFaiError):
+class TransportClosed(MobiFaiError):
     """The way to the phone has just gone; what was to be sent was not."""
 
 
-class Path(Protocol):
+class Transport(Protocol):
     """A way to the phone: the data channel, or the relay."""
 
     @property
@@ -23,4 +23,4 @@ class Path(Protocol):
         """Whether a short message may be sent now."""
 
     def send(self, event: str, payload: object) -> None:
-        """Hand a message over. Never waits. Raises PathClosed."""
+        """Hand a message over. Never waits. Raises TransportClosed."""

@@ -11,7 +11,7 @@ from typing import Any
 from aiortc.rtcdtlstransport import RTCDtlsTransport, State
 from OpenSSL import SSL
 
-from mobifai.webrtc.udp_segments import Datagrams
+from mobifai.webrtc.udp_segments import UdpSegmentSender
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class _Opened(bytes):
     """What was in a record, where a datagram is expected."""
 
 
-class Records(RTCDtlsTransport):
+class FastDtlsTransport(RTCDtlsTransport):
     """A transport of which `begin` has been called."""
 
     _ice: Any
@@ -39,7 +39,7 @@ class Records(RTCDtlsTransport):
     def begin(self) -> None:
         """Start with what this class has beside its parent's."""
         self._ice = self.transport._connection
-        self._datagrams = Datagrams(self._ice)
+        self._datagrams = UdpSegmentSender(self._ice)
         self._task_waits = False
         self._ice.data_received = self._came
 
@@ -54,7 +54,7 @@ class Records(RTCDtlsTransport):
         if is_next and receiver is not None and datagram[0] == _APPLICATION_DATA:
             try:
                 data = self._open_record(datagram)
-                if not data or receiver.hear(data):
+                if not data or receiver.receive_plain(data):
                     return
             except Exception:  # whatever who hears it raises: it must not end the socket under us
                 _log.exception("a message could not be taken; its connection is closed")
@@ -89,7 +89,7 @@ class Records(RTCDtlsTransport):
             await self._take_others(self._ice._queue)
         receiver: Any = self._data_receiver
         if receiver is not None:
-            receiver.settle()
+            receiver.flush()
 
     async def _take_others(self, queue: "asyncio.Queue[tuple[bytes, int] | None]") -> None:
         while not queue.empty():

@@ -41,8 +41,8 @@ def association_of(connection: Any) -> Any:
     if kinds != ("RTCSctpTransport", "RTCDtlsTransport") or not _is_known(sctp):
         return None
     short_sctp, short_dtls = (importlib.import_module(f"mobifai.webrtc.{name}") for name in ("sctp", "dtls"))
-    sctp.transport.__class__ = short_dtls.Records
-    sctp.__class__ = short_sctp.Association
+    sctp.transport.__class__ = short_dtls.FastDtlsTransport
+    sctp.__class__ = short_sctp.FastSctpTransport
     sctp.transport.begin()
     sctp.begin()
     return sctp

@@ -69,7 +69,7 @@ class Session(Unused):
     protect_rtcp = unprotect
 
 
-class StandIn(ModuleType):
+class StubModule(ModuleType):
     """A module in which every public name is there."""
 
     def __getattr__(self, name: str) -> Any:
@@ -80,7 +80,7 @@ class StandIn(ModuleType):
         return Session if name == "Session" else Unused
 
 
-class _Later(importlib.abc.MetaPathFinder):
+class _LazyFinder(importlib.abc.MetaPathFinder):
     """Finds modules whose code runs when something of them is first used."""
 
     def find_spec(
@@ -106,7 +106,7 @@ def load() -> Any:
         return importlib.import_module("aiortc")
 
 
-async def load_meanwhile() -> Any:
+async def import_aiortc_async() -> Any:
     """The same, imported on a thread of its own so that the loop goes on meanwhile."""
     loop, imported = asyncio.get_running_loop(), asyncio.Event()
 
@@ -159,7 +159,7 @@ def _checked(aiortc: Any) -> Any:
 @contextlib.contextmanager
 def _without_media() -> Iterator[None]:
     placed = {name: _stand_in(name) for name in MEDIA if name not in sys.modules}
-    finder = _Later()
+    finder = _LazyFinder()
     sys.modules.update(placed)
     sys.meta_path.insert(0, finder)
     try:
@@ -172,7 +172,7 @@ def _without_media() -> Iterator[None]:
 
 
 def _stand_in(name: str) -> ModuleType:
-    module = StandIn(name)
+    module = StubModule(name)
     if name in ("av", "av.video"):
         module.__path__ = []  # bounded: nothing is ever put there
     return module

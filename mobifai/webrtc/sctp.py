@@ -47,7 +47,7 @@ _TSNS = 1 << 32
 _SEQUENCES = 1 << 16
 
 
-class Piece(DataChunk):
+class OutboundChunk(DataChunk):
     """A DATA chunk of plain output: reliable and in order. What every one begins with is said once, here."""
 
     _abandoned = False
@@ -70,8 +70,8 @@ class Piece(DataChunk):
         self._book_size = len(user_data)
 
 
-class Association(RTCSctpTransport):
-    """An association of which `begin` has been called, on a transport that is `Records`."""
+class FastSctpTransport(RTCSctpTransport):
+    """An association of which `begin` has been called, on a transport that is `FastDtlsTransport`."""
 
     _loop: asyncio.AbstractEventLoop
     _last_received_tsn: int
@@ -99,18 +99,18 @@ class Association(RTCSctpTransport):
         self._data_channel_queue.append((channel, WEBRTC_STRING, text))
         self._credits += 1
         if len(text) <= _SMALL and len(self._data_channel_queue) == 1 and self._flushing is None:
-            self._flush()
+            self._flush_now()
         else:
             self._flush_soon()
 
     def _flush_soon(self) -> None:
         if self._flushing is None:
-            self._flushing = self._loop.call_soon(self._flush)
+            self._flushing = self._loop.call_soon(self._flush_now)
 
-    def _flush(self) -> None:
+    def _flush_now(self) -> None:
         self._flushing = None
         with contextlib.suppress(ConnectionError):  # who waits for the channel learns of it from its state
-            self.settle()
+            self.flush()
 
     async def _data_channel_flush(self) -> None:
         if self._is_plain():
@@ -187,7 +187,7 @@ class Association(RTCSctpTransport):
             end = at + USERDATA_MAX_LENGTH
             if end >= length:
                 flags |= SCTP_DATA_LAST_FRAG
-            add(Piece(flags, tsn, stream, sequence, protocol, text[at:end]))
+            add(OutboundChunk(flags, tsn, stream, sequence, protocol, text[at:end]))
             tsn = (tsn + 1) % _TSNS
             flags = 0
         self._local_tsn = tsn
@@ -197,7 +197,7 @@ class Association(RTCSctpTransport):
 
     # -- what comes
 
-    def hear(self, packet: bytes) -> bool:
+    def receive_plain(self, packet: bytes) -> bool:
         """Take a packet of plain acknowledgements and messages; False: nothing was, and it is for `_handle_data`.
 
         What is said by those who hear a message takes its acknowledgement along. After every second message that nobody
@@ -253,7 +253,7 @@ class Association(RTCSctpTransport):
     def _acknowledge_now(self) -> None:
         self._acknowledging = None
         if self._unacknowledged:
-            with contextlib.suppress(ConnectionError):  # as in `_flush`
+            with contextlib.suppress(ConnectionError):  # as in `_flush_now`
                 self._send_packets([self._acknowledgement()])
 
     def _acknowledgement(self) -> bytes:
@@ -265,7 +265,7 @@ class Association(RTCSctpTransport):
         await super()._send_sack()
 
     async def _handle_data(self, data: bytes) -> None:
-        if self.hear(data) or not is_sound(data, self._last_received_tsn):
+        if self.receive_plain(data) or not is_sound(data, self._last_received_tsn):
             return
         try:
             await super()._handle_data(data)
@@ -288,17 +288,17 @@ class Association(RTCSctpTransport):
             return
         full = self._flight_size >= self._cwnd
         self._last_sacked_tsn = self._advanced_peer_ack_tsn = cumulative
-        count, length = self._strike(cumulative)
+        count, length = self._ack_chunks(cumulative)
         if count:
             if full:
-                self._widen(length)
+                self._grow_cwnd(length)
             if self._sent_queue:
                 self._t3_restart()
         if not self._sent_queue:
             self._t3_cancel()
         self._credits += 1
 
-    def _strike(self, cumulative: int) -> tuple[int, int]:
+    def _ack_chunks(self, cumulative: int) -> tuple[int, int]:
         """Forget what has arrived; how many pieces, and how many bytes of them are news."""
         sent: deque[Any] = self._sent_queue
         count = length = 0
@@ -321,7 +321,7 @@ class Association(RTCSctpTransport):
         """Seconds for the cookie of an association, of a clock that is never set."""
         return int(time.monotonic()) & 0xFFFFFFFF
 
-    def _widen(self, length: int) -> None:
+    def _grow_cwnd(self, length: int) -> None:
         """Open the congestion window (RFC 9260, section 7.2)."""
         if self._cwnd <= self._ssthresh:
             self._cwnd += min(length, USERDATA_MAX_LENGTH)
@@ -331,7 +331,7 @@ class Association(RTCSctpTransport):
             self._partial_bytes_acked -= self._cwnd
             self._cwnd += USERDATA_MAX_LENGTH
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Send what the messages and acknowledgements that have come allow or want. Raises ConnectionError."""
         if self._association_state is not self.State.ESTABLISHED:
             return

@@ -24,7 +24,7 @@ _DATA_CHUNK = Struct("!BBHLHHL")
 _SACK_CHUNK = Struct("!BBHLLHH")
 
 
-class Heard(NamedTuple):
+class PlainPacket(NamedTuple):
     """A plain packet: up to where it acknowledges, messages as (TSN, stream, sequence, bytes), and whether who sent it
     wants to hear at once that it came.
     """
@@ -57,7 +57,7 @@ def sack_chunk(cumulative: int, window: int) -> bytes:
     return _SACK_CHUNK.pack(_SACK, 0, SACK_BYTES, cumulative, window, 0, 0)
 
 
-def read_plain(packet: bytes, tag: int) -> Heard | None:
+def read_plain(packet: bytes, tag: int) -> PlainPacket | None:
     """What a plain packet says; None: it is another, or is damaged, or not for who has this verification tag."""
     if len(packet) < _COMMON_BYTES + SACK_BYTES or _PORTS.unpack_from(packet)[2] != tag:
         return None
@@ -81,4 +81,4 @@ def read_plain(packet: bytes, tag: int) -> Heard | None:
             return None
         at += length + (-length % 4)
     whole = _CHECKSUM.unpack_from(packet, 8)[0] == value(packet[:8] + bytes(4) + packet[_COMMON_BYTES:])
-    return Heard(cumulative, messages, at_once) if whole else None
+    return PlainPacket(cumulative, messages, at_once) if whole else None

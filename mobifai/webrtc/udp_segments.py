@@ -25,7 +25,7 @@ _NEVER = frozenset(
 """Errors that say that this kernel or this network card can't; others pass."""
 
 
-class Datagrams:
+class UdpSegmentSender:
     """Sends over the pair of addresses that ICE has chosen."""
 
     def __init__(self, ice: Any) -> None:

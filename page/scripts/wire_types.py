@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from msgspec import inspect as types
 
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 
 TARGET = Path(__file__).parents[1] / "src" / "protocol" / "messages.ts"
 
@@ -23,21 +23,21 @@ IN_CLEAR = ("e2e:welcome", "e2e:sealed", "e2e:refused")
 
 TABLES: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "FromPhone": (
-        {**wire.FROM_PHONE, "webrtc:answer": wire.FROM_RELAY["webrtc:answer"], "e2e:ready": wire.Empty},
+        {**messages.FROM_PHONE, "webrtc:answer": messages.FROM_RELAY["webrtc:answer"], "e2e:ready": messages.Empty},
         "What a phone sends to an agent, by event.",
     ),
     "FromAgent": (
-        {event: kind for event, kind in wire.FROM_AGENT.items() if event not in IN_CLEAR[:2]},
+        {event: kind for event, kind in messages.FROM_AGENT.items() if event not in IN_CLEAR[:2]},
         "What an agent sends to a phone, by event. An older agent may leave fields out.",
     ),
     "ToRelay": (
-        {**{event: kind for event, kind in wire.FROM_DEVICE.items() if event != "relay:echo"}, **wire.SEALING},
+        {**{event: kind for event, kind in messages.FROM_DEVICE.items() if event != "relay:echo"}, **messages.SEALING},
         "What a phone sends to a relay in clear, by event.",
     ),
     "FromRelay": (
         {
             **{
-                event: wire.FROM_RELAY[event]
+                event: messages.FROM_RELAY[event]
                 for event in (
                     "authenticated",
                     "login_required",
@@ -49,15 +49,15 @@ TABLES: Mapping[str, tuple[Mapping[str, Any], str]] = {
                     "paired_device_disconnected",
                 )
             },
-            "available_devices": tuple[wire.AvailableDevice, ...],
+            "available_devices": tuple[messages.AvailableDevice, ...],
             "settings:updated": Any,
-            **{event: wire.FROM_AGENT[event] for event in IN_CLEAR},
+            **{event: messages.FROM_AGENT[event] for event in IN_CLEAR},
         },
         "What a relay sends to a phone in clear, by event. Nothing of it is trusted: each field may be anything.",
     ),
 }
 
-OTHERS = (wire.Introduction,)
+OTHERS = (messages.Introduction,)
 """Types that are sent within others, as bytes."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from mobifai.protocol.e2e import link_psk, prologue
-from mobifai.protocol.noise import NO_SECRET, Initiator, KeyPair, Transport
+from mobifai.protocol.noise import NO_SECRET, Initiator, KeyPair, TransportState
 
 E2E = "e2e"
 
@@ -74,7 +74,7 @@ class EncryptionSession:
         self._seal = seal
         self._initiator = Initiator(seal.key, seal.agent_key, seal.psk, prologue(seal.agent_id, phone_id))
         self._introduction = json.dumps({"name": name, "features": list(features)}).encode()
-        self._transport: Transport | None = None
+        self._transport: TransportState | None = None
         self.agent: dict[str, Any] = {}
         """What the agent said of itself within the handshake."""
 

@@ -63,6 +63,6 @@ def _place(agent: Any, moment: LifecycleEvent) -> Place:
         case LifecycleEvent.PROMPT:
             return agent.assistant, "start", lambda arguments, result: (arguments[1].uuid, result)
         case LifecycleEvent.REFUSAL:
-            return agent._reception, "_complain", lambda arguments, _: ("", arguments[0])
+            return agent._dispatcher, "_complain", lambda arguments, _: ("", arguments[0])
         case _:
             raise ValueError(f"{moment} is no moment of an agent")

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from mobifai.bounds import Ledger
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.relay_pairing import RelayRegistry
 from mobifai.relay.event_dispatcher import EventDispatcher
 from mobifai.relay.local_connection import LocalConnection
 from mobifai.relay.socketio_endpoint import SocketIOEndpoint
 from mobifai.relay.store import OWNER
-from mobifai.transport.relay_in_process import OwnRelay
+from mobifai.transport.relay_in_process import InProcessRelayTransport
 
 AGENT, PHONE = "agent-1", "phone-1"
 
@@ -24,8 +24,8 @@ class LetsIn:
 
     shared = False
 
-    def authenticate(self, register: wire.Register, _address: str, *, inside: bool) -> wire.Authenticated:
-        return wire.Authenticated(token=register.device_id, user=wire.User(id=OWNER, email="", name=""))
+    def authenticate(self, register: messages.Register, _address: str, *, inside: bool) -> messages.Authenticated:
+        return messages.Authenticated(token=register.device_id, user=messages.User(id=OWNER, email="", name=""))
 
     def connected(self, account: str, device_id: str) -> None:
         """Nothing is kept."""
@@ -78,11 +78,11 @@ class Phone:
             event, payload = heard[0], json.loads(bytes(heard[1]))  # msgspec takes no half character
             self.told.append((event, payload))
             if event == "handshake:initiate":
-                self.connection.say("handshake:confirmed", wire.HandshakeConfirmed(peer_id=AGENT))
+                self.connection.say("handshake:confirmed", messages.HandshakeConfirmed(peer_id=AGENT))
 
     async def ask(self) -> None:
         """Ask for the agent."""
-        await self.say("request_connection", wire.RequestConnection(target_device_id=AGENT))
+        await self.say("request_connection", messages.RequestConnection(target_device_id=AGENT))
 
     async def say(self, event: str, payload: object) -> None:
         """Say something as a device on a WebSocket does: it waits for room."""
@@ -100,7 +100,7 @@ class Agent:
         self.told: list[Any] = []
         self.rooms_told = 0
         self.during = lambda _event: None
-        self.link = OwnRelay(relay, self)  # type: ignore[arg-type]
+        self.link = InProcessRelayTransport(relay, self)  # type: ignore[arg-type]
 
     def relay_connected(self) -> None:
         self.told.append("connected")
@@ -109,10 +109,10 @@ class Agent:
     def relay_lost(self) -> None:
         self.told.append("lost")
 
-    def relay_said(self, event: str, payload: Any) -> None:
+    def relay_message(self, event: str, payload: Any) -> None:
         self.told.append((event, msgspec.json.decode(payload)))
         if event == "handshake:initiate":
-            self.link.send("handshake:confirmed", wire.HandshakeConfirmed(peer_id=PHONE))
+            self.link.send("handshake:confirmed", messages.HandshakeConfirmed(peer_id=PHONE))
         self.during(event)
 
     def relay_has_room(self) -> None:
@@ -123,9 +123,9 @@ class Agent:
         return [one[1] for one in self.told if isinstance(one, tuple) and one[0] == event]
 
 
-def register(kind: Any, device_id: str) -> wire.Register:
+def register(kind: Any, device_id: str) -> messages.Register:
     """What a device says first."""
-    return wire.Register(type=kind, device_id=device_id, public_key="04" + "00" * 64)
+    return messages.Register(type=kind, device_id=device_id, public_key="04" + "00" * 64)
 
 
 async def settle() -> None:

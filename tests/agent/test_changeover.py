@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mobifai.session.handover import ChangeOver
+from mobifai.session.handover import ChannelHandover
 from tests.support.eventually import eventually
 
 
@@ -15,7 +15,7 @@ class Desk:
         self.waits = False
         self.went: list[bool] = []
         self.asked: list[str] = []
-        self.change_over = ChangeOver(lambda: self.waits, self.went.append)
+        self.change_over = ChannelHandover(lambda: self.waits, self.went.append)
 
 
 async def test_it_goes_once_the_relay_has_sent_back_what_was_behind_all_else() -> None:

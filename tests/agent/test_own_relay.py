@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mobifai.bounds import Ledger
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.relay.store import OWNER
 from mobifai.transport import relay_in_process as own_relay
 from mobifai.transport.relay_in_process import BULK_BYTES
-from mobifai.transport.transport import PathClosed
+from mobifai.transport.transport import TransportClosed
 from tests.agent.inside import AGENT, Agent, Phone, RelayInside, register, settle
 from tests.support.eventually import eventually
 
@@ -84,9 +84,9 @@ async def test_a_phone_that_does_not_read_has_room_for_so_many(sent: int, has_ro
             agent.link.send("terminal:output", number)
         assert agent.link.room_for_control() is has_room
         if not has_room:
-            with pytest.raises(PathClosed, match="does not read"):
+            with pytest.raises(TransportClosed, match="does not read"):
                 agent.link.send("terminal:output", -1)
-        agent.link.send("relay:echo", wire.Echo(nonce="needs-no-room-at-the-phone"))
+        agent.link.send("relay:echo", messages.Echo(nonce="needs-no-room-at-the-phone"))
         await eventually(lambda: agent.heard("relay:echo"))
         assert relay.used("relay.backlog").peak <= BACKLOG
 
@@ -111,7 +111,7 @@ async def test_one_message_has_a_size(size: int, fits: bool) -> None:
             await phone.read()
             assert phone.told[-1][0] == "terminal:output"
         else:
-            with pytest.raises(PathClosed, match="at most 1000 bytes"):
+            with pytest.raises(TransportClosed, match="at most 1000 bytes"):
                 agent.link.send("terminal:output", "x" * (size - 2))
             assert agent.link.in_flight == 0
 
@@ -173,7 +173,7 @@ async def test_what_a_phone_says_is_heard_at_once_where_nothing_waits_before_it(
 async def test_what_a_phone_says_comes_after_what_waits_for_the_agent() -> None:
     async with paired() as (_, agent, phone):
         await settle()
-        agent.link.send("relay:echo", wire.Echo(nonce="first"))
+        agent.link.send("relay:echo", messages.Echo(nonce="first"))
         await phone.say("terminal:input", "second")
         assert not agent.heard("terminal:input")
         await eventually(lambda: bool(agent.heard("terminal:input")))
@@ -184,7 +184,7 @@ async def test_what_the_relay_answers_comes_after_the_call_that_asked_and_never_
     async with inside() as (_, agent):
         before = list(agent.told)
         for number in range(3):
-            agent.link.send("relay:echo", wire.Echo(nonce=str(number)))
+            agent.link.send("relay:echo", messages.Echo(nonce=str(number)))
         assert agent.told == before
         await eventually(lambda: len(agent.heard("relay:echo")) == 3)
         assert [echo["nonce"] for echo in agent.heard("relay:echo")] == ["0", "1", "2"]
@@ -192,9 +192,9 @@ async def test_what_the_relay_answers_comes_after_the_call_that_asked_and_never_
 
 async def test_an_agent_that_asks_more_than_it_hears_is_refused_and_stays() -> None:
     async with inside() as (relay, agent):
-        with pytest.raises(PathClosed):
+        with pytest.raises(TransportClosed):
             for number in range(BACKLOG):
-                agent.link.send("relay:echo", wire.Echo(nonce=str(number)))
+                agent.link.send("relay:echo", messages.Echo(nonce=str(number)))
         assert relay.used("relay.backlog").peak <= BACKLOG
         await eventually(lambda: len(agent.heard("relay:echo")) == FORWARDED)
         assert agent.link.open
@@ -207,7 +207,7 @@ async def test_an_event_whose_handling_fails_ends_nothing(caplog: pytest.LogCapt
             raise ZeroDivisionError
 
         agent.during = fail
-        agent.link.send("relay:echo", wire.Echo(nonce="1"))
+        agent.link.send("relay:echo", messages.Echo(nonce="1"))
         await eventually(lambda: agent.heard("relay:echo"))
         assert agent.link.open
     assert "'relay:echo' failed" in caplog.text
@@ -217,7 +217,7 @@ async def test_dropped_it_says_so_and_comes_again() -> None:
     async with paired() as (_, agent, phone):
         agent.link.drop()
         assert not agent.link.open
-        with pytest.raises(PathClosed):
+        with pytest.raises(TransportClosed):
             agent.link.send("terminal:output", "x")
         await eventually(lambda: len(agent.heard("authenticated")) == 2)
         assert [one for one in agent.told if isinstance(one, str)] == ["connected", "lost", "connected"]
@@ -371,7 +371,7 @@ class InsideMachine(RuleBasedStateMachine):
             may = link.room_for_bulk() if bulk else link.room_for_control()
             try:
                 link.send("terminal:output", f"{self.sent:08}{'x' * size}")
-            except PathClosed:
+            except TransportClosed:
                 assert not link.room_for_control()
             else:
                 assert may or bulk

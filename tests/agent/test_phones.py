@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.access.known_phones import KEPT_SECONDS, Phones
-from mobifai.access.policy import Admission
+from mobifai.access.known_phones import KEPT_SECONDS, KnownPhones
+from mobifai.access.policy import AccessPolicy
 from mobifai.bounds import Ledger
 from mobifai.errors import LimitReached, StateError
-from mobifai.protocol.e2e import LINK_SECONDS, Standing, link_psk
+from mobifai.protocol.e2e import LINK_SECONDS, KeyStatus, link_psk
 from mobifai.protocol.features import NO_FEATURES, Features
 from mobifai.state import StateDir
 
@@ -26,9 +26,9 @@ class Clock:
         return self.seconds
 
 
-def phones_of(folder: Path, clock: Clock, **limits: int) -> Phones:
+def phones_of(folder: Path, clock: Clock, **limits: int) -> KnownPhones:
     ledger = Ledger({f"e2e.{name}": value for name, value in limits.items()})
-    return Phones(StateDir(folder), ledger, clock)
+    return KnownPhones(StateDir(folder), ledger, clock)
 
 
 def test_a_link_is_good_for_ten_minutes(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_link_is_void_once_a_phone_has_come_by_it(tmp_path: Path) -> None:
     psk, other = (link_psk(phones.new_secret()) for _ in range(2))
     phones.came(ONE, "phone", "Pixel", psk)
     assert phones.psks() == (other,)
-    assert phones.standing(ONE) is Standing.PINNED
+    assert phones.key_status(ONE) is KeyStatus.PINNED
 
 
 @pytest.mark.parametrize(("made", "oldest_is_good"), [(2, True), (3, True), (4, False)])
@@ -62,12 +62,12 @@ def test_only_so_many_phones_are_pinned(tmp_path: Path, known: int, takes_one_mo
     phones = phones_of(tmp_path, Clock(), phones=3)
     for number in range(known):
         phones.came(bytes([number]) * 32, f"phone {number}", "", None)
-    obstacle = phones.obstacle(b"x" * 32, "another")
-    assert (obstacle is None) == takes_one_more
-    assert phones.obstacle(bytes(32), "phone 0") is None
-    assert phones.obstacle(b"x" * 32, "phone 0") is None  # in place of the key of before
-    if obstacle is not None:
-        assert "mobifai devices revoke" in obstacle
+    rejection_reason = phones.rejection_reason(b"x" * 32, "another")
+    assert (rejection_reason is None) == takes_one_more
+    assert phones.rejection_reason(bytes(32), "phone 0") is None
+    assert phones.rejection_reason(b"x" * 32, "phone 0") is None  # in place of the key of before
+    if rejection_reason is not None:
+        assert "mobifai devices revoke" in rejection_reason
         with pytest.raises(LimitReached):
             phones.came(b"x" * 32, "another", "", None)
 
@@ -77,7 +77,7 @@ def test_a_device_has_one_key_the_newest(tmp_path: Path) -> None:
     phones.came(ONE, "phone", "Pixel", None)
     phones.came(TWO, "phone", "Pixel", None)
     assert [one.key for one in phones] == [TWO.hex()]
-    assert phones.standing(ONE) is Standing.UNKNOWN
+    assert phones.key_status(ONE) is KeyStatus.UNKNOWN
 
 
 def test_a_revoked_phone_is_known_as_that_until_it_comes_by_a_link(tmp_path: Path) -> None:
@@ -85,10 +85,10 @@ def test_a_revoked_phone_is_known_as_that_until_it_comes_by_a_link(tmp_path: Pat
     phones.came(ONE, "phone", "Pixel", None)
     assert phones.revoke("phone")
     assert not phones.revoke("phone")
-    assert phones.standing(ONE) is Standing.REVOKED
+    assert phones.key_status(ONE) is KeyStatus.REVOKED
     assert phones.is_revoked("phone")
     phones.came(ONE, "phone", "Pixel", link_psk(phones.new_secret()))
-    assert phones.standing(ONE) is Standing.PINNED
+    assert phones.key_status(ONE) is KeyStatus.PINNED
     assert not phones.is_revoked("phone")
 
 
@@ -110,7 +110,7 @@ def test_what_is_known_outlives_the_agent_and_secrets_of_links_do_not(tmp_path: 
     phones.new_secret()
     again = phones_of(tmp_path, clock)
     assert [(one.device_id, one.name) for one in again] == [("one", "Pixel")]
-    assert again.standing(TWO) is Standing.REVOKED
+    assert again.key_status(TWO) is KeyStatus.REVOKED
     assert again.psks() == ()
     assert (tmp_path / "phones.json").stat().st_mode & 0o777 == 0o600
 
@@ -163,17 +163,17 @@ def test_a_phone_that_can_not_be_forgotten_on_disk_is_forgotten_here(tmp_path: P
     phones._path = tmp_path / "nowhere" / "phones.json"
     with pytest.raises(StateError):
         phones.revoke("one")
-    assert phones.standing(ONE) is Standing.REVOKED
+    assert phones.key_status(ONE) is KeyStatus.REVOKED
 
 
-SEALS = Features(seals=True)
+SEALS = Features(e2e=True)
 
 
 def test_a_legacy_app_comes_only_if_the_agent_knows_that_it_was_invited_as_one(tmp_path: Path) -> None:
-    admission = Admission(phones_of(tmp_path, Clock()), "allow", {"app"}.__contains__)
-    assert admission.obstacle("app", NO_FEATURES) is None
-    assert "mobifai pair --legacy" in str(admission.obstacle("stranger", NO_FEATURES))
-    assert admission.obstacle("stranger", SEALS) is None
+    admission = AccessPolicy(phones_of(tmp_path, Clock()), "allow", {"app"}.__contains__)
+    assert admission.rejection_reason("app", NO_FEATURES) is None
+    assert "mobifai pair --legacy" in str(admission.rejection_reason("stranger", NO_FEATURES))
+    assert admission.rejection_reason("stranger", SEALS) is None
 
 
 @pytest.mark.parametrize(
@@ -193,5 +193,5 @@ def test_who_may_come_to_the_door(tmp_path: Path, device_id: str, features: Feat
     phones.came(ONE, "pinned", "", None)
     phones.came(TWO, "revoked", "", None)
     phones.revoke("revoked")
-    admission = Admission(phones, mode)  # type: ignore[arg-type]
-    assert (admission.obstacle(device_id, features) is None) == may
+    admission = AccessPolicy(phones, mode)  # type: ignore[arg-type]
+    assert (admission.rejection_reason(device_id, features) is None) == may

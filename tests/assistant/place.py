@@ -11,7 +11,7 @@ from mobifai.assistant.model import OpenModel
 from mobifai.assistant.scripted_model import ScriptedModel, Step
 from mobifai.assistant.service import Assistant
 from mobifai.bounds import Entry, Ledger
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from tests.assistant.fakes import KEPT_BYTES, FakeTerminal, FakeTerminals, Notes, Program
 
 FAST = AssistantConfig(quiet_seconds=0.01, quiet_limit_seconds=0.2, approvals=Approvals.NEVER)
@@ -32,7 +32,7 @@ class Place:
         return self.terminals.terminals[0]
 
     def prompt(self, prompt: str = "do it", uuid: str | None = None) -> None:
-        self.assistant.prompt(wire.Prompt(prompt=prompt, uuid=uuid))
+        self.assistant.prompt(messages.Prompt(prompt=prompt, uuid=uuid))
 
     def entry(self, name: str) -> Entry:
         return next(entry for entry in self.ledger.entries() if entry.name == name)

@@ -11,7 +11,7 @@ from mobifai.assistant.config import Approvals
 from mobifai.assistant.scripted_model import ScriptedModel
 from mobifai.assistant.service import Assistant
 from mobifai.bounds import Ledger
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.terminals.local_spawner import LocalSpawner
 from mobifai.terminals.shells import ShellSpec, shell_environment
 from mobifai.terminals.store import TabStore
@@ -35,7 +35,7 @@ PRESENT = [name for name in SHELLS if shutil.which(name)]
 class Outlet(Notes):
     """Takes what tabs say; nobody is there for the output."""
 
-    say_by_relay = Notes.say
+    send = send_by_relay = Notes.say
 
     def output_ready(self, terminal: object) -> None:
         """Nothing is forwarded."""
@@ -66,14 +66,14 @@ class Shell:
 
     def ask(self) -> None:
         """Have the model do what its script says."""
-        self.assistant.prompt(wire.Prompt(prompt="do it"))
+        self.assistant.prompt(messages.Prompt(prompt="do it"))
 
     async def asked(self, number: int = 1) -> dict[str, Any]:
         """Wait for so many questions; the last of them."""
         return await self.notes.until("ai:approval", number)
 
     def answer(self, asked: dict[str, Any], ok: bool) -> None:
-        self.assistant.approve(wire.AiApprove(id=asked["id"], ok=ok))
+        self.assistant.approve(messages.AiApprove(id=asked["id"], ok=ok))
 
 
 @asynccontextmanager
@@ -101,7 +101,7 @@ async def a_shell(
         assistant = await scope.enter_async_context(
             Assistant(config, state, ledger, tabs, outlet.say, environ={}, model=lambda: ScriptedModel(steps))
         )
-        tabs.create(wire.ProcessCreate(uuid="tab", cols=cols, rows=20))
+        tabs.create(messages.ProcessCreate(uuid="tab", cols=cols, rows=20))
         shell = Shell(assistant, tabs, outlet, directory)
         await shell.prompt()
         yield shell

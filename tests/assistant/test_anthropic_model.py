@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from tests.assistant.api_rules import ApiRules
 from tests.assistant.messages_server import CALL, MessagesServer, event_text, message, messages_server, stream_of
 from tests.assistant.place import Place, a_place
@@ -239,7 +239,7 @@ async def test_a_cancel_hangs_up_at_once(tmp_path: Path, monkeypatch: pytest.Mon
         server.then(server.never_answers() if where == "before the reply" else server.streams(*GOOD[:3], end="hang"))
         place.prompt()
         await asyncio.wait_for(server.reached.wait(), 10)
-        place.assistant.cancel(wire.AiCancel())
+        place.assistant.cancel(messages.AiCancel())
         event, payload = await place.phone.end()
         assert (event, payload["outcome"]) == ("ai:finished", "cancelled")
         await asyncio.wait_for(server.cut.wait(), 10)

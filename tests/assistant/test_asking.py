@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from mobifai.assistant.config import Approvals
-from mobifai.assistant.control_handlers import Asking
+from mobifai.assistant.control_handlers import AssistantControl
 from mobifai.assistant.model import Question
 from mobifai.control.control_socket import ask, control_server, follow
 from mobifai.errors import StateError
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.state import StateDir
 from tests.assistant.fakes import FakeTab
 from tests.assistant.place import LOOK, Place, a_place, says, types, waits
@@ -28,7 +28,7 @@ from tests.support.eventually import eventually
 async def an_agent(state: Path, *steps: Any, **settings: Any) -> AsyncIterator[tuple[Place, Path]]:
     """An assistant that commands can ask, for the length of this scope."""
     async with a_place(state, *steps, **settings) as place:
-        asking = Asking(place.assistant, place.ledger)
+        asking = AssistantControl(place.assistant, place.ledger)
         socket = StateDir(state).control_socket
         async with control_server(socket, {"ask": asking.ask, "approve": asking.approve}, place.ledger):
             yield place, socket
@@ -105,13 +105,13 @@ async def test_a_phone_may_cancel_it(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [waits(10_000)]) as (place, socket):
         async with aclosing(follow(socket, "ask", {"prompt": "wait"})) as events:
             assert (await anext(events))["type"] == "ai:started"
-            place.assistant.cancel(wire.AiCancel())
+            place.assistant.cancel(messages.AiCancel())
             assert [event["type"] async for event in events][-1] == "ai:finished"
 
 
 async def test_a_command_that_does_not_follow_is_not_waited_for(tmp_path: Path) -> None:
     async with a_place(tmp_path, [waits(0)] * 1, limits={"assistant.events": 2}) as place:
-        events = Asking(place.assistant, place.ledger).ask({"prompt": "x"})
+        events = AssistantControl(place.assistant, place.ledger).ask({"prompt": "x"})
         assert (await anext(events))["type"] == "ai:started"  # type: ignore[index]
         await eventually(lambda: place.entry("assistant.conversations").used == 0)
         await events.aclose()
@@ -248,7 +248,7 @@ async def test_a_question_that_is_answered_elsewhere_does_not_wait_here(tmp_path
             async with a_command("x", "--state-dir", str(tmp_path), stdin=terminal) as command:
                 await place_asks(command)
                 asked = await place.phone.until("ai:approval")
-                place.assistant.approve(wire.AiApprove(id=asked["id"], ok=True))
+                place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True))
                 status, out, error = await command.end()
                 assert (status, error) == (0, "")
                 assert "answered elsewhere" in out

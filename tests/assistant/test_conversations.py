@@ -16,7 +16,7 @@ from mobifai.assistant import models
 from mobifai.assistant.config import Approvals
 from mobifai.assistant.model import Answer, Question
 from mobifai.errors import AssistantError
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from tests.assistant.fakes import FakeTerminal, echoes_at_a_prompt
 from tests.assistant.place import FAST, LOOK, Place, a_place, presses, says, types, waits
 from tests.support.eventually import eventually
@@ -338,7 +338,7 @@ async def test_a_cancel_stops_at_once(tmp_path: Path, step: Any) -> None:
         place.prompt()
         await place.phone.until("ai:started")
         await eventually(lambda: place.entry("assistant.turns").used == 1)
-        place.assistant.cancel(wire.AiCancel(uuid="a"))
+        place.assistant.cancel(messages.AiCancel(uuid="a"))
         event, payload = await place.phone.end()
         assert (event, payload["outcome"], payload["turns"]) == ("ai:finished", "cancelled", 1)
         assert place.entry("assistant.conversations").total == 0
@@ -347,7 +347,7 @@ async def test_a_cancel_stops_at_once(tmp_path: Path, step: Any) -> None:
 async def test_a_cancel_right_after_the_prompt_is_answered_too(tmp_path: Path) -> None:
     async with a_place(tmp_path, hangs) as place:
         place.prompt()
-        place.assistant.cancel(wire.AiCancel())
+        place.assistant.cancel(messages.AiCancel())
         assert (await place.phone.end())[1]["outcome"] == "cancelled"
 
 
@@ -355,11 +355,11 @@ async def test_a_cancel_without_a_terminal_stops_all_and_with_one_only_that(tmp_
     async with a_place(tmp_path, hangs, terminals=3) as place:
         for uuid in "abc":
             place.prompt(uuid=uuid)
-        place.assistant.cancel(wire.AiCancel(uuid="b"))
+        place.assistant.cancel(messages.AiCancel(uuid="b"))
         assert (await place.phone.end())[1]["uuid"] == "b"
-        place.assistant.cancel(wire.AiCancel())
+        place.assistant.cancel(messages.AiCancel())
         await place.phone.end(3)
-        place.assistant.cancel(wire.AiCancel())
+        place.assistant.cancel(messages.AiCancel())
         assert "does nothing here" in (await place.phone.end(4))[1]["error"]
 
 
@@ -401,10 +401,10 @@ async def test_risky_actions_wait_for_a_person(tmp_path: Path) -> None:
         assert [step.get("text") or step["key"] for step in asked["actions"]] == ["rm -r", "f build", "Enter"]
         assert "deletes files" in asked["actions"][0]["risk"]
         assert asked["actions"][-1]["line"] == "rm -rf build"
-        place.assistant.approve(wire.AiApprove(id="1.9", ok=True))
+        place.assistant.approve(messages.AiApprove(id="1.9", ok=True))
         assert "nothing waits" in place.phone.of("ai:error")[0]["error"]
         assert place.terminal.typed == []
-        place.assistant.approve(wire.AiApprove(id=asked["id"], ok=True))
+        place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True))
         await place.phone.until("ai:finished")
         assert place.terminal.typed == ["rm -r", "f build", "\r"]
         assert len(place.phone.of("ai:approval")) == 1
@@ -427,7 +427,7 @@ async def test_a_risky_line_typed_over_several_turns_is_found(tmp_path: Path) ->
         assert place.terminal.text == "rm -rf x"
         assert "deletes files" in question["actions"][0]["risk"]
         assert question["actions"][0]["line"] == "rm -rf x"
-        place.assistant.approve(wire.AiApprove(id=question["id"], ok=False))
+        place.assistant.approve(messages.AiApprove(id=question["id"], ok=False))
         await place.phone.end()
         assert place.terminal.text == "rm -rf x\x03"  # what was not allowed does not stay at the prompt
     assert "did not allow" in asked.told(3)
@@ -438,7 +438,7 @@ async def test_always_asks_and_a_no_is_told_to_the_model(tmp_path: Path) -> None
     async with a_place(tmp_path, asked, approvals=Approvals.ALWAYS) as place:
         place.prompt()
         question = await place.phone.until("ai:approval")
-        place.assistant.approve(wire.AiApprove(id=question["id"], ok=False))
+        place.assistant.approve(messages.AiApprove(id=question["id"], ok=False))
         assert (await place.phone.end())[0] == "ai:finished"
         assert place.terminal.typed == []
         assert len(place.phone.of("ai:approval")) == 1
@@ -478,7 +478,7 @@ async def test_a_cancel_does_not_wait_for_the_clients_import(tmp_path: Path, mon
         place.prompt()
         await place.phone.until("ai:started")
         await eventually(lambda: module.stem in sys.modules)
-        place.assistant.cancel(wire.AiCancel())
+        place.assistant.cancel(messages.AiCancel())
         assert (await place.phone.end())[1]["outcome"] == "cancelled"
         assert not hasattr(sys.modules[module.stem], "imported")
         await eventually(lambda: hasattr(sys.modules[module.stem], "imported"))
@@ -529,6 +529,6 @@ async def test_what_cannot_be_recorded_is_not_typed(tmp_path: Path) -> None:
 async def test_a_prompt_with_odd_characters_is_sent_without_them(tmp_path: Path) -> None:
     asked = Asked([says("ok")])
     async with a_place(tmp_path, asked) as place:
-        place.assistant.prompt(wire.Prompt(prompt="a\x00b\x1b[2Jc\ud800d\ne"))
+        place.assistant.prompt(messages.Prompt(prompt="a\x00b\x1b[2Jc\ud800d\ne"))
         await place.phone.end()
     assert "a b [2Jc d\ne" in asked.told()

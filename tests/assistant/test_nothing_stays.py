@@ -16,19 +16,19 @@ from mobifai.assistant.approvals import Approvals
 from mobifai.assistant.command_reader import CommandReader
 from mobifai.assistant.conversation import Conversation
 from mobifai.assistant.guard import Guard
-from mobifai.assistant.loop import Run
+from mobifai.assistant.loop import AgentLoop
 from mobifai.assistant.model import Answer, Question
 from mobifai.assistant.scripted_model import ScriptedModel
-from mobifai.assistant.service import Going
+from mobifai.assistant.service import ConversationTask
 from mobifai.bounds import Bound, History
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from tests.assistant.api_rules import ApiRules
 from tests.assistant.fakes import FakeTerminal
 from tests.assistant.messages_server import messages_server
 from tests.assistant.place import LOOK, Place, a_place, says, types
 from tests.support.eventually import eventually
 
-OURS = (Run, Going, Conversation, Approvals, CommandReader, Guard, History, ScriptedModel)
+OURS = (AgentLoop, ConversationTask, Conversation, Approvals, CommandReader, Guard, History, ScriptedModel)
 
 
 def living(*kinds: type) -> list[Any]:
@@ -56,7 +56,7 @@ async def test_nothing_of_a_conversation_lives_on(tmp_path: Path, ending: str) -
         birds: list[weakref.ref[Any]] = []
 
         def note(question: Question) -> Any:
-            birds.extend(canaries(place, Run, Going, Conversation, History, ScriptedModel))
+            birds.extend(canaries(place, AgentLoop, ConversationTask, Conversation, History, ScriptedModel))
             return steps[0]
 
         async with a_place(tmp_path, note, *steps[1:]) as place:
@@ -66,7 +66,7 @@ async def test_nothing_of_a_conversation_lives_on(tmp_path: Path, ending: str) -
             if ending in ("cancel", "terminal"):
                 await eventually(lambda: place.entry("assistant.turns").used == 2)
                 {
-                    "cancel": lambda: place.assistant.cancel(wire.AiCancel()),
+                    "cancel": lambda: place.assistant.cancel(messages.AiCancel()),
                     "terminal": lambda: place.assistant.terminal_closed("a"),
                 }[ending]()
             if ending != "agent":
@@ -91,7 +91,7 @@ async def test_nothing_of_the_real_client_lives_on(tmp_path: Path) -> None:
             place.prompt()
             await asyncio.wait_for(server.reached.wait(), 20)
             birds = canaries(place, AnthropicModel, anthropic.AsyncAnthropic)
-            place.assistant.cancel(wire.AiCancel())
+            place.assistant.cancel(messages.AiCancel())
             await place.phone.end()
             await eventually(lambda: [bird() for bird in birds if bird() is not None] == [])
 

@@ -17,7 +17,7 @@ from mobifai.assistant.model import Question
 from mobifai.assistant.scripted_model import ScriptedModel
 from mobifai.assistant.service import Assistant
 from mobifai.bounds import Ledger
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.terminals.local_spawner import LocalSpawner
 from mobifai.terminals.shells import ShellSpec, shell_environment
 from mobifai.terminals.store import TabStore
@@ -34,7 +34,7 @@ needs_vim = pytest.mark.skipif(
 class Outlet(Notes):
     """Takes what tabs say; nobody is there for the output."""
 
-    say_by_relay = Notes.say
+    send = send_by_relay = Notes.say
 
     def output_ready(self, terminal: object) -> None:
         """Nothing is forwarded."""
@@ -54,7 +54,7 @@ async def a_shell(directory: Path, script: list[Any]) -> AsyncIterator[tuple[Ass
         assistant = await scope.enter_async_context(
             Assistant(FAST, directory, ledger, tabs, outlet.say, environ={}, model=lambda: ScriptedModel(script))
         )
-        tabs.create(wire.ProcessCreate(uuid="tab", cols=70, rows=20))
+        tabs.create(messages.ProcessCreate(uuid="tab", cols=70, rows=20))
         yield assistant, tabs, outlet
     assert all(entry.peak <= entry.capacity for entry in ledger.entries())
 
@@ -98,7 +98,7 @@ async def test_a_file_is_made_with_vim_and_checked(tmp_path: Path) -> None:
         (lambda screen: screen.endswith(f"{lines[-1]}\n$"), [says("It is there.")]),
     )
     async with a_shell(tmp_path, [script]) as (assistant, _, notes):
-        assistant.prompt(wire.Prompt(prompt="Make note.txt"))
+        assistant.prompt(messages.Prompt(prompt="Make note.txt"))
         event, payload = await notes.end()
         assert event == "ai:finished", (payload, script.screens)
         assert notes.of("ai:message")[-1]["text"] == "It is there."
@@ -120,6 +120,6 @@ async def test_a_shell_that_ends_ends_the_conversation(tmp_path: Path) -> None:
                 assistant.terminal_closed("tab")
 
         notes.say = listen  # type: ignore[method-assign]
-        assistant.prompt(wire.Prompt(prompt="leave"))
+        assistant.prompt(messages.Prompt(prompt="leave"))
         event, payload = await notes.end()
         assert (event, payload["error"]) == ("ai:error", "the terminal was closed")

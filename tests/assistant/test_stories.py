@@ -9,7 +9,7 @@ import pytest
 from mobifai.assistant.config import Approvals
 from mobifai.assistant.stories import INTERRUPTED, Stories
 from mobifai.bounds import Ledger
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from tests.assistant.place import LOOK, a_place, says, types, waits
 from tests.assistant.test_conversations import Asked
 
@@ -56,7 +56,7 @@ async def test_an_approval_waits_for_whoever_comes_with_the_time_that_is_left(tm
         second = place.phone.of("ai:approval")[1]
         assert second["id"] == first["id"]
         assert 50 < second["seconds"] <= 60
-        place.assistant.approve(wire.AiApprove(id=second["id"], ok=True))
+        place.assistant.approve(messages.AiApprove(id=second["id"], ok=True))
         await place.phone.end()
         assert place.phone.of("ai:answered") == [{"uuid": "a", "conversation": 1, "id": first["id"], "ok": True}]
         assert place.terminal.text == "x"
@@ -66,7 +66,7 @@ async def test_a_phone_without_the_feature_is_told_of_what_it_asked_for_and_noth
     async with a_place(tmp_path, [types("x"), waits(300)], [says("done")], approvals=Approvals.ALWAYS) as place:
         place.prompt()
         asked = await place.phone.until("ai:approval")
-        place.assistant.approve(wire.AiApprove(id=asked["id"], ok=True))
+        place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True))
         await place.phone.until("ai:action")
         assert place.phone.of("ai:answered") == []
         place.assistant.phone_left()
@@ -113,11 +113,11 @@ def test_stories_are_bounded(tmp_path: Path) -> None:
     ledger = Ledger({"assistant.stories": 3, "assistant.story_events": 10, "assistant.story_bytes": 5_000})
     stories = Stories(tmp_path / "file", ledger)
     for number in range(6):
-        stories.begin(wire.AiStarted(f"t{number}", number, "do it"))
+        stories.begin(messages.AiStarted(f"t{number}", number, "do it"))
         for step in range(8):
-            stories.add(f"t{number}", "ai:message", wire.AiMessage(f"t{number}", number, "x" * 100 * step))
+            stories.add(f"t{number}", "ai:message", messages.AiMessage(f"t{number}", number, "x" * 100 * step))
         stories.end(f"t{number}", interrupted=False)
-    stories.add("t5", "ai:message", wire.AiMessage("t5", 5, "x" * 6_000))
+    stories.add("t5", "ai:message", messages.AiMessage("t5", 5, "x" * 6_000))
     told = stories.told([f"t{number}" for number in range(6)])
     assert [story.uuid for story in told] == ["t3", "t4", "t5"]
     assert told[0].dropped == 8

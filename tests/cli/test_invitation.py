@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mobifai.access.devices import link
+from mobifai.access.devices import invitation_link
 from mobifai.cli.invitation import invitation_text
 from soak.phone.encryption import InvitationLink
 
@@ -18,7 +18,7 @@ INVITATION = {
     "device_id": DEVICE,
     "code": "ABCD-EFGH",
     "expires_at": datetime(2026, 1, 1, tzinfo=UTC).isoformat(),
-    "link": link(PAGE, "ABCD-EFGH", SECRET, KEY, DEVICE),
+    "link": invitation_link(PAGE, "ABCD-EFGH", SECRET, KEY, DEVICE),
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from soak.phone.event_log import Json, PhoneError
 from soak.phone.interface import Path as Way
 from soak.phone.interface import PhoneInterface
@@ -55,7 +55,7 @@ known = st.fixed_dictionaries(
 )
 payloads = known | values
 events = st.sampled_from(
-    [*wire.FROM_PHONE, "webrtc:answer", "webrtc:offer", "webrtc:ice-candidate", "process:created", "code:getFile"]
+    [*messages.FROM_PHONE, "webrtc:answer", "webrtc:offer", "webrtc:ice-candidate", "process:created", "code:getFile"]
 )
 names = events | st.sampled_from(["getFile", "terminal:", "terminal:x", "system:message"]) | texts
 frames = st.one_of(
@@ -359,7 +359,9 @@ def test_any_event_of_a_relay_is_survived(tmp_path: Path) -> None:
         try:
             relay, agent = runner.run(begin())
 
-            @given(st.sampled_from([*wire.FROM_RELAY, "webrtc:offer", *wire.FROM_PHONE]) | texts, relay_payloads)
+            @given(
+                st.sampled_from([*messages.FROM_RELAY, "webrtc:offer", *messages.FROM_PHONE]) | texts, relay_payloads
+            )
             @fuzzed
             def check(event: str, payload: Json) -> None:
                 runner.run(say(event, payload))

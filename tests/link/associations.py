@@ -11,7 +11,7 @@ from typing import Any
 from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
 from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport, parse_packet
 
-from mobifai.webrtc.sctp import Association
+from mobifai.webrtc.sctp import FastSctpTransport
 
 DELAY = 0.01
 ONE_AFTER_THE_OTHER = 1e-9 * 4
@@ -116,8 +116,8 @@ class Wire:
             await self.receiver._handle_data(self._arrived.popleft())
         self._arrived.clear()
         self._taking = None
-        if isinstance(self.receiver, Association):
-            self.receiver.settle()
+        if isinstance(self.receiver, FastSctpTransport):
+            self.receiver.flush()
 
 
 @dataclass
@@ -131,7 +131,7 @@ class Two:
     heard: list[str]
 
     def say(self, text: str) -> None:
-        if isinstance(self.agent, Association):
+        if isinstance(self.agent, FastSctpTransport):
             self.agent.send_text(self.channel, text.encode())
         else:
             self.channel.send(text)
@@ -151,7 +151,7 @@ def association(wire: Wire, short: bool) -> RTCSctpTransport:
     """aiortc's, or the short one."""
     made = RTCSctpTransport(wire)  # type: ignore[arg-type]
     if short:
-        made.__class__ = Association
+        made.__class__ = FastSctpTransport
         made.begin()
     return made
 

@@ -6,31 +6,31 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from soak.phone.peer_connection import PhonePeerConnection
 
 
 @dataclass
 class Listener:
-    """Writes down what the agent's end says (PeerListener, CallListener)."""
+    """Writes down what the agent's end says (PeerListener, PeerConnectorListener)."""
 
     told: list[str] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
-    offers: list[wire.Offer] = field(default_factory=list)
+    offers: list[messages.Offer] = field(default_factory=list)
 
     def channel_opened(self) -> None:
         self.told.append("opened")
 
-    def channel_said(self, text: str) -> None:
+    def channel_message(self, text: str) -> None:
         self.heard.append(text)
 
     def channel_has_room(self) -> None:
         pass
 
-    def offer_made(self, offer: wire.Offer) -> None:
+    def offer_created(self, offer: messages.Offer) -> None:
         self.offers.append(offer)
 
-    def call_ended(self, was_open: bool) -> None:
+    def connection_ended(self, was_open: bool) -> None:
         self.told.append("ended" if was_open else "never opened")
 
 
@@ -40,21 +40,21 @@ class End:
 
     peer: PhonePeerConnection
     heard: list[str]
-    answer: wire.Answer
-    candidates: list[wire.IceCandidate]
+    answer: messages.Answer
+    candidates: list[messages.IceCandidate]
 
 
 @asynccontextmanager
-async def answering(offer: wire.Offer) -> AsyncIterator[End]:
+async def answering(offer: messages.Offer) -> AsyncIterator[End]:
     """A phone that answers this offer."""
     heard: list[str] = []
     peer = PhonePeerConnection(heard.append, lambda: None)
     try:
         made = await peer.answer({"type": offer.offer.type, "sdp": offer.offer.sdp})
-        answer = wire.Answer(answer=wire.Description(type="answer", sdp=made.description["sdp"]))
+        answer = messages.Answer(answer=messages.Description(type="answer", sdp=made.description["sdp"]))
         candidates = [
-            wire.IceCandidate(
-                candidate=wire.Candidate(
+            messages.IceCandidate(
+                candidate=messages.Candidate(
                     candidate=one["candidate"], sdp_mid=one["sdpMid"], sdp_mline_index=one["sdpMLineIndex"]
                 )
             )
@@ -65,11 +65,11 @@ async def answering(offer: wire.Offer) -> AsyncIterator[End]:
         await peer.close()
 
 
-def without_addresses(answer: wire.Answer) -> wire.Answer:
+def without_addresses(answer: messages.Answer) -> messages.Answer:
     """The answer of a phone that names its addresses one by one."""
     lines = answer.answer.sdp.splitlines(keepends=True)
     bare = "".join(line for line in lines if not line.startswith(("a=candidate:", "a=end-of-candidates")))
-    return wire.Answer(answer=wire.Description(type="answer", sdp=bare))
+    return messages.Answer(answer=messages.Description(type="answer", sdp=bare))
 
 
 def udp_sockets() -> int:

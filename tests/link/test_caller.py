@@ -8,7 +8,7 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.transport import peer_connector as caller_module
-from mobifai.transport.peer_connector import Caller
+from mobifai.transport.peer_connector import PeerConnector
 from tests.link.calls import Listener, answering, udp_sockets
 from tests.support.eventually import eventually
 
@@ -20,12 +20,12 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def calling() -> AsyncIterator[tuple[Caller, Listener]]:
+async def calling() -> AsyncIterator[tuple[PeerConnector, Listener]]:
     ledger, listener, sockets = Ledger(), Listener(), udp_sockets()
-    caller = Caller(ledger, (), listener)
-    task = asyncio.create_task(caller.run())
+    connector = PeerConnector(ledger, (), listener)
+    task = asyncio.create_task(connector.run())
     try:
-        yield caller, listener
+        yield connector, listener
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -34,20 +34,20 @@ async def calling() -> AsyncIterator[tuple[Caller, Listener]]:
 
 
 async def test_a_call_that_breaks_is_made_again() -> None:
-    async with calling() as (caller, listener):
-        caller.call("phone")
+    async with calling() as (connector, listener):
+        connector.connect("phone")
         for number in (1, 2, 3):
             await eventually(lambda number=number: len(listener.offers) == number)
             async with answering(listener.offers[-1]) as phone:
-                caller.signal(phone.answer)
-                await eventually(lambda: caller.peer is not None and caller.peer.open)
+                connector.signal(phone.answer)
+                await eventually(lambda: connector.peer is not None and connector.peer.open)
             await eventually(lambda: listener.told[-1] == "ended")
         assert listener.told == ["opened", "ended"] * 3
 
 
 async def test_a_call_that_nobody_answers_is_made_again() -> None:
-    async with calling() as (caller, listener):
-        caller.call("phone")
+    async with calling() as (connector, listener):
+        connector.connect("phone")
         await eventually(lambda: len(listener.offers) == 3)
         assert listener.told == ["never opened"] * 2
         assert len({offer.offer.sdp for offer in listener.offers}) == 3
@@ -55,32 +55,32 @@ async def test_a_call_that_nobody_answers_is_made_again() -> None:
 
 async def test_a_new_call_ends_the_one_before_and_there_are_never_two() -> None:
     none = udp_sockets()
-    async with calling() as (caller, listener):
-        caller.call("phone 1")
+    async with calling() as (connector, listener):
+        connector.connect("phone 1")
         await eventually(lambda: len(listener.offers) == 1)
         one = udp_sockets() - none
         for number in range(2, 6):
-            caller.call(f"phone {number}")
+            connector.connect(f"phone {number}")
             await eventually(lambda number=number: len(listener.offers) == number)
             assert udp_sockets() - none == one
         async with answering(listener.offers[0]) as late, answering(listener.offers[-1]) as phone:
-            caller.signal(late.answer)
-            caller.signal(phone.answer)
-            await eventually(lambda: caller.peer is not None and caller.peer.open)
+            connector.signal(late.answer)
+            connector.signal(phone.answer)
+            await eventually(lambda: connector.peer is not None and connector.peer.open)
 
 
 async def test_hung_up_nothing_is_left_and_nobody_is_called() -> None:
     none = udp_sockets()
-    async with calling() as (caller, listener):
-        caller.call("phone")
+    async with calling() as (connector, listener):
+        connector.connect("phone")
         await eventually(lambda: listener.offers)
         async with answering(listener.offers[-1]) as phone:
-            caller.signal(phone.answer)
-            await eventually(lambda: caller.peer is not None and caller.peer.open)
-            caller.hang_up()
-            await eventually(lambda: caller.peer is None)
+            connector.signal(phone.answer)
+            await eventually(lambda: connector.peer is not None and connector.peer.open)
+            connector.disconnect()
+            await eventually(lambda: connector.peer is None)
         await eventually(lambda: udp_sockets() == none)
-        caller.signal(phone.answer)  # means nothing now
+        connector.signal(phone.answer)  # means nothing now
         assert len(listener.offers) == 1
-        caller.call("phone")
+        connector.connect("phone")
         await eventually(lambda: len(listener.offers) == 2)

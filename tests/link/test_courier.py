@@ -12,9 +12,9 @@ from mobifai.bounds import Ledger
 from mobifai.limits import CONTROL_QUEUE, MAX_FRAME
 from mobifai.protocol.frames import encode_frame
 from mobifai.protocol.messages import Output
-from mobifai.session.outbound import ECHO_BYTES, Courier
+from mobifai.session.outbound import ECHO_BYTES, OutboundQueue
 from mobifai.terminals.output_cursor import Chunk
-from mobifai.transport.transport import PathClosed
+from mobifai.transport.transport import TransportClosed
 from tests.support.eventually import eventually
 
 PIECE = 16 << 10
@@ -39,7 +39,7 @@ class Way:
     def send(self, event: str, payload: object) -> None:
         if self.fails or not self.open:
             self.open = False
-            raise PathClosed("it has just gone")
+            raise TransportClosed("it has just gone")
         self.bulk, self.control = self.bulk - 1, self.control - 1
         if isinstance(payload, msgspec.Raw):
             payload = msgspec.json.decode(payload, type=Output)
@@ -80,15 +80,15 @@ class Source:
 
 @dataclass
 class Desk:
-    """A courier with its relay."""
+    """A outbound with its relay."""
 
     relay: Way = field(default_factory=Way)
     overflows: int = 0
 
     def __post_init__(self) -> None:
         self.ledger = Ledger()
-        self.courier = Courier(self.ledger, self.relay, self._overflowed)
-        self.courier.relay_serves = True
+        self.outbound = OutboundQueue(self.ledger, self.relay, self._overflowed)
+        self.outbound.relay_serves = True
 
     def _overflowed(self) -> None:
         self.overflows += 1
@@ -96,72 +96,72 @@ class Desk:
 
 async def test_without_a_phone_nothing_is_kept() -> None:
     desk = Desk()
-    desk.courier.relay_serves = False
+    desk.outbound.relay_serves = False
     terminal = Source("a", "x" * 100)
-    desk.courier.say("process:created", {})
-    desk.courier.output_ready(terminal)
-    desk.courier.relay_serves = True
-    desk.courier.pump()
-    assert desk.courier.path == "relay"
+    desk.outbound.send("process:created", {})
+    desk.outbound.output_ready(terminal)
+    desk.outbound.relay_serves = True
+    desk.outbound.flush()
+    assert desk.outbound.path == "relay"
     assert desk.relay.carried == []
 
 
 async def test_the_channel_is_used_while_it_is_open_and_the_relay_otherwise() -> None:
     desk, channel = Desk(), Way()
-    desk.courier.use(channel)
-    desk.courier.say("one", {})
+    desk.outbound.set_channel(channel)
+    desk.outbound.send("one", {})
     channel.open = False
-    desk.courier.say("two", {})
+    desk.outbound.send("two", {})
     channel.open = True
-    desk.courier.say("three", {})
+    desk.outbound.send("three", {})
     assert channel.events == ["one", "three"]
     assert desk.relay.events == ["two"]
 
 
 async def test_a_message_under_which_the_channel_closes_goes_by_relay() -> None:
     desk, channel = Desk(), Way(fails=True)
-    desk.courier.use(channel)
-    desk.courier.say("process:created", {"uuid": "a"})
+    desk.outbound.set_channel(channel)
+    desk.outbound.send("process:created", {"uuid": "a"})
     assert desk.relay.carried == [("process:created", {"uuid": "a"})]
 
 
 async def test_short_messages_overtake_output_that_waits() -> None:
     desk = Desk(Way(bulk=0))
-    desk.courier.output_ready(Source("a", "x" * 50_000))
-    desk.courier.say("process:renamed", {})
+    desk.outbound.output_ready(Source("a", "x" * 50_000))
+    desk.outbound.send("process:renamed", {})
     assert desk.relay.events == ["process:renamed"]
     desk.relay.bulk = 1000
-    desk.courier.pump()
+    desk.outbound.flush()
     assert desk.relay.events[1:] == ["terminal:output"] * 4
 
 
 async def test_output_waits_for_room_and_its_terminal_keeps_it() -> None:
     desk = Desk(Way(bulk=1))
     terminal = Source("a", "x" * 3 * PIECE)
-    desk.courier.output_ready(terminal)
+    desk.outbound.output_ready(terminal)
     assert (len(desk.relay.text), terminal.waiting) == (PIECE, 2 * PIECE)
-    desk.courier.pump()
+    desk.outbound.flush()
     assert terminal.waiting == 2 * PIECE
     desk.relay.bulk = 10
-    desk.courier.pump()
+    desk.outbound.flush()
     assert terminal.waiting == 0
 
 
 async def test_active_terminals_take_turns() -> None:
     desk = Desk(Way(bulk=0))
     for uuid in "abc":
-        desk.courier.output_ready(Source(uuid, uuid * 2 * PIECE))
+        desk.outbound.output_ready(Source(uuid, uuid * 2 * PIECE))
     desk.relay.bulk = 1000
-    desk.courier.pump()
+    desk.outbound.flush()
     assert [payload.uuid for _, payload in desk.relay.carried if isinstance(payload, Output)] == list("abcabc")
 
 
 async def test_output_in_quick_succession_leaves_together() -> None:
     desk, terminal = Desk(), Source("a", "1")
-    desk.courier.output_ready(terminal)
+    desk.outbound.output_ready(terminal)
     for _ in range(50):
         terminal.left += "x"
-        desk.courier.output_ready(terminal)
+        desk.outbound.output_ready(terminal)
     assert desk.relay.text == "1"
     await eventually(lambda: not terminal.waiting)
     assert desk.relay.events == ["terminal:output"] * 2
@@ -170,13 +170,13 @@ async def test_output_in_quick_succession_leaves_together() -> None:
 
 async def test_nothing_leaves_while_the_path_changes() -> None:
     desk, channel = Desk(), Way()
-    desk.courier.hold()
-    desk.courier.say("one", {})
-    desk.courier.output_ready(Source("a", "x"))
+    desk.outbound.pause()
+    desk.outbound.send("one", {})
+    desk.outbound.output_ready(Source("a", "x"))
     await asyncio.sleep(0)
     assert desk.relay.carried == []
-    desk.courier.use(channel)
-    desk.courier.pump()
+    desk.outbound.set_channel(channel)
+    desk.outbound.flush()
     assert channel.events == ["one", "terminal:output"]
     assert desk.relay.carried == []
 
@@ -184,41 +184,41 @@ async def test_nothing_leaves_while_the_path_changes() -> None:
 @pytest.mark.parametrize(("knows", "first"), [(True, "process:screen"), (False, "terminal:output")])
 async def test_a_screen_is_output_to_a_relay_that_knows_no_screens(knows: bool, first: str) -> None:
     desk = Desk()
-    desk.courier.relay_knows_screens = knows
-    desk.courier.output_ready(Source("a", "s" * 20_000, screen=True))
+    desk.outbound.relay_knows_screens = knows
+    desk.outbound.output_ready(Source("a", "s" * 20_000, screen=True))
     assert desk.relay.events == [first, "terminal:output"]
 
 
 async def test_a_phone_that_lets_answers_pile_up_is_given_up_at_the_limit() -> None:
     desk = Desk(Way(control=0))
     for _ in range(CONTROL_QUEUE.value):
-        desk.courier.say("process:error", {})
+        desk.outbound.send("process:error", {})
     assert desk.overflows == 0
-    desk.courier.say("process:error", {})
+    desk.outbound.send("process:error", {})
     assert desk.overflows == 1
 
 
 async def test_the_echo_of_what_was_typed_goes_before_output_that_waits() -> None:
     desk = Desk(Way(bulk=0))
-    desk.courier.output_ready(Source("flood", "x" * 3 * PIECE))
-    desk.courier.output_ready(Source("shell", "l", urgent=True))
+    desk.outbound.output_ready(Source("flood", "x" * 3 * PIECE))
+    desk.outbound.output_ready(Source("shell", "l", urgent=True))
     assert desk.relay.carried == [("terminal:output", Output(uuid="shell", data="l"))]
 
 
 async def test_the_echo_of_what_was_typed_does_not_wait_for_more_to_go_with_it() -> None:
     desk, terminal = Desk(), Source("a", "1")
-    desk.courier.output_ready(terminal)
+    desk.outbound.output_ready(terminal)
     terminal.left, terminal.urgent = "l", True
-    desk.courier.output_ready(terminal)
+    desk.outbound.output_ready(terminal)
     assert desk.relay.text == "1l"
 
 
 @pytest.mark.parametrize(("awaited", "sent"), [(True, "1^C$ "), (False, "1")])
 async def test_what_follows_the_echo_is_not_kept_back_while_somebody_awaits_it(awaited: bool, sent: str) -> None:
     desk, terminal = Desk(), Source("a", "1")
-    desk.courier.output_ready(terminal)
+    desk.outbound.output_ready(terminal)
     terminal.left, terminal.awaited = "^C$ ", awaited
-    desk.courier.output_ready(terminal)
+    desk.outbound.output_ready(terminal)
     assert desk.relay.text == sent
 
 
@@ -226,14 +226,14 @@ async def test_a_flood_in_which_somebody_types_overtakes_once_and_only_with_a_li
     desk = Desk(Way(bulk=0))
     flood = Source("flood", "x" * 3 * PIECE, urgent=True)
     for _ in range(5):
-        desk.courier.output_ready(flood)
+        desk.outbound.output_ready(flood)
     assert len(desk.relay.text) == ECHO_BYTES
 
 
 async def test_a_phone_that_counts_is_told_where_output_belongs() -> None:
     desk = Desk()
-    desk.courier.tells_positions = True
-    desk.courier.output_ready(Source("a", "\x00" * 20_000, position=7))
+    desk.outbound.tells_positions = True
+    desk.outbound.output_ready(Source("a", "\x00" * 20_000, position=7))
     parts = [payload for _, payload in desk.relay.carried if isinstance(payload, Output)]
     assert len(parts) == 3  # 16 KiB, of which each byte takes six as JSON, and the rest
     assert [part.offset for part in parts] == [7, *[part.end for part in parts[:-1]]]
@@ -243,8 +243,8 @@ async def test_a_phone_that_counts_is_told_where_output_belongs() -> None:
 @given(st.text(max_size=300).map(lambda text: text * 100))
 async def test_every_message_fits_into_a_frame_and_all_of_the_text_arrives(text: str) -> None:
     desk = Desk()
-    desk.courier.output_ready(Source("a", text))
-    desk.courier.pump()
+    desk.outbound.output_ready(Source("a", text))
+    desk.outbound.flush()
     assert desk.relay.text == text
     for event, payload in desk.relay.carried:
         frame = encode_frame(event, payload)
@@ -254,10 +254,10 @@ async def test_every_message_fits_into_a_frame_and_all_of_the_text_arrives(text:
 
 async def test_a_closed_courier_sends_nothing_and_leaves_no_account() -> None:
     ledger = Ledger()
-    courier = Courier(ledger, Way(), lambda: None)
-    courier.relay_serves = True
-    courier.output_ready(Source("a", "x"))
-    courier.output_ready(Source("a", "y"))  # this one waits for its time
-    courier.close()
-    courier.say("one", {})
+    outbound = OutboundQueue(ledger, Way(), lambda: None)
+    outbound.relay_serves = True
+    outbound.output_ready(Source("a", "x"))
+    outbound.output_ready(Source("a", "y"))  # this one waits for its time
+    outbound.close()
+    outbound.send("one", {})
     assert {entry.name: entry.instances for entry in ledger.entries() if entry.instances} == {}

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.webrtc import udp_segments as datagrams
-from mobifai.webrtc.udp_segments import Datagrams
+from mobifai.webrtc.udp_segments import UdpSegmentSender
 from tests.support.eventually import eventually
 
 LENGTHS = st.lists(st.sampled_from([14, 50, 51, 1200, 1213]), min_size=1, max_size=100)
@@ -36,7 +36,7 @@ class Hearing(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def sending(kind: str = "host") -> AsyncIterator[tuple[Datagrams, list[bytes]]]:
+async def sending(kind: str = "host") -> AsyncIterator[tuple[UdpSegmentSender, list[bytes]]]:
     """A sender, and what arrives of it."""
     loop = asyncio.get_running_loop()
     there, hearing = await loop.create_datagram_endpoint(Hearing, local_addr=("127.0.0.1", 0))
@@ -46,7 +46,7 @@ async def sending(kind: str = "host") -> AsyncIterator[tuple[Datagrams, list[byt
         remote_addr=there.get_extra_info("sockname"),
         local_candidate=SimpleNamespace(type=kind),
     )
-    made = Datagrams(SimpleNamespace(_nominated={1: pair}))
+    made = UdpSegmentSender(SimpleNamespace(_nominated={1: pair}))
     try:
         yield made, hearing.heard
     finally:
@@ -112,7 +112,7 @@ async def test_a_kernel_that_refuses_gets_them_one_by_one(number: int, again: bo
 
 async def test_without_a_pair_of_addresses_it_is_a_connection_error() -> None:
     with pytest.raises(ConnectionError):
-        Datagrams(SimpleNamespace(_nominated={})).send(record(60))
+        UdpSegmentSender(SimpleNamespace(_nominated={})).send(record(60))
 
 
 async def test_it_lets_go_of_its_socket_and_can_begin_again() -> None:

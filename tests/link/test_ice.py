@@ -11,12 +11,12 @@ import pytest
 from aioice.stun import Class, Message, Method, TransactionTimeout
 
 from mobifai.bounds import Ledger
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.transport.peer_connection import PeerConnection
 from mobifai.webrtc import ice as ice_module
 from mobifai.webrtc.candidates import MOST_ADDRESSES, Addresses
 from mobifai.webrtc.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
-from mobifai.webrtc.loader import load_meanwhile
+from mobifai.webrtc.loader import import_aiortc_async
 from tests.link.calls import Listener, answering, udp_sockets
 from tests.support.eventually import eventually
 
@@ -109,7 +109,7 @@ async def test_a_phone_that_falls_silent_is_not_waited_for_long(monkeypatch: pyt
 
 
 async def test_a_call_closed_as_its_checks_succeed_leaves_nothing() -> None:
-    aiortc, sockets = await load_meanwhile(), udp_sockets()
+    aiortc, sockets = await import_aiortc_async(), udp_sockets()
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         assert agent._connection.sctp is not None
         ice = agent._connection.sctp.transport.transport._connection
@@ -118,11 +118,11 @@ async def test_a_call_closed_as_its_checks_succeed_leaves_nothing() -> None:
     await eventually(lambda: udp_sockets() <= sockets)
 
 
-def with_hidden_addresses(answer: wire.Answer, names: int = 1) -> wire.Answer:
+def with_hidden_addresses(answer: messages.Answer, names: int = 1) -> messages.Answer:
     """The answer of a page, whose browser names its addresses instead of telling them."""
     line = r"(?m)^(a=candidate:\S+ \d+ udp \d+ )\S+( .*\n)"
     hidden = "".join(rf"\g<1>here-{number}.local\g<2>" for number in range(names))
-    return wire.Answer(answer=wire.Description(type="answer", sdp=re.sub(line, hidden, answer.answer.sdp)))
+    return messages.Answer(answer=messages.Description(type="answer", sdp=re.sub(line, hidden, answer.answer.sdp)))
 
 
 class NobodyAnswers:
@@ -142,7 +142,7 @@ class NobodyAnswers:
 
 
 async def test_a_page_that_hides_its_addresses_is_not_kept_waiting_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    aiortc, sockets, mdns = await load_meanwhile(), udp_sockets(), NobodyAnswers(monkeypatch)
+    aiortc, sockets, mdns = await import_aiortc_async(), udp_sockets(), NobodyAnswers(monkeypatch)
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer))
         await eventually(lambda: agent.was_open)
@@ -154,7 +154,7 @@ async def test_a_page_that_hides_its_addresses_is_not_kept_waiting_for_a_name(mo
 
 
 async def test_only_so_many_names_are_looked_up_for_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    aiortc, mdns = await load_meanwhile(), NobodyAnswers(monkeypatch)
+    aiortc, mdns = await import_aiortc_async(), NobodyAnswers(monkeypatch)
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer, names=MOST_LOOKUPS * 2))
         await eventually(lambda: agent.was_open)
@@ -166,7 +166,7 @@ async def test_an_address_that_can_not_be_looked_up_is_done_without(monkeypatch:
         raise OSError("the port is taken")
 
     monkeypatch.setattr(aioice.mdns, "create_mdns_protocol", refuse)
-    aiortc = await load_meanwhile()
+    aiortc = await import_aiortc_async()
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer))
         await eventually(lambda: agent.was_open)
@@ -177,7 +177,7 @@ async def test_a_name_that_leads_to_an_address_that_no_phone_has_is_not_used(mon
         return "127.0.0.1"
 
     monkeypatch.setattr(aioice.mdns.MDnsProtocol, "resolve", resolve)
-    aiortc = await load_meanwhile()
+    aiortc = await import_aiortc_async()
     async with PeerConnection(aiortc, (), Ledger(), Listener()) as agent, answering(await agent.offer()) as phone:
         await agent.answer(with_hidden_addresses(phone.answer))
         await eventually(lambda: agent.was_open)
@@ -187,7 +187,7 @@ async def test_a_name_that_leads_to_an_address_that_no_phone_has_is_not_used(mon
 
 
 async def test_only_so_many_addresses_from_which_checks_come_are_kept() -> None:
-    aiortc, listener = await load_meanwhile(), Listener()
+    aiortc, listener = await import_aiortc_async(), Listener()
     async with PeerConnection(aiortc, (), Ledger(), listener) as agent, answering(await agent.offer()) as phone:
         await agent.answer(phone.answer)
         await eventually(lambda: agent.was_open)

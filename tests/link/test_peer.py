@@ -10,13 +10,13 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.errors import BadMessage
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.transport import peer_connection as peer_module
 from mobifai.transport.peer_connection import PeerConnection
-from mobifai.transport.transport import PathClosed
+from mobifai.transport.transport import TransportClosed
 from mobifai.webrtc.candidates import MOST_ADDRESSES
 from mobifai.webrtc.ice import GATHER_SECONDS
-from mobifai.webrtc.loader import load_meanwhile
+from mobifai.webrtc.loader import import_aiortc_async
 from tests.link.calls import Listener, answering, udp_sockets, without_addresses
 from tests.support.eventually import eventually
 
@@ -28,7 +28,7 @@ async def calling(
     listener: Listener, mid: str = "1", ice_servers: tuple[str, ...] = ()
 ) -> AsyncIterator[PeerConnection]:
     """The agent's end; at the end no account and no socket of it is left."""
-    ledger, aiortc, sockets = Ledger(), await load_meanwhile(), udp_sockets()
+    ledger, aiortc, sockets = Ledger(), await import_aiortc_async(), udp_sockets()
     try:
         async with PeerConnection(aiortc, ice_servers, ledger, listener, mid) as peer:
             yield peer
@@ -77,7 +77,7 @@ async def test_the_answer_to_another_offer_changes_nothing() -> None:
 async def test_an_answer_that_makes_no_sense_is_refused_and_the_next_one_counts(sdp: str) -> None:
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
         with pytest.raises(BadMessage):
-            await agent.answer(wire.Answer(answer=wire.Description(type="answer", sdp=sdp)))
+            await agent.answer(messages.Answer(answer=messages.Description(type="answer", sdp=sdp)))
         await agent.answer(phone.answer)
         await agent.opened.wait()
         assert agent.open
@@ -88,8 +88,8 @@ async def test_an_address_that_makes_no_sense_is_refused() -> None:
         await agent.answer(phone.answer)
         text = "candidate:1 1 udp x 10.64.0.1 50000 typ host"
         with pytest.raises(BadMessage):
-            await agent.candidate(wire.IceCandidate(candidate=wire.Candidate(candidate=text, sdp_mid="1")))
-        await agent.candidate(wire.IceCandidate(candidate=None))
+            await agent.candidate(messages.IceCandidate(candidate=messages.Candidate(candidate=text, sdp_mid="1")))
+        await agent.candidate(messages.IceCandidate(candidate=None))
         await agent.opened.wait()
         assert agent.open
 
@@ -134,14 +134,14 @@ async def test_cancelled_while_it_closes_it_still_closes() -> None:
 
 async def test_what_is_said_after_the_end_is_an_error_of_the_path() -> None:
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
-        with pytest.raises(PathClosed):
+        with pytest.raises(TransportClosed):
             agent.send("event", {})
         await agent.answer(phone.answer)
         await agent.opened.wait()
         await phone.peer.close()
         await agent.ended.wait()
         assert not agent.room_for_control()
-        with pytest.raises(PathClosed):
+        with pytest.raises(TransportClosed):
             agent.send("event", {})
 
 
@@ -176,9 +176,9 @@ async def test_nothing_is_sent_to_more_addresses_than_a_phone_has(end: str) -> N
     lines = [f"candidate:{port} 1 udp 2130706431 10.64.0.1 {port} typ host" for port in ports]
     async with calling(Listener()) as agent, answering(await agent.offer()) as phone:
         sdp = phone.answer.answer.sdp + "a=more" + "".join(f"{end}a={line}" for line in lines)
-        await agent.answer(wire.Answer(answer=wire.Description(type="answer", sdp=sdp)))
+        await agent.answer(messages.Answer(answer=messages.Description(type="answer", sdp=sdp)))
         for line in lines:
-            await agent.candidate(wire.IceCandidate(candidate=wire.Candidate(candidate=line, sdp_mid="1")))
+            await agent.candidate(messages.IceCandidate(candidate=messages.Candidate(candidate=line, sdp_mid="1")))
         assert agent._connection.sctp is not None
         ice = agent._connection.sctp.transport.transport._connection
         assert 0 < len({one.port for one in ice.remote_candidates} & {*ports}) <= MOST_ADDRESSES
@@ -202,7 +202,7 @@ async def test_a_phone_chooses_neither_size_nor_content_of_what_is_sent_to_its_a
             bare = without_addresses(phone.answer).answer.sdp
             sdp = re.sub(rf"(?m)^a=ice-{field}:.*$", f"a=ice-{field}:{value}\r", bare)
             sdp += " ".join(fields) + "\r\n"
-            await agent.answer(wire.Answer(answer=wire.Description(type="answer", sdp=sdp)))
+            await agent.answer(messages.Answer(answer=messages.Description(type="answer", sdp=sdp)))
             async with asyncio.timeout(5):
                 await agent.ended.wait()
             with pytest.raises(BlockingIOError):
@@ -226,7 +226,7 @@ async def test_an_answer_that_lacks_something_is_refused_and_the_next_one_counts
         sdp = re.sub(rf"(?m)^a={line}:.*\n", instead, phone.answer.answer.sdp)
         assert sdp != phone.answer.answer.sdp
         with pytest.raises(BadMessage, match=found):
-            await agent.answer(wire.Answer(answer=wire.Description(type="answer", sdp=sdp)))
+            await agent.answer(messages.Answer(answer=messages.Description(type="answer", sdp=sdp)))
         await agent.answer(phone.answer)
         await agent.opened.wait()
         assert agent.open

@@ -12,10 +12,10 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.limits import RELAY_QUEUE
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.transport import relay_client
 from mobifai.transport.relay_client import RelayClient
-from mobifai.transport.transport import PathClosed
+from mobifai.transport.transport import TransportClosed
 from tests.support.eventually import eventually
 from tests.support.field_relay import FieldRelay
 
@@ -32,7 +32,7 @@ class Listener:
     def relay_lost(self) -> None:
         self.told.append("lost")
 
-    def relay_said(self, event: str, payload: object) -> None:
+    def relay_message(self, event: str, payload: object) -> None:
         self.told.append((event, payload))
 
     def relay_has_room(self) -> None:
@@ -57,7 +57,7 @@ async def connecting(url: str) -> AsyncIterator[tuple[RelayClient, Listener]]:
     assert [entry.name for entry in ledger.entries() if entry.instances] == []
 
 
-REGISTER = wire.Register(type="mac", device_id="device", public_key="04")
+REGISTER = messages.Register(type="mac", device_id="device", public_key="04")
 
 
 async def test_it_connects_again_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -67,7 +67,7 @@ async def test_it_connects_again_and_says_so_once(caplog: pytest.LogCaptureFixtu
             await eventually(lambda: client.open)
             await relay.stop()
             await eventually(lambda: not client.open)
-            with pytest.raises(PathClosed):
+            with pytest.raises(TransportClosed):
                 client.send("register", REGISTER)
             await relay.start()
         await eventually(lambda: client.open)
@@ -94,7 +94,7 @@ async def test_more_than_may_wait_is_refused() -> None:
         for number in range(RELAY_QUEUE.value):
             client.send("number", number)
         assert not client.room_for_control()
-        with pytest.raises(PathClosed):
+        with pytest.raises(TransportClosed):
             client.send("number", -1)
         await eventually(client.room_for_bulk)
         client.send("number", "last")

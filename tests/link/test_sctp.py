@@ -8,7 +8,7 @@ from aiortc.rtcsctptransport import USERDATA_MAX_LENGTH, DataChunk, RTCSctpTrans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobifai.webrtc.sctp import BURST, MOST_AT_ONCE, Piece
+from mobifai.webrtc.sctp import BURST, MOST_AT_ONCE, OutboundChunk
 from mobifai.webrtc.sctp_packet import Header, data_chunk
 from tests.link.associations import DELAY, Weather, Wire, association, data_in, in_no_time, two
 
@@ -229,7 +229,7 @@ def in_flight(made: RTCSctpTransport, pieces: list[tuple[int, bool, bool]], cwnd
     made._local_tsn, made._last_sacked_tsn = (tsn + len(pieces)) % (1 << 32), (tsn - 1) % (1 << 32)
     made._advanced_peer_ack_tsn = made._last_sacked_tsn
     for number, (length, acked, lost) in enumerate(pieces):
-        piece = Piece(3, (tsn + number) % (1 << 32), 0, number, 51, b"x" * length)
+        piece = OutboundChunk(3, (tsn + number) % (1 << 32), 0, number, 51, b"x" * length)
         piece._acked, piece._sent_count, piece._sent_time = acked, 2, 0.0
         if not acked and not lost:
             made._flight_size_increase(piece)

@@ -20,7 +20,7 @@ from google_crc32c import value
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mobifai.webrtc.sctp import ACKNOWLEDGES_AFTER, Association
+from mobifai.webrtc.sctp import ACKNOWLEDGES_AFTER, FastSctpTransport
 from mobifai.webrtc.sctp_packet import Header, read_plain, sack_chunk
 from tests.link.associations import DELAY, Two, Weather, Wire, association, in_no_time, two
 
@@ -159,7 +159,7 @@ async def hears(ends: Two, *texts: str) -> None:
     for at, text in enumerate(texts):
         chunk = data(number + at, sequence + at, text.encode(), stream=ends.channel.id)
         await ends.agent._handle_data(packet_of([chunk], 7))
-    ends.agent.settle()  # type: ignore[attr-defined]  # as the transport does once it has taken all that came
+    ends.agent.flush()  # type: ignore[attr-defined]  # as the transport does once it has taken all that came
 
 
 def chunks_sent(ends: Two) -> list[list[int]]:
@@ -194,7 +194,7 @@ def test_an_echo_that_who_hears_the_key_says_at_once_takes_the_acknowledgement_a
         chunks: list[Chunk] = [data(number, sequence, b"k", stream=ends.channel.id)]
         if acknowledges:
             chunks.insert(0, sack(ends.agent._last_sacked_tsn))
-        assert ends.agent.hear(packet_of(chunks, 7))  # type: ignore[attr-defined]
+        assert ends.agent.receive_plain(packet_of(chunks, 7))  # type: ignore[attr-defined]
         assert chunks_sent(ends) == [[SackChunk.type, DataChunk.type]]
         await asyncio.sleep(10 * ACKNOWLEDGES_AFTER)
         assert len(ends.wire.sent) == 1
@@ -233,7 +233,7 @@ def test_who_asks_to_hear_at_once_does() -> None:
         chunk = data(ends.agent._last_received_tsn + 1, 0, b"k", flags=11, stream=ends.channel.id)
         chunk.stream_seq = ends.agent._inbound_streams[ends.channel.id].sequence_number
         await ends.agent._handle_data(packet_of([chunk], 7))
-        ends.agent.settle()  # type: ignore[attr-defined]
+        ends.agent.flush()  # type: ignore[attr-defined]
         await asyncio.sleep(ACKNOWLEDGES_AFTER / 20)
         assert chunks_sent(ends) == [[SackChunk.type]]
         await ends.close()
@@ -260,7 +260,7 @@ def test_an_end_leaves_no_acknowledgement_due() -> None:
         await hears(ends, "k")
         await ends.agent.stop()
         left = len(ends.wire.sent)
-        assert isinstance(ends.agent, Association)
+        assert isinstance(ends.agent, FastSctpTransport)
         assert ends.agent._acknowledging is not None
         assert ends.agent._acknowledging.cancelled()
         await asyncio.sleep(10 * ACKNOWLEDGES_AFTER)

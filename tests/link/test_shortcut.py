@@ -11,7 +11,7 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.transport.peer_connection import BULK_MARK, PeerConnection
 from mobifai.webrtc import fast_path as shortcut
-from mobifai.webrtc.loader import load_meanwhile
+from mobifai.webrtc.loader import import_aiortc_async
 from tests.link.calls import End, Listener, answering
 from tests.support.eventually import eventually
 
@@ -19,7 +19,7 @@ from tests.support.eventually import eventually
 @asynccontextmanager
 async def call(listener: Listener) -> AsyncIterator[tuple[PeerConnection, End]]:
     """Two ends with an open channel."""
-    aiortc = await load_meanwhile()
+    aiortc = await import_aiortc_async()
     async with PeerConnection(aiortc, (), Ledger(), listener) as agent, answering(await agent.offer()) as phone:
         await agent.answer(phone.answer)
         await agent.opened.wait()
@@ -55,7 +55,7 @@ RECORD_HEADER = b"\xfe\xfd" + bytes(8) + (2000).to_bytes(2)
 
 
 class Room(Listener):
-    """Counts how often it hears of room."""
+    """Counts how often it receives_plain of room."""
 
     heard_of_room = 0
 
@@ -82,7 +82,7 @@ async def test_who_finds_no_room_hears_of_it_with_small_pieces_and_with_large_on
 
 async def test_the_usual_way_is_the_short_one_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async with call(Listener()) as (agent, _):
-        assert type(agent._association).__qualname__ == "Association"
+        assert type(agent._association).__qualname__ == "FastSctpTransport"
     assert not [record for record in caplog.records if record.name == "mobifai.webrtc.fast_path"]
 
 
@@ -92,7 +92,7 @@ async def test_the_log_says_why_the_way_is_aiortcs_own(
 ) -> None:
     change(monkeypatch, what)
     caplog.set_level("INFO", "mobifai.webrtc.fast_path")
-    aiortc = await load_meanwhile()
+    aiortc = await import_aiortc_async()
     async with PeerConnection(aiortc, (), Ledger(), Listener()):
         pass
     assert [record.name for record in caplog.records if "is used as it is" in record.message] == [
@@ -114,18 +114,22 @@ async def test_what_a_phone_says_is_heard_in_order_however_much_comes_at_once() 
 
 async def test_no_packet_of_the_association_is_lost_from_the_first_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that come while the transport has its handshake behind it, and the association its own before it."""
-    aiortc = await load_meanwhile()
+    aiortc = await import_aiortc_async()
     opened, heard = list[bytes](), list[bytes]()
     sctp, dtls = (importlib.import_module(f"mobifai.webrtc.{name}") for name in ("sctp", "dtls"))
-    open_record, handle_data, hear = dtls.Records._open_record, sctp.Association._handle_data, sctp.Association.hear
+    open_record, handle_data, receive_plain = (
+        dtls.FastDtlsTransport._open_record,
+        sctp.FastSctpTransport._handle_data,
+        sctp.FastSctpTransport.receive_plain,
+    )
 
     def opens(self: Any, datagram: bytes) -> bytes | None:
         data: bytes | None = open_record(self, datagram)
         opened.extend([data] if data else [])
         return data
 
-    def hears(self: Any, packet: bytes) -> bool:
-        took: bool = hear(self, packet)
+    def receives_plain(self: Any, packet: bytes) -> bool:
+        took: bool = receive_plain(self, packet)
         heard.extend([packet] if took else [])
         return took
 
@@ -134,9 +138,9 @@ async def test_no_packet_of_the_association_is_lost_from_the_first_one_on(monkey
         await handle_data(self, packet)
         heard.extend([packet] if len(heard) == before else [])
 
-    monkeypatch.setattr(dtls.Records, "_open_record", opens)
-    monkeypatch.setattr(sctp.Association, "_handle_data", handles)
-    monkeypatch.setattr(sctp.Association, "hear", hears)
+    monkeypatch.setattr(dtls.FastDtlsTransport, "_open_record", opens)
+    monkeypatch.setattr(sctp.FastSctpTransport, "_handle_data", handles)
+    monkeypatch.setattr(sctp.FastSctpTransport, "receive_plain", receives_plain)
     for _ in range(3):
         opened.clear()
         heard.clear()
@@ -151,10 +155,10 @@ async def test_no_packet_of_the_association_is_lost_from_the_first_one_on(monkey
 
 
 class Failing(Listener):
-    """Fails when it hears something."""
+    """Fails when it receives_plain something."""
 
-    def channel_said(self, text: str) -> None:
-        super().channel_said(text)
+    def channel_message(self, text: str) -> None:
+        super().channel_message(text)
         raise RuntimeError(text)
 
 

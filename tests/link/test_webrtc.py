@@ -9,29 +9,29 @@ CALL = """
 import asyncio, logging, sys, threading
 from mobifai.webrtc import loader as webrtc
 from mobifai.transport.peer_connection import PeerConnection
-from mobifai.webrtc.loader import load_meanwhile
+from mobifai.webrtc.loader import import_aiortc_async
 from mobifai.bounds import Ledger
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 
 class Listener:
     def __init__(self):
         self.heard = asyncio.Queue()
     def channel_opened(self): pass
-    def channel_said(self, text): self.heard.put_nowait(text)
+    def channel_message(self, text): self.heard.put_nowait(text)
     def channel_has_room(self): pass
 
 async def call():
     listener, phone_heard = Listener(), asyncio.Queue()
-    aiortc = await load_meanwhile()
+    aiortc = await import_aiortc_async()
     assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
-    from soak.phone.peer_connection import PhonePeer
-    phone = PhonePeer(phone_heard.put_nowait, lambda: None)
+    from soak.phone.peer_connection import PhonePeerConnection
+    phone = PhonePeerConnection(phone_heard.put_nowait, lambda: None)
     async with asyncio.timeout(30), PeerConnection(aiortc, (), Ledger(), listener) as agent:
         try:
             offer = await agent.offer()
             made = await phone.answer({"type": "offer", "sdp": offer.offer.sdp})
-            answer = wire.Description(type="answer", sdp=made.description["sdp"])
-            await agent.answer(wire.Answer(answer=answer))
+            answer = messages.Description(type="answer", sdp=made.description["sdp"])
+            await agent.answer(messages.Answer(answer=answer))
             await agent.opened.wait()
             agent.send("event", {"to": "the phone"})
             print(await phone_heard.get())
@@ -86,7 +86,7 @@ gc.callbacks.append(lambda phase, details: collections.append(details["generatio
 async def main():
     before, interval = len(gc.get_objects(generation=2)), sys.getswitchinterval()
     collections.clear()
-    await webrtc.load_meanwhile()
+    await webrtc.import_aiortc_async()
     print(collections, len(gc.get_objects(generation=2)) - before > 10_000, gc.get_count()[1:], gc.get_freeze_count())
     print(gc.isenabled(), sys.getswitchinterval() == interval)
 asyncio.run(main())

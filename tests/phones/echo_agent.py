@@ -16,7 +16,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
 from mobifai.protocol import agent_pairing as pairing
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.frames import decode_frame, encode_frame
 from mobifai.protocol.handshake import Identity
 from soak.phone.event_log import Json
@@ -63,21 +63,21 @@ class EchoAgent:
     async def _answer_signals(self) -> None:
         while (signal := await self._signals.get()) is not None:
             event, payload = signal
-            if event in wire.FROM_PHONE:
+            if event in messages.FROM_PHONE:
                 self._from_phone("relay", event, payload)
             elif event == "webrtc:answer":
-                answer = wire.decode(wire.FROM_RELAY, event, payload).answer
+                answer = messages.decode(messages.FROM_RELAY, event, payload).answer
                 await self.peer.setRemoteDescription(RTCSessionDescription(answer.sdp, answer.type))
             elif event == "webrtc:ice-candidate":
-                await self._candidate(wire.decode(wire.FROM_RELAY, event, payload).candidate)
-            elif event in wire.FROM_RELAY:
-                await self._obey(self._decide(event, wire.decode(wire.FROM_RELAY, event, payload)))
+                await self._candidate(messages.decode(messages.FROM_RELAY, event, payload).candidate)
+            elif event in messages.FROM_RELAY:
+                await self._obey(self._decide(event, messages.decode(messages.FROM_RELAY, event, payload)))
 
     async def _stop_answering(self) -> None:
         self._signals.put_nowait(None)
         await self._answering
 
-    def _decide(self, event: str, message: Json) -> list[pairing.Command]:
+    def _decide(self, event: str, message: Json) -> list[pairing.PairingCommand]:
         decisions = {
             "authenticated": self._machine.authenticated,
             "login_required": self._machine.login_required,
@@ -88,16 +88,16 @@ class EchoAgent:
         }
         return decisions[event](message) if event in decisions else []
 
-    async def _obey(self, commands: list[pairing.Command]) -> None:
+    async def _obey(self, commands: list[pairing.PairingCommand]) -> None:
         for command in commands:
             match command:
-                case pairing.Send(event, payload):
+                case pairing.SendToRelay(event, payload):
                     await self._relay.emit(event, msgspec.to_builtins(payload))
                 case pairing.OpenPeer():
                     await self._offer()
                 case pairing.ClosePeer():
                     await self.close_peer()
-                case pairing.Say(text):
+                case pairing.LogEntry(text):
                     self.said.append(text)
 
     # -- the peer connection
@@ -113,7 +113,7 @@ class EchoAgent:
         local = self.peer.localDescription
         await self._relay.emit("webrtc:offer", {"offer": {"type": local.type, "sdp": local.sdp}})
 
-    async def _candidate(self, candidate: wire.Candidate | None) -> None:
+    async def _candidate(self, candidate: messages.Candidate | None) -> None:
         if self.peer is None or candidate is None or not candidate.candidate:
             return
         if self.peer.signalingState != "stable":

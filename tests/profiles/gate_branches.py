@@ -67,8 +67,8 @@ LEAKS = (
     Branch(
         "prompts-are-kept", "conversations",
         (
-            Edit(SERVICE, "        run = Run(next(self._numbers), prompt, terminal, self._means, say)\n",
-                 "        run = Run(next(self._numbers), prompt, terminal, self._means, say)\n"
+            Edit(SERVICE, "        run = AgentLoop(next(self._numbers), prompt, terminal, self._context, tell)\n",
+                 "        run = AgentLoop(next(self._numbers), prompt, terminal, self._context, tell)\n"
                  "        _recent.append(bytes(900) + prompt.encode())\n"),
             Edit(SERVICE, 'AUDIT_FILE = "assistant.log"\n',
                  'AUDIT_FILE = "assistant.log"\n\n_recent: list[bytes] = []\n'),
@@ -78,8 +78,8 @@ LEAKS = (
     Branch(
         "a-pipe-for-each-phone", "mixed",
         (
-            Edit(LINKS, "(self._features)\n        self.caller.call(peer_id)\n",
-                 "(self._features)\n        os.pipe()\n        self.caller.call(peer_id)\n"),
+            Edit(LINKS, "(self._features)\n        self.connector.connect(peer_id)\n",
+                 "(self._features)\n        os.pipe()\n        self.connector.connect(peer_id)\n"),
             Edit(LINKS, "import logging\n", "import logging\nimport os\n"),
         ),
         names="descriptors:agent pipe", marked="os.pipe()",

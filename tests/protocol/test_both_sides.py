@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
 from mobifai.errors import PairingRefused
-from mobifai.protocol import messages as wire
-from mobifai.protocol.agent_pairing import ClosePeer, OpenPeer, Pairing, Send
+from mobifai.protocol import messages
+from mobifai.protocol.agent_pairing import ClosePeer, OpenPeer, Pairing, SendToRelay
 from mobifai.protocol.handshake import Identity, sign, verifies
-from mobifai.protocol.relay_pairing import Command, ConnectedDevice, Emit, RelayRegistry
-from mobifai.protocol.relay_pairing import Stage as RoomStage
+from mobifai.protocol.relay_pairing import ConnectedDevice, Emit, PairStage, RelayCommand, RelayRegistry
 
 AGENT, PHONE = Identity.from_hex("a1"), Identity.from_hex("b1")
-USER = wire.User(id="u", email="e", name="n")
+USER = messages.User(id="u", email="e", name="n")
 
 Packet = tuple[str, object]
 
@@ -26,20 +25,20 @@ class Phone:
     def __init__(self, strict: bool) -> None:
         self.strict = strict
         self.said: list[str] = []
-        self._peer: wire.HandshakeInitiate | None = None
+        self._peer: messages.HandshakeInitiate | None = None
 
     def hear(self, event: str, payload: object) -> list[Packet]:
         self.said.append(event)
-        if isinstance(payload, wire.HandshakeInitiate):
+        if isinstance(payload, messages.HandshakeInitiate):
             self._peer = payload
             signature = sign(PHONE.shared_secret(payload.peer_public_key), payload.challenge)
-            return [("handshake:response", wire.HandshakeSignature(peer_id=payload.peer_id, signature=signature))]
-        if event == "handshake:verify" and isinstance(payload, wire.HandshakeSignature):
+            return [("handshake:response", messages.HandshakeSignature(peer_id=payload.peer_id, signature=signature))]
+        if event == "handshake:verify" and isinstance(payload, messages.HandshakeSignature):
             assert self._peer is not None
             assert self._peer.peer_challenge is not None
             secret = PHONE.shared_secret(self._peer.peer_public_key)
             if self.strict and not verifies(secret, self._peer.peer_challenge, payload.signature):
-                return [("error", wire.Notice(message="wrong signature"))]
+                return [("error", messages.Notice(message="wrong signature"))]
             return [("handshake:confirmed", None)]
         return []
 
@@ -57,7 +56,7 @@ class Lines:
         self.connections = 0
         self.opened = 0
         self.pairing.relay_connected(0)
-        self.pairing.authenticated(wire.Authenticated(token="token", user=USER))
+        self.pairing.authenticated(messages.Authenticated(token="token", user=USER))
         self._do(self.rooms.join(ConnectedDevice("A", "u", "agent", "mac", "Mac", AGENT.public_hex)))
 
     def connect(self, strict: bool) -> str:
@@ -89,7 +88,7 @@ class Lines:
         while self.lines():
             self.deliver(self.lines()[0])
 
-    def _do(self, commands: list[Command]) -> None:
+    def _do(self, commands: list[RelayCommand]) -> None:
         for command in commands:
             if isinstance(command, Emit):
                 self.down[command.sid].append((command.event, command.payload))
@@ -97,35 +96,35 @@ class Lines:
                 self.up[command.sid].clear()
                 self.down[command.sid].clear()
 
-    def _relay_hears(self, sid: str, event: str, payload: object) -> list[Command]:
+    def _relay_hears(self, sid: str, event: str, payload: object) -> list[RelayCommand]:
         match event, payload:
             case "request_connection", str(target):
                 try:
                     return self.rooms.request(sid, target, 0.0)
                 except PairingRefused as error:
                     return self.rooms.refusal(sid, error)
-            case "handshake:response", wire.HandshakeSignature(signature=signature):
+            case "handshake:response", messages.HandshakeSignature(signature=signature):
                 return self.rooms.respond(sid, signature)
             case "handshake:confirmed", _:
                 return self.rooms.confirm(sid)
-            case "error", wire.Notice(message=message):
+            case "error", messages.Notice(message=message):
                 return self.rooms.fail(sid, message)
         return []
 
     def _agent_hears(self, event: str, payload: object) -> None:
         match event, payload:
-            case "handshake:initiate", wire.HandshakeInitiate() as message:
+            case "handshake:initiate", messages.HandshakeInitiate() as message:
                 commands = self.pairing.initiate(message)
-            case "handshake:verify", wire.HandshakeSignature() as message:
+            case "handshake:verify", messages.HandshakeSignature() as message:
                 commands = self.pairing.verify(message)
-            case "paired", wire.Paired() as message:
+            case "paired", messages.Paired() as message:
                 commands = self.pairing.paired(message)
             case "paired_device_disconnected", _:
                 commands = self.pairing.peer_left_relay(False, 0)
             case _:
                 return
         for command in commands:
-            if isinstance(command, Send):
+            if isinstance(command, SendToRelay):
                 self.up["A"].append((command.event, command.payload))
             elif isinstance(command, OpenPeer):
                 self.opened += 1
@@ -138,7 +137,7 @@ def both_are_joined(lines: Lines, sid: str) -> bool:
     pair = lines.rooms.pair_of(sid)
     return (
         pair is not None
-        and pair.stage is RoomStage.PAIRED
+        and pair.stage is PairStage.PAIRED
         and lines.pairing.phone_on_relay
         and lines.connections == 1
         and lines.rooms.forward(sid, "terminal:input", "x") != []

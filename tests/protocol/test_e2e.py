@@ -13,16 +13,25 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mobifai.errors import EncryptionError, MobiFaiError
 from mobifai.limits import MAX_FRAME, MAX_SEALED
-from mobifai.protocol import e2e
-from mobifai.protocol import messages as wire
-from mobifai.protocol.e2e import Established, Ignored, Opened, Reason, Refused, Say, Session, Stage, Standing
+from mobifai.protocol import e2e, messages
+from mobifai.protocol.e2e import (
+    E2eSession,
+    E2eStage,
+    FrameOpened,
+    KeyStatus,
+    MessageIgnored,
+    PhoneProven,
+    Reason,
+    SendToPhone,
+    SessionRefused,
+)
 from mobifai.protocol.noise import MOST_BYTES, NO_SECRET, KeyPair
 from soak.phone.encryption import EncryptionSession, PhoneKeys
 
 AGENT, PHONE, OTHER = (KeyPair.of(bytes([number]) * 32) for number in (1, 2, 3))
 SECRET = bytes(range(16))
 PSK = e2e.link_psk(SECRET)
-INTRODUCTION = wire.Introduction(name="Laptop", features=("ack", "e2e"))
+INTRODUCTION = messages.Introduction(name="Laptop", features=("ack", "e2e"))
 
 
 @dataclass
@@ -34,38 +43,38 @@ class Known:
     links: list[bytes] = field(default_factory=list)
     full: str | None = None
 
-    def standing(self, key: bytes) -> Standing:
+    def key_status(self, key: bytes) -> KeyStatus:
         if key in self.pinned:
-            return Standing.PINNED
-        return Standing.REVOKED if key in self.revoked else Standing.UNKNOWN
+            return KeyStatus.PINNED
+        return KeyStatus.REVOKED if key in self.revoked else KeyStatus.UNKNOWN
 
     def psks(self) -> Iterable[bytes]:
         return tuple(self.links)
 
-    def obstacle(self, key: bytes, device_id: str) -> str | None:
+    def rejection_reason(self, key: bytes, device_id: str) -> str | None:
         return None if key in self.pinned else self.full
 
 
-def a_session(known: Known, phone_id: str = "phone") -> Session:
-    return Session(AGENT, "agent", phone_id, INTRODUCTION, known)
+def a_session(known: Known, phone_id: str = "phone") -> E2eSession:
+    return E2eSession(AGENT, "agent", phone_id, INTRODUCTION, known)
 
 
 def a_phone(psk: bytes = NO_SECRET, key: KeyPair = PHONE, agent_key: bytes = AGENT.public) -> EncryptionSession:
     return EncryptionSession(PhoneKeys(agent_key, "agent", key, psk), "phone", "Pixel", ("resume",))
 
 
-def ready(session: Session, phone: EncryptionSession) -> list[Any]:
+def ready(session: E2eSession, phone: EncryptionSession) -> list[Any]:
     """Hello, welcome, ready: what the agent makes of the last."""
-    (said,) = session.hear("e2e:hello", phone.hello())
-    assert isinstance(said, Say)
+    (said,) = session.receive("e2e:hello", phone.hello())
+    assert isinstance(said, SendToPhone)
     assert said.event == "e2e:welcome"
     phone.welcomed({"message": said.payload.message})
-    return session.hear("e2e:sealed", phone.seal("e2e:ready", {}))
+    return session.receive("e2e:sealed", phone.seal("e2e:ready", {}))
 
 
 def refusal(commands: list[Any]) -> Reason:
     (refused,) = commands
-    assert isinstance(refused, Refused), refused
+    assert isinstance(refused, SessionRefused), refused
     return refused.reason
 
 
@@ -74,23 +83,23 @@ def refusal(commands: list[Any]) -> Reason:
 
 def test_a_phone_with_a_link_is_there_once_it_is_ready_and_its_link_is_told() -> None:
     session, phone = a_session(Known(links=[PSK])), a_phone(PSK)
-    assert ready(session, phone) == [Established(PHONE.public, "Pixel", ("resume",), PSK)]
+    assert ready(session, phone) == [PhoneProven(PHONE.public, "Pixel", ("resume",), PSK)]
     assert phone.agent == {"name": "Laptop", "features": ["ack", "e2e"]}
-    assert session.stage is Stage.ESTABLISHED
+    assert session.stage is E2eStage.ESTABLISHED
 
 
 def test_a_phone_that_is_known_needs_no_link() -> None:
-    assert ready(a_session(Known({PHONE.public})), a_phone()) == [Established(PHONE.public, "Pixel", ("resume",), None)]
+    assert ready(a_session(Known({PHONE.public})), a_phone()) == [PhoneProven(PHONE.public, "Pixel", ("resume",), None)]
 
 
 def test_a_phone_that_is_known_may_come_by_a_new_link_too() -> None:
     known = Known({PHONE.public}, links=[e2e.link_psk(b"x" * 16), PSK])
-    assert ready(a_session(known), a_phone(PSK)) == [Established(PHONE.public, "Pixel", ("resume",), PSK)]
+    assert ready(a_session(known), a_phone(PSK)) == [PhoneProven(PHONE.public, "Pixel", ("resume",), PSK)]
 
 
 def test_a_revoked_phone_comes_in_anew_by_a_link() -> None:
     known = Known(revoked={PHONE.public}, links=[PSK])
-    assert isinstance(ready(a_session(known), a_phone(PSK))[0], Established)
+    assert isinstance(ready(a_session(known), a_phone(PSK))[0], PhoneProven)
 
 
 @pytest.mark.parametrize(
@@ -110,8 +119,8 @@ def test_a_revoked_phone_comes_in_anew_by_a_link() -> None:
 )
 def test_others_are_told_why_they_may_not(known: Known, phone: EncryptionSession, reason: Reason) -> None:
     session = a_session(known)
-    assert refusal(session.hear("e2e:hello", phone.hello())) is reason
-    assert session.stage is Stage.ENDED
+    assert refusal(session.receive("e2e:hello", phone.hello())) is reason
+    assert session.stage is E2eStage.ENDED
 
 
 def test_a_phone_is_who_it_says_to_this_agent_and_under_its_own_name_only() -> None:
@@ -119,7 +128,7 @@ def test_a_phone_is_who_it_says_to_this_agent_and_under_its_own_name_only() -> N
     elsewhere = EncryptionSession(PhoneKeys(AGENT.public, "another agent", PHONE), "phone", "Pixel", ())
     renamed = EncryptionSession(PhoneKeys(AGENT.public, "agent", PHONE), "another phone", "Pixel", ())
     for phone in (elsewhere, renamed):
-        assert refusal(a_session(known).hear("e2e:hello", phone.hello())) is Reason.BROKEN
+        assert refusal(a_session(known).receive("e2e:hello", phone.hello())) is Reason.BROKEN
 
 
 @pytest.mark.parametrize(
@@ -135,10 +144,10 @@ def test_what_becomes_void_between_hello_and_ready_lets_nobody_in(
 ) -> None:
     known = Known({PHONE.public} if psk is NO_SECRET else set(), links=[PSK] if psk is PSK else [])
     session, phone = a_session(known), a_phone(psk)
-    (said,) = session.hear("e2e:hello", phone.hello())
+    (said,) = session.receive("e2e:hello", phone.hello())
     phone.welcomed({"message": said.payload.message})  # type: ignore[union-attr]
     change(known)
-    assert refusal(session.hear("e2e:sealed", phone.seal("e2e:ready", {}))) is reason
+    assert refusal(session.receive("e2e:sealed", phone.seal("e2e:ready", {}))) is reason
 
 
 # -- what is said
@@ -148,8 +157,8 @@ def test_what_is_said_is_heard_in_both_directions() -> None:
     session, phone = a_session(Known({PHONE.public})), a_phone()
     ready(session, phone)
     for number in range(5):
-        (opened,) = session.hear("e2e:sealed", phone.seal("terminal:input", {"data": str(number)}))
-        assert isinstance(opened, Opened)
+        (opened,) = session.receive("e2e:sealed", phone.seal("terminal:input", {"data": str(number)}))
+        assert isinstance(opened, FrameOpened)
         assert json.loads(opened.frame) == {"type": "terminal:input", "payload": {"data": str(number)}}
         sealed = session.seal(json.dumps({"type": "terminal:output", "payload": number}).encode())
         assert phone.open({"data": sealed.data}) == ("terminal:output", number)
@@ -157,16 +166,16 @@ def test_what_is_said_is_heard_in_both_directions() -> None:
 
 def test_the_first_sealed_message_says_that_the_phone_is_ready_and_no_other_thing() -> None:
     session, phone = a_session(Known({PHONE.public})), a_phone()
-    (said,) = session.hear("e2e:hello", phone.hello())
+    (said,) = session.receive("e2e:hello", phone.hello())
     phone.welcomed({"message": said.payload.message})  # type: ignore[union-attr]
-    assert refusal(session.hear("e2e:sealed", phone.seal("terminal:input", "rm\r"))) is Reason.BROKEN
+    assert refusal(session.receive("e2e:sealed", phone.seal("terminal:input", "rm\r"))) is Reason.BROKEN
 
 
 def test_nothing_is_sealed_before_the_phone_is_ready_and_after_the_end() -> None:
     session, phone = a_session(Known({PHONE.public})), a_phone()
     with pytest.raises(EncryptionError):
         session.seal(b"{}")
-    session.hear("e2e:hello", phone.hello())
+    session.receive("e2e:hello", phone.hello())
     with pytest.raises(EncryptionError):
         session.seal(b"{}")
     session.end()
@@ -177,9 +186,9 @@ def test_nothing_is_sealed_before_the_phone_is_ready_and_after_the_end() -> None
 def test_a_second_hello_changes_nothing() -> None:
     session, phone = a_session(Known({PHONE.public})), a_phone()
     ready(session, phone)
-    (ignored,) = session.hear("e2e:hello", a_phone().hello())
-    assert isinstance(ignored, Ignored)
-    assert isinstance(session.hear("e2e:sealed", phone.seal("x", 1))[0], Opened)
+    (ignored,) = session.receive("e2e:hello", a_phone().hello())
+    assert isinstance(ignored, MessageIgnored)
+    assert isinstance(session.receive("e2e:sealed", phone.seal("x", 1))[0], FrameOpened)
 
 
 def test_the_longest_frame_fits_into_what_a_relay_carries() -> None:
@@ -195,27 +204,27 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambd
 @given(
     st.sampled_from(["e2e:hello", "e2e:sealed", "e2e:ready", "terminal:input"]),
     JSON | st.fixed_dictionaries({}, optional={"message": JSON, "data": JSON}),
-    st.sampled_from(list(Stage)),
+    st.sampled_from(list(E2eStage)),
 )
-def test_whatever_comes_is_refused_or_ignored_and_never_a_crash(event: str, payload: Any, stage: Stage) -> None:
+def test_whatever_comes_is_refused_or_ignored_and_never_a_crash(event: str, payload: Any, stage: E2eStage) -> None:
     session, phone = a_session(Known({PHONE.public})), a_phone()
     match stage:
-        case Stage.READY:
-            session.hear("e2e:hello", phone.hello())
-        case Stage.ESTABLISHED:
+        case E2eStage.READY:
+            session.receive("e2e:hello", phone.hello())
+        case E2eStage.ESTABLISHED:
             ready(session, phone)
-        case Stage.ENDED:
+        case E2eStage.ENDED:
             session.end()
-    (command,) = session.hear(event, payload)
-    assert isinstance(command, Ignored | Refused)
+    (command,) = session.receive(event, payload)
+    assert isinstance(command, MessageIgnored | SessionRefused)
 
 
 @given(st.binary(max_size=200))
 def test_a_phone_s_introduction_that_is_none_is_refused(payload: bytes) -> None:
     phone = a_phone()
     phone._introduction = payload
-    (command,) = a_session(Known({PHONE.public})).hear("e2e:hello", phone.hello())
-    assert isinstance(command, Say | Refused)
+    (command,) = a_session(Known({PHONE.public})).receive("e2e:hello", phone.hello())
+    assert isinstance(command, SendToPhone | SessionRefused)
 
 
 def test_a_fingerprint_is_short_and_the_same_each_time() -> None:
@@ -244,7 +253,7 @@ class Between(RuleBasedStateMachine):
 
     def begin(self) -> None:
         """A new pairing."""
-        self.session: Session = a_session(self.known)
+        self.session: E2eSession = a_session(self.known)
         self.phone: EncryptionSession | None = EncryptionSession(self.seal, "phone", "Pixel", ())
         self.up, self.down = [("e2e:hello", self.phone.hello())], []
         self.said: list[str] = []
@@ -275,7 +284,7 @@ class Between(RuleBasedStateMachine):
         for _ in range(carried):
             self.carry_up()
 
-    @precondition(lambda self: self.session.stage is Stage.ESTABLISHED)
+    @precondition(lambda self: self.session.stage is E2eStage.ESTABLISHED)
     @rule(times=st.integers(1, 4), carried=st.integers(0, 4))
     def agent_says(self, times: int, carried: int) -> None:
         for _ in range(times):
@@ -320,7 +329,7 @@ class Between(RuleBasedStateMachine):
         event, payload = self.recorded[which % len(self.recorded)]
         self.to_agent(event, payload) if up else self.to_phone(event, payload)
 
-    @precondition(lambda self: self.session.stage is not Stage.ENDED)
+    @precondition(lambda self: self.session.stage is not E2eStage.ENDED)
     @rule(event=st.sampled_from(["e2e:hello", "e2e:sealed"]), junk=st.binary(max_size=120))
     def forge(self, event: str, junk: bytes) -> None:
         text = e2e._base64(junk)
@@ -330,18 +339,18 @@ class Between(RuleBasedStateMachine):
 
     def to_agent(self, event: str, payload: dict[str, str]) -> None:
         self.recorded = [*self.recorded, (event, payload)][-40:]
-        for command in self.session.hear(event, payload):
+        for command in self.session.receive(event, payload):
             match command:
-                case Say(said, handshake):
+                case SendToPhone(said, handshake):
                     self.down.append((said, {"message": handshake.message}))  # type: ignore[attr-defined]
-                case Established():
+                case PhoneProven():
                     assert command.key == PHONE.public
                     self.known.pinned.add(command.key)
                     if command.psk is not None:
                         self.known.links.remove(command.psk)
-                case Refused(Reason.LINK_USED):
+                case SessionRefused(Reason.LINK_USED):
                     self.seal.psk = NO_SECRET  # what a phone does then: it may have used the link itself
-                case Opened(frame):
+                case FrameOpened(frame):
                     self.done.append(json.loads(frame)["payload"])
 
     def to_phone(self, event: str, payload: dict[str, str]) -> None:
@@ -373,7 +382,7 @@ class Between(RuleBasedStateMachine):
 
     @invariant()
     def only_a_ready_phone_is_served(self) -> None:
-        assert self.session.stage is not Stage.ESTABLISHED or PHONE.public in self.known.pinned
+        assert self.session.stage is not E2eStage.ESTABLISHED or PHONE.public in self.known.pinned
 
 
 def changed(event: str, payload: dict[str, str], bit: int) -> tuple[str, dict[str, str]]:

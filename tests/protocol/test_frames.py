@@ -8,8 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mobifai.errors import BadMessage
-from mobifai.protocol import frames
-from mobifai.protocol import messages as wire
+from mobifai.protocol import frames, messages
 from tests.protocol.payloads import any_text, anything, plain_text
 
 OUTPUT = "terminal:output"
@@ -89,20 +88,20 @@ def test_a_frame_without_payload_has_none() -> None:
 @given(uuid=st.from_regex(r"[a-z0-9-]{1,36}", fullmatch=True), data=plain_text)
 @settings(deadline=None)
 def test_what_is_framed_is_read_back(uuid: str, data: str) -> None:
-    message = wire.ProcessData(uuid=uuid, data=data)
+    message = messages.ProcessData(uuid=uuid, data=data)
     event, payload = frames.decode_frame(frames.encode_frame("terminal:input", message))
-    assert wire.decode(wire.FROM_PHONE, event, payload) == message
+    assert messages.decode(messages.FROM_PHONE, event, payload) == message
 
 
 def test_a_frame_is_what_the_phones_expect() -> None:
-    text = frames.encode_frame("process:exited", wire.ProcessRef(uuid="u"))
+    text = frames.encode_frame("process:exited", messages.ProcessRef(uuid="u"))
     assert json.loads(text) == {"type": "process:exited", "payload": {"uuid": "u"}}
 
 
 @given(any_text)
 @settings(deadline=None)
 def test_half_a_character_of_ours_passes_as_an_escape(name: str) -> None:
-    message = wire.ProcessNamed(uuid="u", name=name)
+    message = messages.ProcessNamed(uuid="u", name=name)
     text = frames.encode_frame("process:renamed", message)
     assert json.loads(text)["payload"]["name"] == name
 
@@ -110,7 +109,7 @@ def test_half_a_character_of_ours_passes_as_an_escape(name: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])) | control_characters)
 @settings(deadline=None)
 def test_a_frame_has_at_most_as_many_bytes_as_is_said(text: str) -> None:
-    payload = frames.encode_payload(wire.Output(uuid="u", data=text, offset=3, end=2**40))
+    payload = frames.encode_payload(messages.Output(uuid="u", data=text, offset=3, end=2**40))
     assert frames.frame_bytes("terminal:output", payload) == len(
         frames.encode_numbered_frame("terminal:output", payload, frames.LAST_NUMBER)
     )

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mobifai import limits
 from mobifai.errors import BadMessage
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from tests.protocol.payloads import almost, any_text, anything, json_of, nested, valid
 
-TABLES = [wire.FROM_DEVICE, wire.FROM_RELAY, wire.FROM_PHONE]
+TABLES = [messages.FROM_DEVICE, messages.FROM_RELAY, messages.FROM_PHONE]
 EVERY_EVENT = [pytest.param(table, event, id=event) for table in TABLES for event in table]
 RESIZE = "terminal:resize"
 
@@ -24,7 +24,7 @@ every_event = pytest.mark.parametrize(("table", "event"), EVERY_EVENT)
 def message_or_refusal(table: Mapping[str, Any], event: str, payload: object) -> object:
     """The one thing that `decode` may raise is BadMessage, which names the event in words that can be logged."""
     try:
-        message = wire.decode(table, event, payload)
+        message = messages.decode(table, event, payload)
     except BadMessage as error:
         assert str(error).startswith(error.event)
         return None
@@ -48,19 +48,19 @@ def test_an_event_that_no_table_has_is_refused(event: str, payload: object) -> N
     for table in TABLES:
         if event not in table:
             with pytest.raises(BadMessage, match="is not an event of the protocol"):
-                wire.decode(table, event, payload)
+                messages.decode(table, event, payload)
 
 
 def test_a_refusal_does_not_repeat_a_long_name() -> None:
     with pytest.raises(BadMessage) as refused:
-        wire.decode(wire.FROM_PHONE, "x" * 100_000, None)
+        messages.decode(messages.FROM_PHONE, "x" * 100_000, None)
     assert len(str(refused.value)) < 200
 
 
 @given(st.binary(max_size=100))
 @settings(deadline=None)
 def test_bytes_that_are_no_json_are_refused(payload: bytes) -> None:
-    message_or_refusal(wire.FROM_PHONE, RESIZE, msgspec.Raw(payload))
+    message_or_refusal(messages.FROM_PHONE, RESIZE, msgspec.Raw(payload))
 
 
 @every_event
@@ -70,71 +70,73 @@ def test_a_message_is_the_same_from_values_and_from_json(
     table: Mapping[str, Any], event: str, data: st.DataObject
 ) -> None:
     payload = data.draw(valid(table[event]))
-    assert wire.decode(table, event, payload) == wire.decode(table, event, json_of(payload))
+    assert messages.decode(table, event, payload) == messages.decode(table, event, json_of(payload))
 
 
 @every_event
 @given(data=st.data())
 @settings(max_examples=20, deadline=None)
 def test_what_is_encoded_is_decoded_to_the_same(table: Mapping[str, Any], event: str, data: st.DataObject) -> None:
-    message = wire.decode(table, event, data.draw(valid(table[event])))
-    assert wire.decode(table, event, json_of(message)) == message
-    assert wire.decode(table, event, msgspec.to_builtins(message)) == message
+    message = messages.decode(table, event, data.draw(valid(table[event])))
+    assert messages.decode(table, event, json_of(message)) == message
+    assert messages.decode(table, event, msgspec.to_builtins(message)) == message
 
 
 @pytest.mark.parametrize("depth", [100, 20_000])
 @pytest.mark.parametrize("event", ["settings:updated", "webrtc:ice-candidate", "paired"])
 def test_deep_nesting_is_survived(event: str, depth: int) -> None:
-    message_or_refusal(wire.FROM_RELAY, event, nested(depth))
-    message_or_refusal(wire.FROM_RELAY, event, msgspec.Raw(b'{"a":' * depth + b"1" + b"}" * depth))
-    message_or_refusal(wire.FROM_RELAY, event, msgspec.Raw(b'{"a":' * depth))
+    message_or_refusal(messages.FROM_RELAY, event, nested(depth))
+    message_or_refusal(messages.FROM_RELAY, event, msgspec.Raw(b'{"a":' * depth + b"1" + b"}" * depth))
+    message_or_refusal(messages.FROM_RELAY, event, msgspec.Raw(b'{"a":' * depth))
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"1e999", b"-1e999", b"9" * 5000, b"1" + b"0" * 400, b"80.5"])
 def test_numbers_that_are_no_size_are_refused(number: bytes) -> None:
     with pytest.raises(BadMessage):
-        wire.decode(wire.FROM_PHONE, RESIZE, msgspec.Raw(b'{"cols":%s,"rows":24}' % number))
+        messages.decode(messages.FROM_PHONE, RESIZE, msgspec.Raw(b'{"cols":%s,"rows":24}' % number))
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 80.5, "80", True, None])
 def test_values_that_are_no_size_are_refused(number: object) -> None:
     with pytest.raises(BadMessage):
-        wire.decode(wire.FROM_PHONE, RESIZE, {"cols": number, "rows": 24})
+        messages.decode(messages.FROM_PHONE, RESIZE, {"cols": number, "rows": 24})
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\udc00\ud800"])
 @pytest.mark.parametrize("form", [lambda payload: payload, lambda payload: msgspec.Raw(json.dumps(payload).encode())])
 def test_half_a_character_is_refused_wherever_it_stands(text: str, form: Callable[[object], object]) -> None:
     for table, event, payload in [
-        (wire.FROM_PHONE, "terminal:input", {"uuid": "a", "data": text}),
-        (wire.FROM_PHONE, "terminal:input", text),
-        (wire.FROM_PHONE, "process:rename", {"uuid": "a", "name": text}),
-        (wire.FROM_RELAY, "error", {"message": text}),
+        (messages.FROM_PHONE, "terminal:input", {"uuid": "a", "data": text}),
+        (messages.FROM_PHONE, "terminal:input", text),
+        (messages.FROM_PHONE, "process:rename", {"uuid": "a", "name": text}),
+        (messages.FROM_RELAY, "error", {"message": text}),
     ]:
         with pytest.raises(BadMessage):
-            wire.decode(table, event, form(payload))
+            messages.decode(table, event, form(payload))
 
 
 def test_a_whole_character_beyond_the_basic_plane_is_taken() -> None:
-    message = wire.decode(wire.FROM_PHONE, "terminal:input", msgspec.Raw(b'{"uuid":"a","data":"\\ud83d\\ude00"}'))
-    assert message == wire.ProcessData(uuid="a", data="\U0001f600")
+    message = messages.decode(
+        messages.FROM_PHONE, "terminal:input", msgspec.Raw(b'{"uuid":"a","data":"\\ud83d\\ude00"}')
+    )
+    assert message == messages.ProcessData(uuid="a", data="\U0001f600")
 
 
 @pytest.mark.parametrize("uuid", ["", "a\n", "a b", "a/b", "../a", "ä", "a\0", "a" * (limits.MAX_ID + 1)])
 def test_an_id_has_only_plain_characters(uuid: str) -> None:
     with pytest.raises(BadMessage):
-        wire.decode(wire.FROM_PHONE, "process:terminate", {"uuid": uuid})
+        messages.decode(messages.FROM_PHONE, "process:terminate", {"uuid": uuid})
 
 
 @pytest.mark.parametrize("uuid", ["a", "A-b_c.d:e", "3f0e5a52-6a0b-4c0e-9d57-0d6d7c9a2f10", "a" * limits.MAX_ID])
 def test_an_id_may_be_any_uuid(uuid: str) -> None:
-    assert wire.decode(wire.FROM_PHONE, "process:terminate", {"uuid": uuid}).uuid == uuid
+    assert messages.decode(messages.FROM_PHONE, "process:terminate", {"uuid": uuid}).uuid == uuid
 
 
 @pytest.mark.parametrize("signature", ["", "a", "xy", "ab\n", "0x12", "a" * 257])
 def test_a_signature_is_hex(signature: str) -> None:
     with pytest.raises(BadMessage):
-        wire.decode(wire.FROM_DEVICE, "handshake:response", {"peerId": "a", "signature": signature})
+        messages.decode(messages.FROM_DEVICE, "handshake:response", {"peerId": "a", "signature": signature})
 
 
 @pytest.mark.parametrize(
@@ -155,55 +157,57 @@ def test_every_field_is_taken_up_to_its_size_and_no_further(
     event: str, payload: Callable[[int], object], longest: int
 ) -> None:
     for size in (longest - 1, longest):
-        wire.decode(wire.FROM_PHONE, event, payload(size))
+        messages.decode(messages.FROM_PHONE, event, payload(size))
     with pytest.raises(BadMessage):
-        wire.decode(wire.FROM_PHONE, event, payload(longest + 1))
+        messages.decode(messages.FROM_PHONE, event, payload(longest + 1))
 
 
 def test_input_may_be_a_bare_text() -> None:
-    assert wire.decode(wire.FROM_PHONE, "terminal:input", "ls\r") == "ls\r"
+    assert messages.decode(messages.FROM_PHONE, "terminal:input", "ls\r") == "ls\r"
 
 
 @pytest.mark.parametrize("event", ["waiting_for_peer", "request_dimensions", "paired_device_disconnected"])
 def test_a_relay_may_leave_out_a_payload_of_which_nothing_is_read(event: str) -> None:
-    assert wire.decode(wire.FROM_RELAY, event, None) is None
+    assert messages.decode(messages.FROM_RELAY, event, None) is None
 
 
 def test_fields_that_a_message_does_not_know_are_passed_over() -> None:
-    message = wire.decode(wire.FROM_RELAY, "paired", {"peerId": "a", "message": "hello", "new": [1]})
-    assert message == wire.Paired(peer_id="a", message="hello")
+    message = messages.decode(messages.FROM_RELAY, "paired", {"peerId": "a", "message": "hello", "new": [1]})
+    assert message == messages.Paired(peer_id="a", message="hello")
 
 
 @pytest.mark.parametrize(
     ("message", "on_the_wire"),
     [
         (
-            wire.Register(type="mac", device_id="d", public_key="04", device_name="n", tab_count=0),
+            messages.Register(type="mac", device_id="d", public_key="04", device_name="n", tab_count=0),
             {"type": "mac", "deviceId": "d", "publicKey": "04", "deviceName": "n", "tabCount": 0},
         ),
         (
-            wire.AvailableDevice(device_id="d", device_name="n", status="available", tab_count=2),
+            messages.AvailableDevice(device_id="d", device_name="n", status="available", tab_count=2),
             {"deviceId": "d", "deviceName": "n", "status": "available", "tabCount": 2},
         ),
         (
-            wire.HandshakeInitiate(peer_id="p", peer_public_key="04", challenge="ab"),
+            messages.HandshakeInitiate(peer_id="p", peer_public_key="04", challenge="ab"),
             {"peerId": "p", "peerPublicKey": "04", "challenge": "ab"},
         ),
         (
-            wire.ProcessesSync(processes=(wire.ProcessInfo(uuid="u", name="n", created_at=5),), active_uuids=()),
+            messages.ProcessesSync(
+                processes=(messages.ProcessInfo(uuid="u", name="n", created_at=5),), active_uuids=()
+            ),
             {"processes": [{"uuid": "u", "name": "n", "createdAt": 5}], "activeUuids": []},
         ),
         (
-            wire.IceCandidate(candidate=wire.Candidate(candidate="c", sdp_mid="0", sdp_mline_index=0)),
+            messages.IceCandidate(candidate=messages.Candidate(candidate="c", sdp_mid="0", sdp_mline_index=0)),
             {"candidate": {"candidate": "c", "sdpMid": "0", "sdpMLineIndex": 0}},
         ),
-        (wire.ProcessSwitch(active_uuids=("a",)), {"activeUuids": ["a"]}),
-        (wire.SystemMessage(type="terminal_ready"), {"type": "terminal_ready"}),
+        (messages.ProcessSwitch(active_uuids=("a",)), {"activeUuids": ["a"]}),
+        (messages.SystemMessage(type="terminal_ready"), {"type": "terminal_ready"}),
         (
-            wire.User(id="1", email="e", name="n"),
+            messages.User(id="1", email="e", name="n"),
             {"id": "1", "email": "e", "name": "n", "photo": None},
         ),
     ],
 )
-def test_on_the_wire_names_are_those_of_the_protocol(message: wire.Message, on_the_wire: dict[str, Any]) -> None:
+def test_on_the_wire_names_are_those_of_the_protocol(message: messages.Message, on_the_wire: dict[str, Any]) -> None:
     assert json.loads(msgspec.json.encode(message)) == on_the_wire

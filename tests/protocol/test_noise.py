@@ -9,7 +9,7 @@ from noise.connection import Keypair, NoiseConnection
 
 from mobifai.errors import EncryptionError, HandshakeFailed
 from mobifai.protocol import noise
-from mobifai.protocol.noise import CipherState, Initiator, KeyPair, Responder, Transport
+from mobifai.protocol.noise import CipherState, Initiator, KeyPair, Responder, TransportState
 
 PHONE, AGENT = KeyPair.of(bytes(range(32))), KeyPair.of(bytes(range(32, 64)))
 PSK = bytes(range(64, 96))
@@ -43,7 +43,7 @@ def other(*, initiator: bool, psk: bytes = PSK, prologue: bytes = PROLOGUE) -> A
     return connection
 
 
-def joined() -> tuple[Transport, Transport]:
+def joined() -> tuple[TransportState, TransportState]:
     """The phone's and the agent's ends of one session."""
     phone = Initiator(PHONE, AGENT.public, PSK, PROLOGUE)
     agent = Responder(AGENT, PROLOGUE, phone.first(b"hello"))

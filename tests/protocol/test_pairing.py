@@ -10,18 +10,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.agent_pairing import (
     ClosePeer,
-    Command,
     DropToken,
     KeepToken,
+    LogEntry,
     OpenPeer,
     Pairing,
-    Say,
-    Send,
+    PairingCommand,
+    PairingStage,
+    SendToRelay,
     ShowLogin,
-    Stage,
 )
 from mobifai.protocol.handshake import Identity, Party, bound_text, sign
 
@@ -30,7 +30,7 @@ PHONES = {"phone-1": Identity.from_hex("b1"), "phone-2": Identity.from_hex("b2")
 STRANGER = Identity.from_hex("c1")
 OURS, THEIRS = "aa" * 32, "bb" * 32
 TOKEN = "token"
-USER = wire.User(id="1", email="me@here", name="Me")
+USER = messages.User(id="1", email="me@here", name="Me")
 NOT_A_POINT = "04" + "11" * 64
 
 
@@ -41,12 +41,12 @@ def a_pairing(token: str | None = TOKEN) -> Pairing:
 def waiting() -> Pairing:
     pairing = a_pairing()
     pairing.relay_connected(0)
-    pairing.authenticated(wire.Authenticated(token="token", user=USER))
+    pairing.authenticated(messages.Authenticated(token="token", user=USER))
     return pairing
 
 
-def initiate(phone: str = "phone-1", peer_challenge: str | None = THEIRS) -> wire.HandshakeInitiate:
-    return wire.HandshakeInitiate(
+def initiate(phone: str = "phone-1", peer_challenge: str | None = THEIRS) -> messages.HandshakeInitiate:
+    return messages.HandshakeInitiate(
         peer_id=phone,
         peer_public_key=PHONES[phone].public_hex,
         challenge=OURS,
@@ -54,18 +54,18 @@ def initiate(phone: str = "phone-1", peer_challenge: str | None = THEIRS) -> wir
     )
 
 
-def signature(phone: str = "phone-1", challenge: str = THEIRS) -> wire.HandshakeSignature:
-    return wire.HandshakeSignature(
+def signature(phone: str = "phone-1", challenge: str = THEIRS) -> messages.HandshakeSignature:
+    return messages.HandshakeSignature(
         peer_id=phone, signature=sign(PHONES[phone].shared_secret(AGENT.public_hex), challenge)
     )
 
 
-def forged(phone: str = "phone-1") -> wire.HandshakeSignature:
-    return wire.HandshakeSignature(peer_id=phone, signature=sign(STRANGER.shared_secret(AGENT.public_hex), THEIRS))
+def forged(phone: str = "phone-1") -> messages.HandshakeSignature:
+    return messages.HandshakeSignature(peer_id=phone, signature=sign(STRANGER.shared_secret(AGENT.public_hex), THEIRS))
 
 
-def paired(phone: str = "phone-1") -> wire.Paired:
-    return wire.Paired(peer_id=phone)
+def paired(phone: str = "phone-1") -> messages.Paired:
+    return messages.Paired(peer_id=phone)
 
 
 def joined(phone: str = "phone-1") -> Pairing:
@@ -76,11 +76,11 @@ def joined(phone: str = "phone-1") -> Pairing:
     return pairing
 
 
-def sent(commands: list[Command]) -> list[str]:
-    return [command.event for command in commands if isinstance(command, Send)]
+def sent(commands: list[PairingCommand]) -> list[str]:
+    return [command.event for command in commands if isinstance(command, SendToRelay)]
 
 
-def kinds(commands: list[Command]) -> list[type]:
+def kinds(commands: list[PairingCommand]) -> list[type]:
     return [type(command) for command in commands]
 
 
@@ -89,9 +89,9 @@ def kinds(commands: list[Command]) -> list[type]:
 
 def test_it_registers_as_an_agent_with_its_key_and_token() -> None:
     (register,) = a_pairing().relay_connected(3)
-    assert register == Send(
+    assert register == SendToRelay(
         "register",
-        wire.Register(
+        messages.Register(
             type="mac",
             device_id="agent",
             public_key=AGENT.public_hex,
@@ -108,7 +108,7 @@ def test_a_pairing_from_first_to_last() -> None:
     assert sent(pairing.initiate(initiate())) == ["handshake:response"]
     assert sent(pairing.verify(signature())) == ["handshake:confirmed"]
     commands = pairing.paired(paired())
-    assert kinds(commands) == [OpenPeer, Say]
+    assert kinds(commands) == [OpenPeer, LogEntry]
     assert commands[0] == OpenPeer("phone-1")
     assert pairing.phone_on_relay
 
@@ -116,8 +116,8 @@ def test_a_pairing_from_first_to_last() -> None:
 def test_it_signs_its_own_challenge_and_not_the_peers() -> None:
     answer = waiting().initiate(initiate())[0]
     secret = PHONES["phone-1"].shared_secret(AGENT.public_hex)
-    expected = wire.HandshakeSignature(peer_id="phone-1", signature=sign(secret, OURS))
-    assert answer == Send("handshake:response", expected)
+    expected = messages.HandshakeSignature(peer_id="phone-1", signature=sign(secret, OURS))
+    assert answer == SendToRelay("handshake:response", expected)
 
 
 def test_a_phone_that_does_not_hold_its_key_is_refused() -> None:
@@ -137,12 +137,14 @@ def test_an_answer_to_our_own_challenge_proves_nothing() -> None:
 
 def test_a_key_that_is_no_point_is_refused() -> None:
     pairing = waiting()
-    bad = wire.HandshakeInitiate(peer_id="phone-1", peer_public_key=NOT_A_POINT, challenge=OURS, peer_challenge=THEIRS)
+    bad = messages.HandshakeInitiate(
+        peer_id="phone-1", peer_public_key=NOT_A_POINT, challenge=OURS, peer_challenge=THEIRS
+    )
     assert sent(pairing.initiate(bad)) == ["error"]
     assert OpenPeer not in kinds(pairing.paired(paired()))
 
 
-def bound_initiate(**changes: Any) -> wire.HandshakeInitiate:
+def bound_initiate(**changes: Any) -> messages.HandshakeInitiate:
     return msgspec.structs.replace(initiate(), **{"peer_features": ("bind",), **changes})
 
 
@@ -157,7 +159,7 @@ def test_a_phone_that_can_signs_for_both_sides_and_so_does_the_agent() -> None:
     (response, *_) = pairing.initiate(bound_initiate())
     secret = PHONES["phone-1"].shared_secret(AGENT.public_hex)
     assert response.payload.signature == sign(secret, bound_text(agent, phone))
-    right = wire.HandshakeSignature(peer_id="phone-1", signature=sign(secret, bound_text(phone, agent)))
+    right = messages.HandshakeSignature(peer_id="phone-1", signature=sign(secret, bound_text(phone, agent)))
     assert sent(pairing.verify(right)) == ["handshake:confirmed"]
 
 
@@ -172,7 +174,9 @@ def test_a_signature_for_anything_else_is_refused(form: str) -> None:
         "another phone": bound_text(replace(phone, device_id="phone-2"), agent),
     }[form]
     secret = PHONES["phone-1"].shared_secret(AGENT.public_hex)
-    assert sent(pairing.verify(wire.HandshakeSignature(peer_id="phone-1", signature=sign(secret, text)))) == ["error"]
+    assert sent(pairing.verify(messages.HandshakeSignature(peer_id="phone-1", signature=sign(secret, text)))) == [
+        "error"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,7 @@ def test_a_handshake_in_which_a_signature_could_be_reflected_is_refused(changes:
 def test_the_agent_s_own_signature_is_not_a_phone_s() -> None:
     pairing = waiting()
     (response, *_) = pairing.initiate(initiate())
-    own = wire.HandshakeSignature(peer_id="phone-1", signature=response.payload.signature.upper())
+    own = messages.HandshakeSignature(peer_id="phone-1", signature=response.payload.signature.upper())
     assert sent(pairing.verify(own)) == ["error"]
 
 
@@ -209,10 +213,10 @@ def test_a_relay_that_says_paired_before_the_agent_confirmed_opens_nothing() -> 
 def test_with_a_relay_in_the_field_pairing_is_unverified_and_that_is_said_once() -> None:
     pairing = waiting()
     first = pairing.initiate(initiate(peer_challenge=None))
-    assert [command.warning for command in first if isinstance(command, Say)] == [True]
+    assert [command.warning for command in first if isinstance(command, LogEntry)] == [True]
     assert sent(pairing.verify(forged())) == ["handshake:confirmed"]
     assert OpenPeer in kinds(pairing.paired(paired()))
-    assert kinds(pairing.initiate(initiate(peer_challenge=None))) == [Send]
+    assert kinds(pairing.initiate(initiate(peer_challenge=None))) == [SendToRelay]
 
 
 def test_paired_twice_changes_nothing() -> None:
@@ -239,7 +243,7 @@ def test_a_wrong_signature_after_the_pairing_undoes_nothing() -> None:
 
 def test_paired_without_a_handshake_opens_nothing() -> None:
     commands = waiting().paired(paired())
-    assert kinds(commands) == [Say]
+    assert kinds(commands) == [LogEntry]
 
 
 def test_a_new_phone_wins_over_one_that_left_without_a_word() -> None:
@@ -261,7 +265,7 @@ def test_a_handshake_does_not_outlive_the_relays_connection() -> None:
     pairing.verify(signature())
     pairing.relay_lost(channel_open=False)
     pairing.relay_connected(0)
-    pairing.authenticated(wire.Authenticated(token="token", user=USER))
+    pairing.authenticated(messages.Authenticated(token="token", user=USER))
     assert OpenPeer not in kinds(pairing.paired(paired()))
 
 
@@ -289,56 +293,56 @@ def test_a_channel_lost_under_an_open_relay_leaves_the_phone_on_the_relay() -> N
 
 def test_a_phone_that_left_the_relay_is_served_on_its_channel_and_then_let_go() -> None:
     pairing = joined()
-    assert kinds(pairing.peer_left_relay(channel_open=True, tab_count=0)) == [Say]
+    assert kinds(pairing.peer_left_relay(channel_open=True, tab_count=0)) == [LogEntry]
     assert pairing.phone_id == "phone-1"
     commands = pairing.channel_lost(2)
-    assert kinds(commands) == [ClosePeer, Send]
+    assert kinds(commands) == [ClosePeer, SendToRelay]
     assert sent(commands) == ["register"]
 
 
 def test_a_phone_that_left_without_a_channel_is_let_go_and_the_agent_registers_again() -> None:
     commands = joined().peer_left_relay(channel_open=False, tab_count=2)
-    assert kinds(commands) == [ClosePeer, Send]
+    assert kinds(commands) == [ClosePeer, SendToRelay]
     assert sent(commands) == ["register"]
 
 
 def test_a_revoked_phone_goes_also_when_only_its_channel_is_left() -> None:
     pairing = joined()
     pairing.peer_left_relay(channel_open=True, tab_count=0)
-    assert kinds(pairing.revoked(wire.DeviceRevoked(device_id="phone-1"))) == [ClosePeer]
+    assert kinds(pairing.revoked(messages.DeviceRevoked(device_id="phone-1"))) == [ClosePeer]
 
 
 def test_another_devices_revocation_is_nothing_to_the_phone() -> None:
     pairing = joined()
-    assert pairing.revoked(wire.DeviceRevoked(device_id="phone-2")) == []
+    assert pairing.revoked(messages.DeviceRevoked(device_id="phone-2")) == []
     assert pairing.phone_on_relay
 
 
 def test_a_token_that_is_refused_is_dropped_once() -> None:
     pairing = a_pairing()
     pairing.relay_connected(0)
-    commands = pairing.auth_error(wire.Notice(message="expired"), 0)
-    assert kinds(commands) == [DropToken, Say, Send]
+    commands = pairing.auth_error(messages.Notice(message="expired"), 0)
+    assert kinds(commands) == [DropToken, LogEntry, SendToRelay]
     register = commands[-1]
-    assert isinstance(register, Send)
-    assert isinstance(register.payload, wire.Register)
+    assert isinstance(register, SendToRelay)
+    assert isinstance(register.payload, messages.Register)
     assert register.payload.token is None
-    assert sent(pairing.auth_error(wire.Notice(message="no"), 0)) == []
+    assert sent(pairing.auth_error(messages.Notice(message="no"), 0)) == []
 
 
 def test_a_new_token_is_kept_and_the_same_one_is_not_kept_again() -> None:
     pairing = a_pairing(token=None)
     pairing.relay_connected(0)
-    assert pairing.authenticated(wire.Authenticated(token="new", user=USER)) == [KeepToken("new", "me@here")]
-    assert pairing.authenticated(wire.Authenticated(token="new", user=USER)) == []
+    assert pairing.authenticated(messages.Authenticated(token="new", user=USER)) == [KeepToken("new", "me@here")]
+    assert pairing.authenticated(messages.Authenticated(token="new", user=USER)) == []
 
 
 def test_a_person_is_asked_to_sign_in() -> None:
     pairing = a_pairing(token=None)
     pairing.relay_connected(0)
-    shown = pairing.login_required(wire.LoginRequired(message="Please", login_url="/login?x"))
+    shown = pairing.login_required(messages.LoginRequired(message="Please", login_url="/login?x"))
     assert shown == [ShowLogin("/login?x", "Please")]
-    assert pairing.stage is Stage.SIGN_IN
+    assert pairing.stage is PairingStage.SIGN_IN
 
 
 # -- any order of events
@@ -353,7 +357,7 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
         self.token = token
         self.tokens = (f"t{number}" for number in itertools.count(1))
         self.relay_open = False
-        self.handshake: wire.HandshakeInitiate | None = None
+        self.handshake: messages.HandshakeInitiate | None = None
         self.proven = False
         self.opened = False
         self.unverified_said = 0
@@ -364,7 +368,7 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
             self.authenticated(renewed=False)
             self.initiate("phone-1", THEIRS)
 
-    def obey(self, commands: list[Command]) -> list[Command]:
+    def obey(self, commands: list[PairingCommand]) -> list[PairingCommand]:
         for command in commands:
             match command:
                 case OpenPeer(peer_id):
@@ -372,10 +376,10 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
                     self.connection, self.channel_open, self.opened = peer_id, False, True
                 case ClosePeer():
                     self.connection, self.channel_open = None, False
-                case Send("handshake:confirmed"):
+                case SendToRelay("handshake:confirmed"):
                     assert self.handshake is not None
                     assert self.handshake.peer_challenge is None or self.proven
-                case Send("register", wire.Register() as register):
+                case SendToRelay("register", messages.Register() as register):
                     assert register.token == self.token
                     assert self.relay_open
                 case KeepToken(token):
@@ -384,7 +388,7 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
                 case DropToken():
                     assert self.token is not None
                     self.token = None
-                case Say(text, warning=True) if "verify a phone's key" in text:
+                case LogEntry(text, warning=True) if "verify a phone's key" in text:
                     self.unverified_said += 1
                 case _:
                     pass
@@ -416,19 +420,19 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
     @rule(renewed=st.booleans())
     def authenticated(self, renewed: bool) -> None:
         token = next(self.tokens) if renewed or self.token is None else self.token
-        self.obey(self.pairing.authenticated(wire.Authenticated(token=token, user=USER)))
+        self.obey(self.pairing.authenticated(messages.Authenticated(token=token, user=USER)))
         assert self.token == token
 
     @precondition(lambda self: self.relay_open)
     @rule()
     def login_required(self) -> None:
         self.handshake = None
-        self.obey(self.pairing.login_required(wire.LoginRequired(message="", login_url="/login")))
+        self.obey(self.pairing.login_required(messages.LoginRequired(message="", login_url="/login")))
 
     @precondition(lambda self: self.relay_open)
     @rule()
     def auth_error(self) -> None:
-        commands = self.obey(self.pairing.auth_error(wire.Notice(message="no"), 1))
+        commands = self.obey(self.pairing.auth_error(messages.Notice(message="no"), 1))
         assert (DropToken in kinds(commands)) == (sent(commands) == ["register"])
 
     @precondition(lambda self: self.relay_open)
@@ -448,7 +452,7 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
     @rule(key=st.sampled_from(["04", NOT_A_POINT, "00" * 65]))
     def initiate_with_a_bad_key(self, key: str) -> None:
         self.handshake = None
-        message = wire.HandshakeInitiate(peer_id="phone-1", peer_public_key=key, challenge=OURS)
+        message = messages.HandshakeInitiate(peer_id="phone-1", peer_public_key=key, challenge=OURS)
         assert sent(self.obey(self.pairing.initiate(message))) == ["error"]
 
     @precondition(lambda self: self.handshake)
@@ -507,7 +511,7 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
     @rule(phone=st.sampled_from([*PHONES, "phone-3"]))
     def revoked(self, phone: str) -> None:
         before = self.connection
-        self.obey(self.pairing.revoked(wire.DeviceRevoked(device_id=phone)))
+        self.obey(self.pairing.revoked(messages.DeviceRevoked(device_id=phone)))
         if before == phone:
             assert self.connection is None
             assert not self.pairing.phone_on_relay

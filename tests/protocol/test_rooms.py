@@ -12,16 +12,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from mobifai.bounds import Ledger
 from mobifai.errors import LimitReached, PairingRefused
 from mobifai.limits import RELAY_SOCKETS
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.relay_pairing import (
     CODE_ACTIONS,
     HANDSHAKE_SECONDS,
-    Command,
     ConnectedDevice,
     Disconnect,
     Emit,
+    PairStage,
+    RelayCommand,
     RelayRegistry,
-    Stage,
     is_forwarded,
 )
 
@@ -46,12 +46,12 @@ def a_phone(sid: str = "P", user: str = "u", device_id: str = "phone", **more: o
     return ConnectedDevice(sid, user, device_id, "mobile", "Phone", "04bb", **more)  # type: ignore[arg-type]
 
 
-def told(commands: list[Command]) -> list[tuple[str, str]]:
+def told(commands: list[RelayCommand]) -> list[tuple[str, str]]:
     """Who was told what, in order; a socket that is closed shows as told `-`."""
     return [(each.sid, each.event) if isinstance(each, Emit) else (each.sid, "-") for each in commands]
 
 
-def payloads(commands: list[Command], sid: str, event: str) -> list[object]:
+def payloads(commands: list[RelayCommand], sid: str, event: str) -> list[object]:
     return [each.payload for each in commands if isinstance(each, Emit) and (each.sid, each.event) == (sid, event)]
 
 
@@ -73,7 +73,7 @@ def test_a_pairing_from_first_to_last() -> None:
     joined = rooms.join(a_phone())
     assert told(joined) == [("P", "available_devices")]
     assert payloads(joined, "P", "available_devices") == [
-        [wire.AvailableDevice(device_id="agent", device_name="Mac", status="available", tab_count=2)]
+        [messages.AvailableDevice(device_id="agent", device_name="Mac", status="available", tab_count=2)]
     ]
     asked = rooms.request("P", "agent", 0.0)
     assert told(asked) == [("A", "handshake:initiate"), ("P", "handshake:initiate"), ("P", "available_devices")]
@@ -93,10 +93,10 @@ def test_each_side_gets_its_challenge_the_peers_key_and_the_peers_challenge() ->
     (to_agent,) = payloads(asked, "A", "handshake:initiate")
     (to_phone,) = payloads(asked, "P", "handshake:initiate")
     one, other = f"{0:064x}", f"{1:064x}"
-    assert to_agent == wire.HandshakeInitiate(
+    assert to_agent == messages.HandshakeInitiate(
         peer_id="phone", peer_public_key="04bb", challenge=one, peer_challenge=other, peer_features=("ack",)
     )
-    assert to_phone == wire.HandshakeInitiate(
+    assert to_phone == messages.HandshakeInitiate(
         peer_id="agent", peer_public_key="04aa", challenge=other, peer_challenge=one, peer_features=("resume",)
     )
 
@@ -107,7 +107,7 @@ def test_a_verifier_learns_whose_signature_it_is() -> None:
     rooms.join(a_phone())
     rooms.request("P", "agent", 0.0)
     (verify,) = payloads(rooms.respond("P", "ab"), "A", "handshake:verify")
-    assert verify == wire.HandshakeSignature(peer_id="phone", signature="ab")
+    assert verify == messages.HandshakeSignature(peer_id="phone", signature="ab")
 
 
 def test_nothing_is_paired_by_one_side_confirming_twice() -> None:
@@ -158,7 +158,7 @@ def test_a_request_that_can_not_be_met_is_refused_with_what_can(sid: str, target
     with pytest.raises(PairingRefused) as refused:
         rooms.request(sid, target, 0.0)
     answer = rooms.refusal(sid, refused.value)
-    assert payloads(answer, sid, "error") == [wire.Notice(message=str(refused.value))]
+    assert payloads(answer, sid, "error") == [messages.Notice(message=str(refused.value))]
     assert payloads(answer, sid, "available_devices") == ([] if sid == "X" else [[]])
 
 
@@ -243,7 +243,7 @@ def test_phones_hear_of_a_changed_number_of_tabs() -> None:
     (devices,) = payloads(rooms.join(an_agent(tab_count=2)), "P", "available_devices")
     assert [device.tab_count for device in devices] == [2]  # type: ignore[attr-defined]
     assert rooms.join(an_agent(tab_count=2)) == [
-        Emit("A", "waiting_for_peer", wire.Notice(message="Waiting for a phone"))
+        Emit("A", "waiting_for_peer", messages.Notice(message="Waiting for a phone"))
     ]
 
 
@@ -357,7 +357,7 @@ class World(RuleBasedStateMachine):
             if device.user == user and device.type == "mac" and self.couple_of(device.sid) is None
         ]
 
-    def happen(self, commands: list[Command], *leaving: str) -> list[Emit]:
+    def happen(self, commands: list[RelayCommand], *leaving: str) -> list[Emit]:
         """Deliver: only to sockets that are there, or that are told why they go."""
         for command in commands:
             assert command.sid in self.open or command.sid in leaving
@@ -542,7 +542,7 @@ class World(RuleBasedStateMachine):
             if pair is None or couple is None:
                 continue
             assert (pair.agent, pair.phone) == (couple.agent, couple.phone)
-            assert (pair.stage is Stage.PAIRED) == couple.joined
+            assert (pair.stage is PairStage.PAIRED) == couple.joined
             assert self.rooms.pair_of(pair.other(sid)) == pair
             assert self.devices[pair.other(sid)].user == device.user
             assert (self.devices[pair.agent].type, self.devices[pair.phone].type) == ("mac", "mobile")

@@ -12,7 +12,7 @@ from aiohttp import ClientWebSocketResponse
 
 from mobifai.config import RelayConfig
 from mobifai.errors import LimitReached
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.relay.listener import bind
 from tests.relay.device import Device, pair, raw_socket
 from tests.relay.line import line_to
@@ -195,12 +195,12 @@ async def test_what_the_kernel_has_not_taken_is_in_flight(tmp_path: Path, monkey
                 token = place.relay.sign_in.agent_token("agent-1", "Laptop")
                 public_key = phone.identity.public_hex
                 agent.say(
-                    "register", wire.Register(type="mac", device_id="agent-1", public_key=public_key, token=token)
+                    "register", messages.Register(type="mac", device_id="agent-1", public_key=public_key, token=token)
                 )
                 asking = asyncio.create_task(phone.say("request_connection", {"targetDeviceId": "agent-1"}))
                 await until(lambda: agent.peer is not None)
                 await asking
-                agent.say("handshake:confirmed", wire.HandshakeConfirmed(peer_id=phone.device_id))
+                agent.say("handshake:confirmed", messages.HandshakeConfirmed(peer_id=phone.device_id))
                 await phone.say("handshake:confirmed", {"peerId": "agent-1"})
                 await phone.hear("paired")
                 assert agent.peer is not None

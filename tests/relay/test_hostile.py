@@ -12,7 +12,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerH
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.relay.http_connections import SILENT_SECONDS
 from tests.relay.device import SECONDS, pair, raw_socket
 from tests.relay.line import silent_connection
@@ -27,7 +27,9 @@ JSON = st.recursive(
 )
 FIELDS = ("type", "deviceId", "publicKey", "token", "targetDeviceId", "peerId", "signature", "message", "tabCount")
 PAYLOAD = JSON | st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6)
-EVENT = st.sampled_from([*wire.FROM_DEVICE, "terminal:input", "paired", "disconnect", "connect"]) | st.text(max_size=20)
+EVENT = st.sampled_from([*messages.FROM_DEVICE, "terminal:input", "paired", "disconnect", "connect"]) | st.text(
+    max_size=20
+)
 
 
 @asynccontextmanager

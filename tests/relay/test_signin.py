@@ -12,7 +12,7 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.errors import SignInRefused
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.codes import ATTEMPTS_PER_MINUTE, CODE_SECONDS, ClientKind
 from mobifai.relay.signin import IssuedInvitation, SignIn
 from mobifai.relay.store import FILE, RelayStore
@@ -44,9 +44,9 @@ class Desk:
         return self.sign_in.redeem(code, device_id, kind, address).token
 
     def register(self, device_id: str, token: str | None, kind: Any = "mobile", features: tuple[str, ...] = ()) -> str:
-        message = wire.Register(type=kind, device_id=device_id, public_key=KEY, token=token, features=features)
+        message = messages.Register(type=kind, device_id=device_id, public_key=KEY, token=token, features=features)
         answer = self.sign_in.authenticate(message, "10.0.0.9")
-        assert isinstance(answer, wire.Authenticated)
+        assert isinstance(answer, messages.Authenticated)
         return answer.token
 
 
@@ -57,7 +57,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_without_a_token_a_device_has_to_sign_in(desk: Desk) -> None:
-    assert desk.sign_in.authenticate(wire.Register(type="mobile", device_id=PHONE, public_key=KEY)) is None
+    assert desk.sign_in.authenticate(messages.Register(type="mobile", device_id=PHONE, public_key=KEY)) is None
 
 
 def test_a_token_says_who_and_what_for_thirty_days(desk: Desk) -> None:

@@ -77,10 +77,10 @@ class Notes:
         self.screens: dict[str, int] = {}
         self._takes = takes
 
-    def say(self, event: str, payload: object) -> None:
+    def send(self, event: str, payload: object) -> None:
         self.said.append((event, payload))
 
-    say_by_relay = say
+    send_by_relay = send
 
     def output_ready(self, terminal: Terminal) -> None:
         while self._takes and terminal.waiting:

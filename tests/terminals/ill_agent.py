@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from mobifai.terminals import keeper_protocol as wire
+from mobifai.terminals import keeper_protocol
 
 WAYS = (
     "exit 0", "exit 3", "exit 75", "SIGSEGV", "SIGKILL", "hang up", "garbage", "a line without end", "no object",
@@ -24,19 +24,19 @@ def main() -> None:
     note = folder / "shell.pid"
     if note.exists():
         sys.exit(1)
-    keeper = socket.socket(fileno=wire.connection())
-    receiver = wire.Receiver(keeper)
+    keeper = socket.socket(fileno=keeper_protocol.connection())
+    receiver = keeper_protocol.Receiver(keeper)
     shell = {"uuid": "tab", "argv": ["/bin/sh"], "env": {"PATH": os.defpath}, "cwd": "/", "size": [24, 80]}
 
     def ask(**message: object) -> dict[str, object]:
-        wire.send(keeper, message)
+        keeper_protocol.send(keeper, message)
         while (answer := receiver.next()) is None:
             receiver.receive()
         return answer
 
     pid = ask(ask="spawn", id=1, **shell)["pid"]
-    wire.send(keeper, {"ask": "label", "uuid": "tab", "label": {"name": "precious"}})
-    wire.send(keeper, {"ask": "ready"})
+    keeper_protocol.send(keeper, {"ask": "label", "uuid": "tab", "label": {"name": "precious"}})
+    keeper_protocol.send(keeper, {"ask": "ready"})
     note.write_text(f"{pid}\n")
     match way:
         case "exit 0" | "exit 3" | "exit 75":
@@ -49,7 +49,7 @@ def main() -> None:
         case "garbage":
             keeper.sendall(b"\xff\x00{]\n" * 10)
         case "a line without end":
-            keeper.sendall(b"x" * (wire.LINE_BYTES + 100_000))
+            keeper.sendall(b"x" * (keeper_protocol.LINE_BYTES + 100_000))
         case "no object":
             keeper.sendall(b'[]\n"end"\nnull\n5\n')
         case "null":

@@ -5,14 +5,14 @@ from itertools import pairwise
 
 import pytest
 
-from mobifai.terminals.keeper_lives import LONGEST_DELAY, Lives
+from mobifai.terminals.keeper_lives import LONGEST_DELAY, RestartState
 from mobifai.terminals.keeper_protocol import RESTART_STATUS
 
 CRASH = -int(signal.SIGSEGV)
 
 
-def lives(*, served: bool) -> Lives:
-    made = Lives()
+def lives(*, served: bool) -> RestartState:
+    made = RestartState()
     made.begin(0.0)
     if served:
         made.serve()

@@ -15,7 +15,7 @@ from mobifai.limits import TERMINAL_CHILDREN
 from mobifai.terminals import keeper
 from mobifai.terminals import keeper_client as kept
 from mobifai.terminals import keeper_protocol as keeper_wire
-from mobifai.terminals.keeper_client import KeptShells
+from mobifai.terminals.keeper_client import KeeperClient
 from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_descriptor
 from tests.support.eventually import eventually
@@ -82,7 +82,7 @@ async def test_a_late_answer_is_for_nobody_and_its_shell_is_ended(monkeypatch: p
     ours, theirs = socket.socketpair()
     held, nothing = Keeper(theirs), no_exit
     try:
-        async with KeptShells(ours.detach(), Ledger(), lambda: None) as shells:
+        async with KeeperClient(ours.detach(), Ledger(), lambda: None) as shells:
             held.may_answer.clear()
             with pytest.raises(StateError, match="does not answer"):
                 shells.spawn("late", SPEC, nothing)
@@ -103,7 +103,7 @@ async def test_news_that_are_taken_with_an_answer_are_not_waited_for_again() -> 
     held, lost, ended = Keeper(theirs), list[str](), list[str]()
     asks, phone = os.pipe()
     try:
-        async with KeptShells(ours.detach(), Ledger(), lambda: lost.append("keeper")) as shells:
+        async with KeeperClient(ours.detach(), Ledger(), lambda: lost.append("keeper")) as shells:
             let_go(first := shells.spawn("first", SPEC, lambda _: ended.append("first")))
             loop, taken = asyncio.get_running_loop(), list[int]()
 
@@ -131,7 +131,7 @@ async def test_news_that_come_behind_an_answer_are_told() -> None:
     ours, theirs = socket.socketpair()
     held, ended = Keeper(theirs), list[str]()
     try:
-        async with KeptShells(ours.detach(), Ledger(), lambda: None) as shells:
+        async with KeeperClient(ours.detach(), Ledger(), lambda: None) as shells:
             for _ in range(20):  # both are read in one go in some of them
                 let_go(shells.spawn("short-lived", SPEC, lambda _: ended.append("short-lived")))
                 await eventually(lambda: ended == ["short-lived"])
@@ -155,7 +155,7 @@ async def test_a_keeper_whose_lines_cannot_be_read_counts_as_gone(line: bytes) -
     ours, keepers = socket.socketpair()
     keeper, lost = Keeper(keepers), asyncio.Event()
     try:
-        async with KeptShells(ours.detach(), Ledger(), lost.set):
+        async with KeeperClient(ours.detach(), Ledger(), lost.set):
             keepers.sendall(line + b"\n")
             async with asyncio.timeout(5):
                 await lost.wait()
@@ -167,7 +167,7 @@ async def test_a_keeper_that_ends_no_line_counts_as_gone() -> None:
     ours, keepers = socket.socketpair()
     keeper, lost = Keeper(keepers), asyncio.Event()
     try:
-        async with KeptShells(ours.detach(), Ledger(), lost.set):
+        async with KeeperClient(ours.detach(), Ledger(), lost.set):
             sending = asyncio.create_task(asyncio.to_thread(keepers.sendall, b"x" * (keeper_wire.LINE_BYTES + 1)))
             async with asyncio.timeout(5):
                 await lost.wait()
@@ -180,7 +180,7 @@ async def test_a_keeper_that_ends_right_after_its_news_and_has_read_nothing_coun
     ours, keepers = socket.socketpair()
     keepers.sendall(b'{"shells": [], "notes": {}, "pid": 1, "life": 1, "id": 1}\n')
     lost = asyncio.Event()
-    async with KeptShells(ours.detach(), Ledger(), lost.set):
+    async with KeeperClient(ours.detach(), Ledger(), lost.set):
         keepers.sendall(b'{"ended": 1}\n')
         keepers.close()
         async with asyncio.timeout(5):
@@ -191,7 +191,7 @@ async def test_a_keeper_that_cannot_be_told_anything_counts_as_gone() -> None:
     ours, keepers = socket.socketpair()
     keeper, lost = Keeper(keepers), list[str]()
     try:
-        async with KeptShells(ours.detach(), Ledger(), lambda: lost.append("lost")) as shells:
+        async with KeeperClient(ours.detach(), Ledger(), lambda: lost.append("lost")) as shells:
             keeper.close()
             shells.tell("label", uuid="one", label={})  # before the loop could see the end of the connection
             assert lost

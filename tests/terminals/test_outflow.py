@@ -13,7 +13,7 @@ from mobifai.bounds import ByteRing, Ledger
 from mobifai.limits import TERMINAL_OUTBOX, TERMINAL_RING, TERMINAL_WINDOW
 from mobifai.terminals.congestion_window import READY_BYTES
 from mobifai.terminals.modes import Modes
-from mobifai.terminals.output_cursor import Chunk, Outflow, told
+from mobifai.terminals.output_cursor import Chunk, OutputCursor, advertised_window
 from mobifai.terminals.replay import RESET
 from soak.phone.offsets import StreamOffsets
 
@@ -21,7 +21,7 @@ RING, WINDOW = 400, 120
 
 
 class Program:
-    """A ring with an outflow, into which tests print."""
+    """A ring with an cursor, into which tests print."""
 
     def __init__(self, ring: int = RING, window: int = WINDOW, *, acknowledges: bool = True) -> None:
         self.ledger = Ledger({"terminal.ring": ring, "terminal.window": window})
@@ -30,33 +30,33 @@ class Program:
         account = self.ledger.open(TERMINAL_RING)
         self.ring = ByteRing(account)
         self.now = 0.0
-        self.outflow = Outflow(self.ring, self.modes, account.capacity, self.outbox, self.window, lambda: self.now)
-        self.outflow.meet(acknowledges=acknowledges)
-        self.outflow.place(0)
+        self.cursor = OutputCursor(self.ring, self.modes, account.capacity, self.outbox, self.window, lambda: self.now)
+        self.cursor.reset(acknowledges=acknowledges)
+        self.cursor.seek(0)
         self.printed = b""
 
     def print(self, data: bytes) -> int:
         """Print what the kernel would let a program print now; how much that was."""
-        if self.outflow.must_stop:
+        if self.cursor.must_stop:
             return 0
-        data = data[: self.outflow.room]
+        data = data[: self.cursor.room]
         self.ring.append(data, self.modes.feed)
         self.printed += data
-        self.outflow.printed()
+        self.cursor.printed()
         return len(data)
 
     def take(self, length: int = 50) -> Chunk:
-        return self.outflow.take(length)
+        return self.cursor.take(length)
 
 
 def test_at_most_a_window_is_under_way_until_it_is_acknowledged() -> None:
     program = Program()
     program.print(b"x" * 200)
-    taken = sum(len(program.take(50).data) for _ in range(10) if program.outflow.waiting)
-    assert (taken, program.window.used, program.outflow.waiting) == (WINDOW, WINDOW, 0)
-    assert program.outflow.out_of_credit
-    assert program.outflow.acknowledge(50)
-    assert (program.window.used, program.outflow.waiting) == (WINDOW - 50, 50)
+    taken = sum(len(program.take(50).data) for _ in range(10) if program.cursor.waiting)
+    assert (taken, program.window.used, program.cursor.waiting) == (WINDOW, WINDOW, 0)
+    assert program.cursor.out_of_credit
+    assert program.cursor.acknowledge(50)
+    assert (program.window.used, program.cursor.waiting) == (WINDOW - 50, 50)
 
 
 def test_little_waits_for_a_phone_that_acknowledges() -> None:
@@ -64,7 +64,7 @@ def test_little_waits_for_a_phone_that_acknowledges() -> None:
     while program.print(b"x" * 4096):
         pass
     assert program.ring.end == READY_BYTES
-    while program.outflow.waiting:
+    while program.cursor.waiting:
         program.take(16 << 10)
         program.print(b"x" * 4096)
     assert program.window.used == TERMINAL_WINDOW.value
@@ -72,8 +72,8 @@ def test_little_waits_for_a_phone_that_acknowledges() -> None:
 
 def test_a_ring_holds_a_full_window_what_is_ready_and_one_read() -> None:
     program = Program(ring=TERMINAL_RING.value, window=TERMINAL_WINDOW.value)
-    assert program.outflow.window.ceiling == TERMINAL_WINDOW.value
-    while not program.outflow.out_of_credit or program.print(b"x" * 4096):
+    assert program.cursor.window.ceiling == TERMINAL_WINDOW.value
+    while not program.cursor.out_of_credit or program.print(b"x" * 4096):
         program.print(b"x" * 4096)
         program.take(16 << 10)
     assert program.ring.start == 0
@@ -82,7 +82,7 @@ def test_a_ring_holds_a_full_window_what_is_ready_and_one_read() -> None:
 @given(st.integers(16, TERMINAL_RING.value), st.integers(16, TERMINAL_WINDOW.value))
 def test_what_a_phone_may_leave_unsaid_never_fills_the_window_of_any_ring(ring: int, window: int) -> None:
     program = Program(ring=ring, window=window)
-    assert told(ring, window) // 4 <= program.outflow.window.unsaid < program.outflow.window.floor
+    assert advertised_window(ring, window) // 4 <= program.cursor.window.ack_threshold < program.cursor.window.floor
 
 
 @pytest.mark.parametrize("position", [0, 1, 119, 120])
@@ -91,9 +91,9 @@ def test_an_acknowledgement_that_comes_twice_or_too_late_changes_nothing(positio
     program.print(b"x" * 200)
     for _ in range(3):
         program.take(40)
-    program.outflow.acknowledge(120)
-    assert not program.outflow.acknowledge(position)
-    assert program.outflow.waiting == 80
+    program.cursor.acknowledge(120)
+    assert not program.cursor.acknowledge(position)
+    assert program.cursor.waiting == 80
 
 
 @pytest.mark.parametrize("position", [121, 200, 2**53])
@@ -102,35 +102,35 @@ def test_what_was_never_sent_can_t_be_acknowledged(position: int) -> None:
     program.print(b"x" * 200)
     for _ in range(3):
         program.take(40)
-    assert not program.outflow.acknowledge(position)
+    assert not program.cursor.acknowledge(position)
     assert program.window.used == 120
 
 
 def test_a_phone_that_is_asked_again_how_far_it_is_gets_nothing_to_show() -> None:
     program = Program()
     program.print(b"x" * 200)
-    while program.outflow.waiting:
+    while program.cursor.waiting:
         program.take(40)
-    program.outflow.ask()
-    assert program.outflow.waiting == 1
+    program.cursor.ask()
+    assert program.cursor.waiting == 1
     assert program.take() == Chunk(b"", offset=120, end=120)
-    assert program.outflow.waiting == 0
+    assert program.cursor.waiting == 0
 
 
 def test_the_ring_keeps_what_is_not_acknowledged() -> None:
     program = Program()
     while program.print(b"x" * 30):
-        while program.outflow.waiting:
+        while program.cursor.waiting:
             program.take()
     assert program.ring.start == 0
-    assert program.outflow.must_stop
+    assert program.cursor.must_stop
 
 
 def test_a_phone_that_lags_lets_the_program_run_and_is_told_what_it_missed() -> None:
     program = Program()
     program.print(b"a" * 100)
     program.take(60)
-    program.outflow.lag()
+    program.cursor.detach()
     for _ in range(30):
         assert program.print(b"b" * 30) == 30
     chunk = program.take(1000)
@@ -142,7 +142,7 @@ def test_a_phone_that_lags_and_comes_back_in_time_misses_nothing() -> None:
     program = Program()
     program.print(b"a" * 100)
     program.take(60)
-    program.outflow.lag()
+    program.cursor.detach()
     program.print(b"b" * 30)
     assert program.take(40) == Chunk(b"a" * 40, offset=60, end=100)
 
@@ -167,7 +167,7 @@ def test_text_is_the_same_however_the_bytes_come(parts: list[bytes], length: int
     program, text = Program(ring=4000, window=4000), ""
     for part in parts:
         program.print(part)
-        while program.outflow.waiting:
+        while program.cursor.waiting:
             text += program.take(length).text
     rest = program.ring.end - (program.take(length).end or 0)
     assert rest < 4
@@ -192,7 +192,7 @@ class Line(RuleBasedStateMachine):
         self.phone.sync(self.sync(resume=False), "wire")
 
     def sync(self, *, resume: bool) -> dict[str, Any]:
-        window = {"window": 4 * self.program.outflow.window.unsaid} if self.acknowledges else {}
+        window = {"window": 4 * self.program.cursor.window.ack_threshold} if self.acknowledges else {}
         return {"processes": [{"uuid": "t", "stream": "s"}], "resume": resume, **window}
 
     @rule(lines=st.integers(1, 12))
@@ -208,7 +208,7 @@ class Line(RuleBasedStateMachine):
     @rule(length=st.integers(4, 200), times=st.integers(1, 8))
     def sends(self, length: int, times: int) -> None:
         for _ in range(times if self.forwarded else 0):
-            if self.program.outflow.waiting:
+            if self.program.cursor.waiting:
                 chunk = self.program.take(length)
                 payload = {"uuid": "t", "data": chunk.data, "offset": chunk.offset, "end": chunk.end}
                 payload["skipped"] = chunk.skipped
@@ -248,18 +248,18 @@ class Line(RuleBasedStateMachine):
             for _ in range(2 if twice and event == "terminal:ack" else 1):
                 if event == "terminal:resume":
                     (told,) = payload["terminals"]
-                    outflow = self.program.outflow
-                    outflow.place(told["end"]) if "end" in told else outflow.forget()
+                    cursor = self.program.cursor
+                    cursor.seek(told["end"]) if "end" in told else cursor.invalidate()
                     self.forwarded = True
                 elif not lost:
-                    self.program.outflow.acknowledge(payload["end"])
+                    self.program.cursor.acknowledge(payload["end"])
 
     @rule()
     def breaks_and_is_joined_anew(self) -> None:
         self.to_phone.clear()
         self.to_agent.clear()
-        self.program.outflow.rest()
-        self.program.outflow.meet(acknowledges=self.acknowledges)
+        self.program.cursor.pause()
+        self.program.cursor.reset(acknowledges=self.acknowledges)
         self.forwarded = False
         self.to_phone.append(("processes:sync", self.sync(resume=True)))
 
@@ -271,12 +271,12 @@ class Line(RuleBasedStateMachine):
     @precondition(lambda self: self.forwarded)
     @rule()
     def is_slow(self) -> None:
-        self.program.outflow.lag()
+        self.program.cursor.detach()
 
     @rule()
     def is_asked(self) -> None:
-        if self.program.outflow.out_of_credit:
-            self.program.outflow.ask()
+        if self.program.cursor.out_of_credit:
+            self.program.cursor.ask()
 
     @invariant()
     def bounds_hold(self) -> None:
@@ -306,5 +306,5 @@ TestLine.settings = settings(max_examples=500, stateful_step_count=40, deadline=
 def test_a_screen_begins_with_a_reset() -> None:
     program = Program()
     program.print(b"hello\n")
-    program.outflow.forget()
+    program.cursor.invalidate()
     assert program.take(100).data == RESET + b"hello\n"

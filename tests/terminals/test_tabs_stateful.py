@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from mobifai.bounds import Ledger
 from mobifai.errors import TerminalError
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.terminals.shells import ShellSpec
 from mobifai.terminals.store import TabStore
 from mobifai.terminals.tabs import Tabs
@@ -58,7 +58,7 @@ class TabsMachine(RuleBasedStateMachine):
     def create(self, name, cols):
         self.count += 1
         uuid = f"tab-{self.count}"
-        message = wire.ProcessCreate(uuid=uuid, name=name, cols=cols, rows=24)
+        message = messages.ProcessCreate(uuid=uuid, name=name, cols=cols, rows=24)
         if len(self.names) >= MOST or cols != 80:
             with pytest.raises(TerminalError) as error:
                 self.do(self.tabs.create, message)
@@ -72,12 +72,12 @@ class TabsMachine(RuleBasedStateMachine):
     @rule(uuid=tabs_made)
     def create_again(self, uuid):
         if uuid in self.names:
-            self.do(self.tabs.create, wire.ProcessCreate(uuid=uuid, name="other"))
+            self.do(self.tabs.create, messages.ProcessCreate(uuid=uuid, name="other"))
             self.active = [uuid]
 
     @rule(uuid=consumes(tabs_made))
     def terminate(self, uuid):
-        self.if_known(uuid, self.tabs.terminate, wire.ProcessRef(uuid=uuid))
+        self.if_known(uuid, self.tabs.terminate, messages.ProcessRef(uuid=uuid))
         self.forget(uuid)
 
     @rule(uuid=consumes(tabs_made))
@@ -85,7 +85,7 @@ class TabsMachine(RuleBasedStateMachine):
         if uuid in self.names:
             self.do(self.spawner.exit, self.tabs.find(uuid).pid)
             self.loop.run_until_complete(self.until(lambda: len(self.tabs) < len(self.names)))
-            assert wire.ProcessRef(uuid=uuid) in self.notes.events("process:exited")
+            assert messages.ProcessRef(uuid=uuid) in self.notes.events("process:exited")
             self.forget(uuid)
 
     async def until(self, condition) -> None:
@@ -99,18 +99,18 @@ class TabsMachine(RuleBasedStateMachine):
 
     @rule(uuid=tabs_made, name=st.text("abc", min_size=1, max_size=5))
     def rename(self, uuid, name):
-        self.if_known(uuid, self.tabs.rename, wire.ProcessNamed(uuid=uuid, name=name))
+        self.if_known(uuid, self.tabs.rename, messages.ProcessNamed(uuid=uuid, name=name))
         if uuid in self.names:
             self.names[uuid] = name
 
     @rule(uuids=st.lists(tabs_made | st.just("nobody"), max_size=4))
     def switch(self, uuids):
-        self.do(self.tabs.switch, wire.ProcessSwitch(active_uuids=tuple(uuids)))
+        self.do(self.tabs.switch, messages.ProcessSwitch(active_uuids=tuple(uuids)))
         self.active = list(dict.fromkeys(uuid for uuid in uuids if uuid in self.names))
 
     @rule(uuid=tabs_made, text=st.text("xyé漢", max_size=10))
     def type(self, uuid, text):
-        self.if_known(uuid, self.tabs.type, wire.ProcessData(uuid=uuid, data=text))
+        self.if_known(uuid, self.tabs.type, messages.ProcessData(uuid=uuid, data=text))
 
     @rule(text=st.text("xy", max_size=3))
     def type_into_the_first(self, text):
@@ -122,7 +122,7 @@ class TabsMachine(RuleBasedStateMachine):
 
     @rule(uuid=st.none() | tabs_made, cols=st.sampled_from([1, 132, 1000, 1001, -1]))
     def resize(self, uuid, cols):
-        message = wire.TerminalResize(cols=cols, rows=50, uuid=uuid)
+        message = messages.TerminalResize(cols=cols, rows=50, uuid=uuid)
         if not 1 <= cols <= 1000:
             with pytest.raises(TerminalError):
                 self.do(self.tabs.resize, message)
@@ -178,7 +178,7 @@ class TabsMachine(RuleBasedStateMachine):
         self.spawner.fails_with = "no such shell"
         if len(self.names) < MOST:
             with pytest.raises(TerminalError, match="no such shell"):
-                self.do(self.tabs.create, wire.ProcessCreate(uuid="never"))
+                self.do(self.tabs.create, messages.ProcessCreate(uuid="never"))
         self.spawner.fails_with = None
 
     @invariant()

@@ -356,7 +356,7 @@ def test_a_machine_without_terminals_left_is_named(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_clock_that_goes_back_does_not_change_the_order_of_tabs(tmp_path) -> None:
-    from mobifai.protocol import messages as wire  # noqa: PLC0415
+    from mobifai.protocol import messages  # noqa: PLC0415
     from mobifai.terminals.store import TabStore  # noqa: PLC0415
     from mobifai.terminals.tabs import Tabs  # noqa: PLC0415
     from tests.terminals.fakes import Notes  # noqa: PLC0415
@@ -366,7 +366,7 @@ async def test_a_clock_that_goes_back_does_not_change_the_order_of_tabs(tmp_path
     with TabStore(tmp_path / "tabs.sqlite") as store:
         tabs = Tabs(Ledger(), spawner, store, Notes(), lambda: SPEC, lambda: next(clock))
         for name in ("one", "two", "three"):
-            tabs.create(wire.ProcessCreate(uuid=name, name=name))
+            tabs.create(messages.ProcessCreate(uuid=name, name=name))
         assert [process.name for process in tabs.sync().processes] == ["one", "two", "three"]
         tabs.close()
         assert [saved.tab.name for saved in store.load()] == ["one", "two", "three"]

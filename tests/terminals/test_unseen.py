@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.protocol import messages as wire
+from mobifai.protocol import messages
 from mobifai.protocol.features import NO_FEATURES, Features
 from mobifai.terminals.shells import ShellSpec
 from mobifai.terminals.store import TabStore
@@ -16,7 +16,7 @@ from mobifai.terminals.tabs import Tabs
 from tests.support.eventually import eventually
 from tests.terminals.fakes import FakeSpawner, Notes
 
-SEES = Features(sees_unseen=True)
+SEES = Features(unseen_output=True)
 
 
 class Desk:
@@ -25,7 +25,7 @@ class Desk:
     def __init__(self, tabs: Tabs, spawner: FakeSpawner, notes: Notes) -> None:
         self.tabs, self.notes = tabs, notes
         for uuid in ("hidden", "shown"):
-            tabs.create(wire.ProcessCreate(uuid=uuid))
+            tabs.create(messages.ProcessCreate(uuid=uuid))
         self._programs = {terminal.uuid: spawner.slaves[terminal.pid] for terminal in tabs.terminals}
 
     async def print(self, uuid: str, data: bytes = b"news") -> None:
@@ -54,7 +54,7 @@ async def test_output_that_is_not_shown_is_told_once(tmp_path: Path) -> None:
         desk.tabs.phone_came(SEES)
         await desk.print("hidden")
         await desk.print("hidden")
-        assert desk.told == [wire.ProcessPrinted(uuid="hidden", end=4)]
+        assert desk.told == [messages.ProcessPrinted(uuid="hidden", end=4)]
 
 
 async def test_once_it_was_shown_it_is_told_again(tmp_path: Path) -> None:
@@ -62,9 +62,9 @@ async def test_once_it_was_shown_it_is_told_again(tmp_path: Path) -> None:
         desk.tabs.phone_came(SEES)
         await desk.print("hidden")
         for uuid in ("hidden", "shown"):
-            desk.tabs.switch(wire.ProcessSwitch(active_uuids=(uuid,)))
+            desk.tabs.switch(messages.ProcessSwitch(active_uuids=(uuid,)))
         await desk.print("hidden")
-        assert desk.told == [wire.ProcessPrinted(uuid="hidden", end=end) for end in (4, 8)]
+        assert desk.told == [messages.ProcessPrinted(uuid="hidden", end=end) for end in (4, 8)]
 
 
 async def test_output_that_is_shown_is_not_told(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mobifai.terminals.congestion_window import FLOOR_BYTES, CreditWindow
+from mobifai.terminals.congestion_window import FLOOR_BYTES, CongestionWindow
 
 CEILING = 128 << 10
 CHUNK = 16 << 10
@@ -13,9 +13,9 @@ CHUNK = 16 << 10
 class Line:
     """A line, `rate` bytes a second and `trip` seconds there and back, to a phone that acknowledges each CHUNK."""
 
-    def __init__(self, rate: float, trip: float, window: CreditWindow | None = None) -> None:
+    def __init__(self, rate: float, trip: float, window: CongestionWindow | None = None) -> None:
         self.now = 0.0
-        self.window = window or CreditWindow(CEILING, lambda: self.now)
+        self.window = window or CongestionWindow(CEILING, lambda: self.now)
         self.rate, self.trip = rate, trip
         self.sent = self.acknowledged = 0
         self._free_at = 0.0
@@ -94,7 +94,7 @@ class Strange(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.window = CreditWindow(CEILING, lambda: self.now)
+        self.window = CongestionWindow(CEILING, lambda: self.now)
 
     @rule(seconds=st.floats(0, 1e6))
     def passes(self, seconds: float) -> None:
@@ -119,7 +119,7 @@ class Strange(RuleBasedStateMachine):
     @invariant()
     def it_is_within_its_bounds_and_never_too_small_to_be_acknowledged(self) -> None:
         assert min(FLOOR_BYTES, 2 * CHUNK) <= self.window.size <= CEILING
-        assert self.window.size > self.window.unsaid
+        assert self.window.size > self.window.ack_threshold
 
 
 TestStrange = Strange.TestCase
@@ -127,6 +127,6 @@ TestStrange = Strange.TestCase
 
 @given(st.integers(4, CEILING))
 def test_a_small_ceiling_is_kept_too(ceiling: int) -> None:
-    window = CreditWindow(ceiling, lambda: 0.0)
+    window = CongestionWindow(ceiling, lambda: 0.0)
     assert 0 < window.floor <= window.size == ceiling
-    assert window.unsaid < window.floor
+    assert window.ack_threshold < window.floor

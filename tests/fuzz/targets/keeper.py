@@ -12,8 +12,7 @@ from typing import Any, ClassVar
 import psutil
 
 from mobifai.protocol import messages
-from mobifai.terminals import keeper
-from mobifai.terminals import keeper_protocol as wire
+from mobifai.terminals import keeper, keeper_protocol
 from mobifai.terminals.keeper_client import ANSWER_SECONDS
 from tests.fuzz.mutation import change_bytes, change_value, encode
 from tests.fuzz.oracle import STALL_SECONDS, Fault
@@ -159,7 +158,7 @@ class Keeper(Target):
         if random.random() < 0.03:
             return self.source.message(lambda event, payload: {"ask": event, "payload": payload})
         if random.random() < 0.0005:
-            return b"x" * (wire.LINE_BYTES + 10)
+            return b"x" * (keeper_protocol.LINE_BYTES + 10)
         argv = random.choice((["/bin/true"], ["/nowhere"], ["/bin/false", "x"]))
         question = random.choice(
             (
@@ -226,7 +225,7 @@ class KeepersAgent(Target):
         ours, agents = socket.socketpair()
         log = self.folder / f"agent-{self.random.randrange(10**9)}.log"
         words = ("serve", "--state-dir", str(log.with_suffix("")), "--port", "0", "--shell", "/bin/sh")
-        environment = {**os.environ, wire.FD_VARIABLE: str(agents.fileno())}
+        environment = {**os.environ, keeper_protocol.FD_VARIABLE: str(agents.fileno())}
         with log.open("wb") as out:
             process = await asyncio.create_subprocess_exec(
                 *mobifai(), *words, stdout=out, stderr=out, env=environment, pass_fds=[agents.fileno()]
