@@ -24,7 +24,7 @@ interface Running {
 type Listeners = { [K in keyof SessionEvents]: Set<SessionEvents[K]> };
 
 export class FakeSession implements Session {
-  connection: Connection = { stage: "linking", path: null, latencyMs: null, waitingFor: null, problem: null, machine: null };
+  connection: Connection = { stage: "unpaired", path: null, latencyMs: null, waitingFor: null, problem: null, machine: null };
   machines: readonly KnownMachine[] = [];
   settings: Settings = {};
   ownKeys: OwnKeys = { list: null, isSettled: true };
@@ -95,8 +95,8 @@ export class FakeSession implements Session {
     this.emit("machines", machines);
   }
 
-  async link(text: string): Promise<void> {
-    this.#note("link", text);
+  async pair(text: string): Promise<void> {
+    this.#note("pair", text);
     if (!/1\.[^.]+\.[^.]+\.[^.]+\.[^.]+$/.test(text)) throw new Error("That is no link of MobiFai: it has a # and five parts with dots between. Copy it whole, or scan the QR code.");
     this.ready();
   }
@@ -106,7 +106,7 @@ export class FakeSession implements Session {
     this.#know([]);
     this.#running.clear();
     this.emit("tabs", this.tabs);
-    this.connection = { stage: "linking", path: null, latencyMs: null, waitingFor: null, problem: null, machine: null };
+    this.connection = { stage: "unpaired", path: null, latencyMs: null, waitingFor: null, problem: null, machine: null };
     this.emit("connection", this.connection);
   }
 

@@ -17,6 +17,6 @@ if (root) {
     for (let tab = 0; tab < Number(wanted.get("tabs") ?? "1"); tab += 1) app.terminals.create();
   } else {
     const problem = stage === "refused" ? "This device was shut out on the machine. Link it again with a new QR code: run “mobifai pair” there." : null;
-    session.be({ stage, machine: stage === "linking" ? null : "workshop", waitingFor: stage === "waiting" ? "the machine" : null, problem });
+    session.be({ stage, machine: stage === "unpaired" ? null : "workshop", waitingFor: stage === "waiting" ? "the machine" : null, problem });
   }
 }

@@ -1,74 +1,77 @@
-/** Whether the path to the agent is alive, and how long a message takes there and back: by `system:echo`. */
+/** Whether the path to the agent is alive, and its round-trip time, measured with `system:echo`. */
 
-const EACH_MS = 5000;
-/** How long an answer may take while nothing is suspected, and on waking from sleep. */
-const PATIENT_MS = 10_000;
-const SOON_MS = 1500;
+const INTERVAL_MS = 5000;
+/** How long an answer may take on a path that is believed to be alive. */
+const TIMEOUT_MS = 10_000;
+/** How long it may take when the path is in doubt, such as after sleep. */
+const SHORT_TIMEOUT_MS = 1500;
 
 export interface HeartbeatEnvironment {
   now(): number;
   after(milliseconds: number, call: () => void): () => void;
   isVisible(): boolean;
-  /** Send an echo; false when there is no path. */
+  /** Send an echo. Returns false when there is no path. */
   send(nonce: string): boolean;
-  /** An answer came after so many milliseconds. */
-  beat(milliseconds: number): void;
-  /** None came. */
-  dead(): void;
+  /** An answer came after this many milliseconds. */
+  answered(milliseconds: number): void;
+  /** No answer came in time. */
+  timedOut(): void;
 }
 
 export class Heartbeat {
-  #number = 0;
+  #count = 0;
   #sentAt = 0;
-  #waitsFor: string | null = null;
+  /** The nonce of the echo that is under way. */
+  #awaited: string | null = null;
   #cancelNext: () => void = () => undefined;
-  #cancelWait: () => void = () => undefined;
+  #cancelTimeout: () => void = () => undefined;
 
-  constructor(private readonly of: HeartbeatEnvironment) {}
+  constructor(private readonly environment: HeartbeatEnvironment) {}
 
-  /** Begin, on a path that is new. */
+  /** Begin, on a new path. */
   start(): void {
     this.stop();
-    this.#ask(PATIENT_MS);
+    this.#send(TIMEOUT_MS);
   }
 
-  /** See at once. */
+  /** Send an echo now, since the path is in doubt. */
   check(): void {
     this.#cancelNext();
-    this.#cancelWait();
-    this.#ask(SOON_MS);
+    this.#cancelTimeout();
+    this.#send(SHORT_TIMEOUT_MS);
   }
 
   stop(): void {
     this.#cancelNext();
-    this.#cancelWait();
-    this.#waitsFor = null;
-  }
-
-  #ask(patience: number): void {
-    this.#number += 1;
-    const nonce = `page-${this.#number}`;
-    this.#sentAt = this.of.now();
-    if (!this.of.send(nonce)) return;
-    this.#waitsFor = nonce;
-    this.#cancelWait = this.of.after(patience, () => {
-      this.#waitsFor = null;
-      this.of.dead();
-    });
+    this.#cancelTimeout();
+    this.#awaited = null;
   }
 
   echoed(nonce: unknown): void {
-    if (nonce !== this.#waitsFor) return;
-    this.#waitsFor = null;
-    this.#cancelWait();
-    this.of.beat(this.of.now() - this.#sentAt);
-    this.#later();
+    if (nonce !== this.#awaited) return;
+    this.#awaited = null;
+    this.#cancelTimeout();
+    this.environment.answered(this.environment.now() - this.#sentAt);
+    this.#scheduleNext();
   }
 
-  #later(): void {
-    this.#cancelNext = this.of.after(EACH_MS, () => {
-      if (this.of.isVisible()) this.#ask(PATIENT_MS);
-      else this.#later();
+  #send(timeout: number): void {
+    this.#count += 1;
+    const nonce = `page-${this.#count}`;
+    this.#sentAt = this.environment.now();
+    if (!this.environment.send(nonce)) return;
+    this.#awaited = nonce;
+    this.#cancelTimeout = this.environment.after(timeout, () => {
+      this.#awaited = null;
+      this.environment.timedOut();
+    });
+  }
+
+  /** A page that is not visible sends nothing. */
+  #scheduleNext(): void {
+    this.#cancelNext = this.environment.after(INTERVAL_MS, () => {
+      if (this.environment.isVisible()) this.#send(TIMEOUT_MS);
+      else this.#scheduleNext();
     });
   }
 }

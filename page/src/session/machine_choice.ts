@@ -1,23 +1,24 @@
-/** Which machines are known, and which of them is used: links, the person's choice, names, and forgetting. */
+/** The machines that this browser is paired with, and which one is used: pairing, choosing, naming, and forgetting. */
 
 import { type Link, LinkError, parseLink } from "../e2e/link";
 import type { Environment } from "../platform/environment";
-import { signIn } from "./sign_in";
-import { fingerprint, type Machine, machineName, MOST_MACHINES, nameOf, sameKey } from "./machines";
+import { fingerprint, type Machine, machineName, MAX_MACHINES, nameOf, sameKey } from "./machines";
 import type { PageStorage } from "./page_storage";
-import type { UnknownMachineLink, KnownMachine } from "./types";
+import { signIn } from "./sign_in";
+import type { KnownMachine, UnknownMachineLink } from "./types";
 
-export type AskAboutLink = (link: UnknownMachineLink) => Promise<boolean>;
+/** Ask the person whether a link to an unknown machine is used. */
+export type ConfirmLink = (link: UnknownMachineLink) => Promise<boolean>;
 
 export interface MachineChoiceListener {
-  /** Another machine is used from now on: leave the one before, then call `change`. */
+  /** Another machine is used from now on: leave the current one, then call `change`. */
   use(change: () => void): void;
   changed(): void;
 }
 
 export class MachineChoice {
-  /** The person is asked about a link. */
-  #asks = false;
+  /** The person is being asked about a link. */
+  #isAsking = false;
 
   constructor(
     private readonly storage: PageStorage,
@@ -29,13 +30,13 @@ export class MachineChoice {
     return this.storage.machines.map((machine) => this.#described(machine));
   }
 
-  /** Take a link. Throws LinkError, with a sentence for people; nothing has changed then. */
-  async link(text: string, agree: AskAboutLink): Promise<void> {
+  /** Pair with the machine of an invitation link, and use it. Throws LinkError; nothing has changed then. */
+  async pair(text: string, confirm: ConfirmLink): Promise<void> {
     const link = parseLink(text);
-    const foreign = this.#foreign(link);
-    if (foreign !== null && !(await this.#isConfirmed(foreign, agree))) return;
-    const machine = await this.#linked(link);
-    if (foreign?.replaces) this.storage.forget(machine.id);
+    const unknown = this.#unknown(link);
+    if (unknown !== null && !(await this.#isConfirmed(unknown, confirm))) return;
+    const machine = await this.#signedIn(link);
+    if (unknown?.replaces) this.storage.forget(machine.id);
     this.listener.use(() => {
       this.storage.put(machine);
       this.storage.choose(machine.id);
@@ -59,26 +60,26 @@ export class MachineChoice {
     this.listener.changed();
   }
 
-  async #isConfirmed(foreign: UnknownMachineLink, agree: AskAboutLink): Promise<boolean> {
-    if (this.#asks) throw new LinkError("You are asked about another link already. Answer that first.");
-    this.#asks = true;
-    return agree(foreign).finally(() => (this.#asks = false));
+  async #isConfirmed(link: UnknownMachineLink, confirm: ConfirmLink): Promise<boolean> {
+    if (this.#isAsking) throw new LinkError("Another link is waiting for your answer. Answer that first.");
+    this.#isAsking = true;
+    return confirm(link).finally(() => (this.#isAsking = false));
   }
 
-  /** What the person has to agree to before the link is used; null: nothing, its machine is known or is the first one. */
-  #foreign(link: Link): UnknownMachineLink | null {
+  /** What the person has to confirm before the link is used; null for the first machine, and for one that is known. */
+  #unknown(link: Link): UnknownMachineLink | null {
     const { machines, machine } = this.storage;
     const named = machines.find(({ id }) => id === link.machine);
     const shown = named ?? machine ?? machines[0];
     if (shown === undefined || (named !== undefined && sameKey(named.key, link.key))) return null;
-    if (named === undefined && machines.length >= MOST_MACHINES) {
-      throw new LinkError(`This page knows ${MOST_MACHINES} machines, which is the most. Forget one of them first.`);
+    if (named === undefined && machines.length >= MAX_MACHINES) {
+      throw new LinkError(`This page is paired with ${MAX_MACHINES} machines (the maximum). Forget one of them first.`);
     }
     return { known: this.#described(shown), replaces: named !== undefined, machine: link.machine, fingerprint: fingerprint(link.key) };
   }
 
-  /** Sign in with the link; what is to be kept of its machine. */
-  async #linked({ machine: id, key, code, secret }: Link): Promise<Machine> {
+  /** Sign in with the link's code. Returns the machine to store. */
+  async #signedIn({ machine: id, key, code, secret }: Link): Promise<Machine> {
     const known = this.storage.machines.find((one) => one.id === id && sameKey(one.key, key));
     const device = known?.device ?? this.storage.newDevice();
     const credentials = { token: await signIn(code, device.id, this.environment), secret };

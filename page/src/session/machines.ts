@@ -7,7 +7,7 @@ import { plainLine } from "../protocol/untrusted_text";
 import { bytesOf, type JsonStorage, recordOf, stringOf } from "../platform/json_storage";
 import type { Credentials, Device, MachineIdentity } from "../transport/machine_identity";
 
-export const MOST_MACHINES = 16;
+export const MAX_MACHINES = 16;
 const LONGEST_NAME = 60;
 const ID = /^[0-9a-f-]{36}$/;
 
@@ -38,7 +38,7 @@ export class Machines {
 
   get all(): readonly Machine[] {
     const found = this.json.read("machines");
-    return Array.isArray(found) ? found.map(machineOf).filter((one): one is Machine => one !== null).slice(0, MOST_MACHINES) : [];
+    return Array.isArray(found) ? found.map(machineOf).filter((one): one is Machine => one !== null).slice(0, MAX_MACHINES) : [];
   }
 
   get(id: string | null): Machine | null {

@@ -1,51 +1,57 @@
 /**
- * One order for the messages of a session, whichever paths they take: each side numbers its messages from 1 on.
+ * Delivers the messages of a session in the order in which the agent sent them, whichever paths they take.
  *
- * A path carries its messages in order, so a number that is missing before one that came by a path is on the other path.
- * The relay may hold it back, which ends the session; what is missing on the data channel is lost with that.
+ * Each side numbers its messages from 1. A path keeps the order of its messages, so a number that is missing before one
+ * that came by one path is still on the other path. A message that the relay holds back for too long breaks the session.
+ * One that is missing on the data channel is lost with that channel.
  *
- * An offer and its answer carry the number of the next message: smaller ones that the relay has not brought by then were
- * lost with a channel before.
+ * A WebRTC offer and its answer carry the number of the next message. Smaller numbers that the relay has not delivered by
+ * then were lost with an earlier channel.
  */
 
 import type { Frame } from "../protocol/frame";
 import type { Path } from "./types";
 
-/** How long a missing message is waited for, by the path that it is missing on. */
+/** How long a missing message may take, by the path that it is on. */
 const PATIENCE_MS: Readonly<Record<Path, number>> = { relay: 5000, channel: 2000 };
 
 /**
- * Parts of that time, timed one after the other: in a page that was suspended the first timer is due before the messages
- * that came meanwhile are handed on.
+ * The wait is split into timers that run one after the other. When a suspended page resumes, the first timer is due
+ * before the messages that arrived meanwhile are delivered.
  */
-const LOOKS = 2;
+const TIMERS_PER_WAIT = 2;
 
-/** Messages that came too early; more than a machine sends in that time. */
-const MOST_HELD = 2048;
+/** The most early messages that are held; a machine sends fewer in that time. */
+const MAX_HELD = 2048;
 
-/** Begins what makes the data channel, which is not counted. */
-const SIGNALS = "webrtc:";
+/** The prefix of WebRTC signalling, which has no number of its own. */
+const SIGNALLING = "webrtc:";
 
 const OFFER = "webrtc:offer";
 
+type Mode =
+  | "unnumbered" // the agent does not number its messages: they are delivered as they come
+  | "numbered"
+  | "broken"; // the order can't be restored: nothing is delivered any more in this session
+
 export interface MessageOrderListener {
-  /** A message in its turn. */
-  said(frame: Frame, path: Path): void;
-  /** Messages are missing on the data channel, and the machine uses the relay. */
+  /** The next message, in order. */
+  deliver(frame: Frame, path: Path): void;
+  /** Messages are missing on the data channel while the machine uses the relay. */
   channelLost(): void;
-  /** A message came late or twice, or is held back. Nothing is said for this session any more. */
+  /** A message came late or twice, or is held back. */
   broken(): void;
 }
 
 export class MessageOrder {
-  #isOn = false;
-  #isBroken = false;
-  #toSend = 1;
+  #mode: Mode = "unnumbered";
+  #nextToSend = 1;
   #expected = 1;
   #hasChannel = false;
-  readonly #held = new Map<number, readonly [Frame, Path]>(); // bounded by MOST_HELD
-  #cancel: (() => void) | null = null;
+  readonly #held = new Map<number, readonly [Frame, Path]>(); // bounded by MAX_HELD
+  /** The path that a missing message is awaited on. */
   #awaited: Path | null = null;
+  #cancelWait: (() => void) | null = null;
 
   constructor(
     private readonly listener: MessageOrderListener,
@@ -53,112 +59,116 @@ export class MessageOrder {
   ) {}
 
   /** Start a session. */
-  begin(isOrdered: boolean): void {
-    this.#stop();
-    this.#isOn = isOrdered;
-    this.#isBroken = this.#hasChannel = false;
-    this.#toSend = this.#expected = 1;
+  begin(isNumbered: boolean): void {
+    this.#stopWaiting();
+    this.#mode = isNumbered ? "numbered" : "unnumbered";
+    this.#hasChannel = false;
+    this.#nextToSend = this.#expected = 1;
     this.#held.clear();
   }
 
-  /** The number of the next message, if this session's messages have one. */
+  // -- sending
+
+  /** The number of the next message to send; undefined when messages have none. */
   get next(): number | undefined {
-    return this.#isOn ? this.#toSend : undefined;
+    return this.#mode === "unnumbered" ? undefined : this.#nextToSend;
   }
 
-  /** The next message was handed to a path. */
+  /** Count the message that was just sent. */
   sent(): void {
-    this.#toSend += 1;
+    this.#nextToSend += 1;
   }
 
-  came(frame: Frame, path: Path): void {
-    if (!this.#isOn) return this.listener.said(frame, path);
-    if (frame.type.startsWith(SIGNALS)) {
-      this.listener.said(frame, path); // an offer ends the channel before
+  // -- receiving
+
+  receive(frame: Frame, path: Path): void {
+    if (this.#mode === "unnumbered") return this.listener.deliver(frame, path);
+    if (frame.type.startsWith(SIGNALLING)) {
+      this.listener.deliver(frame, path); // an offer ends the earlier channel
       if (frame.type === OFFER && path === "relay") this.channelBegins(frame.seq);
       return;
     }
-    if (this.#isBroken) return;
     const { seq } = frame;
-    if (seq === undefined) return; // no message of such a session
-    if (seq < this.#expected || this.#held.has(seq) || this.#held.size >= MOST_HELD) return this.#break();
+    if (this.#mode === "broken" || seq === undefined) return;
+    if (seq < this.#expected || this.#held.has(seq) || this.#held.size >= MAX_HELD) return this.#break();
     this.#held.set(seq, [frame, path]);
-    this.#goOn();
+    this.#advance();
   }
 
-  /** A data channel is about to carry messages, from this number on; one before it carries none any more. */
+  /** A data channel will carry messages from this number on. The earlier channel carries none any more. */
   channelBegins(seq: number | undefined): void {
     this.#hasChannel = true;
     if (seq === undefined) return;
-    while (this.#first < seq) this.#skip();
+    while (this.#firstHeld < seq) this.#skip();
     this.#expected = Math.max(this.#expected, seq);
-    this.#goOn();
+    this.#advance();
   }
 
-  /** The data channel is gone, with what was under way on it. */
+  /** The data channel ended, and what was under way on it is lost. */
   channelEnded(): void {
     this.#hasChannel = false;
-    this.#goOn();
+    this.#advance();
   }
 
-  /** The smallest number that is held; infinite if none is. */
-  get #first(): number {
+  /** The smallest number that is held; infinite when none is. */
+  get #firstHeld(): number {
     return Math.min(...this.#held.keys());
   }
 
+  /** The path that the expected message must be on; null when nothing is held. */
   get #missingOn(): Path | null {
-    const first = this.#held.get(this.#first);
+    const first = this.#held.get(this.#firstHeld);
     return first === undefined ? null : first[1] === "relay" ? "channel" : "relay";
   }
 
-  /** Hand on what can be, and wait for what is missing before the rest. */
-  #goOn(): void {
-    this.#handOn();
+  /** Deliver what is next, and wait for what is missing before the rest. */
+  #advance(): void {
+    this.#deliver();
     while (this.#missingOn === "channel" && !this.#hasChannel) this.#skip();
     const missing = this.#missingOn;
     if (missing === null || missing === this.#awaited) return;
-    this.#stop();
-    this.#wait(missing, LOOKS);
+    this.#stopWaiting();
+    this.#wait(missing, TIMERS_PER_WAIT);
   }
 
   #skip(): void {
-    this.#expected = this.#first;
-    this.#handOn();
+    this.#expected = this.#firstHeld;
+    this.#deliver();
   }
 
-  #handOn(): void {
+  #deliver(): void {
     for (let next = this.#held.get(this.#expected); next !== undefined; next = this.#held.get(this.#expected)) {
-      this.#stop();
+      this.#stopWaiting();
       this.#held.delete(this.#expected);
       this.#expected += 1;
-      this.listener.said(...next);
+      this.listener.deliver(...next);
     }
   }
 
-  #wait(missing: Path, looks: number): void {
+  #wait(missing: Path, timers: number): void {
     this.#awaited = missing;
-    this.#cancel = this.after(PATIENCE_MS[missing] / LOOKS, () => {
-      if (looks > 1) this.#wait(missing, looks - 1);
+    this.#cancelWait = this.after(PATIENCE_MS[missing] / TIMERS_PER_WAIT, () => {
+      if (timers > 1) this.#wait(missing, timers - 1);
       else this.#expired(missing);
     });
   }
 
   #expired(missing: Path): void {
-    this.#stop();
+    this.#stopWaiting();
     if (missing === "relay") return this.#break();
     this.listener.channelLost();
     this.channelEnded();
   }
 
   #break(): void {
-    this.#stop();
-    this.#isBroken = true;
+    this.#stopWaiting();
+    this.#mode = "broken";
     this.#held.clear();
     this.listener.broken();
   }
 
-  #stop(): void {
-    this.#cancel?.();
-    this.#cancel = this.#awaited = null;
+  #stopWaiting(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = this.#awaited = null;
   }
 }

@@ -72,8 +72,8 @@ export class App {
   }
 
   /** Take a link; a machine that this page does not know is asked about, when it knows others. */
-  link(text: string): Promise<void> {
-    return this.#session.link(text, askAboutLink);
+  pair(text: string): Promise<void> {
+    return this.#session.pair(text, askAboutLink);
   }
 
   /** Something could not be done, for people. */
@@ -105,7 +105,7 @@ export class App {
     const banner = new Banner(() => this.#session.tryAgain());
     const exitNote = new ExitNote(() => this.store.state.shown !== null && void this.#commands.close(this.store.state.shown));
     const welcome = new Welcome({
-      link: (text) => this.link(text), wake: () => this.#session.wake(), tryAgain: () => this.#session.tryAgain(), machines: () => this.#commands.machines(),
+      pair: (text) => this.pair(text), wake: () => this.#session.wake(), tryAgain: () => this.#session.tryAgain(), machines: () => this.#commands.machines(),
       create: () => this.terminals.create(), forget: () => void this.#commands.forget(),
     });
     const keys = new KeyBar(this.#keyActions(), this.#scope);
@@ -127,7 +127,7 @@ export class App {
       keys.element.hidden = state.shown === null;
       keys.render(state);
       plus.disabled = state.connection.stage !== "ready";
-      bar.hidden = state.connection.stage === "linking" && state.tabs.length === 0;
+      bar.hidden = state.connection.stage === "unpaired" && state.tabs.length === 0;
       this.#dress(state, before);
     }));
   }

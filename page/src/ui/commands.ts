@@ -98,8 +98,8 @@ export class Commands {
   }
 
   machines(): void {
-    const link = (text: string): Promise<void> => this.#session.link(text, askAboutLink);
-    openMachines(this.#store, { choose: (id) => this.#session.choose(id), rename: (machine) => void this.#renameMachine(machine), forget: (machine) => void this.forget(machine), link });
+    const pair = (text: string): Promise<void> => this.#session.pair(text, askAboutLink);
+    openMachines(this.#store, { choose: (id) => this.#session.choose(id), rename: (machine) => void this.#renameMachine(machine), forget: (machine) => void this.forget(machine), pair });
   }
 
   async #renameMachine(machine: KnownMachine): Promise<void> {

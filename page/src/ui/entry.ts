@@ -17,7 +17,7 @@ export function begin(root: HTMLElement, session: Session, fragment: string | nu
   const app = new App(root, session, storage);
   session.open();
   const link = (text: string | null): void => {
-    if (text !== null) app.link(text).catch((reason: unknown) => app.complain(reason));
+    if (text !== null) app.pair(text).catch((reason: unknown) => app.complain(reason));
   };
   link(fragment);
   // A link that is opened while the page is there changes its fragment only.

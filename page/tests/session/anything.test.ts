@@ -30,7 +30,7 @@ class Story {
 
   async begin(): Promise<void> {
     this.watched.session.open();
-    await this.watched.session.link(this.world.newLink());
+    await this.watched.session.pair(this.world.newLink());
     await this.world.settle();
   }
 

@@ -16,7 +16,7 @@ afterEach(() => watched.session.close());
 
 async function linked(): Promise<void> {
   watched.session.open();
-  await watched.session.link(world.newLink());
+  await watched.session.pair(world.newLink());
   await world.settle();
 }
 

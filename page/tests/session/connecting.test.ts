@@ -16,7 +16,7 @@ afterEach(() => watched.session.close());
 /** Link the browser to the machine, and wait for what comes of it. */
 async function linked(): Promise<void> {
   watched.session.open();
-  await watched.session.link(world.newLink());
+  await watched.session.pair(world.newLink());
   await world.settle();
 }
 
@@ -37,7 +37,7 @@ async function later(): Promise<ObservedSession> {
 describe("a browser that is linked", () => {
   test("is ready", async () => {
     await linked();
-    expect(watched.stages).toEqual(["linking", "offline", "signing-in", "waiting", "securing", "ready"]);
+    expect(watched.stages).toEqual(["unpaired", "offline", "signing-in", "waiting", "securing", "ready"]);
     expect(watched.session.connection).toMatchObject({ stage: "ready", path: "relay", waitingFor: null, problem: null, machine: "the machine" });
     expect(world.agent.phoneName).toBe("Test on a device");
     expect(world.agent.phoneFeatures).toEqual(["ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind", "assistant"]);
@@ -72,11 +72,11 @@ describe("a browser that is linked", () => {
 
   test("may be linked to the same machine again, whether or not it is known there still", async () => {
     await linked();
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     await world.settle();
     expect(watched.stage).toBe("ready");
     world.agent.pinned.clear();
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     await world.settle();
     expect(watched.stage).toBe("ready");
   });
@@ -84,7 +84,7 @@ describe("a browser that is linked", () => {
   test("comes in when the machine knew it, but its answer was lost", async () => {
     watched.session.open();
     world.bend = (direction, event, payload) => (direction === "down" && event === "e2e:sealed" ? null : payload);
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     await world.settle();
     expect(world.agent.pinned.size).toBe(1);
     world.bend = (_direction, _event, payload) => payload;
@@ -95,7 +95,7 @@ describe("a browser that is linked", () => {
   test("comes in when the machine did not hear that it is ready", async () => {
     watched.session.open();
     world.bend = (direction, event, payload) => (direction === "up" && event === "e2e:sealed" ? null : payload);
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     await world.settle();
     expect(world.agent.pinned.size).toBe(0);
     world.bend = (_direction, _event, payload) => payload;
@@ -107,8 +107,8 @@ describe("a browser that is linked", () => {
     world.storage = null;
     watched = new ObservedSession(world);
     watched.session.open();
-    expect(watched.problems).toEqual([expect.stringMatching(/keeps nothing/)]);
-    await watched.session.link(world.newLink());
+    expect(watched.problems).toEqual([expect.stringMatching(/stores nothing/)]);
+    await watched.session.pair(world.newLink());
     await world.settle();
     expect(watched.stage).toBe("ready");
   });
@@ -132,7 +132,7 @@ describe("a browser that is linked", () => {
     await linked();
     watched.session.forget();
     await world.pass(60_000);
-    expect(watched.stage).toBe("linking");
+    expect(watched.stage).toBe("unpaired");
     expect(world.storage!.kept.get("mobifai.1.machines")).toBe("[]");
     expect([...world.storage!.kept.keys()].sort()).toEqual(["mobifai.1.machines", "mobifai.1.settings"]);
     expect(world.connections).toBe(1);
@@ -142,9 +142,9 @@ describe("a browser that is linked", () => {
 describe("a link that is no good", () => {
   test.each(["", "http://relay.test/", "http://relay.test/#1.AAAA.x.y.z"])("%j is refused with words", async (text) => {
     watched.session.open();
-    await expect(watched.session.link(text)).rejects.toThrow(/mobifai pair/);
-    await expect(watched.session.link(text)).rejects.toBeInstanceOf(LinkError);
-    expect(watched.stage).toBe("linking");
+    await expect(watched.session.pair(text)).rejects.toThrow(/mobifai pair/);
+    await expect(watched.session.pair(text)).rejects.toBeInstanceOf(LinkError);
+    expect(watched.stage).toBe("unpaired");
     expect(world.connections).toBe(0);
   });
 
@@ -152,20 +152,20 @@ describe("a link that is no good", () => {
     const link = world.newLink();
     world.codes.clear();
     watched.session.open();
-    await expect(watched.session.link(link)).rejects.toThrow(/wrong code.*mobifai pair/);
+    await expect(watched.session.pair(link)).rejects.toThrow(/wrong code.*mobifai pair/);
   });
 
   test("without a relay says so", async () => {
     world.relayIsUp = false;
     watched.session.open();
-    await expect(watched.session.link(world.newLink())).rejects.toThrow(/can't be reached/);
+    await expect(watched.session.pair(world.newLink())).rejects.toThrow(/can't be reached/);
   });
 
   test("whose secret was used is refused by the machine", async () => {
     const link = world.newLink();
     world.agent.links.clear();
     watched.session.open();
-    await watched.session.link(link);
+    await watched.session.pair(link);
     await world.pass(60_000);
     expect(watched.stage).toBe("refused");
     expect(watched.session.connection.problem).toMatch(/mobifai pair/);
@@ -196,7 +196,7 @@ describe("a browser that is refused", () => {
     world.tokens.clear();
     await later();
     expect(watched.session.connection).toMatchObject({ stage: "refused", problem: expect.stringMatching(/the token is void.*mobifai pair/) });
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     await world.settle();
     expect(watched.stage).toBe("ready");
     expect(world.agent.links.size).toBe(0);
@@ -395,7 +395,7 @@ describe("what a relay says in clear", () => {
     const link = world.newLink();
     world.codes.clear();
     world.refusal = long;
-    const problem = await watched.session.link(link).catch((error: Error) => error.message);
+    const problem = await watched.session.pair(link).catch((error: Error) => error.message);
     expect(problem).toMatch(/^This link does not let this browser in\. The relay says: “[^“”\n]*” Run `mobifai pair`/);
     expect(String(problem).length).toBeLessThan(400);
   });
@@ -427,7 +427,7 @@ describe("what a relay says in clear", () => {
   test("as a used link does not cost the link", async () => {
     watched.session.open();
     world.bend = (direction, event, payload) => (direction === "up" && event === "e2e:hello" ? null : payload);
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     await world.settle();
     world.say("e2e:refused", { reason: "link-used", message: "" });
     await world.settle();

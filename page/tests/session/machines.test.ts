@@ -19,7 +19,7 @@ const agree = async (link: UnknownMachineLink): Promise<boolean> => {
 };
 
 const open = async (link: string): Promise<void> => {
-  await watched.session.link(link, agree);
+  await watched.session.pair(link, agree);
   await world.settle();
 };
 
@@ -56,7 +56,7 @@ describe("a link of another machine", () => {
   test("asks first, with both, and does nothing before the answer", async () => {
     let answer: (agreed: boolean) => void = () => undefined;
     const kept = new Map(world.storage!.kept);
-    const linking = watched.session.link(otherLink(), (link) => (asked.push(link), new Promise((resolve) => (answer = resolve))));
+    const linking = watched.session.pair(otherLink(), (link) => (asked.push(link), new Promise((resolve) => (answer = resolve))));
     await world.settle();
     expect(asked).toEqual([
       { known: { id: first.id, name: "the machine", fingerprint: expect.stringMatching(/^([0-9a-f]{4} ){3}[0-9a-f]{4}$/), isUsed: true }, replaces: false, machine: OTHER, fingerprint: expect.any(String) },
@@ -65,7 +65,7 @@ describe("a link of another machine", () => {
     expect(new Map(world.storage!.kept)).toEqual(kept);
     expect(world.codes.size).toBe(1);
     expect(watched.stage).toBe("ready");
-    await expect(watched.session.link(world.newLink(), agree)).rejects.toThrow(/already/);
+    await expect(watched.session.pair(world.newLink(), agree)).rejects.toThrow(/waiting for your answer/);
     answer(false);
     await linking;
     expect(new Map(world.storage!.kept)).toEqual(kept);
@@ -74,7 +74,7 @@ describe("a link of another machine", () => {
   });
 
   test("is refused where nobody can be asked", async () => {
-    await watched.session.link(otherLink());
+    await watched.session.pair(otherLink());
     expect(names()).toEqual(["the machine (used)"]);
   });
 
@@ -249,14 +249,14 @@ describe("several machines", () => {
     watched.session.forget();
     await world.pass(30_000);
     expect(watched.session.machines).toEqual([]);
-    expect(watched.stage).toBe("linking");
+    expect(watched.stage).toBe("unpaired");
     expect(JSON.stringify([...world.storage!.kept])).not.toContain(ownKey);
   });
 
   test("are not used by themselves when the one in use is forgotten, and a link asks still", async () => {
     watched.session.forget();
     await world.pass(30_000);
-    expect(watched.stage).toBe("linking");
+    expect(watched.stage).toBe("unpaired");
     expect(names()).toEqual(["the machine"]);
     await open(otherLink());
     expect(asked).toHaveLength(2);
@@ -292,7 +292,7 @@ describe("what an earlier version kept", () => {
     world.storage!.kept.set("mobifai.1.machine", found);
     world.storage!.kept.set("mobifai.1.chosen", found);
     await later();
-    expect(watched.stage).toBe("linking");
+    expect(watched.stage).toBe("unpaired");
     await open((world.agent = first, world.newLink()));
     expect(watched.stage).toBe("ready");
   });

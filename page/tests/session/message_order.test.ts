@@ -15,7 +15,7 @@ afterEach(() => watched.session.close());
 
 /** Linked, with one terminal that is shown, by the data channel. */
 async function onChannel(): Promise<string> {
-  await watched.session.link(world.newLink());
+  await watched.session.pair(world.newLink());
   await world.settle();
   const uuid = watched.session.create(80, 24);
   await world.settle();

@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => watched.session.close());
 
 async function linked(): Promise<void> {
-  await watched.session.link(world.newLink());
+  await watched.session.pair(world.newLink());
   await world.settle();
   expect(watched.stage).toBe("ready");
 }
@@ -365,7 +365,7 @@ describe("waking up", () => {
 
   test("while waiting for a machine on a relay that is silent connects anew", async () => {
     world.agentIsThere = false;
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     await world.pass(60_000);
     watched.session.wake();
     await world.settle();
@@ -375,10 +375,10 @@ describe("waking up", () => {
 
   test("while a connection is tried anyway tries it no faster", async () => {
     world.relayIsUp = false;
-    await expect(watched.session.link(world.newLink())).rejects.toThrow();
+    await expect(watched.session.pair(world.newLink())).rejects.toThrow();
     expect(world.connections).toBe(0);
     world.relayIsUp = true;
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     watched.session.wake();
     watched.session.wake();
     await world.settle();

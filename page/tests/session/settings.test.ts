@@ -27,7 +27,7 @@ describe("a page", () => {
     world.settings = { fontSize: 15, page: { palette: "nord", combos: [POISON] }, combos: [POISON], keyBar: "one-row" };
     watched = new ObservedSession(world);
     watched.session.open();
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     await world.settle();
   });
   afterEach(() => watched.session.close());

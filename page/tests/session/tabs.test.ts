@@ -11,7 +11,7 @@ beforeEach(async () => {
   for (const uuid of ["one", "two", "three"]) world.agent.make(uuid, uuid);
   world.agent.active = ["one"];
   watched.session.open();
-  await watched.session.link(world.newLink());
+  await watched.session.pair(world.newLink());
   await world.settle();
 });
 
@@ -108,7 +108,7 @@ describe("the tabs", () => {
 
   test("of another machine than before are all told as ended", async () => {
     watched.session.resize("one", 90, 20);
-    await watched.session.link(world.newLink());
+    await watched.session.pair(world.newLink());
     expect(watched.ended).toEqual(["one", "two", "three"]);
     world.agent.terminals.clear();
     world.agent.heard.length = 0;

@@ -219,16 +219,16 @@ describe("questions", () => {
 
 describe("the first page", () => {
   test("says why a link is none", async () => {
-    const welcome = new Welcome({ link: () => Promise.reject(new Error("That is no link.")), wake: vi.fn(), tryAgain: vi.fn(), machines: vi.fn(), create: vi.fn(), forget: vi.fn() });
+    const welcome = new Welcome({ pair: () => Promise.reject(new Error("That is no link.")), wake: vi.fn(), tryAgain: vi.fn(), machines: vi.fn(), create: vi.fn(), forget: vi.fn() });
     document.body.append(welcome.element);
-    welcome.render({ ...state, connection: { ...READY, stage: "linking" } });
+    welcome.render({ ...state, connection: { ...READY, stage: "unpaired" } });
     document.querySelector("form")?.dispatchEvent(new Event("submit", { cancelable: true, bubbles: true }));
     await settled();
     expect(document.querySelector("[role=alert]")?.textContent).toBe("That is no link.");
   });
 
   test("each state says what to do", () => {
-    for (const stage of ["linking", "offline", "signing-in", "waiting", "securing", "ready", "refused"] as const) {
+    for (const stage of ["unpaired", "offline", "signing-in", "waiting", "securing", "ready", "refused"] as const) {
       const connection = { ...READY, stage };
       expect(phraseFor(connection).hint).not.toBe("");
       expect(shortState(connection)).not.toBe("");

@@ -13,7 +13,7 @@ export interface MachineActions {
   choose(id: string): void;
   rename(machine: KnownMachine): void;
   forget(machine: KnownMachine): void;
-  link(text: string): Promise<void>;
+  pair(text: string): Promise<void>;
 }
 
 export function openMachines(store: Store<AppState>, actions: MachineActions): void {
@@ -24,7 +24,7 @@ export function openMachines(store: Store<AppState>, actions: MachineActions): v
     sheet.close();
     act();
   };
-  sheet.scope.listen(add, "click", leadTo(() => openAdd(actions.link)));
+  sheet.scope.listen(add, "click", leadTo(() => openAdd(actions.pair)));
   sheet.scope.add(store.subscribe(({ machines }, before) => {
     if (machines === before.machines && list.childElementCount > 0) return;
     replace(list, ...machines.map((machine) => row(machine, {

@@ -19,7 +19,7 @@ export interface Phrase {
 export function phraseFor(connection: Connection): Phrase {
   const machine = connection.machine ?? "the machine";
   switch (connection.stage) {
-    case "linking":
+    case "unpaired":
       return { title: "No machine yet", hint: "Link this page with a machine to use its terminals.", busy: false, tone: "busy" };
     case "offline":
       return { title: "No connection", hint: problemOr(connection, "Check that this device is on a network that reaches the relay. It is tried again by itself."), busy: true, tone: "bad" };
@@ -59,7 +59,7 @@ export function shortState(connection: Connection): string {
 }
 
 const SHORT: Readonly<Record<Exclude<ConnectionStage, "ready">, string>> = {
-  linking: "no link", offline: "offline", "signing-in": "sign-in", waiting: "waiting", securing: "securing", refused: "refused",
+  unpaired: "unpaired", offline: "offline", "signing-in": "sign-in", waiting: "waiting", securing: "securing", refused: "refused",
 };
 
 export function pathWord(connection: Connection): string {

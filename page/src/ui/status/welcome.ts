@@ -10,7 +10,7 @@ import { linkForm } from "./link_form";
 import { phraseFor } from "./phrases";
 
 export interface WelcomeActions {
-  link(text: string): Promise<void>;
+  pair(text: string): Promise<void>;
   wake(): void;
   tryAgain(): void;
   machines(): void;
@@ -51,12 +51,12 @@ export class Welcome {
   }
 
   #linkPage(): readonly Node[] {
-    return [mark(), this.#title, this.#hint, this.#known, steps(), linkForm(this.#actions.link)];
+    return [mark(), this.#title, this.#hint, this.#known, steps(), linkForm(this.#actions.pair)];
   }
 
   #refusedPage(): readonly Node[] {
     return [
-      badge("alert", "bad"), this.#title, this.#hint, steps(), linkForm(this.#actions.link),
+      badge("alert", "bad"), this.#title, this.#hint, steps(), linkForm(this.#actions.pair),
       el("div", { class: "row" }, button("Try again", this.#actions.tryAgain), button("Forget this machine", this.#actions.forget, "quiet danger-text")),
       this.#known,
     ];
@@ -74,7 +74,7 @@ export class Welcome {
 const EMPTY = { title: "No terminals open", hint: "Terminals go on running while nobody looks, and are found here again." };
 
 function pageFor(connection: Connection): Page {
-  if (connection.stage === "linking") return "link";
+  if (connection.stage === "unpaired") return "link";
   if (connection.stage === "refused") return "refused";
   return connection.stage === "ready" ? "empty" : "waiting";
 }

@@ -1,0 +1,182 @@
+/** The machine's terminals, as this page has them: their tabs, sizes, and how far the output of each one was shown. */
+
+import type { Exit, Output, ProcessExited, ProcessesSync } from "../protocol/messages";
+import { Offsets } from "../transport/offsets";
+import type { Emitter } from "./emitter";
+import { exitText } from "./exit_text";
+import type { Outbound } from "./outbound";
+import type { PageStorage } from "./page_storage";
+import { TabList } from "./tab_list";
+import type { Path, Tab } from "./types";
+
+export class Terminals {
+  readonly #tabs: TabList;
+  readonly #sizes = new Map<string, readonly [number, number]>(); // bounded by the tabs
+  #offsets = new Offsets();
+  /** The view was asked for a first terminal on this machine. */
+  #hasAskedForFirst = false;
+  /** The terminals are being closed: what views show instead is not the person's choice. */
+  #isClearing = false;
+
+  constructor(
+    private readonly storage: PageStorage,
+    private readonly outbound: Outbound,
+    private readonly emitter: Emitter,
+  ) {
+    this.#tabs = new TabList(storage);
+  }
+
+  get tabs(): readonly Tab[] {
+    return this.#tabs.tabs;
+  }
+
+  #tabsChanged(): void {
+    this.emitter.emit("tabs", this.#tabs.tabs);
+  }
+
+  // -- what the agent reports
+
+  sync(sync: ProcessesSync, path: Path): void {
+    const gone = this.#tabs.sync(sync.processes, sync.activeUuids ?? []);
+    for (const { uuid, end } of sync.processes) {
+      const seen = this.#offsets.end(uuid);
+      if (end !== undefined && seen !== null && end > seen) this.#tabs.printed(uuid);
+    }
+    const answers = this.#offsets.sync(sync, path);
+    if (sync.resume !== false) this.outbound.answer([["process:switch", { activeUuids: [...this.#tabs.shown] }]], path);
+    this.outbound.answer(answers, path);
+    for (const uuid of gone) this.#forget(uuid);
+    for (const [uuid, [cols, rows]] of this.#sizes) this.outbound.send("terminal:resize", { uuid, cols, rows });
+    this.#tabsChanged();
+    if (sync.processes.some((one) => !("exited" in one))) this.#sawTerminal();
+    else this.#askForFirst();
+  }
+
+  created(uuid: string, name: string): void {
+    this.#tabs.add(uuid, name, Date.now());
+    this.#sawTerminal();
+    this.#tabsChanged();
+  }
+
+  renamed(uuid: string, name: string): void {
+    this.#tabs.rename(uuid, name);
+    this.#tabsChanged();
+  }
+
+  /** The shell ended. The tab stays while the agent keeps the terminal's last screen. */
+  exited({ uuid, exited, kept }: ProcessExited): void {
+    const exit = exitText(exited as Exit | undefined);
+    if (kept !== true || exit === null) return this.terminated(String(uuid));
+    this.#tabs.exited(String(uuid), exit);
+    this.#tabsChanged();
+  }
+
+  terminated(uuid: string): void {
+    if (!this.#tabs.has(uuid)) return;
+    this.#tabs.remove(uuid);
+    this.#forget(uuid);
+    this.#tabsChanged();
+  }
+
+  /** A terminal that is not shown printed something. */
+  printed(uuid: string): void {
+    if (this.#tabs.printed(uuid)) this.#tabsChanged();
+  }
+
+  /** Show output, unless a part before it is missing or it was shown already. */
+  output(type: "process:screen" | "terminal:output", output: Output, path: Path): void {
+    const { uuid, data, offset, end, skipped } = output;
+    const stream = this.#offsets.stream(uuid);
+    const [isShown, answers] = this.#offsets.take(type, output, path);
+    this.outbound.answer(answers, path);
+    if (!isShown) return;
+    let isReported = false;
+    const rendered = () => {
+      if (isReported) return;
+      isReported = true;
+      for (const [event, payload] of this.#offsets.rendered(uuid, end ?? null, stream)) this.outbound.send(event, payload);
+    };
+    const reset = type === "process:screen";
+    const replayed = reset || (offset === undefined && this.#offsets.areUsed);
+    this.emitter.emit("output", { uuid, data, reset, replayed, skipped: skipped ?? 0, rendered });
+  }
+
+  /** Ask the view for a terminal: once for each invitation link, and not on each path that the list comes by. */
+  #askForFirst(): void {
+    if (this.#hasAskedForFirst || this.storage.machine?.isNew !== true) return;
+    this.#hasAskedForFirst = true;
+    this.emitter.emit("firstContact");
+  }
+
+  #sawTerminal(): void {
+    const { machine } = this.storage;
+    if (machine?.isNew) this.storage.change(machine.id, { isNew: false });
+  }
+
+  #forget(uuid: string): void {
+    this.#sizes.delete(uuid);
+    this.emitter.emit("ended", uuid);
+  }
+
+  // -- what the person does
+
+  create(uuid: string, cols: number, rows: number, name?: string): void {
+    this.outbound.request("process:create", { uuid, cols, rows, ...(name === undefined ? {} : { name }) }, uuid);
+  }
+
+  rename(uuid: string, name: string): void {
+    this.outbound.request("process:rename", { uuid, name }, uuid);
+  }
+
+  terminate(uuid: string): void {
+    this.outbound.request("process:terminate", { uuid }, uuid);
+  }
+
+  show(uuids: readonly string[]): void {
+    if (this.#isClearing) return;
+    this.#tabs.show(uuids);
+    this.outbound.send("process:switch", { activeUuids: [...this.#tabs.shown] });
+    this.#tabsChanged();
+  }
+
+  reorder(uuids: readonly string[]): void {
+    this.#tabs.reorder(uuids);
+    this.#tabsChanged();
+  }
+
+  /** Type into a terminal. Returns false when it could not be sent; nothing is kept for later. */
+  input(uuid: string, data: string): boolean {
+    return this.#tabs.hasEnded(uuid) || this.outbound.input(uuid, data); // nobody reads what is typed after the end
+  }
+
+  resize(uuid: string, cols: number, rows: number): void {
+    if (!this.#tabs.has(uuid)) return;
+    this.#sizes.set(uuid, [cols, rows]);
+    this.outbound.send("terminal:resize", { uuid, cols, rows });
+  }
+
+  /** The view threw away what it shows of a terminal. */
+  dropScreen(uuid: string): void {
+    for (const [event, payload] of this.#offsets.drop(uuid)) this.outbound.send(event, payload);
+  }
+
+  // -- another machine
+
+  /** Close the tabs of the machine, which is not used any more. */
+  clear(): void {
+    const open = this.#tabs.tabs;
+    this.#tabs.clear();
+    this.#isClearing = true;
+    for (const { uuid } of open) this.#forget(uuid);
+    this.#isClearing = false;
+    this.#sizes.clear();
+    this.#offsets = new Offsets();
+    this.#hasAskedForFirst = false;
+  }
+
+  /** Load what was shown on the machine that is used now. */
+  load(): void {
+    this.#tabs.load();
+    this.#tabsChanged();
+  }
+}
