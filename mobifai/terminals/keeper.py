@@ -24,15 +24,15 @@ from collections.abc import Sequence
 
 from mobifai.terminals import keeper_protocol
 from mobifai.terminals.keeper_control import Control
-from mobifai.terminals.keeper_lives import RestartState
 from mobifai.terminals.keeper_report import Reports
+from mobifai.terminals.keeper_restarts import RestartState
 from mobifai.terminals.spawning import ended_children, kill_first_without_memory, ring_descriptor, start_shell
 
 TYPE_CHECKING = False  # as typing has it, which is not imported here
 if TYPE_CHECKING:
     from typing import Any
 
-    from mobifai.terminals.keeper_questions import KeeperQuestions
+    from mobifai.terminals.keeper_plugins import KeeperQuestions
 
 GRACE_SECONDS = 1.5
 """How long the keeper waits at its end for shells that were hung up on."""
@@ -353,12 +353,12 @@ class Keeper:
         return {"error": f"the agent does not run ({state['problem'] or state['agent']}); every terminal is kept"}
 
     def _look_inside(self, question: str, arguments: "dict[str, Any]") -> "dict[str, Any]":
-        from mobifai.terminals import keeper_questions  # noqa: PLC0415 - for a test run only
+        from mobifai.terminals import keeper_plugins  # noqa: PLC0415 - for a test run only
 
         if self._questions is None:
-            self._questions = keeper_questions.KeeperQuestions(self)
+            self._questions = keeper_plugins.KeeperQuestions(self)
         if self._control is not None:
-            self._control.patience = keeper_questions.PATIENCE_SECONDS
+            self._control.patience = keeper_plugins.PATIENCE_SECONDS
         return self._questions.answer(question, arguments)
 
     def _replace(self, now: float) -> None:

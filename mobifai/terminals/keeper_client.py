@@ -50,7 +50,7 @@ class KeeperClient:
         hello = self._ask({"ask": "hello"})
         try:
             self.keeper_pid, self.life = int(hello["pid"]), int(hello["life"])
-            self.notes: dict[str, Any] = dict(hello["notes"])  # bounded: the port, see keeper_lives
+            self.notes: dict[str, Any] = dict(hello["notes"])  # bounded: the port, see keeper_restarts
             self._adoptable: dict[str, None] = dict.fromkeys(hello["shells"])  # bounded by the keeper's MOST_SHELLS
         except _UNREADABLE as error:
             raise StateError(f"the keeper sent what is no answer: {error}") from None

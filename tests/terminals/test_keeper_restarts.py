@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from mobifai.terminals.keeper_lives import LONGEST_DELAY, RestartState
 from mobifai.terminals.keeper_protocol import RESTART_STATUS
+from mobifai.terminals.keeper_restarts import LONGEST_DELAY, RestartState
 
 CRASH = -int(signal.SIGSEGV)
 
