@@ -125,7 +125,7 @@ class Stage:
         self.start: Callable[[], None] = lambda: None
         self.bounds: list[dict[str, Any]] = []
         self.tables: list[Table] = []
-        monkeypatch.setattr(runner, "open_course", self._open)
+        monkeypatch.setattr(runner, "open_scenario_run", self._open)
 
     @asynccontextmanager
     async def _open(
