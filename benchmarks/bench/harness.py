@@ -58,14 +58,14 @@ async def measure(number: int, counts: HarnessCounts, folder: Path, results: Ben
 
 async def _cells(number: int, course: ScenarioRun, counts: HarnessCounts, folder: Path) -> AsyncIterator[BenchCell]:
     began = time.monotonic()
-    account, short, long = ScenarioRecord(course), *counts.judged
+    record, short, long = ScenarioRecord(course), *counts.judged
     for blocks in range(1, long + 1):
         await course.block(_silent)
         if blocks in (short, long):
             seconds = time.monotonic() - began
-            account.judge()
+            record.judge()
             for name in LOOKED_AT:
-                yield BenchCell(number, f"{blocks} blocks", f"least-{name}", account.first[name].smallest_leak)
+                yield BenchCell(number, f"{blocks} blocks", f"least-{name}", record.judgements[name].smallest_leak)
             yield BenchCell(number, f"{blocks} blocks", "least-seconds", seconds)
     for name, cost in (await _costs(course, counts.turns, folder)).items():
         yield BenchCell(number, name, "cycles", cost.cycles / cost.wall)

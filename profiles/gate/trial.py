@@ -157,7 +157,7 @@ class _SideRun:
         if self._course is not None and self.stands:
             with self._blamed():
                 await self._course.block(_quiet)
-                self._course.check_bytes()
+                self._course.check_traffic()
 
     def look(self) -> Measurement:
         """What it showed."""

@@ -1,4 +1,4 @@
-"""What is known of one scenario while a run goes on: its course, its confirmations, and what was made of them."""
+"""What a run knows of one scenario: its processes, its confirmations, and how they were judged."""
 
 from dataclasses import dataclass, field, replace
 
@@ -11,82 +11,82 @@ from soak.run.scenario_run import ScenarioRun
 
 @dataclass
 class ScenarioRecord:
-    """One scenario. `again` is None until somebody has looked whether what is suspected comes again."""
+    """One scenario. `confirmation_judgements` is None until a confirmation has judged what is suspected."""
 
-    course: ScenarioRun
+    run: ScenarioRun
     phase: Phase = Phase.WARM_UP
-    first: dict[str, Judgement] = field(default_factory=dict)
-    again: dict[str, Judgement] | None = None
+    judgements: dict[str, Judgement] = field(default_factory=dict)
+    confirmation_judgements: dict[str, Judgement] | None = None
     findings: list[FindingResult] = field(default_factory=list)
-    second: ScenarioRun | None = None
-    """The confirmation that goes on."""
-    confirmed: list["ProcessTotals"] = field(default_factory=list)
-    before: list["ProcessTotals"] = field(default_factory=list)
-    """The processes that pauses have ended: bounded by their number."""
+    confirming: ScenarioRun | None = None
+    """The confirmation that is running."""
+    confirmations: list["ProcessTotals"] = field(default_factory=list)
+    earlier_processes: list["ProcessTotals"] = field(default_factory=list)
+    """Processes that a pause has ended; their number is bounded by the number of pauses."""
 
     @property
     def name(self) -> str:
-        """The scenario's."""
-        return self.course.scenario.name
+        """The scenario's name."""
+        return self.run.scenario.name
 
     @property
     def counts(self) -> CycleCounts:
-        """How much ran for this scenario, in all processes so far."""
-        first = [self.course.counts, *(one.counts for one in self.before)]
+        """Cycles of this scenario, in all processes so far."""
+        first = [self.run.counts, *(one.counts for one in self.earlier_processes)]
         more = [one.counts.as_confirmation for one in self._confirmations]
         return total([*first, *more], rounds=sum(one.blocks for one in first))
 
     @property
     def judged_cycles(self) -> int:
-        """Cycles after the warm-up, those before a pause too."""
-        return self.course.cycles + sum(one.counts.judged_cycles for one in self.before)
+        """Cycles after the warm-up, including those before a pause."""
+        return self.run.cycles + sum(one.counts.judged_cycles for one in self.earlier_processes)
 
     @property
     def traffic(self) -> TrafficResult:
-        """Its bytes, in all processes so far."""
-        return sum((one.traffic for one in self._others), traffic_of(self.course))
+        """Bytes typed and printed, in all processes so far."""
+        return sum((one.traffic for one in self._others), traffic_of(self.run))
 
     @property
     def busy_seconds(self) -> float:
-        """The time in which cycles were driven, in all processes so far."""
-        return self.course.busy_seconds + sum(one.busy_seconds for one in self._others)
+        """Time spent on cycles, in all processes so far."""
+        return self.run.busy_seconds + sum(one.busy_seconds for one in self._others)
 
     @property
     def bounds(self) -> list[list[BoundResult]]:
-        """The limits of each process."""
-        return [self.course.bounds, *(one.bounds for one in self._others)]
+        """The limits of each process, newest first."""
+        return [self.run.bounds, *(one.bounds for one in self._others)]
 
-    def go_on_with(self, course: ScenarioRun) -> None:
-        """Take another course after a pause. What the one before did counts; its series end with its processes."""
-        before, self.course = process_totals(self.course), course
-        lost = TrafficResult(lost=-before.traffic.lost)  # in the cycle that the pause cut short
-        self.before.append(replace(before, traffic=before.traffic + lost))
-        self.again = None
+    def continue_with(self, run: ScenarioRun) -> None:
+        """Replace the processes after a pause. The counts of the earlier ones are kept, their series are not."""
+        before, self.run = process_totals(self.run), run
+        lost = TrafficResult(lost=-before.traffic.lost)  # bytes lost in the interrupted cycle are not the agent's fault
+        self.earlier_processes.append(replace(before, traffic=before.traffic + lost))
+        self.confirmation_judgements = None
 
     def judge(self) -> list[str]:
-        """Judge all gauges by what there is now. Return the names that are suspected."""
-        book = self.course.book
-        self.first = {name: judge(book.window(name), gauge_of(name)) for name in book.series}
-        return [name for name, judgement in self.first.items() if judgement.suspicious]
+        """Judge all gauges by the samples so far. Return the names of suspected ones."""
+        book = self.run.book
+        self.judgements = {name: judge(book.window(name), gauge_of(name)) for name in book.series}
+        return [name for name, judgement in self.judgements.items() if judgement.suspicious]
 
     def end_confirmation(self) -> None:
-        """Keep what the confirmation has counted, not its process."""
-        if self.second is not None:
-            self.confirmed.append(process_totals(self.second))
-            self.second = None
+        """Keep the counts of the confirmation and drop its process."""
+        if self.confirming is not None:
+            self.confirmations.append(process_totals(self.confirming))
+            self.confirming = None
 
     @property
     def _others(self) -> list["ProcessTotals"]:
-        return [*self.before, *self._confirmations]
+        return [*self.earlier_processes, *self._confirmations]
 
     @property
     def _confirmations(self) -> list["ProcessTotals"]:
-        return [*self.confirmed, *([process_totals(self.second)] if self.second else [])]
+        return [*self.confirmations, *([process_totals(self.confirming)] if self.confirming else [])]
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessTotals:
-    """What one second process has counted."""
+    """Counts of a process that is no longer used."""
 
     counts: CycleCounts
     traffic: TrafficResult
@@ -94,12 +94,12 @@ class ProcessTotals:
     bounds: list[BoundResult]
 
 
-def process_totals(course: ScenarioRun) -> ProcessTotals:
-    """What it has counted so far."""
-    return ProcessTotals(course.counts, traffic_of(course), course.busy_seconds, course.bounds)
+def process_totals(run: ScenarioRun) -> ProcessTotals:
+    """Return the counts of a scenario run so far."""
+    return ProcessTotals(run.counts, traffic_of(run), run.busy_seconds, run.bounds)
 
 
-def traffic_of(course: ScenarioRun) -> TrafficResult:
-    """The bytes of one course so far."""
-    traffic = course.world.traffic
+def traffic_of(run: ScenarioRun) -> TrafficResult:
+    """Return the traffic of a scenario run so far."""
+    traffic = run.context.traffic
     return TrafficResult(traffic.bytes_sent, traffic.bytes_received, traffic.lost)

@@ -42,11 +42,11 @@ class Invocation:
     stops: Interruption
     as_json: bool
 
-    def drive(self, plan: SoakPlan, setting: RunInfo, earlier: Report | None) -> int:
+    def drive(self, plan: SoakPlan, info: RunInfo, earlier: Report | None) -> int:
         """Start agents and use them. Return the exit status. Raises Usage when no report can be written."""
 
         async def driven(folder: Path, writer: ReportWriter, shown: ProgressView) -> Report:
-            runner = SoakRunner(plan, setting, self.directory, shown, folder, earlier, writer)
+            runner = SoakRunner(plan, info, self.directory, shown, folder, earlier, writer)
             async with self.stops.event() as stop:
                 return await runner.run(stop)
 
@@ -55,35 +55,33 @@ class Invocation:
                 shown.say(line)
             return alone(lambda folder: driven(folder, writer, shown))
 
-        return self._whole(setting, earlier, job)
+        return self._whole(info, earlier, job)
 
-    def watch(self, state_dir: Path, seconds: float | None, setting: RunInfo) -> int:
+    def watch(self, state_dir: Path, seconds: float | None, info: RunInfo) -> int:
         """Watch an agent that runs. Return the exit status. Raises Usage when no report can be written."""
         from soak.run.watch import Watch  # noqa: PLC0415 - only who watches pays for it
 
         async def watched(writer: ReportWriter, shown: ProgressView) -> Report:
             async with self.stops.event() as stop:
-                return await Watch(state_dir, seconds, setting, shown).run(stop, writer)
+                return await Watch(state_dir, seconds, info, shown).run(stop, writer)
 
-        return self._whole(setting, None, lambda writer, shown: run(watched(writer, shown)))
+        return self._whole(info, None, lambda writer, shown: run(watched(writer, shown)))
 
     def test_itself(self, test: Callable[[Path], Coroutine[Any, Any, int]]) -> int:
         """Run the self-test in a folder of its own. Return the exit status."""
         usable(self.directory.clear)
         return alone(lambda folder: unless_stopped(test(folder), EXIT_STATUS["inconclusive"], self.stops))
 
-    def _whole(
-        self, setting: RunInfo, earlier: Report | None, job: Callable[[ReportWriter, ProgressView], Report]
-    ) -> int:
-        first = bare_report(setting, earlier, finished=False)
+    def _whole(self, info: RunInfo, earlier: Report | None, job: Callable[[ReportWriter, ProgressView], Report]) -> int:
+        first = bare_report(info, earlier, finished=False)
         usable(lambda: self.directory.begin(first, keep_samples=earlier is not None))
         with BestEffortView(view(as_json=self.as_json, environ=os.environ)) as shown:
             writer = ReportWriter(self.directory, shown.say)
             try:
                 report = job(writer, shown)
             except Exception as error:
-                found = [failure(error, "", setting.command)]
-                report = bare_report(setting, earlier, finished=True, findings=found)
+                found = [failure(error, "", info.command)]
+                report = bare_report(info, earlier, finished=True, findings=found)
                 writer.write(report)
         return self._end(report, writer.problem)
 

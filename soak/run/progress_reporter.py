@@ -44,67 +44,67 @@ class ProgressReporter:
         """A line that stays."""
         self._view.say(line)
 
-    def tell(self, accounts: Sequence[ScenarioRecord], findings: Iterable[FindingResult]) -> None:
+    def update(self, records: Sequence[ScenarioRecord], findings: Iterable[FindingResult]) -> None:
         """Where it is now. Cheap."""
-        counts = total((account.counts for account in accounts), self.rounds_done)
-        share = self._share(accounts)
+        counts = total((record.counts for record in records), self.rounds_done)
+        share = self._share(records)
         self._view.update(
             Progress(
                 phase=self._phase,
                 scenario=self._where,
                 counts=counts,
-                step=self._step(accounts),
-                rate=counts.cycles / max(sum(account.busy_seconds for account in accounts), 1e-9),
+                step=self._step(records),
+                rate=counts.cycles / max(sum(record.busy_seconds for record in records), 1e-9),
                 seconds_left=self._seconds_left(share),
                 elapsed=self._elapsed(),
                 share=share,
-                gauges=tuple(self._curves(accounts)),
+                gauges=tuple(self._curves(records)),
                 findings=tuple(f"{one.kind} {one.name} ({one.scenario})" for one in findings),
-                traffic=sum((account.traffic for account in accounts), TrafficResult()),
+                traffic=sum((record.traffic for record in records), TrafficResult()),
             )
         )
 
-    def _curves(self, accounts: Iterable[ScenarioRecord]) -> Iterator[GaugeCurve]:
-        shown = (account.course.book.series for account in accounts if account.name == self._where)
+    def _curves(self, records: Iterable[ScenarioRecord]) -> Iterator[GaugeCurve]:
+        shown = (record.run.book.series for record in records if record.name == self._where)
         for series in shown:
             for name in CURVES:
                 if name in series:
                     values = tuple(value for _, _, value in series[name])[-CURVE_POINTS:]
                     yield GaugeCurve(name, gauge_of(name).unit, values)
 
-    def _step(self, accounts: Sequence[ScenarioRecord]) -> str:
+    def _step(self, records: Sequence[ScenarioRecord]) -> str:
         """Where in its phase it is: `round 3 of 8`, `block 2 of 8 of the second process`."""
         if self._phase == RUNNING and self.round:
             of = f" of {QUICK_BLOCKS}" if self._plan.duration is None and self._plan.cycles is None else ""
             return f"round {self.round:,}{of}"
         if self._phase == CONFIRMING:
-            second = self._second(accounts)
+            second = self._second(records)
             if second is None or not second.cycles:
                 return "warm-up of the second process"
             return f"block {min(second.blocks + 1, QUICK_BLOCKS)} of {QUICK_BLOCKS} of the second process"
         return count(self.rounds_done, "round") if self._phase == DONE else ""
 
-    def _second(self, accounts: Sequence[ScenarioRecord]) -> ScenarioRun | None:
+    def _second(self, records: Sequence[ScenarioRecord]) -> ScenarioRun | None:
         """The confirmation that goes on."""
-        return next((account.second for account in accounts if account.name == self._where), None)
+        return next((record.confirming for record in records if record.name == self._where), None)
 
-    def _share(self, accounts: Sequence[ScenarioRecord]) -> float | None:
+    def _share(self, records: Sequence[ScenarioRecord]) -> float | None:
         """What is done of the judged part or of a confirmation, from 0 to 1; None where nobody knows its length."""
         if self._phase == CONFIRMING:
-            return self._share_confirmed(accounts)
+            return self._share_confirmed(records)
         plan = self._plan
         if self._phase not in (RUNNING, DONE):
             return None
         if plan.duration is not None:
             return min(1.0, self._elapsed() / plan.duration)
         if plan.cycles is None:
-            done, wanted = sum(account.counts.blocks for account in accounts), QUICK_BLOCKS
+            done, wanted = sum(record.counts.blocks for record in records), QUICK_BLOCKS
         else:
-            done, wanted = sum(min(plan.cycles, one.counts.judged_cycles) for one in accounts), plan.cycles
+            done, wanted = sum(min(plan.cycles, one.counts.judged_cycles) for one in records), plan.cycles
         return min(1.0, done / (wanted * len(plan.scenarios)))
 
-    def _share_confirmed(self, accounts: Sequence[ScenarioRecord]) -> float | None:
-        second = self._second(accounts)
+    def _share_confirmed(self, records: Sequence[ScenarioRecord]) -> float | None:
+        second = self._second(records)
         if second is None or not second.cycles:
             return None
         if self._confirming_since is None:

@@ -60,8 +60,8 @@ class RunInfo:
 
 
 def compose(
-    setting: RunInfo,
-    accounts: Iterable[ScenarioRecord],
+    info: RunInfo,
+    records: Iterable[ScenarioRecord],
     *,
     rounds: int,
     duration: float,
@@ -75,44 +75,44 @@ def compose(
     earlier: Report | None,
 ) -> Report:
     """The report of now. `findings` are those that belong to no scenario's course; `earlier` is the run before."""
-    accounts = list(accounts)
-    found = ordered([*findings, *(one for account in accounts for one in account.findings)])
-    results = [result for account in accounts for result in _gauges(account)]
-    scenarios = [_scenario(account, results, found) for account in accounts]
+    records = list(records)
+    found = ordered([*findings, *(one for record in records for one in record.findings)])
+    results = [result for record in records for result in _gauges(record)]
+    scenarios = [_scenario(record, results, found) for record in records]
     report = Report(
-        verdict=_verdict(conclude(found, results, scenarios, setting.planned), interrupted, finished),
+        verdict=_verdict(conclude(found, results, scenarios, info.planned), interrupted, finished),
         counts=total((scenario.counts for scenario in scenarios), rounds),
         duration_s=round(duration, 1),
-        seed=setting.seed,
-        environment=dict(setting.environment),
+        seed=info.seed,
+        environment=dict(info.environment),
         bounds=explained(
-            bounds_together(part for account in accounts for part in account.bounds),
-            [account.name for account in accounts],
+            bounds_together(part for record in records for part in record.bounds),
+            [record.name for record in records],
         ),
-        rest=[result for account in accounts for result in _rest(account, results)],
+        rest=[result for record in records for result in _rest(record, results)],
         gauges=results,
         findings=found,
         traffic=sum((scenario.traffic for scenario in scenarios), TrafficResult()),
-        command=setting.command,
-        started_at=setting.started_at,
+        command=info.command,
+        started_at=info.started_at,
         interrupted=interrupted,
         finished=finished,
         scenarios=scenarios,
         harness=harness,
         memory=memory[-MOST_WINDOWS_TOLD:],
         notes=notes,
-        series=[*(series for account in accounts for series in _series(account)), *harness_series],
-        product=setting.product,
+        series=[*(series for record in records for series in _series(record)), *harness_series],
+        product=info.product,
     )
-    return report if earlier is None else _joined(earlier, report, setting.planned)
+    return report if earlier is None else _joined(earlier, report, info.planned)
 
 
 def bare_report(
-    setting: RunInfo, earlier: Report | None, *, finished: bool, findings: Sequence[FindingResult] = ()
+    info: RunInfo, earlier: Report | None, *, finished: bool, findings: Sequence[FindingResult] = ()
 ) -> Report:
     """The report of a run without any cycle: before its first agent, or of one that failed before."""
     return compose(
-        setting, [], rounds=0, duration=0.0, interrupted=False, finished=finished, findings=[*findings], harness=[],
+        info, [], rounds=0, duration=0.0, interrupted=False, finished=finished, findings=[*findings], harness=[],
         harness_series=[], memory=[], notes=[] if finished else [UNFINISHED], earlier=earlier,
     )  # fmt: skip
 
@@ -126,29 +126,29 @@ def _verdict(verdict: SoakVerdict, interrupted: bool, finished: bool) -> SoakVer
     return "inconclusive" if interrupted else verdict
 
 
-def _scenario(account: ScenarioRecord, results: list[GaugeResult], findings: list[FindingResult]) -> ScenarioResult:
-    course, phase = account.course, account.phase
-    state, reason = scenario_state(account.name, phase, course.blocks, results, findings)
-    seconds = round(account.busy_seconds, 1)
-    return ScenarioResult(account.name, account.counts, course.blocks, seconds, phase, state, account.traffic, reason)
+def _scenario(record: ScenarioRecord, results: list[GaugeResult], findings: list[FindingResult]) -> ScenarioResult:
+    run, phase = record.run, record.phase
+    state, reason = scenario_state(record.name, phase, run.blocks, results, findings)
+    seconds = round(record.busy_seconds, 1)
+    return ScenarioResult(record.name, record.counts, run.blocks, seconds, phase, state, record.traffic, reason)
 
 
-def _rest(account: ScenarioRecord, results: list[GaugeResult]) -> list[RestResult]:
-    course = account.course
-    return [] if course.baseline is None else rest(course.baseline, course.newest, results, account.name)
+def _rest(record: ScenarioRecord, results: list[GaugeResult]) -> list[RestResult]:
+    run = record.run
+    return [] if run.baseline is None else rest(run.baseline, run.newest, results, record.name)
 
 
-def _gauges(account: ScenarioRecord) -> list[GaugeResult]:
+def _gauges(record: ScenarioRecord) -> list[GaugeResult]:
     """Every gauge but the types that never moved, which are one line together."""
-    moved = {name: one for name, one in account.first.items() if not _is_quiet(name, one)}
-    blocks = account.course.blocks
-    results = gauges(moved, account.again, account.name, blocks)
+    moved = {name: one for name, one in record.judgements.items() if not _is_quiet(name, one)}
+    blocks = record.run.blocks
+    results = gauges(moved, record.confirmation_judgements, record.name, blocks)
     coarsest: dict[str, Judgement] = {}  # bounded by the processes
-    for name in account.first.keys() - moved.keys():
-        types, one = f"{prefix_of(name)}types", account.first[name]
+    for name in record.judgements.keys() - moved.keys():
+        types, one = f"{prefix_of(name)}types", record.judgements[name]
         coarsest[types] = max(coarsest.get(types, one), one, key=lambda judgement: judgement.smallest_leak)
-    results += [gauge_result(types, coarsest[types], None, account.name, blocks) for types in sorted(coarsest)]
-    found = {finding.name for finding in account.findings}
+    results += [gauge_result(types, coarsest[types], None, record.name, blocks) for types in sorted(coarsest)]
+    found = {finding.name for finding in record.findings}
     return [replace(one, state=Trend.RISING, reason="") if one.name in found else one for one in results]
 
 
@@ -156,24 +156,24 @@ def _is_quiet(name: str, judgement: Judgement) -> bool:
     return family_of(name) == "types" and len({value for _, value in judgement.levels}) <= 1
 
 
-def _series(account: ScenarioRecord) -> list[SeriesResult]:
-    book = account.course.book
-    told = {finding.name for finding in account.findings}
+def _series(record: ScenarioRecord) -> list[SeriesResult]:
+    book = record.run.book
+    told = {finding.name for finding in record.findings}
     moving = [name for name, series in book.series.items() if len({value for _, _, value in series}) > 1]
     always = (name for name in book.series if bare(name) in ALWAYS_SHOWN)
     names = sorted({*told, *always, *moving} & {*book.series}, key=lambda name: _place(name, told))
-    return [_plot(account, name) for name in names[:MOST_PLOTS]]
+    return [_plot(record, name) for name in names[:MOST_PLOTS]]
 
 
 def _place(name: str, told: set[str]) -> tuple[bool, bool, bool, str]:
     return name not in told, bare(name) not in ALWAYS_SHOWN, gauge_of(name).kind is not GaugeKind.REST, name
 
 
-def _plot(account: ScenarioRecord, name: str) -> SeriesResult:
-    series = account.course.book.series[name].copy()
+def _plot(record: ScenarioRecord, name: str) -> SeriesResult:
+    series = record.run.book.series[name].copy()
     series.limit(PLOT_POINTS)
     points = [(round(at, 2), cycle, value) for at, cycle, value in series.measured()]
-    return SeriesResult(name, account.name, gauge_of(name).unit, None, points)
+    return SeriesResult(name, record.name, gauge_of(name).unit, None, points)
 
 
 def _joined(earlier: Report, report: Report, planned: Iterable[str]) -> Report:

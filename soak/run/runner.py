@@ -1,6 +1,6 @@
-"""One run: courses side by side in rounds, judged again and again, what is suspected confirmed in fresh processes.
+"""Carries out one run: rounds of blocks, repeated judgement, and confirmation of suspicions in fresh processes.
 
-Owns the courses and the run's directory of processes. Whatever ends it, there is a report.
+Owns the scenario runs and the directory of their processes. A report is written however the run ends.
 """
 
 import asyncio
@@ -31,24 +31,24 @@ from soak.view.lines import ProgressView
 
 CHECKPOINT_SECONDS = 5.0
 LAST_TRIES = 10
-"""How often the last report is tried when it can't be written, and how long after the try before."""
+"""Attempts to write the last report, `TRY_SECONDS` apart."""
 TRY_SECONDS = 1.0
 LARGEST_FACTOR = 8
 BLOCKS_A_FACTOR = 64
-"""After so many blocks they become longer: samples take time."""
+"""Blocks get longer each time this many are done, because every sample takes time."""
 
 
 class RunAborted(Exception):
-    """A finding after which the run can't go on; it has been written down."""
+    """The run can't continue; its finding is recorded."""
 
 
 class SoakRunner:
-    """Carries out one plan."""
+    """Runs one plan and returns its report."""
 
     def __init__(
         self,
         plan: SoakPlan,
-        setting: RunInfo,
+        info: RunInfo,
         directory: ReportDirectory,
         view: ProgressView,
         folder: Path,
@@ -56,28 +56,28 @@ class SoakRunner:
         writer: ReportWriter | None = None,
     ) -> None:
         self._plan = plan
-        self._setting = setting
+        self._info = info
         self._writer = writer or ReportWriter(directory, view.say)
         self._folder = folder
         self._earlier = earlier
         self._pauses = PauseDetector()
         self._scopes: list[AsyncExitStack] = []  # bounded by the scenarios
-        self._accounts: list[ScenarioRecord] = []
+        self._records: list[ScenarioRecord] = []
         self._findings: list[FindingResult] = []
-        self._telling = ProgressReporter(view, plan, self._elapsed)
+        self._reporter = ProgressReporter(view, plan, self._elapsed)
         self._tracing = MemoryTracing(directory.windows, plan.memray, self._elapsed)
         self._notes = [*self._tracing.notes]
-        self._own = SelfMonitor(self._elapsed)
+        self._self_monitor = SelfMonitor(self._elapsed)
         self._last_checkpoint = 0.0
-        self._examined = -1
+        self._judged_round = -1
         self._interrupted = False
         self._over = False
 
     async def run(self, stop: asyncio.Event) -> Report:
-        """Do it all, or as much as there is time for until `stop`. Raises ReportError, for what can't be written."""
-        going = asyncio.ensure_future(self._go())
+        """Run the plan until it is done or `stop` is set. Raises ReportError if the report can't be written."""
+        going = asyncio.ensure_future(self._execute())
         stopping = asyncio.ensure_future(stop.wait())
-        looking = asyncio.ensure_future(self._pauses.watch(self._say_paused))
+        looking = asyncio.ensure_future(self._pauses.watch(self._report_pause))
         try:
             await asyncio.wait({going, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not going.done():
@@ -87,7 +87,7 @@ class SoakRunner:
             with suppress(asyncio.CancelledError, RunAborted):
                 await going
         except Exception as error:
-            self._findings.append(failure(error, "", self._setting.command))
+            self._findings.append(failure(error, "", self._info.command))
         finally:
             stopping.cancel()
             looking.cancel()
@@ -95,17 +95,17 @@ class SoakRunner:
         self._show("done")
         return await self._last_report(stop)
 
-    # -- the course of the run
+    # -- starting and rounds
 
-    async def _go(self) -> None:
+    async def _execute(self) -> None:
         async with AsyncExitStack() as scope:
             for number, name in enumerate(self._plan.scenarios):
                 await self._begin(scope, number, name)
             while not self._is_done():
                 await self._next_round()
-            await self._examine()
-            for account in self._accounts if self._tracing.on else ():
-                await self._trace(account, 0.0)
+            await self._judge_all()
+            for record in self._records if self._tracing.on else ():
+                await self._trace(record, 0.0)
 
     async def _begin(self, scope: AsyncExitStack, number: int, name: str) -> None:
         self._scopes.append(await scope.enter_async_context(AsyncExitStack()))
@@ -113,7 +113,7 @@ class SoakRunner:
             await self._start(number, name)
 
     async def _start(self, number: int, name: str) -> None:
-        """Start a scenario's processes and warm them up; again when a pause came in between."""
+        """Start a scenario's processes and warm them up. Start over if a pause interrupts it."""
         while True:
             before = self._pauses.count
             try:
@@ -127,167 +127,169 @@ class SoakRunner:
         self._show("starting", name)
         paused = f"p{self._pauses.count}" if self._pauses.count else ""
         opened = open_scenario_run(name, self._plan, self._folder / f"{number}{paused}", self._elapsed)
-        course = await self._scopes[number].enter_async_context(opened)
-        if number < len(self._accounts):
-            self._accounts[number].go_on_with(course)
+        run = await self._scopes[number].enter_async_context(opened)
+        if number < len(self._records):
+            self._records[number].continue_with(run)
         else:
-            self._accounts.append(ScenarioRecord(course))
+            self._records.append(ScenarioRecord(run))
         self._show("warming up", name)
-        await course.warm_up(self._tell_and_write)
-        self._accounts[number].phase = Phase.RUNNING
+        await run.warm_up(self._update_and_write)
+        self._records[number].phase = Phase.RUNNING
 
-    async def _start_again(self, account: ScenarioRecord) -> None:
-        """Go on with fresh processes, after a pause in which the ones before missed each other."""
-        number = self._accounts.index(account)
-        self._telling.say(f"{account.name}: a pause cut a cycle short; going on with fresh processes")
+    async def _start_again(self, record: ScenarioRecord) -> None:
+        """Continue with fresh processes after a pause during which the earlier ones timed out."""
+        number = self._records.index(record)
+        self._reporter.say(f"{record.name}: a pause interrupted a cycle; continuing with fresh processes")
         await self._scopes[number].aclose()
-        await self._start(number, account.name)
+        await self._start(number, record.name)
 
     def _was_paused_since(self, count: int) -> bool:
         if missed := self._pauses.look():
-            self._say_paused(missed)
+            self._report_pause(missed)
         return self._pauses.count > count
 
-    def _say_paused(self, missed: float) -> None:
-        self._telling.say(f"paused for {duration(missed)}: the machine slept, or this process was stopped")
+    def _report_pause(self, missed: float) -> None:
+        self._reporter.say(f"paused for {duration(missed)}: the machine slept, or this process was stopped")
 
     async def _next_round(self) -> None:
-        self._telling.round += 1
-        for account in self._accounts:
+        self._reporter.round += 1
+        for record in self._records:
             if self._time_is_up() and self._round > 1:
                 return
-            course = account.course
-            self._show("running", account.name)
-            course.factor = min(LARGEST_FACTOR, 1 + course.blocks // BLOCKS_A_FACTOR)
-            sample = await self._block(account)
+            run = record.run
+            self._show("running", record.name)
+            run.factor = min(LARGEST_FACTOR, 1 + run.blocks // BLOCKS_A_FACTOR)
+            sample = await self._block(record)
             if sample is None:
                 continue
-            self._writer.append_samples(account.name, [sample])
-            self._look_at(account)
-        self._telling.rounds_done = self._round
-        self._own.sample()
+            self._writer.append_samples(record.name, [sample])
+            self._check_block(record)
+        self._reporter.rounds_done = self._round
+        self._self_monitor.sample()
         if self._tracing.due:
-            await self._trace(self._accounts[self._tracing.taken % len(self._accounts)], WINDOW_SECONDS)
+            await self._trace(self._records[self._tracing.taken % len(self._records)], WINDOW_SECONDS)
         if self._round >= QUICK_BLOCKS and self._round.bit_count() == 1:  # 8, 16, 32 ...
-            await self._examine()
+            await self._judge_all()
         self._checkpoint_now_and_then()
 
-    async def _block(self, account: ScenarioRecord) -> Sample | None:
-        """A block of one scenario. None: a pause cut it short, and fresh processes have taken over."""
+    async def _block(self, record: ScenarioRecord) -> Sample | None:
+        """Run a block of one scenario. Return None if a pause interrupted it; fresh processes then continue."""
         before = self._pauses.count
-        with self._failing(account.name):
+        with self._failing(record.name):
             try:
-                return await account.course.block(self._tell)
+                return await record.run.block(self._update)
             except Exception:
                 if not self._was_paused_since(before):
                     raise
-            await self._start_again(account)
+            await self._start_again(record)
         return None
 
     @property
     def _round(self) -> int:
-        return self._telling.round
+        return self._reporter.round
 
     def _is_done(self) -> bool:
         plan = self._plan
         if plan.duration is not None:
             return self._time_is_up() and self._round >= 1
         if plan.cycles is not None:
-            return all(account.judged_cycles >= plan.cycles for account in self._accounts)
-        return all(account.course.blocks >= QUICK_BLOCKS for account in self._accounts)
+            return all(record.judged_cycles >= plan.cycles for record in self._records)
+        return all(record.run.blocks >= QUICK_BLOCKS for record in self._records)
 
     def _time_is_up(self) -> bool:
         return self._plan.duration is not None and self._elapsed() >= self._plan.duration
 
-    def _look_at(self, account: ScenarioRecord) -> None:
-        """After a block: its bytes, and the agent's bounds."""
-        with self._failing(account.name):
-            account.course.check_bytes()
-        known = {finding.name for finding in account.findings}
-        entries = account.course.entries
-        found = breaches(entries, account.name, self._replay(account.name))
-        account.findings += [finding for finding in found if finding.name not in known]
+    def _check_block(self, record: ScenarioRecord) -> None:
+        """Check the traffic and the ledger after a block."""
+        with self._failing(record.name):
+            record.run.check_traffic()
+        known = {finding.name for finding in record.findings}
+        entries = record.run.entries
+        found = breaches(entries, record.name, self._replay(record.name))
+        record.findings += [finding for finding in found if finding.name not in known]
         self._stop_early()
 
     # -- suspicion and confirmation
 
-    async def _examine(self) -> None:
-        """Judge every scenario, and look again in a fresh process where something seems to rise; once a round."""
-        if self._examined == self._round:
+    async def _judge_all(self) -> None:
+        """Judge every scenario, and confirm suspicions in a fresh process. At most once a round."""
+        if self._judged_round == self._round:
             return
-        self._examined = self._round
-        for account in self._accounts:
-            suspected = [name for name in account.judge() if name not in {one.name for one in account.findings}]
-            if account.course.blocks >= QUICK_BLOCKS:
-                account.phase = Phase.JUDGED
+        self._judged_round = self._round
+        for record in self._records:
+            suspected = [name for name in record.judge() if name not in {one.name for one in record.findings}]
+            if record.run.blocks >= QUICK_BLOCKS:
+                record.phase = Phase.JUDGED
             if not suspected:
-                account.again = account.again or {}
+                record.confirmation_judgements = record.confirmation_judgements or {}
             elif self._plan.confirm:
-                await self._confirm(account, suspected)
+                await self._confirm(record, suspected)
             self._stop_early()
 
-    async def _confirm(self, account: ScenarioRecord, suspected: list[str]) -> None:
-        self._show(CONFIRMING, account.name)
-        self._telling.say(f"{account.name}: {_some(suspected)} may rise; looking again in a fresh process")
-        with self._failing(account.name):
+    async def _confirm(self, record: ScenarioRecord, suspected: list[str]) -> None:
+        self._show(CONFIRMING, record.name)
+        self._reporter.say(f"{record.name}: {_first_names(suspected)} may be rising; confirming in a fresh process")
+        with self._failing(record.name):
             while True:
                 before = self._pauses.count
                 try:
-                    await self._look_again(account, suspected)
+                    await self._run_confirmation(record, suspected)
                     break
                 except Exception:
                     if not self._was_paused_since(before):
                         raise
-        account.phase = Phase.CONFIRMED
-        account.findings += leaks(
-            {name: account.first[name] for name in suspected},
-            account.again or {},
-            cycles_per_second=account.course.cycles_per_second,
-            scenario=account.name,
-            replay=self._replay(account.name),
+        record.phase = Phase.CONFIRMED
+        record.findings += leaks(
+            {name: record.judgements[name] for name in suspected},
+            record.confirmation_judgements or {},
+            cycles_per_second=record.run.cycles_per_second,
+            scenario=record.name,
+            replay=self._replay(record.name),
         )
 
-    async def _look_again(self, account: ScenarioRecord, suspected: list[str]) -> None:
-        """Drive the scenario in a fresh process with another seed, and judge what was suspected there."""
-        plan = self._plan.later(1 + len(account.confirmed))
-        number = f"{self._accounts.index(account)}.{len(account.confirmed)}.{self._pauses.count}"
-        folder = self._folder / number  # short: sockets are in it
-        async with open_scenario_run(account.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as course:
-            account.second = course
+    async def _run_confirmation(self, record: ScenarioRecord, suspected: list[str]) -> None:
+        """Run the scenario in a fresh process with another seed, and judge the suspected gauges there."""
+        plan = self._plan.later(1 + len(record.confirmations))
+        number = f"{self._records.index(record)}.{len(record.confirmations)}.{self._pauses.count}"
+        folder = self._folder / number  # short, because socket paths are limited
+        async with open_scenario_run(record.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as run:
+            record.confirming = run
             try:
-                await course.warm_up(self._tell)
-                while course.blocks < QUICK_BLOCKS and not self._is_clear(account, course, suspected):
-                    await course.block(self._tell)
-                    course.check_bytes()
+                await run.warm_up(self._update)
+                while run.blocks < QUICK_BLOCKS and not self._is_clear(record, run, suspected):
+                    await run.block(self._update)
+                    run.check_traffic()
             finally:
-                account.end_confirmation()
-            account.again = {name: judge(course.book.window(name), gauge_of(name)) for name in account.first}
-            account.findings += breaches(course.entries, account.name, self._replay(account.name))
+                record.end_confirmation()
+            record.confirmation_judgements = {
+                name: judge(run.book.window(name), gauge_of(name)) for name in record.judgements
+            }
+            record.findings += breaches(run.entries, record.name, self._replay(record.name))
 
-    def _is_clear(self, account: ScenarioRecord, course: ScenarioRun, suspected: list[str]) -> bool:
-        """Whether one finding is enough, and there is one already that more blocks would not change."""
-        if not self._plan.fail_fast or course.blocks < FEWEST_CLEAR_BLOCKS:
+    def _is_clear(self, record: ScenarioRecord, run: ScenarioRun, suspected: list[str]) -> bool:
+        """Return whether --fail-fast has a finding that more blocks would not change."""
+        if not self._plan.fail_fast or run.blocks < FEWEST_CLEAR_BLOCKS:
             return False
-        again = {name: judge(course.book.window(name), gauge_of(name)) for name in suspected}
-        return any(is_clear(one) and convicted(account.first[name], one) for name, one in again.items())
+        again = {name: judge(run.book.window(name), gauge_of(name)) for name in suspected}
+        return any(is_clear(one) and convicted(record.judgements[name], one) for name, one in again.items())
 
     def _stop_early(self) -> None:
-        if self._plan.fail_fast and any(account.findings for account in self._accounts):
-            self._notes.append("it ended with the first finding, as asked for by --fail-fast")
+        if self._plan.fail_fast and any(record.findings for record in self._records):
+            self._notes.append("the run ended at the first finding (--fail-fast)")
             raise RunAborted
 
-    async def _trace(self, account: ScenarioRecord, seconds: float) -> None:
-        self._show("tracing", account.name)
+    async def _trace(self, record: ScenarioRecord, seconds: float) -> None:
+        self._show("tracing", record.name)
         before = self._pauses.count
-        with self._failing(account.name):
+        with self._failing(record.name):
             try:
-                await self._tracing.take(account.course, seconds, self._tell)
+                await self._tracing.take(record.run, seconds, self._update)
             except ReportError as error:
                 self._note(f"a memory window could not be written: {error}")
             except Exception:
                 if not self._was_paused_since(before):
                     raise
-                await self._start_again(account)
+                await self._start_again(record)
 
     def _note(self, note: str) -> None:
         if note not in self._notes:
@@ -297,7 +299,7 @@ class SoakRunner:
 
     @contextmanager
     def _failing(self, scenario: str) -> Iterator[None]:
-        """Write down what fails as a finding, and end the run. Raises RunAborted."""
+        """Record an exception as a finding and end the run. Raises RunAborted."""
         try:
             yield
         except Exception as error:
@@ -305,38 +307,38 @@ class SoakRunner:
             raise RunAborted from error
 
     def _replay(self, scenario: str, more: int = 0) -> str:
-        """Return the command that repeats a scenario as far as it has come, and by `more` cycles: blocks are whole."""
-        done = next((one.judged_cycles for one in self._accounts if one.name == scenario), 0)
+        """Return the command that repeats a scenario up to its current cycle plus `more`, in whole blocks."""
+        done = next((one.judged_cycles for one in self._records if one.name == scenario), 0)
         return scenario_command(self._plan, scenario, done + more)
 
-    # -- telling
+    # -- progress
 
     def _elapsed(self) -> float:
         return self._pauses.elapsed()
 
     def _show(self, phase: str, scenario: str = "") -> None:
-        self._telling.enter(phase, scenario)
-        self._tell()
+        self._reporter.enter(phase, scenario)
+        self._update()
 
-    def _tell(self, _: str = "") -> None:
-        self._telling.tell(self._accounts, self._all_findings())
+    def _update(self, _: str = "") -> None:
+        self._reporter.update(self._records, self._all_findings())
 
-    def _tell_and_write(self, _: str = "") -> None:
-        """The same in a warm-up, in which nothing is judged that writing could disturb."""
-        self._tell()
+    def _update_and_write(self, _: str = "") -> None:
+        """Update, and write a checkpoint. Only for the warm-up, where nothing is judged that writing could disturb."""
+        self._update()
         self._checkpoint_now_and_then()
 
     def _all_findings(self) -> list[FindingResult]:
-        return [*self._findings, *(one for account in self._accounts for one in account.findings)]
+        return [*self._findings, *(one for record in self._records for one in record.findings)]
 
     # -- the report
 
     def _checkpoint_now_and_then(self) -> None:
-        """A killed run has the report of some seconds ago; of some minutes ago when it is long."""
+        """Write the report every few seconds, less often in a long run, so that a killed run has a recent one."""
         pause = 0.0 if self._writer.problem else max(CHECKPOINT_SECONDS, self._elapsed() / 200)
         if self._elapsed() - self._last_checkpoint >= pause:
-            for account in self._accounts:
-                account.judge()
+            for record in self._records:
+                record.judge()
             self._checkpoint()
 
     def _paused(self) -> list[str]:
@@ -347,7 +349,7 @@ class SoakRunner:
         return [f"the run was paused {times}, {duration(pauses.seconds)} in all: not part of its duration, not judged"]
 
     async def _last_report(self, stop: asyncio.Event) -> Report:
-        """The end of the run, written; where there is no room for it, tried for a while."""
+        """Write the final report; retry for a while if it can't be written."""
         report = self._checkpoint()
         for _ in range(LAST_TRIES):
             if self._writer.problem is None or await is_set_within(stop, TRY_SECONDS):
@@ -359,15 +361,15 @@ class SoakRunner:
         self._last_checkpoint = self._elapsed()
         going = [] if self._over else [UNFINISHED]
         report = compose(
-            self._setting,
-            self._accounts,
-            rounds=self._telling.rounds_done,
+            self._info,
+            self._records,
+            rounds=self._reporter.rounds_done,
             duration=self._elapsed(),
             interrupted=self._interrupted,
             finished=self._over,
-            findings=[*self._findings, *self._own.findings()],
-            harness=self._own.results(),
-            harness_series=self._own.series(),
+            findings=[*self._findings, *self._self_monitor.findings()],
+            harness=self._self_monitor.results(),
+            harness_series=self._self_monitor.series(),
             memory=self._tracing.found,
             notes=[*self._notes, *self._paused(), *self._writer.notes, *going],
             earlier=self._earlier,
@@ -376,6 +378,6 @@ class SoakRunner:
         return report
 
 
-def _some(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     shown = ", ".join(sorted(names)[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,6 +1,6 @@
-"""One scenario against one agent: warm-up, then block after block, with a sample at rest after each.
+"""One scenario against one agent: a warm-up, then blocks of cycles with a sample at rest after each.
 
-Owns the agent under test, its directory, the scenario's world and the series of all gauges. Judges nothing.
+Owns the agent under test, its directory, the scenario's context and the series of all gauges. Judges nothing.
 """
 
 import asyncio
@@ -29,20 +29,20 @@ from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
 
 GONE_SECONDS = 45.0
-"""The longest timer by which an agent lets a phone go that said nothing."""
+"""The longest timeout after which an agent drops a silent phone."""
 
 LEAST_PATIENCE = 0.5
-"""Seconds to wait for what did not come back in all the time before."""
+"""Seconds to wait for counts that earlier waits did not bring back."""
 
 BLAME_SECONDS = 1.0
-"""How long after a failure it may take to see that the agent is gone."""
+"""How long after a failure the end of the agent may be noticed."""
 
 CYCLE_SECONDS = 120.0
-"""One cycle: longer than anything in it may take, so that a run never hangs."""
+"""Timeout of one cycle, longer than any timeout within it, so that a run never hangs."""
 
 
 class ScenarioRun:
-    """One scenario. `factor`: a block has so many times the scenario's cycles."""
+    """One scenario and its agent. A block has `factor` times the cycles of the scenario's own block."""
 
     def __init__(
         self, scenario: Scenario, target: AgentUnderTest, plan: SoakPlan, factor: int, clock: Callable[[], float]
@@ -66,12 +66,12 @@ class ScenarioRun:
         self._clock = clock
         self._part = CyclePurpose.WARM_UP
         self._patience = plan.rest_seconds
-        self._random = Random(f"{plan.seed} {scenario.name}")  # noqa: S311 - chance that can be had again
-        self.world = ScenarioContext(target, self._random, plan.phones, plan.time_scale)
+        self._random = Random(f"{plan.seed} {scenario.name}")  # noqa: S311 - must be reproducible
+        self.context = ScenarioContext(target, self._random, plan.phones, plan.time_scale)
 
     @property
     def counts(self) -> CycleCounts:
-        """How much ran so far."""
+        """The cycles so far."""
         return CycleCounts(self.cycles, self.warm_up_cycles, traced_cycles=self.traced_cycles, blocks=self.blocks)
 
     @property
@@ -81,60 +81,60 @@ class ScenarioRun:
 
     # -- the parts of a run
 
-    async def warm_up(self, tell: Callable[[str], None], blocks: tuple[int, int] | None = None) -> None:
-        """Fill what can be filled, then go on until objects and heap no longer rise. Raises what cycles raise.
+    async def warm_up(self, on_progress: Callable[[str], None], blocks: tuple[int, int] | None = None) -> None:
+        """Fill the limits, then run blocks until objects and heap stop rising. Raises what cycles raise.
 
-        `blocks`: the least and the most of them, by default what a judgement takes.
+        `blocks` are the least and the most blocks; the default is what a judgement needs.
         """
         await self.target.ask("soak.fill")
         if self._plan.memray:
-            await self._trace_nothing()
-        async with self._explained():
-            await self._fill()
-        courses: dict[str, list[float]] = {}  # bounded by the processes
+            await self._trace_empty_window()
+        async with self._blaming_a_dead_agent():
+            await self._fill_limits()
+        levels: dict[str, list[float]] = {}  # bounded by the processes
         usual = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS) if self.factor == 1 else LONGER_WARM_UP
         least, most = blocks or usual
-        while self.warm_up_blocks < least or (self.warm_up_blocks < most and not _settled(courses)):
-            tell(f"warming up, block {self.warm_up_blocks + 1}")
-            await self._drive(1, tell)
+        while self.warm_up_blocks < least or (self.warm_up_blocks < most and not _settled(levels)):
+            on_progress(f"warming up, block {self.warm_up_blocks + 1}")
+            await self._run_cycles(1, on_progress)
             self.warm_up_blocks += 1
             values = await self._count(None)
             for name, value in values.items():
                 if bare(name) in REQUIRED:
-                    courses.setdefault(name, []).append(value)
+                    levels.setdefault(name, []).append(value)
         self._part = CyclePurpose.JUDGED
         await self._sample()
         self.baseline = steady_part(self.newest)
 
-    async def block(self, tell: Callable[[str], None]) -> Sample:
-        """One block of cycles, back to rest, one sample. Raises what cycles raise."""
-        await self._drive(self.factor, tell)
+    async def block(self, on_progress: Callable[[str], None]) -> Sample:
+        """Run a block of cycles, wait for rest, and return one sample. Raises what cycles raise."""
+        await self._run_cycles(self.factor, on_progress)
         self.blocks += 1
         return await self._sample()
 
-    def check_bytes(self) -> None:
-        """Raise IntegrityError when a byte was lost, doubled or out of order, whoever waited for it or not."""
-        lost = self.world.traffic.lost
+    def check_traffic(self) -> None:
+        """Raise IntegrityError if any byte was lost, duplicated or reordered."""
+        lost = self.context.traffic.lost
         if lost:
-            raise IntegrityError(f"expected every byte once and in order; {lost:,} were not", lost)
+            raise IntegrityError(f"expected every byte once and in order; found {lost:,} that were not", lost)
 
-    async def traced(self, file: Path, seconds: float, tell: Callable[[str], None]) -> None:
-        """Blocks under memray for about so long, back at rest at the end. Its cycles are not judged."""
+    async def traced(self, file: Path, seconds: float, on_progress: Callable[[str], None]) -> None:
+        """Run blocks under memray for about `seconds`, then wait for rest. These cycles are not judged."""
         end = time.monotonic() + seconds
         with self._as_part(CyclePurpose.TRACED):
             async with self._memray(file):
                 while True:
-                    await self._drive(1, tell)
+                    await self._run_cycles(1, on_progress)
                     if time.monotonic() >= end:
                         break
 
     async def traced_blocks(
-        self, file: Path, blocks: int, tell: Callable[[str], None], *, native: bool, process: str = AGENT
+        self, file: Path, blocks: int, on_progress: Callable[[str], None], *, native: bool, process: str = AGENT
     ) -> int:
-        """So many blocks under memray, back at rest at the end; how many cycles that were. Raises StateError."""
+        """Run `blocks` blocks under memray, then wait for rest. Return the number of cycles. Raises StateError."""
         before = self.cycles
         async with self._memray(file, native=native, process=process):
-            await self._drive(blocks, tell)
+            await self._run_cycles(blocks, on_progress)
         return self.cycles - before
 
     @asynccontextmanager
@@ -146,36 +146,36 @@ class ScenarioRun:
         finally:
             await self.target.ask_in(process, "soak.untrace")
 
-    async def _fill(self) -> None:
+    async def _fill_limits(self) -> None:
         with self._busy():
-            await self.scenario.setup(self.world)
-            await self.scenario.fill(self.world)
-            await self.scenario.back(self.world)
+            await self.scenario.setup(self.context)
+            await self.scenario.fill(self.context)
+            await self.scenario.back(self.context)
 
-    async def _trace_nothing(self) -> None:
-        """An empty window. With the first one memray is loaded, and a pipe is opened that stays for good."""
+    async def _trace_empty_window(self) -> None:
+        """Open and close a window. The first one imports memray and opens a pipe that is never closed."""
         file = self.target.folder / "nothing.bin"
-        with suppress(StateError):  # memray is not there
+        with suppress(StateError):  # memray is not installed
             await self.target.ask("soak.trace", {"file": str(file)})
             await self.target.ask("soak.untrace")
         file.unlink(missing_ok=True)
 
     # -- one block
 
-    async def _drive(self, times: int, tell: Callable[[str], None]) -> None:
-        async with self._explained():
-            await self._cycles(times, tell)
+    async def _run_cycles(self, times: int, on_progress: Callable[[str], None]) -> None:
+        async with self._blaming_a_dead_agent():
+            await self._cycle_through(times, on_progress)
 
-    async def _cycles(self, times: int, tell: Callable[[str], None]) -> None:
+    async def _cycle_through(self, times: int, on_progress: Callable[[str], None]) -> None:
         with self._busy():
             for part in range(times):
-                await self.scenario.setup(self.world)
+                await self.scenario.setup(self.context)
                 for kind in self.scenario.plan(self._random, part):
                     async with asyncio.timeout(CYCLE_SECONDS):
-                        await self.scenario.action(self.world, kind)
+                        await self.scenario.action(self.context, kind)
                     self._count_one()
-                    tell("")
-                await self.scenario.back(self.world)
+                    on_progress("")
+                await self.scenario.back(self.context)
 
     def _count_one(self) -> None:
         match self._part:
@@ -201,19 +201,19 @@ class ScenarioRun:
         return sample
 
     async def _count(self, expected: dict[str, float] | None) -> dict[str, float]:
-        async with self._explained():
+        async with self._blaming_a_dead_agent():
             await everybody_gone(lambda: self.target.ask("status"), GONE_SECONDS)
             values, entries = await at_rest(self.target.values, expected, self._patience)
         back = expected is None or steady_part(values) == expected
         self._patience = self._plan.rest_seconds if back else max(LEAST_PATIENCE, self._patience / 4)
-        self.entries = [*entries, *self.world.elsewhere]
+        self.entries = [*entries, *self.context.elsewhere]
         self.bounds = bounds(self.bounds, self.entries)
         self.newest = values
         return values
 
     @asynccontextmanager
-    async def _explained(self) -> AsyncIterator[None]:
-        """What a phone misses because the agent is gone is told as that. Raises TargetFailed."""
+    async def _blaming_a_dead_agent(self) -> AsyncIterator[None]:
+        """Report a failure as the agent's end if the agent is gone. Raises TargetFailed."""
         try:
             yield
         except Exception:
@@ -231,9 +231,9 @@ class ScenarioRun:
             self.judged_seconds += seconds if self._part is CyclePurpose.JUDGED else 0.0
 
 
-def _settled(courses: dict[str, list[float]]) -> bool:
-    """Whether nothing settles any more: it no longer rises, or rises as steadily as a leak does."""
-    return all(is_warm(course, gauge_of(name)) or is_even(course) for name, course in courses.items())
+def _settled(levels: dict[str, list[float]]) -> bool:
+    """Return whether every gauge is flat, or rises as evenly as a leak does."""
+    return all(is_warm(values, gauge_of(name)) or is_even(values) for name, values in levels.items())
 
 
 @asynccontextmanager
@@ -245,7 +245,7 @@ async def open_scenario_run(
     factor: int = 1,
     installation: Installation = HERE,
 ) -> AsyncIterator[ScenarioRun]:
-    """A course with its agent, in an empty folder. Raises TargetFailed, StateError."""
+    """Start an agent in an empty folder and yield a scenario run. Raises TargetFailed, StateError."""
     scenario = scenario_class(name)()
     own = folder / "scenario"
     own.mkdir(parents=True)
@@ -261,10 +261,10 @@ async def open_scenario_run(
         plant=plan.plant,
         installation=installation,
     ) as target:
-        course = ScenarioRun(scenario, target, plan, factor, clock)
+        run = ScenarioRun(scenario, target, plan, factor, clock)
         try:
-            yield course
+            yield run
         finally:
-            for phone in course.world.phones:  # of a cycle that was cut short
+            for phone in run.context.phones:  # left by an interrupted cycle
                 with suppress(Exception):
                     await phone.vanish()

@@ -35,15 +35,15 @@ class MemoryTracing:
         """Whether it is time for another one."""
         return self.on and self._elapsed() - self._last >= WINDOW_EVERY
 
-    async def take(self, course: ScenarioRun, seconds: float, tell: Callable[[str], None]) -> None:
+    async def take(self, run: ScenarioRun, seconds: float, on_progress: Callable[[str], None]) -> None:
         """A window over one course, for about so long. Raises what cycles raise, ReportError."""
         self._last = began = self._elapsed()
         file = self._windows.place(self.taken)
         self.taken += 1
-        await course.traced(file, seconds, tell)
+        await run.traced(file, seconds, on_progress)
         self._windows.trim()
-        window = {"scenario": course.scenario.name, "at": round(began, 1), "seconds": round(self._elapsed() - began, 1)}
-        lines = await kept_lines(file, course.target.folder)
+        window = {"scenario": run.scenario.name, "at": round(began, 1), "seconds": round(self._elapsed() - began, 1)}
+        lines = await kept_lines(file, run.target.folder)
         self.found = [*self.found, *({**window, **line} for line in lines)][-MOST_TOLD:]
 
 

@@ -61,12 +61,12 @@ LOOKS_FOR = {GaugeKind.REST: 3, GaugeKind.GROWTH: ENOUGH_LOOKS, GaugeKind.BUDGET
 class Watch:
     """One agent, by its state directory."""
 
-    def __init__(self, state_dir: Path, seconds: float | None, setting: RunInfo, shown: ProgressView) -> None:
+    def __init__(self, state_dir: Path, seconds: float | None, info: RunInfo, shown: ProgressView) -> None:
         self._socket = StateDir(state_dir).control_socket
         self._state_dir = state_dir
         self._seconds = seconds or WATCH_SECONDS
         self._replay = watch_command(state_dir, self._seconds)
-        self._setting = setting
+        self._info = info
         self._shown = shown
         self._pauses = PauseDetector()
         self._book = SeriesBook()
@@ -199,21 +199,21 @@ class Watch:
             verdict=_verdict(found, results, interrupted) if finished or found else "unfinished",
             counts=self._counts(),
             duration_s=round(self._elapsed(), 1),
-            seed=self._setting.seed,
-            environment=dict(self._setting.environment),
+            seed=self._info.seed,
+            environment=dict(self._info.environment),
             bounds=self._bounds,
             rest=rest(self._first, self._last, results, ATTACHED),
             gauges=results,
             findings=found,
             traffic=TrafficResult(),
-            command=self._setting.command,
-            started_at=self._setting.started_at,
+            command=self._info.command,
+            started_at=self._info.started_at,
             interrupted=interrupted,
             finished=finished,
             scenarios=[self._scenario(results, found)],
             notes=notes,
             series=self._series(),
-            product=self._setting.product,
+            product=self._info.product,
         )
 
     def _counts(self) -> CycleCounts:

@@ -148,9 +148,9 @@ class Stage:
 
     def runner(self, plan: SoakPlan, earlier: Report | None = None) -> SoakRunner:
         """A runner of this plan."""
-        setting = RunInfo("mobifai soak", "2026-01-01T00:00:00+00:00", plan.seed, {}, plan.scenarios)
+        info = RunInfo("mobifai soak", "2026-01-01T00:00:00+00:00", plan.seed, {}, plan.scenarios)
         folder = self.folder / f"run {len(self.opened)}"
-        return SoakRunner(plan, setting, self.directory, self.shown, folder, earlier)
+        return SoakRunner(plan, info, self.directory, self.shown, folder, earlier)
 
     async def run(self, plan: SoakPlan, earlier: Report | None = None) -> Report:
         """A whole run."""
@@ -226,7 +226,7 @@ async def test_what_rises_is_looked_at_again_in_a_new_process_with_another_seed_
         assert finding.replay == "mobifai soak one --seed 5 --quick --no-memray"
     assert [(used.seed, factor) for _, used, factor in stage.opened] == [(5, 1), (6, 3)]
     assert stage.shown.phases[-2:] == ["confirming", "done"]
-    assert "may rise; looking again in a fresh process" in stage.shown.lines[0]
+    assert "may be rising; confirming in a fresh process" in stage.shown.lines[0]
     assert report.scenarios[0].phase == "confirmed"
 
 
@@ -257,7 +257,7 @@ async def test_fail_fast_ends_with_the_first_scenario_that_has_a_finding_and_tel
     assert report.verdict == "leak"
     assert {finding.scenario for finding in report.findings} == {"one"}
     assert len(stage.opened) == 3
-    assert report.notes == ["it ended with the first finding, as asked for by --fail-fast"]
+    assert report.notes == ["the run ended at the first finding (--fail-fast)"]
     assert stage.shown.progress[-1].findings
     assert stage.shown.phases[-1] == "done"
 

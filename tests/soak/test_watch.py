@@ -98,10 +98,10 @@ async def test_where_no_agent_runs_there_is_nothing_to_watch(tmp_path: Path) -> 
 
 
 async def test_an_agent_that_ends_meanwhile_is_noted(tmp_path: Path) -> None:
-    setting = RunInfo("mobifai soak --attach", "", 1, {}, ("attached",))
+    info = RunInfo("mobifai soak --attach", "", 1, {}, ("attached",))
     directory = ReportDirectory(tmp_path / "report")
     async with serving(tmp_path / "state") as agent:
-        watch = Watch(agent.state_dir, 60, setting, PlainLines(io.StringIO()))
+        watch = Watch(agent.state_dir, 60, info, PlainLines(io.StringIO()))
         watching = asyncio.ensure_future(watch.run(asyncio.Event(), directory))
         await eventually((directory.path / "report.json").exists, 30)
         await agent.stop()
