@@ -29,12 +29,12 @@ MOST_PLACES = 500
 MARKED_TEST = """\
 import pathlib
 import pytest
-from benchmarks.leak_finders.host import Hosted
+from benchmarks.leak_finders.host import HostedAgent
 
 
 @pytest.fixture
 def hosted():
-    with Hosted({moment!r}, {plant!r}, pathlib.Path({folder!r})) as hosted:
+    with HostedAgent({moment!r}, {plant!r}, pathlib.Path({folder!r})) as hosted:
         hosted.drive({events})
         hosted.rest({short})
         yield hosted

@@ -26,8 +26,8 @@ SHOWN_MODULES: Final = 3
 IMPORTERS: Final = Path(str(profiles.__file__)).parent / "inside" / "importers"
 
 PRINT_BASELINE_MEMORY = """
-from profiles.inside.baseline_memory import standing
-print(json.dumps(standing()))
+from profiles.inside.baseline_memory import baseline_memory
+print(json.dumps(baseline_memory()))
 """
 
 

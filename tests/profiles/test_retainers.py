@@ -420,7 +420,7 @@ async def test_a_path_that_says_more_goes_before_one_through_a_registry() -> Non
 
 LOOK_OFTEN: Final = """
 import array, asyncio, functools, gc, sys
-from profiles.inside.retainers import SLICE, paths, referents
+from profiles.inside.retainers import SLICE, find_paths, referents
 
 class Target:
     pass
@@ -434,7 +434,7 @@ async def main():
     tasks = [asyncio.create_task(holds(targets[2]))]
     amounts = array.array("q", [0] * 220)  # numbers in a list would be blocks themselves
     for turn in range(220):
-        await paths([*targets, Target()], lambda: asyncio.sleep(0))
+        await find_paths([*targets, Target()], lambda: asyncio.sleep(0))
         gc.collect()
         amounts[turn] = sys.getallocatedblocks()
     print(min(amounts[20:70]), min(amounts[-50:]))
