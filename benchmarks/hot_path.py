@@ -12,6 +12,7 @@ place, on purpose. `--callgrind` also prints machine instructions a unit, where 
 
 import asyncio
 import gc
+import inspect
 import json
 import mmap
 import os
@@ -262,7 +263,8 @@ def _instructions(unit: WorkUnit) -> int:
         counted += event == "opcode"
         return trace
 
-    sys._getframe().f_trace_opcodes = True  # before settrace, or Python 3.12 tells of none at first
+    if (here := inspect.currentframe()) is not None:
+        here.f_trace_opcodes = True  # before settrace, or Python 3.12 reports no opcodes at first
     sys.settrace(trace)
     try:
         _repeat(unit)

@@ -7,6 +7,7 @@ tracing is known.
 import _tracemalloc
 import ctypes
 import sys
+import tracemalloc
 from array import array
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -115,7 +116,7 @@ _PRE_HEADER: Final = 32
 def _stack_at(address: int) -> Stack:
     """Where the block at an address was allocated; () when it is not known."""
     ask = getattr(ctypes.pythonapi, "_PyTraceMalloc_GetTraceback", None)
-    if ask is None or not _tracemalloc.is_tracing():
+    if ask is None or not tracemalloc.is_tracing():
         return ()
     ask.argtypes, ask.restype = [ctypes.c_uint, ctypes.c_size_t], ctypes.py_object
     frames = ask(0, address)

@@ -90,12 +90,16 @@ def newest(container: Any) -> Iterator[tuple[Any, ...]]:
         yield from ((thing,) for thing in list(container)[-NEWEST:])
 
 
+CachedFunction: Final[Any] = type(functools.cache(lambda: None))
+"""The type of functions that `functools.cache` and `functools.lru_cache` return."""
+
+
 def cached_function(container: object) -> Frame | None:
     """Where the function is defined whose `functools.cache` a dictionary belongs to."""
     if type(container) is not dict:
         return None
     for owner in gc.get_referrers(container):
-        if isinstance(owner, functools._lru_cache_wrapper):
+        if isinstance(owner, CachedFunction):
             code = getattr(owner.__wrapped__, "__code__", None)
             return (code.co_filename, code.co_firstlineno) if code is not None else None
     return None

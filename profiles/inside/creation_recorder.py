@@ -25,8 +25,8 @@ from profiles.inside.notes import calling_stack, count, note, note_path, note_ta
 
 CallWrapper: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
-_FunctionPointer: Final[Any] = ctypes._CFuncPtr  # type: ignore[attr-defined]
-"""The type of C functions that ctypes has found."""
+_FunctionPointer: Final[Any] = ctypes.CFUNCTYPE(None).__base__
+"""The base class of the C functions that ctypes returns."""
 
 _INSERT = re.compile(r'\s*(?:INSERT|REPLACE)\b[^(]*?\bINTO\s+["\[`]?(\w+)', re.IGNORECASE)
 ALLOCATING: Final = frozenset({"malloc", "calloc", "realloc", "aligned_alloc", "memalign", "valloc", "strdup"})
@@ -97,7 +97,6 @@ class CreationRecorder:
         yield os, "posix_spawnp", self._child
         yield os, "fork", self._child
         yield os, "forkpty", self._child_with_terminal
-        yield subprocess, "_fork_exec", self._child
         yield subprocess.Popen, "__init__", self._popen
         yield builtins, "open", self._file
         yield io, "open", self._file
@@ -175,6 +174,7 @@ class CreationRecorder:
 
     def _popen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         function(*arguments, **named)
+        note(self.children, arguments[0].pid, calling_stack())
         self._follow_input(arguments[0])
 
     def _frozen(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:

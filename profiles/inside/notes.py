@@ -3,8 +3,8 @@
 Everything that is kept is made here, so that it is known by its stack as what measures.
 """
 
+import inspect
 import os
-import sys
 from collections import Counter
 from types import CodeType
 from typing import Any, Final
@@ -18,7 +18,8 @@ MOST_NOTED: Final = 4096
 
 def calling_stack() -> Stack:
     """The calls that led to what is watched, the innermost first."""
-    frame: Any = sys._getframe(1)
+    own: Any = inspect.currentframe()
+    frame = own.f_back
     while frame is not None and role(frame.f_code.co_filename) is Role.WRAPPER:
         frame = frame.f_back
     found: list[tuple[str, int]] = []

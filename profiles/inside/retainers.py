@@ -319,7 +319,7 @@ _STEP_TEXTS: Final[dict[type, Callable[[_PathStep], str | None]]] = {
     **dict.fromkeys((set, frozenset), lambda _: "{member}"),
     **dict.fromkeys((types.MethodType, types.BuiltinFunctionType), _bound),
     types.FunctionType: _function,
-    functools._lru_cache_wrapper: _cache,
+    type(functools.cache(lambda: None)): _cache,
     **dict.fromkeys(_CODE, _local),
     asyncio.Future: _future,
     BaseException: _exception,

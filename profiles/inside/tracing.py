@@ -4,7 +4,6 @@ which line made each descriptor, thread, task, child and file that is left.
 Owns tracemalloc and the wrappers, and takes both off; `end` leaves nothing behind. It judges nothing.
 """
 
-import _tracemalloc
 import asyncio
 import gc
 import os
@@ -252,4 +251,4 @@ def _counted(counts: Mapping[tuple[str, Stack], int]) -> list[dict[str, Any]]:
 
 def traced_bytes() -> int:
     """What tracing itself has allocated now."""
-    return int(_tracemalloc.get_tracemalloc_memory())
+    return int(tracemalloc.get_tracemalloc_memory())
