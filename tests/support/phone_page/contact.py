@@ -78,10 +78,10 @@ class ContactActs(Part):
         """Whether the page says that it is."""
         return (await self.status_button.get_attribute("title") or "").startswith("Connected to")
 
-    async def waits_for(self) -> str:
-        """What the page says it waits for."""
+    async def waits_for(self, words: str = "") -> str:
+        """Wait until the page says that it waits for something, in these words. Return all that it says."""
         said = self.page.locator(".banner-words:visible, .welcome-card:visible").first
-        await expect(said).to_be_visible(timeout=MS)
+        await expect(said).to_contain_text(re.compile(re.escape(words), re.IGNORECASE), timeout=MS)
         return await said.inner_text()
 
     async def problem(self) -> str:
