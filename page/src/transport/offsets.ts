@@ -1,7 +1,7 @@
 /**
  * How far this page is with each terminal's stream: what of what comes is to be shown, and what is to be answered.
  *
- * The rules are those of docs/reference/protocol-additions.md ("How far a phone is"). Pure.
+ * The rules are those of docs/reference/protocol-additions.md ("Offsets"). Pure.
  * It has a terminal's output as soon as it
  * came, since it stays in the page until it is rendered; it acknowledges what was rendered.
  */
