@@ -16,9 +16,9 @@ from uuid import uuid4
 from mobifai.control.control_socket import ask, follow
 from mobifai.errors import StateError
 from profiles.results import ProfileError
+from soak.harness.child_environment import helper_surroundings, module_command
 from soak.harness.cleanup import swept
 from soak.harness.interruption import Interruption
-from soak.harness.surroundings import helper_surroundings, module_command
 from soak.report.files import reason
 
 RENDER_SECONDS: Final = 300.0

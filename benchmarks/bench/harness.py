@@ -12,8 +12,8 @@ import msgspec
 
 from benchmarks.bench import processes
 from benchmarks.bench.results import BenchCell, BenchResults
-from soak.run.account import ScenarioRecord
 from soak.run.plan import SoakPlan
+from soak.run.scenario_record import ScenarioRecord
 from soak.run.scenario_run import ScenarioRun, open_scenario_run
 
 SCENARIO = "terminals"

@@ -21,8 +21,8 @@ from profiles.evidence import NativeAllocation, stack_of
 from profiles.investigate.capture import WARM_UP_BLOCKS
 from profiles.results import ProfileError
 from soak.gauges.gauge import AGENT
+from soak.harness.child_environment import helper_surroundings, module_command
 from soak.harness.installation import HERE, Installation
-from soak.harness.surroundings import helper_surroundings, module_command
 from soak.run.plan import SoakPlan
 from soak.run.scenario_run import open_scenario_run
 

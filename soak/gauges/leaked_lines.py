@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from soak.harness.surroundings import helper_surroundings, module_command
+from soak.harness.child_environment import helper_surroundings, module_command
 
 MOST_LINES = 10
 SECONDS = 60.0

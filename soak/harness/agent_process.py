@@ -15,10 +15,10 @@ from mobifai.errors import MobiFaiError, StateError
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
 from soak.gauges.gauge import AGENT
+from soak.harness.child_environment import make_folders
 from soak.harness.counted_process import CountedProcess
 from soak.harness.installation import HERE, Installation
 from soak.harness.relay_process import SeparateRelay
-from soak.harness.surroundings import make_folders
 from soak.inside.questions import RUN_VARIABLE
 from soak.phone.encryption import InvitationLink, PhoneKeys
 from soak.plants import plant as planted

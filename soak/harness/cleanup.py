@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soak.harness.surroundings import helper_surroundings, module_command
+from soak.harness.child_environment import helper_surroundings, module_command
 
 if TYPE_CHECKING:
     import psutil

@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from soak.harness.surroundings import stated
+from soak.harness.child_environment import stated
 
 LIBRARIES = (
     *("aiohttp", "aioice", "aiortc", "anthropic", "cryptography"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from soak.harness.surroundings import surroundings
+from soak.harness.child_environment import surroundings
 
 
 @dataclass(frozen=True, slots=True)

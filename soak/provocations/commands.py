@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, TERMINAL_INPUT, TERMINAL_RING, TERMINALS
 from soak.provocations.provocation import ProvocationContext, provocation
-from soak.scenarios import fullness, terminals
+from soak.scenarios import filling_limits, terminals
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.terminal_checks import PATIENCE
 
@@ -18,7 +18,7 @@ async def many_commands(place: ProvocationContext) -> None:
         one_more = await _connect(place, scope)
         async with asyncio.timeout(PATIENCE):
             await one_more.read()
-    await fullness.fill_commands(place.world)
+    await filling_limits.fill_commands(place.world)
 
 
 async def _connect(place: ProvocationContext, scope: AsyncExitStack) -> asyncio.StreamReader:

@@ -27,7 +27,7 @@ from soak.phone.event_log import PhoneError
 from soak.phone.offsets import FEATURES
 from soak.phone.phone import Phone
 from soak.provocations.provocation import ProvocationContext, held, provocation
-from soak.scenarios import fullness
+from soak.scenarios import filling_limits
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.conversations import LOOK, ask
 from soak.scenarios.terminal_checks import PATIENCE
@@ -96,7 +96,7 @@ async def never_acknowledges(place: ProvocationContext) -> None:
     """A terminal prints for a phone that reads nothing, until its window is full; then the phone reads all."""
     phone = await visits.new_phone(place.desk, webrtc=False, features=FEATURES)
     await visits.arrive(place.world, phone)
-    await fullness.fill_window(place.desk, phone)
+    await filling_limits.fill_window(place.desk, phone)
     await phone.leave()
     place.world.phones.remove(phone)
     await visits.status_when(place.world, lambda status: status["phone"] is None, "no phone")
@@ -112,7 +112,7 @@ async def silent_screen(place: ProvocationContext) -> None:
     place.desk.ignore(phone)
     phone.stop_acknowledging()
     await place.desk.type(phone, other, place.desk.flood(other, 2 * TERMINAL_OUTBOX.value))
-    await visits.status_when(place.world, fullness.program_waits, "the program to wait")
+    await visits.status_when(place.world, filling_limits.program_waits, "the program to wait")
     async with asyncio.timeout(PATIENCE):
         while (await place.bounds())[CHANNEL_BUFFER.name]["used"] < BULK_MARK:  # less while somebody has just typed
             await phone.switch(other)

@@ -25,11 +25,11 @@ from soak.report.lock import locked
 from soak.report.summary import summary
 from soak.report.writer import ReportWriter
 from soak.run.failures import failure
-from soak.run.outlook import too_short
+from soak.run.length_check import too_short
 from soak.run.plan import SoakPlan
 from soak.run.report_builder import RunInfo, bare_report
 from soak.run.runner import SoakRunner
-from soak.view.lasting import BestEffortView
+from soak.view.best_effort import BestEffortView
 from soak.view.lines import ProgressView
 from soak.view.live import view
 

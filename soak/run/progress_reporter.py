@@ -6,8 +6,8 @@ from soak.gauges.counts import time_left, total
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult, TrafficResult
 from soak.report.figures import count
-from soak.run.account import ScenarioRecord
 from soak.run.plan import QUICK_BLOCKS, SoakPlan
+from soak.run.scenario_record import ScenarioRecord
 from soak.run.scenario_run import ScenarioRun
 from soak.view.lines import GaugeCurve, Progress, ProgressView
 

@@ -27,8 +27,8 @@ from soak.gauges.results import (
 from soak.gauges.state import Trend
 from soak.gauges.trend import Judgement
 from soak.gauges.verdict import bounds_together, conclude, gauge_result, gauges, ordered, rest, scenario_state
-from soak.provocations.account import explained
-from soak.run.account import ScenarioRecord
+from soak.provocations.limit_explanations import explained
+from soak.run.scenario_record import ScenarioRecord
 
 ALWAYS_SHOWN = ("python.blocks", "heap.bytes", "children.bytes", "rss.bytes", "uncollected")
 MOST_PLOTS = 60

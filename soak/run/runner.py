@@ -19,12 +19,12 @@ from soak.report.directory import ReportDirectory
 from soak.report.figures import duration
 from soak.report.files import ReportError
 from soak.report.writer import ReportWriter
-from soak.run.account import ScenarioRecord
 from soak.run.failures import failure
 from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, SoakPlan
 from soak.run.progress_reporter import CONFIRMING, ProgressReporter
 from soak.run.replay import scenario_command
 from soak.run.report_builder import INTERRUPTED, UNFINISHED, RunInfo, compose
+from soak.run.scenario_record import ScenarioRecord
 from soak.run.scenario_run import ScenarioRun, open_scenario_run
 from soak.run.tracing import WINDOW_SECONDS, MemoryTracing
 from soak.view.lines import ProgressView

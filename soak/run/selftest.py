@@ -17,7 +17,7 @@ import msgspec
 
 from mobifai.errors import MobiFaiError
 from soak.gauges.results import EXIT_STATUS, Report
-from soak.harness.surroundings import make_folders, module_command, surroundings
+from soak.harness.child_environment import make_folders, module_command, surroundings
 from soak.option_table import usable
 from soak.output import show
 from soak.plants import Plant, plants

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from soak.provocations import provocations
 from soak.provocations.provocation import Entries, Provocation, ProvocationContext
-from soak.scenarios import conversations, fullness, reconnects, terminals
+from soak.scenarios import conversations, filling_limits, reconnects, terminals
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
@@ -45,9 +45,9 @@ class Limits(Scenario):
                 await terminals.type_and_close(self.desk, phone)
                 await reconnects.depart(self.desk, phone)
             case "commands":
-                await fullness.fill_commands(world)
+                await filling_limits.fill_commands(world)
             case "strangers":
-                await fullness.fill_unsigned(world)
+                await filling_limits.fill_unsigned(world)
             case _:
                 await self._run(world, next(one for one in provocations() if one.name == kind))
 

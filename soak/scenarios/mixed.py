@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from soak.scenarios import conversations, fullness, reconnects, terminals
+from soak.scenarios import conversations, filling_limits, reconnects, terminals
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
@@ -73,9 +73,9 @@ class Mixed(Scenario):
         """What every one of them fills, and what an own relay has."""
         phone = await reconnects.arrive(self.desk)
         await conversations.fill_conversations(self.desk, self.script, self.uuid)
-        await fullness.fill_backlog(self.desk, phone)
-        await fullness.fill_commands(world)
-        await fullness.fill_unsigned(world)
+        await filling_limits.fill_backlog(self.desk, phone)
+        await filling_limits.fill_commands(world)
+        await filling_limits.fill_unsigned(world)
         await self.desk.kill_all(phone)
         await terminals.fill_terminals(self.desk, phone)
 

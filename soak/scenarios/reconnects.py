@@ -10,7 +10,7 @@ from soak import shell
 from soak.phone.event_log import PhoneError
 from soak.phone.offsets import FEATURES
 from soak.phone.phone import Phone
-from soak.scenarios import fullness
+from soak.scenarios import filling_limits
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
 from soak.scenarios.scenario import Scenario
@@ -73,11 +73,11 @@ class Reconnects(Scenario):
     async def fill(self, world: ScenarioContext) -> None:
         """Commands and codes; a relay that waits for a phone, and an agent for the relay."""
         phone = await arrive(self.desk, features=FEATURES)
-        await fullness.fill_window(self.desk, phone)
+        await filling_limits.fill_window(self.desk, phone)
         await depart(self.desk, phone)
         phone = await arrive(self.desk, features=())
-        await fullness.fill_backlog(self.desk, phone)
-        await fullness.fill_commands(world)
+        await filling_limits.fill_backlog(self.desk, phone)
+        await filling_limits.fill_commands(world)
         await self.desk.kill_all(phone)
 
     async def back(self, world: ScenarioContext) -> None:

@@ -19,7 +19,7 @@ import psutil
 
 from profiles.report.directory import ProfileDirectory
 from profiles.results import ProfileReport
-from tests.soak.soaking import wait_until
+from tests.soak.soak_runs import wait_until
 from tests.support.agent import mobifai
 
 LONGEST = 200.0

@@ -19,7 +19,7 @@ import pytest
 from profiles.command import COMMANDS
 from tests.profiles.ending_commands import Command, LivingAgent, commanded, living_agent, profiled
 from tests.profiles.gate_branches import repository
-from tests.soak.soaking import wait_until
+from tests.soak.soak_runs import wait_until
 from tests.support.small_disk import SmallDisk, small_disk
 
 pytestmark = pytest.mark.timeout(600)

@@ -26,7 +26,7 @@ from soak.gauges.state import Trend
 from soak.inside.questions import RUN_VARIABLE
 from soak.plants import plants
 from soak.scenarios import scenarios
-from tests.soak.soaking import Ended, plain, read, soak, soaking, wait_until
+from tests.soak.soak_runs import Ended, plain, read, soak, soaking, wait_until
 
 pytestmark = pytest.mark.timeout(500)
 

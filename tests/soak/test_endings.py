@@ -13,7 +13,7 @@ from mobifai.state import StateDir
 from soak.harness.agent_process import agent_under_test
 from soak.report.directory import ReportDirectory
 from tests.soak import sample_reports
-from tests.soak.soaking import Soaking, plain, read, soaking
+from tests.soak.soak_runs import Soaking, plain, read, soaking
 from tests.support.endings import SIGNALS, left_behind, suspend
 from tests.support.small_disk import small_disk
 

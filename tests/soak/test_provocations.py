@@ -15,7 +15,7 @@ from soak.gauges.results import BoundOutcome, BoundResult
 from soak.gauges.verdict import bounds, breaches
 from soak.harness.agent_process import agent_under_test
 from soak.provocations import provocations
-from soak.provocations.account import explained
+from soak.provocations.limit_explanations import explained
 from soak.scenarios import scenario
 from soak.scenarios.context import ScenarioContext
 from tests.support.agent_status import path_in

@@ -16,7 +16,7 @@ from soak.report.directory import ReportDirectory
 from soak.run.report_builder import RunInfo
 from soak.run.watch import Watch
 from soak.view.lines import PlainLines
-from tests.soak.soaking import Ended, Soaking, soaking
+from tests.soak.soak_runs import Ended, Soaking, soaking
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import phone_of
 from tests.support.eventually import eventually

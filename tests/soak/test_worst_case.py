@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.fullest import fullest
+from tests.soak.full_agent import fullest
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs 127.0.0.0/8, and PSS")
 

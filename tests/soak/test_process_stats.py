@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from soak.gauges import process_stats as outside
-from tests.soak.soaking import wait_until
+from tests.soak.soak_runs import wait_until
 
 NOBODY = 2**22 + 1
 """No process has this id (proc(5): the largest is 2^22)."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from soak.run.outlook import too_short
+from soak.run.length_check import too_short
 from soak.run.plan import SoakPlan
 
 

@@ -13,9 +13,9 @@ import pytest
 import mobifai
 from soak.gauges.leaked_lines import kept_lines
 from soak.harness.agent_process import agent_under_test
+from soak.harness.child_environment import FIXED, KEPT, helper_surroundings, module_command, stated, surroundings
 from soak.harness.cleanup import swept
 from soak.harness.environment import environment
-from soak.harness.surroundings import FIXED, KEPT, helper_surroundings, module_command, stated, surroundings
 
 PERSONS = {
     "ANTHROPIC_API_KEY": "secret",
