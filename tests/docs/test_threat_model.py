@@ -11,6 +11,6 @@ def test_every_test_that_is_named_is_there() -> None:
 
 
 def test_every_claim_in_a_table_names_a_test() -> None:
-    claims = [row for row in rows(PAGE, "| can't |", "| after ") if " can't | test |" not in row]
+    claims = rows(PAGE, "| it cannot |", "| after ")
     assert len(claims) > 20
     assert [row for row in claims if not NAMED.search(row)] == []
