@@ -77,7 +77,7 @@ async def main(rounds: int) -> None:
     collector = StatusCollector(read_status)
     total = 0.0
     print(f"{'part':<14}{'CPU ms a time':>15}{'every s':>10}{'% of a core':>14}")
-    for name, seconds in (("health check", config.check_seconds), ("housekeeping", config.housekeeping_seconds),
+    for name, seconds in (("health check", config.check_seconds), ("housekeeping", config.trim_seconds),
                           ("a scrape", SCRAPE_SECONDS)):  # fmt: skip
         began = time.process_time()
         for _ in range(rounds):

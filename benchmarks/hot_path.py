@@ -195,7 +195,7 @@ def relay() -> Iterator[tuple[WorkUnit, CountingPath]]:
 
     def unit() -> None:
         packet = packets.read(text)
-        _finished(outbox.room())
+        _finished(outbox.wait_for_room())
         outbox.put(packets.event_frame(packet.event, packet.arguments[0]))
         path.sent_bytes += len(_finished(outbox.get()) or b"")
 

@@ -21,7 +21,7 @@ def elapsed() -> float:
     return time.monotonic()
 
 
-def moment(seconds: float) -> datetime:
+def utc_datetime(seconds: float) -> datetime:
     """Seconds since the epoch as a date, in UTC; the nearest date for what is none."""
     if math.isnan(seconds):
         seconds = 0.0
@@ -30,12 +30,12 @@ def moment(seconds: float) -> datetime:
 
 def iso_time(seconds: float) -> str:
     """ISO 8601 in UTC, to the second."""
-    return f"{moment(seconds).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{utc_datetime(seconds).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
-def local_moment(seconds: float) -> datetime:
+def local_datetime(seconds: float) -> datetime:
     """Seconds since the epoch as a date in the time zone of this machine."""
-    when = moment(seconds)
+    when = utc_datetime(seconds)
     try:
         return when.astimezone()
     except (OSError, OverflowError, ValueError):  # the C library's own limits

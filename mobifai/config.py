@@ -39,7 +39,7 @@ class HealthConfig:
 
     check_seconds: float = 600.0
     memory_limit_bytes: int = 512 * 10**6
-    housekeeping_seconds: float = 300.0
+    trim_seconds: float = 300.0
     inactive_seconds: float = 300.0
     inactive_screen_bytes: int = 10_000
 

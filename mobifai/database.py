@@ -121,8 +121,8 @@ class Database:
     """A database of the state directory: held in memory, and written through to its file. `contents` names it.
 
     Reading never touches the disk. A change inside `with` is made in both or, with WriteFailed, in neither. A change by
-    `note` stays in memory even if the disk write fails. A file that can't be written now is tried again with later
-    changes, and then receives everything that it missed. A file that can't be read is never written to.
+    `write_best_effort` stays in memory even if the disk write fails. A file that can't be written now is tried again
+    with later changes, and then receives everything that it missed. A file that can't be read is never written to.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class Database:
 
     def _complain(self, why: Exception) -> None:
         what = "can't be written" if self._may_write else "can't be read"
-        self._problems.found(
+        self._problems.report(
             self._path.name,
             f"{self._contents} can't be kept for the next start: {self._path} {what} ({why}); free some space, or make "
             "it readable and writable",
@@ -207,7 +207,7 @@ class Database:
         with self:
             return self.execute(statement, values)
 
-    def note(self, statement: str, values: SqlValues = ()) -> None:
+    def write_best_effort(self, statement: str, values: SqlValues = ()) -> None:
         """Make a change, and keep it if that is possible."""
         try:
             self._memory.execute(statement, values)
@@ -261,7 +261,7 @@ class Database:
         with _transaction(self._file):
             _copy(self._memory, self._file)
         self._behind = False
-        self._problems.solved(self._path.name)
+        self._problems.clear(self._path.name)
         return True
 
     def _fall_behind(self, error: Exception) -> None:

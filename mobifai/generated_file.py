@@ -55,7 +55,7 @@ class GeneratedFile:
         return True
 
     def _in_memory(self, made: T, why: str) -> T:
-        self._problems.found(
+        self._problems.report(
             self._path.name,
             f"{self._path} {why}; another is used until this process ends, and then {self._without}: "
             "free some space, or make it readable and writable",

@@ -22,7 +22,7 @@ class Problems:
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._known.values()))
 
-    def found(self, what: str, text: str) -> None:
+    def report(self, what: str, text: str) -> None:
         """There is a problem. It is logged unless it was known, also in other words."""
         is_news = what not in self._known and self._clock() - self._logged.get(what, float("-inf")) > QUIET_SECONDS
         self._known[what] = text
@@ -30,7 +30,7 @@ class Problems:
             self._logged[what] = self._clock()
             _log.warning("%s", text)
 
-    def solved(self, what: str) -> None:
+    def clear(self, what: str) -> None:
         """There is none any more."""
         if self._known.pop(what, None) is not None and not self._quiet:
             _log.info("%s can be written again, and has all that it should", what)

@@ -65,10 +65,12 @@ def fork() -> int:
     try:
         return os.fork()
     except OSError as error:
-        raise CommandError(_no_process() if error.errno == errno.EAGAIN else shortage(error) or str(error)) from None
+        raise CommandError(
+            _no_process() if error.errno == errno.EAGAIN else describe_shortage(error) or str(error)
+        ) from None
 
 
-def shortage(error: BaseException) -> str | None:
+def describe_shortage(error: BaseException) -> str | None:
     """What the system lacked, in a sentence with the remedy; None for errors of another kind."""
     parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     number = error.errno if isinstance(error, OSError) else None
@@ -80,7 +82,7 @@ def shortage(error: BaseException) -> str | None:
         return _no_memory()
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return _no_process()
-    return next((found for part in parts if (found := shortage(part)) is not None), None)
+    return next((found for part in parts if (found := describe_shortage(part)) is not None), None)
 
 
 def _is_unmapped(error: BaseException) -> bool:

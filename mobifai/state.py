@@ -78,10 +78,10 @@ class StateDir:
 
     def _socket_in_use(self, name: str) -> Path:
         """The socket that exists; one elsewhere comes first, as one inside may be of an earlier process."""
-        first, *others = self.socket_places(name)
+        first, *others = self.socket_paths(name)
         return next((place for place in others if _is_ours(place.parent) and place.exists()), first)
 
-    def socket_places(self, name: str) -> list[Path]:
+    def socket_paths(self, name: str) -> list[Path]:
         """Where a socket may be, the best place first.
 
         That is in the state directory, unless its path is too long. Where that directory can't be written, it is in a
@@ -125,7 +125,7 @@ class StateDir:
         return key
 
     @contextmanager
-    def device_prepared(self) -> Iterator[None]:
+    def keys_prepared(self) -> Iterator[None]:
         """See to it, beside what is done in this scope, that `device` and `e2e_key` need not compute a key.
 
         It would have to load and keep a library of many megabytes for that. What is missing is made in a fork of this

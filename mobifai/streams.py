@@ -7,7 +7,7 @@ PATIENCE_SECONDS = 0.1
 """How long to wait for a stream that takes nothing; who prints has other things to do."""
 
 
-def takes(stream: TextIO, seconds: float = PATIENCE_SECONDS) -> bool:
+def is_writable(stream: TextIO, seconds: float = PATIENCE_SECONDS) -> bool:
     """Whether a stream takes text within so many seconds. One without a descriptor always does."""
     try:
         return bool(select.select([], [stream.fileno()], [], seconds)[1])

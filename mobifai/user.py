@@ -14,7 +14,7 @@ import platformdirs
 from mobifai.errors import ConfigError
 
 
-def entry() -> pwd.struct_passwd | None:
+def passwd_entry() -> pwd.struct_passwd | None:
     """The user's entry in the system's user database, if it has one."""
     try:
         return pwd.getpwuid(os.getuid())
@@ -24,13 +24,13 @@ def entry() -> pwd.struct_passwd | None:
 
 def name() -> str:
     """The user's name, or its number where it has none."""
-    known = entry()
+    known = passwd_entry()
     return known.pw_name if known is not None else str(os.getuid())
 
 
 def home() -> Path | None:
     """The home directory, as $HOME or the user database names it; it need not exist."""
-    known = entry()
+    known = passwd_entry()
     place = os.environ.get("HOME") or (known.pw_dir if known is not None else "")
     return Path(place) if Path(place).is_absolute() else None
 
@@ -67,7 +67,7 @@ def _place(find: Callable[[str], Path]) -> Path | None:
 
 def login_variables() -> dict[str, str]:
     """What a login sets: HOME, USER and LOGNAME, as far as they are known."""
-    known, place = entry(), home()
+    known, place = passwd_entry(), home()
     names = {"USER": known.pw_name, "LOGNAME": known.pw_name} if known is not None else {}
     return {"HOME": str(place) if place is not None else "/", **names}
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import msgspec
 
-from mobifai.control.control_socket import ask, follow
+from mobifai.control.control_socket import send_request, stream_events
 from mobifai.errors import StateError
 from profiles.attribution.culprit import find_culprits
 from profiles.attribution.growth import COUNT, rise, risen_containers, risen_sites
@@ -118,12 +118,12 @@ class AttachRun:
 
     async def _conclude(self, looking: "asyncio.Future[None]", stop: Interruption) -> None:
         async with asyncio.timeout(CONCLUDE_SECONDS):
-            await stop.end(ask(self._socket, "profile.conclude", {"run": self._run}), at=2)
+            await stop.end(send_request(self._socket, "profile.conclude", {"run": self._run}), at=2)
             await stop.end(asyncio.shield(looking), at=2)
 
     async def _follow(self) -> None:
         wanted = {"seconds": self._seconds, "windows": WINDOWS, "run": self._run}
-        async for event in follow(self._socket, "profile.watch", wanted):
+        async for event in stream_events(self._socket, "profile.watch", wanted):
             self._heard(event)
 
     def _heard(self, event: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from mobifai.control.control_socket import ask, follow
+from mobifai.control.control_socket import send_request, stream_events
 from mobifai.errors import StateError
 from profiles.results import ProfileError
 from soak.harness.child_environment import helper_surroundings, module_command
@@ -74,7 +74,7 @@ async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> T
 
     async def window() -> float:
         took = seconds
-        async for told in follow(socket, "profile.trace", {**wanted, "run": run}):
+        async for told in stream_events(socket, "profile.trace", {**wanted, "run": run}):
             took = float(told.get("seconds", took))
         return took
 
@@ -83,7 +83,7 @@ async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> T
         return TracedWindow(await stop.end(asyncio.shield(tracing)), interrupted=False)
     except asyncio.CancelledError:
         with suppress(StateError, TimeoutError):
-            await ask(socket, "profile.conclude", {"run": run}, CONCLUDE_SECONDS)
+            await send_request(socket, "profile.conclude", {"run": run}, CONCLUDE_SECONDS)
             async with asyncio.timeout(CONCLUDE_SECONDS):
                 return TracedWindow(await stop.end(asyncio.shield(tracing), at=2), interrupted=True)
         raise

@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from mobifai.errors import CommandError, MobiFaiError
-from mobifai.resource_limits import shortage
+from mobifai.resource_limits import describe_shortage
 from soak.harness.interruption import Interruption
 from soak.output import checked_output
 
@@ -64,5 +64,5 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, MobiFaiError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return shortage(error) or f"the system refused it: {error}"
-    return shortage(error) or f"an internal error, which should not be: {error!r}"
+        return describe_shortage(error) or f"the system refused it: {error}"
+    return describe_shortage(error) or f"an internal error, which should not be: {error!r}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mobifai.cli.control_client import ask_running
+from mobifai.cli.control_client import request_running
 from mobifai.errors import CommandError, MobiFaiError
 from soak.compare_command import WithCompare
 from soak.gauges.results import ATTACHED, EXIT_STATUS
@@ -91,7 +91,7 @@ def soak(context: click.Context, /, **params: Any) -> int:
                 facts, chosen = _facts(network.enter()), params["scenario_names"]
                 return run.test_itself(lambda folder: self_test(plan, chosen, place, folder, facts, as_json))
             if mode == "attach":
-                ask_running(params["attach"], "status")  # before the report of an earlier run is replaced
+                request_running(params["attach"], "status")  # before the report of an earlier run is replaced
                 watched = replace(plan, scenarios=(ATTACHED,))
                 setting = _setting(watched, "those of the agent that is watched", watched.scenarios)
                 facts = {**setting.environment, WATCHED: str(params["attach"].absolute())}

@@ -18,7 +18,7 @@ import msgspec
 import psutil
 
 from benchmarks.bench.peers import SHELL, BenchPeer, BenchTools, Launch, PeerFailed
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.state import StateDir
 
 START_SECONDS = 30.0
@@ -37,7 +37,7 @@ class RunningServer(msgspec.Struct, frozen=True):
         """How many asyncio tasks it has; None: it does not tell."""
         if self.state_dir is None:
             return None
-        return int((await ask(StateDir(self.state_dir).control_socket, "status"))["tasks"])
+        return int((await send_request(StateDir(self.state_dir).control_socket, "status"))["tasks"])
 
 
 @asynccontextmanager
@@ -82,7 +82,7 @@ def _environment(tools: BenchTools, folder: Path) -> dict[str, str]:
 async def _started_mobifai(
     peer: BenchPeer, pid: int, told: dict[str, Any], seconds: float, state_dir: Path
 ) -> RunningServer:
-    invitation = await ask(StateDir(state_dir).control_socket, "pair", {"legacy": True})
+    invitation = await send_request(StateDir(state_dir).control_socket, "pair", {"legacy": True})
     where = {"url": told["relay_url"], "target": told["device_id"], "token": invitation["token"]}
     return RunningServer(pid, {"kind": peer.kind, "webrtc": peer.webrtc, **where}, seconds, state_dir)
 

@@ -106,7 +106,7 @@ class KnownPhones:
         """The file can't be read: what may be in it is not overwritten."""
         self._may_write = False
         text = f"{self._path} can't be read ({why}); no phone that it names is known, and no new one is kept: repair it"
-        self._problems.found(self._path.name, text)
+        self._problems.report(self._path.name, text)
 
     def _keep(self) -> None:
         """Write the file. Raises StateError."""
@@ -117,13 +117,13 @@ class KnownPhones:
         write_secret(self._path, msgspec.json.encode(known))
         self._changed = False
         self._kept_at = self._monotonic()
-        self._problems.solved(self._path.name)
+        self._problems.clear(self._path.name)
 
     def _keep_if_possible(self) -> None:
         try:
             self._keep()
         except StateError as error:
-            self._problems.found(self._path.name, f"what is known of the phones can't be kept: {error}")
+            self._problems.report(self._path.name, f"what is known of the phones can't be kept: {error}")
 
     # -- what a session asks (protocol.e2e.Trust)
 

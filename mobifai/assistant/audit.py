@@ -12,7 +12,7 @@ import msgspec
 
 from mobifai.assistant.redaction import Secrets
 from mobifai.bounds import Ledger
-from mobifai.clocks import moment
+from mobifai.clocks import utc_datetime
 from mobifai.errors import AssistantError
 from mobifai.limits import ASSISTANT_AUDIT
 
@@ -36,7 +36,7 @@ class Audit:
     def write(self, secrets: Secrets, event: str, terminal: str, conversation: int, text: str) -> None:
         """Add a record, its text without secrets. Raises AssistantError."""
         record = {
-            "time": moment(self._now()).isoformat(timespec="milliseconds"),
+            "time": utc_datetime(self._now()).isoformat(timespec="milliseconds"),
             "event": event,
             "terminal": terminal,
             "conversation": conversation,

@@ -13,7 +13,7 @@ import msgspec
 
 from mobifai.bounds import Ledger
 from mobifai.cli import invitation
-from mobifai.cli.control_client import ask_running, is_running
+from mobifai.cli.control_client import is_running, request_running
 from mobifai.cli.settings import FileSettings, state_dir_option
 from mobifai.errors import CommandError
 from mobifai.protocol.codes import ClientKind
@@ -50,7 +50,7 @@ def add(settings: FileSettings, name: str, as_json: bool, state_dir: Path) -> No
         sign_in.accounts.add(name)
         return describe(sign_in.invite(ClientKind.AGENT, name), [])
 
-    _show(_asked_or_done(settings, state_dir, "account-add", name, now), as_json=as_json)
+    _show(_request_or_run(settings, state_dir, "account-add", name, now), as_json=as_json)
 
 
 @account.command()
@@ -64,7 +64,7 @@ def invite(settings: FileSettings, name: str, as_json: bool, state_dir: Path) ->
     def now(sign_in: SignIn) -> dict[str, Any]:
         return describe(sign_in.invite(ClientKind.AGENT, name), [])
 
-    _show(_asked_or_done(settings, state_dir, "account-invite", name, now), as_json=as_json)
+    _show(_request_or_run(settings, state_dir, "account-invite", name, now), as_json=as_json)
 
 
 @account.command("list")
@@ -73,7 +73,7 @@ def invite(settings: FileSettings, name: str, as_json: bool, state_dir: Path) ->
 @click.pass_obj
 def list_accounts(settings: FileSettings, as_json: bool, state_dir: Path) -> None:
     """List the accounts, with the number of their devices."""
-    answer = _asked_or_done(settings, state_dir, "account-list", "", summary)
+    answer = _request_or_run(settings, state_dir, "account-list", "", summary)
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
@@ -95,7 +95,7 @@ def remove(settings: FileSettings, name: str, state_dir: Path) -> None:
     def now(sign_in: SignIn) -> None:
         sign_in.accounts.remove(name)
 
-    _asked_or_done(settings, state_dir, "account-remove", name, now)
+    _request_or_run(settings, state_dir, "account-remove", name, now)
     click.echo(f"The account {name!r} is removed.")
 
 
@@ -121,17 +121,17 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
         invitation.show(answer)
 
 
-def _asked_or_done(
+def _request_or_run(
     settings: FileSettings, state_dir: Path, question: str, name: str, now: Callable[[SignIn], Any]
 ) -> Any:
     """Ask the relay that runs; without one, open its state and do it there. Raises MobiFaiError."""
     if is_running(state_dir):
-        if "relay_pid" not in ask_running(state_dir, "status"):
+        if "relay_pid" not in request_running(state_dir, "status"):
             raise CommandError(
                 f"{state_dir} is the state directory of `mobifai serve`, whose own relay has one account; choose that "
                 "of `mobifai relay` with --state-dir"
             )
-        return ask_running(state_dir, question, name=name)
+        return request_running(state_dir, question, name=name)
     with open_state(state_dir) as state, RelayStore.open(state.path) as store:
         sign_in = SignIn(store, Tokens(load_secret(state.path)), Ledger(settings.limits), shared=True)
         return now(sign_in)

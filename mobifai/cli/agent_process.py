@@ -70,7 +70,7 @@ async def _serve(
         agent = await scope.enter_async_context(open_agent(config, assistant, state, ledger, spawner, person, restart))
         questions = {**agent.questions, "restart": restart.asked}
         more = DebugPlugins(PluginContext(ledger, agent))
-        await scope.enter_async_context(control_server(state.socket_places("control"), questions, ledger, more.find))
+        await scope.enter_async_context(control_server(state.socket_paths("control"), questions, ledger, more.find))
         if isinstance(spawner, KeeperClient):
             spawner.started(agent.relay_target.port)
         async with asyncio.TaskGroup() as tasks:
@@ -105,7 +105,7 @@ def _with_port_of_before(config: Config, spawner: KeeperClient | LocalSpawner) -
 async def _say_repeats(logs: RootLogHandler) -> None:
     while True:
         await asyncio.sleep(60)
-        logs.say_repeats()
+        logs.log_repeats()
 
 
 def _pid(spawner: KeeperClient | LocalSpawner) -> int:

@@ -6,11 +6,11 @@ import sys
 import click
 
 from mobifai.protocol.plain_text import plain
-from mobifai.streams import takes
+from mobifai.streams import is_writable
 
 
 def announce(text: str) -> None:
     """Print for the person. A reader that went away or does not read and a full disk cost the text, nothing else."""
     with contextlib.suppress(OSError, ValueError):
-        if takes(sys.stdout):
+        if is_writable(sys.stdout):
             click.echo(plain(text))

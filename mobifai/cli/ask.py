@@ -11,10 +11,10 @@ from typing import Any
 import click
 import msgspec
 
-from mobifai.cli.control_client import ask_running
+from mobifai.cli.control_client import request_running
 from mobifai.cli.settings import state_dir_option
-from mobifai.control.control_socket import NotRunning, follow
-from mobifai.control.control_socket import ask as ask_once
+from mobifai.control.control_socket import NotRunning, stream_events
+from mobifai.control.control_socket import send_request as ask_once
 from mobifai.errors import CommandError
 from mobifai.protocol.plain_text import escaped, lines, one_line
 from mobifai.state import StateDir
@@ -35,11 +35,11 @@ def ask(prompt: str, tab: str | None, as_json: bool, state_dir: Path) -> None:
     try:
         asyncio.run(_ask(StateDir(state_dir).control_socket, {"prompt": prompt, "tab": tab}, as_json))
     except NotRunning:
-        ask_running(state_dir, "ask")  # raises what the keeper knows of the agent, if there is one
+        request_running(state_dir, "ask")  # raises what the keeper knows of the agent, if there is one
 
 
 async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> None:
-    async with aclosing(follow(socket, "ask", request)) as steps:
+    async with aclosing(stream_events(socket, "ask", request)) as steps:
         upcoming: asyncio.Task[Any] | None = None
         with suppress(StopAsyncIteration):
             while True:

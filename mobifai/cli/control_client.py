@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mobifai.control.control_socket import ANSWER_SECONDS, NotResponding, NotRunning, ask
+from mobifai.control.control_socket import ANSWER_SECONDS, NotResponding, NotRunning, send_request
 from mobifai.state import StateDir
 
 HANGING_SECONDS = 5.0
@@ -75,7 +75,7 @@ def is_running(state_dir: Path) -> bool:
     return True
 
 
-def ask_running(state_dir: Path, question: str, **arguments: object) -> Any:
+def request_running(state_dir: Path, question: str, **arguments: object) -> Any:
     """Ask the process that runs with this state directory, or its keeper while no agent answers. Raises StateError.
 
     The keeper is asked what it can do for an agent that hangs; other questions wait for the agent.
@@ -83,11 +83,11 @@ def ask_running(state_dir: Path, question: str, **arguments: object) -> Any:
     state = StateDir(state_dir)
     patience = HANGING_SECONDS if question in ("status", "restart") else ANSWER_SECONDS
     try:
-        return asyncio.run(ask(state.control_socket, question, arguments, patience))
+        return asyncio.run(send_request(state.control_socket, question, arguments, patience))
     except (NotRunning, NotResponding) as no_agent:
         if isinstance(no_agent, NotResponding) and patience == ANSWER_SECONDS:
             raise
         try:
-            return asyncio.run(ask(state.keeper_socket, question, arguments))
+            return asyncio.run(send_request(state.keeper_socket, question, arguments))
         except NotRunning:
             raise no_agent from None

@@ -8,7 +8,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from mobifai.cli.control_client import ask_running
+from mobifai.cli.control_client import request_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
 from mobifai.protocol.plain_text import one_line
@@ -26,7 +26,7 @@ def devices(context: click.Context) -> None:
 @state_dir_option
 def list_devices(as_json: bool, state_dir: Path) -> None:
     """List the devices of this account."""
-    answer = ask_running(state_dir, "devices")
+    answer = request_running(state_dir, "devices")
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
@@ -62,7 +62,7 @@ def _protection(device: dict[str, Any]) -> str:
 @state_dir_option
 def revoke(device_id: str, state_dir: Path) -> None:
     """Shut a device out, at once: its token is void and its session ends."""
-    answer = ask_running(state_dir, "revoke", device_id=device_id)
+    answer = request_running(state_dir, "revoke", device_id=device_id)
     click.echo(f"{one_line(device_id)} may no longer come in.")
     if "relay" in answer:
         click.echo(one_line(f"The relay does not shut it out ({answer['relay']}); this agent does.", 500))

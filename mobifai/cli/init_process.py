@@ -17,7 +17,7 @@ _OWN = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGTTIN
 """Signals that are not passed on: they can't be, or are meant for the process that gets them."""
 
 
-def go_on_in_child() -> None:
+def fork_if_init() -> None:
     """Return in a child if this is the first process, which exits when the child does. Needs a single thread."""
     if os.getpid() != 1:
         return

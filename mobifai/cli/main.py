@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from mobifai import __version__
-from mobifai.cli.init_process import go_on_in_child
+from mobifai.cli.init_process import fork_if_init
 from mobifai.cli.settings import read_settings
 from mobifai.cli.startup import prepare_process
 from mobifai.errors import CommandError, MobiFaiError
 from mobifai.protocol.plain_text import one_line
-from mobifai.resource_limits import shortage
+from mobifai.resource_limits import describe_shortage
 from mobifai.terminals.keeper_protocol import report_failure
 from mobifai.user import settings_file
 
@@ -90,7 +90,7 @@ def cli(context: click.Context, config_file: Path | None) -> None:
     `mobifai serve` is all that it takes: it shows a QR code and a link for the first phone.
     """
     if context.invoked_subcommand != "serve":
-        go_on_in_child()
+        fork_if_init()
     settings = read_settings(config_file)
     context.obj = settings
     context.default_map = {str(context.invoked_subcommand): dict(settings.options)}
@@ -159,7 +159,7 @@ def _named(error: BaseException) -> MobiFaiError | None:
 
 def _lack(error: Exception) -> MobiFaiError | None:
     """The failure as one that has a name, if the system's limits are its cause."""
-    lacked = shortage(error)
+    lacked = describe_shortage(error)
     return CommandError(lacked) if lacked is not None else None
 
 

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from mobifai.cli import invitation
-from mobifai.cli.control_client import ask_running
+from mobifai.cli.control_client import request_running
 from mobifai.cli.settings import state_dir_option
 
 
@@ -23,7 +23,7 @@ def pair(legacy: bool, as_json: bool, state_dir: Path) -> None:
 
     With --json, `token` is what the invited phone sends to register. Where a relay runs alone, this invites an agent.
     """
-    answer = ask_running(state_dir, "pair", **({"legacy": True} if legacy else {}))
+    answer = request_running(state_dir, "pair", **({"legacy": True} if legacy else {}))
     if as_json:
         click.echo(msgspec.json.encode(answer))
     else:

@@ -79,11 +79,11 @@ async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Root
     async with stop_signals() as stop, opening as running:
         questions = _questions(running, ledger, state.problems)
         more = DebugPlugins(PluginContext(ledger))
-        async with control_server(state.socket_places("control"), questions, ledger, more.find):
+        async with control_server(state.socket_paths("control"), questions, ledger, more.find):
             announce(invitation.invitation_text(await questions["pair"]({})))  # type: ignore[arg-type]
             announce("`mobifai pair` shows a new code, `mobifai relay account add` adds an account. Ctrl-C stops.")
             while not await is_set_within(stop, 60):
-                logs.say_repeats()
+                logs.log_repeats()
 
 
 def _questions(running: Relay, ledger: Ledger, problems: Problems) -> dict[str, ControlHandler]:

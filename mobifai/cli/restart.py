@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mobifai.cli.control_client import ask_running
+from mobifai.cli.control_client import request_running
 from mobifai.cli.settings import state_dir_option
 
 
@@ -12,5 +12,5 @@ from mobifai.cli.settings import state_dir_option
 @state_dir_option
 def restart(state_dir: Path) -> None:
     """Start the agent anew. Every terminal runs on, and phones come back by themselves."""
-    ask_running(state_dir, "restart")
+    request_running(state_dir, "restart")
     click.echo("The agent starts anew; terminals run on.")

@@ -18,7 +18,7 @@ import click
 import mobifai
 from mobifai.assistant.config import DEFAULT_MODEL, Approvals, AssistantConfig, from_table
 from mobifai.bounds import Ledger
-from mobifai.cli.init_process import go_on_in_child
+from mobifai.cli.init_process import fork_if_init
 from mobifai.cli.listen_options import check_public_url, listen_options, relay_config
 from mobifai.cli.settings import FileSettings, log_options, state_dir_option
 from mobifai.config import EVERY_ADDRESS, PUBLIC_STUN, Config, HealthConfig
@@ -170,7 +170,7 @@ def serve(
     network can use it; with --relay, a relay elsewhere is used.
     """
     if no_keeper:
-        go_on_in_child()
+        fork_if_init()
     logs = set_up_logs(log_level, log_format)
     config = Config(
         relay=_relay_url(relay, own=lan or host is not None or port is not None or bool(trusted_proxy))
@@ -211,7 +211,7 @@ def serve(
 def _run_agent(
     config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
 ) -> int:
-    with state.device_prepared():
+    with state.keys_prepared():
         from mobifai.cli.agent_process import run_agent  # noqa: PLC0415 - the keeper is to have none of it
 
     return run_agent(config, assistant, state, logs, keeper_fd)
@@ -248,7 +248,7 @@ def _health(memory_limit: int, interval: float, time_scale: float) -> HealthConf
     return HealthConfig(
         check_seconds=interval / time_scale,
         memory_limit_bytes=memory_limit * 10**6,
-        housekeeping_seconds=usual.housekeeping_seconds / time_scale,
+        trim_seconds=usual.trim_seconds / time_scale,
         inactive_seconds=usual.inactive_seconds / time_scale,
     )
 
@@ -296,7 +296,7 @@ def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:
 def _listen_as_keeper(state: StateDir) -> tuple[socket.socket | None, str]:
     """The keeper's socket for commands, and its file; it keeps the shells without one, too."""
     try:
-        listening, place = listen_in(state.socket_places("keeper"))
+        listening, place = listen_in(state.socket_paths("keeper"))
     except StateError as error:
         _log.warning("`mobifai status` can't answer while no agent runs: %s", error)
         return None, ""

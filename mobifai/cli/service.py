@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from mobifai import user
 from mobifai.cli.settings import state_dir_option
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import CommandError, ServiceError, StateError
 from mobifai.logs.rotating_file import log_path
 from mobifai.logs.tail import follow, last_lines
@@ -101,7 +101,7 @@ def _agent_pid(state_dir: Path | None) -> int | None:
     if state_dir is None:
         return None
     with contextlib.suppress(StateError):
-        return int(asyncio.run(ask(StateDir(state_dir).control_socket, "status")).get("agent_pid", 0)) or None
+        return int(asyncio.run(send_request(StateDir(state_dir).control_socket, "status")).get("agent_pid", 0)) or None
     return None
 
 

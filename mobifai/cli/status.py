@@ -10,7 +10,7 @@ from rich.table import Table
 
 from mobifai import __version__
 from mobifai.bounds import Entry
-from mobifai.cli.control_client import ask_running
+from mobifai.cli.control_client import request_running
 from mobifai.cli.settings import state_dir_option
 from mobifai.cli.tables import print_table
 from mobifai.errors import StateError
@@ -27,8 +27,8 @@ from mobifai.protocol.plain_text import one_line
 def status(as_json: bool, limits: bool, check: bool, state_dir: Path) -> None:
     """Show the running agent: live figures, the last health check, and the terminals."""
     if check:
-        ask_running(state_dir, "check")
-    answer = ask_running(state_dir, "status")
+        request_running(state_dir, "check")
+    answer = request_running(state_dir, "status")
     if as_json:
         click.echo(msgspec.json.encode(answer))
     elif limits and "bounds" in answer:

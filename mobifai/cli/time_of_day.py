@@ -5,7 +5,7 @@ import datetime as dt
 import time
 from collections.abc import Awaitable, Callable
 
-from mobifai.clocks import local_moment
+from mobifai.clocks import local_datetime
 
 LOOK_SECONDS = 60.0
 """How often the clock is looked at: it may be set, and the machine may sleep."""
@@ -16,7 +16,7 @@ _DAY = 86_400.0
 def wall_clock() -> dt.datetime:
     """The date and time that a clock on the wall shows here and now."""
     time.tzset()  # the system's time zone may be another one than at the start
-    return local_moment(time.time()).replace(tzinfo=None)
+    return local_datetime(time.time()).replace(tzinfo=None)
 
 
 async def until_time_of_day(

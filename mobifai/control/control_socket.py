@@ -231,7 +231,7 @@ def _is_owner(connection: socket.socket) -> bool:
     return uid in (0, os.getuid())
 
 
-async def ask(
+async def send_request(
     path: Path, question: str, arguments: Mapping[str, object] | None = None, patience: float = ANSWER_SECONDS
 ) -> Any:
     """Ask the running process. Raises StateError when none runs, when it refuses or is not in time."""
@@ -239,7 +239,9 @@ async def ask(
         return (await _line(reader, patience))["answer"]
 
 
-async def follow(path: Path, question: str, arguments: Mapping[str, object] | None = None) -> AsyncGenerator[Any, None]:
+async def stream_events(
+    path: Path, question: str, arguments: Mapping[str, object] | None = None
+) -> AsyncGenerator[Any, None]:
     """Ask the running process what it answers with events. Closing this tells it to stop. Raises StateError."""
     async with _asked(path, question, arguments) as reader:
         while "answer" not in (line := await _line(reader, ANSWER_SECONDS)):

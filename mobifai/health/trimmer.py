@@ -38,7 +38,7 @@ class Trimmer:
     async def run(self) -> None:
         """Trim periodically until cancelled."""
         while True:
-            await self._sleep(self._config.housekeeping_seconds)
+            await self._sleep(self._config.trim_seconds)
             try:
                 self.trim()
             except OSError as error:

@@ -1,7 +1,7 @@
 """What repeats is counted, and said once a minute.
 
 It owns the counts of a bounded number of kinds and decides; it neither writes nor waits. Whoever speaks asks `due`
-first and `hear` then.
+first and `admit` then.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ class RepeatFilter:
         self._kinds: BoundedMap[MessageKind, _RepeatCount] = BoundedMap(bound)
         self._clock = clock
 
-    def hear(self, kind: MessageKind, message: str) -> bool:
+    def admit(self, kind: MessageKind, message: str) -> bool:
         """Whether to say it: it is the first of its kind. Otherwise it is counted."""
         heard = self._kinds.get(kind)
         if heard is None:
@@ -74,7 +74,7 @@ class RepeatFilter:
         if heard.count:
             self._kinds[kind] = _RepeatCount(now)
 
-    def rest(self) -> Iterator[RepeatSummary]:
+    def drain(self) -> Iterator[RepeatSummary]:
         """All that was counted and not said yet; nothing is known afterwards."""
         now = self._clock()
         while self._kinds:

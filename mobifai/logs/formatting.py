@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from mobifai.clocks import local_moment, moment
+from mobifai.clocks import local_datetime, utc_datetime
 from mobifai.protocol.codes import ALPHABET, SECRET_LENGTH
 from mobifai.protocol.plain_text import escaped
 
@@ -60,7 +60,7 @@ class MessageKind:
     template: str
 
 
-def line_of(record: logging.LogRecord) -> LogLine:
+def log_line(record: logging.LogRecord) -> LogLine:
     """The line of a record, without secrets."""
     message = _message(record)
     if record.name == "asyncio":
@@ -88,7 +88,7 @@ def without_secrets(text: str) -> str:
     return _PASSWORD.sub(rf"\1{HIDDEN}@", text).encode(errors="backslashreplace").decode()
 
 
-def kind_of(record: logging.LogRecord, message: str) -> MessageKind:
+def message_kind(record: logging.LogRecord, message: str) -> MessageKind:
     """The record's kind. A template without words of its own (`%s`) says nothing: there the message counts."""
     template = str(record.msg) if record.args else _ADDRESS.sub("0x", message)
     if not re.search(r"\w", _CONVERSION.sub("", template)):
@@ -96,21 +96,21 @@ def kind_of(record: logging.LogRecord, message: str) -> MessageKind:
     return MessageKind(record.name, record.levelno, template[:200])
 
 
-def for_people(line: LogLine, with_traceback: bool) -> str:
+def format_for_terminal(line: LogLine, with_traceback: bool) -> str:
     """The line for a terminal: the time of day, and no traceback unless asked for."""
-    time = f"{local_moment(line.time):%H:%M:%S}"  # the wall clock of who reads it
+    time = f"{local_datetime(line.time):%H:%M:%S}"  # the wall clock of who reads it
     return _text(f"{time} {_level(line):<7} {line.message}", line.exception if with_traceback else "")
 
 
-def for_file(line: LogLine) -> str:
+def format_for_file(line: LogLine) -> str:
     """The line for a file that is read days later: the whole date, who says it, and the traceback."""
-    time = local_moment(line.time).isoformat(timespec="milliseconds")
+    time = local_datetime(line.time).isoformat(timespec="milliseconds")
     return _text(f"{time} {_level(line):<7} {line.logger}: {line.message}", line.exception)
 
 
-def for_programs(line: LogLine) -> str:
+def format_as_json(line: LogLine) -> str:
     """The line as one JSON object."""
-    time = moment(line.time).isoformat(timespec="milliseconds")
+    time = utc_datetime(line.time).isoformat(timespec="milliseconds")
     parts = {"time": time, "level": _level(line).lower(), "logger": line.logger, "message": line.message}
     return msgspec.json.encode(parts | ({"exception": line.exception} if line.exception else {})).decode()
 

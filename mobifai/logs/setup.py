@@ -1,7 +1,7 @@
 """The log: to standard error for people, and to a rotating file for later; what repeats is counted.
 
 It owns the one handler on the root logger and what it writes to. No thread and no timer: repeats are said with the next
-record, when the log closes, or when `say_repeats` is called.
+record, when the log closes, or when `log_repeats` is called.
 """
 
 import contextlib
@@ -20,10 +20,18 @@ from mobifai.bounds import Bound, Ledger
 from mobifai.errors import MobiFaiError
 from mobifai.limits import LOG_KINDS
 from mobifai.logs.dedup import RepeatFilter, RepeatSummary
-from mobifai.logs.formatting import LogLine, for_file, for_people, for_programs, kind_of, line_of, without_secrets
+from mobifai.logs.formatting import (
+    LogLine,
+    format_as_json,
+    format_for_file,
+    format_for_terminal,
+    log_line,
+    message_kind,
+    without_secrets,
+)
 from mobifai.logs.rotating_file import LogFile, log_path
 from mobifai.state import StateDir
-from mobifai.streams import PATIENCE_SECONDS, takes
+from mobifai.streams import PATIENCE_SECONDS, is_writable
 
 OURS = "mobifai"
 
@@ -43,8 +51,10 @@ class RootLogHandler(logging.Handler):
     def __init__(self, level: str, form: str, stream: TextIO | None, clock: Callable[[], float]) -> None:
         super().__init__()
         self._level = logging.getLevelNamesMapping()[level.upper()]
-        self._for_stream = for_programs if form == "json" else partial(for_people, with_traceback=level == "debug")
-        self._for_file = for_programs if form == "json" else for_file
+        self._for_stream = (
+            format_as_json if form == "json" else partial(format_for_terminal, with_traceback=level == "debug")
+        )
+        self._for_file = format_as_json if form == "json" else format_for_file
         self._stream = stream
         self._clock = clock
         self._file: LogFile | None = None
@@ -125,18 +135,18 @@ class RootLogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it. Never raises."""
-        line = line_of(record)
+        line = log_line(record)
         if self._speaking:  # a collection amid our own work ended something that complains
             self._to_stream(line)
             return
         with self._alone():
-            kind = kind_of(record, line.message)
+            kind = message_kind(record, line.message)
             for repeated in self._repeats.due(kind):
                 self._say_repeated(repeated)
-            if self._repeats.hear(kind, line.message):
+            if self._repeats.admit(kind, line.message):
                 self._say(line)
 
-    def say_repeats(self) -> None:
+    def log_repeats(self) -> None:
         """Say what was repeated, as far as its minute is over. For somebody who has a clock, once a minute."""
         with self._alone():
             for repeated in self._repeats.due():
@@ -144,7 +154,7 @@ class RootLogHandler(logging.Handler):
 
     def _say_rest(self) -> None:
         with self._alone():
-            for repeated in self._repeats.rest():
+            for repeated in self._repeats.drain():
                 self._say_repeated(repeated)
 
     def _say_repeated(self, repeated: RepeatSummary) -> None:
@@ -158,7 +168,7 @@ class RootLogHandler(logging.Handler):
     def _to_stream(self, line: LogLine) -> None:
         if self._stream is None:
             return
-        self._stalled = not takes(self._stream, 0.0 if self._stalled else PATIENCE_SECONDS)
+        self._stalled = not is_writable(self._stream, 0.0 if self._stalled else PATIENCE_SECONDS)
         if not self._stalled:
             with contextlib.suppress(OSError, ValueError):  # its reader went away, or its disk is full
                 self._stream.write(self._for_stream(line) + "\n")

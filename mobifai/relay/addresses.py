@@ -90,10 +90,12 @@ def machine_addresses(*, ipv6: bool = True) -> list[IPv4Address | IPv6Address]:
     """Return this machine's addresses on its networks, the likeliest for phones first."""
     sources = {_source(socket.AF_INET), _source(socket.AF_INET6)}
     found = [one for one in _interfaces() if ipv6 or one.address.version == 4]
-    return order(found, {source for source in sources if source is not None})
+    return sort_by_reachability(found, {source for source in sources if source is not None})
 
 
-def order(interfaces: list[Interface], sources: set[IPv4Address | IPv6Address]) -> list[IPv4Address | IPv6Address]:
+def sort_by_reachability(
+    interfaces: list[Interface], sources: set[IPv4Address | IPv6Address]
+) -> list[IPv4Address | IPv6Address]:
     """Sort addresses by how likely phones reach them. `sources` are those of the default routes."""
     usable = [one for one in interfaces if not _is_useless(one.address)]
     keyed = [

@@ -52,7 +52,7 @@ class KnownAddresses:
         self._addresses.pop(address, None)
         self._addresses[address] = None
 
-    def sender(self, address: str) -> AddressGroup:
+    def group_of(self, address: str) -> AddressGroup:
         """Return whose limit counts for an address."""
         known = address in self._addresses
         return AddressGroup(address if known else _network(address), known)
@@ -83,33 +83,33 @@ class ConnectionSlots(Generic[K]):
     def __iter__(self) -> Iterator[K]:
         return iter(self._held)
 
-    def take(self, key: K, sender: AddressGroup, *, limited: bool = True) -> K | None:
+    def acquire(self, key: K, sender: AddressGroup, *, limited: bool = True) -> K | None:
         """Give a place to a newcomer; return the holder that has to make room for it, if one has to.
 
         That one has no place any more. `limited`: the limit of an address applies. Raises LimitReached for a stranger
         when known addresses hold all places.
         """
-        gone = self._make_way(sender, limited=limited)
+        gone = self._find_evicted(sender, limited=limited)
         if gone is not None:
-            self.free(gone)
+            self.release(gone)
             self._bound.evicted(1)
         elif not self._bound.room:
             raise self._bound.refuse("one more connection")
         self._held[key] = sender
         return gone
 
-    def _make_way(self, newcomer: AddressGroup, *, limited: bool) -> K | None:
+    def _find_evicted(self, newcomer: AddressGroup, *, limited: bool) -> K | None:
         own = [key for key, sender in self._held.items() if sender == newcomer]
         if limited and len(own) >= self._most * (KNOWN_FACTOR if newcomer.known else 1):
             return own[0]
         if not newcomer.known and self._count_strangers() >= self._most_strangers:
-            return self.weakest(newcomer)
-        return self.weakest(newcomer) if len(self._held) >= self._bound.capacity else None
+            return self.pick_evicted(newcomer)
+        return self.pick_evicted(newcomer) if len(self._held) >= self._bound.capacity else None
 
     def _count_strangers(self) -> int:
         return sum(not sender.known for sender in self._held.values())
 
-    def weakest(self, newcomer: AddressGroup, key: K | None = None) -> K | None:
+    def pick_evicted(self, newcomer: AddressGroup, key: K | None = None) -> K | None:
         """Return who makes room for a newcomer; None for nobody. `key` is its own place.
 
         It is the oldest holder of the sender that holds most. Strangers go first. For a stranger, a known address loses
@@ -129,7 +129,7 @@ class ConnectionSlots(Generic[K]):
         own = sum(one == sender for one in self._held.values())
         return own <= self._most * (KNOWN_FACTOR if sender.known else 1)
 
-    def free(self, key: K) -> None:
+    def release(self, key: K) -> None:
         """Take the place of a holder that is gone, or needs none any more."""
         self._held.pop(key, None)
 

@@ -45,5 +45,5 @@ class RelayDevices:
 
     def revoke(self, account: str, device_id: str) -> None:
         """Shut a device out, at once. Raises SignInRefused for one that is not let in."""
-        self._sign_in.shut_out(device_id, account)
+        self._sign_in.revoke(device_id, account)
         self._sockets.revoke(account, device_id)

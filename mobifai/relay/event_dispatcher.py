@@ -32,18 +32,18 @@ log = logging.getLogger(__name__)
 
 
 class DeviceConnection(Protocol):
-    """A device's connection as it is needed here: on a WebSocket, or inside this process.
+    """A device's connection, on a WebSocket or inside this process.
 
-    `key` is its id for the rooms; `inside` tells whether it is in this process; `opened_at` is monotonic; `waiting` is
-    the device that is not signed in yet, and `nonce` names the sign-in that it waits for; `signed_in` tells whether a
-    device is signed in now; `outbox` has what it was sent and has not read.
+    `key` identifies it in the registry, and `opened_at` is on the monotonic clock. `in_process` is True for a device in
+    this process. `pending_register` is the registration of a device that has to sign in first, and `nonce` identifies
+    that sign-in. `signed_in` is True while a device is signed in. `outbox` holds the packets that it has not read yet.
     """
 
     key: str
     address: str
-    inside: bool
+    in_process: bool
     opened_at: float
-    waiting: messages.Register | None
+    pending_register: messages.Register | None
     nonce: str
     signed_in: bool
 
@@ -82,10 +82,10 @@ class EventDispatcher:
         self, connection: DeviceConnection, event: str, arguments: tuple[object, ...], now: float
     ) -> None:
         """Handle one event of a device as soon as there is room for what follows from it. `now` is monotonic."""
-        await connection.outbox.room()  # a device that does not read its answers is not listened to
+        await connection.outbox.wait_for_room()  # a device that does not read its answers is not listened to
         peer = self.peer_of(connection.key) if is_forwarded(event) else None
         if peer is not None:
-            await peer.outbox.room()  # the peer that does not read makes this device wait, until it is dropped
+            await peer.outbox.wait_for_room()  # the peer that does not read makes this device wait, until it is dropped
         self.handle(connection, event, arguments, now)
 
     def peer_of(self, key: str) -> DeviceConnection | None:
@@ -140,7 +140,7 @@ class EventDispatcher:
 
     def _register(self, connection: DeviceConnection, register: messages.Register) -> None:
         try:
-            answer = self._sign_in.authenticate(register, connection.address, inside=connection.inside)
+            answer = self._sign_in.authenticate(register, connection.address, in_process=connection.in_process)
             if answer is not None:
                 self._require_room(connection, register, answer.user.id)
         except SignInRefused as refused:
@@ -180,7 +180,7 @@ class EventDispatcher:
     def _ask_to_sign_in(self, connection: DeviceConnection, register: messages.Register) -> None:
         """Send the address at which this one connection can be signed in."""
         self._sign_out(connection)
-        connection.waiting = register
+        connection.pending_register = register
         connection.nonce = secrets.token_urlsafe(16)
         query = urlencode({"deviceId": register.device_id, "type": register.type, "nonce": connection.nonce})
         message = "Sign in with a pairing code"
@@ -200,7 +200,7 @@ class EventDispatcher:
             connection.close(CloseCode.POLICY_VIOLATION)
 
     def _join(self, connection: DeviceConnection, register: messages.Register, answer: messages.Authenticated) -> None:
-        connection.waiting = None
+        connection.pending_register = None
         connection.nonce = ""
         connection.signed_in = True
         connection.send("authenticated", answer)
@@ -222,10 +222,10 @@ class EventDispatcher:
         if self._sign_in.shared:
             self._of_account.set(len(self._rooms.of_largest_user()))
 
-    def waiting_for(self, nonce: str, device_id: str, kind: str) -> DeviceConnection | None:
+    def find_pending(self, nonce: str, device_id: str, kind: str) -> DeviceConnection | None:
         """The connection that asked for this very sign-in, if it is still there. A device id alone finds none."""
         for connection in self._connections.values():
-            register = connection.waiting
+            register = connection.pending_register
             is_asked = connection.nonce and hmac.compare_digest(
                 connection.nonce.encode(), nonce.encode("utf-8", "replace")
             )
@@ -233,10 +233,10 @@ class EventDispatcher:
                 return connection
         return None
 
-    def let_in(self, connection: DeviceConnection, token: str) -> None:
+    def sign_in(self, connection: DeviceConnection, token: str) -> None:
         """Let a device in on the connection on which it waits, with the token that its sign-in gave."""
-        if connection.waiting is not None:
-            self._register(connection, msgspec.structs.replace(connection.waiting, token=token))
+        if connection.pending_register is not None:
+            self._register(connection, msgspec.structs.replace(connection.pending_register, token=token))
 
     def on_end(self, connection: DeviceConnection) -> None:
         """A connection is gone."""
@@ -252,7 +252,7 @@ class EventDispatcher:
     def _note(self, key: str) -> None:
         device = self._rooms.device(key)
         if device is not None:
-            self._sign_in.connected(device.user, device.device_id)
+            self._sign_in.record_connected(device.user, device.device_id)
 
     def expire(self, now: float) -> None:
         """End handshakes that take too long, and connections that never sign in."""

@@ -43,8 +43,8 @@ class HttpConnections:
 
     def open(self, caller: "HttpConnection") -> None:
         """Give a connection a place, and end another one for it where that is needed. Raises LimitReached."""
-        gone = self._places.take(
-            caller, self._known.sender(caller.address), limited=not is_trusted(caller.address, self._trusted)
+        gone = self._places.acquire(
+            caller, self._known.group_of(caller.address), limited=not is_trusted(caller.address, self._trusted)
         )
         if gone is not None:
             gone.abort()
@@ -53,7 +53,7 @@ class HttpConnections:
 
     def close(self, caller: "HttpConnection") -> None:
         """Forget a connection that is gone, or became a WebSocket."""
-        self._places.free(caller)
+        self._places.release(caller)
         if self._callers.get(caller.handler) is caller:
             del self._callers[caller.handler]
 
@@ -63,7 +63,7 @@ class HttpConnections:
         if caller is None:
             return True
         caller.asked, caller.since, caller.received = True, self._monotonic(), 0
-        return self._places.move(caller, self._known.sender(request.remote or ""))
+        return self._places.move(caller, self._known.group_of(request.remote or ""))
 
     def release(self, request: "web.Request") -> None:
         """Free the place of a connection that became a WebSocket."""

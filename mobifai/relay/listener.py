@@ -16,7 +16,7 @@ from mobifai.limits import RELAY_REQUESTS
 from mobifai.relay.connection_slots import KnownAddresses
 from mobifai.relay.forwarded_headers import Networks
 from mobifai.relay.http_connections import HttpConnections
-from mobifai.resource_limits import shortage
+from mobifai.resource_limits import describe_shortage
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -114,7 +114,7 @@ def bind(config: RelayConfig) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise StateError(
-            shortage(error) or f"expected an address of this machine; found {config.host!r}: {error}"
+            describe_shortage(error) or f"expected an address of this machine; found {config.host!r}: {error}"
         ) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,8 +1,8 @@
 """The connection of a device that lives in the relay's own process: the agent of `mobifai serve`.
 
-To the rooms it is one more device. What the relay tells it waits in an outbox like any other's, up to the same bound;
-what its peer says goes past that at once where nothing waits and somebody `hears`. What it says itself is handled at
-once, so it asks for room first.
+The registry treats it as one more device. Events for it are queued in an outbox with the same bound as any other's. A
+forwarded event of its peer bypasses an empty outbox if `on_forwarded` is set. Its own events are handled immediately,
+so it checks `has_room` first.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class LocalEventHandler(Protocol):
 class LocalConnection:
     """A device in this process, signed in or not. `most_bytes` is the longest payload that it may send.
 
-    `hears` is called with what the paired device says, if nothing waits before it; it must not raise.
+    `on_forwarded` is called with what the paired device says, if nothing waits before it; it must not raise.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class LocalConnection:
     ) -> None:
         self.key = key
         self.address = "this process"
-        self.inside = True
+        self.in_process = True
         self.opened_at = monotonic()
         self.outbox: Outbox[LocalEvent] = Outbox(backlog, most_bytes, _size, self.abort)
-        self.waiting: messages.Register | None = None
+        self.pending_register: messages.Register | None = None
         self.nonce = ""
         self.signed_in = False
-        self.hears: Callable[[str, msgspec.Raw], None] | None = None
+        self.on_forwarded: Callable[[str, msgspec.Raw], None] | None = None
         self._most_bytes = most_bytes
         self._handler = handler
         self._monotonic = monotonic
@@ -65,8 +65,8 @@ class LocalConnection:
     def send(self, event: str, payload: object) -> None:
         """Queue an event. A device that let too many of them wait is dropped."""
         raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(encode(payload))
-        if self.hears is not None and is_forwarded(event) and not len(self.outbox) and not self.outbox.ended:
-            self.hears(event, raw)
+        if self.on_forwarded is not None and is_forwarded(event) and not len(self.outbox) and not self.outbox.ended:
+            self.on_forwarded(event, raw)
         else:
             self.outbox.put((event, raw))
 
@@ -84,11 +84,11 @@ class LocalConnection:
 
     # -- what the device does
 
-    async def hear(self) -> LocalEvent | None:
+    async def receive(self) -> LocalEvent | None:
         """The next event of the relay; None at the end."""
         return await self.outbox.get()
 
-    def say(self, event: str, payload: object) -> None:
+    def emit(self, event: str, payload: object) -> None:
         """Say something to the relay, or through it to the paired device. Raises LimitReached when there is no room."""
         if not self.has_room(event):
             raise LimitReached(f"{event}: expected room for it; found that the paired device does not read")

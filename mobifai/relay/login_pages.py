@@ -92,7 +92,7 @@ def no_device() -> str:
     )
 
 
-def problem(message: str, depth: int) -> str:
+def error_page(message: str, depth: int) -> str:
     """Return a page that shows an error. `depth` says how many folders below the relay's root it is shown."""
     sentence = re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(message[:1].upper() + message[1:]))
     body = f'<p class="problem" role="alert">{sentence.removesuffix(".")}.</p>'

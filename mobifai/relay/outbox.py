@@ -52,13 +52,13 @@ class Outbox(Generic[T]):
         """Whether one more forwarded packet may come."""
         return self._ended or (len(self) < self._most_packets and self._bytes < self._most_bytes)
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Wait until one more forwarded packet may come. It ends when the device reads, or is gone."""
         while not self.has_room():
             self._moved.clear()
             await self._moved.wait()
 
-    def tell_when_moved(self, tell: Callable[[], None]) -> None:
+    def notify_when_drained(self, tell: Callable[[], None]) -> None:
         """Have the loop call `tell` once, when a packet has left or the outbox has ended; of several, the latest."""
         self._tell = tell
 

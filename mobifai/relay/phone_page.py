@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
-FOLDER = Path(str(resources.files("mobifai.relay").joinpath("static", "page")))
+PAGE_FOLDER = Path(str(resources.files("mobifai.relay").joinpath("static", "page")))
 
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 _PIECE_BYTES = 64 << 10
@@ -100,7 +100,7 @@ class PhonePageFiles:
     stamp: str
 
     @classmethod
-    def installed(cls, folder: Path = FOLDER) -> "PhonePageFiles | None":
+    def installed(cls, folder: Path = PAGE_FOLDER) -> "PhonePageFiles | None":
         """The page of this installation; None when it was left out."""
         try:
             stamp = (folder / _STAMP).read_text()

@@ -22,7 +22,7 @@ from mobifai.relay.accounts import Account
 from mobifai.relay.devices import RelayDevices
 from mobifai.relay.event_dispatcher import DeviceConnection, EventDispatcher
 from mobifai.relay.phone_page import PhonePageFiles
-from mobifai.relay.signin import AGENTS, PHONES, SignIn
+from mobifai.relay.signin import AGENT_KINDS, PHONE_KINDS, SignIn
 from mobifai.relay.store import RelayStore, StoredDevice
 
 MOST_BODY_BYTES = 64 << 10
@@ -111,7 +111,7 @@ class HttpRoutes:
         asking = _asking(request.query)
         if asking is None:
             return _html(pages.no_device(), 400)
-        waiting = self._sockets.waiting_for(asking.nonce, asking.device_id, asking.type)
+        waiting = self._sockets.find_pending(asking.nonce, asking.device_id, asking.type)
         if waiting is None and asking.type == "mac":
             return _html(pages.not_waiting(), 410)
         return _html(_login(asking, waiting))
@@ -123,7 +123,7 @@ class HttpRoutes:
         asking = _asking(form)
         if asking is None:
             return _html(pages.no_device(), 400)
-        waiting = self._sockets.waiting_for(asking.nonce, asking.device_id, asking.type)
+        waiting = self._sockets.find_pending(asking.nonce, asking.device_id, asking.type)
         if waiting is None and asking.type == "mac":
             return _html(pages.not_waiting(), 410)
         try:
@@ -131,7 +131,7 @@ class HttpRoutes:
         except web.HTTPError as error:
             return _html(_login(asking, waiting, error.text or ""), error.status)
         if waiting is not None:
-            self._sockets.let_in(waiting, answer.token)
+            self._sockets.sign_in(waiting, answer.token)
         return _signed_in(asking, answer)
 
     def _redeem(
@@ -153,7 +153,7 @@ class HttpRoutes:
             asking = msgspec.json.decode(await request.read(), type=SignInRequest)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             raise web.HTTPBadRequest(text=f"expected {{deviceId, type, code}} as JSON: {error}") from None
-        wanted = AGENTS if asking.type == "mac" else PHONES
+        wanted = AGENT_KINDS if asking.type == "mac" else PHONE_KINDS
         if asking.kind is not None:
             wanted &= {ClientKind(asking.kind)}
         return _json(self._redeem(asking, asking.code, request.remote or "", wanted))
@@ -251,13 +251,13 @@ def _asking(fields: Mapping[str, object]) -> LoginForm | None:
 def _wanted(asking: SignInDevice, waiting: DeviceConnection | None) -> frozenset[ClientKind]:
     """The kinds of invitation that the device at a login page can use; a phone that does not wait is a legacy app."""
     if asking.type == "mac":
-        return AGENTS
-    encrypts = waiting is not None and waiting.waiting is not None and E2E in waiting.waiting.features
-    return PHONES if encrypts else frozenset({ClientKind.LEGACY})
+        return AGENT_KINDS
+    encrypts = waiting is not None and waiting.pending_register is not None and E2E in waiting.pending_register.features
+    return PHONE_KINDS if encrypts else frozenset({ClientKind.LEGACY})
 
 
 def _login(asking: LoginForm, waiting: DeviceConnection | None, problem: str = "") -> str:
-    register = waiting.waiting if waiting is not None else None
+    register = waiting.pending_register if waiting is not None else None
     asks = f"{register.device_name or asking.device_id} at {waiting.address}" if waiting and register else ""
     return pages.login(asking.device_id, asking.type, asking.nonce, asks, problem)
 

@@ -117,7 +117,7 @@ def _no_such_path(path: str) -> str:
 def _answer(request: web.Request, status: int, message: str, headers: "CIMultiDict[str] | None" = None) -> web.Response:
     """Return an error: a page where a browser asks for one to show, JSON otherwise."""
     if request.method == hdrs.METH_GET and "text/html" in request.headers.get(hdrs.ACCEPT, ""):
-        text = pages.problem(message, depth=request.path.count("/") - 1)
+        text = pages.error_page(message, depth=request.path.count("/") - 1)
         return web.Response(text=text, status=status, content_type="text/html")
     response = web.json_response({"message": message}, status=status)
     for name in (hdrs.ALLOW, hdrs.ACCEPT_ENCODING):

@@ -20,8 +20,8 @@ from mobifai.relay.accounts import Account, Accounts
 from mobifai.relay.store import OWNER, RelayStore, StoredDevice
 from mobifai.relay.tokens import TOKEN_SECONDS, Claims, Tokens
 
-PHONES: frozenset[ClientKind] = frozenset({ClientKind.E2E, ClientKind.LEGACY})
-AGENTS: frozenset[ClientKind] = frozenset({ClientKind.AGENT})
+PHONE_KINDS: frozenset[ClientKind] = frozenset({ClientKind.E2E, ClientKind.LEGACY})
+AGENT_KINDS: frozenset[ClientKind] = frozenset({ClientKind.AGENT})
 
 _ONE_AGENT = "this relay serves only the agent that runs it; `mobifai relay` runs a relay for other agents"
 _ENCRYPTS_ONLY = "this invitation is for a client that encrypts; `mobifai pair --legacy` invites a legacy app"
@@ -100,10 +100,10 @@ class SignIn:
         if not is_secret(code):
             self._attempts.check(address, self._monotonic())
         self._require_agents(kind)
-        wanted = (AGENTS if kind == "mac" else PHONES) if wanted is None else wanted
+        wanted = (AGENT_KINDS if kind == "mac" else PHONE_KINDS) if wanted is None else wanted
         found = self.accounts.find(code, self._monotonic())
         if found is None:
-            self.failed(address)
+            self.record_failure(address)
             raise SignInRefused(_wrong_code(code, wanted))
         account, grant = found
         self._require_kind(grant, wanted)
@@ -123,7 +123,7 @@ class SignIn:
     @staticmethod
     def _require_kind(grant: Grant, wanted: Set[ClientKind]) -> None:
         if grant.kind not in wanted:
-            raise SignInRefused(_NO_AGENTS_CODE if wanted == AGENTS else _WRONG_KIND[grant.kind])
+            raise SignInRefused(_NO_AGENTS_CODE if wanted == AGENT_KINDS else _WRONG_KIND[grant.kind])
 
     def _require_room(self, account: Account, device_id: str, kind: ClientKind) -> None:
         known = self._store.device(account.name, device_id)
@@ -153,7 +153,7 @@ class SignIn:
         if known is not None and known.revoked_at is None:
             device = replace(device, created_at=known.created_at, name=name or known.name, public_key=known.public_key)
         if own:
-            self._store.put_anyway(device)
+            self._store.put_best_effort(device)
         else:
             self._put(device)
         account.count_devices()
@@ -174,28 +174,28 @@ class SignIn:
     # -- devices that come back
 
     def authenticate(
-        self, register: messages.Register, address: str = "", *, inside: bool = False
+        self, register: messages.Register, address: str = "", *, in_process: bool = False
     ) -> messages.Authenticated | None:
         """Let a device in that registers, and renew its token; None: it has none, and has to sign in first.
 
         Raises SignInRefused for a device that may not come. A good token is good however often its address failed: only
-        what has none can be guessing. `inside`: the device is in this process.
+        what has none can be guessing. `in_process`: the device is in this process.
         """
-        if not inside:
+        if not in_process:
             self._require_agents(register.type)
         if register.token is None:
             return None
         try:
             claims = self._tokens.read(register.token)
-            account = self._bind(claims, register, inside=inside)
+            account = self._bind(claims, register, in_process=in_process)
         except SignInRefused:
-            self.failed(address)
+            self.record_failure(address)
             raise
         name = register.device_name or ""
-        self._store.seen(account.name, register.device_id, name, register.public_key, self._now())
+        self._store.record_sign_in(account.name, register.device_id, name, register.public_key, self._now())
         return messages.Authenticated(token=self._issue(account, claims.type, claims.jti), user=account.user)
 
-    def _bind(self, claims: Claims, register: messages.Register, *, inside: bool) -> Account:
+    def _bind(self, claims: Claims, register: messages.Register, *, in_process: bool) -> Account:
         """Whose the device is. Raises SignInRefused unless the token is for exactly this device."""
         if claims.type != register.type:
             raise SignInRefused(f"this token is for the type {claims.type}; found {register.type}; sign in again")
@@ -210,11 +210,11 @@ class SignIn:
         elif device.device_id != register.device_id:
             raise SignInRefused("this token belongs to another device; `mobifai pair` gives one for this device")
         else:
-            if not inside:
+            if not in_process:
                 self._require_fresh(claims, device)
             self._require_encryption(device.kind, register)
             if device.kind is ClientKind.UNKNOWN and E2E in register.features:
-                self._store.put_anyway(replace(device, kind=ClientKind.E2E))
+                self._store.put_best_effort(replace(device, kind=ClientKind.E2E))
         return account
 
     def _require_fresh(self, claims: Claims, device: StoredDevice) -> None:
@@ -231,9 +231,9 @@ class SignIn:
             if device.kind is not ClientKind.AGENT or not 0 <= now - device.last_seen < TOKEN_SECONDS:
                 self._tokens.check_time(claims, now)
 
-    def connected(self, account: str, device_id: str) -> None:
+    def record_connected(self, account: str, device_id: str) -> None:
         """Note that a device is connected, or was until now."""
-        self._store.connected(account, device_id, self._now())
+        self._store.record_connected(account, device_id, self._now())
 
     def _claim(self, account: Account, grant_id: str, register: messages.Register) -> None:
         """Use an invitation up by its token."""
@@ -250,7 +250,7 @@ class SignIn:
         if kind is ClientKind.E2E and E2E not in register.features:
             raise SignInRefused(_ENCRYPTS_ONLY)
 
-    def may_come_in_clear(self, device_id: str) -> bool:
+    def allows_unencrypted(self, device_id: str) -> bool:
         """Whether a phone of the relay's owner is one that came by an invitation for legacy apps."""
         device = self._store.device(OWNER, device_id)
         kinds = (ClientKind.LEGACY, ClientKind.UNKNOWN)
@@ -261,7 +261,7 @@ class SignIn:
         try:
             return self._holder(self._tokens.read(token))
         except SignInRefused:
-            self.failed(address)
+            self.record_failure(address)
             raise
 
     def _holder(self, claims: Claims) -> StoredDevice:
@@ -279,7 +279,7 @@ class SignIn:
         """Raise TooManyAttempts while an address has failed too often."""
         self._attempts.check(address, self._monotonic())
 
-    def failed(self, address: str) -> None:
+    def record_failure(self, address: str) -> None:
         """Count a failure of an address."""
         self._attempts.failed(address, self._monotonic())
 
@@ -289,7 +289,7 @@ class SignIn:
         """The devices of an account that are let in, oldest first."""
         return self._store.devices(account)
 
-    def shut_out(self, device_id: str, account: str = OWNER) -> None:
+    def revoke(self, device_id: str, account: str = OWNER) -> None:
         """Refuse a device's token from now on; `Relay.revoke` does the rest. Raises SignInRefused for no device."""
         host = self.accounts.require(account)
         if not self._store.revoke(host.name, device_id, self._now(), keep=host.devices.capacity):
@@ -303,7 +303,7 @@ def _wrong_code(typed: str, wanted: Set[ClientKind]) -> str:
         problem = "this is a link for a client that encrypts, and no pairing code"
     else:
         problem = "this pairing code is wrong, used or expired"
-    if wanted == AGENTS:
+    if wanted == AGENT_KINDS:
         return f"{problem}; `mobifai pair`, on the machine of the relay, shows one for an agent"
     if ClientKind.E2E in wanted:
         return f"{problem}; `mobifai pair` shows a new link"

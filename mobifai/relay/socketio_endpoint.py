@@ -103,7 +103,7 @@ class SocketIOEndpoint:
             try:
                 self._admit(connection)
             except LimitReached as full:
-                self._unsigned.free(connection.key)
+                self._unsigned.release(connection.key)
                 raise web.HTTPServiceUnavailable(text=f"{full}; try again later") from None
             try:
                 self._opened(request)
@@ -125,14 +125,14 @@ class SocketIOEndpoint:
         """
         is_counted = connection.key in self._unsigned
         if connection.signed_in and is_counted:
-            self._unsigned.free(connection.key)
+            self._unsigned.release(connection.key)
             self._known.add(connection.address)
-        elif not (connection.signed_in or is_counted or connection.inside) and connection.key in self._connections:
+        elif not (connection.signed_in or is_counted or connection.in_process) and connection.key in self._connections:
             self._count_unsigned(connection)
 
     def _count_unsigned(self, connection: "WebSocketConnection | LocalConnection") -> None:
         try:
-            gone: str | None = self._unsigned.take(connection.key, self._known.sender(connection.address))
+            gone: str | None = self._unsigned.acquire(connection.key, self._known.group_of(connection.address))
         except LimitReached:
             gone = connection.key
         self._make_room(gone)
@@ -141,8 +141,8 @@ class SocketIOEndpoint:
         """Give a WebSocket a place. Raises LimitReached."""
         for one in list(self._connections.values()):  # a code that is typed elsewhere signs a connection in
             self._note_sign_in(one)
-        sender = self._known.sender(connection.address)
-        self._make_room(self._unsigned.take(connection.key, sender))
+        sender = self._known.group_of(connection.address)
+        self._make_room(self._unsigned.acquire(connection.key, sender))
         self._keep(connection, sender)
 
     def _make_room(self, gone: str | None) -> None:
@@ -156,14 +156,14 @@ class SocketIOEndpoint:
         if self._closing:
             raise LimitReached("the relay is closing")
         if not self._bound.room:
-            self._make_room(self._unsigned.weakest(sender, connection.key))
+            self._make_room(self._unsigned.pick_evicted(sender, connection.key))
         self._connections[connection.key] = connection
         self._empty.clear()
 
     def _remove(self, connection: "WebSocketConnection | LocalConnection") -> None:
         """Forget a connection, once."""
         if self._connections.pop(connection.key, None) is not None:
-            self._unsigned.free(connection.key)
+            self._unsigned.release(connection.key)
             self._on_end(connection)
 
     def _note_empty(self) -> None:

@@ -105,9 +105,9 @@ class RelayStore:
 
     def remove_account(self, name: str) -> None:
         """Remove an account with everything that belongs to it. A full disk keeps nobody in."""
-        self._connection.note("DELETE FROM accounts WHERE name = ?", (name,))
+        self._connection.write_best_effort("DELETE FROM accounts WHERE name = ?", (name,))
         for table in ("devices", "grants", "settings"):
-            self._connection.note(f"DELETE FROM {table} WHERE user_id = ?", (name,))  # noqa: S608 - see above
+            self._connection.write_best_effort(f"DELETE FROM {table} WHERE user_id = ?", (name,))  # noqa: S608 - see above
 
     # -- invitations of agents
 
@@ -119,9 +119,9 @@ class RelayStore:
 
     def put_grant(self, user_id: str, grant: Grant, now: float) -> None:
         """Keep an invitation, if that is possible; those whose time is over are forgotten."""
-        self._connection.note("DELETE FROM grants WHERE expires_at <= ?", (now,))
+        self._connection.write_best_effort("DELETE FROM grants WHERE expires_at <= ?", (now,))
         values = (grant.grant_id, user_id, grant.kind.value, grant.code, grant.expires_at)
-        self._connection.note("INSERT INTO grants VALUES (?, ?, ?, ?, ?)", values)
+        self._connection.write_best_effort("INSERT INTO grants VALUES (?, ?, ?, ?, ?)", values)
 
     # -- devices
 
@@ -152,20 +152,20 @@ class RelayStore:
             self._connection.execute(_PUT, _values(device))
             self._connection.execute("DELETE FROM grants WHERE grant_id = ?", (device.token_id,))
 
-    def put_anyway(self, device: StoredDevice) -> None:
+    def put_best_effort(self, device: StoredDevice) -> None:
         """Let a device in, also while that can't be kept."""
-        self._connection.note(_PUT, _values(device))
+        self._connection.write_best_effort(_PUT, _values(device))
 
-    def seen(self, user_id: str, device_id: str, name: str, public_key: str, now: float) -> None:
+    def record_sign_in(self, user_id: str, device_id: str, name: str, public_key: str, now: float) -> None:
         """Note that a device came in, and what it says of itself. A full disk keeps nobody out."""
-        self._connection.note(
+        self._connection.write_best_effort(
             "UPDATE devices SET name = ?, public_key = ?, last_seen = ? WHERE user_id = ? AND device_id = ?",
             (name, public_key, now, user_id, device_id),
         )
 
-    def connected(self, user_id: str, device_id: str, now: float) -> None:
+    def record_connected(self, user_id: str, device_id: str, now: float) -> None:
         """Note that a device is connected, or was until now."""
-        self._connection.note(
+        self._connection.write_best_effort(
             "UPDATE devices SET last_seen = ? WHERE user_id = ? AND device_id = ?", (now, user_id, device_id)
         )
 
@@ -177,10 +177,10 @@ class RelayStore:
         known = self.device(user_id, device_id)
         if known is None or known.revoked_at is not None:
             return False
-        self._connection.note(
+        self._connection.write_best_effort(
             "UPDATE devices SET revoked_at = ? WHERE user_id = ? AND device_id = ?", (now, user_id, device_id)
         )
-        self._connection.note(
+        self._connection.write_best_effort(
             "DELETE FROM devices WHERE user_id = ?1 AND revoked_at IS NOT NULL AND device_id NOT IN "
             "(SELECT device_id FROM devices WHERE user_id = ?1 AND revoked_at IS NOT NULL "
             "ORDER BY revoked_at DESC LIMIT ?2)",

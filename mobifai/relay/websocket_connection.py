@@ -48,10 +48,10 @@ class WebSocketConnection:
     def __init__(self, key: str, request: web.Request, backlog: Bound, frame: Bound, opened_at: float) -> None:
         self.key = key
         self.address = request.remote or ""
-        self.inside = False
+        self.in_process = False
         self.opened_at = opened_at
         self.outbox: Outbox[bytes] = Outbox(backlog, frame.capacity, len, self.abort)
-        self.waiting: messages.Register | None = None
+        self.pending_register: messages.Register | None = None
         self.nonce = ""
         self.signed_in = False
         self._loop = asyncio.get_running_loop()

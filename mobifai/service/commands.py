@@ -24,7 +24,7 @@ class CommandResult:
     err: str
 
     @property
-    def said(self) -> str:
+    def message(self) -> str:
         """Its last words, for a person."""
         lines = (self.err.strip() or self.out.strip() or f"status {self.status}, without a word").splitlines()
         return "; ".join(line.strip() for line in lines[-3:])
@@ -62,9 +62,9 @@ class SystemCommands:
             raise ServiceError(f"`{program} {' '.join(arguments)}` did not end within {SECONDS:g} s") from None
         return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
-    def must(self, program: str, *arguments: str) -> CommandResult:
+    def check(self, program: str, *arguments: str) -> CommandResult:
         """Run a program that has to succeed. Raises ServiceError with what it said."""
         answer = self.run(program, *arguments)
         if answer.status != 0:
-            raise ServiceError(f"`{program} {' '.join(arguments)}` failed: {answer.said}")
+            raise ServiceError(f"`{program} {' '.join(arguments)}` failed: {answer.message}")
         return answer

@@ -131,7 +131,7 @@ class Launchd:
         with tempfile.TemporaryDirectory(prefix="mobifai-") as place:
             draft = Path(place, self.file.name)
             draft.write_text(text)
-            self._commands.must("plutil", "-lint", str(draft))
+            self._commands.check("plutil", "-lint", str(draft))
 
     def _remove(self) -> None:
         self._commands.run("launchctl", "bootout", self._target)
@@ -149,10 +149,10 @@ class Launchd:
                 return
             if answer.status not in _IN_PROGRESS or time.monotonic() > until:
                 raise ServiceError(
-                    f"launchd does not start {self.file}: {answer.said}. A launchd agent belongs to a desktop session: "
-                    f"sign in as user {os.getuid()} there first, not only over SSH"
+                    f"launchd can't start {self.file}: {answer.message}. A launchd agent belongs to a desktop session: "
+                    f"sign in to the desktop as user {os.getuid()} first, not only over SSH"
                 )
             time.sleep(0.2)
 
     def _launchctl(self, *words: str) -> None:
-        self._commands.must("launchctl", *words)
+        self._commands.check("launchctl", *words)

@@ -129,7 +129,7 @@ class Systemd:
         )
         found = dict(line.split("=", 1) for line in shown.out.splitlines() if "=" in line)
         active, sub = found.get("ActiveState", ""), found.get("SubState", "")
-        detail = f"{active} ({sub}), restarts: {found.get('NRestarts', '?')}" if active else shown.said
+        detail = f"{active} ({sub}), restarts: {found.get('NRestarts', '?')}" if active else shown.message
         enabled = found.get("UnitFileState") == "enabled"
         return ServiceState(self.file, bool(text), active in ("active", "reloading"), enabled, detail, argv_of(text))
 
@@ -139,7 +139,7 @@ class Systemd:
         answer = self._commands.run("systemctl", "--user", "show", "--property=Version")
         found = re.search(r"Version=\D*(\d+)", answer.out)
         if answer.status != 0 or found is None:
-            raise ServiceError(self._unusable(answer.said))
+            raise ServiceError(self._unusable(answer.message))
         return int(found[1])
 
     def _unusable(self, found: str) -> str:
@@ -177,4 +177,4 @@ class Systemd:
         return ["It ends when you log out. `loginctl enable-linger` lets it run on, and start with the machine."]
 
     def _systemctl(self, *words: str) -> None:
-        self._commands.must("systemctl", "--user", *words)
+        self._commands.check("systemctl", "--user", *words)

@@ -88,7 +88,7 @@ class Links:
         self._prompts_left = 0
         self.token = relay_target.token
         own = relay_target.relay
-        admission = AccessPolicy(phones, config.e2e, own.sign_in.may_come_in_clear if own is not None else None)
+        admission = AccessPolicy(phones, config.e2e, own.sign_in.allows_unencrypted if own is not None else None)
         self.pairing = pairing.Pairing(
             device.device_id, config.device_name, device.identity, relay_target.token, admission.rejection_reason
         )

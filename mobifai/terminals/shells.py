@@ -88,7 +88,7 @@ class Spawner(Protocol):
 
 def login_shell() -> tuple[str, ...]:
     """The user's shell: the first that can be run of $SHELL, what the system's user database says, and /bin/sh."""
-    entry = user.entry()
+    entry = user.passwd_entry()
     named = (os.environ.get("SHELL"), entry.pw_shell if entry is not None else None)
     shell = next((name for name in named if name and shutil.which(name)), "/bin/sh")
     # A launchd agent has a bare environment: there only a login shell finds the user's PATH.

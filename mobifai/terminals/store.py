@@ -77,6 +77,6 @@ class TabStore:
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
         try:
-            self._db.note(statement, values)
+            self._db.write_best_effort(statement, values)
         except (sqlite3.Error, UnicodeError) as error:  # a name that is no text
             _log.warning("a tab can't be kept for a restart: %s", error)

@@ -74,7 +74,7 @@ class InProcessRelayTransport:
         peer = self._peer()
         if peer is None or enough(peer.outbox):
             return self.open
-        peer.outbox.tell_when_moved(self._phone_reads)
+        peer.outbox.notify_when_drained(self._phone_reads)
         return False
 
     def _peer(self) -> DeviceConnection | None:
@@ -89,7 +89,7 @@ class InProcessRelayTransport:
         if self._connection is None or not self.open:
             raise TransportClosed("the agent is not on its relay")
         try:
-            self._connection.say(event, payload)
+            self._connection.emit(event, payload)
         except LimitReached as error:
             raise TransportClosed(str(error)) from None
 
@@ -125,11 +125,11 @@ class InProcessRelayTransport:
         self._connection = connection
         try:
             self._listener.relay_connected()
-            connection.hears = self._hand_on
-            while (heard := await connection.hear()) is not None:
+            connection.on_forwarded = self._hand_on
+            while (heard := await connection.receive()) is not None:
                 self._hand_on(*heard)
         finally:
-            self._connection = connection.hears = None
+            self._connection = connection.on_forwarded = None
         _log.warning("the agent was sent away from its own relay; it comes again")
         self._listener.relay_lost()
 

@@ -10,7 +10,7 @@ import msgspec
 
 from mobifai.cli.control_client import run
 from mobifai.cli.settings import state_dir_option
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import CommandError
 from mobifai.state import StateDir
 from profiles.heap import print_heap
@@ -28,7 +28,7 @@ def heap(as_json: bool, state_dir: Path) -> int:
     stop = interruption()
     stop.hold()
     try:
-        told = run(stop.end(ask(StateDir(state_dir).control_socket, "profile.heap")))
+        told = run(stop.end(send_request(StateDir(state_dir).control_socket, "profile.heap")))
     except asyncio.CancelledError:
         raise CommandError("it was interrupted before the agent had answered", INTERRUPTED) from None
     if as_json:

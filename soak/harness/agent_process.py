@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
@@ -70,7 +70,7 @@ class AgentUnderTest:
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Ask over the control socket. Raises StateError."""
-        return await ask(StateDir(self.state_dir).control_socket, question, arguments)
+        return await send_request(StateDir(self.state_dir).control_socket, question, arguments)
 
     @property
     def control_socket(self) -> Path:

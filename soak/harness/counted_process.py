@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import StateError
 from soak.gauges import process_stats as outside
 from soak.gauges.gauge import of_process
@@ -30,7 +30,7 @@ class CountedProcess:
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Ask it over its control socket. Raises StateError."""
-        return await ask(self.socket(), question, arguments)
+        return await send_request(self.socket(), question, arguments)
 
     async def prepared(self, *, older: bool = False) -> "CountedProcess":
         """The same, ready to be counted. One of an older revision may refuse: then it is counted from outside only.

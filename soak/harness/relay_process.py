@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import MobiFaiError, StateError
 from mobifai.state import StateDir
 from soak.harness.installation import HERE, Installation
@@ -61,7 +61,7 @@ class SeparateRelay:
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Ask it over its control socket. Raises StateError."""
-        return await ask(self.socket, question, arguments)
+        return await send_request(self.socket, question, arguments)
 
     async def restart(self, *, politely: bool) -> None:
         """End it by SIGTERM or SIGKILL, and start it again on its port."""

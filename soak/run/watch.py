@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 
 from mobifai.cli.control_client import is_set_within
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
@@ -118,8 +118,8 @@ class Watch:
 
     async def _look(self) -> Sample | None:
         """Count once; a sample only when nobody uses it."""
-        told = await ask(self._socket, "soak.sample", {"disturb": False, "collect": True})
-        status = await ask(self._socket, "status")
+        told = await send_request(self._socket, "soak.sample", {"disturb": False, "collect": True})
+        status = await send_request(self._socket, "status")
         if self._pid not in (None, told["pid"]):
             self._notes.append("the agent was started anew meanwhile; gauges count from there")
             self._book, self._rests, self._first = SeriesBook(), 0, {}

@@ -24,10 +24,10 @@ class LetsIn:
 
     shared = False
 
-    def authenticate(self, register: messages.Register, _address: str, *, inside: bool) -> messages.Authenticated:
+    def authenticate(self, register: messages.Register, _address: str, *, in_process: bool) -> messages.Authenticated:
         return messages.Authenticated(token=register.device_id, user=messages.User(id=OWNER, email="", name=""))
 
-    def connected(self, account: str, device_id: str) -> None:
+    def record_connected(self, account: str, device_id: str) -> None:
         """Nothing is kept."""
 
 
@@ -63,14 +63,14 @@ class Phone:
         self._scope = ExitStack()
         self.connection = self._scope.enter_context(relay.local())
         self.told: list[tuple[str, Any]] = []
-        self.connection.say("register", register("mobile", PHONE))
+        self.connection.emit("register", register("mobile", PHONE))
 
     async def read(self, count: int = 1000) -> None:
         """Read what waits, at most so many events; accept every agent."""
         for _ in range(count):
             try:
                 async with asyncio.timeout(0.001):
-                    heard = await self.connection.hear()
+                    heard = await self.connection.receive()
             except TimeoutError:
                 return
             if heard is None:
@@ -78,7 +78,7 @@ class Phone:
             event, payload = heard[0], json.loads(bytes(heard[1]))  # msgspec takes no half character
             self.told.append((event, payload))
             if event == "handshake:initiate":
-                self.connection.say("handshake:confirmed", messages.HandshakeConfirmed(peer_id=AGENT))
+                self.connection.emit("handshake:confirmed", messages.HandshakeConfirmed(peer_id=AGENT))
 
     async def ask(self) -> None:
         """Ask for the agent."""

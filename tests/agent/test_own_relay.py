@@ -236,7 +236,7 @@ async def test_dropped_again_and_again_it_comes_again_as_soon(monkeypatch: pytes
 async def test_a_newer_agent_of_the_same_id_takes_its_place_and_it_comes_back() -> None:
     async with inside() as (relay, agent):
         with relay.local() as other:
-            other.say("register", register("mac", AGENT))
+            other.emit("register", register("mac", AGENT))
             await eventually(lambda: len(agent.heard("authenticated")) == 2)
             assert other.outbox.ended
 

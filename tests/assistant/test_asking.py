@@ -15,7 +15,7 @@ import pytest
 from mobifai.assistant.config import Approvals
 from mobifai.assistant.control_handlers import AssistantControl
 from mobifai.assistant.model import Question
-from mobifai.control.control_socket import ask, control_server, follow
+from mobifai.control.control_socket import control_server, send_request, stream_events
 from mobifai.errors import StateError
 from mobifai.protocol import messages
 from mobifai.state import StateDir
@@ -35,7 +35,7 @@ async def an_agent(state: Path, *steps: Any, **settings: Any) -> AsyncIterator[t
 
 
 async def all_of(socket: Path, **request: object) -> list[tuple[str, Any]]:
-    return [(event["type"], event["payload"]) async for event in follow(socket, "ask", request)]
+    return [(event["type"], event["payload"]) async for event in stream_events(socket, "ask", request)]
 
 
 async def hangs(_: Question) -> Any:
@@ -87,7 +87,7 @@ async def test_what_can_not_start_is_refused(tmp_path: Path) -> None:
 
 async def test_a_command_that_goes_away_takes_its_conversation_along(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [waits(10_000)]) as (place, socket):
-        async with aclosing(follow(socket, "ask", {"prompt": "wait"})) as events:
+        async with aclosing(stream_events(socket, "ask", {"prompt": "wait"})) as events:
             assert (await anext(events))["type"] == "ai:started"
         await eventually(lambda: place.entry("assistant.conversations").used == 0)
         await eventually(lambda: place.entry("assistant.events").instances == 0)
@@ -95,7 +95,7 @@ async def test_a_command_that_goes_away_takes_its_conversation_along(tmp_path: P
 
 async def test_a_phone_that_leaves_does_not(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [waits(300)]) as (place, socket):
-        async with aclosing(follow(socket, "ask", {"prompt": "wait"})) as events:
+        async with aclosing(stream_events(socket, "ask", {"prompt": "wait"})) as events:
             assert (await anext(events))["type"] == "ai:started"
             place.assistant.phone_left()
             assert [event["type"] async for event in events] == ["ai:action", "ai:finished"]
@@ -103,7 +103,7 @@ async def test_a_phone_that_leaves_does_not(tmp_path: Path) -> None:
 
 async def test_a_phone_may_cancel_it(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [waits(10_000)]) as (place, socket):
-        async with aclosing(follow(socket, "ask", {"prompt": "wait"})) as events:
+        async with aclosing(stream_events(socket, "ask", {"prompt": "wait"})) as events:
             assert (await anext(events))["type"] == "ai:started"
             place.assistant.cancel(messages.AiCancel())
             assert [event["type"] async for event in events][-1] == "ai:finished"
@@ -120,11 +120,13 @@ async def test_a_command_that_does_not_follow_is_not_waited_for(tmp_path: Path) 
 
 async def test_an_approval_is_answered_by_a_command(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [types("x")], approvals=Approvals.ALWAYS) as (place, socket):
-        async with aclosing(follow(socket, "ask", {"prompt": "wait"})) as events:
+        async with aclosing(stream_events(socket, "ask", {"prompt": "wait"})) as events:
             async for event in events:
                 if event["type"] == "ai:approval":
-                    assert await ask(socket, "approve", {"id": "none", "ok": True}) == {"found": False}
-                    assert await ask(socket, "approve", {"id": event["payload"]["id"], "ok": True}) == {"found": True}
+                    assert await send_request(socket, "approve", {"id": "none", "ok": True}) == {"found": False}
+                    assert await send_request(socket, "approve", {"id": event["payload"]["id"], "ok": True}) == {
+                        "found": True
+                    }
         assert place.terminal.text == "x"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.state import StateDir
 from tests.browser.scene import Way, answers, at_the_phone, scripts_for
 from tests.support.agent import RunningAgent, serving
@@ -158,7 +158,7 @@ async def test_a_link_whose_code_is_no_longer_good_is_told_in_a_sentence(tmp_pat
         browser.expect_complaints("403")
         link = (await agent.invite())["link"]
         for _ in range(CODES):  # so many wait at a time; the oldest is void then
-            await ask(StateDir(agent.state_dir).control_socket, "pair")
+            await send_request(StateDir(agent.state_dir).control_socket, "pair")
         phone = PhonePage(await browser.context.new_page())
         await phone.open(link)
         assert is_a_sentence(await phone.problem())
@@ -176,7 +176,7 @@ async def test_a_phone_that_is_shut_out_is_thrown_out_and_told(tmp_path: Path) -
 
 async def shut_out(agent: RunningAgent) -> None:
     """What a person does whose phone was stolen."""
-    devices = (await ask(StateDir(agent.state_dir).control_socket, "devices"))["devices"]
+    devices = (await send_request(StateDir(agent.state_dir).control_socket, "devices"))["devices"]
     (phone,) = (one["deviceId"] for one in devices if one["type"] == "mobile")
     await agent.command("devices", "revoke", phone)
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from mobifai.resource_limits import NEEDED_FILES, shortage
+from mobifai.resource_limits import NEEDED_FILES, describe_shortage
 from soak.phone.event_log import PhoneError
 from tests.support.agent import run_command, serving
 from tests.support.agent_status import answers, arrive
@@ -129,9 +129,9 @@ async def test_without_room_in_files_it_serves_and_names_the_limit(tmp_path: Pat
     ],
 )
 def test_what_the_system_lacks_is_named(error: Exception, words: str) -> None:
-    assert words in str(shortage(error))
+    assert words in str(describe_shortage(error))
 
 
 def test_other_errors_are_no_shortage() -> None:
-    assert shortage(OSError(errno.EACCES, "")) is None
-    assert shortage(RuntimeError("another")) is None
+    assert describe_shortage(OSError(errno.EACCES, "")) is None
+    assert describe_shortage(RuntimeError("another")) is None

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.logs.rotating_file import log_path
 from mobifai.state import StateDir
 from soak.phone.encryption import InvitationLink, PhoneKeys
@@ -67,12 +67,12 @@ class Product:
 
     async def ask(self, question: str, arguments: dict[str, Any] | None = None) -> Any:
         """Ask as a command does. Raises StateError."""
-        return await ask(self.control, question, arguments)
+        return await send_request(self.control, question, arguments)
 
     async def keeper_answers(self) -> None:
         """Ask its keeper, if it has one. Raises StateError when that does not answer."""
         if self.keeper is not None:
-            await ask(self._keeper_socket, "status", patience=KEEPER_SECONDS)
+            await send_request(self._keeper_socket, "status", patience=KEEPER_SECONDS)
 
 
 @dataclass
@@ -204,6 +204,6 @@ PLACES = {
 
 
 async def _product(name: str, state_dir: Path, output: Path) -> Product:
-    status = await ask(StateDir(state_dir).control_socket, "status")
+    status = await send_request(StateDir(state_dir).control_socket, "status")
     pid = status.get("agent_pid") or status["relay_pid"]
     return Product(name, state_dir, pid, output, status.get("keeper_pid"))

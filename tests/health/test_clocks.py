@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobifai.clocks import elapsed, iso_time, local_moment, moment
-from mobifai.logs.formatting import LogLine, for_file, for_people, for_programs
+from mobifai.clocks import elapsed, iso_time, local_datetime, utc_datetime
+from mobifai.logs.formatting import LogLine, format_as_json, format_for_file, format_for_terminal
 
 ODD = [0.0, -1.0, 2.0**31, 2.0**32, -(2.0**40), 1e12, 1e300, -1e300, math.inf, -math.inf, math.nan]
 
 
 @given(st.floats() | st.sampled_from(ODD))
 def test_every_number_of_seconds_is_some_date(seconds: float) -> None:
-    assert 1 <= moment(seconds).year <= 9999
+    assert 1 <= utc_datetime(seconds).year <= 9999
     assert iso_time(seconds).endswith("Z")
-    local_moment(seconds)
+    local_datetime(seconds)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Niue", "Nowhere/AtAll"])
@@ -25,7 +25,7 @@ def test_every_number_of_seconds_is_some_date(seconds: float) -> None:
 def test_every_time_can_be_logged(monkeypatch: pytest.MonkeyPatch, zone: str, seconds: float) -> None:
     monkeypatch.setenv("TZ", zone)
     line = LogLine(seconds, logging.INFO, "mobifai", "a message")
-    for text in (for_people(line, False), for_file(line), for_programs(line)):
+    for text in (format_for_terminal(line, False), format_for_file(line), format_as_json(line)):
         assert "a message" in text
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mobifai.bounds import Ledger
 from mobifai.control import control_socket as control
-from mobifai.control.control_socket import ControlHandler, StreamingHandler, ask, control_server, follow
+from mobifai.control.control_socket import ControlHandler, StreamingHandler, control_server, send_request, stream_events
 from mobifai.errors import StateError
 from tests.support.eventually import eventually
 
@@ -71,20 +71,20 @@ async def a_process(directory: Path) -> AsyncIterator[tuple[Questions, Path]]:
 
 
 async def all_of(path: Path, question: str, **arguments: object) -> list[Any]:
-    return [event async for event in follow(path, question, arguments)]
+    return [event async for event in stream_events(path, question, arguments)]
 
 
 async def test_a_question_has_one_answer(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (_, path):
-        assert await ask(path, "echo", {"a": 1}) == {"a": 1}
+        assert await send_request(path, "echo", {"a": 1}) == {"a": 1}
 
 
 async def test_what_is_refused_is_said(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (_, path):
         with pytest.raises(StateError, match="not today"):
-            await ask(path, "refuse")
+            await send_request(path, "refuse")
         with pytest.raises(StateError, match="does not know 'sing'"):
-            await ask(path, "sing")
+            await send_request(path, "sing")
 
 
 async def test_a_question_may_be_answered_with_events(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ async def test_a_question_may_be_answered_with_events(tmp_path: Path) -> None:
 
 async def test_an_event_comes_when_it_happens(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (questions, path):
-        async with aclosing(follow(path, "wait")) as events:
+        async with aclosing(stream_events(path, "wait")) as events:
             assert await anext(events) == "first"
             questions.go_on.set()
             assert await anext(events) == "last"
@@ -111,7 +111,7 @@ async def test_events_may_end_with_a_refusal(tmp_path: Path) -> None:
 
 async def test_who_hangs_up_ends_what_it_followed(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (questions, path):
-        async with aclosing(follow(path, "wait")) as events:
+        async with aclosing(stream_events(path, "wait")) as events:
             assert await anext(events) == "first"
         await asyncio.wait_for(questions.ended.wait(), 10)
 
@@ -140,7 +140,7 @@ async def test_the_process_stops_though_a_command_does_not_read(tmp_path: Path) 
 
 async def test_the_process_stopping_ends_it(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (questions, path):
-        events = follow(path, "wait")
+        events = stream_events(path, "wait")
         assert await anext(events) == "first"
     assert questions.ended.is_set()
     with pytest.raises(StateError, match="closed the connection"):
@@ -166,7 +166,7 @@ async def test_a_process_that_says_nothing_is_given_up(tmp_path: Path, monkeypat
 async def test_a_request_has_a_size(tmp_path: Path) -> None:
     async with a_process(tmp_path) as (_, path):
         with pytest.raises(StateError, match="at most 65536 bytes"):
-            await ask(path, "echo", {"a": "x" * 70_000})
+            await send_request(path, "echo", {"a": "x" * 70_000})
 
 
 async def test_without_a_process_the_error_says_what_to_do(tmp_path: Path) -> None:

@@ -57,11 +57,11 @@ def test_a_file_that_is_locked_at_the_start_is_read_and_written_later(tmp_path: 
     with locked(path):
         database = made(path, problems, Clock())
         assert names(database) == {"before"}
-        database.note(ADD, ("meanwhile",))
+        database.write_best_effort(ADD, ("meanwhile",))
         assert ["things can't be kept" in one for one in problems] == [True]
         with pytest.raises(WriteFailed):
             database.execute(ADD, ("required",))
-    database.note(ADD, ("after",))
+    database.write_best_effort(ADD, ("after",))
     assert list(problems) == []
     database.close()
     with opened(path) as again:
@@ -72,7 +72,7 @@ def test_a_file_that_is_locked_while_it_is_in_use_costs_nothing_that_may_wait(tm
     path, problems = tmp_path / "d.sqlite", Problems()
     with opened(path, problems) as database:
         with locked(path):
-            database.note(ADD, ("one",))
+            database.write_best_effort(ADD, ("one",))
             with pytest.raises(WriteFailed, match="free some space"):
                 with database:
                     database.execute(ADD, ("two",))
@@ -100,8 +100,8 @@ def test_a_file_that_goes_while_it_is_in_use_comes_back(tmp_path: Path) -> None:
         database.execute(ADD, ("one",))
         for file in tmp_path.iterdir():
             file.write_bytes(b"garbage" * 1000)
-        database.note(ADD, ("two",))
-        database.note(ADD, ("three",))
+        database.write_best_effort(ADD, ("two",))
+        database.write_best_effort(ADD, ("three",))
         assert names(database) == {"one", "two", "three"}
 
 
@@ -118,7 +118,7 @@ def test_what_cannot_be_read_is_never_written_to(tmp_path: Path, monkeypatch: py
         patched.setattr("mobifai.database._open", refuse)
         patched.setattr("mobifai.database.read_whole", refuse)
         other = made(path, problems, Clock())
-    other.note(ADD, ("new",))
+    other.write_best_effort(ADD, ("new",))
     with pytest.raises(WriteFailed):
         other.execute(ADD, ("required",))
     assert names(other) == {"new"}
@@ -133,8 +133,8 @@ def test_a_file_that_is_locked_for_long_does_not_hold_up_every_change(tmp_path: 
         with locked(tmp_path / "d.sqlite"):
             began = time.monotonic()
             for number in range(100):
-                database.note(ADD, (str(number),))
+                database.write_best_effort(ADD, (str(number),))
             assert time.monotonic() - began < 20 * LOCKED_SECONDS
-        database.note(ADD, ("last",))
+        database.write_best_effort(ADD, ("last",))
     with opened(tmp_path / "d.sqlite") as again:
         assert len(names(again)) == 101

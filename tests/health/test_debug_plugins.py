@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mobifai.bounds import Ledger
-from mobifai.control.control_socket import ControlHandler, ask, control_server
+from mobifai.control.control_socket import ControlHandler, control_server, send_request
 from mobifai.control.debug_plugins import ENTRY_POINTS, DebugPlugins, PluginContext
 from mobifai.errors import StateError
 
@@ -69,8 +69,8 @@ async def test_over_the_socket_what_is_not_there_is_refused_and_the_process_goes
     socket = tmp_path / "private" / "control.sock"
     async with control_server(socket, {}, Ledger(), found.find):
         with pytest.raises(StateError, match="does not know 'nobody.hello'"):
-            await ask(socket, "nobody.hello")
-        assert await ask(socket, "test.hello", {"name": "you"}) == {"hello": "you"}
+            await send_request(socket, "nobody.hello")
+        assert await send_request(socket, "test.hello", {"name": "you"}) == {"hello": "you"}
 
 
 def test_an_agent_loads_nothing_of_the_proof_until_it_is_asked() -> None:

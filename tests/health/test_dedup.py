@@ -29,7 +29,7 @@ class Speaker:
     def says(self, message: str, kind: str | None = None) -> None:
         what = MessageKind("mobifai.test", logging.INFO, kind or message)
         self.said += [str(repeated) for repeated in self.repeats.due(what)]
-        if self.repeats.hear(what, message):
+        if self.repeats.admit(what, message):
             self.said.append(message)
 
     def used(self) -> tuple[int, int]:
@@ -79,15 +79,15 @@ def test_the_rest_is_said_at_the_end() -> None:
     speaker = Speaker()
     for message in ("a", "b", "a"):
         speaker.says(message)
-    assert [repeated.message for repeated in speaker.repeats.rest()] == ["a"]
-    assert list(speaker.repeats.rest()) == []
+    assert [repeated.message for repeated in speaker.repeats.drain()] == ["a"]
+    assert list(speaker.repeats.drain()) == []
 
 
 def test_only_the_first_line_of_a_long_message_is_kept() -> None:
     speaker = Speaker()
     speaker.says("x" * 1000 + "\nmore", kind="x")
     speaker.says("x" * 1000 + "\nmore", kind="x")
-    assert next(speaker.repeats.rest()).message == "x" * 200
+    assert next(speaker.repeats.drain()).message == "x" * 200
 
 
 @pytest.mark.parametrize(("kinds", "evicted"), [(7, 0), (8, 0), (9, 1)])
@@ -112,7 +112,7 @@ def test_no_message_is_lost_whatever_comes(heard: list[tuple[str, float]], kinds
     for message, pause in heard:
         speaker.says(message)
         speaker.clock.goes(pause)
-    counted = [*speaker.said, *(str(repeated) for repeated in speaker.repeats.rest())]
+    counted = [*speaker.said, *(str(repeated) for repeated in speaker.repeats.drain())]
     assert sum(_count(text) for text in counted) == len(heard)
     assert speaker.used()[0] <= kinds
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.bounds import Ledger
-from mobifai.logs.formatting import for_file, for_people, for_programs, kind_of, line_of
+from mobifai.logs.formatting import format_as_json, format_for_file, format_for_terminal, log_line, message_kind
 from mobifai.protocol.codes import ClientKind, Codes
 
 TOKEN = jwt.encode({"id": "owner", "exp": 1}, "k" * 32, algorithm="HS256")
@@ -41,9 +41,9 @@ def a_record(message: str, *values: object, name: str = "mobifai.link", level: i
     ],
 )
 def test_secrets_are_hidden(message: str, secret: str) -> None:
-    line = line_of(a_record(message))
+    line = log_line(a_record(message))
     assert "<hidden>" in line.message
-    for form in (for_file, for_programs, lambda line: for_people(line, True)):
+    for form in (format_for_file, format_as_json, lambda line: format_for_terminal(line, True)):
         assert secret not in form(line)
 
 
@@ -59,12 +59,12 @@ def test_secrets_are_hidden(message: str, secret: str) -> None:
     ],
 )
 def test_what_is_no_secret_stays(message: str) -> None:
-    assert line_of(a_record(message)).message == message
+    assert log_line(a_record(message)).message == message
 
 
 def test_the_values_that_asyncio_shows_are_left_out() -> None:
     told = "Exception in callback Pty._on_data(b'my \\'secret\\' output', \"more\")\nhandle: <Handle f('x') at a.py:3>"
-    line = line_of(a_record(told, name="asyncio", level=logging.ERROR))
+    line = log_line(a_record(told, name="asyncio", level=logging.ERROR))
     assert line.message == "Exception in callback Pty._on_data('...', '...')\nhandle: <Handle f('...') at a.py:3>"
 
 
@@ -74,40 +74,42 @@ def test_secrets_in_a_traceback_are_hidden() -> None:
         raise ValueError(f"token={TOKEN}")  # noqa: TRY301 - the traceback is what is tested
     except ValueError:
         record.exc_info = sys.exc_info()
-    line = line_of(record)
+    line = log_line(record)
     assert "ValueError: token=<hidden>" in line.exception
-    assert "Traceback" in for_file(line)
-    assert "Traceback" not in for_people(line, False)
-    assert "Traceback" in json.loads(for_programs(line))["exception"]
+    assert "Traceback" in format_for_file(line)
+    assert "Traceback" not in format_for_terminal(line, False)
+    assert "Traceback" in json.loads(format_as_json(line))["exception"]
 
 
 def test_a_message_from_outside_forges_no_line_and_moves_no_cursor() -> None:
-    line = line_of(a_record("the relay says: %s", "hi\n10:00:00 ERROR   fire\x1b[2J\r\x07\u2028\u202e"))
-    text = for_people(line, False)
+    line = log_line(a_record("the relay says: %s", "hi\n10:00:00 ERROR   fire\x1b[2J\r\x07\u2028\u202e"))
+    text = format_for_terminal(line, False)
     assert text.splitlines()[1].startswith("  10:00:00")
     assert text.endswith(r"fire\x1b[2J\r\x07\u2028\u202e")
 
 
 def test_lines_that_are_indented_already_stay_as_they_are() -> None:
-    assert for_people(line_of(a_record("💓 Health Check\n   Memory: 1MB")), False).endswith("Check\n   Memory: 1MB")
+    assert format_for_terminal(log_line(a_record("💓 Health Check\n   Memory: 1MB")), False).endswith(
+        "Check\n   Memory: 1MB"
+    )
 
 
 def test_values_that_do_not_fit_are_said_and_not_raised() -> None:
-    assert line_of(a_record("%d of %d", "x")).message == "%d of %d (its values can't be shown: TypeError)"
+    assert log_line(a_record("%d of %d", "x")).message == "%d of %d (its values can't be shown: TypeError)"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=())))
 def test_any_text_can_be_written(text: str) -> None:
-    line = line_of(a_record("%s", text))
-    assert for_file(line).encode()
-    assert json.loads(for_programs(line))["message"] == line.message
-    assert all(further.startswith(" ") for further in for_file(line).split("\n")[1:])
+    line = log_line(a_record("%s", text))
+    assert format_for_file(line).encode()
+    assert json.loads(format_as_json(line))["message"] == line.message
+    assert all(further.startswith(" ") for further in format_for_file(line).split("\n")[1:])
 
 
 def test_the_same_words_are_one_kind_and_other_words_another() -> None:
     def kind(message: str, *values: object, **options: object) -> object:
         record = a_record(message, *values, **options)  # type: ignore[arg-type]
-        return kind_of(record, line_of(record).message)
+        return message_kind(record, log_line(record).message)
 
     assert kind("lost %s", "a") == kind("lost %s", "b")
     assert kind("lost %s", "a") != kind("lost %s", "a", level=logging.ERROR)

@@ -107,10 +107,10 @@ def test_repeats_are_said_once_a_minute_on_both(tmp_path: Path) -> None:
         for number in range(5):
             ours.warning("no answer from %d", number)
         place.clock.goes(59)
-        place.logs.say_repeats()
+        place.logs.log_repeats()
         assert place.on_screen() == ["no answer from 0"]
         place.clock.goes(1)
-        place.logs.say_repeats()
+        place.logs.log_repeats()
         assert place.on_screen() == ["no answer from 0", "no answer from 4 ... repeated 4 times in the last minute"]
         assert place.in_file()[-1].endswith(
             "WARNING mobifai.test: no answer from 4 ... repeated 4 times in the last minute"

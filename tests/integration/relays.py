@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from tests.support.agent import STOP_SECONDS, RunningAgent, mobifai
@@ -38,11 +38,11 @@ class RunningRelay:
 
     async def invite(self) -> dict[str, Any]:
         """An invitation for an agent."""
-        return dict(await ask(StateDir(self.state_dir).control_socket, "pair"))
+        return dict(await send_request(StateDir(self.state_dir).control_socket, "pair"))
 
     async def devices(self) -> list[dict[str, Any]]:
         """The devices, and whether each is connected."""
-        return list((await ask(StateDir(self.state_dir).control_socket, "devices"))["devices"])
+        return list((await send_request(StateDir(self.state_dir).control_socket, "devices"))["devices"])
 
     async def stop(self) -> int:
         """Tell it to stop; its exit status."""
@@ -76,7 +76,7 @@ async def _address(process: asyncio.subprocess.Process, state_dir: Path, log: Pa
     async with asyncio.timeout(20):
         while process.returncode is None:
             with contextlib.suppress(StateError):
-                return str((await ask(StateDir(state_dir).control_socket, "status"))["relay_url"])
+                return str((await send_request(StateDir(state_dir).control_socket, "status"))["relay_url"])
             await asyncio.sleep(0.05)
     raise AssertionError(f"the relay ended: {log.read_text()}")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.phone.event_log import PhoneError
@@ -156,7 +156,7 @@ async def goes_by(seconds: float, agent: RunningAgent, clock: WallClock) -> dict
     async with asyncio.timeout(20):
         (before, status), now = await look(), None
         clock.elapse(seconds)
-        await ask(StateDir(agent.state_dir).keeper_socket, "status", {})  # the keeper wakes up
+        await send_request(StateDir(agent.state_dir).keeper_socket, "status", {})  # the keeper wakes up
         while now in (None, before):
             await asyncio.sleep(0.002)
             now, status = await look()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mobifai.control.control_socket import ask, follow
+from mobifai.control.control_socket import send_request, stream_events
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from profiles.replay import attach_command
@@ -145,7 +145,9 @@ async def test_a_second_look_leaves_next_to_nothing(tmp_path: Path) -> None:
 
 async def test_a_command_that_goes_away_takes_the_look_with_it(tmp_path: Path) -> None:
     async with under_test(tmp_path) as target:
-        events = follow(StateDir(target.state_dir).control_socket, "profile.watch", {"seconds": 600, "windows": 8})
+        events = stream_events(
+            StateDir(target.state_dir).control_socket, "profile.watch", {"seconds": 600, "windows": 8}
+        )
         assert (await anext(events))["window"] == 0
         assert await is_traced(target)
         await events.aclose()
@@ -158,7 +160,7 @@ async def test_a_command_that_goes_away_takes_the_look_with_it(tmp_path: Path) -
 async def test_a_look_without_bounds_is_refused(tmp_path: Path, wanted: dict[str, Any]) -> None:
     async with serving(tmp_path / "state") as agent:
         with pytest.raises(StateError, match="expected at most"):
-            async for _ in follow(StateDir(agent.state_dir).control_socket, "profile.watch", wanted):
+            async for _ in stream_events(StateDir(agent.state_dir).control_socket, "profile.watch", wanted):
                 pass
 
 
@@ -166,4 +168,4 @@ async def test_single_steps_are_for_agents_under_test_alone(tmp_path: Path) -> N
     async with serving(tmp_path / "state") as agent:
         for question in ("profile.begin", "profile.window", "profile.end"):
             with pytest.raises(StateError, match="only in an agent under test"):
-                await ask(StateDir(agent.state_dir).control_socket, question)
+                await send_request(StateDir(agent.state_dir).control_socket, question)

@@ -194,22 +194,22 @@ async def test_what_the_kernel_has_not_taken_is_in_flight(tmp_path: Path, monkey
             with place.relay.local() as agent:
                 token = place.relay.sign_in.agent_token("agent-1", "Laptop")
                 public_key = phone.identity.public_hex
-                agent.say(
+                agent.emit(
                     "register", messages.Register(type="mac", device_id="agent-1", public_key=public_key, token=token)
                 )
                 asking = asyncio.create_task(phone.say("request_connection", {"targetDeviceId": "agent-1"}))
                 await until(lambda: agent.peer is not None)
                 await asking
-                agent.say("handshake:confirmed", messages.HandshakeConfirmed(peer_id=phone.device_id))
+                agent.emit("handshake:confirmed", messages.HandshakeConfirmed(peer_id=phone.device_id))
                 await phone.say("handshake:confirmed", {"peerId": "agent-1"})
                 await phone.hear("paired")
                 assert agent.peer is not None
                 await until(lambda: agent.peer is not None and not agent.peer.in_flight)
                 line.hold()
                 while agent.has_room("terminal:output"):
-                    agent.say("terminal:output", {"uuid": "t", "data": CHUNK})
+                    agent.emit("terminal:output", {"uuid": "t", "data": CHUNK})
                 assert agent.peer.in_flight >= 40
                 with pytest.raises(LimitReached):
-                    agent.say("terminal:output", {"uuid": "t", "data": CHUNK})
+                    agent.emit("terminal:output", {"uuid": "t", "data": CHUNK})
                 line.release()
                 await until(lambda: agent.peer is not None and not agent.peer.in_flight)

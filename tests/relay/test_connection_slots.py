@@ -22,59 +22,59 @@ def places(most: int = 3) -> ConnectionSlots[str]:
 @pytest.mark.parametrize(("held", "gone"), [(2, None), (3, "0"), (4, "1")])
 def test_an_address_loses_its_own_oldest(held: int, gone: str | None) -> None:
     some = places()
-    some.take("other", stranger(2))
+    some.acquire("other", stranger(2))
     for number in range(held):
-        some.take(str(number), stranger(1))
-    assert some.take("new", stranger(1)) == gone
+        some.acquire(str(number), stranger(1))
+    assert some.acquire("new", stranger(1)) == gone
     assert "other" in some
 
 
 def test_a_known_address_may_hold_more() -> None:
     some = places()
     for number in range(3 * KNOWN_FACTOR):
-        assert some.take(str(number), KNOWN) is None
-    assert some.take("new", KNOWN) == "0"
+        assert some.acquire(str(number), KNOWN) is None
+    assert some.acquire("new", KNOWN) == "0"
 
 
 def test_strangers_leave_a_quarter_of_the_places_to_known_addresses() -> None:
     some = places()
     for number in range(CAPACITY - CAPACITY // 4):
-        assert some.take(str(number), stranger(number)) is None
-    assert some.take("new", stranger(99)) == "0"
-    assert some.take("known", KNOWN) is None
+        assert some.acquire(str(number), stranger(number)) is None
+    assert some.acquire("new", stranger(99)) == "0"
+    assert some.acquire("known", KNOWN) is None
 
 
 def test_who_holds_most_makes_room_first() -> None:
     some = places()
-    some.take("oldest", stranger(1))
+    some.acquire("oldest", stranger(1))
     for number in range(5):
-        some.take(str(number), stranger(2 if number < 3 else number))
-    assert some.take("new", stranger(9)) == "0"
+        some.acquire(str(number), stranger(2 if number < 3 else number))
+    assert some.acquire("new", stranger(9)) == "0"
 
 
 def test_a_stranger_makes_room_for_a_known_address_which_keeps_at_least_one_place() -> None:
     some = places(most=CAPACITY)
-    some.take("stranger", stranger(1))
+    some.acquire("stranger", stranger(1))
     for number in range(CAPACITY - 1):
-        some.take(str(number), KNOWN)
-    assert some.take("known", AddressGroup("office", known=True)) == "stranger"
-    assert some.take("new", stranger(2)) == "0"
-    assert some.take("again", AddressGroup("office", known=True)) == "new"
+        some.acquire(str(number), KNOWN)
+    assert some.acquire("known", AddressGroup("office", known=True)) == "stranger"
+    assert some.acquire("new", stranger(2)) == "0"
+    assert some.acquire("again", AddressGroup("office", known=True)) == "new"
 
 
 def test_known_addresses_with_one_place_each_make_room_for_no_stranger() -> None:
     some = places()
     for number in range(CAPACITY):
-        some.take(str(number), AddressGroup(f"home-{number}", known=True))
+        some.acquire(str(number), AddressGroup(f"home-{number}", known=True))
     with pytest.raises(LimitReached):
-        some.take("new", stranger(2))
+        some.acquire("new", stranger(2))
     assert list(some) == [*map(str, range(CAPACITY))]
 
 
 def test_a_place_that_is_free_again_is_given_to_the_next() -> None:
     some = places()
     for number in range(3):
-        some.take(str(number), stranger(1))
-    some.free("1")
-    some.free("1")
-    assert some.take("new", stranger(1)) is None
+        some.acquire(str(number), stranger(1))
+    some.release("1")
+    some.release("1")
+    assert some.acquire("new", stranger(1)) is None

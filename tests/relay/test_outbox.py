@@ -70,7 +70,7 @@ async def test_few_large_packets_leave_no_room_either(size: int, has_room: bool)
 async def test_waiting_for_room_ends_when_the_device_reads() -> None:
     box = Box(4)
     box.put(3)
-    waiting = asyncio.ensure_future(box.outbox.room())
+    waiting = asyncio.ensure_future(box.outbox.wait_for_room())
     await asyncio.sleep(0)
     assert not waiting.done()
     await box.outbox.get()
@@ -81,7 +81,7 @@ async def test_waiting_for_room_ends_when_the_device_reads() -> None:
 async def test_waiting_for_room_ends_when_the_device_is_gone() -> None:
     box = Box(4)
     box.put(4)
-    waiting = asyncio.ensure_future(box.outbox.room())
+    waiting = asyncio.ensure_future(box.outbox.wait_for_room())
     await asyncio.sleep(0)
     box.outbox.clear()
     await waiting
@@ -109,7 +109,7 @@ async def test_a_reader_that_waits_is_woken_by_the_end() -> None:
 async def test_who_asked_is_told_once_when_a_packet_has_left() -> None:
     box, told = Box(8), []
     box.put(3)
-    box.outbox.tell_when_moved(lambda: told.append("moved"))
+    box.outbox.notify_when_drained(lambda: told.append("moved"))
     await box.outbox.get()
     await asyncio.sleep(0)
     assert told == []  # it is under way
@@ -122,7 +122,7 @@ async def test_who_asked_is_told_once_when_a_packet_has_left() -> None:
 
 async def test_who_asked_is_told_of_the_end() -> None:
     box, told = Box(8), []
-    box.outbox.tell_when_moved(lambda: told.append("moved"))
+    box.outbox.notify_when_drained(lambda: told.append("moved"))
     box.outbox.clear()
     await asyncio.sleep(0)
     assert told == ["moved"]

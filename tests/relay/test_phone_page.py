@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mobifai.relay import phone_page as served
-from mobifai.relay.phone_page import FOLDER, PhonePageFiles
+from mobifai.relay.phone_page import PAGE_FOLDER, PhonePageFiles
 from tests.relay.place import open_place
 
 INSTALLED = PhonePageFiles.installed()
@@ -35,7 +35,7 @@ async def test_every_file_of_the_page_comes_whole_packed_or_not(tmp_path: Path) 
     assert INSTALLED is not None
     async with open_place(tmp_path) as place:
         for name in INSTALLED.names:
-            path, content = "/" if name == "index.html" else f"/{name}", (FOLDER / name).read_bytes()
+            path, content = "/" if name == "index.html" else f"/{name}", (PAGE_FOLDER / name).read_bytes()
             async with place.ask("GET", path, headers={"Accept-Encoding": "identity"}) as response:
                 assert await response.read() == content
                 assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -63,7 +63,7 @@ async def test_each_form_of_a_file_has_a_tag_of_its_own(tmp_path: Path, accepts:
             assert response.headers["Vary"] == "Accept-Encoding"
             assert response.headers["ETag"].strip('"').partition("-")[2] == (expected or "")
             content = await response.read()
-    whole = (FOLDER / "index.html").read_bytes()
+    whole = (PAGE_FOLDER / "index.html").read_bytes()
     if expected == "gzip":
         assert gzip.decompress(content) == whole
     elif expected is None:

@@ -131,7 +131,7 @@ def test_an_address_that_failed_too_often_waits_a_minute(desk: Desk) -> None:
 def test_a_good_token_lets_in_however_often_its_address_failed(desk: Desk) -> None:
     token = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
     for _ in range(ATTEMPTS_PER_MINUTE + 1):
-        desk.sign_in.failed("10.0.0.9")
+        desk.sign_in.record_failure("10.0.0.9")
     assert desk.register(PHONE, token)
 
 
@@ -148,7 +148,7 @@ def test_a_token_is_renewed_when_it_is_used_and_expires_when_it_is_not(desk: Des
 def test_an_agent_s_token_expires_thirty_days_after_it_was_connected_last(desk: Desk) -> None:
     token = desk.redeem(desk.invite("agent").code, "agent", "mac", "a")
     desk.clock.pass_by(2 * TOKEN_SECONDS)
-    desk.sign_in.connected("owner", "agent")
+    desk.sign_in.record_connected("owner", "agent")
     desk.clock.pass_by(TOKEN_SECONDS - 1)
     desk.register("agent", token, "mac")
     desk.clock.pass_by(TOKEN_SECONDS)
@@ -159,7 +159,7 @@ def test_an_agent_s_token_expires_thirty_days_after_it_was_connected_last(desk: 
 def test_an_agent_that_was_connected_under_a_clock_that_was_ahead_gains_no_time(desk: Desk) -> None:
     token = desk.redeem(desk.invite("agent").code, "agent", "mac", "a")
     desk.clock.pass_by(100 * TOKEN_SECONDS)
-    desk.sign_in.connected("owner", "agent")
+    desk.sign_in.record_connected("owner", "agent")
     desk.clock.pass_by(-98 * TOKEN_SECONDS)
     with pytest.raises(SignInRefused, match="expired"):
         desk.register("agent", token, "mac")
@@ -168,7 +168,7 @@ def test_an_agent_that_was_connected_under_a_clock_that_was_ahead_gains_no_time(
 def test_being_connected_gives_a_phone_s_token_no_time(desk: Desk) -> None:
     token = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
     desk.clock.pass_by(TOKEN_SECONDS)
-    desk.sign_in.connected("owner", PHONE)
+    desk.sign_in.record_connected("owner", PHONE)
     with pytest.raises(SignInRefused, match="expired"):
         desk.register(PHONE, token)
 
@@ -220,7 +220,7 @@ def test_nobody_takes_the_id_of_another_kind_of_device(desk: Desk) -> None:
 
 def test_a_revoked_device_stays_out_until_it_is_invited_anew(desk: Desk) -> None:
     token = desk.redeem(desk.invite().code, PHONE, "mobile", "a")
-    desk.sign_in.shut_out(PHONE)
+    desk.sign_in.revoke(PHONE)
     with pytest.raises(SignInRefused, match="revoked"):
         desk.register(PHONE, token)
     with pytest.raises(SignInRefused):
@@ -232,7 +232,7 @@ def test_a_revoked_device_stays_out_until_it_is_invited_anew(desk: Desk) -> None
 
 def test_revoking_what_is_not_there_says_so(desk: Desk) -> None:
     with pytest.raises(SignInRefused, match="mobifai devices list"):
-        desk.sign_in.shut_out("nobody")
+        desk.sign_in.revoke("nobody")
 
 
 def test_signing_in_again_voids_the_token_of_before(desk: Desk) -> None:
@@ -258,7 +258,7 @@ def test_only_so_many_devices_are_let_in(tmp_path: Path, devices: int, is_let_in
             desk.redeem(invitation.code, "last", "mobile", "a")
         with pytest.raises(SignInRefused, match="revoke one"):
             desk.register("last", invitation.token)
-        desk.sign_in.shut_out("phone-0")
+        desk.sign_in.revoke("phone-0")
         assert desk.register("last", invitation.token)
 
 
@@ -268,7 +268,7 @@ def test_only_so_many_revoked_devices_are_remembered(tmp_path: Path) -> None:
         for number in range(5):
             desk.clock.pass_by(1)
             desk.register(f"phone-{number}", desk.invite().token)
-            desk.sign_in.shut_out(f"phone-{number}")
+            desk.sign_in.revoke(f"phone-{number}")
         known = [number for number in range(5) if store.device("owner", f"phone-{number}")]
         assert known == [3, 4]
 
@@ -308,7 +308,7 @@ def test_a_device_is_shut_out_although_that_can_not_be_kept_now(tmp_path: Path) 
         desk = Desk(store, tmp_path)
         tokens = {device: desk.register(device, desk.invite().token) for device in (PHONE, OTHER)}
         other.execute("BEGIN IMMEDIATE")  # nothing can be written, as on a full disk
-        desk.sign_in.shut_out(PHONE)
+        desk.sign_in.revoke(PHONE)
         with pytest.raises(SignInRefused, match="revoked"):
             desk.register(PHONE, tokens[PHONE])
         other.execute("ROLLBACK")
@@ -323,4 +323,4 @@ def test_a_full_disk_keeps_nobody_out(tmp_path: Path) -> None:
         token = desk.sign_in.agent_token("agent-1", "Laptop")
         store._connection.execute("PRAGMA query_only = ON")  # every write fails, as on a full disk
         assert desk.sign_in.identify(token).device_id == "agent-1"
-        store.seen("owner", "agent-1", "Laptop", "04", 5.0)
+        store.record_sign_in("owner", "agent-1", "Laptop", "04", 5.0)

@@ -14,7 +14,7 @@ from mobifai.bounds import Ledger
 from mobifai.config import RelayConfig
 from mobifai.relay.connection_slots import KnownAddresses
 from mobifai.relay.http_connections import ANSWER_SECONDS, MOST_PER_ADDRESS, SILENT_SECONDS
-from mobifai.relay.phone_page import FOLDER, PhonePageFiles
+from mobifai.relay.phone_page import PAGE_FOLDER, PhonePageFiles
 from mobifai.relay.socketio_endpoint import MOST_UNSIGNED
 from mobifai.relay.websocket_connection import UNSIGNED_FRAMES
 from tests.relay.device import SECONDS, Device, pair
@@ -132,10 +132,10 @@ async def test_places_are_kept_for_addresses_of_known_devices(tmp_path: Path) ->
 async def test_neighbours_of_one_ipv6_network_share_a_limit() -> None:
     known = KnownAddresses(Ledger())
     known.add("2001:db8::7")
-    assert known.sender("2001:db8::1") == known.sender("2001:db8::ffff:0:0:2") == known.sender("2001:db8::1%eth0")
-    assert known.sender("2001:db8:0:1::1") != known.sender("2001:db8::1")
-    assert known.sender("2001:db8::7").known
-    assert known.sender("192.0.2.1") != known.sender("192.0.2.2")
+    assert known.group_of("2001:db8::1") == known.group_of("2001:db8::ffff:0:0:2") == known.group_of("2001:db8::1%eth0")
+    assert known.group_of("2001:db8:0:1::1") != known.group_of("2001:db8::1")
+    assert known.group_of("2001:db8::7").known
+    assert known.group_of("192.0.2.1") != known.group_of("192.0.2.2")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ async def test_a_head_that_does_not_come_in_time_is_not_waited_for(tmp_path: Pat
 
 
 async def test_an_answer_that_is_not_read_is_not_kept(tmp_path: Path) -> None:
-    script = max(PhonePageFiles.installed().paths(), key=lambda path: (FOLDER / path[1:]).stat().st_size)
+    script = max(PhonePageFiles.installed().paths(), key=lambda path: (PAGE_FOLDER / path[1:]).stat().st_size)
     async with open_place(tmp_path) as place, stranger(place.relay.port) as one:
         one.writer.transport.pause_reading()
         await one.send(f"GET {script} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() * 20)

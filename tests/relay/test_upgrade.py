@@ -69,7 +69,7 @@ async def test_devices_and_settings_of_before_become_those_of_the_owner(tmp_path
 async def test_a_page_of_before_that_once_says_that_it_encrypts_comes_no_other_way_from_then_on(tmp_path: Path) -> None:
     first_version(tmp_path)
     async with open_place(tmp_path, shared=False) as place:
-        known = place.relay.sign_in.may_come_in_clear
+        known = place.relay.sign_in.allows_unencrypted
         assert (known("app-1"), known("page-1"), known("lost-1"), known("agent-1"), known("nobody")) == (
             True, True, False, False, False,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.gauges import process_stats as outside
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(180)
 
 async def looked_at(agent: RunningAgent) -> dict[str, float]:
     """What an agent has that does not waver."""
-    told: Any = await ask(StateDir(agent.state_dir).control_socket, "soak.sample", {"disturb": False})
+    told: Any = await send_request(StateDir(agent.state_dir).control_socket, "soak.sample", {"disturb": False})
     values = {**told["values"], **outside.process_values(told["pid"], "agent")}
     return {name: value for name, value in steady_part(values).items() if not name.startswith(("canaries", "tasks:_"))}
 
@@ -85,7 +85,7 @@ async def test_ctrl_c_ends_the_watch_and_not_the_agent(tmp_path: Path) -> None:
 async def test_no_leak_is_planted_in_an_agent_that_somebody_uses(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         with pytest.raises(StateError, match="only in an agent that `mobifai soak` has started"):
-            await ask(StateDir(agent.state_dir).control_socket, "soak.plant", {"name": "zombie"})
+            await send_request(StateDir(agent.state_dir).control_socket, "soak.plant", {"name": "zombie"})
 
 
 async def test_where_no_agent_runs_there_is_nothing_to_watch(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import StateError
 from mobifai.state import StateDir
 from soak.phone.event_log import PhoneError
@@ -34,7 +34,7 @@ async def until(look: Callable[[], Awaitable[object]], timeout: float) -> None:
 
 async def asked(agent: RunningAgent, question: str = "status", **arguments: object) -> dict[str, Any]:
     """What `mobifai status --json` prints, without a process for it."""
-    return dict(await ask(StateDir(agent.state_dir).control_socket, question, arguments))
+    return dict(await send_request(StateDir(agent.state_dir).control_socket, question, arguments))
 
 
 async def status_when(

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from mobifai.control.control_socket import ask, listen_in
+from mobifai.control.control_socket import listen_in, send_request
 from mobifai.errors import StateError
 from mobifai.terminals import keeper
 from mobifai.terminals.keeper_protocol import TEST_VARIABLE
@@ -35,7 +35,7 @@ class RunningKeeper:
     shell: psutil.Process
 
     async def status(self) -> dict[str, Any]:
-        return dict(await ask(self.control, "status"))
+        return dict(await send_request(self.control, "status"))
 
 
 @asynccontextmanager
@@ -96,9 +96,9 @@ async def test_commands_get_the_reason_and_a_restart_is_tried_at_once(tmp_path: 
     async with keeping(tmp_path, "exit 3") as kept:
         async with asyncio.timeout(20):
             while (await kept.status())["failures"] < 6:
-                await ask(kept.control, "restart")
+                await send_request(kept.control, "restart")
         with pytest.raises(StateError, match=r"the agent does not run .*every terminal is kept"):
-            await ask(kept.control, "pair")
+            await send_request(kept.control, "pair")
 
 
 @pytest.mark.parametrize(
@@ -128,25 +128,25 @@ async def test_commands_that_say_nothing_keep_nobody_waiting(tmp_path: Path) -> 
 async def test_only_a_keeper_that_a_test_run_has_marked_can_be_looked_into(tmp_path: Path) -> None:
     async with keeping(tmp_path, "exit 3") as kept:
         with pytest.raises(StateError, match="every terminal is kept"):
-            await ask(kept.control, "soak.sample")
+            await send_request(kept.control, "soak.sample")
         assert not any("psutil" in one.path for one in psutil.Process(kept.process.pid).memory_maps())
 
 
 async def test_a_marked_keeper_counts_its_shells_and_being_asked_leaves_nothing(tmp_path: Path) -> None:
     async with keeping(tmp_path, "exit 3", **{TEST_VARIABLE: "a test"}) as kept:
         await _tries(kept, 3)
-        await ask(kept.control, "soak.sample")
-        first = await ask(kept.control, "soak.sample")
+        await send_request(kept.control, "soak.sample")
+        first = await send_request(kept.control, "soak.sample")
         assert first["pid"] == kept.process.pid
         assert first["values"]["canaries:__main__.Shell"] == 1
         for _ in range(20):
-            await ask(kept.control, "soak.sample")
-        again = (await ask(kept.control, "soak.sample"))["values"]
+            await send_request(kept.control, "soak.sample")
+        again = (await send_request(kept.control, "soak.sample"))["values"]
         assert abs(again["python.blocks"] - first["values"]["python.blocks"]) < 20
         with pytest.raises(StateError, match="does not know"):
-            await ask(kept.control, "soak.no.such.question")
+            await send_request(kept.control, "soak.no.such.question")
         with pytest.raises(StateError, match="does not know"):
-            await ask(kept.control, "nobody.answers")
+            await send_request(kept.control, "nobody.answers")
         assert runs(kept.shell)
 
 

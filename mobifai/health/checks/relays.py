@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 import aiohttp
 import msgspec
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.errors import StateError
 from mobifai.health.checks.check import CheckedInstallation, CheckResult, ok, problem, warning
 from mobifai.logs.formatting import without_secrets
@@ -32,13 +32,13 @@ async def running_agent(state_dir: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, ConnectionRefusedError):
         return None
     writer.close()
-    return dict(await ask(path, "status"))
+    return dict(await send_request(path, "status"))
 
 
 async def _without_agent(state_dir: Path) -> CheckResult:
     """Whether a keeper tries to start one."""
     try:
-        kept = await ask(StateDir(state_dir).keeper_socket, "status")
+        kept = await send_request(StateDir(state_dir).keeper_socket, "status")
     except (StateError, OSError):
         return ok("none is running with this state directory")
     reason = kept.get("problem") or "it starts just now"

@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from mobifai.control.control_socket import ask
+from mobifai.control.control_socket import send_request
 from mobifai.state import StateDir
 from tests.fuzz.oracle import Fault
 from tests.fuzz.target import Target
@@ -29,7 +29,7 @@ class StateFiles(Target):
         self.model = self.folder / "model"
         if not self.model.exists():
             async with serving(self.model, "--shell", "/bin/sh") as agent:
-                await ask(StateDir(self.model).control_socket, "pair")
+                await send_request(StateDir(self.model).control_socket, "pair")
                 await agent.stop()
             (self.model / "config.toml").write_bytes(_SETTINGS)
             (self.model / "tokens.json").write_bytes(b'{"http://relay.example":"token"}')
