@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.evidence.pages import clean_runs, culprits, example, self_test
 from benchmarks.evidence.units import KindEvidence
@@ -16,20 +17,37 @@ def _leak_finders(evidence: EvidenceByKind) -> str:
     return finders.page(evidence)
 
 
-PAGES: dict[str, tuple[tuple[str, ...], Callable[[EvidenceByKind], str]]] = {
-    "self-test.md": (("self-test",), self_test.page),
-    "culprits.md": (("culprits",), culprits.page),
-    "clean-runs.md": (("clean-runs", "gate-runs"), clean_runs.page),
-    "example-soak/README.md": (("example",), example.page),
-    "leak-finders.md": (("leak-finders",), _leak_finders),
+class EvidencePage(NamedTuple):
+    """A page: the kinds of evidence on it, its title, and the function that renders it from results."""
+
+    kinds: tuple[str, ...]
+    title: str
+    render: Callable[[EvidenceByKind], str]
+
+
+PAGES: dict[str, EvidencePage] = {
+    "self-test.md": EvidencePage(("self-test",), "Soak's self-test", self_test.page),
+    "culprits.md": EvidencePage(("culprits",), "Culprits of every plant", culprits.page),
+    "clean-runs.md": EvidencePage(("clean-runs", "gate-runs"), "Clean runs", clean_runs.page),
+    "example-soak/README.md": EvidencePage(("example",), "A soak of 75 minutes", example.page),
+    "leak-finders.md": EvidencePage(("leak-finders",), "Other leak finders", _leak_finders),
 }
-"""By name below docs/measurements: the kinds of evidence on the page, and the function that renders it."""
+"""By name below docs/measurements."""
 
 
 def rendered(evidence: EvidenceByKind) -> dict[str, str]:
-    """Return the pages that have results to show, by their names below docs/measurements."""
+    """Return all pages by their names below docs/measurements. A page without results says how to make them."""
     shown = {name for name, one in evidence.items() if one.results}
-    return {name: page(evidence) for name, (kinds, page) in PAGES.items() if shown & {*kinds}}
+    return {
+        name: page.render(evidence) if shown & {*page.kinds} else _without_results(page) for name, page in PAGES.items()
+    }
+
+
+def _without_results(page: EvidencePage) -> str:
+    options = " ".join(f"--only {kind}" for kind in page.kinds)
+    return (
+        f"# {page.title}\n\nThere are no results yet. `nox -s evidence -- {options}` makes them and writes this page.\n"
+    )
 
 
 def write(docs: Path, evidence: EvidenceByKind) -> list[str]:

@@ -22,7 +22,7 @@ def page(evidence: Mapping[str, KindEvidence]) -> str:
     failed = len(own.last) - len(rows)
     head = ["plant", "said", "first culprit", "kind", "confidence", "held by", "other culprits", "seconds"]
     parts = [
-        "# Which line is named: every plant\n",
+        "# Culprits of every plant\n",
         "Every leak that `mobifai soak` can plant, and every decoy, given to `mobifai profile run --plant NAME`.\n",
         origin(own),
         command(own),

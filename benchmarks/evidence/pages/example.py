@@ -11,7 +11,7 @@ def page(evidence: Mapping[str, KindEvidence]) -> str:
     """Return the page."""
     own = evidence["example"]
     done = [one for one in own.last.values() if one.detail]
-    parts = ["# An hour and a quarter of soak, whole\n", origin(own, "../evidence/results.jsonl"), *map(_run, done)]
+    parts = ["# A soak of 75 minutes\n", origin(own, "../evidence/results.jsonl"), *map(_run, done)]
     return "\n".join(parts)
 
 
