@@ -45,9 +45,9 @@ ProgressCallback = Callable[[str], None]
 class Primitives:
     """What a phone does, one thing at a time."""
 
-    def __init__(self, world: ScenarioContext, scenario: mixed.Mixed) -> None:
-        self._world = world
-        self._desk = CheckedTabs(world)
+    def __init__(self, context: ScenarioContext, scenario: mixed.Mixed) -> None:
+        self._world = context
+        self._desk = CheckedTabs(context)
         self._script = scenario.script
 
     async def connect(self, times: int) -> None:
@@ -194,5 +194,5 @@ async def dose_test(
         folder / "agent", settings, options, plant=plan.plant, installation=installation
     ) as target:
         chance = Random(f"{plan.seed} doses")  # noqa: S311 - chance that can be had again
-        world = ScenarioContext(target, chance, plan.phones, plan.time_scale)
-        return await DoseTest(target, Primitives(world, scenario), tell, process).run(culprits)
+        context = ScenarioContext(target, chance, plan.phones, plan.time_scale)
+        return await DoseTest(target, Primitives(context, scenario), tell, process).run(culprits)

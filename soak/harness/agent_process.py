@@ -57,7 +57,7 @@ class AgentUnderTest:
         self.others = self._beside(relay_restarts, kept)
         """The product's processes beside the agent."""
         self._tokens: dict[int, str] = {}  # bounded by the phones
-        self._seals: dict[int, PhoneKeys] = {}  # bounded by the phones
+        self._keys: dict[int, PhoneKeys] = {}  # bounded by the phones
 
     def _beside(self, relay_restarts: bool, kept: bool) -> list[CountedProcess]:
         state, relay = StateDir(self.state_dir), self._relay
@@ -102,21 +102,21 @@ class AgentUnderTest:
         """The names of those that can be looked into."""
         return [AGENT, *(one.name for one in self.others if one.inside)]
 
-    async def token(self, number: int, *, sealed: bool = False) -> str:
-        """The token of a phone, made once; of a legacy app, unless it is `sealed`."""
+    async def token(self, number: int, *, encrypted: bool = False) -> str:
+        """The token of a phone, made once; of a legacy app, unless it is `encrypted`."""
         if number not in self._tokens:
-            invitation = await self.ask("pair", {"legacy": not sealed})
+            invitation = await self.ask("pair", {"legacy": not encrypted})
             self._tokens[number] = str(invitation["token"])
         return self._tokens[number]
 
-    async def seal(self, number: int) -> PhoneKeys | None:
+    async def keys(self, number: int) -> PhoneKeys | None:
         """What a phone knows of the agent end to end: it has opened a link, once. None: the agent is an older one."""
-        if number not in self._seals:
+        if number not in self._keys:
             link = (await self.ask("pair")).get("link")
             if link is None:
                 return None
-            self._seals[number] = PhoneKeys.by_link(InvitationLink.read(str(link)))
-        return self._seals[number]
+            self._keys[number] = PhoneKeys.by_link(InvitationLink.read(str(link)))
+        return self._keys[number]
 
     async def restart_relay(self, *, politely: bool) -> None:
         """End the relay apart and start it again. Raises RuntimeError when there is none."""

@@ -56,7 +56,7 @@ class ChangeNotifier:
         self._next = 0
         self._failure: BaseException | None = None
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Something changed."""
         for waiting in self._waiting.values():
             if not waiting.done():
@@ -65,7 +65,7 @@ class ChangeNotifier:
     def fail(self, failure: BaseException) -> None:
         """Nothing more will come, for this reason: everybody who waits, now or later, gets it."""
         self._failure = failure
-        self.tell()
+        self.notify()
 
     async def until(self, ready: Callable[[], T | None], timeout: float, what: Callable[[], str]) -> T:
         """Give what `ready` gives once that is not None. Raises PhoneError after `timeout` seconds."""
@@ -99,40 +99,43 @@ class EventLog:
 
     def add(self, event: str, payload: Json, path: str) -> ReceivedEvent:
         """Keep an event; the oldest of its name goes when there is no room."""
-        heard = ReceivedEvent(self.count, event, payload, path)
+        received = ReceivedEvent(self.count, event, payload, path)
         self.count += 1
         kept = self._events.get(event)
         if kept is None and len(self._events) >= NAMES:
-            return heard
-        self._keep(self._events.setdefault(event, deque()), heard)
-        return heard
+            return received
+        self._keep(self._events.setdefault(event, deque()), received)
+        return received
 
-    def _keep(self, kept: deque[ReceivedEvent], heard: ReceivedEvent) -> None:
-        kept.append(heard)
-        size = self._sizes.get(heard.event, 0) + _size(heard.payload)
+    def _keep(self, kept: deque[ReceivedEvent], received: ReceivedEvent) -> None:
+        kept.append(received)
+        size = self._sizes.get(received.event, 0) + _size(received.payload)
         while len(kept) > 1 and (len(kept) > EVENTS or size > CHARACTERS):
             size -= _size(kept.popleft().payload)
-        self._sizes[heard.event] = size
+        self._sizes[received.event] = size
 
     def take(self, events: tuple[str, ...], where: Callable[[Any], bool] | None, since: int) -> ReceivedEvent | None:
         """Take out the oldest event of these names, numbered from `since` on, whose payload fits."""
         fitting = [
-            heard for event in events for heard in self._of(event, since) if where is None or where(heard.payload)
+            received
+            for event in events
+            for received in self._of(event, since)
+            if where is None or where(received.payload)
         ]
         if not fitting:
             return None
-        first = min(fitting, key=lambda heard: heard.number)
+        first = min(fitting, key=lambda received: received.number)
         self._events[first.event].remove(first)
         self._sizes[first.event] -= _size(first.payload)
         return first
 
     def _of(self, event: str, since: int) -> Iterator[ReceivedEvent]:
-        return (heard for heard in self._events.get(event, ()) if heard.number >= since)
+        return (received for received in self._events.get(event, ()) if received.number >= since)
 
     def names(self, since: int = 0) -> list[str]:
         """The names of what is kept, oldest first: for messages to people."""
-        kept = [heard for events in self._events.values() for heard in events if heard.number >= since]
-        return [heard.event for heard in sorted(kept, key=lambda heard: heard.number)]
+        kept = [received for events in self._events.values() for received in events if received.number >= since]
+        return [received.event for received in sorted(kept, key=lambda received: received.number)]
 
 
 def _size(payload: Json) -> int:

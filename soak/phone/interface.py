@@ -95,7 +95,7 @@ class PhoneInterface(PhoneState, ABC):
         return dict(answer.payload)
 
     async def _first_on_offer(self, timeout: float) -> str:
-        devices = await self._news.until(lambda: self.devices or None, timeout, lambda: "an agent on offer")
+        devices = await self._changes.until(lambda: self.devices or None, timeout, lambda: "an agent on offer")
         return str(devices[0]["deviceId"])
 
     async def channel_open(self, timeout: float = 20) -> None:
@@ -157,9 +157,9 @@ class PhoneInterface(PhoneState, ABC):
     async def _ask(self, event: str, payload: dict[str, Json], answer: str, timeout: float) -> None:
         mark = self.mark()
         await self.send(event, payload)
-        heard = await self._first((answer, "process:error"), _about(payload["uuid"]), timeout, mark)
-        if heard.event != answer:
-            raise _refused(heard)
+        received = await self._first((answer, "process:error"), _about(payload["uuid"]), timeout, mark)
+        if received.event != answer:
+            raise _refused(received)
 
     async def type(self, uuid: str, text: str, via: Path | None = None) -> None:
         """Type into a terminal; much text goes in several messages."""
@@ -179,6 +179,8 @@ def _about(uuid: str) -> Where:
     return lambda payload: isinstance(payload, dict) and payload.get("uuid") == uuid
 
 
-def _refused(heard: ReceivedEvent) -> PhoneError:
-    payload = heard.payload if isinstance(heard.payload, dict) else {}
-    return PhoneError(heard.event, str(payload.get("message") or payload.get("error") or heard.payload), heard.payload)
+def _refused(received: ReceivedEvent) -> PhoneError:
+    payload = received.payload if isinstance(received.payload, dict) else {}
+    return PhoneError(
+        received.event, str(payload.get("message") or payload.get("error") or received.payload), received.payload
+    )

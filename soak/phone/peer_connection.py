@@ -30,13 +30,13 @@ class SdpAnswer:
 
 
 class PhonePeerConnection:
-    """One peer connection. `heard` gets every text frame; `changed` is called when the channel opens or ends."""
+    """One peer connection. `received` gets every text frame; `changed` is called when the channel opens or ends."""
 
-    def __init__(self, heard: Callable[[str], None], changed: Callable[[], None]) -> None:
+    def __init__(self, received: Callable[[str], None], changed: Callable[[], None]) -> None:
         # An empty list and not None, for which aiortc would ask a public STUN server.
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._channel: RTCDataChannel | None = None
-        self._heard = heard
+        self._on_event = received
         self._changed = changed
         self._drained = asyncio.Event()
         self._connection.on("datachannel", self._take)
@@ -80,7 +80,7 @@ class PhonePeerConnection:
 
     def _message(self, message: str | bytes) -> None:
         if isinstance(message, str):  # an app reads only text
-            self._heard(message)
+            self._on_event(message)
 
     def _state_changed(self) -> None:
         self._drained.set()

@@ -1,7 +1,7 @@
 """The synthetic phone: what the apps do, in Python, lean enough for hundreds in one process.
 
 Owns its connection to the relay, its peer connection, and one task that answers handshakes and offers in the order in
-which they come. Speaks sections 1 to 5 of the protocol to any relay and any agent; with `seal`, end to end encrypted.
+which they come. Speaks sections 1 to 5 of the protocol to any relay and any agent; with `keys`, end to end encrypted.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class Phone(PhoneInterface):
     """A phone for one relay.
 
     `identity` is made when none is given. Without `webrtc` offers are not answered, and everything goes through the
-    relay. `frame_style` is the form of its frames: React Native's or Flutter's. With `seal` it is paired once the agent
+    relay. `frame_style` is the form of its frames: React Native's or Flutter's. With `keys` it is paired once the agent
     has shown its key, and with `ordered` its messages have one order over both paths.
     """
 
@@ -59,13 +59,13 @@ class Phone(PhoneInterface):
         frame_style: FrameStyle = "react",
         keep_output: bool = False,
         features: tuple[str, ...] = (),
-        seal: PhoneKeys | None = None,
+        keys: PhoneKeys | None = None,
         ordered: bool = True,
     ) -> None:
         super().__init__(name=name, token=token, device_id=device_id, keep_output=keep_output, features=features)
         self.relay_url = relay_url
         self.identity = identity or Identity.generate()
-        self.seal = seal
+        self.keys = keys
         """What it knows of the agent end to end; None: it trusts the relay."""
         self.forged = 0
         """Messages in clear that were not the relay's own, and were passed over."""
@@ -84,7 +84,7 @@ class Phone(PhoneInterface):
         self._answering: asyncio.Task[None] | None = None
         self._order: Ordering[tuple[str, Json, Way]] = Ordering(
             Ledger(),
-            lambda message: self._hear(message[0], message[1], "relay" if message[2] is Way.RELAY else "channel"),
+            lambda message: self.receive(message[0], message[1], "relay" if message[2] is Way.RELAY else "channel"),
             lambda: self._signal("order:lost", None),
             self._order_is_broken,
         )
@@ -111,7 +111,7 @@ class Phone(PhoneInterface):
                 await peer.vanish()
             if link is not None:
                 await link.cut()
-            self._relay_is_gone()
+            self._relay_lost()
 
     def _start_answering(self) -> None:
         if self._answering is None:
@@ -145,7 +145,7 @@ class Phone(PhoneInterface):
     async def _open_relay(self) -> None:
         await self.drop_relay()
         self._start_answering()
-        link = PhoneRelayConnection(self._from_relay, self._relay_is_gone)
+        link = PhoneRelayConnection(self._from_relay, self._relay_lost)
         await link.open(self.relay_url, self.token)
         self._link = link
 
@@ -159,14 +159,14 @@ class Phone(PhoneInterface):
     async def _to_relay(self, event: str, payload: Json) -> None:
         if self._link is None:
             raise PhoneError("not_connected", f"{self.name} has no connection to the relay; {event} was not sent")
-        if self.seal is not None and event not in TO_RELAY:
+        if self.keys is not None and event not in TO_RELAY:
             if self._session is None or not self._session.is_open:
                 raise PhoneError("not_connected", f"{self.name} has no session with the agent; {event} was not sent")
             event, payload = "e2e:sealed", self._session.seal(event, payload, self._number(event))
         await self._link.emit(event, payload)
 
     def _from_relay(self, event: str, payload: Json) -> None:
-        if self.seal is None:
+        if self.keys is None:
             self._take(event, payload)
         elif event not in RELAYS_OWN:
             self.forged += 1
@@ -176,7 +176,7 @@ class Phone(PhoneInterface):
     def _take(self, event: str, payload: Json) -> None:
         if event in _SIGNALS:
             self._signal(event, payload)
-        self._hear(event, payload, "relay")
+        self.receive(event, payload, "relay")
 
     # -- end to end
 
@@ -218,7 +218,7 @@ class Phone(PhoneInterface):
         if way is Way.RELAY:
             self._take(event, payload)
         else:
-            self._hear(event, payload, "channel")
+            self.receive(event, payload, "channel")
 
     def _order_is_broken(self, why: str) -> None:
         self._session_is_over(f"broken: {why}", None)
@@ -227,14 +227,14 @@ class Phone(PhoneInterface):
     def _session_is_over(self, why: str, refused: Json) -> None:
         self._session = self.paired_with = None
         if isinstance(refused, dict):
-            if refused.get("reason") == "link-used" and self.seal is not None:
-                self.seal.psk = NO_SECRET  # the link is void; if this phone used it, the agent knows its key by now
-            self._hear("e2e:refused", refused, "relay")
-        self._hear("error", {"message": why}, "phone")
+            if refused.get("reason") == "link-used" and self.keys is not None:
+                self.keys.psk = NO_SECRET  # the link is void; if this phone used it, the agent knows its key by now
+            self.receive("e2e:refused", refused, "relay")
+        self.receive("error", {"message": why}, "phone")
 
     async def _greet(self) -> None:
-        assert self.seal is not None  # noqa: S101 - only such a phone does this
-        self._session = EncryptionSession(self.seal, self.device_id, self.name, self._features_within())
+        assert self.keys is not None  # noqa: S101 - only such a phone does this
+        self._session = EncryptionSession(self.keys, self.device_id, self.name, self._features_within())
         await self._to_relay("e2e:hello", self._session.hello())
 
     def _features_within(self) -> tuple[str, ...]:
@@ -244,18 +244,18 @@ class Phone(PhoneInterface):
     @property
     def _binds(self) -> bool:
         """Whether what it signs in a handshake names both devices: every phone does that encrypts."""
-        return self.seal is not None
+        return self.keys is not None
 
-    def _relay_is_gone(self) -> None:
+    def _relay_lost(self) -> None:
         self._session = None
-        super()._relay_is_gone()
+        super()._relay_lost()
 
     async def drop_relay(self) -> None:
         """Close the connection to the relay; the data channel stays."""
         link, self._link = self._link, None
         if link is not None:
             await link.close()
-            self._relay_is_gone()
+            self._relay_lost()
 
     # -- handshakes and offers, one after the other
 
@@ -263,7 +263,7 @@ class Phone(PhoneInterface):
         try:
             self._signals.put_nowait((event, payload))
         except asyncio.QueueFull:
-            self._news.fail(PhoneError("error", f"more than {SIGNALS} signals wait for {self.name} to answer them"))
+            self._changes.fail(PhoneError("error", f"more than {SIGNALS} signals wait for {self.name} to answer them"))
 
     async def _answer_signals(self) -> None:
         while (signal := await self._signals.get()) is not None:
@@ -271,9 +271,9 @@ class Phone(PhoneInterface):
                 await self._answer(*signal)
             except (HandshakeFailed, PhoneError, InvalidAccessError, InvalidStateError, OSError) as error:
                 # The other side's fault, or the connection's: what waits for the outcome is told as by an event.
-                self._hear("error", {"message": f"{type(error).__name__}: {error}"}, "phone")
+                self.receive("error", {"message": f"{type(error).__name__}: {error}"}, "phone")
             except Exception as error:
-                self._news.fail(error)
+                self._changes.fail(error)
                 raise
 
     def _reply(self, said: Reply, path: str) -> None:
@@ -289,7 +289,7 @@ class Phone(PhoneInterface):
                 await self._greet()
             case "e2e:welcomed":
                 await self._to_relay("e2e:ready", {})
-                self._hear("paired", self._paired, "relay")
+                self.receive("paired", self._paired, "relay")
             case "reply":  # REPLY
                 await self._say(*payload)
             case "handshake:initiate":
@@ -380,7 +380,7 @@ class Phone(PhoneInterface):
             message = json.loads(text)
             event, payload = message["type"], message["payload"]
         except (ValueError, LookupError, TypeError) as error:
-            self._news.fail(
+            self._changes.fail(
                 PhoneError("error", f"expected a frame with type and payload; found {text[:200]!r}: {error}")
             )
         else:
@@ -389,7 +389,7 @@ class Phone(PhoneInterface):
     def _channel_changed(self) -> None:
         if self._peer is not None and self._peer.is_over and not self._signals.full():
             self._signals.put_nowait(("channel:ended", None))
-        self._news.tell()
+        self._changes.notify()
 
     async def _drop_dead_peer(self) -> None:
         if self._peer is not None and self._peer.is_over:
@@ -402,4 +402,4 @@ class Phone(PhoneInterface):
         if peer is not None:
             await peer.close()
             self._order.channel_ended()
-            self._news.tell()
+            self._changes.notify()

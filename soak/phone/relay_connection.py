@@ -27,10 +27,10 @@ _SILENT.propagate = False
 
 
 class PhoneRelayConnection:
-    """One connection. `heard` gets every event in order; `lost` is called once when the connection is gone."""
+    """One connection. `received` gets every event in order; `lost` is called once when the connection is gone."""
 
-    def __init__(self, heard: Callable[[str, Json], None], lost: Callable[[], None]) -> None:
-        self._heard = heard
+    def __init__(self, received: Callable[[str, Json], None], lost: Callable[[], None]) -> None:
+        self._on_event = received
         self._lost = lost
         self._session: aiohttp.ClientSession | None = None
         self._socket: socketio.AsyncClient | None = None
@@ -70,7 +70,7 @@ class PhoneRelayConnection:
         return client
 
     def _event(self, event: str, *arguments: Json) -> None:
-        self._heard(event, arguments[0] if arguments else None)
+        self._on_event(event, arguments[0] if arguments else None)
 
     async def emit(self, event: str, payload: Json) -> None:
         """Send an event and wait until it is written. Raises PhoneError."""

@@ -45,12 +45,12 @@ class PhoneState:
         self.verified: bool | None = None
         """Whether the agent's signature was right; None: this relay gave no way to tell."""
         self.features = features
-        self.places = StreamOffsets(features) if features else None
+        self.offsets = StreamOffsets(features) if features else None
         """Its offset in each terminal; None for a legacy app, which keeps none."""
         self.watcher: Watcher | None = None
         """What it raises fails everybody who waits for this phone, now or later."""
         self._log = EventLog()
-        self._news = ChangeNotifier()
+        self._changes = ChangeNotifier()
         self._screens = Screens(keep_all=keep_output)
 
     def mark(self) -> int:
@@ -66,14 +66,14 @@ class PhoneState:
 
     async def _first(self, events: tuple[str, ...], where: Where | None, timeout: float, since: int) -> ReceivedEvent:
         def missing() -> str:
-            heard = ", ".join(self._log.names(since)[-20:]) or "nothing"
-            return f"{self.name} to hear {' or '.join(events)}, and it heard {heard}"
+            received = ", ".join(self._log.names(since)[-20:]) or "nothing"
+            return f"{self.name} to hear {' or '.join(events)}, and it heard {received}"
 
-        return await self._news.until(lambda: self._log.take(events, where, since), timeout, missing)
+        return await self._changes.until(lambda: self._log.take(events, where, since), timeout, missing)
 
     async def until(self, ready: Callable[[], bool], what: str, timeout: float = 10) -> None:
         """Wait until something is true of this phone; it is looked at whenever something happens to it."""
-        await self._news.until(lambda: ready() or None, timeout, lambda: what)
+        await self._changes.until(lambda: ready() or None, timeout, lambda: what)
 
     def events(self, event: str, since: int = 0) -> int:
         """How many events of a name are kept and not taken."""
@@ -103,14 +103,14 @@ class PhoneState:
             terminal = self._screens.of(uuid)
             return terminal.text() if found(terminal) else None
 
-        return await self._news.until(
+        return await self._changes.until(
             shown, timeout, lambda: f"{wanted!r} in terminal {uuid}, which ends with {self.output(uuid)[-500:]!r}"
         )
 
-    def _hear(self, event: str, payload: Json, path: str) -> None:
+    def receive(self, event: str, payload: Json, path: str) -> None:
         """Take in an event. Never raises, whatever the payload is."""
         if isinstance(payload, dict) and not self._follow(event, payload, path):
-            self._news.tell()
+            self._changes.notify()
             return
         if self.watcher is not None:
             self._show(self.watcher, event, payload)
@@ -119,11 +119,11 @@ class PhoneState:
             if isinstance(payload, form):
                 remember(self, payload)
         self._log.add(event, payload, path)
-        self._news.tell()
+        self._changes.notify()
 
     def _follow(self, event: str, payload: dict[str, Any], path: str) -> bool:
         """Answer what has a place in a terminal's stream; whether this is to be taken in."""
-        places, shown, answers = self.places, True, list[Reply]()
+        places, shown, answers = self.offsets, True, list[Reply]()
         if places is None:
             return True
         match event:
@@ -145,46 +145,46 @@ class PhoneState:
         try:
             watcher(event, payload)
         except MobiFaiError as error:
-            self._news.fail(error)
+            self._changes.fail(error)
 
-    def _heard_authenticated(self, payload: dict[str, Any]) -> None:
+    def _on_authenticated(self, payload: dict[str, Any]) -> None:
         self.token = payload.get("token", self.token)
 
-    def _heard_auth_error(self, _payload: dict[str, Any]) -> None:
+    def _on_auth_error(self, _payload: dict[str, Any]) -> None:
         self.token = None
 
-    def _heard_devices(self, payload: list[dict[str, Any]]) -> None:
+    def _on_devices(self, payload: list[dict[str, Any]]) -> None:
         self.devices = payload
 
-    def _heard_paired(self, payload: dict[str, Any]) -> None:
+    def _on_paired(self, payload: dict[str, Any]) -> None:
         self.paired_with = str(payload.get("peerId", ""))
 
-    def _heard_parted(self, _payload: dict[str, Any]) -> None:
+    def _on_unpaired(self, _payload: dict[str, Any]) -> None:
         self.paired_with = None
 
-    def _heard_sync(self, payload: dict[str, Any]) -> None:
+    def _on_sync(self, payload: dict[str, Any]) -> None:
         self.processes = payload
 
-    def _heard_output(self, payload: dict[str, Any]) -> None:
+    def _on_output(self, payload: dict[str, Any]) -> None:
         self._screens.of(str(payload.get("uuid"))).output(str(payload.get("data")))
 
-    def _heard_screen(self, payload: dict[str, Any]) -> None:
+    def _on_screen(self, payload: dict[str, Any]) -> None:
         self._screens.of(str(payload.get("uuid"))).replace(str(payload.get("data")))
 
-    def _relay_is_gone(self) -> None:
+    def _relay_lost(self) -> None:
         self.paired_with = None
         self.devices = []
-        self._news.tell()
+        self._changes.notify()
 
 
 _REMEMBERED: Mapping[str, tuple[type, Callable[[PhoneState, Any], None]]] = {
-    "authenticated": (dict, PhoneState._heard_authenticated),
-    "auth_error": (dict, PhoneState._heard_auth_error),
-    "available_devices": (list, PhoneState._heard_devices),
-    "paired": (dict, PhoneState._heard_paired),
-    "paired_device_disconnected": (dict, PhoneState._heard_parted),
-    "processes:sync": (dict, PhoneState._heard_sync),
-    "terminal:output": (dict, PhoneState._heard_output),
-    "process:screen": (dict, PhoneState._heard_screen),
+    "authenticated": (dict, PhoneState._on_authenticated),
+    "auth_error": (dict, PhoneState._on_auth_error),
+    "available_devices": (list, PhoneState._on_devices),
+    "paired": (dict, PhoneState._on_paired),
+    "paired_device_disconnected": (dict, PhoneState._on_unpaired),
+    "processes:sync": (dict, PhoneState._on_sync),
+    "terminal:output": (dict, PhoneState._on_output),
+    "process:screen": (dict, PhoneState._on_screen),
 }
 """What a phone keeps of an event beside the event itself, and the form that its payload must have for that."""

@@ -20,7 +20,7 @@ from mobifai.limits import (
 )
 from soak.phone.phone import Phone
 from soak.provocations.phones import BUSY_TURN, LONG_TURN, refusals, refused
-from soak.provocations.provocation import ProvocationContext, provocation
+from soak.provocations.provocation import ProvocationEnvironment, provocation
 from soak.scenarios import conversations
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.conversations import LOOK, PROMPT, TELL
@@ -28,53 +28,53 @@ from soak.scenarios.conversations import LOOK, PROMPT, TELL
 PAUSE: dict[str, object] = {"type": "delay", "ms": 0}
 
 
-async def busy_model(place: ProvocationContext) -> None:
+async def busy_model(env: ProvocationEnvironment) -> None:
     """As many conversations, turns, actions, characters and tokens as may be, with the longest prompts."""
-    phone = await _phone(place)
-    uuid = await place.desk.open(phone)
-    await conversations.fill_conversations(place.desk, place.script, uuid)
-    await _leave(place, phone)
+    phone = await _phone(env)
+    uuid = await env.tabs.open(phone)
+    await conversations.fill_conversations(env.tabs, env.script, uuid)
+    await _leave(env, phone)
 
 
-async def long_stories(place: ProvocationContext) -> None:
+async def long_stories(env: ProvocationEnvironment) -> None:
     """One conversation in each of more terminals than are remembered, and one with a thousand short events."""
-    phone = await _phone(place)
-    uuids = [await place.desk.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]
-    place.script.write([TELL])
+    phone = await _phone(env)
+    uuids = [await env.tabs.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]
+    env.script.write([TELL])
     for uuid in uuids:
-        await conversations.ask(place.desk, uuid)
-        await conversations.finished(place.desk, uuid)
-    place.script.write([*[PAUSE] * (ASSISTANT_ACTIONS.value - 1), LOOK])
-    await conversations.ask(place.desk, uuids[0])
-    await conversations.failed(place.desk, uuids[0], "turns; the task may be unfinished")
-    await _leave(place, phone)
+        await conversations.ask(env.tabs, uuid)
+        await conversations.finished(env.tabs, uuid)
+    env.script.write([*[PAUSE] * (ASSISTANT_ACTIONS.value - 1), LOOK])
+    await conversations.ask(env.tabs, uuids[0])
+    await conversations.failed(env.tabs, uuids[0], "turns; the task may be unfinished")
+    await _leave(env, phone)
 
 
-async def unread_answer(place: ProvocationContext) -> None:
+async def unread_answer(env: ProvocationEnvironment) -> None:
     """A command asks the assistant and reads nothing of what it says, until the agent ends the conversation."""
-    before = await refusals(place, ASSISTANT_EVENTS.name)
-    phone = await _phone(place)
-    uuid = await place.desk.open(phone)
-    place.script.write(LONG_TURN, BUSY_TURN)
-    _, writer = await asyncio.open_unix_connection(place.world.target.control_socket, limit=1024)
+    before = await refusals(env, ASSISTANT_EVENTS.name)
+    phone = await _phone(env)
+    uuid = await env.tabs.open(phone)
+    env.script.write(LONG_TURN, BUSY_TURN)
+    _, writer = await asyncio.open_unix_connection(env.context.target.control_socket, limit=1024)
     try:
         question = {"ask": "ask", "with": {"prompt": PROMPT, "tab": uuid}}
         writer.write(json.dumps(question).encode() + b"\n")
-        await refused(place, ASSISTANT_EVENTS.name, before)
+        await refused(env, ASSISTANT_EVENTS.name, before)
     finally:
         writer.transport.abort()
-    await _leave(place, phone)
+    await _leave(env, phone)
 
 
-async def _phone(place: ProvocationContext) -> Phone:
-    phone = await visits.new_phone(place.desk, webrtc=False, features=())
-    await visits.arrive(place.world, phone)
+async def _phone(env: ProvocationEnvironment) -> Phone:
+    phone = await visits.new_phone(env.tabs, webrtc=False, features=())
+    await visits.arrive(env.context, phone)
     return phone
 
 
-async def _leave(place: ProvocationContext, phone: Phone) -> None:
-    await place.desk.kill_all(phone)
-    await visits.everybody_leaves(place.world)
+async def _leave(env: ProvocationEnvironment, phone: Phone) -> None:
+    await env.tabs.kill_all(phone)
+    await visits.everybody_leaves(env.context)
 
 
 PROVOCATIONS = (

@@ -4,35 +4,35 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from mobifai.limits import CONTROL_CLIENTS, RELAY_CODES, TERMINAL_INPUT, TERMINAL_RING, TERMINALS
-from soak.provocations.provocation import ProvocationContext, provocation
+from soak.provocations.provocation import ProvocationEnvironment, provocation
 from soak.scenarios import filling_limits, terminals
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.terminal_checks import PATIENCE
 
 
-async def many_commands(place: ProvocationContext) -> None:
+async def many_commands(env: ProvocationEnvironment) -> None:
     """As many commands as are let in connect and say nothing, and one more; then each wants an invitation."""
     async with AsyncExitStack() as scope:
         for _ in range(CONTROL_CLIENTS.value):
-            await _connect(place, scope)
-        one_more = await _connect(place, scope)
+            await _connect(env, scope)
+        one_more = await _connect(env, scope)
         async with asyncio.timeout(PATIENCE):
             await one_more.read()
-    await filling_limits.fill_commands(place.world)
+    await filling_limits.fill_commands(env.context)
 
 
-async def _connect(place: ProvocationContext, scope: AsyncExitStack) -> asyncio.StreamReader:
-    reader, writer = await asyncio.open_unix_connection(place.world.target.control_socket)
+async def _connect(env: ProvocationEnvironment, scope: AsyncExitStack) -> asyncio.StreamReader:
+    reader, writer = await asyncio.open_unix_connection(env.context.target.control_socket)
     scope.callback(writer.close)
     return reader
 
 
-async def many_terminals(place: ProvocationContext) -> None:
+async def many_terminals(env: ProvocationEnvironment) -> None:
     """As many terminals as may be; one is flooded, and one reads nothing of what is typed."""
-    phone = await visits.new_phone(place.desk, webrtc=False, features=())
-    await visits.arrive(place.world, phone)
-    await terminals.fill_terminals(place.desk, phone)
-    await visits.everybody_leaves(place.world)
+    phone = await visits.new_phone(env.tabs, webrtc=False, features=())
+    await visits.arrive(env.context, phone)
+    await terminals.fill_terminals(env.tabs, phone)
+    await visits.everybody_leaves(env.context)
 
 
 PROVOCATIONS = (

@@ -21,7 +21,7 @@ from soak.harness.agent_process import agent_under_test
 from soak.phone.event_log import PhoneError
 from soak.phone.phone import Phone
 from soak.provocations.model_api import Form, ModelApi
-from soak.provocations.provocation import ProvocationContext, provocation
+from soak.provocations.provocation import ProvocationEnvironment, provocation
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
 from soak.scenarios.conversations import PROMPT
@@ -46,36 +46,36 @@ STAYS = "/bin/sh -c 'trap \"\" HUP; exec sleep 3600'"
 
 
 @asynccontextmanager
-async def _agent(place: ProvocationContext, api: ModelApi) -> AsyncIterator[ProvocationContext]:
-    settings = place.folder / "one-process.toml"
+async def _agent(env: ProvocationEnvironment, api: ModelApi) -> AsyncIterator[ProvocationEnvironment]:
+    settings = env.folder / "one-process.toml"
     settings.write_text(SETTINGS)
     options = ["--no-keeper", "--shell", STAYS, "--model-url", api.url, "--log-level", "debug"]
     variables = {"ANTHROPIC_API_KEY": "no-key"}
     async with agent_under_test(
-        place.folder / "one-process", settings, options, installation=place.installation, variables=variables
+        env.folder / "one-process", settings, options, installation=env.installation, variables=variables
     ) as target:
-        world = ScenarioContext(target, place.world.random)
-        inner = ProvocationContext(world, CheckedTabs(world), place.script, place.folder, place.installation)
+        context = ScenarioContext(target, env.context.random)
+        inner = ProvocationEnvironment(context, CheckedTabs(context), env.script, env.folder, env.installation)
         try:
             yield inner
         finally:
-            for phone in world.phones:
+            for phone in context.phones:
                 await phone.vanish()
 
 
-async def one_process(place: ProvocationContext) -> None:
+async def one_process(env: ProvocationEnvironment) -> None:
     """Run it, and take its ledger over."""
-    async with ModelApi().listening() as api, _agent(place, api) as inner:
-        phone = await visits.new_phone(inner.desk, webrtc=False, features=())
-        await visits.arrive(inner.world, phone)
-        uuids = [await inner.desk.open(phone, greeted=False) for _ in range(TERMINALS.value)]
+    async with ModelApi().listening() as api, _agent(env, api) as inner:
+        phone = await visits.new_phone(inner.tabs, webrtc=False, features=())
+        await visits.arrive(inner.context, phone)
+        uuids = [await inner.tabs.open(phone, greeted=False) for _ in range(TERMINALS.value)]
         await _huge_answers(inner, phone, api, uuids[0])
         await _shells_that_stay(inner, phone)
         await _flooded_log(inner, phone)
-        place.record((await inner.bounds()).values())
+        env.record((await inner.bounds()).values())
 
 
-async def _huge_answers(place: ProvocationContext, phone: Phone, api: ModelApi, uuid: str) -> None:
+async def _huge_answers(env: ProvocationEnvironment, phone: Phone, api: ModelApi, uuid: str) -> None:
     """A reply that does not come, one that says nothing at length, and an answer that is too long."""
     for size, api.form in (
         (None, Form.ANSWER),
@@ -87,11 +87,11 @@ async def _huge_answers(place: ProvocationContext, phone: Phone, api: ModelApi, 
         await phone.expect("ai:error", lambda payload: payload["uuid"] == uuid, 2 * PATIENCE)
 
 
-async def _shells_that_stay(place: ProvocationContext, phone: Phone) -> None:
+async def _shells_that_stay(env: ProvocationEnvironment, phone: Phone) -> None:
     """Close all terminals and open as many again, under whose closed ones the shells run on; one more is refused."""
-    await place.desk.kill_all(phone)
-    uuids = [await place.desk.open(phone, greeted=False) for _ in range(TERMINAL_CHILDREN.value - TERMINALS.value)]
-    await place.desk.kill(phone, uuids[0])
+    await env.tabs.kill_all(phone)
+    uuids = [await env.tabs.open(phone, greeted=False) for _ in range(TERMINAL_CHILDREN.value - TERMINALS.value)]
+    await env.tabs.kill(phone, uuids[0])
     try:
         await phone.create(visits.device_id(1000), timeout=PATIENCE)
     except PhoneError as error:
@@ -101,24 +101,24 @@ async def _shells_that_stay(place: ProvocationContext, phone: Phone) -> None:
         raise PhoneError("error", f"expected the agent to refuse shell {TERMINAL_CHILDREN.value + 1}; it made it")
 
 
-async def _flooded_log(place: ProvocationContext, phone: Phone) -> None:
+async def _flooded_log(env: ProvocationEnvironment, phone: Phone) -> None:
     """Cause warnings and errors of many kinds, until the oldest log file goes."""
 
     def is_flooded(status: visits.Status) -> bool:
         return any(one["name"] == LOG_FILES.name and one["evicted"] for one in status["bounds"])
 
     number = 0
-    while not is_flooded(await place.world.target.ask("status")):
+    while not is_flooded(await env.context.target.ask("status")):
         number += 1
         if number > MOST_NUISANCES:
             raise PhoneError("error", f"expected {MOST_NUISANCES} wrong messages to fill the log; they did not")
-        await _nuisance(place, phone)
+        await _nuisance(env, phone)
 
 
 MOST_NUISANCES = 200
 
 
-async def _nuisance(place: ProvocationContext, phone: Phone) -> None:
+async def _nuisance(env: ProvocationEnvironment, phone: Phone) -> None:
     """Send what the agent writes lines about, of more kinds than the log remembers; come back."""
     await phone.type(visits.device_id(1000), "nobody reads this")
     await phone.send("webrtc:ice-candidate", {"candidate": {"candidate": 7}})
@@ -126,7 +126,7 @@ async def _nuisance(place: ProvocationContext, phone: Phone) -> None:
     await phone.send("process:switch", {"activeUuids": 7})
     await phone.send("ai:cancel", {"uuid": visits.device_id(1000)})
     await phone.drop_relay()
-    await visits.arrive(place.world, phone)
+    await visits.arrive(env.context, phone)
 
 
 PROVOCATIONS = (

@@ -26,7 +26,7 @@ from soak.phone.encryption import InvitationLink, PhoneKeys
 from soak.phone.event_log import PhoneError
 from soak.phone.offsets import FEATURES
 from soak.phone.phone import Phone
-from soak.provocations.provocation import ProvocationContext, held, provocation
+from soak.provocations.provocation import ProvocationEnvironment, held, provocation
 from soak.scenarios import filling_limits
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.conversations import LOOK, ask
@@ -46,149 +46,149 @@ LETTERS, TOO_MANY_LETTERS = 360, 400
 """Letters of three bytes in each key combination: all of them fit, or don't."""
 
 
-async def sealed_phone(place: ProvocationContext, number: int, *features: str, webrtc: bool = False) -> Phone:
+async def sealed_phone(env: ProvocationEnvironment, number: int, *features: str, webrtc: bool = False) -> Phone:
     """Return a phone that encrypts end to end, connected and paired. It is among the world's phones."""
-    invitation = await place.world.target.ask("pair")
+    invitation = await env.context.target.ask("pair")
     phone = Phone(
-        place.url,
+        env.url,
         str(invitation["token"]),
         name=f"soak phone {number}",
         device_id=visits.device_id(number),
         identity=visits.identity(number),
         webrtc=webrtc,
         features=features,
-        seal=PhoneKeys.by_link(InvitationLink.read(str(invitation["link"]))),
+        keys=PhoneKeys.by_link(InvitationLink.read(str(invitation["link"]))),
     )
-    place.world.phones.append(phone)
-    place.desk.watch(phone)
+    env.context.phones.append(phone)
+    env.tabs.watch(phone)
     await phone.connect(PATIENCE)
-    await visits.on_offer(place.world, phone)
+    await visits.on_offer(env.context, phone)
     return phone
 
 
-async def gone(place: ProvocationContext, phone: Phone) -> None:
+async def gone(env: ProvocationEnvironment, phone: Phone) -> None:
     """Have a phone leave, and wait until the agent knows. Raises PhoneError."""
     await phone.vanish()
-    if phone in place.world.phones:
-        place.world.phones.remove(phone)
-    await visits.status_when(place.world, lambda status: status["path"] is None, "no way to a phone")
+    if phone in env.context.phones:
+        env.context.phones.remove(phone)
+    await visits.status_when(env.context, lambda status: status["path"] is None, "no way to a phone")
 
 
-async def refused(place: ProvocationContext, limit: str, before: int) -> None:
+async def refused(env: ProvocationEnvironment, limit: str, before: int) -> None:
     """Wait until something was refused or dropped because of a limit. Raises PhoneError."""
 
     def is_so(status: visits.Status) -> bool:
         return any(one["refused"] + one["evicted"] > before for one in status["bounds"] if one["name"] == limit)
 
-    await visits.status_when(place.world, is_so, f"the agent to hold its limit {limit}")
+    await visits.status_when(env.context, is_so, f"the agent to hold its limit {limit}")
 
 
-async def refusals(place: ProvocationContext, limit: str) -> int:
+async def refusals(env: ProvocationEnvironment, limit: str) -> int:
     """Return how much was refused or dropped because of a limit so far."""
-    entry = (await place.bounds())[limit]
+    entry = (await env.bounds())[limit]
     return int(entry["refused"]) + int(entry["evicted"])
 
 
 # -- phones that do not read
 
 
-async def never_acknowledges(place: ProvocationContext) -> None:
+async def never_acknowledges(env: ProvocationEnvironment) -> None:
     """A terminal prints for a phone that reads nothing, until its window is full; then the phone reads all."""
-    phone = await visits.new_phone(place.desk, webrtc=False, features=FEATURES)
-    await visits.arrive(place.world, phone)
-    await filling_limits.fill_window(place.desk, phone)
+    phone = await visits.new_phone(env.tabs, webrtc=False, features=FEATURES)
+    await visits.arrive(env.context, phone)
+    await filling_limits.fill_window(env.tabs, phone)
     await phone.leave()
-    place.world.phones.remove(phone)
-    await visits.status_when(place.world, lambda status: status["phone"] is None, "no phone")
+    env.context.phones.remove(phone)
+    await visits.status_when(env.context, lambda status: status["phone"] is None, "no phone")
 
 
-async def silent_screen(place: ProvocationContext) -> None:
+async def silent_screen(env: ProvocationEnvironment) -> None:
     """A phone that confirms nothing is shown a full screen, on which the program goes on printing."""
-    phone = await visits.new_phone(place.desk, features=())
-    await visits.arrive(place.world, phone, channel=True)
-    other, uuid = [await place.desk.open(phone) for _ in range(2)]
-    await place.desk.run(phone, uuid, place.desk.flood(uuid, 2 * TERMINAL_RING.value))
+    phone = await visits.new_phone(env.tabs, features=())
+    await visits.arrive(env.context, phone, channel=True)
+    other, uuid = [await env.tabs.open(phone) for _ in range(2)]
+    await env.tabs.run(phone, uuid, env.tabs.flood(uuid, 2 * TERMINAL_RING.value))
     await phone.switch(other)
-    place.desk.ignore(phone)
+    env.tabs.ignore(phone)
     phone.stop_acknowledging()
-    await place.desk.type(phone, other, place.desk.flood(other, 2 * TERMINAL_OUTBOX.value))
-    await visits.status_when(place.world, filling_limits.program_waits, "the program to wait")
+    await env.tabs.type(phone, other, env.tabs.flood(other, 2 * TERMINAL_OUTBOX.value))
+    await visits.status_when(env.context, filling_limits.program_waits, "the program to wait")
     async with asyncio.timeout(PATIENCE):
-        while (await place.bounds())[CHANNEL_BUFFER.name]["used"] < BULK_MARK:  # less while somebody has just typed
+        while (await env.bounds())[CHANNEL_BUFFER.name]["used"] < BULK_MARK:  # less while somebody has just typed
             await phone.switch(other)
             await asyncio.sleep(visits.LOOK_SECONDS)
     await phone.switch(other, uuid)
-    await place.desk.type(phone, uuid, place.desk.flood(uuid, TERMINAL_OUTBOX.value))
-    await held(place, TERMINAL_OUTBOX)
-    await gone(place, phone)
-    await close_terminals(place)
+    await env.tabs.type(phone, uuid, env.tabs.flood(uuid, TERMINAL_OUTBOX.value))
+    await held(env, TERMINAL_OUTBOX)
+    await gone(env, phone)
+    await close_terminals(env)
 
 
-async def silent_channel(place: ProvocationContext) -> None:
+async def silent_channel(env: ProvocationEnvironment) -> None:
     """The assistant says much to a phone whose data channel takes nothing any more, until the agent hangs up."""
-    before = await refusals(place, CONTROL_QUEUE.name)
-    phone = await visits.new_phone(place.desk, features=())
-    await visits.arrive(place.world, phone, channel=True)
-    place.script.write(FIRST_TURN, LONG_TURN, BUSY_TURN)
-    uuids = [await place.desk.open(phone) for _ in range(2)]
+    before = await refusals(env, CONTROL_QUEUE.name)
+    phone = await visits.new_phone(env.tabs, features=())
+    await visits.arrive(env.context, phone, channel=True)
+    env.script.write(FIRST_TURN, LONG_TURN, BUSY_TURN)
+    uuids = [await env.tabs.open(phone) for _ in range(2)]
     for uuid in uuids:
-        await ask(place.desk, uuid)
+        await ask(env.tabs, uuid)
     await visits.silence_channel(phone)
-    await refused(place, CONTROL_QUEUE.name, before)
-    await gone(place, phone)
-    await close_terminals(place)
+    await refused(env, CONTROL_QUEUE.name, before)
+    await gone(env, phone)
+    await close_terminals(env)
 
 
-async def close_terminals(place: ProvocationContext) -> None:
+async def close_terminals(env: ProvocationEnvironment) -> None:
     """Close all terminals with whatever goes on in them, by a phone that comes for that. Raises PhoneError."""
-    phone = await visits.new_phone(place.desk, webrtc=False, features=())
-    place.desk.ignore(phone)
-    await visits.arrive(place.world, phone)
-    await place.desk.kill_all(phone)
+    phone = await visits.new_phone(env.tabs, webrtc=False, features=())
+    env.tabs.ignore(phone)
+    await visits.arrive(env.context, phone)
+    await env.tabs.kill_all(phone)
     await phone.leave()
-    place.world.phones.remove(phone)
-    await visits.status_when(place.world, lambda status: status["phone"] is None, "no phone")
+    env.context.phones.remove(phone)
+    await visits.status_when(env.context, lambda status: status["phone"] is None, "no phone")
 
 
 # -- phones that send too much
 
 
-async def unfinished_message(place: ProvocationContext) -> None:
+async def unfinished_message(env: ProvocationEnvironment) -> None:
     """A phone sends a message on the data channel whose end never comes, until the agent closes the connection."""
-    before = await refusals(place, CHANNEL_INBOUND.name)
-    phone = await visits.new_phone(place.desk, features=())
-    await visits.arrive(place.world, phone, channel=True)
+    before = await refusals(env, CHANNEL_INBOUND.name)
+    phone = await visits.new_phone(env.tabs, features=())
+    await visits.arrive(env.context, phone, channel=True)
     await phone.begin_message(CHANNEL_INBOUND.value + (1 << 20))
-    await refused(place, CHANNEL_INBOUND.name, before)
-    await gone(place, phone)
+    await refused(env, CHANNEL_INBOUND.name, before)
+    await gone(env, phone)
 
 
-async def more_than_can_be_done(place: ProvocationContext) -> None:
+async def more_than_can_be_done(env: ProvocationEnvironment) -> None:
     """A phone sends key combinations faster than they can be checked and kept, until the agent hangs up."""
-    before = await refusals(place, INBOUND.name)
-    phone = await sealed_phone(place, FIRST_PHONE, SHARES_KEYS)
-    await phone.pair(place.world.target.device_id, PATIENCE)
+    before = await refusals(env, INBOUND.name)
+    phone = await sealed_phone(env, FIRST_PHONE, SHARES_KEYS)
+    await phone.pair(env.context.target.device_id, PATIENCE)
     with suppress(PhoneError):  # it is hung up on
         async with asyncio.timeout(PATIENCE):
             while phone.paired_with is not None:
                 await phone.send("keys:set", _combinations(LETTERS))
-    await refused(place, INBOUND.name, before)
-    await gone(place, phone)
-    await forget_phone(place, FIRST_PHONE)
+    await refused(env, INBOUND.name, before)
+    await gone(env, phone)
+    await forget_phone(env, FIRST_PHONE)
 
 
-async def too_many_keys(place: ProvocationContext) -> None:
+async def too_many_keys(env: ProvocationEnvironment) -> None:
     """A phone asks for more key combinations to be kept than one message to a phone can hold."""
-    phone = await sealed_phone(place, FIRST_PHONE, SHARES_KEYS)
-    await phone.pair(place.world.target.device_id, PATIENCE)
+    phone = await sealed_phone(env, FIRST_PHONE, SHARES_KEYS)
+    await phone.pair(env.context.target.device_id, PATIENCE)
     await phone.send("keys:set", _combinations(LETTERS))
     await phone.expect("keys:state", lambda _: True, PATIENCE)
     await phone.send("keys:set", _combinations(TOO_MANY_LETTERS))
     await phone.expect("process:error", lambda payload: KEYS.name in payload["error"], PATIENCE)
     await phone.send("keys:set", {"combinations": []})
     await phone.expect("keys:state", lambda payload: not payload["combinations"], PATIENCE)
-    await gone(place, phone)
-    await forget_phone(place, FIRST_PHONE)
+    await gone(env, phone)
+    await forget_phone(env, FIRST_PHONE)
 
 
 def _combinations(letters: int) -> dict[str, object]:
@@ -200,15 +200,15 @@ def _combinations(letters: int) -> dict[str, object]:
 # -- phones whose messages come too early
 
 
-async def early_candidates(place: ProvocationContext) -> None:
+async def early_candidates(env: ProvocationEnvironment) -> None:
     """A phone names more addresses than any phone has, and never answers the offer."""
-    phone = await visits.new_phone(place.desk, webrtc=False, features=())
-    await visits.arrive(place.world, phone)
+    phone = await visits.new_phone(env.tabs, webrtc=False, features=())
+    await visits.arrive(env.context, phone)
     await phone.expect("webrtc:offer", lambda _: True, PATIENCE)
     for number in range(CANDIDATES.value + 1):
         await phone.send("webrtc:ice-candidate", {"candidate": candidate(number)})
-    await held(place, CANDIDATES)
-    await gone(place, phone)
+    await held(env, CANDIDATES)
+    await gone(env, phone)
 
 
 def candidate(number: int) -> dict[str, object]:
@@ -217,60 +217,60 @@ def candidate(number: int) -> dict[str, object]:
     return {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}
 
 
-async def before_the_first(place: ProvocationContext) -> None:
+async def before_the_first(env: ProvocationEnvironment) -> None:
     """A phone's messages come by the relay, but the one before them does not come by the data channel."""
-    before = await refusals(place, SESSION_HELD.name)
-    phone = await sealed_phone(place, FIRST_PHONE, *FEATURES, webrtc=True)
-    await phone.pair(place.world.target.device_id, PATIENCE)
+    before = await refusals(env, SESSION_HELD.name)
+    phone = await sealed_phone(env, FIRST_PHONE, *FEATURES, webrtc=True)
+    await phone.pair(env.context.target.device_id, PATIENCE)
     await phone.channel_open(PATIENCE)
-    await visits.served(place.world, phone, "channel")
+    await visits.served(env.context, phone, "channel")
     phone.skip_number()
     with suppress(PhoneError):  # the session ends
         for _ in range(SESSION_HELD.value + 1):
             await phone.send("terminal:input", {"uuid": visits.device_id(0), "data": "." * 8000}, via="relay")
-    await refused(place, SESSION_HELD.name, before)
-    await gone(place, phone)
-    await forget_phone(place, FIRST_PHONE)
+    await refused(env, SESSION_HELD.name, before)
+    await gone(env, phone)
+    await forget_phone(env, FIRST_PHONE)
 
 
 # -- too many phones
 
 
-async def phones_of_years(place: ProvocationContext) -> None:
+async def phones_of_years(env: ProvocationEnvironment) -> None:
     """Pair as many phones by link as the agent knows, revoke them all and some more, and invite without end."""
     for _ in range(E2E_LINKS.value + 1):
-        await place.world.target.ask("pair")
-    numbers = await _pin_phones(place)
+        await env.context.target.ask("pair")
+    numbers = await _pin_phones(env)
     for number in numbers:
-        await forget_phone(place, number)
-    before = await refusals(place, E2E_REVOKED.name)
+        await forget_phone(env, number)
+    before = await refusals(env, E2E_REVOKED.name)
     for number in range(FIRST_PHONE, FIRST_PHONE + E2E_REVOKED.value + 1):
-        if await refusals(place, E2E_REVOKED.name) > before:
+        if await refusals(env, E2E_REVOKED.name) > before:
             return
-        phone = await sealed_phone(place, number)
-        await phone.pair(place.world.target.device_id, PATIENCE)
-        await gone(place, phone)
-        await forget_phone(place, number)
+        phone = await sealed_phone(env, number)
+        await phone.pair(env.context.target.device_id, PATIENCE)
+        await gone(env, phone)
+        await forget_phone(env, number)
 
 
-async def _pin_phones(place: ProvocationContext) -> list[int]:
+async def _pin_phones(env: ProvocationEnvironment) -> list[int]:
     """Pair phones by link until the agent refuses one. Return the numbers of those that it knows."""
     known: list[int] = []  # bounded by the agent's phones
     for number in range(FIRST_PHONE, FIRST_PHONE + E2E_PHONES.value + 1):
-        phone = await sealed_phone(place, number)
+        phone = await sealed_phone(env, number)
         try:
-            await phone.pair(place.world.target.device_id, PATIENCE)
+            await phone.pair(env.context.target.device_id, PATIENCE)
         except PhoneError:
             return [*known, number]
         finally:
-            await gone(place, phone)
+            await gone(env, phone)
         known.append(number)
     raise PhoneError("error", f"expected the agent to refuse phone {E2E_PHONES.value + 1}; it knows it")
 
 
-async def forget_phone(place: ProvocationContext, number: int) -> None:
+async def forget_phone(env: ProvocationEnvironment, number: int) -> None:
     """Revoke a phone. Raises StateError."""
-    await place.world.target.ask("revoke", {"device_id": visits.device_id(number)})
+    await env.context.target.ask("revoke", {"device_id": visits.device_id(number)})
 
 
 PROVOCATIONS = (

@@ -23,14 +23,14 @@ Entries = Iterable[Mapping[str, Any]]
 
 
 @dataclass
-class ProvocationContext:
+class ProvocationEnvironment:
     """Where provocations run: the agent under test, its scripted model, and an empty folder for other processes.
 
     `record` takes the ledger of another process of the product that a provocation has filled.
     """
 
-    world: ScenarioContext
-    desk: CheckedTabs
+    context: ScenarioContext
+    tabs: CheckedTabs
     script: ModelScript
     folder: Path
     installation: Installation = HERE
@@ -39,11 +39,11 @@ class ProvocationContext:
     @property
     def url(self) -> str:
         """The address of the agent's relay."""
-        return self.world.target.relay_url
+        return self.context.target.relay_url
 
     async def bounds(self) -> dict[str, dict[str, Any]]:
         """Return the agent's ledger by the names of its limits. Raises StateError."""
-        return {entry["name"]: dict(entry) for entry in (await self.world.target.ask("status"))["bounds"]}
+        return {entry["name"]: dict(entry) for entry in (await self.context.target.ask("status"))["bounds"]}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Provocation:
     name: str
     summary: str
     fills: tuple[str, ...]
-    run: Callable[[ProvocationContext], Awaitable[None]]
+    run: Callable[[ProvocationEnvironment], Awaitable[None]]
     many_addresses: bool = False
 
     @property
@@ -62,7 +62,7 @@ class Provocation:
         return not self.many_addresses or sys.platform.startswith("linux")
 
 
-async def held(place: ProvocationContext, *limits: Limit) -> None:
+async def held(env: ProvocationEnvironment, *limits: Limit) -> None:
     """Wait until these limits are full, and then look for a while whether they stay so and hold. Raises PhoneError."""
     names = {limit.name: limit.piece for limit in limits}
 
@@ -71,10 +71,10 @@ async def held(place: ProvocationContext, *limits: Limit) -> None:
             one["used"] > one["capacity"] - names[one["name"]] for one in status["bounds"] if one["name"] in names
         )
 
-    await visits.status_when(place.world, full, f"{', '.join(names)} to be full")
+    await visits.status_when(env.context, full, f"{', '.join(names)} to be full")
     for _ in range(LOOKS):
         await asyncio.sleep(visits.LOOK_SECONDS)
-        status = await place.world.target.ask("status")
+        status = await env.context.target.ask("status")
         if not full(status):
             raise PhoneError("error", f"expected {', '.join(names)} to stay full; something is not")
 
@@ -86,7 +86,7 @@ LOOKS = 10
 def provocation(
     name: str,
     summary: str,
-    run: Callable[[ProvocationContext], Awaitable[None]],
+    run: Callable[[ProvocationEnvironment], Awaitable[None]],
     *limits: Limit,
     many_addresses: bool = False,
 ) -> Provocation:

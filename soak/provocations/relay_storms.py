@@ -19,7 +19,7 @@ from mobifai.relay.connection_slots import KNOWN_FACTOR
 from mobifai.relay.http_connections import MOST_PER_ADDRESS
 from mobifai.relay.socketio_endpoint import MOST_UNSIGNED
 from soak.phone.event_log import PhoneError
-from soak.provocations.provocation import ProvocationContext, held, provocation
+from soak.provocations.provocation import ProvocationEnvironment, held, provocation
 from soak.provocations.stranger import RawRelayClient
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.terminal_checks import PATIENCE
@@ -36,11 +36,11 @@ def address(number: int) -> str:
     return f"127.7.{number // 250}.{1 + number % 250}"
 
 
-async def failed_sign_ins(place: ProvocationContext) -> None:
+async def failed_sign_ins(env: ProvocationEnvironment) -> None:
     """Fail once from each of more addresses than a relay remembers."""
 
     async def fail(number: int) -> None:
-        async with RawRelayClient(place.url, address(number)) as stranger:
+        async with RawRelayClient(env.url, address(number)) as stranger:
             await stranger.request("GET", "/api/settings", Authorization="Bearer none")
 
     for first in range(0, RELAY_ATTEMPTS.value + 1, AT_ONCE):
@@ -48,54 +48,54 @@ async def failed_sign_ins(place: ProvocationContext) -> None:
         await asyncio.gather(*(fail(number) for number in range(first, last)))
 
 
-async def household(place: ProvocationContext) -> None:
+async def household(env: ProvocationEnvironment) -> None:
     """Let in as many devices as an account may have, from more addresses than are remembered; connect them at once.
 
     Where devices of known addresses hold places, strangers get the others, so every kind of place is taken.
     """
-    tokens = await _new_devices(place)
+    tokens = await _new_devices(env)
     try:
-        await _sign_in_from_everywhere(place, tokens)
+        await _sign_in_from_everywhere(env, tokens)
         async with AsyncExitStack() as scope:
-            await _take_places(place, tokens, scope)
+            await _take_places(env, tokens, scope)
     finally:
         for number in tokens:
-            await place.world.target.ask("revoke", {"device_id": visits.device_id(number)})
+            await env.context.target.ask("revoke", {"device_id": visits.device_id(number)})
 
 
-async def _new_devices(place: ProvocationContext) -> dict[int, str]:
+async def _new_devices(env: ProvocationEnvironment) -> dict[int, str]:
     """The tokens of new devices by their numbers, until the account has no room. Raises PhoneError."""
     tokens: dict[int, str] = {}  # bounded by the relay's devices
     for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_DEVICES.value + 1):
-        token = str((await place.world.target.ask("pair", {"legacy": True}))["token"])
-        async with RawRelayClient(place.url) as device:
+        token = str((await env.context.target.ask("pair", {"legacy": True}))["token"])
+        async with RawRelayClient(env.url) as device:
             if await device.register(token, visits.device_id(number)) != "authenticated":
                 return tokens
         tokens[number] = token
     raise PhoneError("error", f"expected the relay to refuse device {RELAY_DEVICES.value + 1}; it let it in")
 
 
-async def _sign_in_from_everywhere(place: ProvocationContext, tokens: dict[int, str]) -> None:
+async def _sign_in_from_everywhere(env: ProvocationEnvironment, tokens: dict[int, str]) -> None:
     numbers = list(tokens)
     for count in range(RELAY_KNOWN_ADDRESSES.value + 1):
         number = numbers[count % len(numbers)]
-        async with RawRelayClient(place.url, address(count)) as device:
+        async with RawRelayClient(env.url, address(count)) as device:
             await device.register(tokens[number], visits.device_id(number))
 
 
-async def _take_places(place: ProvocationContext, tokens: dict[int, str], scope: AsyncExitStack) -> None:
+async def _take_places(env: ProvocationEnvironment, tokens: dict[int, str], scope: AsyncExitStack) -> None:
     """Hold all WebSockets and all plain connections that there may be, and try for one more of each."""
     known = [address(count) for count in range(1, RELAY_KNOWN_ADDRESSES.value + 1)]
     for number in list(tokens)[: RELAY_SOCKETS.value - RELAY_UNSIGNED.value - 1]:  # the agent has one
-        device = await scope.enter_async_context(RawRelayClient(place.url, known[number % len(known)]))
+        device = await scope.enter_async_context(RawRelayClient(env.url, known[number % len(known)]))
         await device.register(tokens[number], visits.device_id(number))
     per_address = KNOWN_FACTOR * MOST_UNSIGNED
     for number in range(RELAY_UNSIGNED.value + 1):
-        await _hold(RawRelayClient(place.url, known[number // per_address]), scope, upgrade=True)
+        await _hold(RawRelayClient(env.url, known[number // per_address]), scope, upgrade=True)
     per_address = KNOWN_FACTOR * MOST_PER_ADDRESS
     for number in range(RELAY_REQUESTS.value + 1):
-        await _hold(RawRelayClient(place.url, known[number // per_address]), scope)
-    await held(place, RELAY_SOCKETS, RELAY_UNSIGNED, RELAY_REQUESTS)
+        await _hold(RawRelayClient(env.url, known[number // per_address]), scope)
+    await held(env, RELAY_SOCKETS, RELAY_UNSIGNED, RELAY_REQUESTS)
 
 
 async def _hold(stranger: RawRelayClient, scope: AsyncExitStack, *, upgrade: bool = False) -> None:
@@ -106,21 +106,21 @@ async def _hold(stranger: RawRelayClient, scope: AsyncExitStack, *, upgrade: boo
             await stranger.upgrade()
 
 
-async def longest_packet(place: ProvocationContext) -> None:
+async def longest_packet(env: ProvocationEnvironment) -> None:
     """Send the longest packet that a device may send, after it has signed in; the relay answers it like any other."""
-    async with RawRelayClient(place.url) as device:
-        await device.register(await place.world.target.token(0), visits.device_id(0))
+    async with RawRelayClient(env.url) as device:
+        await device.register(await env.context.target.token(0), visits.device_id(0))
         begin, end = '42["relay:echo",{"nonce":"', '"}]'
         await device.send(begin + "x" * (RELAY_MESSAGE.value - len(begin) - len(end)) + end)
         await device.until("error", "relay:echo")
 
 
-async def deaf_device(place: ProvocationContext) -> None:
+async def deaf_device(env: ProvocationEnvironment) -> None:
     """Change an account's settings again and again under a device that reads nothing, until the relay drops it."""
-    token = await place.world.target.token(0)
+    token = await env.context.target.token(0)
     largest = {"soak": "x" * (RELAY_SETTINGS.value - 20)}
     headers = {"Authorization": f"Bearer {token}", "Content_Type": "application/json"}
-    async with RawRelayClient(place.url) as deaf, RawRelayClient(place.url) as writer:
+    async with RawRelayClient(env.url) as deaf, RawRelayClient(env.url) as writer:
         await deaf.register(token, visits.device_id(0))
         deaf.deaf()
         status, _ = await writer.request(
@@ -129,7 +129,7 @@ async def deaf_device(place: ProvocationContext) -> None:
         if status != 413:
             raise PhoneError("error", f"expected the relay to refuse settings of 32 KiB; it said {status}")
         async with asyncio.timeout(PATIENCE):
-            while not (await place.bounds())[RELAY_BACKLOG.name]["refused"]:
+            while not (await env.bounds())[RELAY_BACKLOG.name]["refused"]:
                 await writer.request("PUT", "/api/settings", json.dumps(largest).encode(), **headers)
         await writer.request("PUT", "/api/settings", b'{"soak":""}', **headers)
 

@@ -14,7 +14,7 @@ from soak import shell
 from soak.harness.agent_process import AgentUnderTest, agent_under_test
 from soak.phone.event_log import PhoneError
 from soak.provocations.phones import BUSY_TURN, candidate, gone, refusals, refused
-from soak.provocations.provocation import ProvocationContext, held, provocation
+from soak.provocations.provocation import ProvocationEnvironment, held, provocation
 from soak.provocations.relay_storms import FIRST_DEVICE
 from soak.provocations.stranger import RawRelayClient
 from soak.scenarios import phone_visits as visits
@@ -27,32 +27,35 @@ ENDLESS = "flood 1000000 9000000\n"
 
 
 @asynccontextmanager
-async def _agent(place: ProvocationContext) -> AsyncIterator[tuple[AgentUnderTest, ProvocationContext]]:
-    talks, own = Conversations(), place.folder / "script"
+async def _agent(env: ProvocationEnvironment) -> AsyncIterator[tuple[AgentUnderTest, ProvocationEnvironment]]:
+    talks, own = Conversations(), env.folder / "script"
     own.mkdir()
-    settings = place.folder / "shared.toml"
+    settings = env.folder / "shared.toml"
     settings.write_text(talks.settings())
     options = ["--shell", shell.COMMAND, *talks.serve_options(own)]
     async with agent_under_test(
-        place.folder / "shared", settings, options, relay_apart=True, installation=place.installation
+        env.folder / "shared", settings, options, relay_apart=True, installation=env.installation
     ) as target:
-        world = ScenarioContext(target, place.world.random)
+        context = ScenarioContext(target, env.context.random)
         try:
-            yield target, ProvocationContext(world, CheckedTabs(world), talks.script, place.folder, place.installation)
+            yield (
+                target,
+                ProvocationEnvironment(context, CheckedTabs(context), talks.script, env.folder, env.installation),
+            )
         finally:
-            for phone in world.phones:
+            for phone in context.phones:
                 await phone.vanish()
 
 
-async def shared_relay(place: ProvocationContext) -> None:
+async def shared_relay(env: ProvocationEnvironment) -> None:
     """Fill the accounts and their connections, and stop the relay under its agent; take both ledgers over."""
-    async with _agent(place) as (target, inner):
+    async with _agent(env) as (target, inner):
         await _many_accounts(target)
         await _many_connections(inner)
         await _burst_of_signals(inner)
         await _relay_that_stops(target, inner)
-        place.record((await inner.bounds()).values())
-        place.record((await target.ask_relay("status"))["bounds"])
+        env.record((await inner.bounds()).values())
+        env.record((await target.ask_relay("status"))["bounds"])
 
 
 async def _many_accounts(target: AgentUnderTest) -> None:
@@ -66,45 +69,45 @@ async def _many_accounts(target: AgentUnderTest) -> None:
     raise PhoneError("error", f"expected the relay to refuse account {RELAY_ACCOUNTS.value + 1}; it made it")
 
 
-async def _many_connections(place: ProvocationContext) -> None:
+async def _many_connections(env: ProvocationEnvironment) -> None:
     """Connect more devices of one account than it may have connections."""
     async with AsyncExitStack() as scope:
         for number in range(FIRST_DEVICE, FIRST_DEVICE + RELAY_ACCOUNT_SOCKETS.value + 1):
-            token = str((await place.world.target.ask("pair", {"legacy": True}))["token"])
-            device = await scope.enter_async_context(RawRelayClient(place.url))
+            token = str((await env.context.target.ask("pair", {"legacy": True}))["token"])
+            device = await scope.enter_async_context(RawRelayClient(env.url))
             if await device.register(token, visits.device_id(number)) != "authenticated":
                 return
     raise PhoneError("error", f"expected the relay to refuse connection {RELAY_ACCOUNT_SOCKETS.value + 1}")
 
 
-async def _burst_of_signals(place: ProvocationContext) -> None:
+async def _burst_of_signals(env: ProvocationEnvironment) -> None:
     """A phone's candidates come all together, ahead of what takes them."""
-    before = await refusals(place, SIGNALS.name)
-    phone = await visits.new_phone(place.desk, webrtc=False, features=())
-    await visits.arrive(place.world, phone)
+    before = await refusals(env, SIGNALS.name)
+    phone = await visits.new_phone(env.tabs, webrtc=False, features=())
+    await visits.arrive(env.context, phone)
     await phone.expect("webrtc:offer", lambda _: True, PATIENCE)
-    agent = int((await place.world.target.ask("status"))["agent_pid"])
+    agent = int((await env.context.target.ask("status"))["agent_pid"])
     with stopped(agent):
         for number in range(3 * SIGNALS.value):
             await phone.send("webrtc:ice-candidate", {"candidate": candidate(number)})
-    await refused(place, SIGNALS.name, before)
-    await gone(place, phone)
+    await refused(env, SIGNALS.name, before)
+    await gone(env, phone)
 
 
-async def _relay_that_stops(target: AgentUnderTest, place: ProvocationContext) -> None:
+async def _relay_that_stops(target: AgentUnderTest, env: ProvocationEnvironment) -> None:
     """A terminal and the assistant go on while the relay reads nothing, until the agent's packets wait for it."""
-    phone = await visits.new_phone(place.desk, webrtc=False, features=())
-    await visits.arrive(place.world, phone)
-    uuid = await place.desk.open(phone)
-    place.desk.ignore(phone)
-    place.script.write([{"type": "delay", "ms": SILENT_MS}, LOOK], BUSY_TURN)
+    phone = await visits.new_phone(env.tabs, webrtc=False, features=())
+    await visits.arrive(env.context, phone)
+    uuid = await env.tabs.open(phone)
+    env.tabs.ignore(phone)
+    env.script.write([{"type": "delay", "ms": SILENT_MS}, LOOK], BUSY_TURN)
     await phone.send("ai:prompt", {"uuid": uuid, "prompt": PROMPT})
-    await visits.status_when(place.world, _has_a_turn, "the conversation to begin")
+    await visits.status_when(env.context, _has_a_turn, "the conversation to begin")
     await phone.type(uuid, ENDLESS)
-    await visits.status_when(place.world, _prints, "the terminal to print")
+    await visits.status_when(env.context, _prints, "the terminal to print")
     with stopped(target.relay_pid):
-        await held(place, RELAY_QUEUE)
-    await gone(place, phone)
+        await held(env, RELAY_QUEUE)
+    await gone(env, phone)
 
 
 def _has_a_turn(status: visits.Status) -> bool:

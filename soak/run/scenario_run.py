@@ -206,7 +206,7 @@ class ScenarioRun:
             values, entries = await at_rest(self.target.values, expected, self._patience)
         back = expected is None or steady_part(values) == expected
         self._patience = self._plan.rest_seconds if back else max(LEAST_PATIENCE, self._patience / 4)
-        self.entries = [*entries, *self.context.elsewhere]
+        self.entries = [*entries, *self.context.other_ledgers]
         self.bounds = bounds(self.bounds, self.entries)
         self.newest = values
         return values

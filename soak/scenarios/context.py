@@ -24,13 +24,13 @@ class TargetAgent(Protocol):
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Ask over the control socket. Raises StateError."""
 
-    async def token(self, number: int, *, sealed: bool = False) -> str:
+    async def token(self, number: int, *, encrypted: bool = False) -> str:
         """The token of phone `number`, always the same: it is made once, so that no list of devices grows.
 
-        Without `sealed`, it is one of a legacy app.
+        Without `encrypted`, it is one of a legacy app.
         """
 
-    async def seal(self, number: int) -> PhoneKeys | None:
+    async def keys(self, number: int) -> PhoneKeys | None:
         """What phone `number` knows of the agent end to end, always the same; None: this agent can't do that."""
 
     async def restart_relay(self, *, politely: bool) -> None:
@@ -42,10 +42,10 @@ class TargetAgent(Protocol):
 
 @dataclass
 class ScenarioContext:
-    """One scenario's world. `phones` are at most `most_phones`; `back` leaves the list empty.
+    """What the cycles of one scenario share. There are at most `most_phones` `phones`; `back` leaves none.
 
-    The agent's timers run `time_scale` times as fast as usual. `elsewhere` are the ledgers' entries of other processes
-    of the product that the scenario has filled.
+    The agent's timers run `time_scale` times as fast as usual. `other_ledgers` has the ledger entries of other MobiFai
+    processes whose limits the scenario has filled.
     """
 
     target: TargetAgent
@@ -54,4 +54,4 @@ class ScenarioContext:
     time_scale: float = 1.0
     traffic: Traffic = field(default_factory=Traffic)
     phones: list[Phone] = field(default_factory=list)
-    elsewhere: list[dict[str, Any]] = field(default_factory=list)
+    other_ledgers: list[dict[str, Any]] = field(default_factory=list)

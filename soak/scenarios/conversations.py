@@ -84,33 +84,33 @@ class Conversations(Scenario):
         """No wait for a quiet screen, and none for a person."""
         return '[assistant]\nquiet_seconds = 0.0\napprovals = "never"\n'
 
-    async def setup(self, world: ScenarioContext) -> None:
+    async def setup(self, context: ScenarioContext) -> None:
         """One phone, by relay, with one terminal."""
-        self.desk = CheckedTabs(world)
-        phone = await visits.new_phone(self.desk, webrtc=False)
-        await visits.arrive(world, phone)
-        self.uuid = await self.desk.open(phone)
+        self.tabs = CheckedTabs(context)
+        phone = await visits.new_phone(self.tabs, webrtc=False)
+        await visits.arrive(context, phone)
+        self.uuid = await self.tabs.open(phone)
 
-    async def action(self, world: ScenarioContext, kind: str) -> None:
+    async def action(self, context: ScenarioContext, kind: str) -> None:
         """One cycle."""
-        await ACTIONS[kind](self.desk, self.script, self.uuid)
+        await ACTIONS[kind](self.tabs, self.script, self.uuid)
 
-    async def fill(self, world: ScenarioContext) -> None:
+    async def fill(self, context: ScenarioContext) -> None:
         """As many conversations, turns, messages, bytes, actions, characters, tokens and records as may be."""
-        await fill_conversations(self.desk, self.script, self.uuid)
+        await fill_conversations(self.tabs, self.script, self.uuid)
 
-    async def back(self, world: ScenarioContext) -> None:
+    async def back(self, context: ScenarioContext) -> None:
         """Close the terminal, and leave."""
-        await self.desk.kill_all(world.phones[0])
-        await visits.everybody_leaves(world)
+        await self.tabs.kill_all(context.phones[0])
+        await visits.everybody_leaves(context)
 
 
 # -- asking, and what comes of it
 
 
-async def ask(desk: CheckedTabs, uuid: str, prompt: str = PROMPT) -> None:
+async def ask(tabs: CheckedTabs, uuid: str, prompt: str = PROMPT) -> None:
     """Ask, and wait until the agent has begun. Raises PhoneError."""
-    phone = desk.world.phones[0]
+    phone = tabs.context.phones[0]
     await phone.send("ai:prompt", {"uuid": uuid, "prompt": prompt})
     await told(phone, "ai:started", uuid)
 
@@ -121,154 +121,154 @@ async def told(phone: Phone, event: str, uuid: str) -> dict[str, Any]:
     return payload
 
 
-async def finished(desk: CheckedTabs, uuid: str) -> None:
+async def finished(tabs: CheckedTabs, uuid: str) -> None:
     """Wait until the model is done, and all that it typed is printed. Raises PhoneError, IntegrityError."""
-    await told(desk.world.phones[0], "ai:finished", uuid)
-    await desk.settled(desk.world.phones[0], uuid)
+    await told(tabs.context.phones[0], "ai:finished", uuid)
+    await tabs.settled(tabs.context.phones[0], uuid)
 
 
-async def failed(desk: CheckedTabs, uuid: str, because: str) -> None:
+async def failed(tabs: CheckedTabs, uuid: str, because: str) -> None:
     """Wait until the agent says no, with these words in it. Raises PhoneError, IntegrityError."""
-    error = (await told(desk.world.phones[0], "ai:error", uuid))["error"]
+    error = (await told(tabs.context.phones[0], "ai:error", uuid))["error"]
     if because not in error:
         raise PhoneError("ai:error", f"expected {because!r}; found {error!r}")
-    await desk.settled(desk.world.phones[0], uuid)
+    await tabs.settled(tabs.context.phones[0], uuid)
 
 
 # -- the kinds of cycles
 
 
-async def short(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def short(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """One answer."""
     script.write([types("one é€😀"), TELL])
-    await ask(desk, uuid)
-    await finished(desk, uuid)
+    await ask(tabs, uuid)
+    await finished(tabs, uuid)
 
 
-async def typing(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def typing(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Some turns, with several actions each."""
     lines = [types(f"{number} é€😀" * 10) for number in range(5)]
     script.write([*lines, LOOK], "first I think", [*lines, {**LOOK, "start": 0, "end": 200}], [*lines, TELL])
-    await ask(desk, uuid)
-    await finished(desk, uuid)
+    await ask(tabs, uuid)
+    await finished(tabs, uuid)
 
 
-async def long(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def long(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """A model that goes round in circles, until it is stopped at the last turn."""
     script.write([types("again é€😀"), LOOK])
-    await ask(desk, uuid, PROMPT * 20)
-    await failed(desk, uuid, "turns; the task may be unfinished")
+    await ask(tabs, uuid, PROMPT * 20)
+    await failed(tabs, uuid, "turns; the task may be unfinished")
 
 
-async def cancel(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def cancel(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Stopped in the middle; stopped once more, when there is nothing to stop."""
-    phone = desk.world.phones[0]
+    phone = tabs.context.phones[0]
     script.write([types("and then"), WAIT])
-    await ask(desk, uuid)
+    await ask(tabs, uuid)
     await phone.send("ai:cancel", {"uuid": uuid})
-    await finished(desk, uuid)
+    await finished(tabs, uuid)
     await phone.send("ai:cancel", {"uuid": uuid})
-    await failed(desk, uuid, "does nothing here now")
+    await failed(tabs, uuid, "does nothing here now")
 
 
-async def two_at_once(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def two_at_once(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """In two terminals."""
-    phone = desk.world.phones[0]
-    other = await desk.open(phone)
+    phone = tabs.context.phones[0]
+    other = await tabs.open(phone)
     await phone.switch(uuid, other)
     script.write([types("both é€😀"), {"type": "delay", "ms": 5}, LOOK], [types("of us"), TELL])
     for one in (uuid, other):
         await phone.send("ai:prompt", {"uuid": one, "prompt": PROMPT})
     for one in (uuid, other):
-        await finished(desk, one)
-    await desk.leave(phone, other)
+        await finished(tabs, one)
+    await tabs.leave(phone, other)
 
 
-async def leave(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def leave(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """The phone goes while the model is at work, and comes back."""
-    phone = desk.world.phones[0]
+    phone = tabs.context.phones[0]
     script.write([WAIT])
-    await ask(desk, uuid)
-    await (phone.vanish() if desk.world.random.random() < 0.5 else phone.leave())
-    await visits.arrive(desk.world, phone)
-    await desk.settled(phone, uuid)
+    await ask(tabs, uuid)
+    await (phone.vanish() if tabs.context.random.random() < 0.5 else phone.leave())
+    await visits.arrive(tabs.context, phone)
+    await tabs.settled(phone, uuid)
     await phone.send("ai:cancel", {"uuid": uuid})  # it went on meanwhile
-    await finished(desk, uuid)
-    await short(desk, script, uuid)
+    await finished(tabs, uuid)
+    await short(tabs, script, uuid)
 
 
-async def misunderstood(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def misunderstood(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """A model that does not know how to act."""
     script.write("I can't")
-    await ask(desk, uuid)
-    await failed(desk, uuid, "answered twice with what are no actions")
+    await ask(tabs, uuid)
+    await failed(tabs, uuid, "answered twice with what are no actions")
 
 
-async def closed(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def closed(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """The terminal goes while the model is at work in it."""
-    phone = desk.world.phones[0]
-    other = await desk.open(phone)
+    phone = tabs.context.phones[0]
+    other = await tabs.open(phone)
     script.write([WAIT])
-    await ask(desk, other)
-    await desk.kill(phone, other)
+    await ask(tabs, other)
+    await tabs.kill(phone, other)
     await told(phone, "ai:error", other)
     await phone.switch(uuid)
-    await desk.settled(phone, uuid)
+    await tabs.settled(phone, uuid)
 
 
-async def busy(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def busy(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Asked while it is at work here."""
-    phone = desk.world.phones[0]
+    phone = tabs.context.phones[0]
     script.write([WAIT])
-    await ask(desk, uuid)
+    await ask(tabs, uuid)
     await phone.send("ai:prompt", {"uuid": uuid, "prompt": PROMPT})
-    await failed(desk, uuid, "at work here already")
+    await failed(tabs, uuid, "at work here already")
     await phone.send("ai:cancel", {})
-    await finished(desk, uuid)
+    await finished(tabs, uuid)
 
 
-async def unknown_terminal(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def unknown_terminal(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Asked for a terminal that is none, while none is active."""
-    phone, gone = desk.world.phones[0], visits.device_id(1000)
+    phone, gone = tabs.context.phones[0], visits.device_id(1000)
     await phone.switch()
     await phone.send("ai:prompt", {"uuid": gone, "prompt": PROMPT})
     await told(phone, "ai:error", gone)
     await phone.switch(uuid)
-    await desk.settled(phone, uuid)
+    await tabs.settled(phone, uuid)
 
 
 # -- to the limits
 
 
-async def fill_conversations(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def fill_conversations(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Fill the assistant's limits, but for those on time and on the wire of a real model."""
-    await long(desk, script, uuid)
-    await most_at_once(desk, script)
-    await most_said(desk, script)
-    await most_recorded(desk, script, uuid)
+    await long(tabs, script, uuid)
+    await most_at_once(tabs, script)
+    await most_said(tabs, script)
+    await most_recorded(tabs, script, uuid)
 
 
-async def most_at_once(desk: CheckedTabs, script: ModelScript) -> None:
+async def most_at_once(tabs: CheckedTabs, script: ModelScript) -> None:
     """Fill `assistant.conversations`; one more is refused."""
-    phone = desk.world.phones[0]
-    uuids = [await desk.open(phone) for _ in range(ASSISTANT_CONVERSATIONS.value + 1)]
+    phone = tabs.context.phones[0]
+    uuids = [await tabs.open(phone) for _ in range(ASSISTANT_CONVERSATIONS.value + 1)]
     script.write([WAIT])
     for uuid in uuids[:-1]:
-        await ask(desk, uuid)
+        await ask(tabs, uuid)
     await phone.send("ai:prompt", {"uuid": uuids[-1], "prompt": PROMPT})
     await told(phone, "ai:error", uuids[-1])
     await phone.send("ai:cancel", {})
     for uuid in uuids[:-1]:
         await told(phone, "ai:finished", uuid)
     for uuid in uuids:
-        await desk.kill(phone, uuid)
+        await tabs.kill(phone, uuid)
 
 
-async def most_said(desk: CheckedTabs, script: ModelScript) -> None:
+async def most_said(tabs: CheckedTabs, script: ModelScript) -> None:
     """Fill what one conversation may have: actions, typed characters, the screen, its history, tokens."""
-    phone = desk.world.phones[0]
-    uuid = await desk.open(phone)
-    await desk.run(phone, uuid, desk.flood(uuid, 2 * TERMINAL_RING.value))
+    phone = tabs.context.phones[0]
+    uuid = await tabs.open(phone)
+    await tabs.run(phone, uuid, tabs.flood(uuid, 2 * TERMINAL_RING.value))
     line = types("x" * (MAX_AI_KEYSTROKE - len("say \n")))
     part = {**LOOK, "start": 0, "end": ASSISTANT_SCREEN.value}
     script.write(
@@ -276,21 +276,21 @@ async def most_said(desk: CheckedTabs, script: ModelScript) -> None:
         [{"type": "delay", "ms": 0}] * (ASSISTANT_ACTIONS.value + 1),
         *[[{"type": "message", "text": "é" * MAX_AI_MESSAGE}] * 10 + [part]] * 4,
     )
-    await ask(desk, uuid)
-    await failed(desk, uuid, "tokens, of at most")
-    await desk.kill(phone, uuid)
+    await ask(tabs, uuid)
+    await failed(tabs, uuid, "tokens, of at most")
+    await tabs.kill(phone, uuid)
 
 
-async def most_recorded(desk: CheckedTabs, script: ModelScript, uuid: str) -> None:
+async def most_recorded(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
     """Fill `assistant.audit`: the record of what was asked for begins anew. Long prompts fill it."""
     script.write([TELL])
-    while not await _record_began_anew(desk.world):
-        await ask(desk, uuid, LONG_PROMPT)
-        await finished(desk, uuid)
+    while not await _record_began_anew(tabs.context):
+        await ask(tabs, uuid, LONG_PROMPT)
+        await finished(tabs, uuid)
 
 
-async def _record_began_anew(world: ScenarioContext) -> bool:
-    status = await world.target.ask("status")
+async def _record_began_anew(context: ScenarioContext) -> bool:
+    status = await context.target.ask("status")
     return any(entry["name"] == "assistant.audit" and entry["evicted"] for entry in status["bounds"])
 
 

@@ -20,25 +20,25 @@ SILENT_SECONDS = 5.0
 """For how long a phone reads nothing: half of what a relay allows."""
 
 
-async def fill_commands(world: ScenarioContext) -> None:
+async def fill_commands(context: ScenarioContext) -> None:
     """Fill `control.clients` and `relay.codes`: more commands at a time than are let in, each wants a code."""
-    asked = [world.target.ask("pair") for _ in range(max(CONTROL_CLIENTS.value + 4, RELAY_CODES.value + 4))]
+    asked = [context.target.ask("pair") for _ in range(max(CONTROL_CLIENTS.value + 4, RELAY_CODES.value + 4))]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException) and not isinstance(answer, StateError):
             raise answer
     for _ in range(RELAY_CODES.value + 1):
-        await world.target.ask("pair")
+        await context.target.ask("pair")
 
 
-async def fill_unsigned(world: ScenarioContext) -> None:
+async def fill_unsigned(context: ScenarioContext) -> None:
     """Open more connections that never sign in than an address may have: the oldest is closed. Raises PhoneError."""
-    token = await world.target.token(0)
+    token = await context.target.token(0)
     closed = asyncio.Event()
     async with AsyncExitStack() as scope:
         for number in range(KNOWN_FACTOR * MOST_UNSIGNED + 1):
             link = PhoneRelayConnection(lambda _event, _payload: None, closed.set if number == 0 else lambda: None)
-            await link.open(world.target.relay_url, token)
+            await link.open(context.target.relay_url, token)
             scope.push_async_callback(link.close)
         try:
             async with asyncio.timeout(SILENT_SECONDS):
@@ -47,31 +47,31 @@ async def fill_unsigned(world: ScenarioContext) -> None:
             raise PhoneError("error", "expected the relay to close the oldest connection; it did not") from None
 
 
-async def fill_backlog(desk: CheckedTabs, phone: Phone) -> None:
+async def fill_backlog(tabs: CheckedTabs, phone: Phone) -> None:
     """A phone on the relay reads nothing while a terminal prints, until the program waits; then it reads all.
 
     Where the kernel's buffers take all of it no program has to wait, and what is not filled is not exercised.
     """
-    uuid = await desk.open(phone)
+    uuid = await tabs.open(phone)
     with visits.silent(phone):
-        await desk.type(phone, uuid, desk.flood(uuid, BACKLOG))
+        await tabs.type(phone, uuid, tabs.flood(uuid, BACKLOG))
         with suppress(PhoneError):
-            await visits.status_when(desk.world, program_waits, "the program to wait", SILENT_SECONDS)
-    await desk.settled(phone, uuid)
-    await desk.kill(phone, uuid)
+            await visits.status_when(tabs.context, program_waits, "the program to wait", SILENT_SECONDS)
+    await tabs.settled(phone, uuid)
+    await tabs.kill(phone, uuid)
 
 
-async def fill_window(desk: CheckedTabs, phone: Phone) -> None:
+async def fill_window(tabs: CheckedTabs, phone: Phone) -> None:
     """Fill `terminal.window`: a phone that acknowledges reads nothing while a terminal prints, and then reads all.
 
     Raises PhoneError.
     """
-    uuid = await desk.open(phone)
+    uuid = await tabs.open(phone)
     with visits.silent(phone):
-        await desk.type(phone, uuid, desk.flood(uuid, 2 * TERMINAL_WINDOW.value))
-        await visits.status_when(desk.world, _window_is_full, "the window to be full")
-    await desk.settled(phone, uuid)
-    await desk.kill(phone, uuid)
+        await tabs.type(phone, uuid, tabs.flood(uuid, 2 * TERMINAL_WINDOW.value))
+        await visits.status_when(tabs.context, _window_is_full, "the window to be full")
+    await tabs.settled(phone, uuid)
+    await tabs.kill(phone, uuid)
 
 
 def _window_is_full(status: visits.Status) -> bool:

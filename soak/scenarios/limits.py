@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from soak.provocations import provocations
-from soak.provocations.provocation import Entries, Provocation, ProvocationContext
+from soak.provocations.provocation import Entries, Provocation, ProvocationEnvironment
 from soak.scenarios import conversations, filling_limits, reconnects, terminals
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
@@ -33,43 +33,43 @@ class Limits(Scenario):
         """As for conversations."""
         return self._talks.settings()
 
-    async def setup(self, world: ScenarioContext) -> None:
+    async def setup(self, context: ScenarioContext) -> None:
         """Nothing: each cycle brings its own phones."""
-        self.desk = CheckedTabs(world)
+        self.tabs = CheckedTabs(context)
 
-    async def action(self, world: ScenarioContext, kind: str) -> None:
+    async def action(self, context: ScenarioContext, kind: str) -> None:
         """One cycle."""
         match kind:
             case "type":
-                phone = await reconnects.arrive(self.desk)
-                await terminals.type_and_close(self.desk, phone)
-                await reconnects.depart(self.desk, phone)
+                phone = await reconnects.arrive(self.tabs)
+                await terminals.type_and_close(self.tabs, phone)
+                await reconnects.depart(self.tabs, phone)
             case "commands":
-                await filling_limits.fill_commands(world)
+                await filling_limits.fill_commands(context)
             case "strangers":
-                await filling_limits.fill_unsigned(world)
+                await filling_limits.fill_unsigned(context)
             case _:
-                await self._run(world, next(one for one in provocations() if one.name == kind))
+                await self._run(context, next(one for one in provocations() if one.name == kind))
 
-    async def fill(self, world: ScenarioContext) -> None:
+    async def fill(self, context: ScenarioContext) -> None:
         """Run every provocation that this system can have."""
         for one in provocations():
             if one.possible:
-                await self._run(world, one)
+                await self._run(context, one)
 
-    async def _run(self, world: ScenarioContext, one: Provocation) -> None:
+    async def _run(self, context: ScenarioContext, one: Provocation) -> None:
         folder = self._folder / "provocation"
         folder.mkdir()
 
         def record(entries: Entries) -> None:
-            world.elsewhere = [*world.elsewhere, *map(dict, entries)]
+            context.other_ledgers = [*context.other_ledgers, *map(dict, entries)]
 
-        place = ProvocationContext(world, self.desk, self._talks.script, folder, record=record)
+        place = ProvocationEnvironment(context, self.tabs, self._talks.script, folder, record=record)
         try:
             await one.run(place)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    async def back(self, world: ScenarioContext) -> None:
+    async def back(self, context: ScenarioContext) -> None:
         """Nothing stays open after a cycle."""
-        await visits.everybody_leaves(world)
+        await visits.everybody_leaves(context)

@@ -44,43 +44,43 @@ class Mixed(Scenario):
         """What the model answers. Raises AttributeError before `serve_options`."""
         return self._talks.script
 
-    async def setup(self, world: ScenarioContext) -> None:
+    async def setup(self, context: ScenarioContext) -> None:
         """One terminal that stays, opened by a phone that goes again."""
-        self.desk = CheckedTabs(world)
-        phone = await reconnects.arrive(self.desk)
-        self.uuid = await self.desk.open(phone)
-        await reconnects.depart(self.desk, phone)
+        self.tabs = CheckedTabs(context)
+        phone = await reconnects.arrive(self.tabs)
+        self.uuid = await self.tabs.open(phone)
+        await reconnects.depart(self.tabs, phone)
 
-    async def action(self, world: ScenarioContext, kind: str) -> None:
+    async def action(self, context: ScenarioContext, kind: str) -> None:
         """One cycle."""
         if kind in reconnects.ACTIONS:
-            await reconnects.ACTIONS[kind](self.desk, self.uuid)
+            await reconnects.ACTIONS[kind](self.tabs, self.uuid)
             return
         family, _, name = kind.partition(": ")
-        phone = await reconnects.arrive(self.desk)
-        await self.desk.settled(phone, self.uuid)
+        phone = await reconnects.arrive(self.tabs)
+        await self.tabs.settled(phone, self.uuid)
         if family == "terminals":
-            await terminals.ACTIONS[name](self.desk, phone)
+            await terminals.ACTIONS[name](self.tabs, phone)
         else:
-            uuid = await self.desk.open(phone)  # with a small screen: the model is shown all of it in every turn
-            await conversations.ACTIONS[name](self.desk, self.script, uuid)
-            await self.desk.leave(phone, uuid)
+            uuid = await self.tabs.open(phone)  # with a small screen: the model is shown all of it in every turn
+            await conversations.ACTIONS[name](self.tabs, self.script, uuid)
+            await self.tabs.leave(phone, uuid)
         await phone.switch(self.uuid)  # what was made meanwhile was the only active one
-        await self.desk.settled(phone, self.uuid)
-        await reconnects.depart(self.desk, phone)
+        await self.tabs.settled(phone, self.uuid)
+        await reconnects.depart(self.tabs, phone)
 
-    async def fill(self, world: ScenarioContext) -> None:
+    async def fill(self, context: ScenarioContext) -> None:
         """What every one of them fills, and what an own relay has."""
-        phone = await reconnects.arrive(self.desk)
-        await conversations.fill_conversations(self.desk, self.script, self.uuid)
-        await filling_limits.fill_backlog(self.desk, phone)
-        await filling_limits.fill_commands(world)
-        await filling_limits.fill_unsigned(world)
-        await self.desk.kill_all(phone)
-        await terminals.fill_terminals(self.desk, phone)
+        phone = await reconnects.arrive(self.tabs)
+        await conversations.fill_conversations(self.tabs, self.script, self.uuid)
+        await filling_limits.fill_backlog(self.tabs, phone)
+        await filling_limits.fill_commands(context)
+        await filling_limits.fill_unsigned(context)
+        await self.tabs.kill_all(phone)
+        await terminals.fill_terminals(self.tabs, phone)
 
-    async def back(self, world: ScenarioContext) -> None:
+    async def back(self, context: ScenarioContext) -> None:
         """End the terminal, and leave."""
-        phone = world.phones[0] if world.phones else await reconnects.arrive(self.desk)
-        await self.desk.kill_all(phone)
-        await visits.everybody_leaves(world)
+        phone = context.phones[0] if context.phones else await reconnects.arrive(self.tabs)
+        await self.tabs.kill_all(phone)
+        await visits.everybody_leaves(context)

@@ -33,7 +33,7 @@ def identity(number: int) -> Identity:
 
 
 async def new_phone(
-    desk: CheckedTabs,
+    tabs: CheckedTabs,
     number: int = 0,
     *,
     webrtc: bool = True,
@@ -47,46 +47,46 @@ async def new_phone(
     the same device as this one, started anew. `after`: the same phone again, which still knows how far it was, if it
     knows that.
     """
-    world = desk.world
-    known, sealed = desk.next_kind() if features is None else (features, False)
+    context = tabs.context
+    known, encrypted = tabs.next_kind() if features is None else (features, False)
     if (same := after or like) is not None:
-        known, sealed = same.features, same.seal is not None
-    seal = await world.target.seal(number) if sealed else None
-    if seal is not None:
+        known, encrypted = same.features, same.keys is not None
+    keys = await context.target.keys(number) if encrypted else None
+    if keys is not None:
         number += SEALED  # one that the agent knows by its key does not come without
     phone = Phone(
-        world.target.relay_url,
-        await world.target.token(number, sealed=seal is not None),
+        context.target.relay_url,
+        await context.target.token(number, encrypted=keys is not None),
         name=f"soak phone {number}",
         device_id=device_id(number),
         identity=identity(number),
         webrtc=webrtc,
         features=known,
-        seal=seal,
+        keys=keys,
     )
     if after is not None:
-        phone.places = after.places
-    world.phones.append(phone)
-    desk.watch(phone)
+        phone.offsets = after.offsets
+    context.phones.append(phone)
+    tabs.watch(phone)
     return phone
 
 
-async def arrive(world: ScenarioContext, phone: Phone, *, channel: bool = False) -> None:
+async def arrive(context: ScenarioContext, phone: Phone, *, channel: bool = False) -> None:
     """Connect and pair, again and again while the agent is not on offer yet; have the channel. Raises PhoneError."""
     if not phone.relay_is_up:
         await phone.connect(PATIENCE)
-    await pair(world, phone)
+    await pair(context, phone)
     if channel:
-        await on_channel(world, phone)
+        await on_channel(context, phone)
 
 
-async def pair(world: ScenarioContext, phone: Phone) -> None:
+async def pair(context: ScenarioContext, phone: Phone) -> None:
     """Ask for the agent until it is given: what was there before may take a moment to go. Raises PhoneError."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            await on_offer(world, phone)
+            await on_offer(context, phone)
             try:
-                await phone.pair(world.target.device_id, PATIENCE)
+                await phone.pair(context.target.device_id, PATIENCE)
             except PhoneError as error:
                 if error.event != "error":
                     raise
@@ -95,9 +95,9 @@ async def pair(world: ScenarioContext, phone: Phone) -> None:
                 return
 
 
-async def on_offer(world: ScenarioContext, phone: Phone) -> None:
+async def on_offer(context: ScenarioContext, phone: Phone) -> None:
     """Wait until the relay offers the agent. Raises PhoneError."""
-    wanted = world.target.device_id
+    wanted = context.target.device_id
 
     def offered() -> bool:
         return any(device["deviceId"] == wanted for device in phone.devices)
@@ -105,29 +105,29 @@ async def on_offer(world: ScenarioContext, phone: Phone) -> None:
     await phone.until(offered, "the agent on offer", PATIENCE)
 
 
-async def on_channel(world: ScenarioContext, phone: Phone) -> None:
+async def on_channel(context: ScenarioContext, phone: Phone) -> None:
     """Wait until the data channel is open and the agent sends on it. Raises PhoneError."""
     await phone.channel_open(PATIENCE)
-    await served(world, phone, "channel")
+    await served(context, phone, "channel")
 
 
-async def served(world: ScenarioContext, phone: Phone, path: str) -> Status:
+async def served(context: ScenarioContext, phone: Phone, path: str) -> Status:
     """Wait until the agent serves this phone by this path. Raises PhoneError."""
     return await status_when(
-        world,
+        context,
         lambda status: status["path"] == path and status["phone"] == phone.device_id,
         f"the agent to serve {phone.name} by {path}",
     )
 
 
 async def status_when(
-    world: ScenarioContext, is_so: Callable[[Status], object], what: str, patience: float = PATIENCE
+    context: ScenarioContext, is_so: Callable[[Status], object], what: str, patience: float = PATIENCE
 ) -> Status:
     """The agent's status, once something is true of it. Raises PhoneError, StateError."""
     status: Status = {}
     try:
         async with asyncio.timeout(patience):
-            while not is_so(status := dict(await world.target.ask("status"))):  # noqa: ASYNC110 - it can only be asked
+            while not is_so(status := dict(await context.target.ask("status"))):  # noqa: ASYNC110 - it can only be asked
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         known = {name: status.get(name) for name in ("relay", "phone", "path", "terminals")}
@@ -157,12 +157,12 @@ async def silence_channel(phone: Phone) -> None:
         await peer._connection.sctp.transport.transport.stop()
 
 
-async def everybody_leaves(world: ScenarioContext) -> None:
+async def everybody_leaves(context: ScenarioContext) -> None:
     """All phones leave, and the agent is as if none had been there. Raises PhoneError, StateError."""
-    while world.phones:
-        await world.phones.pop().leave()
+    while context.phones:
+        await context.phones.pop().leave()
     await status_when(
-        world,
+        context,
         lambda status: status["phone"] is None and not status["terminals"],
         "no phone and no terminal",
     )

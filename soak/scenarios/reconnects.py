@@ -49,46 +49,46 @@ class Reconnects(Scenario):
 
     once: ClassVar[frozenset[str]] = frozenset({"relay restart"})
 
-    async def setup(self, world: ScenarioContext) -> None:
+    async def setup(self, context: ScenarioContext) -> None:
         """One terminal that stays, opened by a phone that goes again."""
         self._connected_at = self._connected_at or asyncio.get_running_loop().time()
-        self.desk = CheckedTabs(world)
-        phone = await arrive(self.desk)
-        self.uuid = await self.desk.open(phone)
-        await depart(self.desk, phone)
+        self.tabs = CheckedTabs(context)
+        phone = await arrive(self.tabs)
+        self.uuid = await self.tabs.open(phone)
+        await depart(self.tabs, phone)
 
-    async def action(self, world: ScenarioContext, kind: str) -> None:
+    async def action(self, context: ScenarioContext, kind: str) -> None:
         """One cycle: it begins and ends without a phone."""
         if kind == "relay restart":
             await self._lasting_connection()
-        await ACTIONS[kind](self.desk, self.uuid)
+        await ACTIONS[kind](self.tabs, self.uuid)
         if kind == "relay restart":
             self._connected_at = asyncio.get_running_loop().time()
 
     async def _lasting_connection(self) -> None:
         """Wait until the agent takes its relay for a good one: else it comes back later with every restart."""
-        lasting_at = self._connected_at + LASTING_SECONDS / self.desk.world.time_scale + 0.5
+        lasting_at = self._connected_at + LASTING_SECONDS / self.tabs.context.time_scale + 0.5
         await asyncio.sleep(max(0.0, lasting_at - asyncio.get_running_loop().time()))
 
-    async def fill(self, world: ScenarioContext) -> None:
+    async def fill(self, context: ScenarioContext) -> None:
         """Commands and codes; a relay that waits for a phone, and an agent for the relay."""
-        phone = await arrive(self.desk, features=FEATURES)
-        await filling_limits.fill_window(self.desk, phone)
-        await depart(self.desk, phone)
-        phone = await arrive(self.desk, features=())
-        await filling_limits.fill_backlog(self.desk, phone)
-        await filling_limits.fill_commands(world)
-        await self.desk.kill_all(phone)
+        phone = await arrive(self.tabs, features=FEATURES)
+        await filling_limits.fill_window(self.tabs, phone)
+        await depart(self.tabs, phone)
+        phone = await arrive(self.tabs, features=())
+        await filling_limits.fill_backlog(self.tabs, phone)
+        await filling_limits.fill_commands(context)
+        await self.tabs.kill_all(phone)
 
-    async def back(self, world: ScenarioContext) -> None:
+    async def back(self, context: ScenarioContext) -> None:
         """End the terminal, and leave."""
-        phone = world.phones[0] if world.phones else await arrive(self.desk)
-        await self.desk.kill_all(phone)
-        await visits.everybody_leaves(world)
+        phone = context.phones[0] if context.phones else await arrive(self.tabs)
+        await self.tabs.kill_all(phone)
+        await visits.everybody_leaves(context)
 
 
 async def arrive(
-    desk: CheckedTabs,
+    tabs: CheckedTabs,
     *,
     channel: bool = False,
     features: tuple[str, ...] | None = None,
@@ -96,118 +96,118 @@ async def arrive(
     after: Phone | None = None,
 ) -> Phone:
     """A phone comes, on one path (see `visits.new_phone`)."""
-    phone = await visits.new_phone(desk, webrtc=channel, features=features, like=like, after=after)
-    await visits.arrive(desk.world, phone, channel=channel)
+    phone = await visits.new_phone(tabs, webrtc=channel, features=features, like=like, after=after)
+    await visits.arrive(tabs.context, phone, channel=channel)
     return phone
 
 
-async def depart(desk: CheckedTabs, phone: Phone) -> None:
+async def depart(tabs: CheckedTabs, phone: Phone) -> None:
     """A phone says goodbye."""
-    desk.world.phones.remove(phone)
-    desk.blink(phone)  # the channel goes first, and then for a moment the rest comes by relay
+    tabs.context.phones.remove(phone)
+    tabs.blink(phone)  # the channel goes first, and then for a moment the rest comes by relay
     await phone.leave()
-    desk.check()
+    tabs.check()
 
 
-async def use(desk: CheckedTabs, phone: Phone, uuid: str) -> None:
+async def use(tabs: CheckedTabs, phone: Phone, uuid: str) -> None:
     """Find the terminal as it is, and type into it."""
-    await desk.settled(phone, uuid)
-    await desk.run(phone, uuid, shell.say(WORDS))
+    await tabs.settled(phone, uuid)
+    await tabs.run(phone, uuid, shell.say(WORDS))
 
 
-async def come_and_go(desk: CheckedTabs, uuid: str, *, channel: bool, politely: bool) -> None:
+async def come_and_go(tabs: CheckedTabs, uuid: str, *, channel: bool, politely: bool) -> None:
     """Leave the terminal printing, and come back to it."""
-    phone = await arrive(desk, channel=channel)
-    await use(desk, phone, uuid)
-    await desk.type(phone, uuid, desk.flood(uuid, AWAY))
-    await desk.printing(phone, uuid)
+    phone = await arrive(tabs, channel=channel)
+    await use(tabs, phone, uuid)
+    await tabs.type(phone, uuid, tabs.flood(uuid, AWAY))
+    await tabs.printing(phone, uuid)
     if not politely:
         await phone.vanish()
-    await depart(desk, phone)
-    phone = await arrive(desk, after=phone)
-    await use(desk, phone, uuid)
-    await depart(desk, phone)
+    await depart(tabs, phone)
+    phone = await arrive(tabs, after=phone)
+    await use(tabs, phone, uuid)
+    await depart(tabs, phone)
 
 
-async def half_open(desk: CheckedTabs, uuid: str, *, channel: bool) -> None:
+async def half_open(tabs: CheckedTabs, uuid: str, *, channel: bool) -> None:
     """Fall silent without a close, and come back as the same device while the agent believes in the one before."""
-    silent = await arrive(desk, channel=channel)
-    await use(desk, silent, uuid)
-    await desk.type(silent, uuid, desk.flood(uuid, AWAY))
-    await desk.printing(silent, uuid)
-    desk.ignore(silent)
+    silent = await arrive(tabs, channel=channel)
+    await use(tabs, silent, uuid)
+    await tabs.type(silent, uuid, tabs.flood(uuid, AWAY))
+    await tabs.printing(silent, uuid)
+    tabs.ignore(silent)
     with visits.silent(silent):
         if channel:
             await visits.silence_channel(silent)
-        phone = await arrive(desk, like=silent)
-        await use(desk, phone, uuid)
+        phone = await arrive(tabs, like=silent)
+        await use(tabs, phone, uuid)
     await silent.vanish()
-    await depart(desk, silent)
-    await use(desk, phone, uuid)
-    await depart(desk, phone)
+    await depart(tabs, silent)
+    await use(tabs, phone, uuid)
+    await depart(tabs, phone)
 
 
-async def channel_to_relay(desk: CheckedTabs, uuid: str) -> None:
+async def channel_to_relay(tabs: CheckedTabs, uuid: str) -> None:
     """The channel ends while the terminal prints: little, of which the screen has all, or much."""
-    phone = await arrive(desk, channel=True)
-    await use(desk, phone, uuid)
-    size = desk.world.random.choice((AWAY, LARGE))
-    await desk.type(phone, uuid, desk.flood(uuid, size))
-    await desk.printing(phone, uuid)
-    desk.blink(phone)
+    phone = await arrive(tabs, channel=True)
+    await use(tabs, phone, uuid)
+    size = tabs.context.random.choice((AWAY, LARGE))
+    await tabs.type(phone, uuid, tabs.flood(uuid, size))
+    await tabs.printing(phone, uuid)
+    tabs.blink(phone)
     await phone.drop_channel()
-    await use(desk, phone, uuid)
-    await depart(desk, phone)
+    await use(tabs, phone, uuid)
+    await depart(tabs, phone)
 
 
-async def relay_to_channel(desk: CheckedTabs, uuid: str) -> None:
+async def relay_to_channel(tabs: CheckedTabs, uuid: str) -> None:
     """The channel opens while the terminal prints."""
-    phone = await visits.new_phone(desk)
-    await visits.arrive(desk.world, phone)
-    await desk.settled(phone, uuid)
-    await desk.type(phone, uuid, desk.flood(uuid, LARGE))
-    await visits.on_channel(desk.world, phone)
-    await use(desk, phone, uuid)
-    await depart(desk, phone)
+    phone = await visits.new_phone(tabs)
+    await visits.arrive(tabs.context, phone)
+    await tabs.settled(phone, uuid)
+    await tabs.type(phone, uuid, tabs.flood(uuid, LARGE))
+    await visits.on_channel(tabs.context, phone)
+    await use(tabs, phone, uuid)
+    await depart(tabs, phone)
 
 
-async def relay_drops(desk: CheckedTabs, uuid: str) -> None:
+async def relay_drops(tabs: CheckedTabs, uuid: str) -> None:
     """The phone loses the relay while the channel serves, comes back to it, and leaves on both."""
-    phone = await arrive(desk, channel=True)
-    await use(desk, phone, uuid)
-    await desk.type(phone, uuid, desk.flood(uuid, LARGE))
-    await desk.printing(phone, uuid)
+    phone = await arrive(tabs, channel=True)
+    await use(tabs, phone, uuid)
+    await tabs.type(phone, uuid, tabs.flood(uuid, LARGE))
+    await tabs.printing(phone, uuid)
     await phone.drop_relay()
-    await use(desk, phone, uuid)
+    await use(tabs, phone, uuid)
     await phone.reconnect(PATIENCE)
-    await use(desk, phone, uuid)
-    await depart(desk, phone)
+    await use(tabs, phone, uuid)
+    await depart(tabs, phone)
 
 
-async def second_phone(desk: CheckedTabs, uuid: str) -> None:
+async def second_phone(tabs: CheckedTabs, uuid: str) -> None:
     """A second phone is refused while the first is there, and takes over when it has left.
 
     Where there may be one only, that one just comes and goes.
     """
-    first = await arrive(desk)
-    await use(desk, first, uuid)
-    if desk.world.most_phones == 1:
-        await depart(desk, first)
+    first = await arrive(tabs)
+    await use(tabs, first, uuid)
+    if tabs.context.most_phones == 1:
+        await depart(tabs, first)
         return
-    second = await visits.new_phone(desk, 1, webrtc=False)
+    second = await visits.new_phone(tabs, 1, webrtc=False)
     await second.connect(PATIENCE)
-    await refuses(second, second.pair(desk.world.target.device_id, PATIENCE))
-    await desk.type(first, uuid, desk.flood(uuid, AWAY))
-    await desk.printing(first, uuid)
-    await depart(desk, first)
-    await visits.arrive(desk.world, second)
-    await use(desk, second, uuid)
-    await depart(desk, second)
+    await refuses(second, second.pair(tabs.context.target.device_id, PATIENCE))
+    await tabs.type(first, uuid, tabs.flood(uuid, AWAY))
+    await tabs.printing(first, uuid)
+    await depart(tabs, first)
+    await visits.arrive(tabs.context, second)
+    await use(tabs, second, uuid)
+    await depart(tabs, second)
 
 
-async def refused(desk: CheckedTabs, uuid: str) -> None:
+async def refused(tabs: CheckedTabs, uuid: str) -> None:
     """A token that is none, an agent that is none; then all is as before."""
-    phone = await visits.new_phone(desk, webrtc=False)
+    phone = await visits.new_phone(tabs, webrtc=False)
     right = phone.token
     phone.token = "no.such.token"  # noqa: S105 - that is the point
     await refuses(phone, phone.connect(PATIENCE))
@@ -215,9 +215,9 @@ async def refused(desk: CheckedTabs, uuid: str) -> None:
     phone.token = right
     await phone.connect(PATIENCE)
     await refuses(phone, phone.pair(visits.device_id(1000), PATIENCE))
-    await visits.arrive(desk.world, phone)
-    await use(desk, phone, uuid)
-    await depart(desk, phone)
+    await visits.arrive(tabs.context, phone)
+    await use(tabs, phone, uuid)
+    await depart(tabs, phone)
 
 
 async def refuses(phone: Phone, asking: Awaitable[object]) -> None:
@@ -231,17 +231,17 @@ async def refuses(phone: Phone, asking: Awaitable[object]) -> None:
         raise PhoneError("error", f"expected {phone.name} to be refused; it was not")
 
 
-async def relay_restart(desk: CheckedTabs, uuid: str) -> None:
+async def relay_restart(tabs: CheckedTabs, uuid: str) -> None:
     """The relay ends, politely or not, under a phone that it serves; agent and phone come back to it."""
-    phone = await arrive(desk)
-    await use(desk, phone, uuid)
-    await desk.type(phone, uuid, desk.flood(uuid, AWAY))
-    await desk.printing(phone, uuid)
-    await desk.world.target.restart_relay(politely=desk.world.random.random() < 0.5)
+    phone = await arrive(tabs)
+    await use(tabs, phone, uuid)
+    await tabs.type(phone, uuid, tabs.flood(uuid, AWAY))
+    await tabs.printing(phone, uuid)
+    await tabs.context.target.restart_relay(politely=tabs.context.random.random() < 0.5)
     await phone.until(lambda: not phone.relay_is_up, "the connection to the old relay to end", PATIENCE)
-    await visits.arrive(desk.world, phone)
-    await use(desk, phone, uuid)
-    await depart(desk, phone)
+    await visits.arrive(tabs.context, phone)
+    await use(tabs, phone, uuid)
+    await depart(tabs, phone)
 
 
 ACTIONS: Mapping[str, Callable[[CheckedTabs, str], Awaitable[None]]] = {

@@ -22,5 +22,5 @@ class SteadyRelay(Reconnects):
     )
     once: ClassVar[frozenset[str]] = frozenset()
 
-    async def fill(self, world: ScenarioContext) -> None:
+    async def fill(self, context: ScenarioContext) -> None:
         """Nothing: `reconnects` fills the same limits."""

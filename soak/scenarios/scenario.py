@@ -40,16 +40,16 @@ class Scenario(ABC):
         return ""
 
     @abstractmethod
-    async def setup(self, world: ScenarioContext) -> None:
+    async def setup(self, context: ScenarioContext) -> None:
         """Get ready for a block: connect phones, open what the cycles use."""
 
-    async def fill(self, world: ScenarioContext) -> None:  # noqa: B027 - not every scenario has something to fill
+    async def fill(self, context: ScenarioContext) -> None:  # noqa: B027 - not every scenario has something to fill
         """Drive bounds to their capacity, between `setup` and `back`, as a part of the warm-up. By default: none."""
 
     @abstractmethod
-    async def action(self, world: ScenarioContext, kind: str) -> None:
+    async def action(self, context: ScenarioContext, kind: str) -> None:
         """One cycle. Raises IntegrityError for a byte that is lost, doubled or out of order; PhoneError."""
 
     @abstractmethod
-    async def back(self, world: ScenarioContext) -> None:
+    async def back(self, context: ScenarioContext) -> None:
         """Give up everything: afterwards no phone is there and no terminal is open."""

@@ -42,9 +42,9 @@ class CheckedTab:
 class CheckedTabs:
     """The terminals of a scenario."""
 
-    def __init__(self, world: ScenarioContext) -> None:
-        self.world = world
-        self._least_kept = TERMINAL_RING.value if world.time_scale == 1 else HealthConfig().inactive_screen_bytes
+    def __init__(self, context: ScenarioContext) -> None:
+        self.context = context
+        self._least_kept = TERMINAL_RING.value if context.time_scale == 1 else HealthConfig().inactive_screen_bytes
         self._tabs: dict[str, CheckedTab] = {}  # bounded by the agent's terminals
         self._first_loss: IntegrityError | None = None
         self._phones = 0
@@ -69,7 +69,7 @@ class CheckedTabs:
                 self._typed(str(payload["uuid"]), str(payload["action"].get("text") or ""))
 
         for tab in self._tabs.values():
-            if phone.places is None or phone.places.of(tab.uuid).end is None:
+            if phone.offsets is None or phone.offsets.of(tab.uuid).end is None:
                 tab.views.pop(phone.device_id, None)
         phone.watcher = heard
 
@@ -79,7 +79,7 @@ class CheckedTabs:
 
     def _shown(self, viewer: str, event: str, uuid: str, text: str) -> None:
         data = text.encode(errors="surrogatepass")
-        self.world.traffic.bytes_received += len(data)
+        self.context.traffic.bytes_received += len(data)
         tab = self._tabs.get(uuid)
         if tab is None:
             return  # its end is on the way
@@ -87,7 +87,7 @@ class CheckedTabs:
         try:
             view.screen(data) if event == SCREEN else view.output(data)
         except IntegrityError as error:
-            self.world.traffic.lost += error.amount
+            self.context.traffic.lost += error.amount
             told = IntegrityError(f"terminal {uuid}, {event}: {error}", error.amount)
             self._first_loss = self._first_loss or told
             raise told from None
@@ -107,7 +107,7 @@ class CheckedTabs:
 
         One that knows how far it is has no gap: it gets exactly the rest.
         """
-        for tab in self._tabs.values() if phone.watcher is not None and phone.places is None else ():
+        for tab in self._tabs.values() if phone.watcher is not None and phone.offsets is None else ():
             if (view := tab.views.get(phone.device_id)) is not None:
                 view.blink()
 
@@ -141,7 +141,7 @@ class CheckedTabs:
 
     async def open(self, phone: Phone, *, greeted: bool = True) -> str:
         """A new terminal, by default once its program takes input. Raises PhoneError, IntegrityError."""
-        uuid = str(UUID(int=self.world.random.getrandbits(128), version=4))
+        uuid = str(UUID(int=self.context.random.getrandbits(128), version=4))
         tab = self._tabs[uuid] = CheckedTab(uuid, ExpectedStream(TERMINAL_RING.value, self._least_kept))
         tab.stream.will_print(shell.GREETING)
         await phone.create(uuid, timeout=PATIENCE)
@@ -152,7 +152,7 @@ class CheckedTabs:
     async def type(self, phone: Phone, uuid: str, line: TypedLine, via: Path | None = None) -> None:
         """Type, and expect what is printed for it; `settled` waits for that. Raises PhoneError."""
         self._tabs[uuid].stream.will_print(line.printed)
-        self.world.traffic.bytes_sent += len(line.typed.encode())
+        self.context.traffic.bytes_sent += len(line.typed.encode())
         await phone.type(uuid, line.typed, via)
 
     async def run(self, phone: Phone, uuid: str, line: TypedLine, via: Path | None = None) -> None:
@@ -181,7 +181,7 @@ class CheckedTabs:
     def forget(self, uuid: str) -> None:
         """Expect nothing of a terminal any more."""
         self._tabs.pop(uuid, None)
-        for phone in self.world.phones:
+        for phone in self.context.phones:
             phone.forget_output(uuid)
 
     async def kill_all(self, phone: Phone) -> None:

@@ -31,97 +31,97 @@ class TerminalChurn(Scenario):
         "refused",
     )
 
-    async def setup(self, world: ScenarioContext) -> None:
+    async def setup(self, context: ScenarioContext) -> None:
         """One phone, on the data channel."""
-        self.desk = CheckedTabs(world)
-        await visits.arrive(world, await visits.new_phone(self.desk), channel=True)
+        self.tabs = CheckedTabs(context)
+        await visits.arrive(context, await visits.new_phone(self.tabs), channel=True)
 
-    async def action(self, world: ScenarioContext, kind: str) -> None:
+    async def action(self, context: ScenarioContext, kind: str) -> None:
         """One cycle."""
-        await ACTIONS[kind](self.desk, world.phones[0])
+        await ACTIONS[kind](self.tabs, context.phones[0])
 
-    async def fill(self, world: ScenarioContext) -> None:
+    async def fill(self, context: ScenarioContext) -> None:
         """As many terminals as may be, full rings, and more input than a program that does not read may be given."""
-        await fill_terminals(self.desk, world.phones[0])
+        await fill_terminals(self.tabs, context.phones[0])
 
-    async def back(self, world: ScenarioContext) -> None:
+    async def back(self, context: ScenarioContext) -> None:
         """Close what is open still, and leave."""
-        await self.desk.kill_all(world.phones[0])
-        await visits.everybody_leaves(world)
+        await self.tabs.kill_all(context.phones[0])
+        await visits.everybody_leaves(context)
 
 
-async def type_and_close(desk: CheckedTabs, phone: Phone) -> None:
+async def type_and_close(tabs: CheckedTabs, phone: Phone) -> None:
     """Open, type in several ways, have the shell end."""
-    uuid = await desk.open(phone)
-    await desk.run(phone, uuid, shell.say(WORDS * desk.world.random.randrange(1, 20)))
-    for line in shell.echo(f"\x03\x04\x7f\t{WORDS}" * desk.world.random.randrange(1, 20)):
-        await desk.run(phone, uuid, line)
-    await desk.leave(phone, uuid)
+    uuid = await tabs.open(phone)
+    await tabs.run(phone, uuid, shell.say(WORDS * tabs.context.random.randrange(1, 20)))
+    for line in shell.echo(f"\x03\x04\x7f\t{WORDS}" * tabs.context.random.randrange(1, 20)):
+        await tabs.run(phone, uuid, line)
+    await tabs.leave(phone, uuid)
 
 
-async def flood_and_exit(desk: CheckedTabs, phone: Phone) -> None:
+async def flood_and_exit(tabs: CheckedTabs, phone: Phone) -> None:
     """More output than a ring holds, all of it seen; the shell ends while the last of it is under way."""
-    uuid = await desk.open(phone)
-    await desk.type(phone, uuid, desk.flood(uuid, FLOOD))
-    await desk.leave(phone, uuid)
+    uuid = await tabs.open(phone)
+    await tabs.type(phone, uuid, tabs.flood(uuid, FLOOD))
+    await tabs.leave(phone, uuid)
 
 
-async def resize(desk: CheckedTabs, phone: Phone) -> None:
+async def resize(tabs: CheckedTabs, phone: Phone) -> None:
     """The program gets each size."""
-    uuid = await desk.open(phone)
+    uuid = await tabs.open(phone)
     for _ in range(3):
-        cols, rows = desk.world.random.randrange(20, 200), desk.world.random.randrange(5, 80)
+        cols, rows = tabs.context.random.randrange(20, 200), tabs.context.random.randrange(5, 80)
         await phone.resize(uuid, cols, rows)
-        await desk.run(phone, uuid, shell.size(cols, rows))
-    await desk.leave(phone, uuid)
+        await tabs.run(phone, uuid, shell.size(cols, rows))
+    await tabs.leave(phone, uuid)
 
 
-async def rename(desk: CheckedTabs, phone: Phone) -> None:
+async def rename(tabs: CheckedTabs, phone: Phone) -> None:
     """Another name, twice."""
-    uuid = await desk.open(phone)
+    uuid = await tabs.open(phone)
     for _ in range(2):
-        await phone.rename(uuid, f"{WORDS}{desk.world.random.randrange(1000)}", PATIENCE)
-    await desk.leave(phone, uuid)
+        await phone.rename(uuid, f"{WORDS}{tabs.context.random.randrange(1000)}", PATIENCE)
+    await tabs.leave(phone, uuid)
 
 
-async def switch(desk: CheckedTabs, phone: Phone) -> None:
+async def switch(tabs: CheckedTabs, phone: Phone) -> None:
     """Two are flooded while a third is looked at; then they are looked at, one by one and together."""
-    unseen = [await desk.open(phone) for _ in range(2)]
-    seen = await desk.open(phone)
+    unseen = [await tabs.open(phone) for _ in range(2)]
+    seen = await tabs.open(phone)
     for uuid, size in zip(unseen, (FLOOD, TERMINAL_RING.value // 2), strict=True):
-        await desk.type(phone, uuid, desk.flood(uuid, size))
-    await desk.run(phone, seen, shell.say(WORDS))
+        await tabs.type(phone, uuid, tabs.flood(uuid, size))
+    await tabs.run(phone, seen, shell.say(WORDS))
     await phone.switch(unseen[0])
-    await desk.settled(phone, unseen[0])
+    await tabs.settled(phone, unseen[0])
     await phone.switch(*unseen, seen)
-    await desk.settled(phone, *unseen, seen)
-    await desk.run(phone, unseen[1], shell.say(WORDS))
+    await tabs.settled(phone, *unseen, seen)
+    await tabs.run(phone, unseen[1], shell.say(WORDS))
     for uuid in (seen, *unseen):
-        await desk.leave(phone, uuid)
+        await tabs.leave(phone, uuid)
 
 
-async def kill(desk: CheckedTabs, phone: Phone) -> None:
+async def kill(tabs: CheckedTabs, phone: Phone) -> None:
     """End one that prints, and one that does not read."""
-    uuid = await desk.open(phone)
-    await desk.type(phone, uuid, desk.flood(uuid, 4 * FLOOD))
-    await desk.printing(phone, uuid)
-    await desk.kill(phone, uuid)
-    deaf = await desk.open(phone)
-    await desk.type(phone, deaf, shell.DEAF)
-    await desk.kill(phone, deaf)
+    uuid = await tabs.open(phone)
+    await tabs.type(phone, uuid, tabs.flood(uuid, 4 * FLOOD))
+    await tabs.printing(phone, uuid)
+    await tabs.kill(phone, uuid)
+    deaf = await tabs.open(phone)
+    await tabs.type(phone, deaf, shell.DEAF)
+    await tabs.kill(phone, deaf)
 
 
-async def refused(desk: CheckedTabs, phone: Phone) -> None:
+async def refused(tabs: CheckedTabs, phone: Phone) -> None:
     """What can't be done is said, and changes nothing."""
-    uuid = await desk.open(phone)
+    uuid = await tabs.open(phone)
     await phone.create(uuid, timeout=PATIENCE)  # it exists: made active again, no more
     gone = visits.device_id(1000)
     await phone.type(gone, "nobody hears this")
     await expect_error(phone, gone)
     await phone.resize(uuid, 0, 0)
     await expect_error(phone, uuid)
-    await desk.run(phone, uuid, shell.say(WORDS))
-    await desk.leave(phone, uuid)
+    await tabs.run(phone, uuid, shell.say(WORDS))
+    await tabs.leave(phone, uuid)
 
 
 async def expect_error(phone: Phone, uuid: str) -> str:
@@ -130,9 +130,9 @@ async def expect_error(phone: Phone, uuid: str) -> str:
     return str(told["error"])
 
 
-async def fill_terminals(desk: CheckedTabs, phone: Phone) -> None:
+async def fill_terminals(tabs: CheckedTabs, phone: Phone) -> None:
     """Fill `terminals`, `terminal.ring` and `terminal.input`; the next of each is refused, or the oldest goes."""
-    uuids = [await desk.open(phone, greeted=False) for _ in range(TERMINALS.value)]
+    uuids = [await tabs.open(phone, greeted=False) for _ in range(TERMINALS.value)]
     try:
         await phone.create(visits.device_id(1000), timeout=PATIENCE)
     except PhoneError as error:
@@ -140,13 +140,13 @@ async def fill_terminals(desk: CheckedTabs, phone: Phone) -> None:
             raise
     else:
         raise PhoneError("error", f"expected the agent to refuse terminal {TERMINALS.value + 1}; it made it")
-    await desk.settled(phone, uuids[-1])
-    await desk.run(phone, uuids[-1], desk.flood(uuids[-1], FLOOD))
-    await desk.run(phone, uuids[-1], shell.DEAF)
+    await tabs.settled(phone, uuids[-1])
+    await tabs.run(phone, uuids[-1], tabs.flood(uuids[-1], FLOOD))
+    await tabs.run(phone, uuids[-1], shell.DEAF)
     for _ in range(TERMINAL_INPUT.value // 8000 + 2):
         await phone.type(uuids[-1], "." * 8000)
     await expect_error(phone, uuids[-1])
-    await desk.kill_all(phone)
+    await tabs.kill_all(phone)
 
 
 ACTIONS = {

@@ -167,7 +167,7 @@ class Oracle:
             name=visitor.name,
             device_id=visitor.device_id,
             identity=visitor.identity,
-            seal=visitor.seal,
+            keys=visitor.seal,
             webrtc=False,
             keep_output=True,
         ) as phone:

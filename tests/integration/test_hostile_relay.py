@@ -323,10 +323,10 @@ async def test_it_can_not_be_the_phone(tmp_path: Path) -> None:
         await it.speak()
         await it.phone.leave()
         await on_path(it.agent, None)
-        seal = it.phone.seal
-        assert seal is not None
+        keys = it.phone.keys
+        assert keys is not None
         for psk in (NO_SECRET, e2e.link_psk(bytes(16))):
-            forger = PhoneKeys(seal.agent_key, seal.agent_id, KeyPair.generate(), psk)
+            forger = PhoneKeys(keys.agent_key, keys.agent_id, KeyPair.generate(), psk)
             token = (await it.agent.invite())["token"]
             async with sealed_phone(it.hostile.url, token, forger) as stranger:
                 assert await refusal(it, stranger) in ("unknown", "link-used")

@@ -17,7 +17,7 @@ class LatePhone(Phone):
     async def _to_relay(self, event: str, payload: Json) -> None:
         if event == "webrtc:answer" and self.held is None:
             self.held = payload
-            self._news.tell()
+            self._changes.notify()
             return
         if event == "webrtc:answer":
             await super()._to_relay(event, self.held)

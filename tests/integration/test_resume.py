@@ -51,8 +51,8 @@ async def following(
 
 def place(phone: PhoneInterface, terminal: str) -> StreamOffset:
     """How far the phone is."""
-    assert phone.places is not None
-    return phone.places.of(terminal)
+    assert phone.offsets is not None
+    return phone.offsets.of(terminal)
 
 
 def assert_once_and_in_order(heard: list[int]) -> None:

@@ -76,41 +76,41 @@ async def is_traced(target: AgentUnderTest) -> bool:
 
 async def test_under_a_flood_the_echo_stays_usable_nothing_is_lost_and_the_look_comes_off(tmp_path: Path) -> None:
     async with under_test(tmp_path) as target:
-        world = ScenarioContext(target, Random(1), 2)  # noqa: S311 - the same every time
-        desk = CheckedTabs(world)
-        phone = await reconnects.arrive(desk, channel=True)
-        quiet, busy = await desk.open(phone), await desk.open(phone)
+        context = ScenarioContext(target, Random(1), 2)  # noqa: S311 - the same every time
+        tabs = CheckedTabs(context)
+        phone = await reconnects.arrive(tabs, channel=True)
+        quiet, busy = await tabs.open(phone), await tabs.open(phone)
         looking = asyncio.create_task(attach(target.state_dir, tmp_path / "report", 8))
         slowest = 0.0
         clock = asyncio.get_running_loop().time
         while not looking.done():
             await phone.switch(quiet, busy)
-            await desk.type(phone, busy, desk.flood(busy, FLOOD))
+            await tabs.type(phone, busy, tabs.flood(busy, FLOOD))
             began = clock()
-            await desk.run(phone, quiet, shell.say("still here"))
+            await tabs.run(phone, quiet, shell.say("still here"))
             slowest = max(slowest, clock() - began)
-            await desk.settled(phone, busy)
+            await tabs.settled(phone, busy)
         status, report = await looking
-        await desk.kill_all(phone)
-        await visits.everybody_leaves(world)
+        await tabs.kill_all(phone)
+        await visits.everybody_leaves(context)
         assert status in (0, 1), report
         assert report.overhead.windows == 8
         assert 0 < report.overhead.peak_bytes < 64 << 20
         assert not await is_traced(target)
-        assert world.traffic.lost == 0
+        assert context.traffic.lost == 0
     assert slowest < PERSON, f"the slowest echo took {slowest:.2f} s"
 
 
 async def test_what_leaks_in_a_running_agent_is_named(tmp_path: Path) -> None:
     async with under_test(tmp_path, "dict-by-session") as target:
-        world = ScenarioContext(target, Random(1), 2)  # noqa: S311 - the same every time
-        desk = CheckedTabs(world)
-        phone = await reconnects.arrive(desk)
+        context = ScenarioContext(target, Random(1), 2)  # noqa: S311 - the same every time
+        tabs = CheckedTabs(context)
+        phone = await reconnects.arrive(tabs)
         looking = asyncio.create_task(attach(target.state_dir, tmp_path / "report", 8))
         while not looking.done():
-            await desk.leave(phone, await desk.open(phone))
+            await tabs.leave(phone, await tabs.open(phone))
         status, report = await looking
-        await visits.everybody_leaves(world)
+        await visits.everybody_leaves(context)
     assert status == 1
     lines = {(Path(one.file).name, one.function): one for one in report.culprits}
     found = lines["python_objects.py", "DictBySession.happened"]

@@ -46,8 +46,8 @@ class Fullest:
         self.target = target
         self._api = api
         self._scope = scope
-        self.world = ScenarioContext(target, Random(1))  # noqa: S311 - to do the same again
-        self.desk = CheckedTabs(self.world)
+        self.context = ScenarioContext(target, Random(1))  # noqa: S311 - to do the same again
+        self.tabs = CheckedTabs(self.context)
 
     async def memory(self) -> int:
         """Bytes of the agent and its keeper, pages that both have counted once."""
@@ -58,16 +58,16 @@ class Fullest:
     async def load(self) -> None:
         """Have everything imported that is imported on first use, and leave."""
         phone = await self._phone()
-        uuid = await self.desk.open(phone)
+        uuid = await self.tabs.open(phone)
         self._api.answer_bytes, self._api.form = 2 * ASSISTANT_REPLY.value, Form.LINE
         await phone.send("ai:prompt", {"uuid": uuid, "prompt": PROMPT})
         await phone.expect("ai:error", lambda payload: payload["uuid"] == uuid, 2 * PATIENCE)
-        await self.desk.kill_all(phone)
-        await visits.everybody_leaves(self.world)
+        await self.tabs.kill_all(phone)
+        await visits.everybody_leaves(self.context)
 
     async def _phone(self) -> Phone:
-        phone = await visits.new_phone(self.desk, webrtc=False, features=())
-        await visits.arrive(self.world, phone)
+        phone = await visits.new_phone(self.tabs, webrtc=False, features=())
+        await visits.arrive(self.context, phone)
         return phone
 
     async def fill(self) -> int:
@@ -82,9 +82,9 @@ class Fullest:
     async def _terminals(self, phone: Phone) -> None:
         """Full rings, and pastes that no program reads."""
         for _ in range(TERMINALS.value):
-            uuid = await self.desk.open(phone)
-            await self.desk.run(phone, uuid, self.desk.flood(uuid, TERMINAL_RING.value))
-            await self.desk.run(phone, uuid, shell.DEAF)
+            uuid = await self.tabs.open(phone)
+            await self.tabs.run(phone, uuid, self.tabs.flood(uuid, TERMINAL_RING.value))
+            await self.tabs.run(phone, uuid, shell.DEAF)
             for _ in range(2):
                 await phone.send("terminal:input", {"uuid": uuid, "data": "." * PASTE})
 
@@ -125,7 +125,7 @@ class Fullest:
         status = await self.target.ask("status")
         for terminal in status["terminals"][: ASSISTANT_CONVERSATIONS.value]:
             await phone.send("ai:prompt", {"uuid": terminal["uuid"], "prompt": PROMPT})
-        await visits.status_when(self.world, _replies_are_there, "replies to wait for their ends")
+        await visits.status_when(self.context, _replies_are_there, "replies to wait for their ends")
 
     async def _entry(self, name: str) -> dict[str, Any]:
         entries = (await self.target.ask("status"))["bounds"]
@@ -153,5 +153,5 @@ async def fullest(place: Path) -> AsyncIterator[Fullest]:
         try:
             yield full
         finally:
-            for phone in full.world.phones:
+            for phone in full.context.phones:
                 await phone.vanish()

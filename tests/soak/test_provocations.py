@@ -53,7 +53,7 @@ class Filled:
     results: Mapping[str, BoundResult]
     entries: list[dict[str, Any]]
     status: Mapping[str, Any]
-    world: ScenarioContext
+    context: ScenarioContext
 
 
 @pytest.fixture(scope="module")
@@ -68,22 +68,22 @@ async def run_scenario(place: Path) -> Filled:
     settings.write_text(one.settings())
     options = ["--shell", shell.COMMAND, "--time-scale", "20", *one.serve_options(place)]
     async with agent_under_test(place / "agent", settings, options) as target:
-        world = ScenarioContext(target, Random(1), time_scale=20)  # noqa: S311 - to do the same again
-        await one.setup(world)
+        context = ScenarioContext(target, Random(1), time_scale=20)  # noqa: S311 - to do the same again
+        await one.setup(context)
         for kind in sorted(set(one.block)):
-            await one.action(world, kind)
-        await one.fill(world)
-        await one.back(world)
+            await one.action(context, kind)
+        await one.fill(context)
+        await one.back(context)
         status = await target.ask("status")
-        entries = [*status["bounds"], *world.elsewhere]
-        return Filled({result.name: result for result in bounds([], entries)}, entries, status, world)
+        entries = [*status["bounds"], *context.other_ledgers]
+        return Filled({result.name: result for result in bounds([], entries)}, entries, status, context)
 
 
 @pytest.mark.timeout(400)
 def test_it_leaves_no_phone_and_no_terminal_and_loses_no_byte(filled: Filled) -> None:
-    assert not filled.world.phones
+    assert not filled.context.phones
     assert (path_in(filled.status), filled.status["terminals"]) == (None, [])
-    assert filled.world.traffic.lost == 0
+    assert filled.context.traffic.lost == 0
 
 
 @pytest.mark.timeout(400)

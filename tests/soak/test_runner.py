@@ -96,17 +96,17 @@ class Four(Scenario):
         self.name = name  # type: ignore[misc]
         self._act = act
 
-    async def setup(self, world: ScenarioContext) -> None:
+    async def setup(self, context: ScenarioContext) -> None:
         await asyncio.sleep(0)
 
-    async def action(self, world: ScenarioContext, kind: str) -> None:
-        world.traffic.bytes_sent += 1
-        self._act(world, kind)
-        table: Any = world.target
+    async def action(self, context: ScenarioContext, kind: str) -> None:
+        context.traffic.bytes_sent += 1
+        self._act(context, kind)
+        table: Any = context.target
         table.cycles += 1
         await asyncio.sleep(0)
 
-    async def back(self, world: ScenarioContext) -> None:
+    async def back(self, context: ScenarioContext) -> None:
         await asyncio.sleep(0)
 
 
@@ -142,9 +142,9 @@ class Stage:
         finally:
             self.closed += 1
 
-    def _acted(self, world: ScenarioContext, kind: str) -> None:
+    def _acted(self, context: ScenarioContext, kind: str) -> None:
         self.order.append(kind)
-        self.act(world, kind)
+        self.act(context, kind)
 
     def runner(self, plan: SoakPlan, earlier: Report | None = None) -> SoakRunner:
         """A runner of this plan."""
@@ -343,9 +343,9 @@ async def test_an_agent_that_does_not_start_is_a_failure(stage: Stage) -> None:
 
 
 async def test_lost_bytes_fail_a_run_in_which_all_else_held(stage: Stage) -> None:
-    def lose(world: ScenarioContext, _: str) -> None:
+    def lose(context: ScenarioContext, _: str) -> None:
         if len(stage.order) == 30:
-            world.traffic.lost += 1
+            context.traffic.lost += 1
             raise IntegrityError("expected byte 7, found byte 9")
 
     stage.act = lose
@@ -506,9 +506,9 @@ async def test_progress_gives_no_estimate_and_no_share_before_something_is_judge
 
 
 async def test_a_byte_that_a_confirmation_loses_fails_the_run(stage: Stage) -> None:
-    def lose(world: ScenarioContext, _: str) -> None:
+    def lose(context: ScenarioContext, _: str) -> None:
         if len(stage.opened) == 2:
-            world.traffic.lost = 1
+            context.traffic.lost = 1
 
     stage.has, stage.act = rising, lose
     report = await stage.run(plan())

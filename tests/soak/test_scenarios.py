@@ -27,16 +27,16 @@ def test_a_plan_has_the_kinds_of_a_block_in_an_order_that_the_seed_decides(name:
     assert one.plan(seeded(1)) == one.plan(seeded(1)) != one.plan(seeded(2))
 
 
-async def run_blocks(one: Scenario, world: ScenarioContext) -> None:
+async def run_blocks(one: Scenario, context: ScenarioContext) -> None:
     """One block that fills what can be filled, with each kind of cycle once; then a block as planned."""
-    for kinds in (sorted(set(one.block)), one.plan(world.random)):
-        await one.setup(world)
+    for kinds in (sorted(set(one.block)), one.plan(context.random)):
+        await one.setup(context)
         for kind in kinds:
-            await timed(kind, one.action(world, kind))
+            await timed(kind, one.action(context, kind))
         if kinds == sorted(set(one.block)):
-            await timed("fill", one.fill(world))
-        await one.back(world)
-        assert not world.phones
+            await timed("fill", one.fill(context))
+        await one.back(context)
+        assert not context.phones
 
 
 async def timed(what: str, doing: Awaitable[None]) -> None:
@@ -56,16 +56,16 @@ async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(
     monkeypatch.setattr("soak.harness.agent_process.NOBODY", "stun:nowhere.invalid:3478")
     options = ["--shell", shell.COMMAND, *one.serve_options(tmp_path)]
     async with agent_under_test(tmp_path / "agent", settings, options, relay_apart=one.relay != "own") as target:
-        world = ScenarioContext(target, seeded(name), most_phones=2)
+        context = ScenarioContext(target, seeded(name), most_phones=2)
         try:
-            await run_blocks(one, world)
+            await run_blocks(one, context)
         finally:
-            for phone in world.phones:
+            for phone in context.phones:
                 await phone.leave()
         status = await target.ask("status")
         assert (phone_in(status), path_in(status), status["terminals"]) == (None, None, [])
-        assert world.traffic.lost == 0
-        assert world.traffic.bytes_received > world.traffic.bytes_sent > 0
+        assert context.traffic.lost == 0
+        assert context.traffic.bytes_received > context.traffic.bytes_sent > 0
 
 
 def test_the_documentation_has_the_cycles_of_a_block_of_each_scenario() -> None:

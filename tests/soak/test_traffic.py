@@ -27,10 +27,10 @@ class NoTarget:
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
         raise AssertionError(question)
 
-    async def token(self, number: int, *, sealed: bool = False) -> str:
+    async def token(self, number: int, *, encrypted: bool = False) -> str:
         raise AssertionError(number)
 
-    async def seal(self, number: int) -> PhoneKeys | None:
+    async def keys(self, number: int) -> PhoneKeys | None:
         raise AssertionError(number)
 
     async def restart_relay(self, *, politely: bool) -> None:
@@ -38,60 +38,60 @@ class NoTarget:
 
 
 def watching() -> tuple[CheckedTabs, Phone]:
-    desk = CheckedTabs(ScenarioContext(NoTarget(), Random(1)))  # noqa: S311
-    tab = desk._tabs[UUID] = CheckedTab(UUID, ExpectedStream(100_000))
+    tabs = CheckedTabs(ScenarioContext(NoTarget(), Random(1)))  # noqa: S311
+    tab = tabs._tabs[UUID] = CheckedTab(UUID, ExpectedStream(100_000))
     tab.stream.will_print(shell.GREETING + shell.say("hello é€😀").printed)
     phone = Phone(NoTarget.relay_url, name="phone")
-    desk.watch(phone)
-    return desk, phone
+    tabs.watch(phone)
+    return tabs, phone
 
 
 def hears(phone: Phone, data: str, uuid: str = UUID, event: str = "terminal:output") -> None:
-    phone._hear(event, {"uuid": uuid, "data": data}, "relay")
+    phone.receive(event, {"uuid": uuid, "data": data}, "relay")
 
 
 async def test_what_is_printed_is_counted_and_waited_for() -> None:
-    desk, phone = watching()
+    tabs, phone = watching()
     for data in ("soak é€", "😀\n", "hello é€😀\n"):
-        assert not desk.complete(phone, UUID)
+        assert not tabs.complete(phone, UUID)
         hears(phone, data)
-    await desk.settled(phone, UUID)
-    assert desk.world.traffic.bytes_received == len("soak é€😀\nhello é€😀\n".encode())
-    assert desk.world.traffic.lost == 0
+    await tabs.settled(phone, UUID)
+    assert tabs.context.traffic.bytes_received == len("soak é€😀\nhello é€😀\n".encode())
+    assert tabs.context.traffic.lost == 0
 
 
 async def test_a_missing_byte_fails_who_waits_and_is_counted() -> None:
-    desk, phone = watching()
+    tabs, phone = watching()
     hears(phone, "soak é€😀\n")
     hears(phone, "ello é€😀\n")
     with pytest.raises(IntegrityError, match=r"terminal one, terminal:output: expected 'hello .*: 1 bytes are missing"):
-        await desk.settled(phone, UUID)
-    assert desk.world.traffic.lost == 1
+        await tabs.settled(phone, UUID)
+    assert tabs.context.traffic.lost == 1
 
 
 async def test_another_terminals_output_is_not_taken_for_this_ones() -> None:
-    desk, phone = watching()
+    tabs, phone = watching()
     hears(phone, "anything", uuid="two")
-    assert desk.world.traffic.lost == 0
-    assert desk.position(phone, UUID) == 0
+    assert tabs.context.traffic.lost == 0
+    assert tabs.position(phone, UUID) == 0
 
 
 async def test_what_the_assistant_types_is_expected_from_when_it_says_so() -> None:
-    desk, phone = watching()
+    tabs, phone = watching()
     hears(phone, "soak é€😀\nhello é€😀\n")
-    assert desk.complete(phone, UUID)
-    phone._hear("ai:action", {"uuid": UUID, "action": {"type": "keystroke", "text": "say I\n"}}, "relay")
-    assert not desk.complete(phone, UUID)
+    assert tabs.complete(phone, UUID)
+    phone.receive("ai:action", {"uuid": UUID, "action": {"type": "keystroke", "text": "say I\n"}}, "relay")
+    assert not tabs.complete(phone, UUID)
     hears(phone, "I\n")
-    assert desk.complete(phone, UUID)
+    assert tabs.complete(phone, UUID)
 
 
 async def test_output_that_does_not_come_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("soak.scenarios.terminal_checks.PATIENCE", 0.01)
-    desk, phone = watching()
+    tabs, phone = watching()
     hears(phone, "soak ")
     with pytest.raises(PhoneError, match="terminal one, of which 5 bytes came, to print 31"):
-        await desk.settled(phone, UUID)
+        await tabs.settled(phone, UUID)
 
 
 def test_at_least_one_byte_is_amiss_in_an_error() -> None:

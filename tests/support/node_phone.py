@@ -88,7 +88,7 @@ class NodePhone(PhoneInterface):
     def _take(self, said: dict[str, Json]) -> None:
         match said:
             case {"event": event, "path": path}:
-                self._hear(event, said.get("payload"), path)
+                self.receive(event, said.get("payload"), path)
             case {"state": state}:
                 self._new_state(state)
             case {"verified": verified}:
@@ -102,8 +102,8 @@ class NodePhone(PhoneInterface):
         lost = self._state["relay"] and not state["relay"]
         self._state = state
         if lost:
-            self._relay_is_gone()
-        self._news.tell()
+            self._relay_lost()
+        self._changes.tell()
 
     def _over(self) -> None:
         self._new_state({"relay": False, "channel": False})

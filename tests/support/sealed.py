@@ -34,7 +34,7 @@ async def sealed_phone(
         name=name,
         webrtc=webrtc,
         features=features,
-        seal=seal,
+        keys=seal,
         device_id=device_id,
         ordered=ordered,
         keep_output=True,
