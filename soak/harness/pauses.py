@@ -6,11 +6,19 @@ the machine sleeps: between two looks more of it has passed than the harness wai
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
 
 LOOK_SECONDS = 0.5
 LEAST_SECONDS = 5.0
 """A shorter hold-up is load, with which all time-outs have to do."""
+
+
+class Paused(Exception):
+    """An operation failed while the harness was paused. The failure says nothing about the agent."""
 
 
 def steady_clock() -> float:
@@ -41,9 +49,31 @@ class PauseDetector:
         self.seconds += missed
         return missed
 
+    @contextmanager
+    def guard(self, noticed: Callable[[float], None]) -> Iterator[None]:
+        """Raise Paused in place of an exception if there was a pause in this scope. `noticed` gets its seconds."""
+        before = self.count
+        try:
+            yield
+        except Exception as error:
+            if missed := self.look():
+                noticed(missed)
+            if self.count > before:
+                raise Paused from error
+            raise
+
     async def watch(self, noticed: Callable[[float], None]) -> None:
         """Look again and again, until it is cancelled. `noticed` is called with the seconds of each pause."""
         while True:
             if missed := self.look():
                 noticed(missed)
             await asyncio.sleep(LOOK_SECONDS)
+
+
+async def repeat_if_paused(operation: Callable[[], Awaitable[T]]) -> T:
+    """Return the result of an operation. Begin it again each time it raises Paused."""
+    while True:
+        try:
+            return await operation()
+        except Paused:
+            continue

@@ -14,18 +14,19 @@ from soak.gauges.results import FindingResult, Phase, Report
 from soak.gauges.self_monitor import SelfMonitor
 from soak.gauges.trend import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
 from soak.gauges.verdict import breaches, leaks
-from soak.harness.pauses import PauseDetector
+from soak.harness.pauses import Paused, PauseDetector, repeat_if_paused
 from soak.report.directory import ReportDirectory
 from soak.report.figures import duration
 from soak.report.files import ReportError
 from soak.report.writer import ReportWriter
+from soak.run.block_runner import BlockPlan, BlockRunner
 from soak.run.failures import failure
-from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, SoakPlan
+from soak.run.plan import QUICK_BLOCKS, SoakPlan
 from soak.run.progress_reporter import CONFIRMING, ProgressReporter
 from soak.run.replay import scenario_command
 from soak.run.report_builder import INTERRUPTED, UNFINISHED, RunInfo, compose
 from soak.run.scenario_record import ScenarioRecord
-from soak.run.scenario_run import ScenarioRun, open_scenario_run
+from soak.run.scenario_run import ScenarioRun
 from soak.run.tracing import WINDOW_SECONDS, MemoryTracing
 from soak.view.lines import ProgressView
 
@@ -61,7 +62,7 @@ class SoakRunner:
         self._folder = folder
         self._earlier = earlier
         self._pauses = PauseDetector()
-        self._scopes: list[AsyncExitStack] = []  # bounded by the scenarios
+        self._block_runners: list[BlockRunner] = []  # bounded by the scenarios
         self._records: list[ScenarioRecord] = []
         self._findings: list[FindingResult] = []
         self._reporter = ProgressReporter(view, plan, self._elapsed)
@@ -108,45 +109,34 @@ class SoakRunner:
                 await self._trace(record, 0.0)
 
     async def _begin(self, scope: AsyncExitStack, number: int, name: str) -> None:
-        self._scopes.append(await scope.enter_async_context(AsyncExitStack()))
+        blocks = BlockPlan(name, self._plan, self._folder / str(number))
+        runner = BlockRunner(blocks, self._pauses, self._report_pause)
+        self._block_runners.append(await scope.enter_async_context(runner))
         with self._failing(name):
             await self._start(number, name)
 
     async def _start(self, number: int, name: str) -> None:
         """Start a scenario's processes and warm them up. Start over if a pause interrupts it."""
-        while True:
-            before = self._pauses.count
-            try:
-                return await self._start_once(number, name)
-            except Exception:
-                if not self._was_paused_since(before):
-                    raise
-            await self._scopes[number].aclose()
+        await repeat_if_paused(lambda: self._start_once(number, name))
+        self._records[number].phase = Phase.RUNNING
 
     async def _start_once(self, number: int, name: str) -> None:
         self._show("starting", name)
-        paused = f"p{self._pauses.count}" if self._pauses.count else ""
-        opened = open_scenario_run(name, self._plan, self._folder / f"{number}{paused}", self._elapsed)
-        run = await self._scopes[number].enter_async_context(opened)
+        await self._block_runners[number].start(
+            self._update_and_write, lambda run: self._record_start(number, name, run)
+        )
+
+    def _record_start(self, number: int, name: str, run: ScenarioRun) -> None:
         if number < len(self._records):
             self._records[number].continue_with(run)
         else:
             self._records.append(ScenarioRecord(run))
         self._show("warming up", name)
-        await run.warm_up(self._update_and_write)
-        self._records[number].phase = Phase.RUNNING
 
     async def _start_again(self, record: ScenarioRecord) -> None:
         """Continue with fresh processes after a pause during which the earlier ones timed out."""
-        number = self._records.index(record)
         self._reporter.say(f"{record.name}: a pause interrupted a cycle; continuing with fresh processes")
-        await self._scopes[number].aclose()
-        await self._start(number, record.name)
-
-    def _was_paused_since(self, count: int) -> bool:
-        if missed := self._pauses.look():
-            self._report_pause(missed)
-        return self._pauses.count > count
+        await self._start(self._records.index(record), record.name)
 
     def _report_pause(self, missed: float) -> None:
         self._reporter.say(f"paused for {duration(missed)}: the machine slept, or this process was stopped")
@@ -174,13 +164,9 @@ class SoakRunner:
 
     async def _block(self, record: ScenarioRecord) -> Sample | None:
         """Run a block of one scenario. Return None if a pause interrupted it; fresh processes then continue."""
-        before = self._pauses.count
         with self._failing(record.name):
-            try:
-                return await record.run.block(self._update)
-            except Exception:
-                if not self._was_paused_since(before):
-                    raise
+            with suppress(Paused):
+                return await self._block_runners[self._records.index(record)].block(self._update)
             await self._start_again(record)
         return None
 
@@ -230,14 +216,7 @@ class SoakRunner:
         self._show(CONFIRMING, record.name)
         self._reporter.say(f"{record.name}: {_first_names(suspected)} may be rising; confirming in a fresh process")
         with self._failing(record.name):
-            while True:
-                before = self._pauses.count
-                try:
-                    await self._run_confirmation(record, suspected)
-                    break
-                except Exception:
-                    if not self._was_paused_since(before):
-                        raise
+            await repeat_if_paused(lambda: self._run_confirmation(record, suspected))
         record.phase = Phase.CONFIRMED
         record.findings += leaks(
             {name: record.judgements[name] for name in suspected},
@@ -249,18 +228,16 @@ class SoakRunner:
 
     async def _run_confirmation(self, record: ScenarioRecord, suspected: list[str]) -> None:
         """Run the scenario in a fresh process with another seed, and judge the suspected gauges there."""
-        plan = self._plan.later(1 + len(record.confirmations))
-        number = f"{self._records.index(record)}.{len(record.confirmations)}.{self._pauses.count}"
-        folder = self._folder / number  # short, because socket paths are limited
-        async with open_scenario_run(record.name, plan, folder, self._elapsed, CONFIRMATION_BLOCKS) as run:
-            record.confirming = run
+        number, done = self._records.index(record), len(record.confirmations)
+        folder = self._folder / f"{number}.{done}"  # short, because socket paths are limited
+        blocks = BlockPlan(record.name, self._plan, folder).confirmation(1 + done, folder)
+        async with BlockRunner(blocks, self._pauses, self._report_pause) as runner:
             try:
-                await run.warm_up(self._update)
-                while run.blocks < QUICK_BLOCKS and not self._is_clear(record, run, suspected):
-                    await run.block(self._update)
-                    run.check_traffic()
+                await runner.start(self._update, record.begin_confirmation)
+                await runner.blocks(QUICK_BLOCKS, self._update, lambda run: self._is_clear(record, run, suspected))
             finally:
                 record.end_confirmation()
+            run = runner.run
             record.confirmation_judgements = {
                 name: judge(run.book.window(name), gauge_of(name)) for name in record.judgements
             }
@@ -280,16 +257,18 @@ class SoakRunner:
 
     async def _trace(self, record: ScenarioRecord, seconds: float) -> None:
         self._show("tracing", record.name)
-        before = self._pauses.count
         with self._failing(record.name):
             try:
-                await self._tracing.take(record.run, seconds, self._update)
-            except ReportError as error:
-                self._note(f"a memory window could not be written: {error}")
-            except Exception:
-                if not self._was_paused_since(before):
-                    raise
+                with self._pauses.guard(self._report_pause):
+                    await self._take_window(record, seconds)
+            except Paused:
                 await self._start_again(record)
+
+    async def _take_window(self, record: ScenarioRecord, seconds: float) -> None:
+        try:
+            await self._tracing.take(record.run, seconds, self._update)
+        except ReportError as error:
+            self._note(f"a memory window could not be written: {error}")
 
     def _note(self, note: str) -> None:
         if note not in self._notes:

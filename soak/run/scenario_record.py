@@ -69,6 +69,10 @@ class ScenarioRecord:
         self.judgements = {name: judge(book.window(name), gauge_of(name)) for name in book.series}
         return [name for name, judgement in self.judgements.items() if judgement.suspicious]
 
+    def begin_confirmation(self, run: ScenarioRun) -> None:
+        """Count the cycles of a confirmation from now on."""
+        self.confirming = run
+
     def end_confirmation(self) -> None:
         """Keep the counts of the confirmation and drop its process."""
         if self.confirming is not None:

@@ -17,10 +17,11 @@ from mobifai.errors import StateError
 from soak.gauges.results import Report
 from soak.gauges.state import Trend
 from soak.harness.agent_process import TargetFailed
+from soak.harness.installation import HERE, Installation
 from soak.harness.pauses import PauseDetector
 from soak.phone.traffic import IntegrityError
 from soak.report.directory import ReportDirectory
-from soak.run import runner
+from soak.run import block_runner, runner
 from soak.run.plan import QUICK_BLOCKS, SoakPlan
 from soak.run.report_builder import RunInfo
 from soak.run.runner import SoakRunner
@@ -125,11 +126,17 @@ class Stage:
         self.start: Callable[[], None] = lambda: None
         self.bounds: list[dict[str, Any]] = []
         self.tables: list[Table] = []
-        monkeypatch.setattr(runner, "open_scenario_run", self._open)
+        monkeypatch.setattr(block_runner, "open_scenario_run", self._open)
 
     @asynccontextmanager
     async def _open(
-        self, name: str, plan: SoakPlan, folder: Path, clock: Callable[[], float], factor: int = 1
+        self,
+        name: str,
+        plan: SoakPlan,
+        folder: Path,
+        clock: Callable[[], float],
+        factor: int = 1,
+        installation: Installation = HERE,
     ) -> AsyncIterator[ScenarioRun]:
         assert not folder.exists(), "a folder was used twice"
         folder.mkdir(parents=True)

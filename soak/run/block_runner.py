@@ -1,0 +1,153 @@
+"""Runs a scenario in blocks: fresh processes, a warm-up, then blocks of cycles; and again to confirm a suspicion.
+
+Soak has a block runner for each scenario, the memory gate one for each side. A block runner owns the processes of the
+current scenario run. It judges nothing; the figures are in the scenario run.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TypeAlias
+
+from soak.gauges.gauge import Sample
+from soak.harness.installation import HERE, Installation
+from soak.harness.pauses import PauseDetector
+from soak.run.plan import CONFIRMATION_BLOCKS, LONGER_WARM_UP, MOST_WARM_UP_BLOCKS, WARM_UP_BLOCKS, SoakPlan
+from soak.run.scenario_run import ScenarioRun, open_scenario_run
+
+ProgressCallback: TypeAlias = Callable[[str], None]
+
+
+def ignore_progress(_: object) -> None:
+    """Accept a progress report and drop it."""
+
+
+class OpenScenarioRun(Protocol):
+    """Starts the processes of a scenario run, as `open_scenario_run` does."""
+
+    def __call__(
+        self,
+        name: str,
+        plan: SoakPlan,
+        folder: Path,
+        clock: Callable[[], float],
+        factor: int = 1,
+        installation: Installation = HERE,
+    ) -> AbstractAsyncContextManager[ScenarioRun]:
+        """Start them in an empty folder. Raises TargetFailed, StateError."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """Blocks of a warm-up as (least, most), and those of a confirmation's warm-up."""
+
+    usual: tuple[int, int] = (WARM_UP_BLOCKS, MOST_WARM_UP_BLOCKS)
+    confirmation: tuple[int, int] = LONGER_WARM_UP
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """The scenario of a block runner, with its seed and options (`plan`) and the folder of its processes.
+
+    A block has `factor` times the cycles of the scenario's own block.
+    """
+
+    scenario: str
+    plan: SoakPlan
+    folder: Path
+    installation: Installation = HERE
+    warm_up: WarmUp = WarmUp()
+    factor: int = 1
+
+    def confirmation(self, number: int, folder: Path) -> "BlockPlan":
+        """Return the plan of confirmation `number`: another seed, and longer blocks."""
+        return replace(self.with_later_seed(number, folder), factor=CONFIRMATION_BLOCKS)
+
+    def with_later_seed(self, number: int, folder: Path) -> "BlockPlan":
+        """Return the same plan with a seed that is `number` later, in another folder."""
+        return replace(self, plan=self.plan.later(number), folder=folder)
+
+    def folder_of(self, start: int) -> Path:
+        """Return the folder of a start: processes that a pause interrupted have used the earlier ones."""
+        return self.folder.with_name(f"{self.folder.name}p{start}") if start else self.folder
+
+    @property
+    def warm_up_blocks(self) -> tuple[int, int]:
+        """The least and the most blocks of the warm-up."""
+        return self.warm_up.usual if self.factor == 1 else self.warm_up.confirmation
+
+
+class BlockRunner:
+    """Runs the blocks of one plan. Enter it; leaving it ends the processes.
+
+    `start` comes first. After `Paused` call `start` again: the failure came with a pause of the harness and says
+    nothing about the agent, so fresh processes replace those that timed out.
+    """
+
+    def __init__(
+        self,
+        plan: BlockPlan,
+        pauses: PauseDetector,
+        on_pause: Callable[[float], None] = ignore_progress,
+        open_run: OpenScenarioRun | None = None,
+    ) -> None:
+        """`on_pause` is called with the seconds of a pause that interrupted something."""
+        self._plan = plan
+        self._pauses = pauses
+        self._on_pause = on_pause
+        self._open_run = open_run or open_scenario_run
+        self._scope = AsyncExitStack()
+        self._starts = 0
+        self._run: ScenarioRun | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._scope.aclose()
+
+    @property
+    def run(self) -> ScenarioRun:
+        """The current scenario run. Raises RuntimeError before `start`."""
+        if self._run is None:
+            raise RuntimeError("expected a block runner that was started; call start() first")
+        return self._run
+
+    async def start(
+        self, on_progress: ProgressCallback, on_start: Callable[[ScenarioRun], None] = ignore_progress
+    ) -> None:
+        """Start fresh processes, ending earlier ones, and warm up. Raises Paused, and what cycles raise.
+
+        `on_start` is called with the scenario run before its warm-up.
+        """
+        await self._scope.aclose()
+        plan, folder = self._plan, self._plan.folder_of(self._starts)
+        self._starts += 1
+        with self._pauses.guard(self._on_pause):
+            opened = self._open_run(
+                plan.scenario, plan.plan, folder, self._pauses.elapsed, plan.factor, installation=plan.installation
+            )
+            self._run = await self._scope.enter_async_context(opened)
+            on_start(self._run)
+            await self._run.warm_up(on_progress, plan.warm_up_blocks)
+
+    async def block(self, on_progress: ProgressCallback) -> Sample:
+        """Run a block and return its sample. Raises Paused, and what cycles raise."""
+        with self._pauses.guard(self._on_pause):
+            return await self.run.block(on_progress)
+
+    async def blocks(
+        self, count: int, on_progress: ProgressCallback, enough: Callable[[ScenarioRun], bool] = lambda _: False
+    ) -> None:
+        """Run blocks until there are `count`, or `enough` returns True; check the traffic after each.
+
+        Raises Paused, IntegrityError, and what cycles raise.
+        """
+        while self.run.blocks < count and not enough(self.run):
+            with self._pauses.guard(self._on_pause):
+                await self.run.block(on_progress)
+                self.run.check_traffic()
