@@ -1,12 +1,23 @@
-"""The agent's side of registration and pairing (sections 2 and 3), as a state machine.
+"""The agent's side of registration and pairing (sections 2 and 3), as a state machine without I/O.
 
-`Pairing` is told what the relay said and what became of the peer connection, and returns commands. It keeps at most one
-peer. It does no I/O; whether a data channel is open is told to it.
+A fresh connection to the relay begins with registration (REGISTERING). Either the relay knows the agent's token
+(WAITING), or a person has to sign the agent in first (SIGN_IN). The relay may then introduce a phone: both devices sign
+challenges that the relay made (HANDSHAKE). Each confirms the signature of the other, and the relay announces the
+pairing (PAIRED). From then on the relay forwards the phone's messages. When the phone leaves, the agent waits for the
+next one. When the connection to the relay is lost, it is OFFLINE, whatever came before.
+
+The stage describes the relay's part only. A phone whose data channel is open is served on without the relay: it stays
+`phone_id` until the channel ends too. `peer` is the phone of the latest handshake, which need not be that one yet.
+
+`TRANSITIONS` is the whole machine: for each stage, the events that count in it and the stage that follows. The methods
+of `Pairing` turn a message into one of these events (a signature is valid or not), look it up there, and return the
+commands to carry out. An event without an entry is ignored, except for an announcement without a handshake, which is
+logged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, auto
 
 from mobifai.errors import HandshakeFailed
 from mobifai.protocol import messages
@@ -16,7 +27,7 @@ from mobifai.protocol.plain_text import one_line
 
 
 class PairingStage(Enum):
-    """Where the agent is with the relay."""
+    """The state of the agent's registration and pairing on the relay."""
 
     OFFLINE = "offline"
     REGISTERING = "registering"
@@ -26,9 +37,66 @@ class PairingStage(Enum):
     PAIRED = "paired"
 
 
+class PairingEvent(Enum):
+    """An event that may change the stage."""
+
+    RELAY_CONNECTED = auto()
+    RELAY_LOST = auto()
+    AUTHENTICATED = auto()
+    LOGIN_REQUIRED = auto()
+    PHONE_ACCEPTED = auto()
+    """The relay introduced a phone that the agent may pair with."""
+    PHONE_REJECTED = auto()
+    SIGNATURE_VALID = auto()
+    SIGNATURE_INVALID = auto()
+    PAIRING_ANNOUNCED = auto()
+    """The relay announced a pairing of which the agent has verified the phone, or could not."""
+    PAIRING_UNCONFIRMED = auto()
+    """The relay announced a pairing before the agent had verified the phone."""
+    PHONE_LEFT = auto()
+    PHONE_REVOKED = auto()
+
+
+_IN_ANY_STAGE: Mapping[PairingEvent, PairingStage] = {
+    PairingEvent.RELAY_CONNECTED: PairingStage.REGISTERING,
+    PairingEvent.RELAY_LOST: PairingStage.OFFLINE,
+    PairingEvent.LOGIN_REQUIRED: PairingStage.SIGN_IN,
+    PairingEvent.PHONE_ACCEPTED: PairingStage.HANDSHAKE,
+    PairingEvent.PHONE_REJECTED: PairingStage.WAITING,
+}
+
+TRANSITIONS: Mapping[PairingStage, Mapping[PairingEvent, PairingStage]] = {
+    PairingStage.OFFLINE: _IN_ANY_STAGE,
+    PairingStage.REGISTERING: {
+        **_IN_ANY_STAGE,
+        PairingEvent.AUTHENTICATED: PairingStage.WAITING,
+    },
+    PairingStage.SIGN_IN: {
+        **_IN_ANY_STAGE,
+        PairingEvent.AUTHENTICATED: PairingStage.WAITING,
+    },
+    PairingStage.WAITING: _IN_ANY_STAGE,
+    PairingStage.HANDSHAKE: {
+        **_IN_ANY_STAGE,
+        PairingEvent.SIGNATURE_VALID: PairingStage.HANDSHAKE,
+        PairingEvent.SIGNATURE_INVALID: PairingStage.WAITING,
+        PairingEvent.PAIRING_ANNOUNCED: PairingStage.PAIRED,
+        PairingEvent.PAIRING_UNCONFIRMED: PairingStage.WAITING,
+        PairingEvent.PHONE_LEFT: PairingStage.WAITING,
+    },
+    PairingStage.PAIRED: {
+        **_IN_ANY_STAGE,
+        PairingEvent.SIGNATURE_VALID: PairingStage.PAIRED,
+        PairingEvent.PHONE_LEFT: PairingStage.WAITING,
+        PairingEvent.PHONE_REVOKED: PairingStage.WAITING,
+    },
+}
+"""The stage that follows each event. A signature that is invalid in PAIRED proves nothing, so it undoes nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class SendToRelay:
-    """Emit an event to the relay."""
+    """Send an event to the relay."""
 
     event: str
     payload: object
@@ -36,7 +104,7 @@ class SendToRelay:
 
 @dataclass(frozen=True, slots=True)
 class KeepToken:
-    """Store the token for the next time."""
+    """Store the token for the next connection."""
 
     token: str
     email: str
@@ -44,12 +112,12 @@ class KeepToken:
 
 @dataclass(frozen=True, slots=True)
 class DropToken:
-    """Forget the stored token."""
+    """Delete the stored token."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShowLogin:
-    """A person has to sign this agent in, at a path on the relay."""
+    """Ask the user to sign this agent in, at a path on the relay."""
 
     login_url: str
     message: str
@@ -57,21 +125,21 @@ class ShowLogin:
 
 @dataclass(frozen=True, slots=True)
 class OpenPeer:
-    """Close any peer connection and begin a new one with this phone."""
+    """Open a peer connection to this phone, in place of any other."""
 
     peer_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ClosePeer:
-    """Close the peer connection; every terminal lives on."""
+    """Close the peer connection. Terminals keep running."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """Tell the person who reads the log. `warning` when something should be looked at."""
+    """Write to the log, as a warning if the user should look at it."""
 
     text: str
     warning: bool = False
@@ -82,7 +150,7 @@ PairingCommand = SendToRelay | KeepToken | DropToken | ShowLogin | OpenPeer | Cl
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The phone of this handshake. `to_verify` is what it signs; None: the relay does not let that be verified."""
+    """The phone of a handshake. `to_verify` is the text that it signs; None if the relay gives no challenge for it."""
 
     peer_id: str
     secret: bytes
@@ -93,11 +161,11 @@ class Peer:
 
 
 RejectionReason = Callable[[str, Features], str | None]
-"""Why a phone is not let in, by its device id and its features; None: it may come."""
+"""Returns why a phone is rejected, from its device id and features, or None to accept it."""
 
 
 class Pairing:
-    """One agent's pairing. `device_id` and `name` are what phones see."""
+    """One agent's registration and pairing. Phones see its `device_id` and `name`."""
 
     def __init__(
         self,
@@ -117,16 +185,23 @@ class Pairing:
         self._channel_peer: str | None = None
         self._warned_unverified = False
 
+    def _follow(self, event: PairingEvent) -> bool:
+        """Move to the stage that follows an event. Return whether the event counts in the present stage."""
+        following = TRANSITIONS[self.stage].get(event)
+        if following is not None:
+            self.stage = following
+        return following is not None
+
     # -- the connection to the relay
 
     def relay_connected(self, tab_count: int) -> list[PairingCommand]:
-        """A fresh connection to the relay: register on it."""
-        self.stage = PairingStage.REGISTERING
+        """Register on a fresh connection to the relay."""
+        self._follow(PairingEvent.RELAY_CONNECTED)
         return [self._register(tab_count)]
 
     def relay_lost(self, channel_open: bool) -> list[PairingCommand]:
-        """The relay is gone. An open data channel serves on."""
-        self.stage = PairingStage.OFFLINE
+        """Give up the phone, unless its data channel is open."""
+        self._follow(PairingEvent.RELAY_LOST)
         return [] if channel_open else self._close_peer("the relay is gone and no data channel is open")
 
     def _register(self, tab_count: int) -> SendToRelay:
@@ -144,43 +219,43 @@ class Pairing:
         )
 
     def authenticated(self, message: messages.Authenticated) -> list[PairingCommand]:
-        """The relay knows us."""
-        if self.stage in (PairingStage.REGISTERING, PairingStage.SIGN_IN):
-            self.stage = PairingStage.WAITING
+        """Wait for phones. Keep the token if it is a new one."""
+        self._follow(PairingEvent.AUTHENTICATED)
         renewed = message.token != self._token
         self._token = message.token
         return [KeepToken(message.token, message.user.email)] if renewed else []
 
     def login_required(self, message: messages.LoginRequired) -> list[PairingCommand]:
-        """A person has to sign us in first."""
-        self.stage = PairingStage.SIGN_IN
+        """Ask the user to sign the agent in."""
+        self._follow(PairingEvent.LOGIN_REQUIRED)
         return [ShowLogin(message.login_url, message.message)]
 
     def auth_error(self, message: messages.Notice, tab_count: int) -> list[PairingCommand]:
-        """The token is no good: register again without one, once."""
+        """Drop a token that the relay rejects and register without one. Without a token, only log the error."""
         if self._token is None:
             return [LogEntry(f"the relay refuses this agent: {one_line(message.message)}", warning=True)]
         self._token = None
         reason = one_line(message.message)
-        said = LogEntry(f"the relay did not take the stored token ({reason}); signing in anew", warning=True)
-        return [DropToken(), said, self._register(tab_count)]
+        entry = LogEntry(f"the relay rejected the stored token ({reason}); signing in again", warning=True)
+        return [DropToken(), entry, self._register(tab_count)]
 
     # -- the handshake
 
     def initiate(self, message: messages.HandshakeInitiate) -> list[PairingCommand]:
-        """A phone wants in: sign our challenge, and be ready to check its signature."""
-        rejection_reason = self._rejection_reason(message.peer_id, Features.common(message.peer_features))
-        if rejection_reason is not None:
-            return self._refuse(rejection_reason)
+        """Begin a handshake with a phone: sign the agent's challenge, unless the phone is rejected."""
+        reason = self._rejection_reason(message.peer_id, Features.common(message.peer_features))
+        if reason is not None:
+            return self._reject(PairingEvent.PHONE_REJECTED, reason)
         if self._is_reflected(message):
-            return self._refuse("the relay gives both sides of the handshake the same id, key or challenge")
+            reason = "the relay gives both sides of the handshake the same id, key or challenge"
+            return self._reject(PairingEvent.PHONE_REJECTED, reason)
         try:
             secret = self._identity.shared_secret(message.peer_public_key)
         except HandshakeFailed as error:
-            return self._refuse(str(error))
+            return self._reject(PairingEvent.PHONE_REJECTED, str(error))
         to_sign, to_verify = self._texts(message)
         signature = sign(secret, to_sign)
-        self.stage = PairingStage.HANDSHAKE
+        self._follow(PairingEvent.PHONE_ACCEPTED)
         self.peer = Peer(message.peer_id, secret, to_verify, signature, message.peer_features)
         return [
             SendToRelay(
@@ -190,7 +265,7 @@ class Pairing:
         ]
 
     def _is_reflected(self, message: messages.HandshakeInitiate) -> bool:
-        """Whether what this agent signs would do as the signature of the other side."""
+        """Return whether the agent's own signature would also pass as the other side's."""
         return (
             message.peer_id == self._device_id
             or message.peer_public_key.lower() == self._identity.public_hex.lower()
@@ -198,7 +273,7 @@ class Pairing:
         )
 
     def _texts(self, message: messages.HandshakeInitiate) -> tuple[str, str | None]:
-        """What this agent signs, and what the phone does."""
+        """Return the texts that the agent signs and that the phone signs."""
         theirs = message.peer_challenge
         if theirs is None or not Features.common(message.peer_features).binds:
             return message.challenge, theirs
@@ -210,76 +285,68 @@ class Pairing:
         if self._warned_unverified or (self.peer is not None and self.peer.to_verify is not None):
             return []
         self._warned_unverified = True
-        return [
-            LogEntry(
-                "this relay gives no way to verify a phone's key; pairing rests on the relay alone",
-                warning=True,
-            )
-        ]
+        text = "this relay gives no way to verify a phone's key; pairing rests on the relay alone"
+        return [LogEntry(text, warning=True)]
 
     def verify(self, message: messages.HandshakeSignature) -> list[PairingCommand]:
-        """The phone's signature: confirm it, or drop the pairing."""
+        """Confirm a phone whose signature is valid, or end the handshake."""
         peer = self.peer
-        if peer is None or self.stage not in (PairingStage.HANDSHAKE, PairingStage.PAIRED):
+        if peer is None:
             return []
-        if peer.to_verify is not None and not self._is_theirs(peer, message.signature):
-            # Once paired, a signature proves nothing further: a wrong one must not half undo a pairing.
-            return (
-                []
-                if self.stage is PairingStage.PAIRED
-                else self._refuse("the phone's signature does not match its key")
-            )
+        if peer.to_verify is not None and not self._is_signed_by(peer, peer.to_verify, message.signature):
+            return self._reject(PairingEvent.SIGNATURE_INVALID, "the phone's signature does not match its key")
+        if not self._follow(PairingEvent.SIGNATURE_VALID):
+            return []
         self.peer = replace(peer, verified=True)
         return [SendToRelay("handshake:confirmed", messages.HandshakeConfirmed(peer_id=peer.peer_id))]
 
     @staticmethod
-    def _is_theirs(peer: Peer, signature: str) -> bool:
-        assert peer.to_verify is not None  # noqa: S101 - as `verify` has seen
-        return signature.lower() != peer.our_signature and verifies(peer.secret, peer.to_verify, signature)
+    def _is_signed_by(peer: Peer, text: str, signature: str) -> bool:
+        return signature.lower() != peer.our_signature and verifies(peer.secret, text, signature)
 
-    def _refuse(self, reason: str) -> list[PairingCommand]:
-        self.stage = PairingStage.WAITING
+    def _reject(self, event: PairingEvent, reason: str) -> list[PairingCommand]:
+        """End the handshake, and tell the relay and the log why. Do nothing where the event does not count."""
+        if not self._follow(event):
+            return []
         self.peer = None
-        return [
-            SendToRelay("error", messages.Notice(message=reason)),
-            LogEntry(f"refused a pairing: {reason}", warning=True),
-        ]
+        entry = LogEntry(f"refused a pairing: {reason}", warning=True)
+        return [SendToRelay("error", messages.Notice(message=reason)), entry]
 
     def paired(self, message: messages.Paired) -> list[PairingCommand]:
-        """Both sides confirmed. Said twice for one handshake, the second time changes nothing."""
+        """Connect to the phone once the relay announces the pairing. A repeated announcement changes nothing."""
+        peer = self.peer
         if self.stage is PairingStage.PAIRED:
             return []
-        if self.stage is not PairingStage.HANDSHAKE or self.peer is None:
+        reason = "the relay announced a pairing that this agent had not confirmed"
+        unverified = peer is not None and peer.to_verify is not None and not peer.verified
+        if unverified and (rejected := self._reject(PairingEvent.PAIRING_UNCONFIRMED, reason)):
+            return rejected
+        if peer is None or not self._follow(PairingEvent.PAIRING_ANNOUNCED):
             return [LogEntry("the relay announced a pairing without a handshake; ignored", warning=True)]
-        if self.peer.to_verify is not None and not self.peer.verified:
-            return self._refuse("the relay announced a pairing that this agent had not confirmed")
-        self.stage = PairingStage.PAIRED
-        self._channel_peer = self.peer.peer_id
-        return [OpenPeer(self.peer.peer_id), LogEntry(one_line(message.message) or "paired with a phone")]
+        self._channel_peer = peer.peer_id
+        return [OpenPeer(peer.peer_id), LogEntry(one_line(message.message) or "paired with a phone")]
 
     # -- parting
 
     def peer_left_relay(self, channel_open: bool, tab_count: int) -> list[PairingCommand]:
-        """The phone left the relay. With an open data channel it is served on."""
-        if self.stage in (PairingStage.PAIRED, PairingStage.HANDSHAKE):
-            self.stage = PairingStage.WAITING
+        """Give up a phone that left the relay, unless its data channel is open."""
+        self._follow(PairingEvent.PHONE_LEFT)
         if channel_open:
-            return [LogEntry("the phone left the relay; its data channel is open and goes on")]
+            return [LogEntry("the phone left the relay; its data channel stays open")]
         return [*self._close_peer("the phone left"), self._register(tab_count)]
 
     def channel_lost(self, tab_count: int) -> list[PairingCommand]:
-        """The data channel ended. On the relay the phone is served on, and the channel is tried again."""
+        """Give up a phone whose data channel ended, unless it is on the relay."""
         if self.stage is PairingStage.PAIRED:
             return []
         commands = self._close_peer("the data channel ended")
         return [*commands, self._register(tab_count)] if self.stage is PairingStage.WAITING else commands
 
     def revoked(self, message: messages.DeviceRevoked) -> list[PairingCommand]:
-        """The account shut a device out: if it is our phone, it goes now."""
+        """Give up the phone if it is the device that the account revoked."""
         if message.device_id != self._channel_peer:
             return []
-        if self.stage is PairingStage.PAIRED:
-            self.stage = PairingStage.WAITING
+        self._follow(PairingEvent.PHONE_REVOKED)
         return self._close_peer("the phone was revoked")
 
     def _close_peer(self, reason: str) -> list[PairingCommand]:
@@ -290,7 +357,7 @@ class Pairing:
 
     @property
     def phone_on_relay(self) -> bool:
-        """Whether the relay forwards to a phone now."""
+        """Whether the relay forwards messages to a phone now."""
         return self.stage is PairingStage.PAIRED
 
     @property

@@ -1,13 +1,22 @@
-"""Who is on the relay, and who is joined with whom (sections 2 to 4, the relay's side).
+"""The relay's side of registration and pairing (sections 2 to 4), as a state machine without I/O.
 
-`RelayRegistry` takes events and returns commands. It knows no socket, only the ids that the server gives them, and no
-clock: `now` is in seconds of any monotonic clock.
+`RelayRegistry` keeps the devices that are signed in, by their sockets, and the pairs of a phone and an agent. It takes
+events and returns commands. It knows no sockets, only the ids that the server gives them, and no clock: `now` is in
+seconds of any monotonic clock.
+
+A phone and an agent are APART until the phone asks for the agent. The relay then gives each of them a challenge and the
+key of the other, and passes on their signatures (HANDSHAKE). Once both have confirmed the other's signature they are
+PAIRED, and the relay forwards their messages. A handshake ends when a device reports a failure or when it takes too
+long; a pair also ends when one of its devices leaves. A paired phone that asks again begins another handshake. A phone
+that asks twice during one changes nothing: answers to the first request would not fit new challenges.
+
+`TRANSITIONS` is the whole machine of one pair. An event without an entry is ignored.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import Enum, auto
 
 from mobifai.bounds import BoundedMap, Ledger
 from mobifai.errors import PairingRefused
@@ -73,20 +82,54 @@ class ConnectedDevice:
 
 
 class PairStage(Enum):
-    """How far two devices are."""
+    """The state of a phone and an agent. Devices that are APART are not kept as a pair."""
 
+    APART = "apart"
     HANDSHAKE = "handshake"
     PAIRED = "paired"
 
 
+class PairEvent(Enum):
+    """An event that may change the stage of a pair."""
+
+    REQUESTED = auto()
+    """The phone asked for the agent."""
+    SIGNED = auto()
+    CONFIRMED = auto()
+    """One device accepted the other's signature."""
+    BOTH_CONFIRMED = auto()
+    FAILED = auto()
+    EXPIRED = auto()
+    LEFT = auto()
+
+
+TRANSITIONS: Mapping[PairStage, Mapping[PairEvent, PairStage]] = {
+    PairStage.APART: {
+        PairEvent.REQUESTED: PairStage.HANDSHAKE,
+    },
+    PairStage.HANDSHAKE: {
+        PairEvent.SIGNED: PairStage.HANDSHAKE,
+        PairEvent.CONFIRMED: PairStage.HANDSHAKE,
+        PairEvent.BOTH_CONFIRMED: PairStage.PAIRED,
+        PairEvent.FAILED: PairStage.APART,
+        PairEvent.EXPIRED: PairStage.APART,
+        PairEvent.LEFT: PairStage.APART,
+    },
+    PairStage.PAIRED: {
+        PairEvent.REQUESTED: PairStage.HANDSHAKE,
+        PairEvent.LEFT: PairStage.APART,
+    },
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two devices that are joined or about to be."""
+    """A phone and an agent, by their sockets. `since` is when the handshake began."""
 
     agent: str
     phone: str
-    stage: PairStage
-    since: float
+    stage: PairStage = PairStage.APART
+    since: float = 0.0
     confirmed: frozenset[str] = field(default=frozenset())
 
     def other(self, sid: str) -> str:
@@ -161,13 +204,24 @@ class RelayRegistry:
         return commands
 
     def _part(self, sid: str, message: str) -> list[RelayCommand]:
-        pair = self._pairs.pop(sid, None)
-        if pair is None:
+        """End the pair of a socket, if it has one, and tell the other device."""
+        pair = self._pairs.get(sid)
+        if pair is None or self._follow(pair, PairEvent.LEFT) is None:
             return []
-        other = pair.other(sid)
-        del self._pairs[other]
         event = "paired_device_disconnected" if pair.stage is PairStage.PAIRED else "error"
-        return [Emit(other, event, messages.Notice(message=message))]
+        return [Emit(pair.other(sid), event, messages.Notice(message=message))]
+
+    def _follow(self, pair: Pair, event: PairEvent) -> Pair | None:
+        """Keep the pair in the stage that follows an event. Return it, or None if the event does not count."""
+        stage = TRANSITIONS[pair.stage].get(event)
+        if stage is None:
+            return None
+        followed = replace(pair, stage=stage)
+        if stage is PairStage.APART:
+            del self._pairs[pair.agent], self._pairs[pair.phone]
+        else:
+            self._pairs[pair.agent] = self._pairs[pair.phone] = followed
+        return followed
 
     # -- pairing
 
@@ -181,12 +235,12 @@ class RelayRegistry:
         held = self._pairs.get(agent.sid)
         if held is not None and held.phone != sid:
             raise PairingRefused("that device is paired with another phone now")
-        if held is not None and held.stage is PairStage.HANDSHAKE:
-            return []  # tapped twice: answers to the first time are under way, and would not fit new challenges
+        stage = held.stage if held is not None else PairStage.APART
+        if PairEvent.REQUESTED not in TRANSITIONS[stage]:
+            return []
         before = self._available(phone.user)
         commands = self._part(sid, "The phone asked for a new connection") if held is None else []
-        pair = Pair(agent.sid, phone.sid, PairStage.HANDSHAKE, now)
-        self._pairs[agent.sid] = self._pairs[phone.sid] = pair
+        self._follow(Pair(agent.sid, phone.sid, stage, now), PairEvent.REQUESTED)
         return commands + self._initiate(agent, phone) + self._tell_changes(phone.user, before)
 
     def refusal(self, sid: str, error: PairingRefused) -> list[RelayCommand]:
@@ -220,24 +274,22 @@ class RelayRegistry:
         ]
 
     def respond(self, sid: str, signature: str) -> list[RelayCommand]:
-        """A device signed its challenge; its peer is to verify that."""
+        """Pass on the signature of a device, for its peer to verify."""
         pair, device = self._pairs.get(sid), self._devices.get(sid)
-        if pair is None or device is None or pair.stage is not PairStage.HANDSHAKE:
+        if pair is None or device is None or self._follow(pair, PairEvent.SIGNED) is None:
             return []
         message = messages.HandshakeSignature(peer_id=device.device_id, signature=signature)
         return [Emit(pair.other(sid), "handshake:verify", message)]
 
     def confirm(self, sid: str) -> list[RelayCommand]:
-        """A device accepts its peer. When both have, they are paired."""
+        """Note that a device accepts its peer. Announce the pairing once both do."""
         pair = self._pairs.get(sid)
-        if pair is None or pair.stage is not PairStage.HANDSHAKE:
+        if pair is None:
             return []
         pair = replace(pair, confirmed=pair.confirmed | {sid})
-        both = len(pair.confirmed) == 2
-        if both:
-            pair = replace(pair, stage=PairStage.PAIRED)
-        self._pairs[pair.agent] = self._pairs[pair.phone] = pair
-        return self._announce(pair) if both else []
+        event = PairEvent.BOTH_CONFIRMED if len(pair.confirmed) == 2 else PairEvent.CONFIRMED
+        followed = self._follow(pair, event)
+        return self._announce(followed) if followed is not None and followed.stage is PairStage.PAIRED else []
 
     def _announce(self, pair: Pair) -> list[RelayCommand]:
         agent, phone = self._devices[pair.agent], self._devices[pair.phone]
@@ -248,29 +300,29 @@ class RelayRegistry:
         ]
 
     def fail(self, sid: str, message: str) -> list[RelayCommand]:
-        """A device reports that the handshake failed: the pairing is dropped, and both are told."""
-        pair, device = self._pairs.get(sid), self._devices.get(sid)
-        if pair is None or device is None or pair.stage is not PairStage.HANDSHAKE:
-            return []
-        return self._drop(pair, f"The pairing was dropped: {message}"[:500])
+        """End a handshake of which a device reports that it failed, and tell both devices."""
+        pair = self._pairs.get(sid)
+        return [] if pair is None else self._drop(pair, PairEvent.FAILED, f"The pairing was dropped: {message}"[:500])
 
     def expire(self, now: float) -> list[RelayCommand]:
-        """Drop what takes longer than HANDSHAKE_SECONDS."""
+        """End the handshakes that take longer than HANDSHAKE_SECONDS."""
+        message = "The handshake took too long; try again"
         late = [
             pair
             for sid, pair in self._pairs.items()
             if sid == pair.agent and pair.stage is PairStage.HANDSHAKE and now - pair.since > HANDSHAKE_SECONDS
         ]
-        return [command for pair in late for command in self._drop(pair, "The handshake took too long; try again")]
+        return [command for pair in late for command in self._drop(pair, PairEvent.EXPIRED, message)]
 
-    def _drop(self, pair: Pair, message: str) -> list[RelayCommand]:
+    def _drop(self, pair: Pair, event: PairEvent, message: str) -> list[RelayCommand]:
+        """End a handshake, and tell both devices. Do nothing where the event does not count."""
         user = self._devices[pair.agent].user
         before = self._available(user)
-        del self._pairs[pair.agent], self._pairs[pair.phone]
-        told: list[RelayCommand] = [
-            Emit(sid, "error", messages.Notice(message=message)) for sid in (pair.agent, pair.phone)
-        ]
-        return told + self._tell_changes(user, before)
+        if self._follow(pair, event) is None:
+            return []
+        notice = messages.Notice(message=message)
+        errors: list[RelayCommand] = [Emit(sid, "error", notice) for sid in (pair.agent, pair.phone)]
+        return errors + self._tell_changes(user, before)
 
     def revoke(self, user: str, device_id: str) -> list[RelayCommand]:
         """An account shuts a device out: it leaves at once, and the account's agents drop its data channel."""

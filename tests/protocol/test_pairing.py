@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from mobifai.protocol import messages
 from mobifai.protocol.agent_pairing import (
+    TRANSITIONS,
     ClosePeer,
     DropToken,
     KeepToken,
@@ -19,11 +20,13 @@ from mobifai.protocol.agent_pairing import (
     OpenPeer,
     Pairing,
     PairingCommand,
+    PairingEvent,
     PairingStage,
     SendToRelay,
     ShowLogin,
 )
 from mobifai.protocol.handshake import Identity, Party, bound_text, sign
+from tests.support.playbook import Playbook, only, when
 
 AGENT = Identity.from_hex("a1")
 PHONES = {"phone-1": Identity.from_hex("b1"), "phone-2": Identity.from_hex("b2")}
@@ -31,6 +34,12 @@ STRANGER = Identity.from_hex("c1")
 OURS, THEIRS = "aa" * 32, "bb" * 32
 TOKEN = "token"
 USER = messages.User(id="1", email="me@here", name="Me")
+AUTHENTICATED = messages.Authenticated(token=TOKEN, user=USER)
+SENT_REGISTER = only(SendToRelay, event="register")
+SENT_RESPONSE = only(SendToRelay, event="handshake:response")
+SENT_CONFIRMED = only(SendToRelay, event="handshake:confirmed")
+SENT_ERROR = only(SendToRelay, event="error")
+WARNING = only(LogEntry, warning=True)
 NOT_A_POINT = "04" + "11" * 64
 
 
@@ -88,29 +97,38 @@ def kinds(commands: list[PairingCommand]) -> list[type]:
 
 
 def test_it_registers_as_an_agent_with_its_key_and_token() -> None:
-    (register,) = a_pairing().relay_connected(3)
-    assert register == SendToRelay(
-        "register",
-        messages.Register(
-            type="mac",
-            device_id="agent",
-            public_key=AGENT.public_hex,
-            token="token",
-            device_name="Mac",
-            tab_count=3,
-            features=("ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind", "assistant"),
-        ),
+    register = messages.Register(
+        type="mac",
+        device_id="agent",
+        public_key=AGENT.public_hex,
+        token="token",
+        device_name="Mac",
+        tab_count=3,
+        features=("ack", "resume", "e2e", "unseen", "keys", "exits", "order", "bind", "assistant"),
     )
+    assert Playbook(a_pairing()) >> when.relay_connected(3) << SendToRelay("register", register)
 
 
 def test_a_pairing_from_first_to_last() -> None:
-    pairing = waiting()
-    assert sent(pairing.initiate(initiate())) == ["handshake:response"]
-    assert sent(pairing.verify(signature())) == ["handshake:confirmed"]
-    commands = pairing.paired(paired())
-    assert kinds(commands) == [OpenPeer, LogEntry]
-    assert commands[0] == OpenPeer("phone-1")
-    assert pairing.phone_on_relay
+    assert (
+        Playbook(a_pairing())
+        << PairingStage.OFFLINE
+        >> when.relay_connected(0)
+        << SENT_REGISTER
+        << PairingStage.REGISTERING
+        >> when.authenticated(AUTHENTICATED)
+        << PairingStage.WAITING
+        >> when.initiate(initiate())
+        << SENT_RESPONSE
+        << PairingStage.HANDSHAKE
+        >> when.verify(signature())
+        << SENT_CONFIRMED
+        << PairingStage.HANDSHAKE
+        >> when.paired(paired())
+        << OpenPeer("phone-1")
+        << LogEntry("paired with a phone")
+        << PairingStage.PAIRED
+    )
 
 
 def test_it_signs_its_own_challenge_and_not_the_peers() -> None:
@@ -121,12 +139,18 @@ def test_it_signs_its_own_challenge_and_not_the_peers() -> None:
 
 
 def test_a_phone_that_does_not_hold_its_key_is_refused() -> None:
-    pairing = waiting()
-    pairing.initiate(initiate())
-    refused = pairing.verify(forged())
-    assert sent(refused) == ["error"]
-    assert "does not match" in str(refused)
-    assert OpenPeer not in kinds(pairing.paired(paired()))
+    assert (
+        Playbook(waiting())
+        >> when.initiate(initiate())
+        << SENT_RESPONSE
+        >> when.verify(forged())
+        << SendToRelay("error", messages.Notice(message="the phone's signature does not match its key"))
+        << WARNING
+        << PairingStage.WAITING
+        >> when.paired(paired())
+        << WARNING
+        << PairingStage.WAITING
+    )
 
 
 def test_an_answer_to_our_own_challenge_proves_nothing() -> None:
@@ -203,119 +227,164 @@ def test_the_agent_s_own_signature_is_not_a_phone_s() -> None:
 
 
 def test_a_relay_that_says_paired_before_the_agent_confirmed_opens_nothing() -> None:
-    pairing = waiting()
-    pairing.initiate(initiate())
-    commands = pairing.paired(paired())
-    assert sent(commands) == ["error"]
-    assert OpenPeer not in kinds(commands)
+    assert (
+        Playbook(waiting())
+        >> when.initiate(initiate())
+        << SENT_RESPONSE
+        >> when.paired(paired())
+        << SENT_ERROR
+        << WARNING
+        << PairingStage.WAITING
+    )
 
 
-def test_with_a_relay_in_the_field_pairing_is_unverified_and_that_is_said_once() -> None:
-    pairing = waiting()
-    first = pairing.initiate(initiate(peer_challenge=None))
-    assert [command.warning for command in first if isinstance(command, LogEntry)] == [True]
-    assert sent(pairing.verify(forged())) == ["handshake:confirmed"]
-    assert OpenPeer in kinds(pairing.paired(paired()))
-    assert kinds(pairing.initiate(initiate(peer_challenge=None))) == [SendToRelay]
+def test_a_relay_without_challenges_for_phones_pairs_them_unverified_and_that_is_logged_once() -> None:
+    assert (
+        Playbook(waiting())
+        >> when.initiate(initiate(peer_challenge=None))
+        << SENT_RESPONSE
+        << WARNING
+        >> when.verify(forged())
+        << SENT_CONFIRMED
+        >> when.paired(paired())
+        << OpenPeer("phone-1")
+        << LogEntry
+        >> when.initiate(initiate(peer_challenge=None))
+        << SENT_RESPONSE
+        << PairingStage.HANDSHAKE
+    )
 
 
 def test_paired_twice_changes_nothing() -> None:
     pairing = joined()
     peer = pairing.peer
-    assert pairing.paired(paired()) == []
+    assert Playbook(pairing) >> when.paired(paired()) << PairingStage.PAIRED
     assert pairing.peer is peer
-    assert pairing.phone_on_relay
 
 
-def test_a_relay_in_the_field_may_say_paired_before_and_after_the_signature() -> None:
-    pairing = waiting()
-    pairing.initiate(initiate(peer_challenge=None))
-    assert OpenPeer in kinds(pairing.paired(paired()))
-    assert sent(pairing.verify(signature())) == ["handshake:confirmed"]
-    assert pairing.paired(paired()) == []
+def test_a_legacy_relay_may_say_paired_before_and_after_the_signature() -> None:
+    assert (
+        Playbook(waiting())
+        >> when.initiate(initiate(peer_challenge=None))
+        << SENT_RESPONSE
+        << WARNING
+        >> when.paired(paired())
+        << OpenPeer("phone-1")
+        << LogEntry
+        >> when.verify(signature())
+        << SENT_CONFIRMED
+        >> when.paired(paired())
+        << PairingStage.PAIRED
+    )
 
 
 def test_a_wrong_signature_after_the_pairing_undoes_nothing() -> None:
-    pairing = joined()
-    assert pairing.verify(forged()) == []
-    assert pairing.phone_on_relay
+    assert Playbook(joined()) >> when.verify(forged()) << PairingStage.PAIRED
 
 
 def test_paired_without_a_handshake_opens_nothing() -> None:
-    commands = waiting().paired(paired())
-    assert kinds(commands) == [LogEntry]
+    assert Playbook(waiting()) >> when.paired(paired()) << WARNING << PairingStage.WAITING
 
 
 def test_a_new_phone_wins_over_one_that_left_without_a_word() -> None:
-    pairing = joined("phone-1")
-    pairing.initiate(initiate("phone-2"))
-    pairing.verify(signature("phone-2"))
-    assert pairing.paired(paired("phone-2"))[0] == OpenPeer("phone-2")
+    assert (
+        Playbook(joined("phone-1"))
+        >> when.initiate(initiate("phone-2"))
+        << SENT_RESPONSE
+        >> when.verify(signature("phone-2"))
+        << SENT_CONFIRMED
+        >> when.paired(paired("phone-2"))
+        << OpenPeer("phone-2")
+        << LogEntry
+    )
 
 
 def test_an_old_phones_signature_is_no_new_phones() -> None:
-    pairing = joined("phone-1")
-    pairing.initiate(initiate("phone-2"))
-    assert sent(pairing.verify(signature("phone-1"))) == ["error"]
+    assert (
+        Playbook(joined("phone-1"))
+        >> when.initiate(initiate("phone-2"))
+        << SENT_RESPONSE
+        >> when.verify(signature("phone-1"))
+        << SENT_ERROR
+        << WARNING
+        << PairingStage.WAITING
+    )
 
 
 def test_a_handshake_does_not_outlive_the_relays_connection() -> None:
-    pairing = waiting()
-    pairing.initiate(initiate())
-    pairing.verify(signature())
-    pairing.relay_lost(channel_open=False)
-    pairing.relay_connected(0)
-    pairing.authenticated(messages.Authenticated(token="token", user=USER))
-    assert OpenPeer not in kinds(pairing.paired(paired()))
+    assert (
+        Playbook(waiting())
+        >> when.initiate(initiate())
+        << SENT_RESPONSE
+        >> when.verify(signature())
+        << SENT_CONFIRMED
+        >> when.relay_lost(channel_open=False)
+        << ClosePeer
+        << PairingStage.OFFLINE
+        >> when.relay_connected(0)
+        << SENT_REGISTER
+        >> when.authenticated(AUTHENTICATED)
+        >> when.paired(paired())
+        << WARNING
+        << PairingStage.WAITING
+    )
 
 
 def test_a_relay_lost_under_an_open_channel_closes_nothing() -> None:
-    pairing = joined()
-    assert pairing.relay_lost(channel_open=True) == []
-    assert not pairing.phone_on_relay
+    assert Playbook(joined()) >> when.relay_lost(channel_open=True) << PairingStage.OFFLINE
 
 
 def test_a_relay_lost_without_a_channel_closes_the_peer_connection() -> None:
-    assert kinds(joined().relay_lost(channel_open=False)) == [ClosePeer]
+    assert Playbook(joined()) >> when.relay_lost(channel_open=False) << ClosePeer << PairingStage.OFFLINE
 
 
 def test_a_channel_lost_after_the_relay_closes_the_peer_connection() -> None:
-    pairing = joined()
-    pairing.relay_lost(channel_open=True)
-    assert kinds(pairing.channel_lost(0)) == [ClosePeer]
+    assert Playbook(joined()) >> when.relay_lost(channel_open=True) >> when.channel_lost(0) << ClosePeer
 
 
 def test_a_channel_lost_under_an_open_relay_leaves_the_phone_on_the_relay() -> None:
-    pairing = joined()
-    assert pairing.channel_lost(0) == []
-    assert pairing.phone_on_relay
+    assert Playbook(joined()) >> when.channel_lost(0) << PairingStage.PAIRED
 
 
 def test_a_phone_that_left_the_relay_is_served_on_its_channel_and_then_let_go() -> None:
     pairing = joined()
-    assert kinds(pairing.peer_left_relay(channel_open=True, tab_count=0)) == [LogEntry]
+    assert Playbook(pairing) >> when.peer_left_relay(channel_open=True, tab_count=0) << LogEntry << PairingStage.WAITING
     assert pairing.phone_id == "phone-1"
-    commands = pairing.channel_lost(2)
-    assert kinds(commands) == [ClosePeer, SendToRelay]
-    assert sent(commands) == ["register"]
+    assert Playbook(pairing) >> when.channel_lost(2) << ClosePeer << SENT_REGISTER
+    assert pairing.phone_id is None
 
 
 def test_a_phone_that_left_without_a_channel_is_let_go_and_the_agent_registers_again() -> None:
-    commands = joined().peer_left_relay(channel_open=False, tab_count=2)
-    assert kinds(commands) == [ClosePeer, SendToRelay]
-    assert sent(commands) == ["register"]
+    assert (
+        Playbook(joined())
+        >> when.peer_left_relay(channel_open=False, tab_count=2)
+        << ClosePeer
+        << SENT_REGISTER
+        << PairingStage.WAITING
+    )
 
 
 def test_a_revoked_phone_goes_also_when_only_its_channel_is_left() -> None:
-    pairing = joined()
-    pairing.peer_left_relay(channel_open=True, tab_count=0)
-    assert kinds(pairing.revoked(messages.DeviceRevoked(device_id="phone-1"))) == [ClosePeer]
+    assert (
+        Playbook(joined())
+        >> when.peer_left_relay(channel_open=True, tab_count=0)
+        << LogEntry
+        >> when.revoked(messages.DeviceRevoked(device_id="phone-1"))
+        << ClosePeer
+    )
+
+
+def test_a_revoked_phone_that_is_paired_leaves_the_agent_waiting() -> None:
+    assert (
+        Playbook(joined())
+        >> when.revoked(messages.DeviceRevoked(device_id="phone-1"))
+        << ClosePeer
+        << PairingStage.WAITING
+    )
 
 
 def test_another_devices_revocation_is_nothing_to_the_phone() -> None:
-    pairing = joined()
-    assert pairing.revoked(messages.DeviceRevoked(device_id="phone-2")) == []
-    assert pairing.phone_on_relay
+    assert Playbook(joined()) >> when.revoked(messages.DeviceRevoked(device_id="phone-2")) << PairingStage.PAIRED
 
 
 def test_a_token_that_is_refused_is_dropped_once() -> None:
@@ -327,22 +396,51 @@ def test_a_token_that_is_refused_is_dropped_once() -> None:
     assert isinstance(register, SendToRelay)
     assert isinstance(register.payload, messages.Register)
     assert register.payload.token is None
-    assert sent(pairing.auth_error(messages.Notice(message="no"), 0)) == []
+    assert Playbook(pairing) >> when.auth_error(messages.Notice(message="no"), 0) << WARNING << PairingStage.REGISTERING
 
 
 def test_a_new_token_is_kept_and_the_same_one_is_not_kept_again() -> None:
-    pairing = a_pairing(token=None)
-    pairing.relay_connected(0)
-    assert pairing.authenticated(messages.Authenticated(token="new", user=USER)) == [KeepToken("new", "me@here")]
-    assert pairing.authenticated(messages.Authenticated(token="new", user=USER)) == []
+    new = messages.Authenticated(token="new", user=USER)
+    assert (
+        Playbook(a_pairing(token=None))
+        >> when.relay_connected(0)
+        << SENT_REGISTER
+        >> when.authenticated(new)
+        << KeepToken("new", "me@here")
+        >> when.authenticated(new)
+        << PairingStage.WAITING
+    )
 
 
-def test_a_person_is_asked_to_sign_in() -> None:
-    pairing = a_pairing(token=None)
-    pairing.relay_connected(0)
-    shown = pairing.login_required(messages.LoginRequired(message="Please", login_url="/login?x"))
-    assert shown == [ShowLogin("/login?x", "Please")]
-    assert pairing.stage is PairingStage.SIGN_IN
+def test_a_person_is_asked_to_sign_in_and_the_agent_waits_for_phones_then() -> None:
+    assert (
+        Playbook(a_pairing(token=None))
+        >> when.relay_connected(0)
+        << SENT_REGISTER
+        >> when.login_required(messages.LoginRequired(message="Please", login_url="/login?x"))
+        << ShowLogin("/login?x", "Please")
+        << PairingStage.SIGN_IN
+        >> when.authenticated(AUTHENTICATED)
+        << KeepToken
+        << PairingStage.WAITING
+    )
+
+
+# -- the table
+
+
+def test_every_stage_has_a_row() -> None:
+    assert set(TRANSITIONS) == set(PairingStage)
+
+
+def test_only_a_handshake_leads_to_a_pairing() -> None:
+    leading = {
+        (stage, event)
+        for stage, row in TRANSITIONS.items()
+        for event, following in row.items()
+        if following is PairingStage.PAIRED and stage is not PairingStage.PAIRED
+    }
+    assert leading == {(PairingStage.HANDSHAKE, PairingEvent.PAIRING_ANNOUNCED)}
 
 
 # -- any order of events

@@ -24,6 +24,7 @@ from mobifai.protocol.relay_pairing import (
     RelayRegistry,
     is_forwarded,
 )
+from tests.support.playbook import Only, Playbook, only, when
 
 APPLICATION_EVENTS = ["webrtc:offer", "webrtc:ice-candidate", "terminal:output", "process:create", "processes:sync"]
 OTHER_EVENTS = ["register", "paired", "error", "settings:updated", "handshake:confirmed", "auth_error", "disconnect"]
@@ -64,25 +65,63 @@ def paired(rooms: RelayRegistry) -> RelayRegistry:
     return rooms
 
 
+def shaking_hands() -> RelayRegistry:
+    rooms = rooms_for()
+    rooms.join(an_agent())
+    rooms.join(a_phone())
+    rooms.request("P", "agent", 0.0)
+    return rooms
+
+
+def dialogue(rooms: RelayRegistry) -> Playbook:
+    """A dialogue about the phone P."""
+
+    def stage_of(rooms: RelayRegistry) -> PairStage:
+        pair = rooms.pair_of("P")
+        return pair.stage if pair is not None else PairStage.APART
+
+    return Playbook(rooms, stage_of)
+
+
+def to(sid: str, event: str) -> Only:
+    """Expect this event for a socket, with any payload."""
+    return only(Emit, sid=sid, event=event)
+
+
 # -- dialogues
 
 
 def test_a_pairing_from_first_to_last() -> None:
-    rooms = rooms_for()
-    assert told(rooms.join(an_agent(tab_count=2))) == [("A", "waiting_for_peer")]
-    joined = rooms.join(a_phone())
-    assert told(joined) == [("P", "available_devices")]
-    assert payloads(joined, "P", "available_devices") == [
-        [messages.AvailableDevice(device_id="agent", device_name="Mac", status="available", tab_count=2)]
-    ]
-    asked = rooms.request("P", "agent", 0.0)
-    assert told(asked) == [("A", "handshake:initiate"), ("P", "handshake:initiate"), ("P", "available_devices")]
-    assert told(rooms.respond("P", "ab")) == [("A", "handshake:verify")]
-    assert told(rooms.respond("A", "cd")) == [("P", "handshake:verify")]
-    assert told(rooms.confirm("A")) == []
-    assert told(rooms.confirm("P")) == [("A", "paired"), ("P", "paired"), ("A", "request_dimensions")]
-    assert told(rooms.forward("P", "terminal:input", "x")) == [("A", "terminal:input")]
-    assert told(rooms.leave("P")) == [("A", "paired_device_disconnected")]
+    available = [messages.AvailableDevice(device_id="agent", device_name="Mac", status="available", tab_count=2)]
+    assert (
+        dialogue(rooms_for())
+        >> when.join(an_agent(tab_count=2))
+        << to("A", "waiting_for_peer")
+        >> when.join(a_phone())
+        << Emit("P", "available_devices", available)
+        << PairStage.APART
+        >> when.request("P", "agent", 0.0)
+        << to("A", "handshake:initiate")
+        << to("P", "handshake:initiate")
+        << Emit("P", "available_devices", [])
+        << PairStage.HANDSHAKE
+        >> when.respond("P", "ab")
+        << to("A", "handshake:verify")
+        >> when.respond("A", "cd")
+        << to("P", "handshake:verify")
+        >> when.confirm("A")
+        << PairStage.HANDSHAKE
+        >> when.confirm("P")
+        << to("A", "paired")
+        << to("P", "paired")
+        << to("A", "request_dimensions")
+        << PairStage.PAIRED
+        >> when.forward("P", "terminal:input", "x")
+        << Emit("A", "terminal:input", "x")
+        >> when.leave("P")
+        << to("A", "paired_device_disconnected")
+        << PairStage.APART
+    )
 
 
 def test_each_side_gets_its_challenge_the_peers_key_and_the_peers_challenge() -> None:
@@ -111,32 +150,43 @@ def test_a_verifier_learns_whose_signature_it_is() -> None:
 
 
 def test_nothing_is_paired_by_one_side_confirming_twice() -> None:
-    rooms = rooms_for()
-    rooms.join(an_agent())
-    rooms.join(a_phone())
-    rooms.request("P", "agent", 0.0)
-    assert told(rooms.confirm("P")) == told(rooms.confirm("P")) == []
-    assert rooms.forward("P", "terminal:input", "x") == []
+    assert (
+        dialogue(shaking_hands())
+        >> when.confirm("P")
+        >> when.confirm("P")
+        << PairStage.HANDSHAKE
+        >> when.forward("P", "terminal:input", "x")
+    )
 
 
 def test_a_third_confirmation_announces_nothing() -> None:
-    assert paired(rooms_for()).confirm("A") == []
+    assert dialogue(paired(rooms_for())) >> when.confirm("A") << PairStage.PAIRED
 
 
 def test_a_phone_that_asks_twice_during_the_handshake_begins_no_second_one() -> None:
-    rooms = rooms_for()
-    rooms.join(an_agent())
-    rooms.join(a_phone())
-    rooms.request("P", "agent", 0.0)
-    assert rooms.request("P", "agent", 1.0) == []
-    rooms.confirm("A")
-    assert ("P", "paired") in told(rooms.confirm("P"))
+    assert (
+        dialogue(shaking_hands())
+        >> when.request("P", "agent", 1.0)
+        << PairStage.HANDSHAKE
+        >> when.confirm("A")
+        >> when.confirm("P")
+        << to("A", "paired")
+        << to("P", "paired")
+        << to("A", "request_dimensions")
+    )
 
 
-def test_a_paired_phone_that_asks_for_the_same_agent_shakes_hands_anew() -> None:
-    rooms = paired(rooms_for())
-    assert told(rooms.request("P", "agent", 1.0)) == [("A", "handshake:initiate"), ("P", "handshake:initiate")]
-    assert rooms.forward("P", "terminal:input", "x") == []
+def test_a_paired_phone_that_asks_for_the_same_agent_begins_another_handshake() -> None:
+    assert (
+        dialogue(paired(rooms_for()))
+        >> when.request("P", "agent", 1.0)
+        << to("A", "handshake:initiate")
+        << to("P", "handshake:initiate")
+        << PairStage.HANDSHAKE
+        >> when.forward("P", "terminal:input", "x")
+        >> when.confirm("P")  # both had confirmed the handshake before: that does not count any more
+        << PairStage.HANDSHAKE
+    )
 
 
 def test_a_phone_that_asks_for_another_agent_leaves_the_first() -> None:
@@ -176,9 +226,7 @@ def test_a_handshake_that_fails_is_dropped_and_both_are_told_why() -> None:
 
 
 def test_an_error_after_the_handshake_parts_nobody() -> None:
-    rooms = paired(rooms_for())
-    assert rooms.fail("P", "no") == []
-    assert rooms.forward("P", "terminal:input", "x") != []
+    assert dialogue(paired(rooms_for())) >> when.fail("P", "no") << PairStage.PAIRED
 
 
 @pytest.mark.parametrize(("after", "dropped"), [(HANDSHAKE_SECONDS, False), (HANDSHAKE_SECONDS + 0.001, True)])
@@ -192,7 +240,7 @@ def test_a_handshake_has_its_time(after: float, dropped: bool) -> None:
 
 
 def test_a_pairing_has_no_end_of_its_own() -> None:
-    assert paired(rooms_for()).expire(1e9) == []
+    assert dialogue(paired(rooms_for())) >> when.expire(1e9) << PairStage.PAIRED
 
 
 def test_a_device_on_a_new_socket_replaces_itself() -> None:
