@@ -1,13 +1,21 @@
-"""End-to-end encryption with one phone, for the length of one pairing, as a state machine: the agent's side.
+"""End-to-end encryption with one phone for the length of one pairing: the agent's side, as a state machine without I/O.
 
-`E2eSession` is told what the relay forwards and returns commands. Until the phone's first sealed message has opened, it
-has proven nothing that could not have been recorded: nothing is to be sent to it or done for it before `PhoneProven`.
-It does no I/O and keeps no phone: whom the agent knows is asked of `Trust`. Commands are structs, which take a fraction
-of a data class's time to define: every start of an agent pays for it.
+A session waits for the phone's hello (HELLO). The hello begins a Noise handshake, in which the phone shows that it
+holds a key that the agent has pinned, or the secret of an invitation link. The agent answers with its welcome and waits
+for the first sealed message (READY). Until that message opens, the phone has proven nothing that a recording could not
+contain, so nothing may be sent to it or done for it. It has to be `e2e:ready`; then the phone is proven, and frames are
+sealed and opened in both directions (ESTABLISHED). A message that can't be opened or read, and a phone that is not
+trusted, end the session (ENDED); the phone may pair again.
+
+`TRANSITIONS` is the whole machine: for each stage, the messages that count in it and the stage that follows. All others
+are ignored: whoever controls the relay can send them. A message that counts may also be refused, which leads to ENDED.
+
+`E2eSession` does no I/O and stores no phones: it asks `Trust` about keys and links. Commands are msgspec structs
+because defining a dataclass takes several times as long, and every start of an agent would pay for it.
 """
 
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum, StrEnum
 from hashlib import sha256
 from typing import Any, Protocol
@@ -21,29 +29,29 @@ from mobifai.protocol.noise import NO_SECRET, KeyPair, Responder, TransportState
 
 SECRET_BYTES = 16
 LINK_SECONDS = 600
-"""How long a link is good, as its pairing code is."""
+"""How long an invitation link is valid; its pairing code is valid for as long."""
 
 READY = "e2e:ready"
 
 
 def prologue(agent_id: str, phone_id: str) -> bytes:
-    """What both sides must agree on beforehand: who speaks with whom."""
+    """Return the Noise prologue, which both sides must agree on: the ids of the agent and the phone."""
     return f"MobiFai e2e 1\n{agent_id}\n{phone_id}".encode()
 
 
 def link_psk(secret: bytes) -> bytes:
-    """The pre-shared key that a link's secret makes."""
+    """Return the pre-shared key that is derived from a link's secret."""
     return sha256(b"MobiFai link secret 1\n" + secret).digest()
 
 
 def fingerprint(key: bytes) -> str:
-    """A short name of a public key, for people to compare: 8 bytes of its SHA-256."""
+    """Return a short form of a public key for people to compare: 8 bytes of its SHA-256."""
     digits = sha256(key).hexdigest()[:16]
     return " ".join(digits[start : start + 4] for start in range(0, 16, 4))
 
 
 class E2eStage(Enum):
-    """How far a session is."""
+    """The state of a session; HELLO and READY are named by the message that it waits for."""
 
     HELLO = "hello"
     READY = "ready"
@@ -51,8 +59,17 @@ class E2eStage(Enum):
     ENDED = "ended"
 
 
+TRANSITIONS: Mapping[E2eStage, Mapping[str, E2eStage]] = {
+    E2eStage.HELLO: {"e2e:hello": E2eStage.READY},
+    E2eStage.READY: {"e2e:sealed": E2eStage.ESTABLISHED},
+    E2eStage.ESTABLISHED: {"e2e:sealed": E2eStage.ESTABLISHED},
+    E2eStage.ENDED: {},
+}
+"""The stage that follows each message of the phone, unless the phone is refused."""
+
+
 class Reason(StrEnum):
-    """Why a phone is refused."""
+    """Why a phone is refused, as the phone is informed."""
 
     UNKNOWN = "unknown"
     LINK_USED = "link-used"
@@ -61,7 +78,7 @@ class Reason(StrEnum):
 
 
 class KeyStatus(Enum):
-    """What a key is to the agent."""
+    """Whether the agent knows a public key."""
 
     PINNED = "pinned"
     REVOKED = "revoked"
@@ -69,27 +86,27 @@ class KeyStatus(Enum):
 
 
 class Trust(Protocol):
-    """Whom the agent knows, and which links wait to be used. Asked anew each time: it may change meanwhile."""
+    """The keys and links that the agent accepts. Both may change during a session, so every question is current."""
 
     def key_status(self, key: bytes) -> KeyStatus:
-        """What a public key is to the agent."""
+        """Return whether the agent knows a public key."""
 
     def psks(self) -> Iterable[bytes]:
-        """The pre-shared keys of the links that are good now."""
+        """Return the pre-shared keys of the links that are valid now."""
 
     def rejection_reason(self, key: bytes, device_id: str) -> str | None:
-        """Why no more phones can be pinned, if that is so: a sentence for the person."""
+        """Return why this phone can't be pinned, as a sentence for its user, or None if it can."""
 
 
 class SendToPhone(msgspec.Struct, frozen=True):
-    """Tell the phone, by relay and in clear."""
+    """Send a message to the phone by relay, unencrypted."""
 
     event: str
     payload: object
 
 
 class PhoneProven(msgspec.Struct, frozen=True):
-    """The phone is there, and is who it says. `psk`: it came by this link, which is used up now; its key is pinned."""
+    """Serve the phone and pin its key. `psk` is that of the link it came by, which is used up now."""
 
     key: bytes
     name: str
@@ -98,20 +115,20 @@ class PhoneProven(msgspec.Struct, frozen=True):
 
 
 class FrameOpened(msgspec.Struct, frozen=True):
-    """A frame of the phone, whose text nobody else has read or written."""
+    """Process a frame of the phone, which arrived encrypted."""
 
     frame: bytes
 
 
 class SessionRefused(msgspec.Struct, frozen=True):
-    """The session is over: tell the phone why, and let it come again."""
+    """End the session, and tell the phone why."""
 
     reason: Reason
     message: str
 
 
 class MessageIgnored(msgspec.Struct, frozen=True):
-    """Something that means nothing here, or was forged: for the log."""
+    """Log a message that does not count in this stage, or that was forged."""
 
     what: str
 
@@ -120,7 +137,7 @@ E2eCommand = SendToPhone | PhoneProven | FrameOpened | SessionRefused | MessageI
 
 
 class _Phone(msgspec.Struct, frozen=True):
-    """The phone of a handshake."""
+    """The phone of a handshake. `psk` is that of the link it came by, if it came by one."""
 
     key: bytes
     introduction: messages.Introduction
@@ -128,7 +145,7 @@ class _Phone(msgspec.Struct, frozen=True):
 
 
 class E2eSession:
-    """One phone's session. `introduction` is what the agent says of itself within the handshake."""
+    """One phone's session. `introduction` is what the handshake tells the phone about the agent."""
 
     def __init__(
         self, static: KeyPair, agent_id: str, phone_id: str, introduction: messages.Introduction, trust: Trust
@@ -142,38 +159,43 @@ class E2eSession:
         self._phone: _Phone | None = None
         self._transport: TransportState | None = None
 
-    # -- what comes
+    # -- messages from the phone
 
     def receive(self, event: str, payload: object) -> list[E2eCommand]:
-        """An event that the relay forwarded."""
+        """Process an event that the relay forwarded."""
+        following = TRANSITIONS[self.stage].get(event)
+        if following is None:
+            return [MessageIgnored(f"{event[:64]} in clear, or at the wrong time ({self.stage.value})")]
         try:
-            return self._dispatch(event, payload)
+            command = self._process(event, payload)
         except _RefusedError as refused:
             self.end()
             return [SessionRefused(refused.reason, str(refused))]
+        self.stage = following
+        return [command]
 
-    def _dispatch(self, event: str, payload: object) -> list[E2eCommand]:
-        match event, self.stage:
-            case "e2e:hello", E2eStage.HELLO:
-                return self._greeted(_read(event, payload).message)
-            case "e2e:sealed", E2eStage.READY:
-                return self._became_ready(self._open(_read(event, payload).data))
-            case "e2e:sealed", E2eStage.ESTABLISHED:
-                return [FrameOpened(self._open(_read(event, payload).data))]
-        return [MessageIgnored(f"{event[:64]} in clear, or at the wrong time ({self.stage.value})")]
+    def _process(self, event: str, payload: object) -> E2eCommand:
+        message = _read(event, payload)
+        match self.stage:
+            case E2eStage.HELLO:
+                return self._welcome(message.message)
+            case E2eStage.READY:
+                return self._prove(self._open(message.data))
+            case _:
+                return FrameOpened(self._open(message.data))
 
-    def _greeted(self, message: str) -> list[E2eCommand]:
+    def _welcome(self, message: str) -> E2eCommand:
+        """Answer the phone's hello with the second message of the handshake."""
         try:
             responder = Responder(self._static, self._prologue, _bytes(message))
-            self._phone = self._recognized(responder)
+            self._phone = self._recognize(responder)
             answer, self._transport = responder.second(msgspec.json.encode(self._introduction))
         except HandshakeFailed as error:
             raise _RefusedError(Reason.BROKEN, str(error)) from None
-        self.stage = E2eStage.READY
-        return [SendToPhone("e2e:welcome", messages.E2eHandshake(message=_base64(answer)))]
+        return SendToPhone("e2e:welcome", messages.E2eHandshake(message=_base64(answer)))
 
-    def _recognized(self, responder: Responder) -> _Phone:
-        """Who says hello: a phone that is known, or one with a link."""
+    def _recognize(self, responder: Responder) -> _Phone:
+        """Return the phone that says hello: one whose key is pinned, or one with a valid link. Refuse any other."""
         key = responder.initiator
         key_status = self._trust.key_status(key)
         if key_status is KeyStatus.PINNED and (payload := responder.try_psk(NO_SECRET)) is not None:
@@ -187,22 +209,21 @@ class E2eSession:
         raise _unknown_key(key_status)
 
     def _require_room(self, key: bytes) -> None:
-        rejection_reason = self._trust.rejection_reason(key, self.phone_id)
-        if rejection_reason is not None:
-            raise _RefusedError(Reason.UNKNOWN, rejection_reason)
+        reason = self._trust.rejection_reason(key, self.phone_id)
+        if reason is not None:
+            raise _RefusedError(Reason.UNKNOWN, reason)
 
-    def _became_ready(self, frame: bytes) -> list[E2eCommand]:
-        """The phone holds its key now; it is nobody who has recorded it. What it rests on may be void by now."""
+    def _prove(self, frame: bytes) -> E2eCommand:
+        """Accept the phone by its first sealed message, unless its key or link became invalid during the handshake."""
         phone = self._phone
         assert phone is not None  # noqa: S101 - the stage says so
         if _event(frame) != READY:
             raise _RefusedError(Reason.BROKEN, f"expected {READY} as the first sealed message")
         if phone.psk is not None and phone.psk not in self._trust.psks():
-            raise _RefusedError(Reason.LINK_USED, "this link became void meanwhile; scan a new one")
+            raise _RefusedError(Reason.LINK_USED, "this link is no longer valid; scan a new one")
         if phone.psk is None and (key_status := self._trust.key_status(phone.key)) is not KeyStatus.PINNED:
             raise _unknown_key(key_status)
-        self.stage = E2eStage.ESTABLISHED
-        return [PhoneProven(phone.key, phone.introduction.name, phone.introduction.features, phone.psk)]
+        return PhoneProven(phone.key, phone.introduction.name, phone.introduction.features, phone.psk)
 
     def _open(self, data: str) -> bytes:
         assert self._transport is not None  # noqa: S101 - the stage says so
@@ -211,22 +232,22 @@ class E2eSession:
         except (EncryptionError, HandshakeFailed) as error:
             raise _RefusedError(Reason.BROKEN, str(error)) from None
 
-    # -- what goes
+    # -- messages to the phone
 
     def seal(self, frame: bytes) -> messages.E2eSealed:
-        """The next message to the phone: it has to be sent, or the session ended. Raises EncryptionError."""
+        """Encrypt a frame. The result must be sent, or the session ended. Raises EncryptionError."""
         if self.stage is not E2eStage.ESTABLISHED or self._transport is None:
-            raise EncryptionError("expected a phone that has said that it is ready")
+            raise EncryptionError(f"expected a session with a phone that is ready; this one is {self.stage.value}")
         return messages.E2eSealed(data=_base64(self._transport.seal(frame)))
 
     def end(self) -> None:
-        """Seal and open nothing any more."""
+        """Drop the keys. Ending twice is ending once."""
         self.stage = E2eStage.ENDED
         self._transport = None
 
 
 class _RefusedError(Exception):
-    """The phone is refused."""
+    """A message or a phone that ends the session."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -235,7 +256,9 @@ class _RefusedError(Exception):
 
 def _unknown_key(key_status: KeyStatus) -> _RefusedError:
     if key_status is KeyStatus.REVOKED:
-        return _RefusedError(Reason.REVOKED, "this phone was revoked; `mobifai pair` shows a link that lets it in anew")
+        return _RefusedError(
+            Reason.REVOKED, "this phone was revoked; `mobifai pair` shows a link that lets it in again"
+        )
     return _RefusedError(Reason.UNKNOWN, "this agent does not know this phone; `mobifai pair` shows a link for it")
 
 

@@ -15,6 +15,7 @@ from mobifai.errors import EncryptionError, MobiFaiError
 from mobifai.limits import MAX_FRAME, MAX_SEALED
 from mobifai.protocol import e2e, messages
 from mobifai.protocol.e2e import (
+    TRANSITIONS,
     E2eSession,
     E2eStage,
     FrameOpened,
@@ -27,6 +28,7 @@ from mobifai.protocol.e2e import (
 )
 from mobifai.protocol.noise import MOST_BYTES, NO_SECRET, KeyPair
 from soak.phone.encryption import EncryptionSession, PhoneKeys
+from tests.support.playbook import Playbook, only, when
 
 AGENT, PHONE, OTHER = (KeyPair.of(bytes([number]) * 32) for number in (1, 2, 3))
 SECRET = bytes(range(16))
@@ -181,6 +183,56 @@ def test_nothing_is_sealed_before_the_phone_is_ready_and_after_the_end() -> None
     session.end()
     with pytest.raises(EncryptionError):
         session.seal(b"{}")
+
+
+def test_a_session_from_first_to_last() -> None:
+    session, phone = a_session(Known(links=[PSK])), a_phone(PSK)
+    playbook = Playbook(session)
+    assert (
+        playbook
+        << E2eStage.HELLO
+        >> when.receive("e2e:sealed", {"data": ""})
+        << MessageIgnored
+        >> when.receive("e2e:hello", phone.hello())
+        << only(SendToPhone, event="e2e:welcome")
+        << E2eStage.READY
+    )
+    phone.welcomed({"message": playbook.last.payload.message})
+    assert (
+        playbook
+        >> when.receive("e2e:hello", a_phone(PSK).hello())
+        << MessageIgnored
+        << E2eStage.READY
+        >> when.receive("e2e:sealed", phone.seal("e2e:ready", {}))
+        << PhoneProven(PHONE.public, "Pixel", ("resume",), PSK)
+        << E2eStage.ESTABLISHED
+        >> when.receive("e2e:sealed", phone.seal("process:switch", {"activeUuids": []}))
+        << FrameOpened(b'{"type": "process:switch", "payload": {"activeUuids": []}}')
+        << E2eStage.ESTABLISHED
+        >> when.receive("terminal:input", "rm -rf /\r")
+        << MessageIgnored
+        << E2eStage.ESTABLISHED
+        >> when.receive("e2e:sealed", {"data": "AAAA"})
+        << only(SessionRefused, reason=Reason.BROKEN)
+        << E2eStage.ENDED
+        >> when.receive("e2e:hello", a_phone(PSK).hello())
+        << MessageIgnored
+        << E2eStage.ENDED
+    )
+
+
+def test_a_phone_that_is_refused_ends_the_session() -> None:
+    assert (
+        Playbook(a_session(Known()))
+        >> when.receive("e2e:hello", a_phone().hello())
+        << only(SessionRefused, reason=Reason.UNKNOWN)
+        << E2eStage.ENDED
+    )
+
+
+def test_every_stage_has_a_row_and_the_last_one_is_empty() -> None:
+    assert set(TRANSITIONS) == set(E2eStage)
+    assert [stage for stage, row in TRANSITIONS.items() if not row] == [E2eStage.ENDED]
 
 
 def test_a_second_hello_changes_nothing() -> None:

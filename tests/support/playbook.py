@@ -7,9 +7,9 @@
         << PairingStage.REGISTERING
     )
 
-An event calls a method of the machine, which returns commands. Each of them has to be expected, in order: by a value that
-equals it, by its type, or by `only`, which compares some of its attributes. A member of an enum is the stage that
-the machine must be in. A dialogue is true at its end if no command is left over.
+An event calls a method of the machine, which returns commands. Each has to be expected, in order: by a value that
+equals it, by its type, or by `only`, which compares some of its attributes. A member of an enum is the stage that the
+machine must be in. A dialogue is true at its end if no command is left over.
 """
 
 from collections.abc import Callable
@@ -68,6 +68,8 @@ class Playbook:
         self._machine = machine
         self._stage_of = stage_of
         self._left: list[object] = []
+        self.last: Any = None
+        """The command that was expected last, for what the next event has to answer."""
         self._transcript: list[str] = []
 
     def __rshift__(self, event: Event) -> "Playbook":
@@ -82,8 +84,8 @@ class Playbook:
             stage = self._stage_of(self._machine)
             self._compare(expected, stage, stage is expected)
         else:
-            command = self._left.pop(0) if self._left else None
-            self._compare(expected, command, _matches(expected, command))
+            self.last = self._left.pop(0) if self._left else None
+            self._compare(expected, self.last, _matches(expected, self.last))
         return self
 
     def __bool__(self) -> bool:
