@@ -21,10 +21,12 @@ import msgspec
 
 from benchmarks.bench.__main__ import tools
 from benchmarks.bench.client import BenchClient, ClientFailed, client_of
+from benchmarks.bench.packages import ROOT
 from benchmarks.bench.payload import Payload, write
 from benchmarks.bench.peers import PEERS, BenchPeer, BenchTools, Launch, PeerFailed
 from benchmarks.bench.rows import MB
 from benchmarks.bench.serving import RunningServer, serving
+from benchmarks.evidence.revision import origin
 from mobifai.errors import MobiFaiError
 from soak.harness.temp_run import alone, unless_stopped
 from tests.support import netns
@@ -38,19 +40,19 @@ STEP_SECONDS = 90.0
 EXPECTED = (ClientFailed, PeerFailed, MobiFaiError, TimeoutError, OSError)
 
 PAGE = """\
-# MobiFai on slow networks
+# Slow networks
 
-`python -m benchmarks.impairment --page docs/measurements/slow-networks.md` writes this page (Linux, root): client and
-server are in two networks, joined by a wire that delays, loses and paces the packets of TCP and UDP alike, both ways;
-what does not fit into a queue of 64 KiB is dropped when it is paced. Medians of {presses}
-presses; other work was on the machine.
+`python -m benchmarks.impairment --page docs/measurements/slow-networks.md` writes this page (Linux, root). Client and
+server are in two networks, joined by a line that delays, loses and paces the packets of TCP and UDP in both
+directions. When it paces, it drops packets that do not fit into a queue of 64 KiB. Figures are medians of {presses}
+keys. The machine had other work. Measured at revision {revision}.
 
-- *ping* is the wire's own round trip, *file* a file of {megabytes:g} MB that came whole.
-- *echo* is a key at a prompt: alone, beside a flood in a terminal that the client does not show, and beside one that it
-  shows. The peers on Node send every terminal's output.
-- *Ctrl-C* is pressed when a megabyte of `yes` has come, and ends with the prompt; *KB after* are those of the flood
-  that came in between: what was under way. MobiFai's client acknowledges what it has shown (`ack`).
-- A peer that does not get through a step has its reason in the last column, and is left out of the wires that follow.
+- *ping* is the line's own round trip, *file* the rate of a file of {megabytes:g} MB that arrived whole.
+- *echo* is that of a key at a prompt: alone, beside a flood in a terminal that the client does not show, and beside a
+  flood in one that it shows. The servers on Node send every terminal's output.
+- *Ctrl-C* is pressed after a megabyte of `yes`, and the time ends with the prompt. *KB after* is the flood's output
+  that still arrives in between. MobiFai's client acknowledges the output that it has rendered (`ack`).
+- A server that fails a step has the reason in the last column, and is omitted for the lines that follow.
 
 """
 
@@ -229,7 +231,7 @@ def main(peers: list[str], wires: list[str], presses: int, file_bytes: int, page
     if page is None:
         click.echo(text, nl=False)
     else:
-        page.write_text(PAGE.format(presses=presses, megabytes=file_bytes / MB) + text)
+        page.write_text(PAGE.format(presses=presses, megabytes=file_bytes / MB, revision=origin(ROOT).commit) + text)
 
 
 if __name__ == "__main__":

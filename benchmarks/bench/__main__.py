@@ -21,6 +21,7 @@ from benchmarks.bench.rounds import BenchPlan, Rounds
 from benchmarks.bench.rows import FULL, QUICK, ROWS
 from benchmarks.bench.small_leaks import CLEAN_RUNS, give_to_tracemalloc
 from benchmarks.evidence.finders import measured
+from benchmarks.evidence.revision import origin
 from benchmarks.evidence.store import evidence, read
 from benchmarks.leak_finders.cells import CellResult
 from soak.harness.environment import environment
@@ -58,15 +59,16 @@ def _tried(install: Callable[[], T]) -> tuple[T | None, str]:
 def machine_of(
     found: BenchTools, peers: Sequence[BenchPeer], quick: bool, network: str, earlier: BenchMachine | None = None
 ) -> BenchMachine:
-    """What is told of this machine: its kind, and nothing by which it could be found."""
-    told = environment(network)
+    """Return MobiFai's revision and the kind of this machine, without anything that identifies the machine."""
+    known = environment(network)
     facts = {
-        "system": f"{platform.system()} {platform.release()} {told['architecture']}",
-        "cpus": f"{told['cpus']} CPUs",
-        "python": told["python"],
+        "revision": f"revision {origin(ROOT).commit}",
+        "system": f"{platform.system()} {platform.release()} {known['architecture']}",
+        "cpus": f"{known['cpus']} CPUs",
+        "python": known["python"],
         "node": f"Node {found.node.version.strip().removeprefix('v')}",
-        "c_library": told["c_library"],
-        "network": told["network"],
+        "c_library": known["c_library"],
+        "network": known["network"],
     }
     versions = {**(earlier.versions if earlier else {}), **{peer.name: peer.version(found) for peer in peers}}
     return BenchMachine(datetime.datetime.now(datetime.UTC).date().isoformat(), quick, facts, versions)

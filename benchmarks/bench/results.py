@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-NOT_REPORTED = "not told by this peer"
+NOT_REPORTED = "not reported"
 """The reason of a cell for which there will never be a figure."""
 
 
