@@ -1,7 +1,7 @@
-"""Questions that other packages (soak, profiles) answer inside a keeper under test.
+"""Debug plug-ins (of soak and profiles) that answer questions inside a keeper under test.
 
-They are the entry points that answer in the agent, too, found by the part of a question before its dot. Only a keeper
-that a test run has marked imports this module: in others there is nothing to ask, and none of its imports.
+They are the same entry points as the agent's, found by the part of a question before its dot. Only a keeper that a test
+run has marked imports this module, so that no other keeper pays for it.
 """
 
 from collections.abc import Coroutine
@@ -15,24 +15,24 @@ ENTRY_POINTS = "mobifai.questions"
 """The entry point group, the same as the agent's."""
 
 PATIENCE_SECONDS = 10.0
-"""How long the one who asked may take to read an answer. It is longer than what a socket takes at a time."""
+"""How long a command may take to read an answer, which can be longer than a socket buffers."""
 
 
-class KeeperQuestions:
-    """What is offered, by prefix; each prefix is imported once."""
+class KeeperPlugins:
+    """The plug-ins by prefix; each is imported once."""
 
     def __init__(self, keeper: Any) -> None:
         self._subject = SimpleNamespace(ledger=Ledger(), agent=None, keeper=keeper)
         self._loaded: dict[str, Any] = {}  # bounded by what is installed
 
     def answer(self, question: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The line for a question: its answer, or the error that it raised."""
+        """Return the reply to a question: its answer, or the error that it raised."""
         try:
             handler = self._find(question)
             if handler is None:
                 return {"error": f"the keeper does not know {question!r}"}
-            return {"answer": _driven(handler(arguments))}
-        except Exception as error:  # whatever fails in a package that looks into the keeper, the shells are kept
+            return {"answer": _run(handler(arguments))}
+        except Exception as error:  # a plug-in that fails must not end the shells
             return {"error": str(error) or repr(error)}
 
     def _find(self, question: str) -> Any:
@@ -43,8 +43,8 @@ class KeeperQuestions:
         return self._loaded[prefix].get(question)
 
 
-def _driven(handler: Coroutine[Any, Any, object]) -> object:
-    """The result of a handler, which must not wait: the keeper has no event loop. Raises RuntimeError."""
+def _run(handler: Coroutine[Any, Any, object]) -> object:
+    """Run a handler to its result. Raises RuntimeError if it waits: the keeper has no event loop."""
     try:
         handler.send(None)
     except StopIteration as end:

@@ -1,4 +1,4 @@
-"""The lives of the agent, as its keeper counts them, and what follows from the end of one.
+"""When the keeper starts the next agent, and why there is none that serves.
 
 Standard library only, no I/O; times are monotonic seconds.
 """
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SHORT_LIFE_SECONDS = 10.0
-"""An agent that served for less than that counts as a failure, and the next one starts later."""
+"""An agent that served for less counts as a failure, and delays the next start."""
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 60.0
@@ -22,73 +22,77 @@ PROBLEM_CHARACTERS = 2000
 
 
 class RestartState:
-    """What is known of the agent: when it started, when it was last heard, and why it ended.
+    """The current agent, the agents before it, and the next start.
 
-    `start_at` is when the next one starts: None while one runs, or once none is to start. `problem` is why there is no
-    agent that serves, in a sentence; empty while one does.
+    `start_at` is the time of the next start: None while an agent runs, or once none is to start. `problem` is a
+    sentence that says why no agent serves; empty while one does. `agents` counts the agents so far.
     """
 
     def __init__(self) -> None:
-        self.started = 0.0
-        self.heard = 0.0
-        self.count = 0
+        self.started_at = 0.0
+        self.last_message_at = 0.0
+        self.agents = 0
         self.failures = 0
         self.start_at: float | None = 0.0
         self.problem = ""
         self.notes: dict[str, Any] = {}  # bounded: the agent notes its port, nothing else
-        self._last_words = ""
+        self._explanation = ""
         self._serves = self._is_replaced = False
         self._has_served = False
 
     @property
     def is_serving(self) -> bool:
-        """Whether the agent that runs has said that it serves."""
+        """Return whether the current agent has reported that it serves."""
         return self._serves
 
-    def begin(self, now: float) -> None:
-        """An agent started."""
+    def started(self, now: float) -> None:
+        """Record that an agent was started."""
         self.start_at = None
-        self.started = self.heard = now
-        self.count += 1
-        self._last_words = ""
+        self.started_at = self.last_message_at = now
+        self.agents += 1
+        self._explanation = ""
         self._serves = self._is_replaced = False
 
-    def serve(self) -> None:
-        """The agent serves."""
+    def serves(self) -> None:
+        """Record that the agent serves."""
         self._serves = self._has_served = True
         self.problem = ""
 
-    def replace(self) -> None:
-        """Note that the agent is ended because a person asks for another."""
+    def replaced(self) -> None:
+        """Record that the agent is ended because the user asked for a restart."""
         self._is_replaced = True
 
-    def fail(self, reason: str) -> None:
-        """Note what the agent says of its own end."""
-        self._last_words = reason[:PROBLEM_CHARACTERS]
+    def explain(self, reason: str) -> None:
+        """Record why the agent is about to end."""
+        self._explanation = reason[:PROBLEM_CHARACTERS]
 
-    def end(self, status: int, now: float, *, has_shells: bool) -> int | None:
-        """Plan what follows when an agent ends with `status` (of a signal: negative).
+    def ended(self, status: int, now: float, *, has_shells: bool) -> int | None:
+        """Record that the agent ended with `status` (negative for a signal), and plan the next start.
 
-        Return the keeper's own exit status if nothing follows: the very first agent refused to start, as with a bad
-        option, and there is no shell that needs another. Otherwise `start_at` is set.
+        Returns the keeper's own exit status if none follows: the very first agent refused to start, for example
+        because of an invalid option, and no shell needs another.
         """
         if self._serves and (status == RESTART_STATUS or self._is_replaced):
             self.failures = 0
             self.start_at = now
             return None
-        self.problem = self._last_words or f"it ended by {status_name(status)}{_hint(status)}"
+        self.problem = self._explanation or f"it ended by {status_name(status)}{_hint(status)}"
         if status >= 0 and not self._has_served and not has_shells:
             return status
-        lasted = self._serves and now - self.started >= SHORT_LIFE_SECONDS
+        lasted = self._serves and now - self.started_at >= SHORT_LIFE_SECONDS
         self.failures = 1 if lasted else self.failures + 1
-        self.start_at = now + min(FIRST_DELAY * 2 ** min(self.failures, _MOST_DOUBLINGS), LONGEST_DELAY)
+        self.start_at = now + self._delay()
         return None
 
-    def not_started(self, error: Exception, now: float) -> None:
-        """Try again later: the system did not give us a process."""
+    def start_failed(self, error: Exception, now: float) -> None:
+        """Record that the system refused to start a process, and plan another attempt."""
         self.failures += 1
         self.problem = f"it can't be started: {error}"
-        self.start_at = now + min(FIRST_DELAY * 2 ** min(self.failures, _MOST_DOUBLINGS), LONGEST_DELAY)
+        self.start_at = now + self._delay()
+
+    def _delay(self) -> float:
+        doublings = min(self.failures, _MOST_DOUBLINGS)
+        return min(FIRST_DELAY * (1 << doublings), LONGEST_DELAY)
 
 
 def _hint(status: int) -> str:
@@ -96,7 +100,7 @@ def _hint(status: int) -> str:
 
 
 def status_name(status: int) -> str:
-    """The name of an exit status, or of the signal that it stands for."""
+    """Return the name of an exit status, or of the signal that it stands for."""
     if status >= 0:
         return f"status {status}"
     try:

@@ -35,14 +35,11 @@ CANARIES = frozenset(
         "mobifai.terminals.ring_memory.RingMemory",
         "mobifai.terminals.output_cursor.OutputCursor",
         "mobifai.terminals.child_watcher.ChildWatcher",
-        "__main__.Shell",
+        "mobifai.terminals.keeper_shells.HeldShell",
         "ptyprocess.ptyprocess.PtyProcess",
     }
 )
-"""Types whose objects end with a phone, a terminal, a conversation or the agent's place on its own relay.
-
-`__main__.Shell` is the keeper's, which is run as a file.
-"""
+"""Types whose objects end with a phone, a terminal, a conversation or the agent's place on its own relay."""
 
 LISTENERS = ("link.listeners",)
 """The ledger's entries that count listeners."""

@@ -1,4 +1,4 @@
-"""Where plants hold on to a running agent or keeper: a few methods of its objects, wrapped at run time.
+"""Where plants attach to a running process: a few methods of the agent, wrapped at run time, and the keeper's events.
 
 Owns no event and keeps nothing. A wrapped method does what it did, with the same result and the same errors; what
 follows it is told once it is done, and never disturbs it. All places are the agent's own, so that they are the same
@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from mobifai.terminals.keeper_shells import CLOSED, HANDED_OVER
 from soak.plants.plant import IN_KEEPER, LifecycleEvent, PlantEvent
 
 _log = logging.getLogger(__name__)
@@ -25,9 +26,12 @@ def listen(process: Any, moment: LifecycleEvent, told: Told) -> None:
 
     `process` is the Agent, or the Keeper for a moment of its own.
     """
-    owner, name, describe = _shell_place(process, moment) if moment in IN_KEEPER else _place(process, moment)
-    method = getattr(owner, name)
     numbers = itertools.count(1)
+    if moment in IN_KEEPER:
+        _subscribe(process, moment, lambda shell: _tell(told, PlantEvent(next(numbers), shell.uuid, shell)))
+        return
+    owner, name, describe = _place(process, moment)
+    method = getattr(owner, name)
 
     @functools.wraps(method)
     def followed(*arguments: Any, **named: Any) -> Any:
@@ -45,9 +49,10 @@ def _tell(told: Told, event: PlantEvent) -> None:
         _log.exception("a plant failed at its event %d", event.number)
 
 
-def _shell_place(keeper: Any, moment: LifecycleEvent) -> Place:
-    name = "_hand_over" if moment is LifecycleEvent.SHELL else "_let_go"
-    return keeper, name, lambda arguments, _: (arguments[0].uuid, arguments[0])
+def _subscribe(keeper: Any, moment: LifecycleEvent, subscriber: Callable[[Any], None]) -> None:
+    """Call the subscriber with each shell to which this happens."""
+    wanted = HANDED_OVER if moment is LifecycleEvent.SHELL else CLOSED
+    keeper.shells.subscribe(lambda event, shell: subscriber(shell) if event == wanted else None)
 
 
 def _place(agent: Any, moment: LifecycleEvent) -> Place:

@@ -171,7 +171,7 @@ class SelectorListener(LeakPlant, on=LifecycleEvent.SHELL):
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
-        self.selector: selectors.BaseSelector = subject.keeper._selector
+        self.selector: selectors.BaseSelector = subject.keeper.selector
 
     def happened(self, event: PlantEvent) -> None:
         """Watch a socket on which nothing ever comes."""

@@ -132,15 +132,17 @@ def keeper_here() -> Iterator[Keeper]:
     """A keeper without an agent, whose questions are asked by calling it."""
     keeper = Keeper(["/bin/false"], 4096)
     yield keeper
-    keeper._end_all()
+    keeper.close()
 
 
 def churn_in(keeper: Keeper, number: int) -> None:
     """The keeper starts a shell, and ends it."""
     start = {"ask": "spawn", "id": number, "uuid": f"tab-{number}", "argv": ["/bin/cat"], "cwd": "/", "size": [24, 80]}
-    keeper._obey({**start, "env": {"PATH": os.defpath}})
-    keeper._obey({"ask": "end", "pid": keeper._shells[f"tab-{number}"].pid})
-    keeper._reap()
+    keeper.handle({**start, "env": {"PATH": os.defpath}})
+    shell = keeper.shells.find(f"tab-{number}")
+    assert shell is not None
+    keeper.handle({"ask": "end", "pid": shell.pid})
+    keeper.reap()
 
 
 def amounts_in_keeper(name: str) -> list[int]:

@@ -358,7 +358,7 @@ async def test_plants_in_a_running_keeper_leak_once_a_shell_and_are_seen_there(t
         await use(agent)
         after, _ = await agent.values()
         grown = {name: after.get(name, 0) - before.get(name, 0) for name in {*before, *after}}
-        assert grown["keeper/canaries:__main__.Shell"] == EVENTS
+        assert grown["keeper/canaries:mobifai.terminals.keeper_shells.HeldShell"] == EVENTS
         assert grown["keeper/canaries:ptyprocess.ptyprocess.PtyProcess"] == EVENTS
         assert grown["keeper/descriptors:pipe"] == 2 * EVENTS
         assert grown["keeper/threads:planted"] == EVENTS

@@ -246,9 +246,9 @@ def test_every_process_that_is_counted_from_inside_has_its_required_gauges() -> 
 
 
 def test_what_a_process_beside_the_agent_leaks_is_told_as_that_of_the_agent() -> None:
-    first, again = a_leak("keeper/canaries:__main__.Shell")
+    first, again = a_leak("keeper/canaries:mobifai.terminals.keeper_shells.HeldShell")
     (found,) = leaks(first, again, cycles_per_second=1)
-    assert (found.kind, found.name) == ("canary", "keeper/canaries:__main__.Shell")
+    assert (found.kind, found.name) == ("canary", "keeper/canaries:mobifai.terminals.keeper_shells.HeldShell")
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 3, 4, 7])

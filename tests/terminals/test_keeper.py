@@ -138,7 +138,7 @@ async def test_a_marked_keeper_counts_its_shells_and_being_asked_leaves_nothing(
         await send_request(kept.control, "soak.sample")
         first = await send_request(kept.control, "soak.sample")
         assert first["pid"] == kept.process.pid
-        assert first["values"]["canaries:__main__.Shell"] == 1
+        assert first["values"]["canaries:mobifai.terminals.keeper_shells.HeldShell"] == 1
         for _ in range(20):
             await send_request(kept.control, "soak.sample")
         again = (await send_request(kept.control, "soak.sample"))["values"]

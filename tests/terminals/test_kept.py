@@ -12,9 +12,9 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.errors import StateError
 from mobifai.limits import TERMINAL_CHILDREN
-from mobifai.terminals import keeper
 from mobifai.terminals import keeper_client as kept
 from mobifai.terminals import keeper_protocol as keeper_wire
+from mobifai.terminals import keeper_shells
 from mobifai.terminals.keeper_client import KeeperClient
 from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import ring_descriptor
@@ -58,9 +58,12 @@ class Keeper:
         reader, writer = os.pipe()
         os.write(writer, str(pid).encode())
         memory = ring_descriptor(1000)
-        keeper_wire.send(self._end, {"pid": pid, "running": True, "spawned": True, "id": number}, [reader, memory])
-        for descriptor in (reader, writer, memory):
-            os.close(descriptor)
+        answer = {"pid": pid, "running": True, "spawned": True, "id": number}
+        try:
+            keeper_wire.send(self._end, answer, [reader, memory])
+        finally:
+            for descriptor in (reader, writer, memory):
+                os.close(descriptor)
 
     def say_ended(self, pid: int) -> None:
         keeper_wire.send(self._end, {"ended": pid})
@@ -74,7 +77,7 @@ class Keeper:
 
 
 def test_the_keeper_holds_as_many_shells_as_the_agent_has() -> None:
-    assert TERMINAL_CHILDREN.value == keeper.MOST_SHELLS
+    assert TERMINAL_CHILDREN.value == keeper_shells.MOST_SHELLS
 
 
 async def test_a_late_answer_is_for_nobody_and_its_shell_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

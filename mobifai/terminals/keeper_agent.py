@@ -1,0 +1,108 @@
+"""The agent as its keeper sees it: a child process, and a connection to it.
+
+Standard library only.
+"""
+
+import os
+import signal
+import socket
+
+from mobifai.terminals import keeper_protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+_LAST_READS = 8
+"""Reads after the agent ended: a message that explains the end takes fewer."""
+
+
+class AgentProcess:
+    """The agent's process and the keeper's end of the connection to it."""
+
+    def __init__(self, pid: int, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        connection.set_inheritable(False)
+        self.pid = pid
+        self._connection = connection
+        self._receiver = keeper_protocol.Receiver(connection)
+        self._is_connected = True
+        self._has_ended = False
+
+    @property
+    def is_connected(self) -> bool:
+        """Return whether the connection is open on this side."""
+        return self._is_connected
+
+    def fileno(self) -> int:
+        """The connection's descriptor, for a selector."""
+        return self._connection.fileno()
+
+    def receive(self) -> bool:
+        """Read once from the connection; False at its end. Raises BlockingIOError if nothing has arrived."""
+        try:
+            return self._receiver.receive()
+        except BlockingIOError:
+            raise
+        except OSError:
+            return False
+
+    def messages(self) -> "Iterator[dict[str, Any]]":
+        """Yield the messages that are complete. Raises ValueError for one that is not valid or too long."""
+        while self._is_connected and (message := self._receiver.next()) is not None:
+            yield message
+        if self._receiver.is_overfull:
+            raise ValueError(f"a line of more than {keeper_protocol.LINE_BYTES} bytes")
+
+    def send(self, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
+        """Send a message. An agent that leaves hundreds of messages unread hangs and is killed."""
+        if not self._is_connected:
+            return
+        try:
+            keeper_protocol.send(self._connection, message, descriptors)
+        except OSError:
+            self.kill()
+
+    def disconnect(self) -> None:
+        """Close the connection; closing it twice does nothing."""
+        self._is_connected = False
+        self._connection.close()
+        self._receiver.close()
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process."""
+        self._signal(signal.SIGKILL)
+
+    def reaped(self) -> None:
+        """Record that the exit status was taken: from now on the pid may belong to another process."""
+        self._has_ended = True
+
+    def _signal(self, number: int) -> None:
+        if not self._has_ended:
+            os.kill(self.pid, number)
+
+
+def start_agent(command: "Sequence[str]") -> AgentProcess:
+    """Start an agent that finds its connection by its environment and inherits nothing else. Raises OSError."""
+    ours, agents = socket.socketpair()
+    try:
+        return AgentProcess(_execute(command, agents), ours)
+    except Exception:
+        ours.close()
+        raise
+    finally:
+        agents.close()
+
+
+def _execute(command: "Sequence[str]", connection: socket.socket) -> int:
+    import subprocess  # noqa: PLC0415 - only a restart needs it
+
+    environment = {**os.environ, keeper_protocol.FD_VARIABLE: str(connection.fileno())}
+    started = subprocess.Popen(command, env=environment, pass_fds=[connection.fileno()])  # noqa: S603
+    started.returncode = 0  # the keeper takes the exit status itself
+    return started.pid
