@@ -103,7 +103,7 @@ class NodePhone(PhoneInterface):
         self._state = state
         if lost:
             self._relay_lost()
-        self._changes.tell()
+        self._changes.notify()
 
     def _over(self) -> None:
         self._new_state({"relay": False, "channel": False})
