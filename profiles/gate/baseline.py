@@ -4,25 +4,14 @@ Owns the form of `profiles/baseline.json`. An entry fits only the Python, C libr
 measured with, and only the workload that drove it: with another one figures differ for reasons that are no growth.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-import soak
 from mobifai.errors import MobiFaiError
-from profiles.gate.figures import FIGURES
-from profiles.gate.trial import WARM_UP
 from soak.report.files import reason, write_whole
-from soak.run.plan import QUICK_BLOCKS, SoakPlan
-
-WORK: Final = (
-    *("scenarios", "shell", "inside"),
-    *("phone/expected_output.py", "run/scenario_run.py", "gauges/quiescence.py"),
-)
-"""The parts of `soak` that decide what an agent is put through, and how it is counted."""
 
 UPDATE: Final = "write one for it with --update"
 
@@ -102,15 +91,3 @@ def here(environment: Mapping[str, Any], workload: str, figures: Mapping[str, fl
         libraries=dict(environment["libraries"]),
         measured=measured,
     )
-
-
-def workload_of(plan: SoakPlan) -> str:
-    """A name for what agents are put through: it changes when that does."""
-    told = hashlib.sha256(repr((plan.scenarios, plan.seed, plan.time_scale, plan.phones)).encode())
-    told.update(repr((QUICK_BLOCKS, WARM_UP, sorted(FIGURES))).encode())
-    home = Path(str(soak.__file__)).parent
-    for part in WORK:
-        for file in sorted((home / part).rglob("*")) if (home / part).is_dir() else [home / part]:
-            if file.suffix in (".py", ".sh"):
-                told.update(file.read_bytes())
-    return told.hexdigest()[:16]

@@ -6,14 +6,15 @@ from pathlib import Path
 import msgspec
 
 from mobifai import __version__
-from profiles.gate.baseline import Baseline, fitting, here, misfit, read_baselines, workload_of, write_baseline
+from profiles.gate.baseline import Baseline, fitting, here, misfit, read_baselines, write_baseline
 from profiles.gate.candidate import CandidateChoice, choose
 from profiles.gate.checkout import GitError, toplevel
 from profiles.gate.results import SideResult
 from profiles.gate.same_sides import last_other, same_files
 from profiles.gate.side_text import edits_in_words, same_commit
 from profiles.gate.sides import GateSide, base_of, lay_out_base, lay_out_candidate
-from profiles.invocation import print_progress
+from profiles.gate.workload import workload_of
+from profiles.progress import print_progress
 from profiles.subcommand import interruption
 from profiles.writable import check_writable
 from soak.harness.environment import environment

@@ -18,7 +18,6 @@ from profiles.gate.baseline import (
     fitting,
     misfit,
     read_baselines,
-    workload_of,
     write_baseline,
 )
 from profiles.gate.comparison import conclude, difference, expired, smaller_growth, trial_findings, unneeded
@@ -31,6 +30,7 @@ from profiles.gate.results import GrownLine
 from profiles.gate.sides import GateSide
 from profiles.gate.table import markdown, summary
 from profiles.gate.trial import Measurement, ScenarioTrial
+from profiles.gate.workload import code_of, workload_of
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult
 from soak.gauges.trend import judge
@@ -300,6 +300,16 @@ def test_the_projects_own_stored_figures_are_of_todays_workload() -> None:
     workload = workload_of(SoakPlan(SCENARIOS, SEED, time_scale=TIME_SCALE, phones=2))
     told = "soak's work or a figure has changed: mobifai profile gate --baseline profiles/baseline.json --update"
     assert {one.workload for one in read_baselines(ROOT / "profiles" / "baseline.json")} == {workload}, told
+
+
+def test_rewording_prose_leaves_the_workload_as_it_is_and_another_action_does_not() -> None:
+    code = 'def act():{}\n    """{}"""\n    return {}  # {}\n\nLIMIT = 5\n"""{}"""\n'
+    assert code_of(code.format("", "Do it.", 1, "one", "Most.")) == code_of(
+        code.format("", "Act.\n\n    Now.", 1, "1", "")
+    )
+    assert code_of(code.format("", "Do it.", 1, "one", "Most.")) != code_of(
+        code.format("", "Do it.", 2, "one", "Most.")
+    )
 
 
 def test_another_seed_or_scenario_is_another_workload() -> None:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from profiles.gate.baseline import here, workload_of, write_baseline
+from profiles.gate.baseline import here, write_baseline
 from profiles.gate.candidate import CandidateChoice, CandidateError, choose
 from profiles.gate.checkout import Checkout, Edit, GitError, checkout_around, differing, snapshot
 from profiles.gate.gate import SCENARIOS, SEED
@@ -19,6 +19,7 @@ from profiles.gate.same_sides import same_files
 from profiles.gate.side_text import SAME_SIDES, describe_sides, same_commit, short_side_text
 from profiles.gate.sides import GateSide, base_of, in_checkout, lay_out_base, lay_out_candidate
 from profiles.gate.table import headline, markdown, summary
+from profiles.gate.workload import workload_of
 from soak.harness.environment import environment
 from soak.harness.installation import Installation
 from soak.run.plan import SoakPlan
