@@ -20,6 +20,7 @@ from profiles.attribution.culprit import find_culprits
 from profiles.attribution.growth import COUNT, rise, risen_containers, risen_sites
 from profiles.attribution.source import insertion_lines, locate
 from profiles.evidence import Evidence, containers_of, leftovers_of, sites_of
+from profiles.progress import ProgressCallback
 from profiles.replay import attach_command
 from profiles.results import (
     ATTACHED,
@@ -40,8 +41,6 @@ SHORTEST_WINDOW: Final = 1.0
 """Seconds: in a shorter one nothing is done that could grow, so that a look without a finding says nothing."""
 CONCLUDE_SECONDS: Final = 20.0
 """How long the agent may take to say what it has found, once it is told to end."""
-
-ProgressCallback = Callable[[str], None]
 
 
 class AttachRun:

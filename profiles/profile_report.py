@@ -6,8 +6,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from profiles.invocation import command, print_progress, timestamp
+from profiles.invocation import command, timestamp
 from profiles.next_steps import next_steps
+from profiles.progress import print_progress
 from profiles.report.directory import ProfileDirectory, encoded
 from profiles.report.markdown import annotations, markdown
 from profiles.report.summary import summary

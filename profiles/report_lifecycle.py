@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
 from mobifai.errors import CommandError
-from profiles.invocation import print_progress
+from profiles.progress import print_progress
 from profiles.subcommand import FAILED, INTERRUPTED, interruption, reason_of
 from soak.option_table import usable
 from soak.report.files import ReportError

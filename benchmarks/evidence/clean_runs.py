@@ -66,7 +66,7 @@ async def _run_gate(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
     detail = {
         "verdict": report.verdict,
         "cycles": sum(one.cycles for one in report.checked),
-        "suspected": any("again" in line for line in ended.err.splitlines()),
+        "suspected": any("again" in line or "confirming" in line for line in ended.err.splitlines()),
         "findings": alarms,
     }
     ends = {"passed": UnitOutcome.RIGHT, "inconclusive": UnitOutcome.FAILED, "failed": UnitOutcome.FAILED}

@@ -16,8 +16,7 @@ from statistics import median
 from benchmarks.evidence.revision import Origin
 from benchmarks.evidence.store import ResultStore
 from benchmarks.evidence.units import EvidenceKind, KindEvidence, RunResult, UnitOutcome, UnitResult
-
-ProgressCallback = Callable[[str], None]
+from profiles.progress import ProgressCallback
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from mobifai.cli import control_client as running
 from mobifai.cli.settings import state_dir_option
 from mobifai.state import StateDir
 from profiles.attach import SHORTEST_WINDOW, WINDOWS, AttachRun
-from profiles.invocation import print_progress
 from profiles.options import for_option, report_options
 from profiles.profile_report import SaveProgress, initial_report, run_and_report
+from profiles.progress import print_progress
 from profiles.results import ProfileReport, ProfileSettings
 from profiles.subcommand import EPILOG, Subcommand, interruption
 from profiles.windows import LONGEST_LOOK, SHORTEST_LOOK

@@ -13,15 +13,17 @@ import msgspec
 from profiles.gate.accepted import AcceptedGrowth, read_accepted
 from profiles.gate.candidate import CandidateChoice
 from profiles.gate.comparison_base import RevisionBase, StoredBase
-from profiles.gate.gate import SCENARIOS, Gate, GateRequest
+from profiles.gate.gate import SCENARIOS, Gate
 from profiles.gate.next_steps import next_steps, other_sides
 from profiles.gate.options import ACCEPTED, TABLE, gate_command, gate_options, plan_of
 from profiles.gate.report_files import GateDirectory, annotations, encoded
+from profiles.gate.request import GateRequest
 from profiles.gate.results import EXIT_STATUS, GateReport
 from profiles.gate.side_text import SAME_SIDES
 from profiles.gate.sides import CandidateFailed
 from profiles.gate.table import markdown, summary
-from profiles.invocation import command, print_progress, timestamp
+from profiles.invocation import command, timestamp
+from profiles.progress import print_progress
 from profiles.report_lifecycle import (
     EarlyVerdict,
     FinalReport,
@@ -127,7 +129,7 @@ def _gated(wanted: _GateRequest, save: Callable[[GateReport], None]) -> GateRepo
         report, ran = alone(run)
         if not isinstance(against, StoredBase) or not against.update:
             return report
-        if ran.clean:
+        if ran.is_clean:
             against.keep(ran.figures)
             return report
         return msgspec.structs.replace(report, notes=[*report.notes, "its figures were not stored: see above"])

@@ -1,274 +1,211 @@
-"""One run of the gate: figures at rest, then each scenario on both sides, then the line of what was found.
+"""One run of the gate: figures at rest, then each scenario on both sides, then the lines of what was found.
 
-Owns the order of things and the deadline of nothing: whatever ends it, there is a report of what was known by then.
+Owns the order of the steps. However the run ends, there is a report of what is known by then.
 """
 
 import asyncio
 import datetime as dt
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from mobifai.errors import MobiFaiError
-from profiles.gate.accepted import AcceptedGrowth
 from profiles.gate.comparison import conclude, expired, rows, smaller_growth, trial_coverage, trial_findings, unneeded
-from profiles.gate.line_growth import lines_grown_at_rest
+from profiles.gate.line_naming import WHICH_LINE, LineNaming
 from profiles.gate.next_steps import next_steps
+from profiles.gate.request import GateRequest
 from profiles.gate.rest_figures import BaseFailed, FigureValues, measure_at_rest
-from profiles.gate.results import FigureRow, GateCoverage, GateReport, GrownLine, SideResult
-from profiles.gate.sides import GateSide, in_checkout
-from profiles.gate.trial import Measurement, measure_at_rest_again, run_trial
-from profiles.investigate.investigation import Investigation, InvestigationRequest
-from profiles.report.summary import headline
-from profiles.results import Culprit, ProfileReport, Unjudged
+from profiles.gate.results import FigureRow, GateCoverage, GateReport
+from profiles.gate.trial import Measurement, TrialRunner
+from profiles.progress import ProgressCallback
+from profiles.results import Unjudged
 from soak.gauges.results import FindingResult
 from soak.harness.identity import product
-from soak.harness.installation import HERE
+from soak.harness.pauses import PauseDetector, pause_line, pause_notes
 from soak.run.failures import failure
-from soak.run.plan import SoakPlan
 
 SCENARIOS: Final = ("mixed", "terminals", "conversations")
-"""What a run goes through by default. Reconnects of all kinds are a half of `mixed`."""
+"""The scenarios of a run by default. Half of `mixed` is reconnects of all kinds."""
 
 SEED: Final = 20
 TIME_SCALE: Final = 20.0
 
-HUNTS: Final = 2
-"""How often the line is looked for: an agent that is traced is slow, and what depends on time may fail once."""
-
 AT_REST: Final = "figures at rest"
-WHICH_LINE: Final = "which line it is"
-
-UNUSED: Final = ("imports.", "idle.")
-"""Figures of an agent that nobody has used: lines can be named for those."""
-
-ProgressCallback = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class GateRequest:
-    """What is to be compared: `sides` are the base, if it is to be run, and the candidate; `stored` its figures if not.
-
-    `base` says what the candidate is compared with, and `now` what it is; `where` names the file of accepted growth.
-    With one side and nothing stored it is compared with itself.
-    """
-
-    plan: SoakPlan
-    sides: Sequence[GateSide]
-    stored: Mapping[str, float] | None
-    base: SideResult
-    now: SideResult
-    accepted: Sequence[AcceptedGrowth] = ()
-    where: str = ""
-    name_culprits: bool = True
-    replay: str = ""
-    """The command that does all of it again."""
 
 
 @dataclass
 class Gate:
-    """One run."""
+    """One run. `save` is called with the report so far whenever it has changed."""
 
-    wanted: GateRequest
+    request: GateRequest
     folder: Path
     environment: dict[str, Any]
     command: str
     started_at: str
-    tell: ProgressCallback
+    report_progress: ProgressCallback
     save: Callable[[GateReport], None] = lambda _: None
-    """Called with what is known whenever that has changed."""
     today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
     figures: FigureValues = field(default_factory=dict)
-    """Of the candidate."""
-    _began: float = field(default_factory=time.monotonic)
-    _base: FigureValues = field(default_factory=dict)
-    """Of what it is compared with."""
+    """The candidate's."""
+    _base_figures: FigureValues = field(default_factory=dict)
     _findings: list[FindingResult] = field(default_factory=list)
     _as_before: list[FindingResult] = field(default_factory=list)
     _checked: list[GateCoverage] = field(default_factory=list)
-    _culprits: list[Culprit] = field(default_factory=list)
-    _lines: list[GrownLine] = field(default_factory=list)
     _unjudged: list[Unjudged] = field(default_factory=list)
-    _unnamed: list[str] = field(default_factory=list)
-    """Why no line is named."""
-    _left: list[str] = field(default_factory=list)
-    """What is still to be judged."""
-    _why_left: str = "the run had not come to it yet"
+    _remaining: list[str] = field(default_factory=list)
+    """Parts of the run that are not judged yet."""
+    _why_remaining: str = "the run had not come to it yet"
     _interrupted: bool = False
 
+    def __post_init__(self) -> None:
+        """Begin to measure the time."""
+        request = self.request
+        self._pauses = PauseDetector()
+        self._naming = LineNaming(
+            request, self.folder, self.environment, self.command, self.started_at, self.report_progress
+        )
+        self._trials = TrialRunner(
+            request.plan, request.sides, self._pauses, self._report_pause, self.report_progress, request.replay
+        )
+
     async def run(self) -> GateReport:
-        """Do it all. What fails is told in the report."""
-        self._left = [AT_REST, *self.wanted.plan.scenarios]
+        """Run everything and return the report, in which failures are findings."""
+        watching = asyncio.ensure_future(self._pauses.watch(self._report_pause))
         try:
-            await self._rest()
-            for number, scenario in enumerate(self.wanted.plan.scenarios):
-                self.save(self.report())
-                await self._scenario(scenario, self.folder / str(number))
-            self.save(self.report())
-            await self._name_culprits()
-            await self._name_lines()
+            await self._run_steps()
         except asyncio.CancelledError:
-            self._interrupted, self._why_left = True, "the run was interrupted before it was through"
-            if not self._left:
+            self._interrupted, self._why_remaining = True, "the run was interrupted before it was through"
+            if not self._remaining:
                 self._unjudged.append(Unjudged(WHICH_LINE, "the run was interrupted while it was looked for"))
         except BaseFailed as error:
-            self._why_left = f"the base can't be measured: {error}"
+            self._why_remaining = f"the base can't be measured: {error}"
         except Exception as error:
             self._findings.append(failure(error, "", ""))
-            self._why_left = "the run failed before it"
+            self._why_remaining = "the run failed before it"
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
         return self.report()
 
-    def _all_unjudged(self) -> list[Unjudged]:
-        """What was not judged, and what is left."""
-        left = [(name, "" if name == AT_REST else name) for name in self._left]
-        parts = [
-            Unjudged(f"scenario {name}" if scenario else name, self._why_left, scenario) for name, scenario in left
-        ]
-        return [*self._unjudged, *parts]
+    async def _run_steps(self) -> None:
+        scenarios = self.request.plan.scenarios
+        self._remaining = [AT_REST, *scenarios]
+        await self._measure_at_rest()
+        for number, scenario in enumerate(scenarios):
+            self.save(self.report())
+            await self._run_scenario(scenario, self.folder / str(number))
+        self.save(self.report())
+        await self._naming.name_culprits(self._findings)
+        await self._naming.name_lines_at_rest(self.rows())
 
-    async def _rest(self) -> None:
+    def _report_pause(self, seconds: float) -> None:
+        self.report_progress(pause_line(seconds))
+
+    async def _measure_at_rest(self) -> None:
         measured = await self._at_rest("rest")
         if self._has_grown(*measured):
-            self.tell("more is there at rest; measuring again")
+            self.report_progress("more memory at rest; measuring again")
             measured = smaller_growth(measured, await self._at_rest("again"))
-        self._base |= measured[0]
+        self._base_figures |= measured[0]
         self.figures |= measured[1]
-        self._left.remove(AT_REST)
+        self._remaining.remove(AT_REST)
 
     async def _at_rest(self, name: str) -> tuple[FigureValues, FigureValues]:
-        """The figures of base and candidate before anybody uses them."""
-        *base, now = await measure_at_rest(self.wanted.sides, self.folder / name, self.tell)
+        """Return the figures of base and candidate before anybody uses them."""
+        *base, now = await self._pauses.repeat(
+            self.folder / name,
+            lambda folder: measure_at_rest(self.request.sides, folder, self.report_progress),
+            self._report_pause,
+        )
         return (base[0] if base else self._stored(now)), now
 
     def _stored(self, now: FigureValues) -> FigureValues:
-        """Those of the stored figures that have these names."""
-        return {name: value for name, value in (self.wanted.stored or {}).items() if name in now}
+        """Return the stored figures that the candidate has too."""
+        return {name: value for name, value in (self.request.stored or {}).items() if name in now}
 
     def _has_grown(self, base: FigureValues, now: FigureValues) -> bool:
-        return any(row.verdict == "grown" for row in rows(base, now, self.wanted.accepted, self.today))
+        return any(row.verdict == "grown" for row in rows(base, now, self.request.accepted, self.today))
 
-    async def _scenario(self, scenario: str, folder: Path) -> None:
-        wanted = self.wanted
-        tried = await run_trial(
-            scenario, wanted.plan, wanted.sides, folder, self._elapsed, self.tell, replay=wanted.replay
-        )
-        told = trial_findings(tried)
-        self._findings += told.findings
-        self._as_before += told.as_before
-        self._unjudged += told.unjudged
-        if (looked := trial_coverage(tried)) is not None:
-            self._checked.append(looked)
+    async def _run_scenario(self, scenario: str, folder: Path) -> None:
+        trial = await self._trials.run(scenario, folder)
+        found = trial_findings(trial)
+        self._findings += found.findings
+        self._as_before += found.as_before
+        self._unjudged += found.unjudged
+        if (coverage := trial_coverage(trial)) is not None:
+            self._checked.append(coverage)
         else:
             self._unjudged.append(Unjudged(f"scenario {scenario}", "the run failed in it", scenario))
-        measured = self._used(tried.first)
-        if self._has_grown(*measured) and not told.findings:
-            again = await measure_at_rest_again(
-                scenario, wanted.plan, wanted.sides, folder / "3", self._elapsed, self.tell
-            )
+        measured = self._used(trial.first)
+        if self._has_grown(*measured) and not found.findings:
+            again = await self._trials.measure_at_rest_again(scenario, folder / "3")
             measured = smaller_growth(measured, self._used(again))
-        self._base |= measured[0]
+        self._base_figures |= measured[0]
         self.figures |= measured[1]
-        self._left.remove(scenario)
+        self._remaining.remove(scenario)
 
-    def _used(self, looks: Sequence[Measurement]) -> tuple[FigureValues, FigureValues]:
-        """The figures of base and candidate once they were used."""
-        now = looks[-1].figures
-        return (looks[0].figures if len(looks) > 1 else self._stored(now)), now
-
-    async def _name_culprits(self) -> None:
-        """Have `profile` say which line it is, in the scenarios that show it."""
-        growing = [one for one in self._findings if one.scenario in self.wanted.plan.scenarios]
-        names = tuple(dict.fromkeys(one.scenario for one in growing if one.kind not in ("bound", "failure")))
-        if not names:
-            return
-        if not self.wanted.name_culprits:
-            self._unjudged.append(Unjudged(WHICH_LINE, "it was not asked for (--no-culprits)", names[0]))
-            return
-        hunted = await self._hunted(names[0], growing)
-        if not hunted.culprits:
-            self._unjudged.append(Unjudged(WHICH_LINE, headline(hunted), names[0]))
-
-    async def _hunted(self, scenario: str, growing: Sequence[FindingResult]) -> ProfileReport:
-        """The report of the first hunt that has a verdict, or of the last one."""
-        for number in range(HUNTS):
-            hunt = self._hunting(scenario, number, growing, self.folder / f"hunt.{number}")
-            hunted = await hunt.run()
-            self._culprits = [in_checkout(one, self.wanted.now, self.wanted.sides[-1]) for one in hunted.culprits]
-            if hunt.interrupted:
-                raise asyncio.CancelledError
-            if hunted.verdict not in ("failed", "inconclusive"):
-                break
-        return hunted
-
-    def _hunting(self, scenario: str, later: int, growing: Sequence[FindingResult], folder: Path) -> Investigation:
-        plan = replace(self.wanted.plan.later(later), scenarios=(scenario,))
-        tried = self.wanted.sides[-1]
-        installation = tried.installation if self.wanted.now.built else HERE
-        wanted = InvestigationRequest(plan, dose=False, findings=growing, mode="from", installation=installation)
-        return Investigation(wanted, folder, self.environment, self.command, self.started_at, self.tell)
-
-    async def _name_lines(self) -> None:
-        """Have it said which lines the base has less for, where figures at rest have grown."""
-        names = [row.name for row in self.rows() if row.verdict == "grown" and row.name.startswith(UNUSED)]
-        if len(self.wanted.sides) < 2 or not names or not self.wanted.name_culprits:
-            return
-        self.tell("at rest: looking which lines have more than in the base")
-        base, now = self.wanted.sides
-        imports = all(name.startswith("imports.") for name in names)
-        try:
-            self._lines = await lines_grown_at_rest(base, now, self.folder / "lines", imports=imports)
-        except (MobiFaiError, msgspec.MsgspecError) as error:
-            self._unnamed.append(f"no line can be named for what is there at rest: {error}")
+    def _used(self, measurements: Sequence[Measurement]) -> tuple[FigureValues, FigureValues]:
+        """Return the figures of base and candidate after a scenario."""
+        now = measurements[-1].figures
+        return (measurements[0].figures if len(measurements) > 1 else self._stored(now)), now
 
     # -- the report
 
     def report(self) -> GateReport:
-        """What is known now."""
-        told = self.rows()
-        findings = [*self._findings, *expired(self.wanted.accepted, self.today, self.wanted.where)]
+        """Return the report of what is known now."""
+        request, figure_rows = self.request, self.rows()
+        findings = [*self._findings, *expired(request.accepted, self.today, request.where)]
+        notes = [*self._naming.notes, *unneeded(request.accepted, figure_rows, self.today), *pause_notes(self._pauses)]
         report = GateReport(
-            verdict="inconclusive" if self._interrupted else conclude(told, findings, whole=self.whole),
-            base=self.wanted.base,
-            now=self.wanted.now,
-            rows=told,
+            verdict="inconclusive" if self._interrupted else conclude(figure_rows, findings, whole=self.is_whole),
+            base=request.base,
+            now=request.now,
+            rows=figure_rows,
             findings=findings,
             as_before=self._as_before,
-            culprits=self._culprits,
-            lines=self._lines,
+            culprits=self._naming.culprits,
+            lines=self._naming.lines,
             checked=self._checked,
             environment=self.environment,
-            seed=self.wanted.plan.seed,
-            duration_s=round(self._elapsed(), 1),
+            seed=request.plan.seed,
+            duration_s=round(self._pauses.elapsed(), 1),
             unjudged=self._all_unjudged(),
-            notes=[*self._unnamed, *unneeded(self.wanted.accepted, told, self.today)],
+            notes=notes,
             product=product(),
             command=self.command,
             started_at=self.started_at,
-            replay=self.wanted.replay,
+            replay=request.replay,
         )
-        return msgspec.structs.replace(report, next_steps=next_steps(report, self.wanted.plan))
+        return msgspec.structs.replace(report, next_steps=next_steps(report, request.plan))
+
+    def _all_unjudged(self) -> list[Unjudged]:
+        """Return what was not judged, with what remains to be judged."""
+        remaining = [
+            Unjudged(name, self._why_remaining)
+            if name == AT_REST
+            else Unjudged(f"scenario {name}", self._why_remaining, name)
+            for name in self._remaining
+        ]
+        return [*self._unjudged, *self._naming.unjudged, *remaining]
 
     def rows(self) -> list[FigureRow]:
-        """The figures at rest, of both sides."""
-        base = self._base
-        if len(self.wanted.sides) == 1:
-            base = self.figures if self.wanted.stored is None else {**self.wanted.stored, **base}
-        no_base = "the stored figures do not have it" if self.wanted.stored is not None else "the base was not measured"
-        return rows(base, self.figures, self.wanted.accepted, self.today, no_base)
+        """Return the figures at rest of both sides."""
+        base, stored = self._base_figures, self.request.stored
+        if len(self.request.sides) == 1:
+            base = self.figures if stored is None else {**stored, **base}
+        no_base = "the stored figures do not have it" if stored is not None else "the base was not measured"
+        return rows(base, self.figures, self.request.accepted, self.today, no_base)
 
     @property
-    def whole(self) -> bool:
-        """Whether everything was judged that was to be."""
-        return not self._left and not self._unjudged
+    def is_whole(self) -> bool:
+        """Whether everything was judged."""
+        return not self._remaining and not self._unjudged and not self._naming.unjudged
 
     @property
-    def clean(self) -> bool:
-        """Whether its figures may stand as a baseline: everything was looked at, and nothing grows or broke."""
-        return self.whole and not self._findings and not self._as_before
-
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._began
+    def is_clean(self) -> bool:
+        """Whether the figures can be stored: everything was judged, nothing grows and nothing failed."""
+        return self.is_whole and not self._findings and not self._as_before

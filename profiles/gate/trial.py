@@ -1,11 +1,11 @@
-"""One scenario on both sides: blocks in turns with the same chance, and what is suspected again in fresh processes.
+"""Runs one scenario on both sides: blocks in turns with the same random seed, and a confirmation in fresh processes.
 
-Owns the agents of both sides while it lasts. What a side breaks by itself is told of that side; the other goes on.
+Owns the processes of both sides. A failure is recorded for the side that failed, and the other side continues.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isnan
 from pathlib import Path
 
@@ -14,24 +14,28 @@ import msgspec
 from profiles.gate.builder import one_line_error
 from profiles.gate.rest_figures import FigureValues, figures_of
 from profiles.gate.sides import GateSide
+from profiles.progress import ProgressCallback
 from soak.gauges.gauge import gauge_of
 from soak.gauges.results import FindingResult
 from soak.gauges.trend import Judgement, judge
 from soak.gauges.verdict import breaches
+from soak.harness.pauses import Paused, PauseDetector
+from soak.run.block_runner import BlockPlan, BlockRunner, WarmUp, ignore_progress
 from soak.run.failures import failure
-from soak.run.plan import CONFIRMATION_BLOCKS, QUICK_BLOCKS, SoakPlan
-from soak.run.scenario_run import ScenarioRun, open_scenario_run
+from soak.run.plan import QUICK_BLOCKS, SoakPlan
+from soak.run.scenario_run import ScenarioRun
 
 WARM_UP: tuple[int, int] = (7, 7)
-"""As many blocks on both sides: both go through the same chance."""
+"""A fixed number of blocks, so that both sides have had the same random choices."""
 LONGER_WARM_UP: tuple[int, int] = (12, 12)
 
 Points = list[tuple[int, float]]
+"""Values of a gauge, each with the cycles before it."""
 
 
 @dataclass
 class Measurement:
-    """What one side showed in one pass over a scenario."""
+    """The figures and judgements of one side after one pass over a scenario."""
 
     side: GateSide
     judged: dict[str, Judgement] = field(default_factory=dict)
@@ -54,7 +58,7 @@ class Measurement:
 
 @dataclass
 class ScenarioTrial:
-    """What a scenario showed: `first` and, when it is suspected, `again`; looks in the order of the sides."""
+    """The measurements of a scenario: `first`, and `again` if a gauge was suspected; each in the order of the sides."""
 
     scenario: str
     replay: str
@@ -62,143 +66,134 @@ class ScenarioTrial:
     again: list[Measurement] = field(default_factory=list)
 
 
-async def run_trial(
-    scenario: str,
-    plan: SoakPlan,
-    sides: Sequence[GateSide],
-    folder: Path,
-    clock: Callable[[], float],
-    tell: Callable[[str], None],
-    *,
-    replay: str,
-) -> ScenarioTrial:
-    """Try a scenario; the candidate is the last of the sides. What a side does wrong is told, not raised."""
-    run = _Pass(scenario, plan, folder / "1", clock, tell, replay)
-    found = ScenarioTrial(scenario, replay, await run.looks(sides))
-    now = found.first[-1]
-    if now.failure is None and (suspected := now.suspected):
-        tell(f"{scenario}: {', '.join(suspected[:3])} may rise; looking again in fresh processes")
-        rising_too = [one.side for one in found.first[:-1] if {*one.suspected} & {*suspected}]
-        confirmation = replace(run, plan=plan.later(1), folder=folder / "2", factor=CONFIRMATION_BLOCKS)
-        found.again = await confirmation.looks([*rising_too, now.side])
-    return found
-
-
-async def measure_at_rest_again(
-    scenario: str,
-    plan: SoakPlan,
-    sides: Sequence[GateSide],
-    folder: Path,
-    clock: Callable[[], float],
-    tell: Callable[[str], None],
-) -> list[Measurement]:
-    """What is at rest once more, in fresh processes with another seed.
-
-    Python's own tables (that of interned strings is 2 MB) get larger at moments that depend on chance.
-    """
-    tell(f"{scenario}: more is there at rest; looking again in fresh processes")
-    return await _Pass(scenario, plan.later(2), folder, clock, tell, blocks=1).looks(sides)
-
-
 @dataclass(frozen=True)
-class _Pass:
-    """Warm-up and blocks of one scenario. `factor`: a block has so many times the scenario's cycles."""
+class TrialRunner:
+    """Runs scenarios on both sides; the candidate is the last one. `replay` is the command that repeats them.
 
-    scenario: str
+    A pass that a pause interrupts is repeated with fresh processes on both sides.
+    """
+
     plan: SoakPlan
-    folder: Path
-    clock: Callable[[], float]
-    tell: Callable[[str], None]
+    sides: Sequence[GateSide]
+    pauses: PauseDetector
+    on_pause: Callable[[float], None]
+    report_progress: ProgressCallback
     replay: str = ""
-    factor: int = 1
-    blocks: int = QUICK_BLOCKS
 
-    async def looks(self, sides: Sequence[GateSide]) -> list[Measurement]:
-        """Blocks in turns, as long as the candidate has not failed."""
+    async def run(self, scenario: str, folder: Path) -> ScenarioTrial:
+        """Run a scenario, and confirm what is suspected. Failures of a side are in its measurement."""
+        plan = self._block_plan(scenario, folder / "1")
+        found = ScenarioTrial(scenario, self.replay, await self._measure(plan, self.sides))
+        candidate = found.first[-1]
+        if candidate.failure is None and (suspected := candidate.suspected):
+            self.report_progress(f"{scenario}: {', '.join(suspected[:3])} may be rising; confirming in fresh processes")
+            rising_too = [one.side for one in found.first[:-1] if {*one.suspected} & {*suspected}]
+            confirmation = plan.confirmation(1, folder / "2")
+            found.again = await self._measure(confirmation, [*rising_too, candidate.side])
+        return found
+
+    async def measure_at_rest_again(self, scenario: str, folder: Path) -> list[Measurement]:
+        """Measure the figures at rest once more, in fresh processes with another seed.
+
+        Python's own tables (the one of interned strings takes 2 MB) are resized at random moments.
+        """
+        self.report_progress(f"{scenario}: more memory at rest; measuring again in fresh processes")
+        plan = self._block_plan(scenario, folder).with_later_seed(2, folder)
+        return await self._measure(plan, self.sides, blocks=1)
+
+    def _block_plan(self, scenario: str, folder: Path) -> BlockPlan:
+        return BlockPlan(scenario, self.plan, folder, warm_up=WarmUp(WARM_UP, LONGER_WARM_UP))
+
+    async def _measure(
+        self, plan: BlockPlan, sides: Sequence[GateSide], blocks: int = QUICK_BLOCKS
+    ) -> list[Measurement]:
+        """Run blocks on all sides in turns, until the candidate fails."""
+        return await self.pauses.repeat(
+            plan.folder, lambda folder: self._measure_once(plan, sides, folder, blocks), self.on_pause
+        )
+
+    async def _measure_once(
+        self, plan: BlockPlan, sides: Sequence[GateSide], folder: Path, blocks: int
+    ) -> list[Measurement]:
         async with AsyncExitStack() as scope:
-            contenders = [_SideRun(self, side, self.folder / str(number)) for number, side in enumerate(sides)]
-            for one in contenders:
-                await one.begin(scope)
-            for number in range(self.blocks):
-                for one in contenders if contenders[-1].stands else ():
-                    self.tell(f"{self.scenario}, {one.side.name}: block {number + 1} of {self.blocks}")
-                    await one.block()
-            return [one.look() for one in contenders]
+            runs = []
+            for number, side in enumerate(sides):
+                blocks_of_side = plan.on(side.installation, folder / str(number))
+                runner = await scope.enter_async_context(BlockRunner(blocks_of_side, self.pauses, self.on_pause))
+                runs.append(_SideRun(side, runner, plan.scenario, self.replay))
+            for run in runs:
+                self.report_progress(f"{plan.scenario}, {run.side.name}: warming up")
+                await run.start()
+            for number in range(1, blocks + 1):
+                for run in runs if not runs[-1].failed else ():
+                    self.report_progress(f"{plan.scenario}, {run.side.name}: block {number} of {blocks}")
+                    await run.block(number)
+            return [run.measurement() for run in runs]
 
 
 class _SideRun:
-    """One side in one pass."""
+    """The blocks of one side, and its failure."""
 
-    def __init__(self, run: _Pass, side: GateSide, folder: Path) -> None:
+    def __init__(self, side: GateSide, runner: BlockRunner, scenario: str, replay: str) -> None:
         self.side = side
-        self._run = run
-        self._folder = folder
-        self._course: ScenarioRun | None = None
+        self._runner = runner
+        self._scenario = scenario
+        self._replay = replay
         self._failure: FindingResult | None = None
 
     @property
-    def stands(self) -> bool:
-        """Whether it has not failed."""
-        return self._failure is None
+    def failed(self) -> bool:
+        """Whether this side has failed."""
+        return self._failure is not None
 
-    async def begin(self, scope: AsyncExitStack) -> None:
-        """Start its agent, and warm it up."""
-        run = self._run
-        run.tell(f"{run.scenario}, {self.side.name}: warming up")
-        with self._blamed():
-            opened = open_scenario_run(
-                run.scenario, run.plan, self._folder, run.clock, run.factor, installation=self.side.installation
-            )
-            course = self._course = await scope.enter_async_context(opened)
-            await course.warm_up(_quiet, LONGER_WARM_UP if run.factor > 1 else WARM_UP)
+    async def start(self) -> None:
+        """Start the processes and warm them up. Raises Paused."""
+        with self._recording_failure():
+            await self._runner.start(ignore_progress)
 
-    async def block(self) -> None:
-        """One block, unless it has failed."""
-        if self._course is not None and self.stands:
-            with self._blamed():
-                await self._course.block(_quiet)
-                self._course.check_traffic()
+    async def block(self, number: int) -> None:
+        """Run block `number`, unless this side has failed. Raises Paused."""
+        if not self.failed:
+            with self._recording_failure():
+                await self._runner.blocks(number, ignore_progress)
 
-    def look(self) -> Measurement:
-        """What it showed."""
-        course, replay = self._course, self._run.replay
-        if course is None or self._failure is not None:
+    def measurement(self) -> Measurement:
+        """Return the figures and judgements so far, or the failure."""
+        if self._failure is not None:
             return Measurement(self.side, failure=self._failure)
-        points = {name: course.book.window(name) for name in course.book.series}
+        run = self._runner.run
+        points = {name: run.book.window(name) for name in run.book.series}
         return Measurement(
             self.side,
             judged={name: judge(window, gauge_of(name)) for name, window in points.items()},
             points=points,
-            figures=_figures(course),
-            breached=breaches(course.entries, self._run.scenario, replay),
-            cycles=course.cycles,
-            warm_up_cycles=course.warm_up_cycles,
-            blocks=course.blocks,
-            bounds=len(course.bounds),
-            filled=[one.name for one in course.bounds if one.exercised],
-            cycles_per_second=course.cycles_per_second,
+            figures=_figures(run),
+            breached=breaches(run.entries, self._scenario, self._replay),
+            cycles=run.cycles,
+            warm_up_cycles=run.warm_up_cycles,
+            blocks=run.blocks,
+            bounds=len(run.bounds),
+            filled=[one.name for one in run.bounds if one.exercised],
+            cycles_per_second=run.cycles_per_second,
         )
 
     @contextmanager
-    def _blamed(self) -> Iterator[None]:
-        """Write down what fails as this side's failure."""
+    def _recording_failure(self) -> Iterator[None]:
+        """Record an exception as the failure of this side. Raises Paused."""
         try:
             yield
+        except Paused:
+            raise
         except Exception as error:
-            scenario = self._run.scenario
-            found = failure(error, scenario, self._run.replay)
+            found = failure(error, self._scenario, self._replay)
             self._failure = msgspec.structs.replace(found, detail=f"{self.side.name}: {one_line_error(found.detail)}")
 
 
-def _figures(course: ScenarioRun) -> FigureValues:
-    """What is there at rest: the least of all blocks, for what wavers."""
-    steady = dict(course.newest)
+def _figures(run: ScenarioRun) -> FigureValues:
+    """Return the figures at rest; for objects and the C heap, which fluctuate, the smallest of all blocks."""
+    steady = dict(run.newest)
     for name in ("python.blocks", "heap.bytes"):
-        measured = [value for _, value in course.book.window(name) if not isnan(value)]
+        measured = [value for _, value in run.book.window(name) if not isnan(value)]
         if name in steady and measured:
             steady[name] = min(measured)
-    return figures_of(steady, "used", f":{course.scenario.name}")
-
-
-def _quiet(_: str) -> None:
-    """Blocks are told of, their cycles are not."""
+    return figures_of(steady, "used", f":{run.scenario.name}")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from profiles.attribution.growth import COUNT, largest, rise, risen_containers, risen_sites
 from profiles.evidence import Evidence, containers_of, leftovers_of, process_gauges, sites_of
+from profiles.progress import ProgressCallback
 from profiles.results import Overhead
 from soak.gauges.gauge import AGENT, GAUGES, GaugeKind, gauge_of
 from soak.gauges.verdict import REQUIRED
@@ -24,8 +25,6 @@ WINDOWS: Final = 6
 WARM_UP_BLOCKS: Final = (2, 4)
 """The least and the most: the blocks under tracing are a warm-up too."""
 MOST_EXAMINED: Final = 40
-
-ProgressCallback = Callable[[str], None]
 
 
 class Capture:

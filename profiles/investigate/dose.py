@@ -14,6 +14,7 @@ import msgspec
 from profiles.attribution.frames import responsible_frame
 from profiles.attribution.source import function
 from profiles.evidence import stack_of
+from profiles.progress import ProgressCallback
 from profiles.results import Culprit, DoseResult
 from soak import shell
 from soak.duration import number_text
@@ -38,8 +39,6 @@ SLACK: Final = 2.0
 TOLERANCE: Final = 0.35
 LEAST: Final = 0.15
 """Things for each primitive: less is not growth with it."""
-
-ProgressCallback = Callable[[str], None]
 
 
 class Primitives:

@@ -21,6 +21,7 @@ from profiles.investigate.dose import dose_test
 from profiles.investigate.native import native_growth
 from profiles.investigate.outcome import conclude, finding_outcomes, settings_of, unjudged
 from profiles.investigate.processes import processes_of
+from profiles.progress import ProgressCallback
 from profiles.replay import run_command
 from profiles.results import (
     Culprit,
@@ -38,8 +39,6 @@ from soak.harness.identity import product
 from soak.harness.installation import HERE, Installation
 from soak.plants import plant
 from soak.run.plan import SoakPlan
-
-ProgressCallback = Callable[[str], None]
 
 HEAP = "heap.bytes"
 

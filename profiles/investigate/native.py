@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from profiles.attribution.frames import Frame, is_profiler_stack, responsible_fr
 from profiles.attribution.growth import BYTES
 from profiles.evidence import NativeAllocation, stack_of
 from profiles.investigate.capture import WARM_UP_BLOCKS
+from profiles.progress import ProgressCallback
 from profiles.results import ProfileError
 from soak.gauges.gauge import AGENT
 from soak.harness.child_environment import helper_surroundings, module_command
@@ -33,8 +34,6 @@ MOST_FRAMES: Final = 24
 NEAR: Final = 0.4
 """How far a window may be from proportion."""
 MOST_FUNCTIONS: Final = 6
-
-ProgressCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
 from typing import TypeVar
+
+from soak.report.figures import duration
 
 T = TypeVar("T")
 
@@ -62,6 +66,18 @@ class PauseDetector:
                 raise Paused from error
             raise
 
+    async def repeat(
+        self, folder: Path, operation: Callable[[Path], Awaitable[T]], noticed: Callable[[float], None]
+    ) -> T:
+        """Return the result of an operation in a folder. If a pause interrupts it, begin again in another folder."""
+        folders = (folder.with_name(f"{folder.name}p{number}") if number else folder for number in count())
+
+        async def attempt() -> T:
+            with self.guard(noticed):
+                return await operation(next(folders))
+
+        return await repeat_if_paused(attempt)
+
     async def watch(self, noticed: Callable[[float], None]) -> None:
         """Look again and again, until it is cancelled. `noticed` is called with the seconds of each pause."""
         while True:
@@ -77,3 +93,16 @@ async def repeat_if_paused(operation: Callable[[], Awaitable[T]]) -> T:
             return await operation()
         except Paused:
             continue
+
+
+def pause_line(seconds: float) -> str:
+    """Return the line of progress for a pause."""
+    return f"paused for {duration(seconds)}: the machine slept, or this process was stopped"
+
+
+def pause_notes(pauses: PauseDetector) -> list[str]:
+    """Return the note of a report on the pauses; none if there were none."""
+    if not pauses.count:
+        return []
+    times = "once" if pauses.count == 1 else f"{pauses.count} times"
+    return [f"the run was paused {times}, {duration(pauses.seconds)} in all: not part of its duration, not judged"]

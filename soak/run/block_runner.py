@@ -69,6 +69,10 @@ class BlockPlan:
         """Return the same plan with a seed that is `number` later, in another folder."""
         return replace(self, plan=self.plan.later(number), folder=folder)
 
+    def on(self, installation: Installation, folder: Path) -> "BlockPlan":
+        """Return the same plan for another installation of MobiFai, in another folder."""
+        return replace(self, installation=installation, folder=folder)
+
     def folder_of(self, start: int) -> Path:
         """Return the folder of a start: processes that a pause interrupted have used the earlier ones."""
         return self.folder.with_name(f"{self.folder.name}p{start}") if start else self.folder

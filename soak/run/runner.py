@@ -14,9 +14,8 @@ from soak.gauges.results import FindingResult, Phase, Report
 from soak.gauges.self_monitor import SelfMonitor
 from soak.gauges.trend import FEWEST_CLEAR_BLOCKS, convicted, is_clear, judge
 from soak.gauges.verdict import breaches, leaks
-from soak.harness.pauses import Paused, PauseDetector, repeat_if_paused
+from soak.harness.pauses import Paused, PauseDetector, pause_line, pause_notes, repeat_if_paused
 from soak.report.directory import ReportDirectory
-from soak.report.figures import duration
 from soak.report.files import ReportError
 from soak.report.writer import ReportWriter
 from soak.run.block_runner import BlockPlan, BlockRunner
@@ -139,7 +138,7 @@ class SoakRunner:
         await self._start(self._records.index(record), record.name)
 
     def _report_pause(self, missed: float) -> None:
-        self._reporter.say(f"paused for {duration(missed)}: the machine slept, or this process was stopped")
+        self._reporter.say(pause_line(missed))
 
     async def _next_round(self) -> None:
         self._reporter.round += 1
@@ -320,13 +319,6 @@ class SoakRunner:
                 record.judge()
             self._checkpoint()
 
-    def _paused(self) -> list[str]:
-        pauses = self._pauses
-        if not pauses.count:
-            return []
-        times = "once" if pauses.count == 1 else f"{pauses.count} times"
-        return [f"the run was paused {times}, {duration(pauses.seconds)} in all: not part of its duration, not judged"]
-
     async def _last_report(self, stop: asyncio.Event) -> Report:
         """Write the final report; retry for a while if it can't be written."""
         report = self._checkpoint()
@@ -350,7 +342,7 @@ class SoakRunner:
             harness=self._self_monitor.results(),
             harness_series=self._self_monitor.series(),
             memory=self._tracing.found,
-            notes=[*self._notes, *self._paused(), *self._writer.notes, *going],
+            notes=[*self._notes, *pause_notes(self._pauses), *self._writer.notes, *going],
             earlier=self._earlier,
         )
         self._writer.write(report)

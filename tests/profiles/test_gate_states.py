@@ -8,9 +8,10 @@ import pytest
 
 from profiles.gate import gate as gates
 from profiles.gate.comparison import trial_coverage, trial_findings
-from profiles.gate.gate import AT_REST, Gate, GateRequest
+from profiles.gate.gate import AT_REST, Gate
 from profiles.gate.next_steps import next_steps
 from profiles.gate.report_files import annotations, encoded, junit, read_gate
+from profiles.gate.request import GateRequest
 from profiles.gate.rest_figures import BaseFailed
 from profiles.gate.results import EXIT_STATUS, GateReport
 from profiles.gate.sides import GateSide

@@ -1,0 +1,92 @@
+"""Names the lines of what the gate found: by an investigation for growth, beside the base for memory at rest."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mobifai.errors import MobiFaiError
+from profiles.gate.line_growth import lines_grown_at_rest
+from profiles.gate.request import GateRequest
+from profiles.gate.results import FigureRow, GrownLine
+from profiles.gate.sides import in_checkout
+from profiles.investigate.investigation import Investigation, InvestigationRequest
+from profiles.progress import ProgressCallback
+from profiles.report.summary import headline
+from profiles.results import Culprit, ProfileReport, Unjudged
+from soak.gauges.results import FindingResult
+from soak.harness.installation import HERE
+
+ATTEMPTS: Final = 2
+"""Investigations of a scenario. Tracing slows the agent down, so that a timeout may fail the first one."""
+
+WHICH_LINE: Final = "which line it is"
+
+UNUSED: Final = ("imports.", "idle.")
+"""Figures of an agent that nobody has used: their lines are named beside the base."""
+
+
+@dataclass
+class LineNaming:
+    """Looks for the lines, and keeps what it has found so far."""
+
+    request: GateRequest
+    folder: Path
+    environment: dict[str, Any]
+    command: str
+    started_at: str
+    report_progress: ProgressCallback
+    culprits: list[Culprit] = field(default_factory=list)
+    lines: list[GrownLine] = field(default_factory=list)
+    unjudged: list[Unjudged] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    async def name_culprits(self, findings: Sequence[FindingResult]) -> None:
+        """Investigate the first scenario that has growth. Raises CancelledError if that is interrupted."""
+        growing = [one for one in findings if one.scenario in self.request.plan.scenarios]
+        names = tuple(dict.fromkeys(one.scenario for one in growing if one.kind not in ("bound", "failure")))
+        if not names:
+            return
+        if not self.request.name_culprits:
+            self.unjudged.append(Unjudged(WHICH_LINE, "it was not asked for (--no-culprits)", names[0]))
+            return
+        report = await self._investigate(names[0], growing)
+        if not report.culprits:
+            self.unjudged.append(Unjudged(WHICH_LINE, headline(report), names[0]))
+
+    async def _investigate(self, scenario: str, growing: Sequence[FindingResult]) -> ProfileReport:
+        """Return the first report that has a verdict, or the last one."""
+        for number in range(ATTEMPTS):
+            investigation = self._investigation(scenario, number, growing)
+            report = await investigation.run()
+            self.culprits = [in_checkout(one, self.request.now, self.request.sides[-1]) for one in report.culprits]
+            if investigation.interrupted:
+                raise asyncio.CancelledError
+            if report.verdict not in ("failed", "inconclusive"):
+                break
+        return report
+
+    def _investigation(self, scenario: str, number: int, growing: Sequence[FindingResult]) -> Investigation:
+        plan = replace(self.request.plan.later(number), scenarios=(scenario,))
+        installation = self.request.sides[-1].installation if self.request.now.built else HERE
+        request = InvestigationRequest(plan, dose=False, findings=growing, mode="from", installation=installation)
+        folder = self.folder / f"hunt.{number}"
+        return Investigation(
+            request, folder, self.environment, self.command, self.started_at, self.report_progress
+        )  # fmt: skip
+
+    async def name_lines_at_rest(self, rows: Sequence[FigureRow]) -> None:
+        """Name the lines that have allocated more at rest than in the base, where figures at rest have grown."""
+        names = [row.name for row in rows if row.verdict == "grown" and row.name.startswith(UNUSED)]
+        if len(self.request.sides) < 2 or not names or not self.request.name_culprits:
+            return
+        self.report_progress("at rest: comparing lines with the base")
+        base, now = self.request.sides
+        imports = all(name.startswith("imports.") for name in names)
+        try:
+            self.lines = await lines_grown_at_rest(base, now, self.folder / "lines", imports=imports)
+        except (MobiFaiError, msgspec.MsgspecError) as error:
+            self.notes.append(f"no line can be named for the memory at rest: {error}")
