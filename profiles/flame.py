@@ -16,8 +16,9 @@ from uuid import uuid4
 from mobifai.control.control_socket import send_request, stream_events
 from mobifai.errors import StateError
 from profiles.results import ProfileError
-from soak.harness.child_environment import helper_surroundings, module_command
+from soak.harness.child_environment import helper_environment, module_command
 from soak.harness.cleanup import swept
+from soak.harness.helper_process import HelperTimeout, run_helper
 from soak.harness.interruption import Interruption
 from soak.report.files import reason
 
@@ -96,27 +97,15 @@ async def _traced(socket: Path, wanted: dict[str, Any], stop: Interruption) -> T
 async def _drawn(file: Path, *, kept: bool) -> Path:
     """The page of a window, beside it. Raises ProfileError."""
     page, temporary = file.with_name("page.html"), file.with_name("tmp")
-    process = await asyncio.create_subprocess_exec(
-        *module_command("memray", "flamegraph", "--no-web", "--force", "--output", str(page)),
-        *(["--leaks"] if kept else []),
-        str(file),
-        env=helper_surroundings(temporary),
-        cwd=temporary,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    options = ["--no-web", "--force", "--output", str(page), *(["--leaks"] if kept else [])]
+    command = module_command("memray", "flamegraph", *options, str(file))
+    environment = helper_environment(temporary)
     try:
-        async with asyncio.timeout(RENDER_SECONDS):
-            said, _ = await process.communicate()
-    except TimeoutError:
+        result = await run_helper(command, environment=environment, folder=temporary, timeout=RENDER_SECONDS)
+    except HelperTimeout:
         raise ProfileError(f"expected memray to draw the window within {RENDER_SECONDS:g} s; it did not") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise ProfileError(f"memray could not draw the window: {said.decode(errors='replace').strip()[-500:]}")
+    if result.status:
+        raise ProfileError(f"memray could not draw the window: {result.last_words}")
     return page
 
 

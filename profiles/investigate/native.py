@@ -5,7 +5,6 @@ proportion. Owns the agent of one look; the windows are read by a process apart 
 profiles.investigate.native FILE`).
 """
 
-import asyncio
 import json
 import sys
 import time
@@ -22,7 +21,8 @@ from profiles.investigate.capture import WARM_UP_BLOCKS
 from profiles.progress import ProgressCallback
 from profiles.results import ProfileError
 from soak.gauges.gauge import AGENT
-from soak.harness.child_environment import helper_surroundings, module_command
+from soak.harness.child_environment import helper_environment, module_command
+from soak.harness.helper_process import HelperTimeout, run_helper
 from soak.harness.installation import HERE, Installation
 from soak.run.plan import SoakPlan
 from soak.run.scenario_run import open_scenario_run
@@ -103,26 +103,15 @@ def _rate(values: Sequence[float], cycles: Sequence[int]) -> float:
 
 async def read(file: Path) -> list[dict[str, Any]]:
     """What was still there at the end of a window, most first. Raises ProfileError."""
-    process = await asyncio.create_subprocess_exec(
-        *module_command("profiles.investigate.native", str(file)),
-        env=helper_surroundings(file.parent),
-        cwd=file.parent,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    command = module_command("profiles.investigate.native", str(file))
+    environment, folder = helper_environment(file.parent), file.parent
     try:
-        async with asyncio.timeout(READ_SECONDS):
-            out, err = await process.communicate()
-    except TimeoutError:
+        result = await run_helper(command, environment=environment, folder=folder, timeout=READ_SECONDS)
+    except HelperTimeout:
         raise ProfileError(f"expected a window of memray to be read within {READ_SECONDS:g} s; it was not") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
-        raise ProfileError(f"a window of memray can't be read: {err.decode(errors='replace')[-500:]}")
-    return list(json.loads(out))
+    if result.status:
+        raise ProfileError(f"a window of memray can't be read: {result.last_words}")
+    return list(json.loads(result.output))
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:

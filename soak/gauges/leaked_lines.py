@@ -1,48 +1,37 @@
-"""Reads a window of memray's: the lines whose allocations were still there at its end.
+"""Reads a memray window: the lines whose allocations still existed at its end.
 
-A process of its own (`python -m soak.gauges.leaked_lines FILE`), since reading takes memory that the harness must not
-grow by.
+Reading takes much memory, by which the harness must not grow, so `leaked_lines` runs this module as a process:
+`python -m soak.gauges.leaked_lines FILE`.
 """
 
-import asyncio
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from soak.harness.child_environment import helper_surroundings, module_command
+from soak.harness.child_environment import helper_environment, module_command
+from soak.harness.helper_process import HelperTimeout, run_helper
 
 MOST_LINES = 10
 SECONDS = 60.0
 
 
-async def kept_lines(file: Path, temporary: Path) -> list[dict[str, Any]]:
-    """The lines that kept most, as `line`, `bytes`, `allocations`; [] when the window can't be read.
+async def leaked_lines(file: Path, temporary: Path) -> list[dict[str, Any]]:
+    """Return the lines that kept most, as `line`, `bytes`, `allocations`; [] if the window can't be read.
 
-    `temporary` is the directory in a run's folder by which a cleanup finds the process.
+    `temporary` is the process's temporary directory, by which `soak.harness.cleanup` finds it.
     """
-    process = await asyncio.create_subprocess_exec(
-        *module_command("soak.gauges.leaked_lines", str(file.absolute())),
-        env=helper_surroundings(temporary),
-        cwd=temporary,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    command = module_command("soak.gauges.leaked_lines", str(file.absolute()))
+    environment = helper_environment(temporary)
     try:
-        async with asyncio.timeout(SECONDS):
-            out, _ = await process.communicate()
-    except TimeoutError:
+        result = await run_helper(command, environment=environment, folder=temporary, timeout=SECONDS)
+    except HelperTimeout:
         return []
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return list(json.loads(out)) if process.returncode == 0 else []
+    return list(json.loads(result.output)) if result.status == 0 else []
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """The same, here. Raises what memray raises."""
+    """Read a window in this process. Raises what memray raises."""
     from memray import FileReader  # noqa: PLC0415 - heavy
 
     totals: dict[str, list[int]] = {}  # bounded by the lines of the program

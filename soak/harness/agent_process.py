@@ -234,7 +234,7 @@ async def agent_under_test(
 ) -> AsyncIterator[AgentUnderTest]:
     """`mobifai serve` in an empty folder, once phones can pair, with one planted leak if one is named.
 
-    Its environment is `surroundings`, with `variables` added; `settings` is its settings file. A relay apart that
+    Its environment is `child_environment`, with `variables` added; `settings` is its settings file. A relay apart that
     restarts is not counted from inside. Raises TargetFailed, StateError.
     """
     folder.mkdir(parents=True)

@@ -31,7 +31,7 @@ HOME_FOLDER = "home"
 TEMPORARY_FOLDER = "tmp"
 
 
-def surroundings(folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
+def child_environment(folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables of a process whose home and temporary directory are in `folder`."""
     return {
         **_without_folder(usual),
@@ -41,12 +41,12 @@ def surroundings(folder: Path, usual: Mapping[str, str] = os.environ) -> dict[st
 
 
 def make_folders(folder: Path) -> None:
-    """Make the directories that `surroundings` names. Raises OSError."""
+    """Make the directories that `child_environment` names. Raises OSError."""
     for name in (HOME_FOLDER, TEMPORARY_FOLDER):
         (folder / name).mkdir(parents=True, exist_ok=True)
 
 
-def helper_surroundings(temporary: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
+def helper_environment(temporary: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables of a helper process of the harness, whose home and temporary directory is `temporary`."""
     return {**_without_folder(usual), "HOME": str(temporary), "TMPDIR": str(temporary)}
 

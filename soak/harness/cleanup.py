@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soak.harness.child_environment import helper_surroundings, module_command
+from soak.harness.child_environment import helper_environment, module_command
 
 if TYPE_CHECKING:
     import psutil
@@ -34,7 +34,7 @@ def swept(folder: Path) -> Iterator[None]:
     """Have somebody clean up after this process, should it be killed within this scope."""
     process = subprocess.Popen(  # noqa: S603
         module_command("soak.harness.cleanup", str(folder)),
-        env=helper_surroundings(folder.parent),
+        env=helper_environment(folder.parent),
         cwd=folder.parent,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

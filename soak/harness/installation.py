@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from soak.harness.child_environment import surroundings
+from soak.harness.child_environment import child_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Installation:
 
     def environment(self, folder: Path, usual: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The variables that its processes get, whose home and temporary directory are in `folder`."""
-        found = surroundings(folder, usual)
+        found = child_environment(folder, usual)
         if self.path is not None:
             found["PYTHONPATH"] = str(self.path)
         if self.seed is not None:

@@ -17,7 +17,8 @@ import msgspec
 
 from mobifai.errors import MobiFaiError
 from soak.gauges.results import EXIT_STATUS, Report
-from soak.harness.child_environment import make_folders, module_command, surroundings
+from soak.harness.child_environment import child_environment, make_folders, module_command
+from soak.harness.helper_process import HelperTimeout, run_helper
 from soak.option_table import usable
 from soak.output import show
 from soak.plants import Plant, plants
@@ -104,26 +105,17 @@ def _write(place: Path, plan: SoakPlan, about: dict[str, Any], outcomes: Sequenc
 async def _run(plant: Plant, plan: SoakPlan, folder: Path) -> PlantOutcome:
     words = [*plan_words(plan_for(plant, plan)), "--json", "--report", str(folder / "report")]
     make_folders(folder)
-    process = await asyncio.create_subprocess_exec(
-        *module_command("mobifai", "soak", *words),
-        env=surroundings(folder),
-        cwd=folder,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    command, environment = module_command("mobifai", "soak", *words), child_environment(folder)
     try:
-        async with asyncio.timeout(RUN_SECONDS):
-            out, err = await process.communicate()
-    except TimeoutError:
+        result = await run_helper(
+            command, environment=environment, folder=folder, timeout=RUN_SECONDS, grace=END_SECONDS
+        )
+    except HelperTimeout:
         raise MobiFaiError(f"{plant.name}: expected its run to end within {RUN_SECONDS:g} s; it did not") from None
-    finally:
-        if process.returncode is None:
-            await _end(process)
     try:
-        report = msgspec.json.decode(out, type=Report)
+        report = msgspec.json.decode(result.output, type=Report)
     except msgspec.MsgspecError:
-        return PlantOutcome(plant, "failed", (err.decode(errors="replace")[-500:],), 0.0)
+        return PlantOutcome(plant, "failed", (result.last_words,), 0.0)
     names = tuple(f"{finding.kind} {finding.name}" for finding in report.findings)
     return PlantOutcome(plant, report.verdict, names or tuple(report.notes), report.duration_s)
 
@@ -132,17 +124,6 @@ def plan_for(plant: Plant, plan: SoakPlan) -> SoakPlan:
     """Return the plan of a plant's own run: a quick one that ends at the first finding."""
     alone = SoakPlan((plant.scenario,), plan.seed, time_scale=plan.time_scale, phones=plan.phones, plant=plant.name)
     return replace(alone, memray=False, fail_fast=True)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Have a run end early. What it prints is read, or it could not go on to its end."""
-    process.terminate()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(END_SECONDS):
-            await process.communicate()
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
 
 
 def matrix(outcomes: Iterable[PlantOutcome]) -> dict[str, int]:

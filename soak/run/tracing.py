@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-from soak.gauges.leaked_lines import kept_lines
+from soak.gauges.leaked_lines import leaked_lines
 from soak.report.windows import WindowFolder
 from soak.run.scenario_run import ScenarioRun
 
@@ -43,7 +43,7 @@ class MemoryTracing:
         await run.traced(file, seconds, on_progress)
         self._windows.trim()
         window = {"scenario": run.scenario.name, "at": round(began, 1), "seconds": round(self._elapsed() - began, 1)}
-        lines = await kept_lines(file, run.target.folder)
+        lines = await leaked_lines(file, run.target.folder)
         self.found = [*self.found, *({**window, **line} for line in lines)][-MOST_TOLD:]
 
 

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 import mobifai
-from soak.gauges.leaked_lines import kept_lines
+from soak.gauges.leaked_lines import leaked_lines
 from soak.harness.agent_process import agent_under_test
-from soak.harness.child_environment import FIXED, KEPT, helper_surroundings, module_command, stated, surroundings
+from soak.harness.child_environment import FIXED, KEPT, child_environment, helper_environment, module_command, stated
 from soak.harness.cleanup import swept
 from soak.harness.environment import environment
 
@@ -59,28 +59,28 @@ def hostile_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_only_variables_of_the_list_are_handed_on() -> None:
-    found = surroundings(Path("/run"), {**PERSONS, "PATH": "/usr/bin"})
+    found = child_environment(Path("/run"), {**PERSONS, "PATH": "/usr/bin"})
     assert {*found} <= {*KEPT, *FIXED, "HOME", "TMPDIR", "PYTHONPATH", "PYTHONUSERBASE"}
     assert {name for name, value in PERSONS.items() if found.get(name) == value} == set()
 
 
 def test_the_home_and_the_temporary_directory_are_those_of_the_run() -> None:
-    found = surroundings(Path("/run"), {"HOME": "/home/person", "TMPDIR": "/persons"})
+    found = child_environment(Path("/run"), {"HOME": "/home/person", "TMPDIR": "/persons"})
     assert (found["HOME"], found["TMPDIR"]) == ("/run/home", "/run/tmp")
 
 
 @pytest.mark.parametrize("path", [".:/usr/bin", ":/usr/bin", "bin:/usr/bin:", "/usr/bin"])
 def test_a_search_path_keeps_no_place_that_depends_on_the_working_directory(path: str) -> None:
-    assert helper_surroundings(Path("/run"), {"PATH": path})["PATH"] == "/usr/bin"
+    assert helper_environment(Path("/run"), {"PATH": path})["PATH"] == "/usr/bin"
 
 
 def test_a_person_without_a_search_path_gets_none_of_the_working_directory() -> None:
-    assert helper_surroundings(Path("/run"), {"PATH": "."})["PATH"] == os.defpath
+    assert helper_environment(Path("/run"), {"PATH": "."})["PATH"] == os.defpath
 
 
 def test_an_installation_that_python_finds_by_itself_needs_no_variable() -> None:
     root = Path(mobifai.__file__).parent.parent
-    found = surroundings(Path("/run"), {}).get("PYTHONPATH")
+    found = child_environment(Path("/run"), {}).get("PYTHONPATH")
     assert found == (None if str(root) in site.getsitepackages() else str(root))
 
 
@@ -98,7 +98,7 @@ def test_a_report_names_the_variables_and_no_path_of_the_run() -> None:
 def test_a_helper_is_the_installed_one_whatever_the_working_directory_holds(hostile_folder: Path) -> None:
     done = subprocess.run(
         module_command("mobifai", "--version"),
-        env=helper_surroundings(hostile_folder, {**os.environ, **PERSONS}),
+        env=helper_environment(hostile_folder, {**os.environ, **PERSONS}),
         capture_output=True,
         text=True,
         check=False,
@@ -111,10 +111,10 @@ async def test_windows_of_memory_are_read_in_any_working_directory(hostile_folde
     pytest.importorskip("memray")
     program = "import memray\nwith memray.Tracker('window.bin'):\n    kept = [bytes(100_000)]\n"
     tracer = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-c", program), env=helper_surroundings(hostile_folder)
+        *(sys.executable, "-P", "-c", program), env=helper_environment(hostile_folder)
     )
     assert await tracer.wait() == 0
-    assert await kept_lines(Path("window.bin"), hostile_folder)
+    assert await leaked_lines(Path("window.bin"), hostile_folder)
 
 
 def test_a_cleanup_starts_in_any_working_directory_and_removes_what_a_killed_harness_left(
