@@ -11,6 +11,7 @@ import pytest
 
 from soak.phone.event_log import PhoneError
 from tests.support.agent import run_command, serving
+from tests.support.connected import connected_phone
 from tests.support.phones import open_phone
 
 linux_limits = pytest.mark.skipif(
@@ -35,10 +36,7 @@ async def test_a_damaged_or_newer_database_is_set_aside(tmp_path: Path, name: st
         kept = [file for file in state.glob(f"{name}.kept-*") if not file.name.endswith(("-wal", "-shm"))]
         assert [file.read_bytes() for file in kept] == [content]
         assert "is kept as" in agent.log.read_text()
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             await phone.create()
 
 
@@ -77,11 +75,7 @@ async def test_a_state_directory_that_cannot_be_written_is_named(tmp_path: Path)
 @linux_limits
 async def test_without_descriptors_a_new_terminal_is_refused_and_the_others_live(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
-            await phone.channel_open()
+        async with connected_phone(agent) as phone:
             first = await phone.create()
             for who in ("agent_pid", "keeper_pid"):
                 process = psutil.Process((await agent.status())[who])
@@ -100,10 +94,7 @@ async def test_without_descriptors_a_new_terminal_is_refused_and_the_others_live
 @linux_limits
 async def test_a_full_disk_costs_only_what_would_be_kept(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create(name="before")
             process = psutil.Process((await agent.status())["agent_pid"])
             most = process.rlimit(psutil.RLIMIT_FSIZE)
@@ -123,10 +114,7 @@ async def test_a_full_disk_costs_only_what_would_be_kept(tmp_path: Path) -> None
 
 async def test_a_directory_whose_name_is_no_text_costs_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await phone.type(
                 terminal, f'cd {tmp_path}; d=$(printf \'caf\\351\'); mkdir "$d"; cd "$d"; echo in-$((1+1))\r'

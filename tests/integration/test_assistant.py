@@ -5,10 +5,8 @@ import json
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.support.agent import mobifai, run_command, serving
-from tests.support.phones import open_phone
+from tests.support.connected import both_paths, connected_phone
 
 
 def script(path: Path, *steps: object) -> str:
@@ -23,20 +21,15 @@ def type_line(text: str) -> list[dict[str, object]]:
     return [{"type": "keystroke", "text": text}, {"type": "keystroke", "key": "Enter"}]
 
 
-@pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
-async def test_a_phone_asks_and_sees_the_steps(tmp_path: Path, webrtc: bool) -> None:
+@both_paths
+async def test_a_phone_asks_and_sees_the_steps(tmp_path: Path, channel: bool) -> None:
     model = script(
         tmp_path / "script.json",
         [*type_line("echo done-$((40+2))"), LOOK],
         [{"type": "message", "text": "It says done-42."}],
     )
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"], webrtc=webrtc) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
-            if webrtc:
-                await phone.channel_open()
+        async with connected_phone(agent, channel=channel) as phone:
             terminal = await phone.create()
             await phone.send("ai:prompt", {"prompt": "say that it is done", "uuid": terminal})
             started = await phone.expect("ai:started")
@@ -51,10 +44,7 @@ async def test_a_phone_asks_and_sees_the_steps(tmp_path: Path, webrtc: bool) -> 
 
 async def test_without_a_key_a_prompt_is_answered_with_a_clear_error_and_all_else_works(tmp_path: Path) -> None:
     async with serving(tmp_path / "state", environment={"ANTHROPIC_API_KEY": ""}) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await phone.send("ai:prompt", {"prompt": "anything"})
             error = await phone.expect("ai:error")
@@ -66,10 +56,7 @@ async def test_without_a_key_a_prompt_is_answered_with_a_clear_error_and_all_els
 async def test_a_phone_cancels_in_the_midst_of_a_delay(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [{"type": "delay", "ms": 10_000}, LOOK])
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await phone.send("ai:prompt", {"prompt": "wait for ever", "uuid": terminal})
             await phone.expect("ai:action")
@@ -84,10 +71,7 @@ async def test_a_phone_cancels_in_the_midst_of_a_delay(tmp_path: Path) -> None:
 async def test_a_closed_terminal_ends_its_conversation(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [{"type": "delay", "ms": 10_000}, LOOK])
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await phone.send("ai:prompt", {"prompt": "wait for ever", "uuid": terminal})
             await phone.expect("ai:action")
@@ -99,10 +83,7 @@ async def test_a_closed_terminal_ends_its_conversation(tmp_path: Path) -> None:
 async def test_approvals_wait_for_the_phone(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", type_line("echo allowed-$((1+1))"))
     async with serving(tmp_path / "state", "--model", model, "--approvals", "always") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await phone.send("ai:prompt", {"prompt": "say allowed", "uuid": terminal})
             asked = await phone.expect("ai:approval")
@@ -119,10 +100,7 @@ async def test_the_command_line_asks_too(tmp_path: Path) -> None:
         [{"type": "message", "text": "All done."}],
     )
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create(name="build")
             printed = await agent.command("ask", "do it", "--tab", "build")
             assert "model: All done." in printed
@@ -136,10 +114,7 @@ async def test_the_command_line_asks_too(tmp_path: Path) -> None:
 async def test_ctrl_c_stops_what_the_command_line_asked_for(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [{"type": "delay", "ms": 10_000}, LOOK])
     async with serving(tmp_path / "state", "--model", model) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             await phone.create(name="build")
             command = await asyncio.create_subprocess_exec(
                 *mobifai(), "ask", "wait", "--tab", "build", "--state-dir", str(agent.state_dir),

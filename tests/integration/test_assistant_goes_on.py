@@ -2,22 +2,19 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from soak.phone.interface import PhoneInterface
-from soak.phone.phone import Phone
 from tests.integration.test_assistant import LOOK, script
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import get_in_again
+from tests.support.connected import both_paths, connected_phone
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
-from tests.support.sealed import invited_phone
 
 BASH = ("--shell", "/bin/bash --norc")
 
@@ -25,34 +22,26 @@ RISKY = [{"type": "keystroke", "text": "rm -f /tmp/there-is-no-such-file; echo d
 SAY = [{"type": "message", "text": "All is well."}]
 WAIT = {"type": "delay", "ms": 10_000}
 
-paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
 
-
-@asynccontextmanager
-async def a_phone(agent: RunningAgent, *, webrtc: bool = False) -> AsyncIterator[Phone]:
+def follower(agent: RunningAgent, *, channel: bool = False) -> AbstractAsyncContextManager[PhoneInterface]:
     """A phone that follows the assistant, paired."""
-    async with invited_phone(agent, webrtc=webrtc, features=("assistant",)) as phone:
-        await phone.connect()
-        await phone.pair(agent.device_id)
-        if webrtc:
-            await phone.channel_open()
-        yield phone
+    return connected_phone(agent, channel=channel, encrypted=True, features=("assistant",))
 
 
 async def history(phone: PhoneInterface, uuid: str, since: int = 0) -> dict[str, Any]:
     return dict(await phone.expect("ai:history", lambda told: told["uuid"] == uuid, since=since))
 
 
-@paths
-async def test_another_phone_finds_the_approval_and_the_steps(tmp_path: Path, webrtc: bool) -> None:
+@both_paths
+async def test_another_phone_finds_the_approval_and_the_steps(tmp_path: Path, channel: bool) -> None:
     model = script(tmp_path / "script.json", [{"type": "message", "text": "I begin."}, *RISKY], SAY)
     async with serving(tmp_path / "state", "--model", model, *BASH) as agent:
-        async with a_phone(agent, webrtc=webrtc) as first:
+        async with follower(agent, channel=channel) as first:
             terminal = await first.create()
             await first.send("ai:prompt", {"prompt": "make it so", "uuid": terminal})
             asked = await first.expect("ai:approval")
             await first.vanish()
-        async with a_phone(agent, webrtc=webrtc) as second:
+        async with follower(agent, channel=channel) as second:
             assert (await second.expect("ai:conversations"))["running"] == [terminal]
             told = await history(second, terminal)
             assert (told["prompt"], told["running"]) == ("make it so", True)
@@ -68,24 +57,24 @@ async def test_another_phone_finds_the_approval_and_the_steps(tmp_path: Path, we
             await second.expect("ai:finished")
 
 
-@paths
-async def test_the_same_phone_is_away_for_a_moment_and_sees_what_it_missed(tmp_path: Path, webrtc: bool) -> None:
+@both_paths
+async def test_the_same_phone_is_away_for_a_moment_and_sees_what_it_missed(tmp_path: Path, channel: bool) -> None:
     steps = [
         [{"type": "message", "text": f"step {number}"}, {"type": "delay", "ms": 150}, LOOK] for number in range(12)
     ]
     model = script(tmp_path / "script.json", *steps, SAY)
-    async with serving(tmp_path / "state", "--model", model, *BASH) as agent, a_phone(agent, webrtc=webrtc) as phone:
+    async with serving(tmp_path / "state", "--model", model, *BASH) as agent, follower(agent, channel=channel) as phone:
         terminal = await phone.create()
         await phone.send("ai:prompt", {"prompt": "go on", "uuid": terminal})
         await phone.expect("ai:message")
         away = phone.mark()
-        await get_in_again(phone, agent, channel=webrtc)
+        await get_in_again(phone, agent, channel=channel)
         told = await history(phone, terminal, away)
         assert told["events"][0]["payload"]["text"] == "step 0"
         finished = await phone.expect("ai:finished", since=away, timeout=30)
         assert finished["turns"] == 13
         again = phone.mark()
-        await get_in_again(phone, agent, channel=webrtc)
+        await get_in_again(phone, agent, channel=channel)
         whole = await history(phone, terminal, again)
         said = [event["payload"]["text"] for event in whole["events"] if event["type"] == "ai:message"]
         assert said == [*(f"step {number}" for number in range(12)), "All is well."]
@@ -95,7 +84,7 @@ async def test_the_same_phone_is_away_for_a_moment_and_sees_what_it_missed(tmp_p
 async def test_a_legacy_app_that_comes_later_is_told_nothing(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", RISKY, SAY)
     async with serving(tmp_path / "state", "--model", model, *BASH) as agent:
-        async with a_phone(agent) as first:
+        async with follower(agent) as first:
             terminal = await first.create()
             await first.send("ai:prompt", {"prompt": "make it so", "uuid": terminal})
             await first.expect("ai:approval")
@@ -113,7 +102,7 @@ async def test_a_legacy_app_that_comes_later_is_told_nothing(tmp_path: Path) -> 
 
 async def test_a_crash_of_the_agent_is_told_to_who_comes_back(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [WAIT, LOOK])
-    async with serving(tmp_path / "state", "--model", model, *BASH) as agent, a_phone(agent) as phone:
+    async with serving(tmp_path / "state", "--model", model, *BASH) as agent, follower(agent) as phone:
         terminal = await phone.create()
         await phone.send("ai:prompt", {"prompt": "take your time", "uuid": terminal})
         await phone.expect("ai:action")

@@ -21,12 +21,11 @@ from soak.phone.phone import Phone
 from tests.integration.relays import NO_STUN, ready
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import answers, arrive, asked, nothing_went_wrong, on_path
+from tests.support.connected import both_paths, connected_phone
 from tests.support.eventually import eventually
 from tests.support.field_relay import FieldRelay
 from tests.support.loops import loop_factory
 from tests.support.phones import Kind, open_phone, phone_kinds
-
-paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
 
 ECHO = "#!/bin/sh\nstty raw -echo\nprintf listening.\nexec cat\n"
 """A shell that says back what it is told, and does nothing else: what is typed at random here is no command."""
@@ -153,7 +152,7 @@ def test_any_frame_on_the_channel_is_survived(tmp_path: Path) -> None:
         one.still_works()
 
 
-@paths
+@both_paths
 def test_any_event_by_the_relay_is_survived(tmp_path: Path, channel: bool) -> None:
     with bench(tmp_path, channel=channel) as one:
 
@@ -195,14 +194,12 @@ def unusable(size: int) -> list[tuple[str, Json]]:
 
 
 @phone_kinds
-@paths
+@both_paths
 async def test_what_can_not_be_done_is_answered_with_an_error_that_says_why(
     tmp_path: Path, kind: Kind, channel: bool
 ) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone(kind, agent.relay_url, token, webrtc=channel) as phone:
-            await arrive(phone, agent.device_id, channel=channel)
+        async with connected_phone(agent, kind, channel=channel) as phone:
             canary = await phone.create("canary")
             for event, payload in unusable(size=40_000):
                 mark = phone.mark()
@@ -231,15 +228,13 @@ def pieces(count: int) -> list[str]:
     return ["".join(f"{piece:03d}-{number:05d}," for number in range(10_000)) for piece in range(count)]
 
 
-@paths
+@both_paths
 async def test_a_large_paste_arrives_whole_and_what_is_too_much_is_refused(tmp_path: Path, channel: bool) -> None:
     shell = tmp_path / "echo"
     shell.write_text(ECHO)
     shell.chmod(0o700)
     async with serving(tmp_path / "state", "--shell", str(shell)) as agent:
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone("python", agent.relay_url, token, webrtc=channel) as phone:
-            await arrive(phone, agent.device_id, channel=channel)
+        async with connected_phone(agent, channel=channel) as phone:
             terminal = await phone.create()
             await phone.wait_output(terminal, "listening.")
             phone.forget_output(terminal)
@@ -272,9 +267,7 @@ async def test_a_frame_that_is_larger_than_was_agreed_blocks_nothing(tmp_path: P
 @phone_kinds
 async def test_a_message_that_no_relay_takes_costs_a_connection_and_no_more(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone(kind, agent.relay_url, token, webrtc=False) as phone:
-            await arrive(phone, agent.device_id, channel=False)
+        async with connected_phone(agent, kind, channel=False) as phone:
             terminal = await phone.create()
             with suppress(PhoneError):  # cut off while it was being said
                 await phone.send("terminal:input", {"uuid": terminal, "data": "x" * (2 << 20)})
@@ -377,9 +370,7 @@ async def test_a_shell_that_does_not_start_is_an_error_and_the_next_one_may(tmp_
     shell = tmp_path / "shell"
     shell.symlink_to("/bin/sh")
     async with serving(tmp_path / "state", "--shell", str(shell)) as agent:
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone(kind, agent.relay_url, token) as phone:
-            await arrive(phone, agent.device_id)
+        async with connected_phone(agent, kind) as phone:
             shell.unlink()
             with pytest.raises(PhoneError, match="could not be started"):
                 await phone.create("first")

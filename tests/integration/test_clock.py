@@ -25,6 +25,7 @@ from tests.support.agent_status import (
     same_holdings,
     status_when,
 )
+from tests.support.connected import connected_phone
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone
 from tests.support.wall_clock import DAY, YEAR, WallClock
@@ -39,10 +40,7 @@ WRITE_AHEAD_BYTES = 1_000 * (4_096 + 24)
 
 async def let_in(agent: RunningAgent) -> None:
     """A new phone comes, works, and goes."""
-    invitation = await agent.invite_legacy()
-    async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-        await phone.connect()
-        await phone.pair(agent.device_id)
+    async with connected_phone(agent) as phone:
         terminal = await phone.create()
         await phone.type(terminal, "echo new-$((1+1))\r")
         await phone.wait_output(terminal, "new-2")
@@ -83,11 +81,7 @@ async def test_it_starts_with_a_wrong_clock_and_serves_on_when_that_is_set(tmp_p
 async def test_a_phone_works_through_every_jump_of_the_clock(tmp_path: Path) -> None:
     clock = WallClock(tmp_path)
     async with serving(tmp_path / "state", environment=clock.environment) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
-            await phone.channel_open()
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             for number, jump in enumerate([*JUMPS, 0]):
                 clock.shift(jump)

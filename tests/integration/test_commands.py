@@ -12,6 +12,7 @@ from soak.phone.event_log import PhoneError
 from tests.integration.relays import relaying
 from tests.support.agent import mobifai, run_command, serving
 from tests.support.agent_status import answers, arrive, on_path
+from tests.support.connected import connected_phone
 from tests.support.phones import Kind, open_phone, phone_kinds
 
 
@@ -204,9 +205,7 @@ async def test_a_revoked_phone_is_cut_off_on_both_paths_at_once(tmp_path: Path, 
 
 async def test_a_revoked_phone_on_the_channel_alone_is_cut_off_too(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone("python", agent.relay_url, token) as phone:
-            await arrive(phone, agent.device_id)
+        async with connected_phone(agent) as phone:
             await on_path(agent, "channel", phone)
             await phone.drop_relay()
             await agent.command("devices", "revoke", phone.device_id)

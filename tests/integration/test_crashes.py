@@ -15,19 +15,18 @@ from soak.phone.interface import PhoneInterface
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.agent_status import get_in_again
+from tests.support.connected import both_paths, connected_phone
 from tests.support.eventually import eventually
-from tests.support.phones import Kind, open_phone, phone_kinds
+from tests.support.phones import Kind, phone_kinds
 
 BASH = ("--shell", "/bin/bash --norc")
 """A shell that passes SIGHUP on to its jobs, as dash does not."""
 
-paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
 
-
-async def come_back(phone: PhoneInterface, agent: RunningAgent, *, webrtc: bool, active: str) -> None:
+async def come_back(phone: PhoneInterface, agent: RunningAgent, *, channel: bool, active: str) -> None:
     """Get in again, and then show the tab that was shown."""
     away = phone.mark()
-    await get_in_again(phone, agent, channel=webrtc)
+    await get_in_again(phone, agent, channel=channel)
     await phone.expect("processes:sync", since=away)
     await phone.switch(active)
 
@@ -44,18 +43,13 @@ async def gone(pid: int) -> None:
 
 
 @phone_kinds
-@paths
+@both_paths
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL], ids=["SIGSEGV", "SIGKILL"])
 async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
-    tmp_path: Path, kind: Kind, webrtc: bool, number: int
+    tmp_path: Path, kind: Kind, channel: bool, number: int
 ) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone(kind, agent.relay_url, invitation["token"], webrtc=webrtc) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
-            if webrtc:
-                await phone.channel_open()
+        async with connected_phone(agent, kind, channel=channel) as phone:
             terminal = await phone.create()
             other = await phone.create(name="other")
             await phone.type(other, "echo kept-$((40+2))\r")
@@ -69,7 +63,7 @@ async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
                 os.kill(before, number)
                 await gone(before)
                 heard += numbers(phone.output(terminal))
-                await come_back(phone, agent, webrtc=webrtc, active=terminal)
+                await come_back(phone, agent, channel=channel, active=terminal)
                 assert (await agent.status())["agent_pid"] != before
             await phone.wait_output(terminal, lambda text: len(numbers(text)) > 500)
             heard += await stop_counting(phone, terminal)
@@ -80,32 +74,25 @@ async def test_a_program_that_counts_aloud_through_a_crash_misses_no_number(
 
 async def test_a_phone_is_back_within_five_seconds_of_a_crash(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
-            await phone.channel_open()
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             os.kill((await agent.status())["agent_pid"], signal.SIGKILL)
             async with asyncio.timeout(5):
-                await come_back(phone, agent, webrtc=True, active=terminal)
+                await come_back(phone, agent, channel=True, active=terminal)
                 await phone.type(terminal, "echo back-$((1+1))\r")
                 await phone.wait_output(terminal, "back-2")
 
 
 async def test_a_restart_on_purpose_keeps_everything(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await phone.type(terminal, "X=still-here; echo ready-$((1+1))\r")
             await phone.wait_output(terminal, "ready-2")
             before = await agent.status()
             await agent.command("restart")
             await eventually(lambda: not psutil.pid_exists(before["agent_pid"]))
-            await come_back(phone, agent, webrtc=True, active=terminal)
+            await come_back(phone, agent, channel=True, active=terminal)
             await phone.type(terminal, "echo $X-$$\r")
             await phone.wait_output(terminal, f"still-here-{before['terminals'][0]['pid']}")
             after = await agent.status()
@@ -134,10 +121,7 @@ async def test_shells_of_a_keeper_with_smaller_rings_run_on_after_a_restart(tmp_
     config.parent.mkdir(parents=True)
     config.write_text('[limits]\n"terminal.ring" = 100_000\n')
     async with serving(tmp_path / "state", environment={"XDG_CONFIG_HOME": str(tmp_path / "settings")}) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await phone.type(terminal, "echo ready-$((1+1))\r")
             await phone.wait_output(terminal, "ready-2")
@@ -145,17 +129,14 @@ async def test_shells_of_a_keeper_with_smaller_rings_run_on_after_a_restart(tmp_
             config.write_text("")
             await agent.command("restart")
             await eventually(lambda: not psutil.pid_exists(before["agent_pid"]))
-            await come_back(phone, agent, webrtc=True, active=terminal)
+            await come_back(phone, agent, channel=True, active=terminal)
             await phone.type(terminal, "seq 100000; echo all-$((1+1))\r")
             await phone.wait_output(terminal, "all-2", timeout=30)
 
 
 async def test_a_shell_that_ends_while_no_agent_is_there_is_told_with_its_last_words(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal, flag = await phone.create(), tmp_path / "flag"
             await phone.type(terminal, f"while [ ! -e {flag} ]; do :; done; echo last-$((1+1))-words; exit\r")
             await phone.wait_output(terminal, "do :; done")
@@ -165,7 +146,7 @@ async def test_a_shell_that_ends_while_no_agent_is_there_is_told_with_its_last_w
             await eventually(lambda: not runs(status["terminals"][0]["pid"]))
             os.kill(status["agent_pid"], signal.SIGKILL)
             away = phone.mark()
-            await come_back(phone, agent, webrtc=True, active=terminal)
+            await come_back(phone, agent, channel=True, active=terminal)
             await phone.expect("process:exited", lambda payload: payload["uuid"] == terminal, since=away)
             assert (await agent.status())["terminals"] == []
 
@@ -179,10 +160,7 @@ def runs(pid: int) -> bool:
 
 async def test_a_keeper_that_dies_leaves_no_orphan(tmp_path: Path) -> None:
     async with serving(tmp_path / "state", *BASH) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await phone.type(terminal, "sh -c 'sleep 1000; :' & echo started-$((1+1))\r")
             await phone.wait_output(terminal, "started-2")
@@ -198,10 +176,7 @@ async def test_a_keeper_that_dies_leaves_no_orphan(tmp_path: Path) -> None:
 
 async def test_the_keeper_is_small_and_never_on_the_network(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             for _ in range(5):
                 await phone.create()
             keeper = psutil.Process((await agent.status())["keeper_pid"])
@@ -212,10 +187,7 @@ async def test_the_keeper_is_small_and_never_on_the_network(tmp_path: Path) -> N
 async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tmp_path: Path) -> None:
     note = tmp_path / "daemon.pid"
     async with serving(tmp_path / "state", *BASH) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await phone.type(
                 terminal, f"setsid sh -c 'echo $$ > {note}; exec sleep 1000' & sleep 1000 & echo on-$((1+1))\r"
@@ -236,17 +208,14 @@ async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tm
 
 async def test_an_agent_that_always_dies_is_started_again_for_as_long_as_it_takes(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             await phone.create()
             shell = (await agent.status())["terminals"][0]["pid"]
             for _ in range(9):
                 previous = await agent_pid(agent)
                 os.kill(previous, signal.SIGKILL)
                 await until_other_agent(agent, previous)
-            await come_back(phone, agent, webrtc=True, active=(await agent.status())["terminals"][0]["uuid"])
+            await come_back(phone, agent, channel=True, active=(await agent.status())["terminals"][0]["uuid"])
             assert [one["pid"] for one in (await agent.status())["terminals"]] == [shell]
 
 
@@ -284,10 +253,7 @@ async def broken(folder: Path) -> AsyncIterator[Broken]:
     settings.parent.mkdir(parents=True)
     settings.write_text("")
     async with serving(folder / "state", environment={"XDG_CONFIG_HOME": str(folder / "settings")}) as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create(name="precious")
             await phone.type(terminal, f"while [ ! -e {flag} ]; do :; done; echo printed-$((1+1))\r")
             await phone.wait_output(terminal, "do :; done")
@@ -325,7 +291,7 @@ async def test_an_agent_that_cannot_start_costs_no_shell_and_everybody_is_told_w
         it.flag.touch()  # it prints while nobody reads
         it.repair()
         await it.agent.command("restart")
-        await come_back(it.phone, it.agent, webrtc=True, active=it.terminal)
+        await come_back(it.phone, it.agent, channel=True, active=it.terminal)
         await it.phone.wait_output(it.terminal, "printed-2")
         assert [one["pid"] for one in (await it.agent.status())["terminals"]] == [it.shell]
         assert "the agent serves again" in it.agent.log.read_text()
@@ -340,25 +306,19 @@ async def test_told_to_stop_while_the_agent_cannot_start_everything_ends(tmp_pat
 
 async def test_an_agent_that_is_told_to_stop_alone_is_replaced(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             before = await agent.status()
             os.kill(before["agent_pid"], signal.SIGTERM)
             await gone(before["agent_pid"])
-            await come_back(phone, agent, webrtc=True, active=terminal)
+            await come_back(phone, agent, channel=True, active=terminal)
             assert (await agent.status())["terminals"][0]["pid"] == before["terminals"][0]["pid"]
 
 
 @pytest.mark.parametrize("what", ["garbage", "removed"])
 async def test_shells_whose_tabs_are_lost_on_disk_keep_their_names(tmp_path: Path, what: str) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
+        async with connected_phone(agent) as phone:
             first, second = await phone.create(name="one"), await phone.create(name="other")
             await phone.rename(second, "two")
             before = await agent.status()
@@ -368,7 +328,7 @@ async def test_shells_whose_tabs_are_lost_on_disk_keep_their_names(tmp_path: Pat
             if what == "garbage":
                 (agent.state_dir / "tabs.sqlite").write_bytes(b"no database " * 1000)
             os.kill(before["agent_pid"], signal.SIGKILL)
-            await come_back(phone, agent, webrtc=True, active=first)
+            await come_back(phone, agent, channel=True, active=first)
             known = {one["uuid"]: (one["name"], one["pid"]) for one in (await agent.status())["terminals"]}
             pids = {one["uuid"]: one["pid"] for one in before["terminals"]}
             assert known == {first: ("one", pids[first]), second: ("two", pids[second])}

@@ -12,6 +12,7 @@ from soak.phone.event_log import PhoneError
 from tests.integration.relays import relaying
 from tests.support.agent import RunningAgent, run_command, serving
 from tests.support.agent_status import arrive, get_in_again, status_when
+from tests.support.connected import connected_phone
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone
@@ -28,10 +29,7 @@ async def refused(agent: RunningAgent) -> str:
 
 
 async def let_in(agent: RunningAgent) -> None:
-    invitation = await agent.invite_legacy()
-    async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-        await phone.connect()
-        await phone.pair(agent.device_id)
+    async with connected_phone(agent) as phone:
         await phone.terminate(await phone.create())
 
 
@@ -44,10 +42,7 @@ def no_traceback(agent: RunningAgent) -> None:
 async def test_programs_and_the_agent_live_through_a_restart_on_a_full_disk(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         async with serving(tmp_path / "disk" / "state", ready_file=tmp_path / "ready.json") as agent:
-            invitation = await agent.invite_legacy()
-            async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
-                await phone.connect()
-                await phone.pair(agent.device_id)
+            async with connected_phone(agent) as phone:
                 terminal = await phone.create(name="precious")
                 await phone.type(terminal, "sleep 777\r")
                 before = await agent.status()

@@ -31,10 +31,9 @@ from tests.support.agent_status import (
     on_path,
     until,
 )
+from tests.support.connected import both_paths
 from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone, sealed_by, sealed_phone
-
-paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
 
 
 @asynccontextmanager
@@ -50,7 +49,7 @@ async def at_work(
         yield agent, phone, terminal
 
 
-@paths
+@both_paths
 async def test_a_phone_that_comes_by_a_link_types_and_sees(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
         await phone.type(terminal, "echo $((6 * 7))x\r")
@@ -60,7 +59,7 @@ async def test_a_phone_that_comes_by_a_link_types_and_sees(tmp_path: Path, chann
         assert phone.forged == 0
 
 
-@paths
+@both_paths
 async def test_a_known_phone_needs_no_link_when_it_comes_back(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
         for _ in range(3):
@@ -76,7 +75,7 @@ async def devices(agent: RunningAgent) -> list[dict[str, Any]]:
     return list(json.loads(await agent.command("devices", "list", "--json"))["devices"])
 
 
-@paths
+@both_paths
 async def test_an_agent_that_starts_anew_knows_the_phone_and_goes_on_exactly_where_it_was(
     tmp_path: Path, channel: bool
 ) -> None:
@@ -108,7 +107,7 @@ async def until_another_life(agent: RunningAgent, before: int) -> None:
     await until(look, 20)
 
 
-@paths
+@both_paths
 async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=True) as (agent, phone, terminal):
         await start_counting(phone, terminal, tmp_path)
@@ -126,7 +125,7 @@ async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, chann
         assert heard == list(range(1, len(heard) + 1))
 
 
-@paths
+@both_paths
 async def test_a_phone_whose_messages_have_no_order_is_served_as_before(tmp_path: Path, channel: bool) -> None:
     async with serving(tmp_path / "state") as agent, invited_phone(agent, webrtc=channel, ordered=False) as phone:
         await arrive(phone, agent.device_id, channel=channel)
@@ -137,7 +136,7 @@ async def test_a_phone_whose_messages_have_no_order_is_served_as_before(tmp_path
             await phone.wait_output(terminal, "by-42-relay")
 
 
-@paths
+@both_paths
 async def test_a_relay_that_starts_anew_is_no_reason_to_lose_anything(tmp_path: Path, channel: bool) -> None:
     async with AsyncExitStack() as scope:
         relay = await scope.enter_async_context(relaying(tmp_path / "relay"))
@@ -232,7 +231,7 @@ async def test_a_link_to_another_agent_opens_nothing(tmp_path: Path) -> None:
             assert await refused(phone, agent) == "broken"
 
 
-@paths
+@both_paths
 async def test_a_phone_is_revoked_while_it_works(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
         trace = tmp_path / "trace"
@@ -340,7 +339,7 @@ async def test_nothing_is_sent_to_a_phone_that_has_not_shown_who_it_is(tmp_path:
         assert (await asked(agent))["terminals"] == []
 
 
-@paths
+@both_paths
 async def test_a_phone_asks_how_the_agent_is(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, _):
         await phone.send("system:health", {})

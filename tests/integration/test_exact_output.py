@@ -5,16 +5,13 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import pytest
-
 from soak.phone.interface import PhoneInterface
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving
-from tests.support.agent_status import arrive, nothing_went_wrong, on_path
+from tests.support.agent_status import nothing_went_wrong, on_path
+from tests.support.connected import both_paths, connected_phone
 from tests.support.phones import Kind, open_phone, phone_kinds
 from tests.support.slow_wire import slow_wire
-
-paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
 
 BEGIN, END = "<<-", "->>"
 
@@ -61,16 +58,14 @@ async def printed(phone: PhoneInterface, terminal: str, program: Path, *, raw: b
 
 
 @phone_kinds
-@paths
+@both_paths
 async def test_a_program_s_output_arrives_byte_for_byte(tmp_path: Path, kind: Kind, channel: bool) -> None:
     programs = {}
     for name, source in (("all", ALL_CHARACTERS), ("lines", LINES), ("split", SPLIT)):
         programs[name] = tmp_path / f"{name}.py"
         programs[name].write_text(source)
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone(kind, agent.relay_url, token, webrtc=channel) as phone:
-            await arrive(phone, agent.device_id, channel=channel)
+        async with connected_phone(agent, kind, channel=channel) as phone:
             await on_path(agent, "channel" if channel else "relay", phone)
             terminal = await phone.create()
             assert await printed(phone, terminal, programs["all"], raw=True) == all_characters()

@@ -5,35 +5,22 @@ import resource
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from soak.phone.event_log import PhoneError
-from soak.phone.phone import Phone
 from tests.integration.counting import numbers, start_counting, stop_counting
 from tests.support.agent import RunningAgent, serving
-from tests.support.agent_status import answers, arrive, asked, get_in_again, status_when
+from tests.support.agent_status import answers, asked, get_in_again, status_when
+from tests.support.connected import phone_with_terminal
 from tests.support.eventually import eventually
 from tests.support.memory_group import memory_group
-from tests.support.sealed import invited_phone
 from tests.support.wall_clock import WallClock
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this is how Linux does it")
 deaths = pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL], ids=["SIGSEGV", "SIGKILL"])
-
-
-@asynccontextmanager
-async def at_work(agent: RunningAgent, *, webrtc: bool = False) -> AsyncIterator[tuple[Phone, str]]:
-    """A phone with a terminal."""
-    async with invited_phone(agent, webrtc=webrtc) as phone:
-        await arrive(phone, agent.device_id, channel=webrtc)
-        terminal = await phone.create()
-        await answers(phone, terminal)
-        yield phone, terminal
 
 
 def agent_of(agent: RunningAgent) -> int | None:
@@ -60,7 +47,7 @@ async def test_an_agent_that_is_killed_at_its_very_first_start_is_started_again(
 @deaths
 async def test_an_agent_that_is_killed_while_it_starts_again_costs_no_shell(tmp_path: Path, number: int) -> None:
     async with serving(tmp_path / "state") as agent:
-        async with at_work(agent) as (phone, terminal):
+        async with phone_with_terminal(agent, channel=False, encrypted=True) as (phone, terminal):
             shell = (await asked(agent))["terminals"][0]["pid"]
             killed = {(await asked(agent))["agent_pid"]}
             os.kill(next(iter(killed)), number)
@@ -79,7 +66,7 @@ async def test_an_agent_that_is_killed_while_it_starts_again_costs_no_shell(tmp_
 @deaths
 async def test_an_agent_that_is_killed_while_a_phone_changes_over_costs_no_shell(tmp_path: Path, number: int) -> None:
     async with serving(tmp_path / "state") as agent:
-        async with at_work(agent, webrtc=True) as (phone, terminal):
+        async with phone_with_terminal(agent, encrypted=True) as (phone, terminal):
             before = await asked(agent)
             await phone.leave()
             await phone.connect()
@@ -95,7 +82,7 @@ async def test_an_agent_that_is_killed_while_a_phone_changes_over_costs_no_shell
 @deaths
 async def test_an_agent_that_is_killed_while_everything_stops_leaves_nothing(tmp_path: Path, number: int) -> None:
     async with serving(tmp_path / "state") as agent:
-        async with at_work(agent):
+        async with phone_with_terminal(agent, channel=False, encrypted=True):
             status = await asked(agent)
             family = psutil.Process(agent.process.pid).children(recursive=True)
             agent.process.send_signal(signal.SIGTERM)
@@ -110,7 +97,7 @@ async def test_where_memory_runs_out_the_agent_ends_before_the_keeper_and_the_sh
         return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
     async with serving(tmp_path / "state") as agent:
-        async with at_work(agent):
+        async with phone_with_terminal(agent, channel=False, encrypted=True):
             status = await asked(agent)
             shell = status["terminals"][0]["pid"]
             assert score(status["agent_pid"]) == min(1000, score(status["keeper_pid"]) + 200)
@@ -121,7 +108,7 @@ async def test_the_oom_killer_takes_the_agent_and_every_terminal_goes_on(tmp_pat
     """Programs take the memory that is left and half of the agent's, for a while: so long it may be killed again."""
     room, programs, enough = 128 << 20, 4, tmp_path / "enough"
     async with memory_group() as group, serving(tmp_path / "state", inside=group.inside) as agent:
-        async with at_work(agent) as (phone, hungry):
+        async with phone_with_terminal(agent, channel=False, encrypted=True) as (phone, hungry):
             counting = await phone.create()
             await start_counting(phone, counting, tmp_path)
             await phone.wait_output(counting, lambda text: len(numbers(text)) > 500)
@@ -153,7 +140,7 @@ async def test_the_oom_killer_takes_the_agent_and_every_terminal_goes_on(tmp_pat
 @linux
 async def test_without_memory_for_a_ring_a_new_terminal_is_refused_and_the_others_live(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
-        async with at_work(agent) as (phone, terminal):
+        async with phone_with_terminal(agent, channel=False, encrypted=True) as (phone, terminal):
             await phone.expect("webrtc:offer")  # the libraries for the data channel are loaded
             process = psutil.Process((await asked(agent))["agent_pid"])
             process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + 300_000, resource.RLIM_INFINITY))
@@ -173,7 +160,7 @@ async def test_without_pseudo_terminals_a_new_one_is_refused_and_the_others_live
         pytest.skip("a system with few pseudo-terminals takes a mount namespace")
     inside = ("unshare", "--mount", "sh", "-c", f'{few} && exec "$@"', "sh")
     async with serving(tmp_path / "state", inside=inside) as agent:
-        async with at_work(agent) as (phone, first):
+        async with phone_with_terminal(agent, channel=False, encrypted=True) as (phone, first):
             with pytest.raises(PhoneError, match="no terminal can be had"):
                 for _ in range(3):
                     await phone.create()
@@ -188,7 +175,7 @@ async def test_a_machine_that_slept_goes_on_where_it_was(tmp_path: Path) -> None
     """As after a suspend: every process stood still, and the wall clock is eight hours on."""
     clock = WallClock(tmp_path)
     async with serving(tmp_path / "state", environment=clock.environment) as agent:
-        async with at_work(agent) as (phone, terminal):
+        async with phone_with_terminal(agent, channel=False, encrypted=True) as (phone, terminal):
             before = await asked(agent)
             for number in (signal.SIGSTOP, signal.SIGCONT):
                 for pid in (before["keeper_pid"], before["agent_pid"]):

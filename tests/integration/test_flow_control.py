@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
-import pytest
 
 from soak.phone.interface import PhoneInterface
 from tests.support.agent import RunningAgent, serving
@@ -21,10 +20,9 @@ from tests.support.agent_status import (
     until_running,
     until_stopped,
 )
+from tests.support.connected import both_paths, phone_with_terminal
 from tests.support.node_phone import NodePhone
-from tests.support.phones import Kind, open_phone, phone_kinds
-
-paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
+from tests.support.phones import Kind, phone_kinds
 
 MOST_GROWTH = 6 << 20
 """Bytes: what is under way to one phone is bounded by 64 KiB here and there, and by 1 MiB in an own relay's outbox."""
@@ -36,11 +34,7 @@ async def flooded(
 ) -> AsyncIterator[tuple[RunningAgent, PhoneInterface, str, psutil.Process]]:
     """A phone in whose terminal `yes` prints."""
     async with serving(directory / "state") as agent:
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone(kind, agent.relay_url, token, webrtc=channel, keep_output=False) as phone:
-            await arrive(phone, agent.device_id, channel=channel)
-            terminal = await phone.create()
-            await answers(phone, terminal)
+        async with phone_with_terminal(agent, kind, channel=channel, keep_output=False) as (phone, terminal):
             await phone.type(terminal, "yes\r")
             await phone.until(lambda: phone.totals(terminal).bytes > 1 << 20, "a megabyte of output", 30)
             shell = psutil.Process((await asked(agent))["terminals"][0]["pid"])
@@ -49,14 +43,14 @@ async def flooded(
 
 
 @phone_kinds
-@paths
+@both_paths
 async def test_ctrl_c_gets_through_a_flood(tmp_path: Path, kind: Kind, channel: bool) -> None:
     async with flooded(tmp_path, kind, channel) as (_, phone, terminal, _yes):
         await phone.type(terminal, "\x03")
         await answers(phone, terminal)
 
 
-@paths
+@both_paths
 async def test_a_phone_that_does_not_read_stops_the_program_and_costs_no_memory(tmp_path: Path, channel: bool) -> None:
     async with flooded(tmp_path, "node", channel) as (agent, phone, terminal, yes):
         assert isinstance(phone, NodePhone) and phone._process is not None

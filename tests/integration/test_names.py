@@ -8,8 +8,8 @@ import pytest
 
 from soak.phone.offsets import FEATURES
 from tests.support.agent import RunningAgent, serving
-from tests.support.agent_status import arrive, asked
-from tests.support.phones import open_phone
+from tests.support.agent_status import asked
+from tests.support.connected import connected_phone
 
 EVIL = "a\nMobiFai 9.9, process 1\r\x1b]0;t\x07\x9b2J\u202eb\u200b\u2066\u2028c\U000e0041"
 """A forged line, a title, a control sequence of 8 bits, and characters that turn a line or that nobody sees."""
@@ -25,11 +25,7 @@ def is_neutral(text: str) -> bool:
 async def test_names_are_neutral_in_every_output(tmp_path: Path, features: tuple[str, ...]) -> None:
     async with AsyncExitStack() as scope:
         agent = await scope.enter_async_context(serving(tmp_path / "state", "--name", EVIL))
-        token = (await agent.invite_legacy())["token"]
-        phone = await scope.enter_async_context(
-            open_phone("python", agent.relay_url, token, name=EVIL[:90], features=features)
-        )
-        await arrive(phone, agent.device_id)
+        phone = await scope.enter_async_context(connected_phone(agent, name=EVIL[:90], features=features))
         terminal = await phone.create(name=EVIL)
         renamed = await phone.create(name="x")
         await phone.rename(renamed, EVIL)
@@ -49,8 +45,6 @@ async def test_names_are_neutral_in_every_output(tmp_path: Path, features: tuple
 async def test_a_name_of_which_nothing_is_left_is_replaced(tmp_path: Path) -> None:
     async with AsyncExitStack() as scope:
         agent: RunningAgent = await scope.enter_async_context(serving(tmp_path / "state"))
-        token = (await agent.invite_legacy())["token"]
-        phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
-        await arrive(phone, agent.device_id)
+        phone = await scope.enter_async_context(connected_phone(agent))
         await phone.create(name="\u200b\u202e\n")
         assert [one["name"] for one in (await asked(agent))["terminals"]] == ["Tab 1"]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import phone_in, phone_of
+from tests.support.connected import connected_phone
 from tests.support.phones import Kind, open_phone
 
 RECONNECTS = 200
@@ -83,11 +84,7 @@ async def agent_without_phone(agent: RunningAgent) -> None:
 @pytest.mark.parametrize("kind", ["python"])
 async def test_500_terminals_opened_flooded_and_closed_leave_nothing(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone(kind, agent.relay_url, invitation["token"], keep_output=False) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
-            await phone.channel_open()
+        async with connected_phone(agent, kind, keep_output=False) as phone:
             await phone.terminate(await phone.create())
             before = await rest(agent)
             for _ in range(TERMINALS // AT_A_TIME):

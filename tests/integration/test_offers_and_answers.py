@@ -6,7 +6,8 @@ from soak.phone.event_log import Json
 from soak.phone.phone import Phone
 from tests.support.agent import serving
 from tests.support.agent_status import answers, arrive, holdings, nothing_went_wrong, on_path, pair_anew, same_holdings
-from tests.support.phones import Kind, open_phone, phone_kinds
+from tests.support.connected import connected_phone
+from tests.support.phones import Kind, phone_kinds
 
 
 class LatePhone(Phone):
@@ -60,9 +61,7 @@ async def test_candidates_before_the_answer_are_kept_for_it(tmp_path: Path) -> N
 @phone_kinds
 async def test_a_phone_that_pairs_again_and_again_ends_with_one_channel(tmp_path: Path, kind: Kind) -> None:
     async with serving(tmp_path / "state") as agent:
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone(kind, agent.relay_url, token) as phone:
-            await arrive(phone, agent.device_id)
+        async with connected_phone(agent, kind) as phone:
             terminal = await phone.create()
             before = await holdings(agent)
             for _ in range(3):

@@ -2,26 +2,18 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.support.agent import serving
 from tests.support.agent_status import path_in
+from tests.support.connected import both_paths, connected_phone
 from tests.support.phones import Kind, open_phone, phone_kinds
-
-paths = pytest.mark.parametrize("webrtc", [True, False], ids=["channel", "relay"])
 
 
 @phone_kinds
-@paths
-async def test_a_phone_pairs_opens_types_and_sees(tmp_path: Path, kind: Kind, webrtc: bool) -> None:
+@both_paths
+async def test_a_phone_pairs_opens_types_and_sees(tmp_path: Path, kind: Kind, channel: bool) -> None:
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone(kind, agent.relay_url, invitation["token"], webrtc=webrtc) as phone:
-            await phone.connect()
-            await phone.pair(agent.device_id)
-            if webrtc:
-                await phone.channel_open()
-            assert phone.path == ("channel" if webrtc else "relay")
+        async with connected_phone(agent, kind, channel=channel) as phone:
+            assert phone.path == ("channel" if channel else "relay")
             terminal = await phone.create(cols=100, rows=30)
             await phone.type(terminal, "echo $((6*7)) $(stty size)\r")
             await phone.wait_output(terminal, "42 30 100")
@@ -34,17 +26,12 @@ async def test_a_phone_pairs_opens_types_and_sees(tmp_path: Path, kind: Kind, we
 
 
 @phone_kinds
-@paths
-async def test_three_tabs_outlive_the_phone_and_the_agent(tmp_path: Path, kind: Kind, webrtc: bool) -> None:
+@both_paths
+async def test_three_tabs_outlive_the_phone_and_the_agent(tmp_path: Path, kind: Kind, channel: bool) -> None:
     directory = tmp_path / "work"
     directory.mkdir()
     async with serving(tmp_path / "state") as agent:
-        invitation = await agent.invite_legacy()
-        async with open_phone(kind, agent.relay_url, invitation["token"], webrtc=webrtc) as phone:
-            await phone.connect()
-            await phone.pair()
-            if webrtc:
-                await phone.channel_open()
+        async with connected_phone(agent, kind, channel=channel) as phone:
             tabs = [await phone.create(name=name) for name in ("one", "two", "three")]
             for tab in tabs:
                 await phone.switch(tab)
@@ -57,7 +44,7 @@ async def test_three_tabs_outlive_the_phone_and_the_agent(tmp_path: Path, kind: 
             away = phone.mark()
             await phone.connect()
             await phone.pair()
-            if webrtc:
+            if channel:
                 await phone.channel_open()
             sync = await phone.expect("processes:sync", since=away)
             assert [(one["uuid"], one["name"]) for one in sync["processes"]] == list(
@@ -73,12 +60,12 @@ async def test_three_tabs_outlive_the_phone_and_the_agent(tmp_path: Path, kind: 
     async with (
         serving(tmp_path / "state") as agent,
         open_phone(
-            kind, agent.relay_url, token, device_id=phone.device_id, identity=phone.identity, webrtc=webrtc
+            kind, agent.relay_url, token, device_id=phone.device_id, identity=phone.identity, webrtc=channel
         ) as p,
     ):
         await p.connect()
         await p.pair()
-        if webrtc:
+        if channel:
             await p.channel_open()
         sync = await p.expect("processes:sync")
         assert [(one["uuid"], one["name"]) for one in sync["processes"]] == list(

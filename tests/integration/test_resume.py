@@ -24,10 +24,9 @@ from tests.support.agent_status import (
     until_running,
     until_stopped,
 )
+from tests.support.connected import both_paths, phone_with_terminal
 from tests.support.eventually import eventually
-from tests.support.phones import Kind, open_phone, phone_kinds
-
-paths = pytest.mark.parametrize("channel", [True, False], ids=["channel", "relay"])
+from tests.support.phones import Kind, phone_kinds
 
 LAST = 400_000
 FLOOD = f"seq -f n%.0f 1 {LAST}\r"
@@ -39,12 +38,7 @@ async def following(
 ) -> AsyncIterator[tuple[RunningAgent, PhoneInterface, str]]:
     """A phone that knows how far it is, with a terminal."""
     async with serving(directory / "state") as agent:
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone(kind, agent.relay_url, token, webrtc=channel, features=features) as phone:
-            await arrive(phone, agent.device_id, channel=channel)
-            await on_path(agent, "channel" if channel else "relay", phone)
-            terminal = await phone.create()
-            await answers(phone, terminal)
+        async with phone_with_terminal(agent, kind, channel=channel, features=features) as (phone, terminal):
             yield agent, phone, terminal
         nothing_went_wrong(agent)
 
@@ -62,7 +56,7 @@ def assert_once_and_in_order(heard: list[int]) -> None:
 
 
 @phone_kinds
-@paths
+@both_paths
 async def test_a_phone_that_comes_back_gets_exactly_the_rest(tmp_path: Path, kind: Kind, channel: bool) -> None:
     async with following(tmp_path, kind, channel=channel) as (agent, phone, terminal):
         screens = phone.events("process:screen")
@@ -76,7 +70,7 @@ async def test_a_phone_that_comes_back_gets_exactly_the_rest(tmp_path: Path, kin
 
 
 @phone_kinds
-@paths
+@both_paths
 async def test_it_does_so_too_after_the_agent_crashed(tmp_path: Path, kind: Kind, channel: bool) -> None:
     async with following(tmp_path, kind, channel=channel) as (agent, phone, terminal):
         await start_counting(phone, terminal, tmp_path)
@@ -105,7 +99,7 @@ async def test_a_channel_that_dies_in_a_flood_loses_nothing(tmp_path: Path, kind
         assert place(phone, terminal).skipped == 0
 
 
-@paths
+@both_paths
 async def test_a_hidden_terminal_goes_on_where_it_was_when_it_is_shown_again(tmp_path: Path, channel: bool) -> None:
     async with following(tmp_path, "node", channel=channel) as (agent, phone, terminal):
         await start_counting(phone, terminal, tmp_path)
@@ -121,7 +115,7 @@ async def test_a_hidden_terminal_goes_on_where_it_was_when_it_is_shown_again(tmp
         assert phone.events("process:screen") == screens
 
 
-@paths
+@both_paths
 async def test_a_phone_that_renders_nothing_costs_its_window_and_stops_no_program_for_long(
     tmp_path: Path, channel: bool
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import answers, arrive, asked
+from tests.support.connected import connected_phone
 from tests.support.phones import open_phone
 
 OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -36,9 +37,7 @@ async def test_nobody_else_may_read_the_state_directory(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         async with serving(tmp_path / "state") as agent:
-            token = (await agent.invite_legacy())["token"]
-            async with open_phone("python", agent.relay_url, token) as phone:
-                await arrive(phone, agent.device_id)
+            async with connected_phone(agent) as phone:
                 await answers(phone, await phone.create())
                 assert readable_by_others(agent.state_dir) == []
             assert await agent.stop() == 0

@@ -13,9 +13,9 @@ import pytest
 
 from soak.phone.interface import PhoneInterface
 from tests.support.agent import RunningAgent, serving
-from tests.support.agent_status import answers, arrive, asked
+from tests.support.agent_status import answers, asked
+from tests.support.connected import phone_with_terminal
 from tests.support.eventually import eventually
-from tests.support.phones import open_phone
 
 modes = pytest.mark.parametrize("options", [(), ("--no-keeper",)], ids=["keeper", "no keeper"])
 
@@ -35,10 +35,7 @@ ENDS = {"plain", "foreground of a subshell", "stopped"}
 
 
 async def a_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneInterface, str]:
-    token = (await agent.invite_legacy())["token"]
-    phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
-    await arrive(phone, agent.device_id)
-    return phone, await phone.create()
+    return await scope.enter_async_context(phone_with_terminal(agent))
 
 
 async def start_jobs(phone: PhoneInterface, terminal: str, tmp_path: Path) -> dict[str, psutil.Process]:

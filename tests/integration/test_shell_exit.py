@@ -11,8 +11,8 @@ from mobifai.protocol.features import EXITS
 from soak.phone.interface import PhoneInterface
 from soak.phone.offsets import FEATURES
 from tests.support.agent import RunningAgent, serving
-from tests.support.agent_status import answers, arrive, asked, get_in_again, status_when
-from tests.support.phones import open_phone
+from tests.support.agent_status import answers, asked, get_in_again, status_when
+from tests.support.connected import connected_phone
 
 modes = pytest.mark.parametrize("options", [(), ("--no-keeper",)], ids=["keeper", "no keeper"])
 
@@ -22,10 +22,7 @@ SEES_EXITS = (*FEATURES, EXITS)
 async def a_phone(
     scope: AsyncExitStack, agent: RunningAgent, features: tuple[str, ...] = SEES_EXITS, *, channel: bool = True
 ) -> PhoneInterface:
-    token = (await agent.invite_legacy())["token"]
-    phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token, features=features))
-    await arrive(phone, agent.device_id, channel=channel)
-    return phone
+    return await scope.enter_async_context(connected_phone(agent, channel=channel, features=features))
 
 
 @modes

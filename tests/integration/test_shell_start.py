@@ -15,6 +15,7 @@ import pytest
 from soak.phone.interface import PhoneInterface
 from tests.support.agent import RunningAgent, mobifai, serving
 from tests.support.agent_status import answers, arrive, asked
+from tests.support.connected import connected_phone, phone_with_terminal
 from tests.support.phones import open_phone
 
 modes = pytest.mark.parametrize("options", [(), ("--no-keeper",)], ids=["keeper", "no keeper"])
@@ -32,10 +33,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 async def a_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneInterface, str]:
-    token = (await agent.invite_legacy())["token"]
-    phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
-    await arrive(phone, agent.device_id)
-    return phone, await phone.create()
+    return await scope.enter_async_context(phone_with_terminal(agent))
 
 
 async def shown(phone: PhoneInterface, terminal: str, command: str, tmp_path: Path) -> str:
@@ -142,9 +140,7 @@ async def test_a_saved_directory_that_is_gone_is_replaced_by_home(tmp_path: Path
         place.rmdir()
         place.touch(mode=0o755)  # something that is no directory, although it can be executed
         agent = await scope.enter_async_context(serving(tmp_path / "state", *options, environment=environment))
-        token = (await agent.invite_legacy())["token"]
-        phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
-        await arrive(phone, agent.device_id)
+        phone = await scope.enter_async_context(connected_phone(agent))
         await phone.switch(terminal)
         assert (await shown(phone, terminal, "pwd", tmp_path)).strip() == str(tmp_path.resolve())
         assert len([one for one in psutil.process_iter() if is_clone(one, agent)]) == 0

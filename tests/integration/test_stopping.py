@@ -12,7 +12,8 @@ import pytest
 
 from soak.phone.interface import PhoneInterface
 from tests.support.agent import STOP_SECONDS, RunningAgent, run_command, serving
-from tests.support.agent_status import answers, arrive, asked, nothing_went_wrong, relay_stage
+from tests.support.agent_status import answers, asked, nothing_went_wrong, relay_stage
+from tests.support.connected import phone_with_terminal
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
 
@@ -25,10 +26,7 @@ JOBS = "sleep 1000 & sh -c \"trap '' TERM; sleep 1000; :\" & echo begun-$((1+1))
 
 
 async def open_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneInterface, str]:
-    token = (await agent.invite_legacy())["token"]
-    phone = await scope.enter_async_context(open_phone("python", agent.relay_url, token))
-    await arrive(phone, agent.device_id)
-    return phone, await phone.create()
+    return await scope.enter_async_context(phone_with_terminal(agent))
 
 
 def family(agent: RunningAgent) -> list[psutil.Process]:

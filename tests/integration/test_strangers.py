@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.agent import serving
-from tests.support.agent_status import answers, arrive, nothing_went_wrong
-from tests.support.phones import open_phone
+from tests.support.agent_status import answers, nothing_went_wrong
+from tests.support.connected import connected_phone
 from tests.support.strangers import Stranger, storm
 
 
@@ -32,9 +32,7 @@ STORMS = {"half-open requests": _half_open, "unsigned WebSockets": _unsigned, "s
 async def test_a_known_phone_types_and_reconnects_during_a_storm(tmp_path: Path, act: object) -> None:
     async with serving(tmp_path / "state") as agent:
         port = int(agent.relay_url.rpartition(":")[2])
-        token = (await agent.invite_legacy())["token"]
-        async with open_phone("python", agent.relay_url, token) as phone:
-            await arrive(phone, agent.device_id)
+        async with connected_phone(agent) as phone:
             terminal = await phone.create()
             await answers(phone, terminal)
             async with storm(port, 40, 4, act) as rounds:  # type: ignore[arg-type]
