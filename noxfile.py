@@ -1,9 +1,10 @@
-"""What is checked before a change lands: `nox` runs it all, `nox -l` lists it, `nox -s NAME` runs one part.
+"""Checks before a change lands: `nox`, then `nox -s extended`. `nox -l` lists the parts, `nox -s NAME` runs one.
 
 Every session installs what it needs at the versions of `requirements/lock.txt`.
 """
 
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -14,14 +15,19 @@ from nox.command import CommandFailed
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "imports", "page", "tests", "soak-quick", "memory-gate"]
+nox.options.sessions = ["lint", "types", "imports", "page", "tests", "soak-short"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 LOCK = "requirements/lock.txt"
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 IN_THE_WHEEL = {"mobifai", "soak", "profiles"}
 PAGE = ("mobifai", "relay", "static", "page")
-PROCESSES = ("--numprocesses", "logical", "--maxprocesses", "4", "--dist", "loadgroup")
+
+CORES = os.cpu_count() or 2
+WORKERS = ("--numprocesses", str(min(2 * CORES, 8)), "--dist", "loadgroup", "--durations", "25")
+"""Twice as many workers as cores: the tests wait more than they compute."""
+SOON, EXTENDED, NIGHTLY = "not extended and not nightly", "extended and not nightly", "nightly"
+"""Which tests a session runs, by the markers in pyproject.toml."""
 
 PATIENCE = 120.0
 """Seconds for the evidence's runs to end by themselves after Ctrl-C; nox itself would kill them after half a second."""
@@ -70,28 +76,49 @@ def page(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Tests, against the installed wheel. `-- tests/bounds -k ring` picks some."""
-    run_tests(session)
+    """Tests of every layer against the installed wheel, 8 minutes. `-- tests/bounds -k ring` picks from all tests."""
+    run_tests(session, "-m", SOON)
+
+
+@nox.session(default=False)
+def extended(session: nox.Session) -> None:
+    """Tests: all that `tests` leaves out but the nightly ones, then `soak-quick` and `memory-gate`; some 45 minutes."""
+    session.notify("soak-quick", posargs=())
+    session.notify("memory-gate", posargs=())
+    run_tests(session, "-m", EXTENDED)
+
+
+@nox.session(default=False)
+def nightly(session: nox.Session) -> None:
+    """Tests: the longest, among them the memory gate on ten branches; then `fuzz`. More than an hour."""
+    session.notify("fuzz", posargs=())
+    run_tests(session, "-m", NIGHTLY, "--every-branch")
 
 
 def tests_on(version: str) -> None:
-    """Declare the tests on one version of Python, which runs only when it is asked for."""
+    """Declare all tests but the nightly ones on one version of Python, which run only when they are asked for."""
 
     @nox.session(name=f"tests-{version}", python=version, default=False)
     def on_this_version(session: nox.Session) -> None:
-        run_tests(session)
+        run_tests(session, "-m", f"not {NIGHTLY}")
 
-    on_this_version.__doc__ = f"The same on Python {version}."
+    on_this_version.__doc__ = f"All tests but the nightly ones, on Python {version}."
 
 
 for each in PYTHONS:
     tests_on(each)
 
 
-@nox.session(name="soak-quick")
+@nox.session(name="soak-short")
+def soak_short(session: nox.Session) -> None:
+    """Soak, one scenario, a minute: nothing grows, no byte is lost. `-- reconnects --seed 7` as for `mobifai soak`."""
+    soak(session, *(session.posargs or ["terminals", "--quick", "--no-memray"]))
+
+
+@nox.session(name="soak-quick", default=False)
 def soak_quick(session: nox.Session) -> None:
     """Soak, some five minutes: nothing grows, no byte is lost. `-- terminals --seed 7` as `mobifai soak` takes it."""
-    soak(session, "--report", str(Path(session.virtualenv.location, "soak-report")))
+    soak(session, *session.posargs)
 
 
 @nox.session(default=False)
@@ -110,7 +137,7 @@ def evidence(session: nox.Session) -> None:
     session.run(*words, env=env, success_codes=[0, 4], interrupt_timeout=PATIENCE, terminate_timeout=PATIENCE)
 
 
-@nox.session(name="memory-gate")
+@nox.session(name="memory-gate", default=False)
 def memory_gate(session: nox.Session) -> None:
     """Memory gate, three minutes: growth beside stored figures. `-- --base main` compares with a revision instead."""
     install_wheel(session)
@@ -141,7 +168,8 @@ def docs(session: nox.Session) -> None:
 def soak(session: nox.Session, *options: str) -> None:
     """Run `mobifai soak` out of the installed wheel."""
     install_wheel(session)
-    session.run("mobifai", "soak", *options, *session.posargs, env=INSTALLED_ONLY)
+    report = Path(session.virtualenv.location, "soak-report")
+    session.run("mobifai", "soak", "--report", str(report), *options, env=INSTALLED_ONLY)
 
 
 @nox.session(default=False)
@@ -176,12 +204,12 @@ def lock(session: nox.Session) -> None:
 
 
 def run_tests(session: nox.Session, *which: str) -> None:
-    """Run pytest against the installed wheel, in as many processes as help. `which`: what, by default all."""
+    """Run pytest against the installed wheel, in as many processes as help. `which`: what, unless the caller picks."""
     install_wheel(session, "test")
     failed = Path(".pytest_cache/v/cache/lastfailed")
     failed.unlink(missing_ok=True)
     try:
-        session.run("pytest", *PROCESSES, *(session.posargs or which), env=INSTALLED_ONLY)
+        session.run("pytest", *WORKERS, *(session.posargs or which), env=INSTALLED_ONLY)
     except CommandFailed:
         if not failed.exists():
             raise

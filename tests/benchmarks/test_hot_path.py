@@ -12,9 +12,13 @@ import pytest
 from benchmarks import hot_path
 from mobifai.terminals.terminal import Chunk, Terminal
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="a socket that keeps packets apart plays the terminal: Linux has it"
-)
+pytestmark = [
+    pytest.mark.extended,
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux"),
+        reason="a socket that keeps packets apart plays the terminal: Linux has it",
+    ),
+]
 
 ROOT = Path(__file__).parents[2]
 # What is installed goes before the checkout.

@@ -31,6 +31,8 @@ from tests.support.frail_wire import FrailWire, frail_wire
 from tests.support.impaired_link import CLEAN, Impairment
 from tests.support.phone_page import PhonePage
 
+pytestmark = pytest.mark.extended
+
 ways = pytest.mark.parametrize("way", ["channel", "relay"])
 
 SLOWLY = "0.02"

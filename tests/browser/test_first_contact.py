@@ -26,12 +26,14 @@ async def test_the_qr_codes_address_leads_to_a_shell(tmp_path: Path, way: Way) -
         assert await is_encrypted(here.agent) is True
 
 
+@pytest.mark.extended
 async def test_the_address_is_gone_from_the_browser_once_it_was_used(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         assert "#" not in here.phone.address
         assert await here.phone.page.evaluate("history.length") <= 2
 
 
+@pytest.mark.extended
 async def test_the_link_can_be_pasted_too(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent, open_browser() as browser:
         phone = PhonePage(await browser.context.new_page())
@@ -42,6 +44,7 @@ async def test_the_link_can_be_pasted_too(tmp_path: Path) -> None:
         await answers(phone)
 
 
+@pytest.mark.extended
 @ways
 async def test_whoever_has_opened_a_link_types_without_a_tap(tmp_path: Path, way: Way) -> None:
     async with serving(tmp_path / "state") as agent, open_browser(*scripts_for(way)) as browser:
@@ -54,6 +57,7 @@ async def test_whoever_has_opened_a_link_types_without_a_tap(tmp_path: Path, way
         assert len((await agent.status())["terminals"]) == 1
 
 
+@pytest.mark.extended
 async def test_who_has_closed_the_last_terminal_gets_none_by_coming_back(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         (first,) = await here.phone.tabs()
@@ -64,6 +68,7 @@ async def test_who_has_closed_the_last_terminal_gets_none_by_coming_back(tmp_pat
         assert (await here.agent.status())["terminals"] == []
 
 
+@pytest.mark.extended
 async def test_a_second_phone_finds_the_terminal_of_the_first(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here, open_browser() as browser:
         await here.phone.enter("whose=first")
@@ -76,6 +81,7 @@ async def test_a_second_phone_finds_the_terminal_of_the_first(tmp_path: Path) ->
         await other.shows("it-is-first")
 
 
+@pytest.mark.extended
 @ways
 async def test_a_page_that_is_loaded_again_finds_what_was_open(tmp_path: Path, way: Way) -> None:
     async with at_the_phone(tmp_path, way=way) as here:
@@ -94,6 +100,7 @@ async def test_a_page_that_is_loaded_again_finds_what_was_open(tmp_path: Path, w
         await phone.shows("kept-in-/")
 
 
+@pytest.mark.extended
 async def test_a_closed_browser_tab_that_is_opened_again_needs_no_new_link(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await here.phone.page.close()
@@ -110,6 +117,7 @@ WRONG = {
 }
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("fragment", WRONG.values(), ids=WRONG)
 async def test_what_is_no_link_is_told_in_a_sentence(tmp_path: Path, fragment: str) -> None:
     async with serving(tmp_path / "state") as agent, open_browser() as browser:
@@ -128,6 +136,7 @@ async def test_a_link_with_a_wrong_code_is_told_in_a_sentence(tmp_path: Path) ->
         assert is_a_sentence(await phone.problem())
 
 
+@pytest.mark.extended
 async def test_a_link_with_a_changed_secret_is_told_in_a_sentence(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent, open_browser() as browser:
         phone = PhonePage(await browser.context.new_page())
@@ -138,6 +147,7 @@ async def test_a_link_with_a_changed_secret_is_told_in_a_sentence(tmp_path: Path
         assert await path_of(agent) is None
 
 
+@pytest.mark.extended
 async def test_a_used_link_is_told_in_a_sentence(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         link = (await agent.invite())["link"]
@@ -153,6 +163,7 @@ async def test_a_used_link_is_told_in_a_sentence(tmp_path: Path) -> None:
             await answers(one)
 
 
+@pytest.mark.extended
 async def test_a_link_whose_code_is_no_longer_good_is_told_in_a_sentence(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent, open_browser() as browser:
         browser.expect_complaints("403")
@@ -164,6 +175,7 @@ async def test_a_link_whose_code_is_no_longer_good_is_told_in_a_sentence(tmp_pat
         assert is_a_sentence(await phone.problem())
 
 
+@pytest.mark.extended
 async def test_a_phone_that_is_shut_out_is_thrown_out_and_told(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await shut_out(here.agent)
@@ -186,6 +198,7 @@ def is_a_sentence(text: str) -> bool:
     return len(text.split()) >= 4 and not any(sign in text for sign in ("undefined", "Error:", "[object", "{", "null"))
 
 
+@pytest.mark.extended
 async def test_without_a_network_the_page_still_opens_and_says_what_it_waits_for(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone

@@ -7,6 +7,8 @@ import pytest
 from tests.browser.programs import FLOODS, command
 from tests.browser.scene import Way, answers, at_the_phone
 
+pytestmark = pytest.mark.extended
+
 FLOOD_BYTES = 50_000_000
 
 LAG = """

@@ -8,6 +8,8 @@ import pytest
 from tests.browser.scene import at_the_phone
 from tests.support.phone_page import PhonePage
 
+pytestmark = pytest.mark.extended
+
 Leaves = Callable[[PhonePage], Awaitable[None]]
 
 

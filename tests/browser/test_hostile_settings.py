@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.browser.scene import Scene, Way, answers, at_the_phone, scripts_for
 from tests.support.agent import serving
@@ -15,6 +16,8 @@ from tests.support.agent_status import asked
 from tests.support.browser import open_browser
 from tests.support.hostile_relay import HostileRelay, hostile_relay
 from tests.support.phone_page import PhonePage
+
+pytestmark = pytest.mark.extended
 
 GRUVBOX, NORD, DAY = "rgb(40, 40, 40)", "rgb(46, 52, 64)", "rgb(255, 255, 255)"
 USUAL = [("interrupt", "^C"), ("end-of-input", "^D"), ("search-history", "^R"), ("suspend", "^Z")]

@@ -31,6 +31,7 @@ async def test_keys_of_the_bar_arrive_as_a_terminal_sends_them(tmp_path: Path) -
             await hears(here, heard)
 
 
+@pytest.mark.extended
 async def test_arrows_follow_the_programs_cursor_mode(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await listening(here, tmp_path, r"\x1b[?1h", r"\x1b[?1l")
@@ -38,6 +39,7 @@ async def test_arrows_follow_the_programs_cursor_mode(tmp_path: Path) -> None:
         await hears(here, b"\x1bOA")
 
 
+@pytest.mark.extended
 async def test_ctrl_holds_for_one_key_and_locked_until_it_is_off(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone
@@ -60,6 +62,7 @@ async def test_ctrl_holds_for_one_key_and_locked_until_it_is_off(tmp_path: Path)
         await hears(here, b"\x02", b"b")
 
 
+@pytest.mark.extended
 async def test_what_a_keyboard_types_arrives_once(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await listening(here, tmp_path)
@@ -70,6 +73,7 @@ async def test_what_a_keyboard_types_arrives_once(tmp_path: Path) -> None:
         assert heard == [f"heard {letter.encode().hex()}." for letter in "aZ 5%~/"]
 
 
+@pytest.mark.extended
 async def test_ctrl_c_ends_what_runs(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await here.phone.enter("sleep 1000; echo ended-$((1+1))")
@@ -78,6 +82,7 @@ async def test_ctrl_c_ends_what_runs(tmp_path: Path) -> None:
         await answers(here.phone)
 
 
+@pytest.mark.extended
 async def test_an_own_combination_is_made_used_and_kept(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone
@@ -94,6 +99,7 @@ async def test_an_own_combination_is_made_used_and_kept(tmp_path: Path) -> None:
         await phone.shows_in_order("heard enough", "heard 02-64.")
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "text", ["plain words", "naïve ça", "漢字 かな", "👩‍🚀🇩🇪"], ids=["ascii", "accents", "wide", "emoji"]
 )
@@ -107,6 +113,7 @@ async def test_text_of_a_soft_keyboard_arrives_as_it_is(tmp_path: Path, text: st
         await here.phone.shows(f"{text}\n".encode().hex())
 
 
+@pytest.mark.extended
 async def test_a_paste_is_bracketed_when_the_program_wants_that(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await here.phone.copy_elsewhere("two\nlines")
@@ -115,6 +122,7 @@ async def test_a_paste_is_bracketed_when_the_program_wants_that(tmp_path: Path) 
         await hears(here, b"\x1b[200~two\rlines\x1b[201~")
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("way", ["channel", "relay"])
 async def test_a_paste_of_a_megabyte_arrives_whole(tmp_path: Path, way: Way) -> None:
     text = "".join(f"{number:07d} " for number in range(120_000)) + "漢字" * 6_000
@@ -128,6 +136,7 @@ async def test_a_paste_of_a_megabyte_arrives_whole(tmp_path: Path, way: Way) -> 
         await answers(here.phone)
 
 
+@pytest.mark.extended
 async def test_a_tap_reaches_a_program_that_wants_the_mouse(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         await listening(here, tmp_path, r"\x1b[?1000h\x1b[?1006h", r"\x1b[?1000l\x1b[?1006l")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.scene import answers
@@ -12,6 +13,8 @@ from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import phone_of
 from tests.support.browser import open_browser
 from tests.support.phone_page import PhonePage
+
+pytestmark = pytest.mark.extended
 
 
 @asynccontextmanager

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.browser.scene import at_the_phone
 from tests.integration.test_assistant import LOOK, script, type_line
+
+pytestmark = pytest.mark.extended
 
 
 async def test_a_request_is_carried_out_and_its_steps_are_shown(tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.browser.scene import at_the_phone
 from tests.support.agent_status import asked
+
+pytestmark = pytest.mark.extended
 
 
 async def test_the_health_sheet_shows_the_agents_figures(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from tests.browser.test_coming_back import behind_a_frail_wire, goes_on
 from tests.support.frail_wire import FrailWire
 from tests.support.phone_page import PhonePage
 
+pytestmark = pytest.mark.extended
+
 ROUNDS = 100
 EVERY = 5
 """Often, since the rows that were drawn last are collected or not: the most of each half is compared."""

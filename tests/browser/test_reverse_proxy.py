@@ -15,7 +15,7 @@ from tests.support.nginx import WEBSOCKETS, free_port, proxying
 from tests.support.phone_page import PhonePage
 from tests.support.phone_page.part import MS
 
-pytestmark = pytest.mark.skipif(bool(nginx.why_not()), reason=nginx.why_not())
+pytestmark = [pytest.mark.extended, pytest.mark.skipif(bool(nginx.why_not()), reason=nginx.why_not())]
 
 FORWARDED = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
 USUAL = {

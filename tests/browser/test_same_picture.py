@@ -16,6 +16,8 @@ from tests.support.agent_status import asked
 from tests.support.eventually import eventually
 from tests.support.fresh_xterm import fresh_xterm
 
+pytestmark = pytest.mark.extended
+
 RECORDER = """
 {
   window.__heard = [];

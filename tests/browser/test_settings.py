@@ -8,6 +8,8 @@ from tests.browser.scene import at_the_phone
 from tests.support.browser import open_browser
 from tests.support.phone_page import PhonePage
 
+pytestmark = pytest.mark.extended
+
 
 async def test_colours_and_font_size_are_kept_over_a_reload(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:

@@ -3,10 +3,14 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.browser.programs import WATCHES, command
 from tests.browser.scene import at_the_phone
 from tests.support.browser import LANDSCAPE, SIZE
 from tests.support.phone_page import PhonePage
+
+pytestmark = pytest.mark.extended
 
 KEYBOARD = {"width": 390, "height": 500}
 SAID = re.compile(r"(\d+)x(\d+) after (\d+) changes")

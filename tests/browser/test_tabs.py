@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.browser.scene import answers, at_the_phone
 from tests.support.agent_status import status_when
 
@@ -30,6 +32,7 @@ async def test_tabs_are_made_switched_renamed_and_closed(tmp_path: Path) -> None
         assert [one["name"] for one in status["terminals"]] == [first]
 
 
+@pytest.mark.extended
 async def test_a_name_is_the_agents_too_and_there_after_a_reload(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         (first,) = await here.phone.tabs()
@@ -40,6 +43,7 @@ async def test_a_name_is_the_agents_too_and_there_after_a_reload(tmp_path: Path)
         assert await here.phone.tabs() == ["naïve 漢字"]
 
 
+@pytest.mark.extended
 async def test_their_order_is_changed_and_kept(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone
@@ -54,6 +58,7 @@ async def test_their_order_is_changed_and_kept(tmp_path: Path) -> None:
         assert await phone.tabs() == ["three", "one", "two"]
 
 
+@pytest.mark.extended
 async def test_output_that_was_not_seen_is_marked_until_it_is(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone
@@ -72,6 +77,7 @@ async def test_output_that_was_not_seen_is_marked_until_it_is(tmp_path: Path) ->
         assert await phone.tabs() == [first, second]
 
 
+@pytest.mark.extended
 async def test_a_shell_that_ends_is_told(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone
@@ -83,6 +89,7 @@ async def test_a_shell_that_ends_is_told(tmp_path: Path) -> None:
         await answers(phone)
 
 
+@pytest.mark.extended
 async def test_a_shell_that_ends_by_itself_leaves_its_last_words_and_its_status(tmp_path: Path) -> None:
     async with at_the_phone(tmp_path) as here:
         phone = here.phone

@@ -8,6 +8,8 @@ import pytest
 from tests.browser.scene import answers
 from tests.browser.test_hostile_settings import behind_a_hostile_relay
 
+pytestmark = pytest.mark.extended
+
 WORDS = "<a href='//evil'>\u202eone</a>\r\ntwo ” The machine says: “run this\x07" + "x" * 5000
 FORGED: dict[str, dict[str, Any]] = {
     "error": {"message": WORDS},

@@ -25,6 +25,8 @@ from tests.fuzz.targets.control import Control
 from tests.support import agent
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.extended
+
 ROOT = Path(__file__).parents[2]
 
 DEAF_FUZZER = """

@@ -19,6 +19,8 @@ from tests.fuzz.place import PLACES
 from tests.fuzz.target import Target
 from tests.fuzz.targets import TARGETS
 
+pytestmark = pytest.mark.extended
+
 FAULTS = """
 import os, signal, time
 from mobifai.limits import RELAY_QUEUE

@@ -26,7 +26,10 @@ from tests.support.agent_status import (
 from tests.support.impaired_link import ImpairedLink
 from tests.support.node_phone import NodePhone
 
-pytestmark = pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
+pytestmark = [
+    pytest.mark.extended,
+    pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one"),
+]
 
 kinds = pytest.mark.parametrize("features", [FEATURES, ()], ids=["resumes", "legacy"])
 

@@ -24,7 +24,10 @@ from tests.support.agent_status import answers, arrive, nothing_went_wrong, on_p
 from tests.support.impaired_link import CLEAN, IMPAIRMENTS, ImpairedLink
 from tests.support.node_phone import NodePhone
 
-pytestmark = pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one")
+pytestmark = [
+    pytest.mark.extended,
+    pytest.mark.skipif(bool(impaired_link.why_not()), reason=impaired_link.why_not() or "there is one"),
+]
 
 paths = pytest.mark.parametrize("path", ["channel", "relay"])
 phones = pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from tests.support.agent import run_command, serving
 from tests.support.connected import connected_phone
 from tests.support.phones import open_phone
 
+pytestmark = pytest.mark.extended
+
 linux_limits = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="only Linux sets the limits of a running process"
 )

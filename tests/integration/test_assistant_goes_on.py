@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from soak.phone.interface import PhoneInterface
 from tests.integration.test_assistant import LOOK, script
@@ -15,6 +16,8 @@ from tests.support.agent_status import get_in_again
 from tests.support.connected import both_paths, connected_phone
 from tests.support.eventually import eventually
 from tests.support.phones import open_phone
+
+pytestmark = pytest.mark.extended
 
 BASH = ("--shell", "/bin/bash --norc")
 

@@ -27,6 +27,8 @@ from tests.support.field_relay import FieldRelay
 from tests.support.loops import loop_factory
 from tests.support.phones import Kind, open_phone, phone_kinds
 
+pytestmark = pytest.mark.extended
+
 ECHO = "#!/bin/sh\nstty raw -echo\nprintf listening.\nexec cat\n"
 """A shell that says back what it is told, and does nothing else: what is typed at random here is no command."""
 

@@ -24,6 +24,8 @@ from tests.support.broken_relay import ACCEPTED, OPENING, Answer, BrokenRelay, b
 from tests.support.eventually import eventually
 from tests.support.sealed import sealed_by, sealed_phone
 
+pytestmark = pytest.mark.extended
+
 OPENINGS = (
     "0[]", "0", "0{}", "0null", '0"text"', "01", "", "4", "40", "2", "x", "0{", "0{\x00}", b"", b"0{}", b"\xff\xfe",
     "0" + "[" * 200_000, "0" + '{"a":' * 50_000, "0" + "9" * 100_000,

@@ -30,6 +30,8 @@ from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone
 from tests.support.wall_clock import DAY, YEAR, WallClock
 
+pytestmark = pytest.mark.extended
+
 HOUR = 3600.0
 JUMPS = [-10 * YEAR, -31 * DAY, -3600, 3600, 31 * DAY, 10 * YEAR]
 ABSOLUTE = {"1970": 10.0, "2038": 2.0**31 + 5, "2106": 2.0**32 + 5, "1910": -1.9e9, "2200": 7.26e9}

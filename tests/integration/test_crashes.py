@@ -42,6 +42,7 @@ async def gone(pid: int) -> None:
     await eventually(lambda: not psutil.pid_exists(pid))
 
 
+@pytest.mark.extended
 @phone_kinds
 @both_paths
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL], ids=["SIGSEGV", "SIGKILL"])
@@ -100,6 +101,7 @@ async def test_a_restart_on_purpose_keeps_everything(tmp_path: Path) -> None:
             assert after["relay_url"] == before["relay_url"]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("fault", ["hangs", "has lost its socket"])
 async def test_a_restart_replaces_an_agent_that_does_not_answer(tmp_path: Path, fault: str) -> None:
     async with serving(tmp_path / "state") as agent:
@@ -116,6 +118,7 @@ async def test_a_restart_replaces_an_agent_that_does_not_answer(tmp_path: Path, 
         assert after["agent_pid"] != before
 
 
+@pytest.mark.extended
 async def test_shells_of_a_keeper_with_smaller_rings_run_on_after_a_restart(tmp_path: Path) -> None:
     config = tmp_path / "settings" / "mobifai" / "config.toml"
     config.parent.mkdir(parents=True)
@@ -134,6 +137,7 @@ async def test_shells_of_a_keeper_with_smaller_rings_run_on_after_a_restart(tmp_
             await phone.wait_output(terminal, "all-2", timeout=30)
 
 
+@pytest.mark.extended
 async def test_a_shell_that_ends_while_no_agent_is_there_is_told_with_its_last_words(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         async with connected_phone(agent) as phone:
@@ -184,6 +188,7 @@ async def test_the_keeper_is_small_and_never_on_the_network(tmp_path: Path) -> N
             assert keeper.net_connections("inet") == []
 
 
+@pytest.mark.extended
 async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tmp_path: Path) -> None:
     note = tmp_path / "daemon.pid"
     async with serving(tmp_path / "state", *BASH) as agent:
@@ -206,6 +211,7 @@ async def test_a_daemon_that_left_its_terminal_lives_on_and_the_rest_does_not(tm
         await eventually(lambda: not runs(daemon.pid))
 
 
+@pytest.mark.extended
 async def test_an_agent_that_always_dies_is_started_again_for_as_long_as_it_takes(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         async with connected_phone(agent) as phone:
@@ -274,6 +280,7 @@ async def until_said(agent: RunningAgent, *texts: str) -> str:
     return said
 
 
+@pytest.mark.extended
 async def test_an_agent_that_cannot_start_costs_no_shell_and_everybody_is_told_why(tmp_path: Path) -> None:
     async with broken(tmp_path) as it:
         # Between two tries; during one it says that the agent is starting.
@@ -297,6 +304,7 @@ async def test_an_agent_that_cannot_start_costs_no_shell_and_everybody_is_told_w
         assert "the agent serves again" in it.agent.log.read_text()
 
 
+@pytest.mark.extended
 async def test_told_to_stop_while_the_agent_cannot_start_everything_ends(tmp_path: Path) -> None:
     async with broken(tmp_path) as it:
         await until_said(it.agent, "port: expected a int")
@@ -304,6 +312,7 @@ async def test_told_to_stop_while_the_agent_cannot_start_everything_ends(tmp_pat
         assert not runs(it.shell)
 
 
+@pytest.mark.extended
 async def test_an_agent_that_is_told_to_stop_alone_is_replaced(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         async with connected_phone(agent) as phone:
@@ -315,6 +324,7 @@ async def test_an_agent_that_is_told_to_stop_alone_is_replaced(tmp_path: Path) -
             assert (await agent.status())["terminals"][0]["pid"] == before["terminals"][0]["pid"]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("what", ["garbage", "removed"])
 async def test_shells_whose_tabs_are_lost_on_disk_keep_their_names(tmp_path: Path, what: str) -> None:
     async with serving(tmp_path / "state") as agent:

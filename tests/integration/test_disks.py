@@ -18,6 +18,8 @@ from tests.support.phones import open_phone
 from tests.support.sealed import invited_phone
 from tests.support.small_disk import small_disk
 
+pytestmark = pytest.mark.extended
+
 
 async def refused(agent: RunningAgent) -> str:
     """Invite a phone that can't be let in; what it is told."""

@@ -59,6 +59,7 @@ async def test_a_phone_that_comes_by_a_link_types_and_sees(tmp_path: Path, chann
         assert phone.forged == 0
 
 
+@pytest.mark.extended
 @both_paths
 async def test_a_known_phone_needs_no_link_when_it_comes_back(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
@@ -75,6 +76,7 @@ async def devices(agent: RunningAgent) -> list[dict[str, Any]]:
     return list(json.loads(await agent.command("devices", "list", "--json"))["devices"])
 
 
+@pytest.mark.extended
 @both_paths
 async def test_an_agent_that_starts_anew_knows_the_phone_and_goes_on_exactly_where_it_was(
     tmp_path: Path, channel: bool
@@ -107,6 +109,7 @@ async def until_another_life(agent: RunningAgent, before: int) -> None:
     await until(look, 20)
 
 
+@pytest.mark.extended
 @both_paths
 async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=True) as (agent, phone, terminal):
@@ -125,6 +128,7 @@ async def test_a_phone_that_changes_its_path_loses_nothing(tmp_path: Path, chann
         assert heard == list(range(1, len(heard) + 1))
 
 
+@pytest.mark.extended
 @both_paths
 async def test_a_phone_whose_messages_have_no_order_is_served_as_before(tmp_path: Path, channel: bool) -> None:
     async with serving(tmp_path / "state") as agent, invited_phone(agent, webrtc=channel, ordered=False) as phone:
@@ -136,6 +140,7 @@ async def test_a_phone_whose_messages_have_no_order_is_served_as_before(tmp_path
             await phone.wait_output(terminal, "by-42-relay")
 
 
+@pytest.mark.extended
 @both_paths
 async def test_a_relay_that_starts_anew_is_no_reason_to_lose_anything(tmp_path: Path, channel: bool) -> None:
     async with AsyncExitStack() as scope:
@@ -184,6 +189,7 @@ async def refused(phone: Phone, agent: RunningAgent) -> str:
     return str((await phone.expect("e2e:refused"))["reason"])
 
 
+@pytest.mark.extended
 async def test_the_oldest_of_nine_links_is_void(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         invitations = [dict(await asked(agent, "pair")) for _ in range(9)]
@@ -199,6 +205,7 @@ async def until_offered(phone: Phone) -> None:
     await phone.until(lambda: bool(phone.devices), "the agent to be on offer")
 
 
+@pytest.mark.extended
 async def test_a_link_is_void_once_the_agent_starts_anew(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         invitation = await agent.invite()
@@ -222,6 +229,7 @@ async def test_a_phone_that_nobody_invited_is_refused_whatever_token_it_has(tmp_
             assert phone.forged == 0
 
 
+@pytest.mark.extended
 async def test_a_link_to_another_agent_opens_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         invitation = await agent.invite()
@@ -231,6 +239,7 @@ async def test_a_link_to_another_agent_opens_nothing(tmp_path: Path) -> None:
             assert await refused(phone, agent) == "broken"
 
 
+@pytest.mark.extended
 @both_paths
 async def test_a_phone_is_revoked_while_it_works(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
@@ -261,6 +270,7 @@ async def test_a_known_phone_does_not_come_in_without_encryption(tmp_path: Path)
                 await plain.connect()
 
 
+@pytest.mark.extended
 async def test_with_require_no_legacy_app_is_invited_and_others_come(tmp_path: Path) -> None:
     async with at_work(tmp_path, "--e2e", "require") as (agent, phone, terminal):
         await phone.leave()
@@ -272,6 +282,7 @@ async def test_with_require_no_legacy_app_is_invited_and_others_come(tmp_path: P
         await answers(phone, terminal)
 
 
+@pytest.mark.extended
 async def test_with_require_a_legacy_app_of_before_is_told_why_it_may_not_come(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         token = (await agent.invite_legacy())["token"]
@@ -286,6 +297,7 @@ async def test_with_require_a_legacy_app_of_before_is_told_why_it_may_not_come(t
             assert app.processes is None
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("where", ["variable", "file"])
 async def test_require_can_be_set_for_good(tmp_path: Path, where: str) -> None:
     settings = tmp_path / "config.toml"
@@ -295,6 +307,7 @@ async def test_require_can_be_set_for_good(tmp_path: Path, where: str) -> None:
         assert (await asked(agent))["e2e_mode"] == "require"
 
 
+@pytest.mark.extended
 async def test_an_app_of_the_field_is_shown_as_one(tmp_path: Path) -> None:
     async with serving(tmp_path / "state") as agent:
         async with open_phone("node", agent.relay_url, (await agent.invite_legacy())["token"]) as app:
@@ -305,6 +318,7 @@ async def test_an_app_of_the_field_is_shown_as_one(tmp_path: Path) -> None:
             assert await is_encrypted(agent) is False
 
 
+@pytest.mark.extended
 async def test_a_session_that_is_broken_is_told_once_and_the_phone_comes_again(tmp_path: Path) -> None:
     async with at_work(tmp_path) as (agent, phone, terminal):
         assert phone._link is not None
@@ -318,6 +332,7 @@ async def test_a_session_that_is_broken_is_told_once_and_the_phone_comes_again(t
         assert agent.log.read_text().count("(broken)") == 1
 
 
+@pytest.mark.extended
 async def test_nothing_is_sent_to_a_phone_that_has_not_shown_who_it_is(tmp_path: Path) -> None:
     """It lists that it encrypts, has no key, and waits."""
     async with serving(tmp_path / "state") as agent:
@@ -339,6 +354,7 @@ async def test_nothing_is_sent_to_a_phone_that_has_not_shown_who_it_is(tmp_path:
         assert (await asked(agent))["terminals"] == []
 
 
+@pytest.mark.extended
 @both_paths
 async def test_a_phone_asks_how_the_agent_is(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, _):
@@ -356,6 +372,7 @@ async def test_a_phone_asks_how_the_agent_is(tmp_path: Path, channel: bool) -> N
         assert await phone.expect("system:echo") == {"nonce": "there-and-back"}
 
 
+@pytest.mark.extended
 async def test_the_secret_of_a_link_is_in_no_log_and_no_file(tmp_path: Path) -> None:
     async with serving(tmp_path / "state", "--log-level", "debug") as agent:
         invitation = await agent.invite()

@@ -5,6 +5,8 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from soak.phone.interface import PhoneInterface
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving
@@ -12,6 +14,8 @@ from tests.support.agent_status import nothing_went_wrong, on_path
 from tests.support.connected import both_paths, connected_phone
 from tests.support.phones import Kind, open_phone, phone_kinds
 from tests.support.slow_wire import slow_wire
+
+pytestmark = pytest.mark.extended
 
 BEGIN, END = "<<-", "->>"
 

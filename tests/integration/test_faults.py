@@ -19,6 +19,8 @@ from tests.support.eventually import eventually
 from tests.support.memory_group import memory_group
 from tests.support.wall_clock import WallClock
 
+pytestmark = pytest.mark.extended
+
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this is how Linux does it")
 deaths = pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL], ids=["SIGSEGV", "SIGKILL"])
 

@@ -29,6 +29,8 @@ from tests.support.eventually import eventually
 from tests.support.field_relay import FieldRelay
 from tests.support.phones import Kind, open_phone, phone_kinds
 
+pytestmark = pytest.mark.extended
+
 
 @asynccontextmanager
 async def agent_at(relay: FieldRelay, state_dir: Path) -> AsyncIterator[RunningAgent]:

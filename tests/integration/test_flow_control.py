@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from soak.phone.interface import PhoneInterface
 from tests.support.agent import RunningAgent, serving
@@ -23,6 +24,8 @@ from tests.support.agent_status import (
 from tests.support.connected import both_paths, phone_with_terminal
 from tests.support.node_phone import NodePhone
 from tests.support.phones import Kind, phone_kinds
+
+pytestmark = pytest.mark.extended
 
 MOST_GROWTH = 6 << 20
 """Bytes: what is under way to one phone is bounded by 64 KiB here and there, and by 1 MiB in an own relay's outbox."""

@@ -15,6 +15,8 @@ from tests.support.agent import serving
 from tests.support.agent_status import answers, arrive, asked
 from tests.support.phones import open_phone
 
+pytestmark = pytest.mark.extended
+
 AT_A_TIME = 200
 
 

@@ -26,6 +26,8 @@ from tests.support.eventually import eventually
 from tests.support.hostile_relay import Device, HostileRelay, Passing, hostile_relay, lets_pass
 from tests.support.sealed import sealed_by, sealed_phone
 
+pytestmark = pytest.mark.extended
+
 TYPED, PRINTED = "typed-secret-words", "printed-4711-result"
 LINE = f"x={TYPED}; echo printed-$((4710 + 1))-result\r"
 

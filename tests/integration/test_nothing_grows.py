@@ -12,6 +12,8 @@ from tests.support.agent_status import phone_in, phone_of
 from tests.support.connected import connected_phone
 from tests.support.phones import Kind, open_phone
 
+pytestmark = pytest.mark.extended
+
 RECONNECTS = 200
 TERMINALS = 500
 AT_A_TIME = 25

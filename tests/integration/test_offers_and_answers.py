@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from soak.phone.event_log import Json
 from soak.phone.phone import Phone
 from tests.support.agent import serving
-from tests.support.agent_status import answers, arrive, holdings, nothing_went_wrong, on_path, pair_anew, same_holdings
+from tests.support.agent_status import answers, arrive, holdings, nothing_went_wrong, on_path, pair_again, same_holdings
 from tests.support.connected import connected_phone
 from tests.support.phones import Kind, phone_kinds
+
+pytestmark = pytest.mark.extended
 
 
 class LatePhone(Phone):
@@ -66,7 +70,7 @@ async def test_a_phone_that_pairs_again_and_again_ends_with_one_channel(tmp_path
             before = await holdings(agent)
             for _ in range(3):
                 await phone.pair(agent.device_id)
-            await pair_anew(agent, phone)
+            await pair_again(agent, phone)
             await answers(phone, terminal, "channel")
             await same_holdings(agent, before)
             nothing_went_wrong(agent)

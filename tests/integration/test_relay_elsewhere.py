@@ -4,6 +4,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.integration.relays import NO_STUN, relaying, sign_in
 from tests.support.agent import serving
 from tests.support.agent_status import (
@@ -12,12 +14,14 @@ from tests.support.agent_status import (
     at_relay_stage,
     holdings,
     nothing_went_wrong,
-    pair_anew,
+    pair_again,
     path_of,
     same_holdings,
 )
 from tests.support.phones import Kind, open_phone, phone_kinds
 from tests.support.wall_clock import DAY, WallClock
+
+pytestmark = pytest.mark.extended
 
 
 @phone_kinds
@@ -47,7 +51,7 @@ async def test_the_relay_restarts_under_an_open_channel(tmp_path: Path, kind: Ki
             await phone.until(lambda: bool(phone.devices), "the agent to be on offer")
             assert [one["connected"] for one in await relay.devices()] == [True, True]
             await answers(phone, terminal, "channel")
-            await pair_anew(agent, phone)
+            await pair_again(agent, phone)
             await answers(phone, terminal, "channel")
             before = before or await holdings(agent)
         await same_holdings(agent, before)

@@ -28,6 +28,8 @@ from tests.support.connected import both_paths, phone_with_terminal
 from tests.support.eventually import eventually
 from tests.support.phones import Kind, phone_kinds
 
+pytestmark = pytest.mark.extended
+
 LAST = 400_000
 FLOOD = f"seq -f n%.0f 1 {LAST}\r"
 

@@ -11,6 +11,8 @@ from tests.support.agent_status import answers, nothing_went_wrong
 from tests.support.connected import connected_phone
 from tests.support.strangers import Stranger, storm
 
+pytestmark = pytest.mark.extended
+
 
 async def _half_open(one: Stranger) -> None:
     await one.send(b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n")

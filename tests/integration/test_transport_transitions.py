@@ -15,12 +15,14 @@ from tests.support.agent_status import (
     holdings,
     nothing_went_wrong,
     on_path,
-    pair_anew,
+    pair_again,
     relay_stage,
     same_holdings,
     until,
 )
 from tests.support.phones import Kind, open_phone, phone_kinds
+
+pytestmark = pytest.mark.extended
 
 ROUNDS = 2
 
@@ -42,7 +44,7 @@ async def the_phones_relay_connection_dies(agent: RunningAgent, phone: PhoneInte
     await on_path(agent, "channel", phone)
     assert await relay_stage(agent) == "waiting"
     await answers(phone, terminal, "channel")
-    await pair_anew(agent, phone)
+    await pair_again(agent, phone)
 
 
 async def the_phone_vanishes_and_comes_back(agent: RunningAgent, phone: PhoneInterface, terminal: str) -> None:
@@ -62,7 +64,7 @@ async def same_bounds(agent: RunningAgent, before: Holdings) -> None:
 
 
 async def it_pairs_again_on_both_paths(agent: RunningAgent, phone: PhoneInterface, terminal: str) -> None:
-    await pair_anew(agent, phone)
+    await pair_again(agent, phone)
 
 
 @phone_kinds

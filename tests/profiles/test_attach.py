@@ -25,7 +25,7 @@ from soak.scenarios.terminal_checks import CheckedTabs
 from tests.support.agent import mobifai, serving
 from tests.support.shell_line import run_line
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(300)]
 
 FLOOD = 2_000_000
 PERSON = 2.0

@@ -17,6 +17,8 @@ from soak.scenarios import scenarios
 from tests.support.agent import mobifai, run_command, serving
 from tests.support.shell_line import run_line
 
+pytestmark = pytest.mark.extended
+
 HUNT = pytest.mark.timeout(600)
 
 

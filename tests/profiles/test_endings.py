@@ -22,7 +22,7 @@ from tests.profiles.gate_branches import repository
 from tests.soak.soak_runs import wait_until
 from tests.support.small_disk import SmallDisk, small_disk
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(600)]
 
 ENDINGS = (
     *("done", "ctrl-c", "ctrl-c often", "sigterm", "sighup", "sigkill", "crash"),

@@ -8,7 +8,7 @@ import pytest
 from tests.profiles.ending_commands import commanded
 from tests.profiles.gate_branches import commit, git, repository
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(300)]
 
 ERRORS, AGENT = "mobifai/errors.py", "mobifai/cli/serve.py"
 

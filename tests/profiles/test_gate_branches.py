@@ -39,6 +39,7 @@ async def gated(checkout: Path, *words: str) -> tuple[int, GateReport]:
     return process.returncode or 0, read_gate(checkout.with_name("report"))
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(1200)
 async def test_the_gate_is_right_on_a_branch_beside_main(tmp_path: Path, branch: Branch) -> None:
     checkout = repository(tmp_path / "checkout")
@@ -55,6 +56,7 @@ async def test_the_gate_is_right_on_a_branch_beside_main(tmp_path: Path, branch:
     assert "| ✗ |" in (tmp_path / "page.md").read_text()
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(300)
 async def test_lines_that_have_more_at_rest_than_the_base_are_named(tmp_path: Path) -> None:
     checkout = repository(tmp_path / "checkout")

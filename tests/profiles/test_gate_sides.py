@@ -354,6 +354,7 @@ def test_without_a_verdict_the_command_for_one_is_named_and_with_a_pass_there_is
     assert steps(verdict="passed", findings=[], rows=[]) == []
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(300)
 def test_a_checkout_that_is_not_installed_is_built_with_its_edits(tmp_path: Path) -> None:
     top = repository(tmp_path / "checkout")

@@ -46,6 +46,7 @@ def named(rows: list[dict[str, Any]]) -> set[tuple[Path, int]]:
     return {(Path(file), line) for file, line in (responsible_frame(stack_of(row["stack"])) for row in rows)}
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(180)
 async def test_a_look_into_the_keeper_names_the_lines_of_its_plants(tmp_path: Path) -> None:
     settings = tmp_path / "config.toml"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.profiles.ending_commands import LivingAgent, commanded, living_agent
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(300)]
 
 DECOYS = ("mobifai", "soak", "profiles", "memray", "psutil", "pip")
 FOREIGN = {"MOBIFAI_E2E": "require", "MOBIFAI_RELAY": "http://127.0.0.1:9", "MOBIFAI_LOG_LEVEL": "debug"}

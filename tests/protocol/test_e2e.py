@@ -301,7 +301,7 @@ class Between(RuleBasedStateMachine):
         self.up: list[tuple[str, dict[str, str]]] = []
         self.down: list[tuple[str, dict[str, str]]] = []
         self.recorded: list[tuple[str, dict[str, str]]] = []
-        self.pair_anew(honest=True)
+        self.pair_again(honest=True)
 
     def begin(self) -> None:
         """A new pairing."""
@@ -314,7 +314,7 @@ class Between(RuleBasedStateMachine):
         self.shown: list[str] = []
 
     @rule(honest=st.booleans())
-    def pair_anew(self, honest: bool) -> None:
+    def pair_again(self, honest: bool) -> None:
         """He carries the handshake as it is, or not."""
         self.recorded = [*self.recorded, *self.up, *self.down][-40:]
         self.begin()

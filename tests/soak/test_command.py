@@ -28,7 +28,7 @@ from soak.plants import plants
 from soak.scenarios import scenarios
 from tests.soak.soak_runs import Ended, plain, read, soak, soaking, wait_until
 
-pytestmark = pytest.mark.timeout(500)
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(500)]
 
 SHORT = (
     *("terminals", "--cycles", "5", "--seed", "2", "--time-scale", "10", "--phones", "3"),

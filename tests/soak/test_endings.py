@@ -17,7 +17,7 @@ from tests.soak.soak_runs import Soaking, plain, read, soaking
 from tests.support.endings import SIGNALS, left_behind, suspend
 from tests.support.small_disk import small_disk
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(600)]
 
 RUN = ("terminals", "--duration", "10m", "--no-memray", "--seed", "7")
 SHORT = ("terminals", "--cycles", "5", "--no-memray", "--seed", "7")

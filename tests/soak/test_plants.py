@@ -195,6 +195,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
     return host(tmp_path_factory.mktemp("decoys"), DECOYS)
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", LEAKS)
 def test_a_plant_grows_with_its_events(grown: dict[str, list[int]], name: str) -> None:
@@ -202,6 +203,7 @@ def test_a_plant_grows_with_its_events(grown: dict[str, list[int]], name: str) -
     assert sorted(set(amounts)) == amounts, "expected more after each ten events"
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("name", "each"),
@@ -229,12 +231,14 @@ def test_a_plant_grows_by_what_it_says(grown: dict[str, list[int]], name: str, e
     assert amounts[-1] - amounts[1] == each * 2 * plant_host.PLANT_EVENTS
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(300)
 def test_a_child_of_the_agent_keeps_64_kib_an_event(grown: dict[str, list[int]]) -> None:
     amounts = grown["child-keeps-memory"]
     assert amounts[-1] - amounts[0] >= 3 * plant_host.PLANT_EVENTS * (64 << 10)
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", DECOYS)
 def test_a_decoy_comes_to_its_end(ended: dict[str, list[int]], name: str) -> None:
@@ -246,6 +250,7 @@ def test_a_decoy_comes_to_its_end(ended: dict[str, list[int]], name: str) -> Non
         assert at_last <= before
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("name", "end"), [("sized-lru-cache", 64), ("thread-pool-ramping-up", 4), ("log-rotation", 3)])
 def test_a_decoy_reaches_its_end(ended: dict[str, list[int]], name: str, end: int) -> None:
@@ -308,6 +313,7 @@ async def nobody_there(agent: AgentUnderTest) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("relay_apart", [False, True], ids=["own relay", "relay apart"])
 async def test_plants_in_a_running_agent_leak_once_an_event_and_end_with_it(tmp_path: Path, relay_apart: bool) -> None:
@@ -348,6 +354,7 @@ def shells(agent: AgentUnderTest) -> int:
     return sum(process.name() == "sh" for process in outside.marked(agent.folder / "tmp"))
 
 
+@pytest.mark.extended
 async def test_plants_in_a_running_keeper_leak_once_a_shell_and_are_seen_there(tmp_path: Path) -> None:
     async with agent_under_test(tmp_path / "run", no_settings(tmp_path), ["--shell", "/bin/sh"]) as agent:
         await use(agent)

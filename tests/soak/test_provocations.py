@@ -79,6 +79,7 @@ async def run_scenario(place: Path) -> Filled:
         return Filled({result.name: result for result in bounds([], entries)}, entries, status, context)
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(400)
 def test_it_leaves_no_phone_and_no_terminal_and_loses_no_byte(filled: Filled) -> None:
     assert not filled.context.phones
@@ -86,23 +87,27 @@ def test_it_leaves_no_phone_and_no_terminal_and_loses_no_byte(filled: Filled) ->
     assert filled.context.traffic.lost == 0
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("limit", sorted(FILLED))
 def test_a_limit_is_filled_to_its_capacity(filled: Filled, limit: str) -> None:
     assert filled.results[limit].exercised, filled.results[limit]
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(400)
 def test_no_limit_is_passed(filled: Filled) -> None:
     assert breaches(filled.entries) == []
 
 
+@pytest.mark.extended
 @pytest.mark.skipif(not all(one.possible for one in provocations()), reason="some provocations need Linux")
 @pytest.mark.timeout(400)
 def test_nine_limits_in_ten_are_filled(filled: Filled) -> None:
     assert sum(result.exercised for result in filled.results.values()) >= 0.9 * len(LIMITS)
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(400)
 def test_the_report_says_of_each_limit_what_filled_it_or_why_nothing_did(filled: Filled) -> None:
     known = [result for name, result in filled.results.items() if name in FILLED or LIMITS[name].unfillable]

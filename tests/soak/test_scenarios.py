@@ -45,6 +45,7 @@ async def timed(what: str, doing: Awaitable[None]) -> None:
     print(f"{what}: {(asyncio.get_running_loop().time() - began) * 1000:.0f} ms")
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", workloads())  # for the other see test_provocations
 async def test_every_kind_of_cycle_leaves_nothing_and_loses_no_byte(

@@ -21,7 +21,7 @@ from tests.support.agent import RunningAgent, serving
 from tests.support.agent_status import phone_of
 from tests.support.eventually import eventually
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(180)]
 
 
 async def looked_at(agent: RunningAgent) -> dict[str, float]:

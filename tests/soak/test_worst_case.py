@@ -7,7 +7,10 @@ import pytest
 
 from tests.soak.full_agent import fullest
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs 127.0.0.0/8, and PSS")
+pytestmark = [
+    pytest.mark.extended,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs 127.0.0.0/8, and PSS"),
+]
 
 MOST = 1.5
 """The worst case may be so many times what was really taken: it is meant to size a machine."""

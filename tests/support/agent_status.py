@@ -1,6 +1,6 @@
-"""A running agent, seen from outside and asked: what it says of itself, and what its process holds.
+"""The state of a running agent, seen from outside: its status, its resources, and whether it serves a phone.
 
-Owns nothing: everything is looked up anew, by the control socket (fast enough to be asked in a loop) and psutil.
+Owns nothing. Each call asks again, by the control socket (fast enough for a loop) and psutil.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _numbers = itertools.count(1000)
 
 
 async def until(look: Callable[[], Awaitable[object]], timeout: float) -> None:
-    """Look again and again until something is true. Raises TimeoutError."""
+    """Repeat a check until it is true. Raises TimeoutError."""
     async with asyncio.timeout(timeout):
         while True:
             if await look():
@@ -33,21 +33,21 @@ async def until(look: Callable[[], Awaitable[object]], timeout: float) -> None:
 
 
 async def asked(agent: RunningAgent, question: str = "status", **arguments: object) -> dict[str, Any]:
-    """What `mobifai status --json` prints, without a process for it."""
+    """Ask over the control socket; by default for the status that `mobifai status --json` prints."""
     return dict(await send_request(StateDir(agent.state_dir).control_socket, question, arguments))
 
 
 async def status_when(
     agent: RunningAgent, is_so: Callable[[dict[str, Any]], object], what: str, timeout: float = 20
 ) -> dict[str, Any]:
-    """The agent's status, once something is true of it. Raises AssertionError."""
+    """Wait until something is true of the status, and return it. Raises AssertionError."""
     status: dict[str, Any] = {}
 
     async def look() -> object:
         nonlocal status
         try:
             status = await asked(agent)
-        except StateError:  # it starts anew just now
+        except StateError:  # it is being restarted
             return False
         return is_so(status)
 
@@ -109,7 +109,7 @@ async def at_relay_stage(agent: RunningAgent, stage: str, timeout: float = 20) -
 
 @dataclass(frozen=True)
 class Holdings:
-    """What an agent has open. `bounds` are the open accounts of its ledger, by name."""
+    """Resources that an agent holds. `bounds` are the open accounts of its ledger, by name."""
 
     descriptors: dict[str, int]
     udp_sockets: int
@@ -123,7 +123,7 @@ LOOKS = 20
 
 
 async def holdings(agent: RunningAgent) -> Holdings:
-    """Count until it is the same twice: between two messages a task of a connection may be missing for a moment."""
+    """Count until two counts agree: between two messages a connection may lack a task for a moment."""
     now = await _count(agent)
     for _ in range(LOOKS):
         before, now = now, await _count(agent)
@@ -133,7 +133,7 @@ async def holdings(agent: RunningAgent) -> Holdings:
 
 
 async def _count(agent: RunningAgent) -> Holdings:
-    """The question itself is among it, each time alike."""
+    """Count once. The request itself counts too, the same in each count."""
     status = await asked(agent)
     process = psutil.Process(status["agent_pid"])
     return Holdings(
@@ -147,7 +147,7 @@ async def _count(agent: RunningAgent) -> Holdings:
 
 
 async def same_holdings(agent: RunningAgent, before: Holdings, timeout: float = 15) -> None:
-    """Wait until the agent has what it had; what was closed may take a moment to go. Raises AssertionError."""
+    """Wait until the agent holds the same as before; closing takes a moment. Raises AssertionError."""
     now = before
 
     async def look() -> bool:
@@ -158,7 +158,7 @@ async def same_holdings(agent: RunningAgent, before: Holdings, timeout: float = 
     try:
         await until(look, timeout)
     except TimeoutError:
-        raise AssertionError(f"the agent holds other things than before:\n  then {before}\n  now  {now}") from None
+        raise AssertionError(f"the agent does not hold the same as before:\n  then {before}\n  now  {now}") from None
 
 
 async def answers(phone: PhoneInterface, terminal: str, via: Path | None = None) -> None:
@@ -169,7 +169,7 @@ async def answers(phone: PhoneInterface, terminal: str, via: Path | None = None)
 
 
 async def arrive(phone: PhoneInterface, device_id: str, *, channel: bool = True) -> None:
-    """Connect, pair, and have the data channel, or be served by relay."""
+    """Connect, pair, and wait for the data channel unless the relay is to serve the phone."""
     await phone.connect()
     await phone.pair(device_id)
     if channel:
@@ -177,7 +177,7 @@ async def arrive(phone: PhoneInterface, device_id: str, *, channel: bool = True)
 
 
 async def get_in_again(phone: PhoneInterface, agent: RunningAgent, *, channel: bool) -> None:
-    """Be gone without a word, and do what an app does when everything broke off: try until it is in again."""
+    """Lose all connections without a goodbye, then reconnect as an app does: try until it succeeds."""
     async with asyncio.timeout(20):
         while True:
             try:
@@ -192,8 +192,8 @@ async def get_in_again(phone: PhoneInterface, agent: RunningAgent, *, channel: b
                 return
 
 
-async def pair_anew(agent: RunningAgent, phone: PhoneInterface) -> None:
-    """Pair once more, on a relay that forwards everything, and have a new channel in place of the old one."""
+async def pair_again(agent: RunningAgent, phone: PhoneInterface) -> None:
+    """Pair again on a relay that forwards everything, and wait for the new channel that replaces the old one."""
     mark = phone.mark()
     await phone.pair(agent.device_id)
 
@@ -205,26 +205,26 @@ async def pair_anew(agent: RunningAgent, phone: PhoneInterface) -> None:
 
 
 def nothing_went_wrong(agent: RunningAgent) -> None:
-    """Nothing in the log that a programmer would have to look at. Raises AssertionError."""
+    """Check that the log has no traceback and no error. Raises AssertionError."""
     log = agent.log.read_text()
     bad = [line for line in log.splitlines() if re.search(r"Traceback| ERROR |internal error|never retrieved", line)]
     assert not bad, "\n".join(bad)
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """The time that a process has used."""
+    """Return the processor time of a process."""
     times = process.cpu_times()
     return times.user + times.system
 
 
 async def until_running(process: psutil.Process, timeout: float = 20) -> None:
-    """Wait until a process has used some time."""
+    """Wait until a process uses processor time."""
     used = cpu_seconds(process)
     await eventually(lambda: cpu_seconds(process) > used + 0.05, timeout)
 
 
 async def until_stopped(process: psutil.Process) -> None:
-    """Wait until a process has used no time for a second."""
+    """Wait until a process has used no processor time for a second."""
     async with asyncio.timeout(20):
         calm, used = 0, cpu_seconds(process)
         while calm < 10:
