@@ -27,7 +27,7 @@ PLACE = "mobifai/relay/static/page"
 """Where the relay finds it, in the wheel and beside editable sources."""
 NOT_SOURCES = ("node_modules", "dist", "dev", "tests")
 MOST_SECONDS = 900
-"""A registry that does not answer must not keep an installation waiting for ever."""
+"""A registry that does not answer must not block an installation forever."""
 STAMP = "built-from.txt"
 INSTALL = ("ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund", "--no-update-notifier")
 
@@ -114,7 +114,7 @@ def _built_in(page: Path) -> Path:
 
 
 def digest(page: Path) -> str:
-    """What tells one content of the page's sources from another."""
+    """Return a digest of the page's sources."""
     found = hashlib.sha256()
     for file in sorted(page.rglob("*")):
         parts = file.relative_to(page).parts
@@ -139,7 +139,7 @@ def main(*scripts: str) -> None:
 
 
 def npm_runner(page: Path) -> Any:
-    """What runs npm in a folder. Raises PageUnavailable, also when npm fails."""
+    """Return a function that runs npm in a folder. Raises PageUnavailable, also when npm fails."""
     command = machine_node() or wheel_node()
     if command is None:
         raise PageUnavailable(
@@ -164,15 +164,15 @@ def npm_runner(page: Path) -> Any:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PageUnavailable(failed(page, words, f"did not end well: {error}")) from error
         if ended.returncode != 0:
-            told = f"ended with {ended.returncode}. It said:\n{(ended.stdout + ended.stderr)[-3000:]}"
-            raise PageUnavailable(failed(page, words, told))
+            reported = f"ended with {ended.returncode}. It said:\n{(ended.stdout + ended.stderr)[-3000:]}"
+            raise PageUnavailable(failed(page, words, reported))
         return ended.stdout
 
     return run
 
 
 def failed(page: Path, words: tuple[str, ...], how: str) -> str:
-    """What a person is told."""
+    """Return the message for the user."""
     what = "is the npm registry reachable? (`npm config get registry` names it) " if words[0] == "ci" else ""
     return f"the phone page was not built: {what}{SWITCH}=0 leaves it out. `npm {' '.join(words[:2])}` in {page} {how}"
 
@@ -205,10 +205,10 @@ def will_do(version: str) -> bool:
 
 def _version(node: str) -> str:
     try:
-        told = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
+        reported = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
         return ""
-    return told.stdout
+    return reported.stdout
 
 
 if __name__ == "__main__":

@@ -145,11 +145,11 @@ def memory_gate(session: nox.Session) -> None:
     options = session.posargs or ["--baseline", "profiles/baseline.json"]
     words = ("mobifai", "profile", "gate", *options, *([] if "--report" in options else ["--report", str(report)]))
     session.run(*words, env=INSTALLED_ONLY, success_codes=[0, 4])
-    told = json.loads((report / "report.json").read_text())
-    if told["verdict"] == "inconclusive" and told["fits"]:
+    found = json.loads((report / "report.json").read_text())
+    if found["verdict"] == "inconclusive" and found["fits"]:
         session.error("no verdict: see above")
-    if not told["fits"]:
-        session.skip(f"{told['unjudged'][0]['why']}, or compare with a revision: nox -s memory-gate -- --base main")
+    if not found["fits"]:
+        session.skip(f"{found['unjudged'][0]['why']}, or compare with a revision: nox -s memory-gate -- --base main")
 
 
 @nox.session(default=False)

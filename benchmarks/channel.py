@@ -1,4 +1,4 @@
-"""What the data channel carries, and what stands in the way: the same client takes the same file from each in turn.
+"""Throughput of the data channel and its limits: the same client receives the same file from each server in turn.
 
     python -m benchmarks.channel [ROUNDS [BYTES]]
 

@@ -1,4 +1,4 @@
-"""What a start costs at the least: bare interpreters with the libraries that an agent can't do without, side by side.
+"""The smallest possible cost of a start: bare interpreters with the libraries that an agent needs, side by side.
 
 `python benchmarks/footprint.py [ROUNDS]` prints, for each step, the seconds until it is there and its memory (PSS;
 Linux only), the least of all rounds; then the same of `mobifai serve`, keeper and agent together: until its ready
@@ -26,7 +26,7 @@ STEPS = {
         "from mobifai.webrtc import loader; loader.load()",
     ),
 }
-"""What each runs: options, or a line of Python. HTTP is needed once somebody connects, WebRTC once a phone pairs."""
+"""Options, or a line of Python, by step. HTTP is needed at the first connection, WebRTC at the first pairing."""
 
 SETTLED_SECONDS = 2.0
 START_SECONDS = 30.0

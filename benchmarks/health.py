@@ -1,4 +1,4 @@
-"""What health, housekeeping and the figures cost: CPU time of each, and their share of a core at the usual intervals.
+"""The cost of health checks, housekeeping and metrics: CPU time of each, and the share of a core at usual intervals.
 
     python benchmarks/health.py [ROUNDS]
 

@@ -1,4 +1,4 @@
-"""What one chunk of output and one key cost on their way, counted and not timed: the same on every machine.
+"""The cost of one chunk of output and of one key, counted and not timed, so equal on every machine.
 
     python -m benchmarks.hot_path [--update] [--callgrind]
 
@@ -53,7 +53,7 @@ PIECE = 4096
 """Bytes that one read of a PTY gives."""
 PIECES = 4
 UNIT_SECONDS = 0.01
-"""From one unit to the next, so that each is sent at once."""
+"""The time between two units, so that each is sent immediately."""
 TRIES = 3
 
 UnitCounts = dict[str, int]
@@ -118,7 +118,7 @@ class HotPathBench:
 
 
 def _nothing(*_: object) -> None:
-    """Nobody is told."""
+    """Notify nobody."""
 
 
 @contextmanager
@@ -220,7 +220,7 @@ DRIVEN: Mapping[str, DrivenPath] = {one.__name__: one for one in (output, hidden
 
 
 def count(driven: DrivenPath) -> UnitCounts:
-    """What UNITS units cost (`peak_bytes`: one), after so many that nothing is done for the first time."""
+    """Return the cost of UNITS units (`peak_bytes`: of one), after a warm-up."""
     gc.collect()
     gc.disable()  # it would come at another time with every change
     try:
@@ -291,7 +291,7 @@ def _peak_of_one(unit: WorkUnit) -> int:
 
 
 def count_all() -> dict[str, UnitCounts]:
-    """What everything that is driven costs, by its name."""
+    """Return the counts of each driven path, by name."""
     return {name: count(driven) for name, driven in DRIVEN.items()}
 
 
@@ -315,7 +315,7 @@ def store(counted: Mapping[str, UnitCounts], path: Path = STORED) -> None:
 
 
 def risen(counted: Mapping[str, UnitCounts], before: Mapping[str, UnitCounts]) -> list[str]:
-    """What costs more than before, in words."""
+    """Return a line for each count that is higher than the stored one."""
     found = []
     for name, counts in counted.items():
         for what, now in counts.items():
@@ -383,8 +383,10 @@ def main(update: bool, as_json: bool, callgrind: bool, drive: str) -> None:
         click.echo(json.dumps(counted))
         return
     for name, counts in counted.items():
-        told = (f"{value / (1 if what == 'peak_bytes' else UNITS):,g} {COUNTS[what]}" for what, value in counts.items())
-        click.echo(f"{name}: " + ", ".join(told))
+        shown = (
+            f"{value / (1 if what == 'peak_bytes' else UNITS):,g} {COUNTS[what]}" for what, value in counts.items()
+        )
+        click.echo(f"{name}: " + ", ".join(shown))
         if callgrind:
             click.echo(f"{name}: {machine_instructions(name):,.0f} machine instructions")
     _conclude(counted, update)

@@ -1,4 +1,4 @@
-"""What a slow, far or lossy network does to echo, to Ctrl-C and to a file, as a table in Markdown (Linux, root).
+"""The effect of slow, far and lossy networks on echo, Ctrl-C and a file, as a table in Markdown (Linux, root).
 
     python -m benchmarks.impairment [--peers ...] [--wires ...] [--presses N] [--page FILE]
 
@@ -118,9 +118,9 @@ class NetworkVisit:
         times, after = [], []
         for _ in range(self.presses):
             await self.client.ask("flood", terminal=terminal, bytes=FLOOD_BEGINS)
-            told = await self.client.ask("interruptCounted", terminal=terminal)
-            times.append(told["ms"])
-            after.append(told["characters"])
+            counted = await self.client.ask("interruptCounted", terminal=terminal)
+            times.append(counted["ms"])
+            after.append(counted["characters"])
         line.figures |= {"interrupt": _ms(times), "interrupt-worst": f"{max(times):.0f} ms"}
         line.figures["after"] = f"{median(after) / 1000:.0f}"
         await self.client.ask("shut", terminal=terminal)
@@ -142,7 +142,7 @@ def behind(peer: BenchPeer, address: str) -> BenchPeer:
 
 
 def reached(server: RunningServer, address: str) -> Mapping[str, object]:
-    """What the client is told of a server that is at the near end of the wire."""
+    """Return the client's options for a server at the near end of the line."""
     return {**server.options, "url": str(server.options["url"]).replace("127.0.0.1", address)}
 
 
@@ -163,7 +163,7 @@ async def visiting(
 
 
 async def measure(peer: BenchPeer, wires: Sequence[str], visit: NetworkVisit) -> AsyncIterator[NetworkRow]:
-    """A line for each wire. What fails is told in its place, and the peer's other wires are left out."""
+    """Return a row for each wire. After a failure, the row has the reason and the peer's other wires are skipped."""
     for wire in wires:
         line = NetworkRow(wire, peer.name)
         await visit.link.impair(WIRES[wire])

@@ -120,7 +120,7 @@ def main(rounds: int, rows: str, peers: str, quick: bool, out: Path, jsonl: Path
 
 
 def other_finders() -> list[CellResult]:
-    """What was measured of other finders of leaks, as far as the evidence has it."""
+    """Return the measurements of other leak finders that the evidence has."""
     found = evidence(read(ROOT / "docs" / "measurements")).get("leak-finders")
     return measured(found.last) if found else []
 

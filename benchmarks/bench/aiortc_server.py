@@ -34,9 +34,9 @@ class ClientTerminals:
 
     def hear(self, message: str) -> None:
         """Do what the client says."""
-        heard = json.loads(message)
-        about: dict[str, Any] = heard["payload"]
-        match heard["type"]:
+        received = json.loads(message)
+        about: dict[str, Any] = received["payload"]
+        match received["type"]:
             case "open":
                 self._open(about["id"])
             case "input":
@@ -98,7 +98,7 @@ async def answer(request: web.Request) -> web.Response:
 
 
 async def main() -> None:
-    """Say where it listens, and end with whoever started it."""
+    """Print the server's address, and end with the parent process."""
     app = web.Application()
     app.add_routes([web.post("/", answer)])
     runner = web.AppRunner(app)

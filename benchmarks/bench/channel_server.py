@@ -31,10 +31,10 @@ class FileSender:
         self._kept: list[bytes] = []
         self._frames: list[bytes] = []
         channel.bufferedAmountLowThreshold = LOW
-        channel.on("message", self._heard)
+        channel.on("message", self._received)
         channel.on("bufferedamountlow", self._go_on)
 
-    def _heard(self, text: str) -> None:
+    def _received(self, text: str) -> None:
         message = json.loads(text)
         payload = message["payload"]
         if message["type"] == "open":
@@ -46,7 +46,7 @@ class FileSender:
             self._go_on()
 
     def _frames_of(self, terminal: str, path: Path) -> list[bytes]:
-        """What is to be sent, the last first. It is made once, so that the second time nothing is done but to send."""
+        """Return the messages to send, the last first. Built once, so that a second transfer only sends."""
         text = f"\x01{path.read_text()}\x02"
         return [self._output(terminal, text[at : at + CHUNK]) for at in reversed(range(0, len(text), CHUNK))]
 

@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).with_name("node") / "client.mjs"
 
 
 class ClientFailed(Exception):
-    """The client could not do what it was told; the text says what it expected and found."""
+    """The client could not run a command; the text says what it expected and found."""
 
 
 class BenchClient:
@@ -60,7 +60,7 @@ class BenchClient:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGCONT)
 
-    # -- what it is told
+    # -- commands
 
     async def open(self) -> str:
         """A new terminal, once its prompt is there."""
@@ -87,7 +87,7 @@ class BenchClient:
 async def client_of(
     node: str, home: Path, options: Mapping[str, object], folder: Path, inside: Sequence[str] = ()
 ) -> AsyncIterator[BenchClient]:
-    """A client for one peer, not connected yet. `home` has its packages, `options` what the peer told of itself.
+    """A client for one peer, not connected yet. `home` has its packages, `options` the peer's description of itself.
 
     `inside`: words before its command, that put it into another network.
     """

@@ -1,4 +1,4 @@
-"""What soak's own means cost the agent that they watch, and how small a leak they show. Owns its agent under test.
+"""The cost of soak's instruments for the agent, and the smallest leak that they find. Owns its agent under test.
 
 One course of the scenario `terminals`, in which blocks with and without each means take turns.
 """
@@ -35,7 +35,7 @@ QUICK_HARNESS = HarnessCounts(turns=1, warm_up=(1, 1), judged=(4, 8))
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What some cycles took: seconds in all, seconds of the agent's CPU, and how many there were."""
+    """The cost of some cycles: seconds in all, seconds of the agent's CPU, and their number."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -105,11 +105,11 @@ def _cpu(course: ScenarioRun) -> float:
 
 
 def _silent(_text: str) -> None:
-    """Nobody is told."""
+    """Report to nobody."""
 
 
 async def rounds(many: int, counts: HarnessCounts, folder: Path, results: BenchResults) -> None:
-    """So many rounds, those that are not measured yet. A round that fails is told as the reason of its last cell."""
+    """Run the rounds that are not measured yet. A failure becomes the reason of the round's last cell."""
     for number in range(1, many + 1):
         last = BenchCell(number, NATIVE, "cycle-cpu")
         if results.has(last.key):

@@ -63,7 +63,7 @@ def _least(values: dict[tuple[str, str], list[float]]) -> str:
 
 
 class FinderResult(NamedTuple):
-    """What a finder said of one plant, or of a clean run (`plant` is empty then)."""
+    """A finder's answer for one plant, or for a clean run (`plant` is empty then)."""
 
     finder: str
     plant: str
@@ -72,7 +72,7 @@ class FinderResult(NamedTuple):
 
 
 def _finders(cells: Sequence[BenchCell], measured: Sequence[CellResult]) -> str:
-    """What other finders say of the smallest plants, and of clean runs."""
+    """Return the table of other finders: the smallest plants, and clean runs."""
     said = [*_by_others(measured), *_by_memray(measured), *_by_tracemalloc(cells)]
     head = ["finder", "seconds a run", *SMALLEST, "clean runs alarmed"]
     rows = []

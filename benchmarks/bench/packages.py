@@ -1,4 +1,4 @@
-"""What peers run on, installed once: npm packages of the servers on Node, and a Python of its own for terminado.
+"""Packages of the peers, installed once: npm packages of the servers on Node, and a separate Python for terminado.
 
 Each has a folder that is named after what is installed. The client needs no other packages than the tests' phone, which
 `tests.support.node` installs. terminado brings tornado, which python-socketio would load wherever it finds it: beside
@@ -42,8 +42,8 @@ def servers_home(node: Node) -> Path:
 def terminado_python() -> str:
     """A Python with terminado. Raises NodeUnavailable where it can't be made."""
     wanted = [line for line in LOCK.read_text().splitlines() if line.partition("==")[0] in TERMINADO]
-    told = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:16]
-    home = ROOT / ".cache" / f"bench_terminado-{told}"
+    fingerprint = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:16]
+    home = ROOT / ".cache" / f"bench_terminado-{fingerprint}"
     python = home / "bin" / "python"
     if not (home / INSTALLED).exists():
         shutil.rmtree(home, ignore_errors=True)
@@ -54,7 +54,7 @@ def terminado_python() -> str:
 
 
 def terminado_versions(python: str) -> str:
-    """What is installed there."""
+    """Return the list of packages that are installed in that Python."""
     return (Path(python).parents[1] / INSTALLED).read_text()
 
 

@@ -24,7 +24,7 @@ class PeerFailed(Exception):
 
 
 class BenchTools(msgspec.Struct, frozen=True):
-    """What peers and clients run on. Without the packages of servers, `missing` says why.
+    """The programs that peers and clients run on. Without the packages of servers, `missing` says why.
 
     `terminado` is a Python that has it; empty where there is none, and then `missing_terminado` says why.
     """
@@ -88,11 +88,11 @@ def _on_node(program: str) -> Callable[[BenchTools, Path], Launch]:
 
 
 def _node_version(*packages: str) -> Callable[[BenchTools], str]:
-    def told(tools: BenchTools) -> str:
+    def versions(tools: BenchTools) -> str:
         home = tools.servers_home
         return "not installed" if home is None else ", ".join(f"{name} {version_of(home, name)}" for name in packages)
 
-    return told
+    return versions
 
 
 def _terminado(tools: BenchTools, _folder: Path) -> Launch:

@@ -66,7 +66,7 @@ async def compiled(folder: Path) -> list[str]:
 
 
 async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
-    """What it took a reader to read all of it. Raises ReadingFailed."""
+    """Return the cost of reading all of it. Raises ReadingFailed."""
     wanted = TIMES * payload.size
     with printing(payload) as master:
         process = await asyncio.create_subprocess_exec(
@@ -74,19 +74,19 @@ async def read_by(command: list[str], payload: Payload) -> dict[str, float]:
         )
         try:
             async with asyncio.timeout(READ_SECONDS):
-                told, _ = await process.communicate()
+                output, _ = await process.communicate()
         except TimeoutError:
             process.kill()
             await process.wait()
             raise ReadingFailed(f"not done within {READ_SECONDS:g} s") from None
-    took = json.loads(told or b"{}")
+    took = json.loads(output or b"{}")
     if took.get("bytes") != wanted:
         raise ReadingFailed(f"expected {wanted:,} bytes; got {took.get('bytes', 0):,}")
     return dict(took)
 
 
 async def rounds(many: int, payload: Payload, folder: Path, results: BenchResults) -> None:
-    """So many rounds, those that are not measured yet. What fails becomes the reason of its cells."""
+    """Run the rounds that are not measured yet. A failure becomes the reason of its cells."""
     for number in range(1, many + 1):
         for peer in (OURS, LOOP):
             if not results.has((number, peer, SPEED)):

@@ -1,4 +1,4 @@
-"""What was measured, in memory and as JSON lines in a file. Owns that file; an interrupted run keeps what it has."""
+"""Measurements, in memory and as JSON lines in a file. Owns that file; an interrupted run keeps its results."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ NOT_REPORTED = "not reported"
 
 
 class BenchMachine(msgspec.Struct, frozen=True, tag="machine"):
-    """What a run takes place on, and how much it does. `facts` and `versions` by name, `date` as in ISO 8601."""
+    """The machine of a run, and whether the run is quick. `facts` and `versions` by name, `date` as in ISO 8601."""
 
     date: str
     quick: bool
@@ -30,7 +30,7 @@ class BenchCell(msgspec.Struct, frozen=True, tag="cell"):
 
     @property
     def key(self) -> tuple[int, str, str]:
-        """What it is about."""
+        """Return the round, the peer and the row of the cell."""
         return self.round, self.peer, self.row
 
 

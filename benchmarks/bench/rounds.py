@@ -27,7 +27,7 @@ EXPECTED = (ClientFailed, PeerFailed, MobiFaiError, psutil.Error, TimeoutError, 
 
 
 class BenchPlan(msgspec.Struct, frozen=True):
-    """What is to be done: by whom, which rows, how often, how much of it."""
+    """The plan of a run: peers, rows, number of rounds, and workload."""
 
     peers: Sequence[BenchPeer]
     rows: Collection[str]
@@ -55,7 +55,7 @@ class Rounds:
         self._visits = 0
 
     async def run(self) -> None:
-        """Measure what is not measured yet. What fails becomes the reason of its cells."""
+        """Take the missing measurements. A failure becomes the reason of its cells."""
         for number, station, peer in self._course.visits():
             rows = [row.name for row in ROWS if row.station == station and row.name in self._course.rows]
             if not all(self._results.has((number, peer.name, row)) for row in rows):
@@ -72,9 +72,9 @@ class Rounds:
             reason = _reason(error)
         for row in rows:
             self._add(BenchCell(number, peer.name, row, found.get(row), "" if row in found else reason))
-        told = ", ".join(f"{row} {found[row]:.4g}" for row in rows if row in found)
-        told += f" ({reason})" if len(found) < len(rows) else ""
-        click.echo(f"{number} {station:10} {peer.name:13} {clock() - start:5.1f} s  {told}", err=True)
+        line = ", ".join(f"{row} {found[row]:.4g}" for row in rows if row in found)
+        line += f" ({reason})" if len(found) < len(rows) else ""
+        click.echo(f"{number} {station:10} {peer.name:13} {clock() - start:5.1f} s  {line}", err=True)
 
     def _add(self, cell: BenchCell) -> None:
         if not self._results.has(cell.key):

@@ -26,7 +26,7 @@ STOP_SECONDS = 10.0
 
 
 class RunningServer(msgspec.Struct, frozen=True):
-    """What was started: its process, what a client is told of it, and where MobiFai's state is, if it is that."""
+    """A started server: its process, the options for its client, and MobiFai's state directory, if it is MobiFai."""
 
     pid: int
     options: Mapping[str, object]
@@ -58,12 +58,12 @@ async def serving(
             start_new_session=True,
         )
     try:
-        told = await _ready(process, launch, folder / "server.log")
+        reported = await _ready(process, launch, folder / "server.log")
         seconds = time.monotonic() - start
         if launch.ready_file is not None:
-            yield await _started_mobifai(peer, process.pid, told, seconds, folder / "state")
+            yield await _started_mobifai(peer, process.pid, reported, seconds, folder / "state")
         else:
-            options = {"kind": peer.kind, "url": f"http://127.0.0.1:{told['port']}{peer.path}"}
+            options = {"kind": peer.kind, "url": f"http://127.0.0.1:{reported['port']}{peer.path}"}
             yield RunningServer(process.pid, options, seconds)
     finally:
         await _end(process)
@@ -80,25 +80,25 @@ def _environment(tools: BenchTools, folder: Path) -> dict[str, str]:
 
 
 async def _started_mobifai(
-    peer: BenchPeer, pid: int, told: dict[str, Any], seconds: float, state_dir: Path
+    peer: BenchPeer, pid: int, reported: dict[str, Any], seconds: float, state_dir: Path
 ) -> RunningServer:
     invitation = await send_request(StateDir(state_dir).control_socket, "pair", {"legacy": True})
-    where = {"url": told["relay_url"], "target": told["device_id"], "token": invitation["token"]}
+    where = {"url": reported["relay_url"], "target": reported["device_id"], "token": invitation["token"]}
     return RunningServer(pid, {"kind": peer.kind, "webrtc": peer.webrtc, **where}, seconds, state_dir)
 
 
 async def _ready(process: Process, launch: Launch, log: Path) -> dict[str, Any]:
     try:
         async with asyncio.timeout(START_SECONDS):
-            told = await _told(process, launch)
+            reported = await _reported(process, launch)
     except TimeoutError:
-        told = None
-    if told is None:
+        reported = None
+    if reported is None:
         raise PeerFailed(f"expected a server to be ready within {START_SECONDS:g} s; it printed {_last_line(log)!r}")
-    return told
+    return reported
 
 
-async def _told(process: Process, launch: Launch) -> dict[str, Any] | None:
+async def _reported(process: Process, launch: Launch) -> dict[str, Any] | None:
     if launch.ready_file is None and launch.port is None:
         assert process.stdout is not None  # noqa: S101
         line = await process.stdout.readline()

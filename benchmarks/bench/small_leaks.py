@@ -40,22 +40,22 @@ def runs(clean_runs: int) -> Iterator[tuple[str, str, str]]:
 
 
 async def give_to_tracemalloc(folder: Path, results: BenchResults, clean_runs: int = CLEAN_RUNS) -> None:
-    """Measure what is not measured yet. What fails is told as the reason."""
+    """Take the missing measurements. A failure becomes the reason of its cells."""
     for number, (moment, planted, name) in enumerate(runs(clean_runs)):
         if results.has((1, RISING, found_row(name))):
             continue
         clock = asyncio.get_running_loop().time
-        began, reason, told = clock(), "", None
+        began, reason, traced = clock(), "", None
         try:
-            told = await _traced(moment, planted, folder / f"traced-{number}")
+            traced = await _traced(moment, planted, folder / f"traced-{number}")
         except (OSError, ValueError, TimeoutError) as error:
             reason = f"{type(error).__name__}: {error}"[:240]
-        alarms = {DIFFERENCE: told and told.most >= LEAST_DIFFERENCE, RISING: told and bool(told.rising)}
+        alarms = {DIFFERENCE: traced and traced.most >= LEAST_DIFFERENCE, RISING: traced and bool(traced.rising)}
         for finder, alarm in alarms.items():
             value = None if alarm is None else float(alarm)
             results.add(BenchCell(1, finder, found_row(name), value, reason))
             results.add(BenchCell(1, finder, f"seconds:{name}", clock() - began))
-        click.echo(f"tracemalloc  {name}: {told or reason}", err=True)
+        click.echo(f"tracemalloc  {name}: {traced or reason}", err=True)
 
 
 async def _traced(moment: str, planted: str, folder: Path) -> TracemallocResult:

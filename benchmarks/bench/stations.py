@@ -1,4 +1,4 @@
-"""What is done to each peer for each figure. A station is given a fresh server and a fresh client, and gives figures.
+"""The work that each peer does for each figure. A station gets a fresh server and a fresh client, and yields figures.
 
 Each is an async generator of (row, value), so that what it has found is kept when it fails later.
 """
@@ -147,7 +147,7 @@ async def churn(visit: StationVisit) -> FigureStream:
 
 
 async def _kept(visit: StationVisit, name: str, again: Callable[[int], Awaitable[None]], count: int) -> FigureStream:
-    """What is kept after doing something so often, over what is there after a warm-up."""
+    """Yield the increase after many repetitions, over the state after a warm-up."""
     await again(visit.counts.warm_up)
     before = await processes.at_rest(visit.server.pid, PATIENCE)
     tasks_before = await visit.server.tasks()

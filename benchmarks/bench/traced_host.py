@@ -44,7 +44,7 @@ def run_traced(moment: str, plant: str, folder: Path) -> TracemallocResult:
 
 
 def compared(looks: list[BytesByLine]) -> TracemallocResult:
-    """What became of each line. The first look is what the others are compared with."""
+    """Return the course of each line, relative to the first look."""
     lines = {line for look in looks for line in look}
     courses = {line: [look.get(line, 0) for look in looks] for line in lines}
     rising = [line for line, course in courses.items() if all(b > a for a, b in pairwise(course))]

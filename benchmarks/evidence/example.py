@@ -46,7 +46,7 @@ async def _run(unit: str, folder: Path, known: ResultsByUnit) -> RunResult:
 
 
 def _places(folder: Path) -> dict[str, str]:
-    """What stands for the paths of this machine; the longest first, since one may be in another."""
+    """Return replacements for this machine's paths, the longest first, because one may contain another."""
     stdlib, packages = Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))
     short = {packages: packages.name, stdlib: stdlib.name, Path(sys.prefix): "VENV", folder: "RUN", Path.home(): "~"}
     found = {str(place): name for path, name in short.items() for place in (path, path.resolve())}

@@ -79,7 +79,7 @@ def _end_with_the_parent() -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Have it end by itself if it has not; kill its whole session when it does not."""
+    """Ask a running process to end; kill its whole session if it does not."""
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Runs what is missing, some units at a time, until all is done, the time is over, or it is told to stop.
+"""Runs missing units, some at a time, until all are done, the time is over, or a stop is requested.
 
 Owns the tasks of the units under way and their folders. A unit under way that is stopped leaves nothing in the store.
 """
@@ -21,7 +21,7 @@ from profiles.progress import ProgressCallback
 
 @dataclass(frozen=True, slots=True)
 class UnitSelection:
-    """What is to be run: of which kinds, and of these which units (all when there is none)."""
+    """The choice of kinds, and of their units (all if none is named)."""
 
     kinds: tuple[EvidenceKind, ...]
     units: frozenset[str] = frozenset()

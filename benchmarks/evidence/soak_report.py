@@ -1,4 +1,4 @@
-"""What the evidence reads out of a soak report. Pure."""
+"""Facts that the evidence takes from a soak report. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -74,7 +74,7 @@ class ResultStore:
         return found.last if found else {}
 
     def other_revisions(self, revisions: Mapping[str, str]) -> list[KindEvidence]:
-        """What is of another revision than the one that its kind has now, and has results."""
+        """Return the evidence that has results of another revision than the current one of its kind."""
         return [one for name, one in self.evidence.items() if one.results and revisions.get(name) != one.plan.revision]
 
     def begin(self, plans: list[UnitPlan]) -> None:

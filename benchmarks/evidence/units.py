@@ -24,7 +24,7 @@ class UnitOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run gives. `summary` is a short sentence; `files` are to be written below the folder of the pages."""
+    """The result of a run. `summary` is a short sentence; `files` are written below the folder of the pages."""
 
     outcome: UnitOutcome
     summary: str
@@ -42,7 +42,7 @@ class UnitPlan(msgspec.Struct, frozen=True, tag="plan"):
 
 
 class UnitResult(msgspec.Struct, frozen=True, tag="result"):
-    """What is kept of one run. `revision` is a digest of the sources; `commit` and `machine` are for the reader."""
+    """The stored result of one run. `revision` is a digest of the sources; `commit` and `machine` inform the reader."""
 
     kind: str
     unit: str

@@ -51,7 +51,7 @@ MEMRAY_OPTIONS = ("--memray", "--hide-memray-summary", "-p", "no:logging", "-p",
 
 @dataclass(frozen=True, slots=True)
 class FinderCell:
-    """What is to be measured. `tool`: `memray` or `rss`; `role`: `calibration`, `clean`, `leak`, `decoy`; `limit` in
+    """A measurement to take. `tool`: `memray` or `rss`; `role`: `calibration`, `clean`, `leak`, `decoy`; `limit` in
     bytes, for memray alone.
     """
 
@@ -69,7 +69,7 @@ class FinderCell:
 
 
 class CellResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one cell said. `alarm` is the finder's own answer (memray); `course` is RSS in bytes.
+    """The result of one cell. `alarm` is the finder's own answer (memray); `course` is RSS in bytes.
 
     `largest` is what the worst location kept, in bytes; `at` that location's innermost line of Python; `names_plant`
     whether any location over the limit was called by the plant. `error`: it said nothing, and why.

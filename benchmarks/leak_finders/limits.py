@@ -13,7 +13,7 @@ from tests.soak.plant_host import CAUSES
 KINDS = (LifecycleEvent.CONNECT, LifecycleEvent.TERMINAL, LifecycleEvent.PROMPT, LifecycleEvent.REFUSAL)
 """One moment for each kind of event: a phone comes and goes, a terminal, a conversation, a refusal."""
 HOOKS = "soak/plants/hooks.py:"
-"""Lines of the harness, by which every plant is told, a leak or a decoy; clean runs have none of them."""
+"""Lines of the harness that notify plants, leaks and decoys alike; clean runs have none of them."""
 CALIBRATION_RUNS, FILTER_RUNS = 5, 3
 """Clean runs for each kind of event; of these, how many tell the filter what to let pass."""
 
@@ -39,7 +39,7 @@ def limits_of(results: Iterable[CellResult]) -> dict[LifecycleEvent, int]:
 
 @dataclass(frozen=True, slots=True)
 class AllocationFilter:
-    """What a `filter_fn` for one kind of event would let pass, and the least limit, in bytes, that goes with it.
+    """The places that a `filter_fn` for one kind of event ignores, and the smallest limit, in bytes, that goes with it.
 
     The places are those of three calibration runs; the limit is the least at which the other two do not fail.
     """

@@ -1,4 +1,4 @@
-"""What each finder said of each plant, and how often it was right. Pure."""
+"""Each finder's answer for each plant, and how often it was right. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

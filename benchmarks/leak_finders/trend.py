@@ -49,4 +49,4 @@ RULES: dict[str, Callable[[Sequence[float]], bool]] = {
     "Mann-Kendall, 20 blocks": lambda course: mann_kendall_rises(blocks(course, 20)),
     "rise > 1 MiB": over_threshold,
 }
-"""What each rule says of a whole course: whether it is a leak."""
+"""Return for each rule whether it calls a whole course a leak."""

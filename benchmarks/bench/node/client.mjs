@@ -1,4 +1,4 @@
-// The client of every peer: does what it is told on standard input, and times it.
+// The client of every peer: runs commands from standard input, and times them.
 //
 // Commands come as JSON lines, {id, command, ...}; each is answered with {id, value} or {id, error}. How a peer is
 // spoken to is in transports.mjs; everything here is the same for all of them. Ends when standard input does.
@@ -50,7 +50,7 @@ async function open() {
   const id = randomUUID();
   terminals.set(id, { received: 0, hear: null });
   const ready = prompt(id);
-  ready.catch(() => {}); // told below, unless opening fails first
+  ready.catch(() => {}); // thrown below, unless opening fails first
   await transport.open(id);
   await ready;
   return id;

@@ -38,7 +38,7 @@ export class Terminals {
   }
 }
 
-// Says where it listens, and ends with whoever started it.
+// Prints the server's address, and ends with the parent process.
 export function listen(server) {
   const host = process.env.BENCH_HOST ?? '127.0.0.1';
   server.listen(0, host, () => process.stdout.write(`${JSON.stringify({ port: server.address().port })}\n`));

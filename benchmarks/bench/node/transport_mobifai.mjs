@@ -12,7 +12,7 @@ const curve = new (require('elliptic').ec)('secp256k1');
 
 const hmac = (key, text) => createHmac('sha256', key).update(text).digest('hex');
 
-// What a phone keeps between two connections.
+// A phone's state between two connections.
 const identity = curve.genKeyPair();
 const deviceId = randomUUID();
 const places = new Places();

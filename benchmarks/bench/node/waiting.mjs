@@ -19,7 +19,7 @@ export function deferred(what) {
     made.resolve = over(resolve);
     made.reject = over(reject);
   });
-  made.promise.catch(() => {}); // who waits for it is told; who has gone away is not asked
+  made.promise.catch(() => {}); // a waiter gets the rejection; without one it is not unhandled
   return made;
 }
 
