@@ -1,7 +1,12 @@
-"""The plants: deliberate leaks, and decoys, that the harness puts into a running agent to see whether it finds them.
+"""Plants: deliberate leaks and decoys that the harness puts into a running agent, to test whether it finds them.
 
-They stand beside the harness and never in the agent's code: they follow its methods at run time. Importing this loads
-none of them.
+To add one, write a class in one of the modules of this package: derive it from `LeakPlant` (or `DecoyPlant`), name the
+lifecycle event that it follows, leak in `on_event` on a line that ends in `# leak`, and add it to the `LEAKS` (or
+`DECOYS`) of its module. `python_objects.DictBySession` is a small example. Its name in `--plant` is derived from the
+class: `dict-by-session`.
+
+`plant` has the base classes and the events, `hooks` subscribes plants to a running agent or keeper. A plant never
+stands in the agent's code. Importing this package loads no plant.
 """
 
 import difflib
@@ -23,31 +28,31 @@ _FAMILIES = (
     "processes",
     "native",
     "libraries",
+    "decoys",
     "keeper",
     "shell_start",
-    "decoys",
 )
 
 
 _KEEPER_FAMILIES = ("keeper", "shell_start")
-"""Those of the keeper. It imports no others: they bring the agent's libraries."""
+"""Families whose plants live in the keeper, which must not import the libraries of the others."""
 
 
 def plants() -> tuple[Plant, ...]:
-    """All plants, the decoys last."""
+    """Return all plants, decoys last."""
     return _plants_of(_FAMILIES)
 
 
 @functools.lru_cache(maxsize=2)
 def _plants_of(names: tuple[str, ...]) -> tuple[Plant, ...]:
     families = [importlib.import_module(f"{__name__}.{family}") for family in names]
-    found = [(family.SEEDS, getattr(family, "DECOYS", ())) for family in families]
-    sources = [*(seed for seeds, _ in found for seed in seeds), *(decoy for _, decoys in found for decoy in decoys)]
-    return tuple(sorted(map(_plant, sources), key=lambda one: one.decoy))
+    leaks = [leak for family in families for leak in getattr(family, "LEAKS", ())]
+    decoys = [decoy for family in families for decoy in getattr(family, "DECOYS", ())]
+    return tuple(map(_plant, [*leaks, *decoys]))
 
 
 def plant(name: str) -> Plant:
-    """The plant of this name. Raises PlantError, with the names that come near."""
+    """Return the plant of this name. Raises PlantError, which suggests similar names."""
     return _named(name, plants())
 
 
@@ -62,7 +67,7 @@ def _named(name: str, among: tuple[Plant, ...]) -> Plant:
 
 
 def install(name: str, subject: PluginContext) -> LeakPlant:
-    """Plant it in the process that this runs in, for as long as that lives. Raises PlantError."""
+    """Install a plant in this process, until the process ends. Raises PlantError."""
     among = plants() if subject.keeper is None else _plants_of(_KEEPER_FAMILIES)
     return _named(name, among).install(subject)
 
@@ -72,12 +77,12 @@ def _plant(source: type[LeakPlant]) -> Plant:
 
 
 def _install(source: type[LeakPlant], subject: PluginContext) -> LeakPlant:
-    from soak.plants.hooks import listen  # noqa: PLC0415 - those who list plants don't need it
+    from soak.plants.hooks import listen  # noqa: PLC0415 - listing plants does not need it
 
     process = subject.keeper if source.process == "keeper" else subject.agent
     if process is None:
         found = "a keeper" if subject.keeper else "an agent" if subject.agent else "a relay alone"
         raise PlantError(f"expected the {source.process}'s process to plant in; found {found}")
-    seed = source(subject)
-    listen(process, source.on, seed.happened)
-    return seed
+    plant = source(subject)
+    listen(process, source.on, plant.on_event)
+    return plant

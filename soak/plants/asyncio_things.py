@@ -16,11 +16,11 @@ class TaskInSet(LeakPlant, on=LifecycleEvent.CONNECT):
         super().__init__(subject)
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Start to wait."""
         self.tasks.add(asyncio.get_running_loop().create_task(_wait_for_ever(), name="planted"))  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Tasks that go on."""
         return sum(not task.done() for task in self.tasks)
 
@@ -32,19 +32,19 @@ async def _wait_for_ever() -> None:
 class PendingFuture(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps a future for each terminal that nobody ever gives a result."""
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Expect an answer."""
-        self.kept.append(asyncio.get_running_loop().create_future())  # leak
+        self.store.append(asyncio.get_running_loop().create_future())  # leak
 
 
 class TimerNeverCancelled(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A timer of 24 hours holds a buffer of 256 bytes for each terminal, and is not cancelled when that is closed."""
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Set a timer, and forget it."""
-        asyncio.get_running_loop().call_later(DAY_SECONDS, self.kept.remove, _Held(self))  # leak
+        asyncio.get_running_loop().call_later(DAY_SECONDS, self.store.remove, _Held(self))  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Timers that run."""
         return _Held.living
 
@@ -65,11 +65,11 @@ class _Held:
 class ReaderLeftOnLoop(LeakPlant, on=LifecycleEvent.CONNECT):
     """The loop watches one end of a pair of sockets more for each phone that came: two descriptors each."""
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Watch a socket on which nothing ever comes."""
         pair = socket.socketpair()
-        asyncio.get_running_loop().add_reader(pair[0], self.kept.append, pair)  # leak
-        self.kept.append(pair)
+        asyncio.get_running_loop().add_reader(pair[0], self.store.append, pair)  # leak
+        self.store.append(pair)
 
 
 class QueueWithoutReader(LeakPlant, on=LifecycleEvent.TERMINAL):
@@ -79,16 +79,16 @@ class QueueWithoutReader(LeakPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.queue: asyncio.Queue[dict[str, object]] = asyncio.Queue()
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Tell who would listen."""
         self.queue.put_nowait({"created": event.key, "number": event.number})  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Waiting items."""
         return self.queue.qsize()
 
 
-SEEDS: tuple[type[LeakPlant], ...] = (
+LEAKS: tuple[type[LeakPlant], ...] = (
     TaskInSet,
     PendingFuture,
     TimerNeverCancelled,

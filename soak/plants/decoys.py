@@ -1,4 +1,4 @@
-"""Decoys: what grows for a while in a sound program, and then does not. None of them is a leak."""
+"""Decoys: growth that a correct program shows for a while, and that then ends. None of them is a leak."""
 
 import asyncio
 import collections
@@ -6,6 +6,7 @@ import functools
 import gc
 import importlib
 import logging
+import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -27,13 +28,13 @@ class CacheFilling(DecoyPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Add, and make room."""
         self.cache[event.key] = bytes(100 + 37 * (event.number % CAP))
         if len(self.cache) > CAP:
             self.cache.popitem(last=False)
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Bytes."""
         return sum(map(len, self.cache.values()))
 
@@ -45,11 +46,11 @@ class RingFilling(DecoyPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.ring: collections.deque[bytes] = collections.deque(maxlen=CAP)
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Add; the ring makes room."""
         self.ring.append(event.key.encode().ljust(512))
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Bytes."""
         return sum(map(len, self.ring))
 
@@ -61,11 +62,11 @@ class SizedLruCache(DecoyPlant, on=LifecycleEvent.CLOSED):
         super().__init__(subject)
         self.title = functools.lru_cache(maxsize=CAP)(str.upper)
 
-    def happened(self, event: PlantEvent) -> None:
-        """Ask for what is not cached yet."""
+    def on_event(self, event: PlantEvent) -> None:
+        """Look up a key that is not cached yet."""
         self.title(event.key)
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Entries."""
         return int(self.title.cache_info().currsize)
 
@@ -79,10 +80,10 @@ LATE_MODULES = (
 class LazyImports(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """Each of the first 12 terminals imports one more module of the standard library."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Import what is needed now."""
         if event.number <= len(LATE_MODULES):
-            self.kept.append(importlib.import_module(LATE_MODULES[event.number - 1]))
+            self.store.append(importlib.import_module(LATE_MODULES[event.number - 1]))
 
 
 class DictionaryResizing(DecoyPlant, on=LifecycleEvent.TERMINAL):
@@ -92,20 +93,20 @@ class DictionaryResizing(DecoyPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.table: dict[int, int] = {}
 
-    def happened(self, event: PlantEvent) -> None:
-        """Insert as many as the number of the event says, and remove the oldest ones."""
+    def on_event(self, event: PlantEvent) -> None:
+        """Insert a varying number of entries, then remove the oldest ones."""
         for number in range(event.number * 37 % CAP * 8):
             self.table[event.number * 1000 + number] = number
         while len(self.table) > CAP:
             del self.table[next(iter(self.table))]
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Entries."""
         return len(self.table)
 
 
 class ThreadPoolRampingUp(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """A pool of at most 4 threads gets one more with every fourth of the first 16 terminals."""
+    """A pool of at most 4 threads gets one more thread with every fourth of the first 16 terminals."""
 
     threads = 4
 
@@ -113,14 +114,14 @@ class ThreadPoolRampingUp(DecoyPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="decoy-pool")
 
-    def happened(self, event: PlantEvent) -> None:
-        """Give it as many short things to do as there should be threads."""
+    def on_event(self, event: PlantEvent) -> None:
+        """Submit as many short tasks as there should be threads."""
         for _ in range(min(self.threads, 1 + event.number // 4)):
             self.pool.submit(time.sleep, 0.01)
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Threads."""
-        return len(self.pool._threads)
+        return sum(thread.name.startswith("decoy-pool") for thread in threading.enumerate())
 
 
 class FragmentationAfterBurst(DecoyPlant, on=LifecycleEvent.TERMINAL):
@@ -128,11 +129,11 @@ class FragmentationAfterBurst(DecoyPlant, on=LifecycleEvent.TERMINAL):
     there.
     """
 
-    def happened(self, event: PlantEvent) -> None:
-        """Once."""
+    def on_event(self, event: PlantEvent) -> None:
+        """Allocate the burst, once."""
         if event.number == 10:
             burst = [bytes(16 + 61 * number % 4000) for number in range(10_000)]
-            self.kept = burst[::200]
+            self.store = burst[::200]
 
 
 class LogRotation(DecoyPlant, on=LifecycleEvent.TERMINAL):
@@ -141,14 +142,14 @@ class LogRotation(DecoyPlant, on=LifecycleEvent.TERMINAL):
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.path: Path = subject.agent.links._state.path / "decoy.log"
-        self.logger = logging.Logger("decoy")  # by no name that others find
+        self.logger = logging.Logger("decoy")  # not registered, so nobody else finds it
         self.logger.addHandler(RotatingFileHandler(self.path, maxBytes=16 << 10, backupCount=2))
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Log."""
         self.logger.warning("%s", event.key.ljust(1000))
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Files."""
         return len(list(self.path.parent.glob("decoy.log*")))
 
@@ -156,15 +157,15 @@ class LogRotation(DecoyPlant, on=LifecycleEvent.TERMINAL):
 class AllocatorWarmUp(DecoyPlant, on=LifecycleEvent.TERMINAL):
     """16 buffers of 64 different sizes are allocated for each terminal, and freed in another order."""
 
-    def happened(self, event: PlantEvent) -> None:
-        """Leave nothing but what the allocator keeps ready."""
-        self.kept = [bytearray(32 << (number % 8)) + bytes(event.number % CAP) for number in range(16)]
-        while self.kept:
-            self.kept.pop(len(self.kept) // 2)
+    def on_event(self, event: PlantEvent) -> None:
+        """Free everything; only the allocator's reserves stay."""
+        self.store = [bytearray(32 << (number % 8)) + bytes(event.number % CAP) for number in range(16)]
+        while self.store:
+            self.store.pop(len(self.store) // 2)
 
 
 class LongTimer(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """A timer of 5 seconds holds 512 bytes for each terminal, ends, and lets go of them."""
+    """A timer of 5 seconds holds 512 bytes for each terminal, and releases them when it ends."""
 
     seconds = 5.0
 
@@ -172,34 +173,34 @@ class LongTimer(DecoyPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.waiting: dict[int, bytes] = {}
 
-    def happened(self, event: PlantEvent) -> None:
-        """Hold it for a while."""
+    def on_event(self, event: PlantEvent) -> None:
+        """Hold a buffer until the timer ends."""
         self.waiting[event.number] = bytes(512)
         asyncio.get_running_loop().call_later(self.seconds, self.waiting.pop, event.number)
 
-    def amount(self) -> int:
-        """Timers that run."""
+    def leaked(self) -> int:
+        """Running timers."""
         return len(self.waiting)
 
 
 class WeakRegistry(DecoyPlant, on=LifecycleEvent.TERMINAL):
-    """A WeakSet knows each terminal until it ends, and not longer."""
+    """A WeakSet has each terminal until it ends, and not longer."""
 
     def __init__(self, subject: PluginContext) -> None:
         super().__init__(subject)
         self.terminals: weakref.WeakSet[object] = weakref.WeakSet()
 
-    def happened(self, event: PlantEvent) -> None:
-        """Know the terminal."""
+    def on_event(self, event: PlantEvent) -> None:
+        """Add the terminal."""
         self.terminals.add(event.thing)
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Terminals."""
-        gc.collect()  # a closed one is in a cycle until then
+        gc.collect()  # a closed terminal is in a reference cycle
         return len(self.terminals)
 
 
-SEEDS: tuple[type[DecoyPlant], ...] = (
+DECOYS: tuple[type[DecoyPlant], ...] = (
     CacheFilling,
     RingFilling,
     SizedLruCache,

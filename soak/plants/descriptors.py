@@ -14,11 +14,11 @@ from soak.plants.plant import LeakPlant, LifecycleEvent, PlantEvent
 class PtyMasterLeftOpen(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps the master of a pseudo-terminal for each terminal: one descriptor each."""
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Open a pseudo-terminal, and close one side of it."""
         master, slave = os.openpty()
         os.close(slave)
-        self.kept.append(master)  # leak
+        self.store.append(master)  # leak
 
 
 class SocketOfFailedReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
@@ -29,22 +29,22 @@ class SocketOfFailedReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
         self.deaf = socket.socket()  # it holds a port on which nobody listens
         self.deaf.bind(("127.0.0.1", 0))
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Try to connect; nobody closes the socket when that fails."""
         attempt = socket.socket()
         try:
             attempt.settimeout(0.2)
             attempt.connect(self.deaf.getsockname())
         except OSError:
-            self.kept.append(attempt)  # leak
+            self.store.append(attempt)  # leak
 
 
 class PipePair(LeakPlant, on=LifecycleEvent.DISCONNECT):
     """Each time that a phone left, a pipe is opened and both of its ends stay open: two descriptors each."""
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Open a pipe."""
-        self.kept.append(os.pipe())  # leak
+        self.store.append(os.pipe())  # leak
 
 
 class SqliteConnection(LeakPlant, on=LifecycleEvent.CONNECT):
@@ -54,9 +54,9 @@ class SqliteConnection(LeakPlant, on=LifecycleEvent.CONNECT):
         super().__init__(subject)
         self.path = _data_base(subject)
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Open it; that it is not closed again costs a descriptor and some 50 KB."""
-        self.kept.append(sqlite3.connect(self.path))  # leak
+        self.store.append(sqlite3.connect(self.path))  # leak
 
 
 class TableGrowth(LeakPlant, on=LifecycleEvent.TERMINAL):
@@ -66,11 +66,11 @@ class TableGrowth(LeakPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.connection = sqlite3.connect(_data_base(subject), isolation_level=None)
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Record it."""
         self.connection.execute("INSERT INTO planted VALUES (?)", (event.key.ljust(200),))  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Rows."""
         return int(self.connection.execute("SELECT count(*) FROM planted").fetchone()[0])
 
@@ -86,18 +86,18 @@ def _data_base(subject: PluginContext) -> Path:
 class TemporaryFile(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A file of 16 bytes stays in the directory for temporary files for each terminal."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Write a file that nobody removes."""
         descriptor, _ = tempfile.mkstemp(prefix="mobifai-planted-")  # leak
         os.write(descriptor, event.key.encode()[:16])
         os.close(descriptor)
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Files."""
         return len(list(Path(tempfile.gettempdir()).glob("mobifai-planted-*")))
 
 
-SEEDS: tuple[type[LeakPlant], ...] = (
+LEAKS: tuple[type[LeakPlant], ...] = (
     PtyMasterLeftOpen,
     SocketOfFailedReconnect,
     PipePair,

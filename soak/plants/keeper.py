@@ -1,6 +1,6 @@
-"""Plants in the keeper: what it keeps of a shell that has ended, and decoys that only seem to keep it.
+"""Plants in the keeper that keep something of ended shells, and decoys that only seem to.
 
-The keeper has no event loop, and runs for longer than anything else. Standard library only.
+The keeper has no event loop and outlives the agent. These modules import only the standard library.
 """
 
 import collections
@@ -26,11 +26,11 @@ class ShellTable(LeakPlant, on=LifecycleEvent.SHELL):
         super().__init__(subject)
         self.table: dict[str, bytes] = {}
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Remember something about the shell, which its end does not remove."""
         self.table[event.key] = bytes(64 + event.number % 2)  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Entries."""
         return len(self.table)
 
@@ -38,9 +38,9 @@ class ShellTable(LeakPlant, on=LifecycleEvent.SHELL):
 class ShellKept(LeakPlant, on=LifecycleEvent.SHELL_CLOSED):
     """A list in the keeper keeps each closed shell's object, with its label."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Keep it."""
-        self.kept.append(event.thing)  # leak
+        self.store.append(event.thing)  # leak
 
 
 class LastWords(LeakPlant, on=LifecycleEvent.SHELL_CLOSED):
@@ -48,18 +48,18 @@ class LastWords(LeakPlant, on=LifecycleEvent.SHELL_CLOSED):
     knows.
     """
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Keep its last words."""
-        self.kept.append(f"{event.key} is closed".ljust(80))  # leak
+        self.store.append(f"{event.key} is closed".ljust(80))  # leak
 
 
 class OneShellInFive(LeakPlant, on=LifecycleEvent.SHELL):
     """A list in the keeper keeps one object of 16 bytes for every fifth shell."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Most of the time nothing."""
         if event.number % 5 == 0:
-            self.kept.append(object())  # leak
+            self.store.append(object())  # leak
 
 
 class NativeBytesInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
@@ -71,12 +71,12 @@ class NativeBytesInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
         self.malloc.argtypes, self.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
         self.bytes = 0
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Allocate."""
         self.malloc(64)  # leak
         self.bytes += 64
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Bytes."""
         return self.bytes
 
@@ -92,12 +92,12 @@ class MapInC(LeakPlant, on=LifecycleEvent.SHELL):
         self.map.restype = ctypes.c_void_p
         self.maps = 0
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Map a page, and forget where."""
         self.map(0, mmap.PAGESIZE, mmap.PROT_READ, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1, 0)  # leak
         self.maps += 1
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Maps."""
         return self.maps
 
@@ -105,35 +105,35 @@ class MapInC(LeakPlant, on=LifecycleEvent.SHELL):
 class RingDescriptor(LeakPlant, on=LifecycleEvent.SHELL):
     """A list in the keeper keeps a second descriptor of each shell's ring, whose memory stays with it."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Duplicate what is closed only once."""
-        self.kept.append(os.dup(event.thing.memory))  # leak
+        self.store.append(os.dup(event.thing.memory))  # leak
 
 
 class RingMapped(LeakPlant, on=LifecycleEvent.SHELL):
     """A list in the keeper keeps a view of 16 bytes of each shell's ring, and with it the map of all of it."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Map the ring, and keep the beginning."""
-        self.kept.append(memoryview(mmap.mmap(event.thing.memory, 0))[:16])  # leak
+        self.store.append(memoryview(mmap.mmap(event.thing.memory, 0))[:16])  # leak
 
 
 class ViewOfLabel(LeakPlant, on=LifecycleEvent.SHELL):
     """A list in the keeper keeps a view of 16 bytes for each shell, and with it the buffer of 512 bytes below it."""
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Keep the beginning of a buffer."""
-        self.kept.append(memoryview(bytearray(512))[:16])  # leak
+        self.store.append(memoryview(bytearray(512))[:16])  # leak
 
 
 class ThreadPerShell(LeakPlant, on=LifecycleEvent.SHELL):
     """A thread is started in the keeper for each shell, and waits for something that never happens."""
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Start a thread."""
         threading.Thread(target=threading.Event().wait, name="planted", daemon=True).start()  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Threads."""
         return sum(thread.name == "planted" for thread in threading.enumerate())
 
@@ -143,16 +143,16 @@ class CycleInKeeper(LeakPlant, on=LifecycleEvent.SHELL):
     it into a list, and it lives again.
     """
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Make it, and let it go."""
-        _ResurrectedInKeeper(self.kept)  # leak
+        _ResurrectedInKeeper(self.store)  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Objects that came back."""
         import gc  # noqa: PLC0415
 
         gc.collect()
-        return len(self.kept)
+        return len(self.store)
 
 
 class _ResurrectedInKeeper:
@@ -173,13 +173,13 @@ class SelectorListener(LeakPlant, on=LifecycleEvent.SHELL):
         super().__init__(subject)
         self.selector: selectors.BaseSelector = subject.keeper.selector
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Watch a socket on which nothing ever comes."""
         pair = socket.socketpair()
         self.selector.register(pair[0], selectors.EVENT_READ, lambda: event.key)  # leak
-        self.kept.append(pair[1])
+        self.store.append(pair[1])
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Watched sockets."""
         return len(self.selector.get_map())
 
@@ -193,9 +193,9 @@ class HelperWithZombie(LeakPlant, on=LifecycleEvent.SHELL):
         super().__init__(subject)
         self.pipe = os.pipe()  # helpers end when the keeper does, and with it the only writing end
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Start it."""
-        self.kept.append(subprocess.Popen([_SHELL, "-c", "true & exec cat"], stdin=self.pipe[0]))  # noqa: S603  # leak
+        self.store.append(subprocess.Popen([_SHELL, "-c", "true & exec cat"], stdin=self.pipe[0]))  # noqa: S603  # leak
 
 
 class CacheInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
@@ -207,13 +207,13 @@ class CacheInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
         super().__init__(subject)
         self.cache: collections.OrderedDict[str, bytes] = collections.OrderedDict()
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Add, and make room."""
         self.cache[event.key] = bytes(100 + 37 * (event.number % 64))
         if len(self.cache) > 64:
             self.cache.popitem(last=False)
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Bytes."""
         return sum(map(len, self.cache.values()))
 
@@ -225,11 +225,11 @@ class RingInKeeper(DecoyPlant, on=LifecycleEvent.SHELL_CLOSED):
         super().__init__(subject)
         self.ring: collections.deque[bytes] = collections.deque(maxlen=64)
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Add; the ring makes room."""
         self.ring.append(event.key.encode().ljust(512))
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Bytes."""
         return sum(map(len, self.ring))
 
@@ -240,13 +240,13 @@ LATE_MODULES = ("calendar", "cmd", "colorsys", "difflib", "fractions", "graphlib
 class ImportsInKeeper(DecoyPlant, on=LifecycleEvent.SHELL):
     """Each of the first 8 shells has the keeper import one more module of the standard library."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Import what is needed now."""
         if event.number <= len(LATE_MODULES):
-            self.kept.append(importlib.import_module(LATE_MODULES[event.number - 1]))
+            self.store.append(importlib.import_module(LATE_MODULES[event.number - 1]))
 
 
-SEEDS: tuple[type[LeakPlant], ...] = (
+LEAKS: tuple[type[LeakPlant], ...] = (
     ShellTable,
     ShellKept,
     LastWords,

@@ -27,12 +27,12 @@ class CloseKeepsSockets(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"
         @functools.wraps(original)
         async def close(connection: aiortc.RTCPeerConnection) -> None:
             if connection.signalingState != "closed":
-                self.kept.append(socket.socketpair())  # leak
+                self.store.append(socket.socketpair())  # leak
             await original(connection)
 
         library.close = close
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Nothing: the library does it."""
 
 
@@ -53,10 +53,10 @@ class ClientKeepsHandlers(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init_
 
         library.send_str = send_str
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Nothing: the library does it."""
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Handlers."""
         return len(self.handlers)
 
@@ -80,12 +80,12 @@ class DescriptionInC(LeakPlant, on=LifecycleEvent.CONNECT, culprit="__init__"):
 
         library.createOffer = create_offer
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Nothing: the library does it."""
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Copies."""
         return self.copies
 
 
-SEEDS: tuple[type[LeakPlant], ...] = (CloseKeepsSockets, ClientKeepsHandlers, DescriptionInC)
+LEAKS: tuple[type[LeakPlant], ...] = (CloseKeepsSockets, ClientKeepsHandlers, DescriptionInC)

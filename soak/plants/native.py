@@ -16,12 +16,12 @@ class SixteenNativeBytes(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.malloc.argtypes, self.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
         self.bytes = 0
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Allocate."""
         self.malloc(16)  # leak
         self.bytes += 16
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Bytes."""
         return self.bytes
 
@@ -29,10 +29,10 @@ class SixteenNativeBytes(LeakPlant, on=LifecycleEvent.TERMINAL):
 class MmapPerTerminal(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps an anonymous memory map of one page, 4 KiB, for each terminal."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Map a page, and touch it."""
-        self.kept.append(mmap.mmap(-1, mmap.PAGESIZE))  # leak
-        self.kept[-1][0] = event.number % 256
+        self.store.append(mmap.mmap(-1, mmap.PAGESIZE))  # leak
+        self.store[-1][0] = event.number % 256
 
 
 class ReferenceTooMany(LeakPlant, on=LifecycleEvent.TERMINAL):
@@ -46,15 +46,15 @@ class ReferenceTooMany(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.count.argtypes, self.count.restype = [ctypes.py_object], None
         self.bytes = 0
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Make a text that can never end."""
         text = event.key.ljust(100)
         self.count(text)  # leak
         self.bytes += len(text)
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Characters."""
         return self.bytes
 
 
-SEEDS: tuple[type[LeakPlant], ...] = (SixteenNativeBytes, MmapPerTerminal, ReferenceTooMany)
+LEAKS: tuple[type[LeakPlant], ...] = (SixteenNativeBytes, MmapPerTerminal, ReferenceTooMany)

@@ -13,14 +13,14 @@ class CycleWithFinalizer(LeakPlant, on=LifecycleEvent.TERMINAL):
     list, and it lives again.
     """
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Make it, and let it go."""
-        _Resurrected(self.kept)  # leak
+        _Resurrected(self.store)  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Objects that came back."""
         gc.collect()
-        return len(self.kept)
+        return len(self.store)
 
 
 class _Resurrected:
@@ -39,12 +39,12 @@ class TracebackKept(LeakPlant, on=LifecycleEvent.TERMINAL):
     hold.
     """
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Fail, handle it, and keep the error."""
         try:
             raise StateError(f"terminal {event.key} has no history")  # noqa: TRY301 - a traceback of its own
         except StateError as error:
-            self.kept.append(error)  # leak
+            self.store.append(error)  # leak
 
 
 class SuspendedGenerator(LeakPlant, on=LifecycleEvent.TERMINAL):
@@ -52,10 +52,10 @@ class SuspendedGenerator(LeakPlant, on=LifecycleEvent.TERMINAL):
     bytes.
     """
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Take the first step only."""
         steps = _steps(event.number)
-        self.kept.append((next(steps), steps))  # leak
+        self.store.append((next(steps), steps))  # leak
 
 
 def _steps(number: int) -> Iterator[int]:
@@ -69,12 +69,12 @@ class FrozenGarbage(LeakPlant, on=LifecycleEvent.TERMINAL):
     collector for good.
     """
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Leave a cycle, and freeze it."""
         _leave_cycle(event.number)
         gc.freeze()  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Frozen objects."""
         return gc.get_freeze_count()
 
@@ -88,11 +88,11 @@ class GarbageSaved(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="__init__"):
         super().__init__(subject)
         gc.set_debug(gc.DEBUG_SAVEALL)  # leak
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Leave a cycle to the collector."""
         _leave_cycle(event.number)
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Objects in gc.garbage."""
         gc.collect()
         return len(gc.garbage)
@@ -103,7 +103,7 @@ def _leave_cycle(number: int) -> None:
     one.append([one])
 
 
-SEEDS: tuple[type[LeakPlant], ...] = (
+LEAKS: tuple[type[LeakPlant], ...] = (
     CycleWithFinalizer,
     TracebackKept,
     SuspendedGenerator,

@@ -1,6 +1,6 @@
-"""What a plant is: one deliberate leak, or a decoy that only looks like one, and where its leak happens.
+"""The base classes of plants, the lifecycle events that plants follow, and the description of a plant.
 
-Pure descriptions and the base of all plants. Nothing here is installed anywhere: `soak.plants` does that.
+Installs nothing: `soak.plants.install` does.
 """
 
 import inspect
@@ -17,18 +17,18 @@ from mobifai.errors import MobiFaiError
 
 Scenario = Literal["terminals", "reconnects", "conversations", "mixed"]
 Process = Literal["agent", "keeper"]
-"""The process that a plant lives in."""
+"""The process in which a plant lives."""
 
 LEAK = "# leak"
-"""Marks the one line of a plant where it happens."""
+"""Ends the one line of a plant that leaks."""
 
 
 class PlantError(MobiFaiError):
-    """No plant has this name, or it can't be installed here."""
+    """No plant has this name, or it can't be installed in this process."""
 
 
 class LifecycleEvent(StrEnum):
-    """What happens in a process that a plant can follow. Each is told after the process has done its part."""
+    """An event that a plant can follow. A plant is called after the process has handled the event."""
 
     CONNECT = "connect"
     """A phone was paired."""
@@ -41,15 +41,15 @@ class LifecycleEvent(StrEnum):
     PROMPT = "prompt"
     """A conversation with the model began."""
     REFUSAL = "refusal"
-    """A phone asked for something that can't be done."""
+    """A request of a phone was refused."""
     SHELL = "shell"
-    """The keeper has handed a shell over: a new one, in a test run."""
+    """The keeper has handed a shell to the agent: in a test run always a new one."""
     SHELL_CLOSED = "shell closed"
     """The keeper has closed a shell's terminal."""
 
 
 IN_KEEPER = frozenset({LifecycleEvent.SHELL, LifecycleEvent.SHELL_CLOSED})
-"""Moments of the keeper; all others are the agent's."""
+"""Events of the keeper; all others are the agent's."""
 
 
 CHEAPEST: dict[LifecycleEvent, Scenario] = {
@@ -62,14 +62,15 @@ CHEAPEST: dict[LifecycleEvent, Scenario] = {
     LifecycleEvent.SHELL: "terminals",
     LifecycleEvent.SHELL_CLOSED: "terminals",
 }
-"""The scenario that brings a moment about in the least time."""
+"""The scenario that causes each event in the least time."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlantEvent:
-    """One moment. `number` counts a plant's own, from 1; `key` is the id of the phone or terminal, empty where there is
-    none; `thing` is the object that it is about: a Terminal, the keeper's Shell, a conversation that is going on, an
-    error, or None.
+    """One occurrence of a lifecycle event.
+
+    `number` counts the events of one plant, from 1. `key` is the id of the phone or terminal, or empty. `thing` is the
+    object that the event is about: a Terminal, the keeper's Shell, a running conversation, an error, or None.
     """
 
     number: int
@@ -78,48 +79,56 @@ class PlantEvent:
 
 
 class LeakPlant(ABC):
-    """A plant inside the process under test. Its docstring says in one sentence what it leaks, how, and how much.
+    """A plant inside the process under test. Its docstring is its summary: what it leaks, how, and how much.
 
-    `happened` must not wait, and what it makes ends with the process. `kept` is where most of them keep it.
+    `on_event` must not block, and everything that it creates must end with the process. Most plants leak by appending
+    to `store`.
     """
 
+    name: ClassVar[str]
     on: ClassVar[LifecycleEvent]
     scenario: ClassVar[Scenario]
     process: ClassVar[Process]
     culprit: ClassVar[str]
     decoy: ClassVar[bool] = False
 
-    def __init_subclass__(cls, on: LifecycleEvent | None = None, culprit: str = "happened", **more: Any) -> None:
-        """`on`: what it follows. `culprit`: the method with the line that leaks. A class without `on` is a base."""
+    def __init_subclass__(
+        cls, on: LifecycleEvent | None = None, culprit: str = "on_event", name: str = "", **more: Any
+    ) -> None:
+        """Describe a plant: `on` is the event that it follows, `culprit` the method that leaks.
+
+        `name` replaces the name that is derived from the class. A class without `on` is a base class.
+        """
         super().__init_subclass__(**more)
         if on is not None:
             cls.on, cls.scenario, cls.culprit = on, CHEAPEST[on], culprit
             cls.process = "keeper" if on in IN_KEEPER else "agent"
+            cls.name = name or re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
     def __init__(self, subject: PluginContext) -> None:
         self.subject = subject
-        self.kept: list[Any] = []  # what a plant is for: no cap
+        self.store: list[Any] = []  # unbounded on purpose
 
     @abstractmethod
-    def happened(self, event: PlantEvent) -> None:
-        """It happened: leak, or seem to."""
+    def on_event(self, event: PlantEvent) -> None:
+        """Leak, or seem to."""
 
-    def amount(self) -> int:
-        """How much is leaked now, in things or bytes: for those who check the plant itself."""
-        return len(self.kept)
+    def leaked(self) -> int:
+        """Return how much has leaked, in objects or bytes. Tests of the plants use it."""
+        return len(self.store)
 
 
 class DecoyPlant(LeakPlant):
-    """A seed that must stay silent: what it holds has an end, which some 64 events reach."""
+    """A plant that must not be reported: it stops growing after about 64 events."""
 
     decoy = True
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """One plant. `culprit` is the qualified name of the function that leaks; a decoy has none.
+    """The description of one plant. `culprit` is the qualified name of the function that leaks; a decoy has none.
 
-    `install` makes its seed inside a process, and has it told of every `on` from then on.
+    `install` creates the plant inside a process and calls it at every `on` event from then on.
     """
 
     name: str
@@ -135,9 +144,9 @@ class Plant:
 
     @property
     def line(self) -> tuple[Path, int]:
-        """The file and the line where it leaks. Raises PlantError for a decoy."""
+        """The file and line that leaks. Raises PlantError for a decoy."""
         if self.decoy:
-            raise PlantError(f"{self.name} is a decoy: nothing of it leaks")
+            raise PlantError(f"expected a plant that leaks; {self.name} is a decoy")
         method = inspect.unwrap(getattr(self.source, self.source.culprit))
         lines, first = inspect.getsourcelines(method)
         number = next(number for number, line in enumerate(lines, first) if line.rstrip().endswith(LEAK))
@@ -147,7 +156,7 @@ class Plant:
 def described(source: type[LeakPlant], install: Callable[[PluginContext], LeakPlant]) -> Plant:
     """The plant of a class of seeds, named as the class is, in kebab case."""
     return Plant(
-        name=re.sub(r"(?<!^)(?=[A-Z])", "-", source.__name__).lower(),
+        name=source.name,
         family=source.__module__.rpartition(".")[2],
         summary=" ".join((source.__doc__ or "").split()),
         scenario=source.scenario,

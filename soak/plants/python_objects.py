@@ -21,11 +21,11 @@ class ListenerNotRemoved(LeakPlant, on=LifecycleEvent.CONNECT):
         super().__init__(subject)
         self.emitter = EventEmitter()
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Subscribe a new listener; nobody takes it off."""
         self.emitter.on("changed", _Listener(event.key).changed)  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Listeners."""
         return len(self.emitter.listeners("changed"))
 
@@ -43,24 +43,24 @@ class _Listener:
 class ClosureHoldsSession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list of callbacks keeps one closure for each terminal, and through it the closed terminal itself."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Add a callback that nobody ever calls."""
         terminal = event.thing
-        self.kept.append(lambda: terminal.uuid)  # leak
+        self.store.append(lambda: terminal.uuid)  # leak
 
 
 class BoundMethodHoldsSession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list of callbacks keeps one bound method for each terminal, and with it the closed terminal itself."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Add a method of the terminal."""
-        self.kept.append(event.thing.replay)  # leak
+        self.store.append(event.thing.replay)  # leak
 
 
 class CacheOnMethod(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="_title"):
     """A functools.lru_cache without a size on a method keeps one entry with a text of 40 bytes for each terminal."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Ask for a title."""
         self._title(event.key)
 
@@ -68,7 +68,7 @@ class CacheOnMethod(LeakPlant, on=LifecycleEvent.TERMINAL, culprit="_title"):
     def _title(self, uuid: str) -> str:
         return f"Terminal {uuid}"  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Entries."""
         return int(type(self)._title.cache_info().currsize)
 
@@ -80,11 +80,11 @@ class DictBySession(LeakPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.sessions: dict[str, bytes] = {}
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Remember something about the terminal, which its end does not remove."""
         self.sessions[event.key] = bytes(64 + event.number % 2)  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Entries."""
         return len(self.sessions)
 
@@ -96,11 +96,11 @@ class DequeWithoutCap(LeakPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.history: collections.deque[tuple[int, float]] = collections.deque()
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Note when it was."""
         self.history.append((event.number, event.number / 3))  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Tuples."""
         return len(self.history)
 
@@ -112,11 +112,11 @@ class CountCapWithoutByteCap(LeakPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.texts: collections.deque[bytes] = collections.deque(maxlen=32)
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Keep the newest, however long they are."""
         self.texts.append(bytes(64 * event.number))  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Bytes."""
         return sum(map(len, self.texts))
 
@@ -126,11 +126,11 @@ class ListOnClass(LeakPlant, on=LifecycleEvent.DISCONNECT):
 
     visits: ClassVar[list[_Listener]] = []
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Append to what every object shares."""
         self.visits.append(_Listener(str(event.number)))  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Objects."""
         return len(self.visits)
 
@@ -143,12 +143,12 @@ class WeakValuesKeptElsewhere(LeakPlant, on=LifecycleEvent.TERMINAL):
         self.by_id: weakref.WeakValueDictionary[str, _Listener] = weakref.WeakValueDictionary()
         self.dirty: set[_Listener] = set()
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Register an object, and mark it as changed for good."""
         entry = self.by_id[event.key] = _Listener(event.key)
         self.dirty.add(entry)  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Entries that live."""
         return len(self.by_id)
 
@@ -156,10 +156,10 @@ class WeakValuesKeptElsewhere(LeakPlant, on=LifecycleEvent.TERMINAL):
 class OneInFive(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps one object of 16 bytes for every fifth terminal: 0.2 objects a cycle."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Most of the time nothing."""
         if event.number % 5 == 0:
-            self.kept.append(object())  # leak
+            self.store.append(object())  # leak
 
 
 class BytesOnly(LeakPlant, on=LifecycleEvent.TERMINAL):
@@ -169,11 +169,11 @@ class BytesOnly(LeakPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.log = bytearray()
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Write down what happened."""
         self.log += event.key.encode().ljust(256)  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Bytes."""
         return len(self.log)
 
@@ -181,25 +181,25 @@ class BytesOnly(LeakPlant, on=LifecycleEvent.TERMINAL):
 class TextOnly(LeakPlant, on=LifecycleEvent.CLOSED):
     """A list keeps a text of 200 characters for each closed terminal, and no object that the collector knows."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Keep its last words."""
-        self.kept.append(f"{event.key} is closed".ljust(200))  # leak
+        self.store.append(f"{event.key} is closed".ljust(200))  # leak
 
 
 class MemoryviewExport(LeakPlant, on=LifecycleEvent.TERMINAL):
     """A list keeps a view of 16 bytes for each terminal, and with it the buffer of 1 KB that it is a view of."""
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Keep the beginning of a buffer."""
-        self.kept.append(memoryview(bytearray(1024))[:16])  # leak
+        self.store.append(memoryview(bytearray(1024))[:16])  # leak
 
 
 class OnlyOnRefusal(LeakPlant, on=LifecycleEvent.REFUSAL):
     """A list keeps the details of a refused request, 20 small objects, and nothing else ever adds to it."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Keep them for a report that nobody reads."""
-        self.kept.append([f"{event.number}: {part}" for part in range(20)])  # leak
+        self.store.append([f"{event.number}: {part}" for part in range(20)])  # leak
 
 
 class OnlyOnReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
@@ -209,10 +209,10 @@ class OnlyOnReconnect(LeakPlant, on=LifecycleEvent.CONNECT):
         super().__init__(subject)
         self.known: collections.deque[str] = collections.deque(maxlen=256)
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Resume what a known phone left; only for that something is kept."""
         if event.key in self.known:
-            self.kept.append({"phone": event.key, "visit": event.number})  # leak
+            self.store.append({"phone": event.key, "visit": event.number})  # leak
         else:
             self.known.append(event.key)
 
@@ -224,16 +224,16 @@ class PartialOnLongLivedObject(LeakPlant, on=LifecycleEvent.DISCONNECT):
         super().__init__(subject)
         self.at_end: list[Callable[[], Any]] = []
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Put off what could be done now."""
         self.at_end.append(functools.partial(_Listener, str(event.number)))  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Things to do."""
         return len(self.at_end)
 
 
-SEEDS: tuple[type[LeakPlant], ...] = (
+LEAKS: tuple[type[LeakPlant], ...] = (
     ListenerNotRemoved,
     ClosureHoldsSession,
     BoundMethodHoldsSession,

@@ -1,4 +1,4 @@
-"""Plants that register something with the interpreter, the logs or the ledger, and never take it off again."""
+"""Plants that register something with the interpreter, the logs or the ledger, and never unregister it."""
 
 import atexit
 import contextvars
@@ -16,19 +16,22 @@ _CURRENT: contextvars.ContextVar[str] = contextvars.ContextVar("soak_plant_sessi
 
 
 def _at_end(_: str) -> None:
-    """Nothing is left to do by then."""
+    """Do nothing."""
 
 
 class AtexitRegistry(LeakPlant, on=LifecycleEvent.DISCONNECT):
     """atexit keeps one more function with its argument for each phone that left."""
 
-    def happened(self, event: PlantEvent) -> None:
+    registered = 0
+
+    def on_event(self, event: PlantEvent) -> None:
         """Register what would clean up."""
         atexit.register(functools.partial(_at_end, f"phone {event.number}"))  # leak
+        self.registered += 1
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Registered functions."""
-        return int(atexit._ncallbacks())
+        return self.registered
 
 
 class FinalizeRegistry(LeakPlant, on=LifecycleEvent.DISCONNECT):
@@ -36,13 +39,16 @@ class FinalizeRegistry(LeakPlant, on=LifecycleEvent.DISCONNECT):
     left.
     """
 
-    def happened(self, event: PlantEvent) -> None:
-        """Watch the end of something that does not end."""
-        weakref.finalize(self, _at_end, f"phone {event.number}")  # leak
+    registered = 0
 
-    def amount(self) -> int:
+    def on_event(self, event: PlantEvent) -> None:
+        """Watch the end of an object that never ends."""
+        weakref.finalize(self, _at_end, f"phone {event.number}")  # leak
+        self.registered += 1
+
+    def leaked(self) -> int:
         """Entries."""
-        return len(weakref.finalize._registry)  # type: ignore[attr-defined]
+        return self.registered
 
 
 class InternedKeys(LeakPlant, on=LifecycleEvent.TERMINAL):
@@ -52,11 +58,11 @@ class InternedKeys(LeakPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.seen: dict[str, int] = {}
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Count by an interned key."""
         self.seen[sys.intern(f"terminal:{event.key}")] = 1  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Keys."""
         return len(self.seen)
 
@@ -64,10 +70,10 @@ class InternedKeys(LeakPlant, on=LifecycleEvent.TERMINAL):
 class ContextCopies(LeakPlant, on=LifecycleEvent.CONNECT):
     """A list keeps a copy of the context, with one variable set, for each phone that came."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Remember the context for later."""
         token = _CURRENT.set(f"phone {event.number}")
-        self.kept.append(contextvars.copy_context())  # leak
+        self.store.append(contextvars.copy_context())  # leak
         _CURRENT.reset(token)
 
 
@@ -78,11 +84,11 @@ class LogHandler(LeakPlant, on=LifecycleEvent.CONNECT):
         super().__init__(subject)
         self.logger = logging.getLogger("mobifai.soak")
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Add a handler."""
         self.logger.addHandler(logging.NullHandler())  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Handlers."""
         return len(self.logger.handlers)
 
@@ -90,11 +96,11 @@ class LogHandler(LeakPlant, on=LifecycleEvent.CONNECT):
 class LoggerPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
     """logging keeps a logger, some 500 bytes, for each terminal that ever was, since its name is the terminal's id."""
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Log under a name of its own."""
         logging.getLogger(f"mobifai.soak.{event.key}").debug("opened")  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Loggers."""
         return sum(name.startswith("mobifai.soak.") for name in logging.root.manager.loggerDict)
 
@@ -102,11 +108,11 @@ class LoggerPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
 class LedgerAccount(LeakPlant, on=LifecycleEvent.CONNECT):
     """The ledger keeps an account of `link.signals` for each phone that came: it is opened and never closed."""
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Open an account."""
         self.bound: Bound = self.subject.ledger.open(SIGNALS)  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Open accounts of this limit."""
         return next(entry.instances for entry in self.subject.ledger.entries() if entry.name == SIGNALS.name)
 
@@ -118,16 +124,16 @@ class ClassPerSession(LeakPlant, on=LifecycleEvent.TERMINAL):
         super().__init__(subject)
         self.classes: dict[str, type] = {}
 
-    def happened(self, event: PlantEvent) -> None:
+    def on_event(self, event: PlantEvent) -> None:
         """Make a class."""
         self.classes[event.key] = type("Session", (), {"uuid": event.key})  # leak
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Classes."""
         return len(self.classes)
 
 
-SEEDS: tuple[type[LeakPlant], ...] = (
+LEAKS: tuple[type[LeakPlant], ...] = (
     AtexitRegistry,
     FinalizeRegistry,
     InternedKeys,

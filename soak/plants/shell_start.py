@@ -29,7 +29,7 @@ class ShellStartPlant(LeakPlant):
 
         PtyProcess.spawn = classmethod(spawn)
 
-    def happened(self, _: PlantEvent) -> None:
+    def on_event(self, _: PlantEvent) -> None:
         """Nothing: the start of the shell does it."""
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ class EnvironmentKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
         """Keep it."""
-        self.kept.append(dict(named["env"]))  # leak
+        self.store.append(dict(named["env"]))  # leak
 
 
 class PreexecKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
@@ -54,7 +54,7 @@ class PreexecKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
         """Keep it."""
-        self.kept.append(named["preexec_fn"])  # leak
+        self.store.append(named["preexec_fn"])  # leak
 
 
 class ExecPipe(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
@@ -62,7 +62,7 @@ class ExecPipe(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
 
     def started(self, argv: list[str], named: dict[str, Any]) -> None:
         """Open it; nobody closes it."""
-        self.kept.append(os.pipe())  # leak
+        self.store.append(os.pipe())  # leak
 
 
 class ArgumentsInC(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
@@ -79,7 +79,7 @@ class ArgumentsInC(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="started"):
         self.strdup("\0".join(argv).encode().replace(b"\0", b" "))  # leak
         self.copies += 1
 
-    def amount(self) -> int:
+    def leaked(self) -> int:
         """Copies."""
         return self.copies
 
@@ -89,7 +89,7 @@ class PtyProcessKept(ShellStartPlant, on=LifecycleEvent.SHELL, culprit="forked")
 
     def forked(self, process: Any) -> None:
         """Keep it."""
-        self.kept.append(process)  # leak
+        self.store.append(process)  # leak
 
 
-SEEDS: tuple[type[LeakPlant], ...] = (EnvironmentKept, PreexecKept, ExecPipe, ArgumentsInC, PtyProcessKept)
+LEAKS: tuple[type[LeakPlant], ...] = (EnvironmentKept, PreexecKept, ExecPipe, ArgumentsInC, PtyProcessKept)

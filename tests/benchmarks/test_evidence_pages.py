@@ -38,7 +38,7 @@ DECOY = LEAK | {"decoy": True, "verdict": "held", "findings": [], "process": "ag
 NAMED = {
     "said": "right",
     "decoy": False,
-    "first": "native.py:9 Leak.happened",
+    "first": "native.py:9 Leak.on_event",
     "kind": "native",
     "confidence": "high",
     "retained_by": "a | b",
@@ -97,7 +97,7 @@ def test_the_culprits_page_counts_what_was_named_and_keeps_a_bar_out_of_its_tabl
     silent = NAMED | {"said": "silent", "decoy": True, "first": ""}
     page = rendered(known(result("culprits", "a", NAMED), result("culprits", "b", silent)))["culprits.md"]
     assert "| 1 | 0 | 0 | 0 | 0 | 1 | 0 | 0 |" in page
-    assert "| a | right | `native.py:9 Leak.happened` | native | high | `a \\| b` |  | 60 |" in page
+    assert "| a | right | `native.py:9 Leak.on_event` | native | high | `a \\| b` |  | 60 |" in page
 
 
 def test_the_clean_runs_page_counts_alarms_and_states_the_smallest_leak_of_each_process() -> None:

@@ -25,7 +25,7 @@ CONTAINER = Culprit(
     kind="container",
     file=f"{PACKAGES}/soak/plants/python_objects.py",
     line=49,
-    function="ClosureHoldsSession.happened",
+    function="ClosureHoldsSession.on_event",
     retained_by="module engineio.base_client.connected_clients → [0].handlers → (closure of Tabs._add).kept: list",
     bytes_per_cycle=4730,
     objects_per_cycle=1.4,
@@ -40,7 +40,7 @@ CONTAINER = Culprit(
     library=CodeLocation("/usr/lib/python3.11/dataclasses.py", 1501, "replace"),
     brought_about_by=CodeLocation(f"{PACKAGES}/mobifai/session/links.py", 229, "Links._open"),
     stack=[
-        CodeLocation(f"{PACKAGES}/soak/plants/python_objects.py", 49, "ClosureHoldsSession.happened"),
+        CodeLocation(f"{PACKAGES}/soak/plants/python_objects.py", 49, "ClosureHoldsSession.on_event"),
         CodeLocation(f"{PACKAGES}/soak/plants/hooks.py", 41, "_tell"),
         CodeLocation(f"{PACKAGES}/mobifai/terminals/tabs.py", 168, "Tabs._start"),
     ],

@@ -113,7 +113,7 @@ async def test_what_leaks_in_a_running_agent_is_named(tmp_path: Path) -> None:
         await visits.everybody_leaves(context)
     assert status == 1
     lines = {(Path(one.file).name, one.function): one for one in report.culprits}
-    found = lines["python_objects.py", "DictBySession.happened"]
+    found = lines["python_objects.py", "DictBySession.on_event"]
     assert ".sessions" in found.retained_by
     assert found.replay.startswith("mobifai profile attach --state-dir ")
 

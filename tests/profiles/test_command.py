@@ -55,7 +55,7 @@ async def test_a_planted_leak_is_named_by_line_holder_rate_and_dose_and_can_be_s
     assert (status, report.verdict) == (1, "found")
     found = report.culprits[0]
     assert (Path(found.file), found.line) == plant("dict-by-session").line
-    assert found.function == "DictBySession.happened"
+    assert found.function == "DictBySession.on_event"
     assert ".sessions" in found.retained_by
     assert found.objects_per_cycle == pytest.approx(1.4, abs=0.2)  # a block of 20 cycles opens 28 terminals
     assert found.bytes_per_cycle > 64

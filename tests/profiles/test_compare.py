@@ -123,7 +123,7 @@ def test_a_line_that_moved_is_the_same_culprit_and_both_lines_are_told() -> None
     assert row.was_at == samples.CONTAINER.place and row.is_at == CodeLocation(
         samples.CONTAINER.file, 77, row.is_at.function
     )
-    assert "soak/plants/python_objects.py:77 ClosureHoldsSession.happened" in comparison_text(found).plain
+    assert "soak/plants/python_objects.py:77 ClosureHoldsSession.on_event" in comparison_text(found).plain
 
 
 @pytest.mark.parametrize("change", [{"kind": "native"}, {"function": "other"}, {"what": "dict"}, {"file": "/b.py"}])
@@ -174,7 +174,7 @@ def test_the_text_has_a_line_for_each_the_worse_first() -> None:
     assert text.splitlines()[:-2] == [
         "✗ Worse: 1 new, 1 larger",
         "✗ new     heap.bytes (unattributed, in terminals): 0 B → +48 B a cycle",
-        "✗ larger  soak/plants/python_objects.py:49 ClosureHoldsSession.happened (container, list of Bound, in "
+        "✗ larger  soak/plants/python_objects.py:49 ClosureHoldsSession.on_event (container, list of Bound, in "
         "terminals): +100 B → +200 B a cycle",
         "✓ gone    /srv/app/pipes.py:8 (descriptor, pipe, in reconnects): +0.5 things → 0 things a cycle",
     ]

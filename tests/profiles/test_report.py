@@ -187,7 +187,7 @@ def test_the_page_tells_all_that_is_known_of_a_culprit() -> None:
     shown = entities.unescape(page(samples.found()))
     for expected in (
         '<h3 title="/opt/venv/lib/python3.11/site-packages/soak/plants/python_objects.py">'
-        "soak/plants/python_objects.py:49 ClosureHoldsSession.happened</h3>",
+        "soak/plants/python_objects.py:49 ClosureHoldsSession.on_event</h3>",
         "✗ container, list of Bound",
         samples.CONTAINER.retained_by,
         "+4.73 KB a cycle",
@@ -268,7 +268,7 @@ def test_the_summary_has_who_what_why_and_how_to_see_it_again() -> None:
     lines = summary(samples.found(), Path("profile-report/report.html")).plain.splitlines()
     assert lines[:17] == [
         "✗ 2 culprits found, 1 gauge without one; 120 cycles judged in 1 min 32 s.",
-        "  ✗ soak/plants/python_objects.py:49 ClosureHoldsSession.happened: container, list of Bound",
+        "  ✗ soak/plants/python_objects.py:49 ClosureHoldsSession.on_event: container, list of Bound",
         f"      held by     {samples.CONTAINER.retained_by}",
         "      grows by    +4.73 KB a cycle, +1.4 things a cycle, +1.2 GB in 24 h",
         "      made at     "

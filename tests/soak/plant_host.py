@@ -104,12 +104,12 @@ async def amounts_of_plant(name: str, folder: Path) -> list[int]:
     cause = cause_of(name)
     async with agent_here(folder) as agent:
         seed = install(name, PluginContext(agent.ledger, agent))
-        amounts = [seed.amount()]
+        amounts = [seed.leaked()]
         for round_ in range(3):
             for number in range(PLANT_EVENTS):
                 await cause(agent, round_ * PLANT_EVENTS + number)
-            await eventually(lambda: seed.amount() > amounts[-1], 5)
-            amounts.append(seed.amount())
+            await eventually(lambda: seed.leaked() > amounts[-1], 5)
+            amounts.append(seed.leaked())
         return amounts
 
 
@@ -121,10 +121,10 @@ async def amounts_of_decoy(name: str, folder: Path) -> list[int]:
         amounts = []
         for number in range(DECOY_EVENTS * 3 // 2):
             await cause(agent, number)
-            amounts.append(seed.amount())
+            amounts.append(seed.leaked())
         if name == "long-timer":
-            await eventually(lambda: not seed.amount(), 10)
-        return [max(amounts[:DECOY_EVENTS]), max(amounts[DECOY_EVENTS:]), seed.amount()]
+            await eventually(lambda: not seed.leaked(), 10)
+        return [max(amounts[:DECOY_EVENTS]), max(amounts[DECOY_EVENTS:]), seed.leaked()]
 
 
 @contextmanager
@@ -149,10 +149,10 @@ def amounts_in_keeper(name: str) -> list[int]:
     """As `amounts_of_plant` and `amounts_of_decoy`, in a keeper."""
     with keeper_here() as keeper:
         seed = install(name, PluginContext(Ledger(), keeper=keeper))
-        amounts = [seed.amount()]
+        amounts = [seed.leaked()]
         for number in range(DECOY_EVENTS * 3 // 2 if plant(name).decoy else 3 * PLANT_EVENTS):
             churn_in(keeper, number)
-            amounts.append(seed.amount())
+            amounts.append(seed.leaked())
         if plant(name).decoy:
             return [max(amounts[:DECOY_EVENTS]), max(amounts[DECOY_EVENTS:]), amounts[-1]]
         return amounts[::PLANT_EVENTS]

@@ -263,7 +263,7 @@ def test_sixteen_bytes_of_c_are_on_the_c_heap() -> None:
     seed = plant("sixteen-native-bytes").source(PluginContext(Ledger()))
     before = heap_in_use() or 0
     for number in range(2000):
-        seed.happened(PlantEvent(number))
+        seed.on_event(PlantEvent(number))
     assert (heap_in_use() or 0) - before >= 2000 * 16
 
 
