@@ -97,7 +97,7 @@ export class FakeSession implements Session {
 
   async pair(text: string): Promise<void> {
     this.#note("pair", text);
-    if (!/1\.[^.]+\.[^.]+\.[^.]+\.[^.]+$/.test(text)) throw new Error("That is no link of MobiFai: it has a # and five parts with dots between. Copy it whole, or scan the QR code.");
+    if (!/1\.[^.]+\.[^.]+\.[^.]+\.[^.]+$/.test(text)) throw new Error("This is not a MobiFai link: expected five parts with dots between them after the #. Copy the whole link, or scan the QR code.");
     this.ready();
   }
 

@@ -16,7 +16,7 @@ if (root) {
     session.ready();
     for (let tab = 0; tab < Number(wanted.get("tabs") ?? "1"); tab += 1) app.terminals.create();
   } else {
-    const problem = stage === "refused" ? "This device was shut out on the machine. Link it again with a new QR code: run “mobifai pair” there." : null;
+    const problem = stage === "refused" ? "This device was revoked on the machine. Pair it again with a new QR code: run “mobifai pair” there." : null;
     session.be({ stage, machine: stage === "unpaired" ? null : "workshop", waitingFor: stage === "waiting" ? "the machine" : null, problem });
   }
 }

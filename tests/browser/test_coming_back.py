@@ -226,7 +226,7 @@ async def test_another_phone_waits_and_is_served_when_the_first_one_leaves(tmp_p
     async with at_the_phone(tmp_path) as here, open_browser() as browser:
         second = PhonePage(await browser.context.new_page())
         await second.open((await here.agent.invite())["link"])
-        await second.waits_for("if another phone is using it")
+        await second.says("if another phone is using it")
         await here.phone.page.close()
         await second.ready()
         await answers(second)

@@ -147,15 +147,15 @@ async def test_keys_of_an_earlier_version_are_asked_about_once(tmp_path: Path) -
         await phone.open((await agent.invite())["link"])
         await phone.first_terminal()
         await interrupts(phone)
-        await phone.page.get_by_role("button", name="Look", exact=True).tap()
+        await phone.page.get_by_role("button", name="Review", exact=True).tap()
         assert "echo theirs-$((1+1))<Enter>" in await phone.sheet.inner_text()
-        await phone.sheet.get_by_text("Key “Mine” types").tap()
-        await phone.sheet.get_by_role("button", name="Keep the chosen").tap()
+        await phone.sheet.get_by_text("Key “Mine” sends").tap()
+        await phone.sheet.get_by_role("button", name="Keep selected").tap()
         await phone.tap_key("Mine")
         await phone.shows("mine-2")
         await interrupts(phone)
         await phone.reload()
         await phone.ready()
         assert await phone.keys_of_ones_own() == ["Mine"]
-        assert await phone.page.get_by_role("button", name="Look", exact=True).count() == 0
+        assert await phone.page.get_by_role("button", name="Review", exact=True).count() == 0
         assert "theirs" not in await phone.text()

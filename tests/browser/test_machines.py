@@ -60,7 +60,7 @@ async def test_machines_are_added_used_named_and_forgotten(tmp_path: Path) -> No
     async with two_machines(tmp_path) as (desk, attic, phone):
         await phone.enter("here=desk")
         await phone.follow((await attic.invite())["link"])
-        await phone.answer("Add it")
+        await phone.answer("Add")
         await phone.ready_at("attic")
         await phone.first_terminal()
         await answers(phone)
@@ -81,7 +81,7 @@ async def test_machines_are_added_used_named_and_forgotten(tmp_path: Path) -> No
         await phone.shows("it-is-attic")
         await phone.open_machines()
         await phone.sheet.get_by_role("button", name="Forget desk").tap()
-        await phone.answer("Forget it")
+        await phone.answer("Forget")
         assert await phone.open_machines() == ["loft"]
         assert (await desk.status())["terminals"] != []
 

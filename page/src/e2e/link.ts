@@ -1,11 +1,11 @@
-/** A way in: what the QR code's address has behind its `#`. */
+/** An invitation link: the part of the QR code's address after `#`. */
 
 import { hex, unbase64url } from "../platform/bytes";
 
 export interface Link {
   /** The invitation's code, for the relay. */
   readonly code: string;
-  /** 16 bytes that only the machine and who saw the QR code know. */
+  /** 16 bytes that only the machine and the person who saw the QR code know. */
   readonly secret: Uint8Array;
   /** The machine's static public key. */
   readonly key: Uint8Array;
@@ -17,7 +17,7 @@ export class LinkError extends Error {}
 
 const AGAIN = "Run `mobifai pair` on the machine for a new one.";
 
-/** Read a whole address, or what follows its `#`. Throws LinkError, with a sentence for people. */
+/** Read a whole address, or the part after `#`. Throws LinkError, with a sentence for people. */
 export function parseLink(found: string): Link {
   const fragment = found.trim().split("#").at(-1) ?? "";
   if (/^[A-Z0-9]{4}-?[A-Z0-9]{4}$/i.test(fragment)) {
@@ -25,9 +25,9 @@ export function parseLink(found: string): Link {
   }
   const [version, code, secret, key, machine, ...rest] = fragment.split(".");
   if (!version || !code || !secret || !key || !machine || rest.length > 0) {
-    throw new LinkError(`This is not a link of MobiFai. It has to be copied whole, with all that follows the #. ${AGAIN}`);
+    throw new LinkError(`This is not a MobiFai link. Copy the whole link, with everything after the #. ${AGAIN}`);
   }
-  if (version !== "1") throw new LinkError("This link is of a newer MobiFai than this page. Reload the page and try again.");
+  if (version !== "1") throw new LinkError("This link is from a newer version of MobiFai. Reload the page and try again.");
   return {
     code: pairingCode(code),
     secret: bytes(secret, 16),
@@ -37,7 +37,7 @@ export function parseLink(found: string): Link {
 }
 
 function pairingCode(code: string): string {
-  if (!/^[A-Za-z0-9]{4,40}$/.test(code)) throw new LinkError(`This link is damaged: its pairing code is none. ${AGAIN}`);
+  if (!/^[A-Za-z0-9]{4,40}$/.test(code)) throw new LinkError(`This link is damaged: it has no valid pairing code. ${AGAIN}`);
   return code;
 }
 
@@ -46,7 +46,7 @@ function bytes(coded: string, length: number): Uint8Array {
     const found = unbase64url(coded);
     if (found.length === length) return found;
   } catch {
-    // told below
+    // damaged: reported below
   }
   throw new LinkError(`This link is damaged or was cut off. ${AGAIN}`);
 }

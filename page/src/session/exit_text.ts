@@ -1,11 +1,11 @@
-/** How a shell ended, as the agent tells it, in words. */
+/** How a shell ended, in words. Pure. */
 
 const SIGNAL = /^SIG[A-Z0-9+-]{1,20}$/;
 
-/** "exited with status 3", or null for what tells of no end. */
+/** Return a phrase such as "exited with status 3"; null when the shell has not ended. */
 export function exitText(exited: unknown): string | null {
   if (typeof exited !== "object" || exited === null) return null;
   const { status, signal } = exited as { status?: unknown; signal?: unknown };
-  if (typeof signal === "string" && SIGNAL.test(signal)) return `was ended by ${signal}`;
+  if (typeof signal === "string" && SIGNAL.test(signal)) return `was killed by ${signal}`;
   return Number.isInteger(status) ? `exited with status ${String(status)}` : "ended";
 }

@@ -83,7 +83,7 @@ export class App {
 
   /** Another build of this page is there. */
   offerReload(): void {
-    this.#notices.say("A new version of this page is ready.", { key: "new-version", actions: [{ label: "Reload", act: () => location.reload() }] });
+    this.#notices.say("A new version of this page is available.", { key: "new-version", actions: [{ label: "Reload", act: () => location.reload() }] });
   }
 
   listenToAddress(changed: () => void): void {
@@ -185,7 +185,7 @@ export class App {
   #review(combos: readonly Combo[]): Promise<readonly Combo[] | null> {
     return new Promise((resolve) => {
       const act = (): void => void reviewCombos(combos).then(resolve);
-      this.#notices.say("Keys of an earlier version of this page wait for you to look at them.", { key: "old-keys", seconds: 60, actions: [{ label: "Look", act }] });
+      this.#notices.say("Keys from an earlier version of this page need your review.", { key: "old-keys", seconds: 60, actions: [{ label: "Review", act }] });
     });
   }
 
@@ -204,7 +204,7 @@ export class App {
   #applyAssistantEvent(event: AssistantEvent): void {
     const assistant = applyEvent(this.store.state.assistant, event, Date.now());
     this.store.set({ assistant, asking: this.store.state.asking || event.type === "approval" });
-    if (event.type === "approval") this.#notices.speak("The assistant asks for your permission.");
+    if (event.type === "approval") this.#notices.speak("The assistant needs your approval.");
   }
 
   #askAssistant(asking: boolean): void {

@@ -1,4 +1,4 @@
-/** What menus and buttons do that needs a question, a sheet or the clipboard first. */
+/** The commands of menus and buttons that open a sheet, ask a question, or use the clipboard. */
 
 import type { KnownMachine, Session } from "../session/types";
 import { plainLine } from "../protocol/untrusted_text";
@@ -43,7 +43,7 @@ export class Commands {
     openMenu("MobiFai", [
       { label: "New terminal", picture: "plus", act: create, disabled: !ready },
       { label: "Assistant", picture: "spark", act: assistant, disabled: this.#store.state.shown === null },
-      { label: "Health of the agent", picture: "heart", act: () => this.health(), disabled: !ready },
+      { label: "Agent health", picture: "heart", act: () => this.health(), disabled: !ready },
       { label: "Machines", picture: "machine", act: () => this.machines() },
       { label: "Connection", picture: "link", act: () => this.connection() },
       { label: "Settings", picture: "gear", act: () => this.settings() },
@@ -59,7 +59,7 @@ export class Commands {
       { label: "Rename", picture: "edit", act: () => void this.rename(uuid) },
       { label: "Move left", picture: "left", act: () => this.move(uuid, -1), disabled: at === 0 },
       { label: "Move right", picture: "right", act: () => this.move(uuid, 1), disabled: at === order.length - 1 },
-      { label: "Close", picture: "bin", act: () => void this.close(uuid), danger: true, hint: "Ends its shell and what runs in it" },
+      { label: "Close", picture: "bin", act: () => void this.close(uuid), danger: true, hint: "Ends its shell and everything running in it" },
     ]);
   }
 
@@ -77,8 +77,8 @@ export class Commands {
     const tab = this.#store.state.tabs.find((other) => other.uuid === uuid);
     if (tab === undefined) return;
     if (tab.exit) return this.#session.terminate(uuid); // nothing runs there
-    const text = "Its shell ends, and with it whatever runs there. What was not saved is lost.";
-    if (await ask({ title: `Close ${tab.name}?`, text, yes: "Close it", danger: true })) this.#session.terminate(uuid);
+    const text = "This ends its shell and everything running in it. Unsaved work is lost.";
+    if (await ask({ title: `Close ${tab.name}?`, text, yes: "Close", danger: true })) this.#session.terminate(uuid);
   }
 
   health(): void {
@@ -107,37 +107,37 @@ export class Commands {
     if (name !== null) this.#session.renameMachine(machine.id, name);
   }
 
-  /** By default the machine that is used. */
+  /** Forget a machine; by default the one that is used. */
   async forget(machine = this.#store.state.machines.find(({ isUsed }) => isUsed)): Promise<void> {
     if (machine === undefined) return;
-    const text = "This browser deletes its keys for it. Terminals go on running there. To come back, link again with a new QR code.";
-    if (await ask({ title: `Forget ${machineTitle(machine)}?`, text, yes: "Forget it", danger: true })) this.#session.forget(machine.id);
+    const text = "This browser deletes its keys for this machine. Terminals keep running there. To use it again, pair with a new QR code.";
+    if (await ask({ title: `Forget ${machineTitle(machine)}?`, text, yes: "Forget", danger: true })) this.#session.forget(machine.id);
   }
 
   async paste(): Promise<void> {
     const text = await readText();
     if (text === null) openPaste((given) => void this.#input.paste(given));
-    else if (text === "") this.#notices.say("The clipboard holds no text.");
+    else if (text === "") this.#notices.say("The clipboard contains no text.");
     else await this.#input.paste(text);
   }
 
   async copy(text: string): Promise<void> {
     if (text === "") return;
-    this.#notices.say((await copyText(text)) ? "Copied." : "This browser did not let the page copy.", { key: "copied", seconds: 2 });
+    this.#notices.say((await copyText(text)) ? "Copied." : "The browser did not allow copying.", { key: "copied", seconds: 2 });
   }
 
-  /** A program wants to write the clipboard: only when a person says so, who sees what it is. */
+  /** A program wants to write to the clipboard: show the text, and let the person decide. */
   offerCopy(text: string): void {
     const copy = { label: "Copy", act: () => void this.copy(text) };
-    this.#notices.say(`A program wants to put ${text.length} characters on the clipboard.`, { key: "osc52", detail: plainLine(text, 120), actions: [copy] });
+    this.#notices.say(`A program wants to copy ${text.length} characters to the clipboard.`, { key: "osc52", detail: plainLine(text, 120), actions: [copy] });
   }
 
   async open(address: string): Promise<void> {
     if (document.querySelector("dialog[open]") !== null) return;
-    const link = safeUrl(address);
-    if (link === null) return this.#notices.say("Only web and mail addresses are opened.", { key: "link" });
-    const question = { title: link.scheme === "mailto" ? "Write a mail?" : "Open this address?", text: `It leads to ${link.target}.`, quoted: link.href, warning: link.warning, yes: "Open" };
-    if (await ask(question)) window.open(link.href, "_blank", "noopener,noreferrer");
+    const url = safeUrl(address);
+    if (url === null) return this.#notices.say("Only web and email addresses can be opened.", { key: "address" });
+    const question = { title: url.scheme === "mailto" ? "Write an email?" : "Open this address?", text: `It leads to ${url.target}.`, quoted: url.href, warning: url.warning, yes: "Open" };
+    if (await ask(question)) window.open(url.href, "_blank", "noopener,noreferrer");
   }
 
   #order(): readonly string[] {

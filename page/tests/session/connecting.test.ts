@@ -396,7 +396,7 @@ describe("what a relay says in clear", () => {
     world.codes.clear();
     world.refusal = long;
     const problem = await watched.session.pair(link).catch((error: Error) => error.message);
-    expect(problem).toMatch(/^This link does not let this browser in\. The relay says: “[^“”\n]*” Run `mobifai pair`/);
+    expect(problem).toMatch(/^The relay does not accept this link\. The relay says: “[^“”\n]*” Run `mobifai pair`/);
     expect(String(problem).length).toBeLessThan(400);
   });
 

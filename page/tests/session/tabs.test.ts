@@ -120,7 +120,7 @@ describe("the tabs", () => {
     world.agent.say("process:exited", { uuid: "one", exited: { status: 3 }, kept: true });
     world.agent.say("process:exited", { uuid: "two", exited: { signal: "SIGKILL" }, kept: true });
     await world.settle();
-    expect(watched.session.tabs.map(({ exit }) => exit)).toEqual(["exited with status 3", "was ended by SIGKILL", null]);
+    expect(watched.session.tabs.map(({ exit }) => exit)).toEqual(["exited with status 3", "was killed by SIGKILL", null]);
     expect(watched.ended).toEqual([]);
     world.agent.heard.length = 0;
     expect(watched.session.input("one", "ls\r")).toBe(true);

@@ -40,7 +40,7 @@ class AssistantActs(Part):
 
     async def stop_assistant(self) -> None:
         """Have it stop."""
-        await self._panel.get_by_role("button", name="Cancel what the assistant does").tap()
+        await self._panel.get_by_role("button", name="Stop the assistant").tap()
 
     async def close_assistant(self) -> None:
         """Close the panel."""

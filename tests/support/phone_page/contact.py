@@ -37,7 +37,7 @@ class ContactActs(Part):
     async def paste_link(self, link: str) -> None:
         """Put a link into the field for it, and go."""
         await self.page.get_by_label("Link from the machine").fill(link)
-        await self.page.get_by_role("button", name=re.compile("^Link")).tap()
+        await self.page.get_by_role("button", name="Pair", exact=True).tap()
 
     async def follow(self, link: str) -> None:
         """Have the open page follow a link, as one that is tapped in another app."""
@@ -78,11 +78,10 @@ class ContactActs(Part):
         """Whether the page says that it is."""
         return (await self.status_button.get_attribute("title") or "").startswith("Connected to")
 
-    async def waits_for(self, words: str = "") -> str:
-        """Wait until the page says that it waits for something, in these words. Return all that it says."""
+    async def says(self, words: str) -> None:
+        """Wait until the page says these words instead of a terminal, or above it."""
         said = self.page.locator(".banner-words:visible, .welcome-card:visible").first
-        await expect(said).to_contain_text(re.compile(re.escape(words), re.IGNORECASE), timeout=MS)
-        return await said.inner_text()
+        await expect(said).to_contain_text(words, ignore_case=True, timeout=MS)
 
     async def problem(self) -> str:
         """What the page says went wrong, wherever it says so."""

@@ -36,8 +36,8 @@ class KeyActs(Part):
     async def add_combination(self, label: str, sequence: str) -> None:
         """Make a key of one's own."""
         await self._key("Add a combination").tap()
-        await self.sheet.get_by_label("What it types").fill(sequence)
-        await self.sheet.get_by_label("On the key").fill(label)
+        await self.sheet.get_by_label("Text and keys to send").fill(sequence)
+        await self.sheet.get_by_label("Label", exact=True).fill(label)
         await self.sheet.get_by_role("button", name="Save").tap()
 
     async def keys_of_ones_own(self) -> list[str]:

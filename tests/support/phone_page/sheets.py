@@ -18,7 +18,7 @@ class SheetActs(Part):
     async def open_health(self) -> str:
         """How the agent is, as it is shown."""
         await self.status_button.tap()
-        await self.sheet.get_by_role("button", name="Health of the agent").tap()
+        await self.sheet.get_by_role("button", name="Agent health").tap()
         await expect(self.sheet.get_by_role("region", name="Limits")).to_be_visible(timeout=MS)
         return (await self.sheet.inner_text()).replace("\u200b", "")  # where names may be broken
 

@@ -1,4 +1,4 @@
-/** What the assistant wants to do and may not without a person: shown whole, with its risk and the time that is left. */
+/** Actions of the assistant that need approval: shown in full, with their risk and the time left to answer. */
 
 import type { Tab } from "../../session/types";
 import { el, setText } from "../base/dom";
@@ -16,7 +16,7 @@ export class ApprovalCards {
     scope.add(() => this.render([], null, []));
   }
 
-  /** Cards that stay are not drawn anew, so that a button never moves under a finger. */
+  /** Cards that stay keep their elements, so that a button never moves under a finger. */
   render(approvals: readonly Approval[], shown: string | null, tabs: readonly Tab[]): void {
     const wanted = new Set(approvals.map((approval) => approval.id));
     for (const [id, card] of this.#cards) if (!wanted.has(id)) this.#remove(id, card);
@@ -40,7 +40,7 @@ export class ApprovalCards {
     };
     const element = el(
       "div", { class: "approval" },
-      el("div", { class: "approval-head" }, el("strong", {}, elsewhere === null ? "May it do this?" : `May it do this in ${elsewhere}?`), left),
+      el("div", { class: "approval-head" }, el("strong", {}, elsewhere === null ? "Allow this?" : `Allow this in ${elsewhere}?`), left),
       el("ul", {}, ...approval.actions.map((action) => el("li", {}, el("code", {}, describe(action)), action.risk !== undefined && action.risk !== null && el("span", { class: "risk" }, icon("warning"), action.risk)))),
       el("div", { class: "row" }, button("Refuse", false, ""), button("Allow", true, "primary")),
     );

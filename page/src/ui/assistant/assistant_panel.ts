@@ -1,4 +1,4 @@
-/** The assistant of the shown terminal: what was asked, what it does, what it wants to be allowed, and a line to ask. */
+/** The assistant of the shown terminal: the conversation, the actions that need approval, and a field for the next prompt. */
 
 import { el, replace, setText } from "../base/dom";
 import { icon } from "../base/icons";
@@ -14,15 +14,15 @@ export interface AssistantActions {
   close(): void;
 }
 
-const LONGEST_PROMPT = 8_000;
+const MAX_PROMPT = 8_000;
 
 export class AssistantPanel {
   readonly element = el("section", { class: "assistant", "aria-label": "Assistant", hidden: true });
-  readonly #log = el("div", { class: "log", role: "log", "aria-live": "polite", tabindex: 0, "aria-label": "What the assistant says" });
+  readonly #log = el("div", { class: "log", role: "log", "aria-live": "polite", tabindex: 0, "aria-label": "Conversation with the assistant" });
   readonly #cards: ApprovalCards;
-  readonly #field = el("textarea", { rows: 1, maxlength: LONGEST_PROMPT, placeholder: "What shall be done here?", "aria-label": "Ask the assistant", enterkeyhint: "send" });
+  readonly #field = el("textarea", { rows: 1, maxlength: MAX_PROMPT, placeholder: "What should I do here?", "aria-label": "Ask the assistant", enterkeyhint: "send" });
   readonly #send = el("button", { class: "square primary", "aria-label": "Send" }, icon("send"));
-  readonly #stop = el("button", { class: "square", type: "button", "aria-label": "Cancel what the assistant does" }, icon("stop"));
+  readonly #stop = el("button", { class: "square", type: "button", "aria-label": "Stop the assistant" }, icon("stop"));
   readonly #actions: AssistantActions;
   #drawn: Conversation | null = null;
 
@@ -58,7 +58,7 @@ export class AssistantPanel {
     this.#drawn = conversation;
     const grown = before !== null && before.dropped === conversation.dropped && before.entries.every((entry, index) => entry === conversation.entries[index]);
     if (grown) this.#log.append(...conversation.entries.slice(before.entries.length).map(line));
-    else replace(this.#log, conversation.dropped > 0 && el("p", { class: "hint" }, `${conversation.dropped} older lines are not kept.`), ...conversation.entries.map(line));
+    else replace(this.#log, conversation.dropped > 0 && el("p", { class: "hint" }, `${conversation.dropped} older lines were dropped.`), ...conversation.entries.map(line));
     this.#log.hidden = conversation.entries.length === 0;
     if (follows) this.#log.scrollTop = this.#log.scrollHeight;
   }

@@ -1,4 +1,4 @@
-/** What is typed, on its way to the shown terminal: with the key bar's modifiers, combinations, and pastes. */
+/** Sends input to the shown terminal: typed text, keys with the key bar's modifiers, combinations, and pastes. */
 
 import { utf8 } from "../../platform/bytes";
 import type { Session } from "../../session/types";
@@ -12,9 +12,9 @@ import type { Screen } from "../screen/screen";
 import { ask } from "../sheets/sheet";
 import type { AppState } from "../state";
 
-/** Bytes. Longer pastes are refused: the agent keeps a MiB for a program that is slow to read, and drops what is beyond. */
-const LONGEST_PASTE = 1_000_000;
-/** What asks before it is pasted, even where the program knows pastes. */
+/** Bytes. Longer pastes are refused: the agent buffers 1 MiB for a program that is slow to read, and drops the rest. */
+const MAX_PASTE = 1_000_000;
+/** Characters. Longer pastes are confirmed first, even if the program supports bracketed paste. */
 const LONG_PASTE = 20_000;
 
 export class InputSender {
@@ -30,7 +30,7 @@ export class InputSender {
     this.#screen = screen;
   }
 
-  /** From a keyboard of any kind. */
+  /** Text from a keyboard of any kind. */
   typed(data: string): void {
     const { modifiers } = this.#store.state;
     const combined = anyHeld(modifiers) ? withHeldOf(data, modifiers, this.#application) : null;
@@ -62,13 +62,13 @@ export class InputSender {
     const screen = this.#screen();
     const { shown } = this.#store.state;
     if (clean === "" || screen === null) return;
-    if (utf8(clean).length > LONGEST_PASTE) return this.#notices.say("That is too long to be pasted: a megabyte is the most.");
-    const knowsPastes = screen.terminal.modes.bracketedPasteMode;
-    if (!(await this.#isConfirmed(clean, knowsPastes)) || this.#store.state.shown !== shown) return;
-    this.#press(bracketed(clean, knowsPastes));
+    if (utf8(clean).length > MAX_PASTE) return this.#notices.say("That is too long to paste (maximum 1 MB).");
+    const bracketsPastes = screen.terminal.modes.bracketedPasteMode;
+    if (!(await this.#isConfirmed(clean, bracketsPastes)) || this.#store.state.shown !== shown) return;
+    this.#press(bracketed(clean, bracketsPastes));
   }
 
-  /** Another terminal is shown: what was held is let go. */
+  /** Release all modifiers: another terminal is shown. */
   release(): void {
     this.#store.set({ modifiers: RELEASED });
   }
@@ -77,10 +77,10 @@ export class InputSender {
     return this.#screen()?.applicationCursor ?? false;
   }
 
-  async #isConfirmed(text: string, knowsPastes: boolean): Promise<boolean> {
+  async #isConfirmed(text: string, bracketsPastes: boolean): Promise<boolean> {
     const lines = text.split("\r").length;
-    if (text.length <= LONG_PASTE && (lines === 1 || knowsPastes)) return true;
-    const why = knowsPastes ? `${text.length} characters.` : `${lines} lines. The program takes each line as if Enter was pressed, so commands run at once.`;
+    if (text.length <= LONG_PASTE && (lines === 1 || bracketsPastes)) return true;
+    const why = bracketsPastes ? `${text.length} characters.` : `${lines} lines. The program treats each line as if you pressed Enter, so commands run immediately.`;
     return ask({ title: "Paste this?", text: why, quoted: text.replace(/\r/g, "\n").slice(0, 600), yes: "Paste" });
   }
 
@@ -97,7 +97,7 @@ export class InputSender {
   #send(data: string): void {
     const { shown } = this.#store.state;
     if (shown === null || data === "") return;
-    if (!this.#session.input(shown, data)) this.#notices.say("Not connected: that was not typed.", { key: "not-typed" });
+    if (!this.#session.input(shown, data)) this.#notices.say("Not connected: the text was not sent.", { key: "not-typed" });
     else this.#screen()?.terminal.scrollToBottom();
   }
 }

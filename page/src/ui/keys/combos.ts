@@ -1,7 +1,7 @@
 /**
- * Own combinations: text and keys in sequence, as people write them: `git status<Enter>`, `<Ctrl+B>c`, `<Esc>:wq<Enter>`.
+ * Key combinations that people make: a sequence of text and keys, such as `git status<Enter>`, `<Ctrl+B>c`, `<Esc>:wq<Enter>`.
  *
- * A key is in angle brackets; `<<` is a plain `<`. Pure.
+ * Keys are in angle brackets, and `<<` is a plain `<`. Pure.
  */
 
 import { MOST_COMBINATIONS, readCombination } from "../../session/combination_list";
@@ -18,7 +18,7 @@ export const MAX_COMBOS = MOST_COMBINATIONS;
 export const MAX_LABEL = 14;
 export const MAX_SEQUENCE = 500;
 
-/** Other names that people write. */
+/** Other names of keys. */
 const ALIASES: Readonly<Record<string, Key>> = {
   esc: "Escape", return: "Enter", cr: "Enter", del: "Delete", ins: "Insert", bs: "Backspace", up: "ArrowUp", down: "ArrowDown",
   left: "ArrowLeft", right: "ArrowRight", pgup: "PageUp", pgdn: "PageDown", pagedown: "PageDown",
@@ -26,9 +26,9 @@ const ALIASES: Readonly<Record<string, Key>> = {
 const BY_NAME = new Map<string, Key>(KEYS.map((key) => [key.toLowerCase(), key])); // bounded by KEYS
 
 export function parseCombo(sequence: string): Parsed {
-  if (sequence === "") return { problem: "Write what it shall type: text, and keys such as <Enter>." };
-  if (sequence.length > MAX_SEQUENCE) return { problem: `That is ${sequence.length} characters; ${MAX_SEQUENCE} are the most.` };
-  if (hasHidden(sequence)) return { problem: "It has a character that can't be seen. Write keys by their names, such as <Tab>." };
+  if (sequence === "") return { problem: "Enter the text and keys to send, such as git status<Enter>." };
+  if (sequence.length > MAX_SEQUENCE) return { problem: `${sequence.length} characters is too long (maximum ${MAX_SEQUENCE}).` };
+  if (hasHidden(sequence)) return { problem: "It contains an invisible character. Write keys by name, such as <Tab>." };
   const steps: Step[] = [];
   for (const part of sequence.match(/<<|<[^<>]*>|<|[^<]+/g) ?? []) {
     const step = parsePart(part);
@@ -39,8 +39,8 @@ export function parseCombo(sequence: string): Parsed {
 }
 
 function unknownKey(part: string): string {
-  if (part === "<") return "A < begins a key and needs a > after it. For a plain < write <<.";
-  return `${part} is no key. Keys are <Enter>, <Tab>, <Esc>, <Up>, <F1>, <Ctrl+C>, <Alt+.> and such. For a plain < write <<.`;
+  if (part === "<") return "A < starts the name of a key and needs a closing >. Write << for a plain <.";
+  return `${part} is not a key. Keys are <Enter>, <Tab>, <Esc>, <Up>, <F1>, <Ctrl+C>, <Alt+.> and so on. Write << for a plain <.`;
 }
 
 function parsePart(part: string): Step | null {
@@ -66,7 +66,7 @@ function parseHeld(prefix: string): Held {
   return { ctrl: has("ctrl", "control", "c"), alt: has("alt", "m"), shift: has("shift", "s") };
 }
 
-/** What is sent; line feeds in text are Enter. */
+/** Return what is sent to the terminal. A line feed in text is Enter. */
 export function encodeCombo(steps: readonly Step[], applicationCursor: boolean): string {
   return steps.map((step) => encodeStep(step, applicationCursor)).join("");
 }
@@ -80,7 +80,7 @@ function isKey(name: string): name is Key {
   return (KEYS as readonly string[]).includes(name);
 }
 
-/** Those that can be used; the usual ones where none were chosen. */
+/** Return the stored combinations that can be used, or the default ones when none are stored. */
 export function readCombos(kept: readonly unknown[] | null): readonly Combo[] {
   if (kept === null) return DEFAULT_COMBOS;
   return kept.map(readCombination).filter((combo): combo is Combo => combo !== null && !("problem" in parseCombo(combo.sequence))).slice(0, MAX_COMBOS);
@@ -93,7 +93,7 @@ export const DEFAULT_COMBOS: readonly Combo[] = [
   { id: "suspend", label: "^Z", sequence: "<Ctrl+Z>" },
 ];
 
-/** How a sequence looks on its key when it has no label of its own. */
+/** Return the label of a combination that was given none. */
 export function labelFor(sequence: string): string {
   const letters = Array.from(sequence.trim() || "Space");
   return letters.length <= MAX_LABEL ? letters.join("") : `${letters.slice(0, MAX_LABEL - 1).join("")}…`;

@@ -27,7 +27,7 @@ export class TerminalArea {
   readonly area = el("div", { class: "screens" });
   readonly selection: Selection;
   readonly #scrolling = new Scrolling();
-  readonly #down = el("button", { class: "jump", type: "button", "aria-label": "To the bottom", hidden: true }, icon("bottom"));
+  readonly #down = el("button", { class: "jump", type: "button", "aria-label": "Scroll to the bottom", hidden: true }, icon("bottom"));
   readonly #mark = el("div", { class: "mark-skipped", hidden: true });
   readonly #zoom = el("div", { class: "zoom", hidden: true, "aria-hidden": "true" });
   readonly #actions: TerminalAreaActions;

@@ -1,19 +1,19 @@
-/** Which addresses may be opened from a terminal's text, and how they are told to people. Pure. */
+/** Which addresses in a terminal's text may be opened, and what people see of them first. Pure. */
 
 export interface SafeUrl {
   readonly href: string;
-  /** What to look at before opening: the host, or the mail's receiver. */
+  /** The part to check before opening: the host, or the recipient of an email. */
   readonly target: string;
   readonly scheme: string;
-  /** Something that often goes with deceit; null mostly. */
+  /** A sign of deception; null when there is none. */
   readonly warning: string | null;
 }
 
 const ALLOWED = new Set(["http:", "https:", "mailto:"]); // bounded: a constant
-const LONGEST = 4096;
+const MAX_LENGTH = 4096;
 
 export function safeUrl(text: string): SafeUrl | null {
-  if (text.length > LONGEST) return null;
+  if (text.length > MAX_LENGTH) return null;
   let url: URL;
   try {
     url = new URL(text);
@@ -27,6 +27,6 @@ export function safeUrl(text: string): SafeUrl | null {
 
 function warningFor(url: URL): string | null {
   if (url.username !== "" || url.password !== "") return "The part before the @ is a user name, not the site.";
-  if (/(^|\.)xn--/.test(url.hostname)) return "The site's name has letters that can look like others.";
+  if (/(^|\.)xn--/.test(url.hostname)) return "The site's name contains characters that can look like others.";
   return null;
 }

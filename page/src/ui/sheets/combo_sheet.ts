@@ -1,4 +1,4 @@
-/** Makes, changes and removes an own combination. */
+/** Creates, changes and removes a key combination. */
 
 import { el, setText } from "../base/dom";
 import { type Combo, labelFor, MAX_COMBOS, MAX_LABEL, MAX_SEQUENCE, parseCombo } from "../keys/combos";
@@ -8,19 +8,19 @@ import { openSheet } from "./sheet";
 
 const INSERTS = ["<Enter>", "<Esc>", "<Tab>", "<Ctrl+C>", "<Alt+.>", "<Up>", "<F1>"] as const;
 
-/** `save` gets all combinations as they are to be. */
+/** `save` gets the new list of all combinations. */
 export function openCombo(combo: Combo | null, combos: readonly Combo[], save: (combos: readonly Combo[]) => void): void {
   const plain = { autocapitalize: "off", autocomplete: "off", autocorrect: "off", spellcheck: "false" };
   const sequence = el("input", { ...plain, type: "text", class: "mono", maxlength: MAX_SEQUENCE, placeholder: "git status<Enter>", value: combo?.sequence });
-  const label = el("input", { ...plain, type: "text", maxlength: MAX_LABEL, placeholder: "As it is typed", value: combo?.label });
+  const label = el("input", { ...plain, type: "text", maxlength: MAX_LABEL, placeholder: "Same as the text", value: combo?.label });
   const problem = el("p", { class: "problem", role: "alert" });
   const inserts = el("div", { class: "inserts" }, ...INSERTS.map((name) => el("button", { type: "button", class: "chip mono" }, name)));
   const remove = combo !== null && el("button", { type: "button", class: "quiet danger-text" }, "Remove");
   const form = el(
     "form", { novalidate: true },
-    el("label", { class: "field" }, el("span", {}, "What it types"), sequence),
+    el("label", { class: "field" }, el("span", {}, "Text and keys to send"), sequence),
     inserts, problem,
-    el("label", { class: "field" }, el("span", {}, "On the key"), label),
+    el("label", { class: "field" }, el("span", {}, "Label"), label),
     el("div", { class: "sheet-buttons" }, remove, el("button", { class: "primary" }, "Save")),
   );
   const sheet = openSheet(combo === null ? "New combination" : "Combination", form);
@@ -49,10 +49,10 @@ export function openCombo(combo: Combo | null, combos: readonly Combo[], save: (
 }
 
 function problemOf(made: Combo, all: readonly Combo[]): string | null {
-  if (all.length > MAX_COMBOS) return `There are ${MAX_COMBOS} combinations, which is the most. Remove one first.`;
+  if (all.length > MAX_COMBOS) return `There are already ${MAX_COMBOS} combinations (the maximum). Remove one first.`;
   const parsed = parseCombo(made.sequence);
   if ("problem" in parsed) return parsed.problem;
-  return fits(all) ? null : "The combinations are too long together. Make this one shorter, or remove another.";
+  return fits(all) ? null : "All combinations together are too long. Shorten this one or remove another.";
 }
 
 function insert(field: HTMLInputElement, text: string): void {

@@ -1,4 +1,4 @@
-/** What the status button opens: the connection in words, and what can be done about it. */
+/** The sheet of the status button: the connection in words, and what can be done about it. */
 
 import { el, replace } from "../base/dom";
 import { latency } from "../base/quantities";
@@ -26,7 +26,7 @@ export function openConnection(store: Store<AppState>, actions: ConnectionAction
     });
     buttons.append(button);
   };
-  add("Health of the agent", actions.health);
+  add("Agent health", actions.health);
   add("Check the connection now", actions.wake);
   add("Machines", actions.machines);
   add("Forget this machine…", actions.forget, "quiet danger-text");
@@ -36,14 +36,14 @@ export function openConnection(store: Store<AppState>, actions: ConnectionAction
 function draw(words: HTMLElement, { connection, machines }: AppState): void {
   const phrase = phraseFor(connection);
   const fact = (name: string, value: string | null): HTMLElement | null => (value === null ? null : el("div", { class: "fact" }, el("dt", {}, name), el("dd", {}, value)));
-  const way = connection.path === null ? null : connection.path === "channel" ? "Direct (data channel)" : "Through the relay";
+  const path = connection.path === null ? null : connection.path === "channel" ? "Direct (data channel)" : "Through the relay";
   replace(
     words,
     el("p", { class: "lead" }, phrase.title, ". ", connection.stage === "ready" ? "" : phrase.hint),
     el(
       "dl", { class: "facts" },
-      fact("Machine", connection.machine), fact("Key of the machine", machines.find(({ isUsed }) => isUsed)?.fingerprint ?? null), fact("Way", way),
-      fact("There and back", connection.latencyMs === null ? null : latency(connection.latencyMs)), fact("Waiting for", connection.waitingFor),
+      fact("Machine", connection.machine), fact("Key of the machine", machines.find(({ isUsed }) => isUsed)?.fingerprint ?? null), fact("Path", path),
+      fact("Round trip", connection.latencyMs === null ? null : latency(connection.latencyMs)), fact("Waiting for", connection.waitingFor),
     ),
     connection.problem !== null && el("p", { class: "caution" }, connection.problem),
   );

@@ -1,4 +1,4 @@
-/** How the agent is: its memory beside its limit, and every limit that it has. Asks again while it is open. */
+/** The agent's health: its memory, and the use of each of its limits. Refreshes while it is open. */
 
 import type { BoundState, Health } from "../../session/types";
 import { el, replace, setText } from "../base/dom";
@@ -6,16 +6,16 @@ import { amount, bytes, duration } from "../base/quantities";
 import { sentence } from "../status/link_form";
 import { openSheet } from "./sheet";
 
-const AGAIN_MS = 5_000;
-/** Most limits that are drawn; an agent has some fifty. */
-const MOST_BOUNDS = 300;
+const REFRESH_MS = 5_000;
+/** The most limits that are drawn; an agent has about fifty. */
+const MAX_BOUNDS = 300;
 
 export function openHealth(ask: () => Promise<Health>): void {
-  const content = el("div", {}, el("p", { class: "lead" }, "The machine is asked…"));
+  const content = el("div", {}, el("p", { class: "lead" }, "Asking the machine…"));
   const problem = el("p", { class: "problem", role: "alert" });
-  const sheet = openSheet("Health of the agent", problem, content);
+  const sheet = openSheet("Agent health", problem, content);
   let asking = false;
-  const renew = async (): Promise<void> => {
+  const refresh = async (): Promise<void> => {
     if (asking) return;
     asking = true;
     try {
@@ -28,8 +28,8 @@ export function openHealth(ask: () => Promise<Health>): void {
       asking = false;
     }
   };
-  sheet.scope.every(AGAIN_MS, () => void renew());
-  void renew();
+  sheet.scope.every(REFRESH_MS, () => void refresh());
+  void refresh();
 }
 
 function draw(content: HTMLElement, health: Health): void {
@@ -49,14 +49,14 @@ function facts(health: Health): HTMLElement {
   const fact = (name: string, value: string): HTMLElement => el("div", { class: "fact" }, el("dt", {}, name), el("dd", {}, value));
   return el(
     "dl", { class: "facts" },
-    fact("Running for", duration(health.uptimeSeconds)), fact("Terminals", String(health.terminals)),
-    fact("At the very worst", bytes(health.worstCaseBytes)), fact("Version", health.version),
+    fact("Uptime", duration(health.uptimeSeconds)), fact("Terminals", String(health.terminals)),
+    fact("Worst case", bytes(health.worstCaseBytes)), fact("Version", health.version),
   );
 }
 
 function table(bounds: readonly BoundState[]): HTMLElement {
-  const sorted = [...bounds].sort((one, other) => fullness(other) - fullness(one)).slice(0, MOST_BOUNDS);
-  const head = el("tr", {}, ...["Limit", "Used", "Peak", "Most"].map((name) => el("th", { scope: "col" }, name)));
+  const sorted = [...bounds].sort((one, other) => fullness(other) - fullness(one)).slice(0, MAX_BOUNDS);
+  const head = el("tr", {}, ...["Limit", "Used", "Peak", "Maximum"].map((name) => el("th", { scope: "col" }, name)));
   return el(
     "div", { class: "table-frame", tabindex: 0, role: "region", "aria-label": "Limits" },
     el("table", {}, el("thead", {}, head), el("tbody", {}, ...sorted.map(row))),
@@ -73,7 +73,7 @@ function row(bound: BoundState): HTMLElement {
   return line;
 }
 
-/** A name that may be broken after its dots. */
+/** A name that may wrap after its dots. */
 function breakable(name: string): string {
   return name.replace(/[._]/g, "$&\u200b");
 }

@@ -1,4 +1,4 @@
-/** The machines that this page knows: which one is used, their names, and forgetting one. */
+/** The machines that this page is paired with: choose, rename, forget or add one. */
 
 import type { UnknownMachineLink, KnownMachine } from "../../session/types";
 import { el, replace } from "../base/dom";
@@ -46,27 +46,27 @@ function row(machine: KnownMachine, acts: Readonly<Record<"choose" | "rename" | 
   return el("li", {}, choose, tool("edit", "Rename", acts.rename), tool("bin", "Forget", acts.forget));
 }
 
-function openAdd(link: (text: string) => Promise<void>): void {
+function openAdd(pair: (text: string) => Promise<void>): void {
   const form = linkForm(async (text) => {
-    await link(text);
+    await pair(text);
     sheet.close();
   });
-  const words = el("p", {}, "Run ", el("code", {}, "mobifai pair"), " on the other machine. Scan its QR code, or paste the link that stands under it:");
+  const words = el("p", {}, "Run ", el("code", {}, "mobifai pair"), " on the other machine. Scan its QR code, or paste the link below it:");
   const sheet = openSheet("Add a machine", words, form);
 }
 
-/** Ask before a link to an unknown machine is used; true means that the person agrees. */
+/** Ask before a link to an unknown machine is used. Returns whether the person agrees. */
 export function askAboutLink({ known, replaces, machine, fingerprint }: UnknownMachineLink): Promise<boolean> {
   const name = machineTitle(known);
   const text = replaces
-    ? `The link says that it leads to ${name}, but it has another key. A machine has a new key only when its state directory was lost.`
-    : `This page is linked with ${name}. The link leads to a machine that it does not know.`;
+    ? `The link names ${name}, but with a different key. A machine gets a new key only if its state directory was lost.`
+    : `This page is paired with ${name}. The link is for a machine that it does not know.`;
   return ask({
     title: replaces ? `Replace ${name}?` : "Add another machine?",
     text,
     quoted: `${name}\nkey ${known.fingerprint}\nThe link’s machine\nkey ${fingerprint}\nid ${machine}`,
-    warning: "Go on only if you have just made this link yourself: whoever made it sees what you type there.",
-    yes: replaces ? "Replace it" : "Add it",
+    warning: "Continue only if you have just created this link yourself: the person who created it can see what you type there.",
+    yes: replaces ? "Replace" : "Add",
     danger: true,
   });
 }

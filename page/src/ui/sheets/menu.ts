@@ -1,4 +1,4 @@
-/** A sheet of things to choose from. */
+/** A sheet with a list of actions. */
 
 import { el } from "../base/dom";
 import { icon, type IconName } from "../base/icons";

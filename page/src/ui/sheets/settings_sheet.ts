@@ -1,4 +1,4 @@
-/** The settings. Draws what is chosen, and tells each change at once. */
+/** The settings sheet. Each change takes effect immediately. */
 
 import { el, replace, setText } from "../base/dom";
 import { icon } from "../base/icons";
@@ -23,35 +23,35 @@ export function openSettings(store: Store<AppState>, actions: SettingsActions): 
   replace(
     sheet.body,
     choose("scheme", "Appearance", [["system", "System"], ["dark", "Dark"], ["light", "Light"]]),
-    el("h3", {}, "Colours of the terminal"), palettes(sheet, store, actions),
+    el("h3", {}, "Terminal colours"), palettes(sheet, store, actions),
     fontSize(sheet, store, actions),
     toggle("cursorBlink", "Blinking cursor", ""),
     el("h3", {}, "Keys"),
     choose("keyBar", "Key bar", [["full", "Two rows"], ["one-row", "One row"]]),
-    choose("composing", "Words while they are composed", [["auto", "Automatic"], ["at-once", "Typed at once"], ["when-done", "When done"]]),
-    el("p", { class: "hint" }, "Choose “When done” for input methods such as Pinyin, Kana or Hangul."),
-    toggle("vibrate", "Vibrate", "For keys and the bell, where the device can."),
+    choose("composing", "Composed text", [["auto", "Automatic"], ["at-once", "Send immediately"], ["when-done", "Send when complete"]]),
+    el("p", { class: "hint" }, "Choose “Send when complete” for input methods such as Pinyin, Kana or Hangul."),
+    toggle("vibrate", "Vibrate", "For keys and the bell, if the device supports it."),
     el("h3", {}, "Accessibility"),
-    toggle("screenReader", "Screen reader support", "The terminal’s text is read out. Costs some speed."),
+    toggle("screenReader", "Screen reader support", "Lets screen readers read the terminal. Slows down output."),
     el("h3", {}, "This device"),
     install(),
     forget(sheet, actions),
   );
 }
 
-function choice(sheet: Sheet, label: string, choices: readonly (readonly [string, string])[], chosen: string, tell: (value: string) => void): HTMLElement {
+function choice(sheet: Sheet, label: string, choices: readonly (readonly [string, string])[], chosen: string, change: (value: string) => void): HTMLElement {
   const name = `choice-${label.toLowerCase().replace(/\W+/g, "-")}`;
   const options = choices.map(([value, words]) => {
     const input = el("input", { type: "radio", name, value, checked: value === chosen });
-    sheet.scope.listen(input, "change", () => tell(value));
+    sheet.scope.listen(input, "change", () => change(value));
     return el("label", {}, input, el("span", {}, words));
   });
   return el("fieldset", { class: "segments" }, el("legend", {}, label), el("div", { class: "segment-row" }, ...options));
 }
 
-function switched(sheet: Sheet, label: string, hint: string, on: boolean, tell: (on: boolean) => void): HTMLElement {
+function switched(sheet: Sheet, label: string, hint: string, on: boolean, change: (on: boolean) => void): HTMLElement {
   const input = el("input", { type: "checkbox", role: "switch", checked: on });
-  sheet.scope.listen(input, "change", () => tell(input.checked));
+  sheet.scope.listen(input, "change", () => change(input.checked));
   return el("label", { class: "switch" }, el("span", { class: "menu-words" }, el("span", {}, label), hint !== "" && el("small", {}, hint)), input);
 }
 
@@ -64,7 +64,7 @@ function palettes(sheet: Sheet, store: Store<AppState>, actions: SettingsActions
     if (theme !== null) paint(sample, [theme.foreground, theme.blue, theme.yellow, theme.green], theme.background);
     return el("label", { class: "palette" }, input, el("span", { class: "palette-face" }, sample, el("span", {}, name)));
   });
-  return el("div", { class: "palettes", role: "radiogroup", "aria-label": "Colours of the terminal" }, ...options);
+  return el("div", { class: "palettes", role: "radiogroup", "aria-label": "Terminal colours" }, ...options);
 }
 
 function paint(sample: HTMLElement, colours: readonly (string | undefined)[], background: string | undefined): void {
@@ -81,15 +81,15 @@ function fontSize(sheet: Sheet, store: Store<AppState>, actions: SettingsActions
     return element;
   };
   sheet.scope.add(store.subscribe((state) => setText(shown, `${state.preferences.fontSize} px`)));
-  return el("div", { class: "stepper" }, el("span", {}, "Size of letters"), button("minus", "Smaller", -1), shown, button("plus", "Larger", 1));
+  return el("div", { class: "stepper" }, el("span", {}, "Font size"), button("minus", "Smaller", -1), shown, button("plus", "Larger", 1));
 }
 
 function install(): HTMLElement | null {
   if (matchMedia("(display-mode: standalone)").matches) return null;
   const secure = window.isSecureContext;
   const words = secure
-    ? "Put this page on the home screen by your browser’s menu (on an iPhone: Share, Add to Home Screen)."
-    : "Browsers install pages and let them read the clipboard only over HTTPS; this address is without it.";
+    ? "Add this page to the home screen from your browser’s menu (on an iPhone: Share, Add to Home Screen)."
+    : "Installing the page and reading the clipboard require HTTPS, which this address does not use.";
   return el("p", { class: "hint" }, words);
 }
 

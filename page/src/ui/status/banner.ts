@@ -1,4 +1,4 @@
-/** A line above the terminal while it can't be used: what is waited for. The picture under it stays readable. */
+/** A line above a terminal that can't be used: what the connection waits for. The terminal's text stays readable. */
 
 import { el, setText } from "../base/dom";
 import type { AppState } from "../state";

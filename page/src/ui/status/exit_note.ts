@@ -1,4 +1,4 @@
-/** A line below a terminal whose shell has ended: how, and the way on. Its last screen stays readable. */
+/** A line below a terminal whose shell has ended: how it ended, and a button that closes the tab. */
 
 import { el, setText } from "../base/dom";
 import type { AppState } from "../state";

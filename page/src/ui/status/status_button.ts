@@ -1,4 +1,4 @@
-/** The connection in one glance: which path, how fast, or what is being waited for. */
+/** The connection at a glance: its path and latency, or what it waits for. */
 
 import type { Connection } from "../../session/types";
 import { el, replace, setText } from "../base/dom";

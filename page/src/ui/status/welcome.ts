@@ -1,5 +1,5 @@
 /**
- * What is seen instead of a terminal: how to get in, what is being waited for, or that there is no terminal yet.
+ * The page without a terminal: how to pair, what the connection waits for, or that no terminal is open.
  */
 
 import type { Connection } from "../../session/types";
@@ -18,7 +18,7 @@ export interface WelcomeActions {
   forget(): void;
 }
 
-type Page = "link" | "refused" | "waiting" | "empty";
+type WelcomePage = "pair" | "refused" | "waiting" | "empty";
 
 export class Welcome {
   readonly element = el("section", { class: "welcome" });
@@ -26,7 +26,7 @@ export class Welcome {
   readonly #title = el("h1");
   readonly #hint = el("p", { class: "lead" });
   readonly #known: HTMLElement;
-  #page: Page | null = null;
+  #page: WelcomePage | null = null;
 
   constructor(actions: WelcomeActions) {
     this.#actions = actions;
@@ -36,21 +36,21 @@ export class Welcome {
   render(state: AppState): void {
     const { connection } = state;
     const page = pageFor(connection);
-    if (page !== this.#page) this.#turnTo(page);
+    if (page !== this.#page) this.#show(page);
     this.#known.hidden = !state.machines.some(({ isUsed }) => !isUsed);
     const phrase = page === "empty" ? EMPTY : phraseFor(connection);
-    setText(this.#title, page === "link" ? "Your machine’s terminals, here" : phrase.title);
-    setText(this.#hint, page === "link" ? "Link this page with the machine that runs MobiFai." : phrase.hint);
+    setText(this.#title, page === "pair" ? "Your machine’s terminals on this device" : phrase.title);
+    setText(this.#hint, page === "pair" ? "Pair this page with the machine that runs MobiFai." : phrase.hint);
   }
 
-  #turnTo(page: Page): void {
+  #show(page: WelcomePage): void {
     this.#page = page;
     this.element.dataset["page"] = page;
-    const content = { link: () => this.#linkPage(), refused: () => this.#refusedPage(), waiting: () => this.#waitingPage(), empty: () => this.#emptyPage() }[page]();
+    const content = { pair: () => this.#pairPage(), refused: () => this.#refusedPage(), waiting: () => this.#waitingPage(), empty: () => this.#emptyPage() }[page]();
     replace(this.element, el("div", { class: "welcome-card" }, ...content));
   }
 
-  #linkPage(): readonly Node[] {
+  #pairPage(): readonly Node[] {
     return [mark(), this.#title, this.#hint, this.#known, steps(), linkForm(this.#actions.pair)];
   }
 
@@ -71,10 +71,10 @@ export class Welcome {
   }
 }
 
-const EMPTY = { title: "No terminals open", hint: "Terminals go on running while nobody looks, and are found here again." };
+const EMPTY = { title: "No terminals open", hint: "Terminals keep running while no page is open, and appear here again." };
 
-function pageFor(connection: Connection): Page {
-  if (connection.stage === "unpaired") return "link";
+function pageFor(connection: Connection): WelcomePage {
+  if (connection.stage === "unpaired") return "pair";
   if (connection.stage === "refused") return "refused";
   return connection.stage === "ready" ? "empty" : "waiting";
 }
@@ -82,9 +82,9 @@ function pageFor(connection: Connection): Page {
 function steps(): HTMLElement {
   return el(
     "ol", { class: "steps" },
-    el("li", {}, "On the machine run ", el("code", {}, "mobifai serve --lan"), ", or ", el("code", {}, "mobifai pair"), " if it runs already."),
-    el("li", {}, "Point this phone’s camera at the QR code that it shows, and open the link."),
-    el("li", {}, "Or copy the link that stands under the code, and paste it here:"),
+    el("li", {}, "On the machine, run ", el("code", {}, "mobifai serve --lan"), ", or ", el("code", {}, "mobifai pair"), " if MobiFai is already running."),
+    el("li", {}, "Point this phone’s camera at the QR code, and open the link."),
+    el("li", {}, "Or copy the link below the code, and paste it here:"),
   );
 }
 
