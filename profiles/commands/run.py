@@ -9,8 +9,9 @@ import msgspec
 
 from profiles.flame import check_memray
 from profiles.investigate.explain import explain_request, nothing_to_explain, read_soak, steps_to_findings
-from profiles.investigate.investigation import Investigation, InvestigationRequest
+from profiles.investigate.investigation import Investigation
 from profiles.investigate.processes import check_process, scenarios_with
+from profiles.investigate.request import InvestigationRequest
 from profiles.options import TABLE, plan_of, run_options
 from profiles.profile_report import SaveProgress, initial_report, run_and_report
 from profiles.progress import print_progress

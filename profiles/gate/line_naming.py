@@ -13,7 +13,8 @@ from profiles.gate.line_growth import lines_grown_at_rest
 from profiles.gate.request import GateRequest
 from profiles.gate.results import FigureRow, GrownLine
 from profiles.gate.sides import in_checkout
-from profiles.investigate.investigation import Investigation, InvestigationRequest
+from profiles.investigate.investigation import Investigation
+from profiles.investigate.request import InvestigationRequest
 from profiles.progress import ProgressCallback
 from profiles.report.summary import headline
 from profiles.results import Culprit, ProfileReport, Unjudged

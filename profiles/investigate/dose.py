@@ -1,6 +1,6 @@
-"""The dose test: once, twice, four times the connects, terminals, prompts and refusals, each alone, in a fresh agent.
+"""The dose test: one, two and four doses of connects, terminals, prompts and refusals, one kind at a time.
 
-A leak grows with the primitive that feeds it, in proportion; what only fills, or comes with time, does not.
+A leak grows in proportion to the primitive that causes it. A cache that fills, or growth with time, does not.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,18 +31,18 @@ from soak.scenarios.terminal_checks import CheckedTabs
 
 DOSES: Final = (1, 2, 4)
 PORTION: Final = 5
-"""Primitives in one dose: a leak of one in five shows in the first."""
+"""Primitives in one dose. A leak at every fifth one shows in the first dose."""
 REHEARSAL: Final = 12
 """Primitives of each kind before anything is counted."""
 SLACK: Final = 2.0
-"""Things that a count may be off by: what each run of doses needs once, a phone and a terminal."""
+"""Allowed error of a count: each run of doses needs a phone and a terminal."""
 TOLERANCE: Final = 0.35
 LEAST: Final = 0.15
-"""Things for each primitive: less is not growth with it."""
+"""Objects for each primitive; less is not growth."""
 
 
 class Primitives:
-    """What a phone does, one thing at a time."""
+    """The actions of a phone that can cause a leak."""
 
     def __init__(self, context: ScenarioContext, scenario: mixed.Mixed) -> None:
         self._world = context
@@ -50,13 +50,13 @@ class Primitives:
         self._script = scenario.script
 
     async def connect(self, times: int) -> None:
-        """A phone comes and goes."""
+        """Connect and disconnect a phone."""
         for _ in range(times):
             phone = await reconnects.arrive(self._desk)
             await reconnects.depart(self._desk, phone)
 
     async def terminal(self, times: int) -> None:
-        """A terminal is opened, used and closed."""
+        """Open, use and close a terminal."""
         phone = await reconnects.arrive(self._desk)
         for _ in range(times):
             uuid = await self._desk.open(phone)
@@ -65,7 +65,7 @@ class Primitives:
         await reconnects.depart(self._desk, phone)
 
     async def prompt(self, times: int) -> None:
-        """The assistant is asked, and answers."""
+        """Prompt the assistant and wait for its answer."""
         phone = await reconnects.arrive(self._desk)
         uuid = await self._desk.open(phone)
         for _ in range(times):
@@ -74,7 +74,7 @@ class Primitives:
         await reconnects.depart(self._desk, phone)
 
     async def refusal(self, times: int) -> None:
-        """Something is asked that can't be done."""
+        """Request something that the agent refuses."""
         phone = await reconnects.arrive(self._desk)
         gone = visits.device_id(1000)
         for _ in range(times):
@@ -83,25 +83,25 @@ class Primitives:
         await reconnects.depart(self._desk, phone)
 
     def all(self) -> Mapping[str, Callable[[int], Awaitable[None]]]:
-        """Each by its name."""
+        """Return the primitives by name."""
         return {"connect": self.connect, "terminal": self.terminal, "prompt": self.prompt, "refusal": self.refusal}
 
 
 class DoseTest:
-    """One agent that is given doses, and what grew with each."""
+    """Gives doses to one agent and measures what grew with each."""
 
     def __init__(
-        self, target: AgentUnderTest, primitives: Primitives, tell: ProgressCallback, process: str = AGENT
+        self, target: AgentUnderTest, primitives: Primitives, report_progress: ProgressCallback, process: str = AGENT
     ) -> None:
         self._target = target
         self._process = process
         self._primitives = primitives
-        self._tell = tell
+        self._report_progress = report_progress
         self._given: list[str] = []  # bounded: three for each primitive
         self._values: list[Mapping[str, float]] = []
 
     async def run(self, culprits: Sequence[Culprit]) -> list[Culprit]:
-        """The culprits with their doses. Raises PhoneError, StateError."""
+        """Return the culprits with the results of their doses. Raises PhoneError, StateError."""
         for give in self._primitives.all().values():
             await give(REHEARSAL)
         await self._target.ask_in(self._process, "profile.begin")
@@ -110,13 +110,13 @@ class DoseTest:
         await self._window()
         for name, give in self._primitives.all().items():
             for dose in DOSES:
-                self._tell(f"dose test, {dose} x {PORTION} {name}s")
+                self._report_progress(f"dose test, {dose} x {PORTION} {name}s")
                 await give(dose * PORTION)
                 self._given.append(name)
                 await self._window()
-        told = await self._target.ask_in(self._process, "profile.courses")
+        histories = await self._target.ask_in(self._process, "profile.courses")
         await self._target.ask_in(self._process, "profile.end")
-        return [self._dosed(one, told["sites"]) for one in culprits]
+        return [self._dosed(one, histories["sites"]) for one in culprits]
 
     async def _window(self) -> None:
         await everybody_gone(lambda: self._target.ask("status"), GONE_SECONDS)
@@ -125,7 +125,7 @@ class DoseTest:
         await self._target.ask_in(self._process, "profile.window")
 
     def _dosed(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> Culprit:
-        values, unit = self._course(culprit, sites)
+        values, unit = self._amounts(culprit, sites)
         scales = []
         for primitive in self._primitives.all() if values else ():
             grown = [
@@ -144,10 +144,11 @@ class DoseTest:
             confidence="high" if by else culprit.confidence,
         )
 
-    def _course(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
-        """How much of it there was at each window, and the unit: blocks from its function, else a count it explains.
+    def _amounts(self, culprit: Culprit, sites: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
+        """Return the amount of a culprit at each window, and its unit.
 
-        Without either there are no values: nothing is known of what it scales with.
+        The amount is the blocks that its function allocated, else a count that it explains. Without either there are no
+        values, and nothing is known about its scaling.
         """
         wanted = culprit.file, culprit.function
         made = {(one.file, one.function) for one in culprit.made_at}
@@ -164,7 +165,7 @@ class DoseTest:
 
 
 def scale(primitive: str, grown: tuple[float, float, float]) -> DoseResult:
-    """Whether what grew with 1, 2 and 4 doses is in proportion to them. Pure."""
+    """Return the result of a primitive; it scales if what grew is in proportion to 1, 2 and 4 doses."""
     rate = sum(dose * more for dose, more in zip(DOSES, grown, strict=True)) / sum(dose * dose for dose in DOSES)
     near = all(
         abs(more - rate * dose) <= TOLERANCE * rate * dose + SLACK for dose, more in zip(DOSES, grown, strict=True)
@@ -178,11 +179,11 @@ async def dose_test(
     culprits: Sequence[Culprit],
     plan: SoakPlan,
     folder: Path,
-    tell: ProgressCallback,
+    report_progress: ProgressCallback,
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> list[Culprit]:
-    """The culprits of a process, with what each scales with. Raises TargetFailed, PhoneError, StateError."""
+    """Return the culprits of a process with what each scales with. Raises TargetFailed, PhoneError, StateError."""
     scenario = mixed.Mixed()
     own = folder / "scenario"
     own.mkdir(parents=True)
@@ -194,4 +195,4 @@ async def dose_test(
     ) as target:
         chance = Random(f"{plan.seed} doses")  # noqa: S311 - chance that can be had again
         context = ScenarioContext(target, chance, plan.phones, plan.time_scale)
-        return await DoseTest(target, Primitives(context, scenario), tell, process).run(culprits)
+        return await DoseTest(target, Primitives(context, scenario), report_progress, process).run(culprits)

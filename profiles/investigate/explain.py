@@ -1,4 +1,4 @@
-"""What a soak report asks `profile run --from` for: which scenarios, with which seed and plant. It runs nothing."""
+"""Turns a soak report into the request of `profile run --from`: scenarios, seed and plant. Runs nothing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from profiles.investigate.investigation import InvestigationRequest
+from profiles.investigate.request import InvestigationRequest
 from profiles.results import NextStep, ProfileError
 from soak.gauges.results import FindingResult, Report
 from soak.plants import plant
@@ -19,13 +19,13 @@ from soak.run.replay import shell_command
 from soak.scenarios import scenarios
 
 NOT_GROWTH: Final = ("failure", "integrity", "harness")
-"""Kinds of findings that no line can be named for."""
+"""Kinds of findings that are no growth, so that no line can be named."""
 RESUME: Final = shell_command("soak", "--resume")
 NAME_ONE: Final = "name the directory of a soak report (its --report DIR)"
 
 
 class _PlanInReport(msgspec.Struct, frozen=True):
-    """What is used of the plan in a report."""
+    """The part of a report's plan that an investigation needs."""
 
     time_scale: float = 20.0
     phones: int = 2
@@ -33,19 +33,19 @@ class _PlanInReport(msgspec.Struct, frozen=True):
 
 
 def read_soak(place: Path) -> Report:
-    """The soak report in a directory, or in its report.json. Raises MobiFaiError."""
+    """Return the soak report in a directory, or in its report.json. Raises MobiFaiError."""
     if not place.exists():
         raise ProfileError(f"there is no {place}; {NAME_ONE}")
     return read_report(directory_of(place))
 
 
 def directory_of(place: Path) -> Path:
-    """Return the directory of a report that is named by it or by its report.json."""
+    """Return the directory of a report, given that directory or its report.json."""
     return place.parent if place.is_file() and place.name == "report.json" else place
 
 
 def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
-    """Why there is nothing to look into, in a sentence; empty when there is."""
+    """Return why there is nothing to investigate, in a sentence, or an empty text."""
     if names or _findings(report):
         return ""
     if report.verdict == "failed":
@@ -56,7 +56,7 @@ def nothing_to_explain(report: Report, names: Sequence[str]) -> str:
 
 
 def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
-    """Return what leads to findings that can be explained: soak's own next steps, and never this command alone."""
+    """Return the steps that lead to findings: those of the soak report, and never this command alone."""
     folder = directory_of(place).absolute()
     steps = [NextStep(step.why, step.command) for step in next_steps(report, folder)]
     if any(step.command.startswith(RESUME) for step in steps):
@@ -67,17 +67,17 @@ def steps_to_findings(report: Report, place: Path) -> list[NextStep]:
 
 
 def explain_request(report: Report, wanted: InvestigationRequest, names: Sequence[str]) -> InvestigationRequest:
-    """The hunt that explains a report's findings, or looks into the scenarios that are named.
+    """Return the request that explains a report's findings, or investigates the named scenarios.
 
-    Raises ProfileError when that run held and no scenario is named, or when its plan can't be used.
+    Raises ProfileError if that run held and no scenario is named, or if its plan can't be used.
     """
     found = [one for one in _findings(report) if one.scenario in scenarios()]
     if names:
         found = [one for one in found if one.scenario in names]
     elif report.verdict == "held":
-        raise ProfileError("that run held: there is nothing to explain; name a SCENARIO to look into it all the same")
+        raise ProfileError("that run held: there is nothing to explain; name a SCENARIO to investigate it anyway")
     elif _findings(report) and not found:
-        raise ProfileError("that run found nothing that a scenario can show again; nothing to do")
+        raise ProfileError("that run found nothing that a scenario can reproduce: there is nothing to explain")
     chosen = tuple(dict.fromkeys([*names, *(one.scenario for one in found)]))
     return replace(wanted, plan=_plan(report, chosen), findings=found, mode="from")
 
@@ -87,9 +87,9 @@ def _findings(report: Report) -> list[FindingResult]:
 
 
 def _plan(report: Report, names: tuple[str, ...]) -> SoakPlan:
-    told: Any = report.environment.get("plan", {})
+    stored: Any = report.environment.get("plan", {})
     try:
-        known = msgspec.convert(told, _PlanInReport)
+        known = msgspec.convert(stored, _PlanInReport)
     except msgspec.ValidationError as error:
         raise ProfileError(f"expected the plan of the run in its report; found something else ({error})") from None
     if known.plant is not None:

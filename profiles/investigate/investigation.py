@@ -1,14 +1,14 @@
-"""The hunt: each scenario in fresh agents, looked into in one way after the other, and what comes of it together.
+"""An investigation: each scenario in fresh processes, examined in several ways, and the culprits of all of them.
 
-Owns the order of the looks and the directory of each. Whatever ends it, there is a report of what was found by then.
+Owns the order of the examinations and the folder of each. However it ends, there is a report of what was found by then.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,242 +19,247 @@ from profiles.evidence import Evidence, is_shared, qualified_gauge
 from profiles.investigate.capture import capture
 from profiles.investigate.dose import dose_test
 from profiles.investigate.native import native_growth
-from profiles.investigate.outcome import conclude, finding_outcomes, settings_of, unjudged
+from profiles.investigate.outcome import conclude, finding_outcomes, unjudged
 from profiles.investigate.processes import processes_of
+from profiles.investigate.request import InvestigationRequest
 from profiles.progress import ProgressCallback
 from profiles.replay import run_command
 from profiles.results import (
     Culprit,
     Overhead,
     ProfileReport,
-    ProfileSettings,
     ProfileVerdict,
     ScenarioCoverage,
     Unattributed,
     Unjudged,
 )
 from soak.gauges.gauge import AGENT, process_of
-from soak.gauges.results import FindingResult, Product
+from soak.gauges.results import Product
 from soak.harness.identity import product
-from soak.harness.installation import HERE, Installation
+from soak.harness.pauses import PauseDetector, pause_line, pause_notes
 from soak.plants import plant
-from soak.run.plan import SoakPlan
 
 HEAP = "heap.bytes"
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class InvestigationRequest:
-    """What is to be done: scenarios by seed and plant (in `plan`), and which looks.
+class Examinations:
+    """The examinations, each in fresh processes: the capture, the C heap by memray, and the dose test."""
 
-    `memray`: None when memory of the C heap rises that nothing else explains. `findings` are those of a soak report
-    that are to be explained.
-    """
-
-    plan: SoakPlan
-    dose: bool = True
-    memray: bool | None = None
-    findings: Sequence[FindingResult] = ()
-    mode: str = "run"
-    process: str | None = None
-    """The process to look into; None: where a leak was planted or found, else the agent, then wherever it rises."""
-    installation: Installation = HERE
-
-    @property
-    def settings(self) -> ProfileSettings:
-        """The same for a report."""
-        return settings_of(self.plan, dose=self.dose, memray=self.memray, process=self.process)
+    capture: Callable[..., Awaitable[tuple[Evidence, Overhead]]] = capture
+    native: Callable[..., Awaitable[Any]] = native_growth
+    dose: Callable[..., Awaitable[list[Culprit]]] = dose_test
 
 
 @dataclass
 class Investigation:
-    """One hunt."""
+    """One investigation. `save` is called with the report so far whenever it has changed."""
 
-    wanted: InvestigationRequest
+    request: InvestigationRequest
     folder: Path
     environment: dict[str, Any]
     command: str
     started_at: str
-    tell: ProgressCallback
+    report_progress: ProgressCallback
     save: Callable[[ProfileReport], None] = lambda _: None
-    """Called with what is known whenever that has changed."""
+    examinations: Examinations = Examinations()
+    pauses: PauseDetector = field(default_factory=PauseDetector)
     _product: Product = field(default_factory=product)
-    _began: float = field(default_factory=time.monotonic)
     _culprits: list[Culprit] = field(default_factory=list)
-    _open: list[Unattributed] = field(default_factory=list)
+    _unattributed: list[Unattributed] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _overhead: Overhead = field(default_factory=Overhead)
-    _looked: list[ScenarioCoverage] = field(default_factory=list)
-    """Scenarios that are through."""
+    _coverage: list[ScenarioCoverage] = field(default_factory=list)
+    """Of the scenarios that are done."""
     _unmeasured: list[tuple[str, str]] = field(default_factory=list)
-    """Gauges that this system does not measure, by scenario."""
-    _missed: list[Unjudged] = field(default_factory=list)
-    _why: str = "it was not looked into yet"
-    """Why the scenarios that are left are not judged."""
+    """Gauges that this system can't measure, as (scenario, gauge)."""
+    _unjudged: list[Unjudged] = field(default_factory=list)
+    _why_remaining: str = "it was not examined yet"
+    """Why the remaining scenarios are not judged."""
     _verdict: ProfileVerdict | None = None
-    """Set when it has ended without one of its own."""
+    """Set when the run ended before it could reach a verdict."""
 
     async def run(self) -> ProfileReport:
-        """Do it all. What fails is told in the report."""
+        """Examine all scenarios and return the report, which also states failures."""
+        watching = asyncio.ensure_future(self.pauses.watch(self._report_pause))
         try:
-            for number, scenario in enumerate(self.wanted.plan.scenarios):
-                await self._scenario(scenario, self.folder / str(number))
+            for number, scenario in enumerate(self.request.plan.scenarios):
+                await self._examine_scenario(scenario, self.folder / str(number))
                 self._save()
-            self._why = ""
+            self._why_remaining = ""
         except asyncio.CancelledError:
-            self._verdict, self._why = "inconclusive", "the run was interrupted before it was through"
+            self._verdict, self._why_remaining = "inconclusive", "the run was interrupted before it was through"
         except Exception as error:
-            self._verdict, self._why = "failed", "the run failed"
-            named = isinstance(error, MobiFaiError)
-            self._notes.append(f"the run failed: {error}" if named else f"the run failed: {error!r}")
+            self._verdict, self._why_remaining = "failed", "the run failed"
+            known = isinstance(error, MobiFaiError)
+            self._notes.append(f"the run failed: {error}" if known else f"the run failed: {error!r}")
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
         return self.report()
 
     def _save(self) -> None:
         self.save(msgspec.structs.replace(self.report(), verdict="unfinished"))
 
-    async def _scenario(self, scenario: str, folder: Path) -> None:
-        """Look into one process after the other, as long as something rises that may be another's."""
-        looked: list[str] = []
+    async def _examine_scenario(self, scenario: str, folder: Path) -> None:
+        """Examine one process after the other, as long as something rises that another one may explain."""
+        examined: list[str] = []
         counts = (0, 0, 0)
-        while (process := self._next_process(scenario, looked)) is not None:
-            evidence = await self._process(scenario, process, folder / str(len(looked)))
-            looked.append(process)
-            now = evidence.cycles, evidence.warm_up_cycles, evidence.windows
-            counts = (counts[0] + now[0], counts[1] + now[1], counts[2] + now[2])
-            self._forget_explained(scenario)
-        self._looked.append(ScenarioCoverage(scenario, "judged", *counts))
+        while (process := self._next_process(scenario, examined)) is not None:
+            evidence = await self._examine_process(scenario, process, folder / str(len(examined)))
+            examined.append(process)
+            counts = (
+                counts[0] + evidence.cycles,
+                counts[1] + evidence.warm_up_cycles,
+                counts[2] + evidence.windows,
+            )
+            self._drop_explained(scenario)
+        self._coverage.append(ScenarioCoverage(scenario, "judged", *counts))
 
-    def _next_process(self, scenario: str, looked: Sequence[str]) -> str | None:
-        """The process that is to be looked into next, if there is one."""
-        wanted = self.wanted
-        if wanted.process is not None:
-            return None if looked else wanted.process
+    def _next_process(self, scenario: str, examined: Sequence[str]) -> str | None:
+        """Return the process to examine next, or None."""
+        if self.request.process is not None:
+            return None if examined else self.request.process
         known = processes_of(scenario)
-        return next((one for one in self._asked_for(scenario, looked) if one in known and one not in looked), None)
+        return next((one for one in self._candidates(scenario, examined) if one in known and one not in examined), None)
 
-    def _asked_for(self, scenario: str, looked: Sequence[str]) -> Iterator[str]:
-        """The processes where something rises, or a leak was planted; the agent where nothing is known."""
-        wanted, left = self.wanted, [one.name for one in self._open if one.scenario == scenario]
-        if not looked:
-            found = [one.name for one in wanted.findings if one.scenario == scenario and not is_shared(one.name)]
-            planted: list[str] = [plant(wanted.plan.plant).process] if wanted.plan.plant is not None else []
+    def _candidates(self, scenario: str, examined: Sequence[str]) -> Iterator[str]:
+        """Yield the processes where something rises or a leak was planted; at first the agent if none is known."""
+        request, rising = self.request, [one.name for one in self._unattributed if one.scenario == scenario]
+        if not examined:
+            found = [one.name for one in request.findings if one.scenario == scenario and not is_shared(one.name)]
+            planted: list[str] = [plant(request.plan.plant).process] if request.plan.plant is not None else []
             yield from planted or [process_of(name) for name in found] or [AGENT]
-        yield from (process_of(name) for name in left)
-        if any(is_shared(name) for name in left):
+        yield from (process_of(name) for name in rising)
+        if any(is_shared(name) for name in rising):
             yield "keeper"
 
-    async def _process(self, scenario: str, process: str, folder: Path) -> Evidence:
-        wanted = self.wanted
-        where = scenario if process == AGENT else f"{scenario}, {process}"
-        self._say(
-            where, f"looking into the {process} of a fresh run" if process != AGENT else "looking into a fresh agent"
-        )
-        evidence, self._overhead = await capture(
-            scenario,
-            wanted.plan,
-            folder / "c",
-            self._elapsed,
-            lambda what: self._say(where, what),
-            wanted.installation,
-            process,
-        )
+    async def _examine_process(self, scenario: str, process: str, folder: Path) -> Evidence:
+        label = scenario if process == AGENT else f"{scenario}, {process}"
+        evidence = await self._capture(scenario, process, label, folder / "c")
         self._unmeasured += [(scenario, name) for name in evidence.unmeasured]
-        found, open_ = find_culprits(evidence, locate, insertion_lines, self._replay(scenario))
-        if self._needs_native(open_, process):
+        found, unattributed = find_culprits(evidence, locate, insertion_lines, self._replay(scenario))
+        if self._needs_memray(unattributed, process):
             evidence = await self._with_native(scenario, evidence, folder / "n")
-            found, open_ = find_culprits(evidence, locate, insertion_lines, self._replay(scenario))
+            found, unattributed = find_culprits(evidence, locate, insertion_lines, self._replay(scenario))
         before, self._culprits = self._culprits, [*self._culprits, *found]
-        self._open += open_
-        if found and wanted.dose:
+        self._unattributed += unattributed
+        if found and self.request.dose:
             self._save()
-            self._culprits = [*before, *await self._dosed(where, found, folder / "d", process)]
+            self._culprits = [*before, *await self._dosed(label, found, process, folder / "d")]
         return evidence
 
-    async def _dosed(self, where: str, found: Sequence[Culprit], folder: Path, process: str) -> list[Culprit]:
-        """The culprits, with what each scales with."""
-        plan, installation = self.wanted.plan, self.wanted.installation
-        return await dose_test(found, plan, folder, lambda what: self._say(where, what), installation, process)
+    async def _capture(self, scenario: str, process: str, label: str, folder: Path) -> Evidence:
+        request, report = self.request, self._reporter(label)
+        report("examining a fresh agent" if process == AGENT else f"examining the {process} of a fresh run")
+        evidence, self._overhead = await self._repeated_after_a_pause(
+            folder,
+            lambda place: self.examinations.capture(
+                scenario, request.plan, place, self.pauses.elapsed, report, request.installation, process
+            ),
+        )
+        return evidence
 
-    def _forget_explained(self, scenario: str) -> None:
-        """What a process could not explain, and another one could, is explained."""
-        explained = {name for one in self._culprits if one.scenario == scenario for name in one.explains}
-        mine = {one.name: one for one in self._open if one.scenario == scenario and one.name not in explained}
-        self._open = [*(one for one in self._open if one.scenario != scenario), *mine.values()]
-
-    def _needs_native(self, open_: Iterable[Unattributed], process: str) -> bool:
-        unexplained = any(one.name == qualified_gauge(process, HEAP) for one in open_)
-        return unexplained if self.wanted.memray is None else self.wanted.memray
+    async def _dosed(self, label: str, found: Sequence[Culprit], process: str, folder: Path) -> list[Culprit]:
+        """Return the culprits with what each of them scales with."""
+        request, report = self.request, self._reporter(label)
+        return await self._repeated_after_a_pause(
+            folder,
+            lambda place: self.examinations.dose(found, request.plan, place, report, request.installation, process),
+        )
 
     async def _with_native(self, scenario: str, evidence: Evidence, folder: Path) -> Evidence:
-        self._say(scenario, "looking at the C heap with memray, in a fresh agent")
-        wanted = self.wanted
-        native = await native_growth(
-            scenario,
-            wanted.plan,
+        """Return the evidence with the memory of the C heap that stays."""
+        request, report = self.request, self._reporter(scenario)
+        report("examining the C heap with memray, in a fresh agent")
+        native = await self._repeated_after_a_pause(
             folder,
-            lambda what: self._say(scenario, what),
-            wanted.installation,
-            evidence.process,
+            lambda place: self.examinations.native(
+                scenario, request.plan, place, report, request.installation, evidence.process
+            ),
         )
-        self._missed += [Unjudged(f"which line keeps the C heap in {scenario}", why, scenario) for why in native.notes]
+        self._unjudged += [
+            Unjudged(f"which line keeps the C heap in {scenario}", why, scenario) for why in native.notes
+        ]
         return msgspec.structs.replace(evidence, native=native.rows)
+
+    def _drop_explained(self, scenario: str) -> None:
+        """Drop gauges that one process could not explain and another one can."""
+        explained = {name for one in self._culprits if one.scenario == scenario for name in one.explains}
+        own = {one.name: one for one in self._unattributed if one.scenario == scenario and one.name not in explained}
+        self._unattributed = [*(one for one in self._unattributed if one.scenario != scenario), *own.values()]
+
+    def _needs_memray(self, unattributed: Iterable[Unattributed], process: str) -> bool:
+        if self.request.memray is not None:
+            return self.request.memray
+        return any(one.name == qualified_gauge(process, HEAP) for one in unattributed)
+
+    async def _repeated_after_a_pause(self, folder: Path, examination: Callable[[Path], Awaitable[T]]) -> T:
+        return await self.pauses.repeat(folder, examination, self._report_pause)
+
+    def _report_pause(self, seconds: float) -> None:
+        self.report_progress(pause_line(seconds))
+
+    def _reporter(self, label: str) -> ProgressCallback:
+        """Return a progress callback that puts a label before each line."""
+
+        def report(line: str) -> None:
+            if line:
+                self.report_progress(f"{label}: {line}")
+
+        return report
+
+    # -- the report
 
     @property
     def interrupted(self) -> bool:
-        """Whether it was cancelled."""
+        """Whether the run was cancelled."""
         return self._verdict == "inconclusive"
 
     def report(self) -> ProfileReport:
-        """What is known now."""
-        plan, looked = self.wanted.plan, self._scenarios()
-        findings = finding_outcomes(self.wanted.findings, self._culprits, self._open, looked, self._unmeasured)
-        left = [*unjudged(looked, self._unmeasured), *self._missed, *self._undosed()]
+        """Return the report of what is known now."""
+        request, coverage = self.request, self._all_coverage()
+        outcomes = finding_outcomes(request.findings, self._culprits, self._unattributed, coverage, self._unmeasured)
+        left = [*unjudged(coverage, self._unmeasured), *self._unjudged, *self._undosed()]
         return ProfileReport(
-            verdict=self._verdict or conclude(self._culprits, self._open, left, findings),
-            mode=self.wanted.mode,
+            verdict=self._verdict or conclude(self._culprits, self._unattributed, left, outcomes),
+            mode=request.mode,
             culprits=ranked(self._culprits),
-            unattributed=self._open,
-            seed=plan.seed,
-            cycles=sum(one.cycles for one in looked),
-            duration_s=round(self._elapsed(), 1),
+            unattributed=self._unattributed,
+            seed=request.plan.seed,
+            cycles=sum(one.cycles for one in coverage),
+            duration_s=round(self.pauses.elapsed(), 1),
             environment=self.environment,
             command=self.command,
             started_at=self.started_at,
             overhead=self._overhead,
-            notes=self._notes,
-            settings=self.wanted.settings,
-            scenarios=looked,
-            sought=findings,
+            notes=[*self._notes, *pause_notes(self.pauses)],
+            settings=request.settings,
+            scenarios=coverage,
+            sought=outcomes,
             unjudged=left,
             product=self._product,
         )
 
     def _undosed(self) -> list[Unjudged]:
-        """Whether it is known what each culprit scales with."""
-        missing = [one for one in self._culprits if not one.scales]
-        if not missing:
+        """Return what is unjudged if the dose test did not cover every culprit."""
+        if all(one.scales for one in self._culprits):
             return []
-        why = self._why or "nothing that the dose test counts belongs to them"
-        return [
-            Unjudged("what the culprits scale with", why if self.wanted.dose else "it was not asked for (--no-dose)")
-        ]
+        why = self._why_remaining or "nothing that the dose test counts belongs to them"
+        if not self.request.dose:
+            why = "it was not asked for (--no-dose)"
+        return [Unjudged("what the culprits scale with", why)]
 
-    def _scenarios(self) -> list[ScenarioCoverage]:
-        """Every scenario that was asked for: those that are through, and those that are not judged."""
-        known = {one.scenario: one for one in self._looked}
-        return [
-            known.get(name) or ScenarioCoverage(name, "unjudged", why=self._why) for name in self.wanted.plan.scenarios
-        ]
+    def _all_coverage(self) -> list[ScenarioCoverage]:
+        """Return the coverage of every requested scenario; those that are not done are unjudged."""
+        done = {one.scenario: one for one in self._coverage}
+        names = self.request.plan.scenarios
+        return [done.get(name) or ScenarioCoverage(name, "unjudged", why=self._why_remaining) for name in names]
 
     def _replay(self, scenario: str) -> str:
-        wanted = self.wanted
-        return run_command(
-            replace(wanted.plan, scenarios=(scenario,)), dose=wanted.dose, memray=wanted.memray, process=wanted.process
-        )
-
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._began
-
-    def _say(self, scenario: str, what: str) -> None:
-        if what:
-            self.tell(f"{scenario}: {what}")
+        request = self.request
+        plan = replace(request.plan, scenarios=(scenario,))
+        return run_command(plan, dose=request.dose, memray=request.memray, process=request.process)

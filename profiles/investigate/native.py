@@ -1,8 +1,8 @@
-"""Memory of the C heap that stays, by memray: windows of one, two and four blocks of cycles in a fresh agent.
+"""Growth of the C heap by line, from memray: windows of one, two and four blocks of cycles in a fresh agent.
 
-What is replaced now and then stays in every window, as much in a long one as in a short one; what leaks stays in
-proportion. Owns the agent of one look; the windows are read by a process apart (`python -m
-profiles.investigate.native FILE`).
+Memory that is replaced now and then remains in every window, as much in a long one as in a short one. A leak remains in
+proportion to the cycles. Owns the agent. Another process reads the windows (`python -m profiles.investigate.native
+FILE`).
 """
 
 import json
@@ -32,13 +32,13 @@ LENGTHS: Final = (1, 2, 4)
 READ_SECONDS: Final = 120.0
 MOST_FRAMES: Final = 24
 NEAR: Final = 0.4
-"""How far a window may be from proportion."""
+"""Relative deviation from proportion that a window may have."""
 MOST_FUNCTIONS: Final = 6
 
 
 @dataclass(frozen=True)
 class NativeWindow:
-    """One window: how many cycles, and what was still there at its end by (file, line) stack."""
+    """A window: its cycles, and the allocations that remained at its end."""
 
     cycles: int
     rows: Sequence[Mapping[str, Any]]
@@ -46,7 +46,7 @@ class NativeWindow:
 
 @dataclass
 class NativeGrowth:
-    """What stays, and what could not be looked at."""
+    """The memory that stays, and why it could not be measured."""
 
     rows: list[NativeAllocation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -56,19 +56,19 @@ async def native_growth(
     scenario: str,
     plan: SoakPlan,
     folder: Path,
-    tell: ProgressCallback,
+    report_progress: ProgressCallback,
     installation: Installation = HERE,
     process: str = AGENT,
 ) -> NativeGrowth:
-    """Look at a process of a fresh agent under a scenario. Raises TargetFailed, StateError, what cycles raise."""
-    async with open_scenario_run(scenario, plan, folder, time.monotonic, installation=installation) as course:
-        await course.warm_up(tell, WARM_UP_BLOCKS)
+    """Trace a process of a fresh agent under a scenario. Raises TargetFailed, StateError, what cycles raise."""
+    async with open_scenario_run(scenario, plan, folder, time.monotonic, installation=installation) as run:
+        await run.warm_up(report_progress, WARM_UP_BLOCKS)
         windows = []
         for blocks in LENGTHS:
             file = folder / f"window-{blocks}.bin"
-            tell(f"memray window of {blocks} blocks")
+            report_progress(f"memray window of {blocks} blocks")
             try:
-                cycles = await course.traced_blocks(file, blocks, tell, native=True, process=process)
+                cycles = await run.traced_blocks(file, blocks, report_progress, native=True, process=process)
             except StateError as error:
                 return NativeGrowth(notes=[f"memray could not look at it: {error}"])
             windows.append(NativeWindow(cycles, await read(file)))
@@ -77,7 +77,7 @@ async def native_growth(
 
 
 def in_proportion(windows: Sequence[NativeWindow]) -> list[NativeAllocation]:
-    """The lines whose memory stays in proportion to the cycles. Pure."""
+    """Return the lines whose memory stays in proportion to the cycles, the largest first."""
     rows = [{stack_of([row["line"]]): row for row in window.rows} for window in windows]
     cycles = [window.cycles for window in windows]
     longest = rows[-1]
@@ -96,26 +96,28 @@ def _native(rows: Sequence[Mapping[str, Any] | None], cycles: Sequence[int]) -> 
 
 
 def _rate(values: Sequence[float], cycles: Sequence[int]) -> float:
-    """The slope of the line through zero that fits best."""
+    """Return the slope of the best fitting line through zero."""
     products = sum(length * value for length, value in zip(cycles, values, strict=True))
     return products / max(1, sum(length * length for length in cycles))
 
 
 async def read(file: Path) -> list[dict[str, Any]]:
-    """What was still there at the end of a window, most first. Raises ProfileError."""
+    """Return the allocations that remained at the end of a window. Raises ProfileError."""
     command = module_command("profiles.investigate.native", str(file))
     environment, folder = helper_environment(file.parent), file.parent
     try:
         result = await run_helper(command, environment=environment, folder=folder, timeout=READ_SECONDS)
     except HelperTimeout:
-        raise ProfileError(f"expected a window of memray to be read within {READ_SECONDS:g} s; it was not") from None
+        raise ProfileError(
+            f"expected memray to read a window within {READ_SECONDS:g} s; it took longer: try again on an idle machine"
+        ) from None
     if result.status:
         raise ProfileError(f"a window of memray can't be read: {result.last_words}")
     return list(json.loads(result.output))
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
-    """The same, here: what each line to blame keeps, with the stack that keeps most. Raises what memray raises."""
+    """Return what each responsible line keeps, with the stack that keeps most. Raises what memray raises."""
     from memray import FileReader  # noqa: PLC0415 - heavy
 
     rows: dict[Frame, dict[str, Any]] = {}  # bounded by the lines of the program

@@ -1,4 +1,4 @@
-"""Which processes of a scenario `mobifai profile run` can look into. Runs nothing."""
+"""The processes of a scenario that `mobifai profile run` can examine. Runs nothing."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,19 @@ KEEPER, RELAY = "keeper", "relay"
 
 
 def processes_of(scenario: str) -> tuple[str, ...]:
-    """Return the processes of a scenario; a relay only where it runs apart from the agent and is not restarted."""
+    """Return the processes of a scenario; the relay only if it is a separate process that is not restarted."""
     return (AGENT, KEEPER, *((RELAY,) if scenario_class(scenario).relay == "apart" else ()))
 
 
 def scenarios_with(process: str | None) -> tuple[str, ...]:
-    """Return the scenarios to run by default for a process that only some of them have; none for the others."""
+    """Return the default scenarios for a process that only some scenarios have; empty if all have it."""
     names = workloads()
     having = tuple(name for name in names if process in processes_of(name))
     return () if process is None or having == names else having
 
 
 def check_process(names: Sequence[str], process: str | None) -> None:
-    """Raise ProfileError when one of these scenarios does not have the process that was named."""
+    """Raise ProfileError if one of these scenarios does not have the named process."""
     without = [name for name in names if process is not None and process not in processes_of(name)]
     if without:
         having = " or ".join(name for name in scenarios() if process in processes_of(name))

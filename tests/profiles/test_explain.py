@@ -1,17 +1,22 @@
 """What a soak report asks to be explained, and what is said when there is nothing in it."""
 
+from asyncio import CancelledError
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mobifai.errors import MobiFaiError
+from profiles.evidence import Evidence, GrowingContainer
 from profiles.investigate.explain import explain_request, nothing_to_explain, read_soak, steps_to_findings
-from profiles.investigate.investigation import Investigation, InvestigationRequest
-from profiles.results import Culprit
+from profiles.investigate.investigation import Examinations, Investigation
+from profiles.investigate.request import InvestigationRequest
+from profiles.results import Overhead
 from soak.gauges.counts import CycleCounts
 from soak.gauges.results import FindingResult, Report, TrafficResult
+from soak.harness.pauses import PauseDetector
 from soak.report.directory import ReportDirectory
+from soak.run.block_runner import ignore_progress
 from soak.run.plan import SoakPlan
 
 ANY = InvestigationRequest(SoakPlan(("mixed",), 1))
@@ -93,7 +98,7 @@ def test_a_plan_of_something_else_is_told(plan: object) -> None:
 
 
 def test_what_no_scenario_shows_is_told() -> None:
-    with pytest.raises(MobiFaiError, match="no scenario|a scenario can show"):
+    with pytest.raises(MobiFaiError, match="a scenario can reproduce"):
         explain_request(soaked("leak", finding("attached")), ANY, ())
 
 
@@ -109,32 +114,51 @@ def test_only_a_directory_that_is_there_is_read(tmp_path: Path) -> None:
 
 def test_what_was_not_looked_into_is_no_finding(tmp_path: Path) -> None:
     wanted = explain_request(soaked("leak", finding("terminals"), finding("mixed")), ANY, ())
-    hunt = Investigation(wanted, tmp_path, {}, "", "", lambda _: None)
-    assert hunt.report().unattributed == []
-    assert [(one.name, one.scenario, one.state) for one in hunt.report().sought] == [
+    investigation = Investigation(wanted, tmp_path, {}, "", "", lambda _: None)
+    assert investigation.report().unattributed == []
+    assert [(one.name, one.scenario, one.state) for one in investigation.report().sought] == [
         ("python.blocks", "terminals", "unjudged"), ("python.blocks", "mixed", "unjudged"),
     ]  # fmt: skip
-    assert hunt.report() == hunt.report()  # asking changes nothing
+    assert investigation.report() == investigation.report()  # asking changes nothing
 
 
-def culprit() -> Culprit:
-    return Culprit("container", "/x.py", 7, "keep", "", 10.0, 1.0, 1e3, "", "high", "again")
-
-
-async def test_an_interrupted_hunt_has_no_verdict_whatever_it_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from asyncio import CancelledError  # noqa: PLC0415
-
-    saved: list[str] = []
-    hunt = Investigation(ANY, tmp_path, {}, "", "", lambda _: None, lambda report: saved.append(report.verdict))
-
-    async def found_then_cancelled(*_: object) -> None:
-        hunt._culprits = [culprit()]
+async def one_scenario(scenario: str, _plan: SoakPlan, _folder: Path, *_: object) -> tuple[Evidence, Overhead]:
+    """Evidence of a growing list in `terminals`; any other scenario is interrupted."""
+    if scenario != "terminals":
         raise CancelledError
+    line = ("/x.py", 7)
+    grown = GrowingContainer(1, "builtins.list", 1.0, (line,), {}, 64.0, [], [], False, None, "module x.kept: list")
+    return Evidence(scenario, 100, 10.0, {"python.blocks": 1.0}, containers=[grown]), Overhead()
 
-    monkeypatch.setattr(hunt, "_scenario", found_then_cancelled)
-    report = await hunt.run()
+
+async def test_an_interrupted_investigation_has_no_verdict_whatever_it_found(tmp_path: Path) -> None:
+    two = InvestigationRequest(SoakPlan(("terminals", "mixed")), dose=False)
+    investigation = Investigation(two, tmp_path, {}, "", "", ignore_progress, examinations=Examinations(one_scenario))
+    report = await investigation.run()
     assert (report.verdict, len(report.culprits)) == ("inconclusive", 1)
     assert "interrupted" in report.unjudged[0].why
-    assert hunt.interrupted
+    assert investigation.interrupted
+
+
+async def test_an_examination_that_a_pause_interrupted_is_repeated_and_the_report_says_so(tmp_path: Path) -> None:
+    now, folders = [0.0], []
+
+    async def capture_after_a_pause(
+        scenario: str, plan: SoakPlan, folder: Path, *_: object
+    ) -> tuple[Evidence, Overhead]:
+        folders.append(folder.name)
+        if len(folders) == 1:
+            now[0] += 60.0
+            raise TimeoutError("a phone timed out")
+        return await one_scenario(scenario, plan, folder)
+
+    lines: list[str] = []
+    investigation = Investigation(
+        InvestigationRequest(SoakPlan(("terminals",)), dose=False), tmp_path, {}, "", "", lines.append,
+        examinations=Examinations(capture_after_a_pause), pauses=PauseDetector(lambda: now[0]),
+    )  # fmt: skip
+    report = await investigation.run()
+    assert folders == ["c", "cp1"]
+    assert report.verdict == "found"
+    assert any("the run was paused once" in note for note in report.notes)
+    assert any(line.startswith("paused for") for line in lines)

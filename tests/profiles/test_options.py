@@ -19,7 +19,7 @@ from profiles.commands.gate import gate
 from profiles.commands.run import request_from, run
 from profiles.gate import options as gate_options
 from profiles.gate.options import gate_command
-from profiles.investigate.investigation import InvestigationRequest
+from profiles.investigate.request import InvestigationRequest
 from profiles.options import PROCESSES, TABLE
 from profiles.replay import attach_command, run_command
 from soak.option_types import FASTEST, MOST_PHONES

@@ -55,7 +55,7 @@ def test_each_finding_has_one_state_and_a_reason_where_nothing_is_known() -> Non
     assert [why for _, why in told[2:]] == [
         "over 120 cycles in 6 windows", "it can't be measured on this system",
         "a limit that was passed is no growth; the command that shows it again shows where",
-        "its scenario was not looked into",
+        "its scenario was not examined",
     ]  # fmt: skip
 
 

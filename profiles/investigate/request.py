@@ -1,0 +1,33 @@
+"""What an investigation is asked for, as a frozen value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from profiles.investigate.outcome import settings_of
+from profiles.results import ProfileSettings
+from soak.gauges.results import FindingResult
+from soak.harness.installation import HERE, Installation
+from soak.run.plan import SoakPlan
+
+
+@dataclass(frozen=True)
+class InvestigationRequest:
+    """The scenarios with their seed and plant (`plan`), and the examinations to do.
+
+    `memray`: examine the C heap always, never, or (None) when it rises and nothing else explains that. `findings` are
+    those of a soak report that are to be explained. `process` is the process to examine; without one, examination
+    begins where a leak was planted or found, else with the agent, and goes on wherever something rises.
+    """
+
+    plan: SoakPlan
+    dose: bool = True
+    memray: bool | None = None
+    findings: Sequence[FindingResult] = ()
+    mode: str = "run"
+    process: str | None = None
+    installation: Installation = HERE
+
+    @property
+    def settings(self) -> ProfileSettings:
+        """The request as a report states it."""
+        return settings_of(self.plan, dose=self.dose, memray=self.memray, process=self.process)
