@@ -1,7 +1,16 @@
-"""One conversation: the model looks, acts and looks again, until the task is done or a bound is reached.
+"""The loop of one conversation: the model looks, acts and looks again, as a state machine that one task runs.
 
-It owns what a conversation needs and leaves nothing of it; it is run by one task, and ended by cancelling that. It
-decides nothing about who may ask and where events go.
+The loop asks the model what to do (ASKING). Actions that the answer contains are run (ACTING). An answer without any is
+given back once (ASKING_AGAIN); a second one in a row ends the conversation with an error (FAILED). If the model asked
+for the screen, or not all of its actions were run, the loop waits until the terminal is quiet (LOOKING), reports the
+result with the screen, and asks again. Otherwise the task is complete (DONE).
+
+`TRANSITIONS` is the whole machine. In each state one handler does the work and returns an event, which leads to the
+next state. A handler that meets a limit (turns, tokens, time) raises AssistantError instead, which ends the
+conversation; so does cancelling the task, in any state.
+
+The loop owns what a conversation needs and leaves nothing of it behind. It does not decide who may ask, and where
+events go.
 """
 
 import asyncio
@@ -13,20 +22,20 @@ from enum import Enum, auto
 
 from mobifai.assistant import prompts
 from mobifai.assistant.action_parser import NotUnderstood, understand
-from mobifai.assistant.actions import TOOLS, Action, Delay, Keystroke, Message, Plan, typed_text, within_bounds
-from mobifai.assistant.approvals import Approvals, step_of
+from mobifai.assistant.action_runner import ActionRunner
+from mobifai.assistant.actions import TOOLS, Action, Delay, Keystroke, Message, Plan, within_bounds
+from mobifai.assistant.approvals import Approvals
 from mobifai.assistant.audit import Audit, Record
 from mobifai.assistant.command_reader import CommandReader
-from mobifai.assistant.config import Approvals as When
 from mobifai.assistant.config import AssistantConfig
 from mobifai.assistant.conversation import Conversation, problems
 from mobifai.assistant.guard import Guard
 from mobifai.assistant.model import ModelClient, OpenModel, Question
 from mobifai.assistant.redaction import Secrets
 from mobifai.assistant.risk import Judge
-from mobifai.assistant.terminal import Slice, Terminal, application_keys, look, quiet
+from mobifai.assistant.terminal import Slice, Terminal, look, quiet
 from mobifai.bounds import Ledger
-from mobifai.errors import AssistantError, TerminalError
+from mobifai.errors import AssistantError
 from mobifai.limits import (
     ASSISTANT_ACTIONS,
     ASSISTANT_HISTORY,
@@ -53,12 +62,12 @@ _BOUNDS: Mapping[str, Limit] = {
 
 
 _ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""What a prompt does not need, and JSON or a person's eyes may not take."""
+"""Characters that no prompt needs, and that JSON or the audit log's readers may not handle."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopContext:
-    """What all conversations share."""
+    """The dependencies that all conversations share."""
 
     config: AssistantConfig
     ledger: Ledger
@@ -68,16 +77,67 @@ class LoopContext:
     judge: Judge
 
 
-class _After(Enum):
-    """How it goes on after a turn."""
+class LoopState(Enum):
+    """The state of a conversation."""
 
-    GO_ON = auto()
-    NOT_UNDERSTOOD = auto()
+    ASKING = auto()
+    ASKING_AGAIN = auto()
+    ACTING = auto()
+    LOOKING = auto()
     DONE = auto()
+    FAILED = auto()
+
+
+class LoopEvent(Enum):
+    """What came of the work in a state."""
+
+    UNDERSTOOD = auto()
+    NOT_UNDERSTOOD = auto()
+    COMPLETE = auto()
+    """All actions were run, and the model wants to see nothing more."""
+    INCOMPLETE = auto()
+    REPORTED = auto()
+
+
+TRANSITIONS: Mapping[LoopState, Mapping[LoopEvent, LoopState]] = {
+    LoopState.ASKING: {
+        LoopEvent.UNDERSTOOD: LoopState.ACTING,
+        LoopEvent.NOT_UNDERSTOOD: LoopState.ASKING_AGAIN,
+    },
+    LoopState.ASKING_AGAIN: {
+        LoopEvent.UNDERSTOOD: LoopState.ACTING,
+        LoopEvent.NOT_UNDERSTOOD: LoopState.FAILED,
+    },
+    LoopState.ACTING: {
+        LoopEvent.COMPLETE: LoopState.DONE,
+        LoopEvent.INCOMPLETE: LoopState.LOOKING,
+    },
+    LoopState.LOOKING: {
+        LoopEvent.REPORTED: LoopState.ASKING,
+    },
+    LoopState.DONE: {},
+    LoopState.FAILED: {},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """The actions that the model asked for, and the tool calls that want a result."""
+
+    actions: Sequence[Action]
+    calls: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """The actions that were to be run, and why not all of them were."""
+
+    plan: Plan
+    failure: str
 
 
 class AgentLoop:
-    """One conversation, number `number`, about one prompt. `say` tells whoever asked; it never fails or waits."""
+    """Conversation `number`, about one prompt. `say` sends its events; it never fails or waits."""
 
     def __init__(
         self, number: int, prompt: str, terminal: Terminal, context: LoopContext, say: Callable[[str, object], None]
@@ -86,22 +146,27 @@ class AgentLoop:
         self.prompt = _ODD.sub(" ", prompt)
         self.turn = 0
         self.tokens = 0
+        self.state = LoopState.ASKING
         self._terminal = terminal
         self._uuid = terminal.uuid
         self._context = context
-        self._config = context.config
+        self._config = config = context.config
         self._record = Record(context.audit, context.secrets, terminal.uuid, number)
         self._say = say
         self._clock = asyncio.get_running_loop().time
-        seconds = context.config.approval_seconds
-        self._approvals = Approvals(terminal.uuid, number, seconds, say)
-        reader = CommandReader(terminal, self._clock, context.config.quiet_limit_seconds)
-        self._guard = Guard(reader, context.judge, self._approvals.granted, self._record.typed)
+        self._approvals = Approvals(terminal.uuid, number, config.approval_seconds, say)
+        reader = CommandReader(terminal, self._clock, config.quiet_limit_seconds)
+        guard = Guard(reader, context.judge, self._approvals.granted, self._record.typed)
+        self._runner = ActionRunner(
+            number, terminal, config.approvals, self._approvals, guard, context.judge, self._record, say
+        )
+        self._turn = _Turn((), ())
+        self._outcome = _Outcome(Plan(()), "")
 
-    # -- the whole
+    # -- the machine
 
     async def run(self) -> None:
-        """Do what was asked. Ends in a bounded time. Raises AssistantError, LimitReached."""
+        """Run the conversation to its end, which comes in a bounded time. Raises AssistantError, LimitReached."""
         with ExitStack() as scope:
             ledger = self._context.ledger
             self._bounds = {name: scope.enter_context(ledger.bound(limit)) for name, limit in _BOUNDS.items()}
@@ -121,25 +186,36 @@ class AgentLoop:
     async def _converse(self) -> None:
         self._record.write("prompt", self.prompt)
         self._say("ai:started", messages.AiStarted(uuid=self._uuid, conversation=self.number, prompt=self.prompt[:200]))
-        began, before = self._clock(), _After.GO_ON
+        began = self._clock()
         async with self._context.open_model() as model:
             self._record.secrets = self._record.secrets.also(model.secret)
             self._conversation.begin(
                 prompts.request(self._record.secrets.blank(self.prompt), await self._screen(), self._turns)
             )
-            while (after := await self._take_turn(model)) is not _After.DONE:
-                if after is before is _After.NOT_UNDERSTOOD:
-                    raise AssistantError("the model answered twice with what are no actions; ask again, in other words")
-                before = after
+            while TRANSITIONS[self.state]:
+                event = await self._handle(model)
+                self.state = TRANSITIONS[self.state][event]
                 self._bounds["seconds"].set(int(self._clock() - began))
+        if self.state is LoopState.FAILED:
+            raise AssistantError("the model answered twice without actions; ask again, in other words")
+
+    async def _handle(self, model: ModelClient) -> LoopEvent:
+        match self.state:
+            case LoopState.ASKING | LoopState.ASKING_AGAIN:
+                return await self._ask(model)
+            case LoopState.ACTING:
+                return await self._act()
+            case _:
+                return await self._look()
 
     @property
     def _turns(self) -> int:
         return self._bounds["turns"].capacity
 
-    # -- one turn
+    # -- asking
 
-    async def _take_turn(self, model: ModelClient) -> _After:
+    async def _ask(self, model: ModelClient) -> LoopEvent:
+        """Ask the model for its next actions."""
         if self.turn >= self._turns:
             raise AssistantError(f"stopped after {self.turn} turns; the task may be unfinished")
         self.turn += 1
@@ -152,9 +228,10 @@ class AgentLoop:
         meaning = understand(answer.blocks, answer.cut_off)
         if isinstance(meaning, NotUnderstood):
             self._conversation.told(prompts.not_understood(meaning.why), meaning.calls, failed=True)
-            return _After.NOT_UNDERSTOOD
+            return LoopEvent.NOT_UNDERSTOOD
         self._record.write("asked", "\n".join(map(_in_words, meaning.actions)))
-        return await self._act(meaning.actions, meaning.calls)
+        self._turn = _Turn(meaning.actions, meaning.calls)
+        return LoopEvent.UNDERSTOOD
 
     def _question(self) -> Question:
         wrong = problems(self._conversation.messages)
@@ -180,65 +257,28 @@ class AgentLoop:
             )
         bound.set(self.tokens)
 
-    async def _act(self, actions: Sequence[Action], calls: Sequence[str]) -> _After:
-        plan = within_bounds(actions, self._bounds["actions"].capacity, self._bounds["typed"].capacity)
-        self._bounds["actions"].set(len(plan.actions))
-        self._bounds["typed"].set(plan.typed)
-        failure = await self._perform(plan)
-        if plan.looks_on is None and not plan.refused and not failure:
-            return _After.DONE
-        words = [failure or f"{len(plan.actions)} of {len(actions)} actions were run.", *plan.words]
+    # -- acting
+
+    async def _act(self) -> LoopEvent:
+        """Run the actions of this turn that are within the limits."""
+        actions, typed = self._bounds["actions"], self._bounds["typed"]
+        plan = within_bounds(self._turn.actions, actions.capacity, typed.capacity)
+        actions.set(len(plan.actions))
+        typed.set(plan.typed)
+        self._outcome = _Outcome(plan, await self._runner.run(plan, self.turn))
+        incomplete = plan.looks_on is not None or plan.refused or self._outcome.failure
+        return LoopEvent.INCOMPLETE if incomplete else LoopEvent.COMPLETE
+
+    # -- looking
+
+    async def _look(self) -> LoopEvent:
+        """Report to the model what was run, and what the screen shows now."""
+        plan, failure = self._outcome.plan, self._outcome.failure
+        words = [failure or f"{len(plan.actions)} of {len(self._turn.actions)} actions were run.", *plan.words]
         screen = await self._next_screen(plan, words)
-        self._conversation.told(prompts.report(" ".join(words), screen, self.turn + 1, self._turns), calls)
-        return _After.GO_ON
-
-    async def _perform(self, plan: Plan) -> str:
-        """Run the actions, in order; empty, or why they were not all run."""
-        if self._config.approvals is When.ALWAYS and not await self._whole_turn_allowed(plan):
-            return "The person did not allow these actions; none was run. Find another way, or ask what is wanted."
-        self._guard.begin_turn()
-        for number, action in enumerate(plan.actions, 1):
-            try:
-                allowed = await self._do(action, plan.actions[number:])
-            except TerminalError as error:
-                return f"Action {number} failed, and none after it was run: {error}."
-            if not allowed:
-                return (
-                    f"The person did not allow action {number}; it and all after it were not run, and the command line "
-                    "is empty. Find another way, or ask what is wanted."
-                )
-        return ""
-
-    async def _whole_turn_allowed(self, plan: Plan) -> bool:
-        keystrokes = [action for action in plan.actions if isinstance(action, Keystroke)]
-        steps = tuple(step_of(keystroke, self._risk_of(keystroke)) for keystroke in keystrokes)
-        return not steps or await self._approvals.granted(steps, "nothing was typed")
-
-    def _risk_of(self, keystroke: Keystroke) -> str | None:
-        lines = (keystroke.text or "").splitlines()
-        said = "the model says so" if keystroke.risky else ""
-        return ", ".join(filter(None, (said, self._context.judge.risk_of_any(lines)))) or None
-
-    async def _do(self, action: Action, following: Sequence[Action]) -> bool:
-        """Do it; False when a person did not allow it."""
-        if isinstance(action, Message):
-            self._say("ai:message", messages.AiMessage(uuid=self._uuid, conversation=self.number, text=action.text))
-            return True
-        if isinstance(action, Keystroke) and not await self._type(action, following):
-            return False
-        step = messages.AiAction(uuid=self._uuid, conversation=self.number, turn=self.turn, action=step_of(action))
-        self._say("ai:action", step)
-        await asyncio.sleep(action.ms / 1000 if isinstance(action, Delay) else 0)
-        return True
-
-    async def _type(self, action: Keystroke, following: Sequence[Action]) -> bool:
-        if self._config.approvals is When.RISKY:
-            return await self._guard.type([action, *(next_ for next_ in following if isinstance(next_, Keystroke))])
-        self._record.typed(action.key, action.text)
-        self._terminal.write(typed_text(action, action.key is not None and application_keys(self._terminal)))
-        return True
-
-    # -- the screen
+        report = prompts.report(" ".join(words), screen, self.turn + 1, self._turns)
+        self._conversation.told(report, self._turn.calls)
+        return LoopEvent.REPORTED
 
     async def _next_screen(self, plan: Plan, words: list[str]) -> str:
         config, most = self._config, self._bounds["screen"].capacity
@@ -262,12 +302,12 @@ class AgentLoop:
     # -- the person
 
     def answer(self, question: str, ok: bool) -> bool:
-        """A person's answer to an approval; False when nothing waits under this id."""
+        """Take a person's answer to an approval. Return False when none waits under this id."""
         return self._approvals.answer(question, ok)
 
     @property
     def waiting(self) -> messages.AiApproval | None:
-        """The question that waits for a person."""
+        """The approval that waits for a person."""
         return self._approvals.waiting
 
     def _notice(self, text: str) -> None:
@@ -277,7 +317,7 @@ class AgentLoop:
 
 
 def _in_words(action: Action) -> str:
-    """An action as the record has it."""
+    """Return an action as the audit log describes it."""
     match action:
         case Keystroke(key=None):
             return f"text {action.text}"

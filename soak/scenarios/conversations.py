@@ -201,7 +201,7 @@ async def misunderstood(tabs: CheckedTabs, script: ModelScript, uuid: str) -> No
     """A model that does not know how to act."""
     script.write("I can't")
     await ask(tabs, uuid)
-    await failed(tabs, uuid, "answered twice with what are no actions")
+    await failed(tabs, uuid, "answered twice without actions")
 
 
 async def closed(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:

@@ -181,7 +181,7 @@ async def test_two_such_answers_end_with_an_error(tmp_path: Path, answer: Any) -
         place.prompt()
         event, error = await place.phone.end()
         assert event == "ai:error"
-        assert "answered twice with what are no actions" in error["error"]
+        assert "answered twice without actions" in error["error"]
         assert error["turns"] == 2
         assert place.terminal.typed == []
 

@@ -1,0 +1,85 @@
+"""Runs the actions of one turn of a conversation, in order, as far as they are allowed. Owns nothing of its own."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from mobifai.assistant.actions import Action, Delay, Keystroke, Message, Plan, typed_text
+from mobifai.assistant.approvals import Approvals, step_of
+from mobifai.assistant.audit import Record
+from mobifai.assistant.config import Approvals as When
+from mobifai.assistant.guard import Guard
+from mobifai.assistant.risk import Judge
+from mobifai.assistant.terminal import Terminal, application_keys
+from mobifai.errors import TerminalError
+from mobifai.protocol import messages
+
+
+class ActionRunner:
+    """Types, waits and sends messages for conversation `number` in one terminal. `send` reports each action."""
+
+    def __init__(
+        self,
+        number: int,
+        terminal: Terminal,
+        when: When,
+        approvals: Approvals,
+        guard: Guard,
+        judge: Judge,
+        record: Record,
+        send: Callable[[str, object], None],
+    ) -> None:
+        self._number = number
+        self._terminal = terminal
+        self._uuid = terminal.uuid
+        self._when = when
+        self._approvals = approvals
+        self._guard = guard
+        self._judge = judge
+        self._record = record
+        self._send = send
+
+    async def run(self, plan: Plan, turn: int) -> str:
+        """Run the actions. Return why some of them were not run, as a sentence for the model, or nothing."""
+        if self._when is When.ALWAYS and not await self._whole_turn_allowed(plan):
+            return "The person did not allow these actions; none was run. Find another way, or ask what is wanted."
+        self._guard.begin_turn()
+        for number, action in enumerate(plan.actions, 1):
+            try:
+                allowed = await self._run_one(action, plan.actions[number:], turn)
+            except TerminalError as error:
+                return f"Action {number} failed, and none after it was run: {error}."
+            if not allowed:
+                return (
+                    f"The person did not allow action {number}; it and all after it were not run, and the command line "
+                    "is empty. Find another way, or ask what is wanted."
+                )
+        return ""
+
+    async def _whole_turn_allowed(self, plan: Plan) -> bool:
+        keystrokes = [action for action in plan.actions if isinstance(action, Keystroke)]
+        steps = tuple(step_of(keystroke, self._risk_of(keystroke)) for keystroke in keystrokes)
+        return not steps or await self._approvals.granted(steps, "nothing was typed")
+
+    def _risk_of(self, keystroke: Keystroke) -> str | None:
+        lines = (keystroke.text or "").splitlines()
+        marked = "the model says so" if keystroke.risky else ""
+        return ", ".join(filter(None, (marked, self._judge.risk_of_any(lines)))) or None
+
+    async def _run_one(self, action: Action, following: Sequence[Action], turn: int) -> bool:
+        """Run one action. Return False when a person did not allow it."""
+        if isinstance(action, Message):
+            self._send("ai:message", messages.AiMessage(uuid=self._uuid, conversation=self._number, text=action.text))
+            return True
+        if isinstance(action, Keystroke) and not await self._type(action, following):
+            return False
+        step = messages.AiAction(uuid=self._uuid, conversation=self._number, turn=turn, action=step_of(action))
+        self._send("ai:action", step)
+        await asyncio.sleep(action.ms / 1000 if isinstance(action, Delay) else 0)
+        return True
+
+    async def _type(self, action: Keystroke, following: Sequence[Action]) -> bool:
+        if self._when is When.RISKY:
+            return await self._guard.type([action, *(next_ for next_ in following if isinstance(next_, Keystroke))])
+        self._record.typed(action.key, action.text)
+        self._terminal.write(typed_text(action, action.key is not None and application_keys(self._terminal)))
+        return True
