@@ -1,6 +1,6 @@
-"""Learn that a child process has ended, without a thread and without a signal handler.
+"""Watches for the end of a child process without a thread or a signal handler.
 
-Linux has pidfd (since 5.3), macOS has kqueue's NOTE_EXIT; both are descriptors that the loop can watch.
+Linux has pidfds (since 5.3) and macOS kqueue's NOTE_EXIT; both are descriptors that the loop can watch.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from mobifai.terminals.spawning import exit_status
 
 
 def open_exit_descriptor(pid: int) -> int:
-    """A descriptor that becomes readable when the process ends. Who asks owns it. Raises OSError."""
+    """Return a descriptor, owned by the caller, that becomes readable when the process ends. Raises OSError."""
     if hasattr(os, "pidfd_open"):
         return os.pidfd_open(pid)
     queue = select.kqueue()  # type: ignore[attr-defined, unused-ignore]
@@ -27,9 +27,9 @@ def open_exit_descriptor(pid: int) -> int:
 
 
 class ChildWatcher:
-    """Call `on_exit` once with a child's exit status when it has ended; `close` ends the watch.
+    """Calls `on_exit` once with a child's exit status when it has ended, unless it is closed before.
 
-    The status is negative for a signal, and None where somebody else took it.
+    The status is negative for a signal, and None if it was reaped elsewhere.
     """
 
     def __init__(self, pid: int, on_exit: Callable[[int | None], None]) -> None:
@@ -48,7 +48,7 @@ class ChildWatcher:
         self._on_exit(status)
 
     def close(self) -> None:
-        """Stop watching. Closing twice changes nothing."""
+        """Stop watching. Closing twice does nothing."""
         if self._fd is not None:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)

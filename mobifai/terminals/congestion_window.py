@@ -1,40 +1,40 @@
-"""How much of a terminal's output may be under way to a phone that acknowledges: no more than keeps the line busy.
+"""The congestion window: how much of a terminal's output may be in flight to a phone that acknowledges it.
 
-What is under way beyond that only waits somewhere, and with it the prompt after a Ctrl-C. So the window follows what a
-line carries (rate times shortest round trip) with a little that may wait, between a floor and a ceiling. Pure: who owns
-it tells it the time.
+More than the line carries only queues up, and delays the prompt after a Ctrl-C. So the window follows the
+bandwidth-delay product (delivery rate times shortest round trip), with a small margin for queueing, between a floor and
+a ceiling. Pure: the clock is a parameter.
 """
 
 from collections.abc import Callable
 
 ACKNOWLEDGED_EACH = 16 << 10
-"""Bytes that a phone may leave unacknowledged: it acknowledges once it has rendered as much as this."""
+"""A phone acknowledges each time it has rendered this many bytes."""
 
 FLOOR_BYTES = 48 << 10
-"""The least: one piece on its way, one being rendered, while the acknowledgement of the one before comes back."""
+"""The smallest window: one chunk in flight, one being rendered, and the acknowledgement of a third on its way back."""
 
 READY_BYTES = 32 << 10
-"""So much may wait for the window: with less the program is stopped and let go for every piece."""
+"""Bytes that may queue behind a full window; less would pause and resume the program for every chunk."""
 
 _GAIN = 1.5
-"""So many times what the line was seen to carry: it may carry more, and acknowledgements come in lumps."""
+"""Factor on the measured rate: the line may carry more, and acknowledgements arrive in bursts."""
 
 _WAITS_SECONDS = 0.003
-"""What may wait beside that, in time: so short that nobody feels it, and enough that a phone on the same machine never
-wants for work while the agent does something else."""
+"""Queueing delay that the window allows: imperceptible, but enough to keep a phone on the same machine busy while the
+agent does other work."""
 
 _FADES = 0.875
-"""What stays of the best rate seen, at each slower one."""
+"""Decay of the best rate at each slower measurement."""
 
 _FRESH_SECONDS = 10.0
-"""After so long the shortest round trip is measured anew, with little under way: the line may be another by now."""
+"""The interval at which the shortest round trip is measured again, with little in flight: the line may have changed."""
 
 
 class CongestionWindow:
-    """One terminal's, with one phone. `ceiling` is in bytes, `clock` in seconds.
+    """The window of one terminal with one phone. `ceiling` is in bytes, `clock` in seconds.
 
-    One piece of output at a time is followed, from when it is sent until it is acknowledged. Lost acknowledgements make
-    a round trip longer, which the shortest one does not see; none of what comes makes it wait for anything.
+    One chunk of output at a time is timed, from sending to acknowledgement. A lost acknowledgement makes that round
+    trip longer, which does not affect the shortest one.
     """
 
     def __init__(self, ceiling: int, clock: Callable[[], float]) -> None:
@@ -45,7 +45,7 @@ class CongestionWindow:
         self.begin()
 
     def begin(self) -> None:
-        """Another phone, or another line: nothing is known of it."""
+        """Start over with another phone or another line."""
         self.size = self.ceiling
         self._rate = 0.0
         self._shortest = float("inf")
@@ -56,17 +56,17 @@ class CongestionWindow:
         self._acknowledged_then = 0
 
     def sent(self, end: int, acknowledged: int) -> None:
-        """Output up to `end` is on its way; `acknowledged` up to there."""
+        """Record that output up to `end` was sent, and that it is acknowledged up to `acknowledged`."""
         if self._followed is not None:
             return
         now = self._clock()
         if now - self._measured_at > _FRESH_SECONDS and not self._measures:
             self._measures, self.size = True, min(2 * self.ack_threshold, self.floor)
-            return  # this piece was sent with more under way
+            return  # this chunk was sent with more in flight
         self._followed, self._sent_at, self._acknowledged_then = end, now, acknowledged
 
     def acknowledged(self, position: int) -> None:
-        """The phone has rendered all up to here."""
+        """Record that the phone has rendered everything up to `position`."""
         if self._followed is None or position < self._followed:
             return
         now = self._clock()
@@ -78,5 +78,5 @@ class CongestionWindow:
         self.size = max(self.floor, min(self.ceiling, int(self._rate * (_GAIN * self._shortest + _WAITS_SECONDS))))
 
     def lost(self) -> None:
-        """What was under way does not count any more: the phone says anew how far it is."""
+        """Stop timing the chunk in flight: the phone reports its position again."""
         self._followed = None

@@ -1,7 +1,7 @@
-"""Shells that a keeper holds: the agent's side.
+"""The agent's side of the connection to its keeper: a `Spawner` whose shells outlive the agent.
 
-Asking the keeper takes a fork's time; it is done without the loop, with a time limit, since the keeper does nothing
-else. What the keeper says unasked (a shell has ended) comes through the loop.
+A request to the keeper takes about as long as a fork, so it blocks the loop, with a timeout. Messages that the keeper
+sends unasked (a shell has ended) arrive through the loop.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ _log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0
 ALIVE_SECONDS = 10.0
-"""How often the keeper is told that the agent lives; it waits six times as long."""
+"""The interval of keep-alive messages to the keeper, which waits six times as long."""
 
 MOST_READS = 16
-"""Reads in a row. All that a keeper can leave behind in the connection takes fewer of them."""
+"""Reads in a row. Whatever a keeper can leave in the connection takes fewer."""
 
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, LimitReached)
-"""What lines raise that no keeper sends."""
+"""Errors that an invalid line causes."""
 
 
 class KeeperClient:
-    """The agent's end of the keeper. `lost` is called when the keeper is gone: then the agent must end too."""
+    """A spawner that uses a keeper. `lost` is called when the keeper is gone; the agent must then end, too."""
 
     def __init__(self, descriptor: int, ledger: Ledger, lost: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -68,10 +68,10 @@ class KeeperClient:
         for bound in self._bounds:
             self._ledger.close(bound)
 
-    # -- asking
+    # -- requests
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """The answer; news that come before it wait. Raises StateError when there is none."""
+        """Send a question and return its answer. News that arrive first are delivered later. Raises StateError."""
         number = next(self._numbers)
         try:
             keeper_protocol.send(self._connection, {**question, "id": number})
@@ -88,19 +88,19 @@ class KeeperClient:
         except _UNREADABLE as error:
             raise StateError(f"the keeper sent what is no answer: {error}") from None
         finally:
-            self._loop.call_soon(self._deliver_news)  # the news that came before the answer, or behind it
+            self._loop.call_soon(self._deliver_news)  # news that came before the answer, or after it
 
     def tell(self, what: str, **details: object) -> None:
-        """Tell the keeper something that it does not answer."""
+        """Send the keeper a message that it does not answer."""
         try:
             keeper_protocol.send(self._connection, {"ask": what, **details})
         except ConnectionError:
             self._lose()
-        except OSError:  # it is late, and is told the next thing
+        except OSError:  # the keeper is slow: it gets the next message
             pass
 
     def started(self, port: int | None) -> None:
-        """Tell the keeper that the agent serves, and on which port the next one is to serve."""
+        """Report that the agent serves, and the port for the next agent."""
         if port is not None:
             self.tell("note", port=port)
         self.tell("ready")
@@ -112,17 +112,17 @@ class KeeperClient:
     # -- news
 
     def _readable(self) -> None:
-        """Read to the end of what is there.
+        """Read until nothing is left.
 
-        uvloop calls a reader only once more after the other end closed with something unread, so news must not hide
-        the end of the connection behind them.
+        After the peer closed, uvloop calls a reader only once more even if data is unread, so the end of the connection
+        must be found in the same call.
         """
         alive, reads = True, 0
         self._connection.settimeout(0)
         try:
             while alive and reads < MOST_READS:
                 alive, reads = self._receiver.receive(), reads + 1
-        except BlockingIOError:  # nothing more is there; at once if an answer to a question came with all of it
+        except BlockingIOError:  # nothing is left, or a request has read it all
             pass
         except OSError:
             alive = False
@@ -133,7 +133,7 @@ class KeeperClient:
             self._lose()
 
     def _deliver_news(self) -> None:
-        """Deliver what has come. A keeper whose lines can't be read is as good as gone."""
+        """Deliver what has arrived. A keeper that sends invalid lines counts as gone."""
         try:
             self._tell()
         except _UNREADABLE as error:
@@ -145,7 +145,7 @@ class KeeperClient:
         self._lost()
 
     def _hear(self, message: dict[str, Any]) -> None:
-        """News waits to be told. An answer that comes too late is for nobody: a shell that was started is ended."""
+        """Queue news. An answer that came after its timeout is dropped, and a shell that it started is ended."""
         if "ended" in message:
             self._news.append(message)
             return
@@ -165,14 +165,14 @@ class KeeperClient:
                 on_exit(news.get("status"))
 
     def _require_lines(self) -> None:
-        """Raise ValueError where more waits than a line may have."""
+        """Raise ValueError if an incomplete line is too long."""
         if self._receiver.is_overfull:
             raise ValueError(f"a line of more than {keeper_protocol.LINE_BYTES} bytes")
 
     # -- the spawner
 
     def spawn(self, uuid: str, spec: ShellSpec, on_exit: OnExit) -> Spawned:
-        """Have a shell started (see `Spawner`)."""
+        """Start a shell (see `Spawner`)."""
         question = {
             "ask": "spawn",
             "uuid": uuid,
@@ -187,7 +187,7 @@ class KeeperClient:
         return self._receive_shell(uuid, answer, on_exit, adopted=False)
 
     def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
-        """A shell of the agent before this one (see `Spawner`)."""
+        """Take over a shell of the agent before this one (see `Spawner`)."""
         if uuid not in self._adoptable:
             return None
         answer = self._ask({"ask": "take", "uuid": uuid})
@@ -196,11 +196,11 @@ class KeeperClient:
         return adopted
 
     def unclaimed(self) -> list[str]:
-        """The shells that were not adopted (see `Spawner`)."""
+        """Return the terminals whose shells were not adopted (see `Spawner`)."""
         return list(self._adoptable)
 
     def describe(self, uuid: str, label: Mapping[str, object]) -> None:
-        """Have the keeper remember a tab's description (see `Spawner`)."""
+        """Store a tab's description in the keeper (see `Spawner`)."""
         self.tell("label", uuid=uuid, label=dict(label))
 
     def _receive_shell(self, uuid: str, answer: dict[str, Any], on_exit: OnExit, *, adopted: bool) -> Spawned:
@@ -226,7 +226,7 @@ class KeeperClient:
         return Spawned(answer["pid"], master, ring, shared=True, adopted=adopted, label=answer.get("label", {}))
 
     def _end_unseen(self, answer: dict[str, Any]) -> None:
-        """End a shell that nobody has seen yet. One that ran before is kept: it can be adopted later."""
+        """End a shell that was just started. An older shell is kept, and can be adopted later."""
         if answer.get("spawned"):
             self.tell("end", pid=answer["pid"])
 
@@ -236,5 +236,5 @@ class KeeperClient:
         self.tell("end", pid=pid)
 
     def release(self, pid: int) -> None:
-        """The keeper keeps it."""
+        """Leave the shell to the keeper."""
         self._on_exit.pop(pid, None)

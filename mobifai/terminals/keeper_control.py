@@ -1,8 +1,7 @@
 """The socket on which the keeper answers commands while the agent does not.
 
-It speaks the language of the agent's own control socket: one line `{"ask": NAME, "with": {...}}`, one line
-`{"answer": ...}` or `{"error": TEXT}`. Standard library only; a command never makes the keeper wait, except in a test
-run.
+It uses the protocol of the agent's control socket: one line `{"ask": NAME, "with": {...}}` is answered by one line
+`{"answer": ...}` or `{"error": TEXT}`. Standard library only. Commands never block the keeper, except in a test run.
 """
 
 import contextlib
@@ -18,16 +17,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 MOST_COMMANDS = 8
-"""Commands that are connected at a time; for one more, the oldest is cut off."""
+"""Commands that may be connected at a time; one more disconnects the oldest."""
 
 _MOST_BYTES = 64 << 10
 
 
 class Control:
-    """Owns the listening socket, its file, and the commands' connections. `answer` takes a question's name
-    and its arguments.
+    """Owns the listening socket, its file, and the commands' connections.
 
-    `patience`: seconds that the keeper waits for a command to read its answer; 0 but in a test run.
+    `answer` takes a question's name and arguments, and returns the reply. `patience` is how many seconds the keeper
+    waits for a command to read its reply: 0 except in a test run.
     """
 
     def __init__(
@@ -47,13 +46,13 @@ class Control:
         selector.register(listening, selectors.EVENT_READ, self._accept)
 
     def close(self) -> None:
-        """Cut off every command, and remove the socket's file."""
+        """Disconnect every command, and remove the socket's file."""
         for command in list(self._commands):
             self._drop(command)
         self._selector.unregister(self._listening)
         self._listening.close()
         with contextlib.suppress(OSError):
-            os.unlink(self._path)  # noqa: PTH108 - pathlib is more than all of this module
+            os.unlink(self._path)  # noqa: PTH108 - pathlib needs more memory than this module
 
     def _accept(self) -> None:
         try:
@@ -75,7 +74,7 @@ class Control:
         command.close()
 
     def _read(self, command: socket.socket) -> None:
-        if command not in self._commands:  # cut off since the selector saw it
+        if command not in self._commands:  # disconnected after the selector reported it
             return
         try:
             data = command.recv(_MOST_BYTES)
@@ -88,7 +87,7 @@ class Control:
             self._commands[command] = line
             return
         if newline:
-            with contextlib.suppress(OSError):  # it went away, or does not read
+            with contextlib.suppress(OSError):  # the command is gone, or does not read
                 command.settimeout(self.patience)
                 command.sendall(json.dumps(self._reply(line)).encode() + b"\n")
         self._drop(command)
@@ -103,7 +102,7 @@ class Control:
 
 
 def _is_owner(command: socket.socket) -> bool:
-    """Whether our own user (or root) is at the other end; the socket's file lets nobody else connect."""
+    """Return whether the peer is our own user or root. Elsewhere the socket's file mode admits only them."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     try:

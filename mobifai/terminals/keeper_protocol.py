@@ -1,7 +1,7 @@
-"""What the keeper and the agent say to each other: JSON lines on a Unix socket pair, some with descriptors.
+"""The protocol between keeper and agent: JSON lines on a Unix socket pair, some of them with descriptors.
 
-Standard library only. A line is at most LINE_BYTES; descriptors come with the line that they belong to, which says how
-many they are. An answer repeats the question's `id`, so that one which comes too late is not taken for another.
+Standard library only. A line has at most LINE_BYTES. Descriptors travel with the line that they belong to, which says
+how many there are. An answer repeats the `id` of its question, so that a late answer is not mistaken for another.
 """
 
 import json
@@ -9,40 +9,40 @@ import os
 import socket
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing itself would be a tenth of the keeper's memory
+if TYPE_CHECKING:  # importing typing would take a tenth of the keeper's memory
     from typing import Any
 
 LINE_BYTES = 256 << 10
-"""One message: the largest is a shell's environment, which systems bound at 128 KiB a variable."""
+"""The longest message: a shell's environment, of which one variable can have 128 KiB."""
 
 _MOST_DESCRIPTORS = 8
 
 _MOST_REASON = 2000
 
 FD_VARIABLE = "MOBIFAI_KEEPER_FD"
-"""Names the agent's end of the socket pair, in the agent's environment."""
+"""The environment variable with the descriptor of the agent's end of the socket pair."""
 
 TEST_VARIABLE = "MOBIFAI_SOAK_RUN"
-"""Marks every process of a test run, with the run's name. Only a marked keeper can be looked into."""
+"""The environment variable that marks the processes of a test run. Only a marked keeper can be inspected."""
 
 RESTART_STATUS = 75
-"""The agent's exit status for: start me again (EX_TEMPFAIL)."""
+"""The exit status by which the agent asks for a restart (EX_TEMPFAIL)."""
 
 
 def connection() -> int | None:
-    """The descriptor of this process' connection to its keeper, if it has one."""
+    """Return the descriptor of this process' connection to its keeper, if it has one."""
     number = os.environ.get(FD_VARIABLE, "")
     return int(number) if number.isdecimal() else None
 
 
 def connect_by(descriptor: int) -> int:
-    """Have `connection` give this descriptor from now on; the same."""
+    """Make `connection` return this descriptor from now on, and return it."""
     os.environ[FD_VARIABLE] = str(descriptor)
     return descriptor
 
 
 def report_failure(text: str) -> None:
-    """Tell the keeper, if there is one, why this process is about to end."""
+    """Send the keeper, if there is one, the reason why this process is about to end."""
     descriptor = connection()
     if descriptor is None:
         return
@@ -51,11 +51,11 @@ def report_failure(text: str) -> None:
             keeper.settimeout(1)
             send(keeper, {"ask": "failed", "text": text[:_MOST_REASON]})
     except OSError:
-        pass  # the exit status says it, too
+        pass  # the exit status is reported anyway
 
 
 def send(connection: socket.socket, message: "dict[str, Any]", descriptors: list[int] | None = None) -> None:
-    """Send a message. Raises OSError (also BlockingIOError and TimeoutError, as the socket is set)."""
+    """Send a message. Raises OSError, including BlockingIOError or TimeoutError by the socket's timeout."""
     line = json.dumps({**message, "descriptors": len(descriptors or ())}).encode() + b"\n"
     if descriptors:
         sent = socket.send_fds(connection, [line], descriptors)
@@ -64,7 +64,7 @@ def send(connection: socket.socket, message: "dict[str, Any]", descriptors: list
 
 
 class Receiver:
-    """Reads messages from a socket. It owns the descriptors that came until they are taken."""
+    """Reads messages from a socket. Owns the descriptors that arrive until they are taken."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -72,7 +72,7 @@ class Receiver:
         self._descriptors: list[int] = []  # bounded: more than _MOST_DESCRIPTORS are closed
 
     def receive(self) -> bool:
-        """Read what is there once; False at the end of the connection. Raises OSError, as the socket is set."""
+        """Read once; False at the end of the connection. Raises OSError, like `send`."""
         data, descriptors, _, _ = socket.recv_fds(self._connection, 64 << 10, _MOST_DESCRIPTORS)
         self._descriptors += descriptors
         for descriptor in descriptors:
@@ -82,26 +82,26 @@ class Receiver:
 
     @property
     def is_overfull(self) -> bool:
-        """Whether more waits than a message may have; asked once `next` gave all that is complete."""
+        """Return whether an incomplete line is longer than a message may be. Valid once `next` has returned None."""
         return len(self._data) > LINE_BYTES
 
     def next(self) -> "dict[str, Any] | None":
-        """The next complete message, if there is one. Raises ValueError for a line that is none."""
+        """Return the next complete message, if there is one. Raises ValueError for a line that is not a message."""
         line, newline, rest = self._data.partition(b"\n")
         if not newline:
             return None
         self._data = rest
         message: dict[str, Any] = json.loads(line)
-        if not isinstance(message, dict):  # null, too, which must not look as if nothing more were there
+        if not isinstance(message, dict):  # including null, which would look like the end of the messages
             raise ValueError(f"expected an object; found {line[:40]!r}")  # noqa: TRY004 - the line is wrong, no argument
         return message
 
     def take_descriptors(self, count: int) -> list[int]:
-        """The descriptors that came with the message just read."""
+        """Take the descriptors that came with the message just read."""
         taken, self._descriptors = self._descriptors[:count], self._descriptors[count:]
         return taken
 
     def close(self) -> None:
-        """Let go of the descriptors that nobody took; the socket is its owner's."""
+        """Close the descriptors that nobody took. The socket belongs to its owner."""
         for descriptor in self.take_descriptors(len(self._descriptors)):
             os.close(descriptor)

@@ -1,7 +1,7 @@
-"""What the keeper reports: on its terminal, and in the agent's log file while no agent writes that.
+"""The keeper's reports: on its terminal, and in the agent's log file while no agent writes to it.
 
-Standard library only. It never raises and never waits: a terminal that is stopped (Ctrl-S), a pipe that nobody reads
-and a full disk cost the message, not the keeper.
+Standard library only. Reporting never raises and never blocks: with a stopped terminal (Ctrl-S), a pipe that nobody
+reads, or a full disk, only the message is lost.
 """
 
 import json
@@ -11,19 +11,19 @@ import stat
 import time
 
 REPEAT_SECONDS = 3600.0
-"""How often the same problem is reported again."""
+"""The interval at which a problem that persists is reported again."""
 
 _ALWAYS = 3
-"""So many failures in a row are reported each, also when they are the same."""
+"""The first failures in a row are all reported, even for the same reason."""
 
 MOST_LOG_BYTES = 16 << 20
-"""The log file is not made longer than that: only the agent rotates it."""
+"""The keeper appends to the log file up to this size; only the agent rotates it."""
 
 _STDERR = 2
 
 
 class Reports:
-    """Reports problems. `log` is the log file (empty: none); `as_json` writes it for programs."""
+    """Reports problems. `log` is the log file (empty: none); with `as_json` its lines are JSON."""
 
     def __init__(self, log: str, *, as_json: bool) -> None:
         self._log = log
@@ -32,14 +32,14 @@ class Reports:
         self._last_at = float("-inf")
 
     def problem(self, reason: str, outlook: str, failures: int, now: float) -> None:
-        """Report why the agent ended and what follows, unless the same was reported not long ago."""
+        """Report why the agent ended and what follows, unless the same problem was reported recently."""
         if failures > _ALWAYS and reason == self._last and now - self._last_at < REPEAT_SECONDS:
             return
         self._last, self._last_at = reason, now
         self.say(f"{reason}; {outlook}")
 
     def say(self, text: str) -> None:
-        """Write to the terminal and to the log file, each if it takes it at once."""
+        """Write to the terminal and to the log file, where that does not block."""
         text = "".join(character if character.isprintable() else " " for character in text)
         _write_now(_STDERR, f"mobifai keeper: {text}\n".encode(errors="backslashreplace"))
         if self._log:
@@ -63,7 +63,7 @@ class Reports:
     def _line(self, text: str) -> str:
         try:
             written = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime())
-        except (OSError, OverflowError, ValueError):  # the clock is at no time that can be
+        except (OSError, OverflowError, ValueError):  # the clock has an impossible time
             written = "-"
         if self._as_json:
             line = {"time": written, "level": "warning", "logger": "mobifai.keeper", "message": text}
@@ -72,7 +72,7 @@ class Reports:
 
 
 def _write_now(descriptor: int, data: bytes) -> None:
-    """Write to a descriptor that takes it now."""
+    """Write to a descriptor if that does not block."""
     try:
         if select.select([], [descriptor], [], 0)[1]:
             os.write(descriptor, data[: select.PIPE_BUF])

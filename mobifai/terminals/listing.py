@@ -1,4 +1,4 @@
-"""What phones and commands are told of terminals: which there are, how far their output is, how their shells ended."""
+"""Descriptions of terminals for phones and commands: their names, output positions and exit statuses."""
 
 import signal
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from mobifai.terminals.terminal import Terminal
 
 
 def exit_of(terminal: Terminal) -> messages.Exit | None:
-    """How the terminal's shell ended, or None while it runs."""
+    """Return how the terminal's shell ended, or None while it runs."""
     status = terminal.exit_status
     if not terminal.ended or status is None:
         return None
@@ -26,7 +26,7 @@ def _name(number: int) -> str:
 
 
 def listed(terminals: Iterable[Terminal], features: Features) -> tuple[messages.ProcessInfo, ...]:
-    """The terminals as a phone with these features is told of them. Only some show those whose shell has ended."""
+    """Describe terminals to a phone with these features. Only some phones show terminals whose shell has ended."""
     return tuple(_described(one, features) for one in terminals if features.shows_exits or not one.ended)
 
 

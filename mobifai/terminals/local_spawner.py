@@ -1,4 +1,4 @@
-"""Shells as children of this very process."""
+"""A `Spawner` whose shells are children of this process."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from mobifai.terminals.shells import OnExit, ShellSpec, Spawned
 from mobifai.terminals.spawning import SpawnError, ring_bytes, start_shell
 
 GRACE_SECONDS = 1.5
-"""How long the agent waits at its end for shells that were hung up on. Stopping it has 5 s in all."""
+"""How long the agent waits at its end for shells to end. Stopping may take 5 s in all."""
 
 
 class LocalSpawner:
@@ -33,7 +33,7 @@ class LocalSpawner:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Wait a little for shells to end, which save their histories then."""
+        """Wait a moment for shells to end; they save their histories meanwhile."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
                 while self._watches:
@@ -57,21 +57,21 @@ class LocalSpawner:
         return Spawned(pid, master, mmap.mmap(-1, ring_bytes(self._ledger.capacity(TERMINAL_RING))))
 
     def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
-        """None: no shell outlives this process."""
+        """Return None: no shell outlives this process."""
 
     def unclaimed(self) -> list[str]:
-        """None, as above."""
+        """Return nothing: no shell outlives this process."""
         return []
 
     def describe(self, uuid: str, label: Mapping[str, object]) -> None:
-        """Nothing: there is no next agent for its shells."""
+        """Do nothing: no agent follows that could adopt a shell."""
 
     def end(self, pid: int) -> None:
-        """Report nothing more: the kernel hung up when the terminal's only descriptor was closed (see `Spawner`)."""
+        """Stop reporting the shell. Closing the terminal's only descriptor has already hung up (see `Spawner`)."""
         self._on_exit.pop(pid, None)
 
     def release(self, pid: int) -> None:
-        """The same as `end`: no shell outlives this process."""
+        """Do the same as `end`: no shell outlives this process."""
         self.end(pid)
 
     def _ended(self, pid: int, status: int | None) -> None:

@@ -1,7 +1,7 @@
-"""What a terminal's output has switched on so far, as far as a replay must know it.
+"""The terminal modes that a replay must restore.
 
-`Modes` is fed the bytes that a ring no longer holds; `prefix` then puts an emulator into the state in which the
-kept bytes begin. Sequences are those of ECMA-48 and xterm's ctlseqs. Pure; bounded by the modes that it knows.
+`Modes` is fed the bytes that a ring no longer holds. `prefix` then puts an emulator into the state in which the kept
+bytes begin. The sequences are those of ECMA-48 and xterm's ctlseqs. Pure; the size is bounded by the known modes.
 """
 
 import re
@@ -22,7 +22,7 @@ _FINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07
 
 
 class Modes:
-    """The modes after all bytes fed."""
+    """The modes after all bytes that were fed."""
 
     def __init__(self) -> None:
         self._set: dict[int, bool] = {}  # bounded by _TRACKED
@@ -31,7 +31,7 @@ class Modes:
         self._unfinished = b""
 
     def feed(self, data: bytes) -> bool:
-        """Take the next bytes of the output; whether they may have changed the state."""
+        """Process the next bytes of output. Returns whether they may have changed the state."""
         if not self._unfinished and b"\x1b" not in data:
             return False
         data = self._unfinished + data
@@ -55,14 +55,14 @@ class Modes:
             self._keypad = False
 
     def after(self, data: bytes) -> "Modes":
-        """The modes after some more bytes; these ones stay."""
+        """Return the modes after some more bytes; this object does not change."""
         later = copy(self)
         later._set = dict(self._set)  # bounded by _TRACKED
         later.feed(data)
         return later
 
     def rest_of_sequence(self, following: bytes) -> int:
-        """How many bytes of `following` still belong to a sequence that began in what was fed."""
+        """Return how many bytes of `following` belong to a sequence that began before them."""
         if not self._unfinished:
             return 0
         whole = _FINISHED.match(self._unfinished + following[:MAX_SEQUENCE])
@@ -70,15 +70,15 @@ class Modes:
 
     @property
     def alternate_screen(self) -> bool:
-        """Whether a full-screen program has the screen."""
+        """Return whether the alternate screen is active, as in full-screen programs."""
         return any(self._set.get(mode, False) for mode in (47, 1047, 1049))
 
     def state(self) -> bytes:
-        """What brings fresh `Modes` to this very state when it is fed to them."""
+        """Return bytes that bring new `Modes` to exactly this state."""
         return self.prefix() + self._unfinished
 
     def prefix(self) -> bytes:
-        """What brings a freshly reset emulator to these modes."""
+        """Return bytes that bring a reset emulator to these modes."""
         changed = [(mode, on) for mode, on in self._set.items() if on != (mode in _ON_AT_START)]
         modes = b"".join(b"\x1b[?%d%c" % (mode, b"h" if on else b"l") for mode, on in changed)
         title = b"\x1b]2;" + self._title + b"\x07" if self._title else b""

@@ -1,6 +1,6 @@
-"""The master side of a terminal: reads and writes without blocking, and stops reading when told to.
+"""The master side of a terminal: reads and writes without blocking, and can pause reading.
 
-It owns the descriptor. It keeps no output; what the kernel does not take of the input waits in a bounded queue.
+It owns the descriptor. It keeps no output. Input that the kernel has not accepted yet is buffered in a bounded queue.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from mobifai.terminals.foreground import UNKNOWN, Foreground, foreground
 
 _WRITE_BYTES = 4096
 _AT_ONCE = 4096
-"""Bytes that the kernel gives for one read, at most; after less than half of it there mostly is no more."""
+"""Most bytes that one read returns. A read under half of this usually drained the buffer."""
 
 _give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 
@@ -25,9 +25,10 @@ _give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 class Pty:
     """One terminal's master.
 
-    Output is read into the buffers that `window` gives; `on_read` is told how many bytes. `on_end` is called once, when
-    nothing more will come. Input that the kernel does not take yet waits in `waiting`. While `is_quick`, the loop comes
-    round after every single read; `rest` says for how many seconds nothing is read after so many bytes (see `pace`).
+    Output is read into the buffers that `window` returns, and `on_read` is called with the number of bytes. `on_end` is
+    called once, after the last output. `waiting` buffers input that the kernel has not accepted yet. While `is_quick`
+    is true, each call of the loop reads only once. `rest` returns the seconds to pause after so many bytes (see
+    `read_pacing`).
     """
 
     def __init__(
@@ -57,17 +58,17 @@ class Pty:
 
     @property
     def reading(self) -> bool:
-        """Whether output is taken from the kernel; while it is not, the kernel stops the program."""
+        """Return whether output is read. While it is not, a program blocks once the kernel's buffer is full."""
         return self._reading
 
     def resume(self) -> None:
-        """Take output."""
+        """Start reading output."""
         if self._master is not None and not self._reading:
             self._loop.add_reader(self._master, self._readable)
             self._reading = True
 
     def pause(self) -> None:
-        """Leave output with the kernel."""
+        """Stop reading output; it stays in the kernel."""
         if self._master is not None and self._reading:
             self._reading = False
             if self._resting is None:
@@ -100,7 +101,7 @@ class Pty:
 
     @staticmethod
     def _read(master: int, views: list[memoryview], *, once: bool) -> tuple[int, bool]:
-        """Fill the views as far as there is output; how many bytes that was, and whether it was the last."""
+        """Fill the views with the available output. Returns the number of bytes, and whether they were the last."""
         length, room = 0, sum(map(len, views))
         try:
             for view in views:
@@ -115,17 +116,18 @@ class Pty:
         except BlockingIOError:
             return length, False
         except OSError:
-            return length, True  # Linux says EIO when the last slave closed
+            return length, True  # Linux reports EIO once the last slave is closed
         return length, False
 
     def holds_output(self) -> bool:
-        """Whether the kernel has output that was not read yet."""
+        """Return whether the kernel has unread output."""
         return self._master is not None and any(events & select.POLLIN for _, events in self._poll.poll(0))
 
     def read_echo(self, patience: float) -> None:
-        """Read what is printed within so many seconds, without the loop: going to sleep and waking up again takes
-        longer than the echo, which the kernel's terminal mostly has by now. Who else wants this processor gets it.
-        After a look in vain there is none until something was printed.
+        """Read output that arrives within `patience` seconds, without the loop.
+
+        The kernel's terminal usually has the echo of a key already, and sleeping in the loop would take longer. Yields
+        the CPU while polling. After a miss, polling is disabled until the program prints.
         """
         if not self._echoes or not self._reading or self._resting is not None:
             return
@@ -139,7 +141,7 @@ class Pty:
         self._readable()
 
     def write(self, data: bytes) -> None:
-        """Type. What the kernel does not take now follows later. Raises LimitReached when too much waits."""
+        """Write input. What the kernel does not accept now is buffered. Raises LimitReached if the buffer is full."""
         if self._master is None:
             return
         if not len(self._waiting):
@@ -157,7 +159,7 @@ class Pty:
         except BlockingIOError:
             return 0
         except OSError:
-            return len(data)  # nobody is there to read it; the reader sees the end
+            return len(data)  # no program is left to read it; reading reports the end
 
     def _writable(self) -> None:
         self._waiting.drop(self._write_now(self._waiting.peek(_WRITE_BYTES)))
@@ -166,7 +168,7 @@ class Pty:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows, as far as a screen has them; 80 and 24 where nobody has set any."""
+        """Return columns and rows, capped at a screen's maximum; 80 and 24 if none were set."""
         rows, cols = 0, 0
         if self._master is not None:
             with contextlib.suppress(termios.error, OSError):
@@ -174,22 +176,22 @@ class Pty:
         return min(cols, MAX_COLS) or 80, min(rows, MAX_ROWS) or 24
 
     def foreground(self) -> Foreground:
-        """The program that reads what is typed."""
+        """Return the program that reads the input."""
         return UNKNOWN if self._master is None else foreground(self._master)
 
     @property
     def input_waits(self) -> bool:
-        """Whether some of the input is still to be given to the kernel."""
+        """Return whether input is buffered."""
         return len(self._waiting) > 0
 
     def resize(self, cols: int, rows: int) -> None:
-        """Set the size in character cells; the kernel tells the programs."""
+        """Set the size in character cells; the kernel notifies the programs."""
         if self._master is not None:
             with contextlib.suppress(termios.error, OSError):
                 termios.tcsetwinsize(self._master, (rows, cols))
 
     def close(self) -> None:
-        """Close the master: the kernel hangs up on what still uses the terminal. Twice changes nothing."""
+        """Close the master; the kernel hangs up on programs in the terminal. Closing twice does nothing."""
         if self._master is None:
             return
         self.pause()

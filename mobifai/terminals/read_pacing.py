@@ -1,41 +1,41 @@
-"""Whether somebody types just now, in any terminal, and what the other terminals leave to the echo then.
+"""Read pacing: while somebody types in any terminal, the other terminals leave the CPU to the echo.
 
-While nobody does, a master is read until it has no more, which costs the least. While somebody does, one that is shown
-is read once before the loop comes round: the echo of a key waits for no more than one read of another terminal's output
-(measured: 1.0 instead of 2.2 ms beside a flood). Those that nobody looks at share a rate that leaves the processor to
-the echo: the kernel stops their programs in between, for milliseconds, and builds hardly print as much.
+While nobody types, a master is read until it is empty, which costs the least. While somebody types, a visible terminal
+is read once per iteration of the loop, so an echo waits for at most one read of other output (measured: 1.0 instead of
+2.2 ms beside a flood). Hidden terminals then share a rate limit. It blocks their programs for milliseconds at a time;
+builds hardly ever print that much.
 """
 
 from collections.abc import Callable
 
 LATELY_SECONDS = 0.5
-"""For how long after a key somebody types: people press several a second."""
+"""How long after a key somebody counts as typing: people press several keys a second."""
 
 HIDDEN_RATE = 4_000_000
-"""Bytes a second that all hidden terminals may print together while somebody types: some 3 % of a core."""
+"""Bytes per second that all hidden terminals may print together while somebody types: about 3 % of a core."""
 
 LONGEST_REST = 0.02
-"""Seconds after which each of them is read again, however many there are: none is ever stopped."""
+"""The longest pause of a hidden terminal in seconds, however many there are, so that none starves."""
 
 
 class ReadPacer:
-    """One for all terminals. `clock` gives seconds."""
+    """The pacer of all terminals. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._typed_at = self._hidden_until = float("-inf")
 
     def typed(self) -> None:
-        """A key was pressed."""
+        """Record that a key was pressed."""
         self._typed_at = self._clock()
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody waits for an echo, or is about to."""
+        """Return whether somebody is typing."""
         return self._clock() - self._typed_at < LATELY_SECONDS
 
     def read_delay(self, length: int) -> float:
-        """How long a hidden terminal is not read after so many bytes, in seconds; 0: it may go on."""
+        """Return how many seconds a hidden terminal pauses after `length` bytes; 0 for no pause."""
         now = self._clock()
         if now - self._typed_at >= LATELY_SECONDS:
             return 0.0

@@ -1,7 +1,7 @@
-"""The memory of a terminal's ring: marks, the modes in which the kept bytes begin, the stream's name, and the bytes.
+"""The memory of a terminal's ring: its marks, the modes in which the kept bytes begin, its stream id, and the bytes.
 
-It may be shared with the keeper, and then outlives the agent. The first page holds the marks and the modes, and at its
-end the stream's name; the rest holds the bytes and the window into which the next ones are read.
+Memory that is shared with the keeper outlives the agent. The first page holds the marks, the modes and, at its end, the
+stream id. The rest holds the bytes, and the window into which the next ones are read.
 """
 
 import mmap
@@ -20,7 +20,7 @@ _STREAM_AT = RING_PAGE - _STREAM_BYTES
 
 
 class RingMemory:
-    """Views of a ring's memory. It owns the map; `close` gives it back."""
+    """Views of a ring's memory. Owns the map; `close` unmaps it."""
 
     def __init__(self, memory: mmap.mmap, *, shared: bool) -> None:
         self._memory = memory
@@ -31,31 +31,31 @@ class RingMemory:
 
     @property
     def closed(self) -> bool:
-        """Whether it was given back."""
+        """Return whether the memory is unmapped."""
         return self._memory.closed
 
     def modes(self) -> Modes:
-        """The modes that were kept."""
+        """Return the stored modes."""
         (length,) = _LENGTH.unpack_from(self._page, MARKS_BYTES)
         modes = Modes()
         modes.feed(bytes(self._page[_MODES_AT : _MODES_AT + length]))
         return modes
 
     def keep_modes(self, modes: Modes) -> None:
-        """Keep the modes. What does not fit (a sequence of kilobytes that has not ended) is left out."""
+        """Store the modes. An unfinished sequence of several kilobytes does not fit and is cut off."""
         state = modes.state()[: _STREAM_AT - _MODES_AT]
         _LENGTH.pack_into(self._page, MARKS_BYTES, len(state))
         self._page[_MODES_AT : _MODES_AT + len(state)] = state
 
     def stream(self) -> str:
-        """What tells the bytes of this ring from those of any other shell: 16 hex digits, drawn when there are none."""
+        """Return the stream id, 16 hex digits that distinguish this shell's output; it is drawn on first use."""
         name = bytes(self._page[_STREAM_AT:])
         if not any(name):
             name = self._page[_STREAM_AT:] = secrets.token_bytes(_STREAM_BYTES)
         return name.hex()
 
     def give_back(self, ring: ByteRing) -> None:
-        """Let the system have the pages again that hold nothing kept. They read as zeros after it."""
+        """Return pages that hold no kept bytes to the system. They read as zeros afterwards."""
         advice = getattr(mmap, "MADV_REMOVE" if self._shared else "MADV_DONTNEED", None)
         if advice is None:
             return
@@ -65,7 +65,7 @@ class RingMemory:
                 self._memory.madvise(advice, first * mmap.PAGESIZE, (last - first) * mmap.PAGESIZE)
 
     def close(self) -> None:
-        """Unmap. Every view of it must have been released; twice changes nothing."""
+        """Unmap the memory, whose views must all be released. Closing twice does nothing."""
         if self._memory.closed:
             return
         for view in (self._page, self.marks, self.buffer):

@@ -1,7 +1,7 @@
-"""What a shell is started with, and who starts and ends it.
+"""How a shell is started: its program, its environment, and the `Spawner` interface.
 
-A `Spawner` owns the processes: it starts them, hands out the master side of their terminals, and tells when they end.
-It never reads what they print.
+A `Spawner` owns the processes. It starts them, hands out the master side of their terminals, and reports their ends. It
+never reads their output.
 """
 
 import mmap
@@ -24,10 +24,10 @@ _INHERITED = re.compile(
     r"|XAUTHORITY|XDG_[A-Z_]+|DBUS_SESSION_BUS_ADDRESS|SSH_AUTH_SOCK|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
     r"|SSL_CERT_FILE|SSL_CERT_DIR|WSL_[A-Z_]+|WSLENV|__CF_USER_TEXT_ENCODING)\Z"
 )
-"""What a login passes to a shell. The agent's own settings and keys are not among it, nor its virtual environment."""
+"""Variables that a shell inherits. They exclude the agent's settings, keys and virtual environment."""
 
 _MOST_BYTES = 64 << 10
-"""A longer variable is not passed on: all of them have to fit into one message to the keeper."""
+"""Longer variables are dropped: all of them have to fit into one message to the keeper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class ShellSpec:
 
 @dataclass(frozen=True, slots=True)
 class Spawned:
-    """A running shell. Who gets it owns `master`, a non-blocking descriptor, and `memory`, its ring's, and closes both.
+    """A running shell. The receiver owns `master`, a non-blocking descriptor, and `memory`, for its ring.
 
-    `shared`: the memory outlives this process. `adopted`: the shell has run before, and its ring may have something
-    in it; `label` is then what `describe` was last given.
+    `shared`: the memory outlives this process. `adopted`: the shell was started by an earlier agent, its ring may hold
+    output, and `label` is the last one that `describe` stored.
     """
 
     pid: int
@@ -58,7 +58,7 @@ class Spawned:
 
 
 OnExit = Callable[[int | None], None]
-"""Called with a shell's exit status: negative for a signal, None where it is not known."""
+"""Called with a shell's exit status: negative for a signal, None if unknown."""
 
 
 class Spawner(Protocol):
@@ -68,37 +68,37 @@ class Spawner(Protocol):
         """Start a shell; `on_exit` is called once, when its process has ended. Raises TerminalError."""
 
     def adopt(self, uuid: str, on_exit: OnExit) -> Spawned | None:
-        """A shell that has outlived an agent, if there is one for this terminal.
+        """Take over a shell that outlived an agent, if there is one for this terminal.
 
-        Raises TerminalError when it can't be had now; it runs on, and can be adopted later.
+        Raises TerminalError if that fails; the shell continues to run and can be adopted later.
         """
 
     def unclaimed(self) -> list[str]:
-        """The terminals whose shells have outlived an agent and were not adopted yet."""
+        """Return the terminals whose shells outlived an agent and are not adopted yet."""
 
     def describe(self, uuid: str, label: Mapping[str, object]) -> None:
-        """Note what the next agent should know of a terminal, should its own record be lost."""
+        """Store a terminal's description for the next agent, in case its own record is lost."""
 
     def end(self, pid: int) -> None:
-        """Hang up on a shell, whose terminal the caller has closed. What ignores SIGHUP runs on."""
+        """Hang up on a shell whose terminal the caller has closed. A program that ignores SIGHUP continues."""
 
     def release(self, pid: int) -> None:
-        """The agent stops: hang up on the shell, or keep it for the next agent."""
+        """Give up a shell because the agent stops: hang up on it, or keep it for the next agent."""
 
 
 def login_shell() -> tuple[str, ...]:
-    """The user's shell: the first that can be run of $SHELL, what the system's user database says, and /bin/sh."""
+    """Return the user's shell: the first usable one of $SHELL, the user database's, and /bin/sh."""
     entry = user.passwd_entry()
     named = (os.environ.get("SHELL"), entry.pw_shell if entry is not None else None)
     shell = next((name for name in named if name and shutil.which(name)), "/bin/sh")
-    # A launchd agent has a bare environment: there only a login shell finds the user's PATH.
+    # A launchd agent has a minimal environment, in which only a login shell sets the user's PATH.
     return (shell, "-l") if os.uname().sysname == "Darwin" else (shell,)
 
 
 def shell_command(command: str | None) -> tuple[str, ...]:
-    """Split what --shell says into an absolute program and its arguments; without it, the user's shell.
+    """Split the value of --shell into an absolute program and its arguments; None is the user's shell.
 
-    A shell starts in another directory than this process, so a relative program is resolved here. Raises ConfigError.
+    A relative program is resolved here, because a shell starts in another directory. Raises ConfigError.
     """
     try:
         argv = tuple(shlex.split(command)) if command else login_shell()
@@ -107,23 +107,23 @@ def shell_command(command: str | None) -> tuple[str, ...]:
     program = shutil.which(argv[0]) if argv else None
     if program is None:
         raise ConfigError(f"--shell: expected a program that can be run; found {command or argv[0]!r}")
-    return (os.path.abspath(program), *argv[1:])  # noqa: PTH100 - a link's own name, as argv[0] means something
+    return (os.path.abspath(program), *argv[1:])  # noqa: PTH100 - keeps a link's name: argv[0] has a meaning
 
 
 def home_directory() -> str:
-    """Where a new shell starts: the home directory, or `/` without one that can be entered."""
+    """Return the directory of a new shell: the home directory, or `/` if that can't be entered."""
     home = user.home()
     return str(home) if home is not None and can_be_entered(str(home)) else "/"
 
 
 def working_directory(pid: int) -> str:
-    """Where a process is, or was when its directory was removed. Raises OSError."""
+    """Return the working directory of a process, even if it was removed. Raises OSError."""
     if sys.platform == "linux":
         found = str(Path(f"/proc/{pid}/cwd").readlink())
-        if not found.endswith(" (deleted)"):  # no look at the directory: its server may not answer
+        if not found.endswith(" (deleted)"):  # without touching the directory: its file server may hang
             return found
         return found if Path(found).exists() else found.removesuffix(" (deleted)")
-    import psutil  # noqa: PLC0415 - where /proc tells it, its half a megabyte can wait
+    import psutil  # noqa: PLC0415 - only where there is no /proc
 
     try:
         return psutil.Process(pid).cwd()
@@ -132,7 +132,7 @@ def working_directory(pid: int) -> str:
 
 
 def shell_environment(environ: Mapping[str, str], shell: str) -> dict[str, str]:
-    """The environment that a login gives this shell: `docs/reference/shells.md` lists it."""
+    """Return the environment for a shell, like that of a login; `docs/reference/shells.md` lists it."""
     kept = {
         name: value
         for name, value in environ.items()

@@ -1,9 +1,9 @@
-"""Starting the processes of a terminal. Standard library and ptyprocess only: the keeper uses it.
+"""Starts the processes of a terminal. Standard library and ptyprocess only, because the keeper uses it.
 
-A shell is the leader of a session of its own. It is ended as a terminal window ends it: when the last descriptor of the
-master side is closed, the kernel sends SIGHUP and SIGCONT to the shell, which passes SIGHUP on to its jobs. Nothing is
-killed: what ignores SIGHUP (nohup), was disowned or has left the session runs on. What only a system without it or a
-first shell needs is imported there.
+A shell leads a session of its own. It ends as in a terminal window: when the last descriptor of the master side is
+closed, the kernel sends SIGHUP and SIGCONT to the shell, which passes SIGHUP on to its jobs. Nothing is killed:
+programs that ignore SIGHUP (nohup), were disowned or left the session continue. Modules that only some systems, or only
+the first shell, need are imported on first use.
 """
 
 import contextlib
@@ -16,21 +16,21 @@ import termios
 from collections.abc import Iterator, Mapping, Sequence
 
 RING_PAGE = 4096
-"""The first page of a ring's memory: its marks, and the modes in which it begins."""
+"""Size of the first page of a ring's memory, which holds its marks and modes."""
 
 WINDOW_BYTES = 16 << 10
-"""The most that one read takes; the kernel gives 1 to 5 KB."""
+"""The most that one read returns; the kernel returns 1 to 5 KB."""
 
 
 _IUTF8 = 0x4000
-"""The terminal's input is UTF-8: Backspace erases a whole character. Python's termios does not name it everywhere."""
+"""The input is UTF-8, so Backspace erases a whole character. Python's termios lacks the name on some systems."""
 
 
 _MOST_CELLS = 0xFFFF
-"""The most rows or columns of a terminal: the kernel keeps them in 16 bits."""
+"""The most rows or columns of a terminal: the kernel stores them in 16 bits."""
 
 _OOM_SCORE_STEP, _MOST_OOM_SCORE = 200, 1000
-"""How much more readily than this process the agent is killed, in thousandths of all memory; the kernel's maximum."""
+"""Added to this process' OOM score for the agent's, in thousandths of all memory; and the kernel's maximum."""
 
 
 class SpawnError(Exception):
@@ -38,7 +38,7 @@ class SpawnError(Exception):
 
 
 def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tuple[int, int]) -> tuple[int, int]:
-    """Start a shell on a new terminal of `size` (rows, columns); its pid and the master side. Raises SpawnError."""
+    """Start a shell on a new terminal of `size` (rows, columns). Returns its pid and the master. Raises SpawnError."""
     _check_arguments(argv, env, size)
     if not can_be_entered(cwd):
         raise SpawnError(f"expected a directory to start a shell in; found {cwd}")
@@ -50,11 +50,11 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.EAGAIN, errno.ENOMEM):
             raise SpawnError(
-                f"no process can be started for a terminal ({error}): the system allows this user no more "
-                "(`ulimit -u`), or has no memory left; end some programs"
+                f"could not start a process for a terminal ({error}): this user's limit (`ulimit -u`) is reached, or "
+                "memory is exhausted; end some programs"
             ) from None
         raise SpawnError(
-            f"the shell {argv[0]} could not be started in {cwd}: {error}; choose another with --shell"
+            f"could not start the shell {argv[0]} in {cwd}: {error}; choose another with --shell"
         ) from None
     try:
         master = fcntl.fcntl(process.fd, fcntl.F_DUPFD_CLOEXEC, 3)
@@ -63,38 +63,38 @@ def start_shell(argv: Sequence[str], env: Mapping[str, str], cwd: str, size: tup
         raise SpawnError(f"no descriptor is left for a terminal ({error}); close some terminals") from None
     os.set_blocking(master, False)
     process.fileobj.close()
-    process.closed = True  # it would hang up and wait in its destructor
+    process.closed = True  # its destructor would hang up and wait
     return process.pid, master
 
 
 def _check_arguments(argv: Sequence[str], env: Mapping[str, str], size: tuple[int, int]) -> None:
-    """Raise SpawnError for arguments that no program can be started with.
+    """Raise SpawnError for arguments with which no program can start.
 
-    ptyprocess would notice in the forked process, which would then go on as a copy of this one.
+    ptyprocess would fail in the forked process, which would then continue as a copy of this one.
     """
     try:
         encoded = [os.fsencode(word) for word in (*argv, *env.keys(), *env.values())]
         fits = bool(argv) and all(0 <= cells <= _MOST_CELLS for cells in size)
     except (TypeError, ValueError):
-        raise SpawnError("expected a program, arguments and an environment of texts, and a size in cells") from None
+        raise SpawnError("expected a program, arguments and environment as strings, and a size in cells") from None
     if not fits or any(b"\0" in word for word in encoded) or any(not name or "=" in name for name in env):
-        raise SpawnError("expected a program, arguments and an environment without NUL, and a size that a terminal has")
+        raise SpawnError("expected a program, arguments and environment without NUL, and a valid terminal size")
 
 
 def can_be_entered(directory: str) -> bool:
-    """Whether a shell can start in a directory."""
-    return os.path.isdir(directory) and os.access(directory, os.X_OK)  # noqa: PTH112 - pathlib is more than this module
+    """Return whether a shell can start in a directory."""
+    return os.path.isdir(directory) and os.access(directory, os.X_OK)  # noqa: PTH112 - pathlib needs more memory
 
 
 def _become_login(cwd: str) -> None:
-    """Give this process, which is about to become a shell, what a login gives it. ptyprocess reports what it raises.
+    """Set up this process, which is about to become a shell, like a login. ptyprocess reports exceptions.
 
-    Ignored and blocked signals outlast an exec: Python ignores SIGPIPE and SIGXFSZ, nohup SIGHUP, and a shell SIGINT
-    and SIGQUIT for what it runs in the background.
+    Ignored and blocked signals survive an exec: Python ignores SIGPIPE and SIGXFSZ, nohup ignores SIGHUP, and a shell
+    ignores SIGINT and SIGQUIT for background jobs.
     """
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        with contextlib.suppress(OSError, ValueError):  # the C library keeps some for itself
+        with contextlib.suppress(OSError, ValueError):  # reserved by the C library
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     attributes = termios.tcgetattr(0)
@@ -104,61 +104,60 @@ def _become_login(cwd: str) -> None:
 
 
 def _check_terminals_are_left() -> None:
-    """Raise SpawnError when no terminal can be had: ptyprocess leaves a pipe open when it finds that out."""
+    """Raise SpawnError if no terminal can be allocated: ptyprocess would fail with a pipe left open."""
     descriptors: list[int] = []
     try:
         descriptors += os.openpty()
         descriptors += os.pipe()
     except OSError as error:
-        raise SpawnError(f"no terminal can be had ({error}); close some, or `mobifai doctor` says more") from None
+        raise SpawnError(f"could not allocate a terminal ({error}): close some, or run `mobifai doctor`") from None
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
 
 
 def ring_bytes(capacity: int) -> int:
-    """The size of the memory for a ring of this capacity."""
+    """Return the size of the memory for a ring of this capacity."""
     return RING_PAGE + capacity + WINDOW_BYTES
 
 
 def ring_descriptor(capacity: int) -> int:
-    """A descriptor of zeroed memory for a ring, without a name anywhere. Raises OSError."""
+    """Return a descriptor of anonymous zeroed memory for a ring. Raises OSError."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("mobifai-ring", os.MFD_CLOEXEC)
     else:
         import tempfile  # noqa: PLC0415
 
         descriptor, name = tempfile.mkstemp(prefix="mobifai-ring-")
-        os.unlink(name)  # noqa: PTH108 - pathlib is more than all of this module
+        os.unlink(name)  # noqa: PTH108 - pathlib needs more memory than this module
     os.ftruncate(descriptor, ring_bytes(capacity))
     return descriptor
 
 
 def map_ring(descriptor: int) -> mmap.mmap:
-    """The memory behind a ring's descriptor."""
+    """Map the memory of a ring's descriptor."""
     return mmap.mmap(descriptor, 0)
 
 
 def kill_first_without_memory(pid: int) -> None:
-    """Have Linux kill this process before ours and the shells when memory runs out, if it lets us choose."""
+    """Make Linux kill the process `pid` before this one and the shells when memory runs out, where permitted."""
     try:
         with open("/proc/self/oom_score_adj") as own, open(f"/proc/{pid}/oom_score_adj", "w") as score:  # noqa: PTH123
             score.write(str(min(_MOST_OOM_SCORE, int(own.read()) + _OOM_SCORE_STEP)))
-    except (OSError, ValueError):  # another system, or one that does not allow it
+    except (OSError, ValueError):  # not Linux, or not permitted
         pass
 
 
 def exit_status(pid: int) -> int | None:
-    """Take a child's exit status, negative for a signal; None while it runs. Raises ChildProcessError."""
+    """Reap a child. Returns its exit status, negative for a signal, or None while it runs. Raises ChildProcessError."""
     ended, status = os.waitpid(pid, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def ended_children() -> Iterator[tuple[int, int]]:
-    """Take the exit status of every child that has ended: its pid, and the status as `exit_status` gives it.
+    """Reap every child that has ended, and yield its pid and its status as `exit_status` returns it.
 
-    Orphans are among them where this process is the first one of a container. For a process without other code that
-    waits for children of its own.
+    In the first process of a container this includes orphans. No other code of the process may wait for children.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The tabs that outlive the agent, in SQLite: which, in which directory, in which order, which were active."""
+"""The tabs that outlive the agent, stored in SQLite: their directories, their order, and which were active."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ CREATE TABLE tabs (
 
 @dataclass(frozen=True, slots=True)
 class SavedTab:
-    """A tab as it was."""
+    """A stored tab."""
 
     tab: Tab
     cwd: str
@@ -31,9 +31,9 @@ class SavedTab:
 
 
 class TabStore:
-    """Owns the database. A write is durable against a crash of the agent (WAL, synchronous=NORMAL).
+    """Owns the database. Writes survive a crash of the agent (WAL, synchronous=NORMAL).
 
-    A write that fails (a full disk) costs only what would have come back after a restart.
+    A write that fails (a full disk) is logged; the tab then does not come back after a restart.
     """
 
     def __init__(self, path: Path, problems: Problems | None = None) -> None:
@@ -46,11 +46,11 @@ class TabStore:
         self.close()
 
     def close(self) -> None:
-        """Close the data base. Twice changes nothing."""
+        """Close the database. Closing twice does nothing."""
         self._db.close()
 
     def load(self) -> list[SavedTab]:
-        """All tabs, in their order."""
+        """Return all tabs in their order."""
         rows = self._db.execute("SELECT uuid, name, created_at, cwd, active FROM tabs ORDER BY created_at, uuid")
         return [
             SavedTab(Tab(uuid, name, created), os.fsdecode(cwd), bool(active))
@@ -58,7 +58,7 @@ class TabStore:
         ]
 
     def save(self, tab: Tab, cwd: str) -> None:
-        """Keep a tab, or change it."""
+        """Store or update a tab."""
         self._write(
             "INSERT INTO tabs (uuid, name, created_at, cwd, active) VALUES (?, ?, ?, ?, 0)"
             " ON CONFLICT (uuid) DO UPDATE SET name = excluded.name, cwd = excluded.cwd",
@@ -66,11 +66,11 @@ class TabStore:
         )
 
     def remove(self, uuid: str) -> None:
-        """Forget a tab."""
+        """Remove a tab."""
         self._write("DELETE FROM tabs WHERE uuid = ?", (uuid,))
 
     def set_active(self, uuids: Iterable[str]) -> None:
-        """Keep which tabs are active."""
+        """Store which tabs are active."""
         marks = tuple(uuids)
         places = ", ".join("?" * len(marks))
         self._write(f"UPDATE tabs SET active = uuid IN ({places})", marks)  # noqa: S608 - only question marks
@@ -78,5 +78,5 @@ class TabStore:
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
         try:
             self._db.write_best_effort(statement, values)
-        except (sqlite3.Error, UnicodeError) as error:  # a name that is no text
-            _log.warning("a tab can't be kept for a restart: %s", error)
+        except (sqlite3.Error, UnicodeError) as error:  # for example, a name that is not valid Unicode
+            _log.warning("could not store a tab for the next start: %s", error)

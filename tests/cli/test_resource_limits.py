@@ -87,7 +87,7 @@ async def test_no_process_for_a_terminal_is_named_with_the_remedy(place: Path) -
         invitation = json.loads((await run_command(*words, inside=user))[1])
         async with sealed_phone(agent.relay_url, invitation["token"], sealed_by(invitation)) as phone:
             await arrive(phone, agent.device_id, channel=False)
-            with pytest.raises(PhoneError, match=r"no process can be started for a terminal .*`ulimit -u`"):
+            with pytest.raises(PhoneError, match=r"could not start a process for a terminal .*`ulimit -u`"):
                 await phone.create()
 
 

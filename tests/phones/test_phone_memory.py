@@ -66,7 +66,7 @@ async def test_waiting_ends_with_the_news_the_failure_or_the_time() -> None:
         waiting = tasks.create_task(news.until(lambda: facts or None, 5, lambda: "a fact"))
         await asyncio.sleep(0)
         facts.append("it is so")
-        news.tell()
+        news.notify()
     assert waiting.result() == ["it is so"]
     with pytest.raises(PhoneError, match=r"expected a miracle within 0\.01 s"):
         await news.until(lambda: None, 0.01, lambda: "a miracle")

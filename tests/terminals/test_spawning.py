@@ -30,6 +30,6 @@ GOOD: dict[str, Any] = {"argv": ["/bin/true"], "env": {"PATH": "/bin"}, "cwd": "
 )
 def test_what_no_program_can_be_started_with_is_refused_and_starts_nothing(wrong: dict[str, Any]) -> None:
     before = (psutil.Process().num_fds(), psutil.Process().children())
-    with pytest.raises(SpawnError, match="expected a program, arguments and an environment"):
+    with pytest.raises(SpawnError, match="expected a program, arguments and environment"):
         start_shell(**{**GOOD, **wrong})
     assert (psutil.Process().num_fds(), psutil.Process().children()) == before
