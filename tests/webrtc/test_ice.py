@@ -17,8 +17,8 @@ from mobifai.webrtc import ice as ice_module
 from mobifai.webrtc.candidates import MOST_ADDRESSES, Addresses
 from mobifai.webrtc.ice import MOST_LOOKUPS, PACE_SECONDS, hasten
 from mobifai.webrtc.loader import import_aiortc_async
-from tests.link.calls import Listener, answering, udp_sockets
 from tests.support.eventually import eventually
+from tests.transport.calls import Listener, answering, udp_sockets
 
 
 class Pair:

@@ -12,8 +12,8 @@ from mobifai.bounds import Ledger
 from mobifai.transport.peer_connection import BULK_MARK, PeerConnection
 from mobifai.webrtc import fast_path as shortcut
 from mobifai.webrtc.loader import import_aiortc_async
-from tests.link.calls import End, Listener, answering
 from tests.support.eventually import eventually
+from tests.transport.calls import End, Listener, answering
 
 
 @asynccontextmanager

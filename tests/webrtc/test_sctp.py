@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mobifai.webrtc.sctp import BURST, MOST_AT_ONCE, OutboundChunk
 from mobifai.webrtc.sctp_packet import Header, data_chunk
-from tests.link.associations import DELAY, Weather, Wire, association, data_in, in_no_time, two
+from tests.webrtc.associations import DELAY, Weather, Wire, association, data_in, in_no_time, two
 
 TEXTS = st.lists(st.tuples(st.text(max_size=3), st.integers(1, 4_000)), max_size=12)
 """Texts, as what is repeated and how often."""

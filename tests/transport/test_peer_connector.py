@@ -9,8 +9,8 @@ import pytest
 from mobifai.bounds import Ledger
 from mobifai.transport import peer_connector as caller_module
 from mobifai.transport.peer_connector import PeerConnector
-from tests.link.calls import Listener, answering, udp_sockets
 from tests.support.eventually import eventually
+from tests.transport.calls import Listener, answering, udp_sockets
 
 
 @pytest.fixture(autouse=True)

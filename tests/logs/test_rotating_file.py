@@ -185,7 +185,7 @@ def test_a_full_disk_leaves_whole_lines_and_is_survived(tmp_path: Path) -> None:
         """
         import resource, sys
         from pathlib import Path
-        from tests.health.test_rotating_file import a_log
+        from tests.logs.test_rotating_file import a_log
         with a_log(Path(sys.argv[1]), size=1000) as place:
             resource.setrlimit(resource.RLIMIT_FSIZE, (25, resource.RLIM_INFINITY))
             for number in range(10):

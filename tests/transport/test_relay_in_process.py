@@ -17,8 +17,8 @@ from mobifai.relay.store import OWNER
 from mobifai.transport import relay_in_process as own_relay
 from mobifai.transport.relay_in_process import BULK_BYTES
 from mobifai.transport.transport import TransportClosed
-from tests.agent.inside import AGENT, Agent, Phone, RelayInside, register, settle
 from tests.support.eventually import eventually
+from tests.transport.relay_inside import AGENT, Agent, Phone, RelayInside, register, settle
 
 BACKLOG = 8
 FORWARDED = 6

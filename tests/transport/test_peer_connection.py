@@ -17,8 +17,8 @@ from mobifai.transport.transport import TransportClosed
 from mobifai.webrtc.candidates import MOST_ADDRESSES
 from mobifai.webrtc.ice import GATHER_SECONDS
 from mobifai.webrtc.loader import import_aiortc_async
-from tests.link.calls import Listener, answering, udp_sockets, without_addresses
 from tests.support.eventually import eventually
+from tests.transport.calls import Listener, answering, udp_sockets, without_addresses
 
 SILENT_STUN = "stun:127.0.0.1:9"
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from mobifai.webrtc.sctp import ACKNOWLEDGES_AFTER, FastSctpTransport
 from mobifai.webrtc.sctp_packet import Header, read_plain, sack_chunk
-from tests.link.associations import DELAY, Two, Weather, Wire, association, in_no_time, two
+from tests.webrtc.associations import DELAY, Two, Weather, Wire, association, in_no_time, two
 
 FIRST_TSNS = st.sampled_from([5, (1 << 32) - 3])
 SHARES = st.floats(0, 0.15)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mobifai.webrtc.sctp_packet import Header
 from mobifai.webrtc.sctp_validation import MOST_EARLY, is_sound
-from tests.link.associations import in_no_time
-from tests.link.test_sctp_inbound import listening
+from tests.webrtc.associations import in_no_time
+from tests.webrtc.test_sctp_inbound import listening
 
 TAG, NEWEST = 7, 100
 
