@@ -1,1 +1,5 @@
-"""Synthetic phones: what a phone sends, receives and checks."""
+"""A synthetic phone that speaks the protocol like the apps do, and checks what it receives.
+
+`phone.Phone` is the phone, `interface` has the methods that every kind of phone offers, `state` what it remembers.
+`relay_connection` and `peer_connection` are its transports. `expected_output` checks terminal output byte for byte.
+"""

@@ -1,7 +1,7 @@
-"""A phone's side of end-to-end encryption: its key, the agent's, and the session of one pairing. Pure.
+"""A phone's side of end-to-end encryption: its keys, and the session of one pairing. Does no I/O.
 
-Keeps what a phone keeps: a phone that comes back knows the agent by its key, and needs no link. What the relay says in
-clear changes nothing of that.
+A phone that returns knows the agent by its public key and needs no link. Plaintext messages of the relay can't change
+that.
 """
 
 import binascii
@@ -23,17 +23,17 @@ RELAYS_OWN = frozenset(
         "relay:echo", "e2e:welcome", "e2e:sealed", "e2e:refused",
     }
 )  # fmt: skip
-"""What such a phone takes from a relay in clear; all else is forged."""
+"""Events that an encrypting phone accepts from a relay in plaintext; all others are forged."""
 
 TO_RELAY = frozenset(
     {"register", "request_connection", "handshake:response", "handshake:confirmed", "error", "relay:echo", "e2e:hello"}
 )
-"""What it sends in clear."""
+"""Events that an encrypting phone sends in plaintext."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationLink:
-    """A link's parts."""
+    """The parts of an invitation link."""
 
     page: str
     code: str
@@ -43,7 +43,7 @@ class InvitationLink:
 
     @classmethod
     def read(cls, link: str) -> "InvitationLink":
-        """Take a link apart. Raises ValueError."""
+        """Parse a link. Raises ValueError."""
         page, _, fragment = link.partition("#")
         form, code, *rest = fragment.split(".")
         secret, key, device_id = (urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in rest)
@@ -54,7 +54,7 @@ class InvitationLink:
 
 @dataclass
 class PhoneKeys:
-    """What the phone keeps. `psk` is a link's until the agent has answered with something sealed."""
+    """The keys of one phone and its agent. `psk` comes from the link until the agent has sent a sealed message."""
 
     agent_key: bytes
     agent_id: str
@@ -63,60 +63,60 @@ class PhoneKeys:
 
     @classmethod
     def by_link(cls, link: InvitationLink, key: KeyPair | None = None) -> "PhoneKeys":
-        """Of a phone that has opened a link."""
+        """Return the keys of a phone that has opened a link."""
         return cls(link.key, link.device_id, key or KeyPair.generate(), link_psk(link.secret))
 
 
 class EncryptionSession:
-    """One session. What can't be opened raises MobiFaiError, and ends it."""
+    """One encrypted session. It is unusable after a message that can't be opened, which raises MobiFaiError."""
 
-    def __init__(self, seal: PhoneKeys, phone_id: str, name: str, features: tuple[str, ...]) -> None:
-        self._seal = seal
-        self._initiator = Initiator(seal.key, seal.agent_key, seal.psk, prologue(seal.agent_id, phone_id))
+    def __init__(self, keys: PhoneKeys, phone_id: str, name: str, features: tuple[str, ...]) -> None:
+        self._keys = keys
+        self._initiator = Initiator(keys.key, keys.agent_key, keys.psk, prologue(keys.agent_id, phone_id))
         self._introduction = json.dumps({"name": name, "features": list(features)}).encode()
         self._transport: TransportState | None = None
         self.agent: dict[str, Any] = {}
-        """What the agent said of itself within the handshake."""
+        """The agent's introduction, from the handshake."""
 
     @property
     def is_open(self) -> bool:
-        """Whether messages can be sealed."""
+        """Whether the handshake is complete."""
         return self._transport is not None
 
     def hello(self) -> dict[str, str]:
-        """The first message."""
+        """Return the first handshake message."""
         return {"message": _base64(self._initiator.first(self._introduction))}
 
     def welcomed(self, payload: dict[str, Any]) -> None:
-        """The second one. Raises HandshakeFailed, ValueError."""
+        """Process the second handshake message. Raises HandshakeFailed, ValueError."""
         said, self._transport = self._initiator.second(binascii.a2b_base64(payload["message"], strict_mode=True))
         self.agent = json.loads(said)
 
     def seal(self, event: str, payload: Any, number: int | None = None) -> dict[str, str]:
-        """The next message to the agent, with its number if it has one. Raises EncryptionError."""
+        """Seal a message to the agent, with its sequence number if it has one. Raises EncryptionError."""
         numbered = {} if number is None else {"seq": number}
         return self.seal_bytes(_json({"type": event, "payload": payload, **numbered}))
 
     def seal_bytes(self, frame: bytes) -> dict[str, str]:
-        """The same for a frame of any content."""
+        """Seal a frame of any content. Raises EncryptionError."""
         assert self._transport is not None  # noqa: S101 - see `is_open`
         return {"data": _base64(self._transport.seal(frame))}
 
     def open(self, payload: dict[str, Any]) -> tuple[str, Any]:
-        """The next message of the agent, without its number. Raises EncryptionError, ValueError."""
+        """Open a message of the agent, without its sequence number. Raises EncryptionError, ValueError."""
         event, said, _ = self.open_numbered(payload)
         return event, said
 
     def open_numbered(self, payload: dict[str, Any]) -> tuple[str, Any, int | None]:
-        """The next message of the agent, which knows the phone by its key now. Raises EncryptionError, ValueError."""
+        """Open a message of the agent, which now knows the phone by its key. Raises EncryptionError, ValueError."""
         assert self._transport is not None  # noqa: S101 - see `is_open`
         message = json.loads(self._transport.open(binascii.a2b_base64(payload["data"], strict_mode=True)))
-        self._seal.psk = NO_SECRET
+        self._keys.psk = NO_SECRET
         return message["type"], message["payload"], message.get("seq")
 
 
 def _json(message: object) -> bytes:
-    """A message as a phone writes it: letters as they are, half characters escaped."""
+    """Encode a message as a phone does: as UTF-8, with lone surrogates escaped."""
     try:
         return json.dumps(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -1,7 +1,6 @@
-"""What a phone has heard, within bounds, and waiting for what it has not heard yet.
+"""The recent events of one phone, within limits, and a way to wait for later ones.
 
-Owns the recent events of one phone, apart by name, so that a flood of one name pushes out none of another. Never acts
-on them.
+Events are stored by name, so that many events of one name evict none of another. Nothing here acts on them.
 """
 
 import asyncio
@@ -15,18 +14,18 @@ from mobifai.errors import MobiFaiError
 T = TypeVar("T")
 
 Json = Any
-"""JSON as Python values, of whatever form."""
+"""Any JSON value."""
 
 NAMES = 128
-"""Different event names that are kept apart; the protocol has some 60."""
+"""Most event names; the protocol has about 60."""
 EVENTS = 64
-"""Recent events of one name."""
+"""Most events of one name."""
 CHARACTERS = 256 << 10
-"""Text in the recent events of one name: 2 screens of 100 KB and some."""
+"""Most text in the events of one name: more than two screens of 100 KB."""
 
 
 class PhoneError(MobiFaiError):
-    """Something that a phone asked for did not come, or was refused.
+    """An expected event did not arrive, or a request was refused.
 
     `event` is the refusal's event (`login_required`, `auth_error`, `error`, `process:error`), or `timeout`,
     `not_connected`, `handshake`; `payload` is what came with it.
@@ -40,7 +39,7 @@ class PhoneError(MobiFaiError):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """One event. `number` counts up over all events of a phone; `path` is `channel`, `relay` or `phone` itself."""
+    """One event. `number` counts all events of a phone. `path` is `channel`, `relay`, or `phone` for its own events."""
 
     number: int
     event: str
@@ -49,7 +48,7 @@ class ReceivedEvent:
 
 
 class ChangeNotifier:
-    """Wakes those who wait for something to become true."""
+    """Wakes tasks that wait for a condition."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, asyncio.Future[None]] = {}
@@ -57,18 +56,18 @@ class ChangeNotifier:
         self._failure: BaseException | None = None
 
     def notify(self) -> None:
-        """Something changed."""
+        """Let waiting tasks check their conditions again."""
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_result(None)
 
     def fail(self, failure: BaseException) -> None:
-        """Nothing more will come, for this reason: everybody who waits, now or later, gets it."""
+        """Raise `failure` in every task that waits, now or later."""
         self._failure = failure
         self.notify()
 
     async def until(self, ready: Callable[[], T | None], timeout: float, what: Callable[[], str]) -> T:
-        """Give what `ready` gives once that is not None. Raises PhoneError after `timeout` seconds."""
+        """Return the result of `ready` once it is not None. Raises PhoneError after `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout):
                 while (found := ready()) is None:
@@ -89,16 +88,16 @@ class ChangeNotifier:
 
 
 class EventLog:
-    """The recent events. An event that was taken is gone from it."""
+    """The recent events. Taking an event removes it."""
 
     def __init__(self) -> None:
         self._events: dict[str, deque[ReceivedEvent]] = {}
         self._sizes: dict[str, int] = {}
         self.count = 0
-        """Events ever heard: the `number` of the next one."""
+        """The number of events so far, which is the `number` of the next one."""
 
     def add(self, event: str, payload: Json, path: str) -> ReceivedEvent:
-        """Keep an event; the oldest of its name goes when there is no room."""
+        """Store an event; evict the oldest of its name if there is no room."""
         received = ReceivedEvent(self.count, event, payload, path)
         self.count += 1
         kept = self._events.get(event)
@@ -115,7 +114,7 @@ class EventLog:
         self._sizes[received.event] = size
 
     def take(self, events: tuple[str, ...], where: Callable[[Any], bool] | None, since: int) -> ReceivedEvent | None:
-        """Take out the oldest event of these names, numbered from `since` on, whose payload fits."""
+        """Remove and return the oldest event of these names, from number `since` on, whose payload matches `where`."""
         fitting = [
             received
             for event in events
@@ -133,7 +132,7 @@ class EventLog:
         return (received for received in self._events.get(event, ()) if received.number >= since)
 
     def names(self, since: int = 0) -> list[str]:
-        """The names of what is kept, oldest first: for messages to people."""
+        """Return the names of the stored events, oldest first, for error messages."""
         kept = [received for events in self._events.values() for received in events if received.number >= since]
         return [received.event for received in sorted(kept, key=lambda received: received.number)]
 

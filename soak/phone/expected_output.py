@@ -1,4 +1,4 @@
-"""What a terminal has to print, and whether what phones get of it is that, byte for byte and in order. Pure.
+"""The output that a terminal must print, and the check that phones receive it byte for byte and in order. Does no I/O.
 
 An `ExpectedStream` holds what will be printed, as far back as a screen may still replay it or nobody has seen it. A
 `StreamView` is what one phone has seen of it: output continues where it was, a screen begins at an offset at which the
@@ -8,49 +8,49 @@ agent's ring may begin (see mobifai.bounds.byte_ring and mobifai.terminals.repla
 from soak.phone.traffic import IntegrityError
 
 RESET = b"\x1bc"
-"""What a screen begins with."""
+"""The first bytes of every screen."""
 SLACK = 1024 + 8
-"""Bytes at most that a screen begins after its ring: the rest of a character and of a line."""
+"""Most bytes between the start of the ring and that of a screen: the rest of a character and of a line."""
 MOST_AHEAD = 16 << 20
-"""Bytes that may be expected and not seen yet."""
+"""Most expected bytes that no phone has seen."""
 PLACES = 4096
-"""Places that a screen may begin at, as far as its text tells, which are followed."""
+"""Most offsets at which a screen may begin according to its text."""
 _TRIM = 64 << 10
 _SHOWN = 40
 
 
 class ExpectedStream:
-    """One terminal's output from its first byte on. Positions count its bytes.
+    """One terminal's output from its first byte on. Positions count bytes.
 
-    `capacity` is the ring's, in bytes; `least_kept` what it has at least when more than that was printed: less than
-    `capacity` where housekeeping may have shortened it.
+    `capacity` is that of the agent's ring in bytes. `least_kept` is the least that a full ring holds; it is less
+    than `capacity` where the agent may have trimmed the ring.
     """
 
     def __init__(self, capacity: int, least_kept: int | None = None) -> None:
         self.capacity = capacity
         self.least_kept = capacity if least_kept is None else least_kept
         self.seen = 0
-        """So much was printed for certain, since a phone has seen it."""
+        """How far a phone has seen the output."""
         self._kept = bytearray()  # bounded by capacity, _TRIM and MOST_AHEAD
         self._base = 0
 
     @property
     def total(self) -> int:
-        """How many bytes will have been printed in the end."""
+        """The position at the end of all expected output."""
         return self._base + len(self._kept)
 
     def will_print(self, data: bytes) -> None:
-        """This follows. Raises ValueError when far too much was not seen yet."""
+        """Append expected output. Raises ValueError if more than MOST_AHEAD bytes of it are unseen."""
         if self.total + len(data) - self.seen > MOST_AHEAD:
             raise ValueError(f"expected at most {MOST_AHEAD} bytes that nobody has seen yet; found {len(data)} more")
         self._kept += data
 
     def at(self, position: int, length: int) -> bytes:
-        """What is expected from a position on, as far as it is known."""
+        """Return the expected bytes from a position on, as far as they are stored."""
         return bytes(self._kept[position - self._base : position - self._base + length])
 
     def saw(self, position: int) -> None:
-        """A phone has seen all up to here, for certain."""
+        """Record that a phone has seen everything up to a position."""
         self.seen = max(self.seen, position)
         superfluous = self.seen - self.capacity - SLACK - self._base
         if superfluous > _TRIM:
@@ -58,7 +58,7 @@ class ExpectedStream:
             self._base += superfluous
 
     def screens(self, data: bytes) -> list[int]:
-        """Where a screen with this text may begin."""
+        """Return the positions at which a screen with this text may begin."""
         places = [0] if self._base == 0 and self.seen <= self.capacity and self._kept.startswith(data) else []
         first = max(1, self.seen - self.capacity, self._base)
         last = self.total - self.least_kept + SLACK  # a ring that begins later than at 0 is full
@@ -67,7 +67,7 @@ class ExpectedStream:
         return places
 
     def places(self, data: bytes, first: int, last: int) -> list[int]:
-        """Where, from `first` to `last`, this text is: PLACES at most."""
+        """Return the positions of this text that lie between `first` and `last`, at most PLACES."""
         found: list[int] = []
         at = first - self._base - 1
         end = last - self._base + len(data)
@@ -77,7 +77,7 @@ class ExpectedStream:
 
 
 class StreamView:
-    """One phone's sight of a stream. What it has seen nothing of begins at 0."""
+    """The part of a stream that one phone has seen. A new view begins at position 0."""
 
     def __init__(self, stream: ExpectedStream) -> None:
         self._stream = stream
@@ -86,20 +86,20 @@ class StreamView:
 
     @property
     def position(self) -> int:
-        """How far this phone has seen."""
+        """How far this phone has seen the stream."""
         return self._places[-1]
 
     @property
     def complete(self) -> bool:
-        """Whether it has seen all that will be printed."""
+        """Whether the phone has seen all expected output."""
         return self.position == self._stream.total and not self._blinking
 
     def blink(self) -> None:
-        """A path was lost, and what was on it: output may leave a gap now, until a screen closes it."""
+        """Allow a gap in the output until the next screen: a transport was lost with output in flight."""
         self._blinking = True
 
     def output(self, data: bytes) -> None:
-        """Output came. Raises IntegrityError when it is not what follows."""
+        """Process output. Raises IntegrityError if it does not continue the stream."""
         stream = self._stream
         going = [place for place in self._places if stream.at(place, len(data)) == data]
         if not going and self._blinking:
@@ -109,7 +109,7 @@ class StreamView:
         self._moved([place + len(data) for place in going])
 
     def screen(self, data: bytes) -> None:
-        """The first piece of a screen came. Raises IntegrityError when it is none of this terminal, or one too late."""
+        """Process the first part of a screen. Raises IntegrityError if it is not a current screen of this terminal."""
         if not data.startswith(RESET):
             raise IntegrityError(f"expected a screen that begins with a reset; found {_short(data)}", len(data))
         data = data.removeprefix(RESET)
@@ -129,19 +129,19 @@ class StreamView:
         at, found = place + same, data[same:]
         stream = self._stream
         expected = stream.at(at, _SHOWN)
-        told = f"expected {_short(expected)} at byte {at}, found {_short(found)}"
+        message = f"expected {_short(expected)} at byte {at}, found {_short(found)}"
         elsewhere = _nearest(stream.places(found, stream._base, stream.total - len(found)), at)
         if not expected:
-            told = f"expected nothing after byte {at}, found {_short(found)}"
+            message = f"expected nothing after byte {at}, found {_short(found)}"
         if elsewhere is None:
-            return IntegrityError(f"{told}, which is expected nowhere near", len(found))
+            return IntegrityError(f"{message}, which is expected nowhere near", len(found))
         what = "are missing" if elsewhere > at else "came again"
         return IntegrityError(
-            f"{told}, which belongs at byte {elsewhere}: {abs(at - elsewhere)} bytes {what}", abs(at - elsewhere)
+            f"{message}, which belongs at byte {elsewhere}: {abs(at - elsewhere)} bytes {what}", abs(at - elsewhere)
         )
 
     def _alike(self, place: int, data: bytes) -> int:
-        """How many bytes of this are what follows at a place."""
+        """Return how many bytes of `data` match the stream at a position."""
         expected = self._stream.at(place, len(data))
         low, high = 0, min(len(expected), len(data))
         while low < high:
@@ -152,13 +152,13 @@ class StreamView:
     def _no_screen(self, data: bytes) -> IntegrityError:
         stream = self._stream
         anywhere = stream.places(data, stream._base, stream.total - len(data))
-        told = (
+        message = (
             f"expected a screen of the last {stream.capacity} of {stream.seen} to {stream.total} bytes, "
             f"found {_short(data)}"
         )
         if not anywhere:
-            return IntegrityError(f"{told}, which was never printed in this order", len(data))
-        return IntegrityError(f"{told}, which begins at byte {anywhere[-1]}", abs(anywhere[-1] - stream.seen))
+            return IntegrityError(f"{message}, which was never printed in this order", len(data))
+        return IntegrityError(f"{message}, which begins at byte {anywhere[-1]}", abs(anywhere[-1] - stream.seen))
 
 
 def _nearest(places: list[int], to: int) -> int | None:

@@ -1,4 +1,4 @@
-"""The forms in which phones write: the frames of section 1, as React Native's app or Flutter's does. Pure."""
+"""Frames of section 1 of the protocol, as the React Native and the Flutter app write them. Does no I/O."""
 
 from typing import Literal
 
@@ -9,12 +9,12 @@ CODE = "code:"
 
 
 def action(event: str) -> str:
-    """The name by which an event goes over the wire: one of the code editor has no prefix there."""
+    """Return the name of an event on the wire, where events of the code editor have no prefix."""
     return event.removeprefix(CODE)
 
 
 def frame(style: FrameStyle, event: str, payload: Json) -> dict[str, Json]:
-    """A phone's message on the data channel."""
+    """Return a message for the data channel."""
     if style == "flutter":
         return {"type": action(event), "payload": payload}
     namespace = "code" if event.startswith(CODE) else "terminal"

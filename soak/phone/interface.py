@@ -1,7 +1,6 @@
-"""What every phone can be told, whatever it is built from.
+"""The methods that every kind of phone offers, on top of abstract transports.
 
-Owns the order in which things are said; how they travel is for the classes made from this. Remembers nothing itself:
-that is `soak.phone.state`.
+Owns the order of messages in each operation. Subclasses provide the transports; `soak.phone.state` keeps the state.
 """
 
 import uuid as uuids
@@ -15,11 +14,11 @@ from soak.phone.state import PhoneState, Where
 Path = Literal["channel", "relay"]
 
 TYPED = 8_000
-"""Characters of one `terminal:input`: as JSON at most 48,000 bytes, and a frame has less than 64 KiB."""
+"""Most characters in one `terminal:input`: at most 48,000 bytes as JSON, so that a frame has less than 64 KiB."""
 
 
 class PhoneInterface(PhoneState, ABC):
-    """A phone. Enter it to have it, leave it to be rid of everything of it."""
+    """A phone. As a context manager it leaves on exit and closes everything it owns."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -27,12 +26,12 @@ class PhoneInterface(PhoneState, ABC):
     async def __aexit__(self, *_error: object) -> None:
         await self.leave()
 
-    # -- what each kind of phone does in its own way
+    # -- transports, which each kind of phone provides
 
     @property
     @abstractmethod
     def relay_is_up(self) -> bool:
-        """Whether the connection to the relay stands."""
+        """Whether the connection to the relay is up."""
 
     @property
     @abstractmethod
@@ -65,15 +64,15 @@ class PhoneInterface(PhoneState, ABC):
 
     @abstractmethod
     async def vanish(self) -> None:
-        """Be gone without a goodbye: TCP is cut, UDP is answered no more."""
+        """Disconnect without closing: TCP is cut and UDP is not answered any longer."""
 
-    # -- coming and going
+    # -- connecting and leaving
 
     async def connect(self, timeout: float = 15) -> dict[str, Json]:
-        """Connect, register, and give the `authenticated` payload.
+        """Connect, register, and return the `authenticated` payload.
 
-        Raises PhoneError with `login_required`, `auth_error` or `error`; the connection stays then, so that a sign-in
-        can still arrive on it. After `auth_error` the token is forgotten: the next `connect` registers without one.
+        Raises PhoneError with `login_required`, `auth_error` or `error`. The connection then stays open, so that a
+        sign-in can still arrive. After `auth_error` the token is dropped: the next `connect` registers without one.
         """
         mark = self.mark()
         if not self.relay_is_up:
@@ -85,7 +84,7 @@ class PhoneInterface(PhoneState, ABC):
         return dict(answer.payload)
 
     async def pair(self, device_id: str | None = None, timeout: float = 15) -> dict[str, Json]:
-        """Ask for an agent, by default the first on offer, and give the `paired` payload. Raises PhoneError."""
+        """Pair with an agent, by default the first available one. Return the `paired` payload. Raises PhoneError."""
         target = device_id or await self._first_on_offer(timeout)
         mark = self.mark()
         await self._to_relay("request_connection", {"targetDeviceId": target})
@@ -95,7 +94,7 @@ class PhoneInterface(PhoneState, ABC):
         return dict(answer.payload)
 
     async def _first_on_offer(self, timeout: float) -> str:
-        devices = await self._changes.until(lambda: self.devices or None, timeout, lambda: "an agent on offer")
+        devices = await self._changes.until(lambda: self.devices or None, timeout, lambda: "an available agent")
         return str(devices[0]["deviceId"])
 
     async def channel_open(self, timeout: float = 20) -> None:
@@ -103,12 +102,12 @@ class PhoneInterface(PhoneState, ABC):
         await self.until(lambda: self.channel_is_open, "the data channel to open", timeout)
 
     async def leave(self) -> None:
-        """Say goodbye on every path. `connect` comes back, as the same device. Twice changes nothing."""
+        """Close every transport. Idempotent. `connect` returns as the same device."""
         await self.drop_channel()
         await self.drop_relay()
 
     async def reconnect(self, timeout: float = 15) -> dict[str, Json]:
-        """Register on a fresh connection to the relay, also after `vanish`. An open data channel stays."""
+        """Register on a new connection to the relay, also after `vanish`. An open data channel stays open."""
         await self.drop_relay()
         return await self.connect(timeout)
 
@@ -116,15 +115,15 @@ class PhoneInterface(PhoneState, ABC):
 
     @property
     def path(self) -> Path | None:
-        """Which way the next message goes; None: there is no way to the agent."""
+        """The transport of the next message; None if there is none."""
         if self.channel_is_open:
             return "channel"
         return "relay" if self.relay_is_up and self.paired_with is not None else None
 
     async def send(self, event: str, payload: Json, via: Path | None = None) -> None:
-        """Send to the agent: on the data channel when it is open, else through the relay; `via` forces one.
+        """Send to the agent on the data channel if it is open, else through the relay; `via` forces one of them.
 
-        An event of section 6 is named with its namespace (`code:getFile`). Raises PhoneError.
+        Events of section 6 are named with their namespace (`code:getFile`). Raises PhoneError.
         """
         path = via or self.path
         if path is None:
@@ -139,7 +138,7 @@ class PhoneInterface(PhoneState, ABC):
     async def create(
         self, uuid: str | None = None, name: str | None = None, cols: int = 80, rows: int = 24, timeout: float = 15
     ) -> str:
-        """Make a terminal and give its uuid once the agent says that it is there. Raises PhoneError."""
+        """Create a terminal and return its uuid once the agent confirms it. Raises PhoneError."""
         uuid = uuid or str(uuids.uuid4())
         named = {} if name is None else {"name": name}
         wanted = {"uuid": uuid, **named, "cols": cols, "rows": rows}
@@ -162,16 +161,16 @@ class PhoneInterface(PhoneState, ABC):
             raise _refused(received)
 
     async def type(self, uuid: str, text: str, via: Path | None = None) -> None:
-        """Type into a terminal; much text goes in several messages."""
+        """Type into a terminal; long text is sent in several messages."""
         for start in range(0, len(text), TYPED):
             await self.send("terminal:input", {"uuid": uuid, "data": text[start : start + TYPED]}, via)
 
     async def resize(self, uuid: str, cols: int, rows: int) -> None:
-        """Give a terminal another size."""
+        """Resize a terminal."""
         await self.send("terminal:resize", {"uuid": uuid, "cols": cols, "rows": rows})
 
     async def switch(self, *active: str) -> None:
-        """Have these terminals forward their output, and no others."""
+        """Make these the only terminals that forward their output."""
         await self.send("process:switch", {"activeUuids": list(active)})
 
 

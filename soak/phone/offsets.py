@@ -1,7 +1,7 @@
-"""How far a phone is with each terminal's stream, as a phone with the features `ack` and `resume` keeps it. Pure.
+"""The stream offsets of a phone with the features `ack` and `resume`. Does no I/O.
 
-Told what comes, and by which path, it says whether that is to be shown and what is to be answered. See
-docs/reference/protocol-additions.md for the rules that it keeps.
+For each received message, and the path by which it came, it decides whether to show it and what to reply.
+docs/reference/protocol-additions.md has the rules.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ ACK, RESUME = "ack", "resume"
 FEATURES = (ACK, RESUME)
 
 Reply = tuple[str, dict[str, Any]]
-"""An event and its payload, for the agent."""
+"""An event and its payload, to send to the agent."""
 
 
 @dataclass
 class StreamOffset:
-    """One terminal: it has all of `stream` up to `end`; None: nothing that goes on.
+    """The offset in one terminal: the phone has `stream` up to `end`; None: nothing that later output could continue.
 
-    `in_screen`: a screen is coming, of which not all is there. `asked`: it waits for what it asked for.
+    `in_screen`: a screen has arrived in part. `asked`: the phone has asked for missing output.
     """
 
     stream: str | None = None
@@ -31,7 +31,7 @@ class StreamOffset:
 
 
 class StreamOffsets:
-    """The places of one phone with these features."""
+    """The offsets of one phone with these features."""
 
     def __init__(self, features: tuple[str, ...] = FEATURES) -> None:
         self._acknowledges = ACK in features
@@ -42,12 +42,12 @@ class StreamOffsets:
         self._used = False
 
     def of(self, uuid: str) -> StreamOffset:
-        """The place in a terminal."""
+        """Return the offset in a terminal."""
         return self._places.setdefault(uuid, StreamOffset())
 
     def sync(self, payload: Mapping[str, Any], path: str) -> list[Reply]:
-        """`processes:sync` came: terminals that are no more are forgotten, and what the agent waits for is said."""
-        self._used = "resume" in payload or "window" in payload  # else the agent does not know of it
+        """Process `processes:sync`: drop terminals that are gone, and reply if the agent waits for offsets."""
+        self._used = "resume" in payload or "window" in payload  # else the agent does not know the features
         self._window = payload.get("window", 0)
         listed = {process["uuid"]: process.get("stream") for process in payload["processes"]}
         kept = {uuid: place for uuid, place in self._places.items() if uuid in listed}
@@ -66,16 +66,16 @@ class StreamOffsets:
     def _resume(self, *uuids: str) -> Reply:
         for uuid in uuids:
             self.of(uuid).in_screen = False
-        return "terminal:resume", {"terminals": [self._told(uuid) for uuid in uuids]}
+        return "terminal:resume", {"terminals": [self._resume_entry(uuid) for uuid in uuids]}
 
-    def _told(self, uuid: str) -> dict[str, Any]:
+    def _resume_entry(self, uuid: str) -> dict[str, Any]:
         place = self.of(uuid)
         if place.stream is None or place.end is None:
             return {"uuid": uuid}
         return {"uuid": uuid, "stream": place.stream, "end": place.end}
 
     def screen(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Reply]]:
-        """`process:screen` came: whether to show it, and what to answer."""
+        """Process `process:screen`. Return whether to show it, and the replies."""
         if not self._used:
             return True, []
         if self._elsewhere(path):
@@ -86,7 +86,7 @@ class StreamOffsets:
         return True, self._reached(payload["uuid"], place, payload.get("end"))
 
     def output(self, payload: Mapping[str, Any], path: str) -> tuple[bool, list[Reply]]:
-        """`terminal:output` came: whether to show it, and what to answer."""
+        """Process `terminal:output`. Return whether to show it, and the replies."""
         if not self._used:
             return True, []
         if self._elsewhere(path):
@@ -97,7 +97,7 @@ class StreamOffsets:
         if payload["offset"] == payload["end"]:
             return False, self._asked(uuid, place, payload["end"])
         if place.end is None and not place.asked and not place.in_screen and payload["offset"] == 0:
-            place.end = 0  # a terminal that is new
+            place.end = 0  # a new terminal
         if payload["offset"] == place.end:
             place.asked = False
             return True, self._reached(uuid, place, payload["end"])
@@ -107,14 +107,14 @@ class StreamOffsets:
         return self._paths is not None and path not in self._paths
 
     def _asked(self, uuid: str, place: StreamOffset, end: int) -> list[Reply]:
-        """The agent asks how far it is; where that is not what the agent has sent, something was lost."""
+        """Reply to the agent's request for the offset. Another offset than the agent's means that output was lost."""
         if place.end != end and self._resumes:
             place.asked = True
             return [self._resume(uuid)]
         return self._acknowledged(uuid, place)
 
     def _gap(self, uuid: str, place: StreamOffset, end: int) -> list[Reply]:
-        """Output that does not go on where the phone is: it is passed over, and asked for if there is news in it."""
+        """Skip output that does not continue at the offset, and ask for the missing part if it has new bytes."""
         if not self._resumes or place.asked or (place.end is not None and end <= place.end):
             return []
         place.asked = True

@@ -1,4 +1,4 @@
-"""A phone's end of the peer connection: it answers one offer and takes the channel that the agent made.
+"""A phone's end of the peer connection: answers one offer and uses the data channel that the agent created.
 
 Owns one RTCPeerConnection from the answer on to `close` or `vanish`. Uses no ICE server.
 """
@@ -15,7 +15,7 @@ from soak.phone.event_log import PhoneError
 
 LABEL = "terminal"
 BUFFERED = 1 << 20
-"""Bytes that may wait in the channel before a sender has to wait too."""
+"""Bytes that may be buffered in the channel before `send` waits."""
 DRAIN_SECONDS = 10.0
 TEXT_PROTOCOL = 51
 """The protocol of a text message on a data channel (RFC 8831, section 8)."""
@@ -23,14 +23,14 @@ TEXT_PROTOCOL = 51
 
 @dataclass(frozen=True, slots=True)
 class SdpAnswer:
-    """The answer to an offer, and the candidates in it one by one, as both go over the wire."""
+    """The answer to an offer and its separate candidates, in wire format."""
 
     description: dict[str, str]
     candidates: tuple[dict[str, Any], ...]
 
 
 class PhonePeerConnection:
-    """One peer connection. `received` gets every text frame; `changed` is called when the channel opens or ends."""
+    """One peer connection. `received` is called with every text frame, `changed` when the channel opens or closes."""
 
     def __init__(self, received: Callable[[str], None], changed: Callable[[], None]) -> None:
         # An empty list and not None, for which aiortc would ask a public STUN server.
@@ -49,18 +49,18 @@ class PhonePeerConnection:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing will come of this connection any more."""
+        """Whether the connection has failed or is closed."""
         return self._connection.connectionState in ("failed", "closed")
 
     async def answer(self, offer: dict[str, Any]) -> SdpAnswer:
-        """Accept an offer. Gathering has no server to wait for, so it takes no time worth a limit."""
+        """Answer an offer. No timeout is needed: gathering waits for no server."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer["sdp"], type=offer["type"]))
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         local = self._connection.localDescription
         return SdpAnswer({"type": local.type, "sdp": local.sdp}, tuple(_candidates(local.sdp)))
 
     async def add_candidate(self, candidate: dict[str, Any] | None) -> None:
-        """Take one of the agent's candidates; none ends the list."""
+        """Add a candidate of the agent; None ends the list."""
         if not candidate or not candidate.get("candidate"):
             await self._connection.addIceCandidate(None)
             return
@@ -87,7 +87,7 @@ class PhonePeerConnection:
         self._changed()
 
     async def send(self, text: str) -> None:
-        """Send a frame; wait while too much is on its way. Raises PhoneError."""
+        """Send a frame, after waiting while too much is buffered. Raises PhoneError."""
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while self._channel is not None and self.is_open and self._channel.bufferedAmount > BUFFERED:
@@ -102,34 +102,38 @@ class PhonePeerConnection:
         self._channel.send(text)
 
     def stop_acknowledging(self) -> None:
-        """Confirm nothing any more of what comes; what is sent goes on."""
+        """Stop acknowledging received data; sending continues to work."""
         if self._connection.sctp is not None:
             self._connection.sctp._send_sack = _say_nothing  # type: ignore[method-assign]
 
     async def begin_message(self, size: int) -> None:
-        """Send a message of so many bytes without its last piece: the other side waits for it. Raises PhoneError."""
+        """Send a message of `size` bytes without its last chunk, so that the agent keeps waiting. Raises PhoneError."""
         sctp = self._connection.sctp
         channel = self._channel.id if self._channel is not None else None
         if channel is None or sctp is None or not self.is_open:
             raise PhoneError("not_connected", "the data channel is not open")
         await sctp._send(channel, TEXT_PROTOCOL, bytes(size))
-        sctp._outbound_queue.pop()  # all of it waits there but the first few pieces
+        sctp._outbound_queue.pop()  # all chunks but the first few are queued there
 
     async def close(self) -> None:
-        """Say goodbye and be gone."""
+        """Close the connection."""
         await close_connection(self._connection)
 
-    async def vanish(self) -> None:
-        """Be gone without a word: the sockets go first, so that nothing said after can leave."""
+    async def silence(self) -> None:
+        """Close the sockets without a message to the other side."""
         if self._connection.sctp is not None:
             await self._connection.sctp.transport.transport.stop()
+
+    async def vanish(self) -> None:
+        """Disconnect without closing: the sockets are closed first, so that no later message can leave."""
+        await self.silence()
         await close_connection(self._connection)
 
 
 async def close_connection(connection: RTCPeerConnection) -> None:
-    """Close a peer connection, also in the midst of connecting.
+    """Close a peer connection, even one that is still connecting.
 
-    aioice 0.13 begins to ask for consent even when it was closed in the 20 ms before, and then asks for ever.
+    aioice 0.13 starts consent checks even if it was closed up to 20 ms before, and then never ends them.
     """
     if connection.sctp is not None:
         ice = connection.sctp.transport.transport._connection
@@ -138,15 +142,15 @@ async def close_connection(connection: RTCPeerConnection) -> None:
 
 
 async def _ask_nothing() -> None:
-    """In place of the question for consent."""
+    """Replace the consent checks."""
 
 
 async def _say_nothing() -> None:
-    """In place of a confirmation."""
+    """Replace sending a SACK."""
 
 
 def _candidates(sdp: str) -> list[dict[str, Any]]:
-    """The candidates of a description with one section: all that a data channel has."""
+    """Return the candidates of a session description with one section, as data channels have."""
     lines = sdp.splitlines()
     mid = next((line.removeprefix("a=mid:") for line in lines if line.startswith("a=mid:")), "0")
     return [

@@ -1,49 +1,70 @@
-"""A phone's connection to its relay: Socket.IO, websocket only, as the apps make it.
+"""A phone's connection to its relay: Socket.IO over WebSocket only, like that of the apps.
 
-Owns one connection from `open` to `close` or `cut`, with its HTTP session. Never reconnects by itself.
+Owns one connection from `open` to `close` or `cut`, with its HTTP session. Never reconnects.
 """
 
 import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import cast
 
 import aiohttp
 import engineio
 import socketio
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
 from soak.phone.event_log import Json, PhoneError
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
-"""How long a relay may take to say goodbye too."""
+"""How long to wait for the relay's side of the close."""
 
 _SILENT = logging.getLogger("soak.phone.relay")
-"""What the library says of a connection that is cut belongs to no run's output: scenarios cut them."""
+"""Scenarios cut connections, so the library's messages about it are discarded."""
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
 
+class TransportConnector(aiohttp.TCPConnector):
+    """A connector that gives access to the transport of its last connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transport: asyncio.BaseTransport | None = None
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """Connect, and remember the transport."""
+        connection = await super().connect(req, traces, timeout)
+        self.transport = connection.transport
+        return connection
+
+
 class PhoneRelayConnection:
-    """One connection. `received` gets every event in order; `lost` is called once when the connection is gone."""
+    """One connection. `received` is called with every event in order, `lost` once when the connection is lost."""
 
     def __init__(self, received: Callable[[str, Json], None], lost: Callable[[], None]) -> None:
         self._on_event = received
         self._lost = lost
         self._session: aiohttp.ClientSession | None = None
         self._socket: socketio.AsyncClient | None = None
+        self._connector: TransportConnector | None = None
 
     @property
     def is_up(self) -> bool:
-        """Whether the connection stands."""
+        """Whether the connection is up."""
         return self._socket is not None and self._socket.connected
 
     async def open(self, url: str, token: str | None) -> None:
-        """Connect. Raises PhoneError; then nothing stays."""
-        # A session of our own: the client closes the one that it makes itself only when it was connected before.
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        """Connect. Raises PhoneError, and then leaves nothing open."""
+        # The client closes a session that it creates itself only if it was connected before.
+        self._connector = TransportConnector()
+        self._session = aiohttp.ClientSession(connector=self._connector, cookie_jar=aiohttp.DummyCookieJar())
         self._socket = self._new_socket(self._session)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -78,7 +99,7 @@ class PhoneRelayConnection:
         if client is not None and client.connected:
             with suppress(socketio.exceptions.SocketIOError):
                 await client.emit(event, payload)
-                # The client's queue has no end: wait for it, so that it never holds more than is being said.
+                # The client's queue is unbounded, so wait until it is empty.
                 await self._written(client.eio)
         if not self.is_up:
             raise PhoneError("not_connected", f"there is no connection to the relay; {event} was not sent")
@@ -93,19 +114,31 @@ class PhoneRelayConnection:
             await asyncio.wait([joining])
 
     async def close(self) -> None:
-        """Say goodbye and be gone."""
+        """Close the connection."""
         await self._end()
 
     async def cut(self) -> None:
-        """Be gone without a word: the TCP connection ends without a close frame."""
+        """Cut the TCP connection without a close frame."""
         client = self._socket
         if client is not None and client.connected:
             transport = client.eio.ws.get_extra_info("socket")
-            if transport is not None:  # else the other side was quicker
+            if transport is not None:  # None if the other side has closed it
                 with socket.socket(fileno=os.dup(transport.fileno())) as twin, suppress(OSError):
                     twin.shutdown(socket.SHUT_RDWR)
             await self._read_to_the_end(client)
         await self._end()
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Read nothing in this scope: neither answer nor close."""
+        transport = cast(asyncio.ReadTransport, self._connector.transport if self._connector is not None else None)
+        if transport is None or not self.is_up:
+            raise PhoneError("not_connected", "expected an open connection to the relay; found none")
+        transport.pause_reading()
+        try:
+            yield
+        finally:
+            transport.resume_reading()
 
     async def _end(self) -> None:
         client, session = self._socket, self._session

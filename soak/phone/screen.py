@@ -1,6 +1,6 @@
-"""What a phone shows of its terminals: the newest text of each, within bounds, and exact totals of all of it.
+"""The text that a phone shows: the newest text of each terminal, within limits, and exact totals of its output.
 
-Owns text and counts; knows no connection.
+Knows no transport.
 """
 
 from collections import deque
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 TAIL = 192 << 10
-"""Characters kept of one terminal, beside the chunk that came last: more than a screen has."""
+"""Characters stored for one terminal, in addition to the last chunk: more than a screen has."""
 TERMINALS = 64
-"""Terminals that a phone keeps text of; the agent has no more."""
+"""Most terminals whose text a phone stores; the agent has at most as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """All output of a terminal, without screens: messages, UTF-8 bytes, and SHA-256 (hex) over those bytes."""
+    """The output of a terminal, without screens: messages, UTF-8 bytes, and their SHA-256 in hex."""
 
     messages: int
     bytes: int
@@ -24,7 +24,7 @@ class Totals:
 
 
 class TerminalText:
-    """One terminal. With `keep_all` nothing of its text is dropped."""
+    """One terminal. With `keep_all` all of its text is stored."""
 
     def __init__(self, *, keep_all: bool) -> None:
         self._keep_all = keep_all
@@ -35,10 +35,10 @@ class TerminalText:
         self._digest = sha256()
         self.screen = ""
         self.position = 0
-        """Characters ever shown, also those that are gone."""
+        """Characters shown so far, including dropped ones."""
 
     def output(self, data: str) -> None:
-        """Show what came as output."""
+        """Append output."""
         encoded = data.encode(errors="surrogatepass")
         self._messages += 1
         self._bytes += len(encoded)
@@ -46,7 +46,7 @@ class TerminalText:
         self._show(data)
 
     def replace(self, screen: str) -> None:
-        """Show a screen in place of all that was shown."""
+        """Replace the text by a screen."""
         self.screen = screen
         self._parts.clear()
         self._length = 0
@@ -60,11 +60,11 @@ class TerminalText:
             self._length -= len(self._parts.popleft())
 
     def text(self) -> str:
-        """What is shown now: the last screen, and the output since then."""
+        """Return the stored text: the last screen and the output since."""
         return "".join(self._parts)
 
     def tail(self, length: int) -> str:
-        """The last characters shown, at most `length`."""
+        """Return the last characters, at most `length`."""
         wanted: deque[str] = deque()
         missing = min(length, self._length)
         for part in reversed(self._parts):
@@ -75,19 +75,19 @@ class TerminalText:
         return "".join(wanted)
 
     def totals(self) -> Totals:
-        """What came as output so far."""
+        """Return the totals of the output so far."""
         return Totals(self._messages, self._bytes, self._digest.hexdigest())
 
 
 class Screens:
-    """The terminals of a phone, by uuid; the one that was made first goes when there are too many."""
+    """The terminals of a phone, by uuid. Beyond TERMINALS the oldest is dropped."""
 
     def __init__(self, *, keep_all: bool) -> None:
         self._keep_all = keep_all
         self._texts: dict[str, TerminalText] = {}
 
     def of(self, uuid: str) -> TerminalText:
-        """The text of a terminal, empty when it has shown nothing yet."""
+        """Return the text of a terminal; it is created empty if needed."""
         if uuid not in self._texts:
             if len(self._texts) >= TERMINALS:
                 del self._texts[next(iter(self._texts))]
@@ -95,14 +95,14 @@ class Screens:
         return self._texts[uuid]
 
     def forget(self, uuid: str) -> None:
-        """Begin anew: text, counts and digest."""
+        """Drop a terminal's text, totals and digest."""
         self._texts.pop(uuid, None)
 
 
 def shows(wanted: str | Callable[[str], bool]) -> Callable[[TerminalText], bool]:
-    """A test for what a terminal shows: that this text is in it, or that this is true of it.
+    """Return a predicate: whether a terminal's text contains `wanted`, or satisfies it.
 
-    To be asked again and again: for a text it looks at each character about once.
+    Repeated calls search each character about once.
     """
     if callable(wanted):
         return lambda terminal: wanted(terminal.text())

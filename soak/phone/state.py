@@ -1,7 +1,7 @@
-"""What a phone remembers: token, agents on offer, recent events, the text of its terminals.
+"""The state of a phone: token, available agents, recent events, and the text of its terminals.
 
-Owns that memory, all of it bounded, and the waiting for what is to come. Sends nothing and knows no connection.
-Payloads are JSON as Python values, as protocol.md gives them.
+Owns that state, all of it bounded, and the waiting for events. Sends nothing and knows no transport. Payloads are JSON
+as Python values, as in protocol.md.
 """
 
 import uuid as uuids
@@ -15,11 +15,11 @@ from soak.phone.screen import Screens, Totals, shows
 
 Where = Callable[[Json], bool]
 Watcher = Callable[[str, Json], None]
-"""Is told every event and its payload before anything else is done with it. May raise MobiFaiError."""
+"""Called with every event and its payload before it is processed. May raise MobiFaiError."""
 
 
 class PhoneState:
-    """A phone's memory. `keep_output` keeps all text of its terminals, else only the end of it.
+    """The state of one phone. With `keep_output` it stores all text of its terminals, else only the end.
 
     `features` are those that the phone supports beyond the legacy protocol.
     """
@@ -37,66 +37,66 @@ class PhoneState:
         self.token = token
         self.device_id = device_id or str(uuids.uuid4())
         self.devices: list[dict[str, Any]] = []
-        """The newest `available_devices`."""
+        """The latest `available_devices`."""
         self.processes: dict[str, Any] | None = None
-        """The newest `processes:sync`."""
+        """The latest `processes:sync`."""
         self.paired_with: str | None = None
-        """The `peerId` of the pairing in force."""
+        """The `peerId` of the current pairing."""
         self.verified: bool | None = None
-        """Whether the agent's signature was right; None: this relay gave no way to tell."""
+        """Whether the agent's signature was valid; None if the relay did not forward one."""
         self.features = features
         self.offsets = StreamOffsets(features) if features else None
         """Its offset in each terminal; None for a legacy app, which keeps none."""
         self.watcher: Watcher | None = None
-        """What it raises fails everybody who waits for this phone, now or later."""
+        """Its exceptions are raised in every task that waits for this phone, now or later."""
         self._log = EventLog()
         self._changes = ChangeNotifier()
         self._screens = Screens(keep_all=keep_output)
 
     def mark(self) -> int:
-        """The place in the stream of events that is now; `expect(..., since=mark)` passes over what came before."""
+        """Return the current position in the stream of events; `expect(..., since=mark)` ignores earlier ones."""
         return self._log.count
 
     async def expect(self, event: str, where: Where | None = None, timeout: float = 10, since: int = 0) -> Json:
-        """Give the payload of the oldest event of this name that was not taken yet, or of the next to come.
+        """Take the oldest stored event of this name, or wait for the next one. Return its payload.
 
-        Of one name, the newest few are kept. Raises PhoneError.
+        Only the newest events of a name are stored. Raises PhoneError.
         """
         return (await self._first((event,), where, timeout, since)).payload
 
     async def _first(self, events: tuple[str, ...], where: Where | None, timeout: float, since: int) -> ReceivedEvent:
         def missing() -> str:
             received = ", ".join(self._log.names(since)[-20:]) or "nothing"
-            return f"{self.name} to hear {' or '.join(events)}, and it heard {received}"
+            return f"{self.name} to receive {' or '.join(events)}; it received {received}"
 
         return await self._changes.until(lambda: self._log.take(events, where, since), timeout, missing)
 
     async def until(self, ready: Callable[[], bool], what: str, timeout: float = 10) -> None:
-        """Wait until something is true of this phone; it is looked at whenever something happens to it."""
+        """Wait until `ready` is true; it is checked after every event of this phone. Raises PhoneError."""
         await self._changes.until(lambda: ready() or None, timeout, lambda: what)
 
     def events(self, event: str, since: int = 0) -> int:
-        """How many events of a name are kept and not taken."""
+        """Return how many events of a name are stored."""
         return self._log.names(since).count(event)
 
     def output(self, uuid: str) -> str:
-        """What a terminal shows: the last screen and the output since then (only the end of it, unless kept)."""
+        """Return the text of a terminal: the last screen and the output since (only the end, without `keep_output`)."""
         return self._screens.of(uuid).text()
 
     def screen(self, uuid: str) -> str:
-        """The last `process:screen` of a terminal; it starts with a terminal reset."""
+        """Return the last `process:screen` of a terminal; it starts with a terminal reset."""
         return self._screens.of(uuid).screen
 
     def totals(self, uuid: str) -> Totals:
-        """All output of a terminal, counted, without screens."""
+        """Return the totals of a terminal's output, without screens."""
         return self._screens.of(uuid).totals()
 
     def forget_output(self, uuid: str) -> None:
-        """Begin anew with a terminal: text, screen, counts and digest. Its place in it stays."""
+        """Clear a terminal's text, screen, totals and digest. Its offset stays."""
         self._screens.forget(uuid)
 
     async def wait_output(self, uuid: str, wanted: str | Callable[[str], bool], timeout: float = 20) -> str:
-        """Give what the terminal shows once it has this text in it, or once this is true of it. Raises PhoneError."""
+        """Wait until a terminal shows a text, or satisfies a condition. Return its text. Raises PhoneError."""
         found = shows(wanted)
 
         def shown() -> str | None:
@@ -108,7 +108,7 @@ class PhoneState:
         )
 
     def receive(self, event: str, payload: Json, path: str) -> None:
-        """Take in an event. Never raises, whatever the payload is."""
+        """Process an event. Never raises, whatever the payload is."""
         if isinstance(payload, dict) and not self._follow(event, payload, path):
             self._changes.notify()
             return
@@ -122,7 +122,7 @@ class PhoneState:
         self._changes.notify()
 
     def _follow(self, event: str, payload: dict[str, Any], path: str) -> bool:
-        """Answer what has a place in a terminal's stream; whether this is to be taken in."""
+        """Send the replies to an event with a stream offset. Return whether to process the event."""
         places, shown, answers = self.offsets, True, list[Reply]()
         if places is None:
             return True
@@ -138,7 +138,7 @@ class PhoneState:
         return shown
 
     def _reply(self, said: Reply, path: str) -> None:
-        """Say this to the agent by this path, when there is time; a path that is gone takes nothing."""
+        """Schedule a reply on this path. It is dropped if the path is gone."""
         raise NotImplementedError
 
     def _show(self, watcher: Watcher, event: str, payload: Json) -> None:
@@ -187,4 +187,4 @@ _REMEMBERED: Mapping[str, tuple[type, Callable[[PhoneState, Any], None]]] = {
     "terminal:output": (dict, PhoneState._on_output),
     "process:screen": (dict, PhoneState._on_screen),
 }
-"""What a phone keeps of an event beside the event itself, and the form that its payload must have for that."""
+"""Handlers of events that change the state, and the type that their payload must have."""

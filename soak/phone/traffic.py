@@ -1,4 +1,4 @@
-"""The account of every byte typed and printed, and the error that ends a run which lost one. Counts nothing itself."""
+"""Totals of the bytes typed and printed, and the error for lost bytes. Counts nothing itself."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from mobifai.errors import MobiFaiError
 
 
 class IntegrityError(MobiFaiError):
-    """Bytes were lost, doubled or came out of order; `amount` is how many, as far as can be told (at least 1)."""
+    """Bytes were lost, duplicated or reordered; `amount` is how many (at least 1), as far as this can be determined."""
 
     def __init__(self, detail: str, amount: int = 1) -> None:
         super().__init__(detail)
@@ -17,8 +17,7 @@ class IntegrityError(MobiFaiError):
 class Traffic:
     """Totals over a scenario, in bytes as UTF-8.
 
-    `bytes_sent` were typed, `bytes_received` came as output and as screens, `lost` are missing, doubled or out of
-    order.
+    `bytes_sent` were typed, `bytes_received` arrived as output and screens, `lost` were lost, duplicated or reordered.
     """
 
     bytes_sent: int = 0

@@ -133,7 +133,7 @@ async def silent_channel(env: ProvocationEnvironment) -> None:
     uuids = [await env.tabs.open(phone) for _ in range(2)]
     for uuid in uuids:
         await ask(env.tabs, uuid)
-    await visits.silence_channel(phone)
+    await phone.silence_channel()
     await refused(env, CONTROL_QUEUE.name, before)
     await gone(env, phone)
     await close_terminals(env)

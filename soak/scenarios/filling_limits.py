@@ -53,7 +53,7 @@ async def fill_backlog(tabs: CheckedTabs, phone: Phone) -> None:
     Where the kernel's buffers take all of it no program has to wait, and what is not filled is not exercised.
     """
     uuid = await tabs.open(phone)
-    with visits.silent(phone):
+    with phone.silent_relay():
         await tabs.type(phone, uuid, tabs.flood(uuid, BACKLOG))
         with suppress(PhoneError):
             await visits.status_when(tabs.context, program_waits, "the program to wait", SILENT_SECONDS)
@@ -67,7 +67,7 @@ async def fill_window(tabs: CheckedTabs, phone: Phone) -> None:
     Raises PhoneError.
     """
     uuid = await tabs.open(phone)
-    with visits.silent(phone):
+    with phone.silent_relay():
         await tabs.type(phone, uuid, tabs.flood(uuid, 2 * TERMINAL_WINDOW.value))
         await visits.status_when(tabs.context, _window_is_full, "the window to be full")
     await tabs.settled(phone, uuid)

@@ -4,8 +4,7 @@ Owns nothing: the phones are the world's.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -133,28 +132,6 @@ async def status_when(
         known = {name: status.get(name) for name in ("relay", "phone", "path", "terminals")}
         raise PhoneError("timeout", f"expected {what} within {patience:g} s; the agent says {known}") from None
     return status
-
-
-@contextmanager
-def silent(phone: Phone) -> Iterator[None]:
-    """What the relay sends to this phone is not read, as when a network is gone: no close, no answer."""
-    link = phone._link
-    socket = link._socket if link is not None else None
-    transport = socket.eio.ws._writer.transport if socket is not None else None
-    if transport is None:
-        raise PhoneError("not_connected", f"expected {phone.name} to be on a relay; it is not")
-    transport.pause_reading()
-    try:
-        yield
-    finally:
-        transport.resume_reading()
-
-
-async def silence_channel(phone: Phone) -> None:
-    """What the agent sends on the data channel is not answered any more, and nobody says goodbye."""
-    peer = phone._peer
-    if peer is not None and peer._connection.sctp is not None:
-        await peer._connection.sctp.transport.transport.stop()
 
 
 async def everybody_leaves(context: ScenarioContext) -> None:

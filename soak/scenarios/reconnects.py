@@ -136,9 +136,9 @@ async def half_open(tabs: CheckedTabs, uuid: str, *, channel: bool) -> None:
     await tabs.type(silent, uuid, tabs.flood(uuid, AWAY))
     await tabs.printing(silent, uuid)
     tabs.ignore(silent)
-    with visits.silent(silent):
+    with silent.silent_relay():
         if channel:
-            await visits.silence_channel(silent)
+            await silent.silence_channel()
         phone = await arrive(tabs, like=silent)
         await use(tabs, phone, uuid)
     await silent.vanish()

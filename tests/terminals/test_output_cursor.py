@@ -266,7 +266,7 @@ class Line(RuleBasedStateMachine):
     @rule()
     def says_again_where_it_is(self) -> None:
         """As when a sync by another path crosses what this phone asked for itself."""
-        self.to_agent.append(("terminal:resume", {"terminals": [self.phone._told("t")]}))
+        self.to_agent.append(("terminal:resume", {"terminals": [self.phone._resume_entry("t")]}))
 
     @precondition(lambda self: self.forwarded)
     @rule()
