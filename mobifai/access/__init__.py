@@ -1,1 +1,1 @@
-"""Who may come in: policy, known phones, invitations, and the relay's registry."""
+"""Which phones may connect: the policy, known phones, invitations and the relay's device registry."""

@@ -1,7 +1,7 @@
-"""Who may come in, as commands ask: invitations for new phones, all devices that there are, and shutting one out.
+"""Device administration for commands: invite new phones, list all devices, and revoke one.
 
-A device may be known to the relay, to the agent end to end, or to both. Owns nothing. No server sees what is behind the
-`#` of a link.
+A device may be known to the relay, to the agent by its end-to-end key, or to both. This module owns nothing. The part
+of an invitation link after `#` never reaches a server.
 """
 
 import uuid
@@ -18,7 +18,7 @@ from mobifai.protocol.e2e import fingerprint
 from mobifai.relay.addresses import invitation_urls
 
 FORM = "1"
-"""Of the fragment: another form gets another number."""
+"""Version of the link's fragment. A change of its format changes this number."""
 
 
 _REQUIRES_E2E = (
@@ -28,21 +28,21 @@ _REQUIRES_E2E = (
 
 
 def invitation_link(page: str, code: str, secret: bytes, key: bytes, device_id: str) -> str:
-    """The page's address with all that a new phone needs: `#1.CODE.SECRET.KEY.ID`."""
+    """Return the link of an invitation, with all that a new phone needs: `PAGE#1.CODE.SECRET.KEY.ID`."""
     parts = (secret, key, uuid.UUID(device_id).bytes)
     return f"{page}#{'.'.join((FORM, code.replace('-', ''), *map(_base64, parts)))}"
 
 
 def _base64(data: bytes) -> str:
-    """For URLs, without padding."""
+    """Encode for use in a URL, without padding."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 class DeviceAdmin:
-    """The relay's ways in, and the phones that the agent knows by their keys.
+    """Administers the devices of the relay and the phones that the agent knows by their keys.
 
-    `urls` are the relay's addresses, the likeliest for phones first. With `e2e` = "require" there are no invitations
-    for legacy apps.
+    `urls` are the relay's addresses, ordered by how likely a phone can reach them. With `e2e` = "require" legacy apps
+    are not invited.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class DeviceAdmin:
         self._public_key = public_key
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """An invitation for one phone: with a link for one that encrypts, with a short code for a legacy app.
+        """Create an invitation for one phone: a link for one that encrypts, a short code for a legacy app.
 
         Raises SignInRefused, RelayUnreachable.
         """
@@ -77,24 +77,27 @@ class DeviceAdmin:
         return {**where, "link": shown, **invitation}
 
     async def devices(self) -> dict[str, Any]:
-        """The relay's devices, each with what is known of it end to end (`e2e`, or None), and those it does not list.
+        """Return the relay's devices, each with its end-to-end key's details (`e2e`, or None), and phones it does not
+        list.
 
-        Without the relay: only these, and `relay` says why. Raises SignInRefused, RelayUnreachable when there are none.
+        If the relay can't be asked, return the phones that the agent knows, and the reason as `relay`. Raises
+        SignInRefused, RelayUnreachable if it knows none.
         """
         pinned = {phone.device_id: phone for phone in self._phones}
         try:
-            told = dict(await self._registry.devices())
+            answer = dict(await self._registry.devices())
         except (SignInRefused, RelayUnreachable) as error:
             if not pinned:
                 raise
-            told = {"devices": [], "relay": str(error)}
-        listed = [{**device, "e2e": _known(pinned.pop(device["deviceId"], None))} for device in told["devices"]]
-        return {**told, "devices": [*listed, *map(_unlisted, pinned.values())]}
+            answer = {"devices": [], "relay": str(error)}
+        listed = [{**device, "e2e": _known(pinned.pop(device["deviceId"], None))} for device in answer["devices"]]
+        return {**answer, "devices": [*listed, *map(_unlisted, pinned.values())]}
 
     async def revoke(self, device_id: str, end: Callable[[str], None]) -> dict[str, Any]:
-        """Shut a device out: here at once (`end` ends its session), then at the relay, which may not do it.
+        """Revoke a device: first here (`end` ends its session), then at the relay, which may not be reachable.
 
-        Raises SignInRefused, RelayUnreachable when only the relay knows it; StateError when it can't be kept on disk.
+        Raises SignInRefused, RelayUnreachable if the agent does not know the device and the relay can't revoke it;
+        StateError if the revocation can't be stored.
         """
         not_kept: StateError | None = None
         try:
@@ -109,7 +112,7 @@ class DeviceAdmin:
                 raise
             answer = {"deviceId": device_id, "relay": str(error)}
         if not_kept is not None:
-            raise StateError(f"{device_id} is shut out now, but may come back after the next start: {not_kept}")
+            raise StateError(f"{device_id} is revoked now, but may be accepted again after a restart: {not_kept}")
         return answer
 
 
@@ -125,7 +128,7 @@ def _known(phone: PinnedPhone | None) -> dict[str, Any] | None:
 
 
 def _unlisted(phone: PinnedPhone) -> dict[str, Any]:
-    """A phone that this relay does not list, in the form of those that it lists."""
+    """Describe a phone that the relay does not list, in the same form as those that it lists."""
     return {
         "deviceId": phone.device_id,
         "name": phone.name,

@@ -1,7 +1,7 @@
-"""The phones that the agent knows end to end: pinned keys, revoked ones, and the links that wait to be used.
+"""The phones that the agent knows by their end-to-end keys: pinned keys, revoked keys, and unused invitation links.
 
-Owns `phones.json` of the state directory (0600, written whole) and the secrets of links, which no file has: those are
-void after a restart, as pairing codes are. It decides nothing about a session (see `protocol.e2e.Trust`).
+Owns `phones.json` in the state directory (mode 0600, replaced as a whole) and the secrets of invitation links. Those
+are kept in memory only, so a restart invalidates links, as it does pairing codes. See `protocol.e2e.Trust`.
 """
 
 import logging
@@ -22,11 +22,11 @@ from mobifai.state import StateDir, write_secret
 _log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 60.0
-"""How exact a phone's last use is after a crash: for that alone the file is written at most so often."""
+"""Write interval for `last_used` updates; after a crash the value may be this old."""
 
 
 class PinnedPhone(msgspec.Struct, frozen=True):
-    """One phone. `key` is its public key in hex; times are seconds since the epoch."""
+    """A pinned phone. `key` is its public key in hex; times are in seconds since the epoch."""
 
     key: str
     device_id: str
@@ -42,9 +42,10 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class KnownPhones:
-    """See `protocol.e2e.Trust`. `now` gives seconds since the epoch, `monotonic` those that never go back.
+    """The keys and links that the agent accepts (`protocol.e2e.Trust`).
 
-    One clock that is given serves as both.
+    `now` returns seconds since the epoch, `monotonic` seconds that never go back. If only `now` is given, it serves as
+    both.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class KnownPhones:
         self._load()
 
     def close(self) -> None:
-        """Write what changed since, and close the accounts."""
+        """Write pending changes and close the accounts."""
         if self._changed:
             self._keep_if_possible()
         for bound in self._bounds:
@@ -81,7 +82,9 @@ class KnownPhones:
         found = self._read()
         newest = sorted(found.phones, key=lambda phone: phone.last_used, reverse=True)
         if len(newest) > self._bounds[0].capacity:
-            _log.warning("%s names more phones than e2e.phones allows; those not used for longest are out", self._path)
+            _log.warning(
+                "%s names more phones than e2e.phones allows; the least recently used ones are dropped", self._path
+            )
         for phone in newest[: self._bounds[0].capacity]:
             self._pinned[phone.key] = phone
         for key, device_id in found.revoked:
@@ -92,26 +95,30 @@ class KnownPhones:
             return msgspec.json.decode(read_whole(self._path), type=_File)
         except FileNotFoundError:
             return _File()
-        except OSError as error:  # it may well be whole: it is left alone
+        except OSError as error:  # the file may be intact, so it is not replaced
             self._leave_alone(error)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             try:
                 aside = set_aside(self._path)
-                _log.warning("%s is damaged (%s); phones come in anew, and it is kept as %s", self._path, error, aside)
+                _log.warning(
+                    "%s is damaged (%s) and was kept as %s; phones have to pair again", self._path, error, aside
+                )
             except OSError as stuck:
                 self._leave_alone(stuck)
         return _File()
 
     def _leave_alone(self, why: OSError) -> None:
-        """The file can't be read: what may be in it is not overwritten."""
+        """Report a file that can't be read. It is not overwritten, as its content may still be of use."""
         self._may_write = False
-        text = f"{self._path} can't be read ({why}); no phone that it names is known, and no new one is kept: repair it"
+        text = (
+            f"{self._path} can't be read ({why}); the phones in it are unknown and new ones can't be stored: repair it"
+        )
         self._problems.report(self._path.name, text)
 
     def _keep(self) -> None:
         """Write the file. Raises StateError."""
         if not self._may_write:
-            raise StateError(f"{self._path} could not be read, and is not overwritten")
+            raise StateError(f"{self._path} could not be read, so it is not overwritten")
         known = _File(tuple(self._pinned.values()), tuple(self._revoked.items()))
         self._changed = True
         write_secret(self._path, msgspec.json.encode(known))
@@ -123,18 +130,18 @@ class KnownPhones:
         try:
             self._keep()
         except StateError as error:
-            self._problems.report(self._path.name, f"what is known of the phones can't be kept: {error}")
+            self._problems.report(self._path.name, f"the known phones can't be stored: {error}")
 
-    # -- what a session asks (protocol.e2e.Trust)
+    # -- questions of a session (protocol.e2e.Trust)
 
     def key_status(self, key: bytes) -> KeyStatus:
-        """What a public key is to the agent."""
+        """Return whether a public key is pinned, revoked or unknown."""
         if key.hex() in self._pinned:
             return KeyStatus.PINNED
         return KeyStatus.REVOKED if key.hex() in self._revoked else KeyStatus.UNKNOWN
 
     def psks(self) -> tuple[bytes, ...]:
-        """The pre-shared keys of the links that are good now, newest first."""
+        """Return the pre-shared keys of the links that are valid now, newest first."""
         oldest = self._monotonic() - LINK_SECONDS
         for psk, made in list(self._links.items()):
             if made <= oldest:
@@ -142,22 +149,22 @@ class KnownPhones:
         return tuple(self._links)[::-1]
 
     def rejection_reason(self, key: bytes, device_id: str) -> str | None:
-        """Why no more phones can be pinned, if that is so."""
+        """Return why this phone can't be pinned, as a sentence for its user, or None if it can."""
         known = key.hex() in self._pinned or self.is_pinned(device_id)
         if known:
             return None
         if not self._bounds[0].room:
-            return f"{self._bounds[0].refuse('one more phone')}; `mobifai devices revoke ID` those that are not used"
+            return f"{self._bounds[0].refuse('one more phone')}; run `mobifai devices revoke ID` for unused ones"
         try:
-            self._keep()  # a phone that would be forgotten at the next start is not let in
+            self._keep()  # a phone that the next start would not know is not accepted
         except StateError as error:
-            return f"no new phone can be let in now: {error}"
+            return f"no new phone can be accepted now: {error}"
         return None
 
     # -- links
 
     def new_secret(self) -> bytes:
-        """The secret of a new link. With too many of them waiting, the oldest is void."""
+        """Create the secret of a new link. If too many links are unused, the oldest becomes invalid."""
         secret = secrets.token_bytes(SECRET_BYTES)
         self._links[link_psk(secret)] = self._monotonic()
         return secret
@@ -168,17 +175,18 @@ class KnownPhones:
         return iter(list(self._pinned.values()))
 
     def is_pinned(self, device_id: str) -> bool:
-        """Whether a device is one of the phones."""
+        """Return whether a device has a pinned key."""
         return any(phone.device_id == device_id for phone in self._pinned.values())
 
     def is_revoked(self, device_id: str) -> bool:
-        """Whether a device was one of them, and is not any more."""
+        """Return whether a device was revoked and has not been pinned again."""
         return device_id in self._revoked.values() and not self.is_pinned(device_id)
 
     def came(self, key: bytes, device_id: str, name: str, psk: bytes | None) -> None:
-        """A phone is there. By a link: the link is void from now on, and the key pinned. Raises LimitReached.
+        """Record that a phone has connected. If it came by a link, use up the link and pin the key. Raises
+        LimitReached.
 
-        Of one device there is one key: the newest.
+        A device has one key: pinning a new one drops the other.
         """
         now, digits = self._now(), key.hex()
         known = self._pinned.get(digits)
@@ -196,7 +204,7 @@ class KnownPhones:
             self._keep_if_possible()
 
     def revoke(self, device_id: str) -> bool:
-        """Forget a phone; whether it was one. It is forgotten also when StateError is raised: only not in the file."""
+        """Revoke a phone's key. Return whether the phone was known. On StateError it is revoked in memory only."""
         found = [phone.key for phone in self._pinned.values() if phone.device_id == device_id]
         for key in found:
             del self._pinned[key]

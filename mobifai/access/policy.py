@@ -1,7 +1,7 @@
-"""Which phones without end-to-end encryption may come: by what the agent knows, and what the person has set.
+"""The access policy for phones without end-to-end encryption.
 
-Owns nothing. A phone that encrypts shows its key; of any other, a relay elsewhere says who it is. With a relay in this
-process the agent knows which devices came by an invitation for legacy apps, and takes no others.
+A phone that encrypts proves its key. The identity of any other phone is the relay's word. With a relay in this process,
+the agent knows which devices were invited as legacy apps, and accepts no others without encryption.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from mobifai.protocol.features import Features
 
 
 class AccessPolicy:
-    """The rule. With `require` no legacy app is let in.
+    """Decides which phones without end-to-end encryption are accepted; with `require`, none.
 
-    `is_legacy` tells whether a device was invited as a legacy app; None: only the relay knows.
+    `is_legacy` returns whether a device was invited as a legacy app; None if only the relay knows that.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class AccessPolicy:
         if features.e2e:
             return None
         if self._phones.is_pinned(device_id):
-            return "this phone is known to this agent by its key, and came without end-to-end encryption"
+            return "this agent knows this phone by its key, but it connected without end-to-end encryption"
         if self._phones.is_revoked(device_id):
-            return "this phone was revoked; `mobifai pair` shows a link that lets it in anew"
+            return "this phone was revoked; `mobifai pair` shows a link that lets it in again"
         if self._requires_e2e:
             return (
-                "this agent takes phones with end-to-end encryption only (--e2e require, the default with --relay); "
+                "this agent accepts only phones with end-to-end encryption (--e2e require, the default with --relay); "
                 "open the link that `mobifai pair` shows, or start the agent with --e2e allow"
             )
         if self._is_legacy is not None and not self._is_legacy(device_id):

@@ -1,6 +1,7 @@
-"""Invitations for phones, and which devices there are: asked of the relay in this process, or of one elsewhere.
+"""The relay's device registry: invitations for phones, and the devices of the account.
 
-Owns nothing. What a relay answers has the same form either way (see `link.relay_api.RelayApi`).
+The relay is asked in this process (`LocalDeviceRegistry`) or by HTTP (`relay_http.RelayApi`); the answers have the same
+form.
 """
 
 from typing import Any, Protocol
@@ -14,20 +15,20 @@ from mobifai.transport.relay_address import RelayTarget
 
 
 class DeviceRegistry(Protocol):
-    """Who is let in. Every question may raise SignInRefused, of a relay elsewhere also RelayUnreachable."""
+    """Invites, lists and revokes devices. Every method may raise SignInRefused and, by HTTP, RelayUnreachable."""
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """An invitation for a phone of a kind: `{token, code, expires_at}`."""
+        """Create an invitation for a kind of phone: `{token, code, expires_at}`."""
 
     async def devices(self) -> dict[str, Any]:
-        """The account's devices."""
+        """Return the account's devices."""
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """Shut a device out, at once."""
+        """Revoke a device immediately."""
 
 
 class LocalDeviceRegistry:
-    """Those of a relay in this process. `own_id` is the agent's device, which can't shut itself out."""
+    """The registry of a relay in this process. `own_id` is the agent's own device, which can't revoke itself."""
 
     def __init__(self, relay: Relay, own_id: str) -> None:
         self._relay = relay
@@ -45,13 +46,13 @@ class LocalDeviceRegistry:
     async def revoke(self, device_id: str) -> dict[str, Any]:
         """See `DeviceRegistry`."""
         if device_id == self._own_id:
-            raise SignInRefused("this is the device that asks; it can't revoke itself")
+            raise SignInRefused("this is the agent's own device, which can't revoke itself")
         await self._relay.revoke(device_id)
         return {"deviceId": device_id}
 
 
 def device_registry(relay_target: RelayTarget, own_id: str, token: str | None) -> DeviceRegistry:
-    """Those of the relay in use, asked with the agent's token."""
+    """Return the registry of the relay in use. By HTTP it is asked with the agent's token."""
     if relay_target.relay is not None:
         return LocalDeviceRegistry(relay_target.relay, own_id)
     from mobifai.access.relay_http import RelayApi  # noqa: PLC0415 - it brings a client for HTTP

@@ -1,4 +1,4 @@
-"""The relay's HTTP interface, as the agent uses it: ways in for phones, and which devices there are."""
+"""The device registry of a relay elsewhere, by its HTTP API."""
 
 import asyncio
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from mobifai.protocol.plain_text import one_line
 from mobifai.transport.http_client import explain, relay_client_session
 
 ANSWER_BYTES = 64 << 10
-"""As much as is read of an answer: 100 devices take some 20 KiB."""
+"""Most bytes read of a response: 100 devices take about 20 KiB."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
@@ -21,8 +21,9 @@ T = TypeVar("T")
 
 
 class RelayApi:
-    """One relay, asked with the agent's token. Every question may raise SignInRefused, with what the relay says, or
-    RelayUnreachable.
+    """The HTTP API of one relay, used with the agent's token.
+
+    Every method may raise SignInRefused, with the relay's reason, or RelayUnreachable.
     """
 
     def __init__(self, url: str, token: str | None) -> None:
@@ -30,7 +31,7 @@ class RelayApi:
         self._token = token
 
     async def invite(self, kind: ClientKind) -> dict[str, Any]:
-        """An invitation for a phone of a kind: `{token, code, expires_at}`."""
+        """Create an invitation for a kind of phone: `{token, code, expires_at}`."""
         invitation = await self._ask("POST", "/api/pairing", messages.Invitation, {"kind": kind.value})
         try:
             invitation.expires_at.astimezone()
@@ -39,13 +40,13 @@ class RelayApi:
         return msgspec.to_builtins(invitation)  # type: ignore[no-any-return]
 
     async def devices(self) -> dict[str, Any]:
-        """The account's devices."""
+        """Return the account's devices."""
         return msgspec.to_builtins(  # type: ignore[no-any-return]
             await self._ask("GET", "/api/devices", messages.ListedDevices)
         )
 
     async def revoke(self, device_id: str) -> dict[str, Any]:
-        """Shut a device out, at once."""
+        """Revoke a device immediately."""
         try:
             msgspec.convert(device_id, messages.Id)
         except msgspec.ValidationError:
@@ -54,20 +55,24 @@ class RelayApi:
         return {"deviceId": device_id}
 
     async def health(self) -> float:
-        """Seconds that the relay takes to say that it is well. Raises TimeoutError when it says nothing like it."""
+        """Return the seconds that the relay takes to answer its health check. Raises TimeoutError for any other
+        outcome.
+        """
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
             async with relay_client_session(_TIMEOUT) as session, session.get(f"{self._url}/health") as response:
                 response.raise_for_status()
-        except Exception as error:  # whatever the answer makes the library raise, the relay is not well
+        except Exception as error:  # the library raises many kinds of errors for a bad response
             raise TimeoutError(explain(error, self._url)) from None
         return loop.time() - began
 
     async def _ask(self, method: str, path: str, expected: type[T], asked: dict[str, str] | None = None) -> T:
-        """The relay's answer, as the type that is expected."""
+        """Send a request and decode the response as `expected`."""
         if self._token is None:
-            raise SignInRefused("this agent is not signed in to the relay yet; follow what `mobifai serve` says")
+            raise SignInRefused(
+                "this agent is not signed in to the relay yet; open the address that `mobifai serve` prints"
+            )
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             async with (
@@ -75,11 +80,11 @@ class RelayApi:
                 session.request(method, self._url + path, headers=headers, json=asked) as response,
             ):
                 status, body = response.status, await _body(response)
-        except Exception as error:  # whatever the answer makes the library raise
+        except Exception as error:  # the library raises many kinds of errors for a bad response
             raise self._unusable(explain(error, self._url)) from None
         if status == 404 and not path.startswith("/api/devices/"):
             raise SignInRefused(
-                f"the relay {self._url} lets no agent manage phones; sign the phone in there, with this account"
+                f"the relay {self._url} does not let agents manage phones; sign the phone in there, with this account"
             )
         if status >= 400:
             raise SignInRefused(_refusal(self._url, body, status))
@@ -89,13 +94,13 @@ class RelayApi:
             raise self._unusable(one_line(error)) from None
 
     def _unusable(self, reason: str) -> RelayUnreachable:
-        return RelayUnreachable(f"the relay {self._url} gives no usable answer: {reason}")
+        return RelayUnreachable(f"the relay {self._url} gave no usable answer: {reason}")
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """The whole answer. Raises RelayUnreachable for one that is too long or compressed."""
+    """Return the whole body. Raises RelayUnreachable if it is too long or compressed."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise RelayUnreachable("expected an answer that is not compressed; found one that is")
+        raise RelayUnreachable("expected an uncompressed response; found a compressed one")
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
@@ -105,9 +110,9 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _refusal(url: str, body: bytes, status: int) -> str:
-    """What the relay says with a refusal, if it says anything that can be shown."""
+    """Return the relay's reason for refusing, if it gives one that can be shown."""
     try:
         message = one_line(msgspec.json.decode(body, type=messages.Notice).message)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         message = ""
-    return message or f"the relay {url} refuses this with HTTP {status}"
+    return message or f"the relay {url} refused this with HTTP status {status}"

@@ -1,4 +1,4 @@
-"""A dictionary with a declared number of entries."""
+"""A dictionary with a limited number of entries."""
 
 from collections.abc import Iterator, MutableMapping
 from typing import TypeVar
@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class BoundedMap(MutableMapping[K, V]):
-    """At capacity a new key evicts the oldest one, or is refused with LimitReached, as the limit declares."""
+    """A dictionary that, when full, evicts its oldest entry or raises LimitReached, as its limit declares."""
 
     def __init__(self, bound: Bound) -> None:
         self._bound = bound

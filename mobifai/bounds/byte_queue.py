@@ -1,10 +1,10 @@
-"""Bytes that wait, first in first out, up to a declared number."""
+"""A first-in, first-out queue of bytes with a limited size."""
 
 from mobifai.bounds.ledger import Bound
 
 
 class ByteQueue:
-    """A queue of bytes that refuses what does not fit."""
+    """A queue of bytes that refuses data that does not fit."""
 
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
@@ -14,23 +14,23 @@ class ByteQueue:
         return len(self._data)
 
     def append(self, data: bytes) -> None:
-        """Add all of `data`, or none. Raises LimitReached."""
+        """Add all of `data`, or none of it. Raises LimitReached."""
         if len(self._data) + len(data) > self._bound.capacity:
             raise self._bound.refuse(f"{len(data)} more bytes")
         self._data += data
         self._bound.set(len(self._data))
 
     def peek(self, length: int) -> bytes:
-        """The oldest bytes, at most `length`; they stay."""
+        """Return up to `length` of the oldest bytes without removing them."""
         return bytes(self._data[:length])
 
     def drop(self, length: int) -> None:
-        """Take the oldest `length` bytes away."""
+        """Remove the oldest `length` bytes."""
         del self._data[:length]
         self._bound.set(len(self._data))
 
     def take(self, length: int | None = None) -> bytes:
-        """The oldest bytes, at most `length` (None: all), which leave the queue."""
+        """Remove and return up to `length` of the oldest bytes (None: all)."""
         data = self.peek(len(self._data) if length is None else length)
         self.drop(len(data))
         return data

@@ -1,10 +1,10 @@
-"""The last bytes of a stream, with their absolute positions.
+"""A ring buffer with the last bytes of a stream and their absolute positions.
 
-A ring never grows: its buffer is allocated once. Positions count from the first byte ever appended, so that a
-reader can say how far it got (`end`) and learn what is gone (`start`).
+A ring never grows: its buffer is allocated once. Positions count from the first byte ever appended, so a reader can say
+how far it has read and see from `start` what is gone.
 
-A ring can live in memory that outlives the process: what is beyond its end is kept zero, so that bytes that were read
-into it (`window`) and not yet counted (`published`) when the process died can be found again (`recover`).
+A ring can live in memory that outlives the process. Everything beyond its end is kept zero, so that bytes that were
+read into the buffer (`window`) but not counted (`published`) when the process died can be found again (`recover`).
 """
 
 import struct
@@ -20,16 +20,16 @@ OnEvict = Callable[[bytes], None]
 
 
 def _ignore(_: bytes) -> None:
-    """Nobody cares what is evicted."""
+    """Ignore evicted bytes."""
 
 
 class ByteRing:
-    """Keep the newest `capacity` bytes of what is appended.
+    """Keeps the newest `capacity` bytes of what is appended.
 
-    `buffer` is any writable buffer (a bytearray, a memory map); by default a bytearray. What it has beyond the bound's
-    capacity is the window into which bytes can be read directly; `window_bytes` are left for it in any case, also by a
-    buffer that is too small for both, which keeps less. In `marks`, MARKS_BYTES of memory beside it, `start` and `end`
-    are kept, and found again.
+    `buffer` is any writable buffer (a bytearray or a memory map); by default, a bytearray. Its bytes beyond the bound's
+    capacity are the window that data can be read into directly. `window_bytes` are reserved for the window in any case:
+    a buffer that is too small for both keeps less. `marks` is MARKS_BYTES of memory in which `start` and `end` are
+    stored and found again.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ByteRing:
         self.end: int = 0
         if marks is not None:
             self.start, self.end = _MARKS.unpack(marks)
-            if not 0 <= self.end - self.start <= self._size:  # what wrote them is not to be trusted
+            if not 0 <= self.end - self.start <= self._size:  # another process wrote them, so they are checked
                 _zero(self._buffer)
                 self.start = self.end = 0
         bound.set(len(self))
@@ -58,13 +58,13 @@ class ByteRing:
 
     @property
     def capacity(self) -> int:
-        """How many bytes it keeps."""
+        """The number of bytes that the ring keeps."""
         return self._capacity
 
     # -- writing
 
     def append(self, data: bytes, on_evict: OnEvict = _ignore) -> None:
-        """Add `data`; what must go for it is handed to `on_evict` in order, oldest first."""
+        """Append `data`. Evicted bytes are passed to `on_evict` in order, oldest first."""
         excess = len(self) + len(data) - self._capacity
         if excess > 0:
             self._evict_for(data, excess, on_evict)
@@ -90,7 +90,7 @@ class ByteRing:
         self._keep_marks()
 
     def window(self) -> list[memoryview]:
-        """Where the next bytes may be read into, in order; `published` counts them."""
+        """Return where the next bytes may be read into, in order. `published` counts them."""
         return self._views(self.end, self._size - self._capacity)
 
     def published(self, amount: int, on_evict: OnEvict = _ignore) -> None:
@@ -100,7 +100,7 @@ class ByteRing:
             self._evict_for_news(amount, excess, on_evict)
         if self._marks is not None:
             for view in self._views(self.end + self._size - self._capacity, amount):
-                _zero(view)  # before the end moves: beyond it there are only zeros, or news
+                _zero(view)  # before the end moves: only zeros or new bytes are beyond it
         self.end += amount
         self._count()
 
@@ -115,13 +115,15 @@ class ByteRing:
         self.start += len(news)
 
     def recover(self, on_evict: OnEvict = _ignore) -> int:
-        """Count what a process that died had read and not counted; how many bytes. Zeros at their end are not seen."""
+        """Count the bytes that a process read but did not count before it died, and return their number. Trailing zeros
+        are lost.
+        """
         news = b"".join(self.window()).rstrip(b"\0")
         self.published(len(news), on_evict)
         return len(news)
 
     def trim(self, keep: int, on_evict: OnEvict = _ignore) -> int:
-        """Drop all but the newest `keep` bytes; how many went."""
+        """Drop all but the newest `keep` bytes. Return how many were dropped."""
         gone = max(0, len(self) - keep)
         if gone:
             self._evict(gone, on_evict)
@@ -152,14 +154,14 @@ class ByteRing:
     # -- reading
 
     def read(self, position: int, length: int | None = None) -> bytes:
-        """The bytes from `position` on, at most `length`. Raises IndexError outside `start`..`end`."""
+        """Return up to `length` bytes from `position` on. Raises IndexError if it is outside `start`..`end`."""
         if not self.start <= position <= self.end:
             raise IndexError(f"expected a position from {self.start} to {self.end}; found {position}")
         length = min(self.end - position, length if length is not None else self._size)
         return b"".join(self._views(position, length))
 
     def unused(self) -> list[tuple[int, int]]:
-        """The parts of the buffer that hold nothing kept, as (index, length)."""
+        """Return the parts of the buffer that hold nothing, as (index, length)."""
         at, length = self.end % self._size, self._size - len(self)
         first = min(length, self._size - at)
         return [(at, first), (0, length - first)]

@@ -1,7 +1,7 @@
-"""A conversation's entries: the first one for good, and the newest after it, within two limits.
+"""The history of a conversation: its first entry and the newest entries after it, within two limits.
 
-What goes, goes in groups, oldest first, so that entries that belong together (an answer and what came of it) leave
-together, and the last, still incomplete group never does.
+Entries are evicted in groups, oldest first, so that entries that belong together (an answer and its results) leave
+together. The last group, which may be incomplete, is never evicted.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 class History(Generic[T]):
-    """At most `items.capacity` entries, which `measure` together to at most `size.capacity`.
+    """At most `items.capacity` entries, whose sizes by `measure` add up to at most `size.capacity`.
 
-    After the first entry come groups of `group` entries each.
+    Groups of `group` entries follow the first entry.
     """
 
     def __init__(self, items: Bound, size: Bound, measure: Callable[[T], int], group: int = 2) -> None:
@@ -35,11 +35,11 @@ class History(Generic[T]):
 
     @property
     def size(self) -> int:
-        """What all entries measure together."""
+        """The size of all entries together."""
         return sum(self._sizes)
 
     def append(self, entry: T) -> int:
-        """Add an entry at the end; how many went for it. Raises LimitReached, and then nothing has changed."""
+        """Append an entry. Return how many were evicted for it. Raises LimitReached, and then nothing has changed."""
         size = self._measure(entry)
         gone = self._to_evict(size)
         if self.size + size > self._size.capacity:
@@ -64,13 +64,13 @@ class History(Generic[T]):
         return full.refuse(f"one more entry of {size}")
 
     def rewrite(self, change: Callable[[T], T]) -> None:
-        """Replace every entry by what `change` makes of it, which must not be larger."""
+        """Replace each entry by `change(entry)`, which must not be larger."""
         self._entries = [change(entry) for entry in self._entries]
         self._sizes = [self._measure(entry) for entry in self._entries]
         self._count()
 
     def clear(self) -> None:
-        """Drop all."""
+        """Remove all entries."""
         self._entries.clear()
         self._sizes.clear()
         self._count()

@@ -1,4 +1,4 @@
-"""Things that wait, first in first out, up to a declared number."""
+"""A first-in, first-out queue of items with a limited length."""
 
 from collections import deque
 from typing import Generic, TypeVar
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class ItemQueue(Generic[T]):
-    """At capacity the oldest one goes, or the new one is refused with LimitReached, as the limit declares."""
+    """A queue that, when full, drops its oldest item or raises LimitReached, as its limit declares."""
 
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
@@ -20,7 +20,7 @@ class ItemQueue(Generic[T]):
         return len(self._items)
 
     def append(self, item: T) -> None:
-        """Add one at the end. Raises LimitReached."""
+        """Append an item. Raises LimitReached."""
         if len(self._items) >= self._bound.capacity:
             if self._bound.limit.when_full is not WhenFull.EVICT_OLDEST:
                 raise self._bound.refuse("one more")
@@ -30,12 +30,12 @@ class ItemQueue(Generic[T]):
         self._bound.set(len(self._items))
 
     def take(self) -> T:
-        """Take the oldest one. Raises IndexError when there is none."""
+        """Remove and return the oldest item. Raises IndexError if the queue is empty."""
         item = self._items.popleft()
         self._bound.set(len(self._items))
         return item
 
     def clear(self) -> None:
-        """Drop all."""
+        """Remove all items."""
         self._items.clear()
         self._bound.set(0)

@@ -1,7 +1,7 @@
-"""The account of everything that can grow.
+"""The ledger: current use, peak and evictions of everything that can grow.
 
-`Ledger` opens a `Bound` for each living container, knows what each uses, and keeps per limit the peak and what was
-evicted or refused, also of containers that are gone. It counts; it never stores what it counts.
+`Ledger` opens a `Bound` for each living container. Per limit it keeps the peak and the number of evictions and
+refusals, including those of containers that are closed. It stores counts only, not the things that it counts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ from mobifai.errors import ConfigError, LimitReached
 from mobifai.limits import LIMITS, TERMINAL_OUTBOX, TERMINAL_RING, Limit
 
 MOST_TIMES = 1000
-"""A setting may raise a limit so many times: more is a slip of the finger."""
+"""Most a setting may raise a limit, as a factor; more is taken for a typing error."""
 
 SCREEN_ROOM = 88 << 10
-"""What the outbox holds beside a screen: 64 KiB at which reading stops, one read of 16 KiB, the modes."""
+"""Bytes that the outbox holds beside a screen: 64 KiB at which reading stops, one read of 16 KiB, and the modes."""
 
 
 class Bound:
-    """One living container's account. `used` and `peak` are in the limit's unit."""
+    """The account of one living container. `used` and `peak` are in the limit's unit."""
 
     __slots__ = ("_totals", "capacity", "limit", "used")
 
@@ -30,7 +30,7 @@ class Bound:
         self._totals = totals
 
     def set(self, used: int) -> None:
-        """Record what is in use now; above the capacity it is recorded all the same, for the check to find."""
+        """Record the present use. A value above the capacity is recorded too, so that the health check finds it."""
         self.used = used
         if used > self._totals.peak:  # noqa: PLR1730 - several times for every chunk
             self._totals.peak = used
@@ -40,14 +40,14 @@ class Bound:
         self._totals.evicted += amount
 
     def refuse(self, what: str) -> LimitReached:
-        """Record a refusal; the error to raise for it."""
+        """Record a refusal, and return the error to raise for it."""
         self._totals.refused += 1
         limit = self.limit
         return LimitReached(f"{what}: at most {self.capacity} {limit.unit} ({limit.name}), and {self.used} are in use")
 
     @property
     def room(self) -> int:
-        """How much fits still; never negative."""
+        """The remaining capacity; never negative."""
         return max(0, self.capacity - self.used)
 
 
@@ -62,7 +62,7 @@ class _Totals:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the ledger knows of one limit: `used` and `peak` are of the fullest container, `total` of all together."""
+    """The figures of one limit: `used` and `peak` are those of the fullest container, `total` is the sum of all."""
 
     name: str
     unit: str
@@ -80,7 +80,7 @@ class Entry:
 class Ledger:
     """All bounds of a process. `overrides` replaces values of `limits.LIMITS` by name.
 
-    Raises ConfigError for a name that is no limit or a value below 1.
+    Raises ConfigError for an unknown name, or a value below 1.
     """
 
     def __init__(self, overrides: Mapping[str, int] | None = None) -> None:
@@ -91,18 +91,18 @@ class Ledger:
         self._totals = {name: _Totals(overrides.get(name, limit.value), {}) for name, limit in LIMITS.items()}
 
     def capacity(self, limit: Limit) -> int:
-        """The value in force for a limit."""
+        """Return the value of a limit that is in force."""
         return self._totals[limit.name].capacity
 
     def open(self, limit: Limit) -> Bound:
-        """Open the account of a new container. Its owner closes it when the container ends."""
+        """Open the account of a new container. The container's owner closes it."""
         totals = self._totals[limit.name]
         bound = Bound(limit, totals.capacity, totals)
         totals.bounds[id(bound)] = bound
         return bound
 
     def close(self, bound: Bound) -> None:
-        """Close an account; peak and evictions stay known. Closing twice changes nothing."""
+        """Close an account; its peak and evictions are kept. Closing twice is closing once."""
         self._totals[bound.limit.name].bounds.pop(id(bound), None)
 
     @contextmanager
@@ -115,12 +115,12 @@ class Ledger:
             self.close(opened)
 
     def entries(self) -> list[Entry]:
-        """One entry for every declared limit, used or not, in the table's order."""
+        """Return one entry for every declared limit, used or not, in the table's order."""
         return [self._entry(name, totals) for name, totals in self._totals.items()]
 
     @property
     def worst_case_bytes(self) -> int:
-        """The memory that everything counted takes when every bound is full, by the limits alone.
+        """The memory that everything takes when every bound is full, computed from the limits.
 
         Rings are shared with the keeper, and counted here.
         """
@@ -130,11 +130,11 @@ class Ledger:
         limit = LIMITS[name]
         if limit.on_disk:
             return 0
-        # Several containers of one limit hold the same things by different keys; `per` says how many there can be.
+        # Several containers of one limit hold the same items by different keys; `per` says how many items there can be.
         return totals.capacity * limit.item_bytes * self._most(limit.per)
 
     def _most(self, per: str | None) -> int:
-        """How many there can be of what this limit bounds."""
+        """Return the highest number of containers that this limit bounds."""
         return 1 if per is None else self._totals[per].capacity * self._most(LIMITS[per].per)
 
     def _entry(self, name: str, totals: _Totals) -> Entry:
@@ -159,14 +159,14 @@ def _check_override(name: str, value: int) -> None:
     if limit is None:
         raise ConfigError(f"limits: expected one of {', '.join(LIMITS)}; found {name!r}")
     if limit.fixed:
-        raise ConfigError(f"limits.{name}: this limit can't be set; leave it out")
+        raise ConfigError(f"limits.{name}: this limit can't be changed; remove it")
     most = MOST_TIMES * limit.value
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise ConfigError(f"limits.{name}: expected a whole number of {limit.unit} from 1 to {most}; found {value!r}")
 
 
 def _check_together(overrides: Mapping[str, int]) -> None:
-    """A screen has to fit into what waits for the phone, beside what is read meanwhile."""
+    """Check that a screen fits into the outbox beside the bytes that are read meanwhile."""
     ring = overrides.get(TERMINAL_RING.name, TERMINAL_RING.value)
     outbox = overrides.get(TERMINAL_OUTBOX.name, TERMINAL_OUTBOX.value)
     least = ring + SCREEN_ROOM

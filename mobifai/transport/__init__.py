@@ -1,1 +1,1 @@
-"""How messages travel: the relay, in this process or elsewhere, and the data channel."""
+"""How bytes reach a phone: through a relay elsewhere, a relay in this process, or a data channel."""

@@ -1,7 +1,7 @@
-"""HTTP to a relay elsewhere: one way to make a client, and one way to say what went wrong.
+"""HTTP to a relay elsewhere: one way to create a client session, and one to explain an error.
 
-A relay is asked at the address that the user gave and nowhere else: redirects are not followed, cookies are not kept,
-and bodies are not decompressed.
+Requests go to the address that the user gave and nowhere else: redirects are not followed, cookies are not kept, and
+bodies are not decompressed.
 """
 
 import ssl
@@ -17,7 +17,7 @@ HEADERS = {"Accept-Encoding": "identity"}
 
 
 def relay_client_session(timeout: aiohttp.ClientTimeout) -> aiohttp.ClientSession:
-    """A session for one connection to a relay, or for one request. It raises RelayUnreachable at a redirect."""
+    """Create a session for one connection to a relay, or for one request. It raises RelayUnreachable at a redirect."""
     traces = aiohttp.TraceConfig()
     traces.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(
@@ -40,7 +40,7 @@ async def _refuse_redirect(
 
 
 def explain(error: BaseException, url: str) -> str:
-    """Say in one sentence why a relay can't be used."""
+    """Return a sentence that says why a relay can't be used."""
     match error:
         case RelayUnreachable():
             return one_line(error, 300)

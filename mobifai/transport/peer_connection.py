@@ -1,7 +1,7 @@
-"""One WebRTC peer connection with a phone: the agent offers, and makes the data channel `terminal` (section 4).
+"""One WebRTC peer connection with a phone: the agent makes the offer and the data channel `terminal` (section 4).
 
-It owns the connection, its listeners and its sockets; at the end of its scope nothing of them is left. aiortc is
-imported when the first phone pairs, without what only sound and pictures need.
+It owns the connection, its listeners and its sockets, and closes all of them at the end of its scope. aiortc is
+imported when the first phone pairs, without the parts that only audio and video need.
 """
 
 import asyncio
@@ -27,17 +27,19 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 BULK_MARK = 64 << 10
-"""Bytes in the channel's buffer at which output waits: more only delays the echo. With small pieces, in which it goes
-while somebody types, it waits behind two of them."""
+"""Bytes in the channel's buffer at which output waits: more only delays the echo. In the small chunks that output is
+sent in while the user types, an echo waits behind two of them.
+"""
 _RECEIVE_WINDOW = 1 << 20
-"""What aiortc offers a peer to send; it does not hold it to that."""
+"""The message size that aiortc announces to peers; it does not enforce it."""
 
 CLOSE_SECONDS = 1.5
 
 SEND_SECONDS = 1.0
 CONFIRM_SECONDS = 3.0
-"""How long the answer to a message that came by another path may take to leave, and then to be confirmed, until the
-channel counts as dead: a phone uses it while it has it. ICE itself needs 30 s to notice (RFC 7675)."""
+"""How long the answer to a message that came by another transport may take to leave, and then to be acknowledged,
+before the channel counts as dead: a phone uses the channel while it has one. ICE alone needs 30 s to notice (RFC 7675).
+"""
 
 _LOOPBACK = re.compile(r"(?m)^a=candidate:(?:\S+ ){4}(?:127\.|::1 )")
 _OUR_MID = re.compile(r"(?m)^(a=mid:|a=group:BUNDLE )0(?=\r?$)")
@@ -45,23 +47,24 @@ _MID = re.compile(r"(?m)^a=mid:([^\s]+)")
 
 
 class PeerListener(Protocol):
-    """Who is told. No call may wait."""
+    """Receives events of a connection. No method may block."""
 
     def channel_opened(self) -> None:
         """The data channel is open."""
 
     def channel_message(self, text: str) -> None:
-        """A text frame came from the phone."""
+        """A text frame arrived."""
 
     def channel_has_room(self) -> None:
-        """The buffer fell below its low mark."""
+        """The buffer fell below its low-water mark."""
 
 
 class PeerConnection:
-    """A path to the phone over WebRTC. `async with` closes it.
+    """A transport to the phone by WebRTC. `async with` closes it.
 
-    `opened` is set when the channel opens or never will, `ended` when the connection is of no more use. `mid` names
-    this offer: an answer repeats it (RFC 8829, section 5.3.1), so that the late answer to another offer is known.
+    `opened` is set when the channel opens or can no longer open, `ended` when the connection is of no further use.
+    `mid` names this offer. The answer repeats it (RFC 8829, section 5.3.1), so that a late answer to another offer is
+    recognized.
     """
 
     def __init__(
@@ -109,7 +112,7 @@ class PeerConnection:
         self._connection.on("connectionstatechange", self._state_changed)
         self._channel.on("open", self._open)
         self._channel.on("close", self._end)
-        self._channel.on("message", self._heard)
+        self._channel.on("message", self._message_received)
         self._connection.on("datachannel", self._has_another)
         self._channel.on("bufferedamountlow", self._listener.channel_has_room)
         self._count_listeners()
@@ -131,7 +134,7 @@ class PeerConnection:
         await _to_the_end(self._close())
 
     async def _close(self) -> None:
-        if self._gathering is not None:  # cut short, it would leave its questions to servers behind
+        if self._gathering is not None:  # cancelled, it would leave its requests to servers behind
             await asyncio.gather(self._gathering, return_exceptions=True)
         await self._lookups.stop()
         await _close(self._connection)
@@ -152,17 +155,17 @@ class PeerConnection:
         self.ended.set()
 
     def _has_another(self, _: object) -> None:
-        _log.warning("the phone opened a data channel of its own, which no phone does; its connection is closed")
+        _log.warning("closing the connection of a phone that opened a data channel of its own, which no phone does")
         self._end()
 
-    def _heard(self, message: str | bytes) -> None:
+    def _message_received(self, message: str | bytes) -> None:
         if isinstance(message, str) and not self.ended.is_set():
             self._listener.channel_message(message)
 
     # -- signalling
 
     async def offer(self) -> messages.Offer:
-        """The offer, with the addresses gathered. A STUN server that does not answer in time is done without."""
+        """Create the offer, with the gathered addresses. STUN servers that do not answer in time are left out."""
         self._gathering = asyncio.create_task(self._gather(), name="gather")
         await asyncio.shield(self._gathering)
         self._listen()
@@ -176,10 +179,10 @@ class PeerConnection:
         await self._connection.setLocalDescription(offer)
 
     async def answer(self, message: messages.Answer) -> None:
-        """Take the phone's answer, and the candidates that came before it; another answer changes nothing, nor does the
-        answer to another offer.
+        """Accept the phone's answer, and the candidates that came before it. Ignore a second answer, and one to another
+        offer.
 
-        Raises BadMessage for one that makes no sense.
+        Raises BadMessage if it can't be used.
         """
         if self._connection.signalingState != "have-local-offer" or message.answer.type != "answer":
             return
@@ -190,15 +193,15 @@ class PeerConnection:
         try:
             require_usable(self._aiortc.sdp.SessionDescription.parse(description.sdp))
             await self._connection.setRemoteDescription(description)
-        except Exception as error:  # the SDP is the phone's, and aiortc raises whatever its parser met
+        except Exception as error:  # the SDP is the phone's, and aiortc's parser raises many kinds of errors
             raise BadMessage("webrtc:answer", f"not a usable answer: {error!r}") from None
         while len(self._early):
             await self._add(self._early.take())
 
     async def candidate(self, message: messages.IceCandidate) -> None:
-        """Take one of the phone's addresses, or keep it until the answer is there. Raises BadMessage.
+        """Add one of the phone's addresses, or keep it until the answer is there. Raises BadMessage.
 
-        Those that are too many, or come when the channel is open already, are passed over.
+        Candidates are ignored if there are too many, or once the channel is open.
         """
         self._candidates += 1
         if self._candidates > self._bounds[0].capacity or self.was_open:
@@ -220,21 +223,23 @@ class PeerConnection:
             raise BadMessage("webrtc:ice-candidate", f"not a usable candidate: {error!r}") from None
 
     def check_inbound(self) -> None:
-        """Hang up on a phone whose messages never end: what waits for their rest is held by nobody else."""
+        """Close a connection whose phone sends messages that never end: no other limit holds for their parts."""
         sctp, bound = self._connection.sctp, self._bounds[3]
         held = max(0, _RECEIVE_WINDOW - sctp._advertised_rwnd) if sctp is not None else 0
         bound.set(min(held, bound.capacity))
         if held > bound.capacity:
             refusal = bound.refuse(f"{held} bytes of messages that do not end")
-            _log.warning("the connection of a phone is closed: %s", refusal)
+            _log.warning("closing the connection of a phone: %s", refusal)
             self._end()
 
     def drop(self) -> None:
-        """Count it as ended: who holds it closes it."""
+        """Count the connection as ended, so that its owner closes it."""
         self._end()
 
     def doubt(self) -> None:
-        """The phone said something by another path: see whether it still confirms what it is sent on this one."""
+        """Check whether the phone still acknowledges data on this channel, since it sent a message by another
+        transport.
+        """
         if self._doubts is None and self.open:
             self._doubts = asyncio.get_running_loop().call_later(SEND_SECONDS, self._look)
 
@@ -246,15 +251,15 @@ class PeerConnection:
     def _decide(self, unconfirmed: int) -> None:
         self._doubts = None
         if self._oldest_unconfirmed() == unconfirmed:
-            _log.info("the phone confirms nothing on the data channel and uses the relay")
+            _log.info("the phone acknowledges nothing on the data channel and uses the relay")
             self.drop()
 
     def _oldest_unconfirmed(self) -> int | None:
-        """The number of the oldest piece that the phone has not confirmed."""
+        """Return the number of the oldest chunk that the phone has not acknowledged."""
         sctp = self._connection.sctp
         return int(sctp._sent_queue[0].tsn) if sctp is not None and sctp._sent_queue else None
 
-    # -- the path
+    # -- the transport
 
     @property
     def open(self) -> bool:
@@ -263,22 +268,22 @@ class PeerConnection:
 
     @property
     def state(self) -> str:
-        """The connection's state in WebRTC's words."""
+        """The state of the connection, as WebRTC names it."""
         return str(self._connection.connectionState)
 
     @property
     def confirmed(self) -> int:
-        """A number that changes whenever the phone confirms something."""
+        """A number that changes whenever the phone acknowledges data."""
         sctp = self._connection.sctp
         return int(sctp._last_sacked_tsn) if sctp is not None else 0
 
     @property
     def behind_bytes(self) -> int:
-        """Bytes that the phone has not confirmed."""
+        """Bytes that the phone has not acknowledged."""
         return int(self._channel.bufferedAmount)
 
     def room_for_bulk(self, piece: int = BULK_MARK) -> bool:
-        """Whether output, in pieces of so many bytes, may be sent now. If not, the listener hears when it may."""
+        """Return whether a chunk of output may be sent now. If not, the listener is notified once it may."""
         mark = min(BULK_MARK, 2 * piece)
         if self.open and self._channel.bufferedAmount < mark:
             return True
@@ -286,7 +291,7 @@ class PeerConnection:
         return False
 
     def room_for_control(self) -> bool:
-        """Whether a short message may be sent now."""
+        """Return whether a short message may be sent now."""
         return self.open and self._channel.bufferedAmount < self._buffer.capacity - BULK_MARK
 
     @property
@@ -294,19 +299,19 @@ class PeerConnection:
         return self._bounds[1]
 
     def send(self, event: str, payload: object) -> None:
-        """Hand a message over. Raises TransportClosed."""
+        """Send a message. Raises TransportClosed."""
         if not self.open:
             raise TransportClosed("the data channel is not open")
         frame = self._numbering.frame(event, payload)
         if len(frame) > MAX_FRAME:
-            _log.warning("%s has %d bytes, too many for a phone, and is not sent", event[:64], len(frame))
+            _log.warning("%s has %d bytes, too many for a phone; it was not sent", event[:64], len(frame))
             return
         try:
             if self._association is not None:
                 self._association.send_text(self._channel, frame)
             else:
                 self._channel.send(frame.decode())
-        except Exception as error:  # aiortc's InvalidStateError, or what its transport raises as it dies
+        except Exception as error:  # aiortc's InvalidStateError, or an error of its transport as it closes
             self._end()
             raise TransportClosed(f"the data channel failed: {error!r}") from None
         self._numbering.sent(event)
@@ -314,7 +319,7 @@ class PeerConnection:
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for the end of it, also when cancelled meanwhile: half closed, a connection keeps its sockets."""
+    """Wait for the work to finish, even when cancelled: a connection that is half closed keeps its sockets."""
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)
@@ -323,10 +328,10 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _close(connection: "RTCPeerConnection") -> None:
-    """Close; a phone that is gone can't hold it up."""
+    """Close the connection, within a bounded time even if the phone is gone."""
     closing = asyncio.create_task(connection.close())
     done, _ = await asyncio.wait([closing], timeout=CLOSE_SECONDS)
     if not done:
-        _log.warning("a peer connection did not close within %.1f s; something of it may stay", CLOSE_SECONDS)
+        _log.warning("a peer connection did not close within %.1f s; parts of it may remain", CLOSE_SECONDS)
         closing.cancel()
     await asyncio.gather(closing, return_exceptions=True)

@@ -1,6 +1,6 @@
-"""Keeps the one peer connection that is wanted: makes it, makes it again when it breaks, and never has two.
+"""Keeps the one peer connection that is wanted: creates it, replaces it when it breaks, and never has two.
 
-It owns the task of the call; everything of a call has ended before the next begins.
+It owns the task of the connection. Everything of one connection has ended before the next one begins.
 """
 
 import asyncio
@@ -20,24 +20,26 @@ from mobifai.webrtc import loader as webrtc
 _log = logging.getLogger(__name__)
 
 OPEN_SECONDS = 20.0
-"""From the offer to the open channel: the phone gathers for 3 s, checks take some more on a bad line."""
+"""Time from the offer to the open channel: the phone gathers for 3 s, and connectivity checks take longer on a bad
+network.
+"""
 
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 60.0
 
 
 class PeerConnectorListener(PeerListener, Protocol):
-    """Who is told. No call may wait."""
+    """Receives events of the connections. No method may block."""
 
     def offer_created(self, offer: messages.Offer) -> None:
-        """Send this to the phone, by the relay."""
+        """Send this offer to the phone by the relay."""
 
     def connection_ended(self, was_open: bool) -> None:
-        """The peer connection is gone; unless it is hung up, the next one follows."""
+        """A peer connection ended. Unless it was disconnected, the next one follows."""
 
 
 class PeerConnector:
-    """Holds at most one peer connection. `peer` is it, while there is one."""
+    """Keeps at most one peer connection, which is `peer` while there is one."""
 
     def __init__(
         self,
@@ -59,17 +61,17 @@ class PeerConnector:
         self.peer: PeerConnection | None = None
 
     def connect(self, peer_id: str) -> None:
-        """Hang up on whom there is, and call this phone."""
+        """Connect to this phone, in place of any other."""
         self._wanted = peer_id
         self._changed.set()
 
     def disconnect(self) -> None:
-        """Close the peer connection and call nobody."""
+        """Close the peer connection and open no other."""
         self._wanted = None
         self._changed.set()
 
     def signal(self, message: messages.Answer | messages.IceCandidate) -> None:
-        """What the phone said about the connection; without one it means nothing."""
+        """Pass on the phone's answer or candidate. Without a connection it is ignored."""
         if self.peer is not None:
             self._signals.append(message)
             self._signal_came.set()
@@ -95,7 +97,7 @@ class PeerConnector:
             changed.cancel()
             for result in await asyncio.gather(calls, changed, return_exceptions=True):
                 if isinstance(result, Exception):
-                    _log.error("a call failed: %r", result, exc_info=result)
+                    _log.error("a peer connection failed: %r", result, exc_info=result)
 
     async def _keep_connected(self) -> None:
         aiortc, delay = await webrtc.import_aiortc_async(), FIRST_DELAY
@@ -106,20 +108,21 @@ class PeerConnector:
             await asyncio.sleep(delay)
 
     async def _try_connect(self, aiortc: object) -> bool:
-        """One call; one that can't even begin (no descriptor left, no network) is like one that was not answered.
+        """Try one connection. Return whether its channel was open; an error counts as a phone that did not answer.
 
-        So is one that fails because of what the phone sent: the libraries raise whatever their parsers met.
+        That includes a lack of descriptors or network, and errors caused by what the phone sent: the libraries raise
+        whatever their parsers meet.
         """
         try:
             return await self._connect_once(aiortc)
         except (OSError, MobiFaiError) as error:
-            _log.warning("a phone could not be called: %s", error)
+            _log.warning("could not connect to a phone: %s", error)
         except Exception as error:
-            _log.exception("a call failed: %s", one_line(repr(error)))
+            _log.exception("a peer connection failed: %s", one_line(repr(error)))
         return False
 
     async def _connect_once(self, aiortc: object) -> bool:
-        """One peer connection, from offer to end; whether its channel was ever open."""
+        """Run one peer connection from its offer to its end. Return whether its channel was ever open."""
         self._count += 1
         async with PeerConnection(
             aiortc, self._ice_servers, self._ledger, self._listener, str(self._count), self._numbering
@@ -149,4 +152,4 @@ class PeerConnector:
                 try:
                     await (peer.answer(message) if isinstance(message, messages.Answer) else peer.candidate(message))
                 except BadMessage as error:
-                    _log.warning("the phone sent a signal that makes no sense: %s", one_line(error))
+                    _log.warning("the phone sent an invalid answer or candidate: %s", one_line(error))

@@ -1,4 +1,4 @@
-"""The relay that the agent uses: one of its own in this process, or one elsewhere."""
+"""The relay that the agent uses: one in this process, or one elsewhere."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -12,10 +12,10 @@ from mobifai.state import StateDir
 
 @dataclass(frozen=True, slots=True)
 class RelayTarget:
-    """The relay in use: how we reach it, how phones do, and our token for it from before.
+    """The relay in use: its address for the agent, its addresses for phones, and the stored token.
 
-    `find_urls` returns the addresses that phones may use, the likeliest first: those of an own relay change with the
-    machine's networks. `port` and `relay` are those of an own relay.
+    `find_urls` returns the addresses for phones, the likeliest first; those of a relay in this process change with the
+    machine's networks. `port` and `relay` are set for a relay in this process.
     """
 
     url: str
@@ -31,7 +31,7 @@ class RelayTarget:
 
 
 async def open_relay_target(config: Config, state: StateDir, ledger: Ledger, scope: AsyncExitStack) -> RelayTarget:
-    """The relay that the settings name; an own one runs for the length of the scope."""
+    """Return the relay that the settings name. A relay in this process runs for the length of the scope."""
     if isinstance(config.relay, str):
         urls = [config.public_url or config.relay]
         return RelayTarget(config.relay, lambda: urls, state.token(config.relay))

@@ -1,7 +1,7 @@
-"""The agent's connection to a relay elsewhere, made again for as long as the agent runs.
+"""The agent's connection to a relay elsewhere, restored for as long as the agent runs.
 
-It owns the connection and what waits to be sent on it. Events go to its listener as they come. Nothing that a relay
-sends, and no failure of what handles it, ends more than the connection: the next one follows after a pause.
+It owns the connection and the messages that wait to be sent on it. Events go to its listener as they arrive. Nothing
+that a relay sends, and no error in a handler, ends more than the connection; the next one follows after a pause.
 """
 
 import asyncio
@@ -24,40 +24,41 @@ _log = logging.getLogger(__name__)
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
-"""Seconds between tries: a relay that restarts is back at once, one that is gone for a day is asked twice a minute."""
+"""Seconds between attempts: a relay that restarts is back soon, and one that is away for a day is asked twice a minute.
+"""
 
 CONNECT_SECONDS = 15.0
 
 LASTING_SECONDS = 5.0
-"""A connection that ends sooner does not reset the delay: some relays accept and then drop."""
+"""A connection that ends sooner does not reset the delay: some relays accept a connection and then drop it."""
 
 SLICE_SECONDS = 0.01
-"""How long packets that have arrived are handled before the rest of the agent has its turn."""
+"""How long received packets are handled before other tasks of the agent get a turn."""
 
 _BULK_PACKETS = 4
-"""Packets of output that may wait: 16 KiB each, enough to keep the wire busy, little enough for an echo to overtake."""
+"""Packets of output that may wait: 16 KiB each, enough to keep the connection busy, and few enough for a quick echo."""
 
 
 class RelayListener(Protocol):
-    """Who is told. No call may wait."""
+    """Receives events of the connection. No method may block."""
 
     def relay_connected(self) -> None:
-        """A fresh connection is there."""
+        """A new connection is established."""
 
     def relay_lost(self) -> None:
-        """The connection is gone."""
+        """The connection is lost."""
 
     def relay_message(self, event: str, payload: object) -> None:
-        """An event came, with its argument as JSON that is not decoded yet (None: without one)."""
+        """An event arrived, with its argument as JSON that is not decoded yet (None: without one)."""
 
     def relay_has_room(self) -> None:
-        """What was sent is on the wire."""
+        """Everything that was sent has left."""
 
 
 class RelayClient:
-    """A path to the phone through the relay. `url` is the relay's address; `token` gives what to sign in with.
+    """A transport to the phone through the relay. `url` is the relay's address; `token` returns what to sign in with.
 
-    The pauses between connections are `time_scale` times as short as usual.
+    Pauses between connections are `time_scale` times as short as usual.
     """
 
     def __init__(
@@ -84,28 +85,28 @@ class RelayClient:
         self._lasted = False
         self._drop = asyncio.Event()
 
-    # -- the path
+    # -- the transport
 
     @property
     def open(self) -> bool:
-        """Whether the relay is connected; whether a phone is there is for the pairing to say."""
+        """Whether the relay is connected. Whether a phone is there is the pairing's to say."""
         return self._connected
 
     @property
     def in_flight(self) -> int:
-        """Messages that are not on the wire yet."""
+        """Messages that have not left yet."""
         return len(self._waiting) + self._sending
 
     def room_for_bulk(self, _: int = 0) -> bool:
-        """Whether output may be sent now."""
+        """Return whether output may be sent now."""
         return self._connected and self.in_flight < min(_BULK_PACKETS, self._bound.capacity)
 
     def room_for_control(self) -> bool:
-        """Whether a short message may be sent now."""
+        """Return whether a short message may be sent now."""
         return self._connected and len(self._waiting) < self._bound.capacity
 
     def send(self, event: str, payload: object) -> None:
-        """Hand a message over. Raises TransportClosed when there is no connection, or no room."""
+        """Send a message. Raises TransportClosed without a connection, or without room."""
         if not self._connected:
             raise TransportClosed("the relay is not connected")
         try:
@@ -117,11 +118,11 @@ class RelayClient:
     # -- the connection
 
     def drop(self) -> None:
-        """End this connection; the next one follows soon, since the relay is not at fault."""
+        """End this connection. The next one follows soon, since the relay is not at fault."""
         self._drop.set()
 
     async def run(self) -> None:
-        """Connect, and connect again, until cancelled."""
+        """Stay connected until cancelled."""
         delay = FIRST_DELAY
         try:
             while True:
@@ -141,14 +142,16 @@ class RelayClient:
         try:
             await socket.open(self._token(), CONNECT_SECONDS)
             await self._serve(socket)
-        except Exception as error:  # whatever a relay makes a library or a handler raise ends this connection only
+        except (
+            Exception
+        ) as error:  # whatever a relay's data makes a library or a handler raise, only this connection ends
             self._report_lost(explain(error, self.url), error)
         finally:
             await socket.close()
         return self._lasted or self._drop.is_set()
 
     async def _serve(self, socket: RelaySocket) -> None:
-        """Read and write until the connection ends. Raises what ended it."""
+        """Read and write until the connection ends. Raises the error that ended it."""
         if not self._said_lost:
             _log.info("connected to the relay %s", self.url)
         self._connected = True
@@ -166,7 +169,9 @@ class RelayClient:
             self._listener.relay_lost()
 
     async def _until_lost(self, *work: asyncio.Task[None]) -> None:
-        """Wait until one of them fails, and raise that. After a connection that lasted, the next outage is reported."""
+        """Wait until one of the tasks fails, and raise its error. After a lasting connection, report the next outage
+        again.
+        """
         try:
             done, _ = await asyncio.wait(
                 work, timeout=LASTING_SECONDS / self._time_scale, return_when=asyncio.FIRST_COMPLETED
@@ -185,7 +190,7 @@ class RelayClient:
         raise RelayUnreachable("the agent ended the connection")
 
     async def _read(self, socket: RelaySocket) -> None:
-        """Handle what the relay sends. However much has arrived, the rest of the agent has its turn."""
+        """Handle the relay's packets, in slices that leave time for other tasks."""
         reported, until = False, self._loop.time() + SLICE_SECONDS
         while True:
             match await socket.receive():
@@ -202,7 +207,7 @@ class RelayClient:
                 until = self._loop.time() + SLICE_SECONDS
 
     async def _write(self, socket: RelaySocket) -> None:
-        """Send one packet at a time, and wait until it is on the wire."""
+        """Send one packet at a time, and wait until it has left."""
         while True:
             await self._to_send.wait()
             self._to_send.clear()
@@ -224,7 +229,7 @@ class RelayClient:
         self._said_lost = False
 
     def _report_lost(self, reason: str, error: Exception) -> None:
-        """Log the reason once for each time that the relay is away, not for every try; a fault of the agent always."""
+        """Log the reason once per outage instead of once per attempt, but a fault of the agent always."""
         if not isinstance(error, (RelayUnreachable, OSError, aiohttp.ClientError)):
             _log.error("the connection to the relay failed: %s", reason, exc_info=error)
         elif not self._said_lost:

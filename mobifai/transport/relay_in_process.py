@@ -1,8 +1,8 @@
-"""The agent's link to a relay of its own, in the same process: no socket, no second encoding, no second queue.
+"""The agent's connection to a relay in the same process: no socket, no second encoding, no second queue.
 
-What the agent sends goes straight to the phone's outbox, and only while that has room. What the relay tells waits in
-the agent's own outbox there, and is handed on from the loop, in order; what the phone says is handed on at once, where
-nothing waits. It owns its place in the relay.
+Messages to the phone go straight to the phone's outbox at the relay, while that has room. Messages of the relay itself
+wait in the agent's outbox there and are handled by a task, in order. Messages of the phone are handled immediately if
+none waits. It owns its connection to the relay.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ BULK_BYTES = 32 << 10
 """Bytes in the phone's outbox at which output waits in the terminals: more only delays the echo."""
 
 BULK_PACKETS = 16
-"""Packets there at which it waits too: the outbox takes 48, and the parts of one piece of output must all fit."""
+"""Packets there at which output waits too: the outbox takes 48, and all parts of one chunk have to fit."""
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
-"""Seconds until it joins again after the relay sent it away: a device that was revoked, or that came twice."""
+"""Seconds until it connects again after the relay closed the connection: the device was revoked, or connected twice."""
 
 LASTING_SECONDS = 5.0
 """A connection that ends sooner does not reset the delay."""
 
 
 class InProcessRelayTransport:
-    """A path to the phone through the relay of this process (see `link.relay_client.RelayClient` for one elsewhere)."""
+    """A transport to the phone through the relay in this process (for one elsewhere, see `RelayClient`)."""
 
     def __init__(self, relay: Relay, listener: "RelayListener", lasting_seconds: float = LASTING_SECONDS) -> None:
         self._loop = asyncio.get_running_loop()
@@ -48,29 +48,29 @@ class InProcessRelayTransport:
         self._connection: LocalConnection | None = None
         self._was_dropped = False
 
-    # -- the path
+    # -- the transport
 
     @property
     def open(self) -> bool:
-        """Whether the agent is on the relay; whether a phone is there is for the pairing to say."""
+        """Whether the agent is connected. Whether a phone is there is the pairing's to say."""
         return self._connection is not None and not self._connection.outbox.ended
 
     @property
     def in_flight(self) -> int:
-        """Messages that are not on the wire to the phone yet."""
+        """Messages to the phone that have not left yet."""
         peer = self._peer()
         return peer.in_flight if peer is not None else 0
 
     def room_for_bulk(self, _: int = 0) -> bool:
-        """Whether output may be sent now."""
+        """Return whether output may be sent now."""
         return self._has_room(_takes_output)
 
     def room_for_control(self) -> bool:
-        """Whether a short message may be sent now."""
+        """Return whether a short message may be sent now."""
         return self._has_room(Outbox.has_room)
 
     def _has_room(self, enough: "Callable[[Outbox[Any]], bool]") -> bool:
-        """Whether the phone's outbox has enough room; if not, the listener is told when it has moved."""
+        """Return whether the phone's outbox has room. If not, the listener is notified once it has sent something."""
         peer = self._peer()
         if peer is None or enough(peer.outbox):
             return self.open
@@ -85,7 +85,7 @@ class InProcessRelayTransport:
             self._listener.relay_has_room()
 
     def send(self, event: str, payload: object) -> None:
-        """Hand a message over. Raises TransportClosed when there is no connection, or no room."""
+        """Send a message. Raises TransportClosed without a connection, or without room."""
         if self._connection is None or not self.open:
             raise TransportClosed("the agent is not on its relay")
         try:
@@ -102,7 +102,7 @@ class InProcessRelayTransport:
             self._connection.close()
 
     async def run(self) -> None:
-        """Be on the relay, and come again when sent away, until cancelled."""
+        """Stay connected until cancelled."""
         delay = FIRST_DELAY
         while True:
             if await self._one_connection():
@@ -111,33 +111,33 @@ class InProcessRelayTransport:
             delay = min(delay * 2, LONGEST_DELAY)
 
     async def _one_connection(self) -> bool:
-        """Join and listen until the connection ends; whether it lasted, or was ended from here."""
+        """Connect and receive until the connection ends. Return whether it lasted, or was ended from here."""
         began, self._was_dropped = self._loop.time(), False
         try:
             with self._relay.local() as connection:
                 await self._serve(connection)
         except LimitReached as full:
-            _log.warning("no place on the agent's own relay: %s", full)
+            _log.warning("the agent could not connect to its own relay: %s", full)
         return self._was_dropped or self._loop.time() - began >= self._lasting_seconds
 
     async def _serve(self, connection: LocalConnection) -> None:
-        """Hand on what the relay says until it sends us away; an agent that stops is not told of a lost relay."""
+        """Handle messages of the relay until it closes the connection. An agent that stops gets no `relay_lost`."""
         self._connection = connection
         try:
             self._listener.relay_connected()
-            connection.on_forwarded = self._hand_on
-            while (heard := await connection.receive()) is not None:
-                self._hand_on(*heard)
+            connection.on_forwarded = self._pass_on
+            while (event := await connection.receive()) is not None:
+                self._pass_on(*event)
         finally:
             self._connection = connection.on_forwarded = None
-        _log.warning("the agent was sent away from its own relay; it comes again")
+        _log.warning("the agent's own relay closed its connection; connecting again")
         self._listener.relay_lost()
 
-    def _hand_on(self, event: str, payload: object) -> None:
+    def _pass_on(self, event: str, payload: object) -> None:
         try:
             self._listener.relay_message(event, payload)
         except Exception:
-            _log.exception("event %r failed", event)
+            _log.exception("the handler of event %r failed", event)
 
 
 def _takes_output(outbox: "Outbox[Any]") -> bool:

@@ -1,6 +1,6 @@
-"""Packets of Engine.IO 4 and Socket.IO 5 as the agent reads and writes them: text only, payloads left as JSON.
+"""The packets of Engine.IO 4 and Socket.IO 5 that the agent reads and writes: text only, payloads left as JSON.
 
-Only the outer form of a packet is checked here. `protocol.messages` reads the payload of an event.
+Only the envelope of a packet is checked here. `protocol.messages` decodes the payload of an event.
 """
 
 import re
@@ -15,7 +15,7 @@ from mobifai.protocol.wire_json import encode
 
 LEAST_SILENCE = 10.0
 MOST_SILENCE = 120.0
-"""Bounds for the seconds without a packet after which a relay counts as gone, whatever its opening asks for."""
+"""Limits for the seconds of silence after which a relay counts as lost, whatever its opening packet asks for."""
 
 PONG = "3"
 
@@ -63,11 +63,11 @@ class Closed(msgspec.Struct, frozen=True):
 
 
 class Unused(msgspec.Struct, frozen=True):
-    """A packet of the protocol that means nothing to an agent."""
+    """A valid packet that an agent does not use."""
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """A packet that no relay sends."""
+    """An invalid packet."""
 
     reason: str
 
@@ -89,7 +89,7 @@ _name_decoder = msgspec.json.Decoder(str)
 
 
 def read_opening(text: str) -> float:
-    """Return the seconds of silence after which this relay counts as gone. Raises ValueError."""
+    """Return the seconds of silence after which this relay counts as lost. Raises ValueError."""
     if not text.startswith("0"):
         raise ValueError("expected the opening of an Engine.IO connection")
     try:
@@ -100,7 +100,7 @@ def read_opening(text: str) -> float:
 
 
 def read(text: str) -> Packet:
-    """Read a packet that follows the opening. Raises nothing."""
+    """Parse a packet that follows the opening. Raises nothing."""
     short = _SHORT.get(text[:1])
     if short is not None:
         return short
@@ -136,14 +136,14 @@ _READERS: dict[str, Callable[[str], Packet]] = {  # bounded by this table
     "3": lambda _: Unused(),
     "4": lambda text: Refused(_complaint(text)),
 }
-"""By the type of a Socket.IO packet."""
+"""Readers by the type of a Socket.IO packet."""
 
 
 def connect_text(token: str | None) -> str:
-    """The packet that asks for the connection, with what the agent signs in with."""
+    """Return the packet that opens the connection, with the agent's credentials."""
     return f"40{encode({'token': token}).decode()}"
 
 
 def event_text(event: str, payload: object) -> str:
-    """The packet of an event with its payload."""
+    """Return the packet of an event with its payload."""
     return f"42{encode([event, payload]).decode()}"

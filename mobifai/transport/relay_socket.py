@@ -1,6 +1,6 @@
-"""One connection to a relay: its WebSocket, from the handshake to the end.
+"""One WebSocket connection to a relay.
 
-Owns the HTTP session and the WebSocket. It reads and writes packets and knows no event.
+It owns the HTTP session and the WebSocket. It reads and writes packets, and knows nothing of events.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from mobifai.transport.http_client import relay_client_session
 
 CLOSE_SECONDS = 1.0
 STALL_SECONDS = 20.0
-"""How long one packet may take to leave. A relay that reads slower than that is dropped."""
+"""How long one packet may take to leave. A relay that reads slower is dropped."""
 
 _PATH = "/socket.io/?transport=websocket&EIO=4"
 
 
 class RelaySocket:
-    """A connection that `open` makes and `close` ends. `most_bytes` is the longest packet that a relay may send.
+    """A connection that `open` establishes and `close` ends. `most_bytes` is the longest packet that a relay may send.
 
-    Every method but `close` may raise RelayUnreachable, or what the operating system and aiohttp raise.
+    Every method but `close` may raise RelayUnreachable, OSError, or an error of aiohttp.
     """
 
     def __init__(self, url: str, most_bytes: int) -> None:
@@ -55,7 +55,7 @@ class RelaySocket:
                 case packets.Connected():
                     return
                 case packets.Refused(message):
-                    raise RelayUnreachable(f"the relay refuses the connection: {message or 'it does not say why'}")
+                    raise RelayUnreachable(f"the relay refused the connection: {message or 'it gave no reason'}")
                 case packets.Ping():
                     await self.send(packets.PONG)
 
@@ -94,12 +94,12 @@ class RelaySocket:
             raise RelayUnreachable(f"the relay read nothing for {STALL_SECONDS:.0f} s") from None
 
     async def close(self) -> None:
-        """End the connection; a relay that does not answer is not waited for. Closing twice is closing once."""
+        """Close the connection without waiting for a relay that does not answer. Closing twice is closing once."""
         session, socket = self._session, self._socket
         self._session = self._socket = None
         try:
             if socket is not None:
-                with contextlib.suppress(Exception):  # it ends in any case
+                with contextlib.suppress(Exception):  # closing must not fail
                     async with asyncio.timeout(CLOSE_SECONDS):
                         await socket.close()
         finally:

@@ -1,4 +1,4 @@
-"""Which link to the relay an agent has: inside the process for a relay of its own, Socket.IO for one elsewhere."""
+"""The transport by relay: in this process for a relay of the agent's own, Socket.IO for one elsewhere."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class RelayTransport(Transport, Protocol):
-    """A path to the phone through a relay, and the connection to that."""
+    """A transport through a relay, and the connection to that relay."""
 
     @property
     def in_flight(self) -> int:
-        """Messages that are not on the wire yet."""
+        """Messages that have not left yet."""
 
     def drop(self) -> None:
         """End this connection; the next one follows."""
 
     async def run(self) -> None:
-        """Connect, and connect again, until cancelled."""
+        """Stay connected until cancelled."""
 
 
 def create_relay_transport(
@@ -33,7 +33,7 @@ def create_relay_transport(
     token: Callable[[], str | None],
     time_scale: float,
 ) -> RelayTransport:
-    """The link that an endpoint needs. `token` gives what to sign in with; timers run `time_scale` times as fast."""
+    """Create the transport for a relay. `token` returns what to sign in with; timers run `time_scale` times as fast."""
     if relay_target.relay is not None:
         return InProcessRelayTransport(relay_target.relay, listener)
     from mobifai.transport.relay_client import RelayClient  # noqa: PLC0415 - only with a relay elsewhere

@@ -1,13 +1,13 @@
-"""Whether an SDP answer has what a data channel needs, before aiortc connects by it. Pure.
+"""A check that an SDP answer has what a data channel needs, before aiortc connects with it. Pure.
 
-aiortc connects in a task of its own, and what an answer lacks ends that task with an exception that nobody sees.
+aiortc connects in a task of its own. If the answer lacks something, that task ends with an exception that nobody sees.
 """
 
 from typing import Any
 
 _MOST_PORT = 65535
 _OLD_PROFILE = "DTLS/SCTP"
-"""Before RFC 8841; the port stands where other media name their formats."""
+"""SDP formats before RFC 8841: the port is in the place where other media list their formats."""
 
 
 def require_usable(session: Any) -> None:

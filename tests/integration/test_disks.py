@@ -138,7 +138,7 @@ async def test_a_phone_is_shut_out_on_a_full_disk_too(tmp_path: Path) -> None:
                 disk.fill()
                 code, _, err = await run_command("devices", "revoke", phone.device_id, "--state-dir", str(state))
                 assert code == 1
-                assert "is shut out now" in err
+                assert "is revoked now" in err
                 await phone.expect("e2e:refused")
                 with pytest.raises(PhoneError):
                     await arrive(phone, agent.device_id, channel=False)
