@@ -1,4 +1,4 @@
-"""What every test of this project runs in: a network of its own, a fresh event loop, and a check for leftovers.
+"""The surroundings of every test: a network namespace, a fresh event loop, and a check for leftovers.
 
 Tests are plain functions or `async def`; they open what they need with `async with` from `tests.support`.
 """

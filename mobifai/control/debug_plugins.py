@@ -59,6 +59,6 @@ def _load(point: "EntryPoint", subject: PluginContext) -> Mapping[str, AnyHandle
         offered: Mapping[str, AnyHandler] = point.load()(subject)
     except Exception as error:
         raise StateError(
-            f"what answers questions about {point.name} can't be loaded: {error!r}; install it anew"
+            f"what answers questions about {point.name} can't be loaded: {error!r}; reinstall it"
         ) from error
     return offered

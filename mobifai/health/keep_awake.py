@@ -91,7 +91,7 @@ class KeepAwake:
             await self._until_enough(helper)
             self.pid = None
             if not self._not_needed.is_set():
-                self._warn(f"{self._command[0]} ended by itself with status {helper.returncode}: {_said(reader)}")
+                self._warn(f"{self._command[0]} ended unexpectedly with status {helper.returncode}: {_said(reader)}")
         finally:
             os.close(reader)
 

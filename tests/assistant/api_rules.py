@@ -1,4 +1,4 @@
-"""What the Messages API wants of a request, written from its documentation and not from the product's code.
+"""The Messages API's requirements of a request, written from its documentation and not from the product's code.
 
 - `messages` is not empty, begins and ends with the user's, and roles alternate.
 - `content` is a non-empty list of blocks (or a text); a text block is not blank.

@@ -31,7 +31,7 @@ class FakeTab:
 
 
 class FakeTerminal:
-    """Keeps what is typed; `program` is told of it, and prints by `output`."""
+    """Keeps the input; `program` receives it, and prints by `output`."""
 
     def __init__(self, uuid: str = "a", program: "Program | None" = None, kept_bytes: int = KEPT_BYTES) -> None:
         self.uuid = uuid
@@ -77,11 +77,11 @@ class FakeTerminal:
 
 
 Program = Callable[[FakeTerminal, str], None]
-"""Is told what is typed, and prints."""
+"""A program that receives input and prints."""
 
 
 def echoes_at_a_prompt(terminal: FakeTerminal, text: str) -> None:
-    """What a shell does whose commands print nothing."""
+    """Behave as a shell whose commands print nothing."""
     terminal.output(text.replace("\r", "\r\n$ "))
 
 

@@ -88,7 +88,7 @@ class MessagesServer:
         self.cut = asyncio.Event()
         """A client hung up while it was waited for."""
         self.reached = asyncio.Event()
-        """A request stands where it waits for ever."""
+        """A request is where it waits without end."""
 
     def then(self, *behaviours: Behaviour) -> None:
         self.behaviours.extend(behaviours)
@@ -132,7 +132,7 @@ class MessagesServer:
         return behave
 
     def drips(self) -> Behaviour:
-        """A ping now and then, for ever."""
+        """Send a ping now and then, without end."""
 
         async def behave(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
             response = await self._begin(request)

@@ -19,7 +19,7 @@ FAST = AssistantConfig(quiet_seconds=0.01, quiet_limit_seconds=0.2, approvals=Ap
 
 @dataclass
 class Place:
-    """What a test of the assistant needs."""
+    """Objects that a test of the assistant needs."""
 
     assistant: Assistant
     ledger: Ledger

@@ -1,4 +1,4 @@
-"""What answers mean, in every dress in which models send them."""
+"""The meaning of answers, in every form in which models send them."""
 
 import json
 import time

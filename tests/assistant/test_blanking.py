@@ -67,7 +67,7 @@ PEM = ["-----BEGIN OPENSSH PRIVATE KEY-----", *KEY_LINES, "-----END OPENSSH PRIV
 
 
 def shown(output: str, cols: int = 80, rows: int = 24, secrets: Secrets = NONE) -> tuple[str, str]:
-    """What a screen has after this output, and what of it the model gets."""
+    """Return a screen's text after this output, and the text that the model gets."""
     emulator = Emulator(cols, rows)
     for _ in emulator.feed(output.encode()):
         pass

@@ -1,4 +1,4 @@
-"""What a phone sees of a conversation, and what the model is asked."""
+"""The messages of a conversation for a phone, and the requests to the model."""
 
 import asyncio
 import json

@@ -165,13 +165,13 @@ async def test_large_screens_stay_within_the_bytes_of_the_history(tmp_path: Path
 
 
 SMALLEST_LEAK = {"bytes": 150, "blocks": 3, "objects": 1}
-"""What has to stay of every conversation to be called a leak: less than the least object that one owns."""
+"""The memory for each conversation that counts as a leak: less than the smallest object that one owns."""
 
 WINDOW = 10
 
 
 def in_use() -> dict[str, int]:
-    """What Python holds, after a collection."""
+    """Return the memory that Python holds, after a collection."""
     gc.collect()
     return {
         "bytes": tracemalloc.get_traced_memory()[0],
@@ -181,7 +181,7 @@ def in_use() -> dict[str, int]:
 
 
 async def window(place: Place, task: EndlessTask) -> dict[str, int]:
-    """What is in use after some more conversations."""
+    """Return the memory in use after some more conversations."""
     for _ in range(WINDOW):
         task.begin_again()
         await to_the_end(place, task.turns)
@@ -190,7 +190,7 @@ async def window(place: Place, task: EndlessTask) -> dict[str, int]:
 
 
 def risen(before: dict[str, int], after: dict[str, int], conversations: float) -> dict[str, float]:
-    """What rose by more than the smallest leak, for each conversation."""
+    """Return the figures that rose by more than the smallest leak for each conversation."""
     steps = {what: (after[what] - before[what]) / conversations for what in SMALLEST_LEAK}
     return {what: step for what, step in steps.items() if step >= SMALLEST_LEAK[what]}
 

@@ -1,4 +1,4 @@
-"""What the model is told holds."""
+"""The statements in the model's instructions are true."""
 
 import re
 

@@ -289,7 +289,7 @@ async def test_a_line_that_changes_while_a_person_thinks_is_asked_about_again(tm
         assert "echo changed" in again["actions"][-1]["line"]
 
 
-# -- where the line can't be told
+# -- where the line is not known
 
 
 async def test_what_an_interactive_program_would_get_is_asked_about(tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ QUESTIONS = {
     "fish": [("function f; read -n1 -P 'Su''re [y/N] ' a; test $a = y && rm victim; end; f", "Sure [y/N] ")],
     "dash": [("f() { printf 'Su''re? '; read a; test $a = y && rm victim; }; f", "Sure? ")],
 }
-"""What a shell asks in a function, or before it does something, and how the question is shown."""
+"""Questions that a shell asks in a function or before an action, and their appearance."""
 
 
 @pytest.mark.parametrize(("shell", "question"), [(shell, each) for shell in PRESENT for each in QUESTIONS[shell]])

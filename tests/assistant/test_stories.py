@@ -1,4 +1,4 @@
-"""A conversation belongs to its terminal: phones leave, come back, and are told what happened."""
+"""A conversation belongs to its terminal: phones leave, come back, and receive its story."""
 
 import asyncio
 from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.extended
 
 ROOT = Path(__file__).parents[2]
-# What is installed goes before the checkout.
+# The installed package takes precedence over the checkout.
 COMMAND = f"import runpy, sys; sys.path.append({str(ROOT)!r}); runpy.run_module({{!r}}, run_name='__main__')"
 
 

@@ -1,4 +1,4 @@
-"""What a chunk and a key cost, counted: no more than is stored, the same each time, and a slow-down shows."""
+"""Counted costs of a chunk and a key: at most the stored ones, equal each time, and a slow-down is visible."""
 
 import json
 import os
@@ -21,14 +21,14 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-# What is installed goes before the checkout.
+# The installed package takes precedence over the checkout.
 COMMAND = (
     f"import runpy, sys; sys.path.append({str(ROOT)!r}); runpy.run_module('benchmarks.hot_path', run_name='__main__')"
 )
 
 
 def counted_afresh(seed: str) -> dict[str, hot_path.UnitCounts]:
-    """What a process of its own counts."""
+    """Return the counts of a separate process."""
     ended = subprocess.run(
         [sys.executable, "-P", "-c", COMMAND, "--json"],
         env={**os.environ, "PYTHONHASHSEED": seed},
@@ -72,17 +72,17 @@ def planted_copies(take: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("plant", "told"),
+    ("plant", "message"),
     [(planted_call, "output: calls of Python functions rose from"), (planted_copies, "output: most bytes allocated")],
 )
 def test_one_call_or_some_copies_more_for_a_chunk_are_told(
-    monkeypatch: pytest.MonkeyPatch, plant: Any, told: str
+    monkeypatch: pytest.MonkeyPatch, plant: Any, message: str
 ) -> None:
     before = {"output": hot_path.count(hot_path.output)}
     assert hot_path.risen({"output": hot_path.count(hot_path.output)}, before) == []
     monkeypatch.setattr(Terminal, "take", plant(Terminal.take))
     rises = hot_path.risen({"output": hot_path.count(hot_path.output)}, before)
-    assert any(line.startswith(told) for line in rises), rises
+    assert any(line.startswith(message) for line in rises), rises
 
 
 def test_every_unit_arrives() -> None:

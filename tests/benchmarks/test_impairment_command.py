@@ -1,4 +1,4 @@
-"""The command that measures slow networks: what it is told, and the lines that it writes."""
+"""The command that measures slow networks: its options, and the lines that it writes."""
 
 from click.testing import CliRunner
 

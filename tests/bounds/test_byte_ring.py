@@ -118,7 +118,7 @@ class RingThatOutlivesItsProcess(RingAgainstModel):
         self.ring = ByteRing(self.bound, self.buffer, self.marks)
 
     def _arrive(self, data: bytes) -> bytes:
-        """What a `readv` does."""
+        """Fill the views, as `readv` does."""
         at = 0
         for view in self.ring.window():
             part = data[at : at + len(view)]

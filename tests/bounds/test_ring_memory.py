@@ -26,7 +26,7 @@ class Process:
         self.evicted += data
 
     def read_without_counting(self, data: bytes) -> None:
-        """What the kernel does in a `readv`, and no more."""
+        """Fill the views exactly as the kernel does in a `readv`."""
         for view in self.ring.window():
             view[: len(data)] = data[: len(view)]
             data = data[len(view) :]
@@ -67,7 +67,7 @@ def test_lives_that_end_between_reading_and_counting_lose_nothing(
             life.read(piece)
             whole += piece
         if dies_reading:
-            unread = last.rstrip(b"\0") or b"x"  # zeros at the very end can't be told from nothing
+            unread = last.rstrip(b"\0") or b"x"  # zeros at the very end look like nothing
             life.read_without_counting(unread)
             whole += unread
     life = Process(memory_of_all, capacity)

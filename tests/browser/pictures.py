@@ -90,7 +90,7 @@ ANSWERS = [
         {"type": "request_screen"},
     ],
     [
-        {"type": "message", "text": "The folder build is older than till.py. I would delete it and build anew."},
+        {"type": "message", "text": "The folder build is older than till.py. I would delete it and build again."},
         {"type": "keystroke", "text": "rm -r build && make"},
         {"type": "keystroke", "key": "Enter"},
     ],

@@ -12,13 +12,13 @@ before = termios.tcgetattr(0)
 tty.setraw(0)
 os.write(1, sys.argv[1].encode().decode("unicode_escape").encode("latin-1") + b"listening\\r\\n")
 try:
-    while (heard := os.read(0, 4096)) != b"q":
-        os.write(1, b"heard " + heard.hex("-").encode() + b".\\r\\n")
+    while (read := os.read(0, 4096)) != b"q":
+        os.write(1, b"read " + read.hex("-").encode() + b".\\r\\n")
 finally:
     termios.tcsetattr(0, termios.TCSADRAIN, before)
-    os.write(1, sys.argv[2].encode().decode("unicode_escape").encode("latin-1") + b"heard enough\\r\\n")
+    os.write(1, sys.argv[2].encode().decode("unicode_escape").encode("latin-1") + b"read enough\\r\\n")
 """
-"""Says in hexadecimal what it reads at once, until that is `q`. Arguments: what sets the terminal's modes, and back."""
+"""Prints each read in hexadecimal, until that is `q`. Arguments: sequences that set and reset the terminal's modes."""
 
 WATCHES = """
 import os, signal
@@ -35,7 +35,7 @@ say()
 while True:
     signal.pause()
 """
-"""Says how large its terminal is, and how often it was told that this changed."""
+"""Prints its terminal's size, and the number of signals that announced a change."""
 
 COUNTS = """
 import select, sys, time
@@ -63,9 +63,9 @@ tty.setraw(0)
 os.write(1, b"takes it\\r\\n")
 taken, left = hashlib.sha256(), int(sys.argv[1])
 try:
-    while left and (heard := os.read(0, min(left, 4096))):
-        taken.update(heard)
-        left -= len(heard)
+    while left and (read := os.read(0, min(left, 4096))):
+        taken.update(read)
+        left -= len(read)
 finally:
     termios.tcsetattr(0, termios.TCSADRAIN, before)
 print(f"took {taken.hexdigest()[:16]}.")

@@ -1,4 +1,4 @@
-"""Whatever breaks, the page comes back by itself, and shows what was printed meanwhile exactly once."""
+"""Whatever breaks, the page reconnects automatically, and shows the output of the meantime exactly once."""
 
 import asyncio
 import os

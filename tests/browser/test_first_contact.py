@@ -1,4 +1,4 @@
-"""From the address that the QR code shows to a shell's answer, and what people are told when that can't be."""
+"""From the address that the QR code shows to a shell's answer, and the message for users when that fails."""
 
 import os
 from pathlib import Path

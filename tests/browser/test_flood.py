@@ -1,4 +1,4 @@
-"""A flood of output: the page stays one that can be used, and Ctrl-C ends it at once."""
+"""A flood of output: the page stays usable, and Ctrl-C ends the flood immediately."""
 
 from pathlib import Path
 

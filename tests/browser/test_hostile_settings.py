@@ -1,4 +1,4 @@
-"""What a relay writes into an account's settings changes how the page looks, and nothing that types."""
+"""A relay can change the page's appearance by an account's settings, and nothing that types."""
 
 import json
 import re

@@ -19,16 +19,16 @@ async def listening(here: Scene, folder: Path, modes: str = "", back: str = "") 
 
 async def hears(here: Scene, *pressed: bytes) -> None:
     """Wait until the terminal has said all of this, in this order."""
-    await here.phone.shows_in_order(*(f"heard {one.hex('-')}." for one in pressed))
+    await here.phone.shows_in_order(*(f"read {one.hex('-')}." for one in pressed))
 
 
 async def test_keys_of_the_bar_arrive_as_a_terminal_sends_them(tmp_path: Path) -> None:
     keys = {"Esc": b"\x1b", "Tab": b"\t", "Up": b"\x1b[A", "Down": b"\x1b[B", "Left": b"\x1b[D", "Right": b"\x1b[C"}
     async with at_the_phone(tmp_path) as here:
         await listening(here, tmp_path)
-        for name, heard in keys.items():
+        for name, read in keys.items():
             await here.phone.tap_key(name)
-            await hears(here, heard)
+            await hears(here, read)
 
 
 @pytest.mark.extended
@@ -68,9 +68,9 @@ async def test_what_a_keyboard_types_arrives_once(tmp_path: Path) -> None:
         await listening(here, tmp_path)
         for letter in "aZ 5%~/":
             await here.phone.press(letter)
-            await here.phone.shows(f"heard {letter.encode().hex()}.")
-        heard = [line for line in await here.phone.rows() if line.startswith("heard")]
-        assert heard == [f"heard {letter.encode().hex()}." for letter in "aZ 5%~/"]
+            await here.phone.shows(f"read {letter.encode().hex()}.")
+        read = [line for line in await here.phone.rows() if line.startswith("read")]
+        assert read == [f"read {letter.encode().hex()}." for letter in "aZ 5%~/"]
 
 
 @pytest.mark.extended
@@ -89,14 +89,14 @@ async def test_an_own_combination_is_made_used_and_kept(tmp_path: Path) -> None:
         await phone.add_combination("Detach", "<Ctrl+B>d")
         await listening(here, tmp_path)
         await phone.tap_key("Detach")
-        await phone.shows("heard 02-64.")
+        await phone.shows("read 02-64.")
         await phone.press("q")
-        await phone.shows("heard enough")
+        await phone.shows("read enough")
         await phone.reload()
         await phone.ready()
         await listening(here, tmp_path)
         await phone.tap_key("Detach")
-        await phone.shows_in_order("heard enough", "heard 02-64.")
+        await phone.shows_in_order("read enough", "read 02-64.")
 
 
 @pytest.mark.extended

@@ -49,7 +49,7 @@ async def test_a_foreign_link_is_asked_about_and_replaces_nothing(tmp_path: Path
         assert await phone_of(attic) is None
         await phone.enter("echo it-is-$here")
         await phone.shows("it-is-desk")
-        await phone.page.goto(link)  # the page is loaded anew by it
+        await phone.page.goto(link)  # this reloads the page
         await phone.answer("Cancel")
         await phone.ready_at("desk")
         assert await phone.open_machines() == ["desk"]

@@ -49,7 +49,7 @@ async def test_what_is_denied_is_not_done(tmp_path: Path) -> None:
 async def test_it_is_stopped_in_the_midst(tmp_path: Path) -> None:
     model = script(tmp_path / "script.json", [{"type": "delay", "ms": 10_000}, LOOK])
     async with at_the_phone(tmp_path, serve=("--model", model)) as here:
-        await here.phone.ask("wait for ever")
+        await here.phone.ask("wait forever")
         await here.phone.stop_assistant()
         await here.phone.assistant_says("ancel")
 

@@ -51,7 +51,7 @@ CONNECTIONS = """
 """Counts the connections that were made and those that are not collected yet, without holding them."""
 
 LINES = 6000
-"""More than a terminal keeps, so that more of them take no more memory. Nothing is typed after that, since browsers
+"""More than a terminal keeps, so that further lines take no memory. Nothing is typed after that, since browsers
 keep the last thousand insertions, to undo them."""
 
 
@@ -92,7 +92,7 @@ async def _count(phone: PhonePage, devtools: CDPSession) -> Held:
 
 
 async def _objects(devtools: CDPSession) -> int:
-    """How many objects of JavaScript there are in the page, whoever holds them."""
+    """Return the number of JavaScript objects in the page, by any holder."""
     about = {"objectGroup": "count"}
     prototype = await devtools.send("Runtime.evaluate", {"expression": "Object.prototype", **about})
     asked = {"prototypeObjectId": prototype["result"]["objectId"], **about}
@@ -104,7 +104,7 @@ async def _objects(devtools: CDPSession) -> int:
 
 
 async def connect_anew(wire: FrailWire, here: Scene, way: Way) -> None:
-    """Break what there is, and wait until the page has made it anew by itself."""
+    """Break the connection, and wait until the page has made a new one."""
     at = 0 if way == "channel" else 1
     before = (await here.phone.page.evaluate("window.__connections.made()"))[at]
     await wire.cut()

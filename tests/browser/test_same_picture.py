@@ -33,7 +33,7 @@ RECORDER = """
   };
 }
 """
-"""What the agent sent of the one terminal there is, by data channel, before the page sees it."""
+"""The agent's output of the one terminal, by data channel, before the page sees it."""
 
 UNICODE = r"""
 import time
@@ -91,7 +91,7 @@ async def htop(here: Scene, folder: Path) -> None:
     await here.phone.enter("htop")
     await here.phone.shows("Load average")
     shell = psutil.Process((await asked(here.agent))["terminals"][0]["pid"])
-    shell.children()[0].send_signal(signal.SIGSTOP)  # it never stops drawing by itself
+    shell.children()[0].send_signal(signal.SIGSTOP)  # it never stops drawing on its own
 
 
 async def tmux(here: Scene, folder: Path) -> None:

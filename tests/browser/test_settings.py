@@ -1,4 +1,4 @@
-"""What people choose is kept: in this browser, and at the relay for their other devices."""
+"""Users' choices are kept: in this browser, and at the relay for their other devices."""
 
 from pathlib import Path
 

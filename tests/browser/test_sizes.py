@@ -1,4 +1,4 @@
-"""The size of the screen: turned, or with a soft keyboard over it, the shell is told the new size once."""
+"""The size of the screen: turned, or with a soft keyboard over it, the shell receives the new size once."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ SAID = re.compile(r"(\d+)x(\d+) after (\d+) changes")
 
 
 async def said(phone: PhonePage, changes: int) -> tuple[int, int]:
-    """Columns and lines, once the program was told of so many changes."""
+    """Return columns and lines, once the program was notified of so many changes."""
     await phone.shows(f"after {changes} changes")
     return next(
         (int(cols), int(lines)) for cols, lines, count in SAID.findall(await phone.text()) if int(count) == changes

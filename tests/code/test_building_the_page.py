@@ -1,4 +1,4 @@
-"""hatch_build.py, with an npm that is pretended: what is built, when, where, and what a person is told."""
+"""hatch_build.py, with an npm that is pretended: what is built, when, where, and the message for the user."""
 
 import importlib.util
 import os

@@ -19,7 +19,7 @@ LOADED: list[PluginContext] = []
 
 
 def offered(subject: PluginContext) -> Mapping[str, ControlHandler]:
-    """What a package offers: called once for a running process."""
+    """A package's entry point: called once for a running process."""
     LOADED.append(subject)
 
     async def hello(arguments: dict[str, Any]) -> object:
@@ -89,5 +89,5 @@ def test_an_agent_loads_nothing_of_the_proof_until_it_is_asked() -> None:
 def test_a_package_that_can_not_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints([EntryPoint("broken", "no_such_module_at_all:offered", ENTRY_POINTS)])
     monkeypatch.setattr(importlib.metadata, "entry_points", points.select)
-    with pytest.raises(StateError, match=r"broken can't be loaded.*install it anew"):
+    with pytest.raises(StateError, match=r"broken can't be loaded.*reinstall it"):
         DebugPlugins(PluginContext(Ledger())).find("broken.hello")

@@ -26,12 +26,12 @@ def load(target: str, folder: Path) -> list[bytes]:
 
 
 def kind_of(answer: bytes) -> str:
-    """What is the same in answers that differ only in names and numbers."""
+    """Return the part that is equal in answers that differ only in names and numbers."""
     return _VARIES.sub(b"#", answer[:ANSWER]).decode(errors="replace")
 
 
 class Kept:
-    """What one run keeps of one target's inputs."""
+    """The inputs of one target that one run keeps."""
 
     def __init__(self, target: str, folder: Path) -> None:
         self._folder = folder / target

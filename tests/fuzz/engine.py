@@ -43,7 +43,7 @@ TROUBLE_SECONDS = 180.0
 
 @dataclass
 class Result:
-    """What a run did."""
+    """The result of a run."""
 
     seconds: float = 0.0
     handled: Counter[str] = field(default_factory=Counter)

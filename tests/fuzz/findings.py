@@ -1,4 +1,4 @@
-"""What a run found: the inputs that led to it, in files that `--replay` reads. Owns the folder of findings."""
+"""Findings of a run: the inputs that led to them, in files that `--replay` reads. Owns the folder of findings."""
 
 import binascii
 import json
@@ -49,7 +49,7 @@ def load(file: Path) -> Finding:
 
 
 def report(finding: Finding, file: Path) -> str:
-    """What is printed."""
+    """Return the text to print."""
     shown = "\n".join(f"  {data[:300]!r}" for data in finding.inputs[-3:])
     return (
         f"FOUND {finding.kind} ({finding.target}, seed {finding.seed}, {len(finding.inputs)} inputs)\n"

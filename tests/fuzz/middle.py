@@ -59,7 +59,7 @@ class Line:
         return self.pongs >= wanted
 
     def is_relays_pong(self) -> bool:
-        """Note a pong; whether the relay waits for it."""
+        """Note a pong. Return whether the relay waits for it."""
         owed = self.owed.popleft() if self.owed else "injected"
         self.pongs += owed == "barrier"
         self.changed.set()
@@ -116,7 +116,7 @@ class Middle:
         if writer.can_write_eof():
             writer.write_eof()
         with suppress(TimeoutError):
-            async with asyncio.timeout(0.5):  # long enough to be read; an agent that wants more gets no more
+            async with asyncio.timeout(0.5):  # long enough to be read; an agent that wants more does not get it
                 while await reader.read(CHUNK):
                     pass
 

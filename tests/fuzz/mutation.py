@@ -60,7 +60,7 @@ _TEXTS = tuple(leaf for leaf in _LEAVES if isinstance(leaf, str))
 
 
 def _rare(random: Random) -> Any:
-    """What costs much to send."""
+    """Return a value that is costly to send."""
     return random.choice(("a" * LONG, "\u4e00" * (LONG // 3), ["x"] * 5000, {str(number): 0 for number in range(2000)}))
 
 

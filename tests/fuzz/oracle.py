@@ -43,7 +43,7 @@ KEPT = (
     "assistant.stor",
     "keys",
 )
-"""Limits whose use is meant to outlast whoever caused it."""
+"""Limits whose use is meant to outlast its cause."""
 
 
 class Fault(Exception):
@@ -257,7 +257,7 @@ class Oracle:
         self.growth.add(product.name, counted, values)
 
     def judge(self) -> list[Fault]:
-        """What grew over the run."""
+        """Return the figures that grew over the run."""
         return [Fault("leak", text) for text in self.growth.verdict()]
 
 

@@ -167,7 +167,7 @@ class FuzzPhone:
         return self._numbered
 
     def seal(self, frame: bytes) -> bytes:
-        """What a frame of any content is on the wire: a packet of Socket.IO."""
+        """Return the Socket.IO packet for a frame of any content."""
         assert self._session is not None and self._session.is_open
         return b"42" + encode(["e2e:sealed", self._session.seal_bytes(frame)])
 
@@ -280,7 +280,7 @@ class FuzzPhone:
         await self._until(lambda: bool(self.answer), SECONDS, "an offer")
 
     def wire(self) -> Wire:
-        """What is below the channel."""
+        """Return the transport below the channel."""
         assert self._peer is not None
         return Wire(self._peer)
 

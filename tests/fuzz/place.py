@@ -88,7 +88,7 @@ class Place:
     crowd: tuple[Middle, ...] = ()
     """Who stands between further agents and the relay, each before one."""
     sign_in: Callable[[], Awaitable[None]] | None = None
-    """What a person does when the agent lost its sign-in at the relay."""
+    """Sign in again, as a user does when the agent lost its sign-in at the relay."""
     visitors: dict[tuple[str, bool], Visitor] = field(default_factory=dict)  # bounded by what targets ask for
 
     others: tuple[Product, ...] = ()

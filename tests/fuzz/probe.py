@@ -55,7 +55,7 @@ def look(path: str, pid: str) -> None:
         if answered and seconds > SLOW:
             slow = {"pid": int(pid), "began": began, "seconds": seconds, "waited": waited(pid) - ready}
             line = json.dumps({**slow, "own": own_waited() - mine}) + "\n"
-            os.write(sys.stdout.fileno(), line.encode())  # at once: the threads' lines must not mix
+            os.write(sys.stdout.fileno(), line.encode())  # in one call: the threads' lines must not mix
         time.sleep(EVERY)
 
 

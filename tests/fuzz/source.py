@@ -21,7 +21,7 @@ SESSIONS = 1_000_003
 """A session's seed is the run's times this, and a number of its own."""
 
 Form = Callable[[str, Any], Any]
-"""What a message looks like as a JSON value, from its event and payload."""
+"""Builds a message as a JSON value from its event and payload."""
 
 
 class Source:

@@ -1,4 +1,4 @@
-"""What a target is: a boundary of the product, and how an input gets there.
+"""Targets: a boundary of the product, and how an input gets there.
 
 To add one, make a class from `Target` in `tests/fuzz/targets` and list it in `tests.fuzz.targets.TARGETS`.
 """
@@ -17,7 +17,7 @@ from tests.fuzz.source import Source
 class Target(ABC):
     """One session at a boundary. `async with` opens what it needs, and leaves nothing at the end.
 
-    `place` names the processes that it needs, `weight` its share of the time, `batch` how many inputs go at once.
+    `place` names the processes that it needs, `weight` its share of the time, `batch` the number of inputs in one send.
     """
 
     name: ClassVar[str]

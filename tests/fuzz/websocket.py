@@ -68,7 +68,7 @@ class Socket(asyncio.Protocol):
         self.on_text = on_text
         self._on_end = on_end
         self.status = 0
-        """What the other side answered to the handshake."""
+        """The other side's answer to the handshake."""
         self.closed = asyncio.Event()
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._head = b""

@@ -1,4 +1,4 @@
-"""What is below a phone's data channel: its datagrams, and the packets of its association.
+"""The transport below a phone's data channel: its datagrams, and the packets of its association.
 
 Reaches into aiortc and aioice, since no public interface lets a program break the protocols that they speak.
 """

@@ -186,7 +186,7 @@ async def test_a_shell_that_works_answers(subject: CheckedInstallation, name: st
     ("argv", "found"),
     [
         (("no-such-shell",), "no-such-shell is not a program that can be run"),
-        (("/bin/sh", "-c", "echo bad start file; exit 7"), "/bin/sh ended at once with status 7: 'bad start file'"),
+        (("/bin/sh", "-c", "echo bad start file; exit 7"), "/bin/sh ended immediately with status 7: 'bad start file'"),
         (("/bin/sh", "-c", "exec sleep 1000"), "no answer within 2 s"),
         (("/bin/sh", "-c", 'trap "" HUP TERM INT; while :; do sleep 98765; done'), "no answer within 2 s"),
     ],

@@ -109,7 +109,7 @@ async def test_a_helper_that_ends_by_itself_is_said_once_and_tried_again(
             awake.need(True)
             await eventually(lambda: tries.exists() and len(tries.read_text().split()) >= 3)
     assert len(caplog.records) == 1
-    assert "ended by itself with status 1: Access denied" in caplog.text
+    assert "ended unexpectedly with status 1: Access denied" in caplog.text
 
 
 async def test_no_helper_outlives_a_process_that_is_killed(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ LIMIT = 512 * 10**6
 
 
 def command_text(status: AgentStatus) -> str:
-    """What `mobifai status` and `mobifai status --limits` print."""
+    """The output of `mobifai status` and `mobifai status --limits`."""
     console = Console(width=200)
     with console.capture() as table:
         console.print(limits_table(status.bounds))

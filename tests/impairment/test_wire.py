@@ -1,4 +1,4 @@
-"""The wire that impairs: it does what it is asked to, no more, and is gone with its scope."""
+"""The impaired link: it does exactly what it is asked to, and is gone with its scope."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ HEADERS = 28
 
 
 async def arrived(link: ImpairedLink, count: int) -> list[int]:
-    """The numbers of the datagrams that come back out of so many, sent at once to somebody who answers each."""
+    """The numbers of the datagrams that come back out of so many, sent together to a peer that answers each."""
     answering = "import socket,sys;s=socket.socket(type=socket.SOCK_DGRAM);s.bind((sys.argv[1],7));print(flush=True)\n"
     answering += "while 1: s.sendto(*s.recvfrom(2000))"
     process = await asyncio.create_subprocess_exec(

@@ -58,11 +58,11 @@ async def test_a_phone_cancels_in_the_midst_of_a_delay(tmp_path: Path) -> None:
     async with serving(tmp_path / "state", "--model", model) as agent:
         async with connected_phone(agent) as phone:
             terminal = await phone.create()
-            await phone.send("ai:prompt", {"prompt": "wait for ever", "uuid": terminal})
+            await phone.send("ai:prompt", {"prompt": "wait forever", "uuid": terminal})
             await phone.expect("ai:action")
             await phone.send("ai:prompt", {"prompt": "and another", "uuid": terminal})
             busy = await phone.expect("ai:error")
-            assert "wait for ever" in busy["error"]
+            assert "wait forever" in busy["error"]
             await phone.send("ai:cancel", {"uuid": terminal})
             finished = await phone.expect("ai:finished", timeout=3)
             assert finished["outcome"] == "cancelled"
@@ -73,7 +73,7 @@ async def test_a_closed_terminal_ends_its_conversation(tmp_path: Path) -> None:
     async with serving(tmp_path / "state", "--model", model) as agent:
         async with connected_phone(agent) as phone:
             terminal = await phone.create()
-            await phone.send("ai:prompt", {"prompt": "wait for ever", "uuid": terminal})
+            await phone.send("ai:prompt", {"prompt": "wait forever", "uuid": terminal})
             await phone.expect("ai:action")
             await phone.terminate(terminal)
             error = await phone.expect("ai:error", timeout=5)

@@ -1,4 +1,4 @@
-"""The log of a process: who is heard, what is counted, and that nothing stays when it closes."""
+"""The log of a process: which loggers reach it, what is counted, and that nothing stays when it closes."""
 
 import contextlib
 import errno
@@ -182,8 +182,8 @@ class _Closed(io.StringIO):
 def test_a_screen_that_is_gone_does_not_stop_the_file(tmp_path: Path, broken: Callable[[], io.StringIO | None]) -> None:
     with a_log(tmp_path) as place, _installed(RootLogHandler("info", "text", broken(), place.clock)) as logs:
         with logs.to_file(place.state, place.ledger):
-            ours.info("heard")
-        assert place.in_file()[-1].endswith("heard")
+            ours.info("written")
+        assert place.in_file()[-1].endswith("written")
 
 
 @contextmanager

@@ -51,12 +51,12 @@ class RelayInside:
         return self.endpoint.local(self.sockets)
 
     def used(self, name: str) -> Any:
-        """What the ledger knows of a limit."""
+        """Return the ledger's figures of a limit."""
         return next(entry for entry in self.ledger.entries() if entry.name == name)
 
 
 class Phone:
-    """A phone. `told` is what it read."""
+    """A phone. `told` holds the messages that it received."""
 
     def __init__(self, relay: RelayInside) -> None:
         self._relay = relay
@@ -94,7 +94,7 @@ class Phone:
 
 
 class Agent:
-    """The agent's listener, which accepts every phone. `told` is what the relay said, and what became of it."""
+    """The agent's listener, which accepts every phone. `told` holds the relay's messages and their results."""
 
     def __init__(self, relay: RelayInside) -> None:
         self.told: list[Any] = []
@@ -124,7 +124,7 @@ class Agent:
 
 
 def register(kind: Any, device_id: str) -> messages.Register:
-    """What a device says first."""
+    """Return a device's first message."""
     return messages.Register(type=kind, device_id=device_id, public_key="04" + "00" * 64)
 
 

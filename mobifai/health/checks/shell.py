@@ -80,7 +80,7 @@ async def _talk(master: int, process: asyncio.subprocess.Process, program: str) 
                 return ok(f"{program} answers after {asyncio.get_running_loop().time() - began:.1f} s")
             if process.returncode is not None:
                 return problem(
-                    f"{program} ended at once with status {process.returncode}: {_last_line(seen)}",
+                    f"{program} ended immediately with status {process.returncode}: {_last_line(seen)}",
                     "run it by hand, look at its start files, or choose another with --shell",
                 )
 

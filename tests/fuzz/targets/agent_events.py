@@ -9,11 +9,11 @@ from tests.fuzz.target import Target
 STAGES = ("idle", "plain", "sealed") * 4 + ("signed out",)
 
 SIGN_OUT = ("authenticated", "auth_error", "login_required")
-"""What makes the agent give up its token, as the protocol has it: only every so often, since it costs a sign-in."""
+"""Events that make the agent give up its token, by the protocol: sent rarely, because each costs a sign-in."""
 
 
 class AgentEvents(Target):
-    """An agent, from whoever stands between it and its relay."""
+    """An agent, attacked from between it and its relay."""
 
     name = "agent-events"
     boundary = "relay -> mobifai serve --relay: Socket.IO events, before and after pairing"

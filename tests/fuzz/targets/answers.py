@@ -1,4 +1,4 @@
-"""What a hostile relay answers to an agent: to HTTP requests, and to the handshake of its connection."""
+"""A hostile relay's answers to an agent: to HTTP requests, and to the handshake of its connection."""
 
 import asyncio
 import base64
@@ -173,7 +173,7 @@ class RelayHandshakes(Target):
 
 
 def _accept(head: bytes) -> bytes:
-    """What RFC 6455 wants in the answer to a handshake."""
+    """Return the value that RFC 6455 requires in the answer to a handshake."""
     for header in head.split(b"\r\n"):
         name, _, value = header.partition(b":")
         if name.lower() == b"sec-websocket-key":

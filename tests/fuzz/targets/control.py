@@ -48,7 +48,7 @@ class Control(Target):
         return sum(await asyncio.gather(*map(self._deliver_one, batch)))
 
     async def _deliver_one(self, data: bytes) -> bool:
-        """Ask; whether an answer or the end of the connection came."""
+        """Ask. Return whether an answer or the end of the connection came."""
         try:
             reader, writer = await asyncio.open_unix_connection(self.here.agent.control)
         except OSError:

@@ -77,7 +77,7 @@ class HttpRequests(Target):
         return sum(await asyncio.gather(*map(self._deliver_one, batch)))
 
     async def _deliver_one(self, data: bytes) -> bool:
-        """Send it; whether the relay answered or hung up."""
+        """Send it. Return whether the relay answered or hung up."""
         try:
             async with asyncio.timeout(END_SECONDS):
                 reader, writer = await asyncio.open_connection(*self.address, local_addr=(self.stranger(), 0))
