@@ -12,7 +12,7 @@ const PREFIX = ROOT === "/" ? "mobifai-shell-" : `mobifai-shell:${ROOT}-`;
 const DOCUMENT = ROOT;
 const PATIENCE_MS = 4000;
 /** Most files of one shell; a build has some ten. */
-const MOST_FILES = 60;
+const MAX_FILES = 60;
 const HASHED = /(?:assets|\.)\/([\w.-]+-[\w-]{6,}\.(?:js|css|woff2|svg|png))/g;
 const FIXED = ["manifest.webmanifest", "icons/icon.svg", "icons/icon-192.png"].map((name) => ROOT + name);
 
@@ -93,7 +93,7 @@ async function filesOf(text) {
   };
   add(text);
   for (const path of found) {
-    if (found.size > MOST_FILES) throw new Error(`the shell: expected ${MOST_FILES} files at most, found ${found.size}`);
+    if (found.size > MAX_FILES) throw new Error(`the shell: expected ${MAX_FILES} files at most, found ${found.size}`);
     if (!/\.(?:js|css)$/.test(path)) continue;
     add(await (await fetch(path)).text());
   }

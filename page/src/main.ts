@@ -1,4 +1,4 @@
-/** The page: the real session, and the views on it. */
+/** The page's entry point: creates the session and its views. */
 
 import "./ui/styles/index.css";
 import { createSession } from "./session";

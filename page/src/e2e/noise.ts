@@ -1,7 +1,7 @@
 /**
- * Noise_IKpsk1_25519_ChaChaPoly_SHA256, the initiator's side (noiseprotocol.org, revision 34).
+ * The initiator of Noise_IKpsk1_25519_ChaChaPoly_SHA256 (noiseprotocol.org, revision 34).
  *
- * No crypto.subtle: pages on plain HTTP have none. Everything here throws for a message that is not what it should be.
+ * It does without crypto.subtle, which pages on plain HTTP lack. Invalid messages throw.
  */
 
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
@@ -21,10 +21,10 @@ export interface KeyPair {
   readonly public: Uint8Array;
 }
 
-/** The pair of a secret of 32 random bytes. */
+/** Return the key pair of a secret of 32 random bytes. */
 export const keyPair = (secret: Uint8Array): KeyPair => ({ secret, public: x25519.getPublicKey(secret) });
 
-/** One direction's key and its counter, which is the nonce and is never sent. */
+/** The key of one direction, and its counter: the nonce, which is never sent. */
 export class CipherState {
   #counter = 0;
 
@@ -42,7 +42,7 @@ export class CipherState {
     return sealed;
   }
 
-  /** Throws for anything but the next message of the other side; the counter stays then. */
+  /** Throws for anything but the next message of the peer, and does not count it then. */
   decrypt(sealed: Uint8Array, associated: Uint8Array = NOTHING): Uint8Array {
     const plain = chacha20poly1305(this.key, this.#nonce(), associated).decrypt(sealed);
     this.#counter += 1;
@@ -50,7 +50,7 @@ export class CipherState {
   }
 }
 
-/** HKDF as Noise has it: `count` keys of 32 bytes. */
+/** Noise's HKDF. Returns `count` keys of 32 bytes. */
 function derive(chaining: Uint8Array, material: Uint8Array, count: number): Uint8Array[] {
   const temporary = hmac(sha256, chaining, material);
   const keys: Uint8Array[] = [];
@@ -100,7 +100,7 @@ class SymmetricState {
   }
 
   #keyed(): CipherState {
-    if (this.#cipher === null) throw new Error("expected a key to be mixed in first");
+    if (this.#cipher === null) throw new Error("expected mixKey before this call");
     return this.#cipher;
   }
 
@@ -110,7 +110,7 @@ class SymmetricState {
   }
 }
 
-/** What is said first, and what the answer to it must be. */
+/** The handshake, in two messages. */
 export class Initiator {
   readonly #state = new SymmetricState();
 
@@ -125,7 +125,7 @@ export class Initiator {
     this.#state.mixHash(theirs);
   }
 
-  /** The first message: -> e, es, s, ss, psk, and a payload. */
+  /** Return the first message: -> e, es, s, ss, psk, and a payload. */
   hello(payload: Uint8Array): Uint8Array {
     const state = this.#state;
     state.mixHash(this.ephemeral.public);
@@ -137,9 +137,9 @@ export class Initiator {
     return concat(this.ephemeral.public, identity, state.encryptAndHash(payload));
   }
 
-  /** The second message: <- e, ee, se, and a payload. Sends with the first cipher then, and takes with the second. */
+  /** Read the second message: <- e, ee, se, and a payload. Returns the payload and the ciphers of the session. */
   welcome(message: Uint8Array): { payload: Uint8Array; sending: CipherState; receiving: CipherState } {
-    if (message.length < KEY_BYTES + TAG_BYTES) throw new Error("the answer is too short");
+    if (message.length < KEY_BYTES + TAG_BYTES) throw new Error(`expected at least ${KEY_BYTES + TAG_BYTES} bytes; found ${message.length}`);
     const state = this.#state;
     const theirs = message.slice(0, KEY_BYTES);
     state.mixHash(theirs);

@@ -1,16 +1,16 @@
-/** Bytes and texts in the forms in which they travel. */
+/** Conversions between bytes and text. */
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
-/** Throws for what is no UTF-8. */
+/** Throws for invalid UTF-8. */
 export const text = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 export const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Throws for what is no hex. */
+/** Throws for invalid hex digits. */
 export function unhex(digits: string): Uint8Array {
   if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new Error("expected hex digits");
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
@@ -26,16 +26,16 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-const PIECE = 0x2000; // arguments that every engine takes in one call
+const CHUNK = 0x2000; // every engine accepts this many arguments in one call
 
 /** Base64 with padding. */
 export function base64(bytes: Uint8Array): string {
   let binary = "";
-  for (let at = 0; at < bytes.length; at += PIECE) binary += String.fromCharCode(...bytes.subarray(at, at + PIECE));
+  for (let at = 0; at < bytes.length; at += CHUNK) binary += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
   return btoa(binary);
 }
 
-/** Throws for what is no Base64. */
+/** Throws for invalid Base64. */
 export function unbase64(coded: string): Uint8Array {
   const binary = atob(coded);
   const bytes = new Uint8Array(binary.length);
@@ -47,7 +47,7 @@ export function unbase64(coded: string): Uint8Array {
 export const base64url = (bytes: Uint8Array): string =>
   base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 
-/** Throws for what is no Base64 for URLs. */
+/** Throws for invalid Base64 for URLs. */
 export function unbase64url(coded: string): Uint8Array {
   if (!/^[A-Za-z0-9_-]*$/.test(coded)) throw new Error("expected Base64 for URLs");
   return unbase64(coded.replaceAll("-", "+").replaceAll("_", "/"));

@@ -1,35 +1,35 @@
-/** What a session needs of the browser, so that tests can give it something else. */
+/** What a session needs from the browser. Tests provide another implementation. */
 
 import { io } from "socket.io-client";
 
-/** A connection to the relay, as Socket.IO has it. */
+/** A Socket.IO connection to the relay. */
 export interface RelaySocket {
-  /** Every event: also `connect`, `disconnect` and `connect_error`, with their reason. */
+  /** Listen to every event, with `connect`, `disconnect` and `connect_error` among them. */
   listen(listener: (event: string, payload: unknown) => void): void;
   emit(event: string, payload: unknown): void;
   close(): void;
 }
 
 export interface Environment {
-  /** Where things are kept between visits; null where the browser keeps nothing. */
+  /** Storage that outlives a visit; null when the browser has none. */
   readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null;
-  /** What this device is called in the machine's list. */
+  /** This device's name in the machine's list. */
   readonly deviceName: string;
-  /** Milliseconds that only go up. */
+  /** Return a monotonic time in milliseconds. */
   now(): number;
-  /** Call after some milliseconds, unless what is returned is called first. */
+  /** Call after some milliseconds. Returns a function that cancels the call. */
   after(milliseconds: number, call: () => void): () => void;
   random(): number;
   randomBytes(length: number): Uint8Array;
   uuid(): string;
   connect(token: string | null): RelaySocket;
-  /** A peer connection; null where there is no WebRTC. */
+  /** Create a peer connection; null without WebRTC. */
   peer(): RTCPeerConnection | null;
   fetch(path: string, options: RequestInit): Promise<Response>;
   isVisible(): boolean;
 }
 
-const RELAY_EVENTS_TAKEN = ["connect", "disconnect", "connect_error"] as const;
+const SOCKET_EVENTS = ["connect", "disconnect", "connect_error"] as const;
 
 export function browserEnvironment(): Environment {
   return {
@@ -52,7 +52,7 @@ export function browserEnvironment(): Environment {
 
 export const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 
-/** crypto.randomUUID is not there on plain HTTP. */
+/** Create a random UUID. `crypto.randomUUID` is missing on plain HTTP. */
 export function uuid(): string {
   const bytes = randomBytes(16);
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;
@@ -61,7 +61,7 @@ export function uuid(): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** The folder that serves this page: a proxy may serve the relay under a path. */
+/** Return the URL of the folder that serves this page: a proxy may serve the relay under a path. */
 const root = (): URL => new URL(".", location.href);
 
 function socketIo({ origin, pathname }: URL, token: string | null): RelaySocket {
@@ -69,7 +69,7 @@ function socketIo({ origin, pathname }: URL, token: string | null): RelaySocket 
   const socket = io(origin, { path, transports: ["websocket"], auth: { token }, reconnection: false, forceNew: true });
   return {
     listen: (listener) => {
-      for (const event of RELAY_EVENTS_TAKEN) {
+      for (const event of SOCKET_EVENTS) {
         socket.on(event as "disconnect", (reason?: unknown) => listener(event, reason instanceof Error ? reason.message : reason));
       }
       socket.onAny((event: string, payload: unknown) => listener(event, payload));
@@ -79,14 +79,14 @@ function socketIo({ origin, pathname }: URL, token: string | null): RelaySocket 
   };
 }
 
-/** The browser's storage. Relays under several paths of one origin share it, so each has names of its own. */
+/** Return the browser's storage. Relays under several paths of one origin share it, so names are prefixed with the path. */
 function usableStorage(path: string): Environment["storage"] {
   try {
     localStorage.setItem("mobifai.try", "1");
     localStorage.removeItem("mobifai.try");
     return path === "/" ? localStorage : storageBelow(path);
   } catch {
-    return null; // private browsing, or switched off
+    return null; // private browsing, or disabled
   }
 }
 
@@ -111,7 +111,7 @@ const BROWSERS: readonly (readonly [RegExp, string])[] = [
   [/Safari/, "Safari"],
 ];
 
-/** "Safari on iPhone", as far as a browser tells. */
+/** Return a name such as "Safari on iPhone". */
 export function deviceName(userAgent: string): string {
   const named = (names: typeof KINDS, otherwise: string) => names.find(([sign]) => sign.test(userAgent))?.[1] ?? otherwise;
   return `${named(BROWSERS, "Browser")} on ${named(KINDS, "a device")}`;

@@ -1,4 +1,4 @@
-/** What this browser keeps, by name: in its storage, or, where it has none, for as long as the page is there. */
+/** JSON values by name, in the browser's storage. Without one they last as long as the page. */
 
 import { unbase64 } from "./bytes";
 import type { Environment } from "./environment";
@@ -12,7 +12,7 @@ export class JsonStorage {
 
   constructor(private readonly storage: Environment["storage"]) {}
 
-  /** Whether what is kept outlives this visit. */
+  /** Whether values outlive this visit. */
   get lasts(): boolean {
     return this.storage !== null;
   }
@@ -33,13 +33,13 @@ export class JsonStorage {
       if (value === null) this.storage?.removeItem(PREFIX + name);
       else this.storage?.setItem(PREFIX + name, text);
     } catch {
-      // the browser has no room: it lasts for this visit
+      // the storage is full: the value lasts for this visit
     }
     if (value === null) this.#texts.delete(name);
   }
 }
 
-// -- what is read may be anything
+// -- stored values may be anything
 
 export const recordOf = (found: unknown): Readonly<Record<string, unknown>> =>
   typeof found === "object" && found !== null && !Array.isArray(found) ? (found as Record<string, unknown>) : {};

@@ -1,6 +1,6 @@
 /**
- * Chooses the credentials for the next connection: those of a new link first, then in turn with the earlier ones, until
- * the machine has accepted one of them. A forged link costs time, but not the access that this browser had.
+ * Chooses the credentials for each attempt to connect: those of a new link first, then the earlier ones in turn with them,
+ * until the machine has accepted one. A forged link costs time, but never the access that this browser had.
  */
 
 import type { Ending } from "../transport/pairing_endings";
@@ -12,12 +12,13 @@ export interface Attempt extends Credentials {
 }
 
 export class Attempts {
+  /** The next attempt uses the credentials of the new link, if there is one. */
   #renews = true;
-  /** The machine is said to know this browser already: it is tried without the link's secret, which is kept. */
+  /** The link's secret was reported as used, so the machine may know this browser: try without it, but keep it. */
   #withoutSecret = false;
   readonly #refused = new Set<boolean>(); // bounded: one entry for each kind of credentials
 
-  /** Somebody has opened a link, or wants another try. */
+  /** The person opened a link, or wants another try. */
   reset(): void {
     this.#renews = true;
     this.#withoutSecret = false;
@@ -30,7 +31,7 @@ export class Attempts {
     return { token, secret: this.#withoutSecret ? null : secret, isRenewal };
   }
 
-  /** One has failed; whether there is no use in another. */
+  /** An attempt failed. Returns whether another one is no use. */
   failed({ isRenewal }: Attempt, { final, linkUsed }: Ending, machine: Machine | null): boolean {
     this.#withoutSecret = linkUsed ?? false;
     if (this.#withoutSecret || machine === null || machine.renewal === null) return final;
@@ -39,14 +40,14 @@ export class Attempts {
     return this.#refused.size === 2;
   }
 
-  /** The machine has spoken: what of it has changed. */
+  /** The machine has accepted these credentials. Returns the changes to store. */
   proven({ isRenewal }: Attempt, { credentials, renewal }: Machine): Pick<Machine, "credentials" | "renewal"> {
     this.reset();
     const { token } = isRenewal && renewal !== null ? renewal : credentials;
     return { credentials: { token, secret: null }, renewal: null };
   }
 
-  /** The relay gives this browser a token. */
+  /** The relay gave this browser a token. Returns the changes to store. */
   signedIn({ isRenewal }: Attempt, token: string, { credentials, renewal }: Machine): Partial<Machine> {
     if (!isRenewal) return { credentials: { ...credentials, token } };
     return renewal === null ? {} : { renewal: { ...renewal, token } };

@@ -1,8 +1,8 @@
 /**
- * The person's own key combinations for one machine. They type, so they come only from the machine's agent, encrypted.
+ * The person's own key combinations for one machine. They type text, so they come only from the machine's agent, encrypted.
  *
- * The agent keeps them for all phones of the machine if it lists `keys`. This browser keeps a copy. A change that has not
- * reached the agent yet is newer than the agent's list.
+ * An agent with the feature `keys` stores them for all phones of the machine. This browser stores a copy. A change that
+ * has not reached the agent yet is newer than the agent's list.
  */
 
 import { readCombinations } from "./combination_list";
@@ -12,10 +12,10 @@ import type { Combination, OwnKeys, Send } from "./types";
 export const KEYS_FEATURE = "keys";
 
 export class Combinations {
-  /** Whether the agent of this connection keeps them; null before it is known. */
-  #isKept: boolean | null = null;
+  /** Whether this connection's agent stores them; null before that is known. */
+  #isStoredByAgent: boolean | null = null;
   #isSettled = false;
-  /** What was changed here was sent on this connection. */
+  /** The local change was sent on this connection. */
   #isSent = false;
 
   constructor(
@@ -30,24 +30,24 @@ export class Combinations {
 
   /** A session with the agent has begun. */
   begin(features: readonly string[]): void {
-    this.#isKept = features.includes(KEYS_FEATURE);
+    this.#isStoredByAgent = features.includes(KEYS_FEATURE);
     this.#isSent = false;
-    this.#isSettled = !this.#isKept;
-    if (this.#isKept) this.send("keys:get", {});
+    this.#isSettled = !this.#isStoredByAgent;
+    if (this.#isStoredByAgent) this.send("keys:get", {});
     else this.changed();
   }
 
-  /** The connection is gone, or another machine is chosen. */
+  /** Another machine is used from now on. */
   end(): void {
-    this.#isKept = null;
+    this.#isStoredByAgent = null;
     this.#isSettled = false;
     this.changed();
   }
 
-  /** Take the agent's list; null means that no phone has sent one yet. */
+  /** Take the agent's list. Null: no phone has sent one yet. */
   take(found: unknown): void {
     const kept = found === null ? null : readCombinations(found);
-    if (this.#isKept !== true || (kept === null && found !== null)) return;
+    if (this.#isStoredByAgent !== true || (kept === null && found !== null)) return;
     const { list, isUnsent } = this.storage.combinations;
     if (kept !== null && same(kept, list)) this.storage.combinations = { list, isUnsent: false };
     else if (list !== null && (isUnsent || kept === null)) this.#put(list);
@@ -56,14 +56,14 @@ export class Combinations {
     this.changed();
   }
 
-  /** The person has changed them. */
+  /** The person changed them. */
   put(list: readonly Combination[]): void {
     this.storage.combinations = { list, isUnsent: true };
-    if (this.#isKept && this.#isSettled) this.#put(list, true);
+    if (this.#isStoredByAgent && this.#isSettled) this.#put(list, true);
     this.changed();
   }
 
-  /** Send them once for each connection, or after a change: an agent that refuses a list would refuse it again. */
+  /** Send them once on each connection, and after a change: an agent that refuses a list would refuse it again. */
   #put(list: readonly Combination[], isNew = false): void {
     if (this.#isSent && !isNew) return;
     this.#isSent = this.send("keys:set", { combinations: list });

@@ -1,8 +1,8 @@
-/** Listeners of a session. One that fails does not keep the others from hearing. */
+/** The listeners of a session. One that throws does not stop the others. */
 
 import type { SessionEvents } from "./types";
 
-type Listener = (...heard: never[]) => void;
+type Listener = (...given: never[]) => void;
 
 export class Emitter {
   readonly #listeners = new Map<keyof SessionEvents, Set<Listener>>(); // bounded by the views
@@ -13,13 +13,13 @@ export class Emitter {
     return () => void listeners.delete(listener);
   }
 
-  emit<K extends keyof SessionEvents>(event: K, ...told: Parameters<SessionEvents[K]>): void {
+  emit<K extends keyof SessionEvents>(event: K, ...given: Parameters<SessionEvents[K]>): void {
     for (const listener of [...(this.#listeners.get(event) ?? [])]) {
       try {
-        (listener as (...heard: unknown[]) => void)(...told);
+        (listener as (...given: unknown[]) => void)(...given);
       } catch (error) {
         queueMicrotask(() => {
-          throw error; // for the console
+          throw error; // reported on the console
         });
       }
     }

@@ -1,31 +1,31 @@
-/** Asking the agent how it is: one question at a time, which is answered or fails after a while. */
+/** Requests for the agent's health: one at a time, which is answered or times out. */
 
 import type { Health } from "./types";
 
-const PATIENCE_MS = 6000;
+const TIMEOUT_MS = 6000;
 
-interface Waiting {
+interface PendingRequest {
   resolve(health: Health): void;
   reject(error: Error): void;
   cancel(): void;
 }
 
 export class HealthRequests {
-  #waiting: Waiting | null = null;
-  #asked: Promise<Health> | null = null;
+  #pending: PendingRequest | null = null;
+  #promise: Promise<Health> | null = null;
 
   constructor(private readonly environment: { after(milliseconds: number, call: () => void): () => void }) {}
 
-  /** The answer. `send` asks; false when it can't. Whoever asks while one is under way shares its answer. */
+  /** Return the answer. `send` sends the request, and returns whether it could. Concurrent calls share one request. */
   ask(send: () => boolean): Promise<Health> {
-    if (this.#asked !== null) return this.#asked;
-    this.#asked = new Promise((resolve, reject) => {
-      const cancel = this.environment.after(PATIENCE_MS, () => this.fail("The machine did not answer in time."));
-      this.#waiting = { resolve, reject, cancel };
+    if (this.#promise !== null) return this.#promise;
+    this.#promise = new Promise((resolve, reject) => {
+      const cancel = this.environment.after(TIMEOUT_MS, () => this.fail("The machine did not answer in time."));
+      this.#pending = { resolve, reject, cancel };
     });
-    const asked = this.#asked;
+    const promise = this.#promise;
     if (!send()) this.fail("There is no connection to the machine now.");
-    return asked;
+    return promise;
   }
 
   answer(health: Health): void {
@@ -36,10 +36,10 @@ export class HealthRequests {
     this.#end()?.reject(new Error(reason));
   }
 
-  #end(): Waiting | null {
-    const waiting = this.#waiting;
-    this.#waiting = this.#asked = null;
-    waiting?.cancel();
-    return waiting;
+  #end(): PendingRequest | null {
+    const pending = this.#pending;
+    this.#pending = this.#promise = null;
+    pending?.cancel();
+    return pending;
   }
 }

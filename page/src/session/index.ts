@@ -6,5 +6,5 @@ export { LinkError } from "../e2e/link";
 export type { Environment, RelaySocket } from "../platform/environment";
 export * from "./types";
 
-/** A session with the machine that this browser is linked to, or will be. */
+/** Create the session of this page. */
 export const createSession = (environment: Environment = browserEnvironment()): Session => new MachineSession(environment);

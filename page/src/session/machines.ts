@@ -1,4 +1,4 @@
-/** The machines that this browser is linked to, at the relay that serves this page. */
+/** The machines that this browser is paired with, at the relay that serves this page. */
 
 import { sha256 } from "@noble/hashes/sha2.js";
 
@@ -8,31 +8,32 @@ import { bytesOf, type JsonStorage, recordOf, stringOf } from "../platform/json_
 import type { Credentials, Device, MachineIdentity } from "../transport/machine_identity";
 
 export const MAX_MACHINES = 16;
-const LONGEST_NAME = 60;
+const MAX_NAME = 60;
 const ID = /^[0-9a-f-]{36}$/;
 
 export interface Machine extends MachineIdentity {
-  /** What its agent calls it, and what the person does. */
+  /** The agent's name for it. */
   readonly name: string | null;
+  /** The person's name for it. */
   readonly label: string | null;
   readonly credentials: Credentials;
-  /** Those of a later link. They take the place of the others once the machine has spoken to them. */
+  /** Credentials of a later link. They replace the others once the machine has accepted them. */
   readonly renewal: Credentials | null;
-  /** No terminal of it was seen since the link was opened. */
+  /** No terminal was seen on it since the link was opened. */
   readonly isNew: boolean;
 }
 
 export const nameOf = ({ name, label }: Machine): string | null => label ?? name;
 
-/** A name that was given to a machine, fit to be shown. */
-export const machineName = (name: string): string | null => stringOf(plainLine(name, LONGEST_NAME));
+/** Return a machine's name, made safe to show; null when nothing of it is left. */
+export const machineName = (name: string): string | null => stringOf(plainLine(name, MAX_NAME));
 
-/** How people compare keys: the first 8 bytes of the SHA-256, as the machine shows them, in groups. */
+/** Return a key's fingerprint for people to compare, as the machine shows it: 8 bytes of the SHA-256, in groups. */
 export const fingerprint = (key: Uint8Array): string => hex(sha256(key).slice(0, 8)).replace(/(.{4})(?=.)/g, "$1 ");
 
 export const sameKey = (one: Uint8Array, other: Uint8Array): boolean => hex(one) === hex(other);
 
-/** The stored list of machines. It is read each time: another page of this browser may have changed it. */
+/** The stored list of machines. It is read each time, since another page of this browser may have changed it. */
 export class Machines {
   constructor(private readonly json: JsonStorage) {}
 

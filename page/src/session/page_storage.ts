@@ -1,7 +1,4 @@
-/**
- * What this browser keeps: the machines that it is linked to, which of them is used, and how the person has arranged
- * things there.
- */
+/** What this browser stores: the machines that it is paired with, which one is used, and the person's arrangement of each. */
 
 import { newSecret } from "../transport/identity";
 import type { Device } from "../transport/machine_identity";
@@ -13,14 +10,14 @@ import { moveOneMachine } from "./single_machine_migration";
 import { readSettings } from "./relay_settings";
 import type { Combination, Settings } from "./types";
 
-/** `isUnsent`: changed here, and not known to the machine's agent yet. */
+/** `isUnsent`: changed here, and not sent to the machine's agent yet. */
 export interface StoredCombinations {
   readonly list: readonly Combination[] | null;
   readonly isUnsent: boolean;
 }
 
-/** What is kept for each machine, beside the list of them. */
-const OF_ONE = ["order", "shown", "keys"] as const;
+/** Names of what is stored for each machine, besides the list of machines. */
+const PER_MACHINE = ["order", "shown", "keys"] as const;
 
 export class PageStorage {
   readonly #json: JsonStorage;
@@ -35,7 +32,7 @@ export class PageStorage {
     this.#chosen = stringOf(this.#json.read("chosen"));
   }
 
-  /** Whether what is kept outlives this visit. */
+  /** Whether what is stored outlives this visit. */
   get lasts(): boolean {
     return this.#json.lasts;
   }
@@ -60,36 +57,36 @@ export class PageStorage {
     this.#machines.put(machine);
   }
 
-  /** Change some of a machine, unless it was forgotten meanwhile. */
+  /** Change a machine, unless it was forgotten in the meantime. */
   change(id: string, changes: Partial<Machine>): void {
     const machine = this.#machines.get(id);
     if (machine !== null) this.#machines.put({ ...machine, ...changes });
   }
 
-  /** Forget a machine, what was open there, and everything that could let this browser in again. */
+  /** Forget a machine, its tabs, and all keys and tokens that this browser has for it. */
   forget(id: string): void {
     this.#machines.remove(id);
-    for (const name of OF_ONE) this.#json.write(`${name}.${id}`, null);
+    for (const name of PER_MACHINE) this.#json.write(`${name}.${id}`, null);
     if (this.#chosen === id) this.choose(null);
   }
 
-  /** Who this browser is to a machine that it does not know yet. */
+  /** Create this browser's identity for a machine that it does not know yet. */
   newDevice(): Device {
     const { uuid, randomBytes } = this.environment;
     return { id: uuid(), relaySecret: newSecret(randomBytes), secret: randomBytes(32) };
   }
 
-  // -- what is kept for the machine that is used
+  // -- for the machine that is used
 
-  #read(name: (typeof OF_ONE)[number]): unknown {
+  #read(name: (typeof PER_MACHINE)[number]): unknown {
     return this.#chosen === null ? null : this.#json.read(`${name}.${this.#chosen}`);
   }
 
-  #write(name: (typeof OF_ONE)[number], value: readonly string[] | Record<string, unknown>): void {
+  #write(name: (typeof PER_MACHINE)[number], value: readonly string[] | Record<string, unknown>): void {
     if (this.machine !== null) this.#json.write(`${name}.${this.#chosen}`, value);
   }
 
-  /** Uuids in the order of the tabs, and those that were shown last. */
+  /** The uuids of the terminals, in the order of their tabs. */
   get order(): readonly string[] {
     return strings(this.#read("order"));
   }
@@ -98,6 +95,7 @@ export class PageStorage {
     this.#write("order", uuids);
   }
 
+  /** The uuids of the terminals that were shown last. */
   get shown(): readonly string[] {
     return strings(this.#read("shown"));
   }
@@ -126,7 +124,7 @@ export class PageStorage {
   }
 }
 
-const MOST_STRINGS = 256;
+const MAX_STRINGS = 256;
 
 const strings = (found: unknown): readonly string[] =>
-  Array.isArray(found) ? found.filter((one): one is string => typeof one === "string").slice(0, MOST_STRINGS) : [];
+  Array.isArray(found) ? found.filter((one): one is string => typeof one === "string").slice(0, MAX_STRINGS) : [];

@@ -1,8 +1,8 @@
 /**
- * The account's settings at the relay: colours and a size, and nothing else.
+ * The account's settings at the relay: colours and a font size.
  *
- * A relay can write into them what it likes, and anybody who has one of the account's tokens can, too. What is not one
- * of the values below is neither taken nor sent: in particular nothing that types, and no text.
+ * The relay, and everybody with one of the account's tokens, can write anything into them. Values other than those below
+ * are neither read nor sent: in particular no text, and nothing that types.
  */
 
 import type { Environment } from "../platform/environment";
@@ -13,7 +13,7 @@ const PALETTE = /^[a-z0-9][a-z0-9-]{0,39}$/;
 const SCHEMES = ["system", "dark", "light"];
 const LARGEST_FONT = 100;
 
-/** The part of what was found that is a setting of this page. */
+/** Return the part that consists of valid settings of this page. */
 export function readSettings(found: unknown): Settings {
   const from = record(found);
   const page = record(from["page"]);
@@ -28,7 +28,7 @@ export function readSettings(found: unknown): Settings {
 
 export const getSettings = (environment: Environment, token: string): Promise<Settings> => request(environment, token, "GET");
 
-/** Merge into them. The merged ones. */
+/** Merge changes into the settings. Returns all of them. */
 export const putSettings = (environment: Environment, token: string, changes: Settings): Promise<Settings> =>
   request(environment, token, "PUT", readSettings(changes));
 
@@ -48,5 +48,5 @@ const palette = (found: unknown): string | undefined => (typeof found === "strin
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
-/** Without the fields that are not there. */
+/** Return the fields that are defined. */
 const defined = <T extends object>(fields: T): Defined<T> => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;

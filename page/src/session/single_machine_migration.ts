@@ -2,8 +2,8 @@
 
 import { type JsonStorage, recordOf, stringOf } from "../platform/json_storage";
 
-const ARRANGED = ["order", "shown", "keys"] as const;
-const OF_THE_MACHINE = ["machine", "device", "relay-key", "key", "token"] as const;
+const ARRANGEMENT = ["order", "shown", "keys"] as const;
+const IDENTITY = ["machine", "device", "relay-key", "key", "token"] as const;
 
 export function moveOneMachine(json: JsonStorage): void {
   const machine = recordOf(json.read("machine"));
@@ -12,10 +12,10 @@ export function moveOneMachine(json: JsonStorage): void {
     const identity = { device: json.read("device"), relayKey: json.read("relay-key"), ownKey: json.read("key"), token: json.read("token") };
     json.write("machines", [{ ...machine, ...identity }]);
     json.write("chosen", id);
-    for (const name of ARRANGED) {
+    for (const name of ARRANGEMENT) {
       const found = json.read(name);
       if (typeof found === "object" && found !== null) json.write(`${name}.${id}`, found as Record<string, unknown>);
     }
   }
-  for (const name of [...OF_THE_MACHINE, ...ARRANGED]) json.write(name, null);
+  for (const name of [...IDENTITY, ...ARRANGEMENT]) json.write(name, null);
 }

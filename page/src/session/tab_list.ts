@@ -1,4 +1,4 @@
-/** The tabs as a person has them: which there are, in which order, which are shown, and where output was not seen. */
+/** The list of tabs: their order, which are shown, and which have unseen output. */
 
 import type { ProcessInfo } from "../protocol/messages";
 import { plainLine } from "../protocol/untrusted_text";
@@ -6,10 +6,10 @@ import { exitText } from "./exit_text";
 import type { PageStorage } from "./page_storage";
 import type { Tab } from "./types";
 
-const LONGEST_NAME = 100;
+const MAX_NAME = 100;
 
-/** Any phone of the machine may have named it. */
-const shownName = (name: string): string => plainLine(String(name), LONGEST_NAME);
+/** Return a name that is safe to show: any phone of the machine may have chosen it. */
+const shownName = (name: string): string => plainLine(String(name), MAX_NAME);
 
 export class TabList {
   #tabs: Tab[] = []; // bounded by the agent's terminals
@@ -31,7 +31,7 @@ export class TabList {
     return this.#tabs.some((tab) => tab.uuid === uuid);
   }
 
-  /** The agent's list came; the uuids that are no more. */
+  /** Take the agent's list of terminals. Returns the uuids of those that are gone. */
   sync(listed: readonly ProcessInfo[], active: readonly string[]): string[] {
     const gone = this.#tabs.filter((tab) => !listed.some(({ uuid }) => uuid === tab.uuid)).map(({ uuid }) => uuid);
     this.#tabs = listed.map(({ uuid, name, createdAt, exited }) => {
@@ -44,11 +44,11 @@ export class TabList {
     return gone;
   }
 
-  /** As the person has put them; new ones behind. */
+  /** Sort by the person's order; new terminals come last. */
   #sort(): void {
     const order = this.storage.order;
-    const place = (uuid: string) => (order.includes(uuid) ? order.indexOf(uuid) : order.length);
-    this.#tabs.sort((one, other) => place(one.uuid) - place(other.uuid) || one.createdAt - other.createdAt);
+    const rank = (uuid: string) => (order.includes(uuid) ? order.indexOf(uuid) : order.length);
+    this.#tabs.sort((one, other) => rank(one.uuid) - rank(other.uuid) || one.createdAt - other.createdAt);
   }
 
   #show(uuids: readonly string[]): void {
@@ -57,7 +57,7 @@ export class TabList {
     this.#tabs = this.#tabs.map((tab) => (uuids.includes(tab.uuid) && tab.unseen ? { ...tab, unseen: false } : tab));
   }
 
-  /** Show these, also one that was asked for and is not there yet. */
+  /** Show these terminals. One that was requested may not be in the list yet. */
   show(uuids: readonly string[]): void {
     this.#show(uuids);
   }
@@ -72,7 +72,7 @@ export class TabList {
     this.#tabs = this.#tabs.map((tab) => (tab.uuid === uuid ? { ...tab, name: shownName(name) } : tab));
   }
 
-  /** Its shell ended; the tab stays. */
+  /** The shell ended, and the tab stays. */
   exited(uuid: string, exit: string): void {
     this.#tabs = this.#tabs.map((tab) => (tab.uuid === uuid ? { ...tab, exit } : tab));
   }
@@ -104,7 +104,7 @@ export class TabList {
     this.#shown = [];
   }
 
-  /** Another machine is used: what was shown there. */
+  /** Load what was shown on the machine that is used now. */
   load(): void {
     this.#shown = this.storage.shown;
   }

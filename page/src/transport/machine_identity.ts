@@ -1,6 +1,6 @@
-/** Who a machine is to this browser, who this browser is to it, and what the relay lets it in with. */
+/** The identities of a machine and of this browser, and the credentials for the relay. */
 
-/** This browser's identity for one machine and its relay. Each machine sees a different one. */
+/** This browser's identity at one machine and its relay. Each machine sees a different one. */
 export interface Device {
   readonly id: string;
   /** The secret keys, for the relay and for the machine. */
@@ -8,7 +8,7 @@ export interface Device {
   readonly secret: Uint8Array;
 }
 
-/** What lets this browser in: `secret` is the link's, until the machine has pinned this browser's key. */
+/** The relay's token, and the invitation link's secret until the machine has pinned this browser's key. */
 export interface Credentials {
   readonly token: string | null;
   readonly secret: Uint8Array | null;
@@ -17,6 +17,6 @@ export interface Credentials {
 export interface MachineIdentity {
   readonly id: string;
   readonly key: Uint8Array;
-  /** Who this browser is there. */
+  /** This browser's identity there. */
   readonly device: Device;
 }

@@ -1,32 +1,31 @@
 /**
- * How far this page is with each terminal's stream: what of what comes is to be shown, and what is to be answered.
+ * How far this page is in each terminal's output stream: decides which output is shown, and what is answered.
  *
- * The rules are those of docs/reference/protocol-additions.md ("Offsets"). Pure.
- * It has a terminal's output as soon as it
- * came, since it stays in the page until it is rendered; it acknowledges what was rendered.
+ * The rules are those of docs/reference/protocol-additions.md ("Offsets"). Output has arrived as soon as it came, since
+ * it stays in memory until it is rendered. Acknowledgements are for what was rendered. Pure.
  */
 
 import type { FromPhone, Output, ProcessesSync } from "../protocol/messages";
 
-/** A message to the agent. */
+/** A message to the agent: its event and payload. */
 export type Outgoing = { [Event in keyof FromPhone]: readonly [type: Event, payload: FromPhone[Event]] }[keyof FromPhone];
 
-/** What decides whether a piece of output is shown. */
+/** The part of a stream that a message covers. */
 export type OutputSpan = Pick<Output, "uuid" | "offset" | "end">;
 
 interface StreamPosition {
   stream: string | null;
-  /** It has all of the stream up to here; null: nothing that goes on. */
+  /** Everything up to this offset has arrived; null: nothing that later output can continue. */
   end: number | null;
   rendered: number;
   acknowledged: number;
-  /** A screen is coming, of which not all is there. */
+  /** A screen is arriving in parts, and its last part has not come. */
   inScreen: boolean;
-  /** It waits for what it asked for. */
-  asked: boolean;
+  /** The agent was asked to resume, and has not answered. */
+  isResuming: boolean;
 }
 
-const fresh = (stream: string | null): StreamPosition => ({ stream, end: null, rendered: 0, acknowledged: 0, inScreen: false, asked: false });
+const fresh = (stream: string | null): StreamPosition => ({ stream, end: null, rendered: 0, acknowledged: 0, inScreen: false, isResuming: false });
 
 export class Offsets {
   readonly #positions = new Map<string, StreamPosition>(); // bounded by the agent's terminals
@@ -34,7 +33,7 @@ export class Offsets {
   #window = 0;
   #used = false;
 
-  /** What is answered to `processes:sync`, which came by this path. */
+  /** Take a `processes:sync` that came by this path. Returns the answers. */
   sync(sync: Pick<ProcessesSync, "processes" | "resume" | "window">, path: string): Outgoing[] {
     this.#used = sync.resume !== undefined || sync.window !== undefined;
     this.#window = sync.window ?? 0;
@@ -53,22 +52,22 @@ export class Offsets {
     return [this.#resume([...listed])];
   }
 
-  /** How far it is with a terminal; null: nothing that goes on. */
+  /** Return the offset up to which a terminal's output has arrived; null when there is none. */
   end(uuid: string): number | null {
     return this.#positions.get(uuid)?.end ?? null;
   }
 
-  /** The name of what a terminal prints; null: not known. */
+  /** Return the name of a terminal's stream; null when it is unknown. */
   stream(uuid: string): string | null {
     return this.#positions.get(uuid)?.stream ?? null;
   }
 
-  /** Whether the agent tells positions. */
+  /** Whether the agent sends offsets. */
   get areUsed(): boolean {
     return this.#used;
   }
 
-  /** What was shown of it is thrown away. What is to be told to the agent. */
+  /** The view discarded what it showed of a terminal. Returns the messages to send. */
   drop(uuid: string): Outgoing[] {
     const position = this.#positions.get(uuid);
     if (position === undefined) return [];
@@ -76,13 +75,13 @@ export class Offsets {
     return this.#used ? [this.#resume([uuid])] : [];
   }
 
-  /** Whether a screen or output that came by this path is to be shown, and what is answered. */
+  /** Take a screen or output that came by this path. Returns whether it is shown, and the answers. */
   take(type: "process:screen" | "terminal:output", { uuid, offset, end }: OutputSpan, path: string): [boolean, Outgoing[]] {
     if (!this.#used) return [true, []];
     if (this.#paths !== null && !this.#paths.has(path)) return [false, []];
     const position = this.#of(uuid);
     if (type === "process:screen") {
-      position.asked = false;
+      position.isResuming = false;
       this.#reach(position, end);
       return [true, []];
     }
@@ -91,17 +90,17 @@ export class Offsets {
       this.#reach(position, end);
       return [true, []];
     }
-    if (offset === end) return [false, this.#isAsked(uuid, position, offset)];
-    if (position.end === null && !position.asked && !position.inScreen && offset === 0) position.end = 0; // a terminal that is new
+    if (offset === end) return [false, this.#isCurrent(uuid, position, offset)];
+    if (position.end === null && !position.isResuming && !position.inScreen && offset === 0) position.end = 0; // a new terminal
     if (offset === position.end) {
-      position.asked = false;
+      position.isResuming = false;
       this.#reach(position, end);
       return [true, []];
     }
     return [false, this.#gap(uuid, position, end)];
   }
 
-  /** All of this stream that came up to here is rendered: the acknowledgement, when one is due. */
+  /** Everything up to this offset is rendered. Returns the acknowledgement, if one is due. */
   rendered(uuid: string, end: number | null, stream: string | null): Outgoing[] {
     const position = this.#positions.get(uuid);
     if (!this.#used || position === undefined || position.stream !== stream || end === null || position.end === null || end > position.end) return [];
@@ -120,15 +119,15 @@ export class Offsets {
     position.inScreen = end === undefined;
   }
 
-  #isAsked(uuid: string, position: StreamPosition, end: number): Outgoing[] {
+  #isCurrent(uuid: string, position: StreamPosition, end: number): Outgoing[] {
     if (position.end === end) return this.#acknowledge(uuid, position);
-    position.asked = true;
+    position.isResuming = true;
     return [this.#resume([uuid])];
   }
 
   #gap(uuid: string, position: StreamPosition, end: number | undefined): Outgoing[] {
-    if (position.asked || (position.end !== null && end !== undefined && end <= position.end)) return [];
-    position.asked = true;
+    if (position.isResuming || (position.end !== null && end !== undefined && end <= position.end)) return [];
+    position.isResuming = true;
     return [this.#resume([uuid])];
   }
 
@@ -138,12 +137,12 @@ export class Offsets {
   }
 
   #resume(uuids: readonly string[]): Outgoing {
-    const told = uuids.map((uuid) => {
+    const terminals = uuids.map((uuid) => {
       const position = this.#of(uuid);
       position.inScreen = false;
       const { stream, end } = position;
       return stream === null || end === null ? { uuid } : { uuid, stream, end };
     });
-    return ["terminal:resume", { terminals: told }];
+    return ["terminal:resume", { terminals }];
   }
 }

@@ -1,20 +1,20 @@
-/** Requests to the relay. What it answers is bounded, and read as JSON only. */
+/** HTTP requests to the relay. Answers are bounded, and read as JSON only. */
 
 import type { Environment } from "../platform/environment";
 
-/** Characters of a token; a relay that gives out a longer one is not of this protocol. */
-const LONGEST_TOKEN = 4096;
+/** Characters of a token; longer ones are not valid. */
+const MAX_TOKEN = 4096;
 
-const MOST_BYTES = 64 << 10;
+const MAX_BYTES = 64 << 10;
 
 export interface RelayAnswer {
   readonly ok: boolean;
   readonly status: number;
-  /** Empty where the relay sent anything but an object, or too much. */
+  /** Empty when the answer was not an object, or too long. */
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** Ask the relay. Throws when it can't be reached, and for an answer that leads elsewhere. */
+/** Send a request. Throws when the relay can't be reached, and for a redirect. */
 export async function askRelay(environment: Environment, path: string, options: RequestInit): Promise<RelayAnswer> {
   const response = await environment.fetch(path, { ...options, redirect: "error", credentials: "omit" });
   const content = await contentOf(response).catch(() => ({}));
@@ -35,14 +35,14 @@ async function boundedText(response: Response): Promise<string> {
     const { done, value } = await reader.read();
     if (done) break;
     size += value.length;
-    if (size > MOST_BYTES) {
+    if (size > MAX_BYTES) {
       await reader.cancel();
-      throw new Error(`expected ${MOST_BYTES} bytes at most`);
+      throw new Error(`expected ${MAX_BYTES} bytes at most`);
     }
     text += decoder.decode(value, { stream: true });
   }
   return text + decoder.decode();
 }
 
-/** A relay's token; null for what is none. */
-export const readToken = (found: unknown): string | null => (typeof found === "string" && found !== "" && found.length <= LONGEST_TOKEN ? found : null);
+/** Return a valid token, or null. */
+export const readToken = (found: unknown): string | null => (typeof found === "string" && found !== "" && found.length <= MAX_TOKEN ? found : null);

@@ -35,7 +35,7 @@ import { Welcome } from "./status/welcome";
 import { TabStrip } from "./tabs/tab_strip";
 import { InputSender } from "./input/input_sender";
 
-const LONGEST_TITLE = 120;
+const MAX_TITLE = 120;
 const BELL_PAUSE_MS = 800;
 
 export class App {
@@ -232,7 +232,7 @@ export class App {
       answered: (data) => void this.#session.input(uuid(), data),
       pasted: (text) => void this.#input.paste(text),
       composesAtOnce: () => this.#composesAtOnce(),
-      titled: (title) => this.store.set({ titles: { ...this.store.state.titles, [uuid()]: plainLine(title, LONGEST_TITLE) } }),
+      titled: (title) => this.store.set({ titles: { ...this.store.state.titles, [uuid()]: plainLine(title, MAX_TITLE) } }),
       rang: () => isShown() && this.#ring(),
       copied: (text) => this.#commands.offerCopy(text),
       linked: (address) => void this.#commands.open(address),

@@ -21,7 +21,7 @@ import { machineTitle } from "./status/phrases";
 import { step } from "./tabs/tab_order";
 import type { InputSender } from "./input/input_sender";
 
-const LONGEST_NAME = 60;
+const MAX_NAME = 60;
 
 export class Commands {
   readonly #session: Session;
@@ -65,8 +65,8 @@ export class Commands {
 
   async rename(uuid: string): Promise<void> {
     const tab = this.#store.state.tabs.find((other) => other.uuid === uuid);
-    const name = await askText("Rename the terminal", "Name", tab?.name ?? "", "Rename", LONGEST_NAME);
-    if (name !== null) this.#session.rename(uuid, plainLine(name, LONGEST_NAME));
+    const name = await askText("Rename the terminal", "Name", tab?.name ?? "", "Rename", MAX_NAME);
+    if (name !== null) this.#session.rename(uuid, plainLine(name, MAX_NAME));
   }
 
   move(uuid: string, by: number): void {
@@ -103,7 +103,7 @@ export class Commands {
   }
 
   async #renameMachine(machine: KnownMachine): Promise<void> {
-    const name = await askText(`Rename ${machineTitle(machine)}`, "Name in this browser", machine.name ?? "", "Rename", LONGEST_NAME);
+    const name = await askText(`Rename ${machineTitle(machine)}`, "Name in this browser", machine.name ?? "", "Rename", MAX_NAME);
     if (name !== null) this.#session.renameMachine(machine.id, name);
   }
 

@@ -9,7 +9,7 @@ import { KeyBar, type KeyActions } from "../../src/ui/keys/key_bar";
 import { REPEAT_DELAY_MS, REPEAT_EVERY_MS } from "../../src/ui/keys/repeat";
 import { Notices } from "../../src/ui/notices/notices";
 import type { Screen } from "../../src/ui/screen/screen";
-import { MOST_KEPT, ScreenCache } from "../../src/ui/screen/screen_cache";
+import { MAX_SCREENS, ScreenCache } from "../../src/ui/screen/screen_cache";
 import { ask } from "../../src/ui/sheets/sheet";
 import { firstState } from "../../src/ui/state";
 import { bannerText, phraseFor, shortState } from "../../src/ui/status/phrases";
@@ -71,12 +71,12 @@ describe("pictures of terminals", () => {
   test("at most so many are kept; the one hidden for longest goes first", () => {
     const dropped: string[] = [];
     const screens = new ScreenCache((uuid) => dropped.push(uuid));
-    for (let index = 0; index < MOST_KEPT; index += 1) screens.use(String(index), fake);
+    for (let index = 0; index < MAX_SCREENS; index += 1) screens.use(String(index), fake);
     expect(dropped).toEqual([]);
     screens.use("0", fake); // shown again: not the oldest any more
     screens.use("new", fake);
     expect(dropped).toEqual(["1"]);
-    expect(screens.size).toBe(MOST_KEPT);
+    expect(screens.size).toBe(MAX_SCREENS);
   });
 
   test("closing one ends it, and is no drop", () => {

@@ -4,7 +4,7 @@
  * Keys are in angle brackets, and `<<` is a plain `<`. Pure.
  */
 
-import { MOST_COMBINATIONS, readCombination } from "../../session/combination_list";
+import { MAX_COMBINATIONS, readCombination } from "../../session/combination_list";
 import type { Combination } from "../../session/types";
 import { hasHidden } from "../../protocol/untrusted_text";
 import { encodeCharacter, encodeKey, type Held, type Key, KEYS } from "./encoding";
@@ -14,7 +14,7 @@ export type Combo = Combination;
 export type Step = { readonly text: string } | { readonly key: Key | string; readonly held: Held };
 export type Parsed = { readonly steps: readonly Step[] } | { readonly problem: string };
 
-export const MAX_COMBOS = MOST_COMBINATIONS;
+export const MAX_COMBOS = MAX_COMBINATIONS;
 export const MAX_LABEL = 14;
 export const MAX_SEQUENCE = 500;
 

@@ -1,4 +1,4 @@
-/** Short messages that come and go, and what screen readers are told of changes. At most MOST_SHOWN at once. */
+/** Short messages that come and go, and what screen readers are told of changes. At most MAX_SHOWN at once. */
 
 import { el, setText } from "../base/dom";
 import { icon } from "../base/icons";
@@ -17,14 +17,14 @@ export interface NoticeOptions {
   readonly seconds?: number;
 }
 
-const MOST_SHOWN = 3;
+const MAX_SHOWN = 3;
 const SECONDS = 4;
 const SECONDS_TO_ANSWER = 20;
 
 export class Notices {
   readonly element = el("div", { class: "notices" });
   readonly spoken = el("div", { class: "hidden-but-read", role: "status", "aria-live": "polite" });
-  readonly #shown = new Map<string, { element: HTMLElement; scope: Scope }>(); // bounded by MOST_SHOWN
+  readonly #shown = new Map<string, { element: HTMLElement; scope: Scope }>(); // bounded by MAX_SHOWN
   #count = 0;
 
   say(text: string, options: NoticeOptions = {}): void {
@@ -74,6 +74,6 @@ export class Notices {
 
   #trim(): void {
     const [oldest] = this.#shown.keys();
-    if (this.#shown.size > MOST_SHOWN && oldest !== undefined) this.#remove(oldest);
+    if (this.#shown.size > MAX_SHOWN && oldest !== undefined) this.#remove(oldest);
   }
 }

@@ -8,7 +8,7 @@
 import { WebglAddon } from "@xterm/addon-webgl";
 import type { Terminal } from "@xterm/xterm";
 
-const MOST_LOSSES = 2;
+const MAX_LOSSES = 2;
 
 export class Renderer {
   readonly #terminal: Terminal;
@@ -24,11 +24,11 @@ export class Renderer {
   }
 
   show(): void {
-    if (this.#addon !== null || this.#losses >= MOST_LOSSES) return;
+    if (this.#addon !== null || this.#losses >= MAX_LOSSES) return;
     try {
       this.#attach(new WebglAddon());
     } catch {
-      this.#losses = MOST_LOSSES; // no WebGL 2 here
+      this.#losses = MAX_LOSSES; // no WebGL 2 here
       this.hide();
     }
   }

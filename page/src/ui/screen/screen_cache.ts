@@ -1,14 +1,14 @@
 /**
- * The terminals that have a picture. At most MOST_KEPT; the one that was hidden for longest is thrown away first.
+ * The terminals that have a picture. At most MAX_SCREENS; the one that was hidden for longest is thrown away first.
  */
 
 import type { Screen } from "./screen";
 
-export const MOST_KEPT = 4;
+export const MAX_SCREENS = 4;
 
 export class ScreenCache {
   /** From the longest hidden to the shown one. */
-  readonly #kept = new Map<string, Screen>(); // bounded by MOST_KEPT
+  readonly #kept = new Map<string, Screen>(); // bounded by MAX_SCREENS
   readonly #dropped: (uuid: string) => void;
 
   /** `dropped` is told of each picture that was thrown away to save memory. */
@@ -47,7 +47,7 @@ export class ScreenCache {
   }
 
   #trim(): void {
-    while (this.#kept.size > MOST_KEPT) {
+    while (this.#kept.size > MAX_SCREENS) {
       const [oldest] = this.#kept.keys();
       if (oldest === undefined) return;
       this.end(oldest);

@@ -35,7 +35,7 @@ export class TerminalViews {
   readonly #store: Store<AppState>;
   readonly #area: HTMLElement;
   readonly #actions: TerminalViewsActions;
-  readonly #views = new Map<string, TerminalView>(); // bounded by MOST_KEPT: dropped with its screen
+  readonly #views = new Map<string, TerminalView>(); // bounded by MAX_SCREENS: dropped with its screen
   readonly #screens: ScreenCache;
   readonly #missed = new Set<string>(); // bounded by the tabs: whose output came while there was no screen for it
   /** Made here and not yet among the session's tabs. */

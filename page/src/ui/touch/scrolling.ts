@@ -9,7 +9,7 @@ import type { Point } from "./gestures";
 import { Lines, Momentum } from "./momentum";
 
 /** A program gets at most so many lines at once, however fast the finger was. */
-const MOST_LINES = 40;
+const MAX_LINES = 40;
 
 export class Scrolling {
   readonly #momentum = new Momentum();
@@ -53,7 +53,7 @@ function wantsWheel(terminal: Terminal): boolean {
 function turnWheel(terminal: Terminal, lines: number, point: Point): void {
   const target = terminal.element?.querySelector(".xterm-screen");
   const shape = { deltaY: lines > 0 ? -1 : 1, deltaMode: 1, clientX: point.x, clientY: point.y, bubbles: true, cancelable: true };
-  for (let turn = 0; turn < Math.min(Math.abs(lines), MOST_LINES); turn += 1) target?.dispatchEvent(new WheelEvent("wheel", shape));
+  for (let turn = 0; turn < Math.min(Math.abs(lines), MAX_LINES); turn += 1) target?.dispatchEvent(new WheelEvent("wheel", shape));
 }
 
 /** A tap is a click: it focuses, follows links, and is reported to programs that read the mouse. */
