@@ -1,6 +1,6 @@
 """`mobifai relay account`: the accounts of a relay that several people share.
 
-A relay that runs is asked; otherwise its state directory is changed, and the relay finds it so when it starts.
+A running relay makes the change itself. If none runs, the command changes the state directory.
 """
 
 from collections.abc import Callable
@@ -24,16 +24,16 @@ from mobifai.relay.store import RelayStore
 from mobifai.relay.tokens import Tokens, load_secret
 from mobifai.state import open_state
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group()
 @click.pass_context
 def account(context: click.Context) -> None:
-    """Add, list or remove the accounts of a relay.
+    """Add, list or remove the accounts of a shared relay.
 
-    Each account has its own agents, phones, invitations and settings, and sees nothing of the others. Every relay has
-    the account `owner`.
+    Each account has its own agents, phones, invitations and settings, and can't see those of other accounts. Every
+    relay has the account `owner`.
     """
     context.default_map = dict.fromkeys(account.commands, context.default_map)
 
@@ -44,7 +44,7 @@ def account(context: click.Context) -> None:
 @state_dir_option
 @click.pass_obj
 def add(settings: FileSettings, name: str, as_json: bool, state_dir: Path) -> None:
-    """Add an account, and show how its first agent signs in."""
+    """Add an account, and show a pairing code for its first agent."""
 
     def now(sign_in: SignIn) -> dict[str, Any]:
         sign_in.accounts.add(name)
@@ -59,7 +59,7 @@ def add(settings: FileSettings, name: str, as_json: bool, state_dir: Path) -> No
 @state_dir_option
 @click.pass_obj
 def invite(settings: FileSettings, name: str, as_json: bool, state_dir: Path) -> None:
-    """Show how one more agent of an account signs in."""
+    """Show a pairing code for one more agent of an account."""
 
     def now(sign_in: SignIn) -> dict[str, Any]:
         return describe(sign_in.invite(ClientKind.AGENT, name), [])
@@ -72,7 +72,7 @@ def invite(settings: FileSettings, name: str, as_json: bool, state_dir: Path) ->
 @state_dir_option
 @click.pass_obj
 def list_accounts(settings: FileSettings, as_json: bool, state_dir: Path) -> None:
-    """List the accounts, with the number of their devices."""
+    """List the accounts with the number of agents and phones of each."""
     answer = _request_or_run(settings, state_dir, "account-list", "", summary)
     if as_json:
         click.echo(msgspec.json.encode(answer))
@@ -90,17 +90,17 @@ def _count(number: int, what: str) -> str:
 @state_dir_option
 @click.pass_obj
 def remove(settings: FileSettings, name: str, state_dir: Path) -> None:
-    """Remove an account: its devices are disconnected, and all that belongs to it is deleted."""
+    """Remove an account: disconnect its devices, and delete everything that belongs to it."""
 
     def now(sign_in: SignIn) -> None:
         sign_in.accounts.remove(name)
 
     _request_or_run(settings, state_dir, "account-remove", name, now)
-    click.echo(f"The account {name!r} is removed.")
+    click.echo(f"Removed the account {name!r}.")
 
 
 def summary(sign_in: SignIn) -> dict[str, Any]:
-    """The accounts, as `account list` shows them."""
+    """Return the accounts with the number of their agents and phones."""
     found = []
     for one in sign_in.accounts:
         types = [device.type for device in sign_in.devices(one.name)]
@@ -109,7 +109,7 @@ def summary(sign_in: SignIn) -> dict[str, Any]:
 
 
 def describe(made: IssuedInvitation, urls: list[str]) -> dict[str, Any]:
-    """An agent's invitation as commands print it. `urls` are the relay's addresses, if they are known."""
+    """Return an agent's invitation as commands print it. `urls` are the relay's addresses; empty if unknown."""
     where = invitation_urls(urls) if urls else {"relay_url": None, "page_url": None}
     return {**where, "device_id": None, **asdict(made)}
 
@@ -124,12 +124,12 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
 def _request_or_run(
     settings: FileSettings, state_dir: Path, question: str, name: str, now: Callable[[SignIn], Any]
 ) -> Any:
-    """Ask the relay that runs; without one, open its state and do it there. Raises MobiFaiError."""
+    """Send a request to the running relay; if none runs, apply `now` to its state. Raises MobiFaiError."""
     if is_running(state_dir):
         if "relay_pid" not in request_running(state_dir, "status"):
             raise CommandError(
-                f"{state_dir} is the state directory of `mobifai serve`, whose own relay has one account; choose that "
-                "of `mobifai relay` with --state-dir"
+                f"expected the state directory of `mobifai relay`; found that of `mobifai serve`, {state_dir}, whose "
+                "relay has only one account: choose the other one with --state-dir"
             )
         return request_running(state_dir, question, name=name)
     with open_state(state_dir) as state, RelayStore.open(state.path) as store:

@@ -1,6 +1,6 @@
-"""What `mobifai serve` does once its options are read: the agent, its control socket and the person, until the end.
+"""The agent's process of `mobifai serve`: runs the agent and its control socket, and shows the first invitation.
 
-Imported in the agent's process only; the keeper needs none of it.
+Owns the scope in which everything of the agent is open. Only the agent's process imports this; the keeper does not.
 """
 
 import asyncio
@@ -44,9 +44,10 @@ _log = logging.getLogger(__name__)
 def run_agent(
     config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
 ) -> int:
-    """Serve until told to stop; the exit status.
+    """Serve until a signal or a restart ends it. Return the exit status.
 
-    `keeper_fd` is the connection to the keeper, if there is one. It stays open: why this process ends is told by it.
+    `keeper_fd` is the connection to the keeper, if there is one. It stays open until the process ends, since the reason
+    for a failed start is reported over it.
     """
     return run(_serve(config, assistant, state, logs, keeper_fd))
 
@@ -54,7 +55,7 @@ def run_agent(
 async def _serve(
     config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
 ) -> int:
-    """Serve until told to stop; the exit status."""
+    """Serve until a signal or a restart ends it. Return the exit status."""
     async with AsyncExitStack() as scope:
         stop = await scope.enter_async_context(stop_signals())
         ledger = Ledger(config.limits)
@@ -95,7 +96,7 @@ async def _enter_spawner(
 
 
 def _with_port_of_before(config: Config, spawner: KeeperClient | LocalSpawner) -> Config:
-    """An own relay on any port keeps the one that phones know when the agent starts again."""
+    """Give a built-in relay on port 0 the port that it had before the agent restarted, since phones know it."""
     port = spawner.notes.get("port") if isinstance(spawner, KeeperClient) else None
     if port is None or not isinstance(config.relay, RelayConfig):
         return config
@@ -109,12 +110,12 @@ async def _say_repeats(logs: RootLogHandler) -> None:
 
 
 def _pid(spawner: KeeperClient | LocalSpawner) -> int:
-    """The process that a person ends."""
+    """Return the process that a user stops to stop MobiFai."""
     return spawner.keeper_pid if isinstance(spawner, KeeperClient) else os.getpid()
 
 
 class _AgentRestart:
-    """Starts the agent anew, when asked or daily: it stops with the status by which the keeper knows."""
+    """Restarts the agent, on request or daily: the process exits with the status that tells the keeper to start it."""
 
     def __init__(self, stop: asyncio.Event, keeper_pid: int | None) -> None:
         self.wanted = False
@@ -123,12 +124,14 @@ class _AgentRestart:
 
     async def asked(self, _: dict[str, Any]) -> object:
         if self.pid is None:
-            raise StateError("this agent runs without a keeper (--no-keeper), so its terminals would end with it")
-        asyncio.get_running_loop().call_later(0.1, self._begin)  # the answer goes first
+            raise StateError(
+                "can't restart: the agent runs without a keeper (--no-keeper), so its terminals would end with it"
+            )
+        asyncio.get_running_loop().call_later(0.1, self._begin)  # after the response is sent
         return {}
 
     def restart(self) -> bool:
-        """Restart, if a keeper is there to do it."""
+        """Restart if there is a keeper. Return whether there is."""
         if self.pid is not None:
             self._begin()
         return self.pid is not None
@@ -159,7 +162,9 @@ async def _announce(
         except StateError as error:
             _log.error("%s", error)
     if isinstance(spawner, KeeperClient) and spawner.life > 1:
-        announce("The agent runs again. Links and codes shown before are void; `mobifai pair` shows a new link.")
+        announce(
+            "The agent restarted; earlier links and pairing codes are no longer valid. `mobifai pair` shows a new link."
+        )
         return
     await _show_invitation(agent)
     if (
@@ -170,15 +175,15 @@ async def _announce(
         announce(_only_here(config.relay))
     if isinstance(config.relay, str) and config.e2e == "allow":
         announce(
-            f"Legacy apps, which don't encrypt end to end, may come (--e2e allow): the relay {config.relay} decides "
-            "which, can read what they do, and can use your terminals in their name."
+            f"Legacy apps, which don't encrypt end to end, can connect (--e2e allow): the relay {config.relay} decides "
+            "which ones, can read everything that they send and show, and can use your terminals in their name."
         )
-    announce("`mobifai pair` shows a new link, `mobifai pair --legacy` a code for a legacy app. Ctrl-C stops.")
+    announce("`mobifai pair` shows a new link, `mobifai pair --legacy` a code for a legacy app. Press Ctrl-C to stop.")
 
 
 async def _show_invitation(agent: Agent) -> None:
-    """Invite a first phone, where only the person at this machine reads it."""
-    if not sys.stdout.isatty():  # a service's log is not for secrets
+    """Invite a first phone if standard output is a terminal, so that nobody else can read the invitation."""
+    if not sys.stdout.isatty():  # a service's log must not hold secrets
         url, *others = agent.relay_target.find_urls()
         announce("\n".join([f"Ready at {url}.", *invitation.other_addresses(others)]))
         return
@@ -190,12 +195,14 @@ async def _show_invitation(agent: Agent) -> None:
 
 def _only_here(relay: RelayConfig) -> str:
     if relay.host in (EVERY_ADDRESS, EVERY_IPV4_ADDRESS):
-        return "This machine has no network now, so only it can reach the relay. `mobifai pair` looks again."
-    return "Only this machine can reach it. `mobifai serve --lan` opens it to phones on the same network."
+        return (
+            "No network was found, so only this machine can reach the relay. `mobifai pair` looks for networks again."
+        )
+    return "Only this machine can reach the relay. `mobifai serve --lan` opens it to phones on the same network."
 
 
 def _write_ready_file(path: Path, content: Mapping[str, Any]) -> None:
-    """Write the file so that nobody sees a part of it. Raises StateError."""
+    """Write the file atomically. Raises StateError."""
     try:
         write_whole(path, msgspec.json.encode(content) + b"\n", mode=0o644)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a process that serves tells the person at the machine, who may not be there."""
+"""Messages of a serving process for the user at the machine."""
 
 import contextlib
 import sys
@@ -10,7 +10,7 @@ from mobifai.streams import is_writable
 
 
 def announce(text: str) -> None:
-    """Print for the person. A reader that went away or does not read and a full disk cost the text, nothing else."""
+    """Print a message. It is dropped if standard output is closed, blocked, or on a full disk."""
     with contextlib.suppress(OSError, ValueError):
         if is_writable(sys.stdout):
             click.echo(plain(text))

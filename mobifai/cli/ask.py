@@ -1,4 +1,4 @@
-"""`mobifai ask`: the assistant, from the command line."""
+"""`mobifai ask`: use the assistant from the command line."""
 
 import asyncio
 import os
@@ -23,19 +23,21 @@ from mobifai.state import StateDir
 @click.command()
 @click.argument("prompt")
 @click.option("--tab", metavar="NAME", help="Name or id of the tab to work in.  [default: the active one]")
-@click.option("--json", "as_json", is_flag=True, help="Print every step as a line of JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print each step as a line of JSON.")
 @state_dir_option
 def ask(prompt: str, tab: str | None, as_json: bool, state_dir: Path) -> None:
     """Ask the assistant to do something in a terminal of the running agent.
 
-    Shows what it does, step by step; Ctrl-C stops it.
+    Shows each step that the assistant takes. Press Ctrl-C to stop it.
     """
     if tab is None and os.environ.get("TERM_PROGRAM") == "MobiFai":
-        raise CommandError("this runs in a terminal of MobiFai, into which it would type; name another with --tab")
+        raise CommandError(
+            "the assistant would type into the terminal that this command runs in; choose another with --tab"
+        )
     try:
         asyncio.run(_ask(StateDir(state_dir).control_socket, {"prompt": prompt, "tab": tab}, as_json))
     except NotRunning:
-        request_running(state_dir, "ask")  # raises what the keeper knows of the agent, if there is one
+        request_running(state_dir, "ask")  # raises the error of the keeper, if there is one
 
 
 async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> None:
@@ -56,7 +58,7 @@ async def _ask(socket: Path, request: Mapping[str, object], as_json: bool) -> No
 
 
 async def _approve(socket: Path, question: Mapping[str, Any], answered: "asyncio.Task[Any]") -> None:
-    """Ask the person here, unless somebody answers elsewhere first."""
+    """Ask the user at this terminal, unless another device answers first."""
     try:
         asked = asyncio.ensure_future(_approved(question["seconds"]))
         await asyncio.wait((asked, answered), return_when=asyncio.FIRST_COMPLETED)
@@ -66,7 +68,7 @@ async def _approve(socket: Path, question: Mapping[str, Any], answered: "asyncio
         asked.cancel()
         with suppress(asyncio.CancelledError):
             await asked
-        click.echo("It was answered elsewhere, or nobody answered in time.")
+        click.echo("Another device answered, or nobody answered in time.")
     except BaseException:
         answered.cancel()
         await asyncio.wait((answered,))
@@ -83,7 +85,7 @@ def _text(event: str, payload: dict[str, Any]) -> str:
             who = "model" if payload.get("source", "model") == "model" else "agent"
             return f"{who}: {lines(payload['text'])}"
         case "ai:approval":
-            return "\n".join(["It wants to:", *(f"  {_step(step)}" for step in payload["actions"])])
+            return "\n".join(["The assistant wants to:", *(f"  {_step(step)}" for step in payload["actions"])])
         case "ai:finished":
             return f"{payload['outcome'].capitalize()}: {payload['turns']} turns, {payload['tokens']:,} tokens."
         case _:
@@ -104,9 +106,9 @@ def _step(step: dict[str, Any]) -> str:
 
 
 async def _approved(seconds: float) -> bool:
-    """Whether a person at this terminal says yes."""
+    """Ask the user at this terminal. Return whether the answer was yes."""
     if not sys.stdin.isatty():
-        click.echo("Not allowed: there is nobody here to ask.", err=True)
+        click.echo("Not allowed: standard input is no terminal, so nobody can be asked.", err=True)
         return False
     click.echo("Allow it? [y/N] ", nl=False)
     async with _input() as lines:
@@ -119,7 +121,7 @@ async def _approved(seconds: float) -> bool:
 
 @asynccontextmanager
 async def _input() -> AsyncIterator["asyncio.Future[str]"]:
-    """The next line that is typed."""
+    """Yield a future of the next line that the user types."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
 

@@ -1,4 +1,4 @@
-"""The person at the machine, while an agent serves: where to sign it in, and that phones can pair."""
+"""The console of a serving agent: shows where to sign the agent in, and opens that page on Enter."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class ConsolePresenter:
-    """Speaks with the person at the machine (see `Presenter`)."""
+    """The `Presenter` of the user at the machine. `is_ready` is set once phones can pair."""
 
     def __init__(self) -> None:
         self.is_ready = asyncio.Event()
@@ -22,10 +22,10 @@ class ConsolePresenter:
         self._listening = False
 
     def sign_in(self, url: str, message: str) -> None:
-        """Show where to sign this agent in; Enter opens it."""
+        """Show the address at which to sign this agent in. Enter opens it in a browser."""
         self._login_url = url
-        _log.info("the relay wants this agent to be signed in at %s", url)
-        announce(one_line(message) or "The relay wants to know whose agent this is.")
+        _log.info("the relay requires a sign-in of this agent at %s", url)
+        announce(one_line(message) or "The relay requires a sign-in of this agent.")
         announce(f"Sign in at:  {one_line(url, 2048)}")
         if _in_foreground():
             announce("Press Enter to open it in your browser.")
@@ -41,18 +41,18 @@ class ConsolePresenter:
             self.close()
 
     def ready(self) -> None:
-        """Phones can pair."""
+        """Note that phones can pair."""
         self.is_ready.set()
 
     def close(self) -> None:
-        """Listen to nobody."""
+        """Stop reading standard input."""
         if self._listening:
             asyncio.get_running_loop().remove_reader(sys.stdin)
             self._listening = False
 
 
 def _in_foreground() -> bool:
-    """Whether somebody may type to us: reading in the background would stop the process."""
+    """Return whether standard input can be read: the system stops a background process that tries to."""
     try:
         return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What commands that run for long share: the loop, the signals, and asking the process that runs."""
+"""Requests to the running process, and the event loop and signals that long-running commands share."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from mobifai.control.control_socket import ANSWER_SECONDS, NotResponding, NotRun
 from mobifai.state import StateDir
 
 HANGING_SECONDS = 5.0
-"""An agent that does not answer for so long is one for its keeper, where that can help."""
+"""After this time without a response from the agent, its keeper is asked instead."""
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Uvloop where it is installed: the data channel is 1.9 times as fast on it."""
+    """Return uvloop's factory where uvloop is installed, since it makes the data channel faster."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
@@ -32,16 +32,16 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end on the best loop there is."""
+    """Run a coroutine to its end, on uvloop if possible."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main)
 
 
 @asynccontextmanager
 async def stop_signals() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT, SIGTERM or SIGHUP (the window was closed) sets, for the length of this scope.
+    """Yield an event that SIGINT, SIGTERM or SIGHUP (the window was closed) sets.
 
-    SIGHUP and SIGINT stay ignored where the parent ignores them: nohup, and a script for what it starts by `&`.
+    SIGHUP and SIGINT stay ignored if the parent process ignores them, as nohup does, and a shell for commands with `&`.
     """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     handled = [
@@ -57,7 +57,7 @@ async def stop_signals() -> AsyncIterator[asyncio.Event]:
 
 
 async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event, at most so long; whether it is set."""
+    """Wait for an event, at most this long. Return whether it is set."""
     try:
         async with asyncio.timeout(seconds):
             return await event.wait()
@@ -66,7 +66,7 @@ async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
 
 
 def is_running(state_dir: Path) -> bool:
-    """Whether a process answers for this state directory."""
+    """Return whether a process listens on the control socket of this state directory."""
     try:
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
             connection.connect(str(StateDir(state_dir).control_socket))
@@ -76,9 +76,9 @@ def is_running(state_dir: Path) -> bool:
 
 
 def request_running(state_dir: Path, question: str, **arguments: object) -> Any:
-    """Ask the process that runs with this state directory, or its keeper while no agent answers. Raises StateError.
+    """Send a request to the process of this state directory, or to its keeper if no agent runs. Raises StateError.
 
-    The keeper is asked what it can do for an agent that hangs; other questions wait for the agent.
+    If the agent hangs, the keeper gets the requests that it can handle; other requests wait for the agent.
     """
     state = StateDir(state_dir)
     patience = HANGING_SECONDS if question in ("status", "restart") else ANSWER_SECONDS

@@ -1,4 +1,4 @@
-"""`mobifai devices`: which phones and agents may come in, and shutting one out."""
+"""`mobifai devices`: list paired phones and agents, and revoke one."""
 
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,15 @@ from mobifai.protocol.plain_text import one_line
 @click.group()
 @click.pass_context
 def devices(context: click.Context) -> None:
-    """Show the devices that may come in, or shut one out."""
+    """List paired devices, or revoke one."""
     context.default_map = dict.fromkeys(devices.commands, context.default_map)
 
 
 @devices.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @state_dir_option
 def list_devices(as_json: bool, state_dir: Path) -> None:
-    """List the devices of this account."""
+    """List the paired devices, and which of them use end-to-end encryption."""
     answer = request_running(state_dir, "devices")
     if as_json:
         click.echo(msgspec.json.encode(answer))
@@ -42,13 +42,13 @@ def list_devices(as_json: bool, state_dir: Path) -> None:
     if "relay" in answer:
         click.echo(
             one_line(
-                f"Only phones with end-to-end encryption are shown: the relay can't be asked ({answer['relay']}).", 500
+                f"Only phones with end-to-end encryption are listed: the relay did not answer ({answer['relay']}).", 500
             )
         )
 
 
 def _protection(device: dict[str, Any]) -> str:
-    """Whether a phone is known by its key, or is a legacy app."""
+    """Return how a phone is protected: by a key of its own, or not, as a legacy app."""
     if device["type"] == "mac":
         return ""
     known = device.get("e2e")
@@ -61,8 +61,8 @@ def _protection(device: dict[str, Any]) -> str:
 @click.argument("device_id")
 @state_dir_option
 def revoke(device_id: str, state_dir: Path) -> None:
-    """Shut a device out, at once: its token is void and its session ends."""
+    """Remove a device immediately: its token becomes invalid and its session ends."""
     answer = request_running(state_dir, "revoke", device_id=device_id)
-    click.echo(f"{one_line(device_id)} may no longer come in.")
+    click.echo(f"Revoked {one_line(device_id)}.")
     if "relay" in answer:
-        click.echo(one_line(f"The relay does not shut it out ({answer['relay']}); this agent does.", 500))
+        click.echo(one_line(f"The relay did not revoke it ({answer['relay']}); this agent rejects it.", 500))

@@ -1,4 +1,4 @@
-"""`mobifai doctor`: what is wrong with this installation, and what to do about it."""
+"""`mobifai doctor`: check this installation, and say what to do about problems."""
 
 import contextlib
 import os
@@ -27,23 +27,23 @@ _STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@click.option("--relay", envvar="MOBIFAI_RELAY", help="Look at the relay at this URL, too.")
-@click.option("--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Look as for `serve --lan`.")
-@click.option("--host", envvar="MOBIFAI_HOST", help="Address for the own relay.  [default: 127.0.0.1]")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--relay", envvar="MOBIFAI_RELAY", help="Also check the relay at this URL.")
+@click.option("--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Check for `serve --lan`.")
+@click.option("--host", envvar="MOBIFAI_HOST", help="Address of the built-in relay.  [default: 127.0.0.1]")
 @click.option(
     "--port", type=click.IntRange(0, 65535), envvar="MOBIFAI_PORT", default=DEFAULT_PORT, show_default=True,
-    help="Port for the own relay.",
+    help="Port of the built-in relay.",
 )  # fmt: skip
-@click.option("--shell", envvar="MOBIFAI_SHELL", help="The program in a new terminal.  [default: your shell]")
+@click.option("--shell", envvar="MOBIFAI_SHELL", help="Program to run in a new terminal.  [default: your shell]")
 @state_dir_option
 def doctor(
     as_json: bool, relay: str | None, lan: bool, host: str | None, port: int, shell: str | None, state_dir: Path
 ) -> int:
-    """Look for what keeps MobiFai from working, and say what to do about it.
+    """Check for problems that keep MobiFai from working, and say how to fix them.
 
-    Changes nothing, and speaks to this machine only, and to the relay that is named. The exit status is 0 when there is
-    no problem (warnings are none), else 1.
+    Changes nothing. Connects only to this machine, and to the relay given with --relay. The exit status is 0 if there
+    is no problem (warnings do not count), else 1.
     """
     argv = _shell(shell)
     environment = shell_environment(os.environ, argv[0])
@@ -58,7 +58,7 @@ def _shell(command: str | None) -> tuple[str, ...]:
         return shell_command(command)
     except ConfigError:
         with contextlib.suppress(ValueError):
-            if words := shlex.split(command or ""):  # the check of the shell says what is wrong with it
+            if words := shlex.split(command or ""):  # the check of the shell reports what is wrong with it
                 return tuple(words)
         raise
 

@@ -1,7 +1,7 @@
-"""The first process of a container (PID 1): it runs the command in a child, and takes the status of every orphan.
+"""The init process of a container (PID 1): runs the command in a child, and reaps orphaned processes.
 
-The system gives orphans to the first process, and keeps each that has ended until its status is taken. A command that
-waits only for its own children would let them pile up. `mobifai serve` has a keeper, which does this itself.
+The system makes PID 1 the parent of orphans, and keeps each that has ended as a zombie until it is reaped. A command
+that waits only for its own children would let zombies pile up. The keeper of `mobifai serve` reaps them itself.
 """
 
 import os
@@ -14,11 +14,11 @@ from mobifai.resource_limits import fork
 from mobifai.terminals.spawning import ended_children
 
 _OWN = frozenset({signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU, signal.SIGSEGV})
-"""Signals that are not passed on: they can't be, or are meant for the process that gets them."""
+"""Signals that are not forwarded: they can't be, or concern only the process that gets them."""
 
 
 def fork_if_init() -> None:
-    """Return in a child if this is the first process, which exits when the child does. Needs a single thread."""
+    """Fork if this is PID 1, and return in the child; PID 1 exits when the child does. Needs a single thread."""
     if os.getpid() != 1:
         return
     with _blocked_signals() as waited:
@@ -30,7 +30,7 @@ def fork_if_init() -> None:
 
 @contextmanager
 def _blocked_signals() -> Iterator[set[int]]:
-    """Hold all signals back from the fork on, so that none is lost."""
+    """Block all signals before the fork, so that none is lost."""
     waited: set[int] = set(signal.valid_signals()) - _OWN | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     try:
@@ -40,20 +40,20 @@ def _blocked_signals() -> Iterator[set[int]]:
 
 
 def _take_terminal() -> None:
-    """Have a process group of its own in the foreground, so that Ctrl-C reaches the child once."""
+    """Make the child's process group the foreground one, so that Ctrl-C reaches the child only once."""
     os.setpgid(0, 0)
     if sys.__stdin__ is not None and os.isatty(0):
         before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         try:
             os.tcsetpgrp(0, os.getpgrp())
-        except OSError:  # it is not the terminal of this session
+        except OSError:  # not the controlling terminal
             pass
         finally:
             signal.signal(signal.SIGTTOU, before)
 
 
 def _wait_for(child: int, waited: set[int]) -> int:
-    """Pass signals on and take statuses until the child has ended; the exit status for it."""
+    """Forward signals and reap processes until the child has ended. Return its exit status."""
     while True:
         number = signal.sigwait(waited)
         if number != signal.SIGCHLD:

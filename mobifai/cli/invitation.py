@@ -1,4 +1,4 @@
-"""An invitation, shown to a person: link and QR code, or a pairing code, and what to do with it."""
+"""Text of an invitation: a link with its QR code or a pairing code, and how to use it."""
 
 import io
 import sys
@@ -10,15 +10,15 @@ import click
 from mobifai.protocol.plain_text import one_line, plain
 
 LEGACY_WARNING = (
-    "A legacy app does not encrypt end to end. Whoever listens on its network, or runs the relay, can read everything "
-    "that it shows and types, and can use your terminals in its name until `mobifai devices revoke` shuts it out."
+    "A legacy app does not encrypt end to end. Anyone who listens on its network or runs the relay can read everything "
+    "that it shows and types, and can use your terminals in its name until you run `mobifai devices revoke`."
 )
 
 
 def invitation_text(invitation: dict[str, Any]) -> str:
-    """What to do with an invitation. `invitation` is what `mobifai pair --json` prints.
+    """Return how to use an invitation, given as `mobifai pair --json` prints it.
 
-    A QR code is shown in a terminal only.
+    It has a QR code only if standard output is a terminal.
     """
     invitation = {name: _shown(value) for name, value in invitation.items()}
     if invitation.get("link"):
@@ -29,7 +29,7 @@ def invitation_text(invitation: dict[str, Any]) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """A value of an invitation as it is printed: another relay may have given it."""
+    """Return a value of an invitation in printable form: it may come from a relay elsewhere."""
     if isinstance(value, list):
         return [_shown(one) for one in value]
     return one_line(value, 2048) if isinstance(value, str) else value
@@ -42,21 +42,21 @@ def _by_link(invitation: dict[str, Any]) -> str:
             "Scan this with your phone's camera, or open the link on it:" if qr else "On your phone, open the link",
             f"  {invitation['link']}",
             *other_addresses(invitation.get("other_urls", [])),
-            f"It works once, until {_clock(invitation)}. It is a secret that lets one phone in; everything between "
-            "that phone and this machine is then encrypted end to end.",
+            f"The link works once, until {_clock(invitation)}. Keep it secret: it gives one phone access. Everything "
+            "between that phone and this machine is encrypted end to end.",
         ]
     )
 
 
 def other_addresses(urls: list[str]) -> list[str]:
-    """A line on the other addresses of this machine, if it has any."""
+    """Return a line with the other addresses of this machine, or nothing if it has none."""
     return [f"If the phone can't reach that address, try another of this machine:  {'  '.join(urls)}"] if urls else []
 
 
 def _for_legacy_app(invitation: dict[str, Any]) -> str:
     return "\n".join(
         [
-            f"In the MobiFai app, add this relay and type the code:  {invitation['relay_url']}",
+            f"In the MobiFai app, add this relay and enter the code:  {invitation['relay_url']}",
             *other_addresses(invitation.get("other_urls", [])),
             "",
             f"Pairing code:  {_code(invitation)}",
@@ -72,7 +72,7 @@ def _for_agent(invitation: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"To connect an agent to the account {account!r}, run on its machine:  mobifai serve --relay {relay}",
-            "Open the address that it shows, and type the code. The agent then invites its phones with `mobifai pair`.",
+            "Open the address that it shows, and enter the code. Then invite phones there with `mobifai pair`.",
             "",
             f"Pairing code:  {_code(invitation)}",
         ]
@@ -84,16 +84,16 @@ def _code(invitation: dict[str, Any]) -> str:
 
 
 def _clock(invitation: dict[str, Any]) -> str:
-    """When it expires, as the wall clock shows it."""
+    """Return the local time at which it expires."""
     expires_at = str(invitation["expires_at"])
     try:
         return f"{datetime.fromisoformat(expires_at).astimezone():%H:%M}"
-    except (ValueError, OverflowError, OSError):  # no time that can be, here
+    except (ValueError, OverflowError, OSError):  # not a time that this machine can represent
         return expires_at
 
 
 def _qr(text: str) -> str:
-    import segno  # noqa: PLC0415 - only a terminal shows it
+    import segno  # noqa: PLC0415 - only needed in a terminal
 
     out = io.StringIO()
     segno.make(text, error="l").terminal(out, compact=True)
@@ -101,5 +101,5 @@ def _qr(text: str) -> str:
 
 
 def show(invitation: dict[str, Any]) -> None:
-    """Print it."""
+    """Print an invitation."""
     click.echo(plain(invitation_text(invitation)))

@@ -1,4 +1,4 @@
-"""The options that say where an own relay listens and how it is reached, and their values."""
+"""Options for where a relay listens and how clients reach it, and the checks of their values."""
 
 import ipaddress
 import re
@@ -22,34 +22,34 @@ _LAST_PORT = 65535
 
 
 def listen_options(command: F) -> F:
-    """`--host`, `--port`, `--public-url`, `--allow-host` and `--trusted-proxy`."""
+    """Add `--host`, `--port`, `--public-url`, `--allow-host` and `--trusted-proxy` to a command."""
     options = (
-        click.option("--host", envvar="MOBIFAI_HOST", help="Address on which the relay listens.  [default: 127.0.0.1]"),
+        click.option("--host", envvar="MOBIFAI_HOST", help="Address that the relay listens on.  [default: 127.0.0.1]"),
         click.option(
             "--port",
             type=click.IntRange(0, 65535),
             envvar="MOBIFAI_PORT",
-            help="Port on which the relay listens; 0 is any free one.  [default: 8765]",
+            help="Port that the relay listens on; 0 picks a free one.  [default: 8765]",
         ),
         click.option(
             "--public-url",
             metavar="URL",
             envvar="MOBIFAI_PUBLIC_URL",
-            help="Address that phones use, as of a reverse proxy: https://HOST[:PORT][/PATH].  [default: found]",
+            help="Address that phones use, such as a reverse proxy's: https://HOST[:PORT][/PATH].  [default: detected]",
         ),
         click.option(
             "--allow-host",
             metavar="NAME[:PORT]",
             multiple=True,
             envvar="MOBIFAI_ALLOW_HOST",
-            help="Serve requests for this name, too, by which a proxy reaches or serves the relay. Repeatable.",
+            help="Also accept requests for this host, by which a proxy reaches or serves the relay. Repeatable.",
         ),
         click.option(
             "--trusted-proxy",
             metavar="ADDRESS|NETWORK",
             multiple=True,
             envvar="MOBIFAI_TRUSTED_PROXY",
-            help="Take the client's address from Forwarded and X-Forwarded-* of this reverse proxy. Repeatable.",
+            help="Trust the Forwarded and X-Forwarded-* headers of this reverse proxy. Repeatable.",
         ),
     )
     for option in reversed(options):
@@ -60,7 +60,7 @@ def listen_options(command: F) -> F:
 def relay_config(
     host: str, port: int | None, allow_host: tuple[str, ...], trusted_proxy: tuple[str, ...], public_url: str | None
 ) -> RelayConfig:
-    """Return the settings of an own relay. Raises ConfigError."""
+    """Return the settings of a built-in relay. Raises ConfigError."""
     return RelayConfig(
         host,
         DEFAULT_PORT if port is None else port,
@@ -71,7 +71,7 @@ def relay_config(
 
 
 def check_public_url(url: str | None) -> str | None:
-    """Return the address that phones use, without a slash at its end. Raises ConfigError."""
+    """Return the address that phones use, without a trailing slash. Raises ConfigError."""
     if url is None:
         return None
     expected = f"--public-url: expected https://HOST[:PORT][/PATH], or the same with http; found {url!r}"
@@ -83,7 +83,7 @@ def check_public_url(url: str | None) -> str | None:
     if parts.scheme not in ("http", "https") or not _is_host(parts.hostname or "") or port == 0:
         raise ConfigError(expected)
     if parts.username is not None or "?" in url or "#" in url or not _PATH.fullmatch(parts.path):
-        raise ConfigError(f"{expected}; leave out users, queries, fragments and characters that need encoding")
+        raise ConfigError(f"{expected}; remove the user, query, fragment and characters that need encoding")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
@@ -93,7 +93,7 @@ def _allowed_host(value: str) -> str:
         name, _, port = value.rpartition(":")
     bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     if not _is_host(bare) or (port and not (port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT)):
-        raise ConfigError(f"--allow-host: expected a name as relay.example, or with a port; found {value!r}")
+        raise ConfigError(f"--allow-host: expected a host such as relay.example or relay.example:8443; found {value!r}")
     shown = f"[{bare}]" if ":" in bare else bare
     return f"{shown}:{port}".removesuffix(":").lower()
 
@@ -114,7 +114,8 @@ def _network(value: str) -> IPv4Network | IPv6Network:
     except ValueError as error:
         hint = f" (expected no host bits: {_without_host_bits(value)})" if "host bits" in str(error) else ""
         raise ConfigError(
-            f"--trusted-proxy: expected an address as 192.0.2.7, or a network as 10.0.0.0/8; found {value!r}{hint}"
+            f"--trusted-proxy: expected an address such as 192.0.2.7, or a network such as 10.0.0.0/8; "
+            f"found {value!r}{hint}"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The command `mobifai`: finds the command that is asked for, and turns every failure into a sentence and a status."""
+"""The command `mobifai`: finds the subcommand, and turns each failure into an error message and an exit status."""
 
 import contextlib
 import errno
@@ -35,33 +35,33 @@ _COMMANDS = {
     "service": "mobifai.cli.service:service",
     "doctor": "mobifai.cli.doctor:doctor",
 }
-"""Where each command is. A module is imported when its command is used, so that none pays for another."""
+"""Where each command is. Its module is imported when it is used, which keeps the other commands fast."""
 
 MOST_COMPLAINT = 2000
-"""Characters of an error that a person is shown."""
+"""Maximum length of a displayed error, in characters."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 ENTRY_POINTS = "mobifai.commands"
-"""The entry point group in which other packages (the proof, the hunt) offer commands."""
+"""The entry point group in which other packages add commands."""
 
 
 def _offered() -> "list[EntryPoint]":
-    from importlib.metadata import entry_points  # noqa: PLC0415 - the daily commands are found without
+    from importlib.metadata import entry_points  # noqa: PLC0415 - not needed for our own commands
 
     return list(entry_points(group=ENTRY_POINTS))
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when it is needed."""
+    """A group that imports a command when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, the daily ones first."""
+        """Return all names, our own first."""
         offered = sorted(point.name for point in _offered())
         return [*_COMMANDS, *(name for name in offered if name not in _COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, or None."""
+        """Return the command with this name, or None."""
         if cmd_name in _COMMANDS:
             module, _, attribute = _COMMANDS[cmd_name].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
@@ -80,14 +80,13 @@ class LazyGroup(click.Group):
     "config_file",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="MOBIFAI_CONFIG",
-    help="Settings file (TOML). Options and MOBIFAI_* variables come before it. "
-    f"[default: {settings_file() or 'none'}]",
+    help=f"Settings file (TOML). Options and MOBIFAI_* variables override it. [default: {settings_file() or 'none'}]",
 )
 @click.pass_context
 def cli(context: click.Context, config_file: Path | None) -> None:
-    """The terminals of this machine on your phone.
+    """Use this machine's terminals on your phone.
 
-    `mobifai serve` is all that it takes: it shows a QR code and a link for the first phone.
+    Start with `mobifai serve`: it shows a QR code and a link for the first phone.
     """
     if context.invoked_subcommand != "serve":
         fork_if_init()
@@ -97,7 +96,7 @@ def cli(context: click.Context, config_file: Path | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run a command, and exit with its status. No traceback reaches a person unless they log at `debug`."""
+    """Run a command, and exit with its status. A traceback is only shown with --log-level debug."""
     prepare_process()
     try:
         _leave(cli.main(arguments, prog_name="mobifai", standalone_mode=False) or 0)
@@ -109,33 +108,33 @@ def main(arguments: list[str] | None = None) -> Any:
     except click.Abort:
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away
+        sys.stderr.close()  # the reader of our output is gone
         sys.exit(1)
     except Exception as error:
         _leave(_explain(error))
 
 
 def _leave(status: int) -> NoReturn:
-    """Exit. Output that can't be written any more is a failure, but hides no other one."""
+    """Exit. Unwritable output makes a success a failure, but does not replace another failure's status."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except (OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would fail once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would fail again at exit
         status = status or 1
     sys.exit(status)
 
 
 def _explain(error: Exception) -> int:
-    """Tell a person what happened; the exit status."""
+    """Print an error message. Return the exit status."""
     named = _named(error) or _lack(error)
     if named is None and _is_full_output(error):
-        _complain(f"the output can't be written: {error}; expected a file or pipe that takes it")
+        _complain(f"the output can't be written: {error}; free some space, or write it elsewhere")
         return 1
     if named is None:
         logging.getLogger("mobifai").debug("internal error", exc_info=error)
-        internal = f"an internal error, which should not be: {error!r}; --log-level debug shows where"
+        internal = f"internal error: {error!r}; --log-level debug shows where it happened"
         report_failure(internal)
         _complain(internal)
         return 1
@@ -145,12 +144,12 @@ def _explain(error: Exception) -> int:
 
 
 def _is_full_output(error: Exception) -> bool:
-    """Whether a write to a stream failed; errors of files that are ours have a name, or name their file."""
+    """Return whether a write to a standard stream failed. Errors of our own files have a type or a file name."""
     return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
 
 
 def _named(error: BaseException) -> MobiFaiError | None:
-    """The failure that has a name, also when it comes out of a group of tasks."""
+    """Return the MobiFaiError, also one inside an exception group."""
     if isinstance(error, MobiFaiError):
         return error
     parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
@@ -158,7 +157,7 @@ def _named(error: BaseException) -> MobiFaiError | None:
 
 
 def _lack(error: Exception) -> MobiFaiError | None:
-    """The failure as one that has a name, if the system's limits are its cause."""
+    """Return the error as a CommandError if a limit of the system caused it."""
     lacked = describe_shortage(error)
     return CommandError(lacked) if lacked is not None else None
 

@@ -1,4 +1,4 @@
-"""`mobifai pair`: invite one new client."""
+"""`mobifai pair`: invite one phone, or one agent of a relay."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from mobifai.cli.settings import state_dir_option
 
 
 @click.command()
-@click.option("--legacy", is_flag=True, help="Invite one legacy app, which does not encrypt end to end.")
+@click.option("--legacy", is_flag=True, help="Invite a legacy app, which does not encrypt end to end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the invitation as JSON.")
 @state_dir_option
 def pair(legacy: bool, as_json: bool, state_dir: Path) -> None:
-    """Invite one new phone: show a QR code and a link.
+    """Invite one phone: show a QR code and a link.
 
-    An invitation works once, for 10 minutes. The link is for a client that encrypts end to end, such as the page that
-    it opens. With --legacy, a pairing code for one legacy app is shown instead: without encryption, whoever can listen
-    on the network or runs the relay can read what that app does, and can use the terminals in its name.
+    An invitation works once, for 10 minutes. The link opens a page that encrypts end to end. With --legacy, a pairing
+    code for a legacy app is shown instead. A legacy app does not encrypt: anyone who listens on the network or runs the
+    relay can read what it does, and can use the terminals in its name.
 
-    With --json, `token` is what the invited phone sends to register. Where a relay runs alone, this invites an agent.
+    With --json, `token` is what the invited phone sends to register. With a `mobifai relay`, this invites an agent.
     """
     answer = request_running(state_dir, "pair", **({"legacy": True} if legacy else {}))
     if as_json:

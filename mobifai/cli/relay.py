@@ -1,4 +1,4 @@
-"""`mobifai relay`: the relay alone, for agents elsewhere."""
+"""`mobifai relay`: run a standalone relay for agents on other machines."""
 
 import os
 from dataclasses import asdict
@@ -27,7 +27,7 @@ from mobifai.resource_limits import check_limits
 from mobifai.state import StateDir, open_state
 
 _NO_PHONES = (
-    "a relay alone invites agents; a legacy app is invited by its agent, with `mobifai pair --legacy` where that runs"
+    "a standalone relay only invites agents; to invite a legacy app, run `mobifai pair --legacy` on its agent's machine"
 )
 
 
@@ -47,10 +47,10 @@ def relay(
     log_level: str,
     log_format: str,
 ) -> None:
-    """Run a relay alone, for agents elsewhere (`mobifai serve --relay URL`).
+    """Run a standalone relay, for agents on other machines (`mobifai serve --relay URL`).
 
-    `mobifai pair`, on the machine of the relay, invites an agent; the agent invites its phones. With `mobifai relay
-    account`, several people share a relay without seeing anything of each other.
+    `mobifai pair` on the relay's machine invites an agent, and on the agent's machine a phone. `mobifai relay account`
+    lets several people share a relay without access to each other's devices.
     """
     if context.invoked_subcommand is not None:
         _pass_on(context, state_dir)
@@ -69,7 +69,7 @@ relay.add_command(account)
 
 
 def _pass_on(context: click.Context, state_dir: Path) -> None:
-    """What the settings file and the options before `account` say is the default of the commands after it."""
+    """Make the settings file and the options before `account` the defaults of its subcommands."""
     given = {**(context.default_map or {}), "state_dir": state_dir}
     context.default_map = dict.fromkeys(relay.commands, given)
 
@@ -81,7 +81,9 @@ async def _serve(place: RelayConfig, state: StateDir, ledger: Ledger, logs: Root
         more = DebugPlugins(PluginContext(ledger))
         async with control_server(state.socket_paths("control"), questions, ledger, more.find):
             announce(invitation.invitation_text(await questions["pair"]({})))  # type: ignore[arg-type]
-            announce("`mobifai pair` shows a new code, `mobifai relay account add` adds an account. Ctrl-C stops.")
+            announce(
+                "`mobifai pair` shows a new code, `mobifai relay account add` adds an account. Press Ctrl-C to stop."
+            )
             while not await is_set_within(stop, 60):
                 logs.log_repeats()
 
@@ -126,7 +128,7 @@ def _questions(running: Relay, ledger: Ledger, problems: Problems) -> dict[str, 
         }
 
     async def check(_: dict[str, Any]) -> object:
-        raise StateError("a relay alone has no health check; `mobifai doctor --relay URL` looks at one")
+        raise StateError("a standalone relay has no health check; `mobifai doctor --relay URL` checks one")
 
     return {
         "pair": pair,

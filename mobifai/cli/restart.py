@@ -1,4 +1,4 @@
-"""`mobifai restart`: a fresh agent for the same terminals."""
+"""`mobifai restart`: restart the agent and keep its terminals."""
 
 from pathlib import Path
 
@@ -11,6 +11,6 @@ from mobifai.cli.settings import state_dir_option
 @click.command()
 @state_dir_option
 def restart(state_dir: Path) -> None:
-    """Start the agent anew. Every terminal runs on, and phones come back by themselves."""
+    """Restart the agent. Terminals keep running, and phones reconnect automatically."""
     request_running(state_dir, "restart")
-    click.echo("The agent starts anew; terminals run on.")
+    click.echo("The agent is restarting; terminals keep running.")

@@ -1,4 +1,4 @@
-"""`mobifai serve`: the agent, until it is told to stop."""
+"""`mobifai serve`: run the agent. Owns its options, and starts the keeper that then starts the agent."""
 
 import datetime as dt
 import json
@@ -37,7 +37,7 @@ from mobifai.terminals.shells import shell_command
 _log = logging.getLogger(__name__)
 
 FORKS = sys.platform != "darwin"
-"""Whether the first agent is a fork of this command: macOS' own libraries don't all bear one without an exec."""
+"""Whether the first agent is a fork of this command. On macOS, some system libraries fail after a fork without exec."""
 
 _ICE_SERVER = re.compile(r"stuns?:[^\s?:]+(:[0-9]{1,5})?|turns?:[^\s?:]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 
@@ -50,17 +50,19 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
 
 
 @click.command()
-@click.option("--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Let phones on the same network in: listen everywhere.")
-@listen_options
-@click.option("--relay", envvar="MOBIFAI_RELAY", help="Use the relay at this URL instead of an own one.")
 @click.option(
-    "--shell", envvar="MOBIFAI_SHELL", help="The program in a new terminal, with arguments.  [default: your shell]"
+    "--lan", is_flag=True, envvar="MOBIFAI_LAN", help="Accept phones on the same network: listen on all addresses."
+)
+@listen_options
+@click.option("--relay", envvar="MOBIFAI_RELAY", help="Use the relay at this URL instead of the built-in one.")
+@click.option(
+    "--shell", envvar="MOBIFAI_SHELL", help="Program to run in a new terminal, with arguments.  [default: your shell]"
 )
 @click.option(
     "--name",
     envvar="MOBIFAI_NAME",
     default=socket.gethostname,
-    help="What phones call this machine.  [default: its name]",
+    help="Name that phones show for this machine.  [default: its host name]",
 )
 @click.option(
     "--ice-server",
@@ -72,7 +74,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="MOBIFAI_READY_FILE",
-    help="Written once phones can pair, as JSON; gone when the agent is.",
+    help="Write addresses and process id to this file, as JSON, once phones can pair; removed when the agent ends.",
 )
 @click.option(
     "--memory-limit",
@@ -80,7 +82,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     default=512,
     show_default=True,
     envvar="MOBIFAI_MEMORY_LIMIT",
-    help="Memory in MB from which the health check warns and acts.",
+    help="Memory in MB above which the health check warns and restarts the agent.",
 )
 @click.option(
     "--health-interval",
@@ -94,7 +96,7 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     "--metrics",
     type=click.IntRange(0, 65535),
     envvar="MOBIFAI_METRICS",
-    help="Serve figures for Prometheus on this port, to this machine only.",
+    help="Serve metrics for Prometheus on this port, on loopback only.",
 )
 @click.option(
     "--time-scale",
@@ -102,36 +104,36 @@ def _time_of_day(_: click.Context, __: click.Parameter, value: str | None) -> dt
     default=1,
     hidden=True,
     envvar="MOBIFAI_TIME_SCALE",
-    help="Run the timers of health, housekeeping and reconnecting this many times as fast.",
+    help="Run the timers of health checks, trimming and reconnects this many times as fast.",
 )
 @click.option("--model", envvar="MOBIFAI_MODEL", help=f"The assistant's model.  [default: {DEFAULT_MODEL}]")
 @click.option(
     "--model-url",
     envvar="MOBIFAI_MODEL_URL",
-    help="Address of the model's API: https, or http on this machine.  [default: Anthropic's]",
+    help="Base URL of the model's API: https, or http on this machine.  [default: Anthropic's]",
 )
 @click.option(
     "--approvals",
     type=click.Choice([choice.value for choice in Approvals]),
     envvar="MOBIFAI_APPROVALS",
-    help="Before what the assistant asks a person: risky actions, all of them, or none.  [default: risky]",
+    help="Actions that the assistant asks you to approve: risky ones, all, or none.  [default: risky]",
 )
 @click.option(
     "--keep-awake",
     is_flag=True,
     envvar="MOBIFAI_KEEP_AWAKE",
-    help="Keep this machine from sleeping while a phone is there or a terminal prints.",
+    help="Keep this machine awake while a phone is connected or a terminal prints.",
 )
 @click.option(
     "--e2e",
     type=click.Choice(["allow", "require"]),
     envvar="MOBIFAI_E2E",
-    help="Whether legacy apps, which don't encrypt end to end, may come (`mobifai pair --legacy` invites one).  "
+    help="Whether to accept legacy apps, which don't encrypt end to end (see `mobifai pair --legacy`).  "
     "[default: allow; with --relay require]",
 )
-@click.option("--no-keeper", is_flag=True, help="Run in one process, whose crash would end every terminal.")
+@click.option("--no-keeper", is_flag=True, help="Run without the keeper; a crash then ends every terminal.")
 @click.option(
-    "--restart-daily", metavar="HH:MM", callback=_time_of_day, help="Start the agent anew at this time of day."
+    "--restart-daily", metavar="HH:MM", callback=_time_of_day, help="Restart the agent every day at this time."
 )
 @state_dir_option
 @log_options
@@ -164,10 +166,10 @@ def serve(
     log_level: str,
     log_format: str,
 ) -> int:
-    """Put this machine's terminals on your phone.
+    """Make this machine's terminals available on your phone.
 
-    Starts a relay on this machine, for this machine only, and shows how a phone gets in. With --lan, phones on the same
-    network can use it; with --relay, a relay elsewhere is used.
+    Starts a relay that only this machine can reach, and shows how to connect a phone. With --lan, phones on the same
+    network can reach it. With --relay, a relay on another machine is used instead.
     """
     if no_keeper:
         fork_if_init()
@@ -204,7 +206,7 @@ def serve(
         if no_keeper:
             return _run_agent(config, assistant, state, logs, None)
         descriptor = _keep(state, config, as_json=log_format == "json")
-        scope.close()  # the lock is the keeper's
+        scope.close()  # the keeper holds the lock now
         return _run_agent(config, assistant, StateDir(state_dir), logs, descriptor)
 
 
@@ -212,19 +214,19 @@ def _run_agent(
     config: Config, assistant: AssistantConfig, state: StateDir, logs: RootLogHandler, keeper_fd: int | None
 ) -> int:
     with state.keys_prepared():
-        from mobifai.cli.agent_process import run_agent  # noqa: PLC0415 - the keeper is to have none of it
+        from mobifai.cli.agent_process import run_agent  # noqa: PLC0415 - the keeper does not load it
 
     return run_agent(config, assistant, state, logs, keeper_fd)
 
 
 def _relay_url(url: str, *, own: bool) -> str:
-    """Return the address of a relay elsewhere. `own` says whether options of an own relay are given as well."""
+    """Return the URL of a relay elsewhere. `own`: options of the built-in relay are given, too. Raises ConfigError."""
     if own:
         raise ConfigError(
-            "expected either --relay, or an own relay with --lan, --host, --port and --trusted-proxy; found both"
+            "expected either --relay, or --lan, --host, --port and --trusted-proxy for the built-in relay; found both"
         )
     if not _is_http(url):
-        raise ConfigError(f"--relay: expected an address as https://HOST or http://HOST:PORT; found {url!r}")
+        raise ConfigError(f"--relay: expected an address such as https://HOST or http://HOST:PORT; found {url!r}")
     return url.rstrip("/")
 
 
@@ -232,7 +234,7 @@ def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # what is no port
+    except ValueError:  # not a valid port
         return False
 
 
@@ -254,15 +256,16 @@ def _health(memory_limit: int, interval: float, time_scale: float) -> HealthConf
 
 
 def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:
-    """Become the keeper, and go on in a fork as the agent: there, the descriptor of its connection to the keeper.
+    """Fork, become the keeper in the parent by exec, and return in the child with its connection to the keeper.
 
-    The agent starts with what this command has loaded; the keeper is a program of its own, which needs little for as
-    long as it runs. Later agents, after a crash or a restart, are programs too: what is installed by then may be newer.
+    The child continues as the agent, with the modules that this command has loaded. The keeper is a program of its own,
+    which needs little memory. Agents that it starts later, after a crash or a restart, are new processes too, so they
+    run the version that is installed by then.
     """
     sys.stdout.flush()
     root = str(Path(mobifai.__file__).parent.parent)
     keepers, agents = socket.socketpair()
-    signal.pthread_sigmask(signal.SIG_BLOCK, keeper.STOPPING)  # until somebody cleans up
+    signal.pthread_sigmask(signal.SIG_BLOCK, keeper.STOPPING)  # until the keeper handles them
     control, control_path = _listen_as_keeper(state)
     pid = fork() if FORKS else 0
     if FORKS and pid == 0:
@@ -271,7 +274,7 @@ def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:
         if control is not None:
             control.close()
         if not sys.flags.safe_path:
-            sys.path[0] = root  # nothing is imported from where this was started, as with -P
+            sys.path[0] = root  # as with -P: import nothing from the current directory
         return keeper_wire.connect_by(agents.detach())
     for descriptor in (*state.locks, keepers.fileno(), *([control.fileno()] if control is not None else [])):
         os.set_inheritable(descriptor, True)
@@ -289,21 +292,21 @@ def _keep(state: StateDir, config: Config, *, as_json: bool) -> int:
     words = [sys.executable, "-P", keeper.__file__, json.dumps(setup), *agent]
     try:
         os.execve(sys.executable, words, environment)  # noqa: S606
-    except OSError as error:  # the agent's fork finds the connection closed, and ends
+    except OSError as error:  # the fork finds the connection closed, and exits
         raise CommandError(f"the keeper can't be started: {sys.executable} can't be run ({error})") from None
 
 
 def _listen_as_keeper(state: StateDir) -> tuple[socket.socket | None, str]:
-    """The keeper's socket for commands, and its file; it keeps the shells without one, too."""
+    """Return the keeper's control socket and its path; None if there can't be one, which the keeper does without."""
     try:
         listening, place = listen_in(state.socket_paths("keeper"))
     except StateError as error:
-        _log.warning("`mobifai status` can't answer while no agent runs: %s", error)
+        _log.warning("`mobifai status` will not work while no agent runs: %s", error)
         return None, ""
     return listening, str(place)
 
 
 def _check_place(file: Path) -> None:
-    """Raise StateError for a file that can't be written, before anything is started."""
+    """Raise StateError if a ready file can't be written."""
     if not file.parent.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK) or file.is_dir():
-        raise StateError(f"--ready-file: expected a file in a directory that can be written; found {file}")
+        raise StateError(f"--ready-file: expected a file in a writable directory; found {file}")

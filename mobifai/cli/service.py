@@ -1,4 +1,4 @@
-"""`mobifai service`: MobiFai as a service of this user, kept running by the system."""
+"""`mobifai service`: install, inspect and remove the user service that keeps MobiFai running."""
 
 import asyncio
 import contextlib
@@ -30,37 +30,37 @@ ASK_AGAIN_SECONDS = 0.2
 @click.group()
 @click.pass_context
 def service(context: click.Context) -> None:
-    """Keep MobiFai running: as a systemd user unit (Linux) or a launchd agent (macOS)."""
+    """Keep MobiFai running as a systemd user unit (Linux) or a launchd agent (macOS)."""
     context.default_map = dict.fromkeys(service.commands, context.default_map)
 
 
 def manager(platform: str = sys.platform) -> ServiceManager:
-    """The manager of this system. Raises ServiceError for a system whose manager is not known."""
+    """Return the service manager of this system. Raises ServiceError if there is none that we know."""
     home = user.required_home()
     if platform == "darwin":
         return Launchd(SystemCommands(), home, os.getuid())
     if platform.startswith("linux"):
         return Systemd(SystemCommands(), Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config"))
-    raise ServiceError(f"expected Linux or macOS; found {platform}: let its own supervisor run `mobifai serve`")
+    raise ServiceError(f"expected Linux or macOS; found {platform}: have its own supervisor run `mobifai serve`")
 
 
 @service.command(context_settings={"ignore_unknown_options": True})
-@click.option("--print", "only_print", is_flag=True, help="Show the definition, and install nothing.")
+@click.option("--print", "only_print", is_flag=True, help="Print the definition instead of installing it.")
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
     default=20,
     show_default=True,
-    help="Seconds within which it has to answer; 0 does not look.",
+    help="Seconds to wait until the agent answers; 0 does not wait.",
 )
 @click.argument("serve_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVE_OPTION...]")
 @click.pass_context
 def install(context: click.Context, only_print: bool, wait: float, serve_options: tuple[str, ...]) -> None:
     """Install and start the service, or change its options.
 
-    What follows `--` are options of `mobifai serve`: `mobifai service install -- --lan --port 9000`.
+    Put options of `mobifai serve` after `--`: `mobifai service install -- --lan --port 9000`.
     """
-    from mobifai.cli.service_options import serve_command  # noqa: PLC0415 - it brings the whole agent
+    from mobifai.cli.service_options import serve_command  # noqa: PLC0415 - imports the whole agent
 
     argv = serve_command(context, serve_options)
     wanted = ServiceDefinition(argv, minimal_environment(os.environ), user.required_home())
@@ -73,14 +73,14 @@ def install(context: click.Context, only_print: bool, wait: float, serve_options
         click.echo(note)
     if wait:
         _wait_for_answer(system.state(), wait)
-    click.echo(f"MobiFai runs as a service ({system.file}). `mobifai pair` shows a phone's way in.")
+    click.echo(f"MobiFai runs as a service ({system.file}). `mobifai pair` invites a phone.")
 
 
 def _warn_of_variables() -> None:
-    """Variables are not handed on: some would be secrets in a file."""
+    """Warn of MOBIFAI_* variables. The service does not get them, since some hold secrets and its file is readable."""
     ignored = [name for name in os.environ if name.startswith("MOBIFAI_") and name not in _HANDED_ON]
     if ignored:
-        click.echo(f"Not for the service, as it has its own environment: {', '.join(sorted(ignored))}.", err=True)
+        click.echo(f"Ignored, since the service has its own environment: {', '.join(sorted(ignored))}.", err=True)
 
 
 _HANDED_ON = ("MOBIFAI_STATE_DIR", "MOBIFAI_CONFIG")
@@ -91,8 +91,8 @@ def _wait_for_answer(state: ServiceState, seconds: float) -> None:
     while not _agent_pid(state.state_dir):
         if time.monotonic() > until:
             raise CommandError(
-                f"the service is installed, but does not answer after {seconds:g} s; "
-                "`mobifai service status` and `mobifai service logs` may say why"
+                f"the service is installed, but did not answer within {seconds:g} s; "
+                "see `mobifai service status` and `mobifai service logs`"
             )
         time.sleep(ASK_AGAIN_SECONDS)
 
@@ -107,18 +107,18 @@ def _agent_pid(state_dir: Path | None) -> int | None:
 
 @service.command()
 def uninstall() -> None:
-    """Stop the service and remove it. Identity, devices and tabs stay."""
+    """Stop and remove the service. Identity, devices and tabs are kept."""
     system = manager()
     if system.uninstall():
-        click.echo(f"MobiFai is no service any more ({system.file} is gone).")
+        click.echo(f"Service removed ({system.file} deleted).")
     else:
         click.echo("MobiFai was not installed as a service.")
 
 
 @service.command()
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
 def status(as_json: bool) -> int:
-    """Show how the service is. The exit status is 0 when it runs, else 1."""
+    """Show the state of the service. The exit status is 0 if it runs, else 1."""
     state = manager().state()
     pid = _agent_pid(state.state_dir)
     click.echo(_json(state, pid) if as_json else _text(state, pid))
@@ -140,7 +140,7 @@ def _json(state: ServiceState, pid: int | None) -> bytes:
 
 def _text(state: ServiceState, pid: int | None) -> str:
     if not state.installed:
-        return f"Not installed ({state.file} is not there). `mobifai service install` does that."
+        return f"Not installed ({state.file} does not exist). Run `mobifai service install`."
     lines = [
         f"Definition  {state.file}",
         f"Service     {'runs' if state.running else 'does not run'}: {state.detail}",
@@ -152,14 +152,14 @@ def _text(state: ServiceState, pid: int | None) -> str:
 
 
 @service.command()
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Follow the log until Ctrl-C.")
 @click.option(
-    "-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many to begin with."
+    "-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="Number of lines to show."
 )
 @state_dir_option
 @click.pass_context
 def logs(context: click.Context, following: bool, lines: int, state_dir: Path) -> None:
-    """Show the agent's log, of the service's state directory unless another is named."""
+    """Show the agent's log, by default that of the service's state directory."""
     path = log_path(_state_dir(context, state_dir))
     try:
         begin = path.stat()
@@ -167,7 +167,9 @@ def logs(context: click.Context, following: bool, lines: int, state_dir: Path) -
         for text in follow(path, begin) if following else ():
             click.echo(text, nl=False)
     except FileNotFoundError:
-        raise CommandError(f"there is no log at {path} yet: MobiFai did not run with this state directory") from None
+        raise CommandError(
+            f"expected a log at {path}; there is none: MobiFai never ran with this state directory"
+        ) from None
     except OSError as error:
         raise CommandError(f"the log can't be read: {error}") from None
 

@@ -1,4 +1,4 @@
-"""The options that a service is installed with: `serve` says whether they are right, and paths become absolute."""
+"""The command of a service: options of `mobifai serve`, checked, and with absolute paths."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ from mobifai.service.definition import STATE_DIR
 
 
 def serve_command(context: click.Context, options: Sequence[str]) -> tuple[str, ...]:
-    """The whole command of a service that serves with these options. Raises click.UsageError for a wrong one.
+    """Return the command of a service with these options of `serve`. Raises click.UsageError for a wrong one.
 
-    The state directory and the settings file are named in it, since a service has neither our environment nor our
-    current directory. `-P` keeps what lies in its own current directory from being imported.
+    It names the state directory and the settings file, since a service has neither our environment nor our current
+    directory. `-P` keeps Python from importing modules of the service's current directory.
     """
     root = context.find_root()
     with serve.make_context("serve", list(options), parent=root) as parsed:
@@ -31,7 +31,7 @@ def serve_command(context: click.Context, options: Sequence[str]) -> tuple[str, 
 
 
 def _given(parsed: click.Context, options: Sequence[str]) -> Iterator[str]:
-    """The given options in their long form, one word each."""
+    """Yield the given options in their long form, one word each."""
     values, _, order = serve.make_parser(parsed).parse_args(list(options))
     seen: dict[str, None] = {}
     for parameter in order:

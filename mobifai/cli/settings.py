@@ -1,4 +1,4 @@
-"""The settings file, and the options that several commands share."""
+"""The settings file, and options that several commands share."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -37,12 +37,12 @@ _KNOWN: Mapping[str, type] = {
     "log_level": str,
     "log_format": str,
 }
-"""What may stand in the file: the options' names, with underscores."""
+"""Settings that the file may have: the options' names with underscores, and their types."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSettings:
-    """What the file says: values for options, limits, and the assistant's settings."""
+    """The content of the settings file: values of options, limits, and the assistant's settings."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class FileSettings:
 
 
 def read_settings(path: Path | None) -> FileSettings:
-    """Read the settings file; the default one need not exist. Raises ConfigError."""
+    """Read the settings file. Only the default one may be missing. Raises ConfigError."""
     file = path or settings_file()
     if file is None:
         return FileSettings()
@@ -59,12 +59,12 @@ def read_settings(path: Path | None) -> FileSettings:
     except (FileNotFoundError, NotADirectoryError):
         if path is None:
             return FileSettings()
-        raise ConfigError(f"expected a settings file at {path}; there is none") from None
+        raise ConfigError(f"expected a settings file at {path}; found none") from None
     except (OSError, ValueError) as error:
-        if path is None and not os.access(file.parent, os.X_OK):  # nobody can have put a file there
+        if path is None and not os.access(file.parent, os.X_OK):  # so there can't be a file of ours
             return FileSettings()
         raise ConfigError(f"{file}: expected settings as TOML: {error}") from None
-    import tomllib  # noqa: PLC0415 - most people have no such file
+    import tomllib  # noqa: PLC0415 - most users have no such file
 
     try:
         content = tomllib.loads(text)
@@ -78,21 +78,21 @@ def read_settings(path: Path | None) -> FileSettings:
 
 def _settings(content: dict[str, Any]) -> FileSettings:
     limits = _flat(content.pop("limits", {}))
-    Ledger(limits)  # says what is wrong with a limit
+    Ledger(limits)  # raises ConfigError for a bad limit
     assistant = content.pop("assistant", {})
     if not isinstance(assistant, dict):
         raise ConfigError(f"assistant: expected a table; found {assistant!r}")
     for name, value in content.items():
         expected = _KNOWN.get(name)
         if expected is None:
-            raise ConfigError(f"expected one of {', '.join(_KNOWN)} [limits] or [assistant]; found {name!r}")
+            raise ConfigError(f"expected one of {', '.join(_KNOWN)}, [limits] or [assistant]; found {name!r}")
         if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
             raise ConfigError(f"{name}: expected a {expected.__name__}; found {value!r}")
     return FileSettings(content, limits, assistant)
 
 
 def _flat(table: object, prefix: str = "") -> dict[str, Any]:
-    """A table's values by dotted name: TOML reads `terminal.ring = 1` as a table in a table."""
+    """Return a table's values by dotted name: TOML reads `terminal.ring = 1` as nested tables."""
     if not isinstance(table, dict):
         raise ConfigError(f"limits: expected a table; found {table!r}")
     flat: dict[str, Any] = {}
@@ -102,30 +102,30 @@ def _flat(table: object, prefix: str = "") -> dict[str, Any]:
 
 
 def state_dir_option(command: F) -> F:
-    """`--state-dir`."""
+    """Add `--state-dir` to a command."""
     return click.option(
         "--state-dir",
         type=click.Path(path_type=Path, file_okay=False),
         envvar="MOBIFAI_STATE_DIR",
         default=_default_state_dir,
-        help=f"Where identity, devices and tabs are kept.  [default: {state_directory() or 'none'}]",
+        help=f"Directory of identity, devices, tabs and logs.  [default: {state_directory() or 'none'}]",
     )(command)
 
 
 def _default_state_dir() -> Path:
-    """Where the state is without --state-dir. Raises ConfigError for a user without a home directory."""
+    """Return the default of --state-dir. Raises ConfigError for a user without a home directory."""
     return state_directory() or required_home() / ".local" / "state" / "mobifai"
 
 
 def log_options(command: F) -> F:
-    """`--log-level` and `--log-format`."""
+    """Add `--log-level` and `--log-format` to a command."""
     level = click.option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
         envvar="MOBIFAI_LOG_LEVEL",
         default="info",
         show_default=True,
-        help="How much is logged.",
+        help="Least severity of logged messages.",
     )
     form = click.option(
         "--log-format",
@@ -133,6 +133,6 @@ def log_options(command: F) -> F:
         envvar="MOBIFAI_LOG_FORMAT",
         default="text",
         show_default=True,
-        help="Log lines for people, or for programs.",
+        help="Format of log lines: for people, or for programs.",
     )
     return level(form(command))

@@ -1,4 +1,4 @@
-"""The state of a process as its parent meant it: without what Python adds to it, and able to be signalled."""
+"""Preparation of the process: standard streams, locale and signals, whatever state the parent left them in."""
 
 import os
 import signal
@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 
 _COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
-"""What Python sets LC_CTYPE to, in its own environment, where the locale would be C (PEP 538)."""
+"""Values of LC_CTYPE that Python sets in its own environment where the locale would be C (PEP 538)."""
 
 
 def prepare_process() -> None:
-    """Open closed standard streams; drop the locale that Python has chosen; take signals that the parent has blocked.
+    """Open closed standard streams, undo Python's locale coercion, and unblock signals that the parent blocked.
 
-    A parent that ignores SIGCHLD makes the system discard the exit statuses of children, so its default comes back.
+    If the parent ignores SIGCHLD, the system discards exit statuses of children, so its default action is restored.
     SIGHUP and SIGINT that the parent ignores (nohup, `&` in a script) stay ignored.
     """
     open_standard_streams()
@@ -24,35 +24,35 @@ def prepare_process() -> None:
 
 
 def open_standard_streams() -> None:
-    """Connect the standard streams that the parent has closed to the null device.
+    """Connect standard streams that the parent closed to the null device.
 
-    Otherwise the next files and sockets would get their descriptors, and whatever is printed would go there.
+    Otherwise the next files and sockets would get their descriptors, and printed text would go into them.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # the lowest that is free, which is this one
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor, which is this one
             os.set_inheritable(opened, True)
             mode = "r" if descriptor == 0 else "w"
             setattr(sys, name, open(opened, mode, encoding="utf-8", errors="replace", closefd=False))  # noqa: SIM115
 
 
 def forget_coerced_locale(environ: MutableMapping[str, str], original: Callable[[], Mapping[str, str]]) -> None:
-    """Remove an LC_CTYPE that the parent has not set: neither a service nor a shell is to have it."""
+    """Remove an LC_CTYPE that the parent did not set, so that no service and no shell inherits it."""
     if environ.get("LC_CTYPE") in _COERCED and "LC_CTYPE" not in original():
         del environ["LC_CTYPE"]
 
 
 def original_environment() -> Mapping[str, str]:
-    """The environment that this process was started with, as far as the system tells."""
+    """Return the environment that this process was started with, or the current one if the system can't tell."""
     if sys.platform == "linux":
         try:
             words = Path("/proc/self/environ").read_bytes().split(b"\0")
         except OSError:
             return os.environ
         return {name: value for name, _, value in (os.fsdecode(word).partition("=") for word in words)}
-    import psutil  # noqa: PLC0415 - only where an LC_CTYPE may be Python's
+    import psutil  # noqa: PLC0415 - only needed if LC_CTYPE may be Python's
 
     try:
         return psutil.Process().environ()

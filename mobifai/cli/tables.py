@@ -1,4 +1,4 @@
-"""Tables for people, never cut: a table without its ends tells nobody anything."""
+"""Tables that are printed in full, whatever the width of the window."""
 
 from rich.console import Console
 from rich.table import Table
@@ -7,7 +7,7 @@ LEAST_COLUMNS = 160
 
 
 def print_table(table: Table) -> None:
-    """Print it in full; a narrow window wraps its lines."""
+    """Print a table without truncating cells; a narrow window wraps its lines."""
     for column in table.columns:
         column.overflow = "fold"
     console = Console()

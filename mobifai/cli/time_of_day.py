@@ -1,4 +1,4 @@
-"""A time of day, waited for on the wall clock, which may be set, in a time zone that may change."""
+"""Waiting for a time of day. The wall clock and the time zone may change while waiting."""
 
 import asyncio
 import datetime as dt
@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from mobifai.clocks import local_datetime
 
 LOOK_SECONDS = 60.0
-"""How often the clock is looked at: it may be set, and the machine may sleep."""
+"""How often the wall clock is read: it may be set, and the machine may sleep."""
 
 _DAY = 86_400.0
 
 
 def wall_clock() -> dt.datetime:
-    """The date and time that a clock on the wall shows here and now."""
-    time.tzset()  # the system's time zone may be another one than at the start
+    """Return the local date and time."""
+    time.tzset()  # the system's time zone may have changed
     return local_datetime(time.time()).replace(tzinfo=None)
 
 
@@ -24,7 +24,7 @@ async def until_time_of_day(
     now: Callable[[], dt.datetime] = wall_clock,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Wait until the wall clock passes `at`. A clock that is set back is followed."""
+    """Wait until the wall clock passes `at`. If the clock is set back, the wait becomes longer."""
     before = now()
     while True:
         left = _seconds_until(at, before)
@@ -36,6 +36,6 @@ async def until_time_of_day(
 
 
 def _seconds_until(at: dt.time, present: dt.datetime) -> float:
-    """More than 0, and at most a day."""
+    """Return the time until the next `at`: more than 0, and at most a day."""
     gap = dt.datetime.combine(present.date(), at) - present
     return gap.total_seconds() % _DAY or _DAY

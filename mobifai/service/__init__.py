@@ -1,1 +1,1 @@
-"""Running MobiFai for good: what a service is, and the systems' managers that keep it running."""
+"""MobiFai as a user service: its definition, and the service managers (systemd, launchd) that keep it running."""

@@ -1,6 +1,6 @@
 """Programs of the system, run to their end within a time limit.
 
-Where they are looked for is a parameter, so that others can stand in for them.
+The search path is a parameter, so that tests can replace the programs.
 """
 
 import os
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from mobifai.errors import ServiceError
 
 SECONDS = 60.0
-"""Starting a service may take its program's time to start; stopping one, its time to end."""
+"""Time limit of a program. Starting or stopping a service takes as long as its own process needs for that."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a program said."""
+    """Exit status and output of a program."""
 
     status: int
     out: str
@@ -25,26 +25,26 @@ class CommandResult:
 
     @property
     def message(self) -> str:
-        """Its last words, for a person."""
-        lines = (self.err.strip() or self.out.strip() or f"status {self.status}, without a word").splitlines()
+        """The last lines of its output, for an error message."""
+        lines = (self.err.strip() or self.out.strip() or f"status {self.status}, no output").splitlines()
         return "; ".join(line.strip() for line in lines[-3:])
 
 
 class SystemCommands:
-    """Runs programs of `path`, a list of directories as in $PATH; None is $PATH."""
+    """Runs programs found in `path`, a list of directories as in $PATH; None means $PATH."""
 
     def __init__(self, path: str | None = None) -> None:
         self._path = os.environ.get("PATH", os.defpath) if path is None else path
 
     def has(self, program: str) -> bool:
-        """Whether there is such a program."""
+        """Return whether there is such a program."""
         return shutil.which(program, path=self._path) is not None
 
     def run(self, program: str, *arguments: str, environment: Mapping[str, str] | None = None) -> CommandResult:
-        """Run a program. Raises ServiceError when it can't be started, or does not end."""
+        """Run a program. Raises ServiceError if it can't be started or does not end in time."""
         found = shutil.which(program, path=self._path)
         if found is None:
-            raise ServiceError(f"expected the program {program} on the PATH; there is none")
+            raise ServiceError(f"expected the program {program} on the PATH; found none")
         try:
             ended = subprocess.run(  # noqa: S603 - the arguments are ours, and no shell reads them
                 [found, *arguments],
@@ -63,7 +63,7 @@ class SystemCommands:
         return CommandResult(ended.returncode, ended.stdout, ended.stderr)
 
     def check(self, program: str, *arguments: str) -> CommandResult:
-        """Run a program that has to succeed. Raises ServiceError with what it said."""
+        """Run a program. Raises ServiceError with its output if it fails."""
         answer = self.run(program, *arguments)
         if answer.status != 0:
             raise ServiceError(f"`{program} {' '.join(arguments)}` failed: {answer.message}")

@@ -1,25 +1,23 @@
-"""What a service is: a command, an environment, a place. Plain values, and the writing of a definition file."""
+"""The definition of a service (command, environment, directory), its state, and the interface of service managers."""
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from mobifai.errors import ServiceError
+from mobifai.files import write_whole
 from mobifai.user import path_without_environments
 
 STATE_DIR = "--state-dir="
 
 _KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "SHELL")
-"""What a shell of the service needs and a manager may not have: the language, the user's shell. And the PATH."""
+"""Variables beside PATH that the service's shells need and a service manager may not set."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceDefinition:
-    """A command that is kept running, in `home`, with nothing in its environment but the manager's and this."""
+    """A command to keep running in the directory `home`. `environment` is added to that of the service manager."""
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
@@ -28,7 +26,7 @@ class ServiceDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """How the service is. `detail` is in the manager's own words; `argv` is what the definition file says."""
+    """The state of the service. `detail` is the service manager's description; `argv` is from the definition file."""
 
     file: Path
     installed: bool
@@ -47,60 +45,45 @@ class ServiceState:
 
 
 class ServiceManager(Protocol):
-    """A system's manager of services. Every method raises ServiceError when it does not do its part."""
+    """A system's service manager. Every method raises ServiceError if the manager fails."""
 
     @property
     def file(self) -> Path:
-        """Where the definition is."""
+        """The path of the definition file."""
 
     def text(self, service: ServiceDefinition) -> str:
-        """The definition, as it is written."""
+        """Return the content of the definition file."""
 
     def install(self, service: ServiceDefinition) -> list[str]:
-        """Write, check and start; again with the same service, nothing changes. What the person should know."""
+        """Write and check the definition, and start the service; idempotent. Return notes for the user."""
 
     def uninstall(self) -> bool:
-        """Stop and remove; whether there was anything."""
+        """Stop and remove the service. Return whether there was one."""
 
     def state(self) -> ServiceState:
-        """How the service is."""
+        """Return the state of the service."""
 
 
 def minimal_environment(environ: Mapping[str, str], prefix: str | None = None) -> dict[str, str]:
-    """What the service is given of this environment; `prefix` as in `path_without_environments`."""
+    """Return the variables of `environ` that the service gets; `prefix` as in `path_without_environments`."""
     kept = {name: environ[name] for name in _KEPT if environ.get(name)}
     return {"PATH": path_without_environments(environ, prefix), **kept}
 
 
 def write_definition(file: Path, text: str) -> bool:
-    """Write a definition, whole or not at all; whether that changed anything. Raises ServiceError."""
+    """Write a definition atomically. Return whether it changed. Raises ServiceError."""
     try:
         if not file.is_symlink() and file.is_file() and file.read_text() == text:
             return False
         file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, text)
+        write_whole(file, text.encode(), mode=0o644)
     except (OSError, ValueError) as error:
         raise ServiceError(f"{file} can't be written: {error}") from None
     return True
 
 
-def _replace(file: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as draft:
-            draft.write(text)
-            draft.flush()
-            os.fchmod(draft.fileno(), 0o644)
-            os.fsync(draft.fileno())
-        Path(name).replace(file)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink(missing_ok=True)
-        raise
-
-
 def check_words(service: ServiceDefinition) -> None:
-    """Raise ServiceError for what no definition file can hold."""
+    """Raise ServiceError if a word has characters that no definition file can hold."""
     for word in (*service.argv, *service.environment.values(), str(service.home)):
         if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in word):
             raise ServiceError(f"expected words without line breaks and other control characters; found {word!r}")

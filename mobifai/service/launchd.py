@@ -1,4 +1,4 @@
-"""The service as a launchd agent (macOS)."""
+"""The service manager of macOS: installs the service as a launchd agent."""
 
 import os
 import plistlib
@@ -16,17 +16,18 @@ from mobifai.service.definition import ServiceDefinition, ServiceState, check_wo
 LABEL = "mobifai.agent"
 
 SETTLE_SECONDS = 15.0
-"""launchd answers before it has done what it was told; a service may take its time to stop."""
+"""Time limit for a change. launchd answers before it has finished one, and a service takes time to stop."""
 
 _IN_PROGRESS = (5, 17, 36, 37)
-"""What `bootstrap` answers while the service from before is being removed."""
+"""Exit statuses of `bootstrap` while the previous service is still being removed."""
 
 
 def properties(service: ServiceDefinition) -> dict[str, Any]:
-    """The property list.
+    """Return the property list.
 
-    launchd gives each start 10 s at least; that is its back-off. The default of 256 descriptors is too few for many
-    terminals. Its output goes nowhere: a file of launchd's grows for ever, and the agent keeps its own log.
+    launchd waits at least 10 s between two starts, which is its only back-off. The default limit of 256 descriptors is
+    too low for many terminals. Output is discarded, since launchd never rotates its files and the agent has its own
+    log.
     """
     return {
         "Label": LABEL,
@@ -46,7 +47,7 @@ def properties(service: ServiceDefinition) -> dict[str, Any]:
 
 
 def plist_text(service: ServiceDefinition) -> str:
-    """The property list as XML, read back and compared. Raises ServiceError."""
+    """Return the property list as XML, parsed again to verify it. Raises ServiceError."""
     wanted = properties(service)
     try:
         content = plistlib.dumps(wanted, sort_keys=False)
@@ -54,11 +55,11 @@ def plist_text(service: ServiceDefinition) -> str:
             return content.decode()
     except (ValueError, ExpatError):
         pass
-    raise ServiceError("expected a property list that reads as it was written; choose options without odd characters")
+    raise ServiceError("the options can't be written to a property list; choose options without special characters")
 
 
 def argv_of(content: bytes) -> tuple[str, ...]:
-    """The command of a property list; () for what is none."""
+    """Return the command of a property list; () if it is not one."""
     try:
         return tuple(str(word) for word in plistlib.loads(content).get("ProgramArguments", ()))
     except (plistlib.InvalidFileException, ExpatError, ValueError, AttributeError, TypeError):
@@ -66,7 +67,7 @@ def argv_of(content: bytes) -> tuple[str, ...]:
 
 
 class Launchd:
-    """launchd's domain of this user's desktop. `home` is where ~/Library is."""
+    """launchd's domain of this user's desktop session. `home` is the directory of ~/Library."""
 
     def __init__(self, commands: SystemCommands, home: Path, uid: int, settle_seconds: float = SETTLE_SECONDS) -> None:
         self._commands = commands
@@ -76,16 +77,16 @@ class Launchd:
         self.file = home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
 
     def text(self, service: ServiceDefinition) -> str:
-        """The property list (see `Manager`)."""
+        """Return the property list (see `ServiceManager`)."""
         check_words(service)
         return plist_text(service)
 
     def install(self, service: ServiceDefinition) -> list[str]:
-        """Write, check and start the agent (see `Manager`)."""
+        """Write, check and start the agent (see `ServiceManager`)."""
         text = self.text(service)
         if not self._commands.has("launchctl"):
             raise ServiceError(
-                "expected launchd (`launchctl`); there is none: let another supervisor run `mobifai serve`"
+                "expected launchd (`launchctl`); found none: have another supervisor run `mobifai serve`"
             )
         self._lint(text)
         changed = write_definition(self.file, text)
@@ -99,7 +100,7 @@ class Launchd:
         return []
 
     def uninstall(self) -> bool:
-        """Stop and remove the agent (see `Manager`)."""
+        """Stop and remove the agent (see `ServiceManager`)."""
         loaded = self._commands.has("launchctl") and self._loaded()
         if loaded:
             self._remove()
@@ -108,11 +109,11 @@ class Launchd:
         return loaded or there
 
     def state(self) -> ServiceState:
-        """How the agent is (see `Manager`)."""
+        """Return the state of the agent (see `ServiceManager`)."""
         argv = argv_of(self.file.read_bytes()) if self.file.is_file() else ()
         installed = self.file.is_file()
         if not self._commands.has("launchctl"):
-            return ServiceState(self.file, installed, False, False, "no launchd here", argv)
+            return ServiceState(self.file, installed, False, False, "launchd not found", argv)
         shown = self._print()
         found = dict(re.findall(r"^\s*(state|pid|last exit code|runs) = (.+)$", shown.out, re.MULTILINE))
         detail = ", ".join(f"{name} {value}" for name, value in found.items()) or "not loaded"

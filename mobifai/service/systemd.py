@@ -1,4 +1,4 @@
-"""The service as a systemd user unit (Linux)."""
+"""The service manager of Linux: installs the service as a systemd user unit."""
 
 import os
 import re
@@ -13,22 +13,22 @@ from mobifai.service.definition import ServiceDefinition, ServiceState, check_wo
 
 UNIT = "mobifai.service"
 
-_MARK = "# Written by `mobifai service install`; it is written anew by it, so change nothing here."
+_MARK = "# Written by `mobifai service install`"
 _BACK_OFF_SINCE = 254
-"""The first version of systemd that can wait longer from restart to restart."""
+"""The first version of systemd with an increasing restart delay."""
 
 
 def unit_text(service: ServiceDefinition, version: int) -> str:
-    """The unit file for this version of systemd.
+    """Return the unit file for this version of systemd.
 
-    An agent that dies is started again, less and less often; an older systemd, which can't do that, gives up at last.
-    Status 2 is a wrong option, which no restart mends. What it prints (a pairing code among it) is for a person who
-    looks on, so nobody keeps it; what it logs goes to the journal. A terminal's program that takes too much memory is
-    no reason to stop everything. Stopping the service hangs up on the shells; what they started with nohup runs on.
+    systemd restarts an agent that dies, with increasing delays; an older systemd without those gives up after a number
+    of restarts. Exit status 2 is a wrong option, which no restart fixes. Standard output is discarded, since it may
+    have a pairing code; the log goes to the journal. If a terminal's program runs out of memory, the service continues.
+    Stopping the service hangs up on the shells; programs that they started with nohup keep running.
     """
     backs_off = version >= _BACK_OFF_SINCE
     lines = (
-        _MARK,
+        f"{_MARK}, which overwrites changes.",
         "[Unit]",
         "Description=MobiFai: the terminals of this machine on your phone",
         *(("StartLimitIntervalSec=0",) if backs_off else ("StartLimitIntervalSec=10min", "StartLimitBurst=20")),
@@ -64,7 +64,7 @@ def _quoted(word: str) -> str:
 
 
 def argv_of(text: str) -> tuple[str, ...]:
-    """The command of a unit file that `unit_text` made; () for any other."""
+    """Return the command of a unit file that `unit_text` made; () for any other."""
     found = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)
     if found is None:
         return ()
@@ -76,14 +76,14 @@ def argv_of(text: str) -> tuple[str, ...]:
 
 
 class Systemd:
-    """The user manager of systemd. `config_home` is $XDG_CONFIG_HOME."""
+    """systemd's manager of this user. `config_home` is $XDG_CONFIG_HOME."""
 
     def __init__(self, commands: SystemCommands, config_home: Path) -> None:
         self._commands = commands
         self.file = config_home / "systemd" / "user" / UNIT
 
     def text(self, service: ServiceDefinition) -> str:
-        """The unit file for the systemd that runs here, or the newest."""
+        """Return the unit file for the installed version of systemd, or for the newest if there is none."""
         check_words(service)
         try:
             return unit_text(service, self._version())
@@ -91,7 +91,7 @@ class Systemd:
             return unit_text(service, _BACK_OFF_SINCE)
 
     def install(self, service: ServiceDefinition) -> list[str]:
-        """Write, check and start the unit (see `Manager`)."""
+        """Write, check and start the unit (see `ServiceManager`)."""
         check_words(service)
         text = unit_text(service, self._version())
         self._refuse_foreign()
@@ -106,7 +106,7 @@ class Systemd:
         return notes + self._linger()
 
     def uninstall(self) -> bool:
-        """Stop and remove the unit (see `Manager`)."""
+        """Stop and remove the unit (see `ServiceManager`)."""
         if not self.file.exists():
             return False
         self._refuse_foreign()
@@ -120,10 +120,10 @@ class Systemd:
         return True
 
     def state(self) -> ServiceState:
-        """How the unit is (see `Manager`)."""
+        """Return the state of the unit (see `ServiceManager`)."""
         text = self.file.read_text(errors="replace") if self.file.is_file() else ""
         if not self._commands.has("systemctl"):
-            return ServiceState(self.file, bool(text), False, False, "no systemd here", argv_of(text))
+            return ServiceState(self.file, bool(text), False, False, "systemd not found", argv_of(text))
         shown = self._commands.run(
             "systemctl", "--user", "show", UNIT, "--property=ActiveState,SubState,UnitFileState,NRestarts"
         )
@@ -135,7 +135,7 @@ class Systemd:
 
     def _version(self) -> int:
         if not self._commands.has("systemctl"):
-            raise ServiceError(self._unusable("there is no systemctl on the PATH"))
+            raise ServiceError(self._unusable("no systemctl on the PATH"))
         answer = self._commands.run("systemctl", "--user", "show", "--property=Version")
         found = re.search(r"Version=\D*(\d+)", answer.out)
         if answer.status != 0 or found is None:
@@ -145,17 +145,19 @@ class Systemd:
     def _unusable(self, found: str) -> str:
         return (
             f"expected systemd's manager of this user (`systemctl --user`); found: {found}. In a container, or with "
-            "another init system, let that run `mobifai serve` (`mobifai service install --print` shows how systemd "
-            f"would). After su or sudo, sign in as {user.name()} instead, or: sudo loginctl enable-linger "
+            "another init system, have that run `mobifai serve` (`mobifai service install --print` shows the unit). "
+            f"After su or sudo, sign in as {user.name()} instead, or: sudo loginctl enable-linger "
             f"{user.name()}; export XDG_RUNTIME_DIR=/run/user/{os.getuid()}"
         )
 
     def _refuse_foreign(self) -> None:
         if self.file.is_file() and _MARK not in self.file.read_text(errors="replace"):
-            raise ServiceError(f"{self.file} is not a unit that this command wrote; move it away first")
+            raise ServiceError(
+                f"expected no unit, or one that this command wrote, at {self.file}; move that file away first"
+            )
 
     def _verify(self, text: str) -> list[str]:
-        """Have systemd read the unit. Raises ServiceError when it refuses it; answers what it remarks."""
+        """Have systemd check the unit. Return its warnings. Raises ServiceError if it rejects the unit."""
         if not self._commands.has("systemd-analyze"):
             return []
         with tempfile.TemporaryDirectory(prefix="mobifai-") as place:
@@ -166,15 +168,15 @@ class Systemd:
             said = (answer.err + answer.out).replace(f"{place}/", "").splitlines()
         about_us = [line for line in said if UNIT in line]
         if answer.status != 0 and about_us:
-            raise ServiceError(f"systemd does not take the unit: {'; '.join(about_us)}")
-        return [f"systemd remarks: {line}" for line in about_us]
+            raise ServiceError(f"systemd rejects the unit: {'; '.join(about_us)}")
+        return [f"systemd warns: {line}" for line in about_us]
 
     def _linger(self) -> list[str]:
         if self._commands.has("loginctl"):
             user = str(os.getuid())
             if "Linger=yes" in self._commands.run("loginctl", "show-user", user, "--property=Linger").out:
                 return []
-        return ["It ends when you log out. `loginctl enable-linger` lets it run on, and start with the machine."]
+        return ["It ends when you log out. `loginctl enable-linger` keeps it running, and starts it with the machine."]
 
     def _systemctl(self, *words: str) -> None:
         self._commands.check("systemctl", "--user", *words)

@@ -220,8 +220,8 @@ async def test_without_a_person_nothing_is_allowed(tmp_path: Path) -> None:
         async with a_command("x", "--state-dir", str(tmp_path)) as command:
             status, out, error = await command.end()
             assert status == 0
-            assert "It wants to:\n  type 'ls\\n'" in out
-            assert "nobody here to ask" in error
+            assert "The assistant wants to:\n  type 'ls\\n'" in out
+            assert "nobody can be asked" in error
             assert place.terminal.typed == []
 
 
@@ -253,7 +253,7 @@ async def test_a_question_that_is_answered_elsewhere_does_not_wait_here(tmp_path
                 place.assistant.approve(messages.AiApprove(id=asked["id"], ok=True))
                 status, out, error = await command.end()
                 assert (status, error) == (0, "")
-                assert "answered elsewhere" in out
+                assert "Another device answered" in out
                 assert place.terminal.typed == ["ls\r"]
     finally:
         os.close(keyboard)
@@ -276,6 +276,6 @@ async def test_it_does_not_type_into_itself(tmp_path: Path) -> None:
     async with an_agent(tmp_path, [says("hi")]):
         async with a_command("x", "--state-dir", str(tmp_path), TERM_PROGRAM="MobiFai") as command:
             status, _, error = await command.end()
-            assert (status, "name another with --tab" in error) == (1, True)
+            assert (status, "choose another with --tab" in error) == (1, True)
         async with a_command("x", "--tab", "a", "--state-dir", str(tmp_path), TERM_PROGRAM="MobiFai") as command:
             assert (await command.end())[0] == 0

@@ -98,7 +98,7 @@ async def test_a_service_is_installed_seen_and_removed(home: Home) -> None:
 async def test_a_service_that_does_not_answer_is_a_failure_that_says_where_to_look(home: Home) -> None:
     status, _, err = await home.run("service", "install", "--wait", "0.01")
     assert status == 1
-    assert "does not answer" in err and "mobifai service logs" in err
+    assert "did not answer" in err and "mobifai service logs" in err
 
 
 @linux
@@ -136,7 +136,7 @@ async def test_options_without_the_dashes_before_them_will_do(home: Home) -> Non
 async def test_the_state_directory_of_the_environment_is_kept_and_other_variables_are_not(home: Home) -> None:
     own = {"MOBIFAI_STATE_DIR": "/tmp/somewhere", "MOBIFAI_PORT": "9000"}
     status, _, err = await home.run("service", "install", "--wait", "0", **own)
-    assert (status, err) == (0, "Not for the service, as it has its own environment: MOBIFAI_PORT.\n")
+    assert (status, err) == (0, "Ignored, since the service has its own environment: MOBIFAI_PORT.\n")
     assert argv_of(home.unit.read_text())[4:] == ("serve", "--state-dir=/tmp/somewhere")
     assert "MOBIFAI_PORT" not in home.unit.read_text()
 
@@ -208,7 +208,7 @@ async def test_the_log_shown_is_that_of_the_service(home: Home) -> None:
 async def test_without_a_log_it_says_so(home: Home) -> None:
     status, _, err = await home.run("service", "logs", "--state-dir", "state")
     assert status == 1
-    assert "there is no log at" in err
+    assert "expected a log at" in err
 
 
 async def test_following_shows_what_comes_and_ends_with_ctrl_c(home: Home) -> None:

@@ -232,7 +232,7 @@ async def test_the_relay_of_an_agent_has_no_accounts_to_change(tmp_path: Path) -
         for words in (["add", "anna"], ["list"], ["remove", "anna"]):
             status, out, err = await run_command("relay", "account", *words, *state)
             assert (status, out) == (1, "")
-            assert "state directory of `mobifai serve`" in err
+            assert "found that of `mobifai serve`" in err
         status, _, err = await run_command("relay", "account", "invite", "owner", *state)
         assert status == 1
 
@@ -244,7 +244,7 @@ async def test_an_invitation_of_the_wrong_kind_gets_a_sentence_with_the_remedy(t
     async with relaying(tmp_path / "relay") as relay, serving(tmp_path / "own") as own:
         status, _, err = await run_command("pair", "--legacy", "--state-dir", str(relay.state_dir))
         assert status == 1
-        assert "a legacy app is invited by its agent" in err
+        assert "a standalone relay only invites agents" in err
         link, legacy = await own.invite(), await own.invite_legacy()
         form = {"deviceId": "app-1", "type": "mobile", "code": link["code"]}
         async with aiohttp.ClientSession() as session, session.post(f"{own.relay_url}/login", data=form) as answer:

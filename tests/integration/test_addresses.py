@@ -58,7 +58,7 @@ async def test_a_link_names_the_address_that_a_phone_is_likeliest_to_reach(
     for url in others:
         assert url in shown
         assert url in log
-    assert ("no network" in log) == (not wires)
+    assert ("No network" in log) == (not wires)
 
 
 async def test_the_public_url_is_the_only_address(tmp_path: Path) -> None:
@@ -99,12 +99,12 @@ async def test_a_public_url_that_is_none_is_refused_in_a_sentence(tmp_path: Path
 @pytest.mark.parametrize(
     ("option", "value", "told"),
     [
-        ("--trusted-proxy", "nginx", "expected an address as 192.0.2.7"),
+        ("--trusted-proxy", "nginx", "expected an address such as 192.0.2.7"),
         ("--trusted-proxy", "10.0.0.1/8", "10.0.0.0/8"),
         ("--trusted-proxy", "", "expected an address"),
-        ("--allow-host", "https://relay.example", "expected a name as relay.example"),
-        ("--allow-host", "relay.example:0", "expected a name as relay.example"),
-        ("--allow-host", "", "expected a name as relay.example"),
+        ("--allow-host", "https://relay.example", "expected a host such as relay.example"),
+        ("--allow-host", "relay.example:0", "expected a host such as relay.example"),
+        ("--allow-host", "", "expected a host such as relay.example"),
     ],
 )
 async def test_what_is_no_proxy_or_name_is_refused_in_a_sentence(

@@ -244,7 +244,7 @@ async def test_a_link_to_another_agent_opens_nothing(tmp_path: Path) -> None:
 async def test_a_phone_is_revoked_while_it_works(tmp_path: Path, channel: bool) -> None:
     async with at_work(tmp_path, channel=channel) as (agent, phone, terminal):
         trace = tmp_path / "trace"
-        assert "may no longer come in" in await agent.command("devices", "revoke", phone.device_id)
+        assert "Revoked" in await agent.command("devices", "revoke", phone.device_id)
         with contextlib.suppress(PhoneError):
             await phone.type(terminal, f"touch {trace}\r")
         await phone.until(lambda: phone.path is None and not phone.channel_is_open, "to be cut off", 5)

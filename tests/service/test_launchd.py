@@ -88,7 +88,7 @@ def test_without_launchd_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=r"expected launchd.*mobifai serve"):
         launchd.install(a_service())
     assert not launchd.file.exists()
-    assert launchd.state().detail == "no launchd here"
+    assert launchd.state().detail == "launchd not found"
 
 
 def test_a_list_that_is_refused_is_not_written(launchd: Launchd, fake: FakePath) -> None:
@@ -112,7 +112,7 @@ def test_a_broken_list_has_no_command() -> None:
 
 
 def test_what_no_list_can_hold_is_refused() -> None:
-    with pytest.raises(ServiceError, match="odd characters"):
+    with pytest.raises(ServiceError, match="special characters"):
         plist_text(a_service("--name=\uffff"))
 
 

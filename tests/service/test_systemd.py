@@ -84,7 +84,7 @@ def test_without_systemd_the_error_says_what_to_do(tmp_path: Path) -> None:
     systemd = Systemd(SystemCommands(str(tmp_path)), tmp_path)
     with pytest.raises(ServiceError, match=r"no systemctl.*In a container.*mobifai serve"):
         systemd.install(a_service())
-    assert systemd.state().detail == "no systemd here"
+    assert systemd.state().detail == "systemd not found"
     assert systemd.text(a_service()).startswith("# Written by")
 
 
@@ -98,14 +98,14 @@ def test_a_unit_of_somebody_else_is_left_alone(systemd: Systemd) -> None:
     systemd.file.parent.mkdir(parents=True)
     systemd.file.write_text("[Service]\nExecStart=/bin/true\n")
     for act in (lambda: systemd.install(a_service()), systemd.uninstall):
-        with pytest.raises(ServiceError, match="move it away first"):
+        with pytest.raises(ServiceError, match="move that file away first"):
             act()
     assert systemd.file.read_text() == "[Service]\nExecStart=/bin/true\n"
 
 
 def test_a_unit_that_systemd_refuses_is_not_written(systemd: Systemd, fake: FakePath) -> None:
     fake.add("systemd-analyze", 'echo "mobifai.service:9: bad" >&2; exit 1')
-    with pytest.raises(ServiceError, match=r"does not take the unit: mobifai\.service:9: bad"):
+    with pytest.raises(ServiceError, match=r"rejects the unit: mobifai\.service:9: bad"):
         systemd.install(a_service())
     assert not systemd.file.exists()
 
