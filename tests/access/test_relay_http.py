@@ -37,7 +37,7 @@ def http(body: object, *headers: str, status: str = "200 OK") -> Answer:
 
 
 async def ask_all(answer: Answer) -> list[MobiFaiError | TimeoutError]:
-    """What each question raises, with this answer to all of them."""
+    """Return the error of each request, with this answer to all of them."""
     raised: list[MobiFaiError | TimeoutError] = []
     async with broken_relay() as broken:
         broken.break_with([answer] * 4)
@@ -176,7 +176,7 @@ async def tls_server(folder: Path) -> AsyncIterator[str]:
 
 
 async def connecting_fails(url: str) -> str:
-    """What the log says of a connection to this relay."""
+    """Return the log's lines of a connection to this relay."""
     socket = RelaySocket(url, 1000)
     try:
         await socket.open("token", 5)

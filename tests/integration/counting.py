@@ -28,7 +28,7 @@ async def start_counting(phone: PhoneInterface, terminal: str, directory: Path) 
 
 
 async def stop_counting(phone: PhoneInterface, terminal: str) -> list[int]:
-    """Stop it, and give all numbers that the phone has been shown, once it was told the last one."""
+    """Stop it, and return all numbers that the phone showed, once it has the last one."""
     await phone.type(terminal, "\r")
     text = await phone.wait_output(terminal, lambda text: re.search(r"counted to \d+\.", text) is not None)
     said = re.search(r"counted to (\d+)\.", text)

@@ -28,7 +28,7 @@ async def post(url: str, path: str, **content: Any) -> tuple[int, dict[str, Any]
 
 
 async def page_signs_in(invitation: dict[str, Any], device_id: str) -> str:
-    """Do what the page does with a link. All of the request and the answer can be heard on a network without TLS."""
+    """Do what the page does with a link. An eavesdropper on a network without TLS sees the request and the answer."""
     link = InvitationLink.read(invitation["link"])
     status, answer = await post(
         link.page.rstrip("/"), "/api/sign-in", deviceId=device_id, type="mobile", kind="e2e", code=link.code
@@ -201,7 +201,7 @@ async def test_an_account_of_a_stopped_relay_is_there_when_it_starts_with_its_in
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["add", "Anna"], "expected an account name of 1 to 32 lower-case letters"),
         (["add", ""], "expected an account name"),
@@ -214,14 +214,14 @@ async def test_an_account_of_a_stopped_relay_is_there_when_it_starts_with_its_in
 )
 @pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
 async def test_an_account_that_can_not_be_is_refused_in_one_sentence(
-    tmp_path: Path, words: list[str], told: str, runs: bool
+    tmp_path: Path, words: list[str], message: str, runs: bool
 ) -> None:
     async with AsyncExitStack() as scope:
         if runs:
             await scope.enter_async_context(relaying(tmp_path / "relay"))
         status, out, err = await run_command("relay", "account", *words, "--state-dir", str(tmp_path / "relay"))
     assert (status, out) == (1, "")
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1
     assert "\x1b" not in err
 
@@ -255,9 +255,9 @@ async def test_an_invitation_of_the_wrong_kind_gets_a_sentence_with_the_remedy(t
             assert "this is a link for a client that encrypts" in (text := await answer.text())
             assert "`mobifai pair --legacy` shows a code" in text
         page = {"deviceId": "page-1", "type": "mobile", "kind": "e2e", "code": legacy["code"]}
-        status, told = await post(own.relay_url, "/api/sign-in", **page)
+        status, message = await post(own.relay_url, "/api/sign-in", **page)
         assert status == 403
-        assert "`mobifai pair` shows the link" in told["message"]
+        assert "`mobifai pair` shows the link" in message["message"]
         agent = {"deviceId": "agent-1", "type": "mac", "code": (await relay.invite())["code"]}
         assert (await post(relay.url, "/api/sign-in", **{**agent, "type": "mobile"}))[0] == 403
         assert (await post(relay.url, "/api/sign-in", **agent))[0] == 200

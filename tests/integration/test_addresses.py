@@ -97,7 +97,7 @@ async def test_a_public_url_that_is_none_is_refused_in_a_sentence(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "message"),
     [
         ("--trusted-proxy", "nginx", "expected an address such as 192.0.2.7"),
         ("--trusted-proxy", "10.0.0.1/8", "10.0.0.0/8"),
@@ -108,12 +108,12 @@ async def test_a_public_url_that_is_none_is_refused_in_a_sentence(tmp_path: Path
     ],
 )
 async def test_what_is_no_proxy_or_name_is_refused_in_a_sentence(
-    tmp_path: Path, option: str, value: str, told: str
+    tmp_path: Path, option: str, value: str, message: str
 ) -> None:
     status, _, err = await run_command("serve", "--state-dir", str(tmp_path / "state"), option, value)
     assert status != 0
     assert f"{option}: " in err
-    assert told in err
+    assert message in err
     assert "Traceback" not in err
 
 

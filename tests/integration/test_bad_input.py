@@ -30,7 +30,7 @@ from tests.support.phones import Kind, open_phone, phone_kinds
 pytestmark = pytest.mark.extended
 
 ECHO = "#!/bin/sh\nstty raw -echo\nprintf listening.\nexec cat\n"
-"""A shell that says back what it is told, and does nothing else: what is typed at random here is no command."""
+"""A shell that echoes its input and does nothing else, so that random input is no command."""
 
 VICTIM = "11111111-2222-3333-4444-555555555555"
 

@@ -1,4 +1,4 @@
-"""What people type: every command with a running agent, without one, and with nonsense. Never a traceback."""
+"""Every command with a running agent, without one, and with nonsense. Never a traceback."""
 
 import asyncio
 import json

@@ -234,7 +234,7 @@ async def agent_pid(agent: RunningAgent) -> int:
 
 
 async def until_other_agent(agent: RunningAgent, previous: int) -> None:
-    """Wait for the next agent's process, which is started at once when `mobifai restart` asks for it."""
+    """Wait for the next agent's process, which is started immediately when `mobifai restart` asks for it."""
     async with asyncio.timeout(20):
         while (await agent.status())["agent_pid"] in (None, previous):
             await agent.command("restart")

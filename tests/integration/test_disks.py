@@ -22,7 +22,7 @@ pytestmark = pytest.mark.extended
 
 
 async def refused(agent: RunningAgent) -> str:
-    """Invite a phone that can't be let in; what it is told."""
+    """Invite a phone that cannot be admitted. Return the message that it gets."""
     invitation = await agent.invite_legacy()
     async with open_phone("python", agent.relay_url, invitation["token"]) as phone:
         with pytest.raises(PhoneError) as told:

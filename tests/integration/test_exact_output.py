@@ -51,7 +51,7 @@ def all_characters() -> str:
 
 
 async def printed(phone: PhoneInterface, terminal: str, program: Path, *, raw: bool) -> str:
-    """What a phone gets of what a program prints."""
+    """The part of a program's output that a phone receives."""
     phone.forget_output(terminal)
     mode = "stty -opost; " if raw else ""
     # The marks are put together by printf, so that the echo of the command does not hold them.

@@ -1,4 +1,4 @@
-"""The agent with a relay as it is in the field: signing in, pairings announced twice, and what that relay drops."""
+"""The agent with a legacy relay: signing in, pairings announced twice, and what that relay drops."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ def tokens(agent: RunningAgent) -> dict[str, str]:
 
 
 def sent(relay: FieldRelay, agent: RunningAgent, event: str) -> list[Json]:
-    """What the agent has sent of an event."""
+    """Return the agent's messages of an event."""
     return [seen.payload for seen in relay.seen if seen.device_id == agent.device_id and seen.event == event]
 
 

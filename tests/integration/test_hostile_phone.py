@@ -1,4 +1,4 @@
-"""What a paired phone sends, in whatever form and amount, neither ends nor stalls the agent, nor ends a shell."""
+"""No message of a paired phone, in any form and amount, ends or blocks the agent, or ends a shell."""
 
 import asyncio
 import json

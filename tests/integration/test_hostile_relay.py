@@ -69,7 +69,7 @@ class Scene:
         assert self.hostile.knows(TYPED, PRINTED) == []
 
     def trap(self) -> tuple[str, Path]:
-        """What to type that leaves a trace, and the trace."""
+        """Input that leaves a trace, and the trace."""
         trace = self.folder / "trace"
         return f"touch {trace}\r", trace
 
@@ -175,7 +175,7 @@ async def refusal(it: Scene, phone: Phone) -> str:
 
 
 async def is_told(it: Scene, phone: Phone, why: str) -> None:
-    """Try until a phone is told why it may not come; after a refusal the agent is away for a moment."""
+    """Try until a phone gets a reason for its refusal; after a refusal the agent is away for a moment."""
     async with asyncio.timeout(20):
         while True:
             try:

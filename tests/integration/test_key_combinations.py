@@ -22,7 +22,7 @@ async def at(agent: RunningAgent, phone: PhoneInterface, *, channel: bool = Fals
 
 
 async def kept(phone: PhoneInterface) -> Any:
-    """What the agent says it keeps."""
+    """Return the combinations that the agent says it keeps."""
     mark = phone.mark()
     await phone.send("keys:get", {})
     return (await phone.expect("keys:state", since=mark))["combinations"]

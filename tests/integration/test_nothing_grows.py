@@ -20,7 +20,7 @@ AT_A_TIME = 25
 
 
 async def rest(agent: RunningAgent) -> dict[str, Any]:
-    """What the agent has, with no phone there: everything that must not grow."""
+    """The agent's figures without a phone: everything that must not grow."""
     status = await agent.status()
     keeper = psutil.Process(status["keeper_pid"])
     bounds = {bound["name"]: bound for bound in status["bounds"]}

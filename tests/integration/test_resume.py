@@ -1,4 +1,4 @@
-"""A phone that knows how far it is gets exactly the rest, whatever breaks, or is told how much it will never see."""
+"""A phone with offsets gets exactly the rest, whatever breaks, or the number of bytes that are gone."""
 
 import os
 import signal
@@ -134,7 +134,7 @@ async def test_a_phone_that_renders_nothing_costs_its_window_and_stops_no_progra
         await until_running(program)  # it was stopped only for so long
         phone._reply = replies  # type: ignore[method-assign]
         # No acknowledgement is said again: the agent asks for it.
-        await phone.until(lambda: place(phone, terminal).skipped > 0, "to be told what was missed", 20)
+        await phone.until(lambda: place(phone, terminal).skipped > 0, "to get the number of missed bytes", 20)
         await phone.type(terminal, "\x03")
         await answers(phone, terminal)
         assert any(said[0] == "terminal:ack" for said, _ in kept_back)

@@ -1,4 +1,4 @@
-"""What must not get out: keys and tokens to other users, to shells, to the log, or to web pages elsewhere."""
+"""Secrets stay inside: no keys and tokens for other users, shells, the log, or web pages elsewhere."""
 
 import json
 import os

@@ -37,7 +37,7 @@ async def a_terminal(scope: AsyncExitStack, agent: RunningAgent) -> tuple[PhoneI
 
 
 async def shown(phone: PhoneInterface, terminal: str, command: str, tmp_path: Path) -> str:
-    """What a command prints in a terminal, read from a file so that no screen wraps it."""
+    """Return a command's output in a terminal, read from a file so that no screen wraps it."""
     out = tmp_path / "out"
     await phone.type(terminal, f"{{ {command}; }} > {out} 2>&1\r")
     await answers(phone, terminal)

@@ -1,4 +1,4 @@
-"""How it ends: told to, or killed. No child, no socket file, and nothing in the way of the next start."""
+"""How it ends: stopped or killed. No child, no socket file, and nothing in the way of the next start."""
 
 import asyncio
 import os

@@ -26,7 +26,7 @@ RESET = "\x1bc"
 
 
 class EchoAgent:
-    """Registers, pairs, offers, and answers what phones do. `heard` are the phone's messages with their path."""
+    """Registers, pairs, offers, and answers what phones do. `heard` holds the phone's messages with their path."""
 
     def __init__(self, relay_url: str, token: str | None, *, identity: Identity | None = None) -> None:
         self.device_id = str(uuid.uuid4())

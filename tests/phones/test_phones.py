@@ -167,7 +167,7 @@ async def test_a_phone_that_vanishes_says_nothing_and_comes_back(kind: Kind) -> 
             await phone.vanish()
             assert phone.path is None
             await until_gone(relay, phone.device_id)
-            # The relay knows; the agent's channel hangs, since nobody told it anything.
+            # The relay knows; the agent's channel hangs, since nobody notified it.
             assert channel.readyState == "open"
             assert agent.channel is channel
 

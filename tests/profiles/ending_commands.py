@@ -69,7 +69,7 @@ class Command:
         return [one for one in self.started() if _is_serving(one) and not _is_serving(one.parent())]
 
     def left(self) -> list[str]:
-        """What is there still of it: processes, and temporary files."""
+        """Return its leftovers: processes, and temporary files."""
         processes = [f"process {one.pid}" for one in self.started()]
         return [*processes, *(one.name for one in self.temporary.iterdir())]
 

@@ -183,7 +183,7 @@ def repository(place: Path) -> Path:
             shutil.copy(source, place / part)
     (place / "profiles" / "accepted.toml").unlink(missing_ok=True)
     git(place, "init", "--quiet", "--initial-branch", "main")
-    commit(place, "What is there")
+    commit(place, "Existing files")
     return place
 
 

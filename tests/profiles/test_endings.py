@@ -40,7 +40,7 @@ KILLING = {"sigkill": signal.SIGKILL, "crash": signal.SIGABRT}
 
 
 class Place:
-    """What a test works in."""
+    """The surroundings of a test."""
 
     def __init__(self, path: Path, agent: LivingAgent, checkout: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""What a soak report asks to be explained, and what is said when there is nothing in it."""
+"""The findings of a soak report to explain, and the message for a report without any."""
 
 from asyncio import CancelledError
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the gate makes of figures and slopes, entries of accepted growth, and stored figures: no agent runs here."""
+"""The gate's verdict on figures and slopes, accepted growth, and stored figures, without an agent."""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""What a gate compares: real checkouts with edits, packages that are installed or not, and what is said of them."""
+"""The sides that a gate compares: real checkouts with edits, packages that are installed or not, and their names."""
 
 import shutil
 from pathlib import Path
@@ -44,7 +44,7 @@ def checkout(tmp_path: Path) -> Path:
         (top / name).parent.mkdir(parents=True, exist_ok=True)
         (top / name).write_text(text)
     git(top, "init", "--quiet", "--initial-branch", "main")
-    commit(top, "What is there")
+    commit(top, "Existing files")
     return top
 
 

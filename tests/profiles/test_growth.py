@@ -1,4 +1,4 @@
-"""What rises from window to window, and with which dose."""
+"""Growth from window to window, and its dose."""
 
 from hypothesis import given
 from hypothesis import strategies as st

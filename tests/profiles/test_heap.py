@@ -1,4 +1,4 @@
-"""What a process has in memory now: told truly, told to people in full, and nothing of the look is left."""
+"""The contents of a process's memory: reported correctly and in full, and nothing of the look is left."""
 
 import array
 import asyncio
@@ -155,7 +155,7 @@ async def test_threads_are_told_with_where_they_are() -> None:
     gate.set()
     thread.join()
     assert "wait" in told["told"] or "work" in told["told"]
-    assert "profile" not in told, "who looks is not told"
+    assert "profile" not in told, "the observer is not listed"
 
 
 async def test_the_process_itself_is_told() -> None:

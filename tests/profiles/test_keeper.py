@@ -27,7 +27,7 @@ async def churn(agent: AgentUnderTest, phone: Phone) -> None:
 
 
 async def look(agent: AgentUnderTest, phone: Phone) -> dict[str, Any]:
-    """What is seen of the keeper, as `mobifai profile run` sees it."""
+    """The keeper, as `mobifai profile run` sees it."""
     await agent.ask_in("keeper", "profile.begin")
     await churn(agent, phone)
     for _ in range(WINDOWS + 1):

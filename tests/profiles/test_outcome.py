@@ -1,4 +1,4 @@
-"""What a hunt makes of soak's findings, and the commands that it names next."""
+"""The outcome of soak's findings in an investigation, and the commands that it names next."""
 
 import subprocess
 from pathlib import Path
@@ -34,7 +34,7 @@ def finding(name: str, kind: str = "growth", scenario: str = "terminals") -> Fin
 
 
 def states(*findings: FindingResult, looked: list[ScenarioCoverage] | None = None) -> list[tuple[str, str]]:
-    """What becomes of them beside a culprit that explains objects, and a heap that rises without a line."""
+    """Return their outcomes beside a culprit that explains objects, and a heap that rises without a line."""
     open_ = [Unattributed("heap.bytes", 48, "bytes", "terminals", "")]
     missing = [("terminals", "children.bytes")]
     told = finding_outcomes(findings, [samples.CONTAINER], open_, THROUGH if looked is None else looked, missing)

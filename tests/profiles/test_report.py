@@ -1,4 +1,4 @@
-"""What a hunt tells: in the terminal, on the page, in the file, whatever the names in it are."""
+"""The report of an investigation: in the terminal, on the page, in the file, with any names in it."""
 
 import html as entities
 import json

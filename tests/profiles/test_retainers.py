@@ -1,4 +1,4 @@
-"""What holds an object, in words: every kind of holder, and nobody."""
+"""The description of an object's holder: every kind of holder, and none."""
 
 import _asyncio
 import asyncio
@@ -21,7 +21,7 @@ from tests.support.eventually import eventually
 
 
 class Target:
-    """What is looked for."""
+    """The object whose holder is searched."""
 
     def made(self) -> None:
         """Something to be called."""
@@ -195,7 +195,7 @@ HOLDERS: dict[str, tuple[Callable[[Target], Any], str]] = {
     "context": (in_context, "OWNER.held → (context): Target"),
     "weak callback": (lambda target: weakref.ref(OWNER, target.made), "(callback of a weak reference) → (method of"),
 }
-"""For each kind what makes it hold the target, and how that is told."""
+"""For each kind a function that makes it hold the target, and its description."""
 
 
 async def path_to(*targets: object) -> list[str]:

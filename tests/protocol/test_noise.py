@@ -1,4 +1,4 @@
-"""Noise, beside an implementation by others, and against whoever changes, drops, repeats or mixes its messages."""
+"""Noise, against another implementation, and against an attacker who changes, drops, repeats or mixes its messages."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""What the phone page's tests take for right: handshakes with fixed keys, as the agent's own Noise makes them.
+"""Expected values of the phone page's tests: handshakes with fixed keys, as the agent's own Noise makes them.
 
-`python tests/protocol/test_page_vectors.py` writes them anew. The agent's Noise is held against another implementation
+`python tests/protocol/test_page_vectors.py` writes them again. The agent's Noise is held against another implementation
 in `test_noise`; so the page's is, by way of these.
 """
 

@@ -48,7 +48,7 @@ def a_phone(sid: str = "P", user: str = "u", device_id: str = "phone", **more: o
 
 
 def told(commands: list[RelayCommand]) -> list[tuple[str, str]]:
-    """Who was told what, in order; a socket that is closed shows as told `-`."""
+    """Notified sockets and their messages, in order; a closed socket shows as notified of `-`."""
     return [(each.sid, each.event) if isinstance(each, Emit) else (each.sid, "-") for each in commands]
 
 
@@ -353,7 +353,7 @@ CAPACITY = 5
 
 @dataclass(slots=True)
 class Couple:
-    """What the model knows of a pair."""
+    """The model's state of a pair."""
 
     agent: str
     phone: str
@@ -366,7 +366,7 @@ class Couple:
 
 
 class World(RuleBasedStateMachine):
-    """Sockets come and go in any order; what the model says must be what the relay says, and what phones were told."""
+    """Sockets come and go in any order; the model, the relay and the phones' messages must agree."""
 
     @initialize()
     def begin(self) -> None:
@@ -406,7 +406,7 @@ class World(RuleBasedStateMachine):
         ]
 
     def happen(self, commands: list[RelayCommand], *leaving: str) -> list[Emit]:
-        """Deliver: only to sockets that are there, or that are told why they go."""
+        """Deliver: only to sockets that are there, or that get the reason for their end."""
         for command in commands:
             assert command.sid in self.open or command.sid in leaving
             if isinstance(command, Disconnect):

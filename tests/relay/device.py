@@ -1,4 +1,4 @@
-"""A phone or an agent as the relay sees it: python-socketio's own client, and what it heard."""
+"""A phone or an agent as the relay sees it: python-socketio's own client, and the events that it received."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,14 +17,14 @@ SECONDS = 30.0
 
 
 class Device:
-    """One device on one connection. `heard` has every event in order, until it is asked for."""
+    """One device on one connection. `received` has every event in order, until it is asked for."""
 
     def __init__(self, kind: str, device_id: str | None = None, token: str | None = None) -> None:
         self.kind = kind
         self.device_id = device_id or str(uuid4())
         self.token = token
         self.identity = Identity.generate()
-        self.heard: list[tuple[str, Any]] = []
+        self.received: list[tuple[str, Any]] = []
         self.gone = asyncio.Event()
         self._news = asyncio.Condition()
         self.client = socketio.AsyncClient(reconnection=False, handle_sigint=False, json=WireJson)
@@ -43,21 +43,21 @@ class Device:
 
     async def _hear(self, event: str, *arguments: Any) -> None:
         async with self._news:
-            self.heard.append((event, *arguments) if arguments else (event, None))
+            self.received.append((event, *arguments) if arguments else (event, None))
             self._news.notify_all()
 
     async def hear(self, event: str, where: Callable[[Any], bool] = lambda _: True) -> Any:
         """The payload of the next such event, which is forgotten then."""
 
         def found() -> tuple[str, Any] | None:
-            return next((one for one in self.heard if one[0] == event and where(one[1])), None)
+            return next((one for one in self.received if one[0] == event and where(one[1])), None)
 
         try:
             async with asyncio.timeout(SECONDS), self._news:
                 one = await self._news.wait_for(found)
         except TimeoutError:
-            raise AssertionError(f"expected {event}; heard {self.heard}") from None
-        self.heard.remove(one)
+            raise AssertionError(f"expected {event}; received {self.received}") from None
+        self.received.remove(one)
         return one[1]
 
     async def say(self, event: str, *arguments: Any) -> None:

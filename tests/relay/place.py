@@ -78,7 +78,7 @@ class Place:
             yield response
 
     def entry(self, name: str) -> Any:
-        """What the ledger knows of a limit."""
+        """Return the ledger's figures of a limit."""
         return next(entry for entry in self.ledger.entries() if entry.name == name)
 
 

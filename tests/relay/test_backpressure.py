@@ -31,7 +31,7 @@ async def _flood(agent: Device, chunks: int, chunk: str = CHUNK) -> int:
 
 
 async def _until_it_waits(place: Place) -> None:
-    """Wait until something is held back for the phone, and no more comes."""
+    """Wait until something is held back for the phone, and nothing arrives."""
     await until(lambda: place.entry("relay.backlog").used >= 20)
 
 

@@ -1,4 +1,4 @@
-"""What breaks the rules of the wire: an answer or a closed door, never a crash, and nothing kept."""
+"""Violations of the protocol: an answer or a closed connection, never a crash, and nothing kept."""
 
 import asyncio
 import json

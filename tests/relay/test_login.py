@@ -202,7 +202,7 @@ class Client:
     states_kind: bool = False
 
     async def by_token(self, place: Place, invitation: IssuedInvitation) -> bool:
-        """Register with an invitation's token; whether that lets it in."""
+        """Register with an invitation's token. Return whether it is admitted."""
         async with Device(self.type).connected(place.url) as device:
             await device.register(token=invitation.token, features=self.features)
             answers = {"authenticated", "auth_error"}
@@ -210,14 +210,14 @@ class Client:
             return any(event == "authenticated" for event, _ in device.heard)
 
     async def by_json(self, place: Place, invitation: IssuedInvitation) -> bool:
-        """Send an invitation's code as JSON; whether that lets it in."""
+        """Send an invitation's code as JSON. Return whether it is admitted."""
         kind = {"kind": self.kind} if self.states_kind else {}
         status, answer = await _sign_in(place, invitation.code, deviceId=str(uuid4()), type=self.type, **kind)
         assert status == 200 or "mobifai pair" in answer["message"]
         return status == 200
 
     async def by_form(self, place: Place, invitation: IssuedInvitation) -> bool:
-        """Type an invitation's code into the page that the relay asks to open; whether that lets it in."""
+        """Type an invitation's code into the login page. Return whether it is admitted."""
         async with Device(self.type).connected(place.url) as device:
             await device.register(features=self.features)
             nonce = _nonce((await device.hear("login_required"))["loginUrl"])
@@ -256,7 +256,7 @@ async def test_an_invitation_for_one_kind_of_client_lets_no_other_in_and_stays_g
 
 
 async def test_the_token_of_a_page_lets_in_no_client_that_does_not_encrypt(tmp_path: Path) -> None:
-    """Heard on the network while the page signs in, it is tried under the page's own device id, and before the page."""
+    """Overheard while the page signs in, it is tried under the page's own device id, and before the page."""
     async with open_place(tmp_path) as place:
         code = place.invite("e2e").code
         status, answer = await _sign_in(place, code, deviceId="page-1", kind="e2e")
@@ -348,7 +348,7 @@ async def test_what_is_no_sign_in_is_told_so(tmp_path: Path, body: bytes) -> Non
 
 
 async def test_no_form_of_another_site_can_sign_a_device_in(tmp_path: Path) -> None:
-    """What a form can send without asking the browser first: no JSON, and with its own Origin."""
+    """A form's request without a preflight: no JSON, and with its own Origin."""
     async with open_place(tmp_path) as place:
         code = place.invite().code
         text = f'{{"deviceId": "evil", "type": "mobile", "code": "{code}"}}'

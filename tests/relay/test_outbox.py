@@ -1,4 +1,4 @@
-"""What waits for a device to read it."""
+"""Messages that wait for a device to read them."""
 
 import asyncio
 
@@ -115,7 +115,7 @@ async def test_who_asked_is_told_once_when_a_packet_has_left() -> None:
     assert told == []  # it is under way
     for _ in range(2):
         await box.outbox.get()
-    assert told == []  # told from the loop, not from within
+    assert told == []  # called from the loop, not from within
     await asyncio.sleep(0)
     assert told == ["moved"]
 

@@ -1,4 +1,4 @@
-"""What the relay hands on between two devices, and what it does not."""
+"""Messages that the relay forwards between two devices, and those that it does not."""
 
 from pathlib import Path
 from typing import Any

@@ -33,7 +33,7 @@ WORDS = {
     r"whoever": "any client that, anyone who",
     r"for ever": "forever, without end",
     r"by itself": "automatically, alone",
-    r"no more(?! than\b)": "no longer, none",
+    r"no more(?! (?:[\w.]+ ){0,6}than\b)": "no longer, none",
 }
 PATTERNS = [(re.compile(rf"\b{word}\b", re.IGNORECASE), instead) for word, instead in WORDS.items()]
 ENDS_IN_WHETHER = re.compile(r"; whether [^.;]*\.?$")

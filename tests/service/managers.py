@@ -64,7 +64,7 @@ class FakePath:
         return (self.place / "running").exists()
 
     def calls(self, program: str) -> list[str]:
-        """What a program was asked since the last time, but for questions."""
+        """Return the commands that a program got since the last time, except queries."""
         file = self.place / "calls"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)

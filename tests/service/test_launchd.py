@@ -1,4 +1,4 @@
-"""The launchd agent: what is written is what launchd reads, and what it is told to do."""
+"""The launchd agent: the definition as launchd reads it, and the commands for launchd."""
 
 import plistlib
 from pathlib import Path

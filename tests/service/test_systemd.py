@@ -1,4 +1,4 @@
-"""The systemd unit: what is written is what systemd reads, and what it is told to do."""
+"""The systemd unit: the definition as systemd reads it, and the commands for systemd."""
 
 import shutil
 import stat

@@ -18,7 +18,7 @@ RELAY, CHANNEL = Way.RELAY, Way.CHANNEL
 
 @dataclass
 class Session:
-    """What became of the messages of a session."""
+    """The fate of a session's messages."""
 
     done: list[str] = field(default_factory=list)
     lost: int = 0

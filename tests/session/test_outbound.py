@@ -1,4 +1,4 @@
-"""What goes to the phone, in which order, over which path: with paths and terminals that are played here."""
+"""Outbound messages, their order and their path: with simulated paths and terminals."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -62,7 +62,7 @@ async def refusal(agent: Agent, number: int) -> None:
 
 
 async def library(agent: Agent, number: int) -> None:
-    """What the agent does with its libraries when a phone comes and goes, done here and now."""
+    """Do here what the agent does with its libraries when a phone comes and goes."""
     connection = aiortc.RTCPeerConnection()
     connection.createDataChannel("terminal")
     await connection.createOffer()
@@ -91,11 +91,11 @@ CAUSES: dict[LifecycleEvent, Callable[[Agent, int], Awaitable[None]]] = {
     LifecycleEvent.PROMPT: prompt,
     LifecycleEvent.REFUSAL: refusal,
 }
-"""What brings each moment about, once."""
+"""Return the function that causes each event once."""
 
 
 def cause_of(name: str) -> Callable[[Agent, int], Awaitable[None]]:
-    """What has a plant leak once."""
+    """Return the function that makes a plant leak once."""
     return library if plant(name).family == "libraries" else CAUSES[plant(name).on]
 
 

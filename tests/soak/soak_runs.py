@@ -28,7 +28,7 @@ LONGEST = 400.0
 
 @dataclass(frozen=True)
 class Ended:
-    """What a run said. `out` and `err` are its two streams."""
+    """The output of a run. `out` and `err` are its two streams."""
 
     status: int
     out: str
@@ -67,7 +67,7 @@ class Soaking:
     def keepers(self) -> list[psutil.Process]:
         """Their parents, which hold the shells."""
         named = [one for one in self.processes() if any(word.endswith("keeper.py") for word in _words(one))]
-        # What a keeper is about to turn into an agent is still named like it.
+        # A process that a keeper is about to turn into an agent still has the keeper's name.
         return [one for one in named if not any(one.ppid() == other.pid for other in named)]
 
     def folder(self) -> Path:
@@ -91,7 +91,7 @@ class Soaking:
         assert is_so(), f"expected {what}; the run ended with {self.process.poll()}:\n{self.errors()[-4000:]}"
 
     def errors(self) -> str:
-        """What went to the error stream so far."""
+        """Return the error stream's content so far."""
         return self.place.with_suffix(".err").read_text(errors="replace")
 
     def wait(self, seconds: float = LONGEST) -> Ended:
@@ -114,7 +114,7 @@ def wait_until(is_so: object, what: str, seconds: float) -> None:
 
 @contextmanager
 def soaking(place: Path, *words: str) -> Iterator[Soaking]:
-    """A run with `--json`, whose report goes to `place`, unless it is told to resume."""
+    """A run with `--json`, whose report goes to `place`, unless it resumes."""
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))  # short: sockets are in it
     report = [] if {"--resume", "--report", "--list", "--list-plants"} & {*words} else ["--report", str(place)]

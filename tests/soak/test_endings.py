@@ -155,7 +155,7 @@ async def test_a_run_goes_on_while_the_disk_of_its_report_is_full(tmp_path: Path
             assert ("is in no file" in ended.err) is for_good
 
 
-# -- two at once
+# -- two runs together
 
 
 async def test_a_second_run_into_the_same_directory_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:

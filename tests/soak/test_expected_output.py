@@ -1,4 +1,4 @@
-"""What a phone must see: never a false alarm, and never a byte that is missing unnoticed."""
+"""The output that a phone must see: never a false alarm, and never a missing byte unnoticed."""
 
 import codecs
 import string

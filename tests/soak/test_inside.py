@@ -1,4 +1,4 @@
-"""What is counted inside a process: exactly, again and again the same, and without a trace in what is counted."""
+"""Counts inside a process: exact, repeatable, and without an effect on themselves."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""What a CI job shows of a run: a Markdown page and annotations, only on GitHub's runner."""
+"""The summary of a run in a CI job: a Markdown page and annotations, only on GitHub's runner."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a run shows while it runs: a view that fits any terminal, and lines that stay few."""
+"""The display of a running run: a view that fits any terminal, and few lines."""
 
 import io
 import os
@@ -91,7 +91,7 @@ def test_the_last_state_stays_on_the_screen() -> None:
     console, clock = terminal(), Clock()
     with LiveView(console, clock) as live:
         live.update(PROGRESS)
-        live.update(replace(PROGRESS, counts=CycleCounts(1234, 300, rounds=3)))  # too soon to be drawn at once
+        live.update(replace(PROGRESS, counts=CycleCounts(1234, 300, rounds=3)))  # too soon to be drawn immediately
         assert "1,234 judged cycles" not in shown(console)
     assert "1,234 judged cycles" in shown(console)
 

@@ -29,11 +29,11 @@ def test_a_run_has_a_network_of_its_own_with_two_addresses() -> None:
     code = (
         "listeners = [socket.create_server((host, 0)) for host in ('127.0.0.1', network.ADDRESS)]\n"
         "for one in listeners: socket.create_connection(one.getsockname()).close()\n"
-        "print(told, os.stat('/proc/self/ns/net').st_ino)"
+        "print(done, os.stat('/proc/self/ns/net').st_ino)"
     )
-    told = inside(code)
-    assert told.startswith(f"a network namespace of its own, {network.ADDRESS}")
-    assert not told.endswith(str(os.stat("/proc/self/ns/net").st_ino))  # noqa: PTH116
+    done = inside(code)
+    assert done.startswith(f"a network namespace of its own, {network.ADDRESS}")
+    assert not done.endswith(str(os.stat("/proc/self/ns/net").st_ino))  # noqa: PTH116
 
 
 @linux
@@ -41,8 +41,8 @@ def test_nothing_else_can_be_reached_from_it() -> None:
     code = (
         "import errno\n"
         "with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:\n"
-        "    try: one.connect(('192.0.2.1', 9)); print(told, 'reached')\n"
-        "    except OSError as error: print(told, errno.errorcode[error.errno])"
+        "    try: one.connect(('192.0.2.1', 9)); print(done, 'reached')\n"
+        "    except OSError as error: print(done, errno.errorcode[error.errno])"
     )
     assert inside(code).endswith(errno.errorcode[errno.ENETUNREACH])
 
@@ -52,7 +52,7 @@ def test_files_and_ids_stay_as_they_were() -> None:
     code = (
         "import tempfile, pathlib\n"
         "with tempfile.NamedTemporaryFile() as file: owner = pathlib.Path(file.name).stat().st_uid\n"
-        "print(told, os.geteuid() == os.getuid() == owner, os.geteuid())"
+        "print(done, os.geteuid() == os.getuid() == owner, os.geteuid())"
     )
     assert inside(code).endswith(f"True {os.geteuid()}")
 
@@ -64,11 +64,11 @@ def test_a_process_with_more_threads_stays_where_it_is_and_says_why() -> None:
     before = os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116
     thread.start()
     try:
-        told = network.enter()
+        done = network.enter()
     finally:
         gate.set()
         thread.join()
-    assert told.startswith("the machine's own addresses (no network namespace: it takes a process with one thread; ")
+    assert done.startswith("the machine's own addresses (no network namespace: it takes a process with one thread; ")
     assert os.stat("/proc/self/ns/net").st_ino == before  # noqa: PTH116
 
 
@@ -80,11 +80,11 @@ def test_what_fails_is_tried_in_a_child_so_that_this_process_stays_where_it_is()
         raise PermissionError(errno.EPERM, "no wire")
 
     before = os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116
-    told = network.enter(no_wire)
-    assert "the machine's own addresses (no network namespace: " in told
+    done = network.enter(no_wire)
+    assert "the machine's own addresses (no network namespace: " in done
     assert os.stat("/proc/self/ns/net").st_ino == before  # noqa: PTH116
     if threading.active_count() == 1 and os.geteuid() == 0:
-        assert "PermissionError" in told
+        assert "PermissionError" in done
 
 
 def test_elsewhere_the_machines_own_addresses_serve(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ runpy.run_module("tests.soak.plant_host", run_name="__main__", alter_sys=True)
 
 
 def host(folder: Path, names: list[str]) -> dict[str, list[int]]:
-    """What became of each plant in its own process, none of which is left."""
+    """Return the result of each plant in its own process, none of which is left."""
     temporary = folder / "tmp"
     temporary.mkdir()
     done = subprocess.run(
@@ -177,7 +177,7 @@ def host(folder: Path, names: list[str]) -> dict[str, list[int]]:
 
 
 def gone_within_a_moment(temporary: Path) -> None:
-    """Whoever ends when a pipe does may need a moment."""
+    """Wait, because a process that ends with its pipe may need a moment."""
     left = list(outside.marked(temporary))
     _, living = psutil.wait_procs(left, timeout=5)
     assert not living, f"outlived the agent: {[process.cmdline() for process in living]}"

@@ -1,4 +1,4 @@
-"""What the system says of a process: descriptors by kind, zombies, orphans, files, rows. What is gone is no error."""
+"""The system's figures of a process: descriptors by kind, zombies, orphans, files, rows. Its end is no error."""
 
 import mmap
 import os
@@ -19,7 +19,7 @@ from tests.soak.soak_runs import wait_until
 NOBODY = 2**22 + 1
 """No process has this id (proc(5): the largest is 2^22)."""
 
-linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="kinds of descriptors are told by /proc")
+linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="kinds of descriptors come from /proc")
 
 
 @contextmanager

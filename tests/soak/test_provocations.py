@@ -48,7 +48,7 @@ def test_the_documentation_lists_every_provocation_with_what_it_fills() -> None:
 
 @dataclass(frozen=True)
 class Filled:
-    """What a run of the scenario left. `entries` are of all its processes."""
+    """The result of a run of the scenario. `entries` are of all its processes."""
 
     results: Mapping[str, BoundResult]
     entries: list[dict[str, Any]]

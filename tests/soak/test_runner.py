@@ -34,7 +34,7 @@ KINDS = ("a", "b", "c", "d")
 
 
 class Shown:
-    """What a person sees."""
+    """The user's view."""
 
     def __init__(self) -> None:
         self.progress: list[Progress] = []
@@ -60,7 +60,7 @@ class Shown:
 
 
 class Table:
-    """An agent that has what it is told to have after so many cycles, and answers what runs ask."""
+    """An agent with given figures after so many cycles, which answers a run's requests."""
 
     relay_url = device_id = ""
 

@@ -23,7 +23,7 @@ DECOY = next(one for one in plants() if one.decoy)
 
 
 def outcome(which: Plant, verdict: str, *findings: str) -> PlantOutcome:
-    """What one run said, in ten seconds."""
+    """Return the result of one run, in ten seconds."""
     return PlantOutcome(which, verdict, findings, 10.2)
 
 
@@ -89,7 +89,7 @@ def test_every_run_is_in_one_cell(outcomes: list[PlantOutcome]) -> None:
 
 
 class Runs:
-    """What each plant's run says: the self-test without the runs."""
+    """The result of each plant's run: the self-test without the runs."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **verdicts: str) -> None:
         self.started: list[str] = []

@@ -17,7 +17,7 @@ from typing import Any
 from tests.support.eventually import eventually
 
 STOP_SECONDS = 5
-"""What people are promised between SIGTERM and the end."""
+"""The promised time between SIGTERM and the end."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class RunningAgent:
     ready_file: Path
     log: Path
     ready: dict[str, Any] = field(default_factory=dict)
-    """What the ready file said at first."""
+    """The first content of the ready file."""
 
     @property
     def relay_url(self) -> str:
@@ -54,7 +54,7 @@ class RunningAgent:
         return dict(json.loads(await self.command("pair", "--legacy", "--json")))
 
     async def status(self) -> dict[str, Any]:
-        """What `mobifai status` says."""
+        """Return the output of `mobifai status`."""
         return dict(json.loads(await self.command("status", "--json")))
 
     async def stop(self, number: int = signal.SIGTERM) -> int:

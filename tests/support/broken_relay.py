@@ -1,4 +1,4 @@
-"""A relay that breaks: in front of a real one it carries bytes until it is told to answer with bytes of its own.
+"""A relay that breaks: in front of a real one it carries bytes until a test makes it answer with its own.
 
 Owns its listening socket and every connection through it.
 """
@@ -35,7 +35,7 @@ def frame(data: str | bytes, *, opcode: int | None = None, first: int = 0x80) ->
 
 @dataclass(frozen=True)
 class Answer:
-    """What one connection gets. `http`: instead of the answer to the upgrade. `stays`: until the agent ends it."""
+    """The answers for one connection. `http`: instead of the answer to the upgrade. `stays`: until the agent closes."""
 
     frames: bytes = b""
     http: bytes | None = None

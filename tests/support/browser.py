@@ -45,7 +45,7 @@ document.addEventListener("securitypolicyviolation", (event) => {
 """
 
 OUTAGE = r"WebSocket connection to .* failed|net::ERR_|WebSocket is closed before|Failed to load resource"
-"""What Chromium itself writes on the console when a server is not there, whatever the page does."""
+"""Chromium's own console messages about an unreachable server."""
 
 
 def find_chromium() -> str | None:
@@ -64,7 +64,7 @@ def why_not() -> str:
 
 @dataclass
 class Complaints:
-    """What the browser complained about, line by line, and what a test makes it complain about."""
+    """The browser's complaints, line by line, and those that a test expects."""
 
     lines: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A double of the relay in the field, written from protocol.md alone (sections 1 to 4).
+"""A double of the legacy relay, written from protocol.md alone (sections 1 to 4).
 
 Owns its listening socket and its devices between `start` and `stop`. Forwards only what that relay forwards, announces
 a pairing twice, knows no `peerChallenge`, and verifies nothing.
@@ -92,7 +92,7 @@ class FieldRelay:
         self.port = port
         self.stale_verified = stale_verified
         self.seen: deque[Seen] = deque(maxlen=1000)
-        """What devices sent, newest last."""
+        """The devices' messages, newest last."""
         self._secret = secrets.token_hex(32)
         self._devices: dict[str, Device] = {}
         self._server: _Server | None = None
@@ -114,7 +114,7 @@ class FieldRelay:
 
     async def start(self) -> None:
         """Listen: on a free port the first time, on the same one after that."""
-        # The library's monitor is of no use here: whoever stops answering is cut off by the test.
+        # The library's monitor is of no use here: the test disconnects a silent peer.
         # Handlers one after the other: what a device says stays in its order.
         self._server = _Server(
             async_mode="aiohttp", async_handlers=False, monitor_clients=False, cors_allowed_origins="*"
@@ -139,7 +139,7 @@ class FieldRelay:
         if server is None or runner is None:
             return
         for connection in list(server.eio.sockets.values()):
-            # The library's own disconnect waits for ever for one that is gone already.
+            # The library's own disconnect waits forever for one that is gone already.
             await connection.close(wait=False, abort=True)
             await connection.queue.put(None)
         await runner.cleanup()
@@ -162,7 +162,7 @@ class FieldRelay:
         return jwt.encode({**claims, "exp": int(time.time()) + TOKEN_SECONDS}, self._secret, "HS256")
 
     async def sign_in(self, device_id: str, email: str = "ada@example.org") -> None:
-        """What a person does at the login page, for a device that was told `login_required`."""
+        """Sign in at the login page, for a device that got `login_required`."""
         device = next((one for one in self._devices.values() if one.device_id == device_id), None)
         if device is None:
             raise LookupError(f"expected a device {device_id} that is connected; found {self.device_ids()}")

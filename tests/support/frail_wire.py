@@ -43,7 +43,7 @@ class FrailWire:
         await asyncio.gather(*lines, return_exceptions=True)
 
     def silence(self) -> None:
-        """From now on nothing arrives, and nobody is told; what was sent meanwhile is lost with its connection."""
+        """Drop everything silently from now on; messages of this time are lost with their connection."""
         self._whole.clear()
 
     async def refuse(self) -> None:

@@ -149,7 +149,7 @@ class _Connection:
 
 
 def _decoded(passing: Passing) -> str:
-    """What is in Base64, as text."""
+    """Return the text that is in Base64."""
     payload = passing.payload if isinstance(passing.payload, dict) else {}
     found = [payload[name] for name in ("data", "message") if isinstance(payload.get(name), str)]
     texts = []

@@ -26,7 +26,7 @@ from tests.support import netns
 PROGRAM = Path(__file__).with_name("impairing_wire.py")
 ANSWER_SECONDS = 20.0
 QUEUE_BYTES = 64 << 10
-"""What a paced way holds before it drops: 64 ms at 1 MB/s, as a router's."""
+"""The queue of a paced direction before it drops: 64 ms at 1 MB/s, as a router's."""
 PING_SECONDS = 2.0
 
 _ECHO_REQUEST = 8
@@ -38,7 +38,7 @@ class NoLink(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Impairment:
-    """What a wire does to each way: seconds for both ways together, a share of packets, bytes a second."""
+    """A link's impairments: round-trip seconds, a share of packets, bytes a second."""
 
     rtt: float = 0.0
     loss: float = 0.0
@@ -149,7 +149,7 @@ def why_not() -> str:
 
 @cache
 def _why_it_is_refused() -> str:
-    """What laying a wire runs into here, once tried; empty when it was laid."""
+    """Return the obstacle to an impaired link on this machine; empty when it works."""
     tried = subprocess.run(
         [sys.executable, "-P", str(PROGRAM)], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )

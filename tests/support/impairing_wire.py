@@ -2,7 +2,7 @@
 
 It joins two TUN devices, one in the network that it is started in (near) and one in a network of its own (far), and
 carries IPv4 packets between them, so that TCP and UDP suffer alike. Owns both devices and the far network: all three
-are gone with the process. It is told what to do by JSON lines on standard input, each is answered with one on standard
+are gone with the process. It takes commands as JSON lines on standard input, each is answered with one on standard
 output, and it ends when standard input does.
 
 Each way has a queue of bytes, as a router has: what does not fit is dropped (and counted), newest first. Packets keep
@@ -48,7 +48,7 @@ class Way:
         self.impair(0.0, 0.0, None, MOST_UNDER_WAY, 0)
 
     def impair(self, delay: float, loss: float, rate: float | None, queue: int, seed: int) -> None:
-        """From the next packet on: seconds, a share, bytes a second (None: no limit), bytes. Counts begin anew."""
+        """From the next packet on: seconds, a share, bytes a second (None: no limit), bytes. Counts start again."""
         self._delay, self._loss, self._rate, self._queue = delay, loss, rate, queue
         self._chance = random.Random(f"{seed} {self._seed}")  # noqa: S311 - it has to come out the same again
         self._free_at = 0.0
@@ -93,7 +93,7 @@ class Way:
         return None
 
     def counts(self) -> dict[str, int]:
-        """What happened to packets since the wire was last impaired anew."""
+        """Counts of packets since the last change of the impairment."""
         names = ("carried", "carried_bytes", "lost", "dropped")
         return {name: getattr(self, name) for name in names}
 

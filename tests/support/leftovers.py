@@ -1,7 +1,7 @@
-"""What a piece of work leaves behind in this process: threads, descriptors, child processes, tasks.
+"""Leftovers of a piece of work in this process: threads, descriptors, child processes, tasks.
 
 Owns the counting only; it never closes anything. A snapshot is taken before, and what is there beyond it afterwards is
-told apart by kind and target, after it had time to go by itself.
+distinguished by kind and target, after they had time to go.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _OWN_DESCRIPTORS = Path("/proc/self/fd")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What there is now. `descriptors` maps a number to its target; where the system tells no targets it is empty."""
+    """The state now. `descriptors` maps a number to its target; where the system tells no targets it is empty."""
 
     threads: frozenset[int]
     descriptors: Mapping[int, str]
@@ -52,12 +52,12 @@ def _descriptors() -> Iterator[tuple[int, str]]:
 
 
 def _children() -> list[psutil.Process]:
-    # The process is looked up anew each time: psutil remembers things about a Process that fork changes.
+    # The process is looked up each time: psutil remembers things about a Process that fork changes.
     return psutil.Process().children(recursive=True)
 
 
 def since(before: Snapshot) -> list[str]:
-    """What is there beyond a snapshot, one line each."""
+    """Return the leftovers beyond a snapshot, one line each."""
     return [*_new_threads(before), *_new_descriptors(before), *_new_children(before)]
 
 
@@ -122,7 +122,7 @@ def waits(seconds: float) -> Iterator[float]:
 
 
 def settle(before: Snapshot, seconds: float, look: Callable[[Snapshot], list[str]] = since) -> list[str]:
-    """What stays beyond a snapshot for `seconds`."""
+    """Return the leftovers that stay beyond a snapshot for `seconds`."""
     left = look(before)
     for pause in waits(seconds):
         if not left:

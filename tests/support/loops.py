@@ -78,7 +78,7 @@ def run(make: Callable[[], Coroutine[Any, Any, None]], patience: Patience) -> No
 def _close(runner: asyncio.Runner) -> list[str]:
     """Close a loop; what was still open in it.
 
-    uvloop says that by a warning for each handle, and must not get an exception for it: it would wait for ever then.
+    uvloop says that by a warning for each handle, and must not get an exception for it: it would wait forever then.
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ResourceWarning)

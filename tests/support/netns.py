@@ -16,7 +16,7 @@ INSIDE = "MOBIFAI_TEST_NETNS"
 
 
 def enter() -> str:
-    """Move this process, which must have one thread only, into a network of its own. What was done, in words."""
+    """Move this process, which must have one thread only, into a network of its own. Return a description of it."""
     if os.environ.get(INSIDE) and os.environ[INSIDE] == _current():
         return f"the network namespace of the parent process, {ADDRESS}"
     outside = _current()

@@ -40,7 +40,7 @@ WEBSOCKETS = """
     proxy_set_header Connection "upgrade";
     proxy_read_timeout 1h;
 """
-"""What every proxy of a relay needs to be told."""
+"""Settings that every proxy of a relay needs."""
 
 
 def find_nginx() -> str | None:

@@ -89,7 +89,7 @@ def _major(version: str) -> int:
 
 
 def prepare(root: Path) -> str:
-    """Install the packages where they aren't yet, for this process and its children. What was done, in words.
+    """Install the packages where they aren't yet, for this process and its children. Return a description of it.
 
     What fails is not raised here, since most tests need no Node; `ready` raises it where it is needed.
     """

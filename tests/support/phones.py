@@ -24,7 +24,7 @@ phone_kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 class Options(TypedDict, total=False):
-    """What both kinds take."""
+    """Arguments of both kinds."""
 
     device_id: str | None
     identity: Identity | None

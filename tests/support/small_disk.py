@@ -15,7 +15,7 @@ SIZE = "2m"
 
 
 class SmallDisk:
-    """A mounted disk. What `fill` takes, `free` gives back."""
+    """A mounted disk. `free` releases the space that `fill` took."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

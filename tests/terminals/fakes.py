@@ -53,7 +53,7 @@ class FakeSpawner:
         self.close_slave(pid)
 
     def exit(self, pid: int, status: int | None = None) -> None:
-        """The shell ends by itself."""
+        """End the shell."""
         self.close_slave(pid)
         self.exits[pid](status)
 
@@ -69,7 +69,7 @@ class FakeSpawner:
 
 
 class Notes:
-    """An outlet that notes what it is told; output is taken as it comes, as a phone with room does."""
+    """An outlet that records its calls; it accepts output immediately, as a phone with room does."""
 
     def __init__(self, takes: bool = True) -> None:
         self.said: list[tuple[str, object]] = []

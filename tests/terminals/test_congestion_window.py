@@ -89,7 +89,7 @@ def test_a_phone_that_is_new_has_the_ceiling() -> None:
 
 
 class Strange(RuleBasedStateMachine):
-    """Anything may be told, in any order and at any time."""
+    """Anything may be reported, in any order and at any time."""
 
     def __init__(self) -> None:
         super().__init__()

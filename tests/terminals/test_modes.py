@@ -22,7 +22,7 @@ pieces = st.lists(st.one_of(set_mode, title, keypad, colour, words), max_size=60
 
 
 def modes_of(output: bytes) -> dict[int, bool]:
-    """What a straightforward reading of the whole output says."""
+    """Return the modes by a simple reading of the whole output."""
     found = re.findall(rb"\x1b\[\?(\d+)([hl])", output)
     return {int(mode): letter == b"h" for mode, letter in found}
 

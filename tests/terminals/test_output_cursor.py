@@ -1,4 +1,4 @@
-"""What a phone gets of a terminal when connections break at any point: what was printed, or it is told what is gone."""
+"""A phone's output of a terminal when connections break anywhere: all of it, or the number of bytes that are gone."""
 
 import re
 from collections import deque

@@ -1,4 +1,4 @@
-"""What a terminal's master has is read as far as it goes into what there is room for."""
+"""Reading a terminal's master: as much as there is, into as much room as there is."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What is known of a shell's process."""
+"""Facts about a shell's process."""
 
 import subprocess
 import sys

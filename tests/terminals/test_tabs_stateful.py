@@ -1,4 +1,4 @@
-"""Whatever phones ask in whatever order, tabs are what they were told to be, and the store knows it."""
+"""For any requests in any order, tabs match the requests, and the store matches the tabs."""
 
 import asyncio
 import os

@@ -80,7 +80,7 @@ async def test_output_that_nobody_takes_stops_the_program_and_taking_lets_it_run
                 await asyncio.sleep(0)
         stopped_at = terminal.ring.end
         while with_room(program):
-            await asyncio.sleep(0)  # the kernel takes some more, and then no more
+            await asyncio.sleep(0)  # the kernel takes some more, and then nothing
         assert terminal.ring.end == stopped_at
         taken(terminal)
         await eventually(lambda: terminal.ring.end > stopped_at)

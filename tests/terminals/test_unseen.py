@@ -1,4 +1,4 @@
-"""What a phone is told of terminals that it does not show: that they printed, once."""
+"""Notices about hidden terminals that printed: one for each."""
 
 import os
 from collections.abc import AsyncIterator

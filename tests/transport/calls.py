@@ -36,7 +36,7 @@ class Listener:
 
 @dataclass
 class End:
-    """A phone's end, with its answer to one offer as the agent is told of it."""
+    """A phone's end, with its answer to one offer as the agent receives it."""
 
     peer: PhonePeerConnection
     heard: list[str]

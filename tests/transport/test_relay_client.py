@@ -22,7 +22,7 @@ from tests.support.field_relay import FieldRelay
 
 @dataclass
 class Listener:
-    """Writes down what it is told."""
+    """Records its calls."""
 
     told: list[Any] = field(default_factory=list)
 

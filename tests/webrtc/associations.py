@@ -1,4 +1,4 @@
-"""Two SCTP associations in one process, on a wire that loses, doubles and delays, in a time that passes at once."""
+"""Two SCTP associations in one process, on a wire that loses, doubles and delays, with a simulated clock."""
 
 import asyncio
 import selectors
@@ -122,7 +122,7 @@ class Wire:
 
 @dataclass
 class Two:
-    """An agent's and a phone's association; `heard` is what came to the phone on the channel."""
+    """An agent's and a phone's association; `heard` holds the phone's messages from the channel."""
 
     agent: RTCSctpTransport
     phone: RTCSctpTransport

@@ -51,7 +51,7 @@ async def test_megabytes_arrive_in_order_by_either_way(what: str, monkeypatch: p
 
 
 RECORD_HEADER = b"\xfe\xfd" + bytes(8) + (2000).to_bytes(2)
-"""What follows the kind in a record of DTLS 1.2, of 2,000 bytes of the first epoch."""
+"""The bytes after the type of a DTLS 1.2 record, of 2,000 bytes of the first epoch."""
 
 
 class Room(Listener):

@@ -223,7 +223,7 @@ STATE = (
 
 
 def in_flight(made: RTCSctpTransport, pieces: list[tuple[int, bool, bool]], cwnd: int, ssthresh: int, tsn: int) -> None:
-    """Have it wait for answers to pieces: their length, whether a gap told of them, and whether they are lost."""
+    """Have it wait for answers to pieces: their length, whether a gap report names them, and whether they are lost."""
     made._association_state = RTCSctpTransport.State.ESTABLISHED
     made._cwnd, made._ssthresh, made._remote_port = cwnd, ssthresh, 5000
     made._local_tsn, made._last_sacked_tsn = (tsn + len(pieces)) % (1 << 32), (tsn - 1) % (1 << 32)

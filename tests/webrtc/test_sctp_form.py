@@ -1,4 +1,4 @@
-"""What a phone sends within DTLS: no packet stalls the agent, and none ends more than its own connection."""
+"""A phone's packets within DTLS: none blocks the agent, and none ends more than its own connection."""
 
 import time
 from struct import pack

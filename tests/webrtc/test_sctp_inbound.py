@@ -1,4 +1,4 @@
-"""What a phone says comes by the short way as it does by aiortc's, and is acknowledged with what goes."""
+"""A phone's messages arrive by the fast path as they do by aiortc's, and are acknowledged with outbound packets."""
 
 import asyncio
 from typing import Any
@@ -31,7 +31,7 @@ WEATHERS = st.builds(Weather, lost=SHARES, doubled=SHARES, late=SHARES, seed=st.
 BINARY, DCEP = 53, 50
 PIECES = st.tuples(
     st.integers(-2, 3),  # how far from the number that comes next
-    st.sampled_from([3, 3, 3, 3, 2, 1, 7, 11]),  # whole; begin, end; unordered; at once
+    st.sampled_from([3, 3, 3, 3, 2, 1, 7, 11]),  # whole; begin, end; unordered; immediate
     st.sampled_from([0, 0, 0, 0, -1, 1]),  # how far from the sequence that comes next
     st.sampled_from([WEBRTC_STRING] * 4 + [BINARY, DCEP]),
     st.sampled_from([1, 1, 1, 3, 5]),  # the stream; two of them have channels

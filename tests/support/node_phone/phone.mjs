@@ -1,7 +1,7 @@
 // The phone of the tests on the libraries that the legacy apps use: socket.io-client, libwebrtc, elliptic.
 //
 // Commands come as JSON lines on standard input: {id, command, ...}; each is answered with {id, value} or {id, error}.
-// What happens goes out as {event, payload, path} and {state: {relay, channel}}. It keeps nothing but its connections:
+// It prints events as {event, payload, path} and {state: {relay, channel}}. It keeps nothing but its connections:
 // what a phone remembers is on the other side of the pipe. Ends when standard input does.
 
 import { createHmac } from 'node:crypto';

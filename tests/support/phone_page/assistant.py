@@ -6,7 +6,7 @@ from tests.support.phone_page.part import MS, Part
 
 
 class AssistantActs(Part):
-    """What a person asks the assistant for, and sees of it."""
+    """A user's actions with the assistant, and its view."""
 
     @property
     def _panel(self) -> Locator:

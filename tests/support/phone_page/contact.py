@@ -23,7 +23,7 @@ class ContactActs(Part):
 
     @property
     def address(self) -> str:
-        """What the browser shows as the page's address."""
+        """Return the page's address in the browser."""
         return self.page.url
 
     async def open(self, url: str) -> None:
@@ -44,7 +44,7 @@ class ContactActs(Part):
         await self.page.evaluate("(fragment) => { location.hash = fragment; }", link.partition("#")[2])
 
     async def answer(self, button: str) -> str:
-        """Answer what the page asks, by the name of a button. What it asked."""
+        """Answer the page's question, by the name of a button. Return the question."""
         asked = await self.sheet.inner_text()
         await self.sheet.get_by_role("button", name=button, exact=True).tap()
         await expect(self.sheet).to_have_count(0)
@@ -84,7 +84,7 @@ class ContactActs(Part):
         await expect(said).to_contain_text(words, ignore_case=True, timeout=MS)
 
     async def problem(self) -> str:
-        """What the page says went wrong, wherever it says so."""
+        """Return the page's error message, wherever it is."""
         instead = (".welcome[data-page=refused] .lead", ".welcome .problem:not(:empty)")
         places = (*instead, ".banner[data-tone=bad]:not(.busy) .banner-words", ".notice-words")
         said = self.page.locator(", ".join(f"{place}:visible" for place in places)).first

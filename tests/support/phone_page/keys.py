@@ -11,7 +11,7 @@ _SPOKEN = {"Esc": "Escape", "Ctrl": "Control"}
 
 
 class KeyActs(Part):
-    """What a person does with the keys that soft keyboards lack."""
+    """A user's actions with the keys that soft keyboards lack."""
 
     def _key(self, name: str) -> Locator:
         spoken = re.compile(f"^{re.escape(_SPOKEN.get(name, name))}(, locked)?$")

@@ -1,4 +1,4 @@
-"""What every part of the page object has: the page, and waiting for what the page does not tell by itself."""
+"""The base of every part of the page object: the page, and waiting for states without an event."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ class Part:
 
     @property
     def sheet(self) -> Locator:
-        """What is open over the page."""
+        """The sheet or dialog that is open over the page."""
         return self.page.get_by_role("dialog")
 
     @property

@@ -1,4 +1,4 @@
-"""What opens over the page: the health of the agent, and the settings."""
+"""Sheets over the page: the health of the agent, and the settings."""
 
 import re
 
@@ -8,7 +8,7 @@ from tests.support.phone_page.part import MS, Part
 
 
 class SheetActs(Part):
-    """What a person does with sheets, and reads there."""
+    """A user's actions with sheets, and their content."""
 
     async def close_sheet(self) -> None:
         """Close what is open."""
@@ -23,7 +23,7 @@ class SheetActs(Part):
         return (await self.sheet.inner_text()).replace("\u200b", "")  # where names may be broken
 
     async def open_connection(self) -> str:
-        """What is said of the connection."""
+        """Return the text about the connection."""
         await self.status_button.tap()
         return await self.sheet.inner_text()
 

@@ -8,7 +8,7 @@ from tests.support.phone_page.part import MS, Part
 
 
 class TabActs(Part):
-    """What a person does with tabs, and sees of them."""
+    """A user's actions with tabs, and their view."""
 
     @property
     def _tabs(self) -> Locator:
@@ -42,7 +42,7 @@ class TabActs(Part):
         await expect(self.screen).to_be_visible(timeout=MS)
 
     async def first_terminal(self) -> None:
-        """Wait for the terminal that a page opens by itself after it was linked."""
+        """Wait for the terminal that a page opens after it was linked."""
         await expect(self._tabs).to_have_count(1, timeout=MS)
         await expect(self.screen).to_be_visible(timeout=MS)
 

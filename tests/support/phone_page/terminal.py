@@ -21,7 +21,7 @@ _COLUMNS = """
   return Math.round(screen.querySelector(".xterm-screen").clientWidth / width);
 }
 """
-"""By the width of a letter: of those that are drawn to be measured, or of the field for input, which is on one."""
+"""By the width of a letter: of those that are drawn to be measured, or of the input field, which is on one."""
 _BACKGROUND = """
 (screen) => {
   for (let one = screen.querySelector(".xterm-rows"); one; one = one.parentElement) {
@@ -35,7 +35,7 @@ _SOURCE = Path(__file__).parents[3] / "page" / "src" / "ui" / "screen" / "screen
 
 
 class TerminalActs(Part):
-    """What a person does with a terminal, and sees of it."""
+    """A user's actions with a terminal, and its view."""
 
     async def focus_terminal(self) -> None:
         """Have what is typed go into it."""
@@ -47,7 +47,7 @@ class TerminalActs(Part):
         await self.page.keyboard.press(key)
 
     async def insert(self, text: str) -> None:
-        """Have a soft keyboard put text in at once, as by a suggestion or an emoji panel."""
+        """Have a soft keyboard insert text as a whole, as by a suggestion or an emoji panel."""
         await self.focus_terminal()
         await self.page.keyboard.insert_text(text)
 
