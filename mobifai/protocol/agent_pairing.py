@@ -357,20 +357,20 @@ class Pairing:
 
     @property
     def phone_on_relay(self) -> bool:
-        """Whether the relay forwards messages to a phone now."""
+        """Return whether the relay forwards messages to a phone now."""
         return self.stage is PairingStage.PAIRED
 
     @property
     def relay_is_ours(self) -> bool:
-        """Whether the relay is one of this project, which forwards every application event (section 7)."""
+        """Return whether the relay is MobiFai's own, which forwards every application event (section 7)."""
         return self.peer is not None and self.peer.to_verify is not None
 
     @property
     def features(self) -> Features:
-        """The features used with the phone: what both support beyond the legacy protocol (section 7)."""
+        """Return the features that both the agent and the phone support (section 7)."""
         return Features.common(self.peer.features) if self.peer is not None else NO_FEATURES
 
     @property
     def phone_id(self) -> str | None:
-        """The phone that is served, by relay or by channel."""
+        """Return the phone that is served, by relay or by channel."""
         return self._channel_peer

@@ -1,9 +1,8 @@
-"""Invitations: each is for one client of one kind, works once, and is void after ten minutes.
+"""Invitations: each admits one client of one kind, once, within ten minutes.
 
-A grant can be used with its code or with its token, whichever comes first. Codes that people type are short; wrong
-tries at them are limited for each address, so that they cost only who makes them. The code within a link is a long
-secret, which nobody can guess and no limit applies to. Times are seconds since the epoch; `pick` chooses from an
-alphabet.
+A grant is used up by its code or by its token, whichever is used first. Codes that people type are short, so failed
+attempts are limited for each address. The code in a link is a long secret that can't be guessed, and needs no limit.
+Times are seconds since the epoch. `pick` chooses a character of an alphabet.
 """
 
 import hmac
@@ -25,33 +24,33 @@ SECRET_LENGTH = 26
 """Characters of a link's code: 128 bits."""
 
 ATTEMPTS_PER_MINUTE = 10
-"""Failed sign-ins of one address in a minute; a person mistypes once or twice."""
+"""Failed sign-ins allowed for one address per minute; people mistype once or twice."""
 SITE_ATTEMPTS_PER_MINUTE = 40
-"""The same for an IPv6 /48, the most that a provider gives one customer."""
+"""The same for an IPv6 /48, the largest network that a provider assigns to one customer."""
 
 DeviceType = Literal["mac", "mobile"]
 
 
 class ClientKind(StrEnum):
-    """Which client an invitation is for."""
+    """The kind of client that an invitation is for."""
 
     AGENT = "agent"
     E2E = "e2e"
     """A client that encrypts end to end: the phone page."""
     LEGACY = "legacy"
-    """An app that can't."""
+    """A legacy app, which does not encrypt."""
     UNKNOWN = ""
-    """A phone that came in before invitations had a kind. No invitation is of this kind."""
+    """A phone that was invited before invitations had a kind. No invitation has this kind."""
 
     @property
     def device_type(self) -> DeviceType:
-        """What such a client says of itself when it registers."""
+        """Return the type with which such a client registers."""
         return "mac" if self is ClientKind.AGENT else "mobile"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Leave for one new client of a kind, until `expires_at`."""
+    """The permission for one new client of a kind to sign in, until `expires_at`."""
 
     grant_id: str
     kind: ClientKind
@@ -60,7 +59,7 @@ class Grant:
 
 
 class Codes:
-    """The grants of one account that wait to be used."""
+    """The unused grants of one account."""
 
     def __init__(self, ledger: Ledger, pick: Callable[[str], str]) -> None:
         self._ledger = ledger
@@ -72,12 +71,12 @@ class Codes:
         return len(self._grants)
 
     def close(self) -> None:
-        """Void all grants, and close the entry in the ledger."""
+        """Delete all grants, and close the entry in the ledger."""
         self._grants.clear()
         self._ledger.close(self._bound)
 
     def issue(self, grant_id: str, kind: ClientKind, now: float) -> Grant:
-        """Make a grant. With too many of them waiting, the oldest of its kind is void, or else the oldest."""
+        """Create a grant. If there are too many, it replaces the oldest of its kind, or else the oldest of all."""
         self._forget_old(now)
         grant = Grant(grant_id, kind, self._new_code(kind), now + CODE_SECONDS)
         self._make_room(kind)
@@ -85,7 +84,7 @@ class Codes:
         return grant
 
     def restore(self, grant: Grant) -> None:
-        """Take over a grant that was made before the relay started."""
+        """Add a grant that was created before the relay started."""
         self._grants[grant.grant_id] = grant
 
     def _new_code(self, kind: ClientKind) -> str:
@@ -103,17 +102,17 @@ class Codes:
             self._bound.evicted(1)
 
     def find(self, typed: str, now: float) -> Grant | None:
-        """The grant with this code, if any. Case, spaces and dashes don't matter."""
+        """Return the grant with this code, if there is one. Case, spaces and dashes don't matter."""
         self._forget_old(now)
         return next((grant for grant in self._grants.values() if _same(grant.code, typed)), None)
 
     def get(self, grant_id: str, now: float) -> Grant | None:
-        """The grant with this id, which its token has."""
+        """Return the grant with this id, which its token contains."""
         self._forget_old(now)
         return self._grants.get(grant_id)
 
     def use(self, grant: Grant) -> None:
-        """Use a grant up."""
+        """Delete a grant that was used."""
         self._grants.pop(grant.grant_id, None)
 
     def _forget_old(self, now: float) -> None:
@@ -131,25 +130,25 @@ def _same(code: str, typed: str) -> bool:
 
 
 def is_secret(typed: str) -> bool:
-    """Whether this can only be the code of a link: it has the length of one."""
+    """Return whether this has the length of a link's code, which no typed code has."""
     return len(_plain(typed)) == SECRET_LENGTH
 
 
 class Attempts:
-    """How often each address failed within the last minute. `now` is in seconds of any monotonic clock."""
+    """Failed attempts of each address within the last minute. `now` is in seconds of any monotonic clock."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._failed: BoundedMap[str, tuple[float, int]] = BoundedMap(ledger.open(RELAY_ATTEMPTS))
 
     def check(self, address: str, now: float) -> None:
-        """Raise TooManyAttempts while an address has failed too often."""
+        """Raise TooManyAttempts if an address has failed too often."""
         for network, most in _networks(address):
             since, count = self._failed.get(network, (now, 0))
             if now - since < 60 and count >= most:
                 raise TooManyAttempts("too many failed attempts from this address; wait a minute and try again")
 
     def failed(self, address: str, now: float) -> None:
-        """Count a failure."""
+        """Count a failed attempt."""
         for network, _ in _networks(address):
             since, count = self._failed.get(network, (now, 0))
             fresh = now - since >= 60
@@ -157,7 +156,7 @@ class Attempts:
 
 
 def _networks(address: str) -> Iterator[tuple[str, int]]:
-    """What an address is counted as, with the failures that it may have: one host holds a whole IPv6 /64."""
+    """Yield the networks that an address counts for, with their limits; one host can use a whole IPv6 /64."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

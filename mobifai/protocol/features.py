@@ -1,45 +1,45 @@
 """Features that a phone and the agent negotiate beyond the legacy protocol. Pure.
 
-Each side lists what it can do when it registers; only what both list is used.
+Each side lists its features when it registers. A feature is used if both sides list it.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 ACK = "ack"
-"""The phone says how much of a terminal's output it has rendered (`terminal:ack`)."""
+"""The phone acknowledges the output that it has rendered (`terminal:ack`)."""
 
 RESUME = "resume"
-"""The phone says how far it has got when it comes back (`terminal:resume`)."""
+"""A phone that reconnects reports the output that it already has (`terminal:resume`)."""
 
 E2E = "e2e"
-"""All between the phone and the agent is encrypted end to end over the relay (`protocol.e2e`)."""
+"""Messages by relay are encrypted end to end (`protocol.e2e`)."""
 
 UNSEEN = "unseen"
-"""The phone is told when a terminal prints that it does not show (`process:printed`)."""
+"""The phone is notified when a terminal prints that it does not show (`process:printed`)."""
 
 KEYS = "keys"
-"""A phone that encrypts shares its key combinations through the agent (`keys:get`, `keys:set`)."""
+"""A phone that encrypts synchronizes its key combinations through the agent (`keys:get`, `keys:set`)."""
 
 EXITS = "exits"
 """The phone shows terminals whose shell has ended, with its exit status, until they are closed (`process:exited`)."""
 
 ORDER = "order"
-"""The messages of a session that is encrypted end to end have one order over all paths (`protocol.order`)."""
+"""The messages of an encrypted session are numbered, and keep their order over all paths (`protocol.order`)."""
 
 BIND = "bind"
-"""What is signed in the handshake names both devices and their parts in it (`protocol.handshake.bound_text`)."""
+"""Signatures of the handshake cover both devices and their roles (`protocol.handshake.bound_text`)."""
 
 ASSISTANT = "assistant"
-"""A phone that comes back is told what the assistant has done meanwhile, and what it waits for (`ai:history`)."""
+"""A phone that reconnects gets the assistant's conversations, and approvals that are pending (`ai:history`)."""
 
 FEATURES = (ACK, RESUME, E2E, UNSEEN, KEYS, EXITS, ORDER, BIND, ASSISTANT)
-"""What this agent lists."""
+"""The features that this agent lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What is used with one phone."""
+    """The features used with one phone."""
 
     acknowledges: bool = False
     resumes: bool = False
@@ -53,7 +53,7 @@ class Features:
 
     @classmethod
     def common(cls, theirs: Iterable[str]) -> "Features":
-        """What this agent can do too, of what a phone lists."""
+        """Return the features that are used with a phone that lists these."""
         listed = frozenset(theirs)
         return cls(
             acknowledges=ACK in listed,
@@ -69,9 +69,9 @@ class Features:
 
     @property
     def offsets(self) -> bool:
-        """Whether output tells where in the terminal's stream it belongs."""
+        """Return whether output messages carry their offset in the terminal's stream."""
         return self.acknowledges or self.resumes
 
 
 NO_FEATURES = Features()
-"""A legacy app supports none of them."""
+"""The features used with a legacy app: none."""

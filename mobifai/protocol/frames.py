@@ -1,6 +1,6 @@
 """Messages as text frames of the data channel (section 1).
 
-The agent's form is `{"type", "payload"}`. A phone's form is that, or `{"namespace", "action", "payload"}`.
+The agent sends `{"type", "payload"}`. A phone sends the same, or `{"namespace", "action", "payload"}`.
 """
 
 from typing import Annotated
@@ -36,32 +36,32 @@ class _NumberedFrame(msgspec.Struct, frozen=True):
 
 _decoder = msgspec.json.Decoder(_PhoneFrame)
 _FRAME = encode(_NumberedFrame("", msgspec.Raw(b""), LAST_NUMBER))
-"""What a frame has at most beside its type (a plain word) and its payload."""
+"""The longest frame without its type and payload; a type needs no escapes."""
 
 
 def encode_frame(event: str, payload: object) -> str:
-    """The agent's frame for the data channel."""
+    """Encode a message for the data channel."""
     return encode_frame_bytes(event, payload).decode()
 
 
 def encode_frame_bytes(event: str, payload: object) -> bytes:
-    """The same, in UTF-8."""
+    """Encode a message for the data channel, as UTF-8."""
     return encode(_AgentFrame(event, payload))
 
 
 def encode_numbered_frame(event: str, payload: object, number: int) -> bytes:
-    """The frame of a message with its number in the session, in UTF-8."""
+    """Encode a message with its number in the session, as UTF-8."""
     return encode(_NumberedFrame(event, payload, number))
 
 
 def decode_frame(text: str) -> tuple[str, msgspec.Raw]:
-    """The event that a phone's frame names, and its payload, not decoded yet. Raises BadMessage."""
+    """Return the event of a phone's frame, and its payload as JSON. Raises BadMessage."""
     event, payload, _ = decode_numbered_frame(text)
     return event, payload
 
 
 def decode_numbered_frame(text: str) -> tuple[str, msgspec.Raw, int | None]:
-    """The event that a phone's frame names, its payload, not decoded yet, and its number in the session, if it has one.
+    """Return the event of a phone's frame, its payload as JSON, and its number in the session, if it has one.
 
     An action of the namespace `code` becomes the event `code:ACTION`. Raises BadMessage.
     """
@@ -82,10 +82,10 @@ def decode_numbered_frame(text: str) -> tuple[str, msgspec.Raw, int | None]:
 
 
 def encode_payload(payload: msgspec.Struct) -> msgspec.Raw:
-    """A payload as JSON, to be put into a frame or a packet as it is. It has whole characters only."""
+    """Encode a payload as JSON, which is put into frames and packets unchanged. Its strings are valid Unicode."""
     return msgspec.Raw(encode(payload))
 
 
 def frame_bytes(event: str, payload: msgspec.Raw) -> int:
-    """How many bytes the frame of this message has."""
+    """Return the most bytes that the frame of this message can have."""
     return len(_FRAME) + len(event) + len(payload)

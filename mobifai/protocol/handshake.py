@@ -1,7 +1,7 @@
-"""Who holds which key (section 3): ECDH over secp256k1, HMAC-SHA256 over a challenge.
+"""Proof of the devices' keys (section 3): ECDH over secp256k1, and HMAC-SHA256 over a challenge.
 
-Keys travel as the hex of an uncompressed point (65 bytes, `04` first), as legacy apps send them. The library for keys
-is imported when a key is used: an agent that waits for its first phone has no need of it.
+Keys are sent as the hex digits of an uncompressed point (65 bytes, `04` first), as legacy apps do. The cryptography
+library is imported when a key is first used, because an agent without a phone does not need it.
 """
 
 import hmac
@@ -19,7 +19,7 @@ _UNCOMPRESSED = re.compile(r"04[0-9a-fA-F]{128}\Z")
 
 
 class Identity:
-    """A device's private key. Its `repr` shows nothing of it."""
+    """A device's private key. Its `repr` does not reveal it."""
 
     __slots__ = ("_public", "_secret")
 
@@ -29,14 +29,14 @@ class Identity:
 
     @classmethod
     def generate(cls) -> "Identity":
-        """Make a new key."""
+        """Generate a new key."""
         from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - see above
 
         return cls._of(ec.generate_private_key(ec.SECP256K1()))
 
     @classmethod
     def from_hex(cls, secret: str, public: str | None = None) -> "Identity":
-        """Read the form that `secret_hex` gives, and that of `public_hex` if it is kept too. Raises ValueError."""
+        """Parse the value of `secret_hex`, and that of `public_hex` if it is stored too. Raises ValueError."""
         number = int(secret, 16)
         if public is None:
             return cls._of(_private_key(number))
@@ -52,16 +52,16 @@ class Identity:
 
     @property
     def secret_hex(self) -> str:
-        """The private scalar: 64 hex digits."""
+        """Return the private scalar: 64 hex digits."""
         return f"{self._secret:064x}"
 
     @property
     def public_hex(self) -> str:
-        """The public point, uncompressed: 130 hex digits."""
+        """Return the public point, uncompressed: 130 hex digits."""
         return self._public
 
     def shared_secret(self, peer_public_hex: str) -> bytes:
-        """The x coordinate of ECDH with the peer: 32 bytes. Raises HandshakeFailed for a point not on the curve."""
+        """Return the x coordinate of ECDH with the peer, 32 bytes. Raises HandshakeFailed for an invalid point."""
         from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - see above
 
         return _private_key(self._secret).exchange(ec.ECDH(), _peer_key(peer_public_hex))
@@ -101,9 +101,9 @@ class Party:
 
 
 def bound_text(signer: Party, verifier: Party) -> str:
-    """Return what peers with the feature `bind` sign: who signs it, as what, for whom, and both challenges.
+    """Return the text that peers with the feature `bind` sign: both ids, roles, keys and challenges.
 
-    So no signature of one side is one of the other, or one of another handshake.
+    A signature is therefore valid for one side of one handshake only.
     """
     sides = (
         part
@@ -114,12 +114,12 @@ def bound_text(signer: Party, verifier: Party) -> str:
 
 
 def sign(shared_secret: bytes, challenge: str) -> str:
-    """The hex signature over a challenge's hex text, or over what `bound_text` gives."""
+    """Return the hex signature over a challenge's hex digits, or over the result of `bound_text`."""
     return hmac.new(shared_secret, challenge.encode(), sha256).hexdigest()
 
 
 def verifies(shared_secret: bytes, challenge: str, signature: str) -> bool:
-    """Whether the signature is the peer's, under the secret as it is or without leading zero bytes."""
+    """Return whether a signature is valid for the secret, or for the secret without its leading zero bytes."""
     found = signature.lower().encode()
     forms = (shared_secret, shared_secret.lstrip(b"\0"))
     matches = [hmac.compare_digest(sign(form, challenge).encode(), found) for form in forms]

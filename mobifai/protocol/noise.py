@@ -1,7 +1,7 @@
 """Noise_IKpsk1_25519_ChaChaPoly_SHA256 (noiseprotocol.org, revision 34): two handshake messages, then sealed ones.
 
-The phone is the initiator, and knows the agent's static key; the agent is the responder. Nothing here knows what the
-messages carry, or whom a key belongs to. The library for keys is imported when a key is used, as in `handshake`.
+The phone is the initiator and knows the agent's static key; the agent is the responder. This module does not interpret
+payloads or decide about keys. The cryptography library is imported when a key is first used, as in `handshake`.
 """
 
 import hmac
@@ -17,20 +17,20 @@ NAME = b"Noise_IKpsk1_25519_ChaChaPoly_SHA256"
 KEY_BYTES = 32
 TAG_BYTES = 16
 MOST_BYTES = 65_535
-"""Of any Noise message, tag and all (section 3)."""
+"""The longest Noise message, including its tag (section 3)."""
 
 LAST_COUNTER = 2**64 - 2
-"""The last nonce of a key: the one after it is reserved (section 5.1)."""
+"""The last nonce of a key; the next one is reserved (section 5.1)."""
 
 NO_SECRET = bytes(KEY_BYTES)
-"""The pre-shared key of those who know each other already."""
+"""The pre-shared key between peers that know each other's static keys."""
 
 _FIRST_HEAD = KEY_BYTES + KEY_BYTES + TAG_BYTES
-"""Bytes of the first message ahead of its payload: the ephemeral key, and the static one, sealed."""
+"""Bytes before the payload of the first message: the ephemeral key, and the sealed static key."""
 
 
 class KeyPair:
-    """An X25519 key. Its `repr` shows nothing of the private half."""
+    """An X25519 key pair. Its `repr` does not reveal the private key."""
 
     __slots__ = ("private", "public")
 
@@ -40,7 +40,7 @@ class KeyPair:
 
     @classmethod
     def generate(cls) -> "KeyPair":
-        """Make a new key."""
+        """Generate a new key pair."""
         from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
 
         key = x25519.X25519PrivateKey.generate()
@@ -48,20 +48,20 @@ class KeyPair:
 
     @classmethod
     def of(cls, private: bytes) -> "KeyPair":
-        """The pair of a private key. Raises ValueError for what is none."""
+        """Return the pair of a private key. Raises ValueError for an invalid one."""
         from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
 
         key = x25519.X25519PrivateKey.from_private_bytes(private)
         return cls(private, key.public_key().public_bytes_raw())
 
     def exchange(self, public: bytes) -> bytes:
-        """The secret shared with the holder of a public key. Raises HandshakeFailed for one that shares no secret."""
+        """Return the secret shared with the holder of a public key. Raises HandshakeFailed for a weak key."""
         from cryptography.hazmat.primitives.asymmetric import x25519  # noqa: PLC0415 - see above
 
         try:
             ours = x25519.X25519PrivateKey.from_private_bytes(self.private)
             shared = ours.exchange(x25519.X25519PublicKey.from_public_bytes(public))
-        except ValueError:  # the library refuses a point of low order, which gives everybody the same secret
+        except ValueError:  # a point of low order, which gives everybody the same secret
             shared = bytes(KEY_BYTES)
         if not any(shared):
             raise HandshakeFailed("expected a public key of X25519; found one that shares no secret")
@@ -72,7 +72,7 @@ class KeyPair:
 
 
 class CipherState:
-    """One direction: a key, and the number of the next message. What fails to open does not count."""
+    """One direction: a key, and the number of the next message. A message that can't be opened is not counted."""
 
     __slots__ = ("_cipher", "_counter")
 
@@ -91,7 +91,7 @@ class CipherState:
         return sealed
 
     def open(self, sealed: bytes, associated: bytes = b"") -> bytes:
-        """What the next message says. Raises EncryptionError for any but the very next message of the other side."""
+        """Decrypt the next message. Raises EncryptionError for anything but the peer's next message."""
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see above
 
         if not TAG_BYTES <= len(sealed) <= MOST_BYTES:
@@ -100,7 +100,7 @@ class CipherState:
             plain = self._cipher.decrypt(self._nonce(), sealed, associated)
         except InvalidTag:
             raise EncryptionError(
-                f"expected message {self._counter} of this session; found one that is changed, or not that one"
+                f"expected message {self._counter} of this session; found a modified or a different one"
             ) from None
         self._counter += 1
         return plain
@@ -112,7 +112,7 @@ class CipherState:
 
 
 class TransportState:
-    """Both directions after a handshake. `handshake_hash` is the same at both ends, and in no other session."""
+    """Both directions after a handshake. `handshake_hash` is equal on both sides, and unique to the session."""
 
     __slots__ = ("_receiving", "_sending", "handshake_hash")
 
@@ -122,16 +122,16 @@ class TransportState:
         self.handshake_hash = handshake_hash
 
     def seal(self, plain: bytes) -> bytes:
-        """The next message to the other side. Raises EncryptionError."""
+        """Encrypt the next message to the peer. Raises EncryptionError."""
         return self._sending.seal(plain)
 
     def open(self, sealed: bytes) -> bytes:
-        """The next message of the other side. Raises EncryptionError for any other."""
+        """Decrypt the peer's next message. Raises EncryptionError for any other."""
         return self._receiving.open(sealed)
 
 
 class _Symmetric:
-    """Noise's SymmetricState (section 5.2), with the CipherState that belongs to it."""
+    """Noise's SymmetricState (section 5.2) with its CipherState."""
 
     __slots__ = ("_chaining_key", "_cipher", "hash")
 
@@ -142,7 +142,7 @@ class _Symmetric:
         self.mix_hash(responder_static)
 
     def copy(self) -> "_Symmetric":
-        """The same state, to be tried with something. Before it has been used for sealing."""
+        """Return a copy to try a key with. Valid until something was sealed."""
         twin = object.__new__(_Symmetric)
         twin.hash, twin._chaining_key, twin._cipher = self.hash, self._chaining_key, self._cipher
         return twin
@@ -160,7 +160,7 @@ class _Symmetric:
         self._cipher = CipherState(key)
 
     def mix_ephemeral(self, public: bytes) -> None:
-        """The token `e`, which in a handshake with a pre-shared key goes into the key too (section 9.2)."""
+        """Mix the token `e`; with a pre-shared key it is mixed into the key, too (section 9.2)."""
         self.mix_hash(public)
         self.mix_key(public)
 
@@ -171,20 +171,20 @@ class _Symmetric:
         return sealed
 
     def open(self, sealed: bytes) -> bytes:
-        """Raises EncryptionError, and is as before then."""
+        """Decrypt part of a handshake message. Raises EncryptionError, which leaves the state unchanged."""
         assert self._cipher is not None  # noqa: S101 - as above
         plain = self._cipher.open(sealed, self.hash)
         self.mix_hash(sealed)
         return plain
 
     def split(self) -> tuple[CipherState, CipherState]:
-        """The initiator's direction, and the responder's."""
+        """Return the cipher of the initiator's direction, and that of the responder's."""
         initiators, responders = _hkdf(self._chaining_key, b"", 2)
         return CipherState(initiators), CipherState(responders)
 
 
 def _hkdf(chaining_key: bytes, material: bytes, outputs: int) -> tuple[bytes, ...]:
-    """Noise's HKDF (section 4.3)."""
+    """Compute Noise's HKDF (section 4.3)."""
     key, found, last = hmac.digest(chaining_key, material, "sha256"), list[bytes](), b""
     for number in range(1, outputs + 1):
         last = hmac.digest(key, last + bytes([number]), "sha256")
@@ -193,7 +193,7 @@ def _hkdf(chaining_key: bytes, material: bytes, outputs: int) -> tuple[bytes, ..
 
 
 class Initiator:
-    """The phone's side. `ephemeral` is given by tests alone."""
+    """The phone's side. `ephemeral` is for tests."""
 
     def __init__(
         self, static: KeyPair, responder: bytes, psk: bytes, prologue: bytes, ephemeral: KeyPair | None = None
@@ -205,7 +205,7 @@ class Initiator:
         self._state = _Symmetric(prologue, responder)
 
     def first(self, payload: bytes) -> bytes:
-        """The first message: e, es, s, ss, psk. Once. Raises HandshakeFailed."""
+        """Return the first message: e, es, s, ss, psk. Call it once. Raises HandshakeFailed."""
         state, ephemeral = self._state, self._ephemeral
         state.mix_ephemeral(ephemeral.public)
         state.mix_key(ephemeral.exchange(self._responder))
@@ -215,7 +215,7 @@ class Initiator:
         return ephemeral.public + static + state.seal(payload)
 
     def second(self, message: bytes) -> tuple[bytes, TransportState]:
-        """Read the second message: e, ee, se. Its payload, and what follows. Raises HandshakeFailed."""
+        """Read the second message: e, ee, se. Returns its payload and the transport. Raises HandshakeFailed."""
         theirs = message[:KEY_BYTES]
         if len(theirs) != KEY_BYTES:
             raise HandshakeFailed(f"expected Noise's second message; found {len(message)} bytes")
@@ -229,10 +229,10 @@ class Initiator:
 
 
 class Responder:
-    """The agent's side of one handshake, from the initiator's first message on.
+    """The agent's side of one handshake, beginning with the initiator's first message.
 
-    `initiator` is the static key that it shows. It holds that key only if `try_psk` opens the message, and speaks now
-    (rather than having been recorded) only once a message of the transport opens. Raises HandshakeFailed.
+    `initiator` is the static key in that message. The peer proves that it holds the key when `try_psk` succeeds, and
+    that the message is no replay when a transport message opens. Raises HandshakeFailed.
     """
 
     def __init__(self, static: KeyPair, prologue: bytes, message: bytes) -> None:
@@ -247,7 +247,7 @@ class Responder:
         state.mix_key(static.exchange(self.initiator))
 
     def try_psk(self, psk: bytes) -> bytes | None:
-        """The first message's payload, if this is the pre-shared key that it was made with; it is used from then on."""
+        """Return the first message's payload if it was made with this pre-shared key, and use that key from now on."""
         state = self._state.copy()
         state.mix_key_and_hash(psk)
         try:
@@ -258,7 +258,7 @@ class Responder:
         return payload
 
     def second(self, payload: bytes, ephemeral: KeyPair | None = None) -> tuple[bytes, TransportState]:
-        """The second message, and what follows. Once, after `try_psk` gave a payload. `ephemeral` is for tests."""
+        """Return the second message and the transport. Call it once, after `try_psk`. `ephemeral` is for tests."""
         state, ours = self._state, ephemeral or KeyPair.generate()
         state.mix_ephemeral(ours.public)
         state.mix_key(ours.exchange(self._theirs))
@@ -272,4 +272,4 @@ def _open(state: _Symmetric, sealed: bytes) -> bytes:
     try:
         return state.open(sealed)
     except EncryptionError:
-        raise HandshakeFailed("expected a handshake with this key; found one with another, or changed") from None
+        raise HandshakeFailed("expected a handshake with this key; found another key or modified data") from None

@@ -1,10 +1,10 @@
-"""One order for the messages of one session, over all the paths that they take. Pure.
+"""One order for the messages of a session, over both of its paths. Pure.
 
-Each side numbers its messages from 1 on, whichever path they take, and does the other side's messages by their numbers.
-A path carries its messages in order, so a number that is missing before one that came by a path is on the other path.
+Each side numbers its messages from 1, whichever path they take, and processes the other side's messages by number. A
+path keeps its messages in order, so a missing number is on the path other than the one that brought the next number.
 
-A data channel that ends loses what is on its way. So an offer and its answer, which go by the relay, carry the number
-of the next message: smaller ones that the relay has not brought by then were lost with a channel before.
+A data channel that ends loses the messages in flight. So an offer and its answer, which go by relay, carry the number
+of the next message: smaller numbers that the relay has not delivered by then were lost with an earlier channel.
 """
 
 from enum import StrEnum
@@ -17,7 +17,7 @@ from mobifai.protocol.frames import encode_frame_bytes, encode_numbered_frame
 T = TypeVar("T")
 
 SIGNALS = "webrtc:"
-"""Begins the events that are not counted: they make the data channel and say nothing else."""
+"""The prefix of events that are not numbered, because they only negotiate the data channel."""
 
 
 class Way(StrEnum):
@@ -28,12 +28,12 @@ class Way(StrEnum):
 
     @property
     def other(self) -> "Way":
-        """The other path."""
+        """Return the other path."""
         return Way.CHANNEL if self is Way.RELAY else Way.RELAY
 
 
 class Numbering:
-    """The numbers of what is sent. `begin` starts a session; one without an order gets frames without numbers."""
+    """Numbers the messages that are sent. A session without order has frames without numbers."""
 
     def __init__(self) -> None:
         self._next: int | None = None
@@ -49,19 +49,19 @@ class Numbering:
         return encode_numbered_frame(event, payload, self._next)
 
     def sent(self, event: str) -> None:
-        """Count a message whose frame was handed to a path."""
+        """Count a message whose frame was passed to a path."""
         if self._next is not None and not event.startswith(SIGNALS):
             self._next += 1
 
     def take(self, event: str) -> int | None:
-        """Return the number of a message that is sent in a frame of another form, and count it."""
+        """Return the number of a message that is sent in another form, and count it."""
         number = self._next
         self.sent(event)
         return number
 
 
 class Arrivals(Generic[T]):
-    """The messages of one session as they come, and those that came too early, which are held."""
+    """Puts received messages in order, and holds those that arrive early."""
 
     def __init__(self, held: BoundedMap[int, tuple[Way, T]]) -> None:
         self._held = held
@@ -75,22 +75,22 @@ class Arrivals(Generic[T]):
         self._has_channel = False
 
     def take(self, way: Way, number: int | None, message: T) -> list[T]:
-        """Return the messages that can be done now; one without a number never is.
+        """Return the messages that can be processed now. A message without a number is dropped.
 
-        Raises EncryptionError for one that came late or twice, or when too many wait.
+        Raises EncryptionError for a late or repeated message, or if too many are held.
         """
         if number is None:
             return []
         if number < self._next or number in self._held:
             raise EncryptionError(
-                f"expected message {self._next} of this session; found {number}, which came late or twice"
+                f"expected message {self._next} of this session; found {number}, which is late or repeated"
             )
         if number > self._next:
             try:
                 self._held[number] = way, message
             except LimitReached as full:
                 raise EncryptionError(
-                    f"expected message {self._next} of this session; it did not come: {full}"
+                    f"expected message {self._next} of this session; it did not arrive: {full}"
                 ) from None
             return self._without_lost()
         self._next += 1
@@ -98,13 +98,14 @@ class Arrivals(Generic[T]):
 
     @property
     def missing_on(self) -> Way | None:
-        """The path on which a message is that others wait for; None: none is missing."""
+        """Return the path that carries the missing message, or None if none is missing."""
         return self._held[min(self._held)][0].other if self._held else None
 
     def channel_begins(self, number: int | None) -> list[T]:
-        """A data channel carries messages from this number on, if the other side names one.
+        """Expect messages from this number on, if the other side names one, from a new data channel.
 
-        Smaller ones that have not come were lost with a channel before. Return the messages that can be done now.
+        Missing messages with smaller numbers were lost with an earlier channel. Returns the messages that can be
+        processed now.
         """
         self._has_channel = True
         found = []
@@ -114,7 +115,7 @@ class Arrivals(Generic[T]):
         return found + self._following()
 
     def channel_lost(self) -> list[T]:
-        """There is no data channel any more. Return the messages that waited for what was on it."""
+        """Give up messages on a data channel that ended. Returns the messages that were held for them."""
         self._has_channel = False
         return self._without_lost()
 
@@ -125,7 +126,7 @@ class Arrivals(Generic[T]):
         return found
 
     def _skip(self) -> list[T]:
-        """Do without the missing messages."""
+        """Skip the missing messages."""
         self._next = min(self._held)
         return self._following()
 

@@ -1,14 +1,14 @@
-"""Text from somebody else, made safe to show on a terminal, in a log, in a status line or in an error message.
+"""Makes untrusted text safe to show on a terminal, in a log, in a status line or in an error message.
 
-Names of tabs and devices, and what a relay, a phone or a model says, may hold line feeds, escape sequences, characters
-that turn the direction of a line, and characters that nobody sees. Every output uses these functions. Pure.
+Names of tabs and devices, and messages of a relay, a phone or a model, may contain line feeds, escape sequences,
+bidirectional controls and invisible characters. Every output uses these functions. Pure.
 """
 
 MAX_REMARK = 200
-"""Characters that are shown of a peer's message: a sentence or two."""
+"""How much of a peer's message is shown: a sentence or two, in characters."""
 
 MAX_TEXT = 16_000
-"""Characters that are shown of a text of several lines."""
+"""How much of a text with several lines is shown, in characters."""
 
 _CUT = "..."
 
@@ -17,16 +17,16 @@ _BLANK = frozenset(
         range(0x180B, 0x1810), range(0xFE00, 0xFE0F), range(0xE0100, 0xE01F0)
     )
 )
-"""Characters that Unicode counts as letters, marks or symbols and that show nothing. U+FE0F stays: it is in emoji."""
+"""Invisible characters that Unicode counts as letters, marks or symbols, except U+FE0F, which is part of emoji."""
 
 
 def is_shown(character: str) -> bool:
-    """Whether a character shows as itself and changes nothing else: no control, no format, no line end."""
+    """Return whether a character is visible and affects nothing else: no control, format or line end."""
     return character.isprintable() and ord(character) not in _BLANK
 
 
 def one_line(text: object, most: int = MAX_REMARK) -> str:
-    """Return the text on one line, without characters that are not shown, and cut after `most` characters."""
+    """Return the text on one line, without characters that are not shown, and at most `most` characters long."""
     words = _replaced(str(text)[: 4 * most], " ").split()
     shown = " ".join(words)
     return shown if len(shown) <= most else f"{shown[: most - len(_CUT)]}{_CUT}"
@@ -41,13 +41,13 @@ def plain(text: object) -> str:
 
 
 def lines(text: object, most: int = MAX_TEXT) -> str:
-    """Return a text of several lines, whose further lines are indented, so that none is taken for the caller's own."""
+    """Return a text with all lines but the first indented, so that none is mistaken for the caller's own."""
     given = str(text)
     return plain(given[:most]).replace("\n", "\n  ") + (_CUT if len(given) > most else "")
 
 
 def escaped(text: str) -> str:
-    """Return the text with everything that is not shown as an escape of Python's."""
+    """Return the text with Python escapes in place of characters that are not shown."""
     if text.isprintable() and text.isascii():
         return text
     return "".join(one if is_shown(one) else one.encode("unicode_escape").decode() for one in text)

@@ -39,7 +39,7 @@ _APPLICATION = re.compile(r"(?:webrtc|terminal|process|processes|system|ai|code|
 
 
 def is_forwarded(event: str) -> bool:
-    """Whether this relay hands the event on to the paired device: what sections 4 to 6 name, and `e2e:`."""
+    """Return whether the relay forwards an event to the paired device: those of sections 4 to 6, and `e2e:`."""
     return event in CODE_ACTIONS or _APPLICATION.match(event) is not None
 
 
@@ -77,7 +77,7 @@ class ConnectedDevice:
 
     @property
     def proven(self) -> tuple[str, str, str, str]:
-        """What a pairing rests on: a device that shows another one of these is another device."""
+        """Return the proven properties; if one of them changes, it is another device."""
         return self.user, self.device_id, self.type, self.public_key
 
 
@@ -133,7 +133,7 @@ class Pair:
     confirmed: frozenset[str] = field(default=frozenset())
 
     def other(self, sid: str) -> str:
-        """The socket at the other end."""
+        """Return the socket of the other device."""
         return self.phone if sid == self.agent else self.agent
 
 
@@ -149,34 +149,34 @@ class RelayRegistry:
         return sid in self._devices
 
     def device(self, sid: str) -> ConnectedDevice | None:
-        """The device on a socket, when it is signed in."""
+        """Return the device on a socket, if it is signed in."""
         return self._devices.get(sid)
 
     def pair_of(self, sid: str) -> Pair | None:
-        """The pair that a socket is part of."""
+        """Return the pair of a socket, if it has one."""
         return self._pairs.get(sid)
 
     def sockets_of(self, user: str, device_id: str) -> list[str]:
-        """The sockets on which a device of an account is signed in: none, or one."""
+        """Return the sockets on which a device of an account is signed in: at most one."""
         return [one.sid for one in self._devices.values() if (one.user, one.device_id) == (user, device_id)]
 
     def of_user(self, user: str) -> list[ConnectedDevice]:
-        """The devices of an account that are signed in."""
+        """Return the devices of an account that are signed in."""
         return [device for device in self._devices.values() if device.user == user]
 
     def count(self) -> int:
-        """How many devices are signed in."""
+        """Return how many devices are signed in."""
         return len(self._devices)
 
     def of_largest_user(self) -> list[ConnectedDevice]:
-        """The devices of the account that has most of them, oldest first; none when nobody is signed in."""
+        """Return the devices of the account that has the most, oldest first; none if nobody is signed in."""
         users = {device.user for device in self._devices.values()}
         return max(map(self.of_user, users), key=len, default=[])
 
-    # -- coming and going
+    # -- devices
 
     def join(self, device: ConnectedDevice) -> list[RelayCommand]:
-        """A device signed in. One that is here already on another socket is replaced: the newer one wins."""
+        """Add a device that signed in. It replaces the same device on another socket."""
         known = self._devices.get(device.sid)
         commands = self.leave(device.sid) if known is not None and known.proven != device.proven else []
         before = self._available(device.user)
@@ -191,7 +191,7 @@ class RelayRegistry:
         return commands + self._tell_changes(device.user, before, except_for=device.sid)
 
     def leave(self, sid: str) -> list[RelayCommand]:
-        """A socket is gone. One that never signed in changes nothing."""
+        """Remove a socket that closed. One that never signed in changes nothing."""
         device = self._devices.get(sid)
         if device is None:
             return []
@@ -226,7 +226,7 @@ class RelayRegistry:
     # -- pairing
 
     def request(self, sid: str, target: str, now: float) -> list[RelayCommand]:
-        """A phone asks for an agent. Raises PairingRefused; then `refusal` says the rest."""
+        """Begin a handshake between a phone and an agent. Raises PairingRefused; then call `refusal`."""
         phone, agent = self._devices.get(sid), self._agent(sid, target)
         if phone is None or phone.type != "mobile":
             raise PairingRefused("expected request_connection from a phone that is signed in")
@@ -244,7 +244,7 @@ class RelayRegistry:
         return commands + self._initiate(agent, phone) + self._tell_changes(phone.user, before)
 
     def refusal(self, sid: str, error: PairingRefused) -> list[RelayCommand]:
-        """What a refused phone is told: why, and who can be asked."""
+        """Tell a refused phone the reason, and the agents that are available."""
         commands: list[RelayCommand] = [Emit(sid, "error", messages.Notice(message=str(error)))]
         device = self._devices.get(sid)
         return [*commands, self._list_for(device)] if device is not None else commands
@@ -325,7 +325,7 @@ class RelayRegistry:
         return errors + self._tell_changes(user, before)
 
     def revoke(self, user: str, device_id: str) -> list[RelayCommand]:
-        """An account shuts a device out: it leaves at once, and the account's agents drop its data channel."""
+        """Disconnect a device that its account revoked, and make the account's agents drop its data channel."""
         commands: list[RelayCommand] = []
         for sid in self.sockets_of(user, device_id):
             notice = messages.Notice(message="This device was revoked")
@@ -334,7 +334,7 @@ class RelayRegistry:
         return commands + [Emit(agent.sid, "device_revoked", revoked) for agent in self._of(user, "mac")]
 
     def remove_user(self, user: str) -> list[RelayCommand]:
-        """An account is gone: all of its devices leave at once."""
+        """Disconnect all devices of an account that was removed."""
         notice = messages.Notice(message="The account of this device was removed from the relay")
         commands: list[RelayCommand] = []
         for device in self.of_user(user):
@@ -344,17 +344,17 @@ class RelayRegistry:
     # -- traffic
 
     def forward(self, sid: str, event: str, payload: object) -> list[RelayCommand]:
-        """Hand an application event on to the paired device; without one it is dropped."""
+        """Forward an application event to the paired device, or drop it if there is none."""
         pair = self._pairs.get(sid)
         if pair is None or pair.stage is not PairStage.PAIRED or not is_forwarded(event):
             return []
         return [Emit(pair.other(sid), event, payload)]
 
     def broadcast(self, user: str, event: str, payload: object) -> list[RelayCommand]:
-        """Tell every device of an account."""
+        """Send an event to every device of an account."""
         return [Emit(device.sid, event, payload) for device in self.of_user(user)]
 
-    # -- who can be asked
+    # -- available agents
 
     def _of(self, user: str, kind: str) -> Iterator[ConnectedDevice]:
         return (device for device in self._devices.values() if device.user == user and device.type == kind)

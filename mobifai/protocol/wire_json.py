@@ -1,4 +1,4 @@
-"""JSON for Socket.IO packets: msgspec, in the form that the library wants a `json` module in."""
+"""JSON for Socket.IO packets: msgspec with the interface of the module `json`, which the library expects."""
 
 import json
 from typing import Any
@@ -10,24 +10,24 @@ _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 def encode(value: object) -> bytes:
-    """The JSON of a value, in UTF-8."""
+    """Encode a value as JSON in UTF-8."""
     try:
         return _encoder.encode(value)
-    except UnicodeEncodeError:  # half a character, as in the name of a file that is not UTF-8: as an escape it passes
+    except UnicodeEncodeError:  # a lone surrogate, as in a file name that is not UTF-8, is escaped
         return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
 
 
 class WireJson:
-    """`json` with our message types: structs become objects."""
+    """The module `json`, with msgspec structs as objects."""
 
     @staticmethod
     def dumps(value: object, **_: object) -> str:
-        """The JSON text of a value."""
+        """Encode a value as JSON text."""
         return encode(value).decode()
 
     @staticmethod
     def loads(text: str | bytes, **_: object) -> Any:
-        """The value of a JSON text. Raises ValueError (also for text nested too deep)."""
+        """Decode JSON text. Raises ValueError, also for nesting that is too deep."""
         try:
             return _decoder.decode(text)
         except (msgspec.MsgspecError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The assistant: the prompt (section 5), and what this project adds."""
+"""The assistant: the prompt (section 5), and the additions of this project."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ class Prompt(Message, frozen=True):
 
 
 class AiCancel(Message, frozen=True):
-    """`ai:cancel`: stop what runs in this terminal, or in all of them."""
+    """`ai:cancel`: end the conversation of this terminal, or of all terminals."""
 
     uuid: Id | None = None
 
@@ -29,7 +29,7 @@ class AiApprove(Message, frozen=True):
 
 
 class AiStarted(Message, frozen=True):
-    """`ai:started`: the assistant works on a prompt, in this terminal."""
+    """`ai:started`: the assistant began to work on a prompt in this terminal."""
 
     uuid: str
     conversation: int
@@ -37,9 +37,9 @@ class AiStarted(Message, frozen=True):
 
 
 class AiStep(Message, frozen=True):
-    """One action: a text or key that is typed, a pause of `ms`, or a look at the screen. `risk` says why it is one.
+    """One action: a text or key to type, a pause of `ms`, or a request for the screen.
 
-    `line`: the command line that an Enter runs, as the screen shows it.
+    `risk` says why the action is risky. `line` is the command line that an Enter runs, as the screen shows it.
     """
 
     type: Literal["keystroke", "delay", "request_screen"]
@@ -51,7 +51,7 @@ class AiStep(Message, frozen=True):
 
 
 class AiAction(Message, frozen=True):
-    """`ai:action`: what the assistant does now, in this turn (from 1)."""
+    """`ai:action`: an action that the assistant performs now, in this turn (from 1)."""
 
     uuid: str
     conversation: int
@@ -60,7 +60,7 @@ class AiAction(Message, frozen=True):
 
 
 class AiMessage(Message, frozen=True):
-    """`ai:message`: what the model says to the person, or the agent about the model (`source`)."""
+    """`ai:message`: a text for the user, from the model or from the agent (`source`)."""
 
     uuid: str
     conversation: int
@@ -69,7 +69,7 @@ class AiMessage(Message, frozen=True):
 
 
 class AiFinished(Message, frozen=True):
-    """`ai:finished`: the conversation is over, as the model or the person wanted."""
+    """`ai:finished`: the conversation was ended by the model or the user."""
 
     uuid: str
     conversation: int
@@ -79,7 +79,7 @@ class AiFinished(Message, frozen=True):
 
 
 class AiError(Message, frozen=True):
-    """`ai:error`: the conversation is over, or (without `conversation`) could not begin, or a request was refused."""
+    """`ai:error`: the conversation failed, or (without `conversation`) could not begin, or a request was refused."""
 
     uuid: str
     error: str
@@ -89,7 +89,7 @@ class AiError(Message, frozen=True):
 
 
 class AiAnswered(Message, frozen=True):
-    """`ai:answered`: an `ai:approval` does not wait any more, whoever answered it, or nobody (`ok` is false)."""
+    """`ai:answered`: an `ai:approval` is no longer pending: it was answered, or it expired (`ok` is false)."""
 
     uuid: str
     conversation: int
@@ -98,20 +98,20 @@ class AiAnswered(Message, frozen=True):
 
 
 class AiConversations(Message, frozen=True):
-    """`ai:conversations`: in these terminals the assistant is at work; an `ai:history` of each follows."""
+    """`ai:conversations`: the terminals in which the assistant works. An `ai:history` of each follows."""
 
     running: tuple[str, ...]
 
 
 class AiEvent(Message, frozen=True):
-    """One event of an `ai:history`: what the message of this type said."""
+    """One event of an `ai:history`: the payload of a message of this type."""
 
     type: str
     payload: Any
 
 
 class AiHistory(Message, frozen=True, omit_defaults=False):
-    """`ai:history`: the newest conversation of a terminal. `dropped`: how many events before these are gone."""
+    """`ai:history`: the latest conversation of a terminal. `dropped` is the number of earlier events that are lost."""
 
     uuid: str
     conversation: int
@@ -122,7 +122,7 @@ class AiHistory(Message, frozen=True, omit_defaults=False):
 
 
 class AiApproval(Message, frozen=True):
-    """`ai:approval`: these actions wait for an `ai:approve` with this id, for so many seconds."""
+    """`ai:approval`: these actions wait up to `seconds` for an `ai:approve` with this id."""
 
     uuid: str
     conversation: int

@@ -1,4 +1,4 @@
-"""Turns payloads from outside into messages, or raises BadMessage."""
+"""Decodes received payloads into messages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from mobifai.errors import BadMessage
 
 
 def decode(table: Mapping[str, Any], event: str, payload: object) -> Any:
-    """Return the message that `payload` (JSON as Python values, or msgspec.Raw) is. Raises BadMessage."""
+    """Decode a payload (Python values, or msgspec.Raw) into the message of its event. Raises BadMessage."""
     expected = table.get(event)
     if expected is None:
         raise BadMessage(event[: limits.MAX_ID], "is not an event of the protocol")
@@ -38,5 +38,5 @@ def _read(expected: Any, payload: object) -> Any:
         message = _decoder(expected).decode(payload)
     else:
         message = msgspec.convert(payload, type=expected, strict=True)
-    msgspec.json.encode(message)  # fails on half a character (a lone surrogate) and on a number of 400 digits
+    msgspec.json.encode(message)  # fails on a lone surrogate and on a number of 400 digits
     return message

@@ -1,4 +1,4 @@
-"""The base of every message, the fields that several of them share, and payloads without a section of their own."""
+"""The base of every message, fields that several messages share, and payloads that belong to no section."""
 
 from typing import Annotated
 
@@ -9,10 +9,10 @@ from mobifai import limits
 Id = Annotated[str, Meta(min_length=1, max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
 Name = Annotated[str, Meta(max_length=limits.MAX_NAME)]
 Text = Annotated[str, Meta(max_length=limits.MAX_INPUT)]
-Token = Annotated[str, Meta(max_length=limits.MAX_TOKEN, pattern=r"^[!-~]*\Z")]  # it goes into an HTTP header
+Token = Annotated[str, Meta(max_length=limits.MAX_TOKEN, pattern=r"^[!-~]*\Z")]  # it is sent in an HTTP header
 Remark = Annotated[str, Meta(max_length=2000)]
 Sdp = Annotated[str, Meta(max_length=limits.MAX_SDP)]
-Number = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # what JSON holds exactly everywhere
+Number = Annotated[int, Meta(ge=-(2**53), le=2**53)]  # exact in every JSON implementation
 Position = Annotated[int, Meta(ge=0, le=2**53)]
 Hex = Annotated[str, Meta(min_length=2, max_length=256, pattern=r"^[0-9a-fA-F]+\Z")]
 Feature = Annotated[str, Meta(max_length=limits.MAX_ID)]
@@ -20,16 +20,14 @@ Features = Annotated[tuple[Feature, ...], Meta(max_length=limits.MAX_FEATURES)]
 
 
 class Message(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
-    """The base of every payload. Fields that a type does not know are passed over."""
+    """The base of every payload. Unknown fields are ignored."""
 
 
 class Echo(Message, frozen=True):
-    """`relay:echo` and `system:echo`, additions of this project: it comes back, so that who asks knows that bytes get
-    through.
-    """
+    """`relay:echo` and `system:echo`, additions of this project: a connection test that is sent back."""
 
     nonce: Id
 
 
 class Empty(Message, frozen=True):
-    """A payload of which nothing is read."""
+    """A payload whose content is ignored."""

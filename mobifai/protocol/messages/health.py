@@ -1,10 +1,10 @@
-"""The agent's own state, as a phone asks for it."""
+"""The agent's status, as a phone requests it."""
 
 from mobifai.protocol.messages.fields import Message
 
 
 class BoundState(Message, frozen=True, omit_defaults=False):
-    """What is used of one limit, in all containers that it bounds together; `peak` and `capacity` are of one."""
+    """The use of one limit: `used` and `capacity` of all its containers together, `peak` of the fullest one."""
 
     name: str
     unit: str

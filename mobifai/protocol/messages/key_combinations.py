@@ -9,7 +9,7 @@ from mobifai.protocol.messages.fields import Id, Message
 
 
 class Combination(Message, frozen=True):
-    """A key of the person's own: `sequence` is what it types, in the page's words (`git status<Enter>`)."""
+    """A key that the user defined. `sequence` is what it types, in the page's notation (`git status<Enter>`)."""
 
     id: Id
     label: Annotated[str, Meta(min_length=1, max_length=limits.MAX_KEY_LABEL)]
@@ -17,12 +17,12 @@ class Combination(Message, frozen=True):
 
 
 class KeysSet(Message, frozen=True):
-    """`keys:set`: keep these in place of all others."""
+    """`keys:set`: replace all key combinations with these."""
 
     combinations: Annotated[tuple[Combination, ...], Meta(max_length=limits.MAX_KEYS)]
 
 
 class KeysState(Message, frozen=True, omit_defaults=False):
-    """`keys:state`: what the agent keeps; None before a phone has sent any."""
+    """`keys:state`: the stored key combinations; None before a phone has sent any."""
 
     combinations: tuple[Combination, ...] | None

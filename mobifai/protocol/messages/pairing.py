@@ -10,13 +10,13 @@ from mobifai.protocol.messages.fields import Features, Hex, Id, Message, Name, R
 
 
 class RequestConnection(Message, frozen=True):
-    """A phone asks for an agent."""
+    """A phone's request to be paired with an agent."""
 
     target_device_id: Id
 
 
 class HandshakeInitiate(Message, frozen=True):
-    """Prove yourself to the peer. `peer_challenge` and `peer_features` are this project's additions."""
+    """The challenge to sign for a peer. `peer_challenge` and `peer_features` are additions of this project."""
 
     peer_id: Id
     peer_public_key: Hex
@@ -33,20 +33,20 @@ class HandshakeSignature(Message, frozen=True):
 
 
 class HandshakeConfirmed(Message, frozen=True):
-    """The device accepts its peer."""
+    """A device's confirmation that the peer's signature is valid."""
 
     peer_id: Id | None = None
 
 
 class Paired(Message, frozen=True):
-    """Two devices are joined."""
+    """The announcement that two devices are paired."""
 
     peer_id: Id
     message: Remark = ""
 
 
 class Invitation(Message, frozen=True, rename=None):
-    """A new phone's way in, as the relay's `POST /api/pairing` answers; `expires_at` is ISO 8601."""
+    """The invitation of a new phone: the answer to `POST /api/pairing`. `expires_at` is ISO 8601."""
 
     token: Token
     code: Annotated[str, Meta(max_length=limits.MAX_ID, pattern=r"^[A-Za-z0-9-]+\Z")]
@@ -71,6 +71,6 @@ class ListedDevices(Message, frozen=True, omit_defaults=False):
 
 
 class DeviceRevoked(Message, frozen=True):
-    """An addition of this project: a device of this account may no longer come in."""
+    """The revocation of a device of this account, an addition of this project."""
 
     device_id: Id

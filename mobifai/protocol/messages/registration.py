@@ -9,7 +9,7 @@ from mobifai.protocol.messages.fields import Features, Hex, Id, Message, Name, N
 
 
 class Register(Message, frozen=True):
-    """A device says who it is."""
+    """The first message of a device: its identity."""
 
     type: Literal["mac", "mobile"]
     device_id: Id
@@ -21,7 +21,7 @@ class Register(Message, frozen=True):
 
 
 class User(Message, frozen=True, omit_defaults=False):
-    """An account, as a device sees it."""
+    """The account of a device."""
 
     id: Remark
     email: Remark
@@ -30,7 +30,7 @@ class User(Message, frozen=True, omit_defaults=False):
 
 
 class Authenticated(Message, frozen=True):
-    """The relay knows the device. The device keeps the token."""
+    """The relay accepts the device, which stores the token."""
 
     token: Annotated[Token, Meta(min_length=1)]
     user: User
@@ -50,7 +50,7 @@ class Notice(Message, frozen=True):
 
 
 class AvailableDevice(Message, frozen=True):
-    """One agent that a phone can ask for."""
+    """An agent that a phone can be paired with."""
 
     device_id: str
     device_name: str

@@ -1,4 +1,4 @@
-"""Terminals (section 5). Sizes are plain integers here: the terminal checks their range."""
+"""Terminals (section 5). Sizes are plain integers; the terminal checks their range."""
 
 from typing import Annotated, Literal
 
@@ -24,14 +24,14 @@ class ProcessRef(Message, frozen=True):
 
 
 class Exit(Message, frozen=True):
-    """How a shell ended: with a status, or by a signal of this name."""
+    """How a shell ended: its exit status, or the name of a signal."""
 
     status: int | UnsetType = UNSET
     signal: str | UnsetType = UNSET
 
 
 class ProcessExited(Message, frozen=True):
-    """`process:exited`. Phones with `exits` also get how the shell ended, and `kept` when its last screen stays."""
+    """`process:exited`. Phones with `exits` also get how the shell ended, and `kept` if its last screen remains."""
 
     uuid: str
     exited: Exit | UnsetType = UNSET
@@ -46,7 +46,7 @@ class ProcessNamed(Message, frozen=True):
 
 
 class ProcessSwitch(Message, frozen=True, omit_defaults=False):
-    """`process:switch`: only these forward output."""
+    """`process:switch`: send the output of these terminals only."""
 
     active_uuids: Annotated[tuple[Id, ...], Meta(max_length=512)]
 
@@ -61,8 +61,9 @@ class ProcessData(Message, frozen=True):
 class Output(Message, frozen=True):
     """`process:screen` and `terminal:output`.
 
-    The rest is for phones with `ack` or `resume`: positions in the terminal's stream, in bytes, of the first byte and
-    after the last one (of a screen only its last part has `end`, and none `offset`), and how many bytes are left out.
+    Phones with `ack` or `resume` also get byte positions in the terminal's stream: `offset` of the first byte, and
+    `end` after the last one. Of a screen, only the last part has `end`, and no part has `offset`. `skipped` is the
+    number of bytes left out.
     """
 
     uuid: str
@@ -73,14 +74,14 @@ class Output(Message, frozen=True):
 
 
 class TerminalAck(Message, frozen=True):
-    """`terminal:ack`, for phones with `ack`: all of a terminal's output up to the position `end` is rendered."""
+    """`terminal:ack`, for phones with `ack`: a terminal's output is rendered up to the position `end`."""
 
     uuid: Id
     end: Position
 
 
 class Place(Message, frozen=True):
-    """How far a phone is with one terminal: it has all of `stream` up to `end`. Without them, nothing."""
+    """The output of one terminal that a phone has: `stream` up to `end`, or nothing if these are missing."""
 
     uuid: Id
     stream: Id | None = None
@@ -88,20 +89,20 @@ class Place(Message, frozen=True):
 
 
 class TerminalResume(Message, frozen=True):
-    """`terminal:resume`, for phones with `resume`: go on from there with these terminals."""
+    """`terminal:resume`, for phones with `resume`: continue these terminals from these positions."""
 
     terminals: Annotated[tuple[Place, ...], Meta(max_length=512)]
 
 
 class ProcessError(Message, frozen=True):
-    """`process:error`; `uuid` is empty when the message named none."""
+    """`process:error`. `uuid` is empty if the message that failed had none."""
 
     uuid: str
     error: str
 
 
 class ProcessPrinted(Message, frozen=True):
-    """A terminal that the phone does not show has printed, up to here: once, until it was shown again."""
+    """`process:printed`: a terminal that the phone does not show printed up to `end`; sent once until it is shown."""
 
     uuid: str
     end: int
@@ -110,8 +111,8 @@ class ProcessPrinted(Message, frozen=True):
 class ProcessInfo(Message, frozen=True, omit_defaults=False):
     """One terminal of `processes:sync`. `created_at` is in ms since the epoch.
 
-    For phones with `resume`: the name of the stream of its bytes, and how many of them there are. For phones with
-    `exits`: how its shell ended, if it has.
+    Phones with `resume` also get the id of its output stream, and the stream's length in bytes. Phones with `exits`
+    get how its shell ended, if it has.
     """
 
     uuid: str
@@ -125,8 +126,8 @@ class ProcessInfo(Message, frozen=True, omit_defaults=False):
 class ProcessesSync(Message, frozen=True, omit_defaults=False):
     """`processes:sync`.
 
-    `resume`: the agent waits for a `terminal:resume`. `window`: bytes of a terminal's output that it sends before it
-    waits for a `terminal:ack`.
+    `resume`: the agent waits for a `terminal:resume`. `window`: how many bytes of a terminal's output the agent sends
+    before it waits for a `terminal:ack`.
     """
 
     processes: tuple[ProcessInfo, ...]
@@ -151,7 +152,7 @@ class TerminalActions(Message, frozen=True):
 
 
 class TerminalResize(Message, frozen=True):
-    """`terminal:resize` and `terminal:dimensions`; without `uuid` all terminals."""
+    """`terminal:resize` and `terminal:dimensions`. Without `uuid` they apply to all terminals."""
 
     cols: Number
     rows: Number

@@ -30,7 +30,7 @@ class Answer(Message, frozen=True):
 class Candidate(
     Message, frozen=True, omit_defaults=False, rename={"sdp_mid": "sdpMid", "sdp_mline_index": "sdpMLineIndex"}
 ):
-    """One ICE candidate; an empty `candidate` ends the list."""
+    """One ICE candidate. An empty `candidate` ends the list."""
 
     candidate: Annotated[str, Meta(max_length=2048)]
     sdp_mid: Annotated[str, Meta(max_length=limits.MAX_ID)] | None = None
@@ -38,6 +38,6 @@ class Candidate(
 
 
 class IceCandidate(Message, frozen=True):
-    """`webrtc:ice-candidate`; None ends the list."""
+    """`webrtc:ice-candidate`. None ends the list."""
 
     candidate: Candidate | None = None
