@@ -55,7 +55,7 @@ def test_what_has_no_number_is_not_done() -> None:
 def test_what_waits_twice_is_refused() -> None:
     here = arrivals()
     assert here.take(CHANNEL, 2, 2) == []
-    with pytest.raises(EncryptionError, match="twice"):
+    with pytest.raises(EncryptionError, match="repeated"):
         here.take(CHANNEL, 2, 2)
 
 

@@ -7,7 +7,7 @@ export interface Action {
   readonly label?: string;
 }
 
-/** `ai:action`: what the assistant does now, in this turn (from 1). */
+/** `ai:action`: an action that the assistant performs now, in this turn (from 1). */
 export interface AiAction {
   readonly uuid: string;
   readonly conversation: number;
@@ -15,7 +15,7 @@ export interface AiAction {
   readonly action: AiStep;
 }
 
-/** `ai:answered`: an `ai:approval` does not wait any more, whoever answered it, or nobody (`ok` is false). */
+/** `ai:answered`: an `ai:approval` is no longer pending: it was answered, or it expired (`ok` is false). */
 export interface AiAnswered {
   readonly uuid: string;
   readonly conversation: number;
@@ -23,7 +23,7 @@ export interface AiAnswered {
   readonly ok: boolean;
 }
 
-/** `ai:approval`: these actions wait for an `ai:approve` with this id, for so many seconds. */
+/** `ai:approval`: these actions wait up to `seconds` for an `ai:approve` with this id. */
 export interface AiApproval {
   readonly uuid: string;
   readonly conversation: number;
@@ -38,17 +38,17 @@ export interface AiApprove {
   readonly ok: boolean;
 }
 
-/** `ai:cancel`: stop what runs in this terminal, or in all of them. */
+/** `ai:cancel`: end the conversation of this terminal, or of all terminals. */
 export interface AiCancel {
   readonly uuid?: string;
 }
 
-/** `ai:conversations`: in these terminals the assistant is at work; an `ai:history` of each follows. */
+/** `ai:conversations`: the terminals in which the assistant works. An `ai:history` of each follows. */
 export interface AiConversations {
   readonly running: readonly string[];
 }
 
-/** `ai:error`: the conversation is over, or (without `conversation`) could not begin, or a request was refused. */
+/** `ai:error`: the conversation failed, or (without `conversation`) could not begin, or a request was refused. */
 export interface AiError {
   readonly uuid: string;
   readonly error: string;
@@ -57,13 +57,13 @@ export interface AiError {
   readonly tokens?: number;
 }
 
-/** One event of an `ai:history`: what the message of this type said. */
+/** One event of an `ai:history`: the payload of a message of this type. */
 export interface AiEvent {
   readonly type: string;
   readonly payload: unknown;
 }
 
-/** `ai:finished`: the conversation is over, as the model or the person wanted. */
+/** `ai:finished`: the conversation was ended by the model or the user. */
 export interface AiFinished {
   readonly uuid: string;
   readonly conversation: number;
@@ -72,7 +72,7 @@ export interface AiFinished {
   readonly outcome: "cancelled" | "done";
 }
 
-/** `ai:history`: the newest conversation of a terminal. `dropped`: how many events before these are gone. */
+/** `ai:history`: the latest conversation of a terminal. `dropped` is the number of earlier events that are lost. */
 export interface AiHistory {
   readonly uuid: string;
   readonly conversation: number;
@@ -82,7 +82,7 @@ export interface AiHistory {
   readonly dropped: number;
 }
 
-/** `ai:message`: what the model says to the person, or the agent about the model (`source`). */
+/** `ai:message`: a text for the user, from the model or from the agent (`source`). */
 export interface AiMessage {
   readonly uuid: string;
   readonly conversation: number;
@@ -90,7 +90,7 @@ export interface AiMessage {
   readonly source?: "agent" | "model";
 }
 
-/** `ai:started`: the assistant works on a prompt, in this terminal. */
+/** `ai:started`: the assistant began to work on a prompt in this terminal. */
 export interface AiStarted {
   readonly uuid: string;
   readonly conversation: number;
@@ -98,9 +98,9 @@ export interface AiStarted {
 }
 
 /**
- * One action: a text or key that is typed, a pause of `ms`, or a look at the screen. `risk` says why it is one.
+ * One action: a text or key to type, a pause of `ms`, or a request for the screen.
  *
- * `line`: the command line that an Enter runs, as the screen shows it.
+ * `risk` says why the action is risky. `line` is the command line that an Enter runs, as the screen shows it.
  */
 export interface AiStep {
   readonly type: "delay" | "keystroke" | "request_screen";
@@ -116,13 +116,13 @@ export interface Answer {
   readonly answer: Description;
 }
 
-/** The relay knows the device. The device keeps the token. */
+/** The relay accepts the device, which stores the token. */
 export interface Authenticated {
   readonly token: string;
   readonly user: User;
 }
 
-/** One agent that a phone can ask for. */
+/** An agent that a phone can be paired with. */
 export interface AvailableDevice {
   readonly deviceId: string;
   readonly deviceName: string;
@@ -130,7 +130,7 @@ export interface AvailableDevice {
   readonly tabCount: number;
 }
 
-/** What is used of one limit, in all containers that it bounds together; `peak` and `capacity` are of one. */
+/** The use of one limit: `used` and `capacity` of all its containers together, `peak` of the fullest one. */
 export interface BoundState {
   readonly name: string;
   readonly unit: string;
@@ -141,14 +141,14 @@ export interface BoundState {
   readonly evicted: number;
 }
 
-/** One ICE candidate; an empty `candidate` ends the list. */
+/** One ICE candidate. An empty `candidate` ends the list. */
 export interface Candidate {
   readonly candidate: string;
   readonly sdpMid: string | null;
   readonly sdpMLineIndex: number | null;
 }
 
-/** A key of the person's own: `sequence` is what it types, in the page's words (`git status<Enter>`). */
+/** A key that the user defined. `sequence` is what it types, in the page's notation (`git status<Enter>`). */
 export interface Combination {
   readonly id: string;
   readonly label: string;
@@ -161,46 +161,43 @@ export interface Description {
   readonly sdp: string;
 }
 
-/** `e2e:hello` and `e2e:welcome`: a message of Noise's handshake, in Base64 with padding. */
+/** `e2e:hello` and `e2e:welcome`: a message of the Noise handshake, in Base64 with padding. */
 export interface E2eHandshake {
   readonly message: string;
 }
 
-/** `e2e:refused`, in clear: the session ends. `message` is for people. A relay can say it too. */
+/** `e2e:refused`, unencrypted: the session ends. `message` is for the user. A relay can forge it. */
 export interface E2eRefused {
   readonly reason: "broken" | "link-used" | "required" | "revoked" | "unknown";
   readonly message: string;
 }
 
-/** `e2e:sealed`: a frame, encrypted as a message of Noise's transport, in Base64 with padding. */
+/** `e2e:sealed`: a frame, encrypted as a Noise transport message, in Base64 with padding. */
 export interface E2eSealed {
   readonly data: string;
 }
 
-/**
- * `relay:echo` and `system:echo`, additions of this project: it comes back, so that who asks knows that bytes get
- * through.
- */
+/** `relay:echo` and `system:echo`, additions of this project: a connection test that is sent back. */
 export interface Echo {
   readonly nonce: string;
 }
 
-/** A payload of which nothing is read. */
+/** A payload whose content is ignored. */
 export interface Empty {
 }
 
-/** How a shell ended: with a status, or by a signal of this name. */
+/** How a shell ended: its exit status, or the name of a signal. */
 export interface Exit {
   readonly status?: number;
   readonly signal?: string;
 }
 
-/** The device accepts its peer. */
+/** A device's confirmation that the peer's signature is valid. */
 export interface HandshakeConfirmed {
   readonly peerId?: string;
 }
 
-/** Prove yourself to the peer. `peer_challenge` and `peer_features` are this project's additions. */
+/** The challenge to sign for a peer. `peer_challenge` and `peer_features` are additions of this project. */
 export interface HandshakeInitiate {
   readonly peerId: string;
   readonly peerPublicKey: string;
@@ -226,23 +223,23 @@ export interface Health {
   readonly bounds: readonly BoundState[];
 }
 
-/** `webrtc:ice-candidate`; None ends the list. */
+/** `webrtc:ice-candidate`. None ends the list. */
 export interface IceCandidate {
   readonly candidate?: Candidate;
 }
 
-/** What each side says of itself within the handshake, as JSON. */
+/** The name and features that each side sends inside the handshake, as JSON. */
 export interface Introduction {
   readonly name: string;
   readonly features: readonly string[];
 }
 
-/** `keys:set`: keep these in place of all others. */
+/** `keys:set`: replace all key combinations with these. */
 export interface KeysSet {
   readonly combinations: readonly Combination[];
 }
 
-/** `keys:state`: what the agent keeps; None before a phone has sent any. */
+/** `keys:state`: the stored key combinations; None before a phone has sent any. */
 export interface KeysState {
   readonly combinations: readonly Combination[] | null;
 }
@@ -266,8 +263,9 @@ export interface Offer {
 /**
  * `process:screen` and `terminal:output`.
  *
- * The rest is for phones with `ack` or `resume`: positions in the terminal's stream, in bytes, of the first byte and
- * after the last one (of a screen only its last part has `end`, and none `offset`), and how many bytes are left out.
+ * Phones with `ack` or `resume` also get byte positions in the terminal's stream: `offset` of the first byte, and
+ * `end` after the last one. Of a screen, only the last part has `end`, and no part has `offset`. `skipped` is the
+ * number of bytes left out.
  */
 export interface Output {
   readonly uuid: string;
@@ -277,13 +275,13 @@ export interface Output {
   readonly skipped?: number;
 }
 
-/** Two devices are joined. */
+/** The announcement that two devices are paired. */
 export interface Paired {
   readonly peerId: string;
   readonly message?: string;
 }
 
-/** How far a phone is with one terminal: it has all of `stream` up to `end`. Without them, nothing. */
+/** The output of one terminal that a phone has: `stream` up to `end`, or nothing if these are missing. */
 export interface Place {
   readonly uuid: string;
   readonly stream?: string;
@@ -304,13 +302,13 @@ export interface ProcessData {
   readonly data: string;
 }
 
-/** `process:error`; `uuid` is empty when the message named none. */
+/** `process:error`. `uuid` is empty if the message that failed had none. */
 export interface ProcessError {
   readonly uuid: string;
   readonly error: string;
 }
 
-/** `process:exited`. Phones with `exits` also get how the shell ended, and `kept` when its last screen stays. */
+/** `process:exited`. Phones with `exits` also get how the shell ended, and `kept` if its last screen remains. */
 export interface ProcessExited {
   readonly uuid: string;
   readonly exited?: Exit;
@@ -320,8 +318,8 @@ export interface ProcessExited {
 /**
  * One terminal of `processes:sync`. `created_at` is in ms since the epoch.
  *
- * For phones with `resume`: the name of the stream of its bytes, and how many of them there are. For phones with
- * `exits`: how its shell ended, if it has.
+ * Phones with `resume` also get the id of its output stream, and the stream's length in bytes. Phones with `exits`
+ * get how its shell ended, if it has.
  */
 export interface ProcessInfo {
   readonly uuid: string;
@@ -338,7 +336,7 @@ export interface ProcessNamed {
   readonly name: string;
 }
 
-/** A terminal that the phone does not show has printed, up to here: once, until it was shown again. */
+/** `process:printed`: a terminal that the phone does not show printed up to `end`; sent once until it is shown. */
 export interface ProcessPrinted {
   readonly uuid: string;
   readonly end: number;
@@ -349,7 +347,7 @@ export interface ProcessRef {
   readonly uuid: string;
 }
 
-/** `process:switch`: only these forward output. */
+/** `process:switch`: send the output of these terminals only. */
 export interface ProcessSwitch {
   readonly activeUuids: readonly string[];
 }
@@ -357,8 +355,8 @@ export interface ProcessSwitch {
 /**
  * `processes:sync`.
  *
- * `resume`: the agent waits for a `terminal:resume`. `window`: bytes of a terminal's output that it sends before it
- * waits for a `terminal:ack`.
+ * `resume`: the agent waits for a `terminal:resume`. `window`: how many bytes of a terminal's output the agent sends
+ * before it waits for a `terminal:ack`.
  */
 export interface ProcessesSync {
   readonly processes: readonly ProcessInfo[];
@@ -373,7 +371,7 @@ export interface Prompt {
   readonly uuid?: string;
 }
 
-/** A device says who it is. */
+/** The first message of a device: its identity. */
 export interface Register {
   readonly type: "mac" | "mobile";
   readonly deviceId: string;
@@ -384,7 +382,7 @@ export interface Register {
   readonly features?: readonly string[];
 }
 
-/** A phone asks for an agent. */
+/** A phone's request to be paired with an agent. */
 export interface RequestConnection {
   readonly targetDeviceId: string;
 }
@@ -394,7 +392,7 @@ export interface SystemMessage {
   readonly type: string;
 }
 
-/** `terminal:ack`, for phones with `ack`: all of a terminal's output up to the position `end` is rendered. */
+/** `terminal:ack`, for phones with `ack`: a terminal's output is rendered up to the position `end`. */
 export interface TerminalAck {
   readonly uuid: string;
   readonly end: number;
@@ -406,19 +404,19 @@ export interface TerminalActions {
   readonly actions: readonly Action[];
 }
 
-/** `terminal:resize` and `terminal:dimensions`; without `uuid` all terminals. */
+/** `terminal:resize` and `terminal:dimensions`. Without `uuid` they apply to all terminals. */
 export interface TerminalResize {
   readonly cols: number;
   readonly rows: number;
   readonly uuid?: string;
 }
 
-/** `terminal:resume`, for phones with `resume`: go on from there with these terminals. */
+/** `terminal:resume`, for phones with `resume`: continue these terminals from these positions. */
 export interface TerminalResume {
   readonly terminals: readonly Place[];
 }
 
-/** An account, as a device sees it. */
+/** The account of a device. */
 export interface User {
   readonly id: string;
   readonly email: string;
