@@ -12,7 +12,7 @@ KEEPER, RELAY = "keeper", "relay"
 
 def processes_of(scenario: str) -> tuple[str, ...]:
     """Return the processes of a scenario; the relay only if it is a separate process that is not restarted."""
-    return (AGENT, KEEPER, *((RELAY,) if scenario_class(scenario).relay == "apart" else ()))
+    return (AGENT, KEEPER, *((RELAY,) if scenario_class(scenario).relay == "separate" else ()))
 
 
 def scenarios_with(process: str | None) -> tuple[str, ...]:

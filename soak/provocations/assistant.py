@@ -21,9 +21,9 @@ from mobifai.limits import (
 from soak.phone.phone import Phone
 from soak.provocations.phones import BUSY_TURN, LONG_TURN, refusals, refused
 from soak.provocations.provocation import ProvocationEnvironment, provocation
-from soak.scenarios import conversations
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.conversations import LOOK, PROMPT, TELL
+from soak.scenarios.conversation_steps import LOOK, PROMPT, TELL, ask, failed, finished
+from soak.scenarios.filling_conversations import fill_conversations
 
 PAUSE: dict[str, object] = {"type": "delay", "ms": 0}
 
@@ -32,7 +32,7 @@ async def busy_model(env: ProvocationEnvironment) -> None:
     """As many conversations, turns, actions, characters and tokens as may be, with the longest prompts."""
     phone = await _phone(env)
     uuid = await env.tabs.open(phone)
-    await conversations.fill_conversations(env.tabs, env.script, uuid)
+    await fill_conversations(env.tabs, env.script, uuid)
     await _leave(env, phone)
 
 
@@ -42,11 +42,11 @@ async def long_stories(env: ProvocationEnvironment) -> None:
     uuids = [await env.tabs.open(phone) for _ in range(ASSISTANT_STORIES.value + 1)]
     env.script.write([TELL])
     for uuid in uuids:
-        await conversations.ask(env.tabs, uuid)
-        await conversations.finished(env.tabs, uuid)
+        await ask(env.tabs, uuid)
+        await finished(env.tabs, uuid)
     env.script.write([*[PAUSE] * (ASSISTANT_ACTIONS.value - 1), LOOK])
-    await conversations.ask(env.tabs, uuids[0])
-    await conversations.failed(env.tabs, uuids[0], "turns; the task may be unfinished")
+    await ask(env.tabs, uuids[0])
+    await failed(env.tabs, uuids[0], "turns; the task may be unfinished")
     await _leave(env, phone)
 
 

@@ -24,7 +24,7 @@ from soak.provocations.model_api import Form, ModelApi
 from soak.provocations.provocation import ProvocationEnvironment, provocation
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
-from soak.scenarios.conversations import PROMPT
+from soak.scenarios.conversation_steps import PROMPT
 from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 SETTINGS = """

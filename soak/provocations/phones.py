@@ -29,7 +29,7 @@ from soak.phone.phone import Phone
 from soak.provocations.provocation import ProvocationEnvironment, held, provocation
 from soak.scenarios import filling_limits
 from soak.scenarios import phone_visits as visits
-from soak.scenarios.conversations import LOOK, ask
+from soak.scenarios.conversation_steps import LOOK, ask
 from soak.scenarios.terminal_checks import PATIENCE
 
 FIRST_PHONE = 3000
@@ -112,7 +112,7 @@ async def silent_screen(env: ProvocationEnvironment) -> None:
     env.tabs.ignore(phone)
     phone.stop_acknowledging()
     await env.tabs.type(phone, other, env.tabs.flood(other, 2 * TERMINAL_OUTBOX.value))
-    await visits.status_when(env.context, filling_limits.program_waits, "the program to wait")
+    await visits.status_when(env.context, filling_limits.program_is_blocked, "the program to be blocked")
     async with asyncio.timeout(PATIENCE):
         while (await env.bounds())[CHANNEL_BUFFER.name]["used"] < BULK_MARK:  # less while somebody has just typed
             await phone.switch(other)

@@ -15,7 +15,7 @@ from soak.harness.installation import HERE, Installation
 from soak.phone.event_log import PhoneError
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
-from soak.scenarios.conversations import ModelScript
+from soak.scenarios.conversation_steps import ModelScript
 from soak.scenarios.terminal_checks import CheckedTabs
 
 Entries = Iterable[Mapping[str, Any]]

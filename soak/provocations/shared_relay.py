@@ -19,7 +19,8 @@ from soak.provocations.relay_storms import FIRST_DEVICE
 from soak.provocations.stranger import RawRelayClient
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
-from soak.scenarios.conversations import LOOK, PROMPT, Conversations
+from soak.scenarios.conversation_steps import LOOK, PROMPT
+from soak.scenarios.conversations import Conversations
 from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 ENDLESS = "flood 1000000 9000000\n"

@@ -1,4 +1,28 @@
-"""The scenarios by name, each imported when it is wanted. Owns none of them."""
+"""Scenarios: each is one way to use an agent, repeated in cycles.
+
+To add one, write a module with a subclass of `Scenario` (`scenario` says what its methods do) and name the class in
+`_CLASSES` below. `terminals` is a good example to start from; the smallest useful scenario is
+
+    class Resizes(Scenario):
+        name = "resizes"
+        summary = "a terminal is resized"
+        block: ClassVar[tuple[str, ...]] = ("resize",) * 10
+
+        async def setup(self, context: ScenarioContext) -> None:
+            self.tabs = CheckedTabs(context)
+            phone = await visits.new_phone(self.tabs)
+            await visits.arrive(context, phone, channel=True)
+
+        async def action(self, context: ScenarioContext, kind: str) -> None:
+            await terminals.resize(self.tabs, context.phones[0])
+
+        async def back(self, context: ScenarioContext) -> None:
+            await self.tabs.kill_all(context.phones[0])
+            await visits.everybody_leaves(context)
+
+`terminal_checks` has the terminals whose output is checked, `phone_visits` connects and disconnects phones, and
+`filling_limits` and `filling_conversations` drive limits to their capacity. Scenarios are imported on first use.
+"""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -6,7 +30,7 @@ from types import MappingProxyType
 
 from soak.scenarios.scenario import Scenario
 
-_PLACES: Mapping[str, str] = MappingProxyType(
+_CLASSES: Mapping[str, str] = MappingProxyType(
     {
         "terminals": "soak.scenarios.terminals:TerminalChurn",
         "reconnects": "soak.scenarios.reconnects:Reconnects",
@@ -19,17 +43,17 @@ _PLACES: Mapping[str, str] = MappingProxyType(
 
 
 def scenarios() -> tuple[str, ...]:
-    """Their names, in the order in which they run by default."""
-    return tuple(_PLACES)
+    """Return the names of all scenarios, in their default order."""
+    return tuple(_CLASSES)
 
 
 def workloads() -> tuple[str, ...]:
-    """Those that use an agent as people do: all but the one that provokes it."""
-    return tuple(name for name in _PLACES if name != "limits")
+    """Return the names of scenarios with ordinary use: all but the one that fills every limit."""
+    return tuple(name for name in _CLASSES if name != "limits")
 
 
 def scenario(name: str) -> type[Scenario]:
-    """A scenario by its name. Raises KeyError for a name that is none."""
-    module, _, attribute = _PLACES[name].partition(":")
+    """Return the class of a scenario. Raises KeyError for an unknown name."""
+    module, _, attribute = _CLASSES[name].partition(":")
     found: type[Scenario] = getattr(import_module(module), attribute)
     return found

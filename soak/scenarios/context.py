@@ -1,4 +1,4 @@
-"""What a scenario finds: the agent under test, the way in for phones, chance, and the account of bytes."""
+"""The context of a scenario: the agent under test, its phones, randomness, and traffic totals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,37 +12,37 @@ from soak.phone.traffic import Traffic
 
 
 class TargetAgent(Protocol):
-    """The agent under test, as scenarios see it. `soak.harness.agent_process` has the real one."""
+    """The agent under test, as scenarios use it. `soak.harness.agent_process` implements it."""
 
     relay_url: str
     device_id: str
 
     @property
     def control_socket(self) -> Path:
-        """Where commands ask the agent."""
+        """The path of the agent's control socket."""
 
     async def ask(self, question: str, arguments: Mapping[str, object] | None = None) -> Any:
-        """Ask over the control socket. Raises StateError."""
+        """Send a request to the control socket and return the answer. Raises StateError."""
 
     async def token(self, number: int, *, encrypted: bool = False) -> str:
-        """The token of phone `number`, always the same: it is made once, so that no list of devices grows.
+        """Return the token of phone `number`. It is created only once, so that no list of devices grows.
 
-        Without `encrypted`, it is one of a legacy app.
+        Without `encrypted` it is the token of a legacy app.
         """
 
     async def keys(self, number: int) -> PhoneKeys | None:
-        """What phone `number` knows of the agent end to end, always the same; None: this agent can't do that."""
+        """Return the encryption keys of phone `number`, always the same ones; None if the agent can't encrypt."""
 
     async def restart_relay(self, *, politely: bool) -> None:
-        """End the relay apart (SIGTERM or SIGKILL), start it again on its port, and wait until it answers.
+        """Restart the separate relay on its port after SIGTERM (`politely`) or SIGKILL; wait until it answers.
 
-        Raises RuntimeError when the relay is the agent's own.
+        Raises RuntimeError if the agent uses its own relay.
         """
 
 
 @dataclass
 class ScenarioContext:
-    """What the cycles of one scenario share. There are at most `most_phones` `phones`; `back` leaves none.
+    """State that the cycles of one scenario share. There are at most `most_phones` `phones`; `back` leaves none.
 
     The agent's timers run `time_scale` times as fast as usual. `other_ledgers` has the ledger entries of other MobiFai
     processes whose limits the scenario has filled.

@@ -1,4 +1,4 @@
-"""The limits of links, relay and commands, driven to where they refuse or wait. Leaves all as it was."""
+"""Fills limits of transports, relay and commands, and restores the state from before."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -15,13 +15,13 @@ from soak.scenarios.context import ScenarioContext
 from soak.scenarios.terminal_checks import CheckedTabs
 
 BACKLOG = 12_000_000
-"""Bytes: more than the kernel's buffers, the relay's backlog and the agent's queue take together."""
+"""Bytes: more than the kernel's buffers, the relay's backlog and the agent's queue hold together."""
 SILENT_SECONDS = 5.0
-"""For how long a phone reads nothing: half of what a relay allows."""
+"""How long a phone reads nothing: half of what a relay allows."""
 
 
 async def fill_commands(context: ScenarioContext) -> None:
-    """Fill `control.clients` and `relay.codes`: more commands at a time than are let in, each wants a code."""
+    """Fill `control.clients` and `relay.codes`: more concurrent commands than are accepted, each for a code."""
     asked = [context.target.ask("pair") for _ in range(max(CONTROL_CLIENTS.value + 4, RELAY_CODES.value + 4))]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     for answer in answers:
@@ -32,7 +32,7 @@ async def fill_commands(context: ScenarioContext) -> None:
 
 
 async def fill_unsigned(context: ScenarioContext) -> None:
-    """Open more connections that never sign in than an address may have: the oldest is closed. Raises PhoneError."""
+    """Open more unauthenticated connections than an address may have; the oldest is closed. Raises PhoneError."""
     token = await context.target.token(0)
     closed = asyncio.Event()
     async with AsyncExitStack() as scope:
@@ -48,21 +48,21 @@ async def fill_unsigned(context: ScenarioContext) -> None:
 
 
 async def fill_backlog(tabs: CheckedTabs, phone: Phone) -> None:
-    """A phone on the relay reads nothing while a terminal prints, until the program waits; then it reads all.
+    """Read nothing from the relay while a terminal prints, until its program is blocked; then read everything.
 
-    Where the kernel's buffers take all of it no program has to wait, and what is not filled is not exercised.
+    If the kernel's buffers hold all of it, no program is blocked, and the limit is reported as not filled.
     """
     uuid = await tabs.open(phone)
     with phone.silent_relay():
         await tabs.type(phone, uuid, tabs.flood(uuid, BACKLOG))
         with suppress(PhoneError):
-            await visits.status_when(tabs.context, program_waits, "the program to wait", SILENT_SECONDS)
+            await visits.status_when(tabs.context, program_is_blocked, "the program to be blocked", SILENT_SECONDS)
     await tabs.settled(phone, uuid)
     await tabs.kill(phone, uuid)
 
 
 async def fill_window(tabs: CheckedTabs, phone: Phone) -> None:
-    """Fill `terminal.window`: a phone that acknowledges reads nothing while a terminal prints, and then reads all.
+    """Fill `terminal.window`: a phone with `ack` reads nothing while a terminal prints, then everything.
 
     Raises PhoneError.
     """
@@ -79,7 +79,7 @@ def _window_is_full(status: visits.Status) -> bool:
     return bool(bounds[TERMINAL_WINDOW.name]["used"] == TERMINAL_WINDOW.value)
 
 
-def program_waits(status: visits.Status) -> bool:
-    """Whether a terminal's output waits to be taken, and its program with it."""
+def program_is_blocked(status: visits.Status) -> bool:
+    """Return whether a terminal has so much unsent output that its program is blocked."""
     bounds = {entry["name"]: entry for entry in status["bounds"]}
     return bool(bounds["terminal.outbox"]["used"] >= 64 << 10)

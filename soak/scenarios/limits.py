@@ -1,4 +1,4 @@
-"""Every limit of the product at its capacity: provocations fill what the use of the other scenarios does not."""
+"""Every limit at its capacity: provocations fill those that ordinary use does not."""
 
 import shutil
 from pathlib import Path
@@ -14,10 +14,10 @@ from soak.scenarios.terminal_checks import CheckedTabs
 
 
 class Limits(Scenario):
-    """All provocations once in the warm-up; then short ones, beside a terminal that is used."""
+    """All provocations once in the warm-up; then cycles with short ones and ordinary terminals."""
 
     name = "limits"
-    summary = "what fills every limit: storms of strangers, phones that read nothing, a model that answers hugely"
+    summary = "every limit at its capacity: connection storms, phones that read nothing, huge answers of a model"
     block: ClassVar[tuple[str, ...]] = (*("type",) * 2, "commands", "strangers", "deaf device", "early candidates")
 
     def __init__(self) -> None:
@@ -25,20 +25,20 @@ class Limits(Scenario):
         self._folder = Path()
 
     def serve_options(self, directory: Path) -> list[str]:
-        """A scripted model."""
+        """Use a scripted model."""
         self._folder = directory
         return self._talks.serve_options(directory)
 
     def settings(self) -> str:
-        """As for conversations."""
+        """Use the settings of `conversations`."""
         return self._talks.settings()
 
     async def setup(self, context: ScenarioContext) -> None:
-        """Nothing: each cycle brings its own phones."""
+        """Connect nobody: each cycle has its own phones."""
         self.tabs = CheckedTabs(context)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """One cycle."""
+        """Run one cycle."""
         match kind:
             case "type":
                 phone = await reconnects.arrive(self.tabs)
@@ -52,7 +52,7 @@ class Limits(Scenario):
                 await self._run(context, next(one for one in provocations() if one.name == kind))
 
     async def fill(self, context: ScenarioContext) -> None:
-        """Run every provocation that this system can have."""
+        """Run every provocation that works on this system."""
         for one in provocations():
             if one.possible:
                 await self._run(context, one)
@@ -71,5 +71,5 @@ class Limits(Scenario):
             shutil.rmtree(folder, ignore_errors=True)
 
     async def back(self, context: ScenarioContext) -> None:
-        """Nothing stays open after a cycle."""
+        """Disconnect all phones; a cycle leaves no terminal open."""
         await visits.everybody_leaves(context)

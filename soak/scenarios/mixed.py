@@ -1,4 +1,4 @@
-"""A bit of everything, in any order: half of it reconnects, beside terminals and conversations."""
+"""Cycles of all other scenarios in any order; half of them are reconnects."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -6,12 +6,14 @@ from typing import ClassVar
 from soak.scenarios import conversations, filling_limits, reconnects, terminals
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
+from soak.scenarios.conversation_steps import ModelScript
+from soak.scenarios.filling_conversations import fill_conversations
 from soak.scenarios.scenario import Scenario
 from soak.scenarios.terminal_checks import CheckedTabs
 
 
 class Mixed(Scenario):
-    """All kinds of cycles, on the agent's own relay. A phone comes for each and goes again."""
+    """All kinds of cycles on the agent's own relay, each with a phone that connects and leaves."""
 
     name = "mixed"
     summary = "all kinds of cycles in any order, on the agent's own relay, half of them reconnects"
@@ -32,27 +34,27 @@ class Mixed(Scenario):
         self._talks = conversations.Conversations()
 
     def serve_options(self, directory: Path) -> list[str]:
-        """A scripted model."""
+        """Use a scripted model."""
         return self._talks.serve_options(directory)
 
     def settings(self) -> str:
-        """As for conversations."""
+        """Use the settings of `conversations`."""
         return self._talks.settings()
 
     @property
-    def script(self) -> conversations.ModelScript:
-        """What the model answers. Raises AttributeError before `serve_options`."""
+    def script(self) -> ModelScript:
+        """The script of the model. Raises AttributeError before `serve_options`."""
         return self._talks.script
 
     async def setup(self, context: ScenarioContext) -> None:
-        """One terminal that stays, opened by a phone that goes again."""
+        """Open one terminal that stays, by a phone that leaves."""
         self.tabs = CheckedTabs(context)
         phone = await reconnects.arrive(self.tabs)
         self.uuid = await self.tabs.open(phone)
         await reconnects.depart(self.tabs, phone)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """One cycle."""
+        """Run one cycle."""
         if kind in reconnects.ACTIONS:
             await reconnects.ACTIONS[kind](self.tabs, self.uuid)
             return
@@ -62,17 +64,17 @@ class Mixed(Scenario):
         if family == "terminals":
             await terminals.ACTIONS[name](self.tabs, phone)
         else:
-            uuid = await self.tabs.open(phone)  # with a small screen: the model is shown all of it in every turn
+            uuid = await self.tabs.open(phone)  # a new terminal has a small screen, which the model gets in every turn
             await conversations.ACTIONS[name](self.tabs, self.script, uuid)
             await self.tabs.leave(phone, uuid)
-        await phone.switch(self.uuid)  # what was made meanwhile was the only active one
+        await phone.switch(self.uuid)  # the cycle's own terminal was the only active one
         await self.tabs.settled(phone, self.uuid)
         await reconnects.depart(self.tabs, phone)
 
     async def fill(self, context: ScenarioContext) -> None:
-        """What every one of them fills, and what an own relay has."""
+        """Fill the limits of terminals, conversations and the agent's own relay."""
         phone = await reconnects.arrive(self.tabs)
-        await conversations.fill_conversations(self.tabs, self.script, self.uuid)
+        await fill_conversations(self.tabs, self.script, self.uuid)
         await filling_limits.fill_backlog(self.tabs, phone)
         await filling_limits.fill_commands(context)
         await filling_limits.fill_unsigned(context)
@@ -80,7 +82,7 @@ class Mixed(Scenario):
         await terminals.fill_terminals(self.tabs, phone)
 
     async def back(self, context: ScenarioContext) -> None:
-        """End the terminal, and leave."""
+        """Close the terminal and leave."""
         phone = context.phones[0] if context.phones else await reconnects.arrive(self.tabs)
         await self.tabs.kill_all(phone)
         await visits.everybody_leaves(context)

@@ -1,7 +1,4 @@
-"""Phones that come and go: as the same devices each time, and gone without a trace at the end.
-
-Owns nothing: the phones are the world's.
-"""
+"""Connects and disconnects phones, always as the same devices. The phones belong to the scenario's context."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,18 +13,18 @@ from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 LOOK_SECONDS = 0.02
 SEALED = 100
-"""Added to the number of a phone that encrypts end to end: it is another device."""
+"""Added to the number of an encrypting phone, which is another device."""
 
 Status = dict[str, Any]
 
 
 def device_id(number: int) -> str:
-    """The id of phone `number`, always the same."""
+    """Return the device id of phone `number`, always the same."""
     return str(uuid5(NAMESPACE_URL, f"mobifai:soak:{number}"))
 
 
 def identity(number: int) -> Identity:
-    """The key of phone `number`, always the same: it protects nothing."""
+    """Return the identity of phone `number`, always the same: it protects nothing."""
     return Identity.from_hex(f"{number + 1:064x}")
 
 
@@ -40,11 +37,10 @@ async def new_phone(
     like: Phone | None = None,
     after: Phone | None = None,
 ) -> Phone:
-    """A phone that is not connected yet, and is watched. It is among the world's phones. Raises StateError.
+    """Add a phone to the context, not connected, with its output checked. Raises StateError.
 
-    One in three encrypts end to end and one is a legacy app, without `features`, unless they are given. `like`:
-    the same device as this one, started anew. `after`: the same phone again, which still knows how far it was, if it
-    knows that.
+    Without `features`, one phone in three encrypts end to end and one is a legacy app. `like`: the same device,
+    restarted. `after`: the same phone again, with its stream offsets.
     """
     context = tabs.context
     known, encrypted = tabs.next_kind() if features is None else (features, False)
@@ -52,7 +48,7 @@ async def new_phone(
         known, encrypted = same.features, same.keys is not None
     keys = await context.target.keys(number) if encrypted else None
     if keys is not None:
-        number += SEALED  # one that the agent knows by its key does not come without
+        number += SEALED  # the agent accepts this device only with its key
     phone = Phone(
         context.target.relay_url,
         await context.target.token(number, encrypted=keys is not None),
@@ -71,7 +67,7 @@ async def new_phone(
 
 
 async def arrive(context: ScenarioContext, phone: Phone, *, channel: bool = False) -> None:
-    """Connect and pair, again and again while the agent is not on offer yet; have the channel. Raises PhoneError."""
+    """Connect and pair, retrying until the agent is available; with `channel`, wait for it. Raises PhoneError."""
     if not phone.relay_is_up:
         await phone.connect(PATIENCE)
     await pair(context, phone)
@@ -80,7 +76,7 @@ async def arrive(context: ScenarioContext, phone: Phone, *, channel: bool = Fals
 
 
 async def pair(context: ScenarioContext, phone: Phone) -> None:
-    """Ask for the agent until it is given: what was there before may take a moment to go. Raises PhoneError."""
+    """Pair, retrying while an earlier phone is still being disconnected. Raises PhoneError."""
     async with asyncio.timeout(PATIENCE):
         while True:
             await on_offer(context, phone)
@@ -95,13 +91,13 @@ async def pair(context: ScenarioContext, phone: Phone) -> None:
 
 
 async def on_offer(context: ScenarioContext, phone: Phone) -> None:
-    """Wait until the relay offers the agent. Raises PhoneError."""
+    """Wait until the relay lists the agent as available. Raises PhoneError."""
     wanted = context.target.device_id
 
     def offered() -> bool:
         return any(device["deviceId"] == wanted for device in phone.devices)
 
-    await phone.until(offered, "the agent on offer", PATIENCE)
+    await phone.until(offered, "the relay to list the agent", PATIENCE)
 
 
 async def on_channel(context: ScenarioContext, phone: Phone) -> None:
@@ -111,31 +107,31 @@ async def on_channel(context: ScenarioContext, phone: Phone) -> None:
 
 
 async def served(context: ScenarioContext, phone: Phone, path: str) -> Status:
-    """Wait until the agent serves this phone by this path. Raises PhoneError."""
+    """Wait until the agent uses this path to this phone. Raises PhoneError."""
     return await status_when(
         context,
         lambda status: status["path"] == path and status["phone"] == phone.device_id,
-        f"the agent to serve {phone.name} by {path}",
+        f"the agent to use the path {path} to {phone.name}",
     )
 
 
 async def status_when(
     context: ScenarioContext, is_so: Callable[[Status], object], what: str, patience: float = PATIENCE
 ) -> Status:
-    """The agent's status, once something is true of it. Raises PhoneError, StateError."""
+    """Wait until the agent's status satisfies `is_so`, and return it. Raises PhoneError, StateError."""
     status: Status = {}
     try:
         async with asyncio.timeout(patience):
-            while not is_so(status := dict(await context.target.ask("status"))):  # noqa: ASYNC110 - it can only be asked
+            while not is_so(status := dict(await context.target.ask("status"))):  # noqa: ASYNC110 - it can only be polled
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         known = {name: status.get(name) for name in ("relay", "phone", "path", "terminals")}
-        raise PhoneError("timeout", f"expected {what} within {patience:g} s; the agent says {known}") from None
+        raise PhoneError("timeout", f"expected {what} within {patience:g} s; the agent reports {known}") from None
     return status
 
 
 async def everybody_leaves(context: ScenarioContext) -> None:
-    """All phones leave, and the agent is as if none had been there. Raises PhoneError, StateError."""
+    """Disconnect all phones and wait until the agent has no session and no terminal. Raises PhoneError, StateError."""
     while context.phones:
         await context.phones.pop().leave()
     await status_when(

@@ -1,4 +1,4 @@
-"""Phones that come, go and come back, in every way in which they do; and a relay that does."""
+"""Phones that leave and return in every way, and a relay that restarts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,17 +18,17 @@ from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 from soak.scenarios.terminals import WORDS
 
 LARGE = 1_000_000
-"""Bytes: what a path changes under; the agent stops the program when no path has room."""
+"""Bytes printed while the path changes; the agent blocks the program when no path accepts output."""
 AWAY = 60_000
-"""Bytes printed while nobody looks: less than the ring holds, so that not one may be missing."""
+"""Bytes printed without a phone: less than the ring holds, so that none may be missing."""
 
 
 class Reconnects(Scenario):
-    """Storms of reconnects, with terminals that go on printing."""
+    """Reconnects in every form, while a terminal prints."""
 
     name = "reconnects"
-    summary = "phones leave politely, vanish, fall silent and come back, paths change, and the relay is restarted"
-    relay: ClassVar[Literal["own", "apart", "restarted"]] = "restarted"
+    summary = "phones leave, vanish, fall silent and return, paths change, and the relay is restarted"
+    relay: ClassVar[Literal["own", "separate", "restarted"]] = "restarted"
     block: ClassVar[tuple[str, ...]] = (
         *("polite relay",) * 2,
         *("vanish relay",) * 2,
@@ -50,7 +50,7 @@ class Reconnects(Scenario):
     once: ClassVar[frozenset[str]] = frozenset({"relay restart"})
 
     async def setup(self, context: ScenarioContext) -> None:
-        """One terminal that stays, opened by a phone that goes again."""
+        """Open one terminal that stays, by a phone that leaves."""
         self._connected_at = self._connected_at or asyncio.get_running_loop().time()
         self.tabs = CheckedTabs(context)
         phone = await arrive(self.tabs)
@@ -58,7 +58,7 @@ class Reconnects(Scenario):
         await depart(self.tabs, phone)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """One cycle: it begins and ends without a phone."""
+        """Run one cycle, which begins and ends without a phone."""
         if kind == "relay restart":
             await self._lasting_connection()
         await ACTIONS[kind](self.tabs, self.uuid)
@@ -66,12 +66,12 @@ class Reconnects(Scenario):
             self._connected_at = asyncio.get_running_loop().time()
 
     async def _lasting_connection(self) -> None:
-        """Wait until the agent takes its relay for a good one: else it comes back later with every restart."""
+        """Wait until the agent regards its connection as stable; else it would delay each reconnect longer."""
         lasting_at = self._connected_at + LASTING_SECONDS / self.tabs.context.time_scale + 0.5
         await asyncio.sleep(max(0.0, lasting_at - asyncio.get_running_loop().time()))
 
     async def fill(self, context: ScenarioContext) -> None:
-        """Commands and codes; a relay that waits for a phone, and an agent for the relay."""
+        """Fill the output window, the relay's backlog, and the limits on commands and codes."""
         phone = await arrive(self.tabs, features=FEATURES)
         await filling_limits.fill_window(self.tabs, phone)
         await depart(self.tabs, phone)
@@ -81,7 +81,7 @@ class Reconnects(Scenario):
         await self.tabs.kill_all(phone)
 
     async def back(self, context: ScenarioContext) -> None:
-        """End the terminal, and leave."""
+        """Close the terminal and leave."""
         phone = context.phones[0] if context.phones else await arrive(self.tabs)
         await self.tabs.kill_all(phone)
         await visits.everybody_leaves(context)
@@ -95,28 +95,28 @@ async def arrive(
     like: Phone | None = None,
     after: Phone | None = None,
 ) -> Phone:
-    """A phone comes, on one path (see `visits.new_phone`)."""
+    """Connect a new phone by one path (see `visits.new_phone`)."""
     phone = await visits.new_phone(tabs, webrtc=channel, features=features, like=like, after=after)
     await visits.arrive(tabs.context, phone, channel=channel)
     return phone
 
 
 async def depart(tabs: CheckedTabs, phone: Phone) -> None:
-    """A phone says goodbye."""
+    """Disconnect a phone."""
     tabs.context.phones.remove(phone)
-    tabs.blink(phone)  # the channel goes first, and then for a moment the rest comes by relay
+    tabs.blink(phone)  # the channel closes first, so the rest arrives through the relay for a moment
     await phone.leave()
     tabs.check()
 
 
 async def use(tabs: CheckedTabs, phone: Phone, uuid: str) -> None:
-    """Find the terminal as it is, and type into it."""
+    """Wait for the terminal's output, and type into it."""
     await tabs.settled(phone, uuid)
     await tabs.run(phone, uuid, shell.say(WORDS))
 
 
 async def come_and_go(tabs: CheckedTabs, uuid: str, *, channel: bool, politely: bool) -> None:
-    """Leave the terminal printing, and come back to it."""
+    """Leave while the terminal prints, and return."""
     phone = await arrive(tabs, channel=channel)
     await use(tabs, phone, uuid)
     await tabs.type(phone, uuid, tabs.flood(uuid, AWAY))
@@ -130,7 +130,7 @@ async def come_and_go(tabs: CheckedTabs, uuid: str, *, channel: bool, politely: 
 
 
 async def half_open(tabs: CheckedTabs, uuid: str, *, channel: bool) -> None:
-    """Fall silent without a close, and come back as the same device while the agent believes in the one before."""
+    """Fall silent without closing, and return as the same device while the agent still serves the old connection."""
     silent = await arrive(tabs, channel=channel)
     await use(tabs, silent, uuid)
     await tabs.type(silent, uuid, tabs.flood(uuid, AWAY))
@@ -148,7 +148,7 @@ async def half_open(tabs: CheckedTabs, uuid: str, *, channel: bool) -> None:
 
 
 async def channel_to_relay(tabs: CheckedTabs, uuid: str) -> None:
-    """The channel ends while the terminal prints: little, of which the screen has all, or much."""
+    """Close the channel while the terminal prints: less than a screen holds, or much more."""
     phone = await arrive(tabs, channel=True)
     await use(tabs, phone, uuid)
     size = tabs.context.random.choice((AWAY, LARGE))
@@ -161,7 +161,7 @@ async def channel_to_relay(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def relay_to_channel(tabs: CheckedTabs, uuid: str) -> None:
-    """The channel opens while the terminal prints."""
+    """Open the channel while the terminal prints."""
     phone = await visits.new_phone(tabs)
     await visits.arrive(tabs.context, phone)
     await tabs.settled(phone, uuid)
@@ -172,7 +172,7 @@ async def relay_to_channel(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def relay_drops(tabs: CheckedTabs, uuid: str) -> None:
-    """The phone loses the relay while the channel serves, comes back to it, and leaves on both."""
+    """Lose the relay while the channel is in use, reconnect to it, and leave on both paths."""
     phone = await arrive(tabs, channel=True)
     await use(tabs, phone, uuid)
     await tabs.type(phone, uuid, tabs.flood(uuid, LARGE))
@@ -185,9 +185,9 @@ async def relay_drops(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def second_phone(tabs: CheckedTabs, uuid: str) -> None:
-    """A second phone is refused while the first is there, and takes over when it has left.
+    """A second phone is refused while the first is connected, and accepted once that has left.
 
-    Where there may be one only, that one just comes and goes.
+    With a limit of one phone, only the first connects and leaves.
     """
     first = await arrive(tabs)
     await use(tabs, first, uuid)
@@ -206,10 +206,10 @@ async def second_phone(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def refused(tabs: CheckedTabs, uuid: str) -> None:
-    """A token that is none, an agent that is none; then all is as before."""
+    """Connect with an invalid token and ask for an unknown agent; then connect as usual."""
     phone = await visits.new_phone(tabs, webrtc=False)
     right = phone.token
-    phone.token = "no.such.token"  # noqa: S105 - that is the point
+    phone.token = "no.such.token"  # noqa: S105 - an invalid one
     await refuses(phone, phone.connect(PATIENCE))
     await phone.drop_relay()
     phone.token = right
@@ -221,7 +221,7 @@ async def refused(tabs: CheckedTabs, uuid: str) -> None:
 
 
 async def refuses(phone: Phone, asking: Awaitable[object]) -> None:
-    """Expect a refusal, in so many words. Raises PhoneError when it is granted, or nothing comes."""
+    """Expect a request to be refused. Raises PhoneError if it is granted or not answered."""
     try:
         await asking
     except PhoneError as error:
@@ -232,7 +232,7 @@ async def refuses(phone: Phone, asking: Awaitable[object]) -> None:
 
 
 async def relay_restart(tabs: CheckedTabs, uuid: str) -> None:
-    """The relay ends, politely or not, under a phone that it serves; agent and phone come back to it."""
+    """Restart the relay, with or without a clean exit, while a phone is connected; agent and phone reconnect."""
     phone = await arrive(tabs)
     await use(tabs, phone, uuid)
     await tabs.type(phone, uuid, tabs.flood(uuid, AWAY))
@@ -258,4 +258,4 @@ ACTIONS: Mapping[str, Callable[[CheckedTabs, str], Awaitable[None]]] = {
     "refused": refused,
     "relay restart": relay_restart,
 }
-"""The kinds of cycles that begin and end without a phone, with a terminal that stays."""
+"""Cycles that begin and end without a phone, with a terminal that stays."""

@@ -1,4 +1,4 @@
-"""Phones that come and go through a relay apart that runs on, so that it can be counted from inside."""
+"""Reconnects through a separate relay that is never restarted, so that it can be counted from inside."""
 
 from typing import ClassVar, Literal
 
@@ -7,11 +7,11 @@ from soak.scenarios.reconnects import Reconnects
 
 
 class SteadyRelay(Reconnects):
-    """The reconnects that a relay sees, without its restarts."""
+    """The reconnects that involve the relay, without its restarts."""
 
     name = "relay"
-    summary = "phones come, vanish, fall silent, are refused and come back through a relay apart that runs on"
-    relay: ClassVar[Literal["own", "apart", "restarted"]] = "apart"
+    summary = "phones leave, vanish, fall silent, are refused and return through a separate relay"
+    relay: ClassVar[Literal["own", "separate", "restarted"]] = "separate"
     block: ClassVar[tuple[str, ...]] = (
         *("polite relay",) * 3,
         *("vanish relay",) * 3,
@@ -23,4 +23,4 @@ class SteadyRelay(Reconnects):
     once: ClassVar[frozenset[str]] = frozenset()
 
     async def fill(self, context: ScenarioContext) -> None:
-        """Nothing: `reconnects` fills the same limits."""
+        """Do nothing: `reconnects` fills the same limits."""

@@ -1,6 +1,6 @@
-"""What a scenario is: setup, action, back. The runner drives it, the sentinels look at what it leaves.
+"""The base class of scenarios: `setup`, `action`, `back`, which the runner calls in this order.
 
-A new scenario is one small file in `soak/scenarios`, named by its class' `name`.
+A block is `setup`, one `action` for each of its cycles, and `back`. Everything is counted after each block.
 """
 
 from abc import ABC, abstractmethod
@@ -12,44 +12,44 @@ from soak.scenarios.context import ScenarioContext
 
 
 class Scenario(ABC):
-    """One way to use an agent. It keeps nothing but what `back` gives up again.
+    """One way to use an agent. `back` must release everything that `setup` and `action` created.
 
-    `block` lists the kinds of one block's cycles. Every block has the same kinds, in an order that the seed decides, so
-    that blocks can be compared. `relay`: the agent's own relay, or one that is a process apart; `restarted`: the cycles
-    restart that one, so that it is counted from outside only.
+    `block` lists the kinds of the cycles of one block. Every block has the same kinds in an order that depends on the
+    seed, so blocks can be compared. `relay` is the agent's own relay, a separate process, or a separate process that
+    cycles restart; the last is not counted from inside.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    relay: ClassVar[Literal["own", "apart", "restarted"]] = "own"
+    relay: ClassVar[Literal["own", "separate", "restarted"]] = "own"
     block: ClassVar[tuple[str, ...]]
     once: ClassVar[frozenset[str]] = frozenset()
-    """Kinds that are costly: a block has them once, also when it is several times as long."""
+    """Costly kinds, which a block has only once even if it is several times as long."""
 
     def plan(self, random: Random, part: int = 0) -> list[str]:
-        """The kinds of the next cycles: of a block's first part, or of a later one."""
+        """Return the kinds of the next cycles: those of the first part of a block, or of a later part."""
         kinds = [kind for kind in self.block if not part or kind not in self.once]
         return random.sample(kinds, len(kinds))
 
     def serve_options(self, directory: Path) -> list[str]:
-        """Options of `mobifai serve`, by default none. `directory` exists, and is the scenario's own."""
+        """Return options for `mobifai serve`, by default none. `directory` exists and belongs to the scenario."""
         return []
 
     def settings(self) -> str:
-        """The settings file that the agent is given, as TOML. By default: empty."""
+        """Return the agent's settings file as TOML, by default empty."""
         return ""
 
     @abstractmethod
     async def setup(self, context: ScenarioContext) -> None:
-        """Get ready for a block: connect phones, open what the cycles use."""
+        """Prepare a block: connect phones and open what its cycles use."""
 
     async def fill(self, context: ScenarioContext) -> None:  # noqa: B027 - not every scenario has something to fill
-        """Drive bounds to their capacity, between `setup` and `back`, as a part of the warm-up. By default: none."""
+        """Drive limits to their capacity, between `setup` and `back` in the warm-up. By default none."""
 
     @abstractmethod
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """One cycle. Raises IntegrityError for a byte that is lost, doubled or out of order; PhoneError."""
+        """Run one cycle. Raises PhoneError, and IntegrityError for bytes that are lost, duplicated or reordered."""
 
     @abstractmethod
     async def back(self, context: ScenarioContext) -> None:
-        """Give up everything: afterwards no phone is there and no terminal is open."""
+        """Release everything: afterwards no phone is connected and no terminal is open."""

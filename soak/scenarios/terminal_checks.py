@@ -1,7 +1,7 @@
-"""Terminals as phones use them, with the account of every byte: opened, typed into, looked at, ended.
+"""Open terminals whose output is checked byte for byte.
 
-Owns what each terminal is expected to print and what each phone has seen of it; gives both up with the terminal. Knows
-no connection: phones come and go in `visits`.
+Owns the expected output of each terminal and what each phone has seen of it, until the terminal ends. Knows no
+connections: `phone_visits` connects phones.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from soak.scenarios.context import ScenarioContext
 from soak.shell import TypedLine
 
 PATIENCE = 20.0
-"""Seconds that anything may take on a busy machine."""
+"""Timeout in seconds, long enough for a busy machine."""
 
 KINDS = ((FEATURES, True), (FEATURES, False), ((), False))
 """Phones with offsets and acknowledgements, with and without encryption, and legacy apps."""
@@ -31,7 +31,7 @@ OUTPUT, SCREEN, AI_ACTION = "terminal:output", "process:screen", "ai:action"
 
 @dataclass
 class CheckedTab:
-    """An open terminal: what it is expected to print, and who sees what of it. `line` is the next number of a flood."""
+    """An open terminal: its expected output and each phone's view of it. `line` is the next number of a flood."""
 
     uuid: str
     stream: ExpectedStream
@@ -40,7 +40,7 @@ class CheckedTab:
 
 
 class CheckedTabs:
-    """The terminals of a scenario."""
+    """The open terminals of a scenario."""
 
     def __init__(self, context: ScenarioContext) -> None:
         self.context = context
@@ -52,7 +52,7 @@ class CheckedTabs:
     def __len__(self) -> int:
         return len(self._tabs)
 
-    # -- what phones see
+    # -- checking output
 
     def next_kind(self) -> tuple[tuple[str, ...], bool]:
         """Return the next phone's features and whether it encrypts end to end. One in three is a legacy app."""
@@ -60,9 +60,9 @@ class CheckedTabs:
         return KINDS[self._phones % len(KINDS)]
 
     def watch(self, phone: Phone) -> None:
-        """Check what this phone gets from now on. A byte out of order fails whoever waits for the phone."""
+        """Check this phone's output from now on. A wrong byte fails every task that waits for the phone."""
 
-        def heard(event: str, payload: Json) -> None:
+        def check(event: str, payload: Json) -> None:
             if event in (OUTPUT, SCREEN):
                 self._shown(phone.device_id, event, str(payload["uuid"]), str(payload["data"]))
             elif event == AI_ACTION and payload["action"]["type"] == "keystroke":
@@ -71,10 +71,10 @@ class CheckedTabs:
         for tab in self._tabs.values():
             if phone.offsets is None or phone.offsets.of(tab.uuid).end is None:
                 tab.views.pop(phone.device_id, None)
-        phone.watcher = heard
+        phone.watcher = check
 
     def ignore(self, phone: Phone) -> None:
-        """Check nothing of what this phone gets any more: it is about to be replaced by itself."""
+        """Stop checking the output of this phone."""
         phone.watcher = None
 
     def _shown(self, viewer: str, event: str, uuid: str, text: str) -> None:
@@ -82,65 +82,65 @@ class CheckedTabs:
         self.context.traffic.bytes_received += len(data)
         tab = self._tabs.get(uuid)
         if tab is None:
-            return  # its end is on the way
+            return  # it is being closed
         view = tab.views.setdefault(viewer, StreamView(tab.stream))
         try:
             view.screen(data) if event == SCREEN else view.output(data)
         except IntegrityError as error:
             self.context.traffic.lost += error.amount
-            told = IntegrityError(f"terminal {uuid}, {event}: {error}", error.amount)
-            self._first_loss = self._first_loss or told
-            raise told from None
+            loss = IntegrityError(f"terminal {uuid}, {event}: {error}", error.amount)
+            self._first_loss = self._first_loss or loss
+            raise loss from None
 
     def check(self) -> None:
-        """Raise IntegrityError when anything was amiss so far, also with a phone that nobody waits for any more."""
+        """Raise IntegrityError if any phone has received wrong output so far."""
         if self._first_loss is not None:
             raise self._first_loss
 
     def _typed(self, uuid: str, text: str) -> None:
-        """The assistant typed: the only thing that it ever says (see `conversations`)."""
+        """Expect the output of what the assistant typed, always `say ...` (see `conversations`)."""
         if (tab := self._tabs.get(uuid)) is not None and text.startswith("say "):
             tab.stream.will_print(text.removeprefix("say ").encode())
 
     def blink(self, phone: Phone) -> None:
-        """This phone is about to lose a path, with what is on it; the screens that then come have to close the gap.
+        """Allow a gap in this phone's output until the next screens: it is about to lose a path with output in flight.
 
-        One that knows how far it is has no gap: it gets exactly the rest.
+        A phone with stream offsets has no gap: it gets exactly the rest.
         """
         for tab in self._tabs.values() if phone.watcher is not None and phone.offsets is None else ():
             if (view := tab.views.get(phone.device_id)) is not None:
                 view.blink()
 
     def complete(self, phone: Phone, uuid: str) -> bool:
-        """Whether this phone has seen all that this terminal will have printed."""
+        """Return whether this phone has seen all expected output of this terminal."""
         view = self._tabs[uuid].views.get(phone.device_id)
         return view is not None and view.complete
 
     def position(self, phone: Phone, uuid: str) -> int:
-        """How far this phone has seen, in bytes since the terminal began."""
+        """Return how far this phone has seen, in bytes since the start of the terminal."""
         view = self._tabs[uuid].views.get(phone.device_id)
         return view.position if view is not None else 0
 
     async def settled(self, phone: Phone, *uuids: str) -> None:
-        """Wait until this phone has seen all of these terminals. Raises PhoneError, IntegrityError."""
+        """Wait until this phone has seen all expected output of these terminals. Raises PhoneError, IntegrityError."""
         for uuid in uuids:
             await self._until(phone, uuid, lambda uuid=uuid: self.complete(phone, uuid))  # type: ignore[misc]
 
     async def printing(self, phone: Phone, uuid: str, beyond: int = 0) -> None:
-        """Wait until this phone has seen so many bytes more. Raises PhoneError, IntegrityError."""
+        """Wait until this phone has seen more than `beyond` further bytes. Raises PhoneError, IntegrityError."""
         start = self.position(phone, uuid)
         await self._until(phone, uuid, lambda: self.position(phone, uuid) > start + beyond)
 
     async def _until(self, phone: Phone, uuid: str, ready: Callable[[], bool]) -> None:
         tab = self._tabs[uuid]
-        what = f"terminal {uuid}, of which {self.position(phone, uuid)} bytes came, to print {tab.stream.total}"
+        what = f"terminal {uuid}, of which {self.position(phone, uuid)} bytes have arrived, to print {tab.stream.total}"
         await phone.until(ready, what, PATIENCE)
         self.check()
 
-    # -- what phones do
+    # -- using terminals
 
     async def open(self, phone: Phone, *, greeted: bool = True) -> str:
-        """A new terminal, by default once its program takes input. Raises PhoneError, IntegrityError."""
+        """Open a terminal; by default wait until its program reads input. Raises PhoneError, IntegrityError."""
         uuid = str(UUID(int=self.context.random.getrandbits(128), version=4))
         tab = self._tabs[uuid] = CheckedTab(uuid, ExpectedStream(TERMINAL_RING.value, self._least_kept))
         tab.stream.will_print(shell.GREETING)
@@ -150,41 +150,41 @@ class CheckedTabs:
         return uuid
 
     async def type(self, phone: Phone, uuid: str, line: TypedLine, via: Path | None = None) -> None:
-        """Type, and expect what is printed for it; `settled` waits for that. Raises PhoneError."""
+        """Type a line and expect its output; `settled` waits for the output. Raises PhoneError."""
         self._tabs[uuid].stream.will_print(line.printed)
         self.context.traffic.bytes_sent += len(line.typed.encode())
         await phone.type(uuid, line.typed, via)
 
     async def run(self, phone: Phone, uuid: str, line: TypedLine, via: Path | None = None) -> None:
-        """Type, and wait until all is seen. Raises PhoneError, IntegrityError."""
+        """Type a line and wait for its output. Raises PhoneError, IntegrityError."""
         await self.type(phone, uuid, line, via)
         await self.settled(phone, uuid)
 
     def flood(self, uuid: str, size: int) -> TypedLine:
-        """What makes a terminal print about so many bytes, which it has not printed before."""
+        """Return a line that makes a terminal print about `size` new bytes."""
         tab = self._tabs[uuid]
         first, tab.line = tab.line, tab.line + max(1, size // shell.LINE_BYTES)
         return shell.flood(first, tab.line - 1)
 
     async def leave(self, phone: Phone, uuid: str) -> None:
-        """Have the program end by itself, and see all that it printed before. Raises PhoneError, IntegrityError."""
+        """Let the program exit, and wait for all of its output. Raises PhoneError, IntegrityError."""
         await self.type(phone, uuid, shell.leave())
         await phone.expect("process:exited", lambda payload: payload["uuid"] == uuid, PATIENCE)
         await self.settled(phone, uuid)
         self.forget(uuid)
 
     async def kill(self, phone: Phone, uuid: str) -> None:
-        """End a terminal, whatever it does. Raises PhoneError."""
+        """Close a terminal, whatever its program does. Raises PhoneError."""
         self.forget(uuid)
         await phone.terminate(uuid, PATIENCE)
 
     def forget(self, uuid: str) -> None:
-        """Expect nothing of a terminal any more."""
+        """Stop checking a terminal."""
         self._tabs.pop(uuid, None)
         for phone in self.context.phones:
             phone.forget_output(uuid)
 
     async def kill_all(self, phone: Phone) -> None:
-        """End every terminal that is open. Raises PhoneError."""
+        """Close every open terminal. Raises PhoneError."""
         for uuid in list(self._tabs):
             await self.kill(phone, uuid)

@@ -1,4 +1,4 @@
-"""Terminals come and go under one phone that stays."""
+"""Terminals are opened and closed by one phone that stays connected."""
 
 from typing import ClassVar
 
@@ -13,14 +13,14 @@ from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 WORDS = "one, zwei, три, 四, 🖐 "
 FLOOD = 300_000
-"""Bytes: three times what the agent's ring holds."""
+"""Bytes: three times the size of the agent's ring."""
 
 
 class TerminalChurn(Scenario):
     """Terminal churn on the data channel."""
 
     name = "terminals"
-    summary = "terminals are opened, typed into, flooded, resized, renamed, switched, closed and killed"
+    summary = "terminals are opened, typed into, flooded, resized, renamed, switched and closed"
     block: ClassVar[tuple[str, ...]] = (
         *("type",) * 6,
         *("flood",) * 4,
@@ -32,26 +32,26 @@ class TerminalChurn(Scenario):
     )
 
     async def setup(self, context: ScenarioContext) -> None:
-        """One phone, on the data channel."""
+        """Connect one phone by the data channel."""
         self.tabs = CheckedTabs(context)
         await visits.arrive(context, await visits.new_phone(self.tabs), channel=True)
 
     async def action(self, context: ScenarioContext, kind: str) -> None:
-        """One cycle."""
+        """Run one cycle."""
         await ACTIONS[kind](self.tabs, context.phones[0])
 
     async def fill(self, context: ScenarioContext) -> None:
-        """As many terminals as may be, full rings, and more input than a program that does not read may be given."""
+        """Fill the limits on terminals, their rings, and their input."""
         await fill_terminals(self.tabs, context.phones[0])
 
     async def back(self, context: ScenarioContext) -> None:
-        """Close what is open still, and leave."""
+        """Close all terminals and leave."""
         await self.tabs.kill_all(context.phones[0])
         await visits.everybody_leaves(context)
 
 
 async def type_and_close(tabs: CheckedTabs, phone: Phone) -> None:
-    """Open, type in several ways, have the shell end."""
+    """Open a terminal, type in several ways, and let the program exit."""
     uuid = await tabs.open(phone)
     await tabs.run(phone, uuid, shell.say(WORDS * tabs.context.random.randrange(1, 20)))
     for line in shell.echo(f"\x03\x04\x7f\t{WORDS}" * tabs.context.random.randrange(1, 20)):
@@ -60,14 +60,14 @@ async def type_and_close(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def flood_and_exit(tabs: CheckedTabs, phone: Phone) -> None:
-    """More output than a ring holds, all of it seen; the shell ends while the last of it is under way."""
+    """Print more than a ring holds and receive all of it; the program exits with output in flight."""
     uuid = await tabs.open(phone)
     await tabs.type(phone, uuid, tabs.flood(uuid, FLOOD))
     await tabs.leave(phone, uuid)
 
 
 async def resize(tabs: CheckedTabs, phone: Phone) -> None:
-    """The program gets each size."""
+    """Resize three times; the program sees each size."""
     uuid = await tabs.open(phone)
     for _ in range(3):
         cols, rows = tabs.context.random.randrange(20, 200), tabs.context.random.randrange(5, 80)
@@ -77,7 +77,7 @@ async def resize(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def rename(tabs: CheckedTabs, phone: Phone) -> None:
-    """Another name, twice."""
+    """Rename a terminal twice."""
     uuid = await tabs.open(phone)
     for _ in range(2):
         await phone.rename(uuid, f"{WORDS}{tabs.context.random.randrange(1000)}", PATIENCE)
@@ -85,7 +85,7 @@ async def rename(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def switch(tabs: CheckedTabs, phone: Phone) -> None:
-    """Two are flooded while a third is looked at; then they are looked at, one by one and together."""
+    """Flood two inactive terminals; then make one of them and finally all three active."""
     unseen = [await tabs.open(phone) for _ in range(2)]
     seen = await tabs.open(phone)
     for uuid, size in zip(unseen, (FLOOD, TERMINAL_RING.value // 2), strict=True):
@@ -101,7 +101,7 @@ async def switch(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def kill(tabs: CheckedTabs, phone: Phone) -> None:
-    """End one that prints, and one that does not read."""
+    """Close a terminal that prints, and one whose program does not read."""
     uuid = await tabs.open(phone)
     await tabs.type(phone, uuid, tabs.flood(uuid, 4 * FLOOD))
     await tabs.printing(phone, uuid)
@@ -112,11 +112,11 @@ async def kill(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def refused(tabs: CheckedTabs, phone: Phone) -> None:
-    """What can't be done is said, and changes nothing."""
+    """Requests that are refused with an error, and change nothing."""
     uuid = await tabs.open(phone)
-    await phone.create(uuid, timeout=PATIENCE)  # it exists: made active again, no more
+    await phone.create(uuid, timeout=PATIENCE)  # it exists, so this only makes it active
     gone = visits.device_id(1000)
-    await phone.type(gone, "nobody hears this")
+    await phone.type(gone, "nobody receives this")
     await expect_error(phone, gone)
     await phone.resize(uuid, 0, 0)
     await expect_error(phone, uuid)
@@ -125,13 +125,13 @@ async def refused(tabs: CheckedTabs, phone: Phone) -> None:
 
 
 async def expect_error(phone: Phone, uuid: str) -> str:
-    """Why something was refused that concerns a terminal. Raises PhoneError."""
-    told = await phone.expect("process:error", lambda payload: payload["uuid"] == uuid, PATIENCE)
-    return str(told["error"])
+    """Wait for the refusal of a request about a terminal. Return its text. Raises PhoneError."""
+    refusal = await phone.expect("process:error", lambda payload: payload["uuid"] == uuid, PATIENCE)
+    return str(refusal["error"])
 
 
 async def fill_terminals(tabs: CheckedTabs, phone: Phone) -> None:
-    """Fill `terminals`, `terminal.ring` and `terminal.input`; the next of each is refused, or the oldest goes."""
+    """Fill `terminals`, `terminal.ring` and `terminal.input`. Raises PhoneError unless the excess is refused."""
     uuids = [await tabs.open(phone, greeted=False) for _ in range(TERMINALS.value)]
     try:
         await phone.create(visits.device_id(1000), timeout=PATIENCE)
@@ -139,7 +139,7 @@ async def fill_terminals(tabs: CheckedTabs, phone: Phone) -> None:
         if error.event != "process:error":
             raise
     else:
-        raise PhoneError("error", f"expected the agent to refuse terminal {TERMINALS.value + 1}; it made it")
+        raise PhoneError("error", f"expected the agent to refuse terminal {TERMINALS.value + 1}; it created it")
     await tabs.settled(phone, uuids[-1])
     await tabs.run(phone, uuids[-1], tabs.flood(uuids[-1], FLOOD))
     await tabs.run(phone, uuids[-1], shell.DEAF)
@@ -158,4 +158,4 @@ ACTIONS = {
     "kill": kill,
     "refused": refused,
 }
-"""The kinds of cycles that need a phone on a path, whichever it is."""
+"""Cycles that need a connected phone, by any path."""

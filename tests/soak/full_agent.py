@@ -29,7 +29,7 @@ from soak.provocations.relay_storms import FIRST_DEVICE, address
 from soak.provocations.stranger import RawRelayClient, frame_head
 from soak.scenarios import phone_visits as visits
 from soak.scenarios.context import ScenarioContext
-from soak.scenarios.conversations import PROMPT
+from soak.scenarios.conversation_steps import PROMPT
 from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
 
 SETTINGS = '[assistant]\nquiet_seconds = 0.0\napprovals = "never"\nretries = 0\n'

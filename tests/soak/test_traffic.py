@@ -90,7 +90,7 @@ async def test_output_that_does_not_come_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("soak.scenarios.terminal_checks.PATIENCE", 0.01)
     tabs, phone = watching()
     hears(phone, "soak ")
-    with pytest.raises(PhoneError, match="terminal one, of which 5 bytes came, to print 31"):
+    with pytest.raises(PhoneError, match="terminal one, of which 5 bytes have arrived, to print 31"):
         await tabs.settled(phone, UUID)
 
 

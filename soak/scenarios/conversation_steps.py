@@ -1,0 +1,70 @@
+"""Steps of a conversation with a scripted model: the script, prompts, and how a conversation may end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mobifai.limits import MAX_AI_DELAY
+from soak.phone.event_log import PhoneError
+from soak.phone.phone import Phone
+from soak.scenarios.terminal_checks import PATIENCE, CheckedTabs
+
+PROMPT = "Say something, and be brief: é€😀"
+Step = str | list[dict[str, Any]]
+
+LOOK: dict[str, Any] = {"type": "request_screen"}
+TELL: dict[str, Any] = {"type": "message", "text": "done é€😀"}
+WAIT: dict[str, Any] = {"type": "delay", "ms": MAX_AI_DELAY}
+"""Longer than any cycle, so the conversation is always ended from outside."""
+
+
+def types(text: str) -> dict[str, Any]:
+    """Return an action that makes the terminal print a line."""
+    return {"type": "keystroke", "text": f"say {text}\n"}
+
+
+class ModelScript:
+    """The file with the answers of the model."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def write(self, *steps: Step) -> None:
+        """Set the answers, from the next conversation on."""
+        draft = self._file.with_suffix(".new")
+        draft.write_text(json.dumps(steps, ensure_ascii=False))
+        draft.replace(self._file)
+
+
+async def ask(tabs: CheckedTabs, uuid: str, prompt: str = PROMPT) -> None:
+    """Send a prompt and wait until the agent has started. Raises PhoneError."""
+    phone = tabs.context.phones[0]
+    await phone.send("ai:prompt", {"uuid": uuid, "prompt": prompt})
+    await reported(phone, "ai:started", uuid)
+
+
+async def reported(phone: Phone, event: str, uuid: str) -> dict[str, Any]:
+    """Wait for an event of the conversation in a terminal. Return its payload. Raises PhoneError."""
+    payload: dict[str, Any] = await phone.expect(event, lambda payload: payload["uuid"] == uuid, PATIENCE)
+    return payload
+
+
+async def finished(tabs: CheckedTabs, uuid: str) -> None:
+    """Wait until the model is done and its output is printed. Raises PhoneError, IntegrityError."""
+    await reported(tabs.context.phones[0], "ai:finished", uuid)
+    await tabs.settled(tabs.context.phones[0], uuid)
+
+
+async def failed(tabs: CheckedTabs, uuid: str, because: str) -> None:
+    """Wait for an error that contains `because`. Raises PhoneError, IntegrityError."""
+    error = (await reported(tabs.context.phones[0], "ai:error", uuid))["error"]
+    if because not in error:
+        raise PhoneError("ai:error", f"expected {because!r}; found {error!r}")
+    await tabs.settled(tabs.context.phones[0], uuid)
+
+
+async def long(tabs: CheckedTabs, script: ModelScript, uuid: str) -> None:
+    """A model that never finishes, until the limit on turns stops it."""
+    script.write([types("again é€😀"), LOOK])
+    await ask(tabs, uuid, PROMPT * 20)
+    await failed(tabs, uuid, "turns; the task may be unfinished")
