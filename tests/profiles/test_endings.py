@@ -6,6 +6,7 @@ The table below has a cell for each command and each ending: how that ending is 
 import errno
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 from profiles.command import COMMANDS
-from tests.profiles.ending_commands import Command, LivingAgent, commanded, living_agent, profiled
+from tests.profiles.ending_commands import LONGEST, Command, LivingAgent, commanded, living_agent, profiled
 from tests.profiles.gate_branches import repository
 from tests.soak.soak_runs import wait_until
 from tests.support.small_disk import SmallDisk, small_disk
@@ -192,10 +193,22 @@ def interrupted(place: Place, name: str, ending: str) -> None:
     with at_work(place, name) as command:
         for number in INTERRUPTING[ending]:
             command.process.send_signal(number)
+        if name == "compare":
+            again_until_ended(command, INTERRUPTING[ending][-1])
         is_in_order(command, name, command.wait(), 4)
         if name in REPORTING:
             assert command.document()["verdict"] == "inconclusive"
             assert "interrupted" in command.said()
+
+
+def again_until_ended(command: Command, number: signal.Signals) -> None:
+    """Repeat a signal: Python handles one that comes right before a blocking read only once that read is over."""
+    until = time.monotonic() + LONGEST
+    while time.monotonic() < until:
+        with suppress(subprocess.TimeoutExpired):
+            command.process.wait(5)
+            return
+        command.process.send_signal(number)
 
 
 def killed(place: Place, name: str, ending: str) -> None:
