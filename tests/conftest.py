@@ -9,11 +9,16 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import leftovers, loops, netns, node
 from tests.support.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 
 ROOT = Path(__file__).parent.parent
+
+# A machine that has other work is slow: how long an example takes says nothing about the code.
+settings.register_profile("mobifai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mobifai")
 
 FAILED = pytest.StashKey[bool]()
 HEADER = pytest.StashKey[list[str]]()

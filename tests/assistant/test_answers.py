@@ -107,7 +107,7 @@ _json = st.recursive(
 
 
 @given(_json, st.sampled_from(["{}", "```json\n{}\n```", "so: {} ok", "```{}```", "{}{}"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_json_is_understood_or_given_back(value: object, dress: str) -> None:
     words = json.dumps(value)
     for block in (text(dress.replace("{}", words)), call(value if isinstance(value, dict) else {"actions": value})):
@@ -120,6 +120,6 @@ def test_any_json_is_understood_or_given_back(value: object, dress: str) -> None
 
 
 @given(st.text(alphabet='{}[]":,`\\ntypeacionskrms01 \n', max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_understood_or_given_back(words: str) -> None:
     understand([text(words)])

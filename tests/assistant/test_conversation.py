@@ -82,7 +82,7 @@ class AnyConversation(RuleBasedStateMachine):
 
 
 TestAnyConversation = AnyConversation.TestCase
-TestAnyConversation.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestAnyConversation.settings = settings(max_examples=100, stateful_step_count=30)
 
 
 def exchange(conversation: Conversation, number: int, thinks: bool = False) -> None:

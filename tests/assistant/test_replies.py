@@ -122,7 +122,7 @@ _values = st.recursive(
 
 
 @given(st.lists(_values, max_size=8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_json_is_an_answer_or_an_error(events: list[object]) -> None:
     stream = replies.Stream(a_bound())
     try:
@@ -137,7 +137,7 @@ def test_any_json_is_an_answer_or_an_error(events: list[object]) -> None:
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_an_answer_or_an_error(body: bytes) -> None:
     with pytest.raises(AssistantError):
         replies.whole(body, a_bound())

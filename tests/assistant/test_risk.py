@@ -385,7 +385,7 @@ def test_a_harmless_line_runs_nothing_else_and_writes_nothing(tmp_path: Path, sh
     options = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"], "dash": []}[shell]
     environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path), "x": "a; canary"}
 
-    @settings(max_examples=800, deadline=None, database=None)
+    @settings(max_examples=800, database=None)
     @given(LINES)
     def run_what_is_harmless(line: str) -> None:
         if not line.strip() or JUDGE.risk(line):

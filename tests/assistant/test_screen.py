@@ -123,7 +123,7 @@ _parts = st.sampled_from(
 
 
 @given(st.lists(_parts, max_size=60), st.integers(0, 7), st.integers(0, 4))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_whatever_is_printed_the_picture_is_one_of_that_size(parts: list[str], cols: int, rows: int) -> None:
     seen = see("".join(parts), cols, rows)
     screen = seen.text[seen.screen_at :].split("\n")
@@ -134,7 +134,7 @@ def test_whatever_is_printed_the_picture_is_one_of_that_size(parts: list[str], c
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_taken(data: bytes) -> None:
     see(data)
 

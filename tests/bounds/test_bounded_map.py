@@ -100,4 +100,4 @@ class MapAgainstModel(RuleBasedStateMachine):
 
 
 TestMapAgainstModel = MapAgainstModel.TestCase
-TestMapAgainstModel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestMapAgainstModel.settings = settings(max_examples=60, stateful_step_count=30)

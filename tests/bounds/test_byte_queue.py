@@ -60,7 +60,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
 
 
 TestQueueAgainstModel = QueueAgainstModel.TestCase
-TestQueueAgainstModel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestQueueAgainstModel.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 @pytest.mark.parametrize("length", [7, 8])

@@ -150,9 +150,9 @@ class RingThatOutlivesItsProcess(RingAgainstModel):
 
 
 TestRingAgainstModel = RingAgainstModel.TestCase
-TestRingAgainstModel.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestRingAgainstModel.settings = settings(max_examples=80, stateful_step_count=30)
 TestRingThatOutlivesItsProcess = RingThatOutlivesItsProcess.TestCase
-TestRingThatOutlivesItsProcess.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestRingThatOutlivesItsProcess.settings = settings(max_examples=80, stateful_step_count=30)
 
 
 @pytest.mark.parametrize("buffer", [byte_array, memory_map])

@@ -71,7 +71,7 @@ class HistoryAgainstModel(RuleBasedStateMachine):
 
 
 TestHistoryAgainstModel = HistoryAgainstModel.TestCase
-TestHistoryAgainstModel.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestHistoryAgainstModel.settings = settings(max_examples=100, stateful_step_count=30)
 
 
 @pytest.mark.parametrize(("entries", "kept"), [(4, 4), (5, 5), (6, 4)])

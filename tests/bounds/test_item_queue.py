@@ -1,7 +1,7 @@
 """ItemQueue: first in, first out, and at its capacity what its limit declares."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.bounds import ItemQueue, Ledger
@@ -40,7 +40,6 @@ def test_an_empty_one_has_nothing_to_take() -> None:
 
 
 @given(st.lists(st.none() | st.integers(), max_size=40))
-@settings(deadline=None)
 def test_it_agrees_with_a_list(steps: list[int | None]) -> None:
     queue, ledger = a_queue_of(CANDIDATES, 5)
     model: list[int] = []

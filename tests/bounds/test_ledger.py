@@ -4,7 +4,7 @@ import gc
 import weakref
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mobifai.bounds import Bound, ByteQueue, ByteRing, Entry, Ledger
@@ -151,7 +151,7 @@ SETTABLE = sorted(name for name, limit in LIMITS.items() if not limit.fixed and 
 
 @pytest.mark.parametrize("name", [name for name, limit in LIMITS.items() if limit.fixed])
 def test_a_limit_that_other_code_relies_on_can_not_be_set(name: str) -> None:
-    with pytest.raises(ConfigError, match="can't be set"):
+    with pytest.raises(ConfigError, match="can't be changed"):
         Ledger({name: LIMITS[name].value})
 
 
@@ -166,7 +166,6 @@ def test_a_screen_has_to_fit_into_what_waits_for_the_phone(ring: int, outbox: in
 
 
 @given(st.dictionaries(st.sampled_from(SETTABLE), st.integers(1, 100)))
-@settings(deadline=None)
 def test_any_numbers_in_reason_are_taken(overrides: dict[str, int]) -> None:
     entries = Ledger(overrides).entries()
     assert {entry.name: entry.capacity for entry in entries} == {

@@ -105,7 +105,7 @@ def test_a_kind_that_makes_room_says_its_count_first() -> None:
     assert speaker.said == ["a", "a ... repeated 2 times in the last minute", "b"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 90)), max_size=60), st.integers(1, 6))
 def test_no_message_is_lost_whatever_comes(heard: list[tuple[str, float]], kinds: int) -> None:
     speaker = Speaker(kinds=kinds)

@@ -80,7 +80,7 @@ def test_a_file_is_filled_to_its_limit_and_no_further(tmp_path: Path, last: int,
         assert place.entry(LOG_FILE.name).peak <= 100
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(st.integers(0, 90), st.none()), max_size=40), st.integers(20, 120), st.integers(1, 4))
 def test_the_ledger_knows_what_is_on_disk(
     tmp_path_factory: pytest.TempPathFactory, lines: list[int | None], size: int, files: int

@@ -24,7 +24,7 @@ async def test_task() -> None:
 
 
 @given(number=st.integers())
-@settings(max_examples=1, deadline=None)
+@settings(max_examples=1)
 async def test_task_of_a_property(number: int) -> None:
     KEPT.append(asyncio.create_task(linger(60)))
 

@@ -4,7 +4,7 @@ from random import Random
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiles.comparison import EXIT_STATUS, CauseRow, ProfileComparison, compare, comparison_text
@@ -40,7 +40,7 @@ def turned(rows: list[CauseRow]) -> list[CauseRow]:
     ]
 
 
-EASY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EASY = settings(max_examples=50)
 """A loaded machine makes reports slowly."""
 
 

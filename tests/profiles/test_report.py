@@ -58,7 +58,7 @@ def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert sorted(file.name for file in directory.path.iterdir()) == ["report.html", "report.json"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(samples.reports)
 def test_every_report_comes_back_as_it_was(report: ProfileReport) -> None:
     with TemporaryDirectory() as folder:
@@ -67,7 +67,7 @@ def test_every_report_comes_back_as_it_was(report: ProfileReport) -> None:
         assert read_profile(file) == report
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names, st.floats())
 def test_report_json_is_read_back_whatever_the_names_and_numbers_are(name: str, value: float) -> None:
     back = msgspec.json.decode(encoded(samples.hostile(name, value)), type=ProfileReport)
@@ -153,7 +153,7 @@ def test_a_write_that_fails_leaves_the_last_whole_report(tmp_path: Path) -> None
 # -- the page
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names, st.floats())
 def test_no_name_becomes_markup(name: str, value: float) -> None:
     shown = page(samples.hostile(f"n{name}", value))
@@ -164,7 +164,7 @@ def test_no_name_becomes_markup(name: str, value: float) -> None:
     assert not set(shown) & {chr(code) for code in (*range(9), *range(11, 32), 127, 0x202E, 0x2066)}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(samples.reports)
 def test_every_report_has_a_whole_page(report: ProfileReport) -> None:
     shown = page(report)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from profiles.comparison import compare
@@ -20,7 +20,7 @@ from soak.report.schema import written
 from tests.profiles import sample_profiles as samples
 from tests.profiles.sample_gates import gate_report
 
-EASY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EASY = settings(max_examples=30)
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 

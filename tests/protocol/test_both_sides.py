@@ -145,7 +145,7 @@ def both_are_joined(lines: Lines, sid: str) -> bool:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_phone_that_taps_again_and_again_ends_up_paired(data: st.DataObject) -> None:
     lines = Lines()
     sid = lines.connect(strict=data.draw(st.booleans()))
@@ -161,7 +161,7 @@ def test_a_phone_that_taps_again_and_again_ends_up_paired(data: st.DataObject) -
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_phone_of_today_that_comes_back_at_any_moment_ends_up_paired(data: st.DataObject) -> None:
     lines = Lines()
     for _ in range(data.draw(st.integers(1, 3))):

@@ -112,7 +112,7 @@ class CodesAgainstModel(RuleBasedStateMachine):
 
 
 TestCodesAgainstModel = CodesAgainstModel.TestCase
-TestCodesAgainstModel.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestCodesAgainstModel.settings = settings(max_examples=80, stateful_step_count=40)
 
 
 @pytest.mark.parametrize("kind", [ClientKind.AGENT, ClientKind.LEGACY])
@@ -156,7 +156,6 @@ def test_invitations_of_one_kind_void_none_of_another_while_there_are_some_of_th
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=30))
-@settings(deadline=None)
 def test_any_other_text_is_a_wrong_code(typed: str) -> None:
     codes = Codes(Ledger(), lambda alphabet: alphabet[-1])
     codes.issue("g", ClientKind.LEGACY, START)
@@ -250,7 +249,6 @@ def test_it_remembers_no_more_addresses_than_it_may(others: int, remembered: boo
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), max_size=60))
-@settings(deadline=None)
 def test_nobody_fails_more_than_twice_the_number_in_any_minute(steps: list[tuple[str, float]]) -> None:
     """The window is fixed, not sliding: at its seam a person may try twice as often, never more."""
     attempts, now = Attempts(Ledger()), 0.0

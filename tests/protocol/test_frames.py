@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mobifai.errors import BadMessage
@@ -32,7 +32,6 @@ def event_or_refusal(text: str) -> None:
 @example('{"type":"a","payload":NaN}')
 @example('{"type":"a","payload":' + "9" * 10_000 + "}")
 @example('{"action":""}')
-@settings(deadline=None)
 def test_any_text_is_a_frame_or_refused(text: str) -> None:
     event_or_refusal(text)
 
@@ -43,7 +42,6 @@ def test_any_text_is_a_frame_or_refused(text: str) -> None:
         anything | st.sampled_from(["terminal", "code", "terminal:input", "getFile"]),
     )
 )
-@settings(deadline=None)
 def test_any_object_is_a_frame_or_refused(value: dict[str, object]) -> None:
     event_or_refusal(json.dumps(value, default=list, skipkeys=True))
 
@@ -86,7 +84,6 @@ def test_a_frame_without_payload_has_none() -> None:
 
 
 @given(uuid=st.from_regex(r"[a-z0-9-]{1,36}", fullmatch=True), data=plain_text)
-@settings(deadline=None)
 def test_what_is_framed_is_read_back(uuid: str, data: str) -> None:
     message = messages.ProcessData(uuid=uuid, data=data)
     event, payload = frames.decode_frame(frames.encode_frame("terminal:input", message))
@@ -99,7 +96,6 @@ def test_a_frame_is_what_the_phones_expect() -> None:
 
 
 @given(any_text)
-@settings(deadline=None)
 def test_half_a_character_of_ours_passes_as_an_escape(name: str) -> None:
     message = messages.ProcessNamed(uuid="u", name=name)
     text = frames.encode_frame("process:renamed", message)
@@ -107,7 +103,6 @@ def test_half_a_character_of_ours_passes_as_an_escape(name: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])) | control_characters)
-@settings(deadline=None)
 def test_a_frame_has_at_most_as_many_bytes_as_is_said(text: str) -> None:
     payload = frames.encode_payload(messages.Output(uuid="u", data=text, offset=3, end=2**40))
     assert frames.frame_bytes("terminal:output", payload) == len(

@@ -61,13 +61,13 @@ def a_secret_that_begins_with_zero() -> tuple[Identity, Identity]:
 
 
 @given(scalars)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_public_key_is_the_scalar_times_the_generator(scalar: int) -> None:
     assert Identity.from_hex(f"{scalar:064x}").public_hex == hex_of(times(scalar, G))
 
 
 @given(scalars, scalars)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_both_sides_have_the_secret_that_arithmetic_gives(mine: int, theirs: int) -> None:
     one, other = Identity.from_hex(f"{mine:x}"), Identity.from_hex(f"{theirs:x}")
     expected = times(mine, times(theirs, G))[0].to_bytes(32, "big")
@@ -85,7 +85,7 @@ def test_a_known_vector_of_the_curve() -> None:
 
 
 @given(scalars, st.binary(min_size=32, max_size=32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_signature_is_the_hmac_of_the_challenges_hex_text(scalar: int, random: bytes) -> None:
     secret, challenge = scalar.to_bytes(32, "big"), random.hex()
     block = secret.ljust(64, b"\0")
@@ -107,7 +107,6 @@ def test_a_secret_that_begins_with_zero_is_taken_whole_and_without_its_zeros() -
 
 
 @given(secret=st.binary(min_size=32, max_size=32), other=st.binary(min_size=32, max_size=32))
-@settings(deadline=None)
 def test_a_signature_under_another_secret_is_refused(secret: bytes, other: bytes) -> None:
     if other.strip(b"\0") != secret.strip(b"\0"):
         assert not verifies(secret, "ab", sign(other, "ab"))
@@ -150,7 +149,6 @@ def test_a_bad_point_is_refused(point: str) -> None:
 
 
 @given(st.text(max_size=140))
-@settings(deadline=None)
 def test_any_text_is_a_point_or_refused(text: str) -> None:
     with pytest.raises(HandshakeFailed):
         Identity.from_hex("5").shared_secret(text)

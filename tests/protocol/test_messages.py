@@ -34,7 +34,7 @@ def message_or_refusal(table: Mapping[str, Any], event: str, payload: object) ->
 
 @every_event
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_comes_is_a_message_or_refused(table: Mapping[str, Any], event: str, data: st.DataObject) -> None:
     payload = data.draw(anything | almost(table[event]))
     message_or_refusal(table, event, payload)
@@ -43,7 +43,6 @@ def test_whatever_comes_is_a_message_or_refused(table: Mapping[str, Any], event:
 
 @given(event=any_text, payload=anything)
 @example(event="\ud800", payload=None)
-@settings(deadline=None)
 def test_an_event_that_no_table_has_is_refused(event: str, payload: object) -> None:
     for table in TABLES:
         if event not in table:
@@ -58,14 +57,13 @@ def test_a_refusal_does_not_repeat_a_long_name() -> None:
 
 
 @given(st.binary(max_size=100))
-@settings(deadline=None)
 def test_bytes_that_are_no_json_are_refused(payload: bytes) -> None:
     message_or_refusal(messages.FROM_PHONE, RESIZE, msgspec.Raw(payload))
 
 
 @every_event
 @given(data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_message_is_the_same_from_values_and_from_json(
     table: Mapping[str, Any], event: str, data: st.DataObject
 ) -> None:
@@ -75,7 +73,7 @@ def test_a_message_is_the_same_from_values_and_from_json(
 
 @every_event
 @given(data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_what_is_encoded_is_decoded_to_the_same(table: Mapping[str, Any], event: str, data: st.DataObject) -> None:
     message = messages.decode(table, event, data.draw(valid(table[event])))
     assert messages.decode(table, event, json_of(message)) == message

@@ -634,4 +634,4 @@ class AgentAgainstAnyRelay(RuleBasedStateMachine):
 
 
 TestAgentAgainstAnyRelay = AgentAgainstAnyRelay.TestCase
-TestAgentAgainstAnyRelay.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAgentAgainstAnyRelay.settings = settings(max_examples=150, stateful_step_count=40)

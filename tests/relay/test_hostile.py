@@ -18,7 +18,7 @@ from tests.relay.device import SECONDS, pair, raw_socket
 from tests.relay.line import silent_connection
 from tests.relay.place import Place, open_place, until
 
-MODEST = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MODEST = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),

@@ -71,7 +71,7 @@ def test_the_picture_fits_80_by_24_and_has_everything() -> None:
         assert part in shown(console)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 200),
     st.integers(2, 60),

@@ -116,7 +116,7 @@ values = st.dictionaries(
 
 
 @given(counts=st.lists(values, min_size=1, max_size=6), expected=st.none() | values)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 async def test_it_ends_always_and_gives_the_last_count(
     counts: list[dict[str, float]], expected: dict[str, float] | None
 ) -> None:

@@ -56,7 +56,7 @@ def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert sorted(file.name for file in directory.path.iterdir()) == ["junit.xml", "report.html", "report.json"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(), st.floats(allow_nan=False, allow_infinity=False), names)
 def test_report_json_is_json_whatever_the_numbers_and_names_are(odd: float, even: float, name: str) -> None:
     report = msgspec.structs.replace(
@@ -130,7 +130,7 @@ def test_a_write_that_fails_leaves_the_last_whole_report(tmp_path: Path) -> None
 # -- samples and windows
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.dictionaries(names, st.floats(), max_size=4), max_size=40), st.integers(60, 2000))
 def test_samples_stay_in_two_bounded_files_and_the_newest_are_kept(values: list[dict[str, float]], most: int) -> None:
     with TemporaryDirectory() as folder:
@@ -183,7 +183,7 @@ def test_windows_are_bounded_in_bytes(tmp_path: Path, size: int, kept: int) -> N
 # -- the page
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(names)
 def test_no_name_becomes_markup(name: str) -> None:
     shown = page(sample_reports.hostile(f"n{name}"))
@@ -296,7 +296,7 @@ def verdict_case(report: Report) -> Element:
     return case
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names)
 def test_junit_is_xml_with_any_names(name: str) -> None:
     root = parsed(junit(sample_reports.hostile(name)))

@@ -40,7 +40,7 @@ def test_reports_of_every_verdict_are_of_their_schema(report: Any, verdict: str)
     assert json.loads(written_)["schema_version"] == SCHEMA_VERSION
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.text(max_size=20))
 def test_reports_with_any_names_are_of_their_schema(name: str) -> None:
     validator("soak-report.json").validate(json.loads(encoded(sample_reports.hostile(name))))

@@ -1,6 +1,6 @@
 """The window of a phone that acknowledges: no more than keeps its line busy, whatever becomes of acknowledgements."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -42,7 +42,6 @@ class Line:
 
 
 @given(st.floats(2e5, 5e7), st.floats(1e-4, 0.3))
-@settings(deadline=None)
 def test_a_flood_uses_what_the_line_carries_as_far_as_the_ceiling_allows(rate: float, trip: float) -> None:
     line = Line(rate, trip)
     line.flood(3.0)
@@ -51,7 +50,6 @@ def test_a_flood_uses_what_the_line_carries_as_far_as_the_ceiling_allows(rate: f
 
 
 @given(st.floats(1e6, 5e7))
-@settings(deadline=None)
 def test_on_a_near_line_little_is_under_way(rate: float) -> None:
     line = Line(rate, 0.0001)
     line.flood(1.0)

@@ -300,7 +300,7 @@ class Line(RuleBasedStateMachine):
 
 
 TestLine = Line.TestCase
-TestLine.settings = settings(max_examples=500, stateful_step_count=40, deadline=None)
+TestLine.settings = settings(max_examples=500, stateful_step_count=40)
 
 
 def test_a_screen_begins_with_a_reset() -> None:

@@ -216,5 +216,5 @@ class TabsMachine(RuleBasedStateMachine):
             self.dir.cleanup()
 
 
-TabsMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TabsMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
 TestTabs = TabsMachine.TestCase

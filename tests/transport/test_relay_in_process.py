@@ -416,4 +416,4 @@ class InsideMachine(RuleBasedStateMachine):
 
 
 TestInside = InsideMachine.TestCase
-TestInside.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestInside.settings = settings(max_examples=40, stateful_step_count=25)

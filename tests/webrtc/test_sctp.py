@@ -20,7 +20,7 @@ SHARES = st.floats(0, 0.15)
 WEATHERS = st.builds(Weather, lost=SHARES, doubled=SHARES, late=SHARES, seed=st.integers(0, 1 << 32))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(TEXTS, FIRST_TSNS)
 def test_what_is_on_the_wire_is_what_aiortc_sends(repeated: list[tuple[str, int]], first_tsn: int) -> None:
     texts = [text * count for text, count in repeated]
@@ -42,7 +42,7 @@ def test_what_is_on_the_wire_is_what_aiortc_sends(repeated: list[tuple[str, int]
     in_no_time(both)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SIZES, WEATHERS)
 def test_whatever_is_lost_doubled_or_late_all_arrives_once_and_in_order(sizes: list[int], weather: Weather) -> None:
     async def work() -> None:  # numbers don't begin again here: a phone on aiortc loses count when they do out of order
@@ -61,7 +61,7 @@ def test_whatever_is_lost_doubled_or_late_all_arrives_once_and_in_order(sizes: l
     in_no_time(work)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(WEATHERS)
 def test_it_stays_within_its_window_and_its_bursts(weather: Weather) -> None:
     async def work() -> None:
@@ -243,7 +243,6 @@ def in_flight(made: RTCSctpTransport, pieces: list[tuple[int, bool, bool]], cwnd
     st.integers(USERDATA_MAX_LENGTH, 20_000),
     FIRST_TSNS,
 )
-@settings(deadline=None)
 def test_an_acknowledgement_means_what_it_means_to_aiortc(
     pieces: list[tuple[int, bool, bool]], position: int, cwnd: int, ssthresh: int, tsn: int
 ) -> None:
@@ -285,7 +284,6 @@ def test_an_acknowledgement_that_is_damaged_or_anothers_changes_nothing(spoil: s
 
 
 @given(st.binary(max_size=60))
-@settings(deadline=None)
 def test_nonsense_is_passed_over(packet: bytes) -> None:
     async def work() -> None:
         ends = await two(Weather(), short=True)

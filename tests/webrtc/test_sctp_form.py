@@ -109,7 +109,7 @@ def test_a_phone_can_not_stall_or_crash_the_agent_with_a_packet() -> None:
     in_no_time(scene)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=40), st.integers(0, 60) | st.none()), max_size=4))
 def test_whatever_chunks_come_aiortc_reads_what_is_let_through(chunks: list[tuple[int, bytes, int | None]]) -> None:
     made = packet(*(chunk(*one) for one in chunks), chunk(11))

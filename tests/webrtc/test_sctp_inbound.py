@@ -96,7 +96,7 @@ def told(wire: Wire) -> tuple[int, list[tuple[int, int]]] | None:
     return (sacks[-1].cumulative_tsn, sacks[-1].gaps) if sacks else None
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(PACKETS, FIRST_TSNS)
 @example([one_piece(1, stream=3), one_piece(0)], 5)  # the second before the first, on another stream
 @example([([(0, 3, 0, WEBRTC_STRING, 1, b"a")], "plain", 7)], 5)  # with an acknowledgement in the same packet
@@ -131,7 +131,7 @@ def test_whatever_comes_means_what_it_means_to_aiortc(packets: list[Any], first_
     in_no_time(both)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 3_000), min_size=1, max_size=8), WEATHERS)
 def test_both_sides_speak_at_once_in_any_weather_and_all_arrives_in_order(sizes: list[int], weather: Weather) -> None:
     async def work() -> None:
