@@ -64,7 +64,7 @@ async def test_a_phone_is_offered_the_agents_of_its_own_account_only(tmp_path: P
         await place.relay.revoke("phone-a")
         for device in (bea.phone, bea.agent):
             await device.settle()
-            assert [event for event, _ in device.heard if event != "authenticated"] == []
+            assert [event for event, _ in device.received if event != "authenticated"] == []
 
 
 async def test_an_agent_of_another_account_is_like_one_that_does_not_exist(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_an_agent_of_another_account_is_like_one_that_does_not_exist(tmp_p
             answers.append((error, offered))
         assert answers[0] == answers[1]
         await bea.agent.settle()
-        assert not any(event == "handshake:initiate" for event, _ in bea.agent.heard)
+        assert not any(event == "handshake:initiate" for event, _ in bea.agent.received)
 
 
 @pytest.mark.parametrize("device", ["agent-b", "phone-b"])
@@ -99,7 +99,7 @@ async def test_settings_are_those_of_one_account(tmp_path: Path) -> None:
         assert (await _ask(place, "GET", "/api/settings", bea.phone.token))[1] == {}
         for device in (bea.phone, bea.agent):
             await device.settle()
-            assert not any(event == "settings:updated" for event, _ in device.heard)
+            assert not any(event == "settings:updated" for event, _ in device.received)
 
 
 async def test_the_same_device_id_in_two_accounts_is_two_devices(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ CHUNK = "x" * 16_000
 async def _flood(agent: Device, chunks: int, chunk: str = CHUNK) -> int:
     """Say so many chunks, as fast as the relay takes them; how many it took before the phone was gone."""
     for number in range(chunks):
-        if any(event == "paired_device_disconnected" for event, _ in agent.heard):
+        if any(event == "paired_device_disconnected" for event, _ in agent.received):
             return number
         await agent.say("terminal:output", {"uuid": "t", "data": f"{number:08}{chunk}"})
     return chunks

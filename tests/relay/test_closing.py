@@ -45,7 +45,7 @@ async def test_every_device_is_told_and_may_come_back(tmp_path: Path) -> None:
                 await device.sign_in()
             await pair(phone, agent)
         await asyncio.gather(agent.gone.wait(), phone.gone.wait())
-        assert not [event for event, _ in phone.heard if event == "auth_error"]
+        assert not [event for event, _ in phone.received if event == "auth_error"]
 
 
 @pytest.mark.parametrize("is_held", [False, True])

@@ -151,7 +151,7 @@ async def test_a_stranger_who_waits_under_a_known_device_id_is_not_signed_in(tmp
         assert (await _sign_in(place, place.invite().code, deviceId=phone.device_id))[0] == 200
         for stranger in (before, after):
             await stranger.settle()
-            assert stranger.heard == []
+            assert stranger.received == []
 
 
 async def test_the_address_of_a_sign_in_is_good_for_one_answer_to_one_device(tmp_path: Path) -> None:
@@ -206,8 +206,8 @@ class Client:
         async with Device(self.type).connected(place.url) as device:
             await device.register(token=invitation.token, features=self.features)
             answers = {"authenticated", "auth_error"}
-            await until(lambda: any(event in answers for event, _ in device.heard))
-            return any(event == "authenticated" for event, _ in device.heard)
+            await until(lambda: any(event in answers for event, _ in device.received))
+            return any(event == "authenticated" for event, _ in device.received)
 
     async def by_json(self, place: Place, invitation: IssuedInvitation) -> bool:
         """Send an invitation's code as JSON. Return whether it is admitted."""

@@ -50,8 +50,8 @@ async def test_messages_arrive_in_the_order_in_which_they_were_sent(tmp_path: Pa
         await pair(phone, agent)
         for number in range(300):
             await agent.say("terminal:output", {"uuid": "t", "data": str(number)})
-        heard = [(await phone.hear("terminal:output"))["data"] for _ in range(300)]
-        assert heard == [str(number) for number in range(300)]
+        event = [(await phone.hear("terminal:output"))["data"] for _ in range(300)]
+        assert event == [str(number) for number in range(300)]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ async def test_what_the_protocol_does_not_know_is_answered_with_an_error(tmp_pat
         await phone.say(event, {})
         assert (await phone.hear("error"))["message"]
         await agent.settle()
-        assert event not in [heard for heard, _ in agent.heard if heard not in ("paired", "request_dimensions")]
+        assert event not in [name for name, _ in agent.received if name not in ("paired", "request_dimensions")]
 
 
 async def test_two_payloads_are_one_too_many(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ async def test_nothing_is_handed_on_before_the_pairing(tmp_path: Path) -> None:
         await phone.say("terminal:input", {"uuid": "t", "data": "rm"})
         await phone.settle()
         await agent.settle()
-        assert agent.heard == []
+        assert agent.received == []
 
 
 @pytest.mark.parametrize(
