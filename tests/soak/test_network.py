@@ -15,8 +15,8 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="network
 
 
 def inside(code: str) -> str:
-    """What a process prints that has entered a network of its own; skips where it can't."""
-    start = "import os, socket\nfrom soak.harness import network_namespace as network\ntold = network.enter()\n"
+    """Return the output of a process that has entered a network namespace; skip where it cannot."""
+    start = "import os, socket\nfrom soak.harness import network_namespace as network\ndone = network.enter()\n"
     done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     if "machine's own" in done.stdout:
